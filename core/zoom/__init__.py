@@ -1,0 +1,1 @@
+"""What Zoom says: envelopes, signatures, validation. Pure but for `rest`."""
