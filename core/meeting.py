@@ -76,6 +76,9 @@ class Meeting:
 
     `object` is Zoom's own object, laid together from all that Zoom said of it, with unknown fields kept and
     without `start_url`, which is a key to the host's account. The properties read it in typed form.
+
+    `created` tells whether its creation (or a snapshot) was seen; `recovered`, whether it is scheduled
+    because it was recovered from deletion.
     """
 
     account_id: str
@@ -84,6 +87,8 @@ class Meeting:
     state: State = State.SCHEDULED
     object: Mapping[str, Any] = field(default_factory=dict)
     last: Position = BEFORE_ALL
+    created: bool = False
+    recovered: bool = False
 
     @property
     def topic(self) -> str:

@@ -1,0 +1,251 @@
+"""Events to meeting: a pure function of what happened, in whatever order it arrived.
+
+`fold` sorts and reduces. `apply` takes one step, for the usual case that an event is newer than all that
+came before it; both give the same meeting, which the tests show for any order and any duplicates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.meeting import RECURRING_FIXED, WEBINARS, Kind, Meeting, Position, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from core.zoom.envelope import Envelope
+
+SNAPSHOT = "snapshot"  # what the bridge itself read from Zoom's REST API; Zoom sends no event of this name
+
+# A key to the host's account, and what Zoom puts beside it: neither belongs to a meeting's state.
+_NEVER_KEPT = frozenset({"start_url", "h323_password", "encrypted_password", "pstn_password"})
+# `started` and `ended` describe the running instance, deletions only name what is deleted: these never say
+# what the schedule is.
+_OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event as the fold takes it: what happened, to which meeting, and its place in the order."""
+
+    position: Position
+    envelope: Envelope
+
+
+_RANKS = {
+    "created": 0,
+    "converted_to_webinar": 1,
+    "converted_to_meeting": 1,
+    "updated": 2,
+    "deleted": 3,
+    "recovered": 4,
+    "permanently_deleted": 5,
+}
+
+
+def acts_on(event: str) -> bool:
+    """Whether an event of this name changes a meeting."""
+    return event == SNAPSHOT or _verb(event) in _RANKS
+
+
+def position(envelope: Envelope, digest: str, *, received_at: int) -> Position:
+    """Return an event's place in the order; `received_at` (ms since 1970, UTC) stands in for a missing time."""
+    at = envelope.happened_at
+    return Position(
+        at=received_at if at is None else at,
+        rank=_RANKS.get(_verb(envelope.event), 6),
+        digest=digest,
+    )
+
+
+def fold(account_id: str, number: int, changes: Iterable[Change]) -> Meeting | None:
+    """Return the meeting that these changes make; None where there are none."""
+    meeting = None
+    last = None
+    for change in sorted(changes, key=lambda change: _key(change.position)):
+        if change.position == last:
+            continue  # the same event, given twice
+        last = change.position
+        meeting = apply(meeting or Meeting(account_id, number), change)
+    return meeting
+
+
+def apply(meeting: Meeting, change: Change) -> Meeting:
+    """Return the meeting after one change that is newer than all it has seen."""
+    envelope = change.envelope
+    step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
+    kind = _kind(envelope, meeting.kind)
+    return replace(step(replace(meeting, kind=kind), envelope), last=change.position)
+
+
+def _key(position: Position) -> tuple[int, int, str]:
+    return position.at, position.rank, position.digest
+
+
+def _verb(event: str) -> str:
+    subject, _, verb = event.partition(".")
+    return verb if subject in ("meeting", "webinar") else ""
+
+
+def _kind(envelope: Envelope, before: Kind) -> Kind:
+    """Tell meetings from webinars: by the conversion, else by Zoom's type, else by the event's name."""
+    match envelope.event:
+        case "meeting.converted_to_webinar":
+            return Kind.WEBINAR
+        case "webinar.converted_to_meeting":
+            return Kind.MEETING
+    if _kept(envelope.payload.object or {}).get("type") in WEBINARS:
+        return Kind.WEBINAR
+    if envelope.event.startswith("webinar."):
+        return Kind.WEBINAR
+    return before if envelope.event == SNAPSHOT else Kind.MEETING
+
+
+def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Nothing happens to a meeting before it is made.
+
+    An update that seems older has a clock of its own (`time_stamp` is when the change was made, `event_ts`
+    when it was told), so what it said stands. A second creation under one number is a new life of it, as
+    with the personal meeting room.
+    """
+    given = _kept(envelope.payload.object or {})
+    if meeting.created:
+        return replace(meeting, object=given, state=State.SCHEDULED, recovered=False)
+    merged = _merge(given, meeting.object)
+    return replace(meeting, object=merged, created=True)
+
+
+def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Lay what changed over what was known: only `id` is sure to be in an update."""
+    given = _kept(envelope.payload.object or {})
+    vanished = {_id(item) for item in _items(_kept(envelope.payload.old_object or {}))}
+    vanished -= {_id(item) for item in _items(given)}
+    before = dict(meeting.object)
+    if _items(before):
+        before["occurrences"] = [item for item in _items(before) if _id(item) not in vanished]
+    if envelope.payload.scope == "single" and _items(given) and _items(before):
+        # One date of a series was moved or changed: the series itself keeps its own start and length.
+        changed = {"occurrences": _with_occurrences(before, given)}
+        rest = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
+        return replace(meeting, object=_merge(before, {**rest, **changed}))
+    if _stops_being_a_series(given, before):
+        before.pop("occurrences", None)
+        before.pop("recurrence", None)
+    return replace(meeting, object=_merge(before, given))
+
+
+def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
+    if _names_single_occurrences(meeting, envelope):
+        return _mark(meeting, envelope, "deleted")
+    return replace(_fill(meeting, envelope), state=State.DELETED, recovered=False)
+
+
+def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
+    if _names_single_occurrences(meeting, envelope):
+        return _mark(meeting, envelope, "available")
+    return replace(_fill(meeting, envelope), state=State.SCHEDULED, recovered=True)
+
+
+def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
+    if _names_single_occurrences(meeting, envelope):
+        return _mark(meeting, envelope, "deleted")
+    return replace(_fill(meeting, envelope), state=State.PERMANENTLY_DELETED, recovered=False)
+
+
+def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Take what Zoom's REST API answered as the whole truth at that moment."""
+    return replace(
+        meeting,
+        object=_kept(envelope.payload.object or {}),
+        state=State.SCHEDULED,
+        created=True,
+    )
+
+
+_STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
+    "created": _created,
+    "updated": _updated,
+    "converted_to_webinar": _updated,
+    "converted_to_meeting": _updated,
+    "deleted": _deleted,
+    "recovered": _recovered,
+    "permanently_deleted": _permanently_deleted,
+    SNAPSHOT: _snapshot,
+}
+
+
+def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
+    """Whether only the named dates are meant.
+
+    `operation` is `single` for an ordinary meeting too, and `occurrences` may come with a whole series, so
+    all three must agree: https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.deleted
+    """
+    given = _kept(envelope.payload.object or {})
+    zoom_type = given.get("type", meeting.type)
+    return zoom_type in RECURRING_FIXED and envelope.payload.operation == "single" and bool(_items(given))
+
+
+def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
+    """Set the status of the named dates, which are added where they were not known."""
+    given = {
+        "occurrences": [
+            {**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))
+        ]
+    }
+    filled = _fill(meeting, envelope).object
+    return replace(meeting, object=_merge(filled, {"occurrences": _with_occurrences(meeting.object, given)}))
+
+
+def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Take from a deletion or recovery what was not known yet, and nothing of the schedule of a series."""
+    given = _kept(envelope.payload.object or {})
+    if given.get("type", meeting.type) in RECURRING_FIXED:
+        given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
+    return replace(meeting, object={**given, **meeting.object})
+
+
+def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """An update may turn a series (type 8) into a single meeting (type 2); its dates go with it."""
+    return (
+        "type" in given
+        and given["type"] not in RECURRING_FIXED
+        and before.get("type") in RECURRING_FIXED
+        and "occurrences" not in given
+    )
+
+
+def _with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lay the given dates over those that were known, by `occurrence_id`."""
+    known = {_id(item): item for item in _items(before)}
+    for item in _items(given):
+        known[_id(item)] = {**known.get(_id(item), {}), **item}
+    return sorted(known.values(), key=lambda item: (str(item.get("start_time", "")), _id(item)))
+
+
+def _id(occurrence: Mapping[str, Any]) -> str:
+    return str(occurrence.get("occurrence_id", ""))
+
+
+def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = object_.get("occurrences", [])
+    return found
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one object over another: settings deep, as updates hold only changed settings; the rest whole."""
+    merged = {**below, **above}
+    if isinstance(below.get("settings"), dict) and isinstance(above.get("settings"), dict):
+        merged["settings"] = {**below["settings"], **above["settings"]}
+    return merged
+
+
+def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what must never be kept and what is not in Zoom's shape; the rest stays, known or unknown."""
+    kept = {key: value for key, value in given.items() if key not in _NEVER_KEPT and key != "id"}
+    for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
+        if key in kept and not isinstance(kept[key], shape):
+            del kept[key]
+    if "occurrences" in kept:
+        kept["occurrences"] = [item for item in kept["occurrences"] if isinstance(item, dict)]
+    return kept

@@ -1,0 +1,160 @@
+"""The tables. Times are milliseconds since 1970, UTC; what is secret is sealed (see `sealing`)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+# SQLite counts rows by itself only in a column that is called INTEGER.
+Counter = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("rest_root", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("password", LargeBinary, nullable=False),  # sealed: the application password
+    Column("key", LargeBinary, nullable=False),  # sealed: what the stub and the bridge sign with
+    Column("endpoints", JSON, nullable=False),  # the addresses to paste into Zoom, as the site gave them
+    Column("vczapi", Boolean, nullable=False, default=False),
+    Column("vczapi_pro", Boolean, nullable=False, default=False),
+    Column("post_status", Text, nullable=False, default="publish"),
+    Column("created_at", BigInteger, nullable=False),
+    # What has been seen of Zoom.
+    Column("validated_at", BigInteger),
+    Column("last_event", Text),
+    Column("last_event_at", BigInteger),
+    # The breaker: how often in a row the site as a whole failed, and until when it is left alone.
+    Column("failures", Integer, nullable=False, default=0),
+    Column("blocked_until", BigInteger, nullable=False, default=0),
+    Column("fault", Text),
+    Column("fault_message", Text),
+    Column("last_write_at", BigInteger),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("account_id", Text),  # empty: good for every Zoom account
+    Column("is_verification_token", Boolean, nullable=False),
+    Column("value", LargeBinary, nullable=False),  # sealed
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# Which sites mirror which Zoom accounts: learnt from the authentic events that come to a site's endpoint.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("account_id", Text, nullable=False),
+    Column("number", BigInteger),
+    Column("event", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),  # with rank and digest: its place in the order
+    Column("rank", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("site_id", Text),  # whose endpoint it came to first; the site may be gone by now
+    Column("request_id", Text),
+    Column("body", LargeBinary, nullable=False),  # sealed: the raw bytes
+    Column("outcome", Text, nullable=False),  # pending, folded, ignored
+    Column("reason", Text),
+    Index(None, "account_id", "number"),
+    Index(
+        "ix_events_pending",
+        "account_id",
+        "number",
+        sqlite_where=text("outcome = 'pending'"),
+        postgresql_where=text("outcome = 'pending'"),
+    ),
+)
+
+meetings = Table(
+    "meetings",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created", Boolean, nullable=False),
+    Column("recovered", Boolean, nullable=False),
+    Column("object", JSON, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("last_rank", Integer, nullable=False),
+    Column("last_digest", Text, nullable=False),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("wanted", BigInteger, nullable=False),  # the meeting's revision that the site should show
+    Column("written", BigInteger, nullable=False, default=0),  # the revision that it shows
+    Column("due_at", BigInteger),  # when to look at it next; empty: nothing to do
+    Column("state", Text, nullable=False),  # see core.mirror.PostState
+    Column("post_id", BigInteger),
+    Column("link", Text),
+    Column("base", JSON),  # what was written last: topic, digest of the content, digest of the field
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("fault", Text),
+    Column("fault_message", Text),
+    Column("written_at", BigInteger),
+    # The claim: who works on it and until when. A result counts only with the epoch it was claimed under.
+    Column("owner", Text),
+    Column("lease_until", BigInteger, nullable=False, default=0),
+    Column("epoch", BigInteger, nullable=False, default=0),
+    ForeignKeyConstraint(
+        ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
+    ),
+    Index(None, "due_at"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), nullable=False),
+    Column("digest", Text, nullable=False, unique=True),  # of site, signature and bytes
+    Column("received_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("headers", LargeBinary, nullable=False),  # sealed JSON
+    Column("body", LargeBinary, nullable=False),  # sealed: the raw bytes
+    Index(None, "site_id", "received_at"),
+)

@@ -1,0 +1,104 @@
+"""Zoom's signature over the raw bytes, and the older verification token.
+
+https://developers.zoom.us/docs/api/webhooks/#verify-webhook-events
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.errors import NoSecretError, StaleSignatureError, WrongSignatureError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Zoom signs a retry anew, with a new timestamp, so five minutes are enough for the slowest way.
+WINDOW_SECONDS = 300
+
+SIGNATURE_HEADER = "x-zm-signature"
+TIMESTAMP_HEADER = "x-zm-request-timestamp"
+TOKEN_HEADER = "authorization"  # noqa: S105 - the name of a header
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret token or verification token, as saved for a site, for one Zoom account or for any."""
+
+    value: str
+    is_verification_token: bool = False
+    account_id: str | None = None
+
+    def __repr__(self) -> str:
+        """Leave the value out: a secret that has no text form cannot end in a log."""
+        kind = "verification token" if self.is_verification_token else "secret token"
+        return f"<Secret {kind} for account {self.account_id or 'any'}>"
+
+
+def sign(secret_token: str, timestamp: int | str, body: bytes) -> str:
+    """Return the value of `x-zm-signature` for a body sent at `timestamp` (seconds since 1970)."""
+    message = b"v0:" + str(timestamp).encode() + b":" + body
+    return "v0=" + hmac.new(secret_token.encode(), message, hashlib.sha256).hexdigest()
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *, now: float) -> Secret:
+    """Return the secret that shows a request to be Zoom's.
+
+    `headers` are looked up by lower-case name; `now` is in seconds since 1970. A signature, where there is
+    one and a secret token to check it with, decides alone; the older verification token counts only
+    without.
+
+    Raises `NoSecretError`, `WrongSignatureError` or `StaleSignatureError`.
+    """
+    if not secrets:
+        raise NoSecretError(
+            "No secret token is saved for this endpoint yet. Copy it from your app in the Zoom App "
+            "Marketplace (Features > Access > Secret Token) to the page Webhooks."
+        )
+    tokens = [secret for secret in secrets if secret.is_verification_token]
+    signing = [secret for secret in secrets if not secret.is_verification_token]
+    signature = headers.get(SIGNATURE_HEADER)
+    if signature is not None and signing:
+        return _verify_signature(signature, headers.get(TIMESTAMP_HEADER, ""), body, signing, now=now)
+    given = headers.get(TOKEN_HEADER)
+    if given is None:
+        raise WrongSignatureError(
+            "The request carries neither Zoom's signature nor its verification token."
+            if signature is None
+            else "The request is signed, but no secret token is saved to check it with."
+        )
+    match = [token for token in tokens if hmac.compare_digest(token.value.encode(), given.encode())]
+    if not match:
+        raise WrongSignatureError(
+            "The request's verification token is another than the one saved here. Copy it again from your "
+            "app in the Zoom App Marketplace (Features > Access), or better, save the secret token."
+        )
+    return match[0]
+
+
+def _verify_signature(
+    signature: str, timestamp: str, body: bytes, secrets: Sequence[Secret], *, now: float
+) -> Secret:
+    match = None
+    if re.fullmatch(r"[0-9]{1,12}", timestamp):
+        # Every secret is tried, also after a match: the time taken tells nothing.
+        for secret in secrets:
+            if hmac.compare_digest(sign(secret.value, timestamp, body).encode(), signature.encode()):
+                match = secret
+    if match is None:
+        raise WrongSignatureError(
+            "Zoom signed this with another secret token than the one saved here, or something on the way "
+            "changed it. Copy the secret token again from your app in the Zoom App Marketplace (Features > "
+            "Access > Secret Token)."
+        )
+    seconds = round(now - int(timestamp))
+    if abs(seconds) > WINDOW_SECONDS:
+        raise StaleSignatureError(
+            f"The request was signed {abs(seconds)} seconds {'ago' if seconds > 0 else 'ahead of this clock'}; "
+            f"{WINDOW_SECONDS} are allowed. Check the clock of the bridge's machine.",
+            seconds=seconds,
+        )
+    return match
