@@ -1,0 +1,26 @@
+<?php
+/**
+ * Plugin Name: A site for tests
+ * Description: Sends no mail, and asks wordpress.org nothing.
+ */
+
+add_filter( 'pre_wp_mail', '__return_true' );
+
+// Offline, each question for updates is a warning in the log, which tests want empty.
+foreach ( array( 'core', 'plugins', 'themes' ) as $zoombridge_what ) {
+	add_filter(
+		"pre_site_transient_update_$zoombridge_what",
+		static function () {
+			return (object) array(
+				'last_checked'    => time(),
+				'version_checked' => get_bloginfo( 'version' ),
+				'updates'         => array(),
+				'response'        => array(),
+				'translations'    => array(),
+				'no_update'       => array(),
+				'checked'         => array(),
+			);
+		}
+	);
+}
+unset( $zoombridge_what );

@@ -1,0 +1,26 @@
+<?php
+/**
+ * What a web server's rewrite rules do for WordPress, for PHP's own server.
+ */
+
+$zoombridge_path = rawurldecode( (string) parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH ) );
+$zoombridge_file = $_SERVER['DOCUMENT_ROOT'] . $zoombridge_path;
+
+if ( is_dir( $zoombridge_file ) && is_file( rtrim( $zoombridge_file, '/' ) . '/index.php' ) ) {
+	if ( '/' !== substr( $zoombridge_path, -1 ) ) {
+		header( 'Location: ' . $zoombridge_path . '/', true, 301 );
+		return true;
+	}
+	$zoombridge_file .= 'index.php';
+}
+if ( is_file( $zoombridge_file ) ) {
+	return false;
+}
+
+// PHP's server takes the path for the script's, and WordPress works out its own address from that.
+$_SERVER['SCRIPT_NAME']     = '/index.php';
+$_SERVER['PHP_SELF']        = '/index.php';
+$_SERVER['SCRIPT_FILENAME'] = $_SERVER['DOCUMENT_ROOT'] . '/index.php';
+unset( $_SERVER['PATH_INFO'], $zoombridge_path, $zoombridge_file );
+chdir( $_SERVER['DOCUMENT_ROOT'] );
+require $_SERVER['SCRIPT_FILENAME'];

@@ -1,0 +1,33 @@
+"""WordPress's database as one SQLite file, by way of WordPress's own integration plugin."""
+
+import shutil
+from pathlib import Path
+
+
+class SQLite:
+    """The file, and the copy of it that is kept."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep both in `directory`."""
+        self.directory = directory.absolute()
+        self.directory.mkdir(parents=True, mode=0o700)
+        self.file = self.directory / "wordpress.sqlite"
+        self._copy = self.directory / "snapshot.sqlite"
+
+    def constants(self) -> dict[str, str | bool | int]:
+        """What wp-config.php says about the database."""
+        return {"DB_NAME": "wordpress", "DB_DIR": str(self.directory), "DB_FILE": self.file.name}
+
+    def snapshot(self) -> None:
+        """Keep a copy of the file."""
+        shutil.copyfile(self.file, self._copy)
+
+    def reset(self) -> None:
+        """Put the copy in the file's place, in one step, since a visitor may be reading."""
+        fresh = self.directory / "fresh.sqlite"
+        shutil.copyfile(self._copy, fresh)
+        fresh.replace(self.file)
+
+    def stop(self) -> None:
+        """Take the files away."""
+        shutil.rmtree(self.directory, ignore_errors=True)

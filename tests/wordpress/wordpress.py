@@ -1,0 +1,222 @@
+"""One WordPress that runs, and what tests do with it."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+from tests.wordpress import php
+from tests.wordpress.install import Database, install, place
+from tests.wordpress.mariadb import MariaDB
+from tests.wordpress.packages import Kind
+from tests.wordpress.process import Server
+from tests.wordpress.serve import HOST, reserve, serve
+from tests.wordpress.sqlite import SQLite
+
+USER = "admin"
+PASSWORD = "correct horse battery staple"
+
+
+class WordPress:
+    """A WordPress with a database of its own, served on this machine; a context manager that ends both.
+
+    Nothing of it is worth keeping: no mail leaves it, cron stands still, it reaches no other machine, and
+    its files go when it stops (but for those in a `directory` that was given).
+    """
+
+    user = USER
+    password = PASSWORD
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        url: str,
+        directory: Path,
+        version: str,
+        application_password: str,
+        database: Database,
+        server: Server,
+    ) -> None:
+        """Hold what `start` made."""
+        self.kind = kind
+        self.url = url
+        self.version = version
+        self.application_password = application_password
+        self.directory = directory / "wordpress"
+        self.log_path = directory / "php.log"
+        self._database = database
+        self._server = server
+
+    @classmethod
+    def start(
+        cls,
+        kind: Kind,
+        *,
+        plugins: Sequence[Path] = (),
+        cache: Path | None = None,
+        directory: Path | None = None,
+        port: int = 0,
+        workers: int = 4,
+        permalinks: str = "/%postname%/",
+    ) -> Self:
+        """Install a WordPress, activate the plugins, take a snapshot, and serve it.
+
+        `cache` is where downloads are kept and `directory`, which must not be there yet, where the site
+        is put; both have their places when not given. `port` 0 is any that is free.
+        """
+        temporary = directory is None
+        directory = (directory or Path(tempfile.mkdtemp(prefix="zoombridge-")) / "site").absolute()
+        directory.mkdir(parents=True)
+        wordpress, log = directory / "wordpress", directory / "php.log"
+        log.touch()
+        database: Database | None = None
+        held = reserve(port)
+        try:
+            url = f"http://{HOST}:{held.getsockname()[1]}"
+            if kind == "debian-mariadb":
+                database = MariaDB(directory / "database", directory / "mariadb.log")
+            else:
+                database = SQLite(directory / "database")
+            place(kind, wordpress, database, log, cache)
+            installed = install(
+                wordpress, url=url, user=USER, password=PASSWORD, permalinks=permalinks, log=log
+            )
+            server = serve(
+                wordpress,
+                held,
+                workers=workers,
+                php_log=log,
+                log=directory / "server.log",
+                remove=directory if temporary else None,
+            )
+        except BaseException:
+            held.close()
+            if database:
+                database.stop()
+            if temporary:
+                shutil.rmtree(directory.parent, ignore_errors=True)
+            raise
+        site = cls(
+            kind,
+            url=url,
+            directory=directory,
+            version=installed.version,
+            application_password=installed.application_password,
+            database=database,
+            server=server,
+        )
+        try:
+            for plugin in plugins:
+                site.add_plugin(plugin)
+            site.snapshot()
+        except BaseException:
+            site.stop()
+            raise
+        return site
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<WordPress {self.version} ({self.kind}) at {self.url}>"
+
+    @property
+    def rest_root(self) -> str:
+        """Where its REST API stands, with a slash at the end."""
+        return f"{self.url}/wp-json/"
+
+    def rest(
+        self, method: str, path: str, *, auth: tuple[str, str] | None = None, **options: Any
+    ) -> requests.Response:
+        """Ask its REST API for `path`, as the administrator with the application password."""
+        return requests.request(
+            method,
+            self.rest_root + path,
+            auth=auth or (self.user, self.application_password),
+            timeout=options.pop("timeout", 30),
+            **options,
+        )
+
+    def php(self, code: str, **arguments: Any) -> Any:
+        """Run PHP inside this WordPress and give back what it returns, by way of JSON.
+
+        Each argument is a variable in the code: `site.php("return get_the_title($post);", post=7)`.
+        Raises PhpError with all that PHP said.
+        """
+        return php.run(
+            code, directory=self.directory, url=self.url, log=self.log_path, arguments=arguments
+        )
+
+    def php_log(self) -> str:
+        """The notices, warnings and errors since the last reset."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def add_plugin(self, folder: Path, slug: str | None = None) -> str:
+        """Copy a plugin's folder, in place of one with that slug, and activate it.
+
+        Gives back WordPress's own name for it, "slug/file.php". The next reset undoes the activation,
+        unless a snapshot follows.
+        """
+        slug = slug or folder.name
+        installed = self.directory / "wp-content/plugins" / slug
+        if installed.exists():
+            shutil.rmtree(installed)
+        shutil.copytree(folder, installed)
+        plugin: str = self.php(
+            """
+            require_once ABSPATH . 'wp-admin/includes/plugin.php';
+            wp_set_current_user( get_user_by( 'login', $user )->ID );
+            $files = array_keys( get_plugins( "/$slug" ) );
+            if ( ! $files ) {
+                throw new RuntimeException( "No file in the folder $slug has a plugin's header." );
+            }
+            $activated = activate_plugin( "$slug/$files[0]" );
+            if ( is_wp_error( $activated ) ) {
+                throw new RuntimeException( $activated->get_error_message() );
+            }
+            // Its post types want rules of their own; they are made when the next visitor comes.
+            delete_option( 'rewrite_rules' );
+            return "$slug/$files[0]";
+            """,
+            slug=slug,
+            user=self.user,
+        )
+        return plugin
+
+    def deactivate_plugin(self, slug: str) -> None:
+        """Deactivate what stands in the plugin folder `slug`; its files stay."""
+        self.php(
+            """
+            require_once ABSPATH . 'wp-admin/includes/plugin.php';
+            foreach ( array_keys( get_plugins( "/$slug" ) ) as $file ) {
+                deactivate_plugins( "$slug/$file" );
+            }
+            delete_option( 'rewrite_rules' );
+            """,
+            slug=slug,
+        )
+
+    def snapshot(self) -> None:
+        """Keep what is in the database now, for `reset`. Files are not part of it."""
+        self._database.snapshot()
+
+    def reset(self) -> None:
+        """Put back what was in the database at the last snapshot, and empty the log."""
+        self._database.reset()
+        # Emptied and not deleted: PHP's workers may hold it open.
+        self.log_path.write_bytes(b"")
+
+    def stop(self) -> None:
+        """End the web server and the database; what is left of files goes with them."""
+        self._database.stop()
+        self._server.stop()
