@@ -18,6 +18,8 @@ PERSONAL_ROOM = 4
 WITHOUT_FIXED_TIME = frozenset({3, 6})
 RECURRING_FIXED = frozenset({8, 9})
 WEBINARS = frozenset({5, 6, 9})
+LONGEST = 30 * 60
+"""Minutes: Zoom ends every meeting after 30 hours, https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067972"""
 
 
 class Kind(StrEnum):
@@ -145,20 +147,23 @@ class Meeting:
     @property
     def duration(self) -> int:
         """The scheduled length in minutes; 0 while it is not known."""
-        return _number(self.object.get("duration")) or 0
+        return _minutes(self.object.get("duration"))
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
         """The dates of a series in order of time, the cancelled ones too; empty for a single meeting."""
         found = []
-        for item in self.object.get("occurrences") or ():
+        listed = self.object.get("occurrences")
+        for item in listed if isinstance(listed, list | tuple) else ():
+            if not isinstance(item, dict):
+                continue
             start = _instant(item.get("start_time"), self.timezone)
             if start is not None:
                 found.append(
                     Occurrence(
                         occurrence_id=_text(item.get("occurrence_id")),
                         start_time=start,
-                        duration=_number(item.get("duration")) or self.duration,
+                        duration=_minutes(item.get("duration")) or self.duration,
                         available=item.get("status", "available") != "deleted",
                     )
                 )
@@ -172,9 +177,7 @@ class Meeting:
     @property
     def has_fixed_time(self) -> bool:
         """Whether there is a time to show at all."""
-        return self.type not in WITHOUT_FIXED_TIME and (
-            self.start_time is not None or bool(self.occurrences)
-        )
+        return self.type not in WITHOUT_FIXED_TIME and (self.start_time is not None or bool(self.occurrences))
 
     @property
     def is_complete(self) -> bool:
@@ -183,7 +186,11 @@ class Meeting:
             self.topic
             and self.join_url
             and self.type is not None
-            and (self.type in WITHOUT_FIXED_TIME or self.type in (INSTANT, PERSONAL_ROOM) or self.has_fixed_time)
+            and (
+                self.type in WITHOUT_FIXED_TIME
+                or self.type in (INSTANT, PERSONAL_ROOM)
+                or self.has_fixed_time
+            )
         )
 
 
@@ -196,13 +203,20 @@ def _number(value: Any) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:  # noqa: PLR2004 (digits)
         return int(value)
     return None
 
 
+def _minutes(value: Any) -> int:
+    return min(max(_number(value) or 0, 0), LONGEST)
+
+
 def _instant(value: Any, assumed: ZoneInfo) -> datetime | None:
-    """Read one of Zoom's times. They end in `Z`; one without is in the meeting's own zone."""
+    """Read one of Zoom's times. They end in `Z`; one without is in the meeting's own zone.
+
+    What no calendar on Zoom's side offers counts as no time, so that reckoning with it cannot overflow.
+    """
     if not isinstance(value, str):
         return None
     try:
@@ -212,6 +226,7 @@ def _instant(value: Any, assumed: ZoneInfo) -> datetime | None:
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=assumed)
     try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
+        moment = parsed.astimezone(UTC)
+    except (OverflowError, ValueError):
         return None
+    return moment if 1970 <= moment.year < 3000 else None  # noqa: PLR2004 (years)

@@ -1,0 +1,7 @@
+"""What a site shows of a meeting: a pure function of the meeting, the site's rules and the time."""
+
+from __future__ import annotations
+
+from core.render.post import Post, Presence, SiteRules, render
+
+__all__ = ["Post", "Presence", "SiteRules", "render"]

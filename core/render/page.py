@@ -1,0 +1,87 @@
+"""The HTML that visitors see: a meeting's details, and its agenda."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from core.render import words
+from core.render.metas import LONGEST_PASSCODE
+from core.render.plain import html_text, paragraphs, web_address
+from core.render.schedule import JOINABLE, Phase
+
+if TYPE_CHECKING:
+    from core.meeting import Meeting, Occurrence
+    from core.render.schedule import Schedule
+
+LONGEST_LIST = 60
+"""Dates of a series that are listed; how many follow is said below them."""
+
+
+def details(meeting: Meeting, standing: Schedule) -> str:
+    """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates."""
+    listed = standing.remaining[:LONGEST_LIST]
+    joinable = standing.phase in JOINABLE
+    return _template(
+        "meeting/details.jinja"
+    ).render(
+        words=words,
+        text=_text,
+        kind=meeting.kind,
+        phase=standing.phase,
+        series=meeting.is_series,
+        when=None if standing.phase is Phase.CANCELLED else _when(meeting, standing.leading),
+        join_url=Markup(html_text(web_address(meeting.join_url))) if joinable else "",  # noqa: S704 (escaped)
+        passcode=meeting.password[:LONGEST_PASSCODE] if joinable else "",
+        dates=[_when(meeting, date) for date in listed],
+        left_out=len(standing.remaining) - len(listed),
+    )
+
+
+def agenda(meeting: Meeting) -> str:
+    """Return the HTML of the agenda, as the content of a new post; empty where there is none."""
+    found = [[Markup(line) for line in block] for block in paragraphs(meeting.agenda)]  # noqa: S704 (escaped)
+    return (
+        _template("meeting/agenda.jinja").render(paragraphs=found, line_break=Markup("<br />\n"))
+        if found
+        else ""
+    )
+
+
+def _when(meeting: Meeting, date: Occurrence | None) -> dict[str, object] | None:
+    if date is None:
+        return None
+    local = date.start_time.astimezone(meeting.timezone)
+    return {
+        "iso": local.isoformat(timespec="seconds"),
+        "said": words.moment(local),
+        "zone": words.zone(local),
+        "length": words.length(date.duration) if date.duration else "",
+        "available": date.available,
+    }
+
+
+def _text(value: str) -> Markup:
+    return Markup(html_text(value))  # noqa: S704 (html_text escapes)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        # Read through importlib, so that it works from a wheel, and from a zip.
+        loader=FunctionLoader(lambda name: (files("templates") / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(name)

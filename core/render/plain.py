@@ -1,0 +1,87 @@
+"""Text from Zoom is text: how it becomes HTML that shows it letter by letter, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html import escape
+from urllib.parse import urlsplit
+
+LONGEST_TITLE = 500
+"""Characters of a topic that become a title. Zoom allows 200; WordPress's column holds 65,535 bytes."""
+
+LONGEST_ADDRESS = 2048
+"""Characters of a web address; a longer one is none that a browser would open."""
+
+_URL = re.compile(r"https?://[^\s<>\"'\[\]]+", re.IGNORECASE)
+_CLOSES_A_SENTENCE = ".,;:!?)}"
+
+
+def clean(text: str) -> str:
+    """Return `text` without what no database and no page can hold: control characters, lone surrogates.
+
+    Line breaks and tabs stay.
+    """
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    unified = whole.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(sign for sign in unified if sign in "\n\t" or unicodedata.category(sign) != "Cc")
+
+
+def html_text(text: str) -> str:
+    """Return HTML that shows `text` as it is.
+
+    Square brackets are written as character references, because WordPress runs `[shortcodes]` that it
+    finds in what it shows.
+    """
+    return escape(clean(text)).replace("[", "&#91;").replace("]", "&#93;")
+
+
+def title(topic: str) -> str:
+    """Return the title of a post for `topic`: one line, with `&`, `<` and `>` escaped.
+
+    WordPress stores and prints titles unescaped for users who may post any HTML, as administrators may.
+    """
+    line = " ".join(clean(topic).split())
+    if len(line) > LONGEST_TITLE:
+        line = line[: LONGEST_TITLE - 1].rstrip() + "…"
+    return escape(line, quote=False)
+
+
+def paragraphs(agenda: str) -> list[list[str]]:
+    """Return the paragraphs of `agenda`, each a list of its lines as HTML, web addresses in them as links.
+
+    The links are more than a kindness: WordPress fetches and embeds an address that stands alone.
+    """
+    blocks = re.split(r"\n\s*\n", clean(agenda).strip())
+    return [
+        [_linked(line.strip()) for line in block.strip().split("\n")] for block in blocks if block.strip()
+    ]
+
+
+def web_address(url: str) -> str:
+    """Return `url` when it is an http or https address, else the empty string: never a `javascript:` link."""
+    if len(url) > LONGEST_ADDRESS or re.search(r"[\s\x00-\x20\x7f<>\"\\^`{|}]", url) or not url.isprintable():
+        return ""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or not host:
+        return ""
+    # A bracket belongs only to an IPv6 address, and no meeting lives at one.
+    return url.replace("[", "%5B").replace("]", "%5D")
+
+
+def _linked(line: str) -> str:
+    pieces, at = [], 0
+    for match in _URL.finditer(line):
+        url = match.group().rstrip(_CLOSES_A_SENTENCE)
+        if not web_address(url):
+            continue
+        pieces.append(html_text(line[at : match.start()]))
+        pieces.append(f'<a href="{html_text(url)}">{html_text(url)}</a>')
+        at = match.start() + len(url)
+    pieces.append(html_text(line[at:]))
+    return "".join(pieces)
