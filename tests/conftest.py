@@ -1,0 +1,115 @@
+"""Fixtures that every room's tests share: a real WordPress of each kind, a browser, Tornado's loop."""
+
+import asyncio
+import inspect
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.ioloop import IOLoop
+
+from tests.wordpress import KINDS, WordPress
+
+STUB = Path(__file__).parent.parent / "plugin_stub"
+STUB_SLUG = "zoom-wordpress-bridge"
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # which root may not do without, and containers do not offer
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "wordpress: runs against a real WordPress (set by itself, from the fixtures used)"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        if "wordpress" in item.fixturenames:
+            item.add_marker("wordpress")
+        # Without the marker nothing awaits the coroutine. pytest itself only complains where no plugin
+        # takes the test, and only as it runs; this is seen before anything does.
+        if inspect.iscoroutinefunction(item.function) and not item.get_closest_marker("gen_test"):
+            raise pytest.UsageError(f"{item.nodeid} is `async def`, but not marked: @pytest.mark.gen_test")
+
+
+# --- WordPress ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def wordpress(request: pytest.FixtureRequest) -> Iterator[WordPress]:
+    """One WordPress of each kind for the whole session, with the stub active. Tests want `site`."""
+    with WordPress.start(request.param) as started:
+        if (STUB / "load.php").exists():
+            started.add_plugin(STUB, STUB_SLUG)
+            started.snapshot()
+        yield started
+
+
+@pytest.fixture
+def site(wordpress: WordPress) -> WordPress:
+    """The WordPress as it was after installing, whatever the test before has done to it."""
+    wordpress.reset()
+    return wordpress
+
+
+# --- The browser --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's own Chromium. Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven."""
+    args = {**browser_type_launch_args, "args": CHROMIUM_FLAGS}
+    if platform.freedesktop_os_release()["ID"] == "debian" and CHROMIUM.exists():
+        args["executable_path"] = str(CHROMIUM)
+    return args
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """No address that pages would be relative to.
+
+    Both pytest-playwright and pytest-tornado have a fixture of this name, with scopes that do not fit
+    together. Tests of a Tornado application take its `http_port`.
+    """
+
+
+@pytest.fixture(autouse=True)
+def _playwright_waits_aside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test run an event loop although a test before it has used the browser.
+
+    Playwright's loop stays in this thread, half-way through a step, until the session ends. asyncio takes
+    it for running and would refuse any other.
+    """
+    running = asyncio._get_running_loop()
+    if running is None or "playwright" in request.fixturenames:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
+
+
+# --- Tornado ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def io_loop(_playwright_waits_aside: None) -> Iterator[IOLoop]:
+    """pytest-tornado's own makes its loop the current one by calls that Tornado has deprecated."""
+    loop = IOLoop(make_current=False)
+    asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
+    yield loop
+    asyncio.set_event_loop(None)
+    loop.close(all_fds=True)
