@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "snapshot"  # what the bridge itself read from Zoom's REST API; Zoom sends no event of this name
 
-# A key to the host's account, and what Zoom puts beside it: neither belongs to a meeting's state.
-_NEVER_KEPT = frozenset({"start_url", "h323_password", "encrypted_password", "pstn_password"})
+# `start_url` is a key to the host's account, and the other passwords are nobody's business; the number has a
+# place of its own; what was replaced is not what is.
+_NEVER_KEPT = frozenset(
+    {"start_url", "h323_password", "encrypted_password", "pstn_password", "id", "old_object"}
+)
 # `started` and `ended` describe the running instance, deletions only name what is deleted: these never say
 # what the schedule is.
 _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
@@ -119,7 +122,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Lay what changed over what was known: only `id` is sure to be in an update."""
     given = _kept(envelope.payload.object or {})
-    vanished = {_id(item) for item in _items(_kept(envelope.payload.old_object or {}))}
+    vanished = {_id(item) for item in _items(_kept(_old_object(envelope)))}
     vanished -= {_id(item) for item in _items(given)}
     before = dict(meeting.object)
     if _items(before):
@@ -133,6 +136,12 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
         before.pop("occurrences", None)
         before.pop("recurrence", None)
     return replace(meeting, object=_merge(before, given))
+
+
+def _old_object(envelope: Envelope) -> Mapping[str, Any]:
+    """Return what an update replaced: beside `object` in real traffic, inside it in Zoom's own example."""
+    inside = (envelope.payload.object or {}).get("old_object")
+    return envelope.payload.old_object or (inside if isinstance(inside, dict) else {})
 
 
 def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -189,9 +198,7 @@ def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
 def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
     """Set the status of the named dates, which are added where they were not known."""
     given = {
-        "occurrences": [
-            {**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))
-        ]
+        "occurrences": [{**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))]
     }
     filled = _fill(meeting, envelope).object
     return replace(meeting, object=_merge(filled, {"occurrences": _with_occurrences(meeting.object, given)}))
@@ -206,7 +213,7 @@ def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """An update may turn a series (type 8) into a single meeting (type 2); its dates go with it."""
+    """Whether an update turns a series (type 8) into a single meeting (type 2); its dates go with it."""
     return (
         "type" in given
         and given["type"] not in RECURRING_FIXED
@@ -242,7 +249,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
     """Drop what must never be kept and what is not in Zoom's shape; the rest stays, known or unknown."""
-    kept = {key: value for key, value in given.items() if key not in _NEVER_KEPT and key != "id"}
+    kept = {key: value for key, value in given.items() if key not in _NEVER_KEPT}
     for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
         if key in kept and not isinstance(kept[key], shape):
             del kept[key]

@@ -69,11 +69,12 @@ secrets = Table(
 )
 
 # Which sites mirror which Zoom accounts: learnt from the authentic events that come to a site's endpoint.
+# No foreign key: an event may arrive while its site is being removed, and must not fail for it.
 accounts = Table(
     "accounts",
     metadata,
     Column("account_id", Text, primary_key=True),
-    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("site_id", Text, primary_key=True),
 )
 
 events = Table(
@@ -89,7 +90,7 @@ events = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("site_id", Text),  # whose endpoint it came to first; the site may be gone by now
     Column("request_id", Text),
-    Column("body", LargeBinary, nullable=False),  # sealed: the raw bytes
+    Column("request", LargeBinary, nullable=False),  # sealed: headers and raw bytes, see core.store.request
     Column("outcome", Text, nullable=False),  # pending, folded, ignored
     Column("reason", Text),
     Index(None, "account_id", "number"),
@@ -154,7 +155,6 @@ quarantine = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("size", Integer, nullable=False),
-    Column("headers", LargeBinary, nullable=False),  # sealed JSON
-    Column("body", LargeBinary, nullable=False),  # sealed: the raw bytes
+    Column("request", LargeBinary, nullable=False),  # sealed, as in the log
     Index(None, "site_id", "received_at"),
 )

@@ -22,6 +22,7 @@ _MADE_ANEW_IN_RECORDINGS = frozenset(
     {"download_url", "play_url", "share_url", "password", "recording_play_passcode"}
 )
 _DEEPEST = 64
+_LONGEST_NAME = 200
 
 
 def _integer_or_none(value: Any) -> int | None:
@@ -34,7 +35,7 @@ def _integer_or_none(value: Any) -> int | None:
 
 
 def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME else None
 
 
 def _mapping_or_none(value: Any) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
 
 EVENT = "endpoint.url_validation"
+_LONGEST_TOKEN = 1000
 
 
 def answer(envelope: Envelope, secret_token: str) -> dict[str, str]:
@@ -25,7 +26,7 @@ def answer(envelope: Envelope, secret_token: str) -> dict[str, str]:
     Raises `BadRequestError` where the event carries no `plainToken`.
     """
     plain = (envelope.payload.model_extra or {}).get("plainToken")
-    if not isinstance(plain, str) or not 0 < len(plain) <= 1000:
+    if not isinstance(plain, str) or not 0 < len(plain) <= _LONGEST_TOKEN:
         raise BadRequestError("The validation request carries no “plainToken”.")
     encrypted = hmac.new(secret_token.encode(), plain.encode(), hashlib.sha256).hexdigest()
     return {"plainToken": plain, "encryptedToken": encrypted}

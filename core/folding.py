@@ -1,0 +1,133 @@
+"""Log to meetings: what runs the fold. Durable events become the meetings that they make."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.errors import StoreError, StoreUnavailableError
+from core.fold import apply, fold
+from core.store import log, meetings, posts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from core.meeting import Meeting
+    from core.store.engine import Store
+
+_AT_ONCE = 100  # meetings that share one transaction
+_POLL_SECONDS = 5.0  # a wake-up may be missed where another process took the event
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A meeting as it should be kept, the revision that this was made from, and the events that are in it."""
+
+    meeting: Meeting
+    seen: int
+    ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A meeting whose pending events could not be folded."""
+
+    account_id: str
+    number: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Folding:
+    """Folds pending events in a thread of its own. `folded` is called when meetings have changed."""
+
+    store: Store
+    folded: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.time
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stop: bool = False
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, with what an earlier process may have left pending."""
+        self._wake.set()
+        self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that the log has grown."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the step at hand, and end."""
+        self._stop = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def fold_pending(self) -> int:
+        """Fold what is pending, up to a number of meetings; return how many meetings that were."""
+        with self.store.reading() as connection:
+            pending = log.pending_meetings(connection, _AT_ONCE)
+            steps = [self._step_or_failure(connection, *named) for named in pending]
+        if steps:
+            self.store.write(partial(_keep, steps=steps, now=int(self.clock() * 1000)))
+            self.folded()
+        return len(steps)
+
+    def _step_or_failure(self, connection: Connection, account_id: str, number: int) -> _Step | _Failure:
+        try:
+            return self._step(connection, account_id, number)
+        except (StoreUnavailableError, SQLAlchemyError):
+            raise
+        except Exception as error:
+            logger.exception("folding_failed", account_id=account_id, number=number)
+            return _Failure(account_id, number, f"{type(error).__name__}: {error}"[:500])
+
+    def _step(self, connection: Connection, account_id: str, number: int) -> _Step:
+        """Lay newer events over the meeting that is kept; fold it all again where an older one came late."""
+        sealer = self.store.sealer
+        kept = meetings.load(connection, account_id, number)
+        changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=True)
+        if kept is not None and all(kept[0].last < change.position for change in changes):
+            meeting, seen = kept
+            for change in sorted(changes, key=lambda change: change.position):
+                meeting = apply(meeting, change)
+            return _Step(meeting, seen, ids)
+        changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=False)
+        folded = fold(account_id, number, changes)
+        if folded is None:
+            raise StoreError(f"The log holds no events of meeting {number}, though some are pending.")
+        return _Step(folded, 0 if kept is None else kept[1], ids)
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._wake.wait(_POLL_SECONDS)
+            self._wake.clear()
+            try:
+                while not self._stop and self.fold_pending():
+                    pass
+            except StoreError as error:
+                logger.warning("folding_waits", reason=str(error))
+
+
+def _keep(connection: Connection, *, steps: list[_Step | _Failure], now: int) -> None:
+    for step in steps:
+        if isinstance(step, _Failure):
+            log.mark_failed(connection, step.account_id, step.number, reason=step.reason)
+            continue
+        # Another process may have folded the same meeting meanwhile: its events stay pending for the next
+        # round, which starts from what that process kept.
+        if meetings.save(connection, step.meeting, seen=step.seen):
+            log.mark_folded(connection, step.ids)
+            posts.want(connection, step.meeting.account_id, step.meeting.number, step.seen + 1, now=now)

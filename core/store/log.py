@@ -1,0 +1,178 @@
+"""The log: every authentic event, once, as it came. Appended to, never changed but for its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, func, select, update
+
+from core.fold import Change
+from core.meeting import Position
+from core.store import posts
+from core.store.dialect import insert
+from core.store.request import Request
+from core.store.schema import accounts, events, sites
+from core.zoom import envelope as zoom_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+    from core.store.sealing import Sealer
+
+
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    PENDING = "pending"  # durable, not folded yet
+    FOLDED = "folded"
+    IGNORED = "ignored"  # kept, but nothing on a site follows from it
+    FAILED = "failed"  # the bridge could not fold it, which is a fault of the bridge; kept for a mended one
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it enters the log. `received_at` is in milliseconds since 1970, UTC."""
+
+    digest: str
+    account_id: str
+    number: int | None
+    event: str
+    position: Position
+    received_at: int
+    site_id: str | None
+    request_id: str | None
+    request: bytes
+    outcome: Outcome
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One line of the log, without its body."""
+
+    id: int
+    event: str
+    account_id: str
+    number: int | None
+    at: int
+    received_at: int
+    site_id: str | None
+    outcome: str
+    reason: str | None
+
+
+def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+    """Append events; tell for each whether it is new. One that was seen before is left as it was."""
+    unseen = {entry.digest: entry for entry in reversed(entries)}
+    statement = insert(connection, events).on_conflict_do_nothing(index_elements=["digest"])
+    new = set(
+        connection.scalars(
+            statement.returning(events.c.digest), [_row(entry) for entry in reversed(unseen.values())]
+        )
+    )
+    _note_activity(connection, entries)
+    result = []
+    for entry in entries:
+        result.append(entry.digest in new)
+        new.discard(entry.digest)
+    return result
+
+
+def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int]]:
+    """Return accounts and numbers of meetings that have events not folded yet."""
+    rows = connection.execute(
+        select(events.c.account_id, events.c.number)
+        .where(events.c.outcome == Outcome.PENDING)
+        .group_by(events.c.account_id, events.c.number)
+        .order_by(func.min(events.c.id))
+        .limit(limit)
+    )
+    return [(account_id, number) for account_id, number in rows]
+
+
+def changes_of(
+    connection: Connection, sealer: Sealer, account_id: str, number: int, *, pending_only: bool
+) -> tuple[list[Change], list[int]]:
+    """Return what happened to a meeting, and the ids of those of its events that are pending."""
+    query = select(
+        events.c.id, events.c.at, events.c.rank, events.c.digest, events.c.request, events.c.outcome
+    )
+    query = query.where(events.c.account_id == account_id, events.c.number == number)
+    wanted = [Outcome.PENDING] if pending_only else [Outcome.PENDING, Outcome.FOLDED]
+    rows = connection.execute(query.where(events.c.outcome.in_(wanted))).all()
+    changes = [
+        Change(
+            Position(row.at, row.rank, row.digest),
+            zoom_envelope.parse(Request.opened(row.request, sealer).body),
+        )
+        for row in rows
+    ]
+    return changes, [row.id for row in rows if row.outcome == Outcome.PENDING]
+
+
+def mark_folded(connection: Connection, ids: Iterable[int]) -> None:
+    """Note that these events are part of their meetings."""
+    parameters = [{"event_id": event_id} for event_id in ids]
+    if parameters:
+        connection.execute(
+            update(events).where(events.c.id == bindparam("event_id")).values(outcome=Outcome.FOLDED),
+            parameters,
+        )
+
+
+def mark_failed(connection: Connection, account_id: str, number: int, *, reason: str) -> None:
+    """Note that a meeting's pending events could not be folded, so that other meetings go on."""
+    connection.execute(
+        update(events)
+        .where(
+            events.c.account_id == account_id, events.c.number == number, events.c.outcome == Outcome.PENDING
+        )
+        .values(outcome=Outcome.FAILED, reason=reason)
+    )
+
+
+def latest(connection: Connection, limit: int, *, site_id: str | None = None) -> list[Logged]:
+    """Return the newest lines of the log, newest first."""
+    columns = [events.c[name] for name in Logged.__dataclass_fields__]
+    query = select(*columns).order_by(events.c.id.desc()).limit(limit)
+    if site_id is not None:
+        query = query.where(events.c.site_id == site_id)
+    return [Logged(*row) for row in connection.execute(query)]
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        "digest": entry.digest,
+        "account_id": entry.account_id,
+        "number": entry.number,
+        "event": entry.event,
+        "at": entry.position.at,
+        "rank": entry.position.rank,
+        "received_at": entry.received_at,
+        "site_id": entry.site_id,
+        "request_id": entry.request_id,
+        "request": entry.request,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+    }
+
+
+def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Note when a site's endpoint was last used, and for which account."""
+    last = {entry.site_id: entry for entry in entries if entry.site_id is not None}
+    for site_id, entry in last.items():
+        connection.execute(
+            update(sites)
+            .where(sites.c.id == site_id)
+            .values(last_event=entry.event, last_event_at=entry.received_at)
+        )
+    pairs = {(entry.account_id, entry.site_id) for entry in entries if entry.site_id is not None}
+    for account_id, site_id in sorted(pairs):
+        statement = insert(connection, accounts).values(account_id=account_id, site_id=site_id)
+        if connection.execute(statement.on_conflict_do_nothing()).rowcount:
+            # A site new to this account shows all of its meetings, not only those yet to come.
+            posts.want_all(connection, account_id, site_id, now=last[site_id].received_at)

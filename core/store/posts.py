@@ -1,0 +1,252 @@
+"""Posts: for each site and meeting, the revision wanted, the revision written, and who works on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, func, literal, select, update
+
+from core.store.dialect import insert
+from core.store.schema import accounts, meetings, posts, sites
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+
+class PostState(StrEnum):
+    """Where the mirror of a meeting stands on its site."""
+
+    NONE = "none"  # there is no post
+    SHOWN = "shown"
+    TRASHED = "trashed"  # by the bridge, because the meeting was deleted
+    GONE = "gone"  # deleted for good, because the meeting was
+    DETACHED = "detached"  # a person deleted the post for good; it is not made again behind their back
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the bridge wrote last: what it compares with, so that only Zoom's changes are written.
+
+    `topic` is Zoom's title then. `content` and `field` are digests; an empty `content` means that the
+    content is the editors'.
+    """
+
+    topic: str
+    content: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is known of a post on its site."""
+
+    state: PostState = PostState.NONE
+    post_id: int | None = None
+    link: str | None = None
+    base: Base | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A post that one worker may work on until its lease ends."""
+
+    site_id: str
+    account_id: str
+    number: int
+    wanted: int
+    attempts: int
+    epoch: int
+    written: Written
+
+
+def want(connection: Connection, account_id: str, number: int, revision: int, *, now: int) -> None:
+    """Ask every site of the account to show this revision of the meeting."""
+    sources = (
+        select(
+            accounts.c.site_id,
+            accounts.c.account_id,
+            literal(number),
+            literal(revision),
+            literal(0),
+            literal(now),
+            literal(str(PostState.NONE)),
+            literal(0),
+            literal(0),
+            literal(0),
+        )
+        .join(sites, sites.c.id == accounts.c.site_id)
+        .where(accounts.c.account_id == account_id)
+    )
+    _upsert(connection, sources, now)
+
+
+def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Ask one site to show every meeting of an account."""
+    sources = (
+        select(
+            sites.c.id,
+            meetings.c.account_id,
+            meetings.c.number,
+            meetings.c.revision,
+            literal(0),
+            literal(now),
+            literal(str(PostState.NONE)),
+            literal(0),
+            literal(0),
+            literal(0),
+        )
+        .join(sites, sites.c.id == site_id)
+        .where(meetings.c.account_id == account_id)
+    )
+    _upsert(connection, sources, now)
+
+
+def _upsert(connection: Connection, sources: Any, now: int) -> None:
+    names = [
+        "site_id", "account_id", "number", "wanted", "written", "due_at", "state", "attempts",
+        "lease_until", "epoch",
+    ]  # fmt: skip
+    statement = insert(connection, posts).from_select(names, sources)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["site_id", "account_id", "number"],
+            set_={"wanted": statement.excluded.wanted, "due_at": now},
+        )
+    )
+
+
+def claim(
+    connection: Connection, *, owner: str, now: int, lease_until: int, room: int, busy: Collection[str]
+) -> list[Claim]:
+    """Take up to `room` due posts, of sites that are neither blocked nor in `busy`, the longest due first.
+
+    One post a site at most is taken by one call, so that sites take turns.
+    """
+    turn = (
+        func.row_number()
+        .over(partition_by=posts.c.site_id, order_by=(posts.c.due_at, posts.c.number))
+        .label("turn")
+    )
+    due = (
+        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.due_at, turn)
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(
+            posts.c.due_at <= now,
+            posts.c.lease_until <= now,
+            sites.c.blocked_until <= now,
+            posts.c.site_id.not_in(list(busy)),
+        )
+        .subquery()
+    )
+    chosen = connection.execute(
+        select(due.c.site_id, due.c.account_id, due.c.number)
+        .where(due.c.turn == 1)
+        .order_by(due.c.due_at)
+        .limit(room)
+    ).all()
+    claims = []
+    for row in chosen:
+        taken = connection.execute(
+            update(posts)
+            .where(_is(row.site_id, row.account_id, row.number), posts.c.lease_until <= now)
+            .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
+            .returning(posts)
+        ).one_or_none()
+        if taken is not None:
+            claims.append(_claim(taken))
+    return claims
+
+
+def finish(
+    connection: Connection, taken: Claim, *, revision: int, written: Written, due_at: int | None, now: int
+) -> bool:
+    """Note what was written, and let go. Tell whether the claim still held.
+
+    `due_at` is when what was written stops being true; a revision wanted meanwhile is due at once.
+    """
+    base = written.base
+    result = connection.execute(
+        update(posts)
+        .where(_held(taken))
+        .values(
+            written=revision,
+            state=written.state,
+            post_id=written.post_id,
+            link=written.link,
+            base=None
+            if base is None
+            else {"topic": base.topic, "content": base.content, "field": base.field},
+            attempts=0,
+            fault=None,
+            fault_message=None,
+            written_at=now,
+            lease_until=0,
+            owner=None,
+            due_at=due_at,
+        )
+    )
+    connection.execute(
+        update(posts)
+        .where(_is(taken.site_id, taken.account_id, taken.number), posts.c.wanted > posts.c.written)
+        .values(due_at=now)
+    )
+    return result.rowcount == 1
+
+
+def postpone(
+    connection: Connection, taken: Claim, *, due_at: int, fault: str, message: str, counts: bool
+) -> None:
+    """Note a failure, and let go. `counts` tells whether it was this post's own and not its site's."""
+    connection.execute(
+        update(posts)
+        .where(_held(taken))
+        .values(
+            attempts=taken.attempts + (1 if counts else 0),
+            fault=fault,
+            fault_message=message,
+            lease_until=0,
+            owner=None,
+            due_at=due_at,
+        )
+    )
+
+
+def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
+    """Return when the next post is due on a site that is not `busy` (ms since 1970, UTC); None for never."""
+    moment = func.max if connection.dialect.name == "sqlite" else func.greatest
+    earliest: int | None = connection.scalar(
+        select(func.min(moment(posts.c.due_at, posts.c.lease_until, sites.c.blocked_until)))
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(posts.c.due_at.is_not(None), posts.c.site_id.not_in(list(busy)))
+    )
+    return earliest
+
+
+def release(connection: Connection, owner: str) -> None:
+    """Let go of all that a worker holds, as it stops."""
+    connection.execute(update(posts).where(posts.c.owner == owner).values(owner=None, lease_until=0))
+
+
+def _is(site_id: str, account_id: str, number: int) -> Any:
+    return and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number == number)
+
+
+def _held(taken: Claim) -> Any:
+    return and_(_is(taken.site_id, taken.account_id, taken.number), posts.c.epoch == taken.epoch)
+
+
+def _claim(row: Any) -> Claim:
+    base = None if row.base is None else Base(**row.base)
+    return Claim(
+        site_id=row.site_id,
+        account_id=row.account_id,
+        number=row.number,
+        wanted=row.wanted,
+        attempts=row.attempts,
+        epoch=row.epoch,
+        written=Written(PostState(row.state), row.post_id, row.link, base),
+    )

@@ -1,0 +1,130 @@
+"""One HTTP request to a site: bounded in time and size, without redirects and without retries."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, NameResolutionError
+
+import core
+from core.wordpress.faults import Answer, unreachable, untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from core.errors import SiteFaultError
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+"""Seconds between two pieces of an answer."""
+
+WHOLE_TIMEOUT = 60.0
+"""Seconds for the body of an answer altogether: one that drips never times out otherwise."""
+
+LARGEST_ANSWER = 5 * 1024 * 1024
+"""Bytes, unpacked."""
+
+_PIECE = 64 * 1024
+
+
+def session() -> requests.Session:
+    """Return a session that tries once: when to try again is decided where it is written down."""
+    made = requests.Session()
+    made.headers["User-Agent"] = f"ZoomWordPressBridge/{core.__version__}"
+    made.headers["Accept"] = "application/json"
+    for scheme in ("http://", "https://"):
+        made.mount(scheme, HTTPAdapter(max_retries=0))
+    return made
+
+
+def ask(
+    over: requests.Session,
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    json: Any = None,
+    timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one request and return the answer, whatever its status; SiteFaultError where none came.
+
+    `timeout` is for connecting and for each piece of the answer, in seconds. Redirects are not followed.
+    """
+    try:
+        with over.request(
+            method,
+            url,
+            params=params,
+            json=json,
+            headers=headers,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            return Answer(response.status_code, dict(response.headers), _body(response))
+    except (requests.RequestException, HTTPError, OSError) as error:
+        raise fault_of(error, wrote=method not in ("GET", "HEAD")) from error
+
+
+def now() -> datetime:
+    """Return the time, for `Retry-After` dates."""
+    return datetime.now(UTC)
+
+
+def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
+    """Return what an exception of the HTTP library means.
+
+    `wrote` tells whether the request was to change something. If so, and the connection was made, nobody
+    knows whether it did.
+    """
+    chain = list(_chain(error))
+    if any(isinstance(link, requests.exceptions.SSLError) for link in chain):
+        return untrusted(_said(chain))
+    if any(isinstance(link, NameResolutionError) for link in chain):
+        return unreachable("there is no server of this name", evidence=_said(chain))
+    if any(isinstance(link, requests.exceptions.ConnectTimeout) for link in chain):
+        return unreachable("its server does not answer", evidence=_said(chain))
+    if any(isinstance(link, requests.exceptions.Timeout) for link in chain):
+        return unreachable("it took too long to answer", evidence=_said(chain), unsure=wrote)
+    if any(isinstance(link, ConnectionRefusedError) for link in chain):
+        return unreachable("its server refuses the connection", evidence=_said(chain))
+    if any(isinstance(link, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema) for link in chain):
+        return unreachable("the address is not one", evidence=_said(chain))
+    return unreachable("the connection broke off", evidence=_said(chain), unsure=wrote)
+
+
+def _body(response: requests.Response) -> bytes:
+    deadline = time.monotonic() + WHOLE_TIMEOUT
+    pieces, size = [], 0
+    for piece in response.iter_content(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise requests.exceptions.ContentDecodingError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        if time.monotonic() > deadline:
+            raise requests.exceptions.ReadTimeout(f"the answer took longer than {WHOLE_TIMEOUT:.0f} s")
+    return b"".join(pieces)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that stand behind it: requests wraps urllib3's, which wraps the system's."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        link = waiting.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        reason = getattr(link, "reason", None)
+        waiting += [link.__cause__, link.__context__, *(part for part in (reason, *link.args) if isinstance(part, BaseException))]
+
+
+def _said(chain: list[BaseException]) -> str:
+    """Return which exceptions it was. Not their text: it holds the whole address, and may hold more."""
+    return " < ".join(dict.fromkeys(type(link).__name__ for link in chain))
