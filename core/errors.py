@@ -55,11 +55,11 @@ class UnknownSiteError(ZoomBridgeError):
 class SiteFaultError(ZoomBridgeError):
     """A WordPress site did not do what it was asked. `fault` says what kind of failure it was.
 
-    `status` is the HTTP status, where there was an answer. `retry`: the same request may work later, after
-    `retry_after` seconds where the site said so. `stops_site`: it would befall every other post of the site
-    too. `unsure`: the request may have been carried out all the same, so look before writing again.
-    `post_id` is the post that is there already (only for `exists`). `evidence` is what came back, some
-    hundred characters of it at most, without credentials.
+    It also says whether to try again, and whether the whole site is affected. `status` is the HTTP status,
+    where there was an answer. `retry_after` is in seconds, where the site named a time. `unsure`: the
+    request may have been carried out all the same, so look before writing again. `post_id` is the post that
+    is there already (only for `exists`). `evidence` is what came back, some hundred characters of it at
+    most, without credentials.
     """
 
     def __init__(
@@ -68,8 +68,6 @@ class SiteFaultError(ZoomBridgeError):
         *,
         fault: Fault,
         status: int | None = None,
-        retry: bool = False,
-        stops_site: bool = False,
         unsure: bool = False,
         retry_after: float | None = None,
         post_id: int | None = None,
@@ -78,8 +76,6 @@ class SiteFaultError(ZoomBridgeError):
         super().__init__(message)
         self.fault = fault
         self.status = status
-        self.retry = retry
-        self.stops_site = stops_site
         self.unsure = unsure
         self.retry_after = retry_after
         self.post_id = post_id

@@ -69,7 +69,7 @@ def details(meeting: Meeting, standing: Schedule, *, without_pro: bool) -> str:
     """
     told = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
     told |= _sure(meeting)
-    if meeting.type not in RECURRING_FIXED:
+    if meeting.type is not None and meeting.type not in RECURRING_FIXED:
         told |= {"occurrences": None, "recurrence": None}
     if meeting.type in WITHOUT_FIXED_TIME:
         told["start_time"] = None
@@ -80,15 +80,13 @@ def details(meeting: Meeting, standing: Schedule, *, without_pro: bool) -> str:
 
 def _sure(meeting: Meeting) -> dict[str, Any]:
     """Return what the plugin reads, in the types in which it compares it."""
-    sure: dict[str, Any] = {
-        "id": meeting.number,
+    read: dict[str, Any] = {
         "type": meeting.type,
         "timezone": meeting.timezone.key,
         "join_url": web_address(meeting.join_url),
+        "duration": meeting.duration,
     }
-    if meeting.duration:
-        sure["duration"] = meeting.duration
-    return sure
+    return {"id": meeting.number} | {key: value for key, value in read.items() if key in meeting.object}
 
 
 def _as_single(meeting: Meeting, standing: Schedule) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
+from core.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
 from core.render.details import details
 from core.render.plain import clean, web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core.meeting import Meeting, Occurrence
+    from core.meeting import Meeting
     from core.render.schedule import Schedule
 
 NEVER_OVER = "2099-12-31 00:00:00"
@@ -62,29 +62,38 @@ _RECURRENCE = (
 def field(meeting: Meeting, standing: Schedule, *, without_pro: bool) -> dict[str, Any]:
     """Return the REST field `zoombridge` of docs/stub.md, but for `html` and `revision`.
 
+    It says only what is known: a post that people made may know more than the events that the bridge saw.
     `without_pro`: the site has the plugin without its PRO add-on, which refuses to show what recurs.
     """
-    return {
+    found: dict[str, Any] = {
         "number": str(meeting.number),
         "kind": str(meeting.kind),
         "details": details(meeting, standing, without_pro=without_pro),
-        "fields": meeting_fields(meeting, standing.leading),
-        "pro": pro(meeting),
-        "join_url": web_address(meeting.join_url),
-        "start_date_utc": _start_date_utc(standing.leading),
-        "host": clean(meeting.host_id),
+        "fields": meeting_fields(meeting, standing),
     }
+    if meeting.type is not None:
+        found["pro"] = pro(meeting)
+    if meeting.join_url:
+        found["join_url"] = web_address(meeting.join_url)
+    if standing.leading is not None:
+        found["start_date_utc"] = f"{standing.leading.start_time:%Y-%m-%d %H:%M:%S}"
+    elif _is_undated(meeting):
+        found["start_date_utc"] = NEVER_OVER
+    if meeting.host_id:
+        found["host"] = clean(meeting.host_id)
+    return found
 
 
-def meeting_fields(meeting: Meeting, leading: Occurrence | None) -> dict[str, Any]:
+def meeting_fields(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
     """Return `_meeting_fields`. What Zoom has not said is not in it; the site's own options never are."""
-    found: dict[str, Any] = {
-        "meeting_type": 2 if meeting.kind is Kind.WEBINAR else 1,
-        "start_date": ""
-        if leading is None
-        else f"{leading.start_time.astimezone(meeting.timezone):%Y-%m-%d %H:%M}",
-        "timezone": meeting.timezone.key,
-    }
+    leading = standing.leading
+    found: dict[str, Any] = {"meeting_type": 2 if meeting.kind is Kind.WEBINAR else 1}
+    if leading is not None:
+        found["start_date"] = f"{leading.start_time.astimezone(meeting.timezone):%Y-%m-%d %H:%M}"
+    elif _is_undated(meeting):
+        found["start_date"] = ""
+    if leading is not None or isinstance(meeting.object.get("timezone"), str):
+        found["timezone"] = meeting.timezone.key
     if meeting.host_id:
         found["userId"] = clean(meeting.host_id)
     duration = leading.duration if leading is not None else meeting.duration
@@ -113,8 +122,14 @@ def pro(meeting: Meeting) -> dict[str, Any] | None:
     return {"use_pmi": "2" if room else None} | dict.fromkeys(_RECURRENCE) | told
 
 
-def _start_date_utc(leading: Occurrence | None) -> str:
-    return NEVER_OVER if leading is None else f"{leading.start_time:%Y-%m-%d %H:%M:%S}"
+def _is_undated(meeting: Meeting) -> bool:
+    """Whether it is known to have no date, rather than its date not known."""
+    return meeting.type in WITHOUT_FIXED_TIME or meeting.type == PERSONAL_ROOM or _awaits_dates(meeting)
+
+
+def _awaits_dates(meeting: Meeting) -> bool:
+    """Whether it is a series that goes on, of whose dates Zoom named only the first."""
+    return meeting.is_series and meeting.start_time is not None and not meeting.occurrences
 
 
 def _options(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:

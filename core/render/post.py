@@ -28,7 +28,7 @@ class Presence(StrEnum):
     SHOWN = "shown"
     TRASHED = "trashed"  # deleted at Zoom; it can be recovered for a week
     GONE = "gone"  # deleted at Zoom for good
-    WITHHELD = "withheld"  # no post is made; `Post.reason` says why
+    WITHHELD = "withheld"  # none is made, and one that is there is kept right; `Post.reason` says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SiteRules:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The post that a site should have.
+    """The post that a site should have; of a meeting that is not fully known, as far as it is.
 
     `reason` says, in words for the site's owner, why a post is not shown; empty when it is. `title` and
     `content` are HTML. `content` is meant for a new post, or for one whose content is still what the bridge
@@ -76,17 +76,16 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     if meeting.state is State.DELETED:
         return _trashed(meeting, site)
     reason = _why_withheld(meeting)
-    if reason:
-        return Post(Presence.WITHHELD, reason, status=site.post_status)
     standing = schedule(meeting, now)
     return Post(
-        presence=Presence.SHOWN,
+        presence=Presence.WITHHELD if reason else Presence.SHOWN,
+        reason=reason,
         title=plain.title(meeting.topic),
         content=page.agenda(meeting),
         status=site.post_status,
         field={
             **metas.field(meeting, standing, without_pro=site.vczapi and not site.vczapi_pro),
-            "html": page.details(meeting, standing),
+            **({"html": page.details(meeting, standing)} if meeting.is_complete else {}),
         },
         until=standing.until,
     )

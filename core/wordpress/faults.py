@@ -6,10 +6,11 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from html import unescape
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,6 +41,23 @@ class Fault(StrEnum):
     POST_MISSING = "post_missing"  # a person deleted the post for good
     EXISTS = "exists"  # the meeting has a post already
     REFUSED = "refused"  # this one request is not accepted
+
+    @property
+    def retry(self) -> bool:
+        """Whether the same request may work later, without anybody telling the bridge."""
+        return self in _PASSING
+
+    @property
+    def stops_site(self) -> bool:
+        """Whether the other posts of the site would fare no better."""
+        return self in _OF_THE_SITE
+
+
+_PASSING = frozenset(
+    {Fault.NETWORK, Fault.TLS, Fault.SERVER, Fault.THROTTLED, Fault.NOT_JSON, Fault.STUB_MISSING}
+)
+# A site that breaks down (5xx) may do so over one post alone, which must not harm the others.
+_OF_THE_SITE = frozenset(Fault) - {Fault.SERVER, Fault.POST_MISSING, Fault.EXISTS, Fault.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +94,11 @@ def classify(answer: Answer, *, now: datetime, wrote: bool = True) -> SiteFaultE
     error = _json_error(answer)
     if answer.status in range(300, 400):
         return _moved(answer)
-    if answer.status == 429 or (answer.status == 503 and answer.header("Retry-After")):
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or (
+        answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.header("Retry-After")
+    ):
         return _throttled(answer, now)
-    if answer.status >= 500 or answer.status == 408:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.REQUEST_TIMEOUT:
         return _server(answer, error, wrote=wrote)
     if error is None:
         return _not_json(answer, wrote=wrote)
@@ -91,8 +111,6 @@ def unreachable(reason: str, *, evidence: str, unsure: bool = False) -> SiteFaul
         f"The site could not be reached: {reason}. The bridge tries again by itself; check that the site "
         "opens in a browser, and that nothing blocks requests from the bridge's server.",
         fault=Fault.NETWORK,
-        retry=True,
-        stops_site=True,
         unsure=unsure,
         evidence=shorten(evidence),
     )
@@ -104,8 +122,6 @@ def untrusted(evidence: str) -> SiteFaultError:
         "The site's HTTPS certificate cannot be trusted, so nothing was sent. Renew or repair the certificate "
         "of the site; the bridge tries again by itself.",
         fault=Fault.TLS,
-        retry=True,
-        stops_site=True,
         evidence=shorten(evidence),
     )
 
@@ -117,17 +133,39 @@ def stub_missing(evidence: str = "", status: int | None = None) -> SiteFaultErro
         "under Plugins in wp-admin; the bridge goes on by itself after that.",
         fault=Fault.STUB_MISSING,
         status=status,
-        retry=True,
-        stops_site=True,
         evidence=shorten(evidence),
+    )
+
+
+def credentials(evidence: str = "", status: int | None = None) -> SiteFaultError:
+    """Return the fault for a password that is not accepted (401), or a user with too few rights."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        message = (
+            "WordPress does not accept the application password. It was revoked, or a plugin has switched "
+            "application passwords off, or the web server does not hand the Authorization header on. Connect "
+            "the site again."
+        )
+    else:
+        message = (
+            "The WordPress user that the bridge signs in as may not do this. Give that user the role "
+            "Administrator, or connect the site again as an administrator."
+        )
+    return SiteFaultError(message, fault=Fault.CREDENTIALS, status=status, evidence=shorten(evidence))
+
+
+def endless(largest: int, *, unsure: bool) -> SiteFaultError:
+    """Return the fault for an answer of more than `largest` bytes."""
+    return SiteFaultError(
+        f"The site answered with more than {largest // 2**20} MiB where a few kilobytes were due. Check what "
+        "answers at its REST API (/wp-json/); the bridge tries again by itself.",
+        fault=Fault.NOT_JSON,
+        unsure=unsure,
     )
 
 
 def not_wordpress(message: str, *, evidence: str = "", status: int | None = None) -> SiteFaultError:
     """Return the fault for an address that holds no WordPress which can be connected."""
-    return SiteFaultError(
-        message, fault=Fault.NOT_WORDPRESS, status=status, stops_site=True, evidence=shorten(evidence)
-    )
+    return SiteFaultError(message, fault=Fault.NOT_WORDPRESS, status=status, evidence=shorten(evidence))
 
 
 def retry_after(value: str, now: datetime) -> float | None:
@@ -186,7 +224,6 @@ def _moved(answer: Answer) -> SiteFaultError:
         "with the address that a browser shows once the page is open.",
         fault=Fault.MOVED,
         status=answer.status,
-        stops_site=True,
         evidence=shorten(to),
     )
 
@@ -198,8 +235,6 @@ def _throttled(answer: Answer, now: datetime) -> SiteFaultError:
         "itself.",
         fault=Fault.THROTTLED,
         status=answer.status,
-        retry=True,
-        stops_site=True,
         retry_after=wait,
         evidence=_evidence(answer, _json_error(answer)),
     )
@@ -219,9 +254,6 @@ def _server(answer: Answer, error: Mapping[str, Any] | None, *, wrote: bool) -> 
         "lasts, look into the error log of WordPress or of its web server.",
         fault=Fault.SERVER,
         status=answer.status,
-        retry=True,
-        # A gateway's error is about the whole site; a 500 may well be about this one post.
-        stops_site=answer.status in (502, 503, 504),
         unsure=wrote,
         evidence=_evidence(answer, error),
     )
@@ -229,16 +261,15 @@ def _server(answer: Answer, error: Mapping[str, Any] | None, *, wrote: bool) -> 
 
 def _not_json(answer: Answer, *, wrote: bool) -> SiteFaultError:
     seen = page_title(answer.body)
-    if answer.status == 401:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
         return SiteFaultError(
             "The web server in front of WordPress asks for a password of its own. Let requests to the REST "
             "API (/wp-json/) through without it, so that WordPress sees the application password.",
             fault=Fault.CREDENTIALS,
             status=answer.status,
-            stops_site=True,
             evidence=seen,
         )
-    if answer.status == 404:
+    if answer.status == HTTPStatus.NOT_FOUND:
         what = "WordPress's REST API is not at this address any more. Check that the site is up, and connect it again"
     else:
         what = (
@@ -249,8 +280,6 @@ def _not_json(answer: Answer, *, wrote: bool) -> SiteFaultError:
         f"{what}. The page says: “{seen or 'nothing'}” (HTTP {answer.status}).",
         fault=Fault.NOT_JSON,
         status=answer.status,
-        retry=True,
-        stops_site=True,
         unsure=wrote and answer.status in range(200, 300),
         evidence=seen,
     )
@@ -260,7 +289,7 @@ def _refused_by_wordpress(answer: Answer, error: Mapping[str, Any]) -> SiteFault
     code, evidence = error["code"], _evidence(answer, error)
     if code == "rest_no_route":
         return stub_missing(evidence, answer.status)
-    if answer.status == 409 and code == "zoombridge_exists":
+    if answer.status == HTTPStatus.CONFLICT and code == "zoombridge_exists":
         return SiteFaultError(
             "This meeting has a page on the site already.",
             fault=Fault.EXISTS,
@@ -268,37 +297,20 @@ def _refused_by_wordpress(answer: Answer, error: Mapping[str, Any]) -> SiteFault
             post_id=_existing_post(error),
             evidence=evidence,
         )
-    if code == "rest_post_invalid_id" or answer.status == 410:
+    if code == "rest_post_invalid_id" or answer.status == HTTPStatus.GONE:
         return SiteFaultError(
             "The page is not there any more: somebody deleted it on the site.",
             fault=Fault.POST_MISSING,
             status=answer.status,
             evidence=evidence,
         )
-    if answer.status in (401, 403):
-        return _credentials(answer, evidence)
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return credentials(evidence, answer.status)
     return SiteFaultError(
         f"WordPress refused the request: {evidence}. The other pages of the site are not affected.",
         fault=Fault.REFUSED,
         status=answer.status,
         evidence=evidence,
-    )
-
-
-def _credentials(answer: Answer, evidence: str) -> SiteFaultError:
-    if answer.status == 401:
-        message = (
-            "WordPress does not accept the application password. It was revoked, or a plugin has switched "
-            "application passwords off, or the web server does not hand the Authorization header on. Connect "
-            "the site again."
-        )
-    else:
-        message = (
-            "The WordPress user that the bridge signs in as may not do this. Give that user the role "
-            "Administrator, or connect the site again as an administrator."
-        )
-    return SiteFaultError(
-        message, fault=Fault.CREDENTIALS, status=answer.status, stops_site=True, evidence=evidence
     )
 
 

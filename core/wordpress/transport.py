@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NameResolutionError
+from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 
 import core
-from core.wordpress.faults import Answer, unreachable, untrusted
+from core.wordpress.faults import Answer, endless, unreachable, untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,16 @@ LARGEST_ANSWER = 5 * 1024 * 1024
 """Bytes, unpacked."""
 
 _PIECE = 64 * 1024
+
+# Failures before any of the request was sent, and what they are in an owner's words.
+_NEVER_SENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((requests.exceptions.SSLError,), "no secure connection could be made"),
+    ((NameResolutionError,), "there is no server of this name"),
+    ((requests.exceptions.ConnectTimeout,), "its server does not answer"),
+    ((ConnectionRefusedError,), "its server refuses the connection"),
+    ((requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema), "its address is not a web address"),
+)
+_TOO_SLOW = (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError)
 
 
 def session() -> requests.Session:
@@ -55,6 +66,7 @@ def ask(
 
     `timeout` is for connecting and for each piece of the answer, in seconds. Redirects are not followed.
     """
+    wrote = method not in ("GET", "HEAD")
     try:
         with over.request(
             method,
@@ -66,9 +78,9 @@ def ask(
             allow_redirects=False,
             stream=True,
         ) as response:
-            return Answer(response.status_code, dict(response.headers), _body(response))
+            return Answer(response.status_code, dict(response.headers), _body(response, wrote=wrote))
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise fault_of(error, wrote=method not in ("GET", "HEAD")) from error
+        raise fault_of(error, wrote=wrote) from error
 
 
 def now() -> datetime:
@@ -83,29 +95,24 @@ def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
     knows whether it did.
     """
     chain = list(_chain(error))
-    if any(isinstance(link, requests.exceptions.SSLError) for link in chain):
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         return untrusted(_said(chain))
-    if any(isinstance(link, NameResolutionError) for link in chain):
-        return unreachable("there is no server of this name", evidence=_said(chain))
-    if any(isinstance(link, requests.exceptions.ConnectTimeout) for link in chain):
-        return unreachable("its server does not answer", evidence=_said(chain))
-    if any(isinstance(link, requests.exceptions.Timeout) for link in chain):
-        return unreachable("it took too long to answer", evidence=_said(chain), unsure=wrote)
-    if any(isinstance(link, ConnectionRefusedError) for link in chain):
-        return unreachable("its server refuses the connection", evidence=_said(chain))
-    if any(isinstance(link, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema) for link in chain):
-        return unreachable("the address is not one", evidence=_said(chain))
-    return unreachable("the connection broke off", evidence=_said(chain), unsure=wrote)
+    for kinds, reason in _NEVER_SENT:
+        if any(isinstance(link, kinds) for link in chain):
+            return unreachable(reason, evidence=_said(chain))
+    slow = any(isinstance(link, _TOO_SLOW) for link in chain)
+    reason = "it took too long to answer" if slow else "the connection broke off"
+    return unreachable(reason, evidence=_said(chain), unsure=wrote)
 
 
-def _body(response: requests.Response) -> bytes:
+def _body(response: requests.Response, *, wrote: bool) -> bytes:
     deadline = time.monotonic() + WHOLE_TIMEOUT
     pieces, size = [], 0
     for piece in response.iter_content(_PIECE):
         pieces.append(piece)
         size += len(piece)
         if size > LARGEST_ANSWER:
-            raise requests.exceptions.ContentDecodingError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+            raise endless(LARGEST_ANSWER, unsure=wrote)
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout(f"the answer took longer than {WHOLE_TIMEOUT:.0f} s")
     return b"".join(pieces)
@@ -122,7 +129,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         reason = getattr(link, "reason", None)
-        waiting += [link.__cause__, link.__context__, *(part for part in (reason, *link.args) if isinstance(part, BaseException))]
+        waiting += [
+            link.__cause__,
+            link.__context__,
+            *(part for part in (reason, *link.args) if isinstance(part, BaseException)),
+        ]
 
 
 def _said(chain: list[BaseException]) -> str:

@@ -1,0 +1,197 @@
+"""From what a person types as a site's address to the place of its REST API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import requests
+
+from core.wordpress import transport
+from core.wordpress.faults import Answer, classify, not_wordpress
+
+if TYPE_CHECKING:
+    from core.errors import SiteFaultError
+
+# https://developer.wordpress.org/rest-api/using-the-rest-api/discovery/
+_RELATION = "https://api.w.org/"
+_MOST_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """A WordPress that can be connected.
+
+    `url` is the page that was found in the end, `rest_root` the address of its REST API (with a slash at
+    the end), `name` what the site calls itself. `authorization_url` is the page in wp-admin where an
+    administrator can grant an application password
+    (https://make.wordpress.org/core/2020/11/05/application-passwords-integration-guide/).
+    """
+
+    url: str
+    rest_root: str
+    name: str
+    authorization_url: str
+
+
+def discover(
+    address: str,
+    *,
+    timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT),
+) -> Discovery:
+    """Find the REST API of the site whose address a person typed, and check that it can be connected.
+
+    Adds `https://` where no scheme was typed. Follows redirects: nothing secret is sent here. Raises
+    SiteFaultError, mostly with fault `not_wordpress`, saying what to do next. `timeout` (connect, read) is
+    in seconds.
+    """
+    with transport.session() as over:
+        url, page = _open(over, _typed(address), timeout)
+        root = _with_the_scheme_of(url, _linked_root(url, page) or _usual_root(url))
+        answer = transport.ask(
+            over, "GET", root, params={"_fields": "name,namespaces,authentication"}, timeout=timeout
+        )
+    return _read_index(url, root, answer)
+
+
+def _typed(address: str) -> str:
+    """Return what a person typed as the address of a front page."""
+    text = address.strip()
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or re.search(r"\s", text):
+        raise not_wordpress(
+            "This is not the address of a site. Type it as a browser shows it: https://example.org"
+        )
+    if parts.username is not None:
+        raise not_wordpress("Type the address without a user name and password in it.")
+    # People copy what the browser shows while they are signed in.
+    path = re.sub(r"/(wp-admin|wp-login\.php|wp-json)(/.*)?$", "/", parts.path)
+    return urlunsplit((parts.scheme, parts.netloc, path or "/", "", ""))
+
+
+def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tuple[str, Answer]:
+    """Return the page at `url` and the address where it is in the end."""
+    for _ in range(_MOST_REDIRECTS + 1):
+        answer = transport.ask(over, "GET", url, timeout=timeout, headers={"Accept": "text/html, */*;q=0.1"})
+        location = answer.header("Location")
+        if answer.status not in _REDIRECTS or not location:
+            return url, answer
+        url = urljoin(url, location)
+        if urlsplit(url).scheme not in ("http", "https"):
+            break
+    raise not_wordpress(
+        "The site sends visitors on in circles. Type the address that a browser shows once the page is open.",
+        evidence=urlsplit(url).netloc,
+    )
+
+
+def _linked_root(url: str, page: Answer) -> str:
+    """Return the REST root that the page names, in its headers or its head; empty where it names none."""
+    for link in requests.utils.parse_header_links(page.header("Link")):
+        if link.get("rel") == _RELATION:
+            return _slashed(urljoin(url, link.get("url", "")))
+    finder = _LinkFinder()
+    finder.feed(page.body.decode("utf-8", "replace"))
+    return _slashed(urljoin(url, finder.found)) if finder.found else ""
+
+
+def _usual_root(url: str) -> str:
+    """Return where every WordPress answers, whatever its permalinks."""
+    parts = urlsplit(url)
+    path = parts.path if parts.path.endswith("/") else parts.path.rpartition("/")[0] + "/"
+    return urlunsplit((parts.scheme, parts.netloc, path, "rest_route=/", ""))
+
+
+def _with_the_scheme_of(url: str, root: str) -> str:
+    """Return `root` with https where the page has it.
+
+    A WordPress behind a proxy often believes that it is on http, and a redirect would lose the password.
+    """
+    page, rest = urlsplit(url), urlsplit(root)
+    if page.scheme == "https" and rest.scheme == "http" and page.hostname == rest.hostname:
+        return urlunsplit(rest._replace(scheme="https", netloc=page.netloc))
+    return root
+
+
+def _slashed(root: str) -> str:
+    return root if root.endswith("/") else root + "/"
+
+
+def _read_index(url: str, root: str, answer: Answer) -> Discovery:
+    index = _index(answer)
+    namespaces = index.get("namespaces")
+    if not isinstance(namespaces, list) or "wp/v2" not in namespaces:
+        raise not_wordpress(
+            "What answers there is not WordPress's REST API. Check the address.", status=answer.status
+        )
+    granting = _authorization_url(index.get("authentication"))
+    if not granting:
+        raise _no_application_passwords(root)
+    return Discovery(url=url, rest_root=root, name=str(index.get("name") or ""), authorization_url=granting)
+
+
+def _index(answer: Answer) -> dict[str, Any]:
+    try:
+        index = answer.json() if answer.status in range(200, 300) else None
+    except ValueError:
+        index = None
+    if isinstance(index, dict):
+        return index
+    if answer.status in (401, 403):
+        raise not_wordpress(
+            "The REST API of this site is closed to visitors. Allow it in the security plugin or firewall that "
+            "closes it (at least /wp-json/ and /wp-json/wp/v2/), and try again.",
+            status=answer.status,
+            evidence=classify(answer, now=transport.now(), wrote=False).evidence,
+        )
+    if answer.status in range(200, 300) or answer.status == 404:  # noqa: PLR2004 (not found)
+        raise not_wordpress(
+            "No WordPress was found there. Check the address; if WordPress is in a folder, type that too: "
+            "https://example.org/blog",
+            status=answer.status,
+            evidence=classify(answer, now=transport.now(), wrote=False).evidence,
+        )
+    raise classify(answer, now=transport.now(), wrote=False)
+
+
+def _authorization_url(authentication: Any) -> str:
+    """Return `authentication.application-passwords.endpoints.authorization`; PHP sends [] for an empty map."""
+    for key in ("application-passwords", "endpoints", "authorization"):
+        authentication = authentication.get(key) if isinstance(authentication, dict) else None
+    return authentication if isinstance(authentication, str) else ""
+
+
+def _no_application_passwords(root: str) -> SiteFaultError:
+    parts = urlsplit(root)
+    if parts.scheme == "http" and parts.hostname not in _LOCAL:
+        return not_wordpress(
+            "WordPress offers application passwords only over HTTPS. Give the site a certificate, set its address "
+            "under Settings > General to https://, and try again."
+        )
+    return not_wordpress(
+        "Application passwords are switched off on this site, so the bridge cannot sign in. Usually a security "
+        "plugin does that: allow them there (they need WordPress 5.6 or newer, and HTTPS), and try again."
+    )
+
+
+class _LinkFinder(HTMLParser):
+    """Finds `<link rel="https://api.w.org/" href="…">`."""
+
+    found = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "link" and not self.found and given.get("rel") == _RELATION:
+            self.found = given.get("href") or ""
