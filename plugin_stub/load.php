@@ -11,15 +11,10 @@
  * Text Domain:       zoom-wordpress-bridge
  * Domain Path:       /languages
  *
- * The stub places what the bridge gives it, and decides nothing.
- *
- * @package zoom-wordpress-bridge
  * @since 0.1.0
  */
 
-if ( ! defined( 'ABSPATH' ) ) {
-	exit;
-}
+defined( 'ABSPATH' ) || exit;
 
 define( 'ZOOMBRIDGE_VERSION', '0.1.0' );
 
@@ -29,23 +24,13 @@ require_once __DIR__ . '/type.php';
 require_once __DIR__ . '/field.php';
 require_once __DIR__ . '/admin.php';
 
-/**
- * Loads the translations that came with the plugin.
- *
- * @since 0.1.0
- */
+/** @since 0.1.0 Loads the translations that came with the plugin. */
 function zoombridge_load_translations(): void {
 	load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' );
 }
 add_action( 'init', 'zoombridge_load_translations' );
 
-/**
- * Has WordPress make its rewrite rules again, on the next request.
- *
- * Not in this one: here the post type may not be registered yet, or still be.
- *
- * @since 0.1.0
- */
+/** @since 0.1.0 Has rewrite rules made on the next request: in this one the type is not there yet, or still is. */
 function zoombridge_renew_rewrite_rules(): void {
 	delete_option( 'rewrite_rules' );
 }

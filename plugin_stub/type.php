@@ -1,109 +1,64 @@
 <?php
-/**
- * The post type of meetings, where the plugin "Video Conferencing with Zoom" (VCZAPI) is not active.
- *
- * @package zoom-wordpress-bridge
- * @since 0.1.0
- */
+/** @since 0.1.0 The post type of meetings, where the plugin "Video Conferencing with Zoom" (VCZAPI) is not active. */
 
-/**
- * Whether VCZAPI is active.
- *
- * @since 0.1.0
- */
+/** @since 0.1.0 Whether VCZAPI is active. */
 function zoombridge_has_vczapi(): bool {
 	return defined( 'ZVC_PLUGIN_VERSION' );
 }
 
-/**
- * Registers the type and its taxonomy as VCZAPI does, so that it can be added or removed later.
- *
- * Late, so that whoever else registers them comes first.
- *
- * @since 0.1.0
- */
+/** @since 0.1.0 Registers type and taxonomy as VCZAPI does; late, so that whoever else registers them comes first. */
 function zoombridge_register_type(): void {
 	if ( ! taxonomy_exists( 'zoom-meeting' ) ) {
-		register_taxonomy(
-			'zoom-meeting',
-			array( 'zoom-meetings' ),
-			array(
-				'label'             => __( 'Meeting categories', 'zoom-wordpress-bridge' ),
-				'hierarchical'      => true,
-				'show_admin_column' => true,
-				'show_in_rest'      => true,
-				'rest_base'         => 'zoom_meeting_cats',
-			)
-		);
+		$args = [ 'hierarchical' => true, 'show_admin_column' => true, 'show_in_rest' => true, 'rest_base' => 'zoom_meeting_cats' ];
+		register_taxonomy( 'zoom-meeting', [ 'zoom-meetings' ], [ 'label' => __( 'Meeting categories', 'zoom-wordpress-bridge' ) ] + $args );
 	}
 	if ( post_type_exists( 'zoom-meetings' ) ) {
 		return;
 	}
-	register_post_type(
-		'zoom-meetings',
-		array(
-			'labels'          => array(
-				'name'               => __( 'Zoom Meetings', 'zoom-wordpress-bridge' ),
-				'singular_name'      => __( 'Zoom meeting', 'zoom-wordpress-bridge' ),
-				'edit_item'          => __( 'Edit meeting', 'zoom-wordpress-bridge' ),
-				'view_item'          => __( 'View meeting', 'zoom-wordpress-bridge' ),
-				'all_items'          => __( 'All meetings', 'zoom-wordpress-bridge' ),
-				'search_items'       => __( 'Search meetings', 'zoom-wordpress-bridge' ),
-				'not_found'          => __( 'No meetings found.', 'zoom-wordpress-bridge' ),
-				'not_found_in_trash' => __( 'No meetings found in the trash.', 'zoom-wordpress-bridge' ),
-			),
-			'public'          => true,
-			'has_archive'     => true,
-			'menu_icon'       => 'dashicons-video-alt2',
-			'menu_position'   => apply_filters( 'vczapi_cpt_menu_position', 5 ),
-			'capability_type' => apply_filters( 'vczapi_cpt_capabilities_type', 'post' ),
-			'capabilities'    => apply_filters( 'vczapi_cpt_capabilities', array() ),
-			'map_meta_cap'    => apply_filters( 'vczapi_cpt_meta_cap', null ),
-			'show_in_rest'    => apply_filters( 'vczapi_cpt_show_in_rest', true ),
-			'rest_base'       => 'zoom_meetings',
-			'supports'        => array( 'title', 'editor', 'author', 'thumbnail' ),
-			'rewrite'         => array( 'slug' => apply_filters( 'vczapi_cpt_slug', 'zoom-meetings' ) ),
-		)
-	);
-	/**
-	 * Fires when the type was not there, and the stub has registered it.
-	 *
-	 * @since 0.1.0
-	 */
+	$labels = [ 'name' => __( 'Zoom Meetings', 'zoom-wordpress-bridge' ), 'all_items' => __( 'All meetings', 'zoom-wordpress-bridge' ) ];
+	$args   = [ 'labels' => $labels, 'public' => true, 'has_archive' => true, 'menu_icon' => 'dashicons-video-alt2' ];
+	$args  += [ 'rest_base' => 'zoom_meetings', 'supports' => [ 'title', 'editor', 'author', 'thumbnail' ] ];
+	$args  += [
+		'menu_position'   => apply_filters( 'vczapi_cpt_menu_position', 5 ),
+		'capability_type' => apply_filters( 'vczapi_cpt_capabilities_type', 'post' ),
+		'capabilities'    => apply_filters( 'vczapi_cpt_capabilities', [] ),
+		'map_meta_cap'    => apply_filters( 'vczapi_cpt_meta_cap', null ),
+		'show_in_rest'    => apply_filters( 'vczapi_cpt_show_in_rest', true ),
+		'rewrite'         => [ 'slug' => apply_filters( 'vczapi_cpt_slug', 'zoom-meetings' ) ],
+	];
+	register_post_type( 'zoom-meetings', $args );
 	do_action( 'zoombridge_type_registered' );
 }
 add_action( 'init', 'zoombridge_register_type', 99 );
 
-/**
- * Keeps the editor that VCZAPI has for meetings, the classic one.
- *
- * @since 0.1.0
- *
- * @param mixed  $use  Whether to use the block editor.
- * @param string $type Post type.
- * @return mixed
- */
+/** @since 0.1.0 Keeps the editor that VCZAPI has for meetings, the classic one. */
 function zoombridge_use_classic_editor( $use, $type ) {
 	return 'zoom-meetings' === $type && did_action( 'zoombridge_type_registered' ) ? false : $use;
 }
 add_filter( 'use_block_editor_for_post_type', 'zoombridge_use_classic_editor', 10, 2 );
 
-/**
- * Shows a meeting's details above the content, on its own page, where no template of VCZAPI does it.
- *
- * @since 0.1.0
- *
- * @param string $content Content of a post.
- * @return string
- */
+/** @since 0.1.0 Shows a meeting's details above the content, on its own page, where no template of VCZAPI does. */
 function zoombridge_show_details( $content ) {
 	$post = get_post();
-	if ( zoombridge_has_vczapi() || ! $post || ! is_singular( 'zoom-meetings' ) || ! is_main_query() || is_feed()
-		|| get_queried_object_id() !== $post->ID || doing_filter( 'get_the_excerpt' ) || post_password_required( $post ) ) {
-		return $content;
-	}
-	$html = get_post_meta( $post->ID, '_zoombridge_html', true );
+	$page = ! zoombridge_has_vczapi() && is_singular( 'zoom-meetings' ) && is_main_query() && ! is_feed();
+	$page = $page && $post && get_queried_object_id() === $post->ID && ! doing_filter( 'get_the_excerpt' ) && ! post_password_required( $post );
 	// A topic may hold what looks like a shortcode. It is text.
-	return is_string( $html ) ? str_replace( '[', '&#91;', $html ) . $content : $content;
+	return $page ? str_replace( '[', '&#91;', (string) get_post_meta( $post->ID, '_zoombridge_html', true ) ) . $content : $content;
 }
 add_filter( 'the_content', 'zoombridge_show_details', 30 ); // After wpautop() and shortcodes.
+
+/** @since 0.1.0 Whether a post that the bridge manages is being deleted for good, just where VCZAPI tells Zoom. */
+function zoombridge_is_deleting( $post = null ): bool {
+	static $managed = false;
+	$managed        = null === $post ? $managed : metadata_exists( 'post', $post, '_zoombridge_revision' );
+	return $managed && doing_action( 'before_delete_post' );
+}
+add_action( 'before_delete_post', 'zoombridge_is_deleting', PHP_INT_MIN );
+
+/** @since 0.1.0 Keeps VCZAPI from deleting at Zoom: Zoom, not WordPress, decides about what the bridge manages. */
+function zoombridge_stop_echo( $value ) {
+	$tick = is_array( $value ) ? [ 'delete_zoom_meeting' => 'on' ] + $value : '1'; // The array is newer versions' way.
+	return zoombridge_is_deleting() ? $tick : $value;
+}
+add_filter( 'pre_option_zoom_api_donot_delete_on_zoom', 'zoombridge_stop_echo' );
+add_filter( 'option__vczapi_zoom_settings', 'zoombridge_stop_echo' );
