@@ -109,7 +109,7 @@ def _playwright_waits_aside(request: pytest.FixtureRequest) -> Iterator[None]:
 def io_loop(_playwright_waits_aside: None) -> Iterator[IOLoop]:
     """pytest-tornado's own makes its loop the current one by calls that Tornado has deprecated."""
     loop = IOLoop(make_current=False)
-    asyncio.set_event_loop(loop.asyncio_loop)  # type: ignore[attr-defined]
+    asyncio.set_event_loop(loop.asyncio_loop)
     yield loop
     asyncio.set_event_loop(None)
     loop.close(all_fds=True)

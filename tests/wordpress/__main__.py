@@ -1,7 +1,7 @@
 """A WordPress by hand.
 
-    python -m tests.wordpress fetch [KIND…]            download what is missing
-    python -m tests.wordpress start KIND [PLUGIN…]     start one, until Ctrl-C
+python -m tests.wordpress fetch [KIND…]            download what is missing
+python -m tests.wordpress start KIND [PLUGIN…]     start one, until Ctrl-C
 """
 
 import sys

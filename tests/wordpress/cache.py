@@ -32,9 +32,17 @@ def cached(name: str, fill: Callable[[Path], None], cache: Path | None = None) -
             unfinished = Path(tempfile.mkdtemp(prefix=f"{name}.unfinished-", dir=cache))
             try:
                 fill(unfinished)
-                unfinished.chmod(0o755)
+                _protect(unfinished)
                 unfinished.rename(folder)
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
     return folder
+
+
+def _protect(folder: Path) -> None:
+    """Take the right to write from every file: those who use them may link to them."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o222)

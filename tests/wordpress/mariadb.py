@@ -31,7 +31,12 @@ class MariaDB:
         common = ["--no-defaults", *user, f"--datadir={data}", "--innodb-log-file-size=4M"]
         self.directory.mkdir(parents=True, mode=0o700)
         made = subprocess.run(
-            [_program("mariadb-install-db"), *common, "--skip-test-db", "--auth-root-authentication-method=normal"],
+            [
+                _program("mariadb-install-db"),
+                *common,
+                "--skip-test-db",
+                "--auth-root-authentication-method=normal",
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -78,7 +83,13 @@ class MariaDB:
     def run(self, sql: str) -> str:
         """Run statements; the rows come back as lines, their columns separated by tabs."""
         done = subprocess.run(
-            [_program("mariadb"), "--no-defaults", f"--socket={self.socket}", "--batch", "--skip-column-names"],
+            [
+                _program("mariadb"),
+                "--no-defaults",
+                f"--socket={self.socket}",
+                "--batch",
+                "--skip-column-names",
+            ],
             input=sql,
             capture_output=True,
             text=True,

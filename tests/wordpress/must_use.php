@@ -24,3 +24,11 @@ foreach ( array( 'core', 'plugins', 'themes' ) as $zoombridge_what ) {
 	);
 }
 unset( $zoombridge_what );
+
+// Older versions of WordPress pass null where PHP wants text, on their own page for signing in.
+add_action(
+	'login_init',
+	static function () {
+		error_reporting( error_reporting() & ~E_DEPRECATED );
+	}
+);

@@ -36,6 +36,7 @@ def core(kind: Kind, cache: Path | None = None) -> Path:
     `wp-content/mu-plugins` and its `db.copy` beside it.
     """
     if kind == "debian-mariadb":
+        # A newer Debian has another WordPress, and another PHP to run it.
         release = platform.freedesktop_os_release()
         name = f"wordpress-{release['ID']}-{release.get('VERSION_CODENAME', 'unknown')}"
         return cached(name, _fetch_debian, cache)

@@ -8,7 +8,8 @@ $zoombridge_file = $_SERVER['DOCUMENT_ROOT'] . $zoombridge_path;
 
 if ( is_dir( $zoombridge_file ) && is_file( rtrim( $zoombridge_file, '/' ) . '/index.php' ) ) {
 	if ( '/' !== substr( $zoombridge_path, -1 ) ) {
-		header( 'Location: ' . $zoombridge_path . '/', true, 301 );
+		$zoombridge_query = (string) parse_url( $_SERVER['REQUEST_URI'], PHP_URL_QUERY );
+		header( 'Location: ' . rtrim( $zoombridge_path . '/?' . $zoombridge_query, '?' ), true, 301 );
 		return true;
 	}
 	$zoombridge_file .= 'index.php';

@@ -153,9 +153,7 @@ class WordPress:
         Each argument is a variable in the code: `site.php("return get_the_title($post);", post=7)`.
         Raises PhpError with all that PHP said.
         """
-        return php.run(
-            code, directory=self.directory, url=self.url, log=self.log_path, arguments=arguments
-        )
+        return php.run(code, directory=self.directory, url=self.url, log=self.log_path, arguments=arguments)
 
     def php_log(self) -> str:
         """The notices, warnings and errors since the last reset."""

@@ -1,0 +1,193 @@
+<?php
+/**
+ * Plugin Name: VCZAPI, a double for tests
+ * Description: Behaves as the free plugin "Video Conferencing with Zoom" is documented to. It holds none of its code, and never calls Zoom.
+ * Version:     4.6.7
+ *
+ * Each part names what it stands for. What the documentation does not say is not here.
+ */
+
+define( 'ZVC_PLUGIN_VERSION', '4.6.7' );
+
+// --- Post type and taxonomy: registered with these arguments and filters, when `init` comes.
+add_action(
+	'init',
+	static function () {
+		register_post_type(
+			'zoom-meetings',
+			array(
+				'label'           => 'Zoom Events',
+				'public'          => true,
+				'has_archive'     => true,
+				'capability_type' => apply_filters( 'vczapi_cpt_capabilities_type', 'post' ),
+				'capabilities'    => apply_filters( 'vczapi_cpt_capabilities', array() ),
+				'show_in_rest'    => apply_filters( 'vczapi_cpt_show_in_rest', true ),
+				'rest_base'       => 'zoom_meetings',
+				'supports'        => array( 'title', 'editor', 'author', 'thumbnail' ),
+				'rewrite'         => array( 'slug' => apply_filters( 'vczapi_cpt_slug', 'zoom-meetings' ) ),
+			)
+		);
+		register_taxonomy(
+			'zoom-meeting',
+			array( 'zoom-meetings' ),
+			array(
+				'label'        => 'Category',
+				'hierarchical' => true,
+				'show_in_rest' => true,
+				'rest_base'    => 'zoom_meeting_cats',
+			)
+		);
+	}
+);
+
+// --- "Block editor off".
+add_filter(
+	'use_block_editor_for_post_type',
+	static function ( $use, $type ) {
+		return 'zoom-meetings' === $type ? false : $use;
+	},
+	10,
+	2
+);
+
+// --- "Its templates": a meeting's page is the plugin's own, with the start, the state and the join link.
+add_filter(
+	'template_include',
+	static function ( $template ) {
+		return is_singular( 'zoom-meetings' ) ? __DIR__ . '/single.php' : $template;
+	},
+	99
+);
+
+/**
+ * What the template shows of a meeting below its title.
+ *
+ * The typed parameter is "a zoom-meetings post without _meeting_fields is a fatal error on its page".
+ *
+ * @param int      $post    The post.
+ * @param array    $fields  `_meeting_fields`.
+ * @param stdClass $details `_meeting_zoom_details`, an object.
+ */
+function vczapi_double_show( int $post, array $fields, stdClass $details ): string {
+	$kind  = 2 === ( $fields['meeting_type'] ?? null ) ? 'webinar' : 'meeting'; // "Compared with ===".
+	$shown = '<p class="vczapi-kind">' . $kind . '</p>'
+		. '<p class="vczapi-start">' . esc_html( $fields['start_date'] . ' ' . $fields['timezone'] ) . '</p>'
+		. '<p class="vczapi-duration">' . esc_html( (string) $fields['duration'] ) . '</p>';
+
+	// "Without its PRO add-on, types 3, 6, 8 and 9 show 'PRO version is required' and no join link."
+	require_once ABSPATH . 'wp-admin/includes/plugin.php';
+	if ( in_array( $details->type ?? null, array( 3, 6, 8, 9 ), true ) && ! is_plugin_active( 'vczapi-pro/vczapi-pro.php' ) ) {
+		return $shown . '<p class="vczapi-pro">PRO version is required</p>';
+	}
+	// "`state`, 'ended' or '', set by its 'Disable join' button."
+	if ( 'ended' === ( $details->state ?? '' ) ) {
+		return $shown . '<p class="vczapi-ended">This meeting has ended.</p>';
+	}
+	// "`site_option_logged_in`": the site's own choice.
+	if ( ! empty( $fields['site_option_logged_in'] ) && ! is_user_logged_in() ) {
+		return $shown . '<p class="vczapi-login">You need to log in.</p>';
+	}
+	// "Join links vanish an hour after it."
+	$start = strtotime( get_post_meta( $post, '_meeting_field_start_date_utc', true ) . ' UTC' );
+	if ( $start && $start + HOUR_IN_SECONDS < time() ) {
+		return $shown . '<p class="vczapi-past">This meeting is over.</p>';
+	}
+	$join = get_post_meta( $post, '_meeting_zoom_join_url', true );
+	return $shown . '<p><a class="vczapi-join" href="' . esc_url( $join ) . '">Join</a></p>';
+}
+
+// --- "`before_delete_post` sends a DELETE to Zoom, unless the option is set": here it is written down.
+add_action(
+	'before_delete_post',
+	static function ( $post ) {
+		if ( 'zoom-meetings' !== get_post_type( $post ) || get_option( 'zoom_api_donot_delete_on_zoom' ) ) {
+			return;
+		}
+		$deletes   = (array) get_option( 'vczapi_double_deletes', array() );
+		$deletes[] = get_post_meta( $post, '_meeting_zoom_meeting_id', true );
+		update_option( 'vczapi_double_deletes', $deletes );
+	}
+);
+
+// --- "Settings": the page and its two hooks for further tabs.
+add_action(
+	'admin_menu',
+	static function () {
+		add_submenu_page(
+			'edit.php?post_type=zoom-meetings',
+			'Settings',
+			'Settings',
+			'manage_options',
+			'zoom-video-conferencing-settings',
+			static function () {
+				$active = sanitize_key( $_GET['tab'] ?? 'connect' );
+				echo '<div class="wrap"><h1>Zoom Integration Settings</h1><h2 class="nav-tab-wrapper">';
+				echo '<a class="nav-tab" href="#">Connect</a>';
+				do_action( 'vczapi_admin_tabs_heading', $active );
+				echo '</h2>';
+				do_action( 'vczapi_admin_tabs_content', $active );
+				if ( 'connect' === $active ) {
+					echo '<p class="vczapi-connect">Connect your Zoom account</p>';
+				}
+				echo '</div>';
+			}
+		);
+	}
+);
+
+/**
+ * Makes a post by hand, as the plugin's own form does: with every meta that it would write.
+ *
+ * @param array $details What Zoom's REST API answered; a stdClass is stored.
+ * @param array $fields  What differs from the form's own values.
+ * @return int ID of the post.
+ */
+function vczapi_double_make( array $details, array $fields = array() ): int {
+	$details = json_decode( (string) wp_json_encode( $details ) );
+	$webinar = in_array( $details->type ?? 2, array( 5, 6, 9 ), true );
+	$zone    = new DateTimeZone( $details->timezone ?? 'UTC' );
+	$start   = new DateTimeImmutable( $details->start_time ?? 'tomorrow', new DateTimeZone( 'UTC' ) );
+	$number  = (string) $details->id;
+	$post    = wp_insert_post(
+		array(
+			'post_type'    => 'zoom-meetings',
+			'post_status'  => 'publish',
+			'post_title'   => $details->topic,
+			'post_content' => 'Written by an editor.',
+			'post_author'  => get_users( array( 'fields' => 'ID', 'number' => 1 ) )[0],
+		)
+	);
+	$fields += array(
+		'userId'                     => $details->host_id ?? 'a-host-of-zoom',
+		'meeting_type'               => $webinar ? 2 : 1,
+		'start_date'                 => $start->setTimezone( $zone )->format( 'Y-m-d H:i' ),
+		'timezone'                   => $zone->getName(),
+		'duration'                   => $details->duration ?? 40,
+		'password'                   => $details->password ?? '',
+		'meeting_authentication'     => '',
+		'join_before_host'           => '',
+		'jbh_time'                   => '',
+		'option_host_video'          => '',
+		'option_participants_video'  => '',
+		'option_mute_participants'   => '',
+		'option_auto_recording'      => 'none',
+		'disable_waiting_room'       => '',
+		'alternative_host_ids'       => array(),
+		'site_option_logged_in'      => '',
+		'site_option_browser_join'   => '',
+		'site_option_enable_debug_log' => '',
+	);
+	$metas   = array(
+		'_meeting_zoom_meeting_id'      => $number,
+		'_meeting_zoom_details'         => $details,
+		'_meeting_fields'               => $fields,
+		'_meeting_zoom_join_url'        => $details->join_url ?? 'https://us02web.zoom.us/j/' . $number,
+		'_meeting_zoom_start_url'       => $details->start_url ?? '',
+		'_meeting_field_start_date_utc' => $start->format( 'Y-m-d H:i:s' ),
+		'_vczapi_meeting_type'          => $webinar ? 'webinar' : 'meeting',
+	);
+	foreach ( $metas as $key => $value ) {
+		add_post_meta( $post, $key, $value, true );
+	}
+	return $post;
+}
