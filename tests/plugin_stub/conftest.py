@@ -1,0 +1,55 @@
+"""Fixtures for the stub: a bridge that does as told, a site that is paired with it, a browser's session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
+from tests.wordpress import WordPress
+
+VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
+
+
+@pytest.fixture
+def bridge() -> Iterator[BridgeDouble]:
+    with BridgeDouble() as double:
+        yield double
+
+
+@pytest.fixture
+def paired(site: WordPress, bridge: BridgeDouble) -> WordPress:
+    """A site that is connected to the double."""
+    told = {"bridge": bridge.url, "site": SITE, "key": KEY}
+    response = site.rest("POST", "zoombridge/v1/connection", json=told)
+    assert response.status_code == 200, response.text
+    return site
+
+
+@pytest.fixture
+def with_vczapi(site: WordPress) -> Iterator[WordPress]:
+    """A site on which the plugin's double is active."""
+    site.add_plugin(VCZAPI)
+    yield site
+    site.deactivate_plugin("vczapi")
+
+
+@pytest.fixture(autouse=True)
+def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No notice, warning, deprecation or error of PHP's, in any test."""
+    yield
+    if "wordpress" in request.fixturenames and not request.node.get_closest_marker("noisy"):
+        site: WordPress = request.getfixturevalue("wordpress")
+        assert site.php_log() == ""
+
+
+def sign_in(site: WordPress, user: str | None = None, password: str | None = None) -> requests.Session:
+    """Sign in to wp-admin, as a browser does."""
+    session = requests.Session()
+    # WordPress wants to see that cookies work.
+    session.cookies.set("wordpress_test_cookie", "WP Cookie check")
+    form = {"log": user or site.user, "pwd": password or site.password, "testcookie": "1"}
+    response = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=30)
+    assert response.status_code == 302, response.text
+    return session

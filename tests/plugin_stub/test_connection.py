@@ -1,0 +1,169 @@
+"""Pairing, and the check of it."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from core.wordpress.signing import verify_request
+from tests.plugin_stub.bridge_double import KEY, SITE, Answer, BridgeDouble, as_json
+from tests.wordpress import WordPress
+
+ROUTE = "zoombridge/v1/connection"
+TOLD = {"bridge": "https://bridge.example.org", "site": SITE, "key": KEY}
+
+
+def stored(site: WordPress) -> Any:
+    return site.php("return get_option( 'zoombridge_connection', null );")
+
+
+class TestPairing:
+    def test_not_paired(self, site: WordPress) -> None:
+        answer = site.rest("GET", ROUTE).json()
+
+        assert answer == {
+            "stub": "0.1.0",
+            "paired": False,
+            "bridge": None,
+            "site": None,
+            "endpoints": {
+                name: f"{site.rest_root}vczapi/v1/{name}" for name in ("meeting", "webinar", "recording")
+            },
+            "type": "stub",
+            "vczapi": None,
+            "vczapi_pro": False,
+            "page": f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings",
+        }
+
+    def test_saved_shown_and_forgotten(self, site: WordPress) -> None:
+        saved = site.rest("POST", ROUTE, json=TOLD | {"bridge": "https://bridge.example.org/"})
+
+        assert saved.json() == site.rest("GET", ROUTE).json()
+        assert saved.json()["paired"] is True
+        assert saved.json()["bridge"] == "https://bridge.example.org"
+        assert saved.json()["site"] == SITE
+        assert KEY not in saved.text
+        assert stored(site) == TOLD
+
+        assert site.rest("DELETE", ROUTE).json()["paired"] is False
+        assert stored(site) is None
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"key": "0" * 63},
+            {"key": "G" * 64},
+            {"key": KEY + "\n"},
+            {"bridge": "ftp://bridge.example.org"},
+            {"bridge": "https://user:password@bridge.example.org"},
+            {"bridge": "https://bridge.example.org/?a=b"},
+            {"bridge": "bridge.example.org"},
+            {"bridge": None},
+            {"site": ""},
+            {"site": "a\r\nX-Header: b"},
+            {"site": ["a"]},
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_is_refused(self, site: WordPress, wrong: dict[str, object]) -> None:
+        assert site.rest("POST", ROUTE, json=TOLD | wrong).status_code == 400
+        assert stored(site) is None
+
+    def test_all_three_are_needed(self, site: WordPress) -> None:
+        for name in TOLD:
+            told = {other: value for other, value in TOLD.items() if other != name}
+            assert site.rest("POST", ROUTE, json=told).status_code == 400
+
+    @pytest.mark.parametrize(
+        ("method", "route"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("POST", "/check")]
+    )
+    def test_only_who_may_manage_options(self, site: WordPress, method: str, route: str) -> None:
+        url = site.rest_root + ROUTE + route
+        editor = site.php(
+            """
+            $id = wp_create_user( 'editor', 'a-password', 'editor@example.com' );
+            get_user_by( 'id', $id )->set_role( 'editor' );
+            return WP_Application_Passwords::create_new_application_password( $id, array( 'name' => 'x' ) )[0];
+            """
+        )
+
+        assert requests.request(method, url, json=TOLD, timeout=30).status_code == 401
+        response = requests.request(method, url, json=TOLD, auth=("editor", editor), timeout=30)
+        assert response.status_code == 403
+        assert stored(site) is None
+
+    def test_with_vczapi(self, with_vczapi: WordPress) -> None:
+        answer = with_vczapi.rest("GET", ROUTE).json()
+
+        assert answer["type"] == "other"
+        assert answer["vczapi"] == "4.6.7"
+        assert answer["vczapi_pro"] is False
+        assert answer["page"].endswith("page=zoom-video-conferencing-settings&tab=zoombridge")
+
+    def test_with_the_pro_add_on(self, with_vczapi: WordPress) -> None:
+        with_vczapi.php(
+            """
+            update_option( 'active_plugins', array_merge( get_option( 'active_plugins' ),
+                array( 'vczapi-pro/vczapi-pro.php' ) ) );
+            """
+        )
+
+        assert with_vczapi.rest("GET", ROUTE).json()["vczapi_pro"] is True
+
+
+class TestCheck:
+    def check(self, site: WordPress) -> dict[str, Any]:
+        response = site.rest("POST", f"{ROUTE}/check")
+        assert response.status_code == 200
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def test_reached(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.answer = lambda _: as_json({"version": "0.1.0"})
+
+        assert self.check(paired) == {"reached": True, "status": 200, "message": ""}
+        [asked] = bridge.asked
+        assert (asked.method, asked.target, asked.body) == ("GET", "/stub/hello", b"")
+        assert asked.is_signed
+
+    def test_signature_is_one_that_the_bridge_takes(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """The double's code and the bridge's say the same of it."""
+        self.check(paired)
+
+        [asked] = bridge.asked
+        headers = {name.lower(): value for name, value in asked.headers.items()}
+        verify_request(KEY, headers, method="GET", target="/stub/hello", body=b"", now=None)
+
+    def test_not_paired(self, site: WordPress) -> None:
+        answer = self.check(site)
+
+        assert (answer["reached"], answer["status"]) == (False, None)
+        assert f"zoombridge site add {site.url}" in answer["message"]
+
+    def test_not_reached(self, paired: WordPress) -> None:
+        # Port 1 is nobody's.
+        paired.rest("POST", ROUTE, json=TOLD | {"bridge": "http://127.0.0.1:1"})
+        answer = self.check(paired)
+
+        assert (answer["reached"], answer["status"]) == (False, None)
+        assert "http://127.0.0.1:1 could not be reached" in answer["message"]
+
+    def test_another_key(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.answer = lambda _: Answer(401, b"{}", signed_with=None)
+        answer = self.check(paired)
+
+        assert (answer["reached"], answer["status"]) == (False, 401)
+        assert "clock" in answer["message"]
+        assert "connect the site again" in answer["message"]
+
+    def test_bridge_complains(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.answer = lambda _: as_json({"code": "busy", "message": "The log's disk is full."}, 503)
+
+        assert self.check(paired) == {"reached": True, "status": 503, "message": "The log's disk is full."}
+
+    def test_bridge_answers_oddly(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.answer = lambda _: Answer(500, b"oh")
+        answer = self.check(paired)
+
+        assert (answer["reached"], answer["status"]) == (True, 500)
+        assert "status 500" in answer["message"]

@@ -1,0 +1,325 @@
+"""Zoom's requests reach the bridge as they came, and Zoom gets the bridge's answer or a 503."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.plugin_stub.bridge_double import KEY, SITE, Answer, Asked, BridgeDouble, as_json
+from tests.wordpress import WordPress
+
+ZOOM = {
+    "Content-Type": "application/json; charset=utf-8",
+    "User-Agent": "Zoom Marketplace/1.0a",
+    "x-zm-signature": "v0=" + "a1" * 32,
+    "x-zm-request-timestamp": "1760000000",
+    "x-zm-request-id": "a1b2_c3",
+    "x-zm-trackingid": "WEB_1",
+    "x-zm-anything-new": "also",
+    "clientid": "an-id",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+}
+
+BODIES = {
+    "an event": b'{"event":"meeting.created","payload":{"object":{"id":85393847045}}}',
+    "emoji as escapes": rb'{"topic":"\uD83D\uDE92 \u00e9"}',
+    "raw UTF-8": '{"topic":"🚒 – ’ é"}'.encode(),
+    "slashes": rb'{"a":"http:\/\/x\\n","b":"c:\\\\d"}',
+    "a BOM": b'\xef\xbb\xbf{"event":"x"}',
+    "repeated keys": b'{"id":1,"id":2}',
+    "malformed": b'{"event": ',
+    "no JSON at all": b"<xml/>",
+    "odd white space": b'\r\n\t{ "a" :\t1 ,\r\n "b":2.0 }\n\n ',
+    "empty": b"",
+    "NUL": b'{"a":"\x00"}\x00\x00',
+    "not UTF-8": b'{"a":"\xff\xfe"}',
+    "all bytes": bytes(range(256)) * 16,
+    "1 MiB": b'"' + b"x" * (1024 * 1024 - 2) + b'"',
+}
+
+
+def send(
+    site: WordPress, body: bytes = b"{}", *, to: str = "meeting", headers: dict[str, str] | None = None
+) -> requests.Response:
+    return requests.post(
+        f"{site.rest_root}vczapi/v1/{to}",
+        data=body,
+        headers=ZOOM | (headers or {}),
+        allow_redirects=False,
+        timeout=30,
+    )
+
+
+class TestBytes:
+    @pytest.mark.parametrize("name", BODIES)
+    def test_pass_unchanged(self, paired: WordPress, bridge: BridgeDouble, name: str) -> None:
+        assert send(paired, BODIES[name]).status_code == 204
+
+        assert [asked.body for asked in bridge.asked] == [BODIES[name]]
+        assert bridge.asked[0].is_signed
+
+    @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain"])
+    def test_whatever_they_claim_to_be(
+        self, paired: WordPress, bridge: BridgeDouble, content_type: str
+    ) -> None:
+        send(paired, b"a=1&b=%7b", headers={"Content-Type": content_type})
+
+        assert bridge.asked[0].body == b"a=1&b=%7b"
+        assert bridge.asked[0].headers["Content-Type"] == content_type
+
+    def test_over_1_mib_are_refused_without_asking(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        assert send(paired, b"x" * (1024 * 1024 + 1)).status_code == 413
+        # Over PHP's own limit too, so that PHP hands over none of it.
+        assert send(paired, b"x" * (9 * 1024 * 1024)).status_code == 413
+
+        assert bridge.asked == []
+
+
+class TestRequest:
+    def test_zooms_headers_pass(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        send(paired, headers={"Authorization": "a-verification-token", "X-Other": "stays", "Cookie": "a=b"})
+
+        headers = bridge.asked[0].headers
+        for name, value in (ZOOM | {"Authorization": "a-verification-token"}).items():
+            assert headers.get_all(name) == [value]
+        assert "X-Other" not in headers
+        assert "Cookie" not in headers
+        assert "Expect" not in headers
+        assert headers["Accept-Encoding"] == "identity"
+
+    @pytest.mark.parametrize(
+        "authorization", ["Basic garbage", "Basic YWRtaW46d3Jvbmc=", "Bearer x.y.z", "token"]
+    )
+    def test_authorization_is_not_wordpress_business(
+        self, paired: WordPress, bridge: BridgeDouble, authorization: str
+    ) -> None:
+        assert send(paired, headers={"Authorization": authorization}).status_code == 204
+
+        assert bridge.asked[0].headers["Authorization"] == authorization
+
+    def test_signature(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        before = int(time.time())
+        send(paired)
+
+        [asked] = bridge.asked
+        assert asked.method == "POST"
+        assert asked.target == "/wp-json/vczapi/v1/meeting"
+        assert asked.headers["X-Zoombridge-Site"] == SITE
+        assert before <= int(asked.headers["X-Zoombridge-Timestamp"]) <= time.time()
+        assert "X-Zoombridge-Context" not in asked.headers
+        assert asked.is_signed
+
+    @pytest.mark.parametrize("endpoint", ["meeting", "webinar", "recording"])
+    @pytest.mark.parametrize("slash", ["", "/"])
+    def test_each_endpoint(
+        self, paired: WordPress, bridge: BridgeDouble, endpoint: str, slash: str
+    ) -> None:
+        assert send(paired, to=endpoint + slash).status_code == 204
+
+        assert bridge.asked[0].target == f"/wp-json/vczapi/v1/{endpoint}"
+
+    def test_plain_permalinks(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        for route in ("/vczapi/v1/meeting", "/vczapi/v1/meeting/"):
+            url = f"{paired.url}/?rest_route={route}"
+            headers = ZOOM | {"Authorization": "Basic YWRtaW46d3Jvbmc="}
+            assert requests.post(url, data=b"{", headers=headers, timeout=30).status_code == 204
+
+        assert [asked.body for asked in bridge.asked] == [b"{", b"{"]
+
+    def test_endpoint_as_rest_url_gives_it(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        endpoints = paired.rest("GET", "zoombridge/v1/connection").json()["endpoints"]
+
+        assert requests.post(endpoints["webinar"], data=b"{}", timeout=30).status_code == 204
+        assert bridge.asked[0].target == "/wp-json/vczapi/v1/webinar"
+
+    def test_bridge_below_a_folder(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """The signature leaves out "the bridge's own address", which the folder is part of."""
+        told = {"bridge": bridge.url + "/zoom/", "site": SITE, "key": KEY}
+        assert paired.rest("POST", "zoombridge/v1/connection", json=told).status_code == 200
+
+        send(paired)
+
+        [asked] = bridge.asked
+        assert asked.target == "/zoom/wp-json/vczapi/v1/meeting"
+        inside = Asked(asked.method, asked.target.removeprefix("/zoom"), asked.headers, asked.body)
+        assert inside.is_signed
+
+
+class TestAnswer:
+    def test_204(self, paired: WordPress) -> None:
+        response = send(paired)
+
+        assert (response.status_code, response.content) == (204, b"")
+        assert response.headers["Cache-Control"] == "no-store"
+
+    def test_validation(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        answer = {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": "ab" * 32}
+        bridge.answer = lambda _: as_json(answer)
+
+        response = send(paired)
+
+        assert response.status_code == 200
+        assert response.json() == answer
+        assert response.headers["Content-Type"].startswith("application/json")
+
+    def test_errors_and_retry_after(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        error = {"code": "no_secret", "message": "Save a secret.", "data": {}}
+        bridge.answer = lambda _: as_json(error, 503, **{"Retry-After": "17"})
+
+        response = send(paired)
+
+        assert response.status_code == 503
+        assert response.json() == error
+        assert response.headers["Retry-After"] == "17"
+
+    @pytest.mark.parametrize("status", [400, 401, 413])
+    def test_refusals(self, paired: WordPress, bridge: BridgeDouble, status: int) -> None:
+        bridge.answer = lambda _: as_json({"code": "no", "message": "No."}, status)
+
+        response = send(paired)
+
+        assert response.status_code == status
+        assert "Retry-After" not in response.headers
+
+    def test_no_redirect_is_followed(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """Only what listens at the bridge's own address is the bridge."""
+        bridge.answer = lambda _: Answer(302, headers={"Location": bridge.url + "/other"}, signed_with=None)
+
+        assert send(paired).status_code == 503
+        assert len(bridge.asked) == 1
+
+
+def unreachable(response: requests.Response, code: str = "zoombridge_unreachable") -> bool:
+    return (
+        response.status_code == 503
+        and response.json()["code"] == code
+        and bool(response.json()["message"])
+        and response.headers["Retry-After"] == "300"
+        and response.headers["Cache-Control"] == "no-store"
+    )
+
+
+class TestNoAnswer:
+    def test_not_paired(self, site: WordPress) -> None:
+        assert unreachable(send(site), "zoombridge_not_paired")
+
+    def test_bridge_is_down(self, paired: WordPress) -> None:
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            told = {"bridge": f"http://127.0.0.1:{nobody.getsockname()[1]}", "site": SITE, "key": KEY}
+            paired.rest("POST", "zoombridge/v1/connection", json=told)
+            response = send(paired)
+
+        assert unreachable(response)
+        assert "127.0.0.1" not in response.text
+
+    def test_bridge_hangs(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """Zoom waits for three seconds. The double answers when the test has ended, which is too late."""
+        bridge.hang()
+        began = time.monotonic()
+
+        response = send(paired)
+
+        assert time.monotonic() - began < 3
+        assert unreachable(response)
+        assert len(bridge.asked) == 1
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Answer(204, signed_with=None),
+            Answer(204, signed_with="f" * 64),
+            Answer(200, b'{"a":1}', sent=b'{"a":2}'),
+            Answer(200, b"{}", {"Location": "/else"}, signed_with=None),
+            Answer(404, b"<h1>nginx</h1>", signed_with=None),
+        ],
+        ids=["unsigned", "another key", "changed", "unsigned location", "another server"],
+    )
+    def test_answer_is_not_the_bridges(
+        self, paired: WordPress, bridge: BridgeDouble, answer: Answer
+    ) -> None:
+        bridge.answer = lambda _: answer
+
+        assert unreachable(send(paired))
+
+    def test_answer_to_another_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """An answer holds the signature of its request, and is nothing worth for another."""
+        send(paired, b'{"first":1}')
+        first = bridge.asked[0].signature
+        bridge.answer = lambda _: Answer(204, to=first)
+
+        assert unreachable(send(paired, b'{"second":2}'))
+
+
+class TestOtherMethods:
+    def test_get_explains_itself(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        response = requests.get(f"{paired.rest_root}vczapi/v1/meeting", timeout=30)
+
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "POST"
+        assert "Zoom" in response.json()["message"]
+        assert bridge.asked == []
+
+    def test_routes_are_discoverable(self, site: WordPress) -> None:
+        routes = requests.get(site.rest_root, timeout=30).json()["routes"]
+
+        for endpoint in ("meeting", "webinar", "recording"):
+            assert {"GET", "POST"} <= set(routes[f"/vczapi/v1/{endpoint}"]["methods"])
+
+
+SECURITY_PLUGIN = """<?php
+/* Plugin Name: Closes the REST API to strangers */
+$refuse = static function ( $result ) {
+	return is_user_logged_in() ? $result : new WP_Error( 'closed', 'Sign in first.', array( 'status' => 403 ) );
+};
+add_filter( 'rest_authentication_errors', $refuse, 10 );
+add_filter( 'rest_authentication_errors', $refuse, 999 );
+add_filter( 'rest_pre_dispatch', $refuse, 10 );
+add_action( 'rest_api_init', static function () {
+	// Somebody else's route of the same name, as the PRO add-on has one.
+	register_rest_route( 'vczapi/v1', '/meeting', array( 'methods' => 'POST', 'permission_callback' => '__return_true',
+		'callback' => static function () { return array( 'answered by' => 'somebody else' ); } ), true );
+	register_rest_route( 'vczapi/v1', '/signature', array( 'methods' => 'POST', 'permission_callback' => '__return_true',
+		'callback' => static function () { return array( 'answered by' => 'VCZAPI' ); } ) );
+}, 99 );
+"""
+
+
+class TestOtherPlugins:
+    @pytest.fixture
+    def closed(self, paired: WordPress, tmp_path: Path) -> WordPress:
+        (tmp_path / "closed").mkdir()
+        (tmp_path / "closed/closed.php").write_text(SECURITY_PLUGIN, encoding="utf-8")
+        paired.add_plugin(tmp_path / "closed")
+        return paired
+
+    def test_zoom_passes_a_plugin_that_closes_the_api(self, closed: WordPress, bridge: BridgeDouble) -> None:
+        for endpoint in ("meeting", "webinar/", "recording"):
+            assert send(closed, to=endpoint).status_code == 204
+
+        assert len(bridge.asked) == 3
+
+    @pytest.mark.parametrize(
+        "route",
+        [
+            "wp/v2/posts",
+            "vczapi/v1/signature",
+            "vczapi/v1/meeting/more",
+            "vczapi/v1/meetings",
+            "zoombridge/v1/connection",
+            "wp/v2/posts?x=/vczapi/v1/meeting",
+        ],
+    )
+    def test_nothing_else_does(self, closed: WordPress, bridge: BridgeDouble, route: str) -> None:
+        response = requests.post(closed.rest_root + route, json={}, timeout=30)
+
+        assert response.status_code == 403
+        assert bridge.asked == []
+
+    def test_rest_of_the_namespace_is_not_ours(self, closed: WordPress, bridge: BridgeDouble) -> None:
+        response = closed.rest("POST", "vczapi/v1/signature", json={})
+
+        assert response.json() == {"answered by": "VCZAPI"}
+        assert bridge.asked == []
