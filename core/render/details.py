@@ -86,7 +86,10 @@ def _sure(meeting: Meeting) -> dict[str, Any]:
         "join_url": web_address(meeting.join_url),
         "duration": meeting.duration,
     }
-    return {"id": meeting.number} | {key: value for key, value in read.items() if key in meeting.object}
+    known = {key: value for key, value in read.items() if key in meeting.object}
+    if meeting.is_complete:
+        known["timezone"] = meeting.timezone.key  # the plugin's pages break without one
+    return {"id": meeting.number} | known
 
 
 def _as_single(meeting: Meeting, standing: Schedule) -> dict[str, Any]:

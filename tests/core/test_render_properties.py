@@ -1,0 +1,203 @@
+"""What holds for every meeting, whatever Zoom puts into it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core.meeting import Kind, Meeting, State
+from core.render import Post, Presence, SiteRules, render
+
+KEYS = [
+    "topic",
+    "agenda",
+    "type",
+    "start_time",
+    "duration",
+    "timezone",
+    "join_url",
+    "password",
+    "host_id",
+    "settings",
+    "recurrence",
+    "occurrences",
+    "uuid",
+    "id",
+    "start_url",
+    "tracking_fields",
+    "pmi",
+    "status",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+ZONES = st.sampled_from(
+    ["Europe/Berlin", "America/New_York", "Asia/Calcutta", "Pacific/Chatham", "SST", "", "?"]
+)
+TIMES = MOMENTS.map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+MINUTES = st.integers(0, 3000)
+RULES = st.builds(SiteRules, vczapi=st.booleans(), vczapi_pro=st.booleans())
+STATES = st.sampled_from(list(State))
+KINDS = st.sampled_from(list(Kind))
+
+
+def meetings(objects: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Meeting]:
+    return st.builds(
+        Meeting, st.just("account"), st.integers(1, 10**11), kind=KINDS, state=STATES, object=objects
+    )
+
+
+OCCURRENCES = st.lists(
+    st.fixed_dictionaries(
+        {"occurrence_id": st.text(max_size=5), "start_time": TIMES, "duration": MINUTES},
+        optional={"status": st.sampled_from(["available", "deleted"])},
+    ),
+    max_size=6,
+)
+LIKELY = meetings(
+    st.fixed_dictionaries(
+        {
+            "topic": st.text(min_size=1),
+            "join_url": st.sampled_from(["https://zoom.us/j/1?pwd=x", "javascript:alert(1)"]),
+            "type": st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99]),
+            "timezone": ZONES,
+        },
+        optional={
+            "start_time": TIMES,
+            "duration": MINUTES,
+            "occurrences": OCCURRENCES,
+            "recurrence": JSON,
+            "settings": JSON,
+            "agenda": st.text(),
+            "password": st.text(),
+        },
+    )
+)
+ARBITRARY = meetings(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON))
+    | st.fixed_dictionaries(
+        {"topic": st.text(), "join_url": st.text(), "type": st.integers(0, 10), "start_time": TIMES},
+        optional=dict.fromkeys(
+            ["occurrences", "recurrence", "settings", "duration", "timezone", "agenda"], JSON
+        ),
+    )
+)
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+
+def check(post: Post, now: datetime) -> None:
+    assert post.until is None or post.until > now
+    assert post.presence is Presence.SHOWN or post.reason
+    page = Tags(post.field.get("html", ""))
+    assert page.tags <= {
+        "section",
+        "p",
+        "dl",
+        "dt",
+        "dd",
+        "ul",
+        "ol",
+        "li",
+        "a",
+        "strong",
+        "time",
+        "span",
+        "h2",
+    }
+    content = Tags(post.content)
+    assert content.tags <= {"p", "br", "a"}
+    assert all(link.lower().startswith(("http://", "https://")) for link in page.links + content.links)
+    assert Tags(post.title).tags == set()
+    assert "[" not in post.content + post.field.get("html", "")
+    json.dumps(dict(post.field), allow_nan=False).encode()
+    if "details" in post.field:
+        told = json.loads(post.field["details"])
+        assert isinstance(told, dict)
+        assert "start_url" not in told
+        assert len(post.field["details"]) < 262_144
+
+
+@given(ARBITRARY, RULES, MOMENTS)
+@example(
+    Meeting("a", 1, object={"type": 8, "occurrences": 7, "topic": "t", "join_url": "x"}),
+    SiteRules(),
+    datetime(2026, 1, 1, tzinfo=UTC),
+)
+@example(
+    Meeting(
+        "a", 1, object={"type": 8, "start_time": "0001-01-01T00:00:00+14:00", "topic": "t", "join_url": "x"}
+    ),
+    SiteRules(),
+    datetime(2026, 1, 1, tzinfo=UTC),
+)
+@example(
+    Meeting(
+        "a",
+        1,
+        object={
+            "type": 2,
+            "start_time": "9999-12-31T23:59:59Z",
+            "duration": 10**30,
+            "topic": "\ud800",
+            "join_url": "x",
+        },
+    ),
+    SiteRules(),
+    datetime(2026, 1, 1, tzinfo=UTC),
+)
+def test_nothing_that_zoom_could_send_breaks_it(meeting: Meeting, site: SiteRules, now: datetime) -> None:
+    check(render(meeting, site, now), now)
+
+
+@given(LIKELY, RULES, MOMENTS, st.floats(0, 1))
+def test_a_post_stays_the_same_until_its_until(
+    meeting: Meeting, site: SiteRules, now: datetime, share: float
+) -> None:
+    post = render(meeting, site, now)
+    check(post, now)
+    if post.until is None:
+        later = now + timedelta(days=36_500 * share)
+        assert render(meeting, site, later) == post
+        return
+    between = now + (post.until - now) * share
+    for moment in (
+        max(now, post.until - timedelta(seconds=1)),
+        min(between, post.until - timedelta(microseconds=1)),
+    ):
+        assert render(meeting, site, moment) == post
+
+
+@given(LIKELY, RULES, MOMENTS)
+def test_time_brings_it_to_an_end_in_bounded_steps(meeting: Meeting, site: SiteRules, now: datetime) -> None:
+    """A mirror that writes at every `until` comes to rest: at most four changes for each date."""
+    steps = 0
+    while (until := render(meeting, site, now).until) is not None:
+        assert until > now
+        now = until
+        steps += 1
+        assert steps <= 4 * 7
+
+
+@given(LIKELY, MOMENTS)
+def test_the_join_link_is_never_shown_once_the_meeting_is_deleted(meeting: Meeting, now: datetime) -> None:
+    post = render(replace(meeting, state=State.DELETED), SiteRules(), now)
+    assert Tags(post.field["html"]).links == []
