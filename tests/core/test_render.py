@@ -1,6 +1,7 @@
 """What a site shows of a meeting, behaviour by behaviour."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
