@@ -109,9 +109,14 @@ class Mirror:
             return
         due_at = None if wanted.until is None else int(wanted.until.timestamp() * 1000)
         finish = partial(
-            posts.finish, taken=taken, revision=revision, written=outcome.written, due_at=due_at, now=self._now()
+            posts.finish,
+            taken=taken,
+            revision=revision,
+            written=outcome.written,
+            due_at=due_at,
+            now=self._now(),
         )
-        self.store.write(lambda connection: finish(connection))
+        self.store.write(finish)
         if outcome.asked:
             self.store.write(lambda connection: sites.note_success(connection, site.id, now=self._now()))
         logger.info(
@@ -144,12 +149,12 @@ class Mirror:
             message=str(error),
             counts=not whole_site,
         )
-        self.store.write(lambda connection: postpone(connection))
+        self.store.write(postpone)
         if whole_site:
             block = partial(
                 sites.note_fault, site_id=site.id, fault=error.fault, message=str(error), blocked_until=until
             )
-            self.store.write(lambda connection: block(connection))
+            self.store.write(block)
 
     def _client(self, site: Site) -> WordPressClient:
         """Return this thread's client of a site; a new one where the site's address or password changed."""

@@ -81,7 +81,12 @@ def _create(client: WordPressClient, meeting: Meeting, wanted: Post, *, revision
             "zoombridge": {**wanted.field, "revision": revision},
         }
     )
-    base = Base(topic=meeting.topic, content=_digest(made.content), field=_digest(wanted.field))
+    base = Base(
+        topic=meeting.topic,
+        field=_digest(wanted.field),
+        agenda=_digest(wanted.content),
+        content=_digest(made.content),
+    )
     return Reconciled(Written(PostState.SHOWN, made.id, made.link, base), "created")
 
 
@@ -92,7 +97,7 @@ def _adopt(
 
     The title that Zoom last gave it stands in its details; the content is its editors'.
     """
-    base = Base(topic=_topic_in(found), content="", field="")
+    base = Base(topic=_topic_in(found))
     written = Written(PostState.SHOWN, found.id, found.link, base)
     if found.status == _TRASH and meeting.recovered:
         return _restore(client, meeting, wanted, written, revision=revision)
@@ -111,15 +116,15 @@ def _update(
 ) -> Reconciled:
     """Write what differs from what was written last, and nothing else."""
     assert written.post_id is not None  # noqa: S101 - callers have checked
-    base = written.base or Base("", "", "")
+    base = written.base or Base()
     changes: dict[str, Any] = {} if status is None else {"status": status}
     if meeting.topic and meeting.topic != base.topic:
         changes["title"] = wanted.title
     if _digest(wanted.field) != base.field:
         changes["zoombridge"] = {**wanted.field, "revision": revision}
-    content = base.content
+    agenda, content = base.agenda, base.content
     try:
-        if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.content:
+        if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
             # The agenda may have changed; it goes into the content only while no editor has been there.
             if _digest(client.read_post(written.post_id).content) == base.content:
                 changes["content"] = wanted.content
@@ -133,15 +138,15 @@ def _update(
             raise
         return _find_again(client, meeting, wanted, written, revision=revision)
     if "content" in changes:
-        content = _digest(post.content)
-    kept = Base(topic=meeting.topic or base.topic, content=content, field=_digest(wanted.field))
+        agenda, content = _digest(wanted.content), _digest(post.content)
+    kept = Base(meeting.topic or base.topic, _digest(wanted.field), agenda, content)
     return Reconciled(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
 
 
 def _find_again(
     client: WordPressClient, meeting: Meeting, wanted: Post, written: Written, *, revision: int
 ) -> Reconciled:
-    """The post is gone: take another of the same number, or accept that a person deleted it for good."""
+    """Take another post of the same number for one that is gone, or accept that a person deleted it."""
     for found in client.find_posts(meeting.number):
         if found.id != written.post_id:
             return _adopt(client, meeting, wanted, found, revision=revision)
@@ -178,9 +183,7 @@ def _trash(client: WordPressClient, meeting: Meeting, written: Written) -> Recon
         found = [post for post in client.find_posts(meeting.number) if post.status != _TRASH]
         if not found:
             return Reconciled(Written(), "nothing to trash")
-        written = Written(
-            PostState.SHOWN, found[0].id, found[0].link, Base(topic=_topic_in(found[0]), content="", field="")
-        )
+        written = Written(PostState.SHOWN, found[0].id, found[0].link, Base(topic=_topic_in(found[0])))
     assert written.post_id is not None  # noqa: S101 - just found
     try:
         moved = client.trash_post(written.post_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +31,14 @@ class PostState(StrEnum):
 class Base:
     """What the bridge wrote last: what it compares with, so that only Zoom's changes are written.
 
-    `topic` is Zoom's title then. `content` and `field` are digests; an empty `content` means that the
-    content is the editors'.
+    `topic` is Zoom's title then. The rest are digests: of the `field`, of the `agenda` as it was sent, and of
+    the `content` that WordPress made of it; an empty `content` means that the content is the editors'.
     """
 
-    topic: str
-    content: str
-    field: str
+    topic: str = ""
+    field: str = ""
+    agenda: str = ""
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +178,7 @@ def finish(
             state=written.state,
             post_id=written.post_id,
             link=written.link,
-            base=None
-            if base is None
-            else {"topic": base.topic, "content": base.content, "field": base.field},
+            base=None if base is None else asdict(base),
             attempts=0,
             fault=None,
             fault_message=None,

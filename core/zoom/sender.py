@@ -1,0 +1,53 @@
+"""Send an event as Zoom would: signed, with its headers, and never followed through a redirect.
+
+https://developers.zoom.us/docs/api/webhooks/#notification-delivery
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import requests
+
+from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+
+ZOOM_WAITS_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an endpoint answered; `status` is None where it did not, and `text` says why."""
+
+    status: int | None
+    text: str
+
+    @property
+    def would_be_sent_again(self) -> bool:
+        """Whether Zoom tries again: after 5xx, or where there was no answer in time. After 3xx and 4xx, never."""
+        return self.status is None or self.status >= 500  # noqa: PLR2004 - server errors
+
+    @property
+    def is_success(self) -> bool:
+        """Whether Zoom takes the event for delivered."""
+        return self.status in (200, 204)
+
+
+def send(
+    url: str, body: bytes, secret_token: str, *, timestamp: int, timeout: float = ZOOM_WAITS_SECONDS
+) -> Reply:
+    """Sign and post one event; `timestamp` is in seconds since 1970."""
+    headers = {
+        "user-agent": "Zoom Marketplace/1.0a",
+        "content-type": "application/json; charset=utf-8",
+        "x-zm-request-id": str(uuid.uuid4()),
+        TIMESTAMP_HEADER: str(timestamp),
+        SIGNATURE_HEADER: sign(secret_token, timestamp, body),
+    }
+    try:
+        answer = requests.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
+    except requests.RequestException as error:
+        return Reply(
+            None, f"{type(error).__name__}: no answer within {timeout:g} s, or no connection at all."
+        )
+    return Reply(answer.status_code, answer.text[:1000])

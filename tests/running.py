@@ -1,0 +1,124 @@
+"""The bridge as a process of its own, started by its command: for end-to-end tests, demo and benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+class BridgeDiedError(AssertionError):
+    """The process ended instead of serving. The message is what it wrote."""
+
+
+class RunningBridge:
+    """`zoombridge serve` on a data folder; a context manager that ends it."""
+
+    def __init__(self, data: Path, *options: str, port: int = 0, database_url: str | None = None) -> None:
+        """Start it, and wait until it says that it serves."""
+        self.data = data
+        data.mkdir(parents=True, exist_ok=True)
+        self.log_path = data / "bridge.log"
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("ZOOMBRIDGE_")
+        } | {"ZOOMBRIDGE_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+        if database_url is not None:
+            self._environment["ZOOMBRIDGE_DATABASE_URL"] = database_url
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_COMMAND, "serve", "--port", str(port), *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
+                text=True,
+            )
+        self._said: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self._wait_for(r"serves on (\S+)")
+        self.sign_in_link = self._wait_for(r"works once\): (\S+)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def command(self, *arguments: str) -> str:
+        """Run another command on the same data folder, and return what it printed."""
+        done = subprocess.run(
+            [*_COMMAND, *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BridgeDiedError(f"zoombridge {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._close()
+
+    def stop(self) -> None:
+        """Ask it to end, as a service manager would; raises where it does not."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        finally:
+            self._close()
+
+    def log(self) -> str:
+        """What it wrote to standard error."""
+        return self.log_path.read_text(errors="replace")
+
+    def _close(self) -> None:
+        self._process.wait(_STOP_SECONDS)
+        self._reader.join(_STOP_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):
+            for line in self._process.stdout:
+                self._said.put(line)
+        self._said.put(None)
+
+    def _wait_for(self, pattern: str) -> str:
+        while True:
+            line = self._said.get(timeout=_START_SECONDS)
+            if line is None:
+                raise BridgeDiedError(self.log())
+            if found := re.search(pattern, line):
+                return found[1]
+
+
+_COMMAND = [sys.executable, "-m", "web.cli"]

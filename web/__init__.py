@@ -1,0 +1,1 @@
+"""The bridge's HTTP server, on Tornado, and its command line."""

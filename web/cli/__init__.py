@@ -1,0 +1,51 @@
+"""The command `zoombridge`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from core import __version__
+from core.errors import ZoomBridgeError
+from web.cli.db import db
+from web.cli.plugin import plugin
+from web.cli.quarantine import quarantine
+from web.cli.send import send
+from web.cli.serve import serve
+from web.cli.site import site
+
+
+@click.group(
+    context_settings={
+        "auto_envvar_prefix": "ZOOMBRIDGE",
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+    }
+)
+@click.version_option(__version__, prog_name="zoombridge")
+def zoombridge() -> None:
+    """Make what happens in a Zoom account appear on WordPress by itself.
+
+    Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be given in the
+    environment, as ZOOMBRIDGE_… .
+    """
+
+
+for command in (serve, site, quarantine, send, plugin, db):
+    zoombridge.add_command(command)
+
+
+def main() -> None:
+    """Run a command, and end with a message rather than a traceback where one of our own errors says why."""
+    try:
+        zoombridge.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except ZoomBridgeError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,123 @@
+"""Where the bridge keeps its things, and how a command reaches them."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import requests
+
+from core.bridge import Bridge
+from core.errors import StoreInUseError, ZoomBridgeError
+from core.store.engine import Store
+from core.store.migrate import upgrade
+from core.store.sealing import key_from
+from web import operations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_CONTROL_SECONDS = 120  # connecting a site asks WordPress several times
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder for the key and the SQLite file, or the address of another database."""
+
+    data: Path
+    database_url: str | None
+
+    @property
+    def url(self) -> str:
+        """The database, as SQLAlchemy writes addresses."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'zoombridge.db'}"
+
+    @property
+    def control_file(self) -> Path:
+        """Where a serving bridge says how to reach it."""
+        return self.data / "control.json"
+
+    def open(self) -> Store:
+        """Open the database. Raises `StoreInUseError` where a bridge serves from it."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = os.environ.get("ZOOMBRIDGE_KEY") or key_from(self.data / "zoombridge.key")
+        return Store(self.url, keys=keys)
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        """Run an operation where the store is: here, or in the process that serves from it."""
+        try:
+            store = self.open()
+        except StoreInUseError:
+            return self._ask_server(name, arguments)
+        try:
+            upgrade(store.engine)
+            return operations.run(Bridge.on(store), name, arguments)
+        finally:
+            store.close()
+
+    def served_at(self) -> str | None:
+        """Return the address of a bridge that serves from here, as it said when it started."""
+        try:
+            return str(json.loads(self.control_file.read_text())["url"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    @contextmanager
+    def serving(self, url: str, token: str) -> Iterator[None]:
+        """Leave word of how the command line reaches this process, readable only by its owner."""
+        self.control_file.unlink(missing_ok=True)
+        descriptor = os.open(self.control_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"url": url, "token": token}, file)
+        try:
+            yield
+        finally:
+            self.control_file.unlink(missing_ok=True)
+
+    def _ask_server(self, name: str, arguments: dict[str, Any]) -> Any:
+        try:
+            control = json.loads(self.control_file.read_text())
+            answer = requests.post(
+                f"{control['url']}/control/{name}",
+                json=arguments,
+                headers={"Authorization": f"Bearer {control['token']}"},
+                timeout=(5, _CONTROL_SECONDS),
+            )
+            document = answer.json()
+        except (OSError, ValueError, KeyError, requests.RequestException) as error:
+            raise ZoomBridgeError(
+                "A bridge has the database open, but does not answer. Stop it and try again."
+            ) from error
+        if "error" in document:
+            raise ZoomBridgeError(document["error"])
+        return document["result"]
+
+
+def place_options(command: F) -> F:
+    """Give a command the options that say where the bridge keeps its things."""
+    command = click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=_default_data,
+        envvar="ZOOMBRIDGE_DATA",
+        show_default="~/.local/share/zoombridge",
+        help="Folder for the key and, with SQLite, the database.",
+    )(command)
+    return click.option(
+        "--database-url",
+        envvar="ZOOMBRIDGE_DATABASE_URL",
+        show_default="SQLite in the data folder",
+        help="Another database, for example postgresql://user@host/zoombridge.",
+    )(command)
+
+
+def _default_data() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "zoombridge"

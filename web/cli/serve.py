@@ -1,0 +1,118 @@
+"""`zoombridge serve`: the server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+from tornado.netutil import bind_sockets
+
+from core import __version__
+from core.bridge import Bridge
+from core.errors import ZoomBridgeError
+from core.store.migrate import upgrade
+from web.app import make_app, make_server
+from web.cli.place import Place, place_options
+from web.signin import SignInLink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tornado.httpserver import HTTPServer
+
+    from core.store.engine import Store
+
+_GRACE_SECONDS = 10.0
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option(
+    "--port", default=8765, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+)
+@click.option("--behind-proxy", is_flag=True, help="Trust X-Forwarded-For and -Proto of a proxy in front.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    help="How much to write to standard error.",
+)
+@place_options
+def serve(
+    host: str, port: int, behind_proxy: bool, log_level: str, data: Path, database_url: str | None
+) -> None:
+    """Take Zoom's events and keep the WordPress sites right. Ends cleanly on Ctrl-C and SIGTERM."""
+    _log_to_stderr(log_level)
+    place = Place(data, database_url)
+    store = place.open()
+    try:
+        upgrade(store.engine)
+        asyncio.run(_serve(store, place, host=host, port=port, behind_proxy=behind_proxy))
+    finally:
+        store.close()
+
+
+async def _serve(store: Store, place: Place, *, host: str, port: int, behind_proxy: bool) -> None:
+    bridge = Bridge.on(store)
+    link = SignInLink()
+    token = secrets.token_urlsafe(32)
+    server = make_server(make_app(bridge, link=link, control_token=token), behind_proxy=behind_proxy)
+    try:
+        sockets = bind_sockets(port, host)
+    except OSError as error:
+        raise ZoomBridgeError(
+            f"Nothing can listen on {host}:{port} ({error.strerror}). Is a bridge running already? "
+            "Choose another port with --port."
+        ) from error
+    server.add_sockets(sockets)
+    url = f"http://{_in_url(host)}:{sockets[0].getsockname()[1]}"
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    bridge.start()
+    with place.serving(url, token):
+        click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
+        click.echo(f"Settings pages (this link works once): {url}{link.path}")
+        sys.stdout.flush()
+        await stop.wait()
+        click.echo("Stopping: finishing what is under way.", err=True)
+        await _stop(server, bridge)
+
+
+async def _stop(server: HTTPServer, bridge: Bridge) -> None:
+    """Take no more requests, answer those in flight, then let the claims go."""
+    server.stop()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.close_all_connections(), _GRACE_SECONDS)
+    await asyncio.get_running_loop().run_in_executor(None, bridge.stop)
+
+
+def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - not bound here, only shown
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _log_to_stderr(level: str) -> None:
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    # urllib3 logs addresses and tornado logs requests; both may hold what must not be in a log.
+    for name in ("urllib3", "tornado.access", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,111 @@
+"""What the command line asks for: run where the store is, in this process or in the one that serves.
+
+SQLite is for one process, so while `serve` runs, the other commands ask it. Arguments and results are
+JSON, so that both ways are the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core import connecting
+from core.errors import ZoomBridgeError
+from core.store import quarantine, sites
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.bridge import Bridge
+
+
+def site_add(
+    bridge: Bridge, *, url: str, username: str, password: str, bridge_url: str, secret_token: str
+) -> dict[str, Any]:
+    """Connect a site."""
+    site = connecting.connect(
+        bridge.store, url, username, password, bridge_url=bridge_url, secret_token=secret_token
+    )
+    released = bridge.ingest.recheck(site.id).verified
+    return {
+        "id": site.id,
+        "name": site.name,
+        "url": site.url,
+        "endpoints": dict(site.endpoints),
+        "released": released,
+    }
+
+
+def site_list(bridge: Bridge) -> list[dict[str, Any]]:
+    """Tell of every site."""
+    with bridge.store.reading() as connection:
+        return [
+            {
+                "id": site.id,
+                "name": site.name,
+                "url": site.url,
+                "validated_at": site.validated_at,
+                "last_event": site.last_event,
+                "last_event_at": site.last_event_at,
+                "fault_message": site.fault_message,
+            }
+            for site in sites.every(connection, bridge.store.sealer)
+        ]
+
+
+def site_check(bridge: Bridge, *, site: str) -> list[dict[str, Any]]:
+    """Look at a site from both sides."""
+    findings = connecting.check(bridge.store, site)
+    bridge.mirror.wake()
+    return [{"name": found.name, "well": found.well, "message": found.message} for found in findings]
+
+
+def site_remove(bridge: Bridge, *, site: str) -> dict[str, Any]:
+    """Let a site go."""
+    removed, problem = connecting.disconnect(bridge.store, site)
+    bridge.ingest.forget(removed.id)
+    return {"url": removed.url, "problem": problem}
+
+
+def quarantine_list(bridge: Bridge) -> list[dict[str, Any]]:
+    """Tell what is held, without its bodies."""
+    held = []
+    with bridge.store.reading() as connection:
+        for site in sites.every(connection, bridge.store.sealer):
+            held += [
+                {"site": site.url, "received_at": item.received_at, "reason": item.reason}
+                for item in quarantine.held(connection, site.id, bridge.store.sealer)
+            ]
+    return held
+
+
+def quarantine_recheck(bridge: Bridge) -> list[dict[str, Any]]:
+    """Check what is held against the secrets saved now."""
+    with bridge.store.reading() as connection:
+        every = sites.every(connection, bridge.store.sealer)
+    results = []
+    for site in every:
+        found = bridge.ingest.recheck(site.id)
+        results.append({"site": site.url, "verified": found.verified, "kept": found.kept})
+    return results
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "site-add": site_add,
+    "site-list": site_list,
+    "site-check": site_check,
+    "site-remove": site_remove,
+    "quarantine-list": quarantine_list,
+    "quarantine-recheck": quarantine_recheck,
+}
+
+
+def run(bridge: Bridge, name: str, arguments: dict[str, Any]) -> Any:
+    """Run an operation. Raises `ZoomBridgeError`."""
+    try:
+        return OPERATIONS[name](bridge, **arguments)
+    except (KeyError, TypeError) as error:
+        if name not in OPERATIONS:
+            raise ZoomBridgeError(
+                f"The serving bridge knows no operation “{name}”: is it of the same version?"
+            ) from error
+        raise

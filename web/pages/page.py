@@ -1,0 +1,138 @@
+"""What every page does: find out who asks, and answer in their shell."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from tornado.web import Finish, RequestHandler
+
+from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
+from core.wordpress import signing
+from web.pages.shell import BrowserShell, Shell, WordPressShell, render
+from web.signin import is_signed_in
+from web.stub import Context, answer_signed, sign_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from core.bridge import Bridge
+    from web.stub import StubKeys
+
+T = TypeVar("T")
+
+
+class PageHandler(RequestHandler):
+    """A settings page, asked for by a signed-in browser or by the stub for an administrator.
+
+    `site_id` is the site whose administrator asks; None in the bridge's own shell, which sees every site.
+    """
+
+    shell: Shell
+    site_id: str | None
+
+    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor) -> None:
+        """Take what it works with."""
+        self.bridge = bridge
+        self._keys = keys
+        self._executor = executor
+        self._key: str | None = None
+        self.site_id = None
+
+    async def prepare(self) -> None:
+        """Let in who may look, and nobody else."""
+        self.set_header("Cache-Control", "no-store")
+        if signing.SIGNATURE_HEADER in self.request.headers:
+            await self._from_stub()
+            return
+        if not is_signed_in(self):
+            self.redirect("/signin", status=303)
+            raise Finish
+        nonce = secrets.token_urlsafe(16)
+        self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""))
+        self.set_header(
+            "Content-Security-Policy",
+            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; "
+            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        )
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+
+    async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run what waits for the store in a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    def show(self, template: str, *, status: int = 200, **values: Any) -> None:
+        """Answer with a page."""
+        body = render(template, self.shell, values).encode()
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        if self._key is not None:
+            sign_answer(self, self._key, status, "", body)
+        self.finish(body)
+
+    def go(self, path: str, **query: str) -> None:
+        """Answer a form by sending the browser to a page, so that a reload sends nothing twice."""
+        location = f"{path}?{urlencode(query)}" if query else path
+        if self._key is not None:
+            sign_answer(self, self._key, 303, location, b"")
+        self.set_status(303)
+        self.set_header("Location", location)
+        self.finish()
+
+    async def _from_stub(self) -> None:
+        headers = {name.lower(): value for name, value in self.request.headers.get_all()}
+        self.site_id = headers.get(signing.SITE_HEADER, "")
+        try:
+            self._key = await self._keys.verified(
+                self.site_id,
+                headers,
+                method=self.request.method or "",
+                target=self.request.uri or "",
+                body=self.request.body,
+                now=time.time(),
+            )
+            self.shell = WordPressShell(Context.from_header(headers.get(signing.CONTEXT_HEADER, "")))
+        except UnknownSiteError as error:
+            self._refuse(404, "zoombridge_unknown_site", str(error))
+        except SignatureError as error:
+            self._refuse(401, "zoombridge_signature", str(error))
+        except BadRequestError as error:
+            self._refuse(400, "zoombridge_bad_request", str(error))
+        except StoreUnavailableError as error:
+            self._refuse(503, "zoombridge_unavailable", str(error))
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        document = {"code": code, "message": message}
+        if self._key is not None:
+            answer_signed(self, self._key, status, document)
+        else:
+            self.set_status(status)
+            self.write(document)
+        raise Finish
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tell what happened and what to do, without showing how the bridge is made."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, StoreUnavailableError):
+            status_code, message = 503, str(error)
+        elif status_code == 403:  # noqa: PLR2004 - forbidden
+            message = "The form did not come from this page. Open the page again and send it from there."
+        else:
+            message = (
+                "The bridge made a mistake. What was in the form may not be saved; nothing of Zoom's is lost. "
+                "The bridge's log says more."
+            )
+        if self._key is not None:
+            answer_signed(self, self._key, status_code, {"code": "zoombridge_error", "message": message})
+            self.finish()
+            return
+        self.set_status(status_code)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""))
+        self.finish(render("pages/error.jinja", shell, {"message": message}))

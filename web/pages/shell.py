@@ -1,0 +1,136 @@
+"""What stands around a page: the bridge's own frame, or nothing but wp-admin.
+
+A page is made by the same template in both; the shell knows how links and forms are written there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from core import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from web.stub import Context
+
+
+class Shell(Protocol):
+    """What a template asks of the frame that it stands in."""
+
+    @property
+    def template(self) -> str:
+        """The template of the frame."""
+
+    @property
+    def nonce(self) -> str:
+        """What allows this page's own style and script."""
+
+    @property
+    def in_wordpress(self) -> bool:
+        """Whether the page stands inside wp-admin."""
+
+    def link(self, path: str, **query: str) -> str:
+        """Return the address of another page of the bridge."""
+
+    def form_action(self, path: str) -> str:
+        """Return the address that a form posts to."""
+
+    def form_fields(self) -> Markup:
+        """Return the hidden fields that every form needs here."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserShell:
+    """The bridge's own address. `nonce` allows this page's script and style, and no others."""
+
+    nonce: str
+    xsrf_field: Markup
+    template: str = "shell/browser.jinja"
+    in_wordpress: bool = False
+
+    def link(self, path: str, **query: str) -> str:
+        """Return the path itself."""
+        return _with(path, query)
+
+    def form_action(self, path: str) -> str:
+        """Return the path itself."""
+        return path
+
+    def form_fields(self) -> Markup:
+        """Return the token against forged requests."""
+        return self.xsrf_field
+
+
+@dataclass(frozen=True, slots=True)
+class WordPressShell:
+    """A page inside wp-admin, which is addressed by WordPress's own address and a parameter."""
+
+    context: Context
+    template: str = "shell/wp-admin.jinja"
+    nonce: str = ""
+    in_wordpress: bool = True
+
+    def link(self, path: str, **query: str) -> str:
+        """Return the address of the page in wp-admin that shows this path."""
+        separator = "&" if "?" in self.context.page else "?"
+        return self.context.page + separator + urlencode({self.context.parameter: _with(path, query)})
+
+    def form_action(self, path: str) -> str:
+        """Return the same as for a link: the stub takes the form from there."""
+        return self.link(path)
+
+    def form_fields(self) -> Markup:
+        """Return WordPress's own proof that the form is its own."""
+        return Markup('<input type="hidden" name="{}" value="{}">').format(
+            self.context.nonce_name, self.context.nonce_value
+        )
+
+
+def render(name: str, shell: Shell, values: Mapping[str, Any]) -> str:
+    """Return a page, in its shell."""
+    return _environment().get_template(name).render(shell=shell, version=__version__, **values)
+
+
+def _with(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_source),
+    )
+    environment.filters["time"] = _time
+    environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
+    environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
+    return environment
+
+
+def _source(name: str) -> str:
+    file = files("templates")
+    for part in name.split("/"):
+        file = file / part
+    return file.read_text(encoding="utf-8")
+
+
+def _time(moment: int | None) -> Markup:
+    """Show a moment (ms since 1970, UTC); the page's script turns it into the reader's own zone."""
+    if moment is None:
+        return Markup("never")
+    at = datetime.fromtimestamp(moment / 1000, UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        escape(at.isoformat(timespec="seconds")), at.strftime("%Y-%m-%d %H:%M")
+    )

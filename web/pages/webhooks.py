@@ -1,0 +1,178 @@
+"""The page Webhooks: what to paste into Zoom, what to paste from Zoom, and whether events come."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from core.errors import UnknownSiteError
+from core.store import quarantine, sites, tokens
+from core.zoom.signature import Secret
+from web.pages.page import PageHandler
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.store.sites import Site
+    from core.store.tokens import SavedToken
+
+# As the Zoom App Marketplace lists them under Features > Access > Event Subscriptions > Add Events.
+EVENTS = (
+    (
+        "Meeting",
+        (
+            ("Meeting has been created", "meeting.created"),
+            ("Meeting has been updated", "meeting.updated"),
+            ("Meeting has been deleted", "meeting.deleted"),
+            ("Meeting has been recovered", "meeting.recovered"),
+            ("Meeting has been permanently deleted", "meeting.permanently_deleted"),
+        ),
+    ),
+    (
+        "Webinar",
+        (
+            ("Webinar has been created", "webinar.created"),
+            ("Webinar has been updated", "webinar.updated"),
+            ("Webinar has been deleted", "webinar.deleted"),
+            ("Webinar has been recovered", "webinar.recovered"),
+            ("Webinar has been permanently deleted", "webinar.permanently_deleted"),
+        ),
+    ),
+)
+
+_SHORTEST, _LONGEST = 8, 200
+_FIELDS = (("secret_token", "secret token", False), ("verification_token", "verification token", True))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the page shows of a site."""
+
+    site: Site
+    tokens: list[SavedToken]
+    held: int
+
+
+class WebhooksHandler(PageHandler):
+    """`GET` shows the page; `POST` saves or removes a token and looks at the quarantine again."""
+
+    async def get(self) -> None:
+        """Show the page, with what the last form did."""
+        await self._show(saved=self.get_query_argument("saved", ""), status=200, errors={}, given={})
+
+    async def post(self) -> None:
+        """Do what the form asks."""
+        site = (await self._chosen(self.get_body_argument("site", None)))[1]
+        if site is None:
+            self.go("/webhooks")
+        elif self.get_body_argument("remove", ""):
+            await self._remove(site, self.get_body_argument("remove"))
+        else:
+            await self._save(site)
+
+    async def _save(self, site: Site) -> None:
+        given = {name: self.get_body_argument(name, "").strip() for name, _, _ in _FIELDS}
+        errors = {
+            name: problem
+            for name, words, _ in _FIELDS
+            if (problem := _problem(words, given[name])) is not None
+        }
+        if not errors and not any(given.values()):
+            errors["secret_token"] = "Paste the secret token from Zoom first."  # noqa: S105 - a message
+        if errors:
+            await self._show(saved="", status=422, errors=errors, given=given, site_id=site.id)
+            return
+        secrets = [Secret(given[name], is_token) for name, _, is_token in _FIELDS if given[name]]
+        verified = await self.blocking(_save, self.bridge, site.id, secrets)
+        self.go("/webhooks", site=site.id, saved=f"token,{verified}")
+
+    async def _remove(self, site: Site, token_id: str) -> None:
+        if re.fullmatch(r"[0-9]{1,15}", token_id):
+            await self.blocking(_remove, self.bridge, site.id, int(token_id))
+        self.go("/webhooks", site=site.id, saved="removed")
+
+    async def _show(
+        self,
+        *,
+        saved: str,
+        status: int,
+        errors: dict[str, str],
+        given: dict[str, str],
+        site_id: str | None = None,
+    ) -> None:
+        every, site = await self._chosen(site_id or self.get_query_argument("site", None))
+        if site is None:
+            self.show("pages/no-site.jinja")
+            return
+        state = await self.blocking(_state, self.bridge, site)
+        done, _, count = saved.partition(",")
+        self.show(
+            "pages/webhooks.jinja",
+            status=status,
+            sites=every,
+            site=state.site,
+            tokens=state.tokens,
+            mask=mask,
+            held=state.held,
+            events=EVENTS,
+            done=done if done in ("token", "removed") else "",
+            released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
+            errors=errors,
+            given=given,
+        )
+
+    async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
+        """Return the sites to choose from and the one chosen; the stub sees none but its own."""
+        every = await self.blocking(_sites, self.bridge)
+        if self.site_id is not None:
+            every = [site for site in every if site.id == self.site_id]
+        chosen = [site for site in every if site.id == asked] or every
+        return every, chosen[0] if chosen else None
+
+
+def mask(secret: str) -> str:
+    """Show enough of a secret to tell it from another, and not enough to use it."""
+    return "•" * 8 + secret[-4:]
+
+
+def _problem(words: str, value: str) -> str | None:
+    if not value:
+        return None
+    if re.search(r"\s", value) or not value.isascii():
+        return f"A {words} has no spaces in it. Copy it again from Zoom, and only the token."
+    if not _SHORTEST <= len(value) <= _LONGEST:
+        return f"This is not a whole {words}. Copy it again from Zoom."
+    return None
+
+
+def _sites(bridge: Bridge) -> list[Site]:
+    with bridge.store.reading() as connection:
+        return sites.every(connection, bridge.store.sealer)
+
+
+def _state(bridge: Bridge, site: Site) -> _State:
+    with bridge.store.reading() as connection:
+        try:
+            site = sites.load(connection, site.id, bridge.store.sealer)
+        except UnknownSiteError:
+            return _State(site, [], 0)  # removed since it was chosen; the next look says so
+        return _State(
+            site,
+            tokens.of_site(connection, site.id, bridge.store.sealer),
+            quarantine.count(connection, site.id),
+        )
+
+
+def _save(bridge: Bridge, site_id: str, secrets: list[Secret]) -> int:
+    now = int(time.time() * 1000)
+    for secret in secrets:
+        keep = partial(tokens.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
+        bridge.store.write(keep)
+    return bridge.ingest.recheck(site_id).verified
+
+
+def _remove(bridge: Bridge, site_id: str, token_id: int) -> None:
+    bridge.store.write(lambda connection: tokens.remove(connection, site_id, token_id))
+    bridge.ingest.forget(site_id)

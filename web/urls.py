@@ -1,0 +1,54 @@
+"""Which address is answered by whom."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+from tornado.routing import URLSpec
+from tornado.web import RedirectHandler
+
+from web.control import ControlHandler
+from web.health import HealthHandler, ReadyHandler
+from web.pages.shell import BrowserShell, render
+from web.pages.webhooks import WebhooksHandler
+from web.signin import SignInHandler
+from web.stub import HelloHandler
+from web.webhooks import WebhookHandler
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from core.bridge import Bridge
+    from web.signin import SignInLink
+    from web.stub import StubKeys
+
+_ROUTE = r"/wp-json/vczapi/v1/(?:meeting|webinar|recording)/?"
+
+
+def urls(
+    bridge: Bridge, *, link: SignInLink, keys: StubKeys, executor: Executor, control_token: str
+) -> list[URLSpec]:
+    """Return every route of the bridge."""
+    webhook = {"ingest": bridge.ingest, "keys": keys, "executor": executor}
+    page = {"bridge": bridge, "keys": keys, "executor": executor}
+    return [
+        URLSpec(_ROUTE, WebhookHandler, webhook),
+        URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})" + _ROUTE, WebhookHandler, webhook),
+        URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
+        URLSpec(r"/", RedirectHandler, {"url": "/webhooks", "permanent": False}),
+        URLSpec(r"/webhooks", WebhooksHandler, page),
+        URLSpec(r"/signin", SignInHandler, {"link": link, "render": _sign_in_page}),
+        URLSpec(r"/healthz", HealthHandler),
+        URLSpec(r"/readyz", ReadyHandler, {"store": bridge.store, "executor": executor}),
+        URLSpec(
+            r"/control/([a-z-]{1,40})",
+            ControlHandler,
+            {"bridge": bridge, "executor": executor, "token": control_token},
+        ),
+    ]
+
+
+def _sign_in_page(_handler: Any, *, used: bool) -> str:
+    return render("pages/signin.jinja", BrowserShell(secrets.token_urlsafe(16), Markup("")), {"used": used})
