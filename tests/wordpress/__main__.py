@@ -13,7 +13,10 @@ from tests.wordpress import KINDS, WordPress, packages
 def fetch(kinds: list[str]) -> None:
     for kind in KINDS:
         if kind in kinds or not kinds:
-            packages.core(kind)
+            try:
+                packages.core(kind)
+            except packages.FetchError as error:
+                sys.exit(f"{kind}: {error}")
 
 
 def start(kind: str, *plugins: str) -> None:

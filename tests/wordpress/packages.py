@@ -5,7 +5,6 @@ import platform
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -83,11 +82,13 @@ def _fetch_playground(target: Path) -> None:
         [archive] = Path(work).glob("*.tgz")
         wanted = (
             f"package/src/wordpress/{PLAYGROUND_WORDPRESS}.zip",
-            f"package/public/{PLAYGROUND_WORDPRESS}/",
+            f"package/public/{PLAYGROUND_WORDPRESS}",
             "package/src/sqlite-database-integration/sqlite-database-integration.zip",
         )
-        with tarfile.open(archive) as tar:
-            tar.extractall(work, [m for m in tar if m.name.startswith(wanted)], filter="data")
+        _run(
+            ["tar", "--extract", "--file", str(archive), "--directory", work, *wanted],
+            f"{PLAYGROUND} does not hold what it should.",
+        )
         php, static, sqlite = (Path(work) / path for path in wanted)
         with zipfile.ZipFile(php) as packed:
             packed.extractall(target)

@@ -26,9 +26,9 @@ class PhpError(Exception):
     """The code failed; the message holds what PHP said."""
 
 
-def command(log: Path) -> list[str]:
-    """How PHP is called: with our settings, and errors written to `log`."""
-    settings = {**SETTINGS, "error_log": str(log)}
+def command(log: Path, more: Mapping[str, str] | None = None) -> list[str]:
+    """How PHP is called: with our settings and `more` of them, and errors written to `log`."""
+    settings = {**SETTINGS, **(more or {}), "error_log": str(log)}
     return ["php", *(part for name, value in settings.items() for part in ("-d", f"{name}={value}"))]
 
 
@@ -46,6 +46,10 @@ def run(
     Each of the `arguments` is a variable there. `constants` are defined before WordPress is loaded.
     """
     start = log.stat().st_size if log.exists() else 0
+    # PHP ends with each call, so what it has compiled is kept on the disk; that halves the time.
+    compiled = directory.parent / "compiled"
+    compiled.mkdir(exist_ok=True)
+    keep = {"opcache.enable_cli": "1", "opcache.file_cache_only": "1", "opcache.file_cache": str(compiled)}
     with tempfile.NamedTemporaryFile(prefix="zoombridge-php-") as answer:
         request = {
             "load": str(directory / "wp-load.php"),
@@ -57,7 +61,7 @@ def run(
         }
         try:
             done = subprocess.run(
-                [*command(log), str(RUN)],
+                [*command(log, keep), str(RUN)],
                 input=json.dumps(request),
                 capture_output=True,
                 text=True,
