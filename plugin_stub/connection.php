@@ -67,9 +67,9 @@ function zoombridge_register_connection_routes(): void {
 		[ 'methods' => $method, 'callback' => $callback, 'permission_callback' => $may, 'args' => $args ];
 	$text  = static fn( string $pattern ): array => [ 'type' => 'string', 'pattern' => $pattern, 'required' => true ];
 	$saved = [
-		'bridge' => $text( '^https?://[^\s/?\x23@]+(/[^\s?\x23]*)?$' ), // No query, no fragment, no password.
-		'site'   => $text( '^[A-Za-z0-9_.-]{1,64}$' ),
-		'key'    => $text( '^[0-9a-f]{64}$' ),
+		'bridge' => $text( '^https?://[^\s/?\x23@]+(/[^\s?\x23]*)?\z' ), // No query, no fragment, no password.
+		'site'   => $text( '^[A-Za-z0-9_.-]{1,64}\z' ),
+		'key'    => $text( '^[0-9a-f]{64}\z' ),
 	];
 	$get   = $route( 'GET', 'zoombridge_get_connection' );
 	$all   = [ $get, $route( 'POST', 'zoombridge_change_connection', $saved ), $route( 'DELETE', 'zoombridge_change_connection' ) ];

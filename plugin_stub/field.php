@@ -15,10 +15,10 @@ const ZOOMBRIDGE_ARRAY_METAS = [ 'fields' => '_meeting_fields', 'pro' => '_vczap
 function zoombridge_register_field(): void {
 	$text        = [ 'type' => [ 'string', 'null' ], 'maxLength' => 262144 ];
 	$properties  = [
-		'number'         => [ 'pattern' => '^[0-9]{1,20}$' ] + $text,
+		'number'         => [ 'pattern' => '^[0-9]{1,20}\z' ] + $text,
 		'kind'           => [ 'enum' => [ 'meeting', 'webinar', null ] ] + $text,
 		'join_url'       => [ 'format' => 'uri' ] + $text,
-		'start_date_utc' => [ 'pattern' => '^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$' ] + $text,
+		'start_date_utc' => [ 'pattern' => '^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\z' ] + $text,
 		'revision'       => [ 'type' => [ 'integer', 'null' ], 'minimum' => 0 ],
 	];
 	$properties += array_fill_keys( [ 'details', 'html', 'trashed_from', 'host' ], $text );
@@ -142,7 +142,7 @@ function zoombridge_add_number_parameter( $params ) {
 	$refusal = __( 'Only who may edit posts can find them by their Zoom number.', 'zoom-wordpress-bridge' );
 	$check   = static fn( $value, $request, $name ) =>
 		current_user_can( 'edit_posts' ) ? rest_validate_request_arg( $value, $request, $name ) : new WP_Error( 'rest_forbidden', $refusal );
-	$params += [ 'zoombridge_number' => [ 'type' => 'string', 'pattern' => '^[0-9]{1,20}$', 'validate_callback' => $check ] ];
+	$params += [ 'zoombridge_number' => [ 'type' => 'string', 'pattern' => '^[0-9]{1,20}\z', 'validate_callback' => $check ] ];
 	return $params;
 }
 add_filter( 'rest_zoom-meetings_collection_params', 'zoombridge_add_number_parameter' );

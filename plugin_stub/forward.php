@@ -25,7 +25,7 @@ add_action( 'rest_api_init', 'zoombridge_register_endpoints' );
 /** @since 0.1.0 Tells a person with a browser what the address is for. */
 function zoombridge_refuse_get(): WP_REST_Response {
 	$message = __( 'This address works. It is for Zoom, which sends events to it with POST: enter it in your Zoom app as the event notification endpoint URL.', 'zoom-wordpress-bridge' );
-	return zoombridge_refusal( 405, 'zoombridge_post_only', $message, [ 'Allow' => 'POST' ] );
+	return zoombridge_refusal( 405, 'zoombridge_post_only', $message );
 }
 
 /** @since 0.1.0 Lets Zoom through where a plugin wants a sign-in, or WordPress chokes on the authorization header. */

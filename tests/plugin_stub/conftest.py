@@ -1,5 +1,6 @@
 """Fixtures for the stub: a bridge that does as told, a site that is paired with it, a browser's session."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import requests
 
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
 from tests.wordpress import WordPress
+
+# WordPress 6.1's HTTP client is older than PHP 8.2; and PHP tells of each body over its own limit.
+NOT_OURS = re.compile(r"Deprecated: .* in \S+/wp-includes/Requests/|Warning: .*POST Content-Length of ")
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
 
@@ -39,9 +43,9 @@ def with_vczapi(site: WordPress) -> Iterator[WordPress]:
 def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
     """No notice, warning, deprecation or error of PHP's, in any test."""
     yield
-    if "wordpress" in request.fixturenames and not request.node.get_closest_marker("noisy"):
+    if "wordpress" in request.fixturenames:
         site: WordPress = request.getfixturevalue("wordpress")
-        assert site.php_log() == ""
+        assert [line for line in site.php_log().splitlines() if not NOT_OURS.search(line)] == []
 
 
 def sign_in(site: WordPress, user: str | None = None, password: str | None = None) -> requests.Session:

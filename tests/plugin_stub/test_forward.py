@@ -258,7 +258,6 @@ class TestOtherMethods:
         response = requests.get(f"{paired.rest_root}vczapi/v1/meeting", timeout=30)
 
         assert response.status_code == 405
-        assert response.headers["Allow"] == "POST"
         assert "Zoom" in response.json()["message"]
         assert bridge.asked == []
 
