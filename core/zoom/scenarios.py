@@ -10,6 +10,7 @@ from typing import Any
 
 _ACCOUNT = "DemoAccount-000000000A"
 _HOST = "demoHost0000000000000A"
+_CANCELLED_WEEK = 2
 _OPERATOR = {"operator": "host@example.org", "operator_id": _HOST}
 
 
@@ -65,6 +66,42 @@ def lifecycle(kind: str, number: int, *, now: datetime) -> list[dict[str, Any]]:
             payload["time_stamp"] = at
         events.append({"event": f"{kind}.{verb}", "event_ts": at, "payload": payload})
     return events
+
+
+def series(number: int, *, now: datetime) -> dict[str, Any]:
+    """Return the creation of a series of five weekly meetings, the third of which is cancelled."""
+    start = (now.astimezone(UTC) + timedelta(days=3)).replace(hour=17, minute=30, second=0, microsecond=0)
+    dates = [
+        {
+            "occurrence_id": str(int((start + timedelta(weeks=week)).timestamp() * 1000)),
+            "start_time": _z(start + timedelta(weeks=week)),
+            "duration": 45,
+            "status": "deleted" if week == _CANCELLED_WEEK else "available",
+        }
+        for week in range(5)
+    ]
+    made = {
+        "uuid": f"series{number}==",
+        "id": number,
+        "host_id": _HOST,
+        "topic": "Evening course: drawing from life",
+        "type": 8,
+        "start_time": _z(start),
+        "duration": 45,
+        "timezone": "Europe/London",
+        "join_url": f"https://example.zoom.us/j/{number}?pwd=demo",
+        "password": "730164",
+        "occurrences": dates,
+        "recurrence": {
+            "type": 2,
+            "repeat_interval": 1,
+            "weekly_days": str(start.isoweekday() % 7 + 1),
+            "end_times": 5,
+        },
+        "settings": {"waiting_room": True},
+    }
+    payload = {"account_id": _ACCOUNT, **_OPERATOR, "operation": "all", "object": made}
+    return {"event": "meeting.created", "event_ts": int(now.timestamp() * 1000), "payload": payload}
 
 
 def validation(plain_token: str, *, now: datetime) -> dict[str, Any]:

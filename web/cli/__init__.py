@@ -32,8 +32,18 @@ def zoombridge() -> None:
     """
 
 
+def _add(group: click.Group, command: click.Command) -> None:
+    """Add a command, whose options are then read from ZOOMBRIDGE_PORT and not ZOOMBRIDGE_SERVE_PORT."""
+    group.add_command(command)
+    command.context_settings["auto_envvar_prefix"] = "ZOOMBRIDGE"
+    command.context_settings["show_default"] = True
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _add(command, inner)
+
+
 for command in (serve, site, quarantine, send, plugin, db):
-    zoombridge.add_command(command)
+    _add(zoombridge, command)
 
 
 def main() -> None:
