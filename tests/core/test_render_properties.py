@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.meeting import Kind, Meeting, State
@@ -138,6 +138,7 @@ def check(post: Post, now: datetime) -> None:
         assert len(post.field["details"]) < 262_144
 
 
+@settings(deadline=None)
 @given(ARBITRARY, RULES, MOMENTS)
 @example(
     Meeting("a", 1, object={"type": 8, "occurrences": 7, "topic": "t", "join_url": "x"}),
@@ -170,6 +171,7 @@ def test_nothing_that_zoom_could_send_breaks_it(meeting: Meeting, site: SiteRule
     check(render(meeting, site, now), now)
 
 
+@settings(deadline=None)
 @given(LIKELY, RULES, NEAR, st.floats(0, 1))
 def test_a_post_stays_the_same_until_its_until(
     meeting: Meeting, site: SiteRules, now: datetime, share: float
@@ -190,6 +192,7 @@ def test_a_post_stays_the_same_until_its_until(
     assert render(meeting, site, now + timedelta(days=36_500 * share)) == post
 
 
+@settings(deadline=None)
 @given(LIKELY, MOMENTS)
 def test_the_join_link_is_never_shown_once_the_meeting_is_deleted(meeting: Meeting, now: datetime) -> None:
     post = render(replace(meeting, state=State.DELETED), SiteRules(), now)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.wordpress.faults import (
@@ -159,6 +159,7 @@ class TestRetryAfter:
         assert classify(answer(503, retry_after=later), now=NOW).retry_after == 120.0
         assert classify(answer(503, retry_after="presently"), now=NOW).retry_after is None
 
+    @settings(deadline=None)
     @given(st.text())
     def test_nonsense_never_breaks_it(self, value: str) -> None:
         seconds = retry_after(value, NOW)
@@ -169,6 +170,7 @@ class TestEvidence:
     def test_a_page_without_a_title_gives_its_first_words(self) -> None:
         assert page_title(b"<script>var x</script><h1>Down</h1>\n<p>for &lt;now&gt;") == "Down for <now>"
 
+    @settings(deadline=None)
     @given(st.integers(200, 599), st.binary(max_size=2000) | st.text(max_size=500).map(str.encode))
     def test_any_answer_is_classified_with_bounded_evidence(self, status: int, body: bytes) -> None:
         found = classify(Answer(status, {}, body), now=NOW)
