@@ -33,14 +33,16 @@ add_action( 'rest_api_init', 'zoombridge_register_field' );
 /** @since 0.1.0 Refuses what cannot be written, before the post is. */
 function zoombridge_validate_field( $value, $request, $name ) {
 	$valid = rest_validate_request_arg( $value, $request, $name );
-	$json  = true !== $valid || ! isset( $value['details'] ) || json_decode( $value['details'] ) instanceof stdClass;
-	return $json ? $valid : new WP_Error( 'rest_invalid_param', __( 'zoombridge[details] is not the JSON text of an object.', 'zoom-wordpress-bridge' ) );
+	$keys  = true === $valid ? array_keys( (array) ( $value['fields'] ?? [] ) + (array) ( $value['pro'] ?? [] ) ) : [];
+	$wrong = true === $valid && isset( $value['details'] ) && ! json_decode( $value['details'] ) instanceof stdClass;
+	$error = __( 'In zoombridge, details is the JSON text of an object, and fields and pro are objects, not lists.', 'zoom-wordpress-bridge' );
+	return $wrong || array_filter( $keys, 'is_int' ) ? new WP_Error( 'rest_invalid_param', $error ) : $valid;
 }
 
 /** @since 0.1.0 Reads the field. */
 function zoombridge_read_field( $post, $name, $request ): ?array {
 	$id = (int) ( $post['id'] ?? 0 );
-	// Core lets everyone who edits posts list those of others in this context.
+	// Some versions of core let everyone who edits posts list those of others in this context.
 	if ( 'edit' !== $request['context'] || ! current_user_can( 'edit_post', $id ) ) {
 		return null;
 	}

@@ -38,8 +38,9 @@ add_filter( 'rest_authentication_errors', 'zoombridge_let_zoom_through', PHP_INT
 
 /** @since 0.1.0 Takes Zoom's requests before WordPress reads them: it would refuse malformed JSON by itself. */
 function zoombridge_take_events( $result, $server, $request ) {
-	$ours = 'POST' === $request->get_method() && zoombridge_is_endpoint( $request->get_route() );
-	return $ours ? zoombridge_forward( $request ) : $result;
+	// The second condition keeps out parts of a batch, which have no body of their own.
+	$ours = zoombridge_is_endpoint( $request->get_route() ) && true === zoombridge_let_zoom_through( null );
+	return $ours && 'POST' === $request->get_method() ? zoombridge_forward( $request ) : $result;
 }
 add_filter( 'rest_pre_dispatch', 'zoombridge_take_events', PHP_INT_MAX, 3 );
 
