@@ -1,5 +1,6 @@
 <?php
 /** @since 0.1.0 The page "Webhooks" in wp-admin. The bridge makes it; the stub shows it. */
+defined( 'ABSPATH' ) || exit;
 
 /** @since 0.1.0 Where the page stands: a tab of VCZAPI's settings, or a page of its own. */
 function zoombridge_page_url(): string {
@@ -26,8 +27,7 @@ function zoombridge_load_page(): void {
 	$args   = [ 'context' => zoombridge_page_context(), 'timeout' => 10.0 ];
 	$post   = 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' );
 	if ( $post ) {
-		$nonce = $_POST['_zoombridge_nonce'] ?? '';
-		if ( ! is_string( $nonce ) || ! wp_verify_nonce( $nonce, 'zoombridge-page' ) ) {
+		if ( ! is_string( $_POST['_zoombridge_nonce'] ?? null ) || ! wp_verify_nonce( $_POST['_zoombridge_nonce'], 'zoombridge-page' ) ) {
 			status_header( 403 );
 			zoombridge_page( zoombridge_notice( __( 'This form has been open for too long, or was sent from elsewhere. Nothing was changed. Please try again.', 'zoom-wordpress-bridge' ) ) );
 			return;

@@ -1,5 +1,6 @@
 <?php
 /** @since 0.1.0 The pairing with a bridge, and signed requests to it. */
+defined( 'ABSPATH' ) || exit;
 
 /** @since 0.1.0 The bridge that this site is paired with: `bridge`, `site` and `key`. */
 function zoombridge_connection(): ?array {
@@ -71,9 +72,8 @@ function zoombridge_register_connection_routes(): void {
 		'site'   => $text( '^[A-Za-z0-9_.-]{1,64}\z' ),
 		'key'    => $text( '^[0-9a-f]{64}\z' ),
 	];
-	$get   = $route( 'GET', 'zoombridge_get_connection' );
-	$all   = [ $get, $route( 'POST', 'zoombridge_change_connection', $saved ), $route( 'DELETE', 'zoombridge_change_connection' ) ];
-	register_rest_route( 'zoombridge/v1', '/connection', $all );
+	$write = [ $route( 'POST', 'zoombridge_change_connection', $saved ), $route( 'DELETE', 'zoombridge_change_connection' ) ];
+	register_rest_route( 'zoombridge/v1', '/connection', [ $route( 'GET', 'zoombridge_get_connection' ), ...$write ] );
 	register_rest_route( 'zoombridge/v1', '/connection/check', $route( 'POST', 'zoombridge_check_connection' ) );
 }
 add_action( 'rest_api_init', 'zoombridge_register_connection_routes' );

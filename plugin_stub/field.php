@@ -1,5 +1,6 @@
 <?php
 /** @since 0.1.0 What core's REST routes lack for meetings: their metas, and finding them by their Zoom number. */
+defined( 'ABSPATH' ) || exit;
 
 const ZOOMBRIDGE_PLAIN_METAS = [
 	'number'         => '_meeting_zoom_meeting_id',
@@ -23,9 +24,9 @@ function zoombridge_register_field(): void {
 	];
 	$properties += array_fill_keys( [ 'details', 'html', 'trashed_from', 'host' ], $text );
 	$properties += array_fill_keys( [ 'fields', 'pro' ], [ 'type' => [ 'object', 'null' ] ] );
-	$schema    = [ 'type' => 'object', 'context' => [ 'edit' ], 'properties' => $properties, 'additionalProperties' => false ];
-	$schema   += [ 'arg_options' => [ 'validate_callback' => 'zoombridge_validate_field' ] ];
-	$callbacks = [ 'get_callback' => 'zoombridge_read_field', 'update_callback' => 'zoombridge_write_field' ];
+	$schema      = [ 'type' => 'object', 'context' => [ 'edit' ], 'properties' => $properties, 'additionalProperties' => false ];
+	$schema     += [ 'arg_options' => [ 'validate_callback' => 'zoombridge_validate_field' ] ];
+	$callbacks   = [ 'get_callback' => 'zoombridge_read_field', 'update_callback' => 'zoombridge_write_field' ];
 	register_rest_field( 'zoom-meetings', 'zoombridge', $callbacks + [ 'schema' => $schema ] );
 }
 add_action( 'rest_api_init', 'zoombridge_register_field' );

@@ -1,5 +1,6 @@
 <?php
 /** @since 0.1.0 The endpoints that Zoom calls: each request goes to the bridge as it came. */
+defined( 'ABSPATH' ) || exit;
 
 /** @since 0.1.0 The addresses to enter in Zoom. */
 function zoombridge_endpoints(): array {

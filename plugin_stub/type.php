@@ -1,5 +1,6 @@
 <?php
 /** @since 0.1.0 The post type of meetings, where the plugin "Video Conferencing with Zoom" (VCZAPI) is not active. */
+defined( 'ABSPATH' ) || exit;
 
 /** @since 0.1.0 Whether VCZAPI is active. */
 function zoombridge_has_vczapi(): bool {

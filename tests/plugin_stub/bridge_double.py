@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 KEY = "0123456789abcdef" * 4
 SITE = "k3v9.a-site_1"
@@ -130,7 +130,7 @@ def _handler(double: BridgeDouble) -> type[BaseHTTPRequestHandler]:
 
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, cast("Message", self.headers), body)
+            asked = Asked(self.command, self.path, self.headers, body)
             answer = double.reply(asked)
             try:
                 self.send_response(answer.status)

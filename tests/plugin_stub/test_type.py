@@ -1,0 +1,175 @@
+"""The post type, and what a visitor gets, with and without the plugin VCZAPI."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.plugin_stub.conftest import sign_in
+from tests.plugin_stub.test_field import FIELD, POSTS, make
+from tests.wordpress import WordPress
+
+HTML = '<section class="zoombridge"><p>On Monday [gallery] "at" ten</p></section>'
+SHOWN = '<section class="zoombridge"><p>On Monday &#91;gallery]'
+
+
+def page(site: WordPress, post: dict[str, Any], **params: str) -> requests.Response:
+    response = requests.get(post["link"], params=params, timeout=30)
+    assert response.status_code == 200
+    return response
+
+
+class TestType:
+    SEEN = """
+        $type = get_post_type_object( 'zoom-meetings' );
+        $cats = get_taxonomy( 'zoom-meeting' );
+        return array(
+            'public' => $type->public, 'archive' => $type->has_archive, 'capability' => $type->capability_type,
+            'rest' => array( $type->show_in_rest, $type->rest_base ), 'slug' => $type->rewrite['slug'],
+            'supports' => array_keys( get_all_post_type_supports( 'zoom-meetings' ) ),
+            'blocks' => use_block_editor_for_post_type( 'zoom-meetings' ),
+            'cats' => array( $cats->hierarchical, $cats->show_in_rest, $cats->rest_base, $cats->object_type ),
+        );
+    """
+
+    def test_same_with_and_without_vczapi(self, site: WordPress, request: pytest.FixtureRequest) -> None:
+        alone = site.php(self.SEEN)
+        assert site.rest("GET", "zoombridge/v1/connection").json()["type"] == "stub"
+
+        with_vczapi: WordPress = request.getfixturevalue("with_vczapi")
+        assert with_vczapi.php(self.SEEN) == alone
+        assert with_vczapi.rest("GET", "zoombridge/v1/connection").json()["type"] == "other"
+
+    def test_what_it_is(self, site: WordPress) -> None:
+        assert site.php(self.SEEN) == {
+            "public": True,
+            "archive": True,
+            "capability": "post",
+            "rest": [True, "zoom_meetings"],
+            "slug": "zoom-meetings",
+            "supports": ["title", "editor", "author", "thumbnail"],
+            "blocks": False,
+            "cats": [True, True, "zoom_meeting_cats", ["zoom-meetings"]],
+        }
+
+    def test_other_types_keep_their_editor(self, site: WordPress) -> None:
+        assert site.php("return use_block_editor_for_post_type( 'post' );") is True
+
+    def test_categories_over_rest(self, site: WordPress) -> None:
+        term = site.rest("POST", "wp/v2/zoom_meeting_cats", json={"name": "Courses"}).json()["id"]
+
+        post = make(site, zoom_meeting_cats=[term])
+        assert post["zoom_meeting_cats"] == [term]
+
+    def test_type_of_the_stub_in_wp_admin(self, site: WordPress) -> None:
+        post = make(site)
+        session = sign_in(site)
+        edit = session.get(f"{site.url}/wp-admin/post.php?post={post['id']}&action=edit", timeout=30)
+        assert 'id="title"' in edit.text  # the classic editor's
+        listed = session.get(f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=30)
+        assert "A meeting" in listed.text
+
+
+class TestDetails:
+    @pytest.fixture
+    def post(self, site: WordPress) -> dict[str, Any]:
+        return make(site, FIELD | {"html": HTML}, content="<p>By an editor.</p>")
+
+    def test_above_the_content(self, site: WordPress, post: dict[str, Any]) -> None:
+        text = page(site, post).text
+
+        assert text.count(SHOWN) == 1
+        assert text.index(SHOWN) < text.index("By an editor.")
+
+    def test_not_elsewhere(self, site: WordPress, post: dict[str, Any]) -> None:
+        for url in (
+            f"{site.url}/zoom-meetings/",
+            f"{site.url}/feed/?post_type=zoom-meetings",
+            f"{site.url}/?s=meeting",
+            f"{site.rest_root}{POSTS}/{post['id']}",
+        ):
+            response = requests.get(url, timeout=30)
+            assert response.status_code == 200
+            assert "A meeting" in response.text
+            assert "On Monday" not in response.text
+
+    def test_not_before_the_password(self, site: WordPress) -> None:
+        post = make(site, FIELD | {"html": HTML}, password="secret")
+
+        text = page(site, post).text
+        assert "On Monday" not in text
+        assert "post_password" in text
+
+    def test_nothing_stored_nothing_shown(self, site: WordPress) -> None:
+        post = make(site, FIELD | {"html": None}, content="<p>By an editor.</p>")
+
+        assert "By an editor." in page(site, post).text
+
+    def test_of_another_post_shown_on_the_page(self, site: WordPress, post: dict[str, Any]) -> None:
+        """A block or widget may run `the_content` for other posts."""
+        other = make(site, FIELD | {"number": "2", "html": "<p>Of another</p>"})
+        shown = site.php(
+            """
+            $GLOBALS['wp_query']->query( array( 'post_type' => 'zoom-meetings', 'p' => $post ) );
+            $GLOBALS['wp_the_query'] = $GLOBALS['wp_query'];
+            $GLOBALS['post'] = get_post( $other );
+            return apply_filters( 'the_content', 'x' );
+            """,
+            post=post["id"],
+            other=other["id"],
+        )
+        assert "Of another" not in shown
+
+
+class TestWithVczapi:
+    def test_its_template_shows_what_the_field_wrote(self, with_vczapi: WordPress) -> None:
+        field = FIELD | {
+            "start_date_utc": "2099-03-02 09:00:00",
+            "fields": FIELD["fields"] | {"start_date": "2099-03-02 10:00"},
+            "html": HTML,
+        }
+        post = make(with_vczapi, field, content="<p>By an editor.</p>")
+
+        text = page(with_vczapi, post).text
+
+        assert '<body class="' in text
+        assert "vczapi-single" in text
+        assert '<p class="vczapi-kind">meeting</p>' in text
+        assert '<p class="vczapi-start">2099-03-02 10:00 Europe/Berlin</p>' in text
+        assert 'class="vczapi-join" href="https://us02web.zoom.us/j/85393847045?pwd=aBc.1' in text
+        assert "By an editor." in text
+        assert "On Monday" not in text
+
+    def test_webinar(self, with_vczapi: WordPress) -> None:
+        field = FIELD | {"kind": "webinar", "fields": FIELD["fields"] | {"meeting_type": 2}}
+
+        assert '<p class="vczapi-kind">webinar</p>' in page(with_vczapi, make(with_vczapi, field)).text
+
+    @pytest.mark.parametrize("kind", [3, 6, 8, 9])
+    def test_types_that_want_pro(self, with_vczapi: WordPress, kind: int) -> None:
+        """They are compared with `===`: an integer must have stayed one."""
+        post = make(with_vczapi, FIELD | {"details": f'{{"type":{kind}}}'})
+
+        assert "PRO version is required" in page(with_vczapi, post).text
+
+    def test_double_fails_as_the_plugin_does(self, with_vczapi: WordPress) -> None:
+        """A post without `_meeting_fields` is a fatal error: why the field must be written with the post."""
+        made = with_vczapi.rest("POST", POSTS, json={"title": "Bare", "status": "publish"}).json()
+
+        assert "vczapi-start" not in requests.get(made["link"], timeout=30).text
+        assert "Uncaught TypeError" in with_vczapi.php_log()
+        with_vczapi.reset()
+
+    def test_made_by_hand(self, with_vczapi: WordPress) -> None:
+        link = with_vczapi.php(
+            """
+            return get_permalink( vczapi_double_make(
+                array( 'id' => 1, 'topic' => 'By hand', 'type' => 2, 'start_time' => '2099-01-01T09:00:00Z',
+                    'timezone' => 'Europe/Berlin' ),
+                array( 'site_option_logged_in' => '1' ) ) );
+            """
+        )
+        text = requests.get(link, timeout=30).text
+
+        assert "2099-01-01 10:00 Europe/Berlin" in text
+        assert "You need to log in." in text
