@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from typing import Annotated, Any
 
@@ -87,10 +88,10 @@ def parse(raw: bytes) -> Envelope:
     `BadRequestError` for what is not JSON or not an envelope.
     """
     try:
-        document = json.loads(raw, parse_constant=_refuse_constant)
+        document = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"The body is not JSON: {str(error)[:200]}.") from error
-    if b"\\u" in raw:
+    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST:
         document = _clean(document, 0)
     try:
         envelope = Envelope.model_validate(document)
@@ -122,6 +123,12 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(number: str) -> float:
+    """Refuse what is JSON, but becomes an infinity that JSON cannot say again."""
+    value = float(number)
+    return value if math.isfinite(value) else _refuse_constant(number[:20])
+
+
 def _without(value: Any, keys: frozenset[str]) -> Any:
     if isinstance(value, dict):
         return {key: _without(item, keys) for key, item in value.items() if key not in keys}
@@ -131,7 +138,10 @@ def _without(value: Any, keys: frozenset[str]) -> Any:
 
 
 def _clean(value: Any, depth: int) -> Any:
-    """Replace what JSON's escapes can say and no database can store: lone surrogates and U+0000."""
+    """Replace what JSON's escapes can say and no database can store: lone surrogates and U+0000.
+
+    What is nested so deep that later steps could not follow is refused.
+    """
     if depth > _DEEPEST:
         raise BadRequestError("The body is JSON, but nested deeper than any of Zoom's events.")
     if isinstance(value, str):
