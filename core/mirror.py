@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.errors import SiteFaultError, StoreError, UnknownSiteError
-from core.reconcile import reconcile
+from core.reconcile import Reconciled, Task, carry_out
 from core.render import SiteRules, render
-from core.store import meetings, posts, sites
-from core.wordpress.client import WordPressClient
+from core.store import attempts, meetings, posts, sites
+from core.store.attempts import Attempt
+from core.wordpress.client import MOST_IN_BATCH, WordPressClient
+from core.wordpress.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
 
     from core.store.engine import Store
     from core.store.posts import Claim
@@ -34,21 +38,52 @@ if TYPE_CHECKING:
 
 _WORKERS = 8
 _PER_SITE = 2  # WordPress hosts run few workers, and their visitors need them
-_LEASE_SECONDS = 120  # longer than the client's time-outs for one post altogether
+_LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 3600.0
+_BROKEN_IN_A_ROW = 5
+_POLL_AFTER_TROUBLE_SECONDS = 1.0
 
 logger = structlog.get_logger(__name__)
 
 
-def retry_delay(failures: int, *, chance: float) -> float:
-    """Return how many seconds to wait after so many failures in a row: doubling, bounded, and spread out.
+def retry_delay(failures: int, fault: SiteFaultError, *, chance: float) -> int:
+    """Return how many milliseconds to wait after so many failures in a row: doubling, bounded, spread out.
 
-    `chance` (0 to 1) spreads the retries of many posts over time.
+    `chance` (0 to 1) spreads the retries of many posts over time. What only a person can mend is tried
+    again after an hour, in case they did not tell; and what the site asks for with Retry-After is obeyed.
     """
     longest = min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures, 20), _LONGEST_RETRY_SECONDS)
-    return longest * (0.5 + chance / 2)
+    wait = longest * (0.5 + chance / 2) if fault.fault.retry else _LONGEST_RETRY_SECONDS
+    return int(max(wait, fault.retry_after or 0.0) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A claim, what was to be done for it, and what came of that. `at` is in ms since 1970, UTC."""
+
+    claim: Claim
+    task: Task
+    result: Reconciled | SiteFaultError
+    at: int
+    milliseconds: int
+
+    @property
+    def asked(self) -> bool:
+        """Whether WordPress was asked at all."""
+        return isinstance(self.result, SiteFaultError) or self.result.asked
+
+    @property
+    def attempt(self) -> Attempt:
+        """What is kept of it."""
+        attempt = Attempt(
+            self.claim.site_id, self.claim.account_id, self.claim.number, self.at, self.milliseconds
+        )
+        if isinstance(self.result, Reconciled):
+            return replace(attempt, did=self.result.did)
+        fault = self.result
+        return replace(attempt, fault=fault.fault, status=fault.status, message=str(fault)[:500])
 
 
 @dataclass(slots=True)
@@ -60,17 +95,22 @@ class Mirror:
     connect: Callable[[Site], WordPressClient] = field(
         default=lambda site: WordPressClient(site.rest_root, site.username, site.password)
     )
+    chance: Callable[[], float] = random.random
     _owner: str = field(default_factory=lambda: uuid.uuid4().hex)
     _wake: threading.Event = field(default_factory=threading.Event)
     _stop: bool = False
     _thread: threading.Thread | None = None
     _pool: ThreadPoolExecutor | None = None
     _working: dict[str, int] = field(default_factory=dict)
+    _broken: dict[str, int] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _clients: threading.local = field(default_factory=threading.local)
 
     def start(self) -> None:
         """Begin, with whatever is due."""
+        if self.store.is_exclusive:
+            # An earlier process may have died with claims in its hands, and there is no other than this one.
+            self.store.write(posts.release_all)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mirror")
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
         self._thread.start()
@@ -89,72 +129,83 @@ class Mirror:
             self._pool.shutdown(wait=True)
             self.store.write(lambda connection: posts.release(connection, self._owner))
 
-    def work(self, taken: Claim) -> None:
-        """Bring one claimed post to what it should be, and note what came of it."""
+    def work(self, taken: Sequence[Claim]) -> None:
+        """Bring the claimed posts of one site to what they should be, and note what came of it."""
         try:
             with self.store.reading() as connection:
-                site = sites.load(connection, taken.site_id, self.store.sealer)
-                known = meetings.load(connection, taken.account_id, taken.number)
+                site = sites.load(connection, taken[0].site_id, self.store.sealer)
+                tasks = [self._task(connection, site, claim) for claim in taken]
         except UnknownSiteError:
-            return  # it was removed while the post waited, and its posts with it
+            return  # it was removed while the posts waited, and its posts with it
+        began, clock = self._now(), time.monotonic()
+        results = carry_out(self._client(site), tasks)
+        milliseconds = round((time.monotonic() - clock) * 1000)
+        done = [
+            _Done(claim, task, result, began, milliseconds)
+            for claim, task, result in zip(taken, tasks, results, strict=True)
+        ]
+        for item in done:
+            _tell(item)
+        self.store.write(partial(self._settle, site=site, done=done))
+
+    def _task(self, connection: Connection, site: Site, taken: Claim) -> Task:
+        known = meetings.load(connection, taken.account_id, taken.number)
         if known is None:
             raise StoreError(f"A post waits for meeting {taken.number}, which the store does not hold.")
         meeting, revision = known
         rules = SiteRules(site.post_status, site.vczapi, site.vczapi_pro)
         wanted = render(meeting, rules, datetime.fromtimestamp(self.clock(), UTC))
-        try:
-            outcome = reconcile(self._client(site), meeting, wanted, taken.written, revision=revision)
-        except SiteFaultError as error:
-            self._failed(taken, site, error)
-            return
-        due_at = None if wanted.until is None else int(wanted.until.timestamp() * 1000)
-        finish = partial(
-            posts.finish,
-            taken=taken,
-            revision=revision,
-            written=outcome.written,
-            due_at=due_at,
-            now=self._now(),
-        )
-        self.store.write(finish)
-        if outcome.asked:
-            self.store.write(lambda connection: sites.note_success(connection, site.id, now=self._now()))
-        logger.info(
-            "post_mirrored", site=site.id, number=taken.number, state=outcome.written.state, did=outcome.did
-        )
+        return Task(meeting, wanted, taken.written, revision)
 
-    def _failed(self, taken: Claim, site: Site, error: SiteFaultError) -> None:
-        """Wait with the site, or only with this post, as the fault asks."""
-        whole_site = error.fault.stops_site
-        failures = site.failures if whole_site else taken.attempts
-        wait = retry_delay(failures, chance=random.random())  # noqa: S311 - spreads load, keeps no secret
-        if error.retry_after is not None:
-            wait = max(wait, error.retry_after)
-        if not error.fault.retry:
-            wait = _LONGEST_RETRY_SECONDS
-        until = self._now() + int(min(wait, 24 * _LONGEST_RETRY_SECONDS) * 1000)
-        logger.warning(
-            "post_waits",
-            site=site.id,
-            number=taken.number,
-            fault=error.fault,
-            seconds=round(wait),
-            reason=str(error),
-        )
-        postpone = partial(
-            posts.postpone,
-            taken=taken,
-            due_at=self._now() if whole_site else until,
-            fault=error.fault,
-            message=str(error),
-            counts=not whole_site,
-        )
-        self.store.write(postpone)
-        if whole_site:
-            block = partial(
-                sites.note_fault, site_id=site.id, fault=error.fault, message=str(error), blocked_until=until
+    def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:
+        """Note results: those that went well end their claims, faults wait with their site or by themselves."""
+        now = self._now()
+        attempts.note(connection, [item.attempt for item in done if item.asked])
+        for item in done:
+            if isinstance(item.result, Reconciled):
+                until = item.task.wanted.until
+                posts.finish(
+                    connection,
+                    item.claim,
+                    revision=item.task.revision,
+                    written=item.result.written,
+                    due_at=None if until is None else int(until.timestamp() * 1000),
+                    now=now,
+                )
+            else:
+                whole_site = item.result.fault.stops_site
+                delay = retry_delay(item.claim.attempts, item.result, chance=self.chance())
+                posts.postpone(
+                    connection,
+                    item.claim,
+                    due_at=now if whole_site else now + delay,
+                    fault=item.result.fault,
+                    message=str(item.result),
+                    counts=not whole_site,
+                )
+        fault = self._fault_of_site(site, done)
+        if fault is not None:
+            until_ms = now + retry_delay(site.failures, fault, chance=self.chance())
+            sites.note_fault(
+                connection, site.id, fault=fault.fault, message=str(fault), blocked_until=until_ms
             )
-            self.store.write(block)
+        elif any(item.asked and isinstance(item.result, Reconciled) for item in done):
+            sites.note_success(connection, site.id, now=now)
+
+    def _fault_of_site(self, site: Site, done: Sequence[_Done]) -> SiteFaultError | None:
+        """Return what is wrong with the site as a whole.
+
+        A single post may break WordPress down (5xx); one after the other, they tell of the site.
+        """
+        faults = [item.result for item in done if isinstance(item.result, SiteFaultError)]
+        for fault in faults:
+            if fault.fault.stops_site:
+                return fault
+        broken = [fault for fault in faults if fault.fault is Fault.SERVER]
+        with self._guard:
+            went_well = len(faults) < len(done)
+            self._broken[site.id] = 0 if went_well else self._broken.get(site.id, 0) + len(broken)
+            return broken[-1] if broken and self._broken[site.id] >= _BROKEN_IN_A_ROW else None
 
     def _client(self, site: Site) -> WordPressClient:
         """Return this thread's client of a site; a new one where the site's address or password changed."""
@@ -192,14 +243,21 @@ class Mirror:
         lease_until = now + _LEASE_SECONDS * 1000
         claims = self.store.write(
             lambda connection: posts.claim(
-                connection, owner=self._owner, now=now, lease_until=lease_until, room=room, busy=busy
+                connection,
+                owner=self._owner,
+                now=now,
+                lease_until=lease_until,
+                room=room,
+                busy=busy,
+                at_once=MOST_IN_BATCH,
             )
         )
         assert self._pool is not None  # noqa: S101 - `start` has made it
-        for taken in claims:
+        for site_id in dict.fromkeys(taken.site_id for taken in claims):
             with self._guard:
-                self._working[taken.site_id] = self._working.get(taken.site_id, 0) + 1
-            self._pool.submit(self._work_and_tell, taken)
+                self._working[site_id] = self._working.get(site_id, 0) + 1
+            together = [taken for taken in claims if taken.site_id == site_id]
+            self._pool.submit(self._work_and_free, site_id, together)
         return 0.0 if claims else _POLL_AFTER_TROUBLE_SECONDS
 
     def _busy(self) -> tuple[list[str], int]:
@@ -207,25 +265,30 @@ class Mirror:
             busy = [site_id for site_id, count in self._working.items() if count >= _PER_SITE]
             return busy, _WORKERS - sum(self._working.values())
 
-    def _work_and_tell(self, taken: Claim) -> None:
+    def _work_and_free(self, site_id: str, taken: list[Claim]) -> None:
         try:
             self.work(taken)
         except Exception:
-            # The claim's lease ends by itself, and the post is tried again: nothing is lost, but somebody
-            # should read this.
-            logger.exception("mirror_failed", site=taken.site_id, number=taken.number)
+            # The claims' leases end by themselves, and the posts are tried again: nothing is lost, but
+            # somebody should read this.
+            logger.exception("mirror_failed", site=site_id)
         finally:
             with self._guard:
-                self._working[taken.site_id] -= 1
-                if not self._working[taken.site_id]:
-                    del self._working[taken.site_id]
+                self._working[site_id] -= 1
+                if not self._working[site_id]:
+                    del self._working[site_id]
             self._wake.set()
 
     def _now(self) -> int:
         return int(self.clock() * 1000)
 
 
-_POLL_AFTER_TROUBLE_SECONDS = 1.0
+def _tell(done: _Done) -> None:
+    named = {"site": done.claim.site_id, "number": done.claim.number}
+    if isinstance(done.result, Reconciled):
+        logger.info("post_mirrored", **named, state=done.result.written.state, did=done.result.did)
+    else:
+        logger.warning("post_waits", **named, fault=done.result.fault, reason=str(done.result))
 
 
 def _same_access(one: Site, other: Site) -> bool:

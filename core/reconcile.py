@@ -3,22 +3,27 @@
 Zoom decides that a meeting exists and what it is; people decide everything else. So only what Zoom changed
 since the last write is written, and what editors own (content, image, category, slug, status, author) is
 left as it is.
+
+A plan does no I/O: it is a generator that yields what to ask of the site and is sent the answers, so that
+the asks of many posts can travel in one request.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SiteFaultError
 from core.render import Post, Presence
 from core.store.posts import Base, PostState, Written
+from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 from core.wordpress.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from core.meeting import Meeting
     from core.wordpress.client import SitePost, WordPressClient
@@ -35,54 +40,93 @@ class Reconciled:
     asked: bool = True
 
 
-def reconcile(
-    client: WordPressClient, meeting: Meeting, wanted: Post, written: Written, *, revision: int
-) -> Reconciled:
-    """Make a site's post of this meeting what `wanted` says, starting from what was `written` before.
+Plan = Generator[Ask, Any, Reconciled]
 
-    Raises `SiteFaultError` where the site did not do it; the same call may then be made again.
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A meeting, the post that a site should have for it, and what was written there before."""
+
+    meeting: Meeting
+    wanted: Post
+    written: Written
+    revision: int
+
+
+def carry_out(client: WordPressClient, tasks: Sequence[Task]) -> list[Reconciled | SiteFaultError]:
+    """Bring the posts of one site to what they should be; return for each what came of it.
+
+    The writes of one round go together. After a fault the same task may be given again.
     """
-    if written.state in (PostState.DETACHED, PostState.GONE):
-        return _revive_or_leave(client, meeting, wanted, written, revision=revision)
-    match wanted.presence:
+    plans = [plan(task) for task in tasks]
+    results: list[Reconciled | SiteFaultError | None] = [None] * len(plans)
+    asks: dict[int, Ask] = {}
+
+    def advance(index: int, answer: Any) -> None:
+        try:
+            if isinstance(answer, SiteFaultError):
+                asks[index] = plans[index].throw(answer)
+            else:
+                asks[index] = plans[index].send(answer)
+        except StopIteration as done:
+            results[index] = done.value
+        except SiteFaultError as error:
+            results[index] = error
+
+    for index in range(len(plans)):
+        advance(index, None)
+    while asks:
+        asked, asks = asks, {}
+        for index, answer in zip(asked, client.perform(list(asked.values())), strict=True):
+            advance(index, answer)
+    return [result for result in results if result is not None]
+
+
+def plan(task: Task) -> Plan:
+    """Yield what to ask of the site until its post is what it should be; return what is known of it then.
+
+    Lets the `SiteFaultError` of an answer out where the site did not do it.
+    """
+    if task.written.state in (PostState.DETACHED, PostState.GONE):
+        return (yield from _revive_or_leave(task))
+    match task.wanted.presence:
         case Presence.GONE:
-            return _delete(client, meeting, written)
+            return (yield from _delete(task))
         case Presence.TRASHED:
-            return _trash(client, meeting, written)
+            return (yield from _trash(task))
         case Presence.SHOWN | Presence.WITHHELD:
-            return _show(client, meeting, wanted, written, revision=revision)
+            return (yield from _show(task))
 
 
-def _show(
-    client: WordPressClient, meeting: Meeting, wanted: Post, written: Written, *, revision: int
-) -> Reconciled:
-    if written.post_id is None:
-        if wanted.presence is Presence.SHOWN:
+def _show(task: Task) -> Plan:
+    if task.written.post_id is None:
+        if task.wanted.presence is Presence.SHOWN:
             try:
-                return _create(client, meeting, wanted, revision=revision)
+                return (yield from _create(task))
             except SiteFaultError as error:
                 if error.fault is not Fault.EXISTS:
                     raise
-        found = client.find_posts(meeting.number)
+        found: list[SitePost] = yield FindPosts(task.meeting.number)
         if not found:
             return Reconciled(Written(), "withheld")
-        return _adopt(client, meeting, wanted, found[0], revision=revision)
-    if written.state is PostState.TRASHED:
-        return _restore(client, meeting, wanted, written, revision=revision)
-    return _update(client, meeting, wanted, written, revision=revision)
+        return (yield from _adopt(task, found[0]))
+    if task.written.state is PostState.TRASHED:
+        return (yield from _restore(task))
+    return (yield from _update(task))
 
 
-def _create(client: WordPressClient, meeting: Meeting, wanted: Post, *, revision: int) -> Reconciled:
-    made = client.create_post(
+def _create(task: Task) -> Plan:
+    wanted = task.wanted
+    made: SitePost = yield CreatePost(
         {
             "title": wanted.title,
             "content": wanted.content,
             "status": wanted.status,
-            "zoombridge": {**wanted.field, "revision": revision},
+            "zoombridge": {**wanted.field, "revision": task.revision},
         }
     )
     base = Base(
-        topic=meeting.topic,
+        topic=task.meeting.topic,
         field=_digest(wanted.field),
         agenda=_digest(wanted.content),
         content=_digest(made.content),
@@ -90,103 +134,95 @@ def _create(client: WordPressClient, meeting: Meeting, wanted: Post, *, revision
     return Reconciled(Written(PostState.SHOWN, made.id, made.link, base), "created")
 
 
-def _adopt(
-    client: WordPressClient, meeting: Meeting, wanted: Post, found: SitePost, *, revision: int
-) -> Reconciled:
+def _adopt(task: Task, found: SitePost) -> Plan:
     """Take a post that is there already for the mirror of this meeting.
 
     The title that Zoom last gave it stands in its details; the content is its editors'.
     """
-    base = Base(topic=_topic_in(found))
-    written = Written(PostState.SHOWN, found.id, found.link, base)
-    if found.status == _TRASH and meeting.recovered:
-        return _restore(client, meeting, wanted, written, revision=revision)
-    done = _update(client, meeting, wanted, written, revision=revision)
+    written = Written(PostState.SHOWN, found.id, found.link, Base(topic=_topic_in(found)))
+    adopted = replace(task, written=written)
+    if found.status == _TRASH and task.meeting.recovered:
+        return (yield from _restore(adopted))
+    done = yield from _update(adopted)
     return replace(done, did="adopted")
 
 
-def _update(
-    client: WordPressClient,
-    meeting: Meeting,
-    wanted: Post,
-    written: Written,
-    *,
-    revision: int,
-    status: str | None = None,
-) -> Reconciled:
+def _update(task: Task, *, status: str | None = None) -> Plan:
     """Write what differs from what was written last, and nothing else."""
+    meeting, wanted, written = task.meeting, task.wanted, task.written
     assert written.post_id is not None  # noqa: S101 - callers have checked
     base = written.base or Base()
     changes: dict[str, Any] = {} if status is None else {"status": status}
     if meeting.topic and meeting.topic != base.topic:
         changes["title"] = wanted.title
     if _digest(wanted.field) != base.field:
-        changes["zoombridge"] = {**wanted.field, "revision": revision}
+        changes["zoombridge"] = {**wanted.field, "revision": task.revision}
     agenda, content = base.agenda, base.content
     try:
         if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
-            # The agenda may have changed; it goes into the content only while no editor has been there.
-            if _digest(client.read_post(written.post_id).content) == base.content:
+            # The agenda has changed; it goes into the content only while no editor has been there.
+            now: SitePost = yield ReadPost(written.post_id)
+            if _digest(now.content) == base.content:
                 changes["content"] = wanted.content
             else:
                 content = ""
         if not changes:
-            return Reconciled(written, "unchanged", asked=False)
-        post = client.update_post(written.post_id, changes)
+            kept = Base(base.topic, base.field, agenda, content)
+            return Reconciled(replace(written, base=kept), "unchanged", asked=False)
+        post: SitePost = yield UpdatePost(written.post_id, changes)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
-        return _find_again(client, meeting, wanted, written, revision=revision)
+        return (yield from _find_again(task))
     if "content" in changes:
         agenda, content = _digest(wanted.content), _digest(post.content)
     kept = Base(meeting.topic or base.topic, _digest(wanted.field), agenda, content)
     return Reconciled(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
 
 
-def _find_again(
-    client: WordPressClient, meeting: Meeting, wanted: Post, written: Written, *, revision: int
-) -> Reconciled:
+def _find_again(task: Task) -> Plan:
     """Take another post of the same number for one that is gone, or accept that a person deleted it."""
-    for found in client.find_posts(meeting.number):
-        if found.id != written.post_id:
-            return _adopt(client, meeting, wanted, found, revision=revision)
-    return Reconciled(Written(PostState.DETACHED, link=None), "detached")
+    others: list[SitePost] = yield FindPosts(task.meeting.number)
+    for found in others:
+        if found.id != task.written.post_id:
+            return (yield from _adopt(task, found))
+    return Reconciled(Written(PostState.DETACHED), "detached")
 
 
-def _restore(
-    client: WordPressClient, meeting: Meeting, wanted: Post, written: Written, *, revision: int
-) -> Reconciled:
+def _restore(task: Task) -> Plan:
     """Take the post out of the trash, with the status that it had before.
 
     WordPress's own untrash makes a draft; a POST with the old status restores status and slug.
     """
-    assert written.post_id is not None  # noqa: S101 - callers have checked
+    assert task.written.post_id is not None  # noqa: S101 - callers have checked
     try:
-        post = client.read_post(written.post_id)
+        post: SitePost = yield ReadPost(task.written.post_id)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
-        return _find_again(client, meeting, wanted, written, revision=revision)
+        return (yield from _find_again(task))
     before = post.field.get("trashed_from")
-    status = before if isinstance(before, str) and before else wanted.status
-    in_trash = post.status == _TRASH
-    done = _update(client, meeting, wanted, written, revision=revision, status=status if in_trash else None)
+    status = before if isinstance(before, str) and before else task.wanted.status
+    done = yield from _update(task, status=status if post.status == _TRASH else None)
     if done.written.state is PostState.TRASHED:
         return replace(done, written=replace(done.written, state=PostState.SHOWN))
     return replace(done, did="restored" if done.did == "updated" else done.did)
 
 
-def _trash(client: WordPressClient, meeting: Meeting, written: Written) -> Reconciled:
+def _trash(task: Task) -> Plan:
+    written = task.written
     if written.state is PostState.TRASHED:
         return Reconciled(written, "unchanged", asked=False)
     if written.post_id is None:
-        found = [post for post in client.find_posts(meeting.number) if post.status != _TRASH]
+        every: list[SitePost] = yield FindPosts(task.meeting.number)
+        found = [post for post in every if post.status != _TRASH]
         if not found:
             return Reconciled(Written(), "nothing to trash")
-        written = Written(PostState.SHOWN, found[0].id, found[0].link, Base(topic=_topic_in(found[0])))
+        base = Base(topic=_topic_in(found[0]))
+        written = Written(PostState.SHOWN, found[0].id, found[0].link, base)
     assert written.post_id is not None  # noqa: S101 - just found
     try:
-        moved = client.trash_post(written.post_id)
+        moved: bool = yield TrashPost(written.post_id)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
@@ -195,27 +231,26 @@ def _trash(client: WordPressClient, meeting: Meeting, written: Written) -> Recon
     return Reconciled(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
 
 
-def _delete(client: WordPressClient, meeting: Meeting, written: Written) -> Reconciled:
+def _delete(task: Task) -> Plan:
     """Delete every post of the number for good, from the trash too."""
-    ids = {post.id for post in client.find_posts(meeting.number)}
-    if written.post_id is not None:
-        ids.add(written.post_id)
+    found: list[SitePost] = yield FindPosts(task.meeting.number)
+    ids = {post.id for post in found}
+    if task.written.post_id is not None:
+        ids.add(task.written.post_id)
     for post_id in sorted(ids):
         try:
-            client.delete_post(post_id)
+            yield DeletePost(post_id)
         except SiteFaultError as error:
             if error.fault is not Fault.POST_MISSING:
                 raise
     return Reconciled(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
 
 
-def _revive_or_leave(
-    client: WordPressClient, meeting: Meeting, wanted: Post, written: Written, *, revision: int
-) -> Reconciled:
+def _revive_or_leave(task: Task) -> Plan:
     """Leave a post alone that is gone, unless its meeting has come to life again after it was deleted."""
-    if written.state is PostState.GONE and wanted.presence is Presence.SHOWN:
-        return _show(client, meeting, wanted, Written(), revision=revision)
-    return Reconciled(written, "left alone", asked=False)
+    if task.written.state is PostState.GONE and task.wanted.presence is Presence.SHOWN:
+        return (yield from _show(replace(task, written=Written())))
+    return Reconciled(task.written, "left alone", asked=False)
 
 
 def _topic_in(post: SitePost) -> str:

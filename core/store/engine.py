@@ -74,6 +74,11 @@ class Store:
         """The engine that writes; for migrations, before anything else does."""
         return self._writing
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether no other process can have it open."""
+        return self._lock is not None
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one consistent state and cannot change it.

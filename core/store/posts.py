@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, literal, select, update
+from sqlalchemy import and_, case, func, literal, or_, select, update
 
 from core.store.dialect import insert
 from core.store.schema import accounts, meetings, posts, sites
@@ -121,36 +121,54 @@ def _upsert(connection: Connection, sources: Any, now: int) -> None:
 
 
 def claim(
-    connection: Connection, *, owner: str, now: int, lease_until: int, room: int, busy: Collection[str]
+    connection: Connection,
+    *,
+    owner: str,
+    now: int,
+    lease_until: int,
+    room: int,
+    busy: Collection[str],
+    at_once: int = 1,
 ) -> list[Claim]:
-    """Take up to `room` due posts, of sites that are neither blocked nor in `busy`, the longest due first.
+    """Take due posts of up to `room` sites that are neither blocked nor in `busy`, the longest due first.
 
-    One post a site at most is taken by one call, so that sites take turns.
+    Of each site up to `at_once`, so that sites take turns; of one that failed last, a single one, to see
+    whether it is well again.
     """
     turn = (
         func.row_number()
         .over(partition_by=posts.c.site_id, order_by=(posts.c.due_at, posts.c.number))
         .label("turn")
     )
+    probed = posts.alias("probed")
+    being_probed = (
+        select(probed.c.number)
+        .where(probed.c.site_id == sites.c.id, probed.c.lease_until > now)
+        .correlate(sites)
+        .exists()
+    )
     due = (
-        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.due_at, turn)
+        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.due_at, sites.c.failures, turn)
         .join(sites, sites.c.id == posts.c.site_id)
         .where(
             posts.c.due_at <= now,
             posts.c.lease_until <= now,
             sites.c.blocked_until <= now,
             posts.c.site_id.not_in(list(busy)),
+            or_(sites.c.failures == 0, ~being_probed),
         )
         .subquery()
     )
-    chosen = connection.execute(
+    rows = connection.execute(
         select(due.c.site_id, due.c.account_id, due.c.number)
-        .where(due.c.turn == 1)
-        .order_by(due.c.due_at)
-        .limit(room)
+        .where(due.c.turn <= case((due.c.failures > 0, 1), else_=at_once))
+        .order_by(due.c.due_at, due.c.number)
     ).all()
+    chosen = list(dict.fromkeys(row.site_id for row in rows))[:room]
     claims = []
-    for row in chosen:
+    for row in rows:
+        if row.site_id not in chosen:
+            continue
         taken = connection.execute(
             update(posts)
             .where(_is(row.site_id, row.account_id, row.number), posts.c.lease_until <= now)
@@ -228,6 +246,11 @@ def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
 def release(connection: Connection, owner: str) -> None:
     """Let go of all that a worker holds, as it stops."""
     connection.execute(update(posts).where(posts.c.owner == owner).values(owner=None, lease_until=0))
+
+
+def release_all(connection: Connection) -> None:
+    """Let go of every claim: right only where no other process can hold one."""
+    connection.execute(update(posts).where(posts.c.lease_until > 0).values(owner=None, lease_until=0))
 
 
 def _is(site_id: str, account_id: str, number: int) -> Any:

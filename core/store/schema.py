@@ -146,6 +146,24 @@ posts = Table(
     Index(None, "due_at"),
 )
 
+# What was tried on a site for a post, and what came back.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("site_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("milliseconds", Integer, nullable=False),  # of the whole request, which may have served others
+    Column("did", Text),  # empty where it failed
+    Column("fault", Text),
+    Column("status", Integer),
+    Column("message", Text),
+    Index(None, "site_id", "account_id", "number", "id"),
+    Index(None, "at"),
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from json import dumps as json_text
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlencode
 
 from requests.auth import HTTPBasicAuth
 
 from core.errors import SiteFaultError
 from core.wordpress import transport
+from core.wordpress.asks import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 from core.wordpress.discovery import Discovery, discover
-from core.wordpress.faults import Fault, classify, credentials, stub_missing
+from core.wordpress.faults import Answer, Fault, classify, credentials, stub_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from core.wordpress.faults import Answer
+    from core.wordpress.asks import Ask
 
 __all__ = ["Check", "Connection", "Discovery", "SitePost", "User", "WordPressClient", "discover"]
 
 Read = TypeVar("Read")
 
+MOST_IN_BATCH = 25
+"""Requests in one of WordPress's batches (rest_get_max_batch_size); it takes no GET."""
+
 POSTS = "wp/v2/zoom_meetings"
 _KEPT = "id,status,link,title.raw,content.raw,zoombridge"
 # Every status, and the trash, which `any` leaves out.
 _ANYWHERE = "any,trash"
+_WRITES = (CreatePost, UpdatePost, TrashPost, DeletePost)
 _MOST_POSTS = 100  # of a page of WordPress's; a number has one post, where nobody copied it
 
 
@@ -102,6 +109,7 @@ class WordPressClient:
     ) -> None:
         self._root = rest_root if rest_root.endswith("/") else rest_root + "/"
         self._timeout = timeout
+        self._batches = True
         self._session = transport.session()
         # As bytes: requests would encode text as Latin-1, and user names are not always.
         self._session.auth = HTTPBasicAuth(username.encode(), application_password.encode())
@@ -124,51 +132,54 @@ class WordPressClient:
 
         SiteFaultError with fault `exists` and the `post_id` where the number has a post already.
         """
-        made = self._ask("POST", POSTS, _made, params={"_fields": _KEPT}, json=fields)
-        if isinstance(made, SitePost):
-            return made
-        # Where our plugin is switched off, but the post type is there, WordPress makes a bare post that
-        # nothing would ever find again.
-        self.delete_post(made)
-        raise stub_missing("a new post had no field “zoombridge”, and was deleted again")
+        made: SitePost = self._perform(CreatePost(fields))
+        return made
 
     def update_post(self, post_id: int, fields: Mapping[str, Any]) -> SitePost:
         """Change what is given and return the post. Its old `status` takes it out of the trash."""
-        return self._ask("POST", f"{POSTS}/{post_id}", _site_post, params={"_fields": _KEPT}, json=fields)
+        changed: SitePost = self._perform(UpdatePost(post_id, fields))
+        return changed
 
     def read_post(self, post_id: int) -> SitePost:
         """Return a post, from the trash too; fault `post_missing` where there is none."""
-        return self._ask(
-            "GET", f"{POSTS}/{post_id}", _site_post, params={"context": "edit", "_fields": _KEPT}
-        )
+        post: SitePost = self._perform(ReadPost(post_id))
+        return post
 
     def find_posts(self, number: int) -> list[SitePost]:
         """Return the posts of a Zoom number: those outside the trash first, then by id."""
-        params = {
-            "context": "edit",
-            "_fields": _KEPT,
-            "status": _ANYWHERE,
-            "per_page": _MOST_POSTS,
-            "zoombridge_number": str(number),
-        }
-        found = self._ask("GET", POSTS, _site_posts, params=params)
-        # A site without the plugin knows no such parameter, and would answer with just any posts.
-        mine = [post for post in found if post.field.get("number") == str(number)]
-        return sorted(mine, key=lambda post: (post.status == "trash", post.id))
+        found: list[SitePost] = self._perform(FindPosts(number))
+        return found
 
     def trash_post(self, post_id: int) -> bool:
         """Put a post into the trash; return False where it was there already."""
-        try:
-            self._ask("DELETE", f"{POSTS}/{post_id}", _trashed, params={"_fields": _KEPT})
-        except SiteFaultError as error:
-            if error.status == HTTPStatus.GONE:  # rest_already_trashed
-                return False
-            raise
-        return True
+        moved: bool = self._perform(TrashPost(post_id))
+        return moved
 
     def delete_post(self, post_id: int) -> None:
         """Delete a post for good, from the trash too; fault `post_missing` where there is none."""
-        self._ask("DELETE", f"{POSTS}/{post_id}", _deleted, params={"force": "true", "_fields": "deleted"})
+        self._perform(DeletePost(post_id))
+
+    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+        """Do what is asked, and return for each its answer or the SiteFaultError that it met.
+
+        Several writes go in requests of 25 at most; what WordPress makes of one does not touch the others.
+        """
+        answers: list[Any] = [None] * len(asks)
+        writes = [index for index, ask in enumerate(asks) if isinstance(ask, _WRITES)]
+        if len(writes) > 1 and self._batches:
+            for start in range(0, len(writes), MOST_IN_BATCH):
+                chunk = writes[start : start + MOST_IN_BATCH]
+                told = self._perform_together([asks[index] for index in chunk])
+                for index, answer in zip(chunk, told, strict=True):
+                    answers[index] = answer
+        else:
+            writes = []
+        for index in sorted(set(range(len(asks))) - set(writes)):
+            try:
+                answers[index] = self._perform(asks[index])
+            except SiteFaultError as error:
+                answers[index] = error
+        return answers
 
     def me(self) -> User:
         """Return the user that the bridge signs in as."""
@@ -192,25 +203,79 @@ class WordPressClient:
         """Let the plugin call the bridge, and return how that went."""
         return self._ask("POST", "zoombridge/v1/connection/check", _check)
 
+    def _perform(self, ask: Ask) -> Any:
+        request = _request(ask)
+        answer = transport.ask(
+            self._session,
+            request.method,
+            self._root + request.route,
+            params=request.query,
+            json=request.body,
+            timeout=self._timeout,
+        )
+        return self._settle(request, answer)
+
+    def _perform_together(self, asks: list[Ask]) -> list[Any]:
+        """Send writes as one request, with WordPress's own batches.
+
+        https://make.wordpress.org/core/2020/11/20/rest-api-batch-framework-in-wordpress-5-6/
+        """
+        requests_ = [_request(ask) for ask in asks]
+        document = {
+            "requests": [
+                {
+                    "method": request.method,
+                    "path": f"/{request.route}?{urlencode(request.query)}",
+                    "body": request.body or {},
+                }
+                for request in requests_
+            ]
+        }
+        try:
+            answers = self._ask("POST", "batch/v1", _batch(len(asks)), json=document)
+        except SiteFaultError as error:
+            if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED):
+                return [error] * len(asks)
+            # There are no batches here (an old WordPress, or a plugin that forbids them): one by one, then.
+            self._batches = False
+            return self.perform(asks)
+        results: list[Any] = []
+        for request, answer in zip(requests_, answers, strict=True):
+            try:
+                results.append(self._settle(request, answer))
+            except SiteFaultError as error:
+                results.append(error)
+        return results
+
+    def _settle(self, request: _Request, answer: Answer) -> Any:
+        """Return what a request's answer means; raise the fault that it tells of."""
+        if request.method == "DELETE" and answer.status == HTTPStatus.GONE and not request.query.get("force"):
+            return False  # rest_already_trashed
+        if answer.status in range(200, 300):
+            try:
+                settled = request.read(answer.json())
+            except ValueError:
+                pass  # a success that is none: a page, or somebody else's JSON
+            else:
+                if isinstance(settled, _Bare):
+                    # Where our plugin is switched off, but the post type is there, WordPress makes a bare
+                    # post that nothing would ever find again.
+                    self.delete_post(settled.post_id)
+                    raise stub_missing("a new post had no field “zoombridge”, and was deleted again")
+                return settled
+        wrote = request.method != "GET"
+        raise classify(self._without_secrets(answer), now=transport.now(), wrote=wrote)
+
     def _ask(
-        self,
-        method: str,
-        route: str,
-        read: Callable[[Any], Read],
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
+        self, method: str, route: str, read: Callable[[Any], Read], *, params: Any = None, json: Any = None
     ) -> Read:
         """Send one request and return what `read` makes of the JSON; `read` raises ValueError over a wrong one."""
+        request = _Request(method, route, read, body=json)
         answer = transport.ask(
             self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
         )
-        if answer.status in range(200, 300):
-            try:
-                return read(answer.json())
-            except ValueError:
-                pass  # a success that is none: a page, or somebody else's JSON
-        raise classify(self._without_secrets(answer), now=transport.now(), wrote=method != "GET")
+        settled: Read = self._settle(request, answer)
+        return settled
 
     def _without_secrets(self, answer: Answer) -> Answer:
         """Return an answer without our password, should the site's error page repeat what it was sent."""
@@ -222,6 +287,78 @@ class WordPressClient:
 
 class _UnexpectedError(ValueError):
     """JSON of another shape than was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bare:
+    """A post that was made without our field."""
+
+    post_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """How an ask is put to WordPress."""
+
+    method: str
+    route: str
+    read: Callable[[Any], Any]
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+def _request(ask: Ask) -> _Request:
+    kept = {"_fields": _KEPT}
+    match ask:
+        case CreatePost(fields):
+            return _Request("POST", POSTS, _made, fields, kept)
+        case UpdatePost(post_id, fields):
+            return _Request("POST", f"{POSTS}/{post_id}", _site_post, fields, kept)
+        case TrashPost(post_id):
+            return _Request("DELETE", f"{POSTS}/{post_id}", _trashed, query=kept)
+        case DeletePost(post_id):
+            query = {"force": "true", "_fields": "deleted"}
+            return _Request("DELETE", f"{POSTS}/{post_id}", _deleted, query=query)
+        case ReadPost(post_id):
+            return _Request("GET", f"{POSTS}/{post_id}", _site_post, query={"context": "edit", **kept})
+        case FindPosts(number):
+            query = {
+                "context": "edit",
+                "status": _ANYWHERE,
+                "per_page": str(_MOST_POSTS),
+                "zoombridge_number": str(number),
+            }
+            return _Request("GET", POSTS, _posts_of(number), query={**kept, **query})
+
+
+def _posts_of(number: int) -> Callable[[Any], list[SitePost]]:
+    def read(told: Any) -> list[SitePost]:
+        # A site without the plugin knows no such parameter, and would answer with just any posts.
+        mine = [post for post in _site_posts(told) if post.field.get("number") == str(number)]
+        return sorted(mine, key=lambda post: (post.status == "trash", post.id))
+
+    return read
+
+
+def _batch(expected: int) -> Callable[[Any], list[Answer]]:
+    def read(told: Any) -> list[Answer]:
+        answers = told.get("responses") if isinstance(told, dict) else None
+        if not isinstance(answers, list) or len(answers) != expected:
+            raise _UnexpectedError("not a batch")
+        return [_part(answer) for answer in answers]
+
+    return read
+
+
+def _part(told: Any) -> Answer:
+    if not isinstance(told, dict) or not isinstance(told.get("status"), int):
+        raise _UnexpectedError("not a part of a batch")
+    headers = told.get("headers")
+    return Answer(
+        told["status"],
+        {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
+        json_text(told.get("body")).encode(),
+    )
 
 
 def _site_post(told: Any) -> SitePost:
@@ -241,13 +378,13 @@ def _site_post(told: Any) -> SitePost:
     )
 
 
-def _made(told: Any) -> SitePost | int:
+def _made(told: Any) -> SitePost | _Bare:
     """Return the new post, or only its id where it lacks our field."""
     try:
         return _site_post(told)
     except SiteFaultError as error:
         if error.fault is Fault.STUB_MISSING:
-            return int(told["id"])
+            return _Bare(int(told["id"]))
         raise
 
 
@@ -257,11 +394,10 @@ def _site_posts(told: Any) -> list[SitePost]:
     return [_site_post(post) for post in told]
 
 
-def _trashed(told: Any) -> SitePost:
-    post = _site_post(told)
-    if post.status != "trash":
+def _trashed(told: Any) -> bool:
+    if _site_post(told).status != "trash":
         raise _UnexpectedError("not in the trash")
-    return post
+    return True
 
 
 def _deleted(told: Any) -> None:
