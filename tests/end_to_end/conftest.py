@@ -1,0 +1,88 @@
+"""A WordPress and a bridge that are connected, one pair of each kind, kept for all the tests here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.end_to_end.events import Meeting, series
+from tests.end_to_end.pair import Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.wordpress import WordPress
+
+VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
+
+# WordPress 6.1's HTTP client is older than PHP 8.2; and PHP tells of each body over its own limit.
+NOT_OURS = re.compile(r"Deprecated: .* in \S+/wp-includes/Requests/|Warning: .*POST Content-Length of ")
+
+
+@pytest.fixture(scope="package")
+def kept_pair(wordpress: WordPress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """One pair for all tests. Tests want `pair`; they do not meet, since each has meetings of its own."""
+    wordpress.reset()
+    made = Pair(wordpress, tmp_path_factory.mktemp("bridge"))
+    yield made
+    made.bridge.stop()
+
+
+@pytest.fixture
+def pair(kept_pair: Pair) -> Iterator[Pair]:
+    """A connected pair. PHP has nothing to complain of after any test."""
+    kept_pair.site.log_path.write_bytes(b"")
+    yield kept_pair
+    assert complaints(kept_pair.site) == []
+
+
+@pytest.fixture
+def fresh(kept_pair: Pair, tmp_path: Path) -> Iterator[Pair]:
+    """A new bridge that the same WordPress is connected with for one test, without a secret token."""
+    made = Pair(kept_pair.site, tmp_path / "bridge", secret=None)
+    yield made
+    made.bridge.stop()
+    kept_pair.connect()
+
+
+@pytest.fixture(scope="module")
+def kept_with_vczapi(kept_pair: Pair) -> Iterator[Pair]:
+    """The pair while the double of the plugin VCZAPI is active, which the bridge has been told."""
+    kept_pair.site.add_plugin(VCZAPI)
+    kept_pair.connect()
+    yield kept_pair
+    kept_pair.site.deactivate_plugin("vczapi")
+    kept_pair.connect()
+
+
+@pytest.fixture
+def with_vczapi(kept_with_vczapi: Pair, pair: Pair) -> Pair:
+    """A connected pair, with the double of VCZAPI active."""
+    return pair
+
+
+@pytest.fixture(params=["meeting", "webinar"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What Zoom calls it."""
+    named: str = request.param
+    return named
+
+
+@pytest.fixture
+def meeting(kind: str) -> Meeting:
+    """A meeting or webinar of this test's own."""
+    return Meeting(kind)
+
+
+@pytest.fixture
+def weekly(kind: str) -> Meeting:
+    """The same with four weekly dates."""
+    return series(kind)
+
+
+def complaints(site: WordPress) -> list[str]:
+    """Return what PHP has complained of."""
+    return [line for line in site.php_log().splitlines() if line and not NOT_OURS.search(line)]
