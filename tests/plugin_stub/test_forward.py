@@ -275,6 +275,13 @@ SECURITY_PLUGIN = """<?php
 $refuse = static function ( $result ) {
 	return is_user_logged_in() ? $result : new WP_Error( 'closed', 'Sign in first.', array( 'status' => 403 ) );
 };
+add_filter( 'rest_authentication_errors', static function ( $result ) {
+	if ( null === $result && ! is_user_logged_in() ) {
+		http_response_code( 403 ); // Nobody has decided yet; it does, and lets nobody speak after it.
+		exit;
+	}
+	return $result;
+}, 5 );
 add_filter( 'rest_authentication_errors', $refuse, 10 );
 add_filter( 'rest_authentication_errors', $refuse, 999 );
 add_filter( 'rest_pre_dispatch', $refuse, 10 );

@@ -105,6 +105,21 @@ class TestDetails:
 
         assert "By an editor." in page(site, post).text
 
+    def test_not_in_the_excerpt(self, site: WordPress, post: dict[str, Any]) -> None:
+        """Themes and plugins for search engines make one on the page itself."""
+        shown = site.php(
+            """
+            $GLOBALS['wp_query']->query( array( 'post_type' => 'zoom-meetings', 'p' => $post ) );
+            $GLOBALS['wp_the_query'] = $GLOBALS['wp_query'];
+            the_post();
+            return array( get_the_excerpt(), apply_filters( 'the_content', 'x' ) );
+            """,
+            post=post["id"],
+        )
+        assert "By an editor." in shown[0]
+        assert "On Monday" not in shown[0]
+        assert "On Monday" in shown[1]
+
     def test_of_another_post_shown_on_the_page(self, site: WordPress, post: dict[str, Any]) -> None:
         """A block or widget may run `the_content` for other posts."""
         other = make(site, FIELD | {"number": "2", "html": "<p>Of another</p>"})
