@@ -220,6 +220,7 @@ def _trash(task: Task) -> Plan:
             return Reconciled(Written(), "nothing to trash")
         base = Base(topic=_topic_in(found[0]))
         written = Written(PostState.SHOWN, found[0].id, found[0].link, base)
+        yield from _take_charge(task, found[0])
     assert written.post_id is not None  # noqa: S101 - just found
     try:
         moved: bool = yield TrashPost(written.post_id)
@@ -234,6 +235,8 @@ def _trash(task: Task) -> Plan:
 def _delete(task: Task) -> Plan:
     """Delete every post of the number for good, from the trash too."""
     found: list[SitePost] = yield FindPosts(task.meeting.number)
+    for post in found:
+        yield from _take_charge(task, post)
     ids = {post.id for post in found}
     if task.written.post_id is not None:
         ids.add(task.written.post_id)
@@ -244,6 +247,16 @@ def _delete(task: Task) -> Plan:
             if error.fault is not Fault.POST_MISSING:
                 raise
     return Reconciled(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
+
+
+def _take_charge(task: Task, post: SitePost) -> Generator[Ask, Any, None]:
+    """Make a post the bridge's before it goes: WordPress tells Zoom to delete what is lost of any other."""
+    if post.field.get("revision") is None:
+        try:
+            yield UpdatePost(post.id, {"zoombridge": {"revision": task.revision}})
+        except SiteFaultError as error:
+            if error.fault is not Fault.POST_MISSING:
+                raise
 
 
 def _revive_or_leave(task: Task) -> Plan:
