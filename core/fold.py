@@ -249,10 +249,17 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
     """Drop what must never be kept and what is not in Zoom's shape; the rest stays, known or unknown."""
-    kept = {key: value for key, value in given.items() if key not in _NEVER_KEPT}
+    kept = {key: _without_start_url(value) for key, value in given.items() if key not in _NEVER_KEPT}
     for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
         if key in kept and not isinstance(kept[key], shape):
             del kept[key]
     if "occurrences" in kept:
         kept["occurrences"] = [item for item in kept["occurrences"] if isinstance(item, dict)]
     return kept
+
+
+def _without_start_url(value: Any) -> Any:
+    """Drop the key to the host's account wherever it stands, also in fields that Zoom may yet invent."""
+    if isinstance(value, dict):
+        return {key: _without_start_url(item) for key, item in value.items() if key != "start_url"}
+    return [_without_start_url(item) for item in value] if isinstance(value, list) else value
