@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from core.store.engine import Store
 
 _AT_ONCE = 100  # meetings that share one transaction
+# More events in a second than people make by hand are a burst: then it is worth waiting for the rest of it,
+# so that many events become one step of the fold and one write to the site.
+_BURST_EVENTS = 20
+_BURST_PAUSE_SECONDS = 0.1
+_BURST_SETTLE_MILLISECONDS = 1000
 _POLL_SECONDS = 5.0  # a wake-up may be missed where another process took the event
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +61,8 @@ class Folding:
     folded: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     _wake: threading.Event = field(default_factory=threading.Event)
-    _stop: bool = False
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _recent: deque[tuple[float, int]] = field(default_factory=deque)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -70,7 +77,7 @@ class Folding:
 
     def stop(self) -> None:
         """Finish the step at hand, and end."""
-        self._stop = True
+        self._stop.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -81,9 +88,19 @@ class Folding:
             pending = log.pending_meetings(connection, _AT_ONCE)
             steps = [self._step_or_failure(connection, *named) for named in pending]
         if steps:
-            self.store.write(partial(_keep, steps=steps, now=int(self.clock() * 1000)))
+            self._recent.append(
+                (time.monotonic(), sum(len(step.ids) for step in steps if isinstance(step, _Step)))
+            )
+            settle = _BURST_SETTLE_MILLISECONDS if self._in_burst() else 0
+            self.store.write(partial(_keep, steps=steps, now=int(self.clock() * 1000), settle=settle))
             self.folded()
         return len(steps)
+
+    def _in_burst(self) -> bool:
+        """Whether more events than people make by hand were folded within the last second."""
+        while self._recent and time.monotonic() - self._recent[0][0] > 1.0:
+            self._recent.popleft()
+        return sum(count for _, count in self._recent) > _BURST_EVENTS
 
     def _step_or_failure(self, connection: Connection, account_id: str, number: int) -> _Step | _Failure:
         try:
@@ -111,17 +128,18 @@ class Folding:
         return _Step(folded, 0 if kept is None else kept[1], ids)
 
     def _run(self) -> None:
-        while not self._stop:
+        while not self._stop.is_set():
             self._wake.wait(_POLL_SECONDS)
             self._wake.clear()
             try:
-                while not self._stop and self.fold_pending():
-                    pass
+                while not self._stop.is_set() and self.fold_pending():
+                    if self._in_burst():
+                        self._stop.wait(_BURST_PAUSE_SECONDS)
             except StoreError as error:
                 logger.warning("folding_waits", reason=str(error))
 
 
-def _keep(connection: Connection, *, steps: list[_Step | _Failure], now: int) -> None:
+def _keep(connection: Connection, *, steps: list[_Step | _Failure], now: int, settle: int) -> None:
     for step in steps:
         if isinstance(step, _Failure):
             log.mark_failed(connection, step.account_id, step.number, reason=step.reason)
@@ -130,4 +148,11 @@ def _keep(connection: Connection, *, steps: list[_Step | _Failure], now: int) ->
         # round, which starts from what that process kept.
         if meetings.save(connection, step.meeting, seen=step.seen):
             log.mark_folded(connection, step.ids)
-            posts.want(connection, step.meeting.account_id, step.meeting.number, step.seen + 1, now=now)
+            posts.want(
+                connection,
+                step.meeting.account_id,
+                step.meeting.number,
+                step.seen + 1,
+                now=now,
+                settle=settle,
+            )

@@ -7,7 +7,10 @@ and writes the difference.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import socket
 import threading
 import time
 import uuid
@@ -19,10 +22,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from core.errors import SiteFaultError, StoreError, UnknownSiteError
+from core.errors import SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
 from core.reconcile import Reconciled, Task, carry_out
 from core.render import SiteRules, render
 from core.store import attempts, meetings, posts, sites
+from core.store import clock as store_clock
 from core.store.attempts import Attempt
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
 from core.wordpress.faults import Fault
@@ -38,12 +42,13 @@ if TYPE_CHECKING:
 
 _WORKERS = 8
 _PER_SITE = 2  # WordPress hosts run few workers, and their visitors need them
-_LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
+LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 3600.0
 _BROKEN_IN_A_ROW = 5
 _POLL_AFTER_TROUBLE_SECONDS = 1.0
+_STOP_SECONDS = 5.0
 
 logger = structlog.get_logger(__name__)
 
@@ -88,17 +93,21 @@ class _Done:
 
 @dataclass(slots=True)
 class Mirror:
-    """Writes posts in threads of its own. `connect` makes the client of a site; tests may give another."""
+    """Writes posts in threads of its own. `connect` makes the client of a site; tests may give another.
+
+    Without a `clock` the store's own counts, which all processes share.
+    """
 
     store: Store
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] | None = None
     connect: Callable[[Site], WordPressClient] = field(
         default=lambda site: WordPressClient(site.rest_root, site.username, site.password)
     )
     chance: Callable[[], float] = random.random
-    _owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+    lease_seconds: float = LEASE_SECONDS
+    _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
     _wake: threading.Event = field(default_factory=threading.Event)
-    _stop: bool = False
+    _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _pool: ThreadPoolExecutor | None = None
     _working: dict[str, int] = field(default_factory=dict)
@@ -121,23 +130,27 @@ class Mirror:
 
     def stop(self) -> None:
         """Finish the writes at hand, let go of every claim, and end."""
-        self._stop = True
+        self._stopping.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
         if self._pool is not None:
             self._pool.shutdown(wait=True)
-            self.store.write(lambda connection: posts.release(connection, self._owner))
+            with contextlib.suppress(StoreUnavailableError):  # then the leases end by themselves
+                self.store.write(
+                    lambda connection: posts.release(connection, self._owner), within=_STOP_SECONDS
+                )
 
     def work(self, taken: Sequence[Claim]) -> None:
         """Bring the claimed posts of one site to what they should be, and note what came of it."""
         try:
             with self.store.reading() as connection:
                 site = sites.load(connection, taken[0].site_id, self.store.sealer)
-                tasks = [self._task(connection, site, claim) for claim in taken]
+                began = self._now(connection)
+                tasks = [self._task(connection, site, claim, now=began) for claim in taken]
         except UnknownSiteError:
             return  # it was removed while the posts waited, and its posts with it
-        began, clock = self._now(), time.monotonic()
+        clock = time.monotonic()
         results = carry_out(self._client(site), tasks)
         milliseconds = round((time.monotonic() - clock) * 1000)
         done = [
@@ -146,20 +159,31 @@ class Mirror:
         ]
         for item in done:
             _tell(item)
-        self.store.write(partial(self._settle, site=site, done=done))
+        self._keep(partial(self._settle, site=site, done=done), until=clock + self.lease_seconds)
 
-    def _task(self, connection: Connection, site: Site, taken: Claim) -> Task:
+    def _keep(self, settle: Callable[[Connection], None], *, until: float) -> None:
+        """Note results as soon as the database takes them, for as long as the claims may hold."""
+        while True:
+            try:
+                self.store.write(settle)
+                return
+            except StoreUnavailableError:
+                if self._stopping.is_set() or time.monotonic() > until:
+                    raise
+                self._stopping.wait(_POLL_AFTER_TROUBLE_SECONDS)
+
+    def _task(self, connection: Connection, site: Site, taken: Claim, *, now: int) -> Task:
         known = meetings.load(connection, taken.account_id, taken.number)
         if known is None:
             raise StoreError(f"A post waits for meeting {taken.number}, which the store does not hold.")
         meeting, revision = known
         rules = SiteRules(site.post_status, site.vczapi, site.vczapi_pro)
-        wanted = render(meeting, rules, datetime.fromtimestamp(self.clock(), UTC))
+        wanted = render(meeting, rules, datetime.fromtimestamp(now / 1000, UTC))
         return Task(meeting, wanted, taken.written, revision)
 
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:
         """Note results: those that went well end their claims, faults wait with their site or by themselves."""
-        now = self._now()
+        now = self._now(connection)
         attempts.note(connection, [item.attempt for item in done if item.asked])
         for item in done:
             if isinstance(item.result, Reconciled):
@@ -218,7 +242,7 @@ class Mirror:
         return client
 
     def _run(self) -> None:
-        while not self._stop:
+        while not self._stopping.is_set():
             self._wake.clear()
             try:
                 wait = self._take_due()
@@ -233,25 +257,14 @@ class Mirror:
         busy, room = self._busy()
         if room <= 0:
             return _LONGEST_WAIT_SECONDS
-        now = self._now()
         with self.store.reading() as connection:
+            now = self._now(connection)
             next_due = posts.next_due(connection, busy=busy)
         if next_due is None:
             return _LONGEST_WAIT_SECONDS
         if next_due > now:
             return min((next_due - now) / 1000, _LONGEST_WAIT_SECONDS)
-        lease_until = now + _LEASE_SECONDS * 1000
-        claims = self.store.write(
-            lambda connection: posts.claim(
-                connection,
-                owner=self._owner,
-                now=now,
-                lease_until=lease_until,
-                room=room,
-                busy=busy,
-                at_once=MOST_IN_BATCH,
-            )
-        )
+        claims = self.store.write(partial(self._claim, room=room, busy=busy))
         assert self._pool is not None  # noqa: S101 - `start` has made it
         for site_id in dict.fromkeys(taken.site_id for taken in claims):
             with self._guard:
@@ -259,6 +272,18 @@ class Mirror:
             together = [taken for taken in claims if taken.site_id == site_id]
             self._pool.submit(self._work_and_free, site_id, together)
         return 0.0 if claims else _POLL_AFTER_TROUBLE_SECONDS
+
+    def _claim(self, connection: Connection, *, room: int, busy: list[str]) -> list[Claim]:
+        now = self._now(connection)
+        return posts.claim(
+            connection,
+            owner=self._owner,
+            now=now,
+            lease_until=now + int(self.lease_seconds * 1000),
+            room=room,
+            busy=busy,
+            at_once=MOST_IN_BATCH,
+        )
 
     def _busy(self) -> tuple[list[str], int]:
         with self._guard:
@@ -279,8 +304,8 @@ class Mirror:
                     del self._working[site_id]
             self._wake.set()
 
-    def _now(self) -> int:
-        return int(self.clock() * 1000)
+    def _now(self, connection: Connection) -> int:
+        return store_clock.now(connection, self.clock)
 
 
 def _tell(done: _Done) -> None:

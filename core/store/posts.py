@@ -64,8 +64,17 @@ class Claim:
     written: Written
 
 
-def want(connection: Connection, account_id: str, number: int, revision: int, *, now: int) -> None:
-    """Ask every site of the account to show this revision of the meeting."""
+# However many changes follow one another, a site waits no longer than this for the first of them.
+_LONGEST_SETTLING_MILLISECONDS = 10_000
+
+
+def want(
+    connection: Connection, account_id: str, number: int, revision: int, *, now: int, settle: int = 0
+) -> None:
+    """Ask every site of the account to show this revision of the meeting.
+
+    `settle` (ms) is how long to wait for further changes first, so that a burst becomes one write.
+    """
     sources = (
         select(
             accounts.c.site_id,
@@ -74,6 +83,7 @@ def want(connection: Connection, account_id: str, number: int, revision: int, *,
             literal(revision),
             literal(0),
             literal(now),
+            literal(now + settle),
             literal(str(PostState.NONE)),
             literal(0),
             literal(0),
@@ -82,7 +92,7 @@ def want(connection: Connection, account_id: str, number: int, revision: int, *,
         .join(sites, sites.c.id == accounts.c.site_id)
         .where(accounts.c.account_id == account_id)
     )
-    _upsert(connection, sources, now)
+    _upsert(connection, sources, now=now, due_at=now + settle)
 
 
 def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
@@ -95,6 +105,7 @@ def want_all(connection: Connection, account_id: str, site_id: str, *, now: int)
             meetings.c.revision,
             literal(0),
             literal(now),
+            literal(now),
             literal(str(PostState.NONE)),
             literal(0),
             literal(0),
@@ -103,19 +114,27 @@ def want_all(connection: Connection, account_id: str, site_id: str, *, now: int)
         .join(sites, sites.c.id == site_id)
         .where(meetings.c.account_id == account_id)
     )
-    _upsert(connection, sources, now)
+    _upsert(connection, sources, now=now, due_at=now)
 
 
-def _upsert(connection: Connection, sources: Any, now: int) -> None:
+def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> None:
     names = [
-        "site_id", "account_id", "number", "wanted", "written", "due_at", "state", "attempts",
+        "site_id", "account_id", "number", "wanted", "written", "behind_since", "due_at", "state", "attempts",
         "lease_until", "epoch",
     ]  # fmt: skip
     statement = insert(connection, posts).from_select(names, sources)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["site_id", "account_id", "number"],
-            set_={"wanted": statement.excluded.wanted, "due_at": now},
+            set_={
+                "wanted": statement.excluded.wanted,
+                "behind_since": func.coalesce(posts.c.behind_since, now),
+                "due_at": _earlier(
+                    connection,
+                    due_at,
+                    func.coalesce(posts.c.behind_since, now) + _LONGEST_SETTLING_MILLISECONDS,
+                ),
+            },
         )
     )
 
@@ -203,13 +222,9 @@ def finish(
             written_at=now,
             lease_until=0,
             owner=None,
-            due_at=due_at,
+            behind_since=case((posts.c.wanted > revision, posts.c.behind_since), else_=None),
+            due_at=case((posts.c.wanted > revision, func.coalesce(posts.c.due_at, now)), else_=due_at),
         )
-    )
-    connection.execute(
-        update(posts)
-        .where(_is(taken.site_id, taken.account_id, taken.number), posts.c.wanted > posts.c.written)
-        .values(due_at=now)
     )
     return result.rowcount == 1
 
@@ -251,6 +266,10 @@ def release(connection: Connection, owner: str) -> None:
 def release_all(connection: Connection) -> None:
     """Let go of every claim: right only where no other process can hold one."""
     connection.execute(update(posts).where(posts.c.lease_until > 0).values(owner=None, lease_until=0))
+
+
+def _earlier(connection: Connection, one: Any, other: Any) -> Any:
+    return (func.min if connection.dialect.name == "sqlite" else func.least)(one, other)
 
 
 def _is(site_id: str, account_id: str, number: int) -> Any:

@@ -127,6 +127,7 @@ posts = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("wanted", BigInteger, nullable=False),  # the meeting's revision that the site should show
     Column("written", BigInteger, nullable=False, default=0),  # the revision that it shows
+    Column("behind_since", BigInteger),  # since when the two differ
     Column("due_at", BigInteger),  # when to look at it next; empty: nothing to do
     Column("state", Text, nullable=False),  # see core.mirror.PostState
     Column("post_id", BigInteger),

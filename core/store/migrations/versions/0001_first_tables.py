@@ -120,6 +120,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("wanted", sa.BigInteger(), nullable=False),
         sa.Column("written", sa.BigInteger(), nullable=False),
+        sa.Column("behind_since", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("post_id", sa.BigInteger(), nullable=True),

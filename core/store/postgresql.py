@@ -1,0 +1,102 @@
+"""PostgreSQL: a server that as many processes share as wanted, on as many machines."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from sqlalchemy import create_engine, event, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection, Engine
+
+READERS = 8
+_READER_WAIT_SECONDS = 2.0
+# Nothing that is waited for may take longer than Zoom's patience when the server or the way to it is gone.
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+_CONNECTING = {
+    "connect_timeout": 2,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "zoombridge",
+}
+# A process that stopped half-way must not hold the others up, and what is acknowledged must be on the disk,
+# whatever the database's own settings are.
+_SESSION = """
+    SELECT set_config('lock_timeout', '5s', false),
+           set_config('idle_in_transaction_session_timeout', '20s', false),
+           set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+                      WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
+"""
+_MIGRATION_LOCK = 7_662_066_247_332
+_DEADLOCK, _SERIALIZATION_FAILURE = "40P01", "40001"
+
+
+def writing(url: URL) -> Engine:
+    """Return the engine with the one connection on which this process writes."""
+    engine = create_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args=_arguments(url),
+    )
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def reading(url: URL) -> Engine:
+    """Return an engine whose connections see one consistent state and cannot change it."""
+    engine = create_engine(
+        url,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=_READER_WAIT_SECONDS,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+        connect_args=_arguments(url),
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", _forbid_writing)
+    return engine
+
+
+def connect(url: URL) -> psycopg.Connection[Any]:
+    """Return a connection outside of any pool, which commits each statement by itself."""
+    conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(conninfo, autocommit=True, **_arguments(url))
+
+
+@contextmanager
+def migrating(connection: Connection) -> Iterator[None]:
+    """Let one process at a time make the tables; the others wait, and then find them made."""
+    connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    yield
+
+
+def worth_repeating(error: BaseException | None) -> bool:
+    """Whether a transaction failed only because another was in its way."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in (_DEADLOCK, _SERIALIZATION_FAILURE)
+
+
+def _arguments(url: URL) -> dict[str, Any]:
+    """Return what the address itself does not say otherwise."""
+    return {name: value for name, value in _CONNECTING.items() if name not in url.query}
+
+
+def _prepare(connection: psycopg.Connection[Any], _record: Any) -> None:
+    autocommit, connection.autocommit = connection.autocommit, True
+    connection.execute(_SESSION)
+    connection.autocommit = autocommit
+
+
+def _forbid_writing(connection: psycopg.Connection[Any], _record: Any) -> None:
+    connection.read_only = True

@@ -1,0 +1,79 @@
+"""SQLite: a file that one process keeps, with one connection that writes to it.
+
+Two connections that write or checkpoint can corrupt the file before SQLite 3.51.3
+(https://www.sqlite.org/wal.html#walresetbug). Its write-ahead log is synced at every commit. Reads have
+connections of their own, which cannot write.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from core.errors import StoreInUseError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from sqlalchemy import URL, Connection, Engine
+
+READERS = 8
+_READER_WAIT_SECONDS = 2.0
+
+
+def writing(url: URL) -> Engine:
+    """Return the engine with the one connection that writes."""
+    engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0)
+    _on_connect(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def reading(url: URL) -> Engine:
+    """Return an engine whose connections see one consistent state and cannot change it."""
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=READERS, max_overflow=0, pool_timeout=_READER_WAIT_SECONDS
+    )
+    _on_connect(engine, "PRAGMA query_only=ON")
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def lock(path: Path) -> int:
+    """Hold the file beside the database that says one process has it. The kernel lets go when it ends.
+
+    Raises `StoreInUseError`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreInUseError(
+            f"Another process has {path} open. SQLite is for one process; for several, set "
+            "ZOOMBRIDGE_DATABASE_URL to a PostgreSQL database."
+        ) from None
+    return descriptor
+
+
+def _on_connect(engine: Engine, *pragmas: str) -> None:
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
+        for pragma in pragmas:
+            connection.execute(pragma)
+
+    event.listen(engine, "connect", prepare)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
