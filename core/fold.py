@@ -62,13 +62,19 @@ def position(envelope: Envelope, digest: str, *, received_at: int) -> Position:
     )
 
 
-def fold(account_id: str, number: int, changes: Iterable[Change]) -> Meeting | None:
-    """Return the meeting that these changes make; None where there are none."""
-    meeting = None
-    last = None
+def fold(
+    account_id: str, number: int, changes: Iterable[Change], *, base: Meeting | None = None
+) -> Meeting | None:
+    """Return the meeting that these changes make; None where there are none.
+
+    `base` is what earlier changes made that are no longer at hand. One that happened before its last is too
+    late to count.
+    """
+    meeting = base
+    last = base.last if base else None
     for change in sorted(changes, key=lambda change: _key(change.position)):
-        if change.position == last:
-            continue  # the same event, given twice
+        if last is not None and _key(change.position) <= _key(last):
+            continue  # the same event, given twice, or part of the base
         last = change.position
         meeting = apply(meeting or Meeting(account_id, number), change)
     return meeting

@@ -122,7 +122,8 @@ class Folding:
                 meeting = apply(meeting, change)
             return _Step(meeting, seen, ids)
         changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=False)
-        folded = fold(account_id, number, changes)
+        base = meetings.load_base(connection, account_id, number)
+        folded = fold(account_id, number, changes, base=base)
         if folded is None:
             raise StoreError(f"The log holds no events of meeting {number}, though some are pending.")
         return _Step(folded, 0 if kept is None else kept[1], ids)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from core.fold import Change
 from core.meeting import Position
@@ -133,6 +133,52 @@ def mark_failed(connection: Connection, account_id: str, number: int, *, reason:
         )
         .values(outcome=Outcome.FAILED, reason=reason)
     )
+
+
+def cutoff_for(connection: Connection, most: int) -> int | None:
+    """Return the moment (ms since 1970, UTC) before which events must go for `most` to be left; None if none."""
+    newest_surplus = select(events.c.at).order_by(events.c.at.desc()).offset(most).limit(1)
+    at: int | None = connection.scalar(newest_surplus)
+    return None if at is None else at + 1
+
+
+def meetings_before(connection: Connection, moment: int, limit: int) -> list[tuple[str, int]]:
+    """Return accounts and numbers of meetings with folded events that happened before `moment`."""
+    rows = connection.execute(
+        select(events.c.account_id, events.c.number)
+        .where(events.c.at < moment, events.c.outcome == Outcome.FOLDED)
+        .distinct()
+        .limit(limit)
+    )
+    return [(account_id, number) for account_id, number in rows]
+
+
+def drop_folded(connection: Connection, account_id: str, number: int, last: Position) -> int:
+    """Drop a meeting's folded events up to a place in their order; return how many that were."""
+    rows = connection.execute(
+        select(events.c.id, events.c.at, events.c.rank, events.c.digest).where(
+            events.c.account_id == account_id,
+            events.c.number == number,
+            events.c.at <= last.at,
+            events.c.outcome == Outcome.FOLDED,
+        )
+    )
+    ids = [row.id for row in rows if not last < Position(row.at, row.rank, row.digest)]
+    if ids:
+        connection.execute(
+            delete(events).where(events.c.id == bindparam("event_id")), [{"event_id": id_} for id_ in ids]
+        )
+    return len(ids)
+
+
+def drop_others(connection: Connection, moment: int, limit: int) -> int:
+    """Drop events that happened before `moment` and made nothing; return how many that were."""
+    chosen = (
+        select(events.c.id)
+        .where(events.c.at < moment, events.c.outcome.in_([Outcome.IGNORED, Outcome.FAILED]))
+        .limit(limit)
+    )
+    return connection.execute(delete(events).where(events.c.id.in_(chosen))).rowcount
 
 
 def latest(connection: Connection, limit: int, *, site_id: str | None = None) -> list[Logged]:

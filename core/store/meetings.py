@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from core.meeting import Kind, Meeting, Position, State
 from core.store.dialect import insert
-from core.store.schema import meetings
+from core.store.schema import bases, meetings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -21,17 +21,7 @@ def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting,
     ).one_or_none()
     if row is None:
         return None
-    meeting = Meeting(
-        account_id=row.account_id,
-        number=row.number,
-        kind=Kind(row.kind),
-        state=State(row.state),
-        object=row.object,
-        last=Position(row.last_at, row.last_rank, row.last_digest),
-        created=row.created,
-        recovered=row.recovered,
-    )
-    return meeting, row.revision
+    return _meeting(row), row.revision
 
 
 def save(connection: Connection, meeting: Meeting, *, seen: int) -> bool:
@@ -51,6 +41,36 @@ def save(connection: Connection, meeting: Meeting, *, seen: int) -> bool:
         .values(revision=seen + 1, **_state(meeting))
     )
     return result.rowcount == 1
+
+
+def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:
+    """Return what the events made that the log has dropped; None where it holds them all."""
+    row = connection.execute(
+        select(bases).where(bases.c.account_id == account_id, bases.c.number == number)
+    ).one_or_none()
+    return None if row is None else _meeting(row)
+
+
+def save_base(connection: Connection, meeting: Meeting) -> None:
+    """Keep a meeting as what it is folded from, before the events that made it are dropped."""
+    state = _state(meeting)
+    statement = insert(connection, bases).values(
+        account_id=meeting.account_id, number=meeting.number, **state
+    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
+
+
+def _meeting(row: Any) -> Meeting:
+    return Meeting(
+        account_id=row.account_id,
+        number=row.number,
+        kind=Kind(row.kind),
+        state=State(row.state),
+        object=row.object,
+        last=Position(row.last_at, row.last_rank, row.last_digest),
+        created=row.created,
+        recovered=row.recovered,
+    )
 
 
 def _state(meeting: Meeting) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -94,6 +96,7 @@ events = Table(
     Column("outcome", Text, nullable=False),  # pending, folded, ignored
     Column("reason", Text),
     Index(None, "account_id", "number"),
+    Index(None, "at"),
     Index(
         "ix_events_pending",
         "account_id",
@@ -103,21 +106,27 @@ events = Table(
     ),
 )
 
-meetings = Table(
-    "meetings",
-    metadata,
-    Column("account_id", Text, primary_key=True),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created", Boolean, nullable=False),
-    Column("recovered", Boolean, nullable=False),
-    Column("object", JSON, nullable=False),
-    Column("last_at", BigInteger, nullable=False),
-    Column("last_rank", Integer, nullable=False),
-    Column("last_digest", Text, nullable=False),
-)
+
+def _state() -> list[Column[Any]]:
+    """Return the columns of a meeting's state."""
+    return [
+        Column("account_id", Text, primary_key=True),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("kind", Text, nullable=False),
+        Column("state", Text, nullable=False),
+        Column("created", Boolean, nullable=False),
+        Column("recovered", Boolean, nullable=False),
+        Column("object", JSON, nullable=False),
+        Column("last_at", BigInteger, nullable=False),
+        Column("last_rank", Integer, nullable=False),
+        Column("last_digest", Text, nullable=False),
+    ]
+
+
+meetings = Table("meetings", metadata, *_state(), Column("revision", BigInteger, nullable=False))
+
+# What the events made that the log no longer holds: where a meeting is folded from.
+bases = Table("bases", metadata, *_state())
 
 posts = Table(
     "posts",

@@ -17,6 +17,7 @@ from tornado.netutil import bind_sockets
 from core import __version__
 from core.bridge import Bridge
 from core.errors import ZoomBridgeError
+from core.retention import DAYS, EVENTS
 from core.store.migrate import upgrade
 from web.app import make_app, make_server
 from web.cli.place import Place, place_options
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tornado.httpserver import HTTPServer
-
-    from core.store.engine import Store
 
 _GRACE_SECONDS = 10.0
 
@@ -44,9 +43,20 @@ _GRACE_SECONDS = 10.0
     default="info",
     help="How much to write to standard error.",
 )
+@click.option("--keep-days", default=DAYS, type=click.IntRange(1), help="Days that events stay in the log.")
+@click.option(
+    "--keep-events", default=EVENTS, type=click.IntRange(1000), help="Events that the log keeps at most."
+)
 @place_options
 def serve(
-    host: str, port: int, behind_proxy: bool, log_level: str, data: Path, database_url: str | None
+    host: str,
+    port: int,
+    behind_proxy: bool,
+    log_level: str,
+    keep_days: int,
+    keep_events: int,
+    data: Path,
+    database_url: str | None,
 ) -> None:
     """Take Zoom's events and keep the WordPress sites right. Ends cleanly on Ctrl-C and SIGTERM."""
     _log_to_stderr(log_level)
@@ -54,13 +64,13 @@ def serve(
     store = place.open()
     try:
         upgrade(store.engine)
-        asyncio.run(_serve(store, place, host=host, port=port, behind_proxy=behind_proxy))
+        bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events)
+        asyncio.run(_serve(bridge, place, host=host, port=port, behind_proxy=behind_proxy))
     finally:
         store.close()
 
 
-async def _serve(store: Store, place: Place, *, host: str, port: int, behind_proxy: bool) -> None:
-    bridge = Bridge.on(store)
+async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_proxy: bool) -> None:
     link = SignInLink()
     token = secrets.token_urlsafe(32)
     server = make_server(make_app(bridge, link=link, control_token=token), behind_proxy=behind_proxy)

@@ -44,6 +44,20 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "bases",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created", sa.Boolean(), nullable=False),
+        sa.Column("recovered", sa.Boolean(), nullable=False),
+        sa.Column("object", sa.JSON(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_rank", sa.Integer(), nullable=False),
+        sa.Column("last_digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_bases")),
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
@@ -65,6 +79,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_events_account_id_number"), ["account_id", "number"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_events_at"), ["at"], unique=False)
         batch_op.create_index(
             "ix_events_pending",
             ["account_id", "number"],
@@ -77,7 +92,6 @@ def upgrade() -> None:
         "meetings",
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created", sa.Boolean(), nullable=False),
@@ -86,6 +100,7 @@ def upgrade() -> None:
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("last_rank", sa.Integer(), nullable=False),
         sa.Column("last_digest", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_meetings")),
     )
     op.create_table(
@@ -203,9 +218,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("outcome = 'pending'"),
             postgresql_where=sa.text("outcome = 'pending'"),
         )
+        batch_op.drop_index(batch_op.f("ix_events_at"))
         batch_op.drop_index(batch_op.f("ix_events_account_id_number"))
 
     op.drop_table("events")
+    op.drop_table("bases")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attempts_site_id_account_id_number_id"))
         batch_op.drop_index(batch_op.f("ix_attempts_at"))

@@ -1,0 +1,107 @@
+"""What keeps the log from growing without end: old events go, and what they made stays.
+
+Before a meeting's events are dropped, the meeting that they make is kept as the base that it is folded from,
+so that the fold stays exact. What happened before the base and comes only then is too late to count; Zoom's
+own retries end after an hour and a half.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from core.errors import StoreError
+from core.fold import fold
+from core.store import attempts, log, meetings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from core.store.engine import Store
+
+_AT_ONCE = 50  # meetings, or hundreds of other events, that share one transaction: others write, too
+_EVERY_SECONDS = 3600.0
+_DAY_MILLISECONDS = 24 * 3600 * 1000
+# Zoom tries for 85 minutes: an event younger than this may yet have older ones to come.
+_SHORTEST_MILLISECONDS = _DAY_MILLISECONDS
+
+DAYS = 90
+EVENTS = 1_000_000
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Retention:
+    """Drops what is older than `days`, and the oldest of what is more than `events`, in a thread of its own."""
+
+    store: Store
+    days: int = DAYS
+    events: int = EVENTS
+    clock: Callable[[], float] = time.time
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, and look every hour."""
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step at hand."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def drop(self) -> int:
+        """Drop what is due; return how many events that were. Raises `StoreUnavailableError`."""
+        now = int(self.clock() * 1000)
+        moment = now - self.days * _DAY_MILLISECONDS
+        with self.store.reading() as connection:
+            surplus = log.cutoff_for(connection, self.events)
+        if surplus is not None:
+            moment = max(moment, min(surplus, now - _SHORTEST_MILLISECONDS))
+        dropped = 0
+        for step in (self._drop_folded, self._drop_others):
+            while not self._stop.is_set() and (count := step(moment)):
+                dropped += count
+        self.store.write(partial(attempts.drop_before, moment=moment))
+        return dropped
+
+    def _drop_folded(self, moment: int) -> int:
+        with self.store.reading() as connection:
+            named = log.meetings_before(connection, moment, _AT_ONCE)
+        return self.store.write(partial(self._rebase, named=named, moment=moment)) if named else 0
+
+    def _rebase(self, connection: Connection, *, named: list[tuple[str, int]], moment: int) -> int:
+        """Move the base of these meetings up to `moment`, and drop what is in it."""
+        dropped = 0
+        for account_id, number in named:
+            changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
+            base = meetings.load_base(connection, account_id, number)
+            old = [change for change in changes if change.position.at < moment]
+            rebased = fold(account_id, number, old, base=base)
+            if rebased is not None:
+                meetings.save_base(connection, rebased)
+                dropped += log.drop_folded(connection, account_id, number, rebased.last)
+        return dropped
+
+    def _drop_others(self, moment: int) -> int:
+        return self.store.write(partial(log.drop_others, moment=moment, limit=_AT_ONCE * 100))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                dropped = self.drop()
+                if dropped:
+                    logger.info("log_shortened", events=dropped)
+            except StoreError as error:
+                logger.warning("retention_waits", reason=str(error))
+            self._stop.wait(_EVERY_SECONDS)
