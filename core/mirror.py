@@ -166,11 +166,12 @@ class Mirror:
         while True:
             try:
                 self.store.write(settle)
-                return
             except StoreUnavailableError:
                 if self._stopping.is_set() or time.monotonic() > until:
                     raise
                 self._stopping.wait(_POLL_AFTER_TROUBLE_SECONDS)
+            else:
+                return
 
     def _task(self, connection: Connection, site: Site, taken: Claim, *, now: int) -> Task:
         known = meetings.load(connection, taken.account_id, taken.number)

@@ -1,13 +1,7 @@
-"""The database: where it is, how it is opened, and the one thread that writes to it.
-
-SQLite is kept by one process with one writing connection (two that write or checkpoint can corrupt it
-before SQLite 3.51.3, https://www.sqlite.org/wal.html#walresetbug), with a write-ahead log that is synced
-at every commit. Reads have connections of their own, which cannot write.
-"""
+"""The database: where it is, how it is opened, and the one thread of this process that writes to it."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import queue
 import threading
@@ -16,28 +10,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from core.errors import StoreInUseError, StoreUnavailableError
+from core.errors import StoreError, StoreUnavailableError
+from core.store import postgresql, sqlite
 from core.store.sealing import Sealer, key_from
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
 
 T = TypeVar("T")
 A = TypeVar("A")
 
 _QUEUE = 4096  # writes that may wait; more are refused, so that memory stays bounded and Zoom sends again
 _GROUP = 512  # writes that share one commit
+_TRIES = 5  # of a transaction that another one was in the way of
+_CLOSE_SECONDS = 10.0
 
 _UNAVAILABLE = (
-    "The database cannot be written now ({}). Nothing is lost: Zoom sends again. Check the disk's free "
+    "The database cannot be used now ({}). Nothing is lost: Zoom sends again. Check the disk's free "
     "space and, with PostgreSQL, whether its server runs."
 )
 
@@ -50,15 +45,15 @@ class Store:
 
         Raises `StoreInUseError` where another process has the SQLite file open.
         """
-        self.url = make_url(url)
-        if self.url.get_backend_name() == "postgresql":
-            self.url = self.url.set(drivername="postgresql+psycopg")
-        self._lock = _lock(self._path) if self._path else None
+        self.url = address(url)
+        self._lock = sqlite.lock(self._path) if self._path else None
         if keys is None:
             keys = key_from((self._path or Path("zoombridge")).with_name("zoombridge.key"))
         self.sealer = Sealer(keys)
-        self._writing = _writing_engine(self.url)
-        self._reading = _reading_engine(self.url)
+        if self.is_shared:
+            self._writing, self._reading = postgresql.writing(self.url), postgresql.reading(self.url)
+        else:
+            self._writing, self._reading = sqlite.writing(self.url), sqlite.reading(self.url)
         self._queue: queue.Queue[_Task | None] = queue.Queue(queue_size)
         self._closing = False
         self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
@@ -66,8 +61,7 @@ class Store:
 
     @property
     def _path(self) -> Path | None:
-        database = self.url.database
-        return Path(database) if self.url.get_backend_name() == "sqlite" and database else None
+        return Path(self.url.database) if not self.is_shared and self.url.database else None
 
     @property
     def engine(self) -> Engine:
@@ -79,6 +73,11 @@ class Store:
         """Whether no other process can have it open."""
         return self._lock is not None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may have it open, too: PostgreSQL."""
+        return self.url.get_backend_name() == "postgresql"
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one consistent state and cannot change it.
@@ -88,7 +87,9 @@ class Store:
         try:
             with self._reading.connect() as connection:
                 yield connection
-        except OperationalError as error:
+        except SQLAlchemyError as error:
+            if not _is_trouble(error):
+                raise
             raise StoreUnavailableError(_UNAVAILABLE.format(_words(error))) from error
 
     def submit(self, function: Callable[[Connection], T]) -> Future[T]:
@@ -105,16 +106,25 @@ class Store:
         """Like `submit`, but items given to one `function` at about the same time reach it together."""
         return self._enqueue(_Task(function, item, Future()))
 
-    def write(self, function: Callable[[Connection], T]) -> T:
-        """Do what `submit` does, and wait for it."""
-        return self.submit(function).result()
+    def write(self, function: Callable[[Connection], T], *, within: float | None = None) -> T:
+        """Do what `submit` does, and wait for it: for so many seconds at most, where that is given."""
+        try:
+            return self.submit(function).result(within)
+        except TimeoutError as error:
+            raise StoreUnavailableError(_UNAVAILABLE.format("it does not answer")) from error
 
     def close(self) -> None:
-        """Finish what is queued, then close every connection."""
-        if not self._closing:
-            self._closing = True
-            self._queue.put(None)
-            self._thread.join()
+        """Finish what is queued, then close every connection; a database that hangs is not waited for."""
+        if self._closing:
+            return
+        self._closing = True
+        try:
+            self._queue.put(None, timeout=_CLOSE_SECONDS)
+        except queue.Full:
+            pass
+        else:
+            self._thread.join(_CLOSE_SECONDS)
+        if not self._thread.is_alive():
             self._writing.dispose()
             self._reading.dispose()
             if self._lock is not None:
@@ -147,23 +157,52 @@ class Store:
                 return
 
     def _commit(self, group: list[_Task]) -> None:
-        outcomes: list[tuple[_Task, Any, BaseException | None]] = []
-        try:
-            with self._writing.begin() as connection:
-                for tasks in _together(group):
-                    outcomes.extend(_run(connection, tasks))
-        except SQLAlchemyError as error:
-            failure = StoreUnavailableError(_UNAVAILABLE.format(_words(error)))
-            failure.__cause__ = error
-            outcomes = [(task, None, failure) for task in group]
-        for task, result, error_ in outcomes:
+        """Make a group durable: at one go where this is the only writer.
+
+        With others beside it, each part has a transaction of its own, which holds what it has changed for
+        only a moment: writes that took locks in different orders would stand in each other's way.
+        """
+        parts = list(_together(group))
+        transactions = [[part] for part in parts] if self.is_shared else [parts]
+        while transactions:
             try:
-                if error_ is None:
-                    task.future.set_result(result)
-                else:
-                    task.future.set_exception(error_)
-            except InvalidStateError:
-                continue  # nobody waits any more: the answer's time was up
+                outcomes = self._transaction(transactions[0])
+            except Exception as error:  # noqa: BLE001 - the thread goes on, whatever this was
+                failure = StoreUnavailableError(_UNAVAILABLE.format(_words(error)))
+                failure.__cause__ = error
+                remaining = [task for parts in transactions for part in parts for task in part]
+                _resolve([(task, None, failure) for task in remaining])
+                return
+            _resolve(outcomes)
+            del transactions[0]
+
+    def _transaction(self, parts: list[list[_Task]]) -> list[_Outcome]:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self._writing.begin() as connection:
+                    return [outcome for tasks in parts for outcome in _run(connection, tasks)]
+            except DBAPIError as error:
+                if tries == _TRIES or not postgresql.worth_repeating(error.orig):
+                    raise
+
+
+def address(url: str) -> URL:
+    """Return the address of a database, as SQLAlchemy has it. Raises `StoreError` for one that is none."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    name = parsed.drivername.partition("+")[0] if parsed is not None else ""
+    if parsed is not None and name in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed is None or name != "sqlite":
+        raise StoreError(
+            "ZOOMBRIDGE_DATABASE_URL is not the address of a database that the bridge can use. It looks like "
+            "postgresql://user:password@host/zoombridge, or sqlite:////folder/zoombridge.db."
+        )
+    return parsed
 
 
 class _Task:
@@ -175,6 +214,10 @@ class _Task:
         self.function = function
         self.item = item
         self.future = future
+
+
+if TYPE_CHECKING:
+    _Outcome = tuple[_Task, Any, BaseException | None]
 
 
 def _together(group: list[_Task]) -> Iterator[list[_Task]]:
@@ -190,7 +233,18 @@ def _together(group: list[_Task]) -> Iterator[list[_Task]]:
     yield from alone
 
 
-def _run(connection: Connection, tasks: list[_Task]) -> list[tuple[_Task, Any, BaseException | None]]:
+def _resolve(outcomes: list[_Outcome]) -> None:
+    for task, result, error in outcomes:
+        try:
+            if error is None:
+                task.future.set_result(result)
+            else:
+                task.future.set_exception(error)
+        except InvalidStateError:
+            continue  # nobody waits any more: the answer's time was up
+
+
+def _run(connection: Connection, tasks: list[_Task]) -> list[_Outcome]:
     try:
         with connection.begin_nested():
             first = tasks[0]
@@ -198,63 +252,22 @@ def _run(connection: Connection, tasks: list[_Task]) -> list[tuple[_Task, Any, B
                 return [(first, first.function(connection), None)]
             results = first.function(connection, [task.item for task in tasks])
             return [(task, result, None) for task, result in zip(tasks, results, strict=True)]
-    except OperationalError:
-        raise  # the database's own trouble (disk full, gone away): it concerns the whole group
-    except Exception as error:  # noqa: BLE001 - handed to whoever asked for the write
-        return [(task, None, error) for task in tasks]
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError) and _is_trouble(error):
+            raise  # disk full, gone away, in another's way: it concerns the whole transaction
+        if len(tasks) > 1:  # one of them is to blame, and the others shall not suffer for it
+            return [outcome for task in tasks for outcome in _run(connection, [task])]
+        return [(tasks[0], None, error)]
 
 
-def _writing_engine(url: Any) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0)
-    _on_connect(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
+def _is_trouble(error: SQLAlchemyError) -> bool:
+    """Whether it is the database that cannot, rather than what was asked that is wrong."""
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
-def _reading_engine(url: Any) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=4, max_overflow=4)
-    _on_connect(engine, "PRAGMA query_only=ON")
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _on_connect(engine: Engine, *pragmas: str) -> None:
-    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
-        for pragma in pragmas:
-            connection.execute(pragma)
-
-    event.listen(engine, "connect", prepare)
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _lock(path: Path) -> int:
-    """Hold the file beside the database that says one process has it. The kernel lets go when it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise StoreInUseError(
-            f"Another process has {path} open. SQLite is for one process; for several, set "
-            "ZOOMBRIDGE_DATABASE_URL to a PostgreSQL database."
-        ) from None
-    return descriptor
-
-
-def _words(error: SQLAlchemyError) -> str:
+def _words(error: Exception) -> str:
     """Return what the database said, in one line without the statement, which may hold data."""
     said = str(error.orig) if isinstance(error, DBAPIError) and error.orig else type(error).__name__
     return " ".join(said.split())[:200]

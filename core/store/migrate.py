@@ -9,19 +9,38 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import OperationalError
 
-from core.errors import StoreError
+from core.errors import StoreError, StoreUnavailableError
+from core.store import postgresql
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str | None]:
     """Run the migrations that are missing; return the revision before and after.
 
-    Raises `StoreError` where the database was made by a newer version.
+    Processes that start at the same time on one PostgreSQL do it one after the other. Raises `StoreError`
+    where the database was made by a newer version, and `StoreUnavailableError` where it cannot be reached.
     """
-    with as_file(files("core.store") / "migrations") as folder, engine.begin() as connection:
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                postgresql.wait_for_migrations(connection)
+            return _upgrade(connection)
+    except OperationalError as error:
+        said = " ".join(str(error.orig).split())[:300]
+        raise StoreUnavailableError(
+            f"The database cannot be opened: {said}. Check ZOOMBRIDGE_DATABASE_URL, whether the server runs, "
+            "and whether its user may make tables there."
+            if engine.dialect.name == "postgresql"
+            else f"The database cannot be opened: {said}. Check the disk's free space and who owns the file."
+        ) from error
+
+
+def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
+    with as_file(files("core.store") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
         config.set_main_option("path_separator", "os")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.types.string import StrDumper
 from sqlalchemy import create_engine, event, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import URL, Connection, Engine
 
 READERS = 8
@@ -36,6 +34,14 @@ _SESSION = """
 """
 _MIGRATION_LOCK = 7_662_066_247_332
 _DEADLOCK, _SERIALIZATION_FAILURE = "40P01", "40001"
+
+
+class _WithoutNul(StrDumper):
+    """Sends text as PostgreSQL can keep it: all of Unicode but U+0000, which SQLite takes and a site may send."""
+
+    def dump(self, obj: str) -> Any:
+        """Return the bytes to send."""
+        return super().dump(obj.replace("\0", "\ufffd"))
 
 
 def writing(url: URL) -> Engine:
@@ -74,12 +80,10 @@ def connect(url: URL) -> psycopg.Connection[Any]:
     return psycopg.connect(conninfo, autocommit=True, **_arguments(url))
 
 
-@contextmanager
-def migrating(connection: Connection) -> Iterator[None]:
+def wait_for_migrations(connection: Connection) -> None:
     """Let one process at a time make the tables; the others wait, and then find them made."""
     connection.execute(text("SET LOCAL lock_timeout = '60s'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-    yield
 
 
 def worth_repeating(error: BaseException | None) -> bool:
@@ -96,6 +100,7 @@ def _prepare(connection: psycopg.Connection[Any], _record: Any) -> None:
     autocommit, connection.autocommit = connection.autocommit, True
     connection.execute(_SESSION)
     connection.autocommit = autocommit
+    connection.adapters.register_dumper(str, _WithoutNul)
 
 
 def _forbid_writing(connection: psycopg.Connection[Any], _record: Any) -> None:
