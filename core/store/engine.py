@@ -47,15 +47,21 @@ class Store:
         """
         self.url = address(url)
         self._lock = sqlite.lock(self._path) if self._path else None
-        if keys is None:
-            keys = key_from((self._path or Path("zoombridge")).with_name("zoombridge.key"))
-        self.sealer = Sealer(keys)
+        try:
+            if keys is None:
+                keys = key_from((self._path or Path("zoombridge")).with_name("zoombridge.key"))
+            self.sealer = Sealer(keys)
+        except StoreError:
+            if self._lock is not None:
+                os.close(self._lock)
+            raise
         if self.is_shared:
             self._writing, self._reading = postgresql.writing(self.url), postgresql.reading(self.url)
         else:
             self._writing, self._reading = sqlite.writing(self.url), sqlite.reading(self.url)
         self._queue: queue.Queue[_Task | None] = queue.Queue(queue_size)
         self._closing = False
+        self._guard = threading.Lock()
         self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -115,9 +121,10 @@ class Store:
 
     def close(self) -> None:
         """Finish what is queued, then close every connection; a database that hangs is not waited for."""
-        if self._closing:
-            return
-        self._closing = True
+        with self._guard:
+            if self._closing:
+                return
+            self._closing = True
         try:
             self._queue.put(None, timeout=_CLOSE_SECONDS)
         except queue.Full:
@@ -131,12 +138,13 @@ class Store:
                 os.close(self._lock)
 
     def _enqueue(self, task: _Task) -> Future[Any]:
-        if self._closing:
-            raise StoreUnavailableError(_UNAVAILABLE.format("the bridge is stopping"))
-        try:
-            self._queue.put_nowait(task)
-        except queue.Full:
-            raise StoreUnavailableError(_UNAVAILABLE.format("too many writes are waiting")) from None
+        with self._guard:  # what comes after the end of the queue would be waited for in vain
+            if self._closing:
+                raise StoreUnavailableError(_UNAVAILABLE.format("the bridge is stopping"))
+            try:
+                self._queue.put_nowait(task)
+            except queue.Full:
+                raise StoreUnavailableError(_UNAVAILABLE.format("too many writes are waiting")) from None
         return task.future
 
     def _write(self) -> None:
