@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from core.errors import StoreError, StoreUnavailableError
 from core.store import postgresql
@@ -22,7 +22,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str | None]:
     """Run the migrations that are missing; return the revision before and after.
 
     Processes that start at the same time on one PostgreSQL do it one after the other. Raises `StoreError`
-    where the database was made by a newer version, and `StoreUnavailableError` where it cannot be reached.
+    where the database was made by a newer version or is none, and `StoreUnavailableError` where it cannot be reached.
     """
     try:
         with engine.begin() as connection:
@@ -36,6 +36,10 @@ def upgrade(engine: Engine) -> tuple[str | None, str | None]:
             "and whether its user may make tables there."
             if engine.dialect.name == "postgresql"
             else f"The database cannot be opened: {said}. Check the disk's free space and who owns the file."
+        ) from error
+    except DatabaseError as error:
+        raise StoreError(
+            f"The database cannot be used: {' '.join(str(error.orig).split())[:300]}. Is this the right file?"
         ) from error
 
 
