@@ -13,13 +13,13 @@ from core.meeting import BEFORE_ALL, Kind, Meeting, State
 from core.zoom.envelope import digest, parse
 from tests.core.events import ACCOUNT, JSON, NUMBER, SERIES, event, raw, sample
 
-TOPIC = {"topic": "Choir", "type": 2, "start_time": "2026-03-24T18:00:00Z", "duration": 60}
-DATES = [
+TOPIC: dict[str, Any] = {"topic": "Choir", "type": 2, "start_time": "2026-03-24T18:00:00Z", "duration": 60}
+DATES: list[dict[str, Any]] = [
     {"occurrence_id": "1", "start_time": "2026-03-01T10:00:00Z", "duration": 60, "status": "available"},
     {"occurrence_id": "2", "start_time": "2026-03-08T10:00:00Z", "duration": 60, "status": "available"},
     {"occurrence_id": "3", "start_time": "2026-03-15T10:00:00Z", "duration": 60, "status": "available"},
 ]
-WEEKLY = {**TOPIC, "type": 8, "start_time": "2026-03-01T10:00:00Z", "occurrences": DATES}
+WEEKLY: dict[str, Any] = {**TOPIC, "type": 8, "start_time": "2026-03-01T10:00:00Z", "occurrences": DATES}
 
 
 def change(told: dict[str, Any], *, received_at: int = 0) -> Change:
@@ -250,7 +250,7 @@ class TestDeletedAndRecovered:
 
 class TestSingleOccurrences:
     def test_go_and_come_back_alone(self) -> None:
-        date = {"occurrence_id": "2", "start_time": DATES[1]["start_time"]}
+        date: dict[str, Any] = {"occurrence_id": "2", "start_time": DATES[1]["start_time"]}
         gone = said("deleted", 2, operation="single", type=8, occurrences=[date])
         back = said("recovered", 3, operation="single", type=8, occurrences=[date])
         assert statuses(folded(series(), gone)) == {"1": True, "2": False, "3": True}
@@ -340,12 +340,14 @@ class TestNeverKept:
     @pytest.mark.parametrize("name", ["meeting.created", "meeting.updated", "meeting.recovered", SNAPSHOT])
     @pytest.mark.parametrize("key", ["start_url", "h323_password", "encrypted_password", "pstn_password"])
     def test_keys_to_the_hosts_account(self, name: str, key: str) -> None:
-        meeting = folded(event(name, **{key: "never-to-be-kept"}, topic="Choir"))
+        object_: dict[str, Any] = {key: "never-to-be-kept"}
+        meeting = folded(event(name, **object_, topic="Choir"))
         assert "never-to-be-kept" not in json.dumps(meeting.object)
 
     @pytest.mark.parametrize("place", ["settings", "recurrence", "unheard_of"])
     def test_wherever_they_stand(self, place: str) -> None:
-        meeting = folded(created(**{place: {"start_url": "never-to-be-kept", "a": [{"start_url": 1}]}}))
+        object_: dict[str, Any] = {place: {"start_url": "never-to-be-kept", "a": [{"start_url": 1}]}}
+        meeting = folded(created(**object_))
         assert "start_url" not in json.dumps(meeting.object)
         assert meeting.object[place] == {"a": [{}]}
 
