@@ -80,6 +80,11 @@ class Pair:
         assert found, said
         self.id = found[1]
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the bridge's process is there."""
+        return self.bridge._process.poll() is None
+
     def restart(self) -> None:
         """Start the bridge again, at the address where the site looks for it."""
         port = int(self.bridge.url.rpartition(":")[2])
