@@ -76,10 +76,7 @@ function zoombridge_page_path( $path ): string {
 	if ( ! is_string( $path ) || ! preg_match( '#^/(?!/)[\w/.~%?=&+,:;@-]*$#D', $path ) || false !== strpos( $path, '/.' ) ) {
 		return '/webhooks';
 	}
-	$normal = static function ( array $found ): string {
-		$character = chr( (int) hexdec( $found[1] ) );
-		return preg_match( '/[\w.~-]/', $character ) ? $character : strtoupper( $found[0] );
-	};
+	$normal = static fn( array $found ): string => preg_match( '/[\w.~-]/', chr( hexdec( $found[1] ) ) ) ? chr( hexdec( $found[1] ) ) : strtoupper( $found[0] );
 	return (string) preg_replace_callback( '/%([0-9a-f]{2})/i', $normal, $path );
 }
 

@@ -37,8 +37,7 @@ function zoombridge_ask( string $method, string $path, array $args = [] ) {
 	$headers  += [ 'Accept-Encoding' => 'identity', 'Expect' => '' ] + ( $args['headers'] ?? [] );
 
 	$limits = [ 'timeout' => $args['timeout'] ?? 2.5, 'redirection' => 0, 'limit_response_size' => 4 * MB_IN_BYTES, 'decompress' => false ];
-	$agent  = $headers['user-agent'] ?? 'zoom-wordpress-bridge/' . ZOOMBRIDGE_VERSION;
-	$sent   = [ 'method' => $method, 'body' => 'GET' === $method ? null : $body, 'headers' => $headers, 'user-agent' => $agent ];
+	$sent   = [ 'method' => $method, 'body' => 'GET' === $method ? null : $body, 'headers' => $headers, 'user-agent' => $headers['user-agent'] ?? 'zoom-wordpress-bridge/' . ZOOMBRIDGE_VERSION ];
 	$answer = wp_remote_request( $bridge . $path, $sent + $limits );
 	if ( is_wp_error( $answer ) ) {
 		/* translators: 1: address of the bridge, 2: what the network said. */
@@ -100,8 +99,7 @@ function zoombridge_change_connection( WP_REST_Request $request ): array {
 	if ( 'DELETE' === $request->get_method() ) {
 		delete_option( 'zoombridge_connection' );
 	} else {
-		$new = [ 'bridge' => untrailingslashit( $request['bridge'] ), 'site' => $request['site'], 'key' => $request['key'] ];
-		update_option( 'zoombridge_connection', $new, false );
+		update_option( 'zoombridge_connection', [ 'bridge' => untrailingslashit( $request['bridge'] ), 'site' => $request['site'], 'key' => $request['key'] ], false );
 	}
 	return zoombridge_get_connection();
 }

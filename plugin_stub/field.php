@@ -22,8 +22,7 @@ function zoombridge_register_field(): void {
 		'start_date_utc' => [ 'pattern' => '^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\z' ] + $text,
 		'revision'       => [ 'type' => [ 'integer', 'null' ], 'minimum' => 0 ],
 	];
-	$properties += array_fill_keys( [ 'details', 'html', 'trashed_from', 'host' ], $text );
-	$properties += array_fill_keys( [ 'fields', 'pro' ], [ 'type' => [ 'object', 'null' ] ] );
+	$properties += array_fill_keys( [ 'details', 'html', 'trashed_from', 'host' ], $text ) + array_fill_keys( [ 'fields', 'pro' ], [ 'type' => [ 'object', 'null' ] ] );
 	$schema      = [ 'type' => 'object', 'context' => [ 'edit' ], 'properties' => $properties, 'additionalProperties' => false ];
 	$schema     += [ 'arg_options' => [ 'validate_callback' => 'zoombridge_validate_field' ] ];
 	$callbacks   = [ 'get_callback' => 'zoombridge_read_field', 'update_callback' => 'zoombridge_write_field' ];
@@ -119,8 +118,9 @@ function zoombridge_before_insert( $post, $request ) {
 	}
 	$existing = zoombridge_find_post( (string) ( $field['number'] ?? '' ) );
 	if ( $existing ) {
-		$message = __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' );
-		return new WP_Error( 'zoombridge_exists', $message, [ 'status' => 409, 'post' => $existing ] );
+		return new WP_Error( 'zoombridge_exists', __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' ), [ 'status' => 409, 'post' => $existing ] );
+	} elseif ( (int) $GLOBALS['wpdb']->get_var( "SELECT MAX(meta_value + 0) FROM {$GLOBALS['wpdb']->postmeta} WHERE meta_key = '_zoombridge_saving'" ) > time() - 60 ) {
+		return new WP_Error( 'zoombridge_saving', __( 'A meeting is being saved on this site, perhaps this one.', 'zoom-wordpress-bridge' ), [ 'status' => 423 ] );
 	}
 	$may = current_user_can( get_post_type_object( 'zoom-meetings' )->cap->edit_others_posts );
 	if ( $may && ! empty( $field['host'] ) && empty( $request['author'] ) ) {
@@ -130,6 +130,15 @@ function zoombridge_before_insert( $post, $request ) {
 	return $post;
 }
 add_filter( 'rest_pre_insert_zoom-meetings', 'zoombridge_before_insert', 10, 2 );
+
+/** @since 0.1.0 Marks a post while VCZAPI saves it: Zoom tells of the new meeting before its number is in the metas. */
+function zoombridge_mark_saving( $post ): void {
+	if ( zoombridge_has_vczapi() && 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && ! defined( 'REST_REQUEST' ) ) {
+		update_post_meta( $post, '_zoombridge_saving', time() );
+		register_shutdown_function( 'delete_post_meta', $post, '_zoombridge_saving' );
+	}
+}
+add_action( 'save_post_zoom-meetings', 'zoombridge_mark_saving', 0 );
 
 /** @since 0.1.0 Finds the post of a Zoom number, in any status; the trash comes last. */
 function zoombridge_find_post( string $number ): int {

@@ -10,8 +10,6 @@
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       zoom-wordpress-bridge
  * Domain Path:       /languages
- *
- * @since 0.1.0
  */
 
 defined( 'ABSPATH' ) || exit;

@@ -10,16 +10,16 @@ function zoombridge_has_vczapi(): bool {
 /** @since 0.1.0 Registers type and taxonomy as VCZAPI does; late, so that whoever else registers them comes first. */
 function zoombridge_register_type(): void {
 	if ( ! taxonomy_exists( 'zoom-meeting' ) ) {
-		$args = [ 'hierarchical' => true, 'show_admin_column' => true, 'show_in_rest' => true, 'rest_base' => 'zoom_meeting_cats' ];
-		register_taxonomy( 'zoom-meeting', [ 'zoom-meetings' ], [ 'label' => __( 'Meeting categories', 'zoom-wordpress-bridge' ) ] + $args );
+		$args = [ 'label' => __( 'Meeting categories', 'zoom-wordpress-bridge' ), 'hierarchical' => true, 'show_admin_column' => true, 'show_in_rest' => true ];
+		register_taxonomy( 'zoom-meeting', [ 'zoom-meetings' ], $args + [ 'rest_base' => 'zoom_meeting_cats' ] );
 	}
 	if ( post_type_exists( 'zoom-meetings' ) ) {
 		return;
 	}
-	$labels = [ 'name' => __( 'Zoom Meetings', 'zoom-wordpress-bridge' ), 'all_items' => __( 'All meetings', 'zoom-wordpress-bridge' ) ];
-	$args   = [ 'labels' => $labels, 'public' => true, 'has_archive' => true, 'menu_icon' => 'dashicons-video-alt2' ];
-	$args  += [ 'rest_base' => 'zoom_meetings', 'supports' => [ 'title', 'editor', 'author', 'thumbnail' ] ];
-	$args  += [
+	$args = [ 'public' => true, 'has_archive' => true, 'rest_base' => 'zoom_meetings' ] + [
+		'labels'          => [ 'name' => __( 'Zoom Meetings', 'zoom-wordpress-bridge' ), 'all_items' => __( 'All meetings', 'zoom-wordpress-bridge' ) ],
+		'supports'        => [ 'title', 'editor', 'author', 'thumbnail' ],
+		'menu_icon'       => 'dashicons-video-alt2',
 		'menu_position'   => apply_filters( 'vczapi_cpt_menu_position', 5 ),
 		'capability_type' => apply_filters( 'vczapi_cpt_capabilities_type', 'post' ),
 		'capabilities'    => apply_filters( 'vczapi_cpt_capabilities', [] ),

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     STUB_MISSING = "stub_missing"  # WordPress is there, our plugin is not
     NOT_WORDPRESS = "not_wordpress"  # what answers there is no WordPress that can be connected
     POST_MISSING = "post_missing"  # a person deleted the post for good
+    BUSY = "busy"  # a person is saving a meeting there, perhaps this one; in a moment it is known which
     EXISTS = "exists"  # the meeting has a post already
     REFUSED = "refused"  # this one request is not accepted
 
@@ -54,10 +55,19 @@ class Fault(StrEnum):
 
 
 _PASSING = frozenset(
-    {Fault.NETWORK, Fault.TLS, Fault.SERVER, Fault.THROTTLED, Fault.NOT_JSON, Fault.STUB_MISSING}
+    {
+        Fault.NETWORK,
+        Fault.TLS,
+        Fault.SERVER,
+        Fault.THROTTLED,
+        Fault.NOT_JSON,
+        Fault.STUB_MISSING,
+        Fault.BUSY,
+    }
 )
 # A site that breaks down (5xx) may do so over one post alone, which must not harm the others.
-_OF_THE_SITE = frozenset(Fault) - {Fault.SERVER, Fault.POST_MISSING, Fault.EXISTS, Fault.REFUSED}
+_OF_THE_POST = {Fault.SERVER, Fault.POST_MISSING, Fault.BUSY, Fault.EXISTS, Fault.REFUSED}
+_OF_THE_SITE = frozenset(Fault) - _OF_THE_POST
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +305,13 @@ def _refused_by_wordpress(answer: Answer, error: Mapping[str, Any]) -> SiteFault
             fault=Fault.EXISTS,
             status=answer.status,
             post_id=_existing_post(error),
+            evidence=evidence,
+        )
+    if code == "zoombridge_saving":
+        return SiteFaultError(
+            "Somebody is saving a meeting on the site, perhaps this one. The bridge looks again in a moment.",
+            fault=Fault.BUSY,
+            status=answer.status,
             evidence=evidence,
         )
     if code == "rest_post_invalid_id" or answer.status == HTTPStatus.GONE:
