@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
+from web.inflight import InFlight
 from web.signin import SignInLink
 from web.stub import StubKeys
 from web.urls import urls
@@ -21,13 +22,26 @@ _MOST_BODY_BYTES = 1024 * 1024  # forms; events have a limit of their own
 _BLOCKING_THREADS = 8
 
 
-def make_app(bridge: Bridge, *, link: SignInLink | None = None, control_token: str = "") -> Application:
+def make_app(
+    bridge: Bridge,
+    *,
+    link: SignInLink | None = None,
+    control_token: str = "",
+    in_flight: InFlight | None = None,
+) -> Application:
     """Return the application for a bridge. Without a control token, nobody can control it."""
     executor = ThreadPoolExecutor(_BLOCKING_THREADS, thread_name_prefix="blocking")
     keys = StubKeys(bridge.store, executor)
     return Application(
         list(
-            urls(bridge, link=link or SignInLink(), keys=keys, executor=executor, control_token=control_token)
+            urls(
+                bridge,
+                link=link or SignInLink(),
+                keys=keys,
+                executor=executor,
+                control_token=control_token,
+                in_flight=in_flight or InFlight(),
+            )
         ),
         cookie_secret=secrets.token_hex(32),  # sessions end with the process
         cross_origin_protection=True,

@@ -11,9 +11,8 @@ from tornado.web import RequestHandler
 from core.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from core.store.engine import Store
+    from web.inflight import InFlight
 
 _READY_SECONDS = 2.0
 
@@ -29,13 +28,17 @@ class HealthHandler(RequestHandler):
 class ReadyHandler(RequestHandler):
     """`GET /readyz`: events can be taken, which needs a database that can be written; 503 when not."""
 
-    def initialize(self, store: Store, executor: Executor) -> None:
+    def initialize(self, store: Store, in_flight: InFlight) -> None:
         """Take what it works with."""
         self._store = store
-        self._executor = executor
+        self._in_flight = in_flight
 
     async def get(self) -> None:
         """Write nothing, durably."""
+        if self._in_flight.stopping:
+            self.set_status(503)
+            self.write({"status": "not ready", "message": "The bridge is stopping."})
+            return
         try:
             future = self._store.submit(lambda connection: connection.execute(text("SELECT 1")).scalar())
             await asyncio.wait_for(asyncio.wrap_future(future), _READY_SECONDS)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from core.bridge import Bridge
+    from web.inflight import InFlight
     from web.signin import SignInLink
     from web.stub import StubKeys
 
@@ -28,10 +29,16 @@ _ROUTE = r"/wp-json/vczapi/v1/(?:meeting|webinar|recording)/?"
 
 
 def urls(
-    bridge: Bridge, *, link: SignInLink, keys: StubKeys, executor: Executor, control_token: str
+    bridge: Bridge,
+    *,
+    link: SignInLink,
+    keys: StubKeys,
+    executor: Executor,
+    control_token: str,
+    in_flight: InFlight,
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
-    webhook = {"ingest": bridge.ingest, "keys": keys, "executor": executor}
+    webhook = {"ingest": bridge.ingest, "keys": keys, "executor": executor, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor}
     return [
         URLSpec(_ROUTE, WebhookHandler, webhook),
@@ -41,7 +48,7 @@ def urls(
         URLSpec(r"/webhooks", WebhooksHandler, page),
         URLSpec(r"/signin", SignInHandler, {"link": link, "render": _sign_in_page}),
         URLSpec(r"/healthz", HealthHandler),
-        URLSpec(r"/readyz", ReadyHandler, {"store": bridge.store, "executor": executor}),
+        URLSpec(r"/readyz", ReadyHandler, {"store": bridge.store, "in_flight": in_flight}),
         URLSpec(
             r"/control/([a-z-]{1,40})",
             ControlHandler,

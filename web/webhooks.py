@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from core.ingest import Ingest
+    from web.inflight import InFlight
     from web.stub import StubKeys
 
 # Zoom waits three seconds, and the stub two and a half, of which some go by on the way.
@@ -37,8 +38,10 @@ class WebhookHandler(RequestHandler):
     An event is handled by what it is, not by which endpoint it came to.
     """
 
-    def initialize(self, ingest: Ingest, keys: StubKeys, executor: Executor) -> None:
+    def initialize(self, ingest: Ingest, keys: StubKeys, executor: Executor, in_flight: InFlight) -> None:
         """Take what it works with."""
+        self._in_flight = in_flight
+        self._counted = False
         self._ingest = ingest
         self._keys = keys
         self._executor = executor
@@ -47,13 +50,30 @@ class WebhookHandler(RequestHandler):
 
     def prepare(self) -> None:
         """Refuse at once what would be more than is worth draining."""
+        self._in_flight.enter()
+        self._counted = True
         connection = self.request.connection
         if isinstance(connection, HTTP1Connection):
             connection.set_max_body_size(DRAIN_BYTES)
-        if int(self.request.headers.get("Content-Length", "0") or 0) > DRAIN_BYTES:
+        length = self.request.headers.get("Content-Length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > DRAIN_BYTES:
             self.set_header("Connection", "close")
             self._write(_TOO_LARGE)
             self.finish()
+
+    def on_finish(self) -> None:
+        """Be counted out once the answer is written."""
+        self._leave()
+
+    def on_connection_close(self) -> None:
+        """Be counted out where the sender went before the end of its request."""
+        super().on_connection_close()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._in_flight.leave()
 
     def data_received(self, chunk: bytes) -> None:
         """Keep the bytes as they come, while they are few enough."""

@@ -21,6 +21,7 @@ from core.retention import DAYS, EVENTS
 from core.store.migrate import upgrade
 from web.app import make_app, make_server
 from web.cli.place import Place, place_options
+from web.inflight import InFlight
 from web.signin import SignInLink
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def serve(
 async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_proxy: bool) -> None:
     link = SignInLink()
     token = secrets.token_urlsafe(32)
-    server = make_server(make_app(bridge, link=link, control_token=token), behind_proxy=behind_proxy)
+    in_flight = InFlight()
+    app = make_app(bridge, link=link, control_token=token, in_flight=in_flight)
+    server = make_server(app, behind_proxy=behind_proxy)
     try:
         sockets = bind_sockets(port, host)
     except OSError as error:
@@ -94,12 +97,13 @@ async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_p
         sys.stdout.flush()
         await stop.wait()
         click.echo("Stopping: finishing what is under way.", err=True)
-        await _stop(server, bridge)
+        await _stop(server, bridge, in_flight)
 
 
-async def _stop(server: HTTPServer, bridge: Bridge) -> None:
+async def _stop(server: HTTPServer, bridge: Bridge, in_flight: InFlight) -> None:
     """Take no more requests, answer those in flight, then let the claims go."""
     server.stop()
+    await in_flight.drain(_GRACE_SECONDS)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.close_all_connections(), _GRACE_SECONDS)
     await asyncio.get_running_loop().run_in_executor(None, bridge.stop)
