@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 from tornado.ioloop import IOLoop
 
+from core.store.migrate import upgrade
+from tests.postgresql import PostgreSQL
 from tests.wordpress import KINDS, WordPress
 
 STUB = Path(__file__).parent.parent / "plugin_stub"
@@ -63,6 +66,51 @@ def site(wordpress: WordPress) -> WordPress:
     """The WordPress as it was after installing, whatever the test before has done to it."""
     wordpress.reset()
     return wordpress
+
+
+# --- The database -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One server for the whole session. It does not sync: no test with it is about a power cut."""
+    with PostgreSQL(fsync=False) as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What runs on both kinds of database asks for this, mostly without knowing."""
+    named: str = request.param
+    return named
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'zoombridge.db'}"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    url = server.empty()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def migrated_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of each kind whose tables are there."""
+    if database_kind == "sqlite":
+        url = request.getfixturevalue("database_url")
+        engine = create_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        yield url
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    url = server.url()
+    yield url
+    server.drop(url)
 
 
 # --- The browser --------------------------------------------------------------------------------------

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from core.errors import StoreError, StoreUnavailableError
@@ -270,7 +277,7 @@ def _run(connection: Connection, tasks: list[_Task]) -> list[_Outcome]:
 
 def _is_trouble(error: SQLAlchemyError) -> bool:
     """Whether it is the database that cannot, rather than what was asked that is wrong."""
-    return isinstance(error, OperationalError | InterfaceError | PoolTimeoutError) or (
+    return isinstance(error, OperationalError | InternalError | InterfaceError | PoolTimeoutError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
 

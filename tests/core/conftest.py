@@ -1,13 +1,11 @@
-"""What core's tests share. The store is SQLite here; a test that takes `store` runs on every kind of it."""
+"""What core's tests share. A test that takes `store` runs on every kind of it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from core.store.engine import Store
-from core.store.migrate import upgrade
 from core.store.sites import Site, save
 
 # The machines that run this are slow at times, which says nothing about the code.
@@ -17,21 +15,12 @@ settings.load_profile("ci")
 KEYS = "kGxqPcdWrxkFpK2kNxNFp8yo4sF0xKpmvbvVYTJmFzo="
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    return f"sqlite:///{tmp_path / 'zoombridge.db'}"
-
-
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(migrated_url: str) -> Iterator[Store]:
     """An open store whose tables are there."""
-    opened = Store(database_url, keys=KEYS)
-    try:
-        upgrade(opened.engine)
-        yield opened
-    finally:
-        opened.close()
+    opened = Store(migrated_url, keys=KEYS)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

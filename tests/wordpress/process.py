@@ -1,5 +1,6 @@
 """A server that runs for as long as we do."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,11 +27,12 @@ class Server:
         log: Path,
         env: Mapping[str, str] | None = None,
         remove: Path | None = None,
+        stop_with: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Start it. The folder `remove` is deleted once it has ended."""
+        """Start it. The folder `remove` is deleted once it has ended; `stop_with` is how it is asked to."""
         self.command = command
         self.log = log
-        supervisor = [sys.executable, "-I", "-S", str(SUPERVISE)]
+        supervisor = [sys.executable, "-I", "-S", str(SUPERVISE), str(int(stop_with))]
         if remove:
             supervisor += ["--remove", str(remove)]
         with log.open("ab") as output:
@@ -63,10 +65,15 @@ class Server:
         written = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([f"{self.log}:", *written[-lines:]])
 
-    def stop(self) -> None:
-        """End it, and return when its whole group is gone. A second call does nothing."""
+    def stop(self, *, keep: bool = False) -> None:
+        """End it, and return when its whole group is gone. A second call does nothing.
+
+        `keep` leaves the folder `remove` for somebody who starts it again.
+        """
         if self._process.stdin and not self._process.stdin.closed:
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(b"keep" if keep else b"")
+                self._process.stdin.close()
         try:
             self._process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:

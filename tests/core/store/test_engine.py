@@ -86,7 +86,8 @@ class TestGroupCommit:
         with Held(table):
             futures = [table.submit(put(number)) for number in range(20)]
         assert [future.result(30) for future in futures] == list(range(20))
-        assert len(commits) == 2
+        # Beside other processes each has its own, so that none holds locks for longer than it must.
+        assert len(commits) == (2 if table.is_exclusive else 21)
 
     def test_items_for_one_function_reach_it_together(self, table: Store) -> None:
         with Held(table):
@@ -124,7 +125,7 @@ class TestGroupCommit:
             raise OperationalError("INSERT secrets", {}, Exception("database or disk is full"))
 
         with Held(table):
-            futures: list[Future[Any]] = [table.submit(put(1)), table.submit(disk_full)]
+            futures: list[Future[Any]] = [table.submit(disk_full), table.submit(put(1))]
         for future in futures:
             error = future.exception(30)
             assert isinstance(error, StoreUnavailableError)
