@@ -1,0 +1,35 @@
+"""Lines of the log, made for tests."""
+
+from typing import Any
+
+from core.fold import position
+from core.store.engine import Store
+from core.store.log import Entry, Outcome
+from core.store.request import Request
+from core.zoom.envelope import digest, parse
+from tests.core.events import event, raw
+
+
+def entry(
+    store: Store,
+    told: dict[str, Any] | None = None,
+    *,
+    site_id: str | None = "s1",
+    received_at: int = 1000,
+    outcome: Outcome = Outcome.PENDING,
+) -> Entry:
+    body = raw(told or event())
+    envelope = parse(body)
+    mark = digest(envelope)
+    return Entry(
+        digest=mark,
+        account_id=envelope.payload.account_id or "",
+        number=envelope.number,
+        event=envelope.event,
+        position=position(envelope, mark, received_at=received_at),
+        received_at=received_at,
+        site_id=site_id,
+        request_id="r",
+        request=Request({"x-zm-request-id": "r"}, body).sealed(store.sealer),
+        outcome=outcome,
+    )
