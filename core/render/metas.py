@@ -59,11 +59,14 @@ _RECURRENCE = (
 )
 
 
-def field(meeting: Meeting, standing: Schedule, *, without_pro: bool) -> dict[str, Any]:
+def field(
+    meeting: Meeting, standing: Schedule, *, with_pro: bool = False, without_pro: bool = False
+) -> dict[str, Any]:
     """Return the REST field `zoombridge` of docs/stub.md, but for `html` and `revision`.
 
     It says only what is known: a post that people made may know more than the events that the bridge saw.
-    `without_pro`: the site has the plugin without its PRO add-on, which refuses to show what recurs.
+    `with_pro`: the site has the plugin's PRO add-on, whose registration choices stand in the same meta as the
+    recurrence, and stay. `without_pro`: it has the plugin alone, which refuses to show what recurs.
     """
     found: dict[str, Any] = {
         "number": str(meeting.number),
@@ -72,7 +75,8 @@ def field(meeting: Meeting, standing: Schedule, *, without_pro: bool) -> dict[st
         "fields": meeting_fields(meeting, standing),
     }
     if meeting.type is not None:
-        found["pro"] = pro(meeting)
+        told = pro(meeting)
+        found["pro"] = dict.fromkeys(("use_pmi", *_RECURRENCE)) if told is None and with_pro else told
     if meeting.join_url:
         found["join_url"] = web_address(meeting.join_url)
     if standing.leading is not None:

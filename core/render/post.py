@@ -84,7 +84,9 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         content=page.agenda(meeting),
         status=site.post_status,
         field={
-            **metas.field(meeting, standing, without_pro=site.vczapi and not site.vczapi_pro),
+            **metas.field(
+                meeting, standing, with_pro=site.vczapi_pro, without_pro=site.vczapi and not site.vczapi_pro
+            ),
             **({"html": page.details(meeting, standing)} if meeting.is_complete else {}),
         },
         until=standing.until,

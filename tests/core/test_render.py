@@ -540,6 +540,11 @@ class TestPro:
         pro = shown(meeting(type=3, without="start_time")).field["pro"]
         assert (pro["enabled_recurring"], pro["frequency"]) == ("on", "4")
 
+    def test_a_single_meeting_leaves_what_else_the_add_on_keeps_there(self) -> None:
+        pro = shown(meeting(), site=PRO).field["pro"]
+        assert pro
+        assert set(pro.values()) == {None}, "each key is removed by itself, and no other"
+
     def test_a_meeting_in_the_personal_room(self) -> None:
         assert shown(meeting(settings={"use_pmi": True})).field["pro"]["use_pmi"] == "2"
 
