@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert:
     """Return an INSERT that knows ON CONFLICT, for the database at hand."""
-    if connection.dialect.name == "postgresql":
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: Table) -> sqlite.Insert:
+    """Return the same for a database by its name: for statements that are made once and used often."""
+    if dialect == "postgresql":
         # Both classes have the same methods, with the same meaning.
         return postgresql.insert(table)  # type: ignore[return-value]
     return sqlite.insert(table)

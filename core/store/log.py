@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, select, update
 
 from core.fold import Change
 from core.meeting import Position
-from core.store import posts
-from core.store.dialect import insert
+from core.store import clock, locks, posts, wakeup
+from core.store.dialect import insert_for
 from core.store.request import Request
 from core.store.schema import accounts, events, sites
 from core.zoom import envelope as zoom_envelope
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.sealing import Sealer
+
+
+_PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
 
 
 class Outcome(StrEnum):
@@ -68,13 +72,12 @@ class Logged:
 def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Append events; tell for each whether it is new. One that was seen before is left as it was."""
     unseen = {entry.digest: entry for entry in reversed(entries)}
-    statement = insert(connection, events).on_conflict_do_nothing(index_elements=["digest"])
-    new = set(
-        connection.scalars(
-            statement.returning(events.c.digest), [_row(entry) for entry in reversed(unseen.values())]
-        )
-    )
+    # Processes that got the same events in another order wait for each other, but not in a circle.
+    rows = [_row(unseen[digest]) for digest in sorted(unseen)]
+    new = set(connection.scalars(_inserting(connection.dialect.name), rows))
     _note_activity(connection, entries)
+    if any(entry.digest in new and entry.outcome is Outcome.PENDING for entry in entries):
+        wakeup.notify(connection, wakeup.EVENTS)
     result = []
     for entry in entries:
         result.append(entry.digest in new)
@@ -83,14 +86,22 @@ def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
 
 
 def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int]]:
-    """Return accounts and numbers of meetings that have events not folded yet."""
-    rows = connection.execute(
+    """Return accounts and numbers of meetings that have events not folded yet, the longest waiting first.
+
+    Until the transaction ends they are this process's: others get the next ones.
+    """
+    pending = (
         select(events.c.account_id, events.c.number)
         .where(events.c.outcome == Outcome.PENDING)
         .group_by(events.c.account_id, events.c.number)
         .order_by(func.min(events.c.id))
-        .limit(limit)
     )
+    if connection.dialect.name == "postgresql":
+        some = pending.limit(limit * _PASSED_OVER).subquery()
+        is_ours = locks.got("meeting", some.c.account_id, some.c.number)
+        rows = connection.execute(select(some).where(is_ours).limit(limit))
+    else:
+        rows = connection.execute(pending.limit(limit))
     return [(account_id, number) for account_id, number in rows]
 
 
@@ -118,10 +129,7 @@ def mark_folded(connection: Connection, ids: Iterable[int]) -> None:
     """Note that these events are part of their meetings."""
     parameters = [{"event_id": event_id} for event_id in ids]
     if parameters:
-        connection.execute(
-            update(events).where(events.c.id == bindparam("event_id")).values(outcome=Outcome.FOLDED),
-            parameters,
-        )
+        connection.execute(_MARKING, parameters)
 
 
 def mark_failed(connection: Connection, account_id: str, number: int, *, reason: str) -> None:
@@ -190,6 +198,29 @@ def latest(connection: Connection, limit: int, *, site_id: str | None = None) ->
     return [Logged(*row) for row in connection.execute(query)]
 
 
+# Statements of the busiest paths are made once: SQLAlchemy takes longer to build one than SQLite to run it.
+
+
+@cache
+def _inserting(dialect: str) -> Any:
+    statement = insert_for(dialect, events).on_conflict_do_nothing(index_elements=["digest"])
+    return statement.returning(events.c.digest)
+
+
+@cache
+def _inserting_account(dialect: str) -> Any:
+    values = {"account_id": bindparam("account_id"), "site_id": bindparam("site_id")}
+    return insert_for(dialect, accounts).values(values).on_conflict_do_nothing()
+
+
+_NOTING_LAST = (
+    update(sites)
+    .where(sites.c.id == bindparam("of_site"))
+    .values(last_event=bindparam("event"), last_event_at=bindparam("at"))
+)
+_MARKING = update(events).where(events.c.id == bindparam("event_id")).values(outcome=Outcome.FOLDED)
+
+
 def _row(entry: Entry) -> dict[str, object]:
     return {
         "digest": entry.digest,
@@ -210,15 +241,13 @@ def _row(entry: Entry) -> dict[str, object]:
 def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
     """Note when a site's endpoint was last used, and for which account."""
     last = {entry.site_id: entry for entry in entries if entry.site_id is not None}
-    for site_id, entry in last.items():
-        connection.execute(
-            update(sites)
-            .where(sites.c.id == site_id)
-            .values(last_event=entry.event, last_event_at=entry.received_at)
-        )
+    for site_id, entry in sorted(last.items()):
+        said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}
+        connection.execute(_NOTING_LAST, said)
     pairs = {(entry.account_id, entry.site_id) for entry in entries if entry.site_id is not None}
     for account_id, site_id in sorted(pairs):
-        statement = insert(connection, accounts).values(account_id=account_id, site_id=site_id)
-        if connection.execute(statement.on_conflict_do_nothing()).rowcount:
+        pair = {"account_id": account_id, "site_id": site_id}
+        if connection.execute(_inserting_account(connection.dialect.name), pair).rowcount:
             # A site new to this account shows all of its meetings, not only those yet to come.
-            posts.want_all(connection, account_id, site_id, now=last[site_id].received_at)
+            now = min(last[site_id].received_at, clock.now(connection))
+            posts.want_all(connection, account_id, site_id, now=now)
