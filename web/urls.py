@@ -15,7 +15,8 @@ from web.pages.shell import BrowserShell, render
 from web.pages.webhooks import WebhooksHandler
 from web.signin import SignInHandler
 from web.stub import HelloHandler
-from web.webhooks import WebhookHandler
+from web.waiting import Waiting
+from web.webhooks import ANSWER_SECONDS, WebhookHandler
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -38,7 +39,13 @@ def urls(
     in_flight: InFlight,
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
-    webhook = {"ingest": bridge.ingest, "keys": keys, "executor": executor, "in_flight": in_flight}
+    webhook = {
+        "ingest": bridge.ingest,
+        "keys": keys,
+        "executor": executor,
+        "in_flight": in_flight,
+        "waiting": Waiting(ANSWER_SECONDS),
+    }
     page = {"bridge": bridge, "keys": keys, "executor": executor}
     return [
         URLSpec(_ROUTE, WebhookHandler, webhook),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.ingest import Ingest
     from web.inflight import InFlight
     from web.stub import StubKeys
+    from web.waiting import Waiting
 
 # Zoom waits three seconds, and the stub two and a half, of which some go by on the way.
 ANSWER_SECONDS = 2.0
@@ -38,8 +39,11 @@ class WebhookHandler(RequestHandler):
     An event is handled by what it is, not by which endpoint it came to.
     """
 
-    def initialize(self, ingest: Ingest, keys: StubKeys, executor: Executor, in_flight: InFlight) -> None:
+    def initialize(
+        self, ingest: Ingest, keys: StubKeys, executor: Executor, in_flight: InFlight, waiting: Waiting
+    ) -> None:
         """Take what it works with."""
+        self._waiting = waiting
         self._in_flight = in_flight
         self._counted = False
         self._ingest = ingest
@@ -132,7 +136,7 @@ class WebhookHandler(RequestHandler):
         try:
             future = self._ingest.receive_quickly(site_id, request)
             if future is not None:
-                await _in_time(asyncio.wrap_future(future))
+                await self._waiting.result(future)
                 return ACCEPTED
             loop = asyncio.get_running_loop()
             return await _in_time(

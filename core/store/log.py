@@ -209,7 +209,7 @@ def _inserting(dialect: str) -> Any:
 
 @cache
 def _inserting_account(dialect: str) -> Any:
-    values = {"account_id": bindparam("account_id"), "site_id": bindparam("site_id")}
+    values: dict[str, Any] = {"account_id": bindparam("account_id"), "site_id": bindparam("site_id")}
     return insert_for(dialect, accounts).values(values).on_conflict_do_nothing()
 
 
