@@ -94,7 +94,7 @@ class Ingest:
             envelope = zoom_envelope.parse(request.body)
         except (SignatureError, BadRequestError):
             return None
-        if envelope.event == validation.EVENT or not _is_for(secret, envelope):
+        if envelope.event == validation.EVENT or not _is_for(secret, known.secrets, envelope):
             return None
         entry = self._entry(site_id, request, envelope, received_at=self._now())
         future = self.store.submit_to_group(log.append, entry)
@@ -116,9 +116,12 @@ class Ingest:
         except StoreUnavailableError as error:
             return unavailable(str(error))
 
-    def forget(self, site_id: str) -> None:
-        """Read the secrets of a site again before they are used next."""
-        self._known.pop(site_id, None)
+    def forget(self, site_id: str | None = None) -> None:
+        """Read the secrets of a site, or of every site, again before they are used next."""
+        if site_id is None:
+            self._known.clear()
+        else:
+            self._known.pop(site_id, None)
 
     def recheck(self, site_id: str) -> Rechecked:
         """Check what is in a site's quarantine against the secrets saved now, as of the time it came.
@@ -219,17 +222,24 @@ def _verified(request: Request, secrets: list[Secret], *, now: float) -> Envelop
     """Return the event, once its raw bytes are shown to be Zoom's. Raises `SignatureError`, `BadRequestError`."""
     secret = signature.verify(request.headers, request.body, secrets, now=now)
     envelope = zoom_envelope.parse(request.body)
-    if not _is_for(secret, envelope):
+    if not _is_for(secret, secrets, envelope):
         raise WrongSignatureError(
             f"The request is signed with the secret of another Zoom account than {envelope.payload.account_id}."
         )
     return envelope
 
 
-def _is_for(secret: Secret, envelope: Envelope) -> bool:
-    """Whether a secret may speak for the event's account. Validations name no account."""
+def _is_for(secret: Secret, secrets: list[Secret], envelope: Envelope) -> bool:
+    """Whether a secret may speak for the event's account. Validations name no account.
+
+    One app has one secret, also where several accounts have installed it: it may be saved for each of them.
+    """
     named = envelope.payload.account_id
-    return secret.account_id is None or named is None or secret.account_id == named
+    return named is None or any(
+        (saved.value, saved.is_verification_token) == (secret.value, secret.is_verification_token)
+        and saved.account_id in (None, named)
+        for saved in secrets
+    )
 
 
 def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:
