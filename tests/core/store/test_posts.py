@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from core.meeting import Meeting
 from core.store import log, meetings, posts, sites
@@ -121,6 +121,11 @@ class TestClaim:
     def test_takes_no_more_than_there_is_room_for(self, two: Store) -> None:
         assert len(claim(two, room=1)) == 1
         assert len(claim(two, room=0)) == 0
+
+    def test_takes_the_site_that_waits_longest(self, two: Store) -> None:
+        longest = update(table).where(table.c.site_id == "s2", table.c.number == 3).values(due_at=1)
+        two.write(lambda connection: connection.execute(longest))
+        assert named(claim(two, room=1)) == [("s2", 3)]
 
     def test_leaves_busy_sites_alone(self, two: Store) -> None:
         assert named(claim(two, busy=["s1"])) == [("s2", 1)]
