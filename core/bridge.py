@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from core.folding import Folding
 from core.ingest import Ingest
-from core.mirror import Mirror
+from core.mirror import LEASE_SECONDS, Mirror
 from core.retention import DAYS, EVENTS, Retention
+from core.store import wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,31 +27,46 @@ class Bridge:
     folding: Folding
     mirror: Mirror
     retention: Retention
+    listener: wakeup.Listener | None
 
     @classmethod
     def on(
         cls,
         store: Store,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         keep_days: int = DAYS,
         keep_events: int = EVENTS,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> Bridge:
-        """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most."""
-        mirror = Mirror(store, clock=clock)
+        """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most.
+
+        Other processes take over a post after `lease_seconds` from one that died while it worked on it.
+        """
+        mirror = Mirror(store, clock=clock, lease_seconds=lease_seconds)
         folding = Folding(store, folded=mirror.wake, clock=clock)
-        ingest = Ingest(store, appended=folding.wake, clock=clock)
-        keeping = Retention(store, days=keep_days, events=keep_events, clock=clock)
-        return cls(store, ingest, folding, mirror, keeping)
+        ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
+        keeping = Retention(store, days=keep_days, events=keep_events, clock=clock or time.time)
+        heard: dict[str, Callable[[str], None]] = {
+            wakeup.EVENTS: lambda _: folding.wake(),
+            wakeup.POSTS: lambda _: mirror.wake(),
+            wakeup.SECRETS: lambda site_id: ingest.forget(site_id or None),
+        }
+        listener = wakeup.Listener(store.url, heard) if store.is_shared else None
+        return cls(store, ingest, folding, mirror, keeping, listener)
 
     def start(self) -> None:
         """Begin to fold and to mirror, with what an earlier process may have left."""
         self.folding.start()
         self.mirror.start()
         self.retention.start()
+        if self.listener is not None:
+            self.listener.start()
 
     def stop(self) -> None:
         """Finish the steps at hand and let go of every claim. The store stays open."""
+        if self.listener is not None:
+            self.listener.stop()
         self.retention.stop()
         self.folding.stop()
         self.mirror.stop()

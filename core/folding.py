@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreError, StoreUnavailableError
 from core.fold import apply, fold
+from core.store import clock as store_clock
 from core.store import log, meetings, posts
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Folding:
 
     store: Store
     folded: Callable[[], None] = lambda: None
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] | None = None  # without one, the store's own
     _wake: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
@@ -86,13 +87,15 @@ class Folding:
         """Fold what is pending, up to a number of meetings; return how many meetings that were."""
         with self.store.reading() as connection:
             pending = log.pending_meetings(connection, _AT_ONCE)
-            steps = [self._step_or_failure(connection, *named) for named in pending]
+            # In one order for all processes, so that none waits for another in a circle.
+            steps = [self._step_or_failure(connection, *named) for named in sorted(pending)]
+            if steps:
+                folded = sum(len(step.ids) for step in steps if isinstance(step, _Step))
+                self._recent.append((time.monotonic(), folded))
+                settle = _BURST_SETTLE_MILLISECONDS if self._in_burst() else 0
+                # While this transaction lasts, no other process folds these meetings.
+                self.store.write(partial(_keep, steps=steps, clock=self.clock, settle=settle))
         if steps:
-            self._recent.append(
-                (time.monotonic(), sum(len(step.ids) for step in steps if isinstance(step, _Step)))
-            )
-            settle = _BURST_SETTLE_MILLISECONDS if self._in_burst() else 0
-            self.store.write(partial(_keep, steps=steps, now=int(self.clock() * 1000), settle=settle))
             self.folded()
         return len(steps)
 
@@ -140,7 +143,14 @@ class Folding:
                 logger.warning("folding_waits", reason=str(error))
 
 
-def _keep(connection: Connection, *, steps: list[_Step | _Failure], now: int, settle: int) -> None:
+def _keep(
+    connection: Connection,
+    *,
+    steps: list[_Step | _Failure],
+    clock: Callable[[], float] | None,
+    settle: int,
+) -> None:
+    now = store_clock.now(connection, clock)
     for step in steps:
         if isinstance(step, _Failure):
             log.mark_failed(connection, step.account_id, step.number, reason=step.reason)

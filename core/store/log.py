@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from core.fold import Change
 from core.meeting import Position
@@ -72,8 +72,9 @@ class Logged:
 def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     """Append events; tell for each whether it is new. One that was seen before is left as it was."""
     unseen = {entry.digest: entry for entry in reversed(entries)}
-    # Processes that got the same events in another order wait for each other, but not in a circle.
-    rows = [_row(unseen[digest]) for digest in sorted(unseen)]
+    rows = [_row(entry) for entry in reversed(unseen.values())]
+    if connection.dialect.name == "postgresql":
+        rows = _in_common_order(connection, rows)
     new = set(connection.scalars(_inserting(connection.dialect.name), rows))
     _note_activity(connection, entries)
     if any(entry.digest in new and entry.outcome is Outcome.PENDING for entry in entries):
@@ -219,6 +220,19 @@ _NOTING_LAST = (
     .values(last_event=bindparam("event"), last_event_at=bindparam("at"))
 )
 _MARKING = update(events).where(events.c.id == bindparam("event_id")).values(outcome=Outcome.FOLDED)
+
+
+_RESERVING = text("SELECT nextval(pg_get_serial_sequence('events', 'id')) FROM generate_series(1, :count)")
+
+
+def _in_common_order(connection: Connection, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Let processes that got the same events in another order wait for each other, but not in a circle.
+
+    The ids still tell the order of arrival.
+    """
+    ids = sorted(connection.scalars(_RESERVING, {"count": len(rows)}))
+    numbered = [row | {"id": id_} for row, id_ in zip(rows, ids, strict=True)]
+    return sorted(numbered, key=lambda row: str(row["digest"]))
 
 
 def _row(entry: Entry) -> dict[str, object]:

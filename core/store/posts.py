@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, or_, select, update
+from sqlalchemy import and_, case, func, literal, or_, select, tuple_, update
 
+from core.store import locks, wakeup
 from core.store.dialect import insert
 from core.store.schema import accounts, meetings, posts, sites
 
@@ -75,6 +76,7 @@ def want(
 
     `settle` (ms) is how long to wait for further changes first, so that a burst becomes one write.
     """
+    locks.hold(connection, "account", account_id, shared=True)  # see `want_all`
     sources = (
         select(
             accounts.c.site_id,
@@ -91,12 +93,15 @@ def want(
         )
         .join(sites, sites.c.id == accounts.c.site_id)
         .where(accounts.c.account_id == account_id)
+        .order_by(accounts.c.site_id)
     )
     _upsert(connection, sources, now=now, due_at=now + settle)
 
 
 def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
     """Ask one site to show every meeting of an account."""
+    # A process that keeps a meeting at this moment does not see the new site yet, nor we its meeting.
+    locks.hold(connection, "account", account_id)
     sources = (
         select(
             sites.c.id,
@@ -113,6 +118,7 @@ def want_all(connection: Connection, account_id: str, site_id: str, *, now: int)
         )
         .join(sites, sites.c.id == site_id)
         .where(meetings.c.account_id == account_id)
+        .order_by(meetings.c.number)
     )
     _upsert(connection, sources, now=now, due_at=now)
 
@@ -137,6 +143,7 @@ def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> N
             },
         )
     )
+    wakeup.notify(connection, wakeup.POSTS)
 
 
 def claim(
@@ -184,19 +191,23 @@ def claim(
         .order_by(due.c.due_at, due.c.number)
     ).all()
     chosen = list(dict.fromkeys(row.site_id for row in rows))[:room]
-    claims = []
-    for row in rows:
-        if row.site_id not in chosen:
-            continue
-        taken = connection.execute(
-            update(posts)
-            .where(_is(row.site_id, row.account_id, row.number), posts.c.lease_until <= now)
-            .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
-            .returning(posts)
-        ).one_or_none()
-        if taken is not None:
-            claims.append(_claim(taken))
-    return claims
+    order = [tuple(row) for row in rows if row.site_id in chosen]
+    # Other processes choose at the same time. What one of them has taken, or just worked on, is passed over.
+    key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
+    is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
+    free = connection.execute(
+        select(posts.c.site_id, posts.c.account_id, posts.c.number)
+        .where(key.in_(order), is_free)
+        .with_for_update(skip_locked=True)
+    )
+    taken = connection.execute(
+        update(posts)
+        .where(key.in_([tuple(row) for row in free]), is_free)
+        .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
+        .returning(posts)
+    )
+    claims = [_claim(row) for row in taken]
+    return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.account_id, claim.number)))
 
 
 def finish(

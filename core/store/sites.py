@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from core.errors import UnknownSiteError
+from core.store import wakeup
 from core.store.schema import accounts, posts, quarantine, secrets, sites
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def remove(connection: Connection, site_id: str) -> None:
     for table in (posts, quarantine, secrets, accounts):
         connection.execute(delete(table).where(table.c.site_id == site_id))
     connection.execute(delete(sites).where(sites.c.id == site_id))
+    wakeup.notify(connection, wakeup.SECRETS, site_id)
 
 
 def note_validated(connection: Connection, site_id: str, *, now: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from core.store import wakeup
 from core.store.schema import secrets
 from core.zoom.signature import Secret
 
@@ -53,8 +54,10 @@ def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *
             created_at=now,
         )
     )
+    wakeup.notify(connection, wakeup.SECRETS, site_id)
 
 
 def remove(connection: Connection, site_id: str, token_id: int) -> None:
     """Forget a token: what it signs is refused from now on."""
     connection.execute(delete(secrets).where(secrets.c.site_id == site_id, secrets.c.id == token_id))
+    wakeup.notify(connection, wakeup.SECRETS, site_id)
