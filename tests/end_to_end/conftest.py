@@ -45,17 +45,17 @@ def fresh(kept_pair: Pair, tmp_path: Path) -> Iterator[Pair]:
     made = Pair(kept_pair.site, tmp_path / "bridge", secret=None)
     yield made
     made.bridge.stop()
-    kept_pair.connect()
+    kept_pair.connect_again()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def kept_with_vczapi(kept_pair: Pair) -> Iterator[Pair]:
     """The pair while the double of the plugin VCZAPI is active, which the bridge has been told."""
     kept_pair.site.add_plugin(VCZAPI)
-    kept_pair.connect()
+    kept_pair.connect_again()
     yield kept_pair
     kept_pair.site.deactivate_plugin("vczapi")
-    kept_pair.connect()
+    kept_pair.connect_again()
 
 
 @pytest.fixture

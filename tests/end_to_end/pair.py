@@ -63,6 +63,7 @@ class Pair:
         self.site = site
         self.secret = secret or SECRET
         self.bridge = RunningBridge(data)
+        self._session: tuple[RunningBridge, str] | None = None
         self.endpoint = f"{site.rest_root}vczapi/v1/meeting"
         try:
             self.connect(secret)
@@ -79,6 +80,42 @@ class Pair:
         found = re.search(r" as ([0-9a-f]+)\.", said)
         assert found, said
         self.id = found[1]
+
+    def connect_again(self, secret: str = SECRET) -> None:
+        """Do what `zoombridge site add` asks of the bridge that serves, without starting a process."""
+        site = self.site
+        added = self._ask(
+            "site-add",
+            url=site.url,
+            username=site.user,
+            password=site.application_password,
+            bridge_url=self.bridge.url,
+            secret_token=secret,
+        )
+        self.id = added["id"]
+
+    def start_over(self) -> None:
+        """Let the bridge forget the site with its tokens and what is held, and connect it anew."""
+        self._ask("site-remove", site=self.site.url)
+        self.connect_again()
+
+    def session(self) -> str:
+        """Return the cookie of somebody who has used the link for signing in, which works once."""
+        if self._session is None or self._session[0] is not self.bridge:
+            answer = requests.get(self.bridge.sign_in_link, timeout=30, allow_redirects=False)
+            self._session = (self.bridge, answer.cookies["zoombridge"])
+        return self._session[1]
+
+    def _ask(self, operation: str, **arguments: Any) -> Any:
+        control = json.loads((self.bridge.data / "control.json").read_text())
+        answer = requests.post(
+            f"{control['url']}/control/{operation}",
+            json=arguments,
+            headers={"Authorization": f"Bearer {control['token']}"},
+            timeout=60,
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]
 
     @property
     def is_running(self) -> bool:
