@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
+from web.blocking import Blocking
 from web.inflight import InFlight
 from web.signin import SignInLink
 from web.stub import StubKeys
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
 
 _MOST_BODY_BYTES = 1024 * 1024  # forms; events have a limit of their own
-_BLOCKING_THREADS = 8
 
 
 def make_app(
@@ -30,7 +29,7 @@ def make_app(
     in_flight: InFlight | None = None,
 ) -> Application:
     """Return the application for a bridge. Without a control token, nobody can control it."""
-    executor = ThreadPoolExecutor(_BLOCKING_THREADS, thread_name_prefix="blocking")
+    executor = Blocking()
     keys = StubKeys(bridge.store, executor)
     return Application(
         list(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Zoom waits three seconds, and the stub two and a half, of which some go by on the way.
 ANSWER_SECONDS = 2.0
+_KEY_SECONDS = 1.0  # of the stub's key, before that
 # What is read of a body that is too large, so that its sender hears the answer instead of a broken line.
 DRAIN_BYTES = 16 * MOST_BYTES
 T = TypeVar("T")
@@ -105,6 +106,9 @@ class WebhookHandler(RequestHandler):
             except StoreUnavailableError as error:
                 self._write(unavailable(str(error)))
                 return
+            except TimeoutError:
+                self._write(unavailable(_TOO_SLOW))
+                return
         self._write(await self._receive(site_id, headers, body), key=key)
 
     async def _from_stub(self, headers: dict[str, str], body: bytes) -> tuple[str, str]:
@@ -115,9 +119,10 @@ class WebhookHandler(RequestHandler):
                 "This address is for the bridge's plugin in WordPress. Zoom's address is the one that the page "
                 "Webhooks shows, on the WordPress site itself."
             )
-        key = await self._keys.verified(
+        verified = self._keys.verified(
             site_id, headers, method="POST", target=self.request.uri or "", body=body, now=None
         )
+        key = await asyncio.wait_for(verified, _KEY_SECONDS)
         return site_id, key
 
     async def _receive(self, site_id: str, headers: dict[str, str], body: bytes) -> Answer:
@@ -145,7 +150,7 @@ class WebhookHandler(RequestHandler):
         except StoreUnavailableError as error:
             return unavailable(str(error))
         except TimeoutError:
-            return unavailable("The database took too long to answer. Nothing is lost: Zoom sends again.")
+            return unavailable(_TOO_SLOW)
 
     def _write(self, answer: Answer, *, key: str | None = None) -> None:
         self.set_status(answer.status)
@@ -184,5 +189,6 @@ async def _in_time(waiting: Awaitable[T]) -> T:
     return await asyncio.wait_for(waiting, ANSWER_SECONDS)
 
 
+_TOO_SLOW = "The database took too long to answer. Nothing is lost: Zoom sends again."
 _TOO_LARGE = refusal(413, "zoombridge_too_large", "The body is over 1 MiB, and no event of Zoom's is.")
 _NOT_JSON = refusal(400, "zoombridge_content_type", "Zoom's events are of content type application/json.")

@@ -51,7 +51,7 @@ class Place:
         return Store(self.url, keys=keys)
 
     def ask(self, name: str, **arguments: Any) -> Any:
-        """Run an operation where the store is: here, or in the process that serves from it."""
+        """Run an operation here, or in the process that has the SQLite file open."""
         try:
             store = self.open()
         except StoreInUseError:
@@ -63,7 +63,9 @@ class Place:
             store.close()
 
     def served_at(self) -> str | None:
-        """Return the address of a bridge that serves from here, as it said when it started."""
+        """Return the address of a bridge that serves from here, as it said when it started: with SQLite only."""
+        if self.database_url and not self.database_url.startswith("sqlite"):
+            return None
         try:
             return str(json.loads(self.control_file.read_text())["url"])
         except (OSError, ValueError, KeyError):
@@ -71,7 +73,7 @@ class Place:
 
     @contextmanager
     def serving(self, url: str, token: str) -> Iterator[None]:
-        """Leave word of how the command line reaches this process, readable only by its owner."""
+        """Leave word of how the command line reaches this process, which alone can use the SQLite file."""
         self.control_file.unlink(missing_ok=True)
         descriptor = os.open(self.control_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -114,7 +116,7 @@ def place_options(command: F) -> F:
         "--database-url",
         envvar="ZOOMBRIDGE_DATABASE_URL",
         show_default="SQLite in the data folder",
-        help="Another database, for example postgresql://user@host/zoombridge.",
+        help="PostgreSQL, which several bridges may share: postgresql://user@host/zoombridge.",
     )(command)
 
 

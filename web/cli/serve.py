@@ -17,6 +17,7 @@ from tornado.netutil import bind_sockets
 from core import __version__
 from core.bridge import Bridge
 from core.errors import ZoomBridgeError
+from core.mirror import LEASE_SECONDS
 from core.retention import DAYS, EVENTS
 from core.store.migrate import upgrade
 from web.app import make_app, make_server
@@ -48,6 +49,12 @@ _GRACE_SECONDS = 10.0
 @click.option(
     "--keep-events", default=EVENTS, type=click.IntRange(1000), help="Events that the log keeps at most."
 )
+@click.option(
+    "--lease-seconds",
+    default=LEASE_SECONDS,
+    type=click.IntRange(1),
+    help="With PostgreSQL: after so many seconds another process takes over from one that died at a post.",
+)
 @place_options
 def serve(
     host: str,
@@ -56,6 +63,7 @@ def serve(
     log_level: str,
     keep_days: int,
     keep_events: int,
+    lease_seconds: int,
     data: Path,
     database_url: str | None,
 ) -> None:
@@ -65,7 +73,7 @@ def serve(
     store = place.open()
     try:
         upgrade(store.engine)
-        bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events)
+        bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events, lease_seconds=lease_seconds)
         asyncio.run(_serve(bridge, place, host=host, port=port, behind_proxy=behind_proxy))
     finally:
         store.close()
@@ -73,7 +81,8 @@ def serve(
 
 async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_proxy: bool) -> None:
     link = SignInLink()
-    token = secrets.token_urlsafe(32)
+    # With PostgreSQL the other commands open the database themselves, and nobody controls this process.
+    token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
     in_flight = InFlight()
     app = make_app(bridge, link=link, control_token=token, in_flight=in_flight)
     server = make_server(app, behind_proxy=behind_proxy)
@@ -91,7 +100,7 @@ async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_p
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     bridge.start()
-    with place.serving(url, token):
+    with place.serving(url, token) if token else contextlib.nullcontext():
         click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
         click.echo(f"Settings pages (this link works once): {url}{link.path}")
         sys.stdout.flush()
