@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from core.store.engine import Store
 
 _AT_ONCE = 100  # meetings that share one transaction
+# While a flood of events comes in, answering them goes first: the fold takes small steps and this part of the time.
+_AT_ONCE_IN_FLOOD = 20
+_SHARE_IN_FLOOD = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_FLOOD_EVENTS = 10  # in one pause
 # More events in a second than people make by hand are a burst: then it is worth waiting for the rest of it,
 # so that many events become one step of the fold and one write to the site.
 _BURST_EVENTS = 20
@@ -65,6 +70,8 @@ class Folding:
     _stop: threading.Event = field(default_factory=threading.Event)
     _recent: deque[tuple[float, int]] = field(default_factory=deque)
     _thread: threading.Thread | None = None
+    _arrived: int = 0
+    _flooded: bool = False
 
     def start(self) -> None:
         """Begin, with what an earlier process may have left pending."""
@@ -74,7 +81,9 @@ class Folding:
 
     def wake(self) -> None:
         """Say that the log has grown."""
-        self._wake.set()
+        self._arrived += 1  # a few may be lost between threads, which only the pace of the fold depends on
+        if not self._wake.is_set():
+            self._wake.set()
 
     def stop(self) -> None:
         """Finish the step at hand, and end."""
@@ -86,7 +95,8 @@ class Folding:
     def fold_pending(self) -> int:
         """Fold what is pending, up to a number of meetings; return how many meetings that were."""
         with self.store.reading() as connection:
-            pending = log.pending_meetings(connection, _AT_ONCE)
+            most = _AT_ONCE_IN_FLOOD if self._flooded else _AT_ONCE
+            pending = log.pending_meetings(connection, most)
             # In one order for all processes, so that none waits for another in a circle.
             steps = [self._step_or_failure(connection, *named) for named in sorted(pending)]
             if steps:
@@ -136,11 +146,23 @@ class Folding:
             self._wake.wait(_POLL_SECONDS)
             self._wake.clear()
             try:
+                began = time.monotonic()
                 while not self._stop.is_set() and self.fold_pending():
                     if self._in_burst():
-                        self._stop.wait(_BURST_PAUSE_SECONDS)
+                        self._pause(time.monotonic() - began)
+                    began = time.monotonic()
             except StoreError as error:
                 logger.warning("folding_waits", reason=str(error))
+
+    def _pause(self, step_took: float) -> None:
+        """Let a burst gather; and while it is a flood, leave the time to those who answer it."""
+        until = time.monotonic() + min(step_took * (1 / _SHARE_IN_FLOOD - 1), _LONGEST_PAUSE_SECONDS)
+        while not self._stop.is_set():
+            before = self._arrived
+            self._stop.wait(_BURST_PAUSE_SECONDS)
+            self._flooded = self._arrived - before >= _FLOOD_EVENTS
+            if not self._flooded or time.monotonic() >= until:
+                return
 
 
 def _keep(
@@ -151,19 +173,14 @@ def _keep(
     settle: int,
 ) -> None:
     now = store_clock.now(connection, clock)
+    kept = []
     for step in steps:
         if isinstance(step, _Failure):
             log.mark_failed(connection, step.account_id, step.number, reason=step.reason)
-            continue
         # Another process may have folded the same meeting meanwhile: its events stay pending for the next
         # round, which starts from what that process kept.
-        if meetings.save(connection, step.meeting, seen=step.seen):
-            log.mark_folded(connection, step.ids)
-            posts.want(
-                connection,
-                step.meeting.account_id,
-                step.meeting.number,
-                step.seen + 1,
-                now=now,
-                settle=settle,
-            )
+        elif meetings.save(connection, step.meeting, seen=step.seen):
+            kept.append(step)
+    log.mark_folded(connection, [event_id for step in kept for event_id in step.ids])
+    wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in kept]
+    posts.want_each(connection, wanted, now=now, settle=settle)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from core.meeting import Kind, Meeting, Position, State
-from core.store.dialect import insert
+from core.store.dialect import insert, insert_for
 from core.store.schema import bases, meetings
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting, int] | None:
     """Return a meeting and its revision; None for one never seen."""
-    row = connection.execute(
-        select(meetings).where(meetings.c.account_id == account_id, meetings.c.number == number)
-    ).one_or_none()
+    row = connection.execute(_LOADING, {"of_account": account_id, "of_number": number}).one_or_none()
     if row is None:
         return None
     return _meeting(row), row.revision
@@ -27,20 +26,12 @@ def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting,
 def save(connection: Connection, meeting: Meeting, *, seen: int) -> bool:
     """Keep a meeting as the revision after `seen` (0: it was new). Tell whether nobody else was quicker."""
     if seen == 0:
-        statement = insert(connection, meetings).values(
-            account_id=meeting.account_id, number=meeting.number, revision=1, **_state(meeting)
-        )
-        return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
-    result = connection.execute(
-        update(meetings)
-        .where(
-            meetings.c.account_id == meeting.account_id,
-            meetings.c.number == meeting.number,
-            meetings.c.revision == seen,
-        )
-        .values(revision=seen + 1, **_state(meeting))
-    )
-    return result.rowcount == 1
+        named = {"account_id": meeting.account_id, "number": meeting.number, "revision": 1}
+        adding = _adding(connection.dialect.name)
+        return bool(connection.execute(adding, named | _state(meeting)).rowcount == 1)
+    named = {"of_account": meeting.account_id, "of_number": meeting.number, "seen": seen}
+    given = named | {"revision": seen + 1} | _state(meeting)
+    return connection.execute(_CHANGING, given).rowcount == 1
 
 
 def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:
@@ -58,6 +49,23 @@ def save_base(connection: Connection, meeting: Meeting) -> None:
         account_id=meeting.account_id, number=meeting.number, **state
     )
     connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
+
+
+# Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
+_LOADING = select(meetings).where(_THIS)
+_CHANGED = [column.name for column in meetings.columns if not column.primary_key]
+_CHANGING = (
+    update(meetings)
+    .where(_THIS, meetings.c.revision == bindparam("seen"))
+    .values({name: bindparam(name) for name in _CHANGED})
+)
+
+
+@cache
+def _adding(dialect: str) -> Any:
+    values: dict[str, Any] = {column.name: bindparam(column.name) for column in meetings.columns}
+    return insert_for(dialect, meetings).values(values).on_conflict_do_nothing()
 
 
 def _meeting(row: Any) -> Meeting:

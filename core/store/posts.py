@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import BigInteger, and_, bindparam, case, func, literal, or_, select, tuple_, update
 
 from core.store import locks, wakeup
-from core.store.dialect import insert
+from core.store.dialect import insert_for
 from core.store.schema import accounts, meetings, posts, sites
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -76,26 +77,26 @@ def want(
 
     `settle` (ms) is how long to wait for further changes first, so that a burst becomes one write.
     """
-    locks.hold(connection, "account", account_id, shared=True)  # see `want_all`
-    sources = (
-        select(
-            accounts.c.site_id,
-            accounts.c.account_id,
-            literal(number),
-            literal(revision),
-            literal(0),
-            literal(now),
-            literal(now + settle),
-            literal(str(PostState.NONE)),
-            literal(0),
-            literal(0),
-            literal(0),
-        )
-        .join(sites, sites.c.id == accounts.c.site_id)
-        .where(accounts.c.account_id == account_id)
-        .order_by(accounts.c.site_id)
+    want_each(connection, [(account_id, number, revision)], now=now, settle=settle)
+
+
+def want_each(
+    connection: Connection, wanted: Sequence[tuple[str, int, int]], *, now: int, settle: int = 0
+) -> None:
+    """Do what `want` does for many meetings: accounts, numbers and revisions."""
+    if not wanted:
+        return
+    for account_id in sorted({account_id for account_id, _, _ in wanted}):
+        locks.hold(connection, "account", account_id, shared=True)  # see `want_all`
+    times = {"moment": now, "due": now + settle, "latest": now + _LONGEST_SETTLING_MILLISECONDS}
+    connection.execute(
+        _wanting(connection.dialect.name),
+        [
+            {"of_account": account_id, "of_number": number, "revision_wanted": revision, **times}
+            for account_id, number, revision in wanted
+        ],
     )
-    _upsert(connection, sources, now=now, due_at=now + settle)
+    wakeup.notify(connection, wakeup.POSTS)
 
 
 def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
@@ -124,26 +125,52 @@ def want_all(connection: Connection, account_id: str, site_id: str, *, now: int)
 
 
 def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> None:
+    latest = now + _LONGEST_SETTLING_MILLISECONDS
+    connection.execute(_upserting(connection.dialect.name, sources, now=now, due_at=due_at, latest=latest))
+    wakeup.notify(connection, wakeup.POSTS)
+
+
+def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any) -> Any:
+    """Return the statement that makes posts of `sources`, or wants more of those that are there."""
     names = [
         "site_id", "account_id", "number", "wanted", "written", "behind_since", "due_at", "state", "attempts",
         "lease_until", "epoch",
     ]  # fmt: skip
-    statement = insert(connection, posts).from_select(names, sources)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["site_id", "account_id", "number"],
-            set_={
-                "wanted": statement.excluded.wanted,
-                "behind_since": func.coalesce(posts.c.behind_since, now),
-                "due_at": _earlier(
-                    connection,
-                    due_at,
-                    func.coalesce(posts.c.behind_since, now) + _LONGEST_SETTLING_MILLISECONDS,
-                ),
-            },
-        )
+    statement = insert_for(dialect, posts).from_select(names, sources)
+    settled = func.coalesce(posts.c.behind_since + _LONGEST_SETTLING_MILLISECONDS, latest)
+    return statement.on_conflict_do_update(
+        index_elements=["site_id", "account_id", "number"],
+        set_={
+            "wanted": statement.excluded.wanted,
+            "behind_since": func.coalesce(posts.c.behind_since, now),
+            "due_at": _earlier(dialect, due_at, settled),
+        },
     )
-    wakeup.notify(connection, wakeup.POSTS)
+
+
+@cache
+def _wanting(dialect: str) -> Any:
+    """Return the statement of `want_each`, made once: SQLAlchemy takes longer for it than the database."""
+    now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
+    sources = (
+        select(
+            accounts.c.site_id,
+            accounts.c.account_id,
+            bindparam("of_number", type_=BigInteger),
+            bindparam("revision_wanted", type_=BigInteger),
+            literal(0),
+            now,
+            due_at,
+            literal(str(PostState.NONE)),
+            literal(0),
+            literal(0),
+            literal(0),
+        )
+        .join(sites, sites.c.id == accounts.c.site_id)
+        .where(accounts.c.account_id == bindparam("of_account"))
+        .order_by(accounts.c.site_id)
+    )
+    return _upserting(dialect, sources, now=now, due_at=due_at, latest=latest)
 
 
 def claim(
@@ -279,8 +306,8 @@ def release_all(connection: Connection) -> None:
     connection.execute(update(posts).where(posts.c.lease_until > 0).values(owner=None, lease_until=0))
 
 
-def _earlier(connection: Connection, one: Any, other: Any) -> Any:
-    return (func.min if connection.dialect.name == "sqlite" else func.least)(one, other)
+def _earlier(dialect: str, one: Any, other: Any) -> Any:
+    return (func.min if dialect == "sqlite" else func.least)(one, other)
 
 
 def _is(site_id: str, account_id: str, number: int) -> Any:
