@@ -24,10 +24,11 @@ import structlog
 
 from core.errors import SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
 from core.reconcile import Reconciled, Task, carry_out
-from core.render import SiteRules, render
+from core.render import Presence, SiteRules, render
 from core.store import attempts, meetings, posts, sites
 from core.store import clock as store_clock
 from core.store.attempts import Attempt
+from core.store.posts import PostState
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
 from core.wordpress.faults import Fault
 
@@ -150,6 +151,13 @@ class Mirror:
                 tasks = [self._task(connection, site, claim, now=began) for claim in taken]
         except UnknownSiteError:
             return  # it was removed while the posts waited, and its posts with it
+        leaving = [
+            claim
+            for claim, task in zip(taken, tasks, strict=True)
+            if task.wanted.presence is Presence.TRASHED and claim.written.state is PostState.SHOWN
+        ]
+        if leaving:
+            self.store.write(partial(_note_leaving, leaving=leaving))
         clock = time.monotonic()
         results = carry_out(self._client(site), tasks)
         milliseconds = round((time.monotonic() - clock) * 1000)
@@ -180,7 +188,7 @@ class Mirror:
         meeting, revision = known
         rules = SiteRules(site.post_status, site.vczapi, site.vczapi_pro)
         wanted = render(meeting, rules, datetime.fromtimestamp(now / 1000, UTC))
-        return Task(meeting, wanted, taken.written, revision)
+        return Task(meeting, wanted, taken.written, revision, in_doubt=taken.in_doubt)
 
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:
         """Note results: those that went well end their claims, faults wait with their site or by themselves."""
@@ -207,6 +215,7 @@ class Mirror:
                     fault=item.result.fault,
                     message=str(item.result),
                     counts=not whole_site,
+                    unsure=item.result.unsure or item.claim.in_doubt,
                 )
         fault = self._fault_of_site(site, done)
         if fault is not None:
@@ -307,6 +316,11 @@ class Mirror:
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)
+
+
+def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:
+    for taken in leaving:
+        posts.note_leaving(connection, taken)
 
 
 def _tell(done: _Done) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import SiteFaultError
-from core.render import Post, Presence
+from core.render import Post, Presence, page
 from core.store.posts import Base, PostState, Written
 from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 from core.wordpress.faults import Fault
@@ -45,12 +45,16 @@ Plan = Generator[Ask, Any, Reconciled]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A meeting, the post that a site should have for it, and what was written there before."""
+    """A meeting, the post that a site should have for it, and what was written there before.
+
+    `in_doubt`: an earlier attempt may have done more than `written` says, so the post is looked at first.
+    """
 
     meeting: Meeting
     wanted: Post
     written: Written
     revision: int
+    in_doubt: bool = False
 
 
 def carry_out(client: WordPressClient, tasks: Sequence[Task]) -> list[Reconciled | SiteFaultError]:
@@ -137,10 +141,11 @@ def _create(task: Task) -> Plan:
 def _adopt(task: Task, found: SitePost) -> Plan:
     """Take a post that is there already for the mirror of this meeting.
 
-    The title that Zoom last gave it stands in its details; the content is its editors'.
+    The title that Zoom last gave it stands in its details. The content is its editors', unless the bridge
+    has made the post, and did not hear of it.
     """
-    written = Written(PostState.SHOWN, found.id, found.link, Base(topic=_topic_in(found)))
-    adopted = replace(task, written=written)
+    written = Written(PostState.SHOWN, found.id, found.link, _base_in(task, found))
+    adopted = replace(task, written=written, in_doubt=False)
     if found.status == _TRASH and task.meeting.recovered:
         return (yield from _restore(adopted))
     done = yield from _update(adopted)
@@ -153,15 +158,19 @@ def _update(task: Task, *, status: str | None = None) -> Plan:
     assert written.post_id is not None  # noqa: S101 - callers have checked
     base = written.base or Base()
     changes: dict[str, Any] = {} if status is None else {"status": status}
-    if meeting.topic and meeting.topic != base.topic:
-        changes["title"] = wanted.title
-    if _digest(wanted.field) != base.field:
-        changes["zoombridge"] = {**wanted.field, "revision": task.revision}
-    agenda, content = base.agenda, base.content
+    now: SitePost | None = None
     try:
+        if task.in_doubt:
+            now = yield ReadPost(written.post_id)
+            base = _base_in(task, now, before=base)
+        if meeting.topic and meeting.topic != base.topic:
+            changes["title"] = wanted.title
+        if _digest(wanted.field) != base.field:
+            changes["zoombridge"] = {**wanted.field, "revision": task.revision}
+        agenda, content = base.agenda, base.content
         if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
             # The agenda has changed; it goes into the content only while no editor has been there.
-            now: SitePost = yield ReadPost(written.post_id)
+            now = now or (yield ReadPost(written.post_id))
             if _digest(now.content) == base.content:
                 changes["content"] = wanted.content
             else:
@@ -211,15 +220,14 @@ def _restore(task: Task) -> Plan:
 
 def _trash(task: Task) -> Plan:
     written = task.written
-    if written.state is PostState.TRASHED:
+    if written.state is PostState.TRASHED and not task.in_doubt:
         return Reconciled(written, "unchanged", asked=False)
     if written.post_id is None:
         every: list[SitePost] = yield FindPosts(task.meeting.number)
         found = [post for post in every if post.status != _TRASH]
         if not found:
             return Reconciled(Written(), "nothing to trash")
-        base = Base(topic=_topic_in(found[0]))
-        written = Written(PostState.SHOWN, found[0].id, found[0].link, base)
+        written = Written(PostState.SHOWN, found[0].id, found[0].link, _base_in(task, found[0]))
         yield from _take_charge(task, found[0])
     assert written.post_id is not None  # noqa: S101 - just found
     try:
@@ -266,8 +274,22 @@ def _revive_or_leave(task: Task) -> Plan:
     return Reconciled(task.written, "left alone", asked=False)
 
 
-def _topic_in(post: SitePost) -> str:
-    """Return the title that Zoom last gave a post, from the details that it carries; empty if unknown."""
+def _base_in(task: Task, post: SitePost, *, before: Base | None = None) -> Base:
+    """Return what the bridge wrote last, as the post itself tells it, where nothing else does.
+
+    The content is the bridge's where it is what the bridge makes of the agenda that the post's details hold,
+    or what it was `before`; then it may be written again. All else is written again for sure.
+    """
+    made = (page.agenda(replace(task.meeting, object={"agenda": _told(post, "agenda")})), task.wanted.content)
+    if before is None:
+        is_ours = post.field.get("revision") is not None and post.content in made
+    else:
+        is_ours = bool(before.content) and (_digest(post.content) == before.content or post.content in made)
+    return Base(topic=_told(post, "topic"), content=_digest(post.content) if is_ours else "")
+
+
+def _told(post: SitePost, key: str) -> str:
+    """Return a text that Zoom last gave a post, from the details that it carries; empty if unknown."""
     details = post.field.get("details")
     if not isinstance(details, str):
         return ""
@@ -275,8 +297,8 @@ def _topic_in(post: SitePost) -> str:
         decoded = json.loads(details)
     except ValueError:
         return ""
-    topic = decoded.get("topic") if isinstance(decoded, dict) else None
-    return topic if isinstance(topic, str) else ""
+    text = decoded.get(key) if isinstance(decoded, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 def _digest(value: str | Mapping[str, Any]) -> str:

@@ -55,7 +55,11 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A post that one worker may work on until its lease ends."""
+    """A post that one worker may work on until its lease ends.
+
+    `in_doubt`: who worked on it before never heard, or never told, what came of it, so there may be more on
+    the site than `written` says.
+    """
 
     site_id: str
     account_id: str
@@ -64,6 +68,7 @@ class Claim:
     attempts: int
     epoch: int
     written: Written
+    in_doubt: bool = False
 
 
 # However many changes follow one another, a site waits no longer than this for the first of them.
@@ -223,17 +228,20 @@ def claim(
     key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
     is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
     free = connection.execute(
-        select(posts.c.site_id, posts.c.account_id, posts.c.number)
+        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.owner)
         .where(key.in_(order), is_free)
         .with_for_update(skip_locked=True)
     )
+    owners = {tuple(row[:3]): row.owner for row in free}
     taken = connection.execute(
         update(posts)
-        .where(key.in_([tuple(row) for row in free]), is_free)
+        .where(key.in_(list(owners)), is_free)
         .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
         .returning(posts)
     )
-    claims = [_claim(row) for row in taken]
+    claims = [
+        _claim(row, in_doubt=owners[row.site_id, row.account_id, row.number] is not None) for row in taken
+    ]
     return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.account_id, claim.number)))
 
 
@@ -267,10 +275,27 @@ def finish(
     return result.rowcount == 1
 
 
+def note_leaving(connection: Connection, taken: Claim) -> None:
+    """Note that a post is about to be put into the trash, so that it is known by whom, whatever comes of it."""
+    connection.execute(update(posts).where(_held(taken)).values(state=PostState.TRASHED))
+
+
 def postpone(
-    connection: Connection, taken: Claim, *, due_at: int, fault: str, message: str, counts: bool
+    connection: Connection,
+    taken: Claim,
+    *,
+    due_at: int,
+    fault: str,
+    message: str,
+    counts: bool,
+    unsure: bool = False,
 ) -> None:
-    """Note a failure, and let go. `counts` tells whether it was this post's own and not its site's."""
+    """Note a failure, and let go. `counts` tells whether it was this post's own and not its site's.
+
+    `unsure`: the site may have done what it was asked all the same. Then the owner's name stays, which
+    leaves the post in doubt.
+    """
+    settled = {} if unsure else {"owner": None, "state": taken.written.state}
     connection.execute(
         update(posts)
         .where(_held(taken))
@@ -279,8 +304,8 @@ def postpone(
             fault=fault,
             fault_message=message,
             lease_until=0,
-            owner=None,
             due_at=due_at,
+            **settled,
         )
     )
 
@@ -297,13 +322,13 @@ def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
 
 
 def release(connection: Connection, owner: str) -> None:
-    """Let go of all that a worker holds, as it stops."""
-    connection.execute(update(posts).where(posts.c.owner == owner).values(owner=None, lease_until=0))
+    """Let go of all that a worker holds, as it stops. What it has not told of stays in doubt."""
+    connection.execute(update(posts).where(posts.c.owner == owner).values(lease_until=0))
 
 
 def release_all(connection: Connection) -> None:
-    """Let go of every claim: right only where no other process can hold one."""
-    connection.execute(update(posts).where(posts.c.lease_until > 0).values(owner=None, lease_until=0))
+    """Let go of every claim: right only where no other process can hold one. Its post stays in doubt."""
+    connection.execute(update(posts).where(posts.c.lease_until > 0).values(lease_until=0))
 
 
 def _earlier(dialect: str, one: Any, other: Any) -> Any:
@@ -318,7 +343,7 @@ def _held(taken: Claim) -> Any:
     return and_(_is(taken.site_id, taken.account_id, taken.number), posts.c.epoch == taken.epoch)
 
 
-def _claim(row: Any) -> Claim:
+def _claim(row: Any, *, in_doubt: bool) -> Claim:
     base = None if row.base is None else Base(**row.base)
     return Claim(
         site_id=row.site_id,
@@ -328,4 +353,5 @@ def _claim(row: Any) -> Claim:
         attempts=row.attempts,
         epoch=row.epoch,
         written=Written(PostState(row.state), row.post_id, row.link, base),
+        in_doubt=in_doubt,
     )
