@@ -104,11 +104,11 @@ def _kind(envelope: Envelope, before: Kind) -> Kind:
             return Kind.WEBINAR
         case "webinar.converted_to_meeting":
             return Kind.MEETING
-    if _kept(envelope.payload.object or {}).get("type") in WEBINARS:
+    zoom_type = _kept(envelope.payload.object or {}).get("type")
+    if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
         return Kind.WEBINAR
-    if envelope.event.startswith("webinar."):
-        return Kind.WEBINAR
-    return before if envelope.event == SNAPSHOT else Kind.MEETING
+    # A snapshot has no such name; without a type it says nothing of this.
+    return before if envelope.event == SNAPSHOT and zoom_type is None else Kind.MEETING
 
 
 def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -169,12 +169,16 @@ def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
-    """Take what Zoom's REST API answered as the whole truth at that moment."""
+    """Take what Zoom's REST API answered as the whole truth at that moment.
+
+    One that was deleted before has been recovered, though nobody told.
+    """
     return replace(
         meeting,
         object=_kept(envelope.payload.object or {}),
         state=State.SCHEDULED,
         created=True,
+        recovered=meeting.recovered or meeting.state is State.DELETED,
     )
 
 
