@@ -90,6 +90,9 @@ class WebhookHandler(RequestHandler):
 
     async def post(self, site_id: str | None = None) -> None:
         """Answer what the bridge makes of the request."""
+        if self._size > MOST_BYTES:
+            self._write(_TOO_LARGE)
+            return
         headers = {name.lower(): value for name, value in self.request.headers.get_all()}
         body = b"".join(self._chunks)
         key = None
@@ -126,8 +129,6 @@ class WebhookHandler(RequestHandler):
         return site_id, key
 
     async def _receive(self, site_id: str, headers: dict[str, str], body: bytes) -> Answer:
-        if self._size > MOST_BYTES:
-            return _TOO_LARGE
         if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return _NOT_JSON
         request = Request(
@@ -151,6 +152,20 @@ class WebhookHandler(RequestHandler):
             return unavailable(str(error))
         except TimeoutError:
             return unavailable(_TOO_SLOW)
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Say what went wrong without showing how; Zoom sends again after every 5xx."""
+        if status_code == 405:  # noqa: PLR2004 - method not allowed
+            code = "zoombridge_post_only"
+            message = (
+                "This address is for Zoom, which posts its events to it. Paste it into your app in the Zoom App "
+                "Marketplace, as the event notification endpoint URL."
+            )
+        else:
+            code = "zoombridge_error"
+            message = f"The request failed ({status_code})."
+        self._write(refusal(status_code, code, message))
+        self.finish()
 
     def _write(self, answer: Answer, *, key: str | None = None) -> None:
         self.set_status(answer.status)
