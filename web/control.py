@@ -35,7 +35,10 @@ class ControlHandler(RequestHandler):
             self.set_status(401)
             self.write({"error": "This address is for the command line on the bridge's own machine."})
             return
-        arguments = json.loads(self.request.body)
+        try:
+            arguments = json.loads(self.request.body)
+        except ValueError:
+            arguments = None
         loop = asyncio.get_running_loop()
         try:
             result = await loop.run_in_executor(self._executor, operations.run, self._bridge, name, arguments)

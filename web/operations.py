@@ -6,6 +6,7 @@ JSON, so that both ways are the same.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from core import connecting
@@ -99,13 +100,16 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def run(bridge: Bridge, name: str, arguments: dict[str, Any]) -> Any:
+def run(bridge: Bridge, name: str, arguments: Any) -> Any:
     """Run an operation. Raises `ZoomBridgeError`."""
+    operation = OPERATIONS.get(name)
     try:
-        return OPERATIONS[name](bridge, **arguments)
-    except (KeyError, TypeError) as error:
-        if name not in OPERATIONS:
-            raise ZoomBridgeError(
-                f"The serving bridge knows no operation “{name}”: is it of the same version?"
-            ) from error
-        raise
+        if operation is not None:
+            inspect.signature(operation).bind(bridge, **arguments)
+    except TypeError:
+        operation = None
+    if operation is None:
+        raise ZoomBridgeError(
+            f"The serving bridge knows no operation “{name}” of this form: is it of the same version?"
+        )
+    return operation(bridge, **arguments)
