@@ -1,0 +1,185 @@
+"""The application on a real store and a real socket, asked over HTTP."""
+
+import base64
+import contextlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.httputil import HTTPHeaders
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from tornado.tcpclient import TCPClient
+from tornado.testing import bind_unused_port
+
+from core.bridge import Bridge
+from core.store import tokens
+from core.store.engine import Store
+from core.store.migrate import upgrade
+from core.store.sites import Site
+from core.wordpress import signing
+from core.zoom.signature import Secret
+from tests.core.conftest import KEYS, connected
+from tests.core.events import SECRET
+from web.app import make_app, make_server
+from web.signin import SignInLink
+
+CONTROL_TOKEN = "control-token"
+PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
+CONTEXT = {
+    "user": {"login": "anna", "name": "Anna"},
+    "locale": "de_DE",
+    "page": PAGE,
+    "parameter": "zoombridge",
+    "nonce": {"name": "_zoombridge_nonce", "value": "n0nce"},
+    "endpoints": {},
+    "version": "0.1.0",
+}
+
+
+@dataclass
+class Http:
+    """Asks the bridge, without following redirects."""
+
+    loop: IOLoop
+    port: int
+    host: str = "127.0.0.1"
+
+    def __call__(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> HTTPResponse:
+        request = HTTPRequest(
+            f"http://{self.host}:{self.port}{path}",
+            method=method,
+            body=body,
+            headers=HTTPHeaders(headers or {}),
+            follow_redirects=False,
+            allow_nonstandard_methods=True,
+            request_timeout=30,
+        )
+        client = AsyncHTTPClient(force_instance=True)
+        try:
+            answer: HTTPResponse = self.loop.run_sync(
+                lambda: client.fetch(request, raise_error=False), timeout=40
+            )
+        finally:
+            client.close()
+        return answer
+
+    def raw(self, *pieces: bytes) -> bytes:
+        """Write these bytes, and return all that comes back until the bridge closes."""
+
+        async def talk() -> bytes:
+            stream = await TCPClient().connect(self.host, self.port)
+            try:
+                with contextlib.suppress(StreamClosedError):
+                    for piece in pieces:
+                        await stream.write(piece)
+                return await stream.read_until_close()
+            except StreamClosedError:
+                return b""
+            finally:
+                stream.close()
+
+        heard: bytes = self.loop.run_sync(talk, timeout=40)
+        return heard
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path / 'zoombridge.db'}", keys=KEYS)
+    try:
+        upgrade(opened.engine)
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.fixture
+def wp_site(store: Store) -> Site:
+    """A connected site with a secret token."""
+    site = connected(store, "s1")
+    save_token(store, Secret(SECRET))
+    return site
+
+
+def save_token(store: Store, secret: Secret, site_id: str = "s1") -> None:
+    store.write(lambda connection: tokens.save(connection, site_id, secret, store.sealer, now=1))
+
+
+@pytest.fixture
+def bridge(store: Store) -> Bridge:
+    """Not started: nothing folds or mirrors meanwhile."""
+    return Bridge.on(store)
+
+
+@pytest.fixture
+def link() -> SignInLink:
+    return SignInLink()
+
+
+@pytest.fixture
+def http(io_loop: IOLoop, bridge: Bridge, link: SignInLink) -> Iterator[Http]:
+    async def serve() -> Any:
+        server = make_server(make_app(bridge, link=link, control_token=CONTROL_TOKEN))
+        socket, port = bind_unused_port()
+        server.add_socket(socket)
+        return server, port
+
+    server, port = io_loop.run_sync(serve)
+    yield Http(io_loop, port)
+    server.stop()
+    io_loop.run_sync(server.close_all_connections, timeout=10)
+
+
+@pytest.fixture
+def session(http: Http, link: SignInLink) -> dict[str, str]:
+    """The headers of a signed-in browser."""
+    answer = http("GET", link.path)
+    return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+
+
+def from_stub(
+    site: Site,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    *,
+    context: Any = None,
+    timestamp: float | None = None,
+    key: str | None = None,
+) -> dict[str, str]:
+    """What the stub adds to a request of its own."""
+    at = str(int(time.time() if timestamp is None else timestamp))
+    packed = "" if context is None else base64.b64encode(json.dumps(context).encode()).decode()
+    headers = {
+        signing.SITE_HEADER: site.id,
+        signing.TIMESTAMP_HEADER: at,
+        signing.SIGNATURE_HEADER: signing.sign_request(
+            key or site.key, timestamp=at, method=method, target=target, context=packed, body=body
+        ),
+    }
+    return headers | ({signing.CONTEXT_HEADER: packed} if packed else {})
+
+
+def is_answered_by_the_bridge(site: Site, asked: dict[str, str], answer: HTTPResponse) -> bool:
+    """Whether an answer carries the signature that the stub looks for."""
+    expected = signing.sign_answer(
+        site.key,
+        request_signature=asked[signing.SIGNATURE_HEADER],
+        status=answer.code,
+        location=answer.headers.get("Location", ""),
+        body=answer.body or b"",
+    )
+    return answer.headers.get(signing.ANSWER_HEADER) == expected
+
+
+def text(answer: HTTPResponse) -> str:
+    """The words of an HTML page, on one line."""
+    return " ".join(re.sub(r"<[^>]*>", " ", answer.body.decode()).split())
