@@ -26,23 +26,25 @@ class BridgeDiedError(AssertionError):
 class RunningBridge:
     """`zoombridge serve` on a data folder; a context manager that ends it."""
 
+    COMMAND = (sys.executable, "-m", "web.cli")
+
     def __init__(self, data: Path, *options: str, port: int = 0, database_url: str | None = None) -> None:
         """Start it, and wait until it says that it serves."""
         self.data = data
         data.mkdir(parents=True, exist_ok=True)
         self.log_path = data / "bridge.log"
-        self._environment = {
+        self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ZOOMBRIDGE_")
         } | {"ZOOMBRIDGE_DATA": str(data), "PYTHONUNBUFFERED": "1"}
         if database_url is not None:
-            self._environment["ZOOMBRIDGE_DATABASE_URL"] = database_url
+            self.environment["ZOOMBRIDGE_DATABASE_URL"] = database_url
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_COMMAND, "serve", "--port", str(port), *options],
+                [*self.COMMAND, "serve", "--port", str(port), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=self._environment,
+                env=self.environment,
                 start_new_session=True,
                 text=True,
             )
@@ -66,8 +68,8 @@ class RunningBridge:
     def command(self, *arguments: str) -> str:
         """Run another command on the same data folder, and return what it printed."""
         done = subprocess.run(
-            [*_COMMAND, *arguments],
-            env=self._environment,
+            [*self.COMMAND, *arguments],
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -119,6 +121,3 @@ class RunningBridge:
                 raise BridgeDiedError(self.log())
             if found := re.search(pattern, line):
                 return found[1]
-
-
-_COMMAND = [sys.executable, "-m", "web.cli"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer
 
 _GRACE_SECONDS = 10.0
+_STOP_SECONDS = 15.0
 
 
 @click.command()
@@ -115,7 +118,24 @@ async def _stop(server: HTTPServer, bridge: Bridge, in_flight: InFlight) -> None
     await in_flight.drain(_GRACE_SECONDS)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.close_all_connections(), _GRACE_SECONDS)
-    await asyncio.get_running_loop().run_in_executor(None, bridge.stop)
+    ended = threading.Event()
+    threading.Thread(target=_stop_bridge, args=(bridge, ended), daemon=True).start()
+    loop = asyncio.get_running_loop()
+    if not await loop.run_in_executor(None, ended.wait, _STOP_SECONDS):
+        click.echo(
+            "The database or a site does not answer, so that not everything could be finished. Nothing is lost: "
+            "the next start goes on from here.",
+            err=True,
+        )
+        sys.stderr.flush()
+        os._exit(1)  # an ordinary end would wait for the threads that hang
+
+
+def _stop_bridge(bridge: Bridge, ended: threading.Event) -> None:
+    try:
+        bridge.stop()
+    finally:
+        ended.set()
 
 
 def _in_url(host: str) -> str:
