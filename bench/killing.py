@@ -1,0 +1,162 @@
+"""Figures 7 and 8: kill -9 under load, again and again. Nothing acknowledged is missing, no post is doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bench.events import FIRST_NUMBER, SECRET, story
+from bench.figures import Figure, at_most
+from bench.place import Place, folder
+from bench.sender import Sender
+from bench.verify import Found, missing, verify
+from tests.conftest import STUB, STUB_SLUG
+from tests.postgresql import PostgreSQL
+from tests.running import RunningBridge
+from tests.wordpress import WordPress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.figures import Say, Scale
+
+_NEW_MEETINGS = 6  # in each round, so that posts are being made when the process dies
+_EVENTS = 150  # of a round; what is not acknowledged in it goes into the next
+_CONNECTIONS = 8
+_SHORTEST, _LONGEST = 0.1, 1.6  # seconds from the first acknowledgement to the kill
+_SETTLE_SECONDS = 420.0  # with PostgreSQL, the claims of a killed process end with their leases
+_FIRST_ANSWER_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Killing:
+    """Rounds of load and death for one bridge or several that share a database."""
+
+    site: WordPress
+    place: Place
+    processes: int = 1
+    chance: random.Random = field(default_factory=lambda: random.Random(20_260))
+    sender: Sender = field(default_factory=Sender)
+    bridges: list[RunningBridge | None] = field(default_factory=list)
+    route: str = ""
+    killed: int = 0
+    first_at: int = field(default_factory=lambda: int(time.time() * 1000))
+
+    def rounds(self, count: int, say: Say = lambda _: None) -> Found:
+        """Kill so many times, let what is left settle, and return what is wrong then."""
+        self.bridges = [None] * self.processes
+        try:
+            self._start()
+            self.route = self._connect()
+            for number in range(count):
+                self._start()
+                asyncio.run(self._round(number))
+                lost = missing(self.place, self.sender.acknowledged[-_EVENTS:]) if self.processes > 1 else 0
+                say(
+                    f"round {number + 1} of {count}: {len(self.sender.acknowledged)} acknowledged, {lost} missing"
+                )
+            self._start()
+            asyncio.run(self._rest())
+            self.place.await_settled(within=_SETTLE_SECONDS)
+            return verify(self.place, self.site, self.sender.acknowledged)
+        finally:
+            for bridge in self.bridges:
+                if bridge is not None:
+                    bridge.kill()
+            self.place.close()
+
+    def _start(self) -> None:
+        for index, bridge in enumerate(self.bridges):
+            if bridge is None:
+                data = self.place.data if index == 0 else self.place.data.with_name(f"other-{index}")
+                self._share_key(data)
+                self.bridges[index] = RunningBridge(
+                    data, "--log-level", "warning", database_url=self.place.database_url
+                )
+
+    def _share_key(self, data: Path) -> None:
+        """Give every process the one key that seals what they share."""
+        data.mkdir(exist_ok=True)
+        (data / "zoombridge.key").write_text((self.place.data / "zoombridge.key").read_text())
+
+    def _connect(self) -> str:
+        told = ["site", "add", self.site.url, "--username", self.site.user]
+        told += ["--application-password", self.site.application_password, "--secret-token", SECRET]
+        assert self.bridges[0] is not None
+        found = re.search(r" as ([0-9a-f]+)\.", self.bridges[0].command(*told))
+        assert found
+        return f"/sites/{found[1]}/wp-json/vczapi/v1/meeting"
+
+    async def _round(self, number: int) -> None:
+        """Send until the time has come to kill; what was not acknowledged stays to be sent."""
+        first_number = FIRST_NUMBER + number * _NEW_MEETINGS
+        events = story(meetings=_NEW_MEETINGS, first_at=self.first_at, first_number=first_number)
+        self.sender.give(islice(events, _EVENTS))
+        before = len(self.sender.acknowledged)
+        over = asyncio.Event()
+        urls = [bridge.url for bridge in self.bridges if bridge is not None]
+        sending = asyncio.create_task(
+            self.sender.send(urls, self.route, connections=_CONNECTIONS, until=over.is_set)
+        )
+        async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
+            while len(self.sender.acknowledged) == before:  # noqa: ASYNC110 - many tasks add to it
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(self.chance.uniform(_SHORTEST, _LONGEST) ** 2)
+        self._kill()
+        over.set()
+        await sending
+
+    def _kill(self) -> None:
+        """Kill the one; or one of several, or all of them at once."""
+        victims = range(self.processes)
+        if self.processes > 1 and self.chance.random() < 2 / 3:
+            victims = range(which := self.chance.randrange(self.processes), which + 1)
+        for index in victims:
+            bridge = self.bridges[index]
+            if bridge is not None:
+                bridge.kill()
+                self.bridges[index] = None
+                self.killed += 1
+
+    async def _rest(self) -> None:
+        urls = [bridge.url for bridge in self.bridges if bridge is not None]
+        await self.sender.send(urls, self.route, connections=_CONNECTIONS)
+
+
+def sqlite(scale: Scale, say: Say) -> list[Figure]:
+    """Kill the one process on SQLite."""
+    with folder() as made, _site() as site:
+        killing = Killing(site, Place(made / "bridge"))
+        return _figures(killing, "SQLite", scale.kills, say)
+
+
+def postgresql(scale: Scale, say: Say) -> list[Figure]:
+    """Kill two processes on PostgreSQL, in turn and both at once."""
+    with ExitStack() as stack:
+        made, site = stack.enter_context(folder()), stack.enter_context(_site())
+        server = stack.enter_context(PostgreSQL())
+        killing = Killing(site, Place(made / "bridge", server.url()), processes=2)
+        return _figures(killing, "PostgreSQL, two processes", scale.kills, say)
+
+
+def _site() -> WordPress:
+    site = WordPress.start("debian-mariadb")
+    site.add_plugin(STUB, STUB_SLUG)
+    return site
+
+
+def _figures(killing: Killing, where: str, count: int, say: Say) -> list[Figure]:
+    found = killing.rounds(count, say)
+    seen = f"{len(killing.sender.acknowledged)} acknowledged, {killing.killed} killed"
+    name = f"{count} rounds of kill -9, {where}"
+    return [
+        at_most(f"{name}: acknowledged events missing", found.missing, 0, seen),
+        at_most(f"{name}: posts doubled", found.doubled, 0),
+        at_most(f"{name}: posts absent or not as the fold says", found.absent + found.wrong, 0),
+    ]
