@@ -64,9 +64,10 @@ class WebhooksHandler(PageHandler):
 
     async def post(self) -> None:
         """Do what the form asks."""
-        site = (await self._chosen(self.get_body_argument("site", None)))[1]
-        if site is None:
-            self.go("/webhooks")
+        asked = self.get_body_argument("site", None)
+        site = (await self._chosen(asked))[1]
+        if site is None or asked not in (None, site.id):
+            self.go("/webhooks")  # the site that the form was for is gone: none other may be meant
         elif self.get_body_argument("remove", ""):
             await self._remove(site, self.get_body_argument("remove"))
         else:
