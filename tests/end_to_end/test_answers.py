@@ -130,7 +130,8 @@ def full_disk(fresh: Pair) -> Iterator[None]:
 class TestNothingSaved:
     """A bridge that has not been told the secret token yet."""
 
-    def test_zoom_shall_send_again_and_then_it_appears(self, fresh: Pair, meeting: Meeting) -> None:
+    def test_zoom_shall_send_again_and_then_it_appears(self, fresh: Pair) -> None:
+        meeting = Meeting("webinar")
         refused = fresh.send(meeting.created())
 
         assert refused.status_code == 503
@@ -163,7 +164,8 @@ class TestQuarantine:
         assert WRONG not in page
         assert SECRET not in page
 
-    def test_it_does_not_hold_what_is_not_zooms(self, fresh: Pair, meeting: Meeting) -> None:
+    def test_it_does_not_hold_what_is_not_zooms(self, fresh: Pair) -> None:
+        meeting = Meeting("meeting")
         save_secret(fresh.site, WRONG)
 
         unsigned = fresh.send(meeting.created(), headers={"x-zm-signature": None})

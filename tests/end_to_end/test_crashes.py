@@ -62,8 +62,8 @@ class TestKilledBetweenAnswerAndWrite:
             pair.settled(one.number)
             assert len(pair.posts(one.number)) == 1
 
-    def test_write_done_but_not_recorded(self, crashing: Pair, gate: Gate, meeting: Meeting) -> None:
-        pair = crashing
+    def test_write_done_but_not_recorded(self, crashing: Pair, gate: Gate) -> None:
+        pair, meeting = crashing, Meeting("webinar")
         gate.hold("after")
         assert pair.send(meeting.created()).status_code == 204
         gate.await_held("after", 1)
@@ -79,7 +79,8 @@ class TestKilledBetweenAnswerAndWrite:
         pair.await_page(meeting.number, "Concert</h1>")
 
     @pytest.mark.xfail(
-        reason="The plugin looks for a post of the number and then makes one, without a lock in between."
+        strict=False,  # which of the two is faster is chance
+        reason="The plugin looks for a post of the number and then makes one, without a lock in between.",
     )
     def test_write_goes_on_while_the_next_bridge_writes(self, crashing: Pair, gate: Gate) -> None:
         """WordPress does not notice that who asked is dead: two writes of one meeting go on side by side."""
@@ -97,8 +98,8 @@ class TestKilledBetweenAnswerAndWrite:
         pair.await_page(meeting.number, meeting.topic)
         assert len(pair.posts(meeting.number)) == 1
 
-    def test_change_not_written(self, crashing: Pair, gate: Gate, meeting: Meeting) -> None:
-        pair = crashing
+    def test_change_not_written(self, crashing: Pair, gate: Gate) -> None:
+        pair, meeting = crashing, Meeting("meeting")
         pair.tell(meeting.created())
         gate.hold("before")
         assert pair.send(meeting.updated(topic="Concert")).status_code == 204
@@ -111,9 +112,9 @@ class TestKilledBetweenAnswerAndWrite:
         pair.await_page(meeting.number, "Concert</h1>")
         assert len(pair.posts(meeting.number)) == 1
 
-    def test_taken_by_a_wordpress_that_stands_still(self, crashing: Pair, meeting: Meeting) -> None:
+    def test_taken_by_a_wordpress_that_stands_still(self, crashing: Pair) -> None:
         """The whole web server stops after the answer, and goes on when the bridge is dead."""
-        pair = crashing
+        pair, meeting = crashing, Meeting("meeting")
         server = pair.site._server.pid
         url = f"{pair.bridge.url}/sites/{pair.id}/wp-json/vczapi/v1/meeting"
         os.killpg(server, signal.SIGSTOP)
@@ -130,8 +131,8 @@ class TestKilledBetweenAnswerAndWrite:
 
 
 class TestBridgeDown:
-    def test_zoom_shall_send_again(self, crashing: Pair, meeting: Meeting) -> None:
-        pair = crashing
+    def test_zoom_shall_send_again(self, crashing: Pair) -> None:
+        pair, meeting = crashing, Meeting("meeting")
         pair.bridge.stop()
 
         refused = pair.send(meeting.created(), timeout=3)
@@ -144,9 +145,10 @@ class TestBridgeDown:
         assert pair.send(meeting.created()).status_code == 204
         pair.await_page(meeting.number, meeting.topic)
 
-    def test_hangs(self, crashing: Pair, meeting: Meeting) -> None:
+    def test_hangs(self, crashing: Pair) -> None:
         """Answered before Zoom stops waiting; and what the bridge took all the same makes no second post."""
-        pair, event = crashing, meeting.created()
+        pair, meeting = crashing, Meeting("webinar")
+        event = meeting.created()
         os.kill(pair.bridge.pid, signal.SIGSTOP)
         try:
             begun = time.monotonic()
@@ -162,9 +164,9 @@ class TestBridgeDown:
         pair.settled(meeting.number)
         assert len(pair.posts(meeting.number)) == 1
 
-    def test_stops_in_order(self, crashing: Pair, meeting: Meeting) -> None:
+    def test_stops_in_order(self, crashing: Pair) -> None:
         """SIGTERM: what was taken is there after the next start."""
-        pair = crashing
+        pair, meeting = crashing, Meeting("meeting")
         assert pair.send(meeting.created()).status_code == 204
         pair.bridge.stop()
         pair.restart()
