@@ -16,8 +16,10 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert:
 
 
 def insert_for(dialect: str, table: Table) -> sqlite.Insert:
-    """Return the same for a database by its name: for statements that are made once and used often."""
-    if dialect == "postgresql":
-        # Both classes have the same methods, with the same meaning.
-        return postgresql.insert(table)  # type: ignore[return-value]
-    return sqlite.insert(table)
+    """Return the same for a database by its name: for statements that are made once and used often.
+
+    Its result's `rowcount` tells how many rows were new, which SQLAlchemy says of an INSERT only when asked.
+    """
+    # Both classes have the same methods, with the same meaning.
+    made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return made.execution_options(preserve_rowcount=True)  # type: ignore[return-value]
