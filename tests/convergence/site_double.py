@@ -1,0 +1,269 @@
+"""A WordPress site in memory: answers what is asked of it as docs/stub.md says, and watches over its editors."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from core.errors import SiteFaultError
+from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.client import SitePost, WordPressClient
+from core.wordpress.faults import Answer, classify, unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Trouble = Literal[
+    "refused",  # nothing listens
+    "slow before",  # timed out, and was not done
+    "slow after",  # timed out, and was done
+    "broken before",  # 500, and was not done
+    "broken after",  # 500, and was done
+    "half",  # 500 by what hangs on to saving: a new post is there, with its number only
+    "busy",  # 429
+    "down",  # 503 with Retry-After
+    "crash before",  # the bridge is killed before it asks
+    "crash after",  # the bridge is killed before it hears the answer
+]
+TROUBLES: tuple[Trouble, ...] = Trouble.__args__  # type: ignore[attr-defined]
+_WRITES = (CreatePost, UpdatePost, TrashPost, DeletePost)
+
+
+class Killed(BaseException):
+    """The bridge is gone, in the middle of what it did."""
+
+
+@dataclass(eq=False)
+class PostDouble:
+    """A post, and what people did to it."""
+
+    id: int
+    title: str
+    content: str
+    status: str
+    field: dict[str, Any]
+    trashed_from: str | None = None
+    title_told: str = ""  # the last title that the bridge gave it
+    title_is_editors: bool = False
+    content_is_editors: bool = False
+    trashed_by_editor: bool = False
+    shown_as: str = "publish"  # the status that it has while nobody has trashed it
+
+
+@dataclass(eq=False)
+class SiteDouble(WordPressClient):
+    """The site. `troubles` are what befalls the next requests, None for those that go well."""
+
+    posts: dict[int, PostDouble] = field(default_factory=dict)
+    troubles: deque[Trouble | None] = field(default_factory=deque)
+    in_doubt: set[int] = field(default_factory=set)
+    """Posts about which the bridge has been left in doubt: it may take what was done to them for its own."""
+    requests: int = 0
+
+    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+        """Do as the client does: the writes in one request, and each read in one of its own."""
+        answers: list[Any] = [None] * len(asks)
+        writes = [index for index, ask in enumerate(asks) if isinstance(ask, _WRITES)]
+        reads = [[index] for index, ask in enumerate(asks) if not isinstance(ask, _WRITES)]
+        for together in [*([writes] if writes else []), *reads]:
+            told = self._request([asks[index] for index in together])
+            for index, answer in zip(together, told, strict=True):
+                answers[index] = answer
+        return answers
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    # --- What people do -----------------------------------------------------------------------------------
+
+    def retitle(self, post: PostDouble, title: str) -> None:
+        """An editor gives a post another title."""
+        post.title, post.title_is_editors = title, True
+
+    def rewrite(self, post: PostDouble, content: str) -> None:
+        """An editor writes the content."""
+        post.content, post.content_is_editors = content, True
+
+    def show_as(self, post: PostDouble, status: str) -> None:
+        """An editor chooses another status."""
+        if post.status != "trash":
+            post.status = post.shown_as = status
+
+    def trash(self, post: PostDouble) -> None:
+        """An editor puts a post into the trash."""
+        if post.status != "trash":
+            post.status, post.trashed_from, post.trashed_by_editor = "trash", post.status, True
+
+    def make_by_hand(self, number: int, topic: str) -> None:
+        """An editor makes a meeting in VCZAPI's form: its post is there before Zoom tells of the meeting."""
+        details = json.dumps({"id": number, "topic": topic})
+        made = {
+            "number": str(number),
+            "kind": "meeting",
+            "details": details,
+            "fields": {"site_option_logged_in": "1"},
+        }
+        post = self._insert(topic, "Written by an editor.", "publish", made)
+        post.content_is_editors = True
+
+    def of(self, number: int) -> list[PostDouble]:
+        """Return the posts of a number, in the order in which the stub finds them."""
+        found = [post for post in self.posts.values() if post.field.get("number") == str(number)]
+        return sorted(found, key=lambda post: (post.status == "trash", post.id))
+
+    # --- What the bridge asks -----------------------------------------------------------------------------
+
+    def _request(self, asks: list[Ask]) -> list[Any]:
+        self.requests += 1
+        trouble = self.troubles.popleft() if self.troubles else None
+        wrote = isinstance(asks[0], _WRITES)
+        if trouble is None:
+            return [self._answer(ask) for ask in asks]
+        if trouble in ("slow after", "broken after", "crash after", "half") and wrote:
+            for ask in asks:
+                self._doubt(ask)
+                self._answer(ask, half=trouble == "half")
+                self._doubt(ask)
+        elif trouble in ("slow before", "broken before", "crash before"):
+            for ask in asks:
+                self._doubt(ask)
+        if trouble.startswith("crash"):
+            raise Killed
+        return [self._fault(trouble, wrote=wrote)] * len(asks)
+
+    def _fault(self, trouble: Trouble, *, wrote: bool) -> SiteFaultError:
+        if trouble == "refused":
+            return unreachable("its server refuses the connection", evidence="")
+        if trouble.startswith("slow"):
+            return unreachable("it took too long to answer", evidence="", unsure=wrote)
+        status, headers = {"busy": (429, {"Retry-After": "7"}), "down": (503, {"Retry-After": "60"})}.get(
+            trouble, (500, {})
+        )
+        answer = Answer(status, headers, b"<title>Trouble</title>")
+        return classify(answer, now=datetime.now(UTC), wrote=wrote)
+
+    def _doubt(self, ask: Ask) -> None:
+        match ask:
+            case CreatePost(fields):
+                self.in_doubt |= {post.id for post in self.of(int(fields["zoombridge"]["number"]))}
+            case UpdatePost(post_id) | TrashPost(post_id) | DeletePost(post_id):
+                self.in_doubt.add(post_id)
+
+    def _answer(self, ask: Ask, *, half: bool = False) -> Any:
+        answer: Any
+        try:
+            match ask:
+                case CreatePost(fields):
+                    answer = self._create(dict(fields), half=half)
+                case UpdatePost(post_id, fields):
+                    answer = self._update(self._post(post_id), dict(fields))
+                case TrashPost(post_id):
+                    answer = self._trash(self._post(post_id))
+                case DeletePost(post_id):
+                    self._delete(self._post(post_id))
+                    answer = None
+                case ReadPost(post_id):
+                    answer = _told(self._post(post_id))
+                case FindPosts(number):
+                    answer = [_told(post) for post in self.of(number)]
+        except SiteFaultError as error:
+            return error
+        return answer
+
+    def _create(self, fields: dict[str, Any], *, half: bool) -> SitePost:
+        given = dict(fields["zoombridge"])
+        there = self.of(int(given["number"]))
+        if there:
+            raise _error(409, "zoombridge_exists", post=there[0].id)
+        known = {key: given[key] for key in ("number", "revision")} if half else given
+        return _told(self._insert(fields["title"], fields["content"], fields["status"], known))
+
+    def _insert(self, title: str, content: str, status: str, given: dict[str, Any]) -> PostDouble:
+        post = PostDouble(len(self.posts) + 1, title, content, status, {}, title_told=title, shown_as=status)
+        _lay(post.field, given)
+        self.posts[post.id] = post
+        return post
+
+    def _update(self, post: PostDouble, fields: dict[str, Any]) -> SitePost:
+        if "title" in fields:
+            # On one that was saved by half, nothing tells which title was Zoom's.
+            known = "details" in post.field
+            assert not (known and post.title_is_editors and fields["title"] == post.title_told), (
+                f"An editor's title {post.title!r} was replaced by {fields['title']!r}, which Zoom did not change."
+            )
+            post.title = post.title_told = fields["title"]
+            post.title_is_editors = False
+        if "content" in fields:
+            assert not post.content_is_editors, f"An editor's content was replaced by {fields['content']!r}."
+            post.content = fields["content"]
+        if "status" in fields:
+            assert post.status == "trash", (
+                f"The bridge made {fields['status']!r} of an editor's {post.status!r}."
+            )
+            assert not post.trashed_by_editor or post.id in self.in_doubt, (
+                "What an editor had trashed came back."
+            )
+            assert fields["status"] == post.trashed_from
+            post.status, post.trashed_from, post.trashed_by_editor = fields["status"], None, False
+        _lay(post.field, dict(fields.get("zoombridge", {})))
+        return _told(post)
+
+    def _trash(self, post: PostDouble) -> bool:
+        assert post.field.get("revision") is not None, "WordPress would tell Zoom to delete the meeting."
+        if post.status == "trash":
+            return False
+        post.status, post.trashed_from = "trash", post.status
+        return True
+
+    def _delete(self, post: PostDouble) -> None:
+        assert post.field.get("revision") is not None, "WordPress would tell Zoom to delete the meeting."
+        post.field = {}  # so that its number finds nothing; ids are not given twice
+        post.status = "gone"
+
+    def _post(self, post_id: int) -> PostDouble:
+        post = self.posts.get(post_id)
+        if post is None or post.status == "gone":
+            raise _error(404, "rest_post_invalid_id")
+        return post
+
+    def delete_by_hand(self, post: PostDouble) -> None:
+        """An editor deletes a post for good."""
+        post.field, post.status = {}, "gone"
+
+
+def lay_over(old: dict[str, Any] | None, new: dict[str, Any], deeper: str = "") -> dict[str, Any]:
+    """Lay new values over old ones, as the stub does: null removes, one key goes deeper."""
+    result = dict(old or {})
+    for key, value in new.items():
+        both = key == deeper and isinstance(value, dict)
+        result[key] = lay_over(result.get(key), value) if both else copy.deepcopy(value)
+    return {key: value for key, value in result.items() if value is not None}
+
+
+def _lay(kept: dict[str, Any], given: dict[str, Any]) -> None:
+    given.pop("host", None)
+    if "details" in given:
+        before = json.loads(kept.get("details") or "{}")
+        kept["details"] = json.dumps(lay_over(before, json.loads(given.pop("details")), "settings"))
+    for key in ("fields", "pro"):
+        if key in given:
+            told = given.pop(key)
+            kept[key] = None if told is None else lay_over(kept.get(key), told)
+    kept |= given
+
+
+def _told(post: PostDouble) -> SitePost:
+    told = {**copy.deepcopy(post.field), "trashed_from": post.trashed_from}
+    told.setdefault("revision", None)
+    return SitePost(
+        post.id, post.status, f"https://double.example.org/?p={post.id}", post.title, post.content, told
+    )
+
+
+def _error(status: int, code: str, **data: Any) -> SiteFaultError:
+    body = json.dumps({"code": code, "message": "", "data": {"status": status, **data}})
+    return classify(Answer(status, {}, body.encode()), now=datetime.now(UTC))

@@ -1,0 +1,256 @@
+"""A Zoom account, a bridge and a site: the bridge's real parts on a real file, moved on step by step."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from core.fold import Change, fold, position
+from core.folding import Folding
+from core.ingest import Ingest
+from core.mirror import LEASE_SECONDS, Mirror
+from core.render import Presence, SiteRules, render
+from core.store import log, posts, tokens
+from core.store.engine import Store
+from core.store.migrate import upgrade
+from core.store.request import Request
+from core.store.schema import posts as posts_table
+from core.zoom import envelope as zoom_envelope
+from core.zoom.signature import Secret
+from tests.convergence.clock import Clock
+from tests.convergence.site_double import Killed, SiteDouble, lay_over
+from tests.convergence.zoom_double import ACCOUNT, ZoomDouble, number_of
+from tests.core.conftest import KEYS, connected
+from tests.core.events import SECRET, raw, signed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.meeting import Meeting
+    from core.render import Post
+    from core.store.posts import Claim
+    from tests.convergence.site_double import PostDouble
+
+SITE = "s1"
+START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
+_DATABASE = "zoombridge.db"
+_statements: dict[str, Any] = {}
+_LONGEST_WAY = 400  # steps to the quiet: far more than any way needs
+
+
+def prepared(folder: Path) -> Path:
+    """Return a database with its tables, a site and its secret, to be copied."""
+    path = folder / _DATABASE
+    store = Store(f"sqlite:///{path}", keys=KEYS)
+    try:
+        upgrade(store.engine)
+        connected(store, SITE)
+        store.write(lambda connection: tokens.save(connection, SITE, Secret(SECRET), store.sealer, now=1))
+    finally:
+        store.close()
+    return path
+
+
+class World:
+    """What a run of the machine moves."""
+
+    def __init__(self, database: Path, folder: Path) -> None:
+        self.clock = Clock(START)
+        self.zoom = ZoomDouble(self.clock)
+        self.site = SiteDouble()
+        self.delivered: list[dict[str, Any]] = []
+        self.snapshots: list[dict[str, Any]] = []
+        self.never_again: set[int] = set()  # a person deleted their post for good
+        self.claims: list[Claim] = []
+        self.folder = folder
+        self._life = 0
+        shutil.copy(database, self._path)
+        self._open()
+
+    @property
+    def _path(self) -> Path:
+        folder = self.folder / str(self._life)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / _DATABASE
+
+    def _open(self) -> None:
+        self.store = Store(f"sqlite:///{self._path}", keys=KEYS)
+        for engine in (self.store._writing, self.store._reading):
+            # Thousands are opened: what SQLAlchemy has made of a statement once serves them all.
+            _statements.setdefault("dialect", engine.dialect)
+            engine.dialect = _statements["dialect"]
+            engine._compiled_cache = _statements.setdefault("cache", engine._compiled_cache)
+        self.ingest = Ingest(self.store, clock=self.clock)
+        self.folding = Folding(self.store, clock=self.clock)
+        self.mirror = Mirror(self.store, clock=self.clock, connect=lambda _: self.site, chance=lambda: 0.0)
+
+    def close(self) -> None:
+        """End it in order."""
+        self.store.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- Steps --------------------------------------------------------------------------------------------
+
+    def deliver(self, event: dict[str, Any]) -> None:
+        """Zoom posts an event, signed, to the endpoint; it is taken, however often it comes."""
+        body = raw(event)
+        answer = self.ingest.receive(SITE, Request(signed(body, at=self.clock()), body))
+        assert answer.status == 204, answer
+        if event not in self.delivered:
+            self.delivered.append(event)
+
+    def heal(self, number: int) -> None:
+        """What Zoom's REST API tells of a meeting goes into the log, as an import appends it."""
+        snapshot = self.zoom.snapshot(number)
+        if snapshot is None:
+            return
+        body = raw(snapshot)
+        told = zoom_envelope.parse(body)
+        digest = zoom_envelope.digest(told)
+        now = self.clock.milliseconds
+        entry = log.Entry(
+            digest=digest,
+            account_id=ACCOUNT,
+            number=number,
+            event=told.event,
+            position=position(told, digest, received_at=now),
+            received_at=now,
+            site_id=SITE,
+            request_id=None,
+            request=Request({}, body).sealed(self.store.sealer),
+            outcome=log.Outcome.PENDING,
+        )
+        self.store.submit_to_group(log.append, entry).result()
+        self.delivered.append(snapshot)
+
+    def fold(self) -> int:
+        """One step of the fold."""
+        return self.folding.fold_pending()
+
+    def claim(self) -> None:
+        """The mirror takes what is due."""
+        claimed = self.store.write(partial(self.mirror._claim, room=8, busy=[]))
+        assert not {c.number for c in claimed} & {c.number for c in self.claims}, "Claimed by two at once."
+        self.claims += claimed
+
+    def work(self) -> None:
+        """The mirror works on what it has claimed."""
+        claims, self.claims = self.claims, []
+        if claims:
+            try:
+                self.mirror.work(claims)
+            except Killed:
+                self.crash()
+
+    def time_passes(self, seconds: float) -> None:
+        """Time passes; who holds claims for longer than their lease is taken for dead."""
+        self.clock.forward(seconds)
+        if seconds >= LEASE_SECONDS:
+            self._give_up_claims()
+
+    def _give_up_claims(self) -> None:
+        self.site.in_doubt |= {post.id for claim in self.claims for post in self.site.of(claim.number)}
+        self.claims = []
+
+    def crash(self) -> None:
+        """The process is killed: what another finds is what stands on the disk at this moment."""
+        before = self._path
+        self._life += 1
+        for end in ("", "-wal"):
+            file = before.with_name(_DATABASE + end)
+            if file.exists():
+                shutil.copy(file, self._path.with_name(_DATABASE + end))
+        self.store.close()
+        self._give_up_claims()
+        self._open()
+        self.store.write(posts.release_all)  # as the mirror does when it starts
+
+    def post_known(self, number: int) -> int | None:
+        """Return the post that the bridge has for a number."""
+        with self.store.reading() as connection:
+            row = connection.execute(posts_table.select().where(posts_table.c.number == number)).one_or_none()
+        return None if row is None else row.post_id
+
+    # --- The end ------------------------------------------------------------------------------------------
+
+    def run_until_quiet(self) -> None:
+        """Go on until nothing is left to do: with nothing in its way, that is soon."""
+        for _ in range(_LONGEST_WAY):
+            while self.fold():
+                pass
+            self.work()
+            self.claim()
+            if self.claims:
+                continue
+            with self.store.reading() as connection:
+                waiting = connection.execute(
+                    posts_table.select().where(
+                        (posts_table.c.written != posts_table.c.wanted) | posts_table.c.fault.is_not(None)
+                    )
+                ).all()
+                due = posts.next_due(connection, busy=[])
+            if not waiting:
+                return
+            assert due is not None, f"Nothing will ever look at {waiting}."
+            self.clock.forward(max(due / 1000 - self.clock(), 0.001))
+        raise AssertionError("It does not come to rest.")
+
+    def expected(self, number: int) -> Meeting | None:
+        """Fold all that was delivered, at once, beside the bridge."""
+        changes = []
+        for event in self.delivered:
+            if number_of(event) == number:
+                told = zoom_envelope.parse(raw(event))
+                at = position(told, zoom_envelope.digest(told), received_at=0)
+                changes.append(Change(at, told))
+        return fold(ACCOUNT, number, changes)
+
+    def check(self) -> None:
+        """The site shows what the delivered events make, and where none was lost, what Zoom holds."""
+        for number, held in self.zoom.held.items():
+            meeting = self.expected(number)
+            if held.losses == 0:
+                assert not (wrong := self.zoom.differs_from(number, meeting)), f"{number}: {wrong}"
+            if meeting is not None:
+                wanted = render(meeting, SiteRules(), self.clock.moment)
+                self._check_posts(number, wanted)
+
+    def _check_posts(self, number: int, wanted: Post) -> None:
+        found = self.site.of(number)
+        assert len(found) <= 1, f"{number} has {len(found)} posts."
+        match wanted.presence:
+            case Presence.GONE:
+                assert not found
+            case Presence.TRASHED:
+                assert all(post.status == "trash" for post in found)
+            case Presence.SHOWN if number in self.never_again:
+                assert not found, "A post that a person had deleted for good was made again."
+            case Presence.SHOWN:
+                assert found, f"{number} has no post."
+                _check_post(found[0], wanted)
+            case Presence.WITHHELD:
+                pass
+
+
+def _check_post(post: PostDouble, wanted: Post) -> None:
+    if post.trashed_by_editor:
+        assert post.status == "trash"
+    else:
+        assert post.status == post.shown_as
+    assert post.title_is_editors or post.title == wanted.title
+    assert post.content_is_editors or post.content == wanted.content
+    for key, value in wanted.field.items():
+        if key == "details":
+            _covers(json.loads(post.field[key]), json.loads(value), "settings")
+        elif key in ("fields", "pro") and value is not None:
+            _covers(post.field[key], value)
+        elif key != "host":
+            assert post.field.get(key) == value, key
+
+
+def _covers(found: dict[str, Any], wanted: dict[str, Any], deeper: str = "") -> None:
+    """Look whether laying `wanted` over what is there would change nothing."""
+    assert lay_over(found, wanted, deeper) == found
