@@ -104,13 +104,17 @@ def plan(task: Task) -> Plan:
 
 def _show(task: Task) -> Plan:
     if task.written.post_id is None:
+        exists: SiteFaultError | None = None
         if task.wanted.presence is Presence.SHOWN:
             try:
                 return (yield from _create(task))
             except SiteFaultError as error:
                 if error.fault is not Fault.EXISTS:
                     raise
+                exists = error
         found: list[SitePost] = yield FindPosts(task.meeting.number)
+        if not found and exists is not None:
+            raise exists  # it is there, but not to be seen: another look is needed, and the owner must know
         if not found:
             return Reconciled(Written(), "withheld")
         return (yield from _adopt(task, found[0]))
