@@ -1,0 +1,122 @@
+"""A WordPress site in memory: it answers as docs/stub.md says, and remembers what it was asked."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import SiteFaultError
+from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.client import SitePost, WordPressClient
+from core.wordpress.faults import Fault
+
+
+def fault(kind: Fault, **evidence: Any) -> SiteFaultError:
+    return SiteFaultError(f"{kind} happened", fault=kind, **evidence)
+
+
+@dataclass
+class SiteDouble(WordPressClient):
+    """The site, as client and all. `trouble` may answer an ask with a fault, or let something happen first."""
+
+    posts: dict[int, dict[str, Any]] = field(default_factory=dict)
+    asked: list[Ask] = field(default_factory=list)
+    rounds: int = 0
+    trouble: Callable[[Ask], SiteFaultError | None] = lambda _: None
+
+    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+        self.rounds += 1
+        answers: list[Any] = []
+        for ask in asks:
+            self.asked.append(ask)
+            found = self.trouble(ask)
+            try:
+                answers.append(self._do(ask) if found is None else found)
+            except SiteFaultError as error:
+                answers.append(error)
+        return answers
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def made_by_hand(self, number: int, **given: Any) -> int:
+        """Make a post as people and other plugins do; return its id."""
+        post_id = max(self.posts, default=100) + 1
+        self.posts[post_id] = {
+            "title": "By hand", "content": "<p>By hand</p>", "status": "publish", "number": str(number),
+            "revision": None, "details": {}, "trashed_from": None, **given,
+        }  # fmt: skip
+        return post_id
+
+    def trash(self, post_id: int) -> None:
+        """As people do it in wp-admin."""
+        post = self.posts[post_id]
+        post["trashed_from"], post["status"] = post["status"], "trash"
+
+    @property
+    def only(self) -> dict[str, Any]:
+        """The one post that there is."""
+        (post,) = self.posts.values()
+        return post
+
+    @property
+    def writes(self) -> list[Ask]:
+        """What was to change something."""
+        return [ask for ask in self.asked if not isinstance(ask, ReadPost | FindPosts)]
+
+    def forget(self) -> None:
+        """Begin anew to remember what is asked."""
+        self.asked.clear()
+        self.rounds = 0
+
+    def _do(self, ask: Ask) -> Any:
+        if isinstance(ask, CreatePost):
+            return self._create(ask.fields)
+        if isinstance(ask, FindPosts):
+            found = [self._shown(one) for one in self.posts if self.posts[one]["number"] == str(ask.number)]
+            return sorted(found, key=lambda post: (post.status == "trash", post.id))
+        if ask.post_id not in self.posts:
+            raise fault(Fault.POST_MISSING, status=404)
+        if isinstance(ask, DeletePost):
+            assert self.posts.pop(ask.post_id)["revision"] is not None, "VCZAPI would tell Zoom to delete it"
+            return None
+        if isinstance(ask, TrashPost):
+            moved = self.posts[ask.post_id]["status"] != "trash"
+            if moved:
+                self.trash(ask.post_id)
+            return moved
+        if isinstance(ask, UpdatePost):
+            self._write(ask.post_id, ask.fields)
+        return self._shown(ask.post_id)
+
+    def _create(self, fields: Any) -> SitePost:
+        number = int(fields["zoombridge"]["number"])
+        for post_id, post in self.posts.items():
+            if post["number"] == str(number):
+                raise fault(Fault.EXISTS, status=409, post_id=post_id)
+        post_id = self.made_by_hand(number)
+        self._write(post_id, fields)
+        return self._shown(post_id)
+
+    def _write(self, post_id: int, fields: Any) -> None:
+        post = self.posts[post_id]
+        for name in ("title", "content", "status"):
+            if name in fields:
+                post[name] = fields[name]
+        told = fields.get("zoombridge", {})
+        if "details" in told:
+            post["details"] = {**post["details"], **json.loads(told["details"])}
+        post.update({name: told[name] for name in ("revision", "html", "kind") if name in told})
+        if post["status"] != "trash":
+            post["trashed_from"] = None
+
+    def _shown(self, post_id: int) -> SitePost:
+        post = self.posts[post_id]
+        told = {
+            "number": post["number"],
+            "details": json.dumps(post["details"]) if post["details"] else None,
+            "revision": post["revision"],
+            "trashed_from": post["trashed_from"],
+        }
+        link = f"https://s1.example.org/?p={post_id}"
+        return SitePost(post_id, post["status"], link, post["title"], post["content"], told)
