@@ -97,13 +97,8 @@ function zoombridge_show_tab_heading( $active ): void {
 }
 add_action( 'vczapi_admin_tabs_heading', 'zoombridge_show_tab_heading' );
 
-/** @since 0.1.0 The tab's content: the bridge's HTML, known by its signature, or a notice, whose text was escaped. */
-function zoombridge_show_tab( $active ): void {
-	if ( 'zoombridge' === $active ) {
-		echo zoombridge_page();
-	}
-}
-add_action( 'vczapi_admin_tabs_content', 'zoombridge_show_tab' );
+// The tab's content: the bridge's HTML, known by its signature, or a notice, whose text was escaped.
+add_action( 'vczapi_admin_tabs_content', static fn( $active ) => print( 'zoombridge' === $active ? zoombridge_page() : '' ) );
 
 /** @since 0.1.0 The page of our own. */
 function zoombridge_show_own_page(): void {

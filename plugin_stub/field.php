@@ -116,11 +116,14 @@ function zoombridge_before_insert( $post, $request ) {
 	if ( is_wp_error( $post ) || ! empty( $post->ID ) || ! is_array( $field ) ) {
 		return $post;
 	}
-	$existing = zoombridge_find_post( (string) ( $field['number'] ?? '' ) );
-	if ( $existing ) {
-		return new WP_Error( 'zoombridge_exists', __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' ), [ 'status' => 409, 'post' => $existing ] );
-	} elseif ( (int) $GLOBALS['wpdb']->get_var( "SELECT MAX(meta_value + 0) FROM {$GLOBALS['wpdb']->postmeta} WHERE meta_key = '_zoombridge_saving'" ) > time() - 60 ) {
+	$number   = (string) ( $field['number'] ?? '' );
+	$free     = zoombridge_hold( 'zoombridge_making_' . $number );
+	$existing = zoombridge_find_post( $number );
+	$saving   = $GLOBALS['wpdb']->get_var( "SELECT MAX(option_value) FROM {$GLOBALS['wpdb']->options} WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'" );
+	if ( ! $existing && ( ! $free || $saving > time() - 60 ) ) {
 		return new WP_Error( 'zoombridge_saving', __( 'A meeting is being saved on this site, perhaps this one.', 'zoom-wordpress-bridge' ), [ 'status' => 423 ] );
+	} elseif ( $existing ) {
+		return new WP_Error( 'zoombridge_exists', __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' ), [ 'status' => 409, 'post' => $existing ] );
 	}
 	$may = current_user_can( get_post_type_object( 'zoom-meetings' )->cap->edit_others_posts );
 	if ( $may && ! empty( $field['host'] ) && empty( $request['author'] ) ) {
@@ -131,14 +134,20 @@ function zoombridge_before_insert( $post, $request ) {
 }
 add_filter( 'rest_pre_insert_zoom-meetings', 'zoombridge_before_insert', 10, 2 );
 
-/** @since 0.1.0 Marks a post while VCZAPI saves it: Zoom tells of the new meeting before its number is in the metas. */
-function zoombridge_mark_saving( $post ): void {
-	if ( zoombridge_has_vczapi() && 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && ! defined( 'REST_REQUEST' ) ) {
-		update_post_meta( $post, '_zoombridge_saving', time() );
-		register_shutdown_function( 'delete_post_meta', $post, '_zoombridge_saving' );
-	}
+/** @since 0.1.0 Holds a name until this request ends. Fails where another holds it, which counts for a minute. */
+function zoombridge_hold( string $name ): bool {
+	global $wpdb;
+	$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name = %s AND option_value < %s", $name, time() - 60 ) );
+	$held = (bool) $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", $name, time() ) );
+	$held && register_shutdown_function( [ $wpdb, 'delete' ], $wpdb->options, [ 'option_name' => $name ] );
+	return $held;
 }
-add_action( 'save_post_zoom-meetings', 'zoombridge_mark_saving', 0 );
+
+/** @since 0.1.0 Notes that VCZAPI is saving a post: Zoom tells of its meeting before the number is in the metas. */
+function zoombridge_note_saving( $post ): void {
+	zoombridge_has_vczapi() && 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && ! defined( 'REST_REQUEST' ) && zoombridge_hold( 'zoombridge_saving_' . $post );
+}
+add_action( 'save_post_zoom-meetings', 'zoombridge_note_saving', 0 );
 
 /** @since 0.1.0 Finds the post of a Zoom number, in any status; the trash comes last. */
 function zoombridge_find_post( string $number ): int {

@@ -22,8 +22,7 @@ require_once __DIR__ . '/type.php';
 require_once __DIR__ . '/field.php';
 require_once __DIR__ . '/admin.php';
 
-/** @since 0.1.0 Loads the translations that came with the plugin. */
-add_action( 'init', static fn() => load_plugin_textdomain( 'zoom-wordpress-bridge', false, basename( __DIR__ ) . '/languages' ) );
+add_action( 'init', static fn() => load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' ) );
 
 /** @since 0.1.0 Has rewrite rules made on the next request: in this one the type is not there yet, or still is. */
 function zoombridge_renew_rewrite_rules(): void {

@@ -32,11 +32,8 @@ function zoombridge_register_type(): void {
 }
 add_action( 'init', 'zoombridge_register_type', 99 );
 
-/** @since 0.1.0 Keeps the editor that VCZAPI has for meetings, the classic one. */
-function zoombridge_use_classic_editor( $use, $type ) {
-	return 'zoom-meetings' === $type && did_action( 'zoombridge_type_registered' ) ? false : $use;
-}
-add_filter( 'use_block_editor_for_post_type', 'zoombridge_use_classic_editor', 10, 2 );
+// Meetings keep the editor that VCZAPI has for them, the classic one.
+add_filter( 'use_block_editor_for_post_type', static fn( $use, $type ) => 'zoom-meetings' === $type && did_action( 'zoombridge_type_registered' ) ? false : $use, 10, 2 );
 
 /** @since 0.1.0 Shows a meeting's details above the content, on its own page, where no template of VCZAPI does. */
 function zoombridge_show_details( $content ) {

@@ -78,10 +78,6 @@ class TestKilledBetweenAnswerAndWrite:
         pair.tell(meeting.updated(topic="Concert"))
         pair.await_page(meeting.number, "Concert</h1>")
 
-    @pytest.mark.xfail(
-        strict=False,  # which of the two is faster is chance
-        reason="The plugin looks for a post of the number and then makes one, without a lock in between.",
-    )
     def test_write_goes_on_while_the_next_bridge_writes(self, crashing: Pair, gate: Gate) -> None:
         """WordPress does not notice that who asked is dead: two writes of one meeting go on side by side."""
         pair, meeting = crashing, Meeting("meeting")

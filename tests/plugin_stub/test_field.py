@@ -428,6 +428,37 @@ class TestOnePost:
 
         assert response.json()["data"]["post"] == posts[1]
 
+    @pytest.mark.parametrize("name", ["zoombridge_saving_17", f"zoombridge_making_{NUMBER}"])
+    def test_waits_while_another_request_may_be_making_it(self, site: WordPress, name: str) -> None:
+        hold = "update_option( $name, time() - $age, false );"
+        site.php(hold, name=name, age=5)
+        response = site.rest("POST", POSTS, json={"title": "New", "zoombridge": FIELD})
+        assert (response.status_code, response.json()["code"]) == (423, "zoombridge_saving")
+        assert count(site) == 0
+
+        site.php(hold, name="zoombridge_saving_17", age=61)
+        site.php(hold, name=f"zoombridge_making_{NUMBER}", age=61)
+        assert make(site, FIELD)["zoombridge"]["number"] == NUMBER, "whoever it was has died"
+
+    def test_nothing_is_held_after_it_is_made(self, site: WordPress) -> None:
+        make(site, FIELD)
+        held = "SELECT COUNT(*) FROM {$wpdb->options} WHERE option_name = 'zoombridge_making_$number'"
+        assert int(site.php(f'global $wpdb; return $wpdb->get_var( "{held}" );', number=NUMBER)) == 0
+
+    def test_while_vczapi_saves_its_form_no_other_is_made(self, with_vczapi: WordPress) -> None:
+        saving = """
+            $_SERVER['REQUEST_METHOD'] = 'POST';
+            vczapi_double_make( array( 'id' => 1, 'topic' => 'x' ) );
+            $made = wp_remote_post( rest_url( 'wp/v2/zoom_meetings' ), array(
+                'headers' => array( 'Authorization' => 'Basic ' . base64_encode( "$user:$password" ) ),
+                'body' => array( 'title' => 'New', 'zoombridge' => array( 'number' => $number ) ),
+            ) );
+            return wp_remote_retrieve_response_code( $made );
+        """
+        access = {"user": with_vczapi.user, "password": with_vczapi.application_password}
+        assert with_vczapi.php(saving, number=NUMBER, **access) == 423
+        assert make(with_vczapi, FIELD)["zoombridge"]["number"] == NUMBER
+
     def test_found_where_vczapi_made_it(self, with_vczapi: WordPress) -> None:
         post = with_vczapi.php("return vczapi_double_make( array( 'id' => 85393847045, 'topic' => 'x' ) );")
 
