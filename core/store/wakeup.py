@@ -48,16 +48,19 @@ class Listener:
         self._url = url
         self._heard = heard
         self._stopping = threading.Event()
-        self._stopped, self._stop = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="wakeup", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to listen."""
+        self._stopped, self._stop = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="wakeup", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End; a database that hangs is not waited for."""
         self._stopping.set()
+        if self._thread is None:
+            return
         os.write(self._stop, b"\0")
         self._thread.join(_STOP_SECONDS)
         if not self._thread.is_alive():

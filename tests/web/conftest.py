@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from tornado.testing import bind_unused_port
 from core.bridge import Bridge
 from core.store import tokens
 from core.store.engine import Store
-from core.store.migrate import upgrade
 from core.store.sites import Site
 from core.wordpress import signing
 from core.zoom.signature import Secret
@@ -92,13 +90,11 @@ class Http:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path / 'zoombridge.db'}", keys=KEYS)
-    try:
-        upgrade(opened.engine)
-        yield opened
-    finally:
-        opened.close()
+def store(migrated_url: str) -> Iterator[Store]:
+    """An open store of each kind, whose tables are there."""
+    opened = Store(migrated_url, keys=KEYS)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
