@@ -112,7 +112,7 @@ class Mirror:
     _thread: threading.Thread | None = None
     _pool: ThreadPoolExecutor | None = None
     _working: dict[str, int] = field(default_factory=dict)
-    _broken: dict[str, int] = field(default_factory=dict)
+    _broken: dict[str, set[int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _clients: threading.local = field(default_factory=threading.local)
 
@@ -229,17 +229,21 @@ class Mirror:
     def _fault_of_site(self, site: Site, done: Sequence[_Done]) -> SiteFaultError | None:
         """Return what is wrong with the site as a whole.
 
-        A single post may break WordPress down (5xx); one after the other, they tell of the site.
+        A single post may break WordPress down (5xx), and all that share a request with it; several, each by
+        a request of its own, tell of the site.
         """
         faults = [item.result for item in done if isinstance(item.result, SiteFaultError)]
         for fault in faults:
             if fault.fault.stops_site:
                 return fault
-        broken = [fault for fault in faults if fault.fault is Fault.SERVER]
+        broken = {id(item.result): item for item in reversed(done) if _is_broken(item.result)}
         with self._guard:
-            went_well = len(faults) < len(done)
-            self._broken[site.id] = 0 if went_well else self._broken.get(site.id, 0) + len(broken)
-            return broken[-1] if broken and self._broken[site.id] >= _BROKEN_IN_A_ROW else None
+            in_a_row = self._broken.setdefault(site.id, set())
+            if len(faults) < len(done):
+                in_a_row.clear()
+            else:
+                in_a_row |= {item.claim.number for item in broken.values()}
+            return faults[-1] if broken and len(in_a_row) >= _BROKEN_IN_A_ROW else None
 
     def _client(self, site: Site) -> WordPressClient:
         """Return this thread's client of a site; a new one where the site's address or password changed."""
@@ -316,6 +320,10 @@ class Mirror:
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)
+
+
+def _is_broken(result: Reconciled | SiteFaultError) -> bool:
+    return isinstance(result, SiteFaultError) and result.fault is Fault.SERVER
 
 
 def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:

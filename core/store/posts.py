@@ -191,7 +191,7 @@ def claim(
     """Take due posts of up to `room` sites that are neither blocked nor in `busy`, the longest due first.
 
     Of each site up to `at_once`, so that sites take turns; of one that failed last, a single one, to see
-    whether it is well again.
+    whether it is well again. A post that failed by itself before goes alone, too.
     """
     turn = (
         func.row_number()
@@ -206,7 +206,15 @@ def claim(
         .exists()
     )
     due = (
-        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.due_at, sites.c.failures, turn)
+        select(
+            posts.c.site_id,
+            posts.c.account_id,
+            posts.c.number,
+            posts.c.due_at,
+            posts.c.attempts,
+            sites.c.failures,
+            turn,
+        )
         .join(sites, sites.c.id == posts.c.site_id)
         .where(
             posts.c.due_at <= now,
@@ -218,12 +226,19 @@ def claim(
         .subquery()
     )
     rows = connection.execute(
-        select(due.c.site_id, due.c.account_id, due.c.number)
+        select(due.c.site_id, due.c.account_id, due.c.number, due.c.attempts)
         .where(due.c.turn <= case((due.c.failures > 0, 1), else_=at_once))
         .order_by(due.c.due_at, due.c.number)
     ).all()
     chosen = list(dict.fromkeys(row.site_id for row in rows))[:room]
-    order = [tuple(row) for row in rows if row.site_id in chosen]
+    # What failed by itself before may break down what it shares a request with, so it goes alone.
+    firsts = {row.site_id: row for row in reversed(rows)}
+    order = [
+        tuple(row[:3])
+        for row in rows
+        if row.site_id in chosen
+        and (row is firsts[row.site_id] or not firsts[row.site_id].attempts + row.attempts)
+    ]
     # Other processes choose at the same time. What one of them has taken, or just worked on, is passed over.
     key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
     is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
