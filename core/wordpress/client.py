@@ -174,11 +174,16 @@ class WordPressClient:
                     answers[index] = answer
         else:
             writes = []
+        down: SiteFaultError | None = None
         for index in sorted(set(range(len(asks))) - set(writes)):
+            if down is not None:
+                answers[index] = down  # the rest would fare no better, and each may take until its time-out
+                continue
             try:
                 answers[index] = self._perform(asks[index])
             except SiteFaultError as error:
                 answers[index] = error
+                down = error if error.fault.stops_site else None
         return answers
 
     def me(self) -> User:
@@ -234,11 +239,15 @@ class WordPressClient:
         try:
             answers = self._ask("POST", "batch/v1", _batch(len(asks)), json=document)
         except SiteFaultError as error:
-            if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED):
+            if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED, Fault.CREDENTIALS):
                 return [error] * len(asks)
-            # There are no batches here (an old WordPress, or a plugin that forbids them): one by one, then.
+            # There may be no batches here (an old WordPress, or a plugin that forbids them): one by one, then.
             self._batches = False
-            return self.perform(asks)
+            alone = self.perform(asks)
+            self._batches = (
+                isinstance(alone[0], SiteFaultError) and alone[0].fault.stops_site
+            )  # it was not that
+            return alone
         results: list[Any] = []
         for request, answer in zip(requests_, answers, strict=True):
             try:
