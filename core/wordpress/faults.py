@@ -259,9 +259,11 @@ def _server(answer: Answer, error: Mapping[str, Any] | None, *, wrote: bool) -> 
             status=answer.status,
             evidence=_evidence(answer, error),
         )
+    page = page_title(answer.body) if error is None else ""
+    said = f" The page that came instead says: “{page}”." if page else ""
     return SiteFaultError(
-        f"The site broke down on the request (HTTP {answer.status}). The bridge tries again by itself; if it "
-        "lasts, look into the error log of WordPress or of its web server.",
+        f"The site broke down on the request (HTTP {answer.status}).{said} The bridge tries again by itself; if "
+        "it lasts, look into the error log of WordPress or of its web server.",
         fault=Fault.SERVER,
         status=answer.status,
         unsure=wrote,
