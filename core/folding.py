@@ -104,10 +104,28 @@ class Folding:
                 self._recent.append((time.monotonic(), folded))
                 settle = _BURST_SETTLE_MILLISECONDS if self._in_burst() else 0
                 # While this transaction lasts, no other process folds these meetings.
-                self.store.write(partial(_keep, steps=steps, clock=self.clock, settle=settle))
+                self._write(steps, settle=settle)
         if steps:
             self.folded()
         return len(steps)
+
+    def _write(self, steps: list[_Step | _Failure], *, settle: int) -> None:
+        """Keep what was folded: together, or each by itself where one of them cannot be kept."""
+        try:
+            self.store.write(partial(_keep, steps=steps, clock=self.clock, settle=settle))
+        except StoreError:
+            raise
+        except Exception as error:
+            if len(steps) > 1:
+                for step in steps:
+                    self._write([step], settle=settle)
+                return
+            (step,) = steps
+            if isinstance(step, _Failure):
+                raise
+            about = step.meeting
+            logger.exception("folding_failed", account_id=about.account_id, number=about.number)
+            self._write([_failure(about.account_id, about.number, error)], settle=settle)
 
     def _in_burst(self) -> bool:
         """Whether more events than people make by hand were folded within the last second."""
@@ -122,7 +140,7 @@ class Folding:
             raise
         except Exception as error:
             logger.exception("folding_failed", account_id=account_id, number=number)
-            return _Failure(account_id, number, f"{type(error).__name__}: {error}"[:500])
+            return _failure(account_id, number, error)
 
     def _step(self, connection: Connection, account_id: str, number: int) -> _Step:
         """Lay newer events over the meeting that is kept; fold it all again where an older one came late."""
@@ -153,6 +171,8 @@ class Folding:
                     began = time.monotonic()
             except StoreError as error:
                 logger.warning("folding_waits", reason=str(error))
+            except Exception:
+                logger.exception("folding_failed")  # nothing is lost: what is pending is taken up again
 
     def _pause(self, step_took: float) -> None:
         """Let a burst gather; and while it is a flood, leave the time to those who answer it."""
@@ -163,6 +183,10 @@ class Folding:
             self._flooded = self._arrived - before >= _FLOOD_EVENTS
             if not self._flooded or time.monotonic() >= until:
                 return
+
+
+def _failure(account_id: str, number: int, error: Exception) -> _Failure:
+    return _Failure(account_id, number, f"{type(error).__name__}: {error}"[:500])
 
 
 def _keep(
