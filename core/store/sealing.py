@@ -9,7 +9,9 @@ https://cryptography.io/en/latest/hazmat/primitives/aead/
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
@@ -70,17 +72,22 @@ class Sealer:
 
 
 def key_from(path: Path) -> str:
-    """Return the keys in this file, which is made with a new one if it is not there; only its owner reads it."""
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    key = base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    """Return the keys in this file, which is made with a new one if it is not there; only its owner reads it.
+
+    Processes that start at the same time get the same key: the file is whole as soon as it is there.
+    """
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was quicker
+                os.link(draft, path)
+        finally:
+            os.unlink(draft)  # noqa: PTH108 - it is a name, as `mkstemp` gave it
+    return path.read_text()
 
 
 def _cipher(key: str) -> AESGCM:

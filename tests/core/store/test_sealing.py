@@ -1,5 +1,7 @@
 """Encryption at rest."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,18 @@ class TestKeyFrom:
         assert key_from(path).strip() == key_from(path).strip()
         assert path.stat().st_mode & 0o777 == 0o600
         Sealer(key_from(path))
+
+    def test_is_the_same_for_all_that_start_at_once(self, tmp_path: Path) -> None:
+        path = tmp_path / "zoombridge.key"
+        together = threading.Barrier(8)
+
+        def read() -> str:
+            together.wait(30)
+            return key_from(path)
+
+        with ThreadPoolExecutor(8) as pool:
+            keys = {future.result(30) for future in [pool.submit(read) for _ in range(8)]}
+        assert keys == {path.read_text()}
+        Sealer(keys.pop())
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert list(tmp_path.iterdir()) == [path]
