@@ -1,0 +1,188 @@
+"""The bridge's parts moved on step by step against a real WordPress, by a clock that waits for nobody."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from core.folding import Folding
+from core.ingest import Ingest
+from core.mirror import Mirror
+from core.store import attempts, posts, sites, tokens
+from core.store.engine import Store
+from core.store.migrate import upgrade
+from core.store.request import Request
+from core.store.schema import posts as posts_table
+from core.wordpress.client import WordPressClient
+from core.zoom.signature import Secret
+from tests.convergence.clock import Clock
+from tests.core.conftest import KEYS
+from tests.core.events import SECRET, raw, signed
+from tests.end_to_end.events import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from core.store.attempts import Attempt
+    from core.wordpress.asks import Ask
+    from tests.wordpress import WordPress
+
+SITE = "s1"
+SHORT = (2.0, 0.5)
+"""Seconds that a client waits for a site that a test has made slow."""
+_LONGEST_WAY = 100
+
+
+class Client(WordPressClient):
+    """The real client, which writes down how much was asked at once."""
+
+    asked: list[int]
+
+    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+        self.asked.append(len(asks))
+        return super().perform(asks)
+
+
+class Stepped:
+    """A bridge that is connected with a WordPress. Time passes only by `forward` and `until_quiet`."""
+
+    def __init__(self, wordpress: WordPress, folder: Path, **known: Any) -> None:
+        self.wordpress = wordpress
+        self.clock = Clock(time.time())
+        self.timeout = (5.0, 30.0)
+        self.rest_root = wordpress.rest_root
+        self.asked: list[int] = []
+        self.store = Store(f"sqlite:///{folder / 'zoombridge.db'}", keys=KEYS)
+        upgrade(self.store.engine)
+        self.connect(**known)
+        self.store.write(
+            lambda connection: tokens.save(connection, SITE, Secret(SECRET), self.store.sealer, now=1)
+        )
+        self.ingest = Ingest(self.store, clock=self.clock)
+        self.folding = Folding(self.store, clock=self.clock)
+        self.mirror = Mirror(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
+
+    def connect(self, **known: Any) -> None:
+        """Keep the site, as `site add` does once it has looked at it."""
+        site = sites.Site(
+            id=SITE,
+            url=self.wordpress.url,
+            name="A site",
+            rest_root=self.wordpress.rest_root,
+            username=self.wordpress.user,
+            password=known.pop("password", self.wordpress.application_password),
+            key="5e" * 32,
+            endpoints={},
+            created_at=1,
+            **known,
+        )
+        self.store.write(lambda connection: sites.save(connection, site, self.store.sealer))
+
+    def _client(self, site: sites.Site) -> WordPressClient:
+        client = Client(self.rest_root, site.username, site.password, timeout=self.timeout)
+        client.asked = self.asked
+        return client
+
+    def again(self) -> None:
+        """Let the mirror make its clients anew, as another process would."""
+        self.mirror = Mirror(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
+
+    # --- Steps --------------------------------------------------------------------------------------------
+
+    def tell(self, *events: dict[str, Any]) -> None:
+        """Zoom tells of something; what follows for the site is known, and not done."""
+        for event in events:
+            body = raw(event)
+            answer = self.ingest.receive(SITE, Request(signed(body, at=self.clock()), body))
+            assert answer.status == 204, answer
+        while self.folding.fold_pending():
+            pass
+
+    def step(self) -> list[int]:
+        """Let the mirror take what is due, once; return the numbers that it worked on."""
+        self.clock.forward(0.001)
+        claims = self.store.write(partial(self.mirror._claim, room=8, busy=[]))
+        if claims:
+            self.mirror.work(claims)
+        return [claim.number for claim in claims]
+
+    def run(self) -> list[list[int]]:
+        """Let the mirror work until nothing is due at this moment; return what it worked on, step by step."""
+        steps = []
+        while numbers := self.step():
+            steps.append(numbers)
+            assert len(steps) < _LONGEST_WAY
+        return steps
+
+    def until_quiet(self) -> None:
+        """Work, and let time pass, until the site has all that it should have."""
+        for _ in range(_LONGEST_WAY):
+            self.run()
+            if not self.waiting():
+                return
+            self.to_the_next()
+        raise AssertionError(f"It does not come to rest: {self.waiting()}")
+
+    def to_the_next(self) -> float:
+        """Let time pass until something is due; return how many seconds that was."""
+        with self.store.reading() as connection:
+            due = posts.next_due(connection, busy=[])
+        assert due is not None
+        seconds = max(due / 1000 - self.clock(), 0.001)
+        self.clock.forward(seconds)
+        return seconds
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.forward(seconds)
+
+    # --- What is known ------------------------------------------------------------------------------------
+
+    def waiting(self) -> dict[int, str]:
+        """Return the numbers whose posts are not as they should be, and why."""
+        with self.store.reading() as connection:
+            rows = connection.execute(
+                posts_table.select().where(
+                    (posts_table.c.written != posts_table.c.wanted) | posts_table.c.fault.is_not(None)
+                )
+            ).all()
+        return {row.number: row.fault_message or "" for row in rows}
+
+    def site(self) -> sites.Site:
+        """Return the site, as the store knows it."""
+        with self.store.reading() as connection:
+            return sites.load(connection, SITE, self.store.sealer)
+
+    @property
+    def told_owner(self) -> str:
+        """What `site list` and the page Webhooks say is wrong."""
+        return self.site().fault_message or ""
+
+    def attempts(self, number: int) -> list[Attempt]:
+        """Return what was tried for a post, the newest first."""
+        with self.store.reading() as connection:
+            return attempts.of_post(connection, SITE, ACCOUNT, number, limit=99)
+
+    def posts(self, number: int) -> list[dict[str, Any]]:
+        """Return the posts of a number, the trash too, as REST gives them to an editor."""
+        asked = {"context": "edit", "status": "any,trash", "per_page": 100, "zoombridge_number": number}
+        answer = self.wordpress.rest("GET", "wp/v2/zoom_meetings", params=asked)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    def post(self, number: int) -> dict[str, Any]:
+        """Return the one post of a number."""
+        found = self.posts(number)
+        assert len(found) == 1, found
+        return found[0]
+
+    def titles(self) -> list[str]:
+        """Return the titles of all posts of the type, whether or not a number finds them."""
+        found: list[str] = self.wordpress.php(
+            "return array_column( get_posts( [ 'post_type' => 'zoom-meetings', 'numberposts' => -1, "
+            "'post_status' => 'any' ] ), 'post_title' );"
+        )
+        return sorted(found)

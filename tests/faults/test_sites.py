@@ -1,0 +1,422 @@
+"""Faults of a WordPress site. Each ends with the site right, and with words that its owner understands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.wordpress.faults import Fault
+from tests.end_to_end.events import Meeting
+from tests.faults.stepped import SHORT
+from tests.wordpress.serve import reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.stepped import Stepped
+
+    Misbehave = Callable[[str], Callable[[], None]]
+
+# One kind of WordPress is enough: what differs between the two is their database.
+pytestmark = pytest.mark.parametrize("wordpress", ["debian-mariadb"], indirect=True)
+
+# Only what the bridge asks of posts, so that tests can look at them meanwhile by other means.
+OF_THE_BRIDGE = "false !== strpos( $_SERVER['HTTP_USER_AGENT'] ?? '', 'ZoomWordPressBridge' )"
+
+
+def answering(status: int, body: str, *headers: str) -> str:
+    """PHP that answers whatever the bridge asks."""
+    lines = "".join(f"header( '{line}' );" for line in headers)
+    return (
+        f"if ( {OF_THE_BRIDGE} ) {{ http_response_code( {status} ); "
+        f"header( 'Content-Type: text/html' ); {lines} echo '{body}'; exit; }}"
+    )
+
+
+def several(count: int) -> list[Meeting]:
+    return [Meeting("meeting", topic=f"Meeting {index:02}") for index in range(count)]
+
+
+class TestNotReached:
+    def test_refused(self, stepped: Stepped, meeting: Meeting) -> None:
+        with reserve(0) as nobody:
+            stepped.rest_root = f"http://127.0.0.1:{nobody.getsockname()[1]}/wp-json/"
+            stepped.tell(meeting.created())
+            assert stepped.run() == [[meeting.number]]
+
+        assert "could not be reached: its server refuses the connection" in stepped.told_owner
+        assert "tries again by itself" in stepped.told_owner
+        (attempt,) = stepped.attempts(meeting.number)
+        assert (attempt.fault, attempt.did, attempt.status) == (Fault.NETWORK, None, None)
+        assert attempt.message == stepped.told_owner
+
+        stepped.rest_root = stepped.wordpress.rest_root
+        stepped.again()
+        stepped.until_quiet()
+        assert stepped.post(meeting.number)["title"]["raw"] == meeting.topic
+        assert stepped.told_owner == ""
+        assert stepped.attempts(meeting.number)[0].did == "created"
+
+    def test_too_slow_and_not_done(self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting) -> None:
+        mend = misbehave(f"if ( {OF_THE_BRIDGE} ) {{ usleep( 900000 ); exit; }}")
+        stepped.timeout = SHORT
+        stepped.tell(meeting.created())
+        stepped.run()
+
+        assert "it took too long to answer" in stepped.told_owner
+        (attempt,) = stepped.attempts(meeting.number)
+        assert attempt.milliseconds >= 500
+        assert stepped.titles() == []
+
+        mend()
+        stepped.timeout = (5.0, 30.0)
+        stepped.again()
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+        assert stepped.told_owner == ""
+
+
+SLOW_AFTER = f"""
+add_action( 'rest_after_insert_zoom-meetings', static function () {{
+    if ( {OF_THE_BRIDGE} ) {{ usleep( 900000 ); }}
+}} );
+add_action( 'wp_trash_post', static function () {{
+    register_shutdown_function( static function () {{ usleep( 900000 ); }} );
+}} );
+"""
+
+
+class TestTooSlowAfterItWasDone:
+    """WordPress has done it, and the bridge did not hear of it."""
+
+    @pytest.fixture
+    def slow_once(self, stepped: Stepped, misbehave: Misbehave) -> Callable[[], None]:
+        def run() -> None:
+            mend = misbehave(SLOW_AFTER)
+            stepped.timeout = SHORT
+            stepped.again()
+            stepped.run()
+            assert "it took too long to answer" in stepped.told_owner
+            mend()
+            stepped.timeout = (5.0, 30.0)
+            stepped.again()
+
+        return run
+
+    def test_no_second_post(self, stepped: Stepped, meeting: Meeting, slow_once: Callable[[], None]) -> None:
+        stepped.tell(meeting.created())
+        slow_once()
+        assert stepped.titles() == [meeting.topic], "it was done"
+
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+        assert stepped.attempts(meeting.number)[0].did == "adopted"
+
+        stepped.tell(meeting.updated(agenda="Bring the blue folder."))
+        stepped.until_quiet()
+        assert "Bring the blue folder." in stepped.post(meeting.number)["content"]["raw"]
+
+    def test_what_zoom_took_back_does_not_stay(
+        self, stepped: Stepped, meeting: Meeting, slow_once: Callable[[], None]
+    ) -> None:
+        stepped.tell(meeting.created())
+        stepped.until_quiet()
+        stepped.tell(meeting.updated(topic="Concert", agenda="With orchestra"))
+        slow_once()
+        assert stepped.titles() == ["Concert"]
+
+        stepped.tell(meeting.updated(topic=meeting.topic, agenda=""))
+        stepped.until_quiet()
+
+        post = stepped.post(meeting.number)
+        assert (post["title"]["raw"], post["content"]["raw"]) == (meeting.topic, "")
+        stepped.tell(meeting.updated(agenda="Bring the blue folder."))
+        stepped.until_quiet()
+        assert "Bring the blue folder." in stepped.post(meeting.number)["content"]["raw"]
+
+    def test_what_an_editor_wrote_meanwhile_stays(
+        self, stepped: Stepped, meeting: Meeting, slow_once: Callable[[], None]
+    ) -> None:
+        stepped.tell(meeting.created())
+        stepped.until_quiet()
+        stepped.tell(meeting.updated(topic="Concert", agenda="With orchestra"))
+        slow_once()
+        edited = {"title": "Our grand concert", "content": "An editor's words"}
+        stepped.wordpress.rest(
+            "POST", f"wp/v2/zoom_meetings/{stepped.post(meeting.number)['id']}", json=edited
+        )
+
+        stepped.until_quiet()
+
+        post = stepped.post(meeting.number)
+        assert {key: post[key]["raw"] for key in edited} == edited
+
+    def test_trashed_by_the_bridge_comes_back(
+        self, stepped: Stepped, meeting: Meeting, slow_once: Callable[[], None]
+    ) -> None:
+        stepped.tell(meeting.created())
+        stepped.until_quiet()
+        stepped.tell(meeting.deleted())
+        slow_once()
+        assert stepped.post(meeting.number)["status"] == "trash"
+        stepped.until_quiet()
+        assert stepped.post(meeting.number)["status"] == "trash"
+
+        stepped.tell(meeting.recovered())
+        stepped.until_quiet()
+        assert stepped.post(meeting.number)["status"] == "publish"
+
+
+class TestBrokenDown:
+    def test_whole_site(self, stepped: Stepped, misbehave: Misbehave) -> None:
+        mend = misbehave(answering(500, "<title>Fatal error</title>"))
+        meetings = several(8)
+        stepped.tell(*[meeting.created() for meeting in meetings])
+        for _ in range(8):
+            stepped.run()
+            stepped.to_the_next()
+
+        assert "HTTP 500" in stepped.told_owner
+        assert "error log" in stepped.told_owner
+        assert stepped.attempts(meetings[0].number)[-1].status == 500
+
+        mend()
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic for meeting in meetings]
+        assert stepped.told_owner == ""
+
+    @pytest.mark.parametrize(
+        "hook",
+        [
+            "wp_insert_post_data",
+            pytest.param(
+                "save_post_zoom-meetings",
+                marks=pytest.mark.xfail(
+                    reason="The stub writes the number after save_post, so each try leaves a post without one."
+                ),
+            ),
+        ],
+    )
+    def test_over_one_post_only(self, stepped: Stepped, misbehave: Misbehave, hook: str) -> None:
+        """Another plugin breaks down on one title, before the post is there or after."""
+        mend = misbehave(
+            f"""
+            add_filter( '{hook}', static function ( $data ) {{
+                $title = is_array( $data ) ? $data['post_title'] : get_post( $data )->post_title;
+                if ( 'Meeting 03' === $title ) {{ http_response_code( 500 ); exit; }}
+                return $data;
+            }} );
+            """
+        )
+        meetings = several(8)
+        bad = meetings[3]
+        stepped.tell(*[meeting.created() for meeting in meetings])
+        for _ in range(12):
+            stepped.run()
+            stepped.to_the_next()
+
+        others = [meeting for meeting in meetings if meeting is not bad]
+        assert list(stepped.waiting()) == [bad.number], "the others are there"
+        assert "HTTP 500" in stepped.waiting()[bad.number]
+        assert stepped.told_owner == "", "the site is well"
+        for meeting in others:
+            assert stepped.post(meeting.number)["title"]["raw"] == meeting.topic
+
+        mend()
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic for meeting in meetings]
+
+    def test_database_of_the_site_gone(self, stepped: Stepped, meeting: Meeting) -> None:
+        config = stepped.wordpress.directory / "wp-config.php"
+        before = config.read_text()
+        stepped.tell(meeting.created())
+        try:
+            config.write_text(before.replace("localhost:/", "localhost:/gone/"))
+            stepped.run()
+        finally:
+            config.write_text(before)
+
+        assert "HTTP 500" in stepped.waiting()[meeting.number]
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+
+    def test_being_updated(self, stepped: Stepped, meeting: Meeting) -> None:
+        """WordPress's own maintenance mode answers 503 with Retry-After: 600."""
+        mode = stepped.wordpress.directory / ".maintenance"
+        stepped.tell(meeting.created())
+        try:
+            mode.write_text("<?php $upgrading = time();")
+            stepped.run()
+        finally:
+            mode.unlink()
+
+        assert "being updated" in stepped.told_owner
+        assert stepped.to_the_next() >= 599
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+
+
+class TestBusy:
+    @pytest.mark.parametrize("form", ["seconds", "date"])
+    def test_retry_after_is_obeyed(
+        self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting, form: str
+    ) -> None:
+        then = datetime.now(UTC) + timedelta(seconds=900)
+        wait = "900" if form == "seconds" else format_datetime(then, usegmt=True)
+        mend = misbehave(answering(429, "Slow down", f"Retry-After: {wait}"))
+        stepped.tell(meeting.created())
+        stepped.run()
+
+        assert "asks the bridge to come again later" in stepped.told_owner
+        mend()
+        stepped.forward(880)
+        assert stepped.run() == []
+        stepped.forward(25)
+        assert stepped.run() == [[meeting.number]]
+        assert stepped.titles() == [meeting.topic]
+        assert [attempt.status for attempt in stepped.attempts(meeting.number)] == [None, 429]
+
+
+class TestFirewall:
+    @pytest.mark.parametrize("status", [200, 403, 503])
+    def test_page_is_named(
+        self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting, status: int
+    ) -> None:
+        mend = misbehave(answering(status, "<html><title>Blocked by GuardDog</title>Who are you?</html>"))
+        stepped.tell(meeting.created())
+        stepped.run()
+
+        said = stepped.told_owner or stepped.waiting()[meeting.number]
+        assert "Blocked by GuardDog" in said
+        assert f"HTTP {status}" in said
+        if status != 503:
+            assert "firewall" in said
+            assert "/wp-json/" in said
+        assert stepped.titles() == []
+
+        mend()
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+
+    def test_redirect(self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting) -> None:
+        mend = misbehave(answering(301, "", "Location: https://www.example.org/wp-json/?secret=1"))
+        stepped.tell(meeting.created())
+        stepped.run()
+
+        assert "another address (https://www.example.org/wp-json/)" in stepped.told_owner
+        assert "Connect the site again" in stepped.told_owner
+
+        mend()
+        stepped.connect()
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+
+
+class TestNotAllowed:
+    def test_user_with_too_few_rights(self, stepped: Stepped, meeting: Meeting) -> None:
+        demote = "( new WP_User( get_user_by( 'login', $user )->ID ) )->set_role( $role );"
+        stepped.wordpress.php(demote, user=stepped.wordpress.user, role="subscriber")
+        stepped.tell(meeting.created())
+        stepped.run()
+
+        assert "may not do this" in stepped.told_owner
+        assert "Administrator" in stepped.told_owner
+        assert stepped.to_the_next() > 1800, "nothing but a person can mend it"
+
+        stepped.wordpress.php(demote, user=stepped.wordpress.user, role="administrator")
+        stepped.until_quiet()
+        assert stepped.titles() == [meeting.topic]
+
+    def test_password_revoked_stops_the_whole_site(self, stepped: Stepped) -> None:
+        stepped.connect(password="revoked revoked")
+        meetings = several(5)
+        stepped.tell(*[meeting.created() for meeting in meetings])
+        assert len(stepped.run()) == 1, "one request tells it"
+
+        assert "does not accept the application password" in stepped.told_owner
+        assert "Connect the site again" in stepped.told_owner
+        stepped.forward(1800)
+        assert stepped.run() == []
+
+        stepped.connect()
+        stepped.run()
+        assert stepped.titles() == [meeting.topic for meeting in meetings], "it heals at once"
+
+    def test_refusal_of_one_post_harms_no_other(self, stepped: Stepped, misbehave: Misbehave) -> None:
+        mend = misbehave(
+            """
+            add_filter( 'rest_pre_insert_zoom-meetings', static function ( $post ) {
+                $bad = 'Meeting 03' === ( $post->post_title ?? '' );
+                return $bad ? new WP_Error( 'moderated', 'That word is not allowed.', [ 'status' => 400 ] ) : $post;
+            } );
+            """
+        )
+        meetings = several(6)
+        bad = meetings[3]
+        stepped.tell(*[meeting.created() for meeting in meetings])
+        stepped.run()
+
+        assert list(stepped.waiting()) == [bad.number]
+        assert (
+            "WordPress refused the request: moderated: That word is not allowed."
+            in stepped.waiting()[bad.number]
+        )
+        assert stepped.told_owner == ""
+        assert len(stepped.titles()) == 5
+        (attempt,) = stepped.attempts(bad.number)
+        assert (attempt.fault, attempt.status) == (Fault.REFUSED, 400)
+
+        mend()
+        stepped.tell(bad.updated(duration=45))
+        stepped.run()
+        assert stepped.titles() == [meeting.topic for meeting in meetings], "a change is tried at once"
+
+
+class TestBreaker:
+    def test_one_probe_then_all(self, stepped: Stepped, misbehave: Misbehave) -> None:
+        mend = misbehave(answering(429, "Slow down", "Retry-After: 60"))
+        meetings = several(30)
+        stepped.tell(*[meeting.created() for meeting in meetings])
+        stepped.to_the_next()  # so many at once are a burst, whose end is waited for
+        stepped.run()
+        assert stepped.asked == [25]
+        stepped.to_the_next()
+        stepped.run()
+        assert stepped.asked == [25, 1], "still busy, as one post tells"
+
+        mend()
+        stepped.to_the_next()
+        assert [len(numbers) for numbers in stepped.run()] == [1, 25, 4]
+        assert stepped.titles() == [meeting.topic for meeting in meetings]
+
+
+BATCHES_REMOVED = """
+add_filter( 'rest_endpoints', static function ( $routes ) {
+    unset( $routes['/batch/v1'] );
+    return $routes;
+} );
+"""
+BATCHES_FORBIDDEN = """
+add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
+    return '/batch/v1' === $request->get_route() ? new WP_Error( 'rest_disabled', 'No.', [ 'status' => 403 ] ) : $result;
+}, 10, 3 );
+"""
+
+
+class TestBatches:
+    @pytest.mark.parametrize(
+        "switched_off", [BATCHES_REMOVED, BATCHES_FORBIDDEN], ids=["removed", "forbidden"]
+    )
+    def test_one_by_one_where_a_plugin_switched_them_off(
+        self, stepped: Stepped, misbehave: Misbehave, switched_off: str
+    ) -> None:
+        misbehave(switched_off)
+        meetings = several(4)
+        stepped.tell(*[meeting.created() for meeting in meetings])
+        stepped.run()
+
+        assert stepped.titles() == [meeting.topic for meeting in meetings]
+        assert stepped.told_owner == ""
