@@ -263,6 +263,9 @@ class Mirror:
             except StoreError as error:
                 logger.warning("mirror_waits", reason=str(error))
                 wait = _POLL_AFTER_TROUBLE_SECONDS
+            except Exception:
+                logger.exception("mirror_failed")  # nothing is lost: what is due is looked for again
+                wait = _POLL_AFTER_TROUBLE_SECONDS
             if wait > 0:
                 self._wake.wait(wait)
 
