@@ -60,7 +60,7 @@ class TestKeep:
     def test_lets_the_oldest_go_where_they_are_too_large(
         self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(quarantine, "MOST_BYTES", 20_000)
+        monkeypatch.setattr(quarantine, "MOST_BYTES", 12_500)
         for number in range(5):
             keep(store, request(number, 5000))
         assert [item.request for item in held(store)] == [request(number, 5000) for number in (3, 4)]
