@@ -194,7 +194,8 @@ class Mirror:
         """Note results: those that went well end their claims, faults wait with their site or by themselves."""
         now = self._now(connection)
         attempts.note(connection, [item.attempt for item in done if item.asked])
-        for item in done:
+        # In the order of the fold, so that no two processes wait for each other in a circle.
+        for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
             if isinstance(item.result, Reconciled):
                 until = item.task.wanted.until
                 posts.finish(
