@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from core.store.engine import Store
 
 _AT_ONCE = 100  # meetings that share one transaction
-# While a flood of events comes in, answering them goes first: the fold takes small steps and this part of the time.
-_AT_ONCE_IN_FLOOD = 20
+# While a flood of events comes in, answering them goes first: the fold takes about this part of the time, in
+# rounds, and sites wait until a round later, so that a meeting is written once and not after each round.
 _SHARE_IN_FLOOD = 0.1
-_LONGEST_PAUSE_SECONDS = 2.0
-_FLOOD_EVENTS = 10  # in one pause
+_ROUND_SECONDS = 1.0
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 5.0
+_FLOOD_EVENTS = 10  # within a pause of a burst
+_FLOOD_SETTLE_MILLISECONDS = 6000
 # More events in a second than people make by hand are a burst: then it is worth waiting for the rest of it,
 # so that many events become one step of the fold and one write to the site.
 _BURST_EVENTS = 20
@@ -95,14 +97,13 @@ class Folding:
     def fold_pending(self) -> int:
         """Fold what is pending, up to a number of meetings; return how many meetings that were."""
         with self.store.reading() as connection:
-            most = _AT_ONCE_IN_FLOOD if self._flooded else _AT_ONCE
-            pending = log.pending_meetings(connection, most)
+            pending = log.pending_meetings(connection, _AT_ONCE)
             # In one order for all processes, so that none waits for another in a circle.
             steps = [self._step_or_failure(connection, *named) for named in sorted(pending)]
             if steps:
                 folded = sum(len(step.ids) for step in steps if isinstance(step, _Step))
                 self._recent.append((time.monotonic(), folded))
-                settle = _BURST_SETTLE_MILLISECONDS if self._in_burst() else 0
+                settle = self._settle()
                 # While this transaction lasts, no other process folds these meetings.
                 self._write(steps, settle=settle)
         if steps:
@@ -126,6 +127,12 @@ class Folding:
             about = step.meeting
             logger.exception("folding_failed", account_id=about.account_id, number=about.number)
             self._write([_failure(about.account_id, about.number, error)], settle=settle)
+
+    def _settle(self) -> int:
+        """Return for how long (ms) sites should wait for what else may come."""
+        if not self._in_burst():
+            return 0
+        return _FLOOD_SETTLE_MILLISECONDS if self._flooded else _BURST_SETTLE_MILLISECONDS
 
     def _in_burst(self) -> bool:
         """Whether more events than people make by hand were folded within the last second."""
@@ -164,19 +171,27 @@ class Folding:
             self._wake.wait(_POLL_SECONDS)
             self._wake.clear()
             try:
-                began = time.monotonic()
-                while not self._stop.is_set() and self.fold_pending():
+                while not self._stop.is_set() and (took := self._round()):
                     if self._in_burst():
-                        self._pause(time.monotonic() - began)
-                    began = time.monotonic()
+                        self._pause(took)
             except StoreError as error:
                 logger.warning("folding_waits", reason=str(error))
             except Exception:
                 logger.exception("folding_failed")  # nothing is lost: what is pending is taken up again
 
-    def _pause(self, step_took: float) -> None:
+    def _round(self) -> float:
+        """Fold what is pending, for a while; return how many seconds that took, 0 if there was nothing."""
+        began = time.monotonic()
+        count = self.fold_pending()
+        found = bool(count)
+        while count == _AT_ONCE and not self._stop.is_set() and time.monotonic() - began < _ROUND_SECONDS:
+            count = self.fold_pending()
+        return time.monotonic() - began if found else 0.0
+
+    def _pause(self, took: float) -> None:
         """Let a burst gather; and while it is a flood, leave the time to those who answer it."""
-        until = time.monotonic() + min(step_took * (1 / _SHARE_IN_FLOOD - 1), _LONGEST_PAUSE_SECONDS)
+        pause = max(took * (1 / _SHARE_IN_FLOOD - 1), _SHORTEST_PAUSE_SECONDS)
+        until = time.monotonic() + min(pause, _LONGEST_PAUSE_SECONDS)
         while not self._stop.is_set():
             before = self._arrived
             self._stop.wait(_BURST_PAUSE_SECONDS)

@@ -72,7 +72,7 @@ class Claim:
 
 
 # However many changes follow one another, a site waits no longer than this for the first of them.
-_LONGEST_SETTLING_MILLISECONDS = 10_000
+_LONGEST_SETTLING_MILLISECONDS = 15_000
 
 
 def want(
