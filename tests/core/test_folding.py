@@ -95,7 +95,7 @@ class TestFoldPending:
             raise AssertionError("every event was folded again for one that is newer")
 
         monkeypatch.setattr(core.folding, "fold", not_all_over_again)
-        append(store, updated(3, topic="Third"), updated(2, settings={"b": 2}))
+        append(store, updated(3, topic="Third"), updated(2, topic="Second", settings={"b": 2}))
         folding.fold_pending()
         meeting, revision = kept(store)
         assert (meeting.topic, dict(meeting.settings), revision) == ("Third", {"a": 1, "b": 2}, 2)

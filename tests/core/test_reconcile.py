@@ -192,6 +192,14 @@ class TestUpdate:
         assert shown.site.only["content"] == "<p>Theirs</p>"
         assert not any("content" in getattr(ask, "fields", {}) for ask in shown.site.writes)
 
+    def test_also_where_the_editor_has_put_the_old_one_back(self, shown: Bench) -> None:
+        first = shown.site.only["content"]
+        shown.site.only["content"] = "<p>Theirs</p>"
+        shown(meeting(agenda="Second."))
+        shown.site.only["content"] = first
+        shown(meeting(agenda="Third."))
+        assert shown.site.only["content"] == first
+
 
 class TestInDoubt:
     def test_it_looks_first(self, shown: Bench) -> None:
@@ -319,7 +327,8 @@ class TestWithheld:
         assert bench.site.only["content"] == "<p>By hand</p>"
 
     def test_keeps_its_own_right(self, shown: Bench) -> None:
-        assert shown(meeting(join_url=None, duration=90)) == "updated"
+        assert shown(meeting(join_url=None, duration=90, agenda="Second.")) == "updated"
+        assert "Second." not in shown.site.only["content"], "not before the rest is known"
         assert shown.site.only["details"]["duration"] == 90
 
 
