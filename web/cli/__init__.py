@@ -49,13 +49,14 @@ for command in (serve, site, quarantine, send, plugin, db):
 def main() -> None:
     """Run a command, and end with a message rather than a traceback where one of our own errors says why."""
     try:
-        zoombridge.main(standalone_mode=False)
+        # Without click's own ending, a command's status is handed back instead of ending the process.
+        sys.exit(zoombridge.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
         click.echo("Stopped.", err=True)
         sys.exit(130)
-    except ZoomBridgeError as error:
+    except (ZoomBridgeError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)

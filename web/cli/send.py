@@ -73,7 +73,7 @@ def _bodies(file: Path) -> list[tuple[str, bytes]]:
     raw = file.read_bytes()
     try:
         document = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [(file.name, raw)]  # sent as it is: how a bridge takes a broken body is worth trying too
     if isinstance(document, list):
         return [(f"{file.name}[{index}]", _json(event)) for index, event in enumerate(document)]
