@@ -1,0 +1,131 @@
+"""`zoombridge send`: as Zoom would, against a server on this machine."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from core.zoom.signature import Secret, verify
+from tests.core.events import SAMPLES, SECRET
+from tests.web.cli.conftest import Run
+
+
+@dataclass
+class Endpoint:
+    """What was sent, and how it is answered."""
+
+    url: str = ""
+    status: int = 204
+    body: bytes = b""
+    sent: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[str]:
+        return [json.loads(body)["event"] for _, body in self.sent]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    told = Endpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.sent.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(told.status)
+            self.send_header("Content-Length", str(len(told.body)))
+            self.end_headers()
+            self.wfile.write(told.body)
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    told.url = f"http://127.0.0.1:{server.server_address[1]}/wp-json/vczapi/v1/meeting"
+    yield told
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class TestFiles:
+    def test_are_sent_byte_for_byte_and_signed(self, run: Run, endpoint: Endpoint) -> None:
+        files = [str(SAMPLES / "raw" / name) for name in ("odd.json", "emoji.json")]
+        ran = run("send", *files, "--to", endpoint.url, "--secret-token", SECRET)
+        assert ran.status == 0, ran
+        assert [body for _, body in endpoint.sent] == [Path(file).read_bytes() for file in files]
+        for headers, body in endpoint.sent:
+            assert verify(headers, body, [Secret(SECRET)], now=time.time())
+        assert "204  odd.json" in ran.out
+        assert SECRET not in ran.out + ran.err
+
+    def test_may_hold_a_list_of_events(self, run: Run, endpoint: Endpoint, tmp_path: Path) -> None:
+        names = ["meeting.created", "meeting.deleted"]
+        file = tmp_path / "story.json"
+        file.write_text(json.dumps([{"event": name, "payload": {"t": "♫"}} for name in names]))
+        assert run("send", str(file), "--to", endpoint.url, "--secret-token", SECRET).status == 0
+        assert endpoint.events == names
+
+    def test_may_be_broken(self, run: Run, endpoint: Endpoint, tmp_path: Path) -> None:
+        file = tmp_path / "broken.json"
+        file.write_bytes(b"\xff{")
+        assert run("send", str(file), "--to", endpoint.url, "--secret-token", SECRET).status == 0
+        assert endpoint.sent[0][1] == b"\xff{"
+
+    def test_may_be_nested_deeper_than_can_be_read(
+        self, run: Run, endpoint: Endpoint, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "deep.json"
+        file.write_bytes(b"[" * 100_000)
+        assert run("send", str(file), "--to", endpoint.url, "--secret-token", SECRET).status == 0
+        assert endpoint.sent[0][1] == b"[" * 100_000
+
+
+class TestScenario:
+    @pytest.mark.parametrize("kind", ["meeting", "webinar"])
+    def test_tells_a_life_in_order(self, run: Run, endpoint: Endpoint, kind: str) -> None:
+        arguments = ("--scenario", kind, "--number", "90000000001", "--secret-token", SECRET)
+        assert run("send", "--to", endpoint.url, *arguments).status == 0
+        assert [event.partition(".")[0] for event in endpoint.events] == [kind] * 6
+        assert endpoint.events[0].endswith(".created")
+        assert endpoint.events[-1].endswith(".permanently_deleted")
+        assert {json.loads(body)["payload"]["object"]["id"] for _, body in endpoint.sent} == {90_000_000_001}
+
+    def test_validates(self, run: Run, endpoint: Endpoint) -> None:
+        assert run("send", "--to", endpoint.url, "--scenario", "validation", "--secret-token", SECRET)
+        assert endpoint.events == ["endpoint.url_validation"]
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("status", "ended", "said"),
+        [
+            (200, 0, ""),
+            (401, 1, "the event is lost"),
+            (301, 1, "the event is lost"),
+            (503, 1, "sends it again"),
+        ],
+    )
+    def test_say_what_zoom_would_make_of_them(
+        self, run: Run, endpoint: Endpoint, status: int, ended: int, said: str
+    ) -> None:
+        endpoint.status, endpoint.body = status, b'{"code": "why"}'
+        arguments = ("--scenario", "validation", "--secret-token", SECRET)
+        ran = run("send", "--to", endpoint.url, *arguments)
+        assert ran.status == ended
+        assert f'{status}  endpoint.url_validation  {{"code": "why"}}' in ran.out
+        assert said in ran.out
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense"])
+    def test_are_missed_where_there_are_none(self, run: Run, url: str) -> None:
+        ran = run("send", "--to", url, "--scenario", "validation", "--secret-token", SECRET)
+        assert ran.status == 1
+        assert ran.out.startswith("---")
+        assert "sends it again" in ran.out
