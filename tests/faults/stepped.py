@@ -127,12 +127,16 @@ class Stepped:
 
     def to_the_next(self) -> float:
         """Let time pass until something is due; return how many seconds that was."""
-        with self.store.reading() as connection:
-            due = posts.next_due(connection, busy=[])
+        due = self.next_due()
         assert due is not None
         seconds = max(due / 1000 - self.clock(), 0.001)
         self.clock.forward(seconds)
         return seconds
+
+    def next_due(self) -> int | None:
+        """Return when something is due next (ms since 1970, UTC)."""
+        with self.store.reading() as connection:
+            return posts.next_due(connection, busy=[])
 
     def forward(self, seconds: float) -> None:
         """Let time pass."""
