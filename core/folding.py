@@ -30,9 +30,9 @@ _AT_ONCE = 100  # meetings that share one transaction
 # rounds, and sites wait until a round later, so that a meeting is written once and not after each round.
 _SHARE_IN_FLOOD = 0.1
 _ROUND_SECONDS = 1.0
-_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 5.0
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 9.0
 _FLOOD_EVENTS = 10  # within a pause of a burst
-_FLOOD_SETTLE_MILLISECONDS = 6000
+_FLOOD_SETTLE_MILLISECONDS = 11_000
 # More events in a second than people make by hand are a burst: then it is worth waiting for the rest of it,
 # so that many events become one step of the fold and one write to the site.
 _BURST_EVENTS = 20

@@ -98,7 +98,7 @@ class Ingest:
             return None
         entry = self._entry(site_id, request, envelope, received_at=self._now())
         future = self.store.submit_to_group(log.append, entry)
-        future.add_done_callback(lambda _: self.appended())
+        future.add_done_callback(self._tell)
         return future
 
     def receive(self, site_id: str, request: Request) -> Answer:
@@ -213,6 +213,9 @@ class Ingest:
             outcome=outcome,
             reason=reason,
         )
+
+    def _tell(self, _: Future[bool]) -> None:
+        self.appended()
 
     def _now(self) -> int:
         return int(self.clock() * 1000)
