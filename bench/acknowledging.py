@@ -13,7 +13,7 @@ from bench.events import SECRET, story
 from bench.figures import Figure, at_least, at_most, middle
 from bench.load import Load, LoadError, load, prepare
 from bench.place import ROUTE, Place, folder
-from bench.site import fast_site
+from bench.site import INSIDE, fast_site
 from bench.verify import missing
 from tests.running import RunningBridge
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.figures import Say, Scale
 
 MOST_PER_SECOND = 8_000  # requests are prepared for so many
-INSIDE = "/wp-json/inside/v1/meeting"
+_INSIDE_ROUTE = "/wp-json/inside/v1/meeting"
 _FOLDED_SECONDS = 300
 _APART = 10_000_000  # events between one round's and the next's, so that none comes twice
 
@@ -72,18 +72,18 @@ def against_plain(scale: Scale, say: Say) -> list[Figure]:
 def against_wordpress(scale: Scale, say: Say) -> list[Figure]:
     """Compare with a plugin that does the work inside WordPress."""
     wordpress_loads, bridge_loads = [], []
-    with folder() as made, fast_site() as site:
+    with folder() as made, fast_site(INSIDE, "inside") as site:
         site.wordpress.php("update_option( 'inside_secret', $secret );", secret=SECRET)
         place = Place(made / "bridge")
         place.add_site_that_is_down()
         with RunningBridge(place.data, "--log-level", "error") as bridge:
             first_at = int(time.time() * 1000)
             # The posts are there before anything is measured: changing one is quicker than making it.
-            prepare(made / "first", story(first_at=first_at), 500, INSIDE)
+            prepare(made / "first", story(first_at=first_at), 500, _INSIDE_ROUTE)
             load(site.wordpress.url, made / "first", seconds=20)
             for number in range(scale.rounds):
                 events = list_of(scale, story(first_at=first_at, start=500 + number * _APART))
-                prepare(made / "inside", events, len(events), INSIDE)
+                prepare(made / "inside", events, len(events), _INSIDE_ROUTE)
                 sent = prepare(made / "requests", events, len(events), ROUTE)
                 wordpress_loads.append(load(site.wordpress.url, made / "inside", seconds=scale.seconds))
                 bridge_loads.append(load(bridge.url, made / "requests", seconds=scale.seconds))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bench.events import FIRST_NUMBER, SECRET, story
+from bench.events import FIRST_NUMBER, story
 from bench.figures import Figure, at_most
-from bench.place import Place, folder
+from bench.place import Place, connect, folder
 from bench.sender import Sender
 from bench.verify import Found, missing, verify
 from tests.conftest import STUB, STUB_SLUG
@@ -53,7 +52,8 @@ class Killing:
         self.bridges = [None] * self.processes
         try:
             self._start()
-            self.route = self._connect()
+            assert self.bridges[0] is not None
+            self.route = connect(self.bridges[0], self.site)
             for number in range(count):
                 self._start()
                 asyncio.run(self._round(number))
@@ -85,14 +85,6 @@ class Killing:
         data.mkdir(exist_ok=True)
         (data / "zoombridge.key").write_text((self.place.data / "zoombridge.key").read_text())
 
-    def _connect(self) -> str:
-        told = ["site", "add", self.site.url, "--username", self.site.user]
-        told += ["--application-password", self.site.application_password, "--secret-token", SECRET]
-        assert self.bridges[0] is not None
-        found = re.search(r" as ([0-9a-f]+)\.", self.bridges[0].command(*told))
-        assert found
-        return f"/sites/{found[1]}/wp-json/vczapi/v1/meeting"
-
     async def _round(self, number: int) -> None:
         """Send until the time has come to kill; what was not acknowledged stays to be sent."""
         first_number = FIRST_NUMBER + number * _NEW_MEETINGS
@@ -104,9 +96,11 @@ class Killing:
         sending = asyncio.create_task(
             self.sender.send(urls, self.route, connections=_CONNECTIONS, until=over.is_set)
         )
-        async with asyncio.timeout(_FIRST_ANSWER_SECONDS):
-            while len(self.sender.acknowledged) == before:  # noqa: ASYNC110 - many tasks add to it
-                await asyncio.sleep(0.005)
+        deadline = time.monotonic() + _FIRST_ANSWER_SECONDS
+        while len(self.sender.acknowledged) == before:
+            if time.monotonic() > deadline or sending.done():
+                raise AssertionError(f"Nothing is acknowledged: {self.sender}\n{self._logs()}")
+            await asyncio.sleep(0.005)
         await asyncio.sleep(self.chance.uniform(_SHORTEST, _LONGEST) ** 2)
         self._kill()
         over.set()
@@ -123,6 +117,9 @@ class Killing:
                 bridge.kill()
                 self.bridges[index] = None
                 self.killed += 1
+
+    def _logs(self) -> str:
+        return "\n".join(bridge.log()[-3000:] for bridge in self.bridges if bridge is not None)
 
     async def _rest(self) -> None:
         urls = [bridge.url for bridge in self.bridges if bridge is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Engine
+
+    from tests.running import RunningBridge
+    from tests.wordpress import WordPress
 
 SITE = "bench"
 ROUTE = f"/sites/{SITE}/wp-json/vczapi/v1/meeting"
@@ -116,6 +120,15 @@ class Place:
         return await_(
             lambda: not self.pending() and not self.number(behind), "posts were behind", within=within
         )
+
+
+def connect(bridge: RunningBridge, site: WordPress) -> str:
+    """Connect a site by the bridge's own command; return the path of its endpoint at the bridge."""
+    told = ["site", "add", site.url, "--username", site.user]
+    told += ["--application-password", site.application_password, "--secret-token", SECRET]
+    found = re.search(r" as ([0-9a-f]+)\.", bridge.command(*told))
+    assert found
+    return f"/sites/{found[1]}/wp-json/vczapi/v1/meeting"
 
 
 def await_(look: Callable[[], bool], what: str, *, within: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,10 +27,15 @@ class Sender:
     acknowledged: list[Event] = field(default_factory=list)
     refused: int = 0
     broken: int = 0
+    last_at: float = 0.0  # when the last acknowledgement came, in seconds since 1970
 
     def give(self, events: Iterable[Event]) -> None:
         """Add events to be sent."""
         self.waiting.extend(events)
+
+    def __str__(self) -> str:
+        told = f"{len(self.waiting)} waiting, {len(self.acknowledged)} acknowledged, "
+        return told + f"{self.refused} refused, {self.broken} broken"
 
     async def send(
         self, urls: Sequence[str], route: str, *, connections: int, until: Callable[[], bool] = lambda: False
@@ -72,7 +78,10 @@ class Sender:
                 self.waiting.append(event)
                 return
             if status == 204:
+                self.last_at = time.time()
                 self.acknowledged.append(event)
+            elif status < 500:
+                raise AssertionError(f"The bridge answered {status}: Zoom would not send this again.")
             else:
                 self.refused += 1
                 self.waiting.append(event)

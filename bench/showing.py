@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from bench.events import ACCOUNT, MEETINGS, SECRET, Event, story
+from bench.events import ACCOUNT, MEETINGS, Event, story
 from bench.figures import Figure, at_least, at_most, middle
-from bench.place import Place, await_, folder
+from bench.place import Place, await_, connect, folder
 from bench.sender import Sender
 from bench.site import FastSite, fast_site
 from bench.verify import verify
@@ -22,8 +22,6 @@ from core.zoom import envelope as zoom_envelope
 from tests.running import RunningBridge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bench.figures import Say, Scale
 
 _SEEN_SECONDS = 30.0
@@ -37,7 +35,7 @@ def one_event(scale: Scale, say: Say) -> list[Figure]:
     with folder() as made, fast_site() as site:
         place = Place(made / "bridge")
         with RunningBridge(place.data, "--log-level", "warning") as bridge:
-            route = connect(bridge, site)
+            route = connect(bridge, site.wordpress)
             events = list(islice(story(meetings=1), 2 * scale.writes + 2))
             deliver(bridge, route, events[:1], connections=1)
             place.await_settled(within=_SEEN_SECONDS)
@@ -61,7 +59,7 @@ def burst(scale: Scale, say: Say) -> list[Figure]:
     with folder() as made, fast_site() as site:
         place = Place(made / "bridge")
         with RunningBridge(place.data, "--log-level", "warning") as bridge:
-            route = connect(bridge, site)
+            route = connect(bridge, site.wordpress)
             meetings = max(1, scale.burst * MEETINGS // 10_000)
             events = list(islice(story(meetings=meetings), scale.burst))
             before = len(site.written())
@@ -87,15 +85,6 @@ def burst(scale: Scale, say: Say) -> list[Figure]:
     ]
 
 
-def connect(bridge: RunningBridge, site: FastSite) -> str:
-    """Connect the site by the bridge's own command; return the route of its endpoint at the bridge."""
-    told = ["site", "add", site.wordpress.url, "--username", site.wordpress.user]
-    told += ["--application-password", site.wordpress.application_password, "--secret-token", SECRET]
-    said = bridge.command(*told)
-    site_id = said.rpartition(" as ")[2].split(".")[0].strip()
-    return f"/sites/{site_id}/wp-json/vczapi/v1/meeting"
-
-
 def deliver(bridge: RunningBridge, route: str, events: list[Event], *, connections: int) -> Sender:
     """Send events until each is acknowledged."""
     sender = Sender()
@@ -108,18 +97,9 @@ def _way_of(bridge: RunningBridge, route: str, event: Event, site: FastSite) -> 
     """Return the seconds from the moment an event was acknowledged to the end of the write that it caused."""
     time.sleep(_QUIET_SECONDS)
     site.forget()
-    sender = _connected(bridge, route)
-    acknowledged = sender(event)
+    acknowledged = deliver(bridge, route, [event], connections=1).last_at
     await_(lambda: bool(site.written()), "no write had come", within=_SEEN_SECONDS)
     return site.written()[0] - acknowledged
-
-
-def _connected(bridge: RunningBridge, route: str) -> Callable[[Event], float]:
-    def send(event: Event) -> float:
-        deliver(bridge, route, [event], connections=1)
-        return time.time()
-
-    return send
 
 
 class _DirectWrite:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 _NOTES = Path(__file__).with_name("notes.php")
-_INSIDE = Path(__file__).with_name("inside")
+INSIDE = Path(__file__).with_name("inside")
 
 
 class FastSite:
-    """WordPress on nginx and php-fpm, with the stub, the notes of what was written, and the plugin *inside*."""
+    """WordPress on nginx and php-fpm, with a plugin, and notes of what was written."""
 
     def __init__(self, wordpress: WordPress, notes: Path) -> None:
         """Hold what `fast_site` made."""
@@ -43,13 +43,12 @@ class FastSite:
 
 
 @contextmanager
-def fast_site() -> Iterator[FastSite]:
-    """Give such a site, on Debian's WordPress and MariaDB."""
+def fast_site(plugin: Path = STUB, slug: str = STUB_SLUG) -> Iterator[FastSite]:
+    """Give such a site, on Debian's WordPress and MariaDB, with one plugin: the stub, if not another."""
     with folder() as made:
         wordpress = WordPress.start("debian-mariadb", directory=made / "site")
         try:
-            wordpress.add_plugin(STUB, STUB_SLUG)
-            wordpress.add_plugin(_INSIDE)
+            wordpress.add_plugin(plugin, slug)
             notes = made / "notes"
             (wordpress.directory / "wp-content/mu-plugins/notes.php").write_text(
                 _NOTES.read_text().replace("{NOTES}", str(notes))

@@ -10,11 +10,8 @@
 add_action(
 	'init',
 	static function () {
-		if ( ! post_type_exists( 'zoom-meetings' ) ) {
-			register_post_type( 'zoom-meetings', array( 'public' => true, 'show_in_rest' => true ) );
-		}
-	},
-	20
+		register_post_type( 'zoom-meetings', array( 'public' => true, 'show_in_rest' => true ) );
+	}
 );
 
 add_action(
