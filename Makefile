@@ -1,7 +1,7 @@
 # The door of the project: everything that one does here, by name.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test bench soak lint clean
 
 BIN := .venv/bin
 
@@ -19,6 +19,14 @@ test: ## Check and test everything (ARGS="-k signature": what pytest is told bes
 	bin/setup test
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest $(ARGS)
+
+bench: ## Measure against real parts, each figure a ratio (ARGS="--short", ARGS="--only burst"); see bench/README.md
+	bin/setup bench
+	$(BIN)/python -m bench $(ARGS)
+
+soak: ## Run the long runs whole: 200 kills on each store, 1,000,000 events, 100,000 Hypothesis examples (hours)
+	bin/setup bench
+	$(BIN)/python -m bench.soak
 
 lint: ## Check style, types, the rooms' borders, templates and PHP
 	$(BIN)/ruff check .

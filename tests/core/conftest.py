@@ -1,5 +1,6 @@
 """What core's tests share. A test that takes `store` runs on every kind of it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,8 @@ from core.store.sites import Site, save
 
 # The machines that run this are slow at times, which says nothing about the code.
 settings.register_profile("ci", deadline=None)
-settings.load_profile("ci")
+settings.register_profile("soak", deadline=None, max_examples=100_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 KEYS = "kGxqPcdWrxkFpK2kNxNFp8yo4sF0xKpmvbvVYTJmFzo="
 
