@@ -358,9 +358,9 @@ class TestMistakes:
         assert b"NoneType" not in answer.body
 
     def test_a_database_that_is_down_is_said_to_be(self, alone: Door, store: Store) -> None:
-        store._reading.dispose()
         store.close()
         answer = alone("POST", site="s1", secret_token=NEW)
+        store._reading.dispose()  # what it has opened to read, which nobody closes a second time
         assert answer.code == 503
         assert "stopping" in text(answer)
 

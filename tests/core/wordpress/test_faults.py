@@ -80,12 +80,14 @@ class TestWhatFollows:
             Fault.THROTTLED,
             Fault.NOT_JSON,
             Fault.STUB_MISSING,
+            Fault.BUSY,
         }
 
     def test_what_befalls_one_post_never_stops_the_others(self) -> None:
         assert {fault for fault in Fault if not fault.stops_site} == {
             Fault.SERVER,
             Fault.POST_MISSING,
+            Fault.BUSY,
             Fault.EXISTS,
             Fault.REFUSED,
         }
