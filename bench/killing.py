@@ -29,7 +29,9 @@ _NEW_MEETINGS = 6  # in each round, so that posts are being made when the proces
 _EVENTS = 150  # of a round; what is not acknowledged in it goes into the next
 _CONNECTIONS = 8
 _SHORTEST, _LONGEST = 0.1, 1.6  # seconds from the first acknowledgement to the kill
-_SETTLE_SECONDS = 420.0  # with PostgreSQL, the claims of a killed process end with their leases
+# With PostgreSQL, the claims of a killed process end with their leases.
+_OPTIONS = ("--log-level", "warning", "--lease-seconds", "20")
+_SETTLE_SECONDS = 120.0
 _FIRST_ANSWER_SECONDS = 30.0
 
 
@@ -76,9 +78,7 @@ class Killing:
             if bridge is None:
                 data = self.place.data if index == 0 else self.place.data.with_name(f"other-{index}")
                 self._share_key(data)
-                self.bridges[index] = RunningBridge(
-                    data, "--log-level", "warning", database_url=self.place.database_url
-                )
+                self.bridges[index] = RunningBridge(data, *_OPTIONS, database_url=self.place.database_url)
 
     def _share_key(self, data: Path) -> None:
         """Give every process the one key that seals what they share."""
