@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from core.render import Post
     from core.store.engine import Store
     from core.store.posts import Claim
     from core.store.sites import Site
@@ -205,6 +206,7 @@ class Mirror:
                     written=item.result.written,
                     due_at=None if until is None else int(until.timestamp() * 1000),
                     now=now,
+                    reason=_why_none(item.task.wanted, item.result),
                 )
             else:
                 whole_site = item.result.fault.stops_site
@@ -333,6 +335,12 @@ def _is_broken(result: Reconciled | SiteFaultError) -> bool:
 def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:
     for taken in leaving:
         posts.note_leaving(connection, taken)
+
+
+def _why_none(wanted: Post, result: Reconciled) -> str | None:
+    """Return why a meeting has no post, where it is not to have one, or not yet."""
+    withheld = wanted.presence is Presence.WITHHELD and result.written.post_id is None
+    return wanted.reason if withheld else None
 
 
 def _tell(done: _Done) -> None:

@@ -261,11 +261,19 @@ def claim(
 
 
 def finish(
-    connection: Connection, taken: Claim, *, revision: int, written: Written, due_at: int | None, now: int
+    connection: Connection,
+    taken: Claim,
+    *,
+    revision: int,
+    written: Written,
+    due_at: int | None,
+    now: int,
+    reason: str | None = None,
 ) -> bool:
     """Note what was written, and let go. Tell whether the claim still held.
 
-    `due_at` is when what was written stops being true; a revision wanted meanwhile is due at once.
+    `due_at` is when what was written stops being true; a revision wanted meanwhile is due at once. `reason`
+    says why there is no post, where there is to be none.
     """
     base = written.base
     result = connection.execute(
@@ -276,6 +284,7 @@ def finish(
             state=written.state,
             post_id=written.post_id,
             link=written.link,
+            reason=reason,
             base=None if base is None else asdict(base),
             attempts=0,
             fault=None,
@@ -323,6 +332,18 @@ def postpone(
             **settled,
         )
     )
+
+
+def withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
+    """Return for what reasons meetings have no post on a site, and how many; the commonest first."""
+    count = func.count()
+    rows = connection.execute(
+        select(posts.c.reason, count)
+        .where(posts.c.site_id == site_id, posts.c.reason.is_not(None))
+        .group_by(posts.c.reason)
+        .order_by(count.desc(), posts.c.reason)
+    )
+    return [(reason, number) for reason, number in rows]
 
 
 def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:

@@ -141,6 +141,7 @@ posts = Table(
     Column("state", Text, nullable=False),  # see core.mirror.PostState
     Column("post_id", BigInteger),
     Column("link", Text),
+    Column("reason", Text),  # why there is no post, where the meeting is not to have one, or not yet
     Column("base", JSON),  # what was written last: topic, digest of the content, digest of the field
     Column("attempts", Integer, nullable=False, default=0),
     Column("fault", Text),

@@ -12,7 +12,7 @@ import pytest
 from tornado.httpclient import HTTPResponse
 
 from core.bridge import Bridge
-from core.store import quarantine, sites, tokens
+from core.store import posts, quarantine, sites, tokens
 from core.store.engine import Store
 from core.store.request import Request
 from core.store.sites import Site
@@ -123,6 +123,17 @@ class TestShows:
         assert "2026-01-05 09:00 UTC" in shown
         assert "It is down." in shown
         assert "1 event was signed with another secret token" in shown
+
+    def test_meetings_without_a_page(
+        self, door: Door, store: Store, wp_site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = [("Zoom has not told its topic & type yet.", 2), ("It is an instant meeting.", 1)]
+        monkeypatch.setattr(posts, "withheld", lambda _connection, site_id: told if site_id == "s1" else [])
+        answer = door("GET")
+        assert b"topic &amp; type" in answer.body
+        shown = text(answer)
+        assert "2 meetings have no page here: “Zoom has not told its topic &amp; type yet.”" in shown
+        assert "One meeting has no page here: “It is an instant meeting.”" in shown
 
     def test_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
         save_token(store, Secret("older-token-1234", True))

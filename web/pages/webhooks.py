@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import UnknownSiteError
-from core.store import quarantine, sites, tokens
+from core.store import posts, quarantine, sites, tokens
 from core.zoom.signature import Secret
 from web.pages.page import PageHandler
 
@@ -53,6 +53,7 @@ class _State:
     site: Site
     tokens: list[SavedToken]
     held: int
+    withheld: list[tuple[str, int]]
 
 
 class WebhooksHandler(PageHandler):
@@ -117,6 +118,7 @@ class WebhooksHandler(PageHandler):
             tokens=state.tokens,
             mask=mask,
             held=state.held,
+            withheld=state.withheld,
             events=EVENTS,
             done=done if done in ("token", "removed") else "",
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
@@ -158,11 +160,12 @@ def _state(bridge: Bridge, site: Site) -> _State:
         try:
             site = sites.load(connection, site.id, bridge.store.sealer)
         except UnknownSiteError:
-            return _State(site, [], 0)  # removed since it was chosen; the next look says so
+            return _State(site, [], 0, [])  # removed since it was chosen; the next look says so
         return _State(
             site,
             tokens.of_site(connection, site.id, bridge.store.sealer),
             quarantine.count(connection, site.id),
+            posts.withheld(connection, site.id),
         )
 
 

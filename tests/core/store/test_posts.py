@@ -263,3 +263,33 @@ class TestRelease:
         two.write(let_go)
         with two.reading() as connection:
             assert len(connection.execute(select(table).where(table.c.lease_until > 0)).all()) == left
+
+
+class TestWithheld:
+    def test_tells_for_what_reasons_there_is_no_post(self, two: Store) -> None:
+        for taken in claim(two, at_once=2, room=1):
+            two.write(
+                lambda connection, taken=taken: posts.finish(  # type: ignore[misc]
+                    connection,
+                    taken,
+                    revision=1,
+                    written=Written(),
+                    due_at=None,
+                    now=110,
+                    reason="Too little.",
+                )
+            )
+        with two.reading() as connection:
+            assert posts.withheld(connection, "s1") == [("Too little.", 2)]
+            assert posts.withheld(connection, "s2") == []
+
+    def test_forgets_it_once_there_is_one(self, two: Store) -> None:
+        taken = claim(two, room=1)[0]
+        two.write(
+            lambda connection: posts.finish(
+                connection, taken, revision=1, written=Written(), due_at=100, now=110, reason="Too little."
+            )
+        )
+        finish(two, claim(two, room=1, busy=["s2"])[0])
+        with two.reading() as connection:
+            assert posts.withheld(connection, "s1") == []
