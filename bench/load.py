@@ -6,6 +6,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def load(
     done = subprocess.run(
         [
             *pin, "wrk", "--threads", "1", "--connections", str(connections), "--timeout", "10s",
-            "--duration", f"{seconds:g}s", "--script", str(_SCRIPT), url, "--", str(requests),
+            "--duration", f"{ceil(seconds)}s", "--script", str(_SCRIPT), url, "--", str(requests),
         ],
         capture_output=True,
         text=True,

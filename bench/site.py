@@ -84,9 +84,8 @@ def _nginx(site: WordPress, made: Path) -> Iterator[None]:
     site._server.stop()
     fpm_command = [_php_fpm(), "--nodaemonize", "--fpm-config", str(made / "php-fpm.conf")]
     scan = [f"-derror_log={made / 'php.log'}", *(f"-d{name}={value}" for name, value in settings.items())]
-    fpm = Server(
-        [*fpm_command, *scan, *(["--allow-to-run-as-root"] if is_root else [])], log=made / "fpm.log"
-    )
+    command = [*fpm_command, *scan, *(["--allow-to-run-as-root"] if is_root else [])]
+    fpm = Server(["sh", "-c", _FORWARD, "sh", *command], log=made / "fpm.log")
     try:
         fpm.wait_until(listen.exists)
         web = Server(
@@ -127,6 +126,9 @@ def _program(name: str) -> str:
         raise ServerError(f"The program `{name}` is missing. Run bin/setup bench, then try again.")
     return found
 
+
+# php-fpm leaves the process group that it is started in, so that what ends the group must be handed on to it.
+_FORWARD = '"$@" & child=$!; trap "kill $child" TERM INT; wait $child; wait $child'
 
 _PHP = """\
 [global]
