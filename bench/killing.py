@@ -14,7 +14,7 @@ from bench.events import FIRST_NUMBER, story
 from bench.figures import Figure, at_most
 from bench.place import Place, connect, folder
 from bench.sender import Sender
-from bench.verify import Found, missing, verify
+from bench.verify import Found, verify
 from tests.conftest import STUB, STUB_SLUG
 from tests.postgresql import PostgreSQL
 from tests.running import RunningBridge
@@ -59,10 +59,7 @@ class Killing:
             for number in range(count):
                 self._start()
                 asyncio.run(self._round(number))
-                lost = missing(self.place, self.sender.acknowledged[-_EVENTS:]) if self.processes > 1 else 0
-                say(
-                    f"round {number + 1} of {count}: {len(self.sender.acknowledged)} acknowledged, {lost} missing"
-                )
+                say(f"round {number + 1} of {count}: {self.sender}")
             self._start()
             asyncio.run(self._rest())
             self.place.await_settled(within=_SETTLE_SECONDS)
