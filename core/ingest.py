@@ -159,6 +159,9 @@ class Ingest:
             raise
         except SignatureError as error:
             self._hold(site_id, request, reason=str(error))
+            if self._read_secrets(site_id) != secrets:
+                # One was saved since, and what it let out of quarantine did not hold this request yet.
+                self.recheck(site_id)
             raise
         if envelope.event == validation.EVENT:
             return self._validate(site_id, request, envelope, secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from tornado.routing import URLSpec
@@ -11,7 +11,7 @@ from tornado.web import RedirectHandler
 
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
-from web.pages.shell import BrowserShell, render
+from web.pages.shell import BrowserShell, guard, render
 from web.pages.webhooks import WebhooksHandler
 from web.signin import SignInHandler
 from web.stub import HelloHandler
@@ -20,6 +20,8 @@ from web.webhooks import ANSWER_SECONDS, WebhookHandler
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from tornado.web import RequestHandler
 
     from core.bridge import Bridge
     from web.inflight import InFlight
@@ -64,5 +66,7 @@ def urls(
     ]
 
 
-def _sign_in_page(_handler: Any, *, used: bool) -> str:
-    return render("pages/signin.jinja", BrowserShell(secrets.token_urlsafe(16), Markup("")), {"used": used})
+def _sign_in_page(handler: RequestHandler, *, used: bool) -> str:
+    shell = BrowserShell(secrets.token_urlsafe(16), Markup(""))
+    guard(handler, shell.nonce)
+    return render("pages/signin.jinja", shell, {"used": used})

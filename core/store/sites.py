@@ -110,6 +110,13 @@ def every(connection: Connection, sealer: Sealer) -> list[Site]:
     return [_site(row, sealer) for row in rows]
 
 
+def check_key(connection: Connection, sealer: Sealer) -> None:
+    """Raise `StoreError` where what is kept was sealed with another key."""
+    sealed = connection.scalar(select(sites.c.key).limit(1))
+    if sealed is not None:
+        sealer.open(sealed)
+
+
 def remove(connection: Connection, site_id: str) -> None:
     """Forget a site, its secrets and what was known of its posts; the posts on the site stay."""
     for table in (posts, quarantine, secrets, accounts):

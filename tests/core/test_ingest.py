@@ -390,6 +390,22 @@ class TestRecheck:
         assert ingest.receive("s1", given) == ACCEPTED
 
 
+class TestSavedMeanwhile:
+    def test_a_secret_saved_while_a_request_is_refused_lets_it_in(
+        self, store: Store, ingest: Ingest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep = quarantine.keep
+
+        def keep_after_the_recheck(*given: Any, **named: Any) -> None:
+            tokens.save(given[0], "s1", Secret("another-secret"), store.sealer, now=2)
+            keep(*given, **named)
+
+        monkeypatch.setattr(quarantine, "keep", keep_after_the_recheck)
+        assert ingest.receive("s1", request_of(event(), secret="another-secret")).status == 401
+        assert held(store) == []
+        assert [line.event for line in lines(store)] == ["meeting.created"]
+
+
 class TestAtRest:
     def test_no_secret_is_readable_in_the_files(self, tmp_path: Path, clock: Clock) -> None:
         """Neither tokens and passwords, nor what Zoom's raw bytes hold: start_url, passcodes, names."""

@@ -29,6 +29,7 @@ class TestNobody:
         answer = http("GET", "/signin")
         assert answer.code == 401
         assert "zoombridge serve" in text(answer)
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
     def test_gets_in_with_a_guess(self, http: Http, link: SignInLink) -> None:
         for guess in ("x", "%C3%A9", "x" * 10_000):

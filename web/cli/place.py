@@ -14,6 +14,7 @@ import requests
 
 from core.bridge import Bridge
 from core.errors import StoreInUseError, ZoomBridgeError
+from core.store import sites
 from core.store.engine import Store
 from core.store.migrate import upgrade
 from core.store.sealing import key_from
@@ -57,7 +58,7 @@ class Place:
         except StoreInUseError:
             return self._ask_server(name, arguments)
         try:
-            upgrade(store.engine)
+            make_ready(store)
             return operations.run(Bridge.on(store), name, arguments)
         finally:
             store.close()
@@ -100,6 +101,16 @@ class Place:
         if "error" in document:
             raise ZoomBridgeError(document["error"])
         return document["result"]
+
+
+def make_ready(store: Store) -> None:
+    """Bring the tables up to date, and see that the key is the one that they were sealed with.
+
+    Raises `StoreError`.
+    """
+    upgrade(store.engine)
+    with store.reading() as connection:
+        sites.check_key(connection, store.sealer)
 
 
 def place_options(command: F) -> F:

@@ -21,9 +21,8 @@ from core.bridge import Bridge
 from core.errors import ZoomBridgeError
 from core.mirror import LEASE_SECONDS
 from core.retention import DAYS, EVENTS
-from core.store.migrate import upgrade
 from web.app import make_app, make_server
-from web.cli.place import Place, place_options
+from web.cli.place import Place, make_ready, place_options
 from web.inflight import InFlight
 from web.signin import SignInLink
 
@@ -75,7 +74,7 @@ def serve(
     place = Place(data, database_url)
     store = place.open()
     try:
-        upgrade(store.engine)
+        make_ready(store)
         bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events, lease_seconds=lease_seconds)
         asyncio.run(_serve(bridge, place, host=host, port=port, behind_proxy=behind_proxy))
     finally:

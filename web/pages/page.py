@@ -13,7 +13,7 @@ from tornado.web import Finish, RequestHandler
 
 from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
 from core.wordpress import signing
-from web.pages.shell import BrowserShell, Shell, WordPressShell, render
+from web.pages.shell import BrowserShell, Shell, WordPressShell, guard, render
 from web.signin import is_signed_in
 from web.stub import Context, answer_signed, sign_answer
 
@@ -55,12 +55,7 @@ class PageHandler(RequestHandler):
             raise Finish
         nonce = secrets.token_urlsafe(16)
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""))
-        self.set_header(
-            "Content-Security-Policy",
-            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; "
-            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        )
-        self.set_header("X-Content-Type-Options", "nosniff")
+        guard(self, nonce)
         self.set_header("Referrer-Policy", "same-origin")
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -135,4 +130,5 @@ class PageHandler(RequestHandler):
         self.set_status(status_code)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""))
+        guard(self, shell.nonce)
         self.finish(render("pages/error.jinja", shell, {"message": message}))

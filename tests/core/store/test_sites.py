@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
-from core.errors import UnknownSiteError
+from core.errors import StoreError, UnknownSiteError
 from core.store import log, quarantine, sites, tokens
 from core.store.engine import Store
 from core.store.request import Request
 from core.store.schema import metadata
+from core.store.sealing import Sealer
 from core.store.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
@@ -44,6 +46,21 @@ class TestSave:
     def test_shows_no_secret_in_its_text_form(self, site: Site) -> None:
         assert site.password not in repr(site)
         assert site.key not in repr(site)
+
+
+class TestKey:
+    def test_is_the_one_that_sealed(self, store: Store, site: Site) -> None:
+        with store.reading() as connection:
+            sites.check_key(connection, store.sealer)
+
+    def test_is_another(self, store: Store, site: Site) -> None:
+        other = Sealer(Fernet.generate_key().decode())
+        with store.reading() as connection, pytest.raises(StoreError, match="ZOOMBRIDGE_KEY"):
+            sites.check_key(connection, other)
+
+    def test_does_not_matter_while_nothing_is_sealed(self, store: Store) -> None:
+        with store.reading() as connection:
+            sites.check_key(connection, Sealer(Fernet.generate_key().decode()))
 
 
 class TestFind:

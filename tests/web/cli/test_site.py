@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from core.errors import SiteFaultError
 from core.store import quarantine
@@ -155,3 +156,14 @@ class TestWhileABridgeServes:
             assert place.served_at() == "http://127.0.0.1:9"
             assert place.control_file.stat().st_mode & 0o777 == 0o600
         assert place.served_at() is None
+
+
+class TestAnotherKey:
+    def test_is_refused_before_anything_is_done_with_it(
+        self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ZOOMBRIDGE_KEY", Fernet.generate_key().decode())
+        for command in (("site", "list"), ("serve", "--port", "0")):
+            ran = run(*command)
+            assert ran.status == 1
+            assert "sealed with another key" in ran.err
