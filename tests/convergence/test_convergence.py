@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
 
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-EXAMPLES = 20_000 if SOAK else 600
+EXAMPLES = 20_000 if SOAK else 750
 STEPS = 60 if SOAK else 30
 MOST_MEETINGS = 3
 

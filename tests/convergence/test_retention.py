@@ -31,7 +31,7 @@ SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 DAY = 24 * 3600.0
 DAYS = 30
 SETTINGS = settings(
-    max_examples=5_000 if SOAK else 200,
+    max_examples=5_000 if SOAK else 250,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
