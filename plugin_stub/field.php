@@ -116,8 +116,7 @@ function zoombridge_before_insert( $post, $request ) {
 	if ( is_wp_error( $post ) || ! empty( $post->ID ) || ! is_array( $field ) ) {
 		return $post;
 	}
-	$number   = (string) ( $field['number'] ?? '' );
-	$free     = zoombridge_hold( 'zoombridge_making_' . $number );
+	$free     = zoombridge_hold( 'zoombridge_making_' . ( $number = (string) ( $field['number'] ?? '' ) ) );
 	$existing = zoombridge_find_post( $number );
 	$saving   = $GLOBALS['wpdb']->get_var( "SELECT MAX(option_value) FROM {$GLOBALS['wpdb']->options} WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'" );
 	if ( ! $existing && ( ! $free || $saving > time() - 60 ) ) {
@@ -125,8 +124,9 @@ function zoombridge_before_insert( $post, $request ) {
 	} elseif ( $existing ) {
 		return new WP_Error( 'zoombridge_exists', __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' ), [ 'status' => 409, 'post' => $existing ] );
 	}
-	$may = current_user_can( get_post_type_object( 'zoom-meetings' )->cap->edit_others_posts );
-	if ( $may && ! empty( $field['host'] ) && empty( $request['author'] ) ) {
+	// With the post itself, lest another plugin that dies over it leaves one that nobody finds again.
+	$post->meta_input = array_filter( [ '_meeting_zoom_meeting_id' => $number, '_zoombridge_revision' => $field['revision'] ?? null ] );
+	if ( current_user_can( get_post_type_object( 'zoom-meetings' )->cap->edit_others_posts ) && ! empty( $field['host'] ) && empty( $request['author'] ) ) {
 		$hosts = get_users( [ 'meta_key' => 'user_zoom_hostid', 'meta_value' => $field['host'], 'number' => 1, 'fields' => 'ID' ] );
 		$post->post_author = (int) ( $hosts[0] ?? get_current_user_id() );
 	}

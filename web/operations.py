@@ -27,6 +27,7 @@ def site_add(
         bridge.store, url, username, password, bridge_url=bridge_url, secret_token=secret_token
     )
     released = bridge.ingest.recheck(site.id).verified
+    bridge.mirror.wake()
     return {
         "id": site.id,
         "name": site.name,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.end_to_end.pair import Pair
     from tests.postgresql import PostgreSQL
     from tests.wordpress import WordPress
 
@@ -81,13 +82,15 @@ class Several:
 
 
 @pytest.fixture
-def several(site: WordPress, postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Several]:
+def several(kept_pair: Pair, postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Several]:
+    """Bridges that the WordPress of the pair is connected with for one test."""
     url = postgresql.url()
-    made = Several(site, url, tmp_path / "data")
+    made = Several(kept_pair.site, url, tmp_path / "data")
     yield made
     for bridge in made.bridges:
         bridge.stop()
     postgresql.drop(url)
+    kept_pair.connect_again()
 
 
 @pytest.fixture
