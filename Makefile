@@ -15,10 +15,10 @@ demo: ## Show it all at work: a WordPress, the bridge, and events as Zoom sends 
 	bin/setup demo
 	$(BIN)/python -m tests.demo $(if $(EXIT),--exit)
 
-test: ## Check and test everything (ARGS="-k signature": what pytest is told besides)
+test: ## Check and test everything (ARGS="-k signature": only what pytest is told so)
 	bin/setup test
 	$(MAKE) --no-print-directory lint
-	$(BIN)/pytest $(ARGS)
+	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/python -m tests.all)
 
 bench: ## Measure against real parts, each figure a ratio (ARGS="--short", ARGS="--only burst"); see bench/README.md
 	bin/setup bench
