@@ -69,4 +69,4 @@ def urls(
 def _sign_in_page(handler: RequestHandler, *, used: bool) -> str:
     shell = BrowserShell(secrets.token_urlsafe(16), Markup(""))
     guard(handler, shell.nonce)
-    return render("pages/signin.jinja", shell, {"used": used})
+    return render("pages/signin.jinja", shell, {"used": used, "tabs": ()})

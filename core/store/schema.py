@@ -46,6 +46,7 @@ sites = Table(
     Column("vczapi", Boolean, nullable=False, default=False),
     Column("vczapi_pro", Boolean, nullable=False, default=False),
     Column("post_status", Text, nullable=False, default="publish"),
+    Column("rules", JSON, nullable=False, default=dict),  # what its owner decided: see core.rules
     Column("created_at", BigInteger, nullable=False),
     # What has been seen of Zoom.
     Column("validated_at", BigInteger),
@@ -93,8 +94,9 @@ events = Table(
     Column("site_id", Text),  # whose endpoint it came to first; the site may be gone by now
     Column("request_id", Text),
     Column("request", LargeBinary, nullable=False),  # sealed: headers and raw bytes, see core.store.request
-    Column("outcome", Text, nullable=False),  # pending, folded, ignored
+    Column("outcome", Text, nullable=False),  # pending, folded, ignored, failed
     Column("reason", Text),
+    Column("folded_at", BigInteger),  # an attempt that began later shows it
     Index(None, "account_id", "number"),
     Index(None, "at"),
     Index(
@@ -186,4 +188,73 @@ quarantine = Table(
     Column("size", Integer, nullable=False),
     Column("request", LargeBinary, nullable=False),  # sealed, as in the log
     Index(None, "site_id", "received_at"),
+)
+
+# Who may sign in at the bridge's own address.
+users = Table(
+    "users",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("password", Text, nullable=False),  # an argon2 hash
+    Column("role", Text, nullable=False),  # see core.store.users
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger),
+)
+
+# Browsers that are signed in. The cookie holds the token, the table only its digest.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("name", Text, nullable=False),  # of the user, or of the WordPress user who came from wp-admin
+    Column("role", Text, nullable=False),
+    Column("site_id", Text),  # the only site that it sees; empty: all
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+# Links and first passwords that open the pages once.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("site_id", Text),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+# What is set for the whole bridge: see core.store.settings.
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+# Long work that is done piece by piece, shows how far it is, and goes on after a restart: see core.jobs.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("site_id", Text),  # whose administrator asked for it; empty: one who sees every site
+    Column("asked_by", Text, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, running, done, failed, stopped
+    Column("total", BigInteger),  # empty while it is not known
+    Column("done", BigInteger, nullable=False, default=0),
+    Column("place", JSON),  # where it goes on; its kind knows what this means
+    Column("counts", JSON, nullable=False, default=dict),  # what came of it so far, by kind of result
+    Column("message", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    # The claim: as with posts.
+    Column("owner", Text),
+    Column("lease_until", BigInteger, nullable=False, default=0),
+    Column("epoch", BigInteger, nullable=False, default=0),
+    Index(None, "state"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets as randomness
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -41,6 +41,7 @@ class Site:
     vczapi: bool = False
     vczapi_pro: bool = False
     post_status: str = "publish"
+    rules: Mapping[str, Any] = field(default_factory=dict)
     created_at: int = 0
     validated_at: int | None = None
     last_event: str | None = None

@@ -13,13 +13,17 @@ from tornado.web import Finish, RequestHandler
 
 from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
 from core.wordpress import signing
-from web.pages.shell import BrowserShell, Shell, WordPressShell, guard, render
+from web.pages.shell import TABS, BrowserShell, Shell, WordPressShell, guard, render
+from web.pages.words import accepted, chosen, translations
 from web.signin import is_signed_in
 from web.stub import Context, answer_signed, sign_answer
+from web.viewer import Role, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
+
+    from babel.support import NullTranslations
 
     from core.bridge import Bridge
     from web.stub import StubKeys
@@ -33,7 +37,11 @@ class PageHandler(RequestHandler):
     `site_id` is the site whose administrator asks; None in the bridge's own shell, which sees every site.
     """
 
+    path = ""  # of the page, as its tab has it
+    anyone_may_post = False  # where a form only looks for something
+
     shell: Shell
+    viewer: Viewer
     site_id: str | None
 
     def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor) -> None:
@@ -53,10 +61,29 @@ class PageHandler(RequestHandler):
         if not is_signed_in(self):
             self.redirect("/signin", status=303)
             raise Finish
+        self.viewer = Viewer("", Role.ADMINISTRATOR)
+        self.site_id = self.viewer.site_id
         nonce = secrets.token_urlsafe(16)
-        self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""))
+        language = chosen(accepted(self.request.headers.get("Accept-Language", "")))
+        self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=language)
         guard(self, nonce)
         self.set_header("Referrer-Policy", "same-origin")
+        self._let_change()
+
+    def _let_change(self) -> None:
+        """Refuse a form of somebody who may only look."""
+        if self.request.method == "POST" and not (self.viewer.may_change or self.anyone_may_post):
+            message = self.words.gettext(
+                "You may look at everything here, but not change it. Ask an administrator of the bridge to do it, "
+                "or to let you."
+            )
+            self.show("pages/error.jinja", status=403, message=message)
+            raise Finish
+
+    @property
+    def words(self) -> NullTranslations:
+        """The words of the reader's language: mark text with `self.words.gettext("…")`."""
+        return translations(self.shell.language)
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what waits for the store in a thread of its own."""
@@ -64,7 +91,8 @@ class PageHandler(RequestHandler):
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> None:
         """Answer with a page."""
-        body = render(template, self.shell, values).encode()
+        frame = {"viewer": self.viewer, "current": self.path, "tabs": TABS}
+        body = render(template, self.shell, frame | values).encode()
         self.set_status(status)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         if self._key is not None:
@@ -92,7 +120,10 @@ class PageHandler(RequestHandler):
                 body=self.request.body,
                 now=time.time(),
             )
-            self.shell = WordPressShell(Context.from_header(headers.get(signing.CONTEXT_HEADER, "")))
+            context = Context.from_header(headers.get(signing.CONTEXT_HEADER, ""))
+            # The stub asks for who may `manage_options`, and for nobody else.
+            self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)
+            self.shell = WordPressShell(context)
         except UnknownSiteError as error:
             self._refuse(404, "zoombridge_unknown_site", str(error))
         except SignatureError as error:
@@ -131,4 +162,4 @@ class PageHandler(RequestHandler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""))
         guard(self, shell.nonce)
-        self.finish(render("pages/error.jinja", shell, {"message": message}))
+        self.finish(render("pages/error.jinja", shell, {"message": message, "tabs": ()}))

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
+from babel.numbers import format_decimal
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from core import __version__
+from web.pages import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from babel.support import NullTranslations
     from tornado.web import RequestHandler
 
     from web.stub import Context
@@ -40,6 +43,10 @@ class Shell(Protocol):
     def in_wordpress(self) -> bool:
         """Whether the page stands inside wp-admin."""
 
+    @property
+    def language(self) -> str:
+        """The language of its words, as `web.pages.words` names it."""
+
     def link(self, path: str, **query: str) -> str:
         """Return the address of another page of the bridge."""
 
@@ -56,6 +63,7 @@ class BrowserShell:
 
     nonce: str
     xsrf_field: Markup
+    language: str = words.SOURCE
     template: str = "shell/browser.jinja"
     in_wordpress: bool = False
 
@@ -81,6 +89,11 @@ class WordPressShell:
     nonce: str = ""
     in_wordpress: bool = True
 
+    @property
+    def language(self) -> str:
+        """Return the language that this user chose for wp-admin."""
+        return words.chosen([self.context.locale])
+
     def link(self, path: str, **query: str) -> str:
         """Return the address of the page in wp-admin that shows this path."""
         separator = "&" if "?" in self.context.page else "?"
@@ -97,11 +110,34 @@ class WordPressShell:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A page that the others lead to. Its name is translated where it is shown."""
+
+    path: str
+    name: str
+
+
+# Marked for translation by the name of this function.
+def _(text: str) -> str:
+    return text
+
+
+TABS = (
+    Tab("/", _("Overview")),
+    Tab("/meetings", _("Meetings")),
+    Tab("/events", _("Events")),
+    Tab("/sites", _("Sites")),
+    Tab("/webhooks", _("Webhooks")),
+    Tab("/settings", _("Settings")),
+)
+
+
 def guard(handler: RequestHandler, nonce: str) -> None:
     """Let a browser run nothing on this page but what carries the nonce, and show it in no frame."""
     handler.set_header(
         "Content-Security-Policy",
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; "
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     )
     handler.set_header("X-Content-Type-Options", "nosniff")
@@ -109,7 +145,7 @@ def guard(handler: RequestHandler, nonce: str) -> None:
 
 def render(name: str, shell: Shell, values: Mapping[str, Any]) -> str:
     """Return a page, in its shell."""
-    return _environment().get_template(name).render(shell=shell, version=__version__, **values)
+    return _environment(shell.language).get_template(name).render(shell=shell, version=__version__, **values)
 
 
 def _with(path: str, query: Mapping[str, str]) -> str:
@@ -117,15 +153,20 @@ def _with(path: str, query: Mapping[str, str]) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     environment = Environment(
         autoescape=True,
+        extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         loader=FunctionLoader(_source),
     )
-    environment.filters["time"] = _time
+    said = words.translations(language)
+    environment.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.filters["time"] = partial(_time, said=said)
+    environment.filters["number"] = partial(format_decimal, locale=language)
     environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
     environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
     return environment
@@ -138,10 +179,10 @@ def _source(name: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _time(moment: int | None) -> Markup:
+def _time(moment: int | None, *, said: NullTranslations) -> Markup:
     """Show a moment (ms since 1970, UTC); the page's script turns it into the reader's own zone."""
     if moment is None:
-        return Markup("never")
+        return escape(said.gettext("never"))
     at = datetime.fromtimestamp(moment / 1000, UTC)
     return Markup('<time datetime="{}">{} UTC</time>').format(
         escape(at.isoformat(timespec="seconds")), at.strftime("%Y-%m-%d %H:%M")

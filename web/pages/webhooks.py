@@ -59,6 +59,8 @@ class _State:
 class WebhooksHandler(PageHandler):
     """`GET` shows the page; `POST` saves or removes a token and looks at the quarantine again."""
 
+    path = "/webhooks"
+
     async def get(self) -> None:
         """Show the page, with what the last form did."""
         await self._show(saved=self.get_query_argument("saved", ""), status=200, errors={}, given={})

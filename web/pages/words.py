@@ -1,0 +1,65 @@
+"""The pages' words in the reader's language: English in the templates, others in `templates/words/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from babel import Locale, UnknownLocaleError, negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SOURCE = "en"
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages that there are words for, English first."""
+    made = sorted(
+        file.name[:-3] for file in files("templates").joinpath("words").iterdir() if file.name.endswith(".po")
+    )
+    return (SOURCE, *made)
+
+
+def chosen(asked: Sequence[str]) -> str:
+    """Return the language to answer in, for those that a person understands, the best first (`de_DE`, `de-AT`, `fr`)."""
+    known = []
+    for name in asked:
+        try:
+            known.append(str(Locale.parse(name.replace("-", "_"))))
+        except (UnknownLocaleError, ValueError):
+            continue
+    return negotiate_locale(known, languages()) or SOURCE
+
+
+def accepted(header: str) -> list[str]:
+    """Return the languages of an `Accept-Language` header, the most wanted first (RFC 9110, section 12.5.4)."""
+    weighed = []
+    for position, part in enumerate(header[:500].split(",")):
+        name, _, weight = part.partition(";")
+        try:
+            quality = float(weight.strip().removeprefix("q=")) if weight else 1.0
+        except ValueError:
+            continue
+        if name.strip() and quality > 0:
+            weighed.append((-quality, position, name.strip()))
+    return [name for _, _, name in sorted(weighed)]
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """Return the words of one of `languages()`."""
+    if language == SOURCE:
+        return NullTranslations()
+    with files("templates").joinpath("words", f"{language}.po").open("rb") as file:
+        catalog = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return Translations(compiled)
