@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,19 +16,21 @@ from core.store import attempts, meetings
 from core.store.attempts import Attempt
 from core.store.schema import events as events_table
 from core.zoom import envelope as zoom_envelope
-from tests.convergence.world import SITE, World
+from tests.convergence.ground import SITE
+from tests.convergence.world import World
 from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES, number_of
 from tests.core.events import raw
+from tests.examples import RETENTION, SOAK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+    from tests.convergence.ground import Ground
+
 DAY = 24 * 3600.0
 DAYS = 30
 SETTINGS = settings(
-    max_examples=5_000 if SOAK else 250,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
@@ -123,18 +122,24 @@ class Reference:
 
 
 class TestProperty:
-    @SETTINGS
-    @given(
-        before=HISTORIES,
-        between=HISTORIES,
-        late=st.lists(st.integers(0, 49), max_size=5, unique=True),
-        chance=st.randoms(use_true_random=False),
-    )
-    def test_fold_stays_exact(
-        self, prepared_database: Path, before: Any, between: Any, late: list[int], chance: Random
-    ) -> None:
+    @pytest.mark.timeout(0 if SOAK else 300)
+    def test_fold_stays_exact(self, ground: Ground, database_kind: str) -> None:
         """Some events come before the log is shortened, some after; those from before the base are ignored."""
-        world = World(prepared_database, Path(tempfile.mkdtemp(dir=prepared_database.parent)))
+
+        @settings(SETTINGS, max_examples=RETENTION[database_kind].now)
+        @given(
+            before=HISTORIES,
+            between=HISTORIES,
+            late=st.lists(st.integers(0, 49), max_size=5, unique=True),
+            chance=st.randoms(use_true_random=False),
+        )
+        def stays_exact(before: Any, between: Any, late: list[int], chance: Random) -> None:
+            self._stays_exact(World(ground), before, between, late, chance)
+
+        stays_exact()
+
+    @staticmethod
+    def _stays_exact(world: World, before: Any, between: Any, late: list[int], chance: Random) -> None:
         reference = Reference()
 
         def deliver(event: dict[str, Any]) -> None:
@@ -181,8 +186,8 @@ class TestProperty:
 
 
 @pytest.fixture
-def world(prepared_database: Path, tmp_path: Path) -> Iterator[World]:
-    made = World(prepared_database, tmp_path / "world")
+def world(ground: Ground) -> Iterator[World]:
+    made = World(ground)
     yield made
     made.close()
 

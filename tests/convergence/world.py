@@ -1,9 +1,8 @@
-"""A Zoom account, a bridge and a site: the bridge's real parts on a real file, moved on step by step."""
+"""A Zoom account, a bridge and a site: the bridge's real parts on a real database, moved on step by step."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,91 +12,82 @@ from core.folding import Folding
 from core.ingest import Ingest
 from core.mirror import LEASE_SECONDS, Mirror
 from core.render import Presence, SiteRules, render
-from core.store import log, posts, tokens
-from core.store.engine import Store
-from core.store.migrate import upgrade
+from core.store import log, posts
 from core.store.request import Request
 from core.store.schema import posts as posts_table
 from core.zoom import envelope as zoom_envelope
-from core.zoom.signature import Secret
 from tests.convergence.clock import Clock
+from tests.convergence.ground import SITE
 from tests.convergence.site_double import Killed, SiteDouble, lay_over
 from tests.convergence.zoom_double import ACCOUNT, ZoomDouble, number_of
-from tests.core.conftest import KEYS, connected
-from tests.core.events import SECRET, raw, signed
+from tests.core.events import raw, signed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from core.meeting import Meeting
     from core.render import Post
+    from core.store.engine import Store
     from core.store.posts import Claim
+    from tests.convergence.ground import Ground
     from tests.convergence.site_double import PostDouble
 
-SITE = "s1"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
-_DATABASE = "zoombridge.db"
-_statements: dict[str, Any] = {}
 _LONGEST_WAY = 400  # steps to the quiet: far more than any way needs
 
 
-def prepared(folder: Path) -> Path:
-    """Return a database with its tables, a site and its secret, to be copied."""
-    path = folder / _DATABASE
-    store = Store(f"sqlite:///{path}", keys=KEYS)
-    try:
-        upgrade(store.engine)
-        connected(store, SITE)
-        store.write(lambda connection: tokens.save(connection, SITE, Secret(SECRET), store.sealer, now=1))
-    finally:
-        store.close()
-    return path
+class Process:
+    """One process of the bridge: its parts, and the posts that it works on."""
+
+    def __init__(self, store: Store, clock: Clock, site: SiteDouble) -> None:
+        self.store = store
+        self.ingest = Ingest(store, clock=clock)
+        self.folding = Folding(store, clock=clock)
+        self.mirror = Mirror(store, clock=clock, connect=lambda _: site, chance=lambda: 0.0)
+        self.claims: list[Claim] = []
+        if store.is_exclusive:
+            store.write(posts.release_all)  # as the mirror does when it starts
 
 
 class World:
     """What a run of the machine moves."""
 
-    def __init__(self, database: Path, folder: Path) -> None:
+    def __init__(self, ground: Ground) -> None:
         self.clock = Clock(START)
         self.zoom = ZoomDouble(self.clock)
         self.site = SiteDouble()
         self.delivered: list[dict[str, Any]] = []
-        self.snapshots: list[dict[str, Any]] = []
         self.never_again: set[int] = set()  # a person deleted their post for good
-        self.claims: list[Claim] = []
-        self.folder = folder
-        self._life = 0
-        shutil.copy(database, self._path)
-        self._open()
+        self._ground = ground
+        self._processes = [Process(store, self.clock, self.site) for store in ground.open()]
 
     @property
-    def _path(self) -> Path:
-        folder = self.folder / str(self._life)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / _DATABASE
+    def process(self) -> Process:
+        """The process that does what is done next."""
+        return self._processes[0]
 
-    def _open(self) -> None:
-        self.store = Store(f"sqlite:///{self._path}", keys=KEYS)
-        for engine in (self.store._writing, self.store._reading):
-            # Thousands are opened: what SQLAlchemy has made of a statement once serves them all.
-            _statements.setdefault("dialect", engine.dialect)
-            engine.dialect = _statements["dialect"]
-            engine._compiled_cache = _statements.setdefault("cache", engine._compiled_cache)
-        self.ingest = Ingest(self.store, clock=self.clock)
-        self.folding = Folding(self.store, clock=self.clock)
-        self.mirror = Mirror(self.store, clock=self.clock, connect=lambda _: self.site, chance=lambda: 0.0)
+    @property
+    def store(self) -> Store:
+        """The store of that process."""
+        return self.process.store
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there is more than one process."""
+        return len(self._processes) > 1
+
+    def turn(self) -> None:
+        """Let another process do what is done next."""
+        self._processes.append(self._processes.pop(0))
 
     def close(self) -> None:
         """End it in order."""
-        self.store.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._ground.close([process.store for process in self._processes])
 
     # --- Steps --------------------------------------------------------------------------------------------
 
     def deliver(self, event: dict[str, Any]) -> None:
         """Zoom posts an event, signed, to the endpoint; it is taken, however often it comes."""
         body = raw(event)
-        answer = self.ingest.receive(SITE, Request(signed(body, at=self.clock()), body))
+        answer = self.process.ingest.receive(SITE, Request(signed(body, at=self.clock()), body))
         assert answer.status == 204, answer
         if event not in self.delivered:
             self.delivered.append(event)
@@ -128,20 +118,21 @@ class World:
 
     def fold(self) -> int:
         """One step of the fold."""
-        return self.folding.fold_pending()
+        return self.process.folding.fold_pending()
 
     def claim(self) -> None:
         """The mirror takes what is due."""
-        claimed = self.store.write(partial(self.mirror._claim, room=8, busy=[]))
-        assert not {c.number for c in claimed} & {c.number for c in self.claims}, "Claimed by two at once."
-        self.claims += claimed
+        claimed = self.store.write(partial(self.process.mirror._claim, room=8, busy=[]))
+        held = {claim.number for process in self._processes for claim in process.claims}
+        assert not held & {claim.number for claim in claimed}, "Claimed by two at once."
+        self.process.claims += claimed
 
     def work(self) -> None:
         """The mirror works on what it has claimed."""
-        claims, self.claims = self.claims, []
+        claims, self.process.claims = self.process.claims, []
         if claims:
             try:
-                self.mirror.work(claims)
+                self.process.mirror.work(claims)
             except Killed:
                 self.crash()
 
@@ -149,24 +140,17 @@ class World:
         """Time passes; who holds claims for longer than their lease is taken for dead."""
         self.clock.forward(seconds)
         if seconds >= LEASE_SECONDS:
-            self._give_up_claims()
+            for process in self._processes:
+                self._doubt(process.claims)
+                process.claims = []
 
-    def _give_up_claims(self) -> None:
-        self.site.in_doubt |= {post.id for claim in self.claims for post in self.site.of(claim.number)}
-        self.claims = []
+    def _doubt(self, claims: list[Claim]) -> None:
+        self.site.in_doubt |= {post.id for claim in claims for post in self.site.of(claim.number)}
 
     def crash(self) -> None:
-        """The process is killed: what another finds is what stands on the disk at this moment."""
-        before = self._path
-        self._life += 1
-        for end in ("", "-wal"):
-            file = before.with_name(_DATABASE + end)
-            if file.exists():
-                shutil.copy(file, self._path.with_name(_DATABASE + end))
-        self.store.close()
-        self._give_up_claims()
-        self._open()
-        self.store.write(posts.release_all)  # as the mirror does when it starts
+        """The process is killed, and another comes."""
+        self._doubt(self.process.claims)
+        self._processes[0] = Process(self._ground.killed(self.store), self.clock, self.site)
 
     def post_known(self, number: int) -> int | None:
         """Return the post that the bridge has for a number."""
@@ -181,9 +165,11 @@ class World:
         for _ in range(_LONGEST_WAY):
             while self.fold():
                 pass
-            self.work()
+            for _ in self._processes:
+                self.turn()
+                self.work()
             self.claim()
-            if self.claims:
+            if self.process.claims:
                 continue
             with self.store.reading() as connection:
                 waiting = connection.execute(

@@ -1,6 +1,5 @@
 """What core's tests share. A test that takes `store` runs on every kind of it."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,11 +7,12 @@ from hypothesis import settings
 
 from core.store.engine import Store
 from core.store.sites import Site, save
+from tests.examples import PROFILE, PROPERTY
 
 # The machines that run this are slow at times, which says nothing about the code.
-settings.register_profile("ci", deadline=None)
-settings.register_profile("soak", deadline=None, max_examples=100_000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+settings.register_profile("ci", deadline=None, max_examples=PROPERTY.usual)
+settings.register_profile("soak", deadline=None, max_examples=PROPERTY.soak)
+settings.load_profile(PROFILE)
 
 KEYS = "kGxqPcdWrxkFpK2kNxNFp8yo4sF0xKpmvbvVYTJmFzo="
 

@@ -1,0 +1,32 @@
+"""How much Hypothesis tries: in every run of the tests, and in the soak (HYPOTHESIS_PROFILE=soak).
+
+The one place for these numbers: the tests, `python -m bench.soak` and what it says take them from here.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+SOAK = PROFILE == "soak"
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many usually, and so many in the soak."""
+
+    usual: int
+    soak: int
+
+    @property
+    def now(self) -> int:
+        """How many in this run."""
+        return self.soak if SOAK else self.usual
+
+
+PROPERTY = Amount(100, 20_000)  # of each property of the pure rooms
+STEPS = Amount(30, 60)  # the most that one history of the machine has
+# A thousand altogether with every run of the tests, most of them on the store where they take less time.
+MACHINE = {"sqlite": Amount(525, 5_000), "postgresql": Amount(225, 5_000)}
+RETENTION = {"sqlite": Amount(175, 2_000), "postgresql": Amount(75, 2_000)}
