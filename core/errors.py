@@ -52,6 +52,14 @@ class UnknownSiteError(ZoomBridgeError):
     """No site of that name or address is connected."""
 
 
+class UnknownJobError(ZoomBridgeError):
+    """No job of that number is known, or not to who asks."""
+
+
+class TooManyJobsError(ZoomBridgeError):
+    """So many jobs of a kind wait that no more are taken."""
+
+
 class SiteFaultError(ZoomBridgeError):
     """A WordPress site did not do what it was asked. `fault` says what kind of failure it was.
 
@@ -80,3 +88,54 @@ class SiteFaultError(ZoomBridgeError):
         self.retry_after = retry_after
         self.post_id = post_id
         self.evidence = evidence
+
+
+class ZoomRestError(ZoomBridgeError):
+    """Zoom's REST API did not do what it was asked.
+
+    `status` is the HTTP status and `code` Zoom's own number of the error, where there was an answer.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, code: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class ZoomUnreachableError(ZoomRestError):
+    """Zoom gave no answer, or one that says nothing (5xx). It tells nothing of any meeting: try again later."""
+
+
+class ZoomLimitError(ZoomRestError):
+    """Too much was asked. `wait` is how many seconds to leave it alone; `daily`: the day's share is used up."""
+
+    def __init__(self, message: str, *, wait: float, daily: bool, code: int | None = None) -> None:
+        super().__init__(message, status=429, code=code)
+        self.wait = wait
+        self.daily = daily
+
+
+class ZoomCredentialsError(ZoomRestError):
+    """Zoom does not take the client id and secret, or the app is not active any more."""
+
+
+class ZoomScopeError(ZoomRestError):
+    """The app may not ask this. `scopes` names what it lacks, as Zoom names them."""
+
+    def __init__(
+        self, message: str, *, scopes: tuple[str, ...], status: int | None = None, code: int | None = None
+    ) -> None:
+        super().__init__(message, status=status, code=code)
+        self.scopes = scopes
+
+
+class ZoomGoneError(ZoomRestError):
+    """Zoom knows no such user, meeting or webinar, or not any more. It need not have been deleted: numbers expire."""
+
+
+class ZoomWebinarError(ZoomRestError):
+    """What was asked for as a meeting is a webinar."""
+
+
+class ZoomPageError(ZoomRestError):
+    """The token of the next page is too old: read the list from its start again."""

@@ -1,0 +1,128 @@
+"""What it means when Zoom's REST API does not give what was asked for.
+
+Errors are `{"code", "message", "errors"?}`: https://developers.zoom.us/docs/api/errors/
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from core.errors import (
+    ZoomCredentialsError,
+    ZoomGoneError,
+    ZoomLimitError,
+    ZoomPageError,
+    ZoomRestError,
+    ZoomScopeError,
+    ZoomUnreachableError,
+    ZoomWebinarError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOKEN_CODES = frozenset({124})
+_SCOPE_CODES = frozenset({4700, 4711})
+_GONE_CODES = frozenset({1001, 1010, 3001})
+_WEBINAR_CODE = 3000
+_VALIDATION_CODE = 300
+_TOO_MANY, _UNAUTHORIZED, _NOT_FOUND, _SERVER = 429, 401, 404, 500
+_SECOND = 1.0
+_LONGEST_SECONDS = 24 * 3600.0
+
+
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, *, path: str, paged: bool, now: datetime
+) -> ZoomRestError:
+    """Return the error for an answer that is none of success. `path` names what was asked for; it holds no secret."""
+    document = _document(body)
+    code = document.get("code") if isinstance(document.get("code"), int) else None
+    said = str(document.get("message", ""))[:300]
+    if status == _TOO_MANY:
+        return _limit(headers, said, code, now=now)
+    if code in _SCOPE_CODES or "does not contain scopes" in said:
+        return _scope(said, status, code)
+    kind, message = _meaning(status, code, said, path=path, paged=paged)
+    return kind(message, status=status, code=code)
+
+
+def _meaning(
+    status: int, code: int | None, said: str, *, path: str, paged: bool
+) -> tuple[type[ZoomRestError], str]:
+    kind: type[ZoomRestError] = ZoomRestError
+    message = (
+        f"Zoom did not answer the request for {path}: {said or 'no reason given'} (status {status}"
+        f"{'' if code is None else f', code {code}'})."
+    )
+    if code in TOKEN_CODES or status == _UNAUTHORIZED:
+        kind = ZoomCredentialsError
+        message = (
+            f"Zoom refused the token of this account ({said or status}). If this goes on, look in the Zoom App "
+            "Marketplace whether the Server-to-Server OAuth app is still active."
+        )
+    elif code == _WEBINAR_CODE:
+        kind, message = ZoomWebinarError, f"{path} is a webinar."
+    elif code in _GONE_CODES or status == _NOT_FOUND:
+        kind, message = ZoomGoneError, f"Zoom knows nothing at {path}: {said or status}"
+    elif code == _VALIDATION_CODE and paged and "page" in said.lower():
+        kind, message = ZoomPageError, f"Zoom's list changed while it was read: {said}"
+    elif status >= _SERVER:
+        kind = ZoomUnreachableError
+        message = (
+            f"Zoom has trouble of its own (status {status}). The bridge tries again by itself; status.zoom.us "
+            "tells more."
+        )
+    return kind, message
+
+
+def _limit(headers: Mapping[str, str], said: str, code: int | None, *, now: datetime) -> ZoomLimitError:
+    kind = headers.get("X-RateLimit-Type", "").lower()
+    daily = "daily" in kind or ("daily" in said.lower() and not kind)
+    wait = _retry_after(headers.get("Retry-After", ""), now=now)
+    if wait is None:
+        # Days begin at midnight GMT for Zoom, as its message says; without a word it is the second's limit.
+        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        wait = (midnight - now).total_seconds() if daily else _SECOND
+    message = (
+        f"The account has used up what Zoom allows it for this day ({said or 'daily limit'}). The bridge goes on by "
+        "itself when Zoom's next day begins, at midnight GMT."
+        if daily
+        else "Zoom asks for fewer requests a second. The bridge waits, and goes on by itself."
+    )
+    return ZoomLimitError(message, wait=min(max(wait, 0.0), _LONGEST_SECONDS), daily=daily, code=code)
+
+
+def _scope(said: str, status: int, code: int | None) -> ZoomScopeError:
+    """Name what is missing, as Zoom's message has it: “… does not contain scopes:[a:b:c, d:e]”."""
+    found = re.search(r"scopes?:?\s*\[([^\]]{1,400})\]", said)
+    scopes = tuple(part.strip() for part in found[1].split(",") if part.strip()) if found else ()
+    named = " and ".join(scopes) or "the scopes that Zoom's message names"
+    return ZoomScopeError(
+        f"The Server-to-Server OAuth app may not ask this. Add {named} under Scopes of your app in the Zoom App "
+        f"Marketplace, and activate it again. Zoom said: {said or status}",
+        scopes=scopes,
+        status=status,
+        code=code,
+    )
+
+
+def _retry_after(value: str, *, now: datetime) -> float | None:
+    """Read seconds, or the moment that Zoom's own example has (`2020-05-31T00:00:00Z`)."""
+    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        return float(value)
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

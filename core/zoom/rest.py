@@ -1,0 +1,178 @@
+"""What an account holds, as Zoom's REST API tells it. Reads only, in Zoom's pace, and never tries again by itself.
+
+https://developers.zoom.us/docs/api/meetings/
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import requests
+
+from core import __version__
+from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
+from core.zoom.pace import Label
+from core.zoom.refusals import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import date
+
+    from core.zoom.oauth import Tokens
+    from core.zoom.pace import Pace
+
+_TIMEOUT = (5.0, 30.0)
+_LARGEST_ANSWER = 32 * 1024 * 1024
+_PIECE = 64 * 1024
+_USERS_ON_PAGE = 300
+_MEETINGS_ON_PAGE = 300
+_MOST_PAGES = 1000  # of one list: bounded, whatever the other side says
+_OK = 200
+
+
+def session() -> requests.Session:
+    """Return a session for Zoom."""
+    made = requests.Session()
+    made.headers["User-Agent"] = f"ZoomWordPressBridge/{__version__}"
+    made.headers["Accept"] = "application/json"
+    return made
+
+
+class ZoomRest:
+    """One Zoom account. Every method raises `ZoomRestError`; one of its kinds says what to do."""
+
+    def __init__(
+        self,
+        over: requests.Session,
+        tokens: Tokens,
+        pace: Pace,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._session = over
+        self._tokens = tokens
+        self._pace = pace
+        self._clock = clock
+
+    def users(self, *, status: str = "active") -> Iterator[dict[str, Any]]:
+        """Yield the account's users (`status`: active, inactive or pending), a page at a time."""
+        return self._list("/users", "users", Label.MEDIUM, page_size=_USERS_ON_PAGE, status=status)
+
+    def meetings(self, user_id: str, *, type_: str = "scheduled") -> Iterator[dict[str, Any]]:
+        """Yield a user's meetings: unexpired ones, no instant ones, the agenda cut at 250 characters.
+
+        `type_` is as Zoom has it: scheduled, upcoming, live, …
+        """
+        path = f"/users/{_segment(user_id)}/meetings"
+        return self._list(path, "meetings", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE, type=type_)
+
+    def webinars(self, user_id: str) -> Iterator[dict[str, Any]]:
+        """Yield a user's unexpired webinars."""
+        path = f"/users/{_segment(user_id)}/webinars"
+        return self._list(path, "webinars", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE)
+
+    def meeting(self, number: int) -> dict[str, Any]:
+        """Return a meeting as a whole. Raises `ZoomWebinarError` for a webinar, `ZoomGoneError` for what is not there."""
+        return self._get(f"/meetings/{number}", Label.LIGHT)
+
+    def webinar(self, number: int) -> dict[str, Any]:
+        """Return a webinar as a whole. Raises `ZoomGoneError` for what is not there."""
+        return self._get(f"/webinars/{number}", Label.LIGHT)
+
+    def past_meeting(self, uuid: str) -> dict[str, Any]:
+        """Return one instance that has ended. Raises `ZoomGoneError`."""
+        return self._get(f"/past_meetings/{_segment(uuid)}", Label.LIGHT)
+
+    def recordings(
+        self, user_id: str, since: date, until: date, *, trash: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a user's cloud recordings of at most a month, or what of them lies in the trash."""
+        path = f"/users/{_segment(user_id)}/recordings"
+        dates = {"from": since.isoformat(), "to": until.isoformat(), "trash": "true" if trash else "false"}
+        return self._list(path, "meetings", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE, **dates)
+
+    def _list(self, path: str, key: str, label: Label, **parameters: str | int) -> Iterator[dict[str, Any]]:
+        """Yield the items of all pages. Zoom's page tokens end after 15 minutes: then raises `ZoomPageError`."""
+        turned: dict[str, str | int] = {}
+        for _ in range(_MOST_PAGES):
+            page = self._get(path, label, **parameters, **turned)
+            items = page.get(key)
+            yield from (item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))
+            following = _next_page(page)
+            if not following:
+                return
+            if following == turned:
+                raise ZoomPageError(f"Zoom gave the same page of {path} twice.")
+            turned = following
+        raise ZoomRestError(f"Zoom's list at {path} has no end.")
+
+    def _get(self, path: str, label: Label, **parameters: str | int) -> dict[str, Any]:
+        token = self._tokens.current()
+        try:
+            return self._ask(token.api_url, token.value, path, label, parameters)
+        except ZoomCredentialsError:
+            # Somebody else's new token may have ended this one (Zoom's code 124): once more, with another.
+            token = self._tokens.after(token)
+            return self._ask(token.api_url, token.value, path, label, parameters)
+
+    def _ask(
+        self, api_url: str, token: str, path: str, label: Label, parameters: Mapping[str, str | int]
+    ) -> dict[str, Any]:
+        self._pace.take_turn(label)
+        try:
+            with self._session.get(
+                f"{api_url}/v2{path}",
+                params=dict(parameters),
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                status, headers, body = answer.status_code, answer.headers, _body(answer)
+        except OSError as error:
+            raise ZoomUnreachableError(
+                "Zoom cannot be reached. The bridge tries again by itself, and takes nothing for deleted meanwhile. "
+                "Check that its machine may connect to the internet."
+            ) from error
+        if status != _OK:
+            paged = "next_page_token" in parameters
+            raise refusal(status, headers, body, path=path, paged=paged, now=self._clock())
+        try:
+            document = json.loads(body)
+        except ValueError as error:
+            raise ZoomUnreachableError(f"Zoom's answer for {path} is not JSON.", status=status) from error
+        if not isinstance(document, dict):
+            raise ZoomUnreachableError(f"Zoom's answer for {path} is not an object.", status=status)
+        return document
+
+
+def _next_page(page: Mapping[str, Any]) -> dict[str, str | int]:
+    """Return what to ask for the page after this one: by token, or by number, as the list of webinars has it."""
+    token, number, count = (page.get(name) for name in ("next_page_token", "page_number", "page_count"))
+    if isinstance(token, str) and token:
+        return {"next_page_token": token}
+    if isinstance(number, int) and isinstance(count, int) and number < count:
+        return {"page_number": number + 1}
+    return {}
+
+
+def _segment(identifier: str) -> str:
+    """Write an id into a path. UUIDs that begin with a slash or hold two are encoded twice, as Zoom wants it.
+
+    https://developers.zoom.us/docs/api/meetings/ (“double-encode”)
+    """
+    once = quote(identifier, safe="")
+    return quote(once, safe="") if identifier.startswith("/") or "//" in identifier else once
+
+
+def _body(answer: requests.Response) -> bytes:
+    pieces, size = [], 0
+    for piece in answer.iter_content(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _LARGEST_ANSWER:
+            raise requests.RequestException("the answer has no end")
+    return b"".join(pieces)

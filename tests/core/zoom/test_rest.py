@@ -1,0 +1,158 @@
+"""Reading an account over Zoom's REST API."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import responses
+from responses import matchers
+
+from core.errors import (
+    ZoomCredentialsError,
+    ZoomGoneError,
+    ZoomPageError,
+    ZoomUnreachableError,
+    ZoomWebinarError,
+)
+from core.zoom.oauth import OAUTH_URL, Credentials, Memory, Tokens
+from core.zoom.pace import PER_SECOND, Label, Pace, Plan
+from core.zoom.rest import ZoomRest, session
+
+API = "https://api-eu.zoom.us/v2"
+
+
+@pytest.fixture
+def zoom() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        for value in ("first", "second", "third"):
+            mocked.post(
+                OAUTH_URL,
+                json={"access_token": value, "expires_in": 3600, "api_url": "https://api-eu.zoom.us"},
+            )
+        yield mocked
+
+
+@pytest.fixture
+def rest() -> ZoomRest:
+    over = session()
+    tokens = Tokens(over, Credentials("account", "client", "secret"), Memory())
+    return ZoomRest(over, tokens, Pace(Plan.BUSINESS))
+
+
+class TestLists:
+    def test_every_page_is_read(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        first = matchers.query_param_matcher({"page_size": "300", "status": "active"})
+        zoom.get(f"{API}/users", json={"users": [{"id": "a"}], "next_page_token": "more"}, match=[first])
+        second = matchers.query_param_matcher(
+            {"page_size": "300", "status": "active", "next_page_token": "more"}
+        )
+        zoom.get(f"{API}/users", json={"users": [{"id": "b"}], "next_page_token": ""}, match=[second])
+        assert [user["id"] for user in rest.users()] == ["a", "b"]
+
+    def test_pages_by_number_are_read_too(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/users/u/webinars", json={"webinars": [{"id": 1}], "page_number": 1, "page_count": 2})
+        zoom.get(f"{API}/users/u/webinars", json={"webinars": [{"id": 2}], "page_number": 2, "page_count": 2})
+        assert [webinar["id"] for webinar in rest.webinars("u")] == [1, 2]
+        assert "page_number=2" in str(zoom.calls[-1].request.url)
+
+    def test_a_stale_page_token_says_to_begin_again(
+        self, zoom: responses.RequestsMock, rest: ZoomRest
+    ) -> None:
+        zoom.get(f"{API}/users", json={"users": [], "next_page_token": "old"})
+        said = {"code": 300, "message": "The next page token is invalid or expired."}
+        zoom.get(f"{API}/users", status=400, json=said)
+        with pytest.raises(ZoomPageError):
+            list(rest.users())
+
+    def test_a_page_that_leads_to_itself_ends(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/users", json={"users": [], "next_page_token": "again"})
+        with pytest.raises(ZoomPageError):
+            list(rest.users())
+
+    def test_recordings_are_asked_for_by_dates(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/users/u/recordings", json={"meetings": [{"uuid": "x"}]})
+        found = list(rest.recordings("u", date(2026, 3, 1), date(2026, 3, 31), trash=True))
+        assert found == [{"uuid": "x"}]
+        assert "from=2026-03-01&to=2026-03-31&trash=true" in str(zoom.calls[-1].request.url)
+
+
+class TestSingles:
+    def test_a_webinar_is_told_from_a_meeting(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(
+            f"{API}/meetings/7", status=400, json={"code": 3000, "message": "Cannot access webinar info."}
+        )
+        with pytest.raises(ZoomWebinarError):
+            rest.meeting(7)
+
+    def test_what_is_gone_is_gone(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/meetings/7", status=404, json={"code": 3001, "message": "not found or has expired"})
+        with pytest.raises(ZoomGoneError):
+            rest.meeting(7)
+
+    @pytest.mark.parametrize("body", ["<html>", "[]", ""])
+    def test_an_answer_that_is_none_tells_nothing_of_the_meeting(
+        self, zoom: responses.RequestsMock, rest: ZoomRest, body: str
+    ) -> None:
+        zoom.get(f"{API}/meetings/7", body=body)
+        with pytest.raises(ZoomUnreachableError):
+            rest.meeting(7)
+
+    @pytest.mark.parametrize(
+        ("uuid", "written"),
+        [
+            ("4444AAAiAAAAAiAiAiiAii==", "4444AAAiAAAAAiAiAiiAii%3D%3D"),
+            ("/ajXp112QmuoKj4854875==", "%252FajXp112QmuoKj4854875%253D%253D"),
+            ("a//b+c==", "a%252F%252Fb%252Bc%253D%253D"),
+            ("a/b==", "a%2Fb%3D%3D"),
+        ],
+    )
+    def test_uuids_with_slashes_are_encoded_twice(
+        self, zoom: responses.RequestsMock, rest: ZoomRest, uuid: str, written: str
+    ) -> None:
+        zoom.get(f"{API}/past_meetings/{written}", json={"uuid": uuid})
+        assert rest.past_meeting(uuid) == {"uuid": uuid}
+        assert str(zoom.calls[-1].request.url).endswith(f"/past_meetings/{written}")
+
+
+class TestTokenOfTheAccount:
+    def test_a_token_that_somebody_elses_ended_is_replaced(
+        self, zoom: responses.RequestsMock, rest: ZoomRest
+    ) -> None:
+        old = matchers.header_matcher({"Authorization": "Bearer first"})
+        zoom.get(f"{API}/meetings/7", status=401, json={"code": 124, "message": "expired"}, match=[old])
+        new = matchers.header_matcher({"Authorization": "Bearer second"})
+        zoom.get(f"{API}/meetings/7", json={"id": 7}, match=[new])
+        assert rest.meeting(7) == {"id": 7}
+
+    def test_is_not_asked_for_without_end(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/meetings/7", status=401, json={"code": 124, "message": "expired"})
+        with pytest.raises(ZoomCredentialsError):
+            rest.meeting(7)
+        assert len(zoom.calls) == 4  # two tokens, two questions
+
+
+class TestPace:
+    def test_holds_back_what_is_more_than_its_share(self) -> None:
+        slept: list[float] = []
+
+        class EnoughError(Exception):
+            pass
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            raise EnoughError
+
+        pace = Pace(Plan.FREE, sleep)
+        with contextlib.suppress(EnoughError):
+            for _ in range(PER_SECOND[Plan.FREE][Label.LIGHT] + 1):
+                pace.take_turn(Label.LIGHT)
+        assert 0 < slept[0] <= 1
+
+    def test_labels_have_shares_of_their_own(self) -> None:
+        def sleep(_: float) -> None:
+            raise AssertionError("held back")
+
+        pace = Pace(Plan.FREE, sleep)
+        for label in Label:
+            pace.take_turn(label)
