@@ -24,11 +24,12 @@ ADD = ("--username", "bridge", "--application-password", "abcd efgh")
 
 
 @pytest.fixture
-def with_site(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A data folder in which a site is connected, that nobody can reach."""
+def with_site(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A database of each kind in which a site is connected, that nobody can reach."""
     monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
+    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", database_url)
     assert run("db", "upgrade").status == 0
-    store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
+    store = Store(database_url, keys=KEYS)
     try:
         site = connected(store, "s1")
         save_token(store, Secret(SECRET))
