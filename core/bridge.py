@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.folding import Folding
 from core.ingest import Ingest
+from core.jobs import Jobs
 from core.mirror import LEASE_SECONDS, Mirror
 from core.retention import DAYS, EVENTS, Retention
 from core.store import wakeup
@@ -15,6 +16,7 @@ from core.store import wakeup
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.jobs import Kind
     from core.store.engine import Store
 
 
@@ -27,6 +29,7 @@ class Bridge:
     folding: Folding
     mirror: Mirror
     retention: Retention
+    jobs: Jobs
     listener: wakeup.Listener | None
 
     @classmethod
@@ -41,25 +44,29 @@ class Bridge:
     ) -> Bridge:
         """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most.
 
-        Other processes take over a post after `lease_seconds` from one that died while it worked on it.
+        Other processes take over a post or a job after `lease_seconds` from one that died while it worked on it.
         """
         mirror = Mirror(store, clock=clock, lease_seconds=lease_seconds)
         folding = Folding(store, folded=mirror.wake, clock=clock)
         ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
         keeping = Retention(store, days=keep_days, events=keep_events, clock=clock or time.time)
+        kinds: dict[str, Kind] = {}  # of long work
+        jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)
         heard: dict[str, Callable[[str], None]] = {
             wakeup.EVENTS: lambda _: folding.wake(),
             wakeup.POSTS: lambda _: mirror.wake(),
+            wakeup.JOBS: lambda _: jobs.wake(),
             wakeup.SECRETS: lambda site_id: ingest.forget(site_id or None),
         }
         listener = wakeup.Listener(store.url, heard) if store.is_shared else None
-        return cls(store, ingest, folding, mirror, keeping, listener)
+        return cls(store, ingest, folding, mirror, keeping, jobs, listener)
 
     def start(self) -> None:
         """Begin to fold and to mirror, with what an earlier process may have left."""
         self.folding.start()
         self.mirror.start()
         self.retention.start()
+        self.jobs.start()
         if self.listener is not None:
             self.listener.start()
 
@@ -67,6 +74,7 @@ class Bridge:
         """Finish the steps at hand and let go of every claim. The store stays open."""
         if self.listener is not None:
             self.listener.stop()
+        self.jobs.stop()
         self.retention.stop()
         self.folding.stop()
         self.mirror.stop()

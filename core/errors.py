@@ -60,6 +60,18 @@ class TooManyJobsError(ZoomBridgeError):
     """So many jobs of a kind wait that no more are taken."""
 
 
+class UserError(ZoomBridgeError):
+    """A user cannot be made or changed like that. `field` names what is wrong: name, password, role."""
+
+    def __init__(self, message: str, *, field: str = "name") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TicketError(ZoomBridgeError):
+    """A link or ticket that works once was used, is too old, or never was one."""
+
+
 class SiteFaultError(ZoomBridgeError):
     """A WordPress site did not do what it was asked. `fault` says what kind of failure it was.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EVENTS = "zoombridge_events"  # the log has grown
 POSTS = "zoombridge_posts"  # posts are wanted
+JOBS = "zoombridge_jobs"  # there is long work to do
 SECRETS = "zoombridge_secrets"  # the secrets of the site that is named have changed
 
 _FIRST_RETRY_SECONDS = 0.2

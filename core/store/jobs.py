@@ -1,0 +1,270 @@
+"""Jobs: long work that is done piece by piece, how far it is, and who works on it. See `core.jobs`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+
+from core.errors import TooManyJobsError, UnknownJobError
+from core.store import locks, wakeup
+from core.store.schema import jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sqlalchemy import Connection, RowMapping
+
+MOST_UNFINISHED = 20  # of one kind and site; whoever asks for more is told to wait for those
+_LONGEST_MESSAGE = 500
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"  # for its turn, or for a process that does it
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # `message` says why; it can be gone on with
+    STOPPED = "stopped"  # by a person; it can be gone on with
+
+
+UNFINISHED = (JobState.WAITING, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job, as it is kept: the fields are columns of the table, which says what they mean.
+
+    `epoch` is that of the claim it was read under: only who knows the newest may save anything.
+    """
+
+    id: int
+    kind: str
+    site_id: str | None
+    asked_by: str
+    arguments: Mapping[str, Any]
+    state: JobState
+    total: int | None
+    done: int
+    place: Any
+    counts: Mapping[str, int]
+    message: str | None
+    created_at: int
+    ended_at: int | None
+    lease_until: int
+    epoch: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nobody works on it any more."""
+        return self.state not in UNFINISHED
+
+
+def ask(
+    connection: Connection,
+    kind: str,
+    arguments: Mapping[str, Any],
+    *,
+    site_id: str | None,
+    asked_by: str,
+    now: int,
+) -> Job:
+    """Ask for a job, or return the same one that was asked for before and has not ended.
+
+    `site_id` is whose administrator asks; None is one who sees every site. Raises `TooManyJobsError`.
+    """
+    _hold(connection)
+    of_site = _unfinished(connection, and_(jobs.c.kind == kind, jobs.c.site_id.is_not_distinct_from(site_id)))
+    for job in of_site:
+        if job.arguments == arguments:
+            return job
+    if len(of_site) >= MOST_UNFINISHED:
+        raise TooManyJobsError(
+            f"{len(of_site)} jobs of this kind wait already, so this one was not added. Wait until they have "
+            "ended, or stop some of them."
+        )
+    values = {
+        "kind": kind,
+        "site_id": site_id,
+        "asked_by": asked_by,
+        "arguments": dict(arguments),
+        "state": JobState.WAITING,
+        "created_at": now,
+    }
+    job_id = connection.execute(insert(jobs).values(values).returning(jobs.c.id)).scalar_one()
+    wakeup.notify(connection, wakeup.JOBS)
+    return load(connection, job_id)
+
+
+def load(connection: Connection, job_id: int, *, site_id: str | None = None) -> Job:
+    """Return a job; with a `site_id`, only one that this site's administrator asked for.
+
+    Raises `UnknownJobError`.
+    """
+    query = select(*_COLUMNS).where(jobs.c.id == job_id)
+    if site_id is not None:
+        query = query.where(jobs.c.site_id == site_id)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise UnknownJobError("There is no such job any more: ended ones are forgotten after some weeks.")
+    return _job(row)
+
+
+def latest(
+    connection: Connection, limit: int, *, kind: str | None = None, site_id: str | None = None
+) -> list[Job]:
+    """Return the newest jobs, newest first."""
+    query = select(*_COLUMNS).order_by(jobs.c.id.desc()).limit(limit)
+    if kind is not None:
+        query = query.where(jobs.c.kind == kind)
+    if site_id is not None:
+        query = query.where(jobs.c.site_id == site_id)
+    return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def due(connection: Connection, *, kinds: Collection[str], now: int, room: int) -> list[Job]:
+    """Return jobs that somebody should work on now, the oldest first, up to `room`.
+
+    Of one kind and site a single one runs at a time: what a dead process had begun comes before what waits.
+    """
+    unfinished = _unfinished(connection, jobs.c.kind.in_(list(kinds)))
+    taken = {(job.kind, job.site_id) for job in unfinished if job.state is JobState.RUNNING}
+    chosen = []
+    for job in unfinished:
+        of = (job.kind, job.site_id)
+        if job.lease_until <= now and (job.state is JobState.RUNNING or of not in taken):
+            taken.add(of)
+            chosen.append(job)
+    return chosen[:room]
+
+
+def claim(
+    connection: Connection, *, kinds: Collection[str], owner: str, now: int, lease_until: int, room: int
+) -> list[Job]:
+    """Take what is due: until `lease_until` nobody else does."""
+    _hold(connection)  # two processes that choose at once could begin two jobs of one kind and site
+    chosen = [job.id for job in due(connection, kinds=kinds, now=now, room=room)]
+    rows = connection.execute(
+        update(jobs)
+        .where(jobs.c.id.in_(chosen), jobs.c.state.in_(UNFINISHED))
+        .values(
+            state=JobState.RUNNING, owner=owner, lease_until=lease_until, epoch=jobs.c.epoch + 1, message=None
+        )
+        .returning(*_COLUMNS)
+    )
+    return sorted((_job(row) for row in rows.mappings()), key=lambda job: job.id)
+
+
+def held(connection: Connection, taken: Job, *, for_update: bool = False) -> Job | None:
+    """Return a claimed job as it is now; None where the claim does not hold any more."""
+    query = select(*_COLUMNS).where(jobs.c.id == taken.id, jobs.c.epoch == taken.epoch)
+    row = connection.execute(query.with_for_update() if for_update else query).mappings().one_or_none()
+    return None if row is None else _job(row)
+
+
+def save(
+    connection: Connection,
+    held_job: Job,
+    *,
+    place: Any,
+    done: int,
+    counts: Mapping[str, int],
+    total: int | None,
+    message: str | None,
+    lease_until: int,
+) -> None:
+    """Note how far a job is, which `held` returned `for_update` in this transaction."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == held_job.id, jobs.c.epoch == held_job.epoch)
+        .values(
+            place=place,
+            done=done,
+            counts=dict(counts),
+            total=total,
+            message=message,
+            lease_until=lease_until,
+        )
+    )
+
+
+def end(connection: Connection, taken: Job, state: JobState, *, message: str | None, now: int) -> None:
+    """End a claimed job, where the claim still holds. One that a person stopped stays so, unless it is done."""
+    query = update(jobs).where(jobs.c.id == taken.id, jobs.c.epoch == taken.epoch)
+    if state is not JobState.DONE:
+        query = query.where(jobs.c.state.in_(UNFINISHED))
+    connection.execute(
+        query.values(
+            state=state,
+            message=None if message is None else message[:_LONGEST_MESSAGE],
+            ended_at=now,
+            lease_until=0,
+            owner=None,
+        )
+    )
+
+
+def release(connection: Connection, taken: Job, *, until: int = 0) -> None:
+    """Let go of a job that has not ended: somebody takes it again, but not before `until`."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id == taken.id, jobs.c.epoch == taken.epoch)
+        .values(owner=None, lease_until=until)
+    )
+
+
+def release_all(connection: Connection) -> None:
+    """Let go of every claim: right only where no other process can hold one."""
+    connection.execute(update(jobs).where(jobs.c.owner.is_not(None)).values(owner=None, lease_until=0))
+
+
+def stop(connection: Connection, job_id: int, *, now: int) -> bool:
+    """End a job where it is, after the piece at hand. Tell whether it had not ended."""
+    changed = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state.in_(UNFINISHED))
+        .values(state=JobState.STOPPED, message=None, ended_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def go_on(connection: Connection, job_id: int) -> bool:
+    """Go on with a job that was stopped or failed, where it was. Tell whether it was one of these."""
+    changed = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state.in_((JobState.STOPPED, JobState.FAILED)))
+        .values(state=JobState.WAITING, message=None, ended_at=None, owner=None, lease_until=0)
+    )
+    wakeup.notify(connection, wakeup.JOBS)
+    return changed.rowcount == 1
+
+
+def drop_before(connection: Connection, moment: int) -> int:
+    """Forget jobs that ended before `moment` (ms since 1970, UTC); return how many that were."""
+    has_ended = jobs.c.state.not_in(UNFINISHED)
+    return connection.execute(delete(jobs).where(has_ended, jobs.c.ended_at < moment)).rowcount
+
+
+_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+_MOST_LOOKED_AT = 1000
+
+
+def _hold(connection: Connection) -> None:
+    locks.hold(connection, "jobs")
+
+
+def _unfinished(connection: Connection, which: Any) -> list[Job]:
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(or_(jobs.c.state == JobState.WAITING, jobs.c.state == JobState.RUNNING), which)
+        .order_by(jobs.c.id)
+        .limit(_MOST_LOOKED_AT)
+    )
+    return [_job(row) for row in rows.mappings()]
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(**{**row, "state": JobState(row["state"])})
