@@ -1,36 +1,258 @@
 (function () {
   "use strict";
-  document.querySelectorAll(".zoombridge time[datetime]").forEach(function (element) {
-    var moment = new Date(element.getAttribute("datetime"));
-    if (!isNaN(moment)) {
-      element.title = element.textContent;
-      element.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-    }
+  var root = document.querySelector(".zoombridge");
+  if (!root) {
+    return;
+  }
+
+  // Moments in the reader's zone, in the page's language as the reader's region writes it.
+  var spoken = (root.closest("[lang]") || root).lang || "en";
+  var region = (navigator.languages || []).find(function (language) {
+    return language.split("-")[0] === spoken.split("-")[0];
   });
-  document.querySelectorAll(".zoombridge [data-copy]").forEach(function (button) {
-    var field = document.getElementById(button.getAttribute("data-copy"));
-    var words = button.textContent;
-    button.hidden = false;
-    button.addEventListener("click", function () {
-      field.focus();
-      field.select();
-      // The clipboard needs a secure context; the older command works on plain http, too.
-      var copied = navigator.clipboard
-        ? navigator.clipboard.writeText(field.value)
-        : document.execCommand("copy")
-          ? Promise.resolve()
-          : Promise.reject(new Error("not allowed"));
-      copied.then(
-        function () {
-          button.textContent = "Copied";
-          window.setTimeout(function () {
-            button.textContent = words;
-          }, 2000);
-        },
-        function () {
-          button.textContent = "Press Ctrl+C";
+
+  function showTimes(within) {
+    within.querySelectorAll("time[datetime]:not([title])").forEach(function (element) {
+      var moment = new Date(element.getAttribute("datetime"));
+      if (!isNaN(moment)) {
+        element.title = element.textContent;
+        element.textContent = moment.toLocaleString(region || spoken, { dateStyle: "medium", timeStyle: "short" });
+      }
+    });
+  }
+
+  // A table that is laid out as cards stays a table for those who hear it.
+  function nameTables(within) {
+    within.querySelectorAll("table.zoombridge-table").forEach(function (table) {
+      table.setAttribute("role", "table");
+      [["thead, tbody, tfoot", "rowgroup"], ["tr", "row"], ["td", "cell"], ["thead th", "columnheader"], ["tbody th", "rowheader"]].forEach(
+        function (pair) {
+          table.querySelectorAll(pair[0]).forEach(function (element) {
+            element.setAttribute("role", pair[1]);
+          });
         }
       );
     });
+  }
+
+  function showCopyButtons(within) {
+    within.querySelectorAll("[data-copy]").forEach(function (button) {
+      button.hidden = false;
+    });
+  }
+
+  function copy(button) {
+    var field = document.getElementById(button.getAttribute("data-copy"));
+    var words = button.textContent;
+    field.focus();
+    field.select();
+    // The clipboard needs a secure context; the older command works on plain http, too.
+    var copied = navigator.clipboard
+      ? navigator.clipboard.writeText(field.value)
+      : document.execCommand("copy")
+        ? Promise.resolve()
+        : Promise.reject(new Error("not allowed"));
+    copied.then(
+      function () {
+        button.textContent = root.dataset.wordCopied;
+        say(root.dataset.wordCopied);
+        window.setTimeout(function () {
+          button.textContent = words;
+        }, 2000);
+      },
+      function () {
+        button.textContent = root.dataset.wordPress;
+        say(root.dataset.wordPress);
+      }
+    );
+  }
+
+  root.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-copy]");
+    if (button) {
+      copy(button);
+    }
   });
+
+  // Ask before what cannot be undone: a form, or the button that sends it, says the question in data-confirm.
+  root.addEventListener("submit", function (event) {
+    var form = event.target;
+    var button = event.submitter;
+    var asker = button && button.dataset.confirm ? button : form;
+    if (!asker.dataset.confirm || form.dataset.confirmed || typeof HTMLDialogElement === "undefined") {
+      return;
+    }
+    event.preventDefault();
+    ask(asker.dataset.confirm, asker.dataset.confirmYes || (button && button.textContent.trim()), function () {
+      form.dataset.confirmed = "yes";
+      form.requestSubmit(button);
+      delete form.dataset.confirmed;
+    });
+  });
+
+  function ask(question, yes, then) {
+    var dialog = document.createElement("dialog");
+    var words = document.createElement("p");
+    var buttons = document.createElement("form");
+    var no = document.createElement("button");
+    var go = document.createElement("button");
+    dialog.className = "zoombridge-dialog";
+    words.id = "zb-question";
+    words.textContent = question;
+    dialog.setAttribute("aria-labelledby", words.id);
+    buttons.method = "dialog";
+    buttons.className = "zoombridge-actions";
+    no.textContent = root.dataset.wordCancel;
+    no.value = "no";
+    no.autofocus = true;
+    go.textContent = yes || root.dataset.wordGoOn;
+    go.value = "yes";
+    go.className = "is-main is-danger";
+    buttons.append(no, go);
+    dialog.append(words, buttons);
+    dialog.addEventListener("close", function () {
+      dialog.remove();
+      if (dialog.returnValue === "yes") {
+        then();
+      }
+    });
+    root.append(dialog);
+    dialog.showModal();
+  }
+
+  // What changes by itself is said when the reader pauses.
+  var voice = document.createElement("p");
+  voice.className = "zoombridge-hidden";
+  voice.setAttribute("aria-live", "polite");
+  root.append(voice);
+
+  function say(words) {
+    voice.textContent = words;
+  }
+
+  // --- Live parts: fetch this page again, and put in the parts that still ask for it ---
+
+  var MOST_FAILURES = 6;
+  var failures = 0;
+  var timer = 0;
+  var raw = new WeakMap(); // what the bridge sent, before times were put into the reader's zone
+
+  function live() {
+    return [].slice.call(root.querySelectorAll("[id][data-live]"));
+  }
+
+  function schedule() {
+    window.clearTimeout(timer);
+    var parts = live();
+    if (!parts.length || document.hidden || failures >= MOST_FAILURES) {
+      return;
+    }
+    var seconds = Math.min.apply(
+      null,
+      parts.map(function (part) {
+        return Math.max(1, Number(part.dataset.live) || 5);
+      })
+    );
+    timer = window.setTimeout(look, seconds * 1000 * Math.pow(2, failures));
+  }
+
+  function look() {
+    fetch(window.location.href, { credentials: "same-origin", cache: "no-store" })
+      .then(function (answer) {
+        if (!answer.ok) {
+          throw new Error("status " + answer.status);
+        }
+        return answer.text();
+      })
+      .then(function (text) {
+        var page = new DOMParser().parseFromString(text, "text/html");
+        var parts = live();
+        var found = parts.filter(function (part) {
+          return page.getElementById(part.id);
+        });
+        if (!found.length) {
+          throw new Error("another page"); // signed out, or WordPress is being updated
+        }
+        found.forEach(function (part) {
+          replace(part, page.getElementById(part.id));
+        });
+        failures = 0;
+      })
+      .catch(function () {
+        failures += 1;
+        if (failures >= MOST_FAILURES) {
+          live().forEach(giveUp);
+        }
+      })
+      .then(schedule);
+  }
+
+  function replace(old, parsed) {
+    var active = old.contains(document.activeElement) ? document.activeElement : null;
+    var typing = active && active.matches("input, select, textarea");
+    if (typing || root.querySelector("dialog[open]") || raw.get(old) === parsed.outerHTML) {
+      return;
+    }
+    var fresh = document.importNode(parsed, true);
+    raw.set(fresh, parsed.outerHTML);
+    var opened = [].map.call(old.querySelectorAll("details"), function (details) {
+      return details.open;
+    });
+    [].forEach.call(fresh.querySelectorAll("details"), function (details, position) {
+      details.open = opened[position] || details.open;
+    });
+    var again = active && places(old).indexOf(active);
+    var said = old.dataset.said;
+    old.replaceWith(fresh);
+    enhance(fresh);
+    if (active) {
+      var same = (active.id && document.getElementById(active.id)) || places(fresh)[again] || fresh;
+      if (same === fresh) {
+        fresh.tabIndex = -1;
+      }
+      same.focus({ preventScroll: true });
+    }
+    if (fresh.dataset.said && fresh.dataset.said !== said) {
+      say(fresh.dataset.said);
+    }
+  }
+
+  function places(part) {
+    return [].slice.call(part.querySelectorAll("a[href], button, summary, [tabindex]"));
+  }
+
+  function giveUp(part) {
+    part.querySelectorAll("[data-again]").forEach(function (link) {
+      link.hidden = false;
+    });
+    var words = document.createElement("p");
+    words.className = "zoombridge-stale";
+    words.textContent = root.dataset.wordStale;
+    part.append(words);
+    say(root.dataset.wordStale);
+  }
+
+  document.addEventListener("visibilitychange", function () {
+    window.clearTimeout(timer);
+    if (!document.hidden && live().length && failures < MOST_FAILURES) {
+      look();
+    }
+  });
+
+  function enhance(part) {
+    showTimes(part);
+    nameTables(part);
+    showCopyButtons(part);
+    if (part.matches("[data-live]") || part === root) {
+      part.querySelectorAll("[data-again]").forEach(function (link) {
+        link.hidden = Boolean(link.closest("[id][data-live]"));
+      });
+    }
+  }
+
+  live().forEach(function (part) {
+    raw.set(part, part.outerHTML);
+  });
+  enhance(root);
+  schedule();
 })();
