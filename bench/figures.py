@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ class Scale:
     held: int  # events that the log holds already
     memory: int  # events that the serving process takes
     kills: int
+    within: float = inf  # seconds for the kills and for the events: then what was done until then counts
 
 
 SHORT = Scale(seconds=2, rounds=3, writes=15, burst=2_000, held=100_000, memory=20_000, kills=10)

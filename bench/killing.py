@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING
 
 from bench.events import FIRST_NUMBER, story
@@ -47,18 +48,23 @@ class Killing:
     bridges: list[RunningBridge | None] = field(default_factory=list)
     route: str = ""
     killed: int = 0
+    done: int = 0
     first_at: int = field(default_factory=lambda: int(time.time() * 1000))
 
-    def rounds(self, count: int, say: Say = lambda _: None) -> Found:
-        """Kill so many times, let what is left settle, and return what is wrong then."""
+    def rounds(self, count: int, say: Say = lambda _: None, *, within: float = inf) -> Found:
+        """Kill so many times, or for so many seconds; let what is left settle, and return what is wrong then."""
+        until = time.monotonic() + within
         self.bridges = [None] * self.processes
         try:
             self._start()
             assert self.bridges[0] is not None
             self.route = connect(self.bridges[0], self.site)
             for number in range(count):
+                if time.monotonic() > until:
+                    break
                 self._start()
                 asyncio.run(self._round(number))
+                self.done += 1
                 say(f"round {number + 1} of {count}: {self.sender}")
             self._start()
             asyncio.run(self._rest())
@@ -127,7 +133,7 @@ def sqlite(scale: Scale, say: Say) -> list[Figure]:
     """Kill the one process on SQLite."""
     with folder() as made, _site() as site:
         killing = Killing(site, Place(made / "bridge"))
-        return _figures(killing, "SQLite", scale.kills, say)
+        return _figures(killing, "SQLite", scale, say)
 
 
 def postgresql(scale: Scale, say: Say) -> list[Figure]:
@@ -136,7 +142,7 @@ def postgresql(scale: Scale, say: Say) -> list[Figure]:
         made, site = stack.enter_context(folder()), stack.enter_context(_site())
         server = stack.enter_context(PostgreSQL())
         killing = Killing(site, Place(made / "bridge", server.url()), processes=2)
-        return _figures(killing, "PostgreSQL, two processes", scale.kills, say)
+        return _figures(killing, "PostgreSQL, two processes", scale, say)
 
 
 def _site() -> WordPress:
@@ -145,10 +151,10 @@ def _site() -> WordPress:
     return site
 
 
-def _figures(killing: Killing, where: str, count: int, say: Say) -> list[Figure]:
-    found = killing.rounds(count, say)
+def _figures(killing: Killing, where: str, scale: Scale, say: Say) -> list[Figure]:
+    found = killing.rounds(scale.kills, say, within=scale.within)
     seen = f"{len(killing.sender.acknowledged)} acknowledged, {killing.killed} killed"
-    name = f"{count} rounds of kill -9, {where}"
+    name = f"{killing.done} rounds of kill -9, {where}"
     return [
         at_most(f"{name}: acknowledged events missing", found.missing, 0, seen),
         at_most(f"{name}: posts doubled", found.doubled, 0),

@@ -1,41 +1,213 @@
-"""`python -m bench.soak`: the long runs, whole. Takes hours; prints a summary at the end."""
+"""The long runs, one after the other: about two hours on two cores that have nothing else to do.
+
+`python -m bench.soak --only kill-sqlite` runs one of them. What came of it is printed at the end, and kept in
+bench/soak.md after each part, so that nothing is lost when a later one is interrupted.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+import platform
+import re
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
-_PROPERTIES = ["tests/core/test_fold_properties.py", "tests/core/test_render_properties.py"]
-_LONG = ["kill-sqlite", "kill-postgresql", "memory"]
+from bench import keeping, killing
+from bench.figures import WHOLE
+from tests.examples import MACHINE, PROPERTY, RETENTION, STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.figures import Figure, Scale
+
+SUMMARY = Path(__file__).with_name("soak.md")
+_LOOK_SECONDS = 15.0
+_EXAMPLES = re.compile(r"- (\d+) passing examples?, (\d+) failing examples?")
+_COUNTED = re.compile(r"\d+ (?:passed|failed|error)")
 
 
-@click.command(help=__doc__)
-def main() -> None:
-    """Run them one after the other, each to its end."""
-    runs = {
-        "100,000 examples of each property": (
-            [sys.executable, "-m", "pytest", "-q", "--timeout", "0", *_PROPERTIES],
-            {"HYPOTHESIS_PROFILE": "soak"},
-        ),
-        "kills and memory": (
-            [sys.executable, "-m", "bench", "--whole", *(f"--only={name}" for name in _LONG)],
-            {},
-        ),
-    }
-    summary = []
-    for name, (command, environment) in runs.items():
-        click.echo(f"{name}: {' '.join(command[1:])}")
-        began = time.monotonic()
-        done = subprocess.run(command, env={**os.environ, **environment}, check=False)
-        summary.append((name, done.returncode, time.monotonic() - began))
-    click.echo()
-    for name, code, seconds in summary:
-        click.echo(f"{name}: {'done' if code == 0 else f'failed ({code})'}, {seconds / 60:.0f} min")
-    sys.exit(any(code for _, code, _ in summary))
+@dataclass(slots=True)
+class Came:
+    """What came of a part."""
+
+    name: str
+    about: str
+    words: str = "did not end"
+    good: bool = False
+    seconds: float = 0.0
+    loads: list[float] = field(default_factory=list)
+
+    @property
+    def row(self) -> str:
+        """One line of the table."""
+        load = f"{median(self.loads):.1f}" if self.loads else ""
+        return f"| `{self.name}` | {self.about} | {self.words} | {self.seconds / 60:.0f} min | {load} |"
+
+
+class Part(Protocol):
+    """One of the long runs."""
+
+    @property
+    def about(self) -> str:
+        """How much it is, in a few words."""
+
+    def run(self, scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run it; return whether all is well, and what came of it in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Tests that Hypothesis gives its examples, in a pytest of their own."""
+
+    about: str
+    tests: Sequence[str]
+
+    def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run them, and count what Hypothesis says that it tried."""
+        command = [sys.executable, "-m", "pytest", "-q", "-s", "--timeout", "0"]
+        command += ["--hypothesis-show-statistics", *self.tests]
+        passing = failing = 0
+        closing = ""
+        with subprocess.Popen(
+            command,
+            env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                say(line.rstrip())
+                if found := _EXAMPLES.search(line):
+                    passing += int(found[1])
+                    failing += int(found[2])
+                if _COUNTED.search(line):
+                    closing = line.strip(" =\n")
+        good = process.returncode == 0
+        return good, f"{passing:,} examples passed, {failing:,} failed; pytest: {closing or 'no result'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A benchmark at its full length."""
+
+    about: str
+    benchmark: Callable[[Scale, Callable[[str], None]], list[Figure]]
+
+    def run(self, scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run it, and say its figures."""
+        figures = self.benchmark(scale, say)
+        words = [
+            f"{one.name}: {one.value:g}, {one.bound}" + (f" ({one.seen})" if one.seen else "")
+            for one in figures
+        ]
+        return all(one.holds is not False for one in figures), "; ".join(words)
+
+
+_MACHINE = "tests/convergence/test_convergence.py::test_site_ends_up_right"
+_RETENTION = "tests/convergence/test_retention.py::TestProperty::test_fold_stays_exact"
+
+
+def _convergence(store: str) -> Examples:
+    about = (
+        f"{MACHINE[store].soak:,} histories of up to {STEPS.soak} steps, "
+        f"{RETENTION[store].soak:,} that are shortened"
+    )
+    return Examples(about, [f"{_MACHINE}[{store}]", f"{_RETENTION}[{store}]"])
+
+
+PARTS: dict[str, Part] = {
+    "properties": Examples(
+        f"{PROPERTY.soak:,} examples of each property of fold and rendering",
+        ["tests/core/test_fold_properties.py", "tests/core/test_render_properties.py"],
+    ),
+    "convergence-sqlite": _convergence("sqlite"),
+    "convergence-postgresql": _convergence("postgresql"),
+    "kill-sqlite": Measured(f"{WHOLE.kills} rounds of kill -9 under load", killing.sqlite),
+    "kill-postgresql": Measured(
+        f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql
+    ),
+    "memory": Measured(f"{WHOLE.memory:,} events", keeping.memory),
+}
+
+
+def _told() -> str:
+    """List the parts for `--help`."""
+    return "\n".join(["\b", "The parts:", *(f"  {name:<24}{part.about}" for name, part in PARTS.items())])
+
+
+@click.command(help=f"{__doc__}\n\n{_told()}")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(PARTS)), help="Only this part; may be repeated."
+)
+@click.option(
+    "--minutes",
+    type=float,
+    default=math.inf,
+    help="Let the kills and the events end after so many minutes each: what fits is what counts.",
+)
+def main(only: tuple[str, ...], minutes: float) -> None:
+    """Run the parts one after the other, each to its end."""
+    parts = {name: PARTS[name] for name in only or PARTS}
+    scale = replace(WHOLE, within=minutes * 60)
+    began = time.strftime("%Y-%m-%d %H:%M")
+    came: list[Came] = []
+    for name, part in parts.items():
+        click.echo(f"\n{name}: {part.about} ({time.strftime('%H:%M')})")
+        came.append(Came(name, part.about))
+        _run(part, scale, came[-1])
+        SUMMARY.write_text(_summary(began, came))
+        click.echo(f"{name}: {came[-1].words}, {came[-1].seconds / 60:.0f} min")
+    click.echo("\n" + _summary(began, came))
+    sys.exit(not all(one.good for one in came))
+
+
+def _run(part: Part, scale: Scale, came: Came) -> None:
+    clock = time.monotonic()
+    over = threading.Event()
+    watching = threading.Thread(target=_watch, args=(over, came.loads), daemon=True)
+    watching.start()
+    try:
+        came.good, came.words = part.run(scale, lambda said: click.echo(f"  {said}"))
+    except Exception as error:  # noqa: BLE001 - the others are worth having
+        came.words = f"broke: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    finally:
+        over.set()
+        watching.join()
+        came.seconds = time.monotonic() - clock
+
+
+def _watch(over: threading.Event, loads: list[float]) -> None:
+    """Note the machine's load from time to time, that of this run among it."""
+    loads.append(os.getloadavg()[0])
+    while not over.wait(_LOOK_SECONDS):
+        loads.append(os.getloadavg()[0])
+
+
+def _summary(began: str, came: list[Came]) -> str:
+    """Say it in Markdown, as README.md quotes it."""
+    minutes = sum(one.seconds for one in came) / 60
+    state = "all is well" if all(one.good for one in came) else "**not all is well**"
+    lines = [
+        f"{began}, {minutes:.0f} min, {os.cpu_count()} cores, Python {platform.python_version()}: {state}.",
+        "The load is the median of the machine's load average while the part ran, which is part of it.",
+        "",
+        "| part | how much | what came of it | took | load |",
+        "|---|---|---|---|---|",
+        *(one.row for one in came),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

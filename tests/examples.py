@@ -6,7 +6,8 @@ The one place for these numbers: the tests, `python -m bench.soak` and what it s
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 SOAK = PROFILE == "soak"
@@ -30,3 +31,25 @@ STEPS = Amount(30, 60)  # the most that one history of the machine has
 # A thousand altogether with every run of the tests, most of them on the store where they take less time.
 MACHINE = {"sqlite": Amount(525, 5_000), "postgresql": Amount(225, 5_000)}
 RETENTION = {"sqlite": Amount(175, 2_000), "postgresql": Amount(75, 2_000)}
+
+_SAY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Says from time to time how far a test is, where it takes long enough for somebody to wonder."""
+
+    what: str
+    total: int
+    count: int = 0
+    began: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def one_more(self) -> None:
+        """Count one."""
+        self.count += 1
+        now = time.monotonic()
+        if SOAK and now - self.said > _SAY_SECONDS:
+            self.said = now
+            each_second = self.count / (now - self.began)
+            print(f"{self.what}: {self.count:,} of {self.total:,}, {each_second:.1f}/s", flush=True)

@@ -23,7 +23,7 @@ from core.meeting import Position
 from tests.convergence.site_double import TROUBLES
 from tests.convergence.world import World
 from tests.convergence.zoom_double import OPERATIONS, SHAPES
-from tests.examples import MACHINE, SOAK, STEPS
+from tests.examples import MACHINE, SOAK, STEPS, Progress
 
 if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
@@ -54,6 +54,7 @@ class Convergence(RuleBasedStateMachine):
     """Any history of an account, told in any way, through any trouble."""
 
     ground: ClassVar[Ground]
+    progress: ClassVar[Progress]
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,11 +184,13 @@ class Convergence(RuleBasedStateMachine):
             world.check()
         finally:
             world.close()
+            self.progress.one_more()
 
 
 @pytest.fixture(autouse=True)
-def _ground(ground: Ground) -> None:
+def _ground(ground: Ground, database_kind: str) -> None:
     Convergence.ground = ground
+    Convergence.progress = Progress(f"histories on {database_kind}", MACHINE[database_kind].now)
 
 
 @pytest.mark.timeout(0 if SOAK else 300)

@@ -20,7 +20,7 @@ from tests.convergence.ground import SITE
 from tests.convergence.world import World
 from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES, number_of
 from tests.core.events import raw
-from tests.examples import RETENTION, SOAK
+from tests.examples import RETENTION, SOAK, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +126,8 @@ class TestProperty:
     def test_fold_stays_exact(self, ground: Ground, database_kind: str) -> None:
         """Some events come before the log is shortened, some after; those from before the base are ignored."""
 
+        progress = Progress(f"shortened histories on {database_kind}", RETENTION[database_kind].now)
+
         @settings(SETTINGS, max_examples=RETENTION[database_kind].now)
         @given(
             before=HISTORIES,
@@ -134,6 +136,7 @@ class TestProperty:
             chance=st.randoms(use_true_random=False),
         )
         def stays_exact(before: Any, between: Any, late: list[int], chance: Random) -> None:
+            progress.one_more()
             self._stays_exact(World(ground), before, between, late, chance)
 
         stays_exact()
