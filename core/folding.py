@@ -81,9 +81,9 @@ class Folding:
         self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
         self._thread.start()
 
-    def wake(self) -> None:
-        """Say that the log has grown."""
-        self._arrived += 1  # a few may be lost between threads, which only the pace of the fold depends on
+    def wake(self, count: int = 1) -> None:
+        """Say by how many events the log has grown."""
+        self._arrived += count  # some may be lost between threads: only the pace of the fold depends on it
         if not self._wake.is_set():
             self._wake.set()
 
@@ -220,6 +220,6 @@ def _keep(
         # round, which starts from what that process kept.
         elif meetings.save(connection, step.meeting, seen=step.seen):
             kept.append(step)
-    log.mark_folded(connection, [event_id for step in kept for event_id in step.ids])
+    log.mark_folded(connection, [event_id for step in kept for event_id in step.ids], now=now)
     wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in kept]
     posts.want_each(connection, wanted, now=now, settle=settle)

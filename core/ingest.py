@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.answers import ACCEPTED, Answer, refusal, unavailable
 from core.errors import (
     BadRequestError,
     NoSecretError,
@@ -20,7 +21,7 @@ from core.zoom import envelope as zoom_envelope
 from core.zoom import signature, validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from sqlalchemy import Connection
@@ -30,31 +31,7 @@ if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
     from core.zoom.signature import Secret
 
-MOST_BYTES = 1024 * 1024  # Zoom's events are a few kilobytes; a megabyte is nobody's event
 _TRUST_SECONDS = 5  # how long the secrets read from the store are used before they are read again
-_RETRY_AFTER_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request is answered with. `body` becomes JSON; `retry_after` is in seconds."""
-
-    status: int
-    body: Mapping[str, Any] | None = None
-    retry_after: int | None = None
-
-
-ACCEPTED = Answer(204)
-
-
-def refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> Answer:
-    """Return an answer in the shape of WordPress's own REST errors."""
-    return Answer(status, {"code": code, "message": message}, retry_after)
-
-
-def unavailable(message: str) -> Answer:
-    """Return the answer that makes Zoom send the event again."""
-    return refusal(503, "zoombridge_unavailable", message, retry_after=_RETRY_AFTER_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +50,17 @@ class Rechecked:
 
 @dataclass(slots=True)
 class Ingest:
-    """Takes what comes to the endpoints into the log. `appended` is called when the log has grown."""
+    """Takes what comes to the endpoints into the log. `appended` is told by how many events it has grown."""
 
     store: Store
-    appended: Callable[[], None] = lambda: None
+    appended: Callable[[int], None] = lambda _count: None
     clock: Callable[[], float] = time.time
     _known: dict[str, _Known] = field(default_factory=dict)
 
-    def receive_quickly(self, site_id: str, request: Request) -> Future[bool] | None:
-        """Take an event whose signature verifies with what is known already; None where more is needed.
+    def read_quickly(self, site_id: str, request: Request) -> log.Entry | None:
+        """Return an event as it enters the log, where what is known already verifies it; None where more is needed.
 
-        Never blocks. The future is done when the event is durable; it tells whether the event is new, and
-        may raise `StoreUnavailableError`, as may the call itself.
+        Never blocks. What is returned is to be kept, together with others: see `keep`.
         """
         known = self._known.get(site_id)
         if known is None or self.clock() - known.read_at > _TRUST_SECONDS:
@@ -96,9 +72,16 @@ class Ingest:
             return None
         if envelope.event == validation.EVENT or not _is_for(secret, known.secrets, envelope):
             return None
-        entry = self._entry(site_id, request, envelope, received_at=self._now())
-        future = self.store.submit_to_group(log.append, entry)
-        future.add_done_callback(self._tell)
+        return self._entry(site_id, request, envelope, received_at=self._now())
+
+    def keep(self, entries: Sequence[log.Entry]) -> Future[list[bool | Exception]]:
+        """Append events to the log. Never blocks.
+
+        The future is done when they are durable; it tells of each whether it is new, or what kept it out of
+        the log. It may raise `StoreUnavailableError`, as may the call itself: then none of them is kept.
+        """
+        future = self.store.submit_each(log.append, entries)
+        future.add_done_callback(lambda _: self.appended(len(entries)))
         return future
 
     def receive(self, site_id: str, request: Request) -> Answer:
@@ -108,7 +91,7 @@ class Ingest:
         except UnknownSiteError as error:
             return refusal(404, "zoombridge_unknown_site", str(error))
         except NoSecretError as error:
-            return refusal(503, "zoombridge_no_secret", str(error), retry_after=_RETRY_AFTER_SECONDS)
+            return unavailable(str(error), "zoombridge_no_secret")
         except SignatureError as error:
             return refusal(401, "zoombridge_signature", str(error))
         except BadRequestError as error:
@@ -148,7 +131,7 @@ class Ingest:
                 quarantine.release(connection, held_id)
 
         self.store.write(accept)
-        self.appended()
+        self.appended(len(entries))
         return Rechecked(verified=len(entries), kept=len(held) - len(entries))
 
     def _receive(self, site_id: str, request: Request) -> Answer:
@@ -167,7 +150,7 @@ class Ingest:
             return self._validate(site_id, request, envelope, secrets)
         entry = self._entry(site_id, request, envelope, received_at=self._now())
         self.store.submit_to_group(log.append, entry).result()
-        self.appended()
+        self.appended(1)
         return ACCEPTED
 
     def _read_secrets(self, site_id: str) -> list[Secret]:
@@ -216,9 +199,6 @@ class Ingest:
             outcome=outcome,
             reason=reason,
         )
-
-    def _tell(self, _: Future[bool]) -> None:
-        self.appended()
 
     def _now(self) -> int:
         return int(self.clock() * 1000)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from web.blocking import Blocking
+from web.answering import Answering
+from web.groups import Groups
 from web.inflight import InFlight
 from web.signin import SignInLink
-from web.stub import StubKeys
 from web.urls import urls
 from web.webhooks import NotFoundHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-
-_MOST_BODY_BYTES = 1024 * 1024  # forms; events have a limit of their own
+    from web.groups import Group
 
 
 def make_app(
@@ -27,17 +25,24 @@ def make_app(
     link: SignInLink | None = None,
     control_token: str = "",
     in_flight: InFlight | None = None,
+    answering: Answering | None = None,
 ) -> Application:
     """Return the application for a bridge. Without a control token, nobody can control it."""
-    executor = Blocking()
-    keys = StubKeys(bridge.store, executor)
+    deciding = answering or Answering(bridge.ingest)
+
+    def send(group: Group) -> bool:
+        deciding.take(group, groups.deliver)
+        return True
+
+    groups = Groups(send)
     return Application(
         list(
             urls(
                 bridge,
                 link=link or SignInLink(),
-                keys=keys,
-                executor=executor,
+                answers=groups,
+                keys=deciding.keys,
+                executor=deciding.executor,
                 control_token=control_token,
                 in_flight=in_flight or InFlight(),
             )
@@ -47,18 +52,6 @@ def make_app(
         default_handler_class=NotFoundHandler,
         log_function=_no_access_log,
         compress_response=False,  # answers hold secrets beside what a visitor chose
-    )
-
-
-def make_server(app: Application, *, behind_proxy: bool = False) -> HTTPServer:
-    """Return the HTTP server, with every limit set. `behind_proxy` trusts X-Forwarded-For and -Proto."""
-    return HTTPServer(
-        app,
-        xheaders=behind_proxy,
-        max_body_size=_MOST_BODY_BYTES,
-        max_header_size=32 * 1024,
-        idle_connection_timeout=75,
-        body_timeout=10,
     )
 
 

@@ -47,19 +47,34 @@ class StubKeys:
 
         Raises `UnknownSiteError`, `SignatureError` or `StoreUnavailableError`.
         """
-        known = self._known.get(site_id)
-        if known is not None and time.monotonic() - known[1] < _TRUST_SECONDS:
-            try:
-                signing.verify_request(known[0], headers, method=method, target=target, body=body, now=now)
-            except SignatureError:
-                pass  # the site may have been paired anew since: look again before saying no
-            else:
-                return known[0]
+        known = self.known(site_id, headers, method=method, target=target, body=body, now=now)
+        if known is not None:
+            return known
         loop = asyncio.get_running_loop()
         key = await loop.run_in_executor(self.executor, self._read, site_id)
         signing.verify_request(key, headers, method=method, target=target, body=body, now=now)
         self._known[site_id] = (key, time.monotonic())
         return key
+
+    def known(
+        self,
+        site_id: str,
+        headers: Mapping[str, str],
+        *,
+        method: str,
+        target: str,
+        body: bytes,
+        now: float | None,
+    ) -> str | None:
+        """Return the key of the site, where what is known already shows the request to come from its stub."""
+        known = self._known.get(site_id)
+        if known is None or time.monotonic() - known[1] >= _TRUST_SECONDS:
+            return None
+        try:
+            signing.verify_request(known[0], headers, method=method, target=target, body=body, now=now)
+        except SignatureError:
+            return None  # the site may have been paired anew since: look again before saying no
+        return known[0]
 
     def _read(self, site_id: str) -> str:
         with self.store.reading() as connection:

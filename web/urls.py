@@ -15,8 +15,7 @@ from web.pages.shell import BrowserShell, guard, render
 from web.pages.webhooks import WebhooksHandler
 from web.signin import SignInHandler
 from web.stub import HelloHandler
-from web.waiting import Waiting
-from web.webhooks import ANSWER_SECONDS, WebhookHandler
+from web.webhooks import ROUTES, WebhookHandler
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,34 +23,27 @@ if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
     from core.bridge import Bridge
+    from web.handover import Answers
     from web.inflight import InFlight
     from web.signin import SignInLink
     from web.stub import StubKeys
-
-_ROUTE = r"/wp-json/vczapi/v1/(?:meeting|webinar|recording)/?"
 
 
 def urls(
     bridge: Bridge,
     *,
     link: SignInLink,
+    answers: Answers,
     keys: StubKeys,
     executor: Executor,
     control_token: str,
     in_flight: InFlight,
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
-    webhook = {
-        "ingest": bridge.ingest,
-        "keys": keys,
-        "executor": executor,
-        "in_flight": in_flight,
-        "waiting": Waiting(ANSWER_SECONDS),
-    }
+    webhook = {"answers": answers, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor}
     return [
-        URLSpec(_ROUTE, WebhookHandler, webhook),
-        URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})" + _ROUTE, WebhookHandler, webhook),
+        *(URLSpec(route, WebhookHandler, webhook) for route in ROUTES),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
         URLSpec(r"/", RedirectHandler, {"url": "/webhooks", "permanent": False}),
         URLSpec(r"/webhooks", WebhooksHandler, page),

@@ -7,7 +7,9 @@ import queue
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,7 +73,8 @@ class Store:
             self._writing, self._reading = postgresql.writing(self.url), postgresql.reading(self.url)
         else:
             self._writing, self._reading = sqlite.writing(self.url), sqlite.reading(self.url)
-        self._queue: queue.Queue[_Task | None] = queue.Queue(queue_size)
+        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._room = queue_size
         self._closing = False
         self._guard = threading.Lock()
         self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
@@ -116,13 +119,23 @@ class Store:
         The future is done once the change is durable. What `function` raises undoes its own change only,
         and comes out of the future. Raises `StoreUnavailableError` at once when the queue is full.
         """
-        return self._enqueue(_Task(function, None, Future()))
+        return self._enqueue(_Alone(function))
 
     def submit_to_group(
         self, function: Callable[[Connection, Sequence[A]], Sequence[T]], item: A
     ) -> Future[T]:
         """Like `submit`, but items given to one `function` at about the same time reach it together."""
-        return self._enqueue(_Task(function, item, Future()))
+        return self._enqueue(_One(function, item))
+
+    def submit_each(
+        self, function: Callable[[Connection, Sequence[A]], Sequence[T]], items: Sequence[A]
+    ) -> Future[list[T | Exception]]:
+        """Do what `submit_to_group` does for several items, with one future for all of them.
+
+        It tells of each item what `function` returned for it, or what it raised: one that fails does not harm
+        the others.
+        """
+        return self._enqueue(_Each(function, items))
 
     def write(self, function: Callable[[Connection], T], *, within: float | None = None) -> T:
         """Do what `submit` does, and wait for it: for so many seconds at most, where that is given."""
@@ -137,12 +150,8 @@ class Store:
             if self._closing:
                 return
             self._closing = True
-        try:
-            self._queue.put(None, timeout=_CLOSE_SECONDS)
-        except queue.Full:
-            pass
-        else:
-            self._thread.join(_CLOSE_SECONDS)
+            self._queue.put(None)
+        self._thread.join(_CLOSE_SECONDS)
         if not self._thread.is_alive():
             self._writing.dispose()
             self._reading.dispose()
@@ -153,10 +162,10 @@ class Store:
         with self._guard:  # what comes after the end of the queue would be waited for in vain
             if self._closing:
                 raise StoreUnavailableError(_UNAVAILABLE.format("the bridge is stopping"))
-            try:
-                self._queue.put_nowait(task)
-            except queue.Full:
-                raise StoreUnavailableError(_UNAVAILABLE.format("too many writes are waiting")) from None
+            if task.size > self._room:
+                raise StoreUnavailableError(_UNAVAILABLE.format("too many writes are waiting"))
+            self._room -= task.size
+            self._queue.put(task)
         return task.future
 
     def _write(self) -> None:
@@ -165,8 +174,9 @@ class Store:
             if crowded and not self._closing:
                 time.sleep(_GATHER_SECONDS)
             group = [task]
+            size = task.size
             last = False
-            while len(group) < _GROUP and not last:
+            while size < _GROUP and not last:
                 try:
                     following = self._queue.get_nowait()
                 except queue.Empty:
@@ -175,7 +185,10 @@ class Store:
                     last = True
                 else:
                     group.append(following)
-            crowded = sum(task.item is not None for task in group) >= _CROWD
+                    size += following.size
+            with self._guard:
+                self._room += size
+            crowded = size >= _CROWD
             self._commit(group)
             if last:
                 return
@@ -194,10 +207,11 @@ class Store:
             except Exception as error:  # noqa: BLE001 - the thread goes on, whatever this was
                 failure = StoreUnavailableError(_UNAVAILABLE.format(_words(error)))
                 failure.__cause__ = error
-                remaining = [task for parts in transactions for part in parts for task in part]
-                _resolve([(task, None, failure) for task in remaining])
+                for task in (task for parts in transactions for part in parts for task in part):
+                    task.fail(failure)
                 return
-            _resolve(outcomes)
+            for task, results in outcomes:
+                task.resolve(results)
             del transactions[0]
 
     def _transaction(self, parts: list[list[_Task]]) -> list[_Outcome]:
@@ -230,18 +244,65 @@ def address(url: str) -> URL:
 
 
 class _Task:
-    """One write that waits for its commit."""
+    """Writes that wait for their commit: of several items, or of none where `function` takes none."""
 
-    __slots__ = ("function", "future", "item")
+    __slots__ = ("function", "future", "items")
 
-    def __init__(self, function: Callable[..., Any], item: Any, future: Future[Any]) -> None:
+    def __init__(self, function: Callable[..., Any], items: Sequence[Any] | None) -> None:
         self.function = function
-        self.item = item
-        self.future = future
+        self.items = items
+        self.future: Future[Any] = Future()
+
+    @property
+    def size(self) -> int:
+        """How many writes it is."""
+        return 1 if self.items is None else len(self.items)
+
+    def resolve(self, results: list[Any]) -> None:
+        """Say what came of each write."""
+        with suppress(InvalidStateError):  # nobody waits any more: the answer's time was up
+            if isinstance(results[0], Exception):
+                self.future.set_exception(results[0])
+            else:
+                self.future.set_result(results[0])
+
+    def fail(self, error: Exception) -> None:
+        """Say why nothing came of any."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+
+class _Alone(_Task):
+    """A write that shares nothing but the commit."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Callable[[Connection], Any]) -> None:
+        super().__init__(function, None)
+
+
+class _One(_Task):
+    """A write of one item."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Callable[..., Any], item: Any) -> None:
+        super().__init__(function, [item])
+
+
+class _Each(_Task):
+    """Writes of several items, which are told of together."""
+
+    __slots__ = ()
+
+    def resolve(self, results: list[Any]) -> None:
+        """Say what came of each write."""
+        with suppress(InvalidStateError):
+            self.future.set_result(results)
 
 
 if TYPE_CHECKING:
-    _Outcome = tuple[_Task, Any, BaseException | None]
+    _Outcome = tuple[_Task, list[Any]]
 
 
 def _together(group: list[_Task]) -> Iterator[list[_Task]]:
@@ -249,7 +310,7 @@ def _together(group: list[_Task]) -> Iterator[list[_Task]]:
     by_function: dict[Callable[..., Any], list[_Task]] = {}
     alone: list[list[_Task]] = []
     for task in group:
-        if task.item is None:
+        if task.items is None:
             alone.append([task])
         else:
             by_function.setdefault(task.function, []).append(task)
@@ -257,38 +318,44 @@ def _together(group: list[_Task]) -> Iterator[list[_Task]]:
     yield from alone
 
 
-def _resolve(outcomes: list[_Outcome]) -> None:
-    for task, result, error in outcomes:
-        try:
-            if error is None:
-                task.future.set_result(result)
-            else:
-                task.future.set_exception(error)
-        except InvalidStateError:
-            continue  # nobody waits any more: the answer's time was up
-
-
 def _run(connection: Connection, tasks: list[_Task]) -> list[_Outcome]:
+    function = tasks[0].function
+    if tasks[0].items is None:
+        return [(tasks[0], [_apart(connection, partial(function, connection))])]
+    items = [item for task in tasks for item in task.items or ()]
+    results = iter(_for_each(connection, function, items))
+    return [(task, list(islice(results, task.size))) for task in tasks]
+
+
+def _for_each(connection: Connection, function: Callable[..., Any], items: list[Any]) -> list[Any]:
+    """Return for each item the result, or what was raised."""
+
+    def write() -> list[Any]:
+        return [result for _, result in zip(items, function(connection, items), strict=True)]
+
+    results = _apart(connection, write)
+    if not isinstance(results, Exception):
+        return list(results)
+    if len(items) == 1:
+        return [results]
+    # One of them is to blame, and the others shall not suffer for it.
+    return [result for item in items for result in _for_each(connection, function, [item])]
+
+
+def _apart(connection: Connection, write: Callable[[], Any]) -> Any:
+    """Do a write that undoes only itself where it fails; return its result, or what it raised."""
     # Savepoints by hand: SQLAlchemy compiles a new statement for each of its own, which takes longer than all
     # the rest of a small write.
     connection.exec_driver_sql("SAVEPOINT part")
     try:
-        first = tasks[0]
-        if first.item is None:
-            outcomes: list[_Outcome] = [(first, first.function(connection), None)]
-        else:
-            results = first.function(connection, [task.item for task in tasks])
-            outcomes = [(task, result, None) for task, result in zip(tasks, results, strict=True)]
+        result = write()
     except Exception as error:
         if isinstance(error, SQLAlchemyError) and _is_trouble(error):
             raise  # disk full, gone away, in another's way: it concerns the whole transaction
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
-        if len(tasks) > 1:  # one of them is to blame, and the others shall not suffer for it
-            outcomes = [outcome for task in tasks for outcome in _run(connection, [task])]
-        else:
-            outcomes = [(tasks[0], None, error)]
+        result = error
     connection.exec_driver_sql("RELEASE SAVEPOINT part")
-    return outcomes
+    return result
 
 
 def _is_trouble(error: SQLAlchemyError) -> bool:

@@ -25,7 +25,8 @@ from core.wordpress import signing
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
-from web.app import make_app, make_server
+from web.app import make_app
+from web.server import make_server
 from web.signin import SignInLink
 
 CONTROL_TOKEN = "control-token"

@@ -8,7 +8,8 @@ from tornado.testing import bind_unused_port
 from core.bridge import Bridge
 from core.store.sites import Site
 from tests.web.conftest import CONTROL_TOKEN, Http
-from web.app import make_app, make_server
+from web.app import make_app
+from web.server import make_server
 
 RIGHT = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
 

@@ -6,7 +6,8 @@ from tornado.testing import bind_unused_port
 from core.bridge import Bridge
 from core.store.sites import Site
 from tests.web.conftest import Http, text
-from web.app import make_app, make_server
+from web.app import make_app
+from web.server import make_server
 from web.signin import SignInLink
 
 PAGES = ["/webhooks", "/webhooks?site=s1"]

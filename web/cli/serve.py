@@ -21,9 +21,10 @@ from core.bridge import Bridge
 from core.errors import ZoomBridgeError
 from core.mirror import LEASE_SECONDS
 from core.retention import DAYS, EVENTS
-from web.app import make_app, make_server
+from web.app import make_app
 from web.cli.place import Place, make_ready, place_options
 from web.inflight import InFlight
+from web.server import make_server
 from web.signin import SignInLink
 
 if TYPE_CHECKING:

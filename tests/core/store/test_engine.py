@@ -1,5 +1,6 @@
 """The one thread that writes: shared commits, bounded, durable; and readers that cannot write."""
 
+import queue
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from core.errors import StoreError, StoreInUseError, StoreUnavailableError
 from core.store.engine import Store
@@ -98,6 +99,27 @@ class TestGroupCommit:
             "3 together: 2",
         ]
 
+    def test_items_given_together_are_told_of_together(self, table: Store) -> None:
+        table.write(put(2))
+        with Held(table):
+            several = table.submit_each(put_many, [1, 2, 3])
+            one = table.submit_to_group(put_many, 4)
+            others = table.submit_each(put_many, [5, 6])
+        told = several.result(30)
+        assert [told[0], told[2]] == ["1 together: 1", "1 together: 3"]
+        assert isinstance(told[1], IntegrityError), "one that fails does not harm the others"
+        assert one.result(30) == "1 together: 4"
+        assert others.result(30) == ["1 together: 5", "1 together: 6"]
+        assert notes(table) == [1, 2, 3, 4, 5, 6]
+
+    def test_a_function_that_tells_too_little_fails_and_the_next_write_does_not(self, table: Store) -> None:
+        def tell_nothing(_connection: Connection, _items: Sequence[int]) -> list[str]:
+            return []
+
+        told = table.submit_each(tell_nothing, [1, 2]).result(30)
+        assert [type(one) for one in told] == [ValueError, ValueError]
+        assert table.write(put(1)) == 1
+
     def test_a_future_is_done_only_after_the_commit(self, table: Store) -> None:
         done: list[bool] = []
         future: Future[int]
@@ -155,6 +177,8 @@ class TestQueue:
                     store.submit(lambda _: 1)
                 with pytest.raises(StoreUnavailableError, match="too many"):
                     store.submit_to_group(put_many, 1)
+                with pytest.raises(StoreUnavailableError, match="too many"):
+                    store.submit_each(put_many, [1, 2])
             assert [future.result(30) for future in futures] == [1, 1]
             assert store.write(lambda _: "room again") == "room again"
         finally:
@@ -205,16 +229,17 @@ class TestClose:
         self, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the look whether it closes and the queue, another thread may close it."""
+
+        class Slow(queue.SimpleQueue[Any]):
+            def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+                if item is not None:
+                    closing.start()
+                    closing.join(0.5)
+                super().put(item)
+
+        monkeypatch.setattr(queue, "SimpleQueue", Slow)
         store = Store(database_url, keys=KEYS)
         closing = threading.Thread(target=store.close)
-        put_nowait = store._queue.put_nowait
-
-        def slowly(task: Any) -> None:
-            closing.start()
-            closing.join(0.5)
-            put_nowait(task)
-
-        monkeypatch.setattr(store._queue, "put_nowait", slowly)
         future = store.submit(lambda _: "written")
         closing.join(30)
         assert future.result(0) == "written"

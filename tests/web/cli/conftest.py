@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from web.cli import main
 
@@ -29,7 +30,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path) -> Iterator[Run]:
     """Run a command on a data folder of its own. A traceback would come out as an exception."""
     for name in [name for name in os.environ if name.startswith("ZOOMBRIDGE_")]:
         monkeypatch.delenv(name)
@@ -45,4 +46,5 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
         said = capsys.readouterr()
         return Ran(status, said.out, said.err)
 
-    return command
+    yield command
+    structlog.reset_defaults()  # `serve` logs to the standard error of its test, which is closed then
