@@ -126,11 +126,11 @@ def changes_of(
     return changes, [row.id for row in rows if row.outcome == Outcome.PENDING]
 
 
-def mark_folded(connection: Connection, ids: Iterable[int]) -> None:
-    """Note that these events are part of their meetings."""
+def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None:
+    """Note that these events are part of their meetings since `now` (ms since 1970, UTC, by the store's clock)."""
     every = list(ids)
     for start in range(0, len(every), _MARKED):
-        connection.execute(_MARKING, {"ids": every[start : start + _MARKED]})
+        connection.execute(_MARKING, {"ids": every[start : start + _MARKED], "moment": now})
 
 
 def mark_failed(connection: Connection, account_id: str, number: int, *, reason: str) -> None:
@@ -248,7 +248,9 @@ _NOTING_LAST = (
 )
 _MARKED = 500  # in one statement
 _MARKING = (
-    update(events).where(events.c.id.in_(bindparam("ids", expanding=True))).values(outcome=Outcome.FOLDED)
+    update(events)
+    .where(events.c.id.in_(bindparam("ids", expanding=True)))
+    .values(outcome=Outcome.FOLDED, folded_at=bindparam("moment"))
 )
 
 

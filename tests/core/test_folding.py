@@ -14,6 +14,7 @@ from core.meeting import Meeting, State
 from core.store import log, meetings, posts
 from core.store.engine import Store
 from core.store.log import Outcome
+from core.store.schema import events as events_table
 from core.store.schema import posts as posts_table
 from core.store.sites import Site
 from tests.core.clock import Clock
@@ -69,6 +70,14 @@ class TestFoldPending:
             (row,) = connection.execute(select(posts_table)).all()
         assert (row.site_id, row.number, row.wanted, row.written) == ("s1", NUMBER, 1, 0)
         assert outcomes(store) == [(NUMBER, Outcome.FOLDED)]
+
+    def test_notes_since_when_an_event_is_in_its_meeting(self, store: Store, folding: Folding) -> None:
+        append(store, event(at=1, **TOPIC))
+        folding.fold_pending()
+        append(store, updated(2, topic="Later"))
+        with store.reading() as connection:
+            noted = connection.scalars(select(events_table.c.folded_at).order_by(events_table.c.id)).all()
+        assert noted == [Clock().ms, None]
 
     def test_does_nothing_where_nothing_is_pending(
         self, store: Store, folding: Folding, woken: list[int]

@@ -102,7 +102,7 @@ class TestChangesOf:
         append(store, entry(store))
         with store.reading() as connection:
             _, ids = log.changes_of(connection, store.sealer, ACCOUNT, NUMBER, pending_only=True)
-        store.write(lambda connection: log.mark_folded(connection, ids))
+        store.write(lambda connection: log.mark_folded(connection, ids, now=7))
         append(store, entry(store, event("meeting.updated")))
         with store.reading() as connection:
             new, _ = log.changes_of(connection, store.sealer, ACCOUNT, NUMBER, pending_only=True)
