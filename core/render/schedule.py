@@ -36,13 +36,15 @@ class Schedule:
 
     `leading` is the date that the page and the metas are about: the one under way, else the next, else the
     last; None when there is none. `remaining` are the dates of a series that are not over, the cancelled
-    ones too. `until` (UTC) is the first moment at which any of this changes; None when it never does.
+    ones too. `until` (UTC) is the first moment at which any of this changes; None when it never does. `over`
+    (UTC) is when the last date that is held ends; None where there is none.
     """
 
     phase: Phase
     leading: Occurrence | None = None
     remaining: tuple[Occurrence, ...] = ()
     until: datetime | None = None
+    over: datetime | None = None
 
 
 def schedule(meeting: Meeting, now: datetime) -> Schedule:
@@ -52,21 +54,22 @@ def schedule(meeting: Meeting, now: datetime) -> Schedule:
     if not dates:
         return Schedule(Phase.UNDATED)
     held = [date for date in dates if date.available]
-    remaining = tuple(date for date in dates if now < _end(date)) if meeting.is_series else ()
+    remaining = tuple(date for date in dates if now < end_of(date)) if meeting.is_series else ()
     if not held:
-        return Schedule(Phase.CANCELLED, dates[-1], remaining, _next(now, [_end(date) for date in dates]))
+        return Schedule(Phase.CANCELLED, dates[-1], remaining, _next(now, [end_of(date) for date in dates]))
     link_ends = max(date.end_time for date in held) + JOIN_GRACE
-    changes = [link_ends, *(_end(date) for date in dates), *(date.start_time for date in held)]
+    over = max(end_of(date) for date in held)
+    changes = [link_ends, *(end_of(date) for date in dates), *(date.start_time for date in held)]
     until = _next(now, changes)
-    leading = next((date for date in held if now < _end(date)), None)
+    leading = next((date for date in held if now < end_of(date)), None)
     if leading is not None:
         phase = Phase.RUNNING if leading.start_time <= now else Phase.UPCOMING
-        return Schedule(phase, leading, remaining, until)
+        return Schedule(phase, leading, remaining, until, over)
     if now < link_ends:
-        return Schedule(Phase.CLOSING, held[-1], remaining, until)
+        return Schedule(Phase.CLOSING, held[-1], remaining, until, over)
     if meeting.is_series and not meeting.occurrences:
         return Schedule(Phase.UNDATED)
-    return Schedule(Phase.ENDED, held[-1], remaining, until)
+    return Schedule(Phase.ENDED, held[-1], remaining, until, over)
 
 
 def _dates(meeting: Meeting) -> tuple[Occurrence, ...]:
@@ -80,7 +83,7 @@ def _dates(meeting: Meeting) -> tuple[Occurrence, ...]:
     return meeting.occurrences
 
 
-def _end(date: Occurrence) -> datetime:
+def end_of(date: Occurrence) -> datetime:
     """Return when a date is over. Where the length is not known, when its join link goes away."""
     return date.end_time if date.duration else date.start_time + JOIN_GRACE
 

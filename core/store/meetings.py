@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select, update
 
+from core.listed import listed
 from core.meeting import Kind, Meeting, Position, State
 from core.store.dialect import insert, insert_for
 from core.store.schema import bases, meetings
@@ -23,14 +26,18 @@ def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting,
     return _meeting(row), row.revision
 
 
-def save(connection: Connection, meeting: Meeting, *, seen: int) -> bool:
-    """Keep a meeting as the revision after `seen` (0: it was new). Tell whether nobody else was quicker."""
+def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -> bool:
+    """Keep a meeting as the revision after `seen` (0: it was new). Tell whether nobody else was quicker.
+
+    `now` (ms since 1970, UTC) tells lists which of its dates leads. Without it they look by themselves.
+    """
+    found = asdict(listed(meeting, datetime.fromtimestamp(now / 1000, UTC)))
     if seen == 0:
         named = {"account_id": meeting.account_id, "number": meeting.number, "revision": 1}
         adding = _adding(connection.dialect.name)
-        return bool(connection.execute(adding, named | _state(meeting)).rowcount == 1)
+        return bool(connection.execute(adding, named | _state(meeting) | found).rowcount == 1)
     named = {"of_account": meeting.account_id, "of_number": meeting.number, "seen": seen}
-    given = named | {"revision": seen + 1} | _state(meeting)
+    given = named | {"revision": seen + 1} | _state(meeting) | found
     return connection.execute(_CHANGING, given).rowcount == 1
 
 
@@ -78,6 +85,9 @@ def _meeting(row: Any) -> Meeting:
         last=Position(row.last_at, row.last_rank, row.last_digest),
         created=row.created,
         recovered=row.recovered,
+        instance=row.instance,
+        recordings=row.recordings,
+        registrants=row.registrants,
     )
 
 
@@ -91,4 +101,7 @@ def _state(meeting: Meeting) -> dict[str, Any]:
         "last_digest": meeting.last.digest,
         "created": meeting.created,
         "recovered": meeting.recovered,
+        "instance": dict(meeting.instance),
+        "recordings": dict(meeting.recordings),
+        "registrants": dict(meeting.registrants),
     }

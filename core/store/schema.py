@@ -58,6 +58,29 @@ sites = Table(
     Column("fault", Text),
     Column("fault_message", Text),
     Column("last_write_at", BigInteger),
+    # What was found when both sides were last looked at: see core.connecting.
+    Column("look", JSON),
+    Column("looked_at", BigInteger),
+)
+
+# Sites that somebody is about to connect, between what they typed and a site that is paired.
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asked_by", Text, nullable=False),  # who began, and alone can go on
+    Column("url", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rest_root", Text, nullable=False),
+    Column("authorization_url", Text, nullable=False),
+    Column("bridge_url", Text, nullable=False),  # where WordPress is to look for the bridge
+    Column("state", LargeBinary),  # sealed: what WordPress brings back with the credential; empty once it did
+    Column("username", Text),
+    Column("password", LargeBinary),  # sealed: the application password
+    Column("problem", Text),  # what stands in the way of pairing: see core.connecting.Problem
+    Column("message", Text),  # and what is to be done about it
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
 )
 
 secrets = Table(
@@ -119,13 +142,42 @@ def _state() -> list[Column[Any]]:
         Column("created", Boolean, nullable=False),
         Column("recovered", Boolean, nullable=False),
         Column("object", JSON, nullable=False),
+        Column("instance", JSON, nullable=False),  # what ran last, was recorded, and who registered
+        Column("recordings", JSON, nullable=False),
+        Column("registrants", JSON, nullable=False),
         Column("last_at", BigInteger, nullable=False),
         Column("last_rank", Integer, nullable=False),
         Column("last_digest", Text, nullable=False),
     ]
 
 
-meetings = Table("meetings", metadata, *_state(), Column("revision", BigInteger, nullable=False))
+meetings = Table(
+    "meetings",
+    metadata,
+    # What lists are searched and sorted by: see core.listed.
+    Column("words", Text, nullable=False),
+    Column("host_id", Text, nullable=False),
+    Column("type", Integer),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("over_at", BigInteger, nullable=False),
+    *_state(),
+    Column("revision", BigInteger, nullable=False),
+    # In the order of a list, and with all that it is filtered by, so that a search reads the index alone.
+    Index(
+        "ix_meetings_listed",
+        "starts_at",
+        "number",
+        "account_id",
+        "over_at",
+        "ends_at",
+        "kind",
+        "state",
+        "type",
+        "host_id",
+        "words",
+    ),
+)
 
 # What the events made that the log no longer holds: where a meeting is folded from.
 bases = Table("bases", metadata, *_state())

@@ -52,11 +52,34 @@ def upgrade() -> None:
         sa.Column("created", sa.Boolean(), nullable=False),
         sa.Column("recovered", sa.Boolean(), nullable=False),
         sa.Column("object", sa.JSON(), nullable=False),
+        sa.Column("instance", sa.JSON(), nullable=False),
+        sa.Column("recordings", sa.JSON(), nullable=False),
+        sa.Column("registrants", sa.JSON(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("last_rank", sa.Integer(), nullable=False),
         sa.Column("last_digest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_bases")),
     )
+    op.create_table(
+        "candidates",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("rest_root", sa.Text(), nullable=False),
+        sa.Column("authorization_url", sa.Text(), nullable=False),
+        sa.Column("bridge_url", sa.Text(), nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=True),
+        sa.Column("username", sa.Text(), nullable=True),
+        sa.Column("password", sa.LargeBinary(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_candidates")),
+    )
+    with op.batch_alter_table("candidates", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_candidates_expires_at"), ["expires_at"], unique=False)
+
     op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -114,6 +137,12 @@ def upgrade() -> None:
 
     op.create_table(
         "meetings",
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("host_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Integer(), nullable=True),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("over_at", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -121,12 +150,33 @@ def upgrade() -> None:
         sa.Column("created", sa.Boolean(), nullable=False),
         sa.Column("recovered", sa.Boolean(), nullable=False),
         sa.Column("object", sa.JSON(), nullable=False),
+        sa.Column("instance", sa.JSON(), nullable=False),
+        sa.Column("recordings", sa.JSON(), nullable=False),
+        sa.Column("registrants", sa.JSON(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("last_rank", sa.Integer(), nullable=False),
         sa.Column("last_digest", sa.Text(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_meetings")),
     )
+    with op.batch_alter_table("meetings", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_meetings_listed",
+            [
+                "starts_at",
+                "number",
+                "account_id",
+                "over_at",
+                "ends_at",
+                "kind",
+                "state",
+                "type",
+                "host_id",
+                "words",
+            ],
+            unique=False,
+        )
+
     op.create_table(
         "sessions",
         sa.Column("digest", sa.Text(), nullable=False),
@@ -169,6 +219,8 @@ def upgrade() -> None:
         sa.Column("fault", sa.Text(), nullable=True),
         sa.Column("fault_message", sa.Text(), nullable=True),
         sa.Column("last_write_at", sa.BigInteger(), nullable=True),
+        sa.Column("look", sa.JSON(), nullable=True),
+        sa.Column("looked_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sites")),
         sa.UniqueConstraint("url", name=op.f("uq_sites_url")),
     )
@@ -288,6 +340,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sessions_expires_at"))
 
     op.drop_table("sessions")
+    with op.batch_alter_table("meetings", schema=None) as batch_op:
+        batch_op.drop_index("ix_meetings_listed")
+
     op.drop_table("meetings")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_state"))
@@ -303,6 +358,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_events_account_id_number"))
 
     op.drop_table("events")
+    with op.batch_alter_table("candidates", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_candidates_expires_at"))
+
+    op.drop_table("candidates")
     op.drop_table("bases")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attempts_site_id_account_id_number_id"))
