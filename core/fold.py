@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from core import happenings
 from core.meeting import RECURRING_FIXED, WEBINARS, Kind, Meeting, Position, State
 
 if TYPE_CHECKING:
@@ -44,6 +45,19 @@ _RANKS = {
     "deleted": 3,
     "recovered": 4,
     "permanently_deleted": 5,
+    "started": 7,
+    "ended": 8,
+    "registration_created": 9,
+    "registration_approved": 10,
+    "registration_denied": 10,
+    "registration_cancelled": 11,
+    "recording.completed": 12,
+    "recording.trashed": 13,
+    "recording.batch_trashed": 13,
+    "recording.recovered": 14,
+    "recording.batch_recovered": 14,
+    "recording.deleted": 15,
+    "recording.batch_deleted": 15,
 }
 
 
@@ -94,6 +108,8 @@ def _key(position: Position) -> tuple[int, int, str]:
 
 def _verb(event: str) -> str:
     subject, _, verb = event.partition(".")
+    if subject == "recording":
+        return event
     return verb if subject in ("meeting", "webinar") else ""
 
 
@@ -104,6 +120,8 @@ def _kind(envelope: Envelope, before: Kind) -> Kind:
             return Kind.WEBINAR
         case "webinar.converted_to_meeting":
             return Kind.MEETING
+    if envelope.event.startswith("recording."):
+        return before  # their types are of recordings
     zoom_type = _kept(envelope.payload.object or {}).get("type")
     if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
         return Kind.WEBINAR
@@ -182,6 +200,40 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     )
 
 
+def _started(meeting: Meeting, envelope: Envelope) -> Meeting:
+    return replace(_introduce(meeting, envelope), instance=happenings.started(envelope))
+
+
+def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
+    return replace(_introduce(meeting, envelope), instance=happenings.ended(meeting.instance, envelope))
+
+
+def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Take what names the meeting from an event about one instance of it, where it was not known."""
+    given = _kept(envelope.payload.object or {})
+    names: dict[str, Any] = {
+        key: given[key] for key in ("topic", "type", "host_id", "timezone") if key in given
+    }
+    return replace(meeting, object={**names, **meeting.object})
+
+
+def _registration(status: str | None) -> Callable[[Meeting, Envelope], Meeting]:
+    def step(meeting: Meeting, envelope: Envelope) -> Meeting:
+        registrants = happenings.registered(meeting.registrants, envelope, status)
+        return replace(_introduce(meeting, envelope), registrants=registrants)
+
+    return step
+
+
+def _recording(
+    change: Callable[[Mapping[str, Any], Envelope], Mapping[str, Any]],
+) -> Callable[[Meeting, Envelope], Meeting]:
+    def step(meeting: Meeting, envelope: Envelope) -> Meeting:
+        return replace(meeting, recordings=change(meeting.recordings, envelope))
+
+    return step
+
+
 _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "created": _created,
     "updated": _updated,
@@ -191,6 +243,17 @@ _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "recovered": _recovered,
     "permanently_deleted": _permanently_deleted,
     SNAPSHOT: _snapshot,
+    "started": _started,
+    "ended": _ended,
+    "registration_created": _registration(None),
+    "registration_approved": _registration("approved"),
+    "registration_denied": _registration("denied"),
+    "registration_cancelled": _registration("cancelled"),
+    "recording.completed": _recording(happenings.recorded),
+    "recording.recovered": _recording(happenings.recorded),
+    "recording.trashed": _recording(happenings.trashed),
+    "recording.deleted": _recording(happenings.deleted),
+    **dict.fromkeys(happenings.BATCHES, _recording(happenings.batched)),
 }
 
 

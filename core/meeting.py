@@ -80,7 +80,8 @@ class Meeting:
     without `start_url`, which is a key to the host's account. The properties read it in typed form.
 
     `created` tells whether its creation (or a snapshot) was seen; `recovered`, whether it is scheduled
-    because it was recovered from deletion.
+    because it was recovered from deletion. `instance` is the one that ran last or runs now, `recordings` what was
+    recorded of each instance, `registrants` where each of them stands (see `core.happenings`).
     """
 
     account_id: str
@@ -91,6 +92,9 @@ class Meeting:
     last: Position = BEFORE_ALL
     created: bool = False
     recovered: bool = False
+    instance: Mapping[str, Any] = field(default_factory=dict)
+    recordings: Mapping[str, Any] = field(default_factory=dict)
+    registrants: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -178,6 +182,26 @@ class Meeting:
     def has_fixed_time(self) -> bool:
         """Whether there is a time to show at all."""
         return self.type not in WITHOUT_FIXED_TIME and (self.start_time is not None or bool(self.occurrences))
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the last instance really began, in UTC."""
+        return _instant(self.instance.get("started"), self.timezone)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the last instance really ended, in UTC; None while it runs, or where none ever did."""
+        return _instant(self.instance.get("ended"), self.timezone)
+
+    @property
+    def runs_until(self) -> datetime | None:
+        """Until when a running instance may run at most, in UTC; None where none runs.
+
+        Zoom may forget to tell of its end, and ends every meeting after 30 hours.
+        """
+        if self.started_at is None or "ended" in self.instance:
+            return None
+        return self.started_at + timedelta(minutes=LONGEST)
 
     @property
     def is_complete(self) -> bool:

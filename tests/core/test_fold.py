@@ -58,11 +58,16 @@ class TestActsOn:
     @pytest.mark.parametrize(
         ("verb", "acts"),
         [("created", True), ("updated", True), ("deleted", True), ("recovered", True),
-         ("permanently_deleted", True), ("started", False), ("ended", False), ("participant_joined", False),
-         ("registration_created", False), ("", False), ("created.twice", False)],
+         ("permanently_deleted", True), ("started", True), ("ended", True), ("participant_joined", False),
+         ("registration_created", True), ("registration_approved", True), ("registration_denied", True),
+         ("registration_cancelled", True), ("", False), ("created.twice", False)],
     )  # fmt: skip
     def test_takes_what_changes_a_meeting(self, subject: str, verb: str, acts: bool) -> None:
         assert acts_on(f"{subject}.{verb}") is acts
+
+    @pytest.mark.parametrize("verb", ["completed", "trashed", "deleted", "recovered"])
+    def test_takes_recordings(self, verb: str) -> None:
+        assert acts_on(f"recording.{verb}")
 
     @pytest.mark.parametrize("name", ["recording.created", "user.deleted", "created", "meeting", "", "x"])
     def test_takes_nothing_of_other_subjects(self, name: str) -> None:

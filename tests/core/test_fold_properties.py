@@ -35,6 +35,10 @@ _OBJECT = st.fixed_dictionaries(
         "recurrence": st.just({"type": 1}),
         "occurrences": _DATES,
         "start_url": st.just("https://never"),
+        "uuid": st.sampled_from("uv"),
+        "registrant": st.fixed_dictionaries({"id": st.sampled_from("jk")}),
+        "recording_files": st.lists(st.fixed_dictionaries({"id": st.sampled_from("fg")}), max_size=2),
+        "meeting_uuids": st.lists(st.sampled_from("uv"), max_size=2),
     },
 )
 _NAMES = [
@@ -42,6 +46,21 @@ _NAMES = [
     for subject in ("meeting", "webinar")
     for verb in ("created", "updated", "deleted", "recovered", "permanently_deleted")
 ] + ["meeting.converted_to_webinar", "webinar.converted_to_meeting", SNAPSHOT]
+_NAMES += [
+    f"meeting.{verb}" for verb in ("started", "ended", "registration_created", "registration_cancelled")
+]
+_NAMES += [
+    f"recording.{verb}"
+    for verb in (
+        "completed",
+        "trashed",
+        "deleted",
+        "recovered",
+        "batch_trashed",
+        "batch_deleted",
+        "batch_recovered",
+    )
+]
 
 
 @st.composite

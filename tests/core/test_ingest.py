@@ -48,7 +48,9 @@ def receive(request: pytest.FixtureRequest, ingest: Ingest) -> Receive:
     """Both ways into the log: quickly where that takes it, as web/webhooks does; or always slowly."""
 
     def quickly(site_id: str, given: Request) -> Answer:
-        ingest.receive(site_id, request_of(event("meeting.ended", at=1)))  # makes the secrets known
+        ingest.receive(
+            site_id, request_of(event("meeting.participant_joined", at=1))
+        )  # makes the secrets known
         new = take_quickly(ingest, site_id, given)
         return ingest.receive(site_id, given) if new is None else ACCEPTED
 
@@ -78,7 +80,7 @@ def request_of(told: Any, *, secret: str = SECRET, at: float = NOW, **headers: s
 def lines(store: Store) -> Sequence[Logged]:
     """What is in the log, but for what makes the secrets known."""
     with store.reading() as connection:
-        return [line for line in log.latest(connection, 1000) if line.event != "meeting.ended"]
+        return [line for line in log.latest(connection, 1000) if line.event != "meeting.participant_joined"]
 
 
 def held(store: Store, site_id: str = "s1") -> list[quarantine.Held]:
@@ -132,8 +134,8 @@ class TestIgnored:
     @pytest.mark.parametrize(
         ("told", "reason"),
         [
-            (sample("meeting.started"), "does not act on"),
-            (sample("recording.completed"), "does not act on"),
+            (event("meeting.participant_left"), "does not act on"),
+            (event("recording.renamed"), "does not act on"),
             (sample("phone.event_of_tomorrow"), "does not act on"),
             (event("snapshot"), "does not act on"),
             (event(id=None), "no meeting number"),
@@ -250,7 +252,7 @@ class TestUnavailable:
     def test_makes_zoom_send_again(
         self, store: Store, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        ingest.receive("s1", request_of(event("meeting.ended")))
+        ingest.receive("s1", request_of(event("meeting.participant_joined")))
 
         def full(*_: object) -> None:
             raise StoreUnavailableError("The disk is full.")
@@ -324,7 +326,7 @@ class TestQuickly:
         ],
     )
     def test_leaves_what_is_not_simply_an_event(self, ingest: Ingest, given: Request, store: Store) -> None:
-        ingest.receive("s1", request_of(event("meeting.ended")))
+        ingest.receive("s1", request_of(event("meeting.participant_joined")))
         assert ingest.read_quickly("s1", given) is None
         assert lines(store) == []
 
