@@ -164,6 +164,10 @@ class TestWebhooks:
         page.reload()
         expect(page.get_by_text("••••4711")).to_have_count(1)
         page.get_by_role("button", name="Remove the token that ends in 4711").click()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(page.get_by_text("••••4711")).to_have_count(1)
+        page.get_by_role("button", name="Remove the token that ends in 4711").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
         expect(page.get_by_role("status")).to_contain_text("Removed.")
         assert quiet.send(event, secret=NEW).status_code == 401
 
@@ -177,8 +181,8 @@ class TestWebhooks:
         field = page.get_by_label("Another secret token")
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(field).to_have_accessible_description(
-            "Several are good at once. To change to a new one, add it, change it in Zoom, then remove the "
-            "old one. A secret token has no spaces in it. Copy it again from Zoom, and only the token."
+            "A token has no spaces in it. Copy it again from Zoom, and only the token. "
+            "Several are good at once. To change to a new one, add it, change it in Zoom, then remove the old one."
         )
         assert_fits(page)
 

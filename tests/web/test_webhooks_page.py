@@ -191,11 +191,11 @@ class TestSaves:
         ("form", "problem"),
         [
             ({}, "Paste the secret token"),
-            ({"secret_token": "sh0rt"}, "not a whole secret token"),
-            ({"secret_token": "x" * 201}, "not a whole secret token"),
+            ({"secret_token": "sh0rt"}, "not a whole token"),
+            ({"secret_token": "x" * 201}, "not a whole token"),
             ({"secret_token": "two words of it"}, "no spaces"),
             ({"secret_token": "dots••••••••"}, "no spaces"),
-            ({"verification_token": "sh0rt"}, "not a whole verification token"),
+            ({"verification_token": "sh0rt"}, "not a whole token"),
         ],
     )
     def test_nothing_of_a_wrong_form(

@@ -14,6 +14,8 @@ from core.zoom.signature import Secret
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
+    from babel.support import NullTranslations
+
     from core.bridge import Bridge
     from core.store.sites import Site
     from core.store.tokens import SavedToken
@@ -43,7 +45,7 @@ EVENTS = (
 )
 
 _SHORTEST, _LONGEST = 8, 200
-_FIELDS = (("secret_token", "secret token", False), ("verification_token", "verification token", True))
+_FIELDS = (("secret_token", False), ("verification_token", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +79,16 @@ class WebhooksHandler(PageHandler):
             await self._save(site)
 
     async def _save(self, site: Site) -> None:
-        given = {name: self.get_body_argument(name, "").strip() for name, _, _ in _FIELDS}
+        given = {name: self.get_body_argument(name, "").strip() for name, _ in _FIELDS}
         errors = {
-            name: problem
-            for name, words, _ in _FIELDS
-            if (problem := _problem(words, given[name])) is not None
+            name: problem for name, _ in _FIELDS if (problem := _problem(self.words, given[name])) is not None
         }
         if not errors and not any(given.values()):
-            errors["secret_token"] = "Paste the secret token from Zoom first."  # noqa: S105 - a message
+            errors["secret_token"] = self.words.gettext("Paste the secret token from Zoom first.")
         if errors:
             await self._show(saved="", status=422, errors=errors, given=given, site_id=site.id)
             return
-        secrets = [Secret(given[name], is_token) for name, _, is_token in _FIELDS if given[name]]
+        secrets = [Secret(given[name], is_token) for name, is_token in _FIELDS if given[name]]
         verified = await self.blocking(_save, self.bridge, site.id, secrets)
         self.go("/webhooks", site=site.id, saved=f"token,{verified}")
 
@@ -142,13 +142,13 @@ def mask(secret: str) -> str:
     return "•" * 8 + secret[-4:]
 
 
-def _problem(words: str, value: str) -> str | None:
+def _problem(words: NullTranslations, value: str) -> str | None:
     if not value:
         return None
     if re.search(r"\s", value) or not value.isascii():
-        return f"A {words} has no spaces in it. Copy it again from Zoom, and only the token."
+        return words.gettext("A token has no spaces in it. Copy it again from Zoom, and only the token.")
     if not _SHORTEST <= len(value) <= _LONGEST:
-        return f"This is not a whole {words}. Copy it again from Zoom."
+        return words.gettext("This is not a whole token. Copy it again from Zoom.")
     return None
 
 
