@@ -79,7 +79,7 @@ class SiteFaultError(ZoomBridgeError):
     where there was an answer. `retry_after` is in seconds, where the site named a time. `unsure`: the
     request may have been carried out all the same, so look before writing again. `post_id` is the post that
     is there already (only for `exists`). `evidence` is what came back, some hundred characters of it at
-    most, without credentials.
+    most, without credentials. `reason` is why a site gave no answer, as the middle of a sentence.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class SiteFaultError(ZoomBridgeError):
         retry_after: float | None = None,
         post_id: int | None = None,
         evidence: str = "",
+        reason: str = "",
     ) -> None:
         super().__init__(message)
         self.fault = fault
@@ -100,6 +101,7 @@ class SiteFaultError(ZoomBridgeError):
         self.retry_after = retry_after
         self.post_id = post_id
         self.evidence = evidence
+        self.reason = reason
 
 
 class ZoomRestError(ZoomBridgeError):

@@ -28,6 +28,7 @@ class Site:
     """A connected WordPress site. Times are in milliseconds since 1970, UTC.
 
     `failures` counts how often in a row the site as a whole failed; it is left alone until `blocked_until`.
+    `look` is what `core.connecting` found when it last looked, `looked_at` when that was.
     """
 
     id: str
@@ -51,6 +52,8 @@ class Site:
     fault: str | None = None
     fault_message: str | None = None
     last_write_at: int | None = None
+    look: Mapping[str, Any] | None = None
+    looked_at: int | None = None
 
 
 def new_id() -> str:
@@ -149,6 +152,11 @@ def note_fault(connection: Connection, site_id: str, *, fault: str, message: str
             failures=sites.c.failures + 1, blocked_until=blocked_until, fault=fault, fault_message=message
         )
     )
+
+
+def note_look(connection: Connection, site_id: str, look: Mapping[str, Any], *, now: int) -> None:
+    """Note what was found when both sides were looked at."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(look=dict(look), looked_at=now))
 
 
 def _bare(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from json import dumps as json_text
@@ -30,6 +31,7 @@ MOST_IN_BATCH = 25
 """Requests in one of WordPress's batches (rest_get_max_batch_size); it takes no GET."""
 
 POSTS = "wp/v2/zoom_meetings"
+_PASSWORDS = "wp/v2/users/me/application-passwords"
 _KEPT = "id,status,link,title.raw,content.raw,zoombridge"
 # Every status, and the trash, which `any` leaves out.
 _ANYWHERE = "any,trash"
@@ -60,6 +62,14 @@ class User:
     id: int
     name: str
     capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationPassword:
+    """The application password that is signed in with. `app_id` is that of the application it was made for."""
+
+    uuid: str
+    app_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class WordPressClient:
         self._root = rest_root if rest_root.endswith("/") else rest_root + "/"
         self._timeout = timeout
         self._batches = True
+        self._ahead: float | None = None
         self._session = transport.session()
         # As bytes: requests would encode text as Latin-1, and user names are not always.
         self._session.auth = HTTPBasicAuth(username.encode(), application_password.encode())
@@ -126,6 +137,14 @@ class WordPressClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def seconds_ahead(self) -> float | None:
+        """How far the site's clock was ahead of this machine's at its last answer; None where it did not tell.
+
+        Good to a second or two: the header tells whole ones.
+        """
+        return self._ahead
 
     def create_post(self, fields: Mapping[str, Any]) -> SitePost:
         """Make a post of `title`, `content`, `status` and `zoombridge`, and return it.
@@ -208,6 +227,14 @@ class WordPressClient:
         """Let the plugin call the bridge, and return how that went."""
         return self._ask("POST", "zoombridge/v1/connection/check", _check)
 
+    def application_password(self) -> ApplicationPassword:
+        """Return which application password this is (WordPress 5.7 or newer)."""
+        return self._ask("GET", f"{_PASSWORDS}/introspect", _application_password)
+
+    def revoke(self, password: ApplicationPassword) -> None:
+        """Make WordPress forget an application password of this user's: the present one ends with this request."""
+        self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", _deleted)
+
     def _perform(self, ask: Ask) -> Any:
         request = _request(ask)
         answer = transport.ask(
@@ -283,6 +310,7 @@ class WordPressClient:
         answer = transport.ask(
             self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
         )
+        self._ahead = transport.seconds_ahead(answer)
         settled: Read = self._settle(request, answer)
         return settled
 
@@ -422,6 +450,14 @@ def _user(told: Any) -> User:
     return User(
         told["id"], str(told.get("name") or ""), frozenset(key for key, has in capabilities.items() if has)
     )
+
+
+def _application_password(told: Any) -> ApplicationPassword:
+    uuid = told.get("uuid") if isinstance(told, dict) else None
+    # It becomes a part of an address.
+    if not isinstance(uuid, str) or not re.fullmatch(r"[0-9a-f-]{36}", uuid):
+        raise _UnexpectedError("not an application password")
+    return ApplicationPassword(uuid, str(told.get("app_id") or ""))
 
 
 def _connection(told: Any) -> Connection:

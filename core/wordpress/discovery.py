@@ -139,7 +139,12 @@ def _read_index(url: str, root: str, answer: Answer) -> Discovery:
     granting = _authorization_url(index.get("authentication"))
     if not granting:
         raise _no_application_passwords(root)
-    return Discovery(url=url, rest_root=root, name=str(index.get("name") or ""), authorization_url=granting)
+    return Discovery(
+        url=url,
+        rest_root=root,
+        name=str(index.get("name") or ""),
+        authorization_url=_with_the_scheme_of(url, granting),
+    )
 
 
 def _index(answer: Answer) -> dict[str, Any]:
@@ -170,20 +175,32 @@ def _authorization_url(authentication: Any) -> str:
     """Return `authentication.application-passwords.endpoints.authorization`; PHP sends [] for an empty map."""
     for key in ("application-passwords", "endpoints", "authorization"):
         authentication = authentication.get(key) if isinstance(authentication, dict) else None
-    return authentication if isinstance(authentication, str) else ""
+    is_address = isinstance(authentication, str) and authentication.startswith(("https://", "http://"))
+    return authentication if is_address else ""
 
 
 def _no_application_passwords(root: str) -> SiteFaultError:
     parts = urlsplit(root)
-    if parts.scheme == "http" and parts.hostname not in _LOCAL:
+    if parts.scheme == "http" and not is_local(parts.hostname):
         return not_wordpress(
             "WordPress offers application passwords only over HTTPS. Give the site a certificate, set its address "
             "under Settings > General to https://, and try again."
+        )
+    if parts.scheme == "http":
+        return not_wordpress(
+            "WordPress offers application passwords only over HTTPS, or where it is told that the site is one for "
+            "trying things out. Add this line to wp-config.php, and try again: "
+            "define( 'WP_ENVIRONMENT_TYPE', 'local' );"
         )
     return not_wordpress(
         "Application passwords are switched off on this site, so the bridge cannot sign in. Usually a security "
         "plugin does that: allow them there (they need WordPress 5.6 or newer, and HTTPS), and try again."
     )
+
+
+def is_local(host: str | None) -> bool:
+    """Whether a host's name means the very machine that looks it up."""
+    return host in _LOCAL or (host or "").endswith(".localhost")
 
 
 class _LinkFinder(HTMLParser):

@@ -123,6 +123,7 @@ def unreachable(reason: str, *, evidence: str, unsure: bool = False) -> SiteFaul
         fault=Fault.NETWORK,
         unsure=unsure,
         evidence=shorten(evidence),
+        reason=reason,
     )
 
 

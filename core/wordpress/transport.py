@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -86,6 +87,14 @@ def ask(
 def now() -> datetime:
     """Return the time, for `Retry-After` dates."""
     return datetime.now(UTC)
+
+
+def seconds_ahead(answer: Answer) -> float | None:
+    """Return how far the clock of who answered is ahead of this machine's; None where the answer does not tell."""
+    try:
+        return parsedate_to_datetime(answer.header("Date")).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
