@@ -28,9 +28,9 @@ class Amount:
 
 PROPERTY = Amount(100, 20_000)  # of each property of the pure rooms
 STEPS = Amount(30, 60)  # the most that one history of the machine has
-# A thousand altogether with every run of the tests, most of them on the store where they take less time.
-MACHINE = {"sqlite": Amount(525, 5_000), "postgresql": Amount(225, 5_000)}
-RETENTION = {"sqlite": Amount(175, 2_000), "postgresql": Amount(75, 2_000)}
+# A thousand altogether with every run of the tests, most of them on the store where they take half the time.
+MACHINE = {"sqlite": Amount(525, 5_000), "postgresql": Amount(225, 2_000)}
+RETENTION = {"sqlite": Amount(175, 2_000), "postgresql": Amount(75, 1_000)}
 
 _SAY_SECONDS = 30.0
 
