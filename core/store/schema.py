@@ -310,3 +310,46 @@ jobs = Table(
     Column("epoch", BigInteger, nullable=False, default=0),
     Index(None, "state"),
 )
+
+# Zoom accounts that the bridge may read over REST: a Server-to-Server OAuth app's credentials.
+zoom_accounts = Table(
+    "zoom_accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("client_secret", LargeBinary, nullable=False),  # sealed
+    Column("oauth_url", Text, nullable=False),
+    Column("plan", Text, nullable=False),  # see core.zoom.pace.Plan
+    Column("repair_hours", Integer, nullable=False),  # 0: only when somebody asks
+    Column("repair_at", BigInteger, nullable=False),  # when the next repair is due
+    Column("token", LargeBinary),  # sealed: the one token that everybody uses
+    Column("fault_message", Text),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# The account's users, as its meetings name them: to go through them one by one, and to call them by name.
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("host_id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+# What a job found, or would do: one line a meeting (and site).
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("job_id", BigInteger, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("site_id", Text),
+    Column("kind", Text, nullable=False),  # see core.snapshots.Drift
+    Column("topic", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "job_id", "kind", "id"),
+)

@@ -113,6 +113,32 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "findings",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", sa.BigInteger(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
+    )
+    with op.batch_alter_table("findings", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_findings_job_id_kind_id"), ["job_id", "kind", "id"], unique=False
+        )
+
+    op.create_table(
+        "hosts",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("host_id", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "host_id", name=op.f("pk_hosts")),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -247,6 +273,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
     )
     op.create_table(
+        "zoom_accounts",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("client_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("oauth_url", sa.Text(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("repair_hours", sa.Integer(), nullable=False),
+        sa.Column("repair_at", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=True),
+        sa.Column("fault_message", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_zoom_accounts")),
+    )
+    op.create_table(
         "posts",
         sa.Column("site_id", sa.Text(), nullable=False),
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -329,6 +370,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_posts_due_at"))
 
     op.drop_table("posts")
+    op.drop_table("zoom_accounts")
     op.drop_table("users")
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tickets_expires_at"))
@@ -348,6 +390,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_jobs_state"))
 
     op.drop_table("jobs")
+    op.drop_table("hosts")
+    with op.batch_alter_table("findings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_findings_job_id_kind_id"))
+
+    op.drop_table("findings")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_events_pending",
