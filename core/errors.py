@@ -72,6 +72,10 @@ class TicketError(ZoomBridgeError):
     """A link or ticket that works once was used, is too old, or never was one."""
 
 
+class UnknownAccountError(ZoomBridgeError):
+    """No credentials are saved for this Zoom account."""
+
+
 class SiteFaultError(ZoomBridgeError):
     """A WordPress site did not do what it was asked. `fault` says what kind of failure it was.
 
