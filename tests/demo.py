@@ -26,7 +26,7 @@ from rich.console import Console
 
 from core.zoom.scenarios import lifecycle, series, validation
 from core.zoom.sender import send
-from tests.running import RunningBridge
+from tests.running import PASSWORD, RunningBridge
 from tests.wordpress import WordPress
 
 if TYPE_CHECKING:
@@ -201,6 +201,7 @@ def _run(console: Console, stack: ExitStack, *, stay: bool) -> int:
 def _invite(console: Console, demo: Demo, token_file: Path) -> None:
     wordpress, bridge = demo.wordpress, demo.bridge
     command = Path(sys.executable).with_name("zoombridge")
+    link = bridge.sign_in_link("visitor")
     console.print(
         f"""
 Look around; Ctrl-C ends it.
@@ -209,7 +210,8 @@ Look around; Ctrl-C ends it.
   wp-admin          {wordpress.url}/wp-admin/   user {wordpress.user}, password {wordpress.password}
   The page Webhooks {wordpress.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings
   The same, at the bridge's own address (this link works once)
-                    {bridge.sign_in_link}
+                    {link}
+                    and later with the name visitor and the password {PASSWORD}
 
 Send events of your own, as Zoom would:
 

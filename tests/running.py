@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 
+PASSWORD = "correct horse battery staple"
+
 
 class BridgeDiedError(AssertionError):
     """The process ended instead of serving. The message is what it wrote."""
@@ -52,7 +54,6 @@ class RunningBridge:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = self._wait_for(r"serves on (\S+)")
-        self.sign_in_link = self._wait_for(r"works once\): (\S+)")
 
     def __enter__(self) -> Self:
         return self
@@ -60,17 +61,28 @@ class RunningBridge:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def first_link(self) -> str:
+        """Return the link to the page where the first administrator is made, as it was printed."""
+        return self._wait_for(r"works once\): (\S+)")
+
+    def sign_in_link(self, user: str = "anna", *, role: str = "administrator") -> str:
+        """Return a link that opens the pages at once, and works once; the user is made where there is none."""
+        if not re.search(rf"^{re.escape(user)} ", self.command("user", "list"), re.MULTILINE):
+            self.command("user", "add", user, "--role", role, typed=PASSWORD)
+        said = self.command("user", "link", user, "--keep-password", "--public-url", self.url)
+        return said.rpartition(" ")[2].strip()
+
     @property
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
 
-    def command(self, *arguments: str) -> str:
-        """Run another command on the same data folder, and return what it printed."""
+    def command(self, *arguments: str, typed: str = "") -> str:
+        """Run another command on the same data folder, with what is typed; return what it printed."""
         done = subprocess.run(
             [*self.COMMAND, *arguments],
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=120,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from tornado.web import Application
 
+from core.admission import Admission
+from core.passwords import Passwords
 from web.answering import Answering
 from web.groups import Groups
 from web.inflight import InFlight
-from web.signin import SignInLink
+from web.signin import Doors
 from web.urls import urls
 from web.webhooks import NotFoundHandler
 
@@ -22,13 +23,18 @@ if TYPE_CHECKING:
 def make_app(
     bridge: Bridge,
     *,
-    link: SignInLink | None = None,
+    passwords: Passwords | None = None,
     control_token: str = "",
     in_flight: InFlight | None = None,
     answering: Answering | None = None,
+    public_url: str = "",
 ) -> Application:
-    """Return the application for a bridge. Without a control token, nobody can control it."""
+    """Return the application for a bridge, which browsers find at `public_url`.
+
+    Without a control token, nobody can control it.
+    """
     deciding = answering or Answering(bridge.ingest)
+    admission = Admission(bridge.store, passwords or Passwords())
 
     def send(group: Group) -> bool:
         deciding.take(group, groups.deliver)
@@ -39,7 +45,7 @@ def make_app(
         list(
             urls(
                 bridge,
-                link=link or SignInLink(),
+                doors=Doors(admission, deciding.executor, public_url),
                 answers=groups,
                 keys=deciding.keys,
                 executor=deciding.executor,
@@ -47,7 +53,6 @@ def make_app(
                 in_flight=in_flight or InFlight(),
             )
         ),
-        cookie_secret=secrets.token_hex(32),  # sessions end with the process
         cross_origin_protection=True,
         default_handler_class=NotFoundHandler,
         log_function=_no_access_log,
@@ -56,4 +61,4 @@ def make_app(
 
 
 def _no_access_log(_handler: object) -> None:
-    """Log no requests: their addresses may hold the one-time token, and proxies keep such logs anyway."""
+    """Log no requests: their addresses may hold a link that works once, and proxies keep such logs anyway."""

@@ -10,8 +10,11 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from core import connecting
-from core.errors import ZoomBridgeError
+from core.admission import Admission
+from core.errors import UserError, ZoomBridgeError
 from core.store import quarantine, sites
+from core.store.tickets import Purpose
+from core.store.users import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,11 +94,59 @@ def quarantine_recheck(bridge: Bridge) -> list[dict[str, Any]]:
     return results
 
 
+def user_add(bridge: Bridge, *, name: str, role: str, password: str) -> dict[str, Any]:
+    """Let somebody sign in."""
+    if role not in set(Role):
+        raise UserError(f"There is no role {role}. There are: {', '.join(Role)}", field="role")
+    return {"name": Admission(bridge.store).add(name, Role(role), password)}
+
+
+def user_list(bridge: Bridge) -> list[dict[str, Any]]:
+    """Tell who may sign in."""
+    return [
+        {
+            "name": user.name,
+            "role": user.role,
+            "last_seen_at": user.last_seen_at,
+            "has_password": user.has_password,
+        }
+        for user in Admission(bridge.store).users()
+    ]
+
+
+def user_remove(bridge: Bridge, *, name: str) -> None:
+    """Let somebody sign in no more."""
+    Admission(bridge.store).remove(name)
+
+
+def user_password(bridge: Bridge, *, name: str, password: str) -> None:
+    """Give a user another password."""
+    Admission(bridge.store).set_password(name, password)
+
+
+def user_link(bridge: Bridge, *, name: str | None, keep_password: bool) -> dict[str, Any]:
+    """Make a link that works once."""
+    admission = Admission(bridge.store)
+    if name is None:
+        users = [user.name for user in admission.users()]
+        if users:
+            raise UserError(f"Say for whom: zoombridge user link NAME. There are: {', '.join(users)}")
+        return {"path": f"/first?ticket={admission.invitation()}"}
+    if keep_password:
+        return {"path": f"/link?ticket={admission.link(name, Purpose.SIGN_IN)}"}
+    return {"path": f"/password?ticket={admission.link(name, Purpose.PASSWORD)}"}
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "site-add": site_add,
     "site-list": site_list,
     "site-check": site_check,
     "site-remove": site_remove,
+    "user-add": user_add,
+    "user-list": user_list,
+    "user-remove": user_remove,
+    "user-password": user_password,
+    "user-link": user_link,
     "quarantine-list": quarantine_list,
     "quarantine-recheck": quarantine_recheck,
 }

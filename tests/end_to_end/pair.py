@@ -100,9 +100,9 @@ class Pair:
         self.connect_again()
 
     def session(self) -> str:
-        """Return the cookie of somebody who has used the link for signing in, which works once."""
+        """Return the cookie of an administrator of the bridge, who came in by a link that works once."""
         if self._session is None or self._session[0] is not self.bridge:
-            answer = requests.get(self.bridge.sign_in_link, timeout=30, allow_redirects=False)
+            answer = requests.get(self.bridge.sign_in_link(), timeout=30, allow_redirects=False)
             self._session = (self.bridge, answer.cookies["zoombridge"])
         return self._session[1]
 

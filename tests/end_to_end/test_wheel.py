@@ -76,7 +76,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serving(environment: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """`zoombridge serve` from the wheel: its address, and the link for signing in."""
+    """`zoombridge serve` from the wheel: its address, and the link for the first administrator."""
     zoombridge = environment / "venv/bin/zoombridge"
     command = [str(zoombridge), "serve", "--port", "0", "--data", str(tmp_path / "data")]
     with (
@@ -137,10 +137,14 @@ def test_serves(serving: tuple[str, str]) -> None:
     url, link = serving
     assert requests.get(f"{url}/readyz", timeout=10).json() == {"status": "ready"}
     outside = requests.get(f"{url}/webhooks", timeout=10)
-    assert (outside.status_code, "Sign in</h1>" in outside.text) == (401, True)
+    assert (outside.status_code, "Sign in</h1>" in outside.text) == (200, True)
 
     with requests.Session() as session:
-        inside = session.get(link, timeout=10)
+        assert session.get(link, timeout=10).status_code == 200
+        password = "correct horse battery staple"
+        form = {"ticket": link.partition("ticket=")[2], "name": "anna", "password": password, "again": password}
+        session.post(f"{url}/first", data=form, timeout=10)
+        inside = session.get(f"{url}/webhooks", timeout=10)
     assert inside.status_code == 200
     assert "No site is connected yet" in inside.text
     assert ".zoombridge-card" in inside.text, "its style is in it"

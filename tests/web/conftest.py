@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
@@ -17,17 +18,20 @@ from tornado.iostream import StreamClosedError
 from tornado.tcpclient import TCPClient
 from tornado.testing import bind_unused_port
 
+from core.admission import Admission
 from core.bridge import Bridge
+from core.passwords import Passwords
 from core.store import tokens
 from core.store.engine import Store
 from core.store.sites import Site
+from core.store.tickets import Purpose
+from core.store.users import Role
 from core.wordpress import signing
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
 from web.app import make_app
 from web.server import make_server
-from web.signin import SignInLink
 
 CONTROL_TOKEN = "control-token"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
@@ -117,14 +121,21 @@ def bridge(store: Store) -> Bridge:
 
 
 @pytest.fixture
-def link() -> SignInLink:
-    return SignInLink()
+def passwords() -> Passwords:
+    """As quick as argon2 can be: how long it takes is no matter of these tests."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture
-def http(io_loop: IOLoop, bridge: Bridge, link: SignInLink) -> Iterator[Http]:
+def admission(store: Store, passwords: Passwords) -> Admission:
+    """Who is let in."""
+    return Admission(store, passwords)
+
+
+@pytest.fixture
+def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http]:
     async def serve() -> Any:
-        server = make_server(make_app(bridge, link=link, control_token=CONTROL_TOKEN))
+        server = make_server(make_app(bridge, passwords=passwords, control_token=CONTROL_TOKEN))
         socket, port = bind_unused_port()
         server.add_socket(socket)
         return server, port
@@ -136,10 +147,28 @@ def http(io_loop: IOLoop, bridge: Bridge, link: SignInLink) -> Iterator[Http]:
 
 
 @pytest.fixture
-def session(http: Http, link: SignInLink) -> dict[str, str]:
-    """The headers of a signed-in browser."""
-    answer = http("GET", link.path)
-    return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+def session(admission: Admission) -> dict[str, str]:
+    """The headers of a browser in which an administrator of the bridge is signed in."""
+    return signed_in(admission, "anna", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def looker(admission: Admission) -> dict[str, str]:
+    """The headers of a browser in which somebody is signed in who may only look."""
+    return signed_in(admission, "luke", Role.LOOKER)
+
+
+@pytest.fixture
+def from_wordpress(admission: Admission, wp_site: Site) -> dict[str, str]:
+    """The headers of a browser that came from the wp-admin of the site s1: it sees that site only."""
+    word = admission.enter(Purpose.SITE, admission.from_wordpress(wp_site.id, "wanda"))
+    return {"Cookie": f"zoombridge={word}"}
+
+
+def signed_in(admission: Admission, name: str, role: Role) -> dict[str, str]:
+    """Make a user; return the headers of their browser."""
+    admission.add(name, role)
+    return {"Cookie": f"zoombridge={admission.enter(Purpose.SIGN_IN, admission.link(name, Purpose.SIGN_IN))}"}
 
 
 def from_stub(

@@ -14,6 +14,7 @@ from web.cli.quarantine import quarantine
 from web.cli.send import send
 from web.cli.serve import serve
 from web.cli.site import site
+from web.cli.user import user
 
 
 @click.group(
@@ -42,7 +43,7 @@ def _add(group: click.Group, command: click.Command) -> None:
             _add(command, inner)
 
 
-for command in (serve, site, quarantine, send, plugin, db):
+for command in (serve, site, user, quarantine, send, plugin, db):
     _add(zoombridge, command)
 
 

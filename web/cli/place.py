@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class Place:
         keys = os.environ.get("ZOOMBRIDGE_KEY") or key_from(self.data / "zoombridge.key")
         return Store(self.url, keys=keys)
 
-    def ask(self, name: str, **arguments: Any) -> Any:
+    def ask(self, name: str, /, **arguments: Any) -> Any:
         """Run an operation here, or in the process that has the SQLite file open."""
         try:
             store = self.open()
@@ -129,6 +130,23 @@ def place_options(command: F) -> F:
         show_default="SQLite in the data folder",
         help="PostgreSQL, which several bridges may share: postgresql://user@host/zoombridge.",
     )(command)
+
+
+def public_url_option(command: F) -> F:
+    """Give a command the option that says where browsers find the bridge."""
+    return click.option(
+        "--public-url",
+        callback=_address,
+        envvar="ZOOMBRIDGE_PUBLIC_URL",
+        show_default="where it listens",
+        help="Address at which browsers find the bridge: https://bridge.example.org",
+    )(command)
+
+
+def _address(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value and not re.fullmatch(r"https?://[^\s/?#@\\]+/?", value):
+        raise click.BadParameter("It looks like https://bridge.example.org, with nothing behind the host.")
+    return value.rstrip("/") if value else None
 
 
 def _default_data() -> Path:

@@ -22,10 +22,10 @@ from core.errors import ZoomBridgeError
 from core.mirror import LEASE_SECONDS
 from core.retention import DAYS, EVENTS
 from web.app import make_app
-from web.cli.place import Place, make_ready, place_options
+from web.cli.place import Place, make_ready, place_options, public_url_option
+from web.cli.user import way_in
 from web.inflight import InFlight
 from web.server import make_server
-from web.signin import SignInLink
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,7 @@ _STOP_SECONDS = 15.0
     type=click.IntRange(1),
     help="With PostgreSQL: after so many seconds another process takes over from one that died at a post.",
 )
+@public_url_option
 @place_options
 def serve(
     host: str,
@@ -67,6 +68,7 @@ def serve(
     keep_days: int,
     keep_events: int,
     lease_seconds: int,
+    public_url: str | None,
     data: Path,
     database_url: str | None,
 ) -> None:
@@ -77,17 +79,20 @@ def serve(
     try:
         make_ready(store)
         bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events, lease_seconds=lease_seconds)
-        asyncio.run(_serve(bridge, place, host=host, port=port, behind_proxy=behind_proxy))
+        asyncio.run(
+            _serve(bridge, place, host=host, port=port, behind_proxy=behind_proxy, public_url=public_url)
+        )
     finally:
         store.close()
 
 
-async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_proxy: bool) -> None:
-    link = SignInLink()
+async def _serve(
+    bridge: Bridge, place: Place, *, host: str, port: int, behind_proxy: bool, public_url: str | None
+) -> None:
     # With PostgreSQL the other commands open the database themselves, and nobody controls this process.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
     in_flight = InFlight()
-    app = make_app(bridge, link=link, control_token=token, in_flight=in_flight)
+    app = make_app(bridge, control_token=token, in_flight=in_flight, public_url=public_url or "")
     server = make_server(app, behind_proxy=behind_proxy)
     try:
         sockets = bind_sockets(port, host)
@@ -105,7 +110,7 @@ async def _serve(bridge: Bridge, place: Place, *, host: str, port: int, behind_p
     bridge.start()
     with place.serving(url, token) if token else contextlib.nullcontext():
         click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
-        click.echo(f"Settings pages (this link works once): {url}{link.path}")
+        click.echo(await loop.run_in_executor(None, way_in, bridge.store, public_url or url))
         sys.stdout.flush()
         await stop.wait()
         click.echo("Stopping: finishing what is under way.", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -13,9 +13,9 @@ from tornado.web import Finish, RequestHandler
 
 from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
 from core.wordpress import signing
+from web import session
 from web.pages.shell import TABS, BrowserShell, Shell, WordPressShell, guard, render
 from web.pages.words import accepted, chosen, translations
-from web.signin import is_signed_in
 from web.stub import Context, answer_signed, sign_answer
 from web.viewer import Role, Viewer
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
+    from web.signin import Doors
     from web.stub import StubKeys
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ T = TypeVar("T")
 class PageHandler(RequestHandler):
     """A settings page, asked for by a signed-in browser or by the stub for an administrator.
 
-    `site_id` is the site whose administrator asks; None in the bridge's own shell, which sees every site.
+    `site_id` is the only site that may be seen: in wp-admin, and by who came from there. None: every site.
     """
 
     path = ""  # of the page, as its tab has it
@@ -44,9 +45,10 @@ class PageHandler(RequestHandler):
     viewer: Viewer
     site_id: str | None
 
-    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor) -> None:
+    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, doors: Doors) -> None:
         """Take what it works with."""
         self.bridge = bridge
+        self.doors = doors
         self._keys = keys
         self._executor = executor
         self._key: str | None = None
@@ -58,10 +60,13 @@ class PageHandler(RequestHandler):
         if signing.SIGNATURE_HEADER in self.request.headers:
             await self._from_stub()
             return
-        if not is_signed_in(self):
-            self.redirect("/signin", status=303)
+        word = session.word_of(self)
+        known = await self.blocking(self.doors.admission.session, word) if word else None
+        if known is None:
+            asked = {"to": self.request.uri or ""} if self.request.method == "GET" else {}
+            self.redirect("/signin?" + urlencode(asked) if asked else "/signin", status=303)
             raise Finish
-        self.viewer = Viewer("", Role.ADMINISTRATOR)
+        self.viewer = Viewer(known.name, known.role, known.site_id, known.site_name)
         self.site_id = self.viewer.site_id
         nonce = secrets.token_urlsafe(16)
         language = chosen(accepted(self.request.headers.get("Accept-Language", "")))
@@ -77,8 +82,14 @@ class PageHandler(RequestHandler):
                 "You may look at everything here, but not change it. Ask an administrator of the bridge to do it, "
                 "or to let you."
             )
-            self.show("pages/error.jinja", status=403, message=message)
-            raise Finish
+            self.forbid(message)
+
+    def forbid(self, message: str) -> NoReturn:
+        """Answer that this is not for who asks, and why."""
+        if self._key is not None:
+            self._refuse(403, "zoombridge_forbidden", message)
+        self.show("pages/error.jinja", status=403, message=message)
+        raise Finish
 
     @property
     def words(self) -> NullTranslations:
@@ -133,7 +144,7 @@ class PageHandler(RequestHandler):
         except StoreUnavailableError as error:
             self._refuse(503, "zoombridge_unavailable", str(error))
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
+    def _refuse(self, status: int, code: str, message: str) -> NoReturn:
         document = {"code": code, "message": message}
         if self._key is not None:
             answer_signed(self, self._key, status, document)
