@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from core import rules
 from core.errors import SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
 from core.reconcile import Reconciled, Task, carry_out
 from core.render import Presence, SiteRules, render
@@ -187,8 +188,8 @@ class Mirror:
         if known is None:
             raise StoreError(f"A post waits for meeting {taken.number}, which the store does not hold.")
         meeting, revision = known
-        rules = SiteRules(site.post_status, site.vczapi, site.vczapi_pro)
-        wanted = render(meeting, rules, datetime.fromtimestamp(now / 1000, UTC))
+        decided = SiteRules(rules.read(site.rules).rules, site.vczapi, site.vczapi_pro)
+        wanted = render(meeting, decided, datetime.fromtimestamp(now / 1000, UTC))
         return Task(meeting, wanted, taken.written, revision, in_doubt=taken.in_doubt)
 
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:

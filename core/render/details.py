@@ -7,11 +7,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from core.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
-from core.render.plain import clean, web_address
+from core.render.plain import clean
+from core.rules import Passcode
 
 if TYPE_CHECKING:
     from core.meeting import Meeting
     from core.render.schedule import Schedule
+    from core.render.visible import Visible
 
 LONGEST = 200_000
 """Characters of JSON; the stub refuses more than 262,144."""
@@ -47,6 +49,8 @@ _KEYS = (
     "recurrence",
     "settings",
 )
+# What else of a passcode may stand in the details of a post that was not made by the bridge.
+_PASSCODES = ("encrypted_password", "h323_password", "pstn_password")
 # Who is invited is nobody's business on the site; and start_url is dropped at any depth.
 _NEVER = frozenset(
     {
@@ -61,14 +65,21 @@ _NEVER = frozenset(
 )
 
 
-def details(meeting: Meeting, standing: Schedule, *, without_pro: bool) -> str:
+def details(meeting: Meeting, standing: Schedule, seen: Visible, *, without_pro: bool) -> str:
     """Return the meeting as the JSON text of Zoom's REST object, with the keys that are known.
 
-    What the type rules out is given as null, which removes it. Without the PRO add-on the plugin shows no
-    link for what recurs, so there it is told of a single meeting at the leading date.
+    The plugin's template shows the link and the passcode from here, so that they are here only where visitors
+    may see them. What the type rules out is given as null, which removes it. Without the PRO add-on the plugin
+    shows no link for what recurs, so there it is told of a single meeting at the leading date.
     """
     told = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
     told |= _sure(meeting)
+    if "join_url" in told:
+        told["join_url"] = seen.join_url
+    if "password" in told and seen.passcode_may_be is not Passcode.SHOWN:
+        told["password"] = ""
+    if seen.passcode_may_be is Passcode.HIDDEN:
+        told |= dict.fromkeys(_PASSCODES)
     if meeting.type is not None and meeting.type not in RECURRING_FIXED:
         told |= {"occurrences": None, "recurrence": None}
     if meeting.type in WITHOUT_FIXED_TIME:
@@ -83,7 +94,6 @@ def _sure(meeting: Meeting) -> dict[str, Any]:
     read: dict[str, Any] = {
         "type": meeting.type,
         "timezone": meeting.timezone.key,
-        "join_url": web_address(meeting.join_url),
         "duration": meeting.duration,
     }
     known = {key: value for key, value in read.items() if key in meeting.object}

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from core.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
 from core.render.details import details
-from core.render.plain import clean, web_address
+from core.render.plain import clean
+from core.render.visible import LONGEST_PASSCODE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.meeting import Meeting
     from core.render.schedule import Schedule
+    from core.render.visible import Visible
 
 NEVER_OVER = "2099-12-31 00:00:00"
 """The start of a meeting without one. The plugin lists only posts that have a start, calls those upcoming
 whose start lies ahead, and takes the join link away an hour after it; it shows this date nowhere."""
-
-LONGEST_PASSCODE = 100
-"""Characters; Zoom allows 10."""
 
 _BOTH = {
     "host_video": "option_host_video",
@@ -60,7 +59,7 @@ _RECURRENCE = (
 
 
 def field(
-    meeting: Meeting, standing: Schedule, *, with_pro: bool = False, without_pro: bool = False
+    meeting: Meeting, standing: Schedule, seen: Visible, *, with_pro: bool = False, without_pro: bool = False
 ) -> dict[str, Any]:
     """Return the REST field `zoombridge` of docs/stub.md, but for `html` and `revision`.
 
@@ -71,14 +70,14 @@ def field(
     found: dict[str, Any] = {
         "number": str(meeting.number),
         "kind": str(meeting.kind),
-        "details": details(meeting, standing, without_pro=without_pro),
+        "details": details(meeting, standing, seen, without_pro=without_pro),
         "fields": meeting_fields(meeting, standing),
     }
     if meeting.type is not None:
         told = pro(meeting)
         found["pro"] = dict.fromkeys(("use_pmi", *_RECURRENCE)) if told is None and with_pro else told
     if meeting.join_url:
-        found["join_url"] = web_address(meeting.join_url)
+        found["join_url"] = seen.join_url
     if standing.leading is not None:
         found["start_date_utc"] = f"{standing.leading.start_time:%Y-%m-%d %H:%M:%S}"
     elif _is_undated(meeting):
@@ -89,7 +88,11 @@ def field(
 
 
 def meeting_fields(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
-    """Return `_meeting_fields`. What Zoom has not said is not in it; the site's own options never are."""
+    """Return `_meeting_fields`. What Zoom has not said is not in it; the site's own options never are.
+
+    The passcode is, whoever may see it: no visitor is shown these, and the plugin's form in wp-admin sends them
+    back to Zoom, where an empty one would take the meeting's passcode away.
+    """
     leading = standing.leading
     found: dict[str, Any] = {"meeting_type": 2 if meeting.kind is Kind.WEBINAR else 1}
     if leading is not None:

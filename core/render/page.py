@@ -10,33 +10,36 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from core.render import words
-from core.render.metas import LONGEST_PASSCODE
-from core.render.plain import html_text, paragraphs, web_address
+from core.render.plain import html_text, paragraphs
 from core.render.schedule import JOINABLE, Phase
 
 if TYPE_CHECKING:
     from core.meeting import Meeting, Occurrence
     from core.render.schedule import Schedule
+    from core.render.visible import Visible
 
 LONGEST_LIST = 60
 """Dates of a series that are listed; how many follow is said below them."""
 
 
-def details(meeting: Meeting, standing: Schedule) -> str:
-    """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates."""
+def details(meeting: Meeting, standing: Schedule, seen: Visible) -> str:
+    """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates.
+
+    What only visitors who are signed in to the site may see stands between marks, for which see docs/stub.md.
+    """
     listed = standing.remaining[:LONGEST_LIST]
     joinable = standing.phase in JOINABLE
-    return _template(
-        "meeting/details.jinja"
-    ).render(
+    return _template("meeting/details.jinja").render(
         words=words,
         text=_text,
         kind=meeting.kind,
         phase=standing.phase,
         series=meeting.is_series,
         when=None if standing.phase is Phase.CANCELLED else _when(meeting, standing.leading),
-        join_url=Markup(html_text(web_address(meeting.join_url))) if joinable else "",  # noqa: S704 (escaped)
-        passcode=meeting.password[:LONGEST_PASSCODE] if joinable else "",
+        host=seen.host,
+        join_url=_text(seen.join_url) if joinable else "",
+        passcode=seen.passcode if joinable else "",
+        signed_in=seen.signed_in,
         dates=[_when(meeting, date) for date in listed],
         left_out=len(standing.remaining) - len(listed),
     )

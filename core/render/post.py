@@ -6,19 +6,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.meeting import INSTANT, PERSONAL_ROOM, State
+from core.meeting import State
 from core.render import metas, page, plain
 from core.render.schedule import Phase, Schedule, schedule
+from core.render.visible import NOTHING, Visible, visible
+from core.rules import DEFAULT, JoinLink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from core.meeting import Meeting
+    from core.rules import Rules
 
-_PERSONAL = {
-    INSTANT: "It is an instant meeting, started on the spot. Those are never published.",
-    PERSONAL_ROOM: "It is the host's personal meeting room. Those are never published.",
+# What the plugin VCZAPI lets a site choose for each meeting, and what the rules want chosen.
+_TICKS = {
+    JoinLink.EVERYBODY: frozenset[str](),
+    JoinLink.SIGNED_IN: frozenset({"site_option_logged_in"}),
+    JoinLink.NOBODY: frozenset({"site_option_browser_join"}),  # hides the link to join in the browser
 }
 
 
@@ -35,12 +40,12 @@ class Presence(StrEnum):
 class SiteRules:
     """What a site decides about its posts, and what its plugins ask of them.
 
-    `post_status` is the status of a new post. `vczapi` and `vczapi_pro` tell whether the plugin *Video
-    Conferencing with Zoom* and its PRO add-on are active there. `locale` is the site's language, as
-    WordPress names it; the page speaks English in all of them so far.
+    `rules` are what its owner decided. `vczapi` and `vczapi_pro` tell whether the plugin *Video Conferencing with
+    Zoom* and its PRO add-on are active there. `locale` is the site's language, as WordPress names it; the page
+    speaks English in all of them so far.
     """
 
-    post_status: str = "publish"
+    rules: Rules = DEFAULT
     vczapi: bool = False
     vczapi_pro: bool = False
     locale: str = "en_US"
@@ -50,19 +55,27 @@ class SiteRules:
 class Post:
     """The post that a site should have; of a meeting that is not fully known, as far as it is.
 
-    `reason` says, in words for the site's owner, why a post is not shown; empty when it is. `title` and
-    `content` are HTML. `content` is meant for a new post, or for one whose content is still what the bridge
-    wrote. `status` is that of a new post. `field` is what the REST field `zoombridge` takes (docs/stub.md),
-    but for the revision. All of it is true until `until` (UTC), or for ever where that is None.
+    `reason` says, in words for the site's owner, why a post is not shown; empty when it is. `by_rule` tells
+    whether it is withheld because the site's rules leave the meeting out: then one that the bridge has made goes
+    into the trash. `title` and `content` are HTML. `content` is meant for a new post, or for one whose content is
+    still what the bridge wrote. `status`, `author` and `category` are those of a new post. `field` is what the
+    REST field `zoombridge` takes (docs/stub.md), but for the revision. `ticks` are options of the plugin VCZAPI
+    that belong to the site, and that its rules want ticked. All of it is true until `until` (UTC), or for ever
+    where that is None. `seen` is what `field` shows to visitors.
     """
 
     presence: Presence
     reason: str = ""
+    by_rule: bool = False
     title: str = ""
     content: str = ""
     status: str = "publish"
+    author: int | None = None
+    category: int | None = None
     field: Mapping[str, Any] = field(default_factory=dict)
+    ticks: frozenset[str] = frozenset()
     until: datetime | None = None
+    seen: Visible = NOTHING
 
 
 def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
@@ -71,47 +84,57 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     The same at any other moment before the post's `until`. Nothing that Zoom could put into the meeting
     makes it raise.
     """
+    rules = site.rules
     if meeting.state is State.PERMANENTLY_DELETED:
-        return Post(Presence.GONE, "It was deleted for good at Zoom.", status=site.post_status)
+        return Post(Presence.GONE, "It was deleted for good at Zoom.")
     if meeting.state is State.DELETED:
-        return _trashed(meeting, site)
-    reason = _why_withheld(meeting)
+        return _trashed(meeting)
+    left_out = rules.why_not(meeting)
+    reason = left_out or _why_incomplete(meeting)
     standing = schedule(meeting, now)
+    seen = visible(meeting, rules)
+    author = rules.author_of(meeting)
     return Post(
         presence=Presence.WITHHELD if reason else Presence.SHOWN,
         reason=reason,
+        by_rule=bool(left_out),
         title=plain.title(meeting.topic),
         content=page.agenda(meeting),
-        status=site.post_status,
+        status=rules.status,
+        author=None if author is None else author.user,
+        category=rules.category_of(meeting.kind),
         field={
             **metas.field(
-                meeting, standing, with_pro=site.vczapi_pro, without_pro=site.vczapi and not site.vczapi_pro
+                meeting,
+                standing,
+                seen,
+                with_pro=site.vczapi_pro,
+                without_pro=site.vczapi and not site.vczapi_pro,
             ),
-            **({"html": page.details(meeting, standing)} if meeting.is_complete else {}),
+            **({"html": page.details(meeting, standing, seen)} if meeting.is_complete else {}),
         },
+        ticks=_TICKS[rules.join_link],
         until=standing.until,
+        seen=seen,
     )
 
 
-def _trashed(meeting: Meeting, site: SiteRules) -> Post:
+def _trashed(meeting: Meeting) -> Post:
     """Return a post that says only that the meeting is cancelled, for whoever sees it all the same."""
     return Post(
         presence=Presence.TRASHED,
         reason="It was deleted at Zoom. When it is recovered there, the post comes back.",
         title=plain.title(meeting.topic),
         content=page.agenda(meeting),
-        status=site.post_status,
         field={
             "number": str(meeting.number),
             "kind": str(meeting.kind),
-            "html": page.details(meeting, Schedule(Phase.CANCELLED)),
+            "html": page.details(meeting, Schedule(Phase.CANCELLED), NOTHING),
         },
     )
 
 
-def _why_withheld(meeting: Meeting) -> str:
-    if meeting.type in _PERSONAL:
-        return _PERSONAL[meeting.type]
+def _why_incomplete(meeting: Meeting) -> str:
     if meeting.is_complete:
         return ""
     known = {

@@ -38,9 +38,14 @@ _LABELS = {
     "when": "When",
     "next": "Next date",
     "duration": "Duration",
+    "host": "Host",
     "passcode": "Passcode",
     "dates": "Dates",
     "cancelled": "Cancelled",
+}
+_SIGN_IN = {
+    Kind.MEETING: "Sign in to see how to join the meeting",
+    Kind.WEBINAR: "Sign in to see how to join the webinar",
 }
 _JOIN = {Kind.MEETING: "Join the meeting", Kind.WEBINAR: "Join the webinar"}
 
@@ -53,6 +58,11 @@ def heading(kind: Kind) -> str:
 def join(kind: Kind) -> str:
     """Return the text of the join link."""
     return _JOIN[kind]
+
+
+def sign_in(kind: Kind) -> str:
+    """Return the text of the link that stands instead of the join link."""
+    return _SIGN_IN[kind]
 
 
 def status(phase: Phase) -> str:

@@ -11,6 +11,7 @@ import pytest
 from core.meeting import Kind, Meeting, State
 from core.render import Post, Presence, SiteRules, render
 from core.render.metas import NEVER_OVER
+from core.rules import Author, JoinLink, Passcode, Rules, Status
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 PLAIN = SiteRules()
@@ -102,7 +103,7 @@ def page(post: Post) -> Page:
 
 class TestPresence:
     def test_a_complete_meeting_is_shown_with_the_status_that_the_site_wants(self) -> None:
-        post = render(meeting(), SiteRules(post_status="draft"), NOW)
+        post = render(meeting(), SiteRules(Rules(status=Status.DRAFT)), NOW)
         assert (post.presence, post.status, post.reason) == (Presence.SHOWN, "draft", "")
 
     def test_a_deleted_meeting_belongs_in_the_trash_and_offers_no_link(self) -> None:
@@ -581,3 +582,151 @@ class TestTheFreePlugin:
         told = details(shown(meeting(WEEKLY), site=site))
         assert told["type"] == 8
         assert told["occurrences"] == WEEKLY["occurrences"]
+
+
+SECRET: dict[str, Any] = {
+    "password": "sing4us",
+    "join_url": "https://us02web.zoom.us/j/85393847045?pwd=aBc.1&from=addon",
+}
+WITHOUT = "https://us02web.zoom.us/j/85393847045?from=addon"
+ANNA = Author("x1yCzABCDEfg23HiJKl4mN", 7, "Anna <Choir>")
+
+
+def ruled(**decided: Any) -> SiteRules:
+    return SiteRules(Rules(**decided), vczapi=True)
+
+
+class TestRules:
+    def test_a_meeting_that_is_left_out_is_withheld_by_rule_and_all_else_stays_known(self) -> None:
+        post = render(meeting(), ruled(never=("choir*",)), NOW)
+        assert (post.presence, post.by_rule) == (Presence.WITHHELD, True)
+        assert "“choir*”" in post.reason
+        assert post.field == shown(meeting(), site=FREE).field, "one that people made is kept right"
+
+    def test_one_that_is_not_known_yet_is_not_withheld_by_rule(self) -> None:
+        post = render(meeting(without="join_url"), ruled(never=("orchestra*",)), NOW)
+        assert (post.presence, post.by_rule) == (Presence.WITHHELD, False)
+
+    @pytest.mark.parametrize(("kind_of_meeting", "rule"), [(1, "instant"), (4, "personal_rooms")])
+    def test_instant_meetings_and_personal_rooms_are_shown_where_they_are_wanted(
+        self, kind_of_meeting: int, rule: str
+    ) -> None:
+        post = shown(meeting(type=kind_of_meeting, without="start_time"), site=ruled(**{rule: True}))
+        assert page(post).links == ["https://us02web.zoom.us/j/85393847045?pwd=abc"]
+
+    @pytest.mark.parametrize("state", [State.DELETED, State.PERMANENTLY_DELETED])
+    def test_zoom_goes_first(self, state: State) -> None:
+        post = render(meeting(state=state), ruled(kinds=frozenset()), NOW)
+        assert post.presence in (Presence.TRASHED, Presence.GONE)
+        assert not post.by_rule
+
+    def test_a_new_post_has_the_status_author_and_category_that_were_decided(self) -> None:
+        site = ruled(status=Status.PENDING, authors=(ANNA,), meeting_category=3, webinar_category=4)
+        post = shown(meeting(), site=site)
+        assert (post.status, post.author, post.category) == ("pending", 7, 3)
+        other = shown(meeting(kind=Kind.WEBINAR, type=5, host_id="another"), site=site)
+        assert (other.author, other.category) == (None, 4)
+
+
+class TestPasscode:
+    def test_hidden_is_nowhere_that_a_visitor_could_look(self) -> None:
+        told: dict[str, Any] = {"encrypted_password": "aBc.1", "h323_password": "123456"}
+        post = shown(meeting(**SECRET, **told), site=ruled(passcode=Passcode.HIDDEN))
+        assert page(post).links == [WITHOUT]
+        assert "Passcode" not in page(post).text
+        assert post.field["join_url"] == details(post)["join_url"] == WITHOUT
+        assert details(post)["password"] == ""
+        for key in ("encrypted_password", "h323_password", "pstn_password"):
+            assert details(post)[key] is None, "which takes it out of a post that people made"
+        rest = {**post.field, "fields": {**post.field["fields"], "password": ""}}
+        assert "sing4us" not in json.dumps(rest)
+        assert "aBc.1" not in json.dumps(rest)
+
+    def test_hidden_stays_where_the_plugin_sends_it_back_to_zoom_from(self) -> None:
+        post = shown(meeting(**SECRET), site=ruled(passcode=Passcode.HIDDEN))
+        assert post.field["fields"]["password"] == "sing4us"
+
+    def test_in_the_link_alone(self) -> None:
+        post = shown(meeting(**SECRET), site=ruled(passcode=Passcode.IN_LINK))
+        assert page(post).links == [SECRET["join_url"]]
+        assert "sing4us" not in post.field["html"]
+        assert details(post)["password"] == ""
+        assert "encrypted_password" not in details(post)
+
+    @pytest.mark.parametrize(
+        ("url", "left"),
+        [
+            ("https://zoom.us/j/1?pwd=x", "https://zoom.us/j/1"),
+            ("https://zoom.us/w/1?tk=t&PWD=x&uuid=u", "https://zoom.us/w/1?tk=t&uuid=u"),
+            ("https://zoom.us/j/1?%70wd=x", "https://zoom.us/j/1"),
+            ("https://zoom.us/j/1?code=sing4us&a=b", "https://zoom.us/j/1?a=b"),
+            ("https://zoom.us/j/1?a=b#pwd=x", "https://zoom.us/j/1?a=b"),
+            ("https://zoom.us/j/1", "https://zoom.us/j/1"),
+        ],
+    )
+    def test_is_taken_out_of_links_of_every_shape(self, url: str, left: str) -> None:
+        post = shown(meeting(**{**SECRET, "join_url": url}), site=ruled(passcode=Passcode.HIDDEN))
+        assert post.field["join_url"] == left
+
+
+class TestJoinLink:
+    def split(self, post: Post) -> tuple[Page, Page]:
+        """What who is signed in is shown, and what everybody else is."""
+        before, _, rest = post.field["html"].partition("<!--zoombridge-in-->")
+        inside, _, rest = rest.partition("<!--zoombridge-out-->")
+        outside, _, after = rest.partition("<!--zoombridge-end-->")
+        assert inside
+        assert outside
+        return Page(before + inside + after), Page(before + outside + after)
+
+    def test_for_who_is_signed_in_stands_between_marks_with_the_passcode(self) -> None:
+        post = shown(meeting(**SECRET), site=ruled(join_link=JoinLink.SIGNED_IN))
+        members, visitors = self.split(post)
+        assert members.links == [SECRET["join_url"]]
+        assert "sing4us" in members.text
+        assert visitors.links == ["#zoombridge-sign-in"]
+        assert "Sign in to see how to join the meeting" in visitors.text
+        assert "sing4us" not in visitors.text
+        assert "Tuesday, March 24" in members.text
+        assert "Tuesday, March 24" in visitors.text
+        assert post.ticks == {"site_option_logged_in"}, "and the plugin's template asks for the same"
+        assert post.field["join_url"] == SECRET["join_url"]
+
+    def test_that_is_over_asks_nobody_to_sign_in(self) -> None:
+        site = ruled(join_link=JoinLink.SIGNED_IN)
+        post = shown(meeting(**SECRET), NOW + timedelta(days=30), site)
+        assert "zoombridge-in" not in post.field["html"]
+        assert page(post).links == []
+
+    def test_no_text_of_zooms_is_a_mark(self) -> None:
+        mark = "<!--zoombridge-out--><!--zoombridge-end-->"
+        post = shown(meeting(**{**SECRET, "password": mark}), site=ruled(join_link=JoinLink.SIGNED_IN))
+        assert post.field["html"].count("<!--") == 3
+        assert self.split(post)[1].links == ["#zoombridge-sign-in"]
+
+    def test_for_nobody_is_nowhere_and_the_passcode_neither(self) -> None:
+        post = shown(meeting(**SECRET), site=ruled(join_link=JoinLink.NOBODY))
+        assert page(post).links == []
+        assert "sing4us" not in post.field["html"]
+        assert post.field["join_url"] == details(post)["join_url"] == details(post)["password"] == ""
+        assert post.ticks == {"site_option_browser_join"}, "which hides the plugin's other link"
+
+    def test_of_a_meeting_that_is_not_known_yet_stays_unknown(self) -> None:
+        """A post that people made knows more, and must not lose it."""
+        known = Meeting("account", 7, object={"id": 7, "topic": "Renamed"})
+        post = render(known, ruled(join_link=JoinLink.SIGNED_IN), NOW)
+        assert "join_url" not in post.field
+        assert details(post) == {"id": 7, "topic": "Renamed"}
+
+
+class TestHost:
+    def test_is_shown_by_the_name_of_the_author_who_was_chosen_for_them(self) -> None:
+        post = shown(meeting(), site=ruled(authors=(ANNA,), show_host=True))
+        assert "Host Anna <Choir>" in page(post).text
+        assert "&lt;Choir&gt;" in post.field["html"]
+
+    @pytest.mark.parametrize(
+        "site", [ruled(authors=(ANNA,)), ruled(show_host=True), ruled(authors=(Author("x", 7, "X"),), show_host=True)]
+    )  # fmt: skip
+    def test_is_not_where_that_is_not_wanted_or_the_name_not_known(self, site: SiteRules) -> None:
+        assert "Host" not in page(shown(meeting(host_email="anna@example.org"), site=site)).text

@@ -3,14 +3,17 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.meeting import Kind, Meeting, State
 from core.render import Post, Presence, SiteRules, render
+from core.rules import Author, JoinLink, Passcode, Rules
 
 KEYS = [
     "topic",
@@ -45,7 +48,17 @@ ZONES = st.sampled_from(
 NEAR = st.datetimes(datetime(2026, 3, 28), datetime(2026, 3, 30), timezones=st.just(UTC))  # noqa: DTZ001
 TIMES = (MOMENTS | NEAR).map(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%SZ}")
 MINUTES = st.integers(0, 3000)
-RULES = st.builds(SiteRules, vczapi=st.booleans(), vczapi_pro=st.booleans())
+DECIDED = st.builds(
+    Rules,
+    instant=st.booleans(),
+    personal_rooms=st.booleans(),
+    never=st.lists(st.text("a*? ", min_size=1), max_size=2).map(tuple),
+    authors=st.lists(st.builds(Author, st.text(min_size=1), st.just(7), st.text()), max_size=2).map(tuple),
+    passcode=st.sampled_from(Passcode),
+    join_link=st.sampled_from(JoinLink),
+    show_host=st.booleans(),
+)
+RULES = st.builds(SiteRules, DECIDED, vczapi=st.booleans(), vczapi_pro=st.booleans())
 STATES = st.sampled_from(list(State))
 KINDS = st.sampled_from(list(Kind))
 
@@ -127,7 +140,8 @@ def check(post: Post, now: datetime) -> None:
     }
     content = Tags(post.content)
     assert content.tags <= {"p", "br", "a"}
-    assert all(link.lower().startswith(("http://", "https://")) for link in page.links + content.links)
+    links = [link for link in page.links if link != "#zoombridge-sign-in"] + content.links
+    assert all(link.lower().startswith(("http://", "https://")) for link in links)
     assert Tags(post.title).tags == set()
     assert "[" not in post.content + post.field.get("html", "")
     json.dumps(dict(post.field), allow_nan=False).encode()
@@ -197,3 +211,19 @@ def test_a_post_stays_the_same_until_its_until(
 def test_the_join_link_is_never_shown_once_the_meeting_is_deleted(meeting: Meeting, now: datetime) -> None:
     post = render(replace(meeting, state=State.DELETED), SiteRules(), now)
     assert Tags(post.field["html"]).links == []
+
+
+@settings(deadline=None)
+@given(LIKELY, DECIDED, MOMENTS, st.sampled_from(["sing4us", "ü~4&<", "sing 4us"]))
+def test_a_hidden_passcode_is_nowhere_in_what_visitors_are_shown(
+    meeting: Meeting, decided: Rules, now: datetime, passcode: str
+) -> None:
+    url = f"https://zoom.us/j/1?a=b&{urlencode({'pwd': 'aBc.1', 'x': passcode})}"
+    meeting = replace(meeting, object={**meeting.object, "topic": "t", "agenda": "", "password": passcode, "join_url": url})  # fmt: skip
+    site = SiteRules(replace(decided, passcode=Passcode.HIDDEN, authors=()), vczapi=True)
+    post = render(meeting, site, now)
+    told = unescape(post.field.get("html", "")) + str(
+        json.loads(post.field.get("details", "{}")).get("join_url")
+    )
+    for secret in (passcode, quote_plus(passcode), "aBc.1"):
+        assert secret not in told
