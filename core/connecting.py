@@ -237,6 +237,7 @@ def _pair(
         vczapi_pro=told.vczapi_pro,
         post_status=known.post_status if known else "publish",
         created_at=known.created_at if known else _now(),
+        bridge_url=bridge_url,
     )
     store.write(lambda connection: sites.save(connection, site, store.sealer))
     if known is not None and (known.username, known.password) != (username, password):

@@ -52,6 +52,7 @@ class Site:
     fault: str | None = None
     fault_message: str | None = None
     last_write_at: int | None = None
+    bridge_url: str = ""
     look: Mapping[str, Any] | None = None
     looked_at: int | None = None
 
@@ -79,6 +80,7 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "vczapi": site.vczapi,
         "vczapi_pro": site.vczapi_pro,
         "post_status": site.post_status,
+        "bridge_url": site.bridge_url,
         "failures": 0,
         "blocked_until": 0,
         "fault": None,

@@ -316,6 +316,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_posts_due_at"), ["due_at"], unique=False)
+        batch_op.create_index(
+            "ix_posts_open",
+            ["site_id"],
+            unique=False,
+            sqlite_where=sa.text(
+                "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
+            ),
+            postgresql_where=sa.text(
+                "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
+            ),
+        )
 
     op.create_table(
         "quarantine",
@@ -367,6 +378,15 @@ def downgrade() -> None:
 
     op.drop_table("quarantine")
     with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_posts_open",
+            sqlite_where=sa.text(
+                "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
+            ),
+            postgresql_where=sa.text(
+                "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
+            ),
+        )
         batch_op.drop_index(batch_op.f("ix_posts_due_at"))
 
     op.drop_table("posts")
