@@ -58,6 +58,7 @@ sites = Table(
     Column("fault", Text),
     Column("fault_message", Text),
     Column("last_write_at", BigInteger),
+    Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
     # What was found when both sides were last looked at: see core.connecting.
     Column("look", JSON),
     Column("looked_at", BigInteger),

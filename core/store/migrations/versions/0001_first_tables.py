@@ -245,6 +245,7 @@ def upgrade() -> None:
         sa.Column("fault", sa.Text(), nullable=True),
         sa.Column("fault_message", sa.Text(), nullable=True),
         sa.Column("last_write_at", sa.BigInteger(), nullable=True),
+        sa.Column("bridge_url", sa.Text(), nullable=False),
         sa.Column("look", sa.JSON(), nullable=True),
         sa.Column("looked_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sites")),
