@@ -7,6 +7,7 @@ came before it; both give the same meeting, which the tests show for any order a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core import happenings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
 
 SNAPSHOT = "snapshot"  # what the bridge itself read from Zoom's REST API; Zoom sends no event of this name
+GONE = "gone"  # the operation of a snapshot of what is no longer there
 
 # `start_url` is a key to the host's account, and the other passwords are nobody's business; the number has a
 # place of its own; what was replaced is not what is.
@@ -189,15 +191,30 @@ def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
 def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Take what Zoom's REST API answered as the whole truth at that moment.
 
-    One that was deleted before has been recovered, though nobody told.
+    One that was deleted before has been recovered, though nobody told; one that is gone was deleted; and what does
+    not run any more has ended.
     """
+    if envelope.payload.operation == GONE:
+        state = State.DELETED if meeting.state is State.SCHEDULED else meeting.state
+        return replace(meeting, state=state, recovered=False)
+    instance = meeting.instance
+    if (envelope.payload.object or {}).get("status") == "waiting" and instance and "ended" not in instance:
+        instance = {**instance, "ended": _written(envelope.event_ts) or instance.get("started", "")}
     return replace(
         meeting,
         object=_kept(envelope.payload.object or {}),
         state=State.SCHEDULED,
         created=True,
         recovered=meeting.recovered or meeting.state is State.DELETED,
+        instance=instance,
     )
+
+
+def _written(milliseconds: int | None) -> str:
+    """Return a moment as Zoom writes it."""
+    if milliseconds is None:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _started(meeting: Meeting, envelope: Envelope) -> Meeting:

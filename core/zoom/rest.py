@@ -6,7 +6,9 @@ https://developers.zoom.us/docs/api/meetings/
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -31,6 +33,17 @@ _USERS_ON_PAGE = 300
 _MEETINGS_ON_PAGE = 300
 _MOST_PAGES = 1000  # of one list: bounded, whatever the other side says
 _OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A meeting or webinar as Zoom answered it, and a moment by Zoom's own clock (ms since 1970, UTC).
+
+    What happened before that moment is in it; what happened in the second after it may be in it, too.
+    """
+
+    document: Mapping[str, Any]
+    at: int
 
 
 def session() -> requests.Session:
@@ -74,17 +87,17 @@ class ZoomRest:
         path = f"/users/{_segment(user_id)}/webinars"
         return self._list(path, "webinars", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE)
 
-    def meeting(self, number: int) -> dict[str, Any]:
+    def meeting(self, number: int) -> Reading:
         """Return a meeting as a whole. Raises `ZoomWebinarError` for a webinar, `ZoomGoneError` for what is not there."""
-        return self._get(f"/meetings/{number}", Label.LIGHT)
+        return self._read(f"/meetings/{number}", Label.LIGHT, show_previous_occurrences="true")
 
-    def webinar(self, number: int) -> dict[str, Any]:
+    def webinar(self, number: int) -> Reading:
         """Return a webinar as a whole. Raises `ZoomGoneError` for what is not there."""
-        return self._get(f"/webinars/{number}", Label.LIGHT)
+        return self._read(f"/webinars/{number}", Label.LIGHT, show_previous_occurrences="true")
 
     def past_meeting(self, uuid: str) -> dict[str, Any]:
         """Return one instance that has ended. Raises `ZoomGoneError`."""
-        return self._get(f"/past_meetings/{_segment(uuid)}", Label.LIGHT)
+        return dict(self._read(f"/past_meetings/{_segment(uuid)}", Label.LIGHT).document)
 
     def recordings(
         self, user_id: str, since: date, until: date, *, trash: bool = False
@@ -98,7 +111,7 @@ class ZoomRest:
         """Yield the items of all pages. Zoom's page tokens end after 15 minutes: then raises `ZoomPageError`."""
         turned: dict[str, str | int] = {}
         for _ in range(_MOST_PAGES):
-            page = self._get(path, label, **parameters, **turned)
+            page = self._read(path, label, **parameters, **turned).document
             items = page.get(key)
             yield from (item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))
             following = _next_page(page)
@@ -109,7 +122,7 @@ class ZoomRest:
             turned = following
         raise ZoomRestError(f"Zoom's list at {path} has no end.")
 
-    def _get(self, path: str, label: Label, **parameters: str | int) -> dict[str, Any]:
+    def _read(self, path: str, label: Label, **parameters: str | int) -> Reading:
         token = self._tokens.current()
         try:
             return self._ask(token.api_url, token.value, path, label, parameters)
@@ -120,7 +133,7 @@ class ZoomRest:
 
     def _ask(
         self, api_url: str, token: str, path: str, label: Label, parameters: Mapping[str, str | int]
-    ) -> dict[str, Any]:
+    ) -> Reading:
         self._pace.take_turn(label)
         try:
             with self._session.get(
@@ -146,7 +159,16 @@ class ZoomRest:
             raise ZoomUnreachableError(f"Zoom's answer for {path} is not JSON.", status=status) from error
         if not isinstance(document, dict):
             raise ZoomUnreachableError(f"Zoom's answer for {path} is not an object.", status=status)
-        return document
+        return Reading(document, _moment(headers.get("Date", ""), otherwise=self._clock()))
+
+
+def _moment(date_: str, *, otherwise: datetime) -> int:
+    """Return the second before Zoom answered: its clock is the one that its events are stamped by."""
+    try:
+        answered = parsedate_to_datetime(date_)
+    except ValueError:
+        answered = otherwise
+    return (int(answered.timestamp()) - 1) * 1000
 
 
 def _next_page(page: Mapping[str, Any]) -> dict[str, str | int]:

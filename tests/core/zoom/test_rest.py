@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 import responses
@@ -114,6 +114,15 @@ class TestSingles:
         assert rest.past_meeting(uuid) == {"uuid": uuid}
         assert str(zoom.calls[-1].request.url).endswith(f"/past_meetings/{written}")
 
+    def test_is_of_a_moment_by_zooms_own_clock(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/meetings/7", json={"id": 7}, headers={"Date": "Tue, 03 Mar 2026 12:00:05 GMT"})
+        assert rest.meeting(7).at == int(datetime(2026, 3, 3, 12, 0, 4, tzinfo=UTC).timestamp() * 1000)
+
+    def test_past_occurrences_are_asked_for(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
+        zoom.get(f"{API}/webinars/7", json={"id": 7})
+        rest.webinar(7)
+        assert "show_previous_occurrences=true" in str(zoom.calls[-1].request.url)
+
 
 class TestTokenOfTheAccount:
     def test_a_token_that_somebody_elses_ended_is_replaced(
@@ -123,7 +132,7 @@ class TestTokenOfTheAccount:
         zoom.get(f"{API}/meetings/7", status=401, json={"code": 124, "message": "expired"}, match=[old])
         new = matchers.header_matcher({"Authorization": "Bearer second"})
         zoom.get(f"{API}/meetings/7", json={"id": 7}, match=[new])
-        assert rest.meeting(7) == {"id": 7}
+        assert rest.meeting(7).document == {"id": 7}
 
     def test_is_not_asked_for_without_end(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
         zoom.get(f"{API}/meetings/7", status=401, json={"code": 124, "message": "expired"})
