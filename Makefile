@@ -1,7 +1,7 @@
 # The door of the project: everything that one does here, by name.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench soak lint clean
+.PHONY: help setup demo test words bench soak lint clean
 
 BIN := .venv/bin
 
@@ -19,6 +19,9 @@ test: ## Check and test everything (ARGS="-k signature": only what pytest is tol
 	bin/setup test
 	$(MAKE) --no-print-directory lint
 	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/python -m tests.all)
+
+words: ## Find the pages' words again, and bring the translations up to date with them
+	$(BIN)/python -m tests.words
 
 bench: ## Measure against real parts, each figure a ratio (ARGS="--short", ARGS="--only burst"); see bench/README.md
 	bin/setup bench
