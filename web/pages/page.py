@@ -69,8 +69,7 @@ class PageHandler(RequestHandler):
         self.viewer = Viewer(known.name, known.role, known.site_id, known.site_name)
         self.site_id = self.viewer.site_id
         nonce = secrets.token_urlsafe(16)
-        language = chosen(accepted(self.request.headers.get("Accept-Language", "")))
-        self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=language)
+        self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
         guard(self, nonce)
         self.set_header("Referrer-Policy", "same-origin")
         self._let_change()
@@ -95,6 +94,9 @@ class PageHandler(RequestHandler):
     def words(self) -> NullTranslations:
         """The words of the reader's language: mark text with `self.words.gettext("…")`."""
         return translations(self.shell.language)
+
+    def _language(self) -> str:
+        return chosen(accepted(self.request.headers.get("Accept-Language", "")))
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what waits for the store in a thread of its own."""
@@ -156,12 +158,17 @@ class PageHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tell what happened and what to do, without showing how the bridge is made."""
         error = kwargs.get("exc_info", (None, None))[1]
+        # It may be that nobody has been let in yet.
+        language = self.shell.language if hasattr(self, "shell") else self._language()
+        said = translations(language)
         if isinstance(error, StoreUnavailableError):
             status_code, message = 503, str(error)
         elif status_code == 403:  # noqa: PLR2004 - forbidden
-            message = "The form did not come from this page. Open the page again and send it from there."
+            message = said.gettext(
+                "The form did not come from this page. Open the page again and send it from there."
+            )
         else:
-            message = (
+            message = said.gettext(
                 "The bridge made a mistake. What was in the form may not be saved; nothing of Zoom's is lost. "
                 "The bridge's log says more."
             )
@@ -171,6 +178,6 @@ class PageHandler(RequestHandler):
             return
         self.set_status(status_code)
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""))
+        shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""), language=language)
         guard(self, shell.nonce)
         self.finish(render("pages/error.jinja", shell, {"message": message, "tabs": ()}))

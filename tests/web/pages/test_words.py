@@ -102,6 +102,12 @@ class TestPages:
         assert answer.code == 422
         assert "Das ist kein ganzes Token" in text(answer)
 
+    def test_message_of_a_mistake(self, http: Http, session: dict[str, str]) -> None:
+        headers = session | {"Accept-Language": "de", "Sec-Fetch-Site": "cross-site"}
+        answer = http("POST", "/webhooks", b"", headers)
+        assert answer.code == 403
+        assert "Das Formular kam nicht von dieser Seite" in text(answer)
+
 
 class TestFiles:
     def test_template_is_what_the_sources_say(self) -> None:
