@@ -183,6 +183,7 @@ meetings = Table(
 # What the events made that the log no longer holds: where a meeting is folded from.
 bases = Table("bases", metadata, *_state())
 
+_IS_OPEN = "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
 posts = Table(
     "posts",
     metadata,
@@ -210,6 +211,8 @@ posts = Table(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),
     Index(None, "due_at"),
+    # What waits, fails or is not to be shown: few among many, of which the pages tell.
+    Index("ix_posts_open", "site_id", sqlite_where=text(_IS_OPEN), postgresql_where=text(_IS_OPEN)),
 )
 
 # What was tried on a site for a post, and what came back.
