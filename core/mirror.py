@@ -24,7 +24,7 @@ import structlog
 
 from core import rules
 from core.errors import SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
-from core.reconcile import Reconciled, Task, carry_out
+from core.reconcile import Reconciled, Task, carry_out, leaves
 from core.render import Presence, SiteRules, render
 from core.store import attempts, meetings, posts, sites
 from core.store import clock as store_clock
@@ -89,7 +89,7 @@ class _Done:
             self.claim.site_id, self.claim.account_id, self.claim.number, self.at, self.milliseconds
         )
         if isinstance(self.result, Reconciled):
-            return replace(attempt, did=self.result.did)
+            return replace(attempt, did=self.result.did, message=self.result.remark or None)
         fault = self.result
         return replace(attempt, fault=fault.fault, status=fault.status, message=str(fault)[:500])
 
@@ -153,11 +153,7 @@ class Mirror:
                 tasks = [self._task(connection, site, claim, now=began) for claim in taken]
         except UnknownSiteError:
             return  # it was removed while the posts waited, and its posts with it
-        leaving = [
-            claim
-            for claim, task in zip(taken, tasks, strict=True)
-            if task.wanted.presence is Presence.TRASHED and claim.written.state is PostState.SHOWN
-        ]
+        leaving = [claim for claim, task in zip(taken, tasks, strict=True) if leaves(task)]
         if leaving:
             self.store.write(partial(_note_leaving, leaving=leaving))
         clock = time.monotonic()
@@ -340,7 +336,10 @@ def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:
 
 def _why_none(wanted: Post, result: Reconciled) -> str | None:
     """Return why a meeting has no post, where it is not to have one, or not yet."""
-    withheld = wanted.presence is Presence.WITHHELD and result.written.post_id is None
+    written = result.written
+    withheld = wanted.presence is Presence.WITHHELD and (
+        written.post_id is None or written.state is PostState.TRASHED
+    )
     return wanted.reason if withheld else None
 
 

@@ -4,6 +4,10 @@ Zoom decides that a meeting exists and what it is; people decide everything else
 since the last write is written, and what editors own (content, image, category, slug, status, author) is
 left as it is.
 
+A meeting that the site's rules leave out has no post. One that the bridge has made goes into the trash, with all
+that editors have added, and comes back with it; one that people made, or took out of the trash again, is theirs:
+it stays, and is kept right.
+
 A plan does no I/O: it is a generator that yields what to ask of the site and is sent the answers, so that
 the asks of many posts can travel in one request.
 """
@@ -28,19 +32,30 @@ if TYPE_CHECKING:
     from core.meeting import Meeting
     from core.wordpress.client import SitePost, WordPressClient
 
+CATEGORIES = "zoom_meeting_cats"
+"""The REST base of the taxonomy `zoom-meeting`, with VCZAPI and without."""
+
 _TRASH = "trash"
+# What WordPress says of an author or a category that is not there any more, or not to be chosen.
+_NOT_TO_BE_CHOSEN = ("rest_invalid_author", "rest_cannot_edit_others", "rest_cannot_assign_term")
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What is known of the post now; what was done, in a word; and whether WordPress was asked at all."""
+    """What is known of the post now; what was done, in a word; and whether WordPress was asked at all.
+
+    `remark` is what an owner should know of it beyond that.
+    """
 
     written: Written
     did: str
     asked: bool = True
+    remark: str = ""
 
 
 Plan = Generator[Ask, Any, Reconciled]
+
+_LEFT_OUT = Reconciled(Written(base=Base(left_out=True)), "left out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,8 @@ def plan(task: Task) -> Plan:
     """
     if task.written.state in (PostState.DETACHED, PostState.GONE):
         return (yield from _revive_or_leave(task))
+    if task.wanted.by_rule:
+        return (yield from _leave_out(task))
     match task.wanted.presence:
         case Presence.GONE:
             return (yield from _delete(task))
@@ -125,21 +142,36 @@ def _show(task: Task) -> Plan:
 
 def _create(task: Task) -> Plan:
     wanted = task.wanted
-    made: SitePost = yield CreatePost(
-        {
-            "title": wanted.title,
-            "content": wanted.content,
-            "status": wanted.status,
-            "zoombridge": {**wanted.field, "revision": task.revision},
-        }
-    )
+    fields = {
+        "title": wanted.title,
+        "content": wanted.content,
+        "status": wanted.status,
+        "zoombridge": {**_ticked(wanted.field, dict.fromkeys(wanted.ticks, "1")), "revision": task.revision},
+    }
+    chosen: dict[str, Any] = {} if wanted.author is None else {"author": wanted.author}
+    if wanted.category is not None:
+        chosen[CATEGORIES] = [wanted.category]
+    remark = ""
+    try:
+        made: SitePost = yield CreatePost(fields | chosen)
+    except SiteFaultError as error:
+        if not chosen or not error.evidence.startswith(_NOT_TO_BE_CHOSEN):
+            raise
+        # Better a page without its author than none.
+        made = yield CreatePost(fields)
+        remark = (
+            "WordPress did not accept the author or the category that the settings name, so the page was made "
+            f"without them ({error.evidence}). Choose others on the page Settings."
+        )
     base = Base(
         topic=task.meeting.topic,
         field=_digest(wanted.field),
         agenda=_digest(wanted.content),
         content=_digest(made.content),
+        made=True,
+        ticks=dict.fromkeys(wanted.ticks, False),
     )
-    return Reconciled(Written(PostState.SHOWN, made.id, made.link, base), "created")
+    return Reconciled(Written(PostState.SHOWN, made.id, made.link, base), "created", remark=remark)
 
 
 def _adopt(task: Task, found: SitePost) -> Plan:
@@ -148,29 +180,28 @@ def _adopt(task: Task, found: SitePost) -> Plan:
     The title that Zoom last gave it stands in its details. The content is its editors', unless the bridge
     has made the post, and did not hear of it.
     """
-    written = Written(PostState.SHOWN, found.id, found.link, _base_in(task, found))
+    base = _base_in(task, found)
+    base = replace(base, made=task.in_doubt and bool(base.content))
+    written = Written(PostState.SHOWN, found.id, found.link, base)
     adopted = replace(task, written=written, in_doubt=False)
     if found.status == _TRASH and task.meeting.recovered:
         return (yield from _restore(adopted))
-    done = yield from _update(adopted)
+    done = yield from _update(adopted, now=found)
     return replace(done, did="adopted")
 
 
-def _update(task: Task, *, status: str | None = None) -> Plan:
-    """Write what differs from what was written last, and nothing else."""
+def _update(task: Task, *, status: str | None = None, now: SitePost | None = None) -> Plan:
+    """Write what differs from what was written last, and nothing else. `now` is the post, where it was just read."""
     meeting, wanted, written = task.meeting, task.wanted, task.written
     assert written.post_id is not None  # noqa: S101 - callers have checked
-    base = written.base or Base()
     changes: dict[str, Any] = {} if status is None else {"status": status}
-    now: SitePost | None = None
     try:
-        if task.in_doubt:
-            now = yield ReadPost(written.post_id)
-            base = _base_in(task, now, before=base)
+        base, now = yield from _look(task, written.post_id, now)
         if meeting.topic and meeting.topic != base.topic:
             changes["title"] = wanted.title
-        if _digest(wanted.field) != base.field:
-            changes["zoombridge"] = {**wanted.field, "revision": task.revision}
+        ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
+        if _digest(wanted.field) != base.field or new_ticks:
+            changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}
         agenda, content = base.agenda, base.content
         if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
             # The agenda has changed; it goes into the content only while no editor has been there.
@@ -180,8 +211,8 @@ def _update(task: Task, *, status: str | None = None) -> Plan:
             else:
                 content = ""
         if not changes:
-            kept = Base(base.topic, base.field, agenda, content)
-            return Reconciled(replace(written, base=kept), "unchanged", asked=False)
+            kept = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
+            return Reconciled(replace(written, base=kept), "unchanged", asked=now is not None)
         post: SitePost = yield UpdatePost(written.post_id, changes)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
@@ -189,8 +220,46 @@ def _update(task: Task, *, status: str | None = None) -> Plan:
         return (yield from _find_again(task))
     if "content" in changes:
         agenda, content = _digest(wanted.content), _digest(post.content)
-    kept = Base(meeting.topic or base.topic, _digest(wanted.field), agenda, content)
+    kept = Base(
+        topic=meeting.topic or base.topic,
+        field=_digest(wanted.field),
+        agenda=agenda,
+        content=content,
+        made=base.made,
+        ticks=ticks,
+    )
     return Reconciled(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
+
+
+def _look(
+    task: Task, post_id: int, now: SitePost | None
+) -> Generator[Ask, Any, tuple[Base, SitePost | None]]:
+    """Return what was written last, and the post as it is, where that is needed before anything else."""
+    base = task.written.base or Base()
+    if now is None and (task.in_doubt or base.ticks.keys() != task.wanted.ticks):
+        now = yield ReadPost(post_id)
+    return (_base_in(task, now, before=base) if task.in_doubt and now else base), now
+
+
+def _choose(
+    before: Mapping[str, bool], wanted: frozenset[str], post: SitePost | None
+) -> tuple[dict[str, bool], dict[str, str]]:
+    """Return the site's options that the rules have ticked from now on, and what to write for that.
+
+    A tick is set when the rule comes and taken back when it goes. In between it is the site's, as it was before:
+    what was ticked already stays so. `post` is needed where the rules have changed.
+    """
+    fields = None if post is None else post.field.get("fields")
+    options = fields if isinstance(fields, dict) else {}
+    ticks = {name: before[name] if name in before else bool(options.get(name)) for name in sorted(wanted)}
+    new = {name: "1" for name, was_there in ticks.items() if name not in before and not was_there}
+    return ticks, new | {
+        name: "" for name, was_there in before.items() if name not in wanted and not was_there
+    }
+
+
+def _ticked(field: Mapping[str, Any], ticks: Mapping[str, str]) -> dict[str, Any]:
+    return {**field, "fields": {**field["fields"], **ticks}} if ticks else dict(field)
 
 
 def _find_again(task: Task) -> Plan:
@@ -213,10 +282,13 @@ def _restore(task: Task) -> Plan:
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
+        if task.written.base is not None and task.written.base.left_out:
+            # Nobody has decided against it: WordPress empties its trash by itself after a month.
+            return (yield from _show(replace(task, written=Written(), in_doubt=False)))
         return (yield from _find_again(task))
     before = post.field.get("trashed_from")
     status = before if isinstance(before, str) and before else task.wanted.status
-    done = yield from _update(task, status=status if post.status == _TRASH else None)
+    done = yield from _update(task, status=status if post.status == _TRASH else None, now=post)
     if done.written.state is PostState.TRASHED:
         return replace(done, written=replace(done.written, state=PostState.SHOWN))
     return replace(done, did="restored" if done.did == "updated" else done.did)
@@ -242,6 +314,50 @@ def _trash(task: Task) -> Plan:
         return Reconciled(Written(PostState.DETACHED), "detached")
     # One that a person had trashed before stays in the trash when the meeting is recovered.
     return Reconciled(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
+
+
+def leaves(task: Task) -> bool:
+    """Whether the post of this task is about to be put into the trash, if it is not there yet."""
+    if task.written.state is not PostState.SHOWN:
+        return False
+    base = task.written.base
+    return task.wanted.presence is Presence.TRASHED or (
+        task.wanted.by_rule and base is not None and base.made
+    )
+
+
+def _leave_out(task: Task) -> Plan:
+    """See to it that a meeting which the site's rules leave out has no post of the bridge's making."""
+    written = task.written
+    base = written.base or Base()
+    if written.post_id is None:
+        if base.left_out and not task.in_doubt:
+            return Reconciled(written, "unchanged", asked=False)
+        found: list[SitePost] = yield FindPosts(task.meeting.number)
+        return (yield from _adopt(task, found[0])) if found else _LEFT_OUT
+    if not base.made:
+        return (yield from (_restore(task) if written.state is PostState.TRASHED else _update(task)))
+    try:
+        return (yield from _clear_away(task, written.post_id, base))
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        return _LEFT_OUT if base.left_out else Reconciled(Written(PostState.DETACHED), "detached")
+
+
+def _clear_away(task: Task, post_id: int, base: Base) -> Plan:
+    """Put a post into the trash that the bridge has made, unless somebody has taken it out again."""
+    away = replace(task.written, state=PostState.TRASHED, base=replace(base, left_out=True))
+    if task.written.state is PostState.TRASHED:
+        post: SitePost = yield ReadPost(post_id)
+        if post.status == _TRASH:
+            return Reconciled(away, "unchanged")
+        if not task.in_doubt:
+            theirs = replace(task.written, state=PostState.SHOWN, base=replace(base, made=False))
+            return (yield from _update(replace(task, written=theirs), now=post))
+    moved: bool = yield TrashPost(post_id)
+    # One that a person had trashed before stays in the trash when the rules let the meeting in again.
+    return Reconciled(away if moved else task.written, "left out")
 
 
 def _delete(task: Task) -> Plan:
@@ -289,7 +405,8 @@ def _base_in(task: Task, post: SitePost, *, before: Base | None = None) -> Base:
         is_ours = post.field.get("revision") is not None and post.content in made
     else:
         is_ours = bool(before.content) and (_digest(post.content) == before.content or post.content in made)
-    return Base(topic=_told(post, "topic"), content=_digest(post.content) if is_ours else "")
+    base = Base(topic=_told(post, "topic"), content=_digest(post.content) if is_ours else "")
+    return base if before is None else replace(base, made=before.made, ticks=before.ticks)
 
 
 def _told(post: SitePost, key: str) -> str:

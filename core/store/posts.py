@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
@@ -14,7 +15,7 @@ from core.store.dialect import insert_for
 from core.store.schema import accounts, meetings, posts, sites
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -33,14 +34,21 @@ class PostState(StrEnum):
 class Base:
     """What the bridge wrote last: what it compares with, so that only Zoom's changes are written.
 
-    `topic` is Zoom's title then. The rest are digests: of the `field`, of the `agenda` as it was sent, and of
-    the `content` that WordPress made of it; an empty `content` means that the content is the editors'.
+    `topic` is Zoom's title then. The next three are digests: of the `field`, of the `agenda` as it was sent, and
+    of the `content` that WordPress made of it; an empty `content` means that the content is the editors'.
+
+    `made` tells whether the bridge made the post and nobody has taken it over since; `left_out`, whether the
+    site's rules are why there is none, or why it is in the trash. `ticks` are the site's options that its rules
+    wanted ticked, and whether they were ticked before.
     """
 
     topic: str = ""
     field: str = ""
     agenda: str = ""
     content: str = ""
+    made: bool = False
+    left_out: bool = False
+    ticks: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

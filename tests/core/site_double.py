@@ -44,7 +44,7 @@ class SiteDouble(WordPressClient):
         post_id = max(self.posts, default=100) + 1
         self.posts[post_id] = {
             "title": "By hand", "content": "<p>By hand</p>", "status": "publish", "number": str(number),
-            "revision": None, "details": {}, "trashed_from": None, **given,
+            "revision": None, "details": {}, "fields": {}, "trashed_from": None, **given,
         }  # fmt: skip
         return post_id
 
@@ -100,12 +100,13 @@ class SiteDouble(WordPressClient):
 
     def _write(self, post_id: int, fields: Any) -> None:
         post = self.posts[post_id]
-        for name in ("title", "content", "status"):
+        for name in ("title", "content", "status", "author", "zoom_meeting_cats"):
             if name in fields:
                 post[name] = fields[name]
         told = fields.get("zoombridge", {})
         if "details" in told:
             post["details"] = {**post["details"], **json.loads(told["details"])}
+        post["fields"] = {**post["fields"], **told.get("fields", {})}
         post.update({name: told[name] for name in ("revision", "html", "kind") if name in told})
         if post["status"] != "trash":
             post["trashed_from"] = None
@@ -115,6 +116,7 @@ class SiteDouble(WordPressClient):
         told = {
             "number": post["number"],
             "details": json.dumps(post["details"]) if post["details"] else None,
+            "fields": dict(post["fields"]) or None,
             "revision": post["revision"],
             "trashed_from": post["trashed_from"],
         }

@@ -10,6 +10,7 @@ from core.errors import SiteFaultError
 from core.meeting import Meeting, State
 from core.reconcile import Reconciled, Task, carry_out
 from core.render import SiteRules, render
+from core.rules import Author, JoinLink, Passcode, Rules, Status
 from core.store.posts import PostState, Written
 from core.wordpress.asks import Ask, CreatePost, FindPosts, UpdatePost
 from core.wordpress.faults import Fault
@@ -45,18 +46,21 @@ class Bench:
         self.site = SiteDouble()
         self.written = Written()
         self.revision = 0
+        self.rules = Rules()
+        self.remark = ""
 
     def __call__(self, wanted: Meeting, *, in_doubt: bool = False) -> str:
         """Reconcile, and tell what was done."""
         self.revision += 1
         self.site.forget()
+        rendered = render(wanted, SiteRules(self.rules), NOW)
         (result,) = carry_out(
-            self.site,
-            [Task(wanted, render(wanted, SiteRules(), NOW), self.written, self.revision, in_doubt=in_doubt)],
+            self.site, [Task(wanted, rendered, self.written, self.revision, in_doubt=in_doubt)]
         )
         if isinstance(result, SiteFaultError):
             raise result
         self.written = result.written
+        self.remark = result.remark
         assert result.asked == bool(self.site.asked) or result.did == "unchanged"
         return result.did
 
@@ -330,6 +334,234 @@ class TestWithheld:
         assert shown(meeting(join_url=None, duration=90, agenda="Second.")) == "updated"
         assert "Second." not in shown.site.only["content"], "not before the rest is known"
         assert shown.site.only["details"]["duration"] == 90
+
+
+NEVER = Rules(never=("choir",))
+
+
+class TestLeftOut:
+    def test_makes_no_post_and_looks_only_once(self, bench: Bench) -> None:
+        bench.rules = NEVER
+        assert bench(meeting()) == "left out"
+        assert bench.site.writes == []
+        assert bench(meeting(duration=90)) == "unchanged"
+        assert bench.site.asked == []
+        bench.rules = Rules()
+        assert bench(meeting()) == "created"
+
+    def test_its_own_goes_into_the_trash_and_comes_back_with_what_editors_added(self, shown: Bench) -> None:
+        shown.site.only.update(title="Theirs", content="<p>Theirs</p>", status="private")
+        shown.rules = NEVER
+        assert shown(meeting()) == "left out"
+        assert shown.site.only["status"] == "trash"
+        assert shown(meeting(duration=90)) == "unchanged"
+        assert shown.site.writes == []
+        shown.rules = Rules()
+        assert shown(meeting(duration=90)) == "restored"
+        kept = {name: shown.site.only[name] for name in ("title", "content", "status")}
+        assert kept == {"title": "Theirs", "content": "<p>Theirs</p>", "status": "private"}
+        assert shown.site.only["details"]["duration"] == 90
+        assert shown(meeting(duration=90)) == "unchanged"
+
+    def test_goes_and_comes_as_often_as_the_rules_say(self, shown: Bench) -> None:
+        for _ in range(2):
+            shown.rules = NEVER
+            assert shown(meeting()) == "left out"
+            shown.rules = Rules()
+            assert shown(meeting()) == "restored"
+            assert shown.site.only["status"] == "publish"
+
+    def test_goes_where_the_topic_has_changed_to_one_that_is_left_out(self, shown: Bench) -> None:
+        shown.rules = Rules(never=("secret*",))
+        assert shown(meeting(topic="Secret rehearsal")) == "left out"
+        assert shown.site.only["status"] == "trash"
+
+    def test_one_that_people_made_stays_and_is_kept_right(self, bench: Bench) -> None:
+        bench.site.made_by_hand(NUMBER, details={"topic": "Choir"})
+        bench.rules = NEVER
+        assert bench(meeting()) == "adopted"
+        assert bench(meeting(duration=90)) == "updated"
+        assert (bench.site.only["status"], bench.site.only["details"]["duration"]) == ("publish", 90)
+
+    def test_one_that_people_made_comes_back_with_its_meeting(self, bench: Bench) -> None:
+        bench.site.made_by_hand(NUMBER, details={"topic": "Choir"})
+        bench.rules = NEVER
+        bench(meeting())
+        assert bench(DELETED) == "trashed"
+        assert bench(meeting(recovered=True)) == "restored"
+        assert bench.site.only["status"] == "publish"
+
+    def test_one_that_was_taken_out_of_the_trash_is_theirs_from_then_on(self, shown: Bench) -> None:
+        shown.rules = NEVER
+        shown(meeting())
+        shown.site.only.update(status="publish", trashed_from=None)
+        for minutes in (90, 45):
+            assert shown(meeting(duration=minutes)) == "updated"
+            assert shown.site.only["status"] == "publish"
+            assert shown.site.only["details"]["duration"] == minutes
+
+    def test_one_that_a_person_trashed_stays_there(self, shown: Bench) -> None:
+        assert shown.written.post_id is not None
+        shown.site.trash(shown.written.post_id)
+        shown.rules = NEVER
+        assert shown(meeting()) == "left out"
+        shown.rules = Rules()
+        shown(meeting(duration=90))
+        assert shown.site.only["status"] == "trash"
+
+    def test_one_that_a_person_deleted_for_good_is_not_made_again(self, shown: Bench) -> None:
+        shown.site.posts.clear()
+        shown.rules = NEVER
+        assert shown(meeting()) == "detached"
+        shown.rules = Rules()
+        assert shown(meeting()) == "left alone"
+
+    @pytest.mark.parametrize("noticed", [True, False])
+    def test_one_whose_trash_was_emptied_meanwhile_is_made_again(self, shown: Bench, noticed: bool) -> None:
+        """WordPress does so by itself after 30 days."""
+        shown.rules = NEVER
+        shown(meeting())
+        shown.site.posts.clear()
+        if noticed:
+            assert shown(meeting()) == "left out"
+        shown.rules = Rules()
+        assert shown(meeting()) == "created"
+
+    def test_deleted_at_zoom_while_it_is_left_out(self, shown: Bench) -> None:
+        shown.rules = NEVER
+        shown(meeting())
+        assert shown(DELETED) == "unchanged"
+        assert shown(meeting(recovered=True)) == "unchanged"
+        shown.rules = Rules()
+        assert shown(meeting(recovered=True)) == "restored"
+        shown.rules = NEVER
+        shown(meeting())
+        assert shown(GONE) == "deleted for good"
+        assert shown.site.posts == {}
+
+    @pytest.mark.parametrize("done", [True, False])
+    def test_in_doubt_it_is_put_away_again(self, shown: Bench, done: bool) -> None:
+        """The attempt before was noted as a removal, and nobody heard whether it came to pass."""
+        shown.rules = NEVER
+        if done:
+            assert shown.written.post_id is not None
+            shown.site.trash(shown.written.post_id)
+        shown.written = replace(shown.written, state=PostState.TRASHED)
+        shown(meeting(), in_doubt=True)
+        assert shown.site.only["status"] == "trash"
+        shown.rules = Rules()
+        assert shown(meeting()) == "restored"
+
+    def test_one_whose_making_was_not_heard_of_is_its_own(self, bench: Bench) -> None:
+        other = Bench()
+        other.site = bench.site
+        other(meeting())
+        bench(meeting(), in_doubt=True)
+        bench.rules = NEVER
+        assert bench(meeting()) == "left out"
+        assert bench.site.only["status"] == "trash"
+
+
+class TestChosen:
+    CHOSEN = Rules(
+        status=Status.DRAFT, authors=(Author("anna", 7),), meeting_category=3, never=("a pattern",)
+    )
+
+    def test_when_a_post_is_made_and_never_after(self, bench: Bench) -> None:
+        bench.rules = self.CHOSEN
+        bench(meeting(host_id="anna"))
+        made = bench.site.only
+        assert (made["status"], made["author"], made["zoom_meeting_cats"]) == ("draft", 7, [3])
+        made.update(status="publish", author=9, zoom_meeting_cats=[])
+        bench.rules = replace(self.CHOSEN, status=Status.PRIVATE, authors=(Author("anna", 8),))
+        assert bench(meeting(host_id="anna")) == "unchanged"
+        bench(meeting(host_id="anna", duration=90))
+        assert (made["status"], made["author"], made["zoom_meeting_cats"]) == ("publish", 9, [])
+
+    def test_nothing_where_nothing_was_decided(self, bench: Bench) -> None:
+        bench(meeting(host_id="anna"))
+        (ask,) = bench.site.writes
+        assert isinstance(ask, CreatePost)
+        assert set(ask.fields) == {"title", "content", "status", "zoombridge"}
+
+    @pytest.mark.parametrize(
+        ("kind", "code"),
+        [(Fault.REFUSED, "rest_invalid_author"), (Fault.CREDENTIALS, "rest_cannot_edit_others")],
+    )
+    def test_what_wordpress_does_not_accept_is_left_out_and_said(
+        self, bench: Bench, kind: Fault, code: str
+    ) -> None:
+        bench.site.trouble = lambda ask: (
+            fault(kind, status=400, evidence=f"{code}: Invalid author ID.")
+            if isinstance(ask, CreatePost) and "author" in ask.fields
+            else None
+        )
+        bench.rules = self.CHOSEN
+        assert bench(meeting(host_id="anna")) == "created"
+        assert bench.site.only["status"] == "draft"
+        assert "author" not in bench.site.only
+        assert "Settings" in bench.remark
+
+    def test_what_else_wordpress_refuses_is_a_fault(self, bench: Bench) -> None:
+        bench.site.trouble = lambda _: fault(Fault.REFUSED, status=400, evidence="rest_invalid_param: title")
+        bench.rules = self.CHOSEN
+        with pytest.raises(SiteFaultError):
+            bench(meeting(host_id="anna"))
+
+
+LOGGED_IN, BROWSER = "site_option_logged_in", "site_option_browser_join"
+
+
+class TestTicks:
+    """Options of VCZAPI that belong to the site: set when a rule comes, taken back when it goes."""
+
+    def options(self, bench: Bench) -> dict[str, Any]:
+        fields: dict[str, Any] = bench.site.only["fields"]
+        return {name: fields[name] for name in (LOGGED_IN, BROWSER) if fields.get(name)}
+
+    def test_come_with_a_new_post_and_go_with_the_rule(self, bench: Bench) -> None:
+        bench.rules = Rules(join_link=JoinLink.SIGNED_IN)
+        bench(meeting())
+        assert self.options(bench) == {LOGGED_IN: "1"}
+        assert bench(meeting()) == "unchanged"
+        bench.rules = Rules(join_link=JoinLink.NOBODY)
+        bench(meeting())
+        assert self.options(bench) == {BROWSER: "1"}
+        bench.rules = Rules()
+        assert bench(meeting()) == "updated"
+        assert self.options(bench) == {}
+        assert bench(meeting()) == "unchanged"
+        assert bench.site.asked == []
+
+    def test_that_people_set_stay(self, shown: Bench) -> None:
+        shown.site.only["fields"][LOGGED_IN] = "1"
+        shown.rules = Rules(join_link=JoinLink.SIGNED_IN)
+        shown(meeting())
+        shown.rules = Rules()
+        shown(meeting())
+        assert self.options(shown) == {LOGGED_IN: "1"}
+
+    def test_that_people_took_away_for_one_meeting_stay_away(self, shown: Bench) -> None:
+        shown.rules = Rules(join_link=JoinLink.SIGNED_IN)
+        shown(meeting())
+        shown.site.only["fields"][LOGGED_IN] = ""
+        shown(meeting(duration=90))
+        assert self.options(shown) == {}
+
+    def test_are_set_also_where_the_bridge_is_in_doubt(self, shown: Bench) -> None:
+        shown.rules = Rules(join_link=JoinLink.SIGNED_IN)
+        shown(meeting(), in_doubt=True)
+        assert self.options(shown) == {LOGGED_IN: "1"}
+        shown.rules = Rules()
+        shown(meeting(), in_doubt=True)
+        assert self.options(shown) == {}
+
+    def test_a_rule_about_what_is_shown_rewrites_what_is_there(self, shown: Bench) -> None:
+        shown(meeting(password="sing4us"))
+        shown.rules = Rules(passcode=Passcode.HIDDEN)
+        assert shown(meeting(password="sing4us")) == "updated"
+        assert shown.site.only["details"]["password"] == ""
+        assert "sing4us" not in shown.site.only["html"]
 
 
 class TestFaults:
