@@ -51,6 +51,12 @@ class Admission:
         with self.store.reading() as connection:
             return users.is_anybody(connection)
 
+    def has_password(self, name: str) -> bool:
+        """Whether a user has a password; else they came by a link."""
+        with self.store.reading() as connection:
+            user = users.find(connection, name)
+        return user is not None and user.has_password
+
     def add(self, name: str, role: Role, password: str | None = None) -> str:
         """Make a user, who signs in with a link until there is a password; return the name as it is kept.
 

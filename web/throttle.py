@@ -30,7 +30,7 @@ class _Limit:
         over = tries - self.free
         if over < 0:
             return 0.0
-        return min(self.first_seconds * 2 ** min(over, 30), self.longest_seconds)
+        return min(self.first_seconds * 2.0 ** min(over, 30), self.longest_seconds)
 
 
 # A name is not held up for long: whoever wants to keep its owner out can make it wait, but from many addresses.

@@ -1,0 +1,71 @@
+"""The page Account, where a user of the bridge changes their own password."""
+
+from __future__ import annotations
+
+from core.admission import canonical
+from core.errors import UserError
+from web import session
+from web.pages.page import PageHandler
+from web.signin import BusyError, WaitError, wait_message
+
+
+class AccountHandler(PageHandler):
+    """`GET` shows the form; `POST` changes the password of who knows the present one."""
+
+    path = "/account"
+    anyone_may_post = True  # it is their own
+
+    async def prepare(self) -> None:
+        """Lead elsewhere whom only a site's wp-admin knows: they have no password here."""
+        await super().prepare()
+        if self.site_id is not None:
+            self.go("/")
+
+    async def get(self) -> None:
+        """Show the form, with what the last one did."""
+        await self._show(saved=self.get_query_argument("saved", "") == "yes")
+
+    async def post(self) -> None:
+        """Change the password, and sign this user out everywhere else."""
+        name = self.viewer.name
+        present = self.get_body_argument("password", "", strip=False)[:1000]
+        wanted = self.get_body_argument("wanted", "", strip=False)
+        if wanted != self.get_body_argument("again", "", strip=False):
+            problem = self.words.gettext("The two are not the same. Type the password twice.")
+            await self._show(status=422, errors={"again": problem})
+            return
+        try:
+            word = await self.doors.trying(
+                canonical(name),
+                self.request.remote_ip or "",
+                lambda: self.doors.admission.change_password(name, present, wanted),
+            )
+        except UserError as error:
+            await self._show(status=422, errors={error.field: str(error)})
+        except (BusyError, WaitError) as error:
+            await self._show(status=422, problem=wait_message(self.words, error))
+        else:
+            if word is None:
+                problem = self.words.gettext("Your present password is another. Nothing was changed.")
+                await self._show(status=422, errors={"present": problem})
+                return
+            session.give(self, word)
+            self.go("/account", saved="yes")
+
+    async def _show(
+        self,
+        *,
+        status: int = 200,
+        saved: bool = False,
+        problem: str = "",
+        errors: dict[str, str] | None = None,
+    ) -> None:
+        has_password = await self.blocking(self.doors.admission.has_password, self.viewer.name)
+        self.show(
+            "pages/account.jinja",
+            status=status,
+            saved=saved,
+            problem=problem,
+            errors=errors or {},
+            has_password=has_password,
+        )

@@ -1,0 +1,51 @@
+"""The way from a site's wp-admin to the bridge's own address, without a password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from core.store import sites
+from core.wordpress.discovery import is_local
+from web.pages.page import PageHandler
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+
+
+class OpenHandler(PageHandler):
+    """`POST` inside wp-admin makes a ticket for its site, and shows a form that takes it to the bridge's address.
+
+    WordPress's administrator is known here by the stub's signature, and at the other address only by the ticket.
+    """
+
+    path = "/open"
+
+    async def get(self) -> None:
+        """Make no ticket for who only looks by."""
+        self.go("/")
+
+    async def post(self) -> None:
+        """Make a ticket."""
+        if not self.shell.in_wordpress or self.site_id is None:
+            self.go("/")  # they are there
+            return
+        paired = await self.blocking(_bridge_url, self.bridge, self.site_id)
+        address = self.doors.public_url or paired
+        ticket = await self.blocking(self.doors.admission.from_wordpress, self.site_id, self.viewer.name[:60])
+        self.show(
+            "pages/open.jinja",
+            ticket=ticket,
+            address=address,
+            # Nobody is sent off to where nothing may be: at an address of WordPress's own machine or network.
+            at_once=bool(self.doors.public_url) or not _is_out_of_reach(address, self.shell.link("/")),
+        )
+
+
+def _bridge_url(bridge: Bridge, site_id: str) -> str:
+    with bridge.store.reading() as connection:
+        return sites.load(connection, site_id, bridge.store.sealer).bridge_url
+
+
+def _is_out_of_reach(address: str, page: str) -> bool:
+    return is_local(urlsplit(address).hostname) and not is_local(urlsplit(page).hostname)

@@ -1,0 +1,93 @@
+"""The page Users: who may sign in at the bridge's own address. For administrators who see every site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import UserError
+from core.store.tickets import Purpose
+from core.store.users import Role
+from web.pages.page import PageHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class UsersHandler(PageHandler):
+    """`GET` lists them; `POST` adds one, changes a role, makes a link for a password, or removes one."""
+
+    path = "/users"
+
+    async def prepare(self) -> None:
+        """Let in nobody else: not lookers, and not the administrators of one site."""
+        await super().prepare()
+        if not self.viewer.may_admit:
+            self.forbid(self.words.gettext("Only administrators of the whole bridge say who is let in."))
+
+    async def get(self) -> None:
+        """Show the page, with what the last form did."""
+        await self._show(done=self.get_query_argument("done", ""))
+
+    async def post(self) -> None:
+        """Do what the form asks."""
+        admission = self.doors.admission
+        name = self.get_body_argument("name", "")
+        role = Role.ADMINISTRATOR if self.get_body_argument("role", "") == Role.ADMINISTRATOR else Role.LOOKER
+        match self.get_body_argument("do", ""):
+            case "add":
+                try:
+                    name = await self.blocking(admission.add, name, role)
+                except UserError as error:
+                    await self._show(status=422, errors={error.field: str(error)}, given=name)
+                else:
+                    await self._show_link(name)
+            case "link":
+                await self._show_link(name)
+            case "role":
+                await self._change(admission.set_role, name, role, done="role")
+            case "remove":
+                await self._change(admission.remove, name, done="removed")
+            case _:
+                self.go("/users")
+
+    async def _change(self, change: Callable[..., None], *arguments: object, done: str) -> None:
+        try:
+            await self.blocking(change, *arguments)
+        except UserError as error:
+            await self._show(status=422, problem=str(error))
+        else:
+            self.go("/users", done=done)
+
+    async def _show_link(self, name: str) -> None:
+        """Make a link and show it: in the answer itself, since nothing may keep it, not even an address."""
+        try:
+            word = await self.blocking(self.doors.admission.link, name, Purpose.PASSWORD)
+        except UserError as error:
+            await self._show(status=422, problem=str(error))
+            return
+        here = self.doors.public_url or f"{self.request.protocol}://{self.request.host}"
+        await self._show(link=f"{here}/password?ticket={word}", made=name)
+
+    async def _show(
+        self,
+        *,
+        status: int = 200,
+        done: str = "",
+        problem: str = "",
+        errors: dict[str, str] | None = None,
+        given: str = "",
+        link: str = "",
+        made: str = "",
+    ) -> None:
+        users = await self.blocking(self.doors.admission.users)
+        self.show(
+            "pages/users.jinja",
+            status=status,
+            users=users,
+            done=done,
+            problem=problem,
+            errors=errors or {},
+            given=given,
+            link=link,
+            made=made,
+        )
