@@ -52,6 +52,10 @@ class UnknownSiteError(ZoomBridgeError):
     """No site of that name or address is connected."""
 
 
+class UnknownEventError(ZoomBridgeError):
+    """No event of that number is in the log, or it does not concern who asks."""
+
+
 class UnknownJobError(ZoomBridgeError):
     """No job of that number is known, or not to who asks."""
 
@@ -111,8 +115,11 @@ class SiteFaultError(ZoomBridgeError):
 class ZoomRestError(ZoomBridgeError):
     """Zoom's REST API did not do what it was asked.
 
-    `status` is the HTTP status and `code` Zoom's own number of the error, where there was an answer.
+    `status` is the HTTP status and `code` Zoom's own number of the error, where there was an answer; `at` is a
+    moment just before it by Zoom's clock (ms since 1970, UTC).
     """
+
+    at: int | None = None
 
     def __init__(self, message: str, *, status: int | None = None, code: int | None = None) -> None:
         super().__init__(message)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
     from core.zoom.rest import Reading
 
+# An event further ahead of Zoom's own clock is of a clock that is wrong: waiting would not help.
+_SOON_MILLISECONDS = 10_000
 # What differs from one look to the next though nobody changed anything.
 _PASSING = frozenset(
     {"uuid", "status", "created_at", "start_url", "encrypted_password", "host_email", "assistant_id"}
@@ -68,8 +70,7 @@ def of_reading(account_id: str, number: int, known: Meeting | None, reading: Rea
     raw = _raw(account_id, {**given, "id": number}, at=reading.at)
     envelope, place = _read(raw, at=reading.at)
     if known is not None and not known.last < place:
-        # What happened since counts more than this reading; whether it is in it, nobody can tell.
-        return Snapshot(number, Drift.LATER, known)
+        return _overtaken(known, reading.at)
     before = known or Meeting(account_id, number)
     after = apply(before, Change(place, envelope))
     if known is None:
@@ -94,8 +95,14 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
     envelope, place = _read(raw, at=at)
     if not known.last < place:
-        return Snapshot(known.number, Drift.LATER, known)
+        return _overtaken(known, at)
     return Snapshot(known.number, Drift.GONE, apply(known, Change(place, envelope)), raw=raw)
+
+
+def _overtaken(known: Meeting, at: int) -> Snapshot:
+    """Decide where something happened since the reading, which may be in it or not: look again, if that is near."""
+    near = known.last.at - at < _SOON_MILLISECONDS
+    return Snapshot(known.number, Drift.LATER if near else Drift.SAME, known)
 
 
 def has_date_to_come(meeting: Meeting, now: datetime) -> bool:

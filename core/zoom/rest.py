@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from core import __version__
 from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
@@ -46,9 +47,18 @@ class Reading:
     at: int
 
 
-def session() -> requests.Session:
-    """Return a session for Zoom."""
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Zoom knows no such meeting at that moment, by its own clock (ms since 1970, UTC)."""
+
+    at: int
+
+
+def session(*, at_once: int = 1) -> requests.Session:
+    """Return a session for Zoom, for so many threads. It tries once: when to try again is decided elsewhere."""
     made = requests.Session()
+    for scheme in ("http://", "https://"):
+        made.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=at_once))
     made.headers["User-Agent"] = f"ZoomWordPressBridge/{__version__}"
     made.headers["Accept"] = "application/json"
     return made
@@ -152,7 +162,9 @@ class ZoomRest:
             ) from error
         if status != _OK:
             paged = "next_page_token" in parameters
-            raise refusal(status, headers, body, path=path, paged=paged, now=self._clock())
+            refused = refusal(status, headers, body, path=path, paged=paged, now=self._clock())
+            refused.at = _moment(headers.get("Date", ""), otherwise=self._clock())
+            raise refused
         try:
             document = json.loads(body)
         except ValueError as error:

@@ -1,0 +1,79 @@
+"""The posts of a Zoom account's meetings: how far they are, and having all of them looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, case, func, or_, select, update
+
+from core.store import wakeup
+from core.store.posts import PostState
+from core.store.schema import meetings, posts, sites
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+_ASKED = "repair"  # an owner that never works: whoever takes the post next finds it in doubt
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Posts that are not yet what they should be: those that only wait for their turn, and those in trouble."""
+
+    due: int
+    failing: int
+
+
+def left(connection: Connection, account_id: str, *, now: int) -> Left:
+    """Count what is still to be written of an account's meetings. `now` is in ms since 1970, UTC."""
+    is_behind = or_(posts.c.wanted > posts.c.written, posts.c.due_at <= now, posts.c.lease_until > now)
+    in_trouble = or_(posts.c.fault.is_not(None), sites.c.failures > 0)
+    row = connection.execute(
+        select(
+            func.count().filter(~in_trouble),
+            func.count().filter(in_trouble),
+        )
+        .select_from(posts.join(sites, sites.c.id == posts.c.site_id))
+        .where(posts.c.account_id == account_id, posts.c.state != PostState.DETACHED, is_behind)
+    ).one()
+    return Left(due=row[0], failing=row[1])
+
+
+def states(
+    connection: Connection, account_id: str, numbers: Sequence[int]
+) -> dict[tuple[str, int], PostState]:
+    """Return where posts stand, by site and meeting number; what has never been wanted is not among them."""
+    rows = connection.execute(
+        select(posts.c.site_id, posts.c.number, posts.c.state).where(
+            posts.c.account_id == account_id, posts.c.number.in_(list(numbers))
+        )
+    )
+    return {(site_id, number): PostState(state) for site_id, number, state in rows}
+
+
+def look_at_all(connection: Connection, account_id: str, *, now: int) -> int:
+    """Have every post of a meeting that is not over looked at on its site; return how many those are.
+
+    They count as in doubt: what the bridge decides is compared with what the site has, and people's edits stay.
+    """
+    current = select(meetings.c.number).where(
+        meetings.c.account_id == account_id, or_(meetings.c.starts_at == 0, meetings.c.over_at > now)
+    )
+    earlier = case((or_(posts.c.due_at.is_(None), posts.c.due_at > now), now), else_=posts.c.due_at)
+    looked = connection.execute(
+        update(posts)
+        .where(
+            and_(
+                posts.c.account_id == account_id,
+                posts.c.state != PostState.DETACHED,
+                posts.c.lease_until <= now,
+                posts.c.number.in_(current),
+            )
+        )
+        .values(owner=_ASKED, due_at=earlier, epoch=posts.c.epoch + 1)
+    ).rowcount
+    wakeup.notify(connection, wakeup.POSTS)
+    return looked
