@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 from tornado.routing import URLSpec
 from tornado.web import RedirectHandler
 
-from core.looking import Looks
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
 from web.pages.account import AccountHandler
-from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
 from web.pages.open import OpenHandler
-from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler
 from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
 from web.signin import (
@@ -50,20 +47,12 @@ def urls(
     """Return every route of the bridge."""
     webhook = {"answers": answers, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor, "doors": doors}
-    site_page = {**page, "looks": Looks(bridge.store, looked=bridge.mirror.wake)}
     door = {"doors": doors}
     return [
         *(URLSpec(route, WebhookHandler, webhook) for route in ROUTES),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
         URLSpec(r"/", RedirectHandler, {"url": "/webhooks", "permanent": False}),
         URLSpec(r"/webhooks", WebhooksHandler, page),
-        URLSpec(r"/sites", SitesHandler, page),
-        URLSpec(r"/sites/connect", ConnectHandler, page),
-        URLSpec(r"/sites/connect/([0-9a-f]{16})", CandidateHandler, site_page),
-        URLSpec(r"/sites/connect/([0-9a-f]{16})/back", BackHandler, page),
-        URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})", SiteHandler, site_page),
-        URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, site_page),
-        URLSpec(r"/plugin\.zip", PluginHandler, page),
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/open", OpenHandler, page),
