@@ -24,11 +24,9 @@ def problem(name: str, password: str) -> str | None:
     Length is what counts. Rules about signs and numbers only make people write passwords down.
     """
     if len(password) < SHORTEST:
-        return (
-            f"A password has {SHORTEST} characters or more. Several words in a row are easy to keep in mind."
-        )
+        return f"This has fewer than {SHORTEST} characters."
     if len(password) > LONGEST:
-        return f"A password has {LONGEST} characters at most."
+        return f"This has more than {LONGEST} characters."
     if _same(password) == _same(name):
         return "The password must not be the name."
     if len(set(password)) == 1:
