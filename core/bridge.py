@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from core.folding import Folding
 from core.ingest import Ingest
 from core.jobs import Jobs
+from core.looking import Looks
 from core.mirror import LEASE_SECONDS, Mirror
 from core.retention import DAYS, EVENTS, Retention
 from core.store import wakeup
@@ -30,6 +31,7 @@ class Bridge:
     mirror: Mirror
     retention: Retention
     jobs: Jobs
+    looks: Looks
     listener: wakeup.Listener | None
 
     @classmethod
@@ -59,7 +61,7 @@ class Bridge:
             wakeup.SECRETS: lambda site_id: ingest.forget(site_id or None),
         }
         listener = wakeup.Listener(store.url, heard) if store.is_shared else None
-        return cls(store, ingest, folding, mirror, keeping, jobs, listener)
+        return cls(store, ingest, folding, mirror, keeping, jobs, Looks(store, looked=mirror.wake), listener)
 
     def start(self) -> None:
         """Begin to fold and to mirror, with what an earlier process may have left."""

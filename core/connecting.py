@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -16,31 +17,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from core.errors import SiteFaultError, UnknownSiteError
-from core.looking import check
+from core.looking import Finding, Look
 from core.store import candidates, sites, tokens
 from core.store.candidates import Candidate
 from core.store.sites import Site, new_id, new_key
 from core.wordpress import discovery
 from core.wordpress.client import WordPressClient
-from core.wordpress.faults import Fault
+from core.wordpress.faults import Fault, not_wordpress
 from core.zoom.signature import Secret
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from core.store.engine import Store
     from core.wordpress.discovery import Discovery
-
-__all__ = [
-    "accept",
-    "authorization_link",
-    "begin",
-    "check",
-    "connect",
-    "disconnect",
-    "find",
-    "give_up",
-    "go_on",
-    "load",
-]
 
 # What WordPress knows this application by: https://developer.wordpress.org/rest-api/reference/application-passwords/
 APP_ID = "632e233b-ebc0-4d57-bff4-e773adfb0971"
@@ -61,9 +51,21 @@ class Problem(StrEnum):
 # --- Step by step ---------------------------------------------------------------------------------------
 
 
-def begin(store: Store, address: str, *, asked_by: str, bridge_url: str) -> Candidate:
-    """Find the site whose address somebody typed, and keep it as a candidate. Raises `SiteFaultError`."""
+def begin(
+    store: Store, address: str, *, asked_by: str, bridge_url: str, only: str | None = None
+) -> Candidate:
+    """Find the site whose address somebody typed, and keep it as a candidate. Raises `SiteFaultError`.
+
+    `only` is the one site that may be connected, anew, by who asks.
+    """
     found = find(address)
+    if only is not None:
+        with store.reading() as connection:
+            known = sites.load(connection, only, store.sealer)
+        if not sites.is_at(known, found.url):
+            raise not_wordpress(
+                f"The site has moved to {found.url}. Ask an administrator of the bridge to connect it there."
+            )
     candidate = Candidate(
         id=candidates.new_id(),
         asked_by=asked_by,
@@ -178,6 +180,11 @@ def find(address: str) -> Discovery:
 # --- A site that is connected ---------------------------------------------------------------------------
 
 
+def told_bridge(site: Site) -> str:
+    """Return where a site's plugin was told that the bridge is; empty where nobody has looked yet."""
+    return Look.of(site).bridge
+
+
 def move_bridge(store: Store, site_id: str, bridge_url: str) -> Site:
     """Tell a site's plugin another address of the bridge. Raises `UnknownSiteError` or `SiteFaultError`."""
     with store.reading() as connection:
@@ -239,7 +246,18 @@ def _pair(
         created_at=known.created_at if known else _now(),
         bridge_url=bridge_url,
     )
-    store.write(lambda connection: sites.save(connection, site, store.sealer))
+    # As far as it is known by now; whether WordPress reaches the bridge is for the next look to say.
+    seen = Look(
+        (Finding("plugin", True, f"version {told.stub}"), Finding("pairing", True, "is with this bridge")),
+        told.bridge or bridge_url,
+        told.page,
+    )
+
+    def keep(connection: Connection) -> None:
+        sites.save(connection, site, store.sealer)
+        sites.note_look(connection, site.id, asdict(seen), now=0)
+
+    store.write(keep)
     if known is not None and (known.username, known.password) != (username, password):
         _give_back(known)
     return site

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from core.errors import SiteFaultError
+import structlog
+
+from core.errors import SiteFaultError, StoreError, UnknownSiteError
 from core.store import sites, tokens
 from core.wordpress.client import WordPressClient
 from core.wordpress.discovery import is_local
@@ -15,13 +18,16 @@ from core.wordpress.faults import Fault
 from core.wordpress.signing import WINDOW_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from core.store.engine import Store
     from core.store.sites import Site
     from core.wordpress.client import Connection
 
 _TIMEOUT = (5.0, 10.0)  # to connect, and for the answer: somebody waits before the page
+_MOST_LOOKS = 8  # at once, in the background
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,40 @@ class Look:
         kept: Mapping[str, Any] = site.look or {}
         found = tuple(Finding(**finding) for finding in kept.get("findings", ()))
         return cls(found, kept.get("bridge", ""), kept.get("page", ""))
+
+
+@dataclass(slots=True)
+class Looks:
+    """Looks at sites in the background, at each by one thread at a time. `looked` is called after each look."""
+
+    store: Store
+    looked: Callable[[], None] = lambda: None
+    _underway: set[str] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, site_id: str) -> None:
+        """Look at a site, unless somebody does already."""
+        with self._guard:
+            if site_id in self._underway or len(self._underway) >= _MOST_LOOKS:
+                return
+            self._underway.add(site_id)
+        threading.Thread(target=self._look, args=(site_id,), name="look", daemon=True).start()
+
+    def is_underway(self, site_id: str) -> bool:
+        """Whether somebody looks at a site just now."""
+        return site_id in self._underway
+
+    def _look(self, site_id: str) -> None:
+        try:
+            look(self.store, site_id, lift=False)
+            self.looked()
+        except (UnknownSiteError, StoreError) as error:
+            logger.warning("look_failed", site=site_id, reason=str(error))
+        except Exception:
+            logger.exception("look_failed", site=site_id)
+        finally:
+            with self._guard:
+                self._underway.discard(site_id)
 
 
 def look(store: Store, site_id: str, *, lift: bool = True) -> Look:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from core import connecting
+from core import connecting, looking
 from core.admission import Admission
 from core.errors import UserError, ZoomBridgeError
 from core.store import quarantine, sites
@@ -59,7 +59,7 @@ def site_list(bridge: Bridge) -> list[dict[str, Any]]:
 
 def site_check(bridge: Bridge, *, site: str) -> list[dict[str, Any]]:
     """Look at a site from both sides."""
-    findings = connecting.check(bridge.store, site)
+    findings = looking.check(bridge.store, site)
     bridge.mirror.wake()
     return [{"name": found.name, "well": found.well, "message": found.message} for found in findings]
 

@@ -57,6 +57,17 @@ def held(connection: Connection, site_id: str, sealer: Sealer) -> list[Held]:
     return [Held(row.id, row.received_at, row.reason, Request.opened(row.request, sealer)) for row in rows]
 
 
+def latest(connection: Connection, site_id: str, sealer: Sealer, limit: int) -> list[Held]:
+    """Return the newest of what is held for a site, the newest first."""
+    rows = connection.execute(
+        select(quarantine)
+        .where(quarantine.c.site_id == site_id)
+        .order_by(quarantine.c.received_at.desc())
+        .limit(limit)
+    )
+    return [Held(row.id, row.received_at, row.reason, Request.opened(row.request, sealer)) for row in rows]
+
+
 def count(connection: Connection, site_id: str) -> int:
     """Return how many requests are held for a site."""
     return connection.scalar(select(func.count()).where(quarantine.c.site_id == site_id)) or 0

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from core.errors import UnknownSiteError
 from core.store import wakeup
+from core.store.posts import PostState
 from core.store.schema import accounts, posts, quarantine, secrets, sites
 
 if TYPE_CHECKING:
@@ -105,9 +106,14 @@ def find(connection: Connection, name: str, sealer: Sealer) -> Site:
     Raises `UnknownSiteError`.
     """
     for site in every(connection, sealer):
-        if name == site.id or _bare(name) == _bare(site.url):
+        if name == site.id or is_at(site, name):
             return site
     raise UnknownSiteError(f"No site “{name}” is connected here. See: zoombridge site list")
+
+
+def is_at(site: Site, address: str) -> bool:
+    """Whether an address, with or without scheme and slash, is a site's."""
+    return _bare(address) == _bare(site.url)
 
 
 def every(connection: Connection, sealer: Sealer) -> list[Site]:
@@ -129,6 +135,12 @@ def remove(connection: Connection, site_id: str) -> None:
         connection.execute(delete(table).where(table.c.site_id == site_id))
     connection.execute(delete(sites).where(sites.c.id == site_id))
     wakeup.notify(connection, wakeup.SECRETS, site_id)
+
+
+def has_page(connection: Connection, site_id: str, *, but_of: str) -> bool:
+    """Whether a site shows any meeting, but those of one account."""
+    shown = posts.c.site_id == site_id, posts.c.state == PostState.SHOWN, posts.c.account_id != but_of
+    return connection.execute(select(posts.c.number).where(*shown).limit(1)).first() is not None
 
 
 def note_validated(connection: Connection, site_id: str, *, now: int) -> None:

@@ -1,0 +1,257 @@
+"""Connect a WordPress site: from its address, by WordPress's own page, to a site that is paired."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tornado.web import Finish
+
+from core import connecting
+from core.errors import SiteFaultError, UnknownSiteError
+from core.store import candidates, sites
+from web.pages.page import PageHandler
+from web.plugin import SLUG, archive
+
+if TYPE_CHECKING:
+    from core.store.candidates import Candidate
+    from core.store.sites import Site
+
+_LONGEST_ADDRESS = 2000
+_LONGEST_CREDENTIAL = 200
+# As the stub takes it: no query, no fragment, no user name or password.
+_BRIDGE = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+
+
+def bridge_address(text: str) -> str | None:
+    """Return what a person typed as the bridge's address; None where it is none."""
+    address = text.strip().rstrip("/")
+    try:
+        _ = urlsplit(address).port
+    except ValueError:
+        return None
+    return address if len(address) <= _LONGEST_ADDRESS and _BRIDGE.fullmatch(address) else None
+
+
+class ConnectPage(PageHandler):
+    """What the pages of connecting share."""
+
+    path = "/sites"
+
+    @property
+    def own_url(self) -> str:
+        """Where the browser that asks finds the bridge."""
+        return self.doors.public_url.rstrip("/") or f"{self.request.protocol}://{self.request.host}"
+
+    @property
+    def asked_by(self) -> str:
+        """Who goes through the steps: a user, or an administrator of one site."""
+        return f"{self.viewer.site_id or ''}/{self.viewer.name}"
+
+    async def prepare(self) -> None:
+        """Let in who may connect a site; those in wp-admin have theirs."""
+        await super().prepare()
+        if self._finished:
+            return
+        if self.shell.in_wordpress or not self.viewer.may_change:
+            self.forbid(
+                self.words.gettext(
+                    "Sites are connected by an administrator, at the bridge's own address. Open it there, under Sites."
+                )
+            )
+
+    async def _candidate(self, candidate_id: str) -> Candidate:
+        """Return the candidate of who asks; where there is none any more, begin anew."""
+        found = await self.blocking(connecting.load, self.bridge.store, candidate_id, self.asked_by)
+        if found is None:
+            self.go("/sites/connect", late="yes")
+            raise Finish
+        return found
+
+
+class ConnectHandler(ConnectPage):
+    """`/sites/connect`: what the site's address is."""
+
+    async def get(self) -> None:
+        """Ask for the address; `again` is a site that is connected already."""
+        known = await self._known(self.get_query_argument("again", self.site_id or ""))
+        bridge_url = (known and connecting.told_bridge(known)) or self.own_url
+        await self._ask(known, address=known.url if known else "", bridge_url=bridge_url)
+
+    async def post(self) -> None:
+        """Find the site."""
+        known = await self._known(self.get_body_argument("again", self.site_id or ""))
+        address = known.url if known else self.get_body_argument("address", "").strip()
+        typed = self.get_body_argument("bridge_url", "").strip() or self.own_url
+        bridge_url = bridge_address(typed)
+        errors = {}
+        if not address or len(address) > _LONGEST_ADDRESS:
+            errors["address"] = self.words.gettext("Type the address of your site, as a browser shows it.")
+        if bridge_url is None:
+            errors["bridge_url"] = self.words.gettext(
+                "This is no address of the bridge. It looks like https://bridge.example.org"
+            )
+        if not errors and bridge_url is not None:
+            try:
+                candidate = await self.blocking(
+                    partial(
+                        connecting.begin,
+                        self.bridge.store,
+                        address,
+                        asked_by=self.asked_by,
+                        bridge_url=bridge_url,
+                        only=self.site_id,
+                    )
+                )
+            except SiteFaultError as error:
+                errors["address"] = str(error)
+            else:
+                self.go(f"/sites/connect/{candidate.id}")
+                return
+        await self._ask(known, address=address, bridge_url=typed, errors=errors)
+
+    async def _known(self, site_id: str) -> Site | None:
+        """Return a site that is to be connected anew; who sees only one can connect no other."""
+        return await self.blocking(self._load, self.site_id or site_id)
+
+    def _load(self, site_id: str) -> Site | None:
+        with self.bridge.store.reading() as connection:
+            try:
+                return sites.load(connection, site_id, self.bridge.store.sealer)
+            except UnknownSiteError:
+                return None
+
+    async def _ask(
+        self, known: Site | None, *, address: str, bridge_url: str, errors: dict[str, str] | None = None
+    ) -> None:
+        self.show(
+            "pages/connect.jinja",
+            status=422 if errors else 200,
+            known=known,
+            address=address,
+            bridge_url=bridge_url,
+            errors=errors or {},
+            late=bool(self.get_query_argument("late", "")),
+        )
+
+
+class CandidateHandler(ConnectPage):
+    """`/sites/connect/ID`: how far it is, and the next step."""
+
+    async def get(self, candidate_id: str) -> None:
+        """Show the next step; with a fresh credential, take it."""
+        candidate = await self._candidate(candidate_id)
+        if candidate.password and not candidate.problem:
+            await self._go_on(candidate)
+            return
+        link = connecting.authorization_link(
+            candidate,
+            own_url=self.own_url,
+            path=f"/sites/connect/{candidate.id}",
+            now=datetime.now(UTC),
+        )
+        self._show(candidate, link=link)
+
+    async def post(self, candidate_id: str) -> None:
+        """Take a credential by hand, try again, or give up."""
+        candidate = await self._candidate(candidate_id)
+        if self.get_body_argument("give_up", ""):
+            await self.blocking(connecting.give_up, self.bridge.store, candidate)
+            self.go("/sites")
+        elif candidate.password:
+            await self._go_on(candidate, again="yes")
+        else:
+            await self._by_hand(candidate)
+
+    async def _by_hand(self, candidate: Candidate) -> None:
+        username = self.get_body_argument("username", "").strip()
+        password = self.get_body_argument("password", "").strip()
+        errors = {}
+        if not 0 < len(username) <= _LONGEST_CREDENTIAL:
+            errors["username"] = self.words.gettext("Type the user name that you sign in to WordPress with.")
+        if not 0 < len(password) <= _LONGEST_CREDENTIAL:
+            errors["password"] = self.words.gettext("Paste the application password that WordPress showed.")
+        if errors:
+            link = connecting.authorization_link(
+                candidate, own_url=self.own_url, path=f"/sites/connect/{candidate.id}", now=datetime.now(UTC)
+            )
+            self._show(candidate, link=link, errors=errors, username=username)
+            return
+        await self.blocking(connecting.accept, self.bridge.store, candidate, username, password)
+        self.go(f"/sites/connect/{candidate.id}")
+
+    async def _go_on(self, candidate: Candidate, **told: str) -> None:
+        site = await self.blocking(connecting.go_on, self.bridge.store, candidate)
+        if site is None:
+            self.go(f"/sites/connect/{candidate.id}", **told)
+            return
+        self.bridge.mirror.wake()
+        self.bridge.looks.begin(site.id)
+        self.go(f"/sites/{site.id}", done="connected")
+
+    def _show(
+        self,
+        candidate: Candidate,
+        *,
+        link: str,
+        errors: dict[str, str] | None = None,
+        username: str = "",
+    ) -> None:
+        self.show(
+            "pages/connecting.jinja",
+            status=422 if errors else 200,
+            candidate=candidate,
+            problems=connecting.Problem,
+            link=link,
+            comes_back=connecting.may_come_back(candidate, self.own_url),
+            own_url=self.own_url,
+            upload=candidate.authorization_url.partition("?")[0].rpartition("/")[0]
+            + "/plugin-install.php?tab=upload",
+            refused=bool(self.get_query_argument("refused", "")),
+            stale=bool(self.get_query_argument("stale", "")),
+            again=bool(self.get_query_argument("again", "")),
+            errors=errors or {},
+            username=username,
+        )
+
+
+class BackHandler(ConnectPage):
+    """`/sites/connect/ID/back`: where WordPress sends the browser with the credential.
+
+    It stands in the address, so nothing is shown at this one, and nothing leads on from it but a redirect.
+    """
+
+    async def prepare(self) -> None:
+        """Let in who began, and leave no copy of the address anywhere."""
+        self.set_header("Referrer-Policy", "no-referrer")
+        # Who is not signed in any more is led to the page for that, which remembers where to go on.
+        self.request.uri = self.request.path.removesuffix("/back")
+        await super().prepare()
+        self.set_header("Referrer-Policy", "no-referrer")
+
+    async def get(self, candidate_id: str) -> None:
+        """Keep the credential, if it is the one that was asked for."""
+        candidate = await self._candidate(candidate_id)
+        page = f"/sites/connect/{candidate.id}"
+        username = self.get_query_argument("user_login", "")
+        password = self.get_query_argument("password", "")
+        is_whole = all(0 < len(part) <= _LONGEST_CREDENTIAL for part in (username, password))
+        if not is_whole or not candidates.brings(candidate, self.get_query_argument("state", "")):
+            self.go(page, stale="yes")
+            return
+        await self.blocking(connecting.accept, self.bridge.store, candidate, username, password)
+        self.go(page)
+
+
+class PluginHandler(PageHandler):
+    """`GET /plugin.zip`: what is installed in WordPress."""
+
+    async def get(self) -> None:
+        """Give the zip."""
+        body = await self.blocking(archive)
+        self.set_header("Content-Type", "application/zip")
+        self.set_header("Content-Disposition", f'attachment; filename="{SLUG}.zip"')
+        self.finish(body)

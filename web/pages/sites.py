@@ -1,0 +1,174 @@
+"""The sites: all of them, and each by itself, with what is done and what is to do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tornado.web import Finish
+
+from core import connecting, looking
+from core.checklist import Facts, Step, checklist, is_done
+from core.errors import SiteFaultError, UnknownSiteError
+from core.looking import Look
+from core.refused import Refused, refused
+from core.store import quarantine, sites, tokens
+from core.zoom.trial import account_of
+from web.pages.connect import bridge_address
+from web.pages.page import PageHandler
+from web.pages.webhooks import EVENTS
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.checklist import Item
+    from core.store.sites import Site
+
+# While something is to be done, the page looks often, so that lines tick themselves.
+_LOOK_AGAIN_SECONDS = 15
+_LOOK_AGAIN_WHEN_DONE_SECONDS = 600
+_REFUSED_LOOKED_AT = 20  # of the newest
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the page of a site shows."""
+
+    site: Site
+    look: Look
+    lines: list[Item]
+    refused: Refused
+    held: int
+
+
+class SitesHandler(PageHandler):
+    """`/sites`: all of them."""
+
+    path = "/sites"
+
+    async def get(self) -> None:
+        """Show the list; who sees one site only is shown that."""
+        if self.site_id is not None:
+            self.go(f"/sites/{self.site_id}")
+            return
+        every = await self.blocking(_every, self.bridge)
+        self.show("pages/sites.jinja", sites=every, gone=self.get_query_argument("gone", ""))
+
+
+class SitePage(PageHandler):
+    """What the pages of one site share."""
+
+    path = "/sites"
+
+    async def _state(self, site_id: str) -> _State:
+        """Return what is known of a site; where it may not be seen, or is gone, lead to those that may."""
+        if self.site_id in (None, site_id):
+            try:
+                return await self.blocking(_state, self.bridge, site_id)
+            except UnknownSiteError:
+                pass
+        self.go("/sites", gone="yes")
+        raise Finish
+
+
+class SiteHandler(SitePage):
+    """`/sites/ID`: what is done and what is to do, and what can be changed."""
+
+    async def get(self, site_id: str) -> None:
+        """Show the site, and look at it again where that was long ago."""
+        state = await self._state(site_id)
+        seconds = _LOOK_AGAIN_WHEN_DONE_SECONDS if is_done(state.lines) else _LOOK_AGAIN_SECONDS
+        if (state.site.looked_at or 0) < (time.time() - seconds) * 1000:
+            self.bridge.looks.begin(site_id)
+        await self._show(state)
+
+    async def post(self, site_id: str) -> None:
+        """Look again, or tell the plugin another address of the bridge."""
+        state = await self._state(site_id)
+        if not self.get_body_argument("bridge_url", ""):
+            await self.blocking(looking.look, self.bridge.store, site_id)
+            self.bridge.mirror.wake()
+            self.go(f"/sites/{site_id}", done="looked")
+            return
+        typed = self.get_body_argument("bridge_url")
+        address = bridge_address(typed)
+        if address is None:
+            wrong = self.words.gettext(
+                "This is no address of the bridge. It looks like https://bridge.example.org"
+            )
+            await self._show(state, bridge_url=typed, wrong=wrong)
+            return
+        try:
+            await self.blocking(_move, self.bridge, site_id, address)
+        except SiteFaultError as error:
+            await self._show(state, bridge_url=typed, wrong=str(error))
+            return
+        self.go(f"/sites/{site_id}", done="moved")
+
+    async def _show(self, state: _State, *, bridge_url: str = "", wrong: str = "") -> None:
+        underway = self.bridge.looks.is_underway(state.site.id)
+        self.show(
+            "pages/site.jinja",
+            status=422 if wrong else 200,
+            site=state.site,
+            look=state.look,
+            lines=state.lines,
+            refused=state.refused,
+            held=state.held,
+            steps=Step,
+            is_done=is_done(state.lines),
+            is_looking=underway,
+            events=EVENTS,
+            bridge_url=bridge_url or state.look.bridge,
+            wrong=wrong,
+            done=self.get_query_argument("done", ""),
+        )
+
+
+class DisconnectHandler(SitePage):
+    """`/sites/ID/disconnect`: says what it means, then does it."""
+
+    async def get(self, site_id: str) -> None:
+        """Say what goes and what stays."""
+        state = await self._state(site_id)
+        self.show("pages/disconnect.jinja", site=state.site)
+
+    async def post(self, site_id: str) -> None:
+        """Let the site go."""
+        await self._state(site_id)
+        site, problem = await self.blocking(connecting.disconnect, self.bridge.store, site_id)
+        self.bridge.ingest.forget(site.id)
+        self.go("/sites", gone="trouble" if problem else "done")
+
+
+def _every(bridge: Bridge) -> list[Site]:
+    with bridge.store.reading() as connection:
+        return sites.every(connection, bridge.store.sealer)
+
+
+def _state(bridge: Bridge, site_id: str) -> _State:
+    store = bridge.store
+    with store.reading() as connection:
+        site = sites.load(connection, site_id, store.sealer)
+        saved = [token.secret for token in tokens.of_site(connection, site_id, store.sealer)]
+        held = quarantine.latest(connection, site_id, store.sealer, _REFUSED_LOOKED_AT)
+        count = quarantine.count(connection, site_id)
+        has_page = sites.has_page(connection, site_id, but_of=account_of(site_id))
+    look = Look.of(site)
+    told = refused(held, saved)
+    facts = Facts(
+        look=look,
+        has_secret=bool(saved),
+        validated_at=site.validated_at,
+        event_at=site.last_event_at,
+        refused=told,
+        has_page=has_page,
+        page_fault=site.fault_message or "",
+    )
+    return _State(site, look, checklist(facts), told, count)
+
+
+def _move(bridge: Bridge, site_id: str, address: str) -> None:
+    connecting.move_bridge(bridge.store, site_id, address)
+    looking.look(bridge.store, site_id)
+    bridge.mirror.wake()
