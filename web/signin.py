@@ -170,7 +170,7 @@ class SignInHandler(DoorHandler):
 
     async def get(self) -> None:
         """Ask for them, where that is not done yet."""
-        to = session.destination(self.get_query_argument("to", ""))
+        to = session.destination(self.get_query_argument("to", "", strip=False))
         word = session.word_of(self)
         if word and await self.doors.blocking(self.admission.session, word) is not None:
             self.redirect(to, status=303)
@@ -179,7 +179,7 @@ class SignInHandler(DoorHandler):
 
     async def post(self) -> None:
         """Let in who knows them."""
-        to = session.destination(self.get_body_argument("to", ""))
+        to = session.destination(self.get_body_argument("to", "", strip=False))
         given = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)[:1000]
         before = session.word_of(self)
