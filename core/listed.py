@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.render.plain import clean
 from core.render.schedule import Phase, end_of, schedule
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def listed(meeting: Meeting, now: datetime) -> Listed:
     zoom_type = meeting.type
     found = Listed(
         words=folded(meeting.topic),
-        host_id=meeting.host_id[:_LONGEST_ID],
+        host_id=host_of(meeting),
         type=zoom_type if zoom_type is not None and 0 <= zoom_type <= _LARGEST_TYPE else None,
     )
     standing = schedule(meeting, now)
@@ -59,9 +60,14 @@ def listed(meeting: Meeting, now: datetime) -> Listed:
     )
 
 
+def host_of(meeting: Meeting) -> str:
+    """Return Zoom's id of a meeting's host, as it is searched."""
+    return clean(meeting.host_id)[:_LONGEST_ID]
+
+
 def folded(text: str) -> str:
     """Return a text as it is searched: without case and accents, its words one space apart, bounded."""
-    apart = unicodedata.normalize("NFKD", text)
+    apart = unicodedata.normalize("NFKD", clean(text))
     bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
     return " ".join(bare.casefold().split())[:LONGEST_WORDS]
 

@@ -10,10 +10,12 @@ from tornado.web import RedirectHandler
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
 from web.pages.account import AccountHandler
-from web.pages.open import OpenHandler
-from web.pages.users import UsersHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
-from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler
+from web.pages.meeting import MeetingHandler
+from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
+from web.pages.open import OpenHandler
+from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
+from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
 from web.signin import (
     EnterHandler,
@@ -54,14 +56,18 @@ def urls(
         *(URLSpec(route, WebhookHandler, webhook) for route in ROUTES),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
         URLSpec(r"/", RedirectHandler, {"url": "/webhooks", "permanent": False}),
+        URLSpec(r"/meetings", MeetingsHandler, page),
+        URLSpec(r"/meetings/find", FindMeetingsHandler, page),
+        URLSpec(r"/meetings/([^/]{1,200})/([0-9]{1,15})", MeetingHandler, page),
+        URLSpec(r"/webhooks", WebhooksHandler, page),
         URLSpec(r"/sites", SitesHandler, page),
         URLSpec(r"/sites/connect", ConnectHandler, page),
         URLSpec(r"/sites/connect/([0-9a-f]{16})", CandidateHandler, page),
         URLSpec(r"/sites/connect/([0-9a-f]{16})/back", BackHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})", SiteHandler, page),
+        URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/test", TestHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),
         URLSpec(r"/plugin\.zip", PluginHandler, page),
-        URLSpec(r"/webhooks", WebhooksHandler, page),
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/open", OpenHandler, page),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
@@ -19,7 +19,7 @@ from core.store.standing import Standing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Select
 
 LONGEST_SEARCH = 100
 MOST_HOSTS = 50
@@ -86,20 +86,23 @@ def page(
     """
     ascending = wanted.when in (When.UPCOMING, When.UNDATED)
     backwards = before is not None
-    beside = before if before is not None else after
-    columns = (meetings.c.starts_at, meetings.c.number, meetings.c.account_id)
-    query = select(*columns).where(*_conditions(wanted, now)).limit(limit + 1)
-    rising = ascending != backwards
-    if beside is not None:
-        place = (beside.starts_at, beside.number, beside.account_id)
-        query = query.where(tuple_(*columns) > place if rising else tuple_(*columns) < place)
-    query = query.order_by(*(column if rising else column.desc() for column in columns))
+    query = query_of(wanted, now=now, limit=limit + 1, beside=before or after, rising=ascending != backwards)
     found = [Key(*row) for row in connection.execute(query)]
     is_more = len(found) > limit
     found = found[:limit]
     if backwards:
         return Page(found[::-1], more_before=is_more, more_after=True)
     return Page(found, more_before=after is not None, more_after=is_more)
+
+
+def query_of(wanted: Filter, *, now: int, limit: int, beside: Key | None, rising: bool) -> Select[Any]:
+    """Return the query for the keys of a piece of the list, beginning after a key, in one order or the other."""
+    columns = (meetings.c.starts_at, meetings.c.number, meetings.c.account_id)
+    query = select(*columns).where(*_conditions(wanted, now)).limit(limit)
+    if beside is not None:
+        place = (beside.starts_at, beside.number, beside.account_id)
+        query = query.where(tuple_(*columns) > place if rising else tuple_(*columns) < place)
+    return query.order_by(*(column if rising else column.desc() for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

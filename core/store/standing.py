@@ -36,7 +36,7 @@ class PostLine:
     """A meeting's post on one site. Times are in milliseconds since 1970, UTC.
 
     `due_at` is when it is looked at next, and `behind_since` since when it does not show what it should.
-    `of_site` says what is wrong with the site as a whole, which is left alone until `blocked_until`. `is_held`:
+    `edit` is where its editors change it. `of_site` says what is wrong with the site as a whole, which is left alone until `blocked_until`. `is_held`:
     it is being written at this moment.
     """
 
@@ -48,6 +48,7 @@ class PostLine:
     standing: Standing
     post_id: int | None
     link: str | None
+    edit: str | None
     reason: str | None
     fault_message: str | None
     attempts: int
@@ -72,6 +73,7 @@ def of_meetings(
             sites.c.url,
             sites.c.fault_message.label("of_site"),
             sites.c.blocked_until,
+            sites.c.look,
         )
         .join(sites, sites.c.id == posts.c.site_id)
         .where(key.in_([(one, *named) for one in known for named in meetings]))
@@ -133,6 +135,7 @@ def _line(row: Row[Any], now: int) -> PostLine:
         standing=standing(row),
         post_id=row.post_id,
         link=row.link,
+        edit=None if row.post_id is None else f"{_admin(row)}/post.php?post={row.post_id}&action=edit",
         reason=row.reason,
         fault_message=row.fault_message,
         attempts=row.attempts,
@@ -143,3 +146,10 @@ def _line(row: Row[Any], now: int) -> PostLine:
         blocked_until=row.blocked_until,
         is_held=row.lease_until > now,
     )
+
+
+def _admin(row: Row[Any]) -> str:
+    """Return the address of wp-admin: as the plugin gave it, else where it mostly is."""
+    page = row.look.get("page") if isinstance(row.look, dict) else None
+    admin, found, _ = page.partition("/edit.php") if isinstance(page, str) else ("", "", "")
+    return admin if found else f"{row.url.rstrip('/')}/wp-admin"

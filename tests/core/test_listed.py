@@ -86,6 +86,7 @@ class TestWords:
             ("İstanbul", "istanbul"),
             ("ﬁrst \uff12 rooms", "first 2 rooms"),
             (" \n\t ", ""),
+            ("half \ud83d an emoji\0", "half ? an emoji"),
         ],
     )
     def test_have_no_case_and_no_accents(self, topic: str, found: str) -> None:
@@ -98,3 +99,4 @@ class TestWords:
         odd = listed(meeting(topic=7, host_id=["x"], type=10**15), after(0))
         assert (odd.words, odd.host_id, odd.type) == ("", "", None)
         assert len(listed(meeting(host_id="h" * 1000), after(0)).host_id) == 100
+        assert listed(meeting(host_id="\udc00"), after(0)).host_id == "?"

@@ -105,7 +105,8 @@ class PageHandler(RequestHandler):
     def show(self, template: str, *, status: int = 200, **values: Any) -> None:
         """Answer with a page."""
         frame = {"viewer": self.viewer, "current": self.path, "tabs": TABS}
-        body = render(template, self.shell, frame | values).encode()
+        # JSON may hold halves of characters, and so may what Zoom sends.
+        body = render(template, self.shell, frame | values).encode(errors="replace")
         self.set_status(status)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         if self._key is not None:

@@ -1,74 +1,25 @@
 """Lists of meetings: what is found, in which order, page by page."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, update
 
 from core.meeting import Kind, Meeting, State
 from core.meeting_lists import find, let_dates_pass
-from core.store import meeting_list, meetings, posts
+from core.store import meeting_list, meetings
 from core.store import standing as standings
 from core.store.engine import Store
 from core.store.meeting_list import Filter, Key, When
 from core.store.schema import accounts
-from core.store.schema import posts as posts_table
 from core.store.sites import Site
 from core.store.standing import Standing
 from tests.core.conftest import connected
-from tests.core.events import ACCOUNT, NOW
-
-NOW_MS = NOW * 1000
-HOUR = 3_600_000
-
-
-def said(hours: float) -> str:
-    return f"{datetime.fromtimestamp(NOW + hours * 3600, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def keep(
-    store: Store,
-    number: int,
-    hours: float | None = 1,
-    *,
-    kind: Kind = Kind.MEETING,
-    state: State = State.SCHEDULED,
-    now: int = NOW_MS,
-    account_id: str = ACCOUNT,
-    **object_: Any,
-) -> None:
-    told: dict[str, Any] = {"topic": f"Meeting {number}", "type": 2, "duration": 60}
-    told |= {"type": 3} if hours is None else {"start_time": said(hours)}
-    made = Meeting(account_id, number, kind, state, told | object_)
-
-    def change(connection: Connection) -> None:
-        assert meetings.save(connection, made, seen=0, now=now)
-        posts.want(connection, account_id, number, 1, now=now)
-
-    store.write(change)
-
-
-def weekly(*hours: float) -> dict[str, Any]:
-    dates = [
-        {"occurrence_id": str(hour), "start_time": said(hour), "duration": 60, "status": "available"}
-        for hour in hours
-    ]
-    return {"type": 8, "occurrences": dates}
+from tests.core.events import ACCOUNT
+from tests.core.store.kept import HOUR, NOW_MS, keep, said, stand, weekly
 
 
 def numbers(store: Store, now: int = NOW_MS, **wanted: Any) -> list[int]:
     return [key.number for key in find(store, Filter(**wanted), now=now, limit=100).keys]
-
-
-def stand(store: Store, number: int, site_id: str = "s1", **values: Any) -> None:
-    told = {"wanted": 1, "written": 1, "state": "shown", "post_id": number} | values
-    change = (
-        update(posts_table)
-        .where(posts_table.c.site_id == site_id, posts_table.c.number == number)
-        .values(**told)
-    )
-    assert store.write(lambda connection: connection.execute(change).rowcount) == 1
 
 
 @pytest.fixture
@@ -312,3 +263,19 @@ class TestScope:
         with sites.reading() as connection:
             assert meeting_list.is_any(connection, site_id="s1")
             assert meeting_list.is_listed(connection, ACCOUNT, 1, site_id="s1")
+
+
+class TestPlan:
+    @pytest.mark.parametrize(
+        "wanted", [Filter(words="choir"), Filter(words="choir", site_id="s1"), Filter(host_id="anna")]
+    )
+    def test_a_search_reads_the_index_alone(self, sites: Store, wanted: Filter) -> None:
+        """Which keeps it quick beside very many meetings: else the whole object of each is read."""
+        if sites.is_shared:
+            pytest.skip("PostgreSQL decides by what the table holds")
+        query = meeting_list.query_of(wanted, now=1, limit=9, beside=Key(1, 1, "a"), rising=True)
+        with sites.reading() as connection:
+            compiled = query.compile(connection.engine)
+            values = tuple(compiled.construct_params()[name] for name in compiled.positiontup or ())
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
+        assert "USING COVERING INDEX ix_meetings_listed" in plan[0][3]

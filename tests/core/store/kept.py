@@ -1,0 +1,59 @@
+"""Meetings as the store keeps them, and posts as they stand on their sites: made for tests of pages and lists."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from core.meeting import Kind, Meeting, State
+from core.store import meetings, posts
+from core.store.engine import Store
+from core.store.schema import posts as posts_table
+from tests.core.events import ACCOUNT, NOW
+
+NOW_MS = NOW * 1000
+HOUR = 3_600_000
+
+
+def said(hours: float, now: int = NOW_MS) -> str:
+    return f"{datetime.fromtimestamp(now / 1000 + hours * 3600, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def keep(
+    store: Store,
+    number: int,
+    hours: float | None = 1,
+    *,
+    kind: Kind = Kind.MEETING,
+    state: State = State.SCHEDULED,
+    now: int = NOW_MS,
+    account_id: str = ACCOUNT,
+    **object_: Any,
+) -> None:
+    told: dict[str, Any] = {"topic": f"Meeting {number}", "type": 2, "duration": 60}
+    told |= {"type": 3} if hours is None else {"start_time": said(hours, now or NOW_MS)}
+    made = Meeting(account_id, number, kind, state, told | object_)
+
+    def change(connection: Connection) -> None:
+        assert meetings.save(connection, made, seen=0, now=now)
+        posts.want(connection, account_id, number, 1, now=now)
+
+    store.write(change)
+
+
+def weekly(*hours: float, now: int = NOW_MS) -> dict[str, Any]:
+    dates = [
+        {"occurrence_id": str(hour), "start_time": said(hour, now), "duration": 60, "status": "available"}
+        for hour in hours
+    ]
+    return {"type": 8, "occurrences": dates}
+
+
+def stand(store: Store, number: int, site_id: str = "s1", **values: Any) -> None:
+    told = {"wanted": 1, "written": 1, "state": "shown", "post_id": number} | values
+    change = (
+        update(posts_table)
+        .where(posts_table.c.site_id == site_id, posts_table.c.number == number)
+        .values(**told)
+    )
+    assert store.write(lambda connection: connection.execute(change).rowcount) == 1

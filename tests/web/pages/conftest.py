@@ -1,0 +1,45 @@
+"""What the tests of pages share: the ways to them."""
+
+import pytest
+
+from core.store.sites import Site
+from tests.web.conftest import Http
+from tests.web.pages.doors import Door
+
+
+@pytest.fixture
+def admin(http: Http, wp_site: Site, session: dict[str, str]) -> Door:
+    """An administrator of the bridge, who sees every site."""
+    return Door(http, session)
+
+
+@pytest.fixture
+def stub(http: Http, wp_site: Site) -> Door:
+    """An administrator of the site s1, in its wp-admin."""
+    return Door(http, site=wp_site)
+
+
+@pytest.fixture
+def visitor(http: Http, from_wordpress: dict[str, str]) -> Door:
+    """Somebody who came from the wp-admin of the site s1 to the bridge's own address."""
+    return Door(http, from_wordpress)
+
+
+@pytest.fixture
+def watcher(http: Http, wp_site: Site, looker: dict[str, str]) -> Door:
+    """Somebody who may only look."""
+    return Door(http, looker)
+
+
+@pytest.fixture(params=["admin", "stub"])
+def door(request: pytest.FixtureRequest, wp_site: Site) -> Door:
+    """Each of the two shells."""
+    opened: Door = request.getfixturevalue(request.param)
+    return opened
+
+
+@pytest.fixture(params=["stub", "visitor"])
+def narrow(request: pytest.FixtureRequest, wp_site: Site) -> Door:
+    """Each who sees the site s1 only."""
+    opened: Door = request.getfixturevalue(request.param)
+    return opened

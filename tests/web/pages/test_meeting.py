@@ -1,0 +1,300 @@
+"""The page of one meeting, in both shells: what it shows to whom, and asking for a post again."""
+
+import time
+from typing import Any
+
+import pytest
+
+from core.meeting import Kind, State
+from core.store import attempts, posts
+from core.store.attempts import Attempt
+from core.store.engine import Store
+from core.store.schema import accounts
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT
+from tests.core.store.kept import keep, stand, weekly
+from tests.web.pages.doors import Door, Elements, link, words
+
+NOW = int(time.time() * 1000)
+PATH = f"/meetings/{ACCOUNT}/85393847045"
+HOSTILE = '"><script>alert(1)</script>'
+
+
+@pytest.fixture
+def kept(store: Store, admin: Door) -> Store:
+    """An account with two sites."""
+    connected(store, "s2")
+    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
+    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    return store
+
+
+def choir(store: Store, number: int = 85393847045, hours: float | None = 24, **given: Any) -> None:
+    told: dict[str, Any] = {
+        "topic": "Choir rehearsal",
+        "host_id": "anna",
+        "timezone": "Europe/Berlin",
+        "password": "s3cret",
+        "join_url": f"https://example.zoom.us/j/{number}?pwd=hidden",
+        "agenda": "Bring the folder.",
+        "now": NOW,
+    }
+    keep(store, number, hours, **(told | given))
+
+
+def tried(store: Store, site_id: str = "s1", **values: Any) -> None:
+    made = Attempt(site_id, ACCOUNT, 85393847045, NOW, 340, **values)
+    store.write(lambda connection: attempts.note(connection, [made]))
+
+
+class TestFacts:
+    def test_are_shown(self, door: Door, kept: Store) -> None:
+        choir(kept)
+        answer = door.get(PATH)
+        assert answer.code == 200
+        shown = words(answer)
+        for said in (
+            "Choir rehearsal",
+            "853 9384 7045",
+            "Central European",
+            "For you: 20",
+            "60 minutes",
+            "anna",
+            "s3cret",
+            "Bring the folder.",
+        ):
+            assert said in shown
+        links = [element["href"] for element in Elements(answer).all("a")]
+        assert "https://zoom.us/meeting/85393847045" in links
+        assert "https://example.zoom.us/j/85393847045?pwd=hidden" in links
+        assert door.path(link(answer, "All meetings")) == "/meetings"
+        assert door.path(link(answer, "anna")) == "/meetings?host=anna"
+
+    def test_hide_the_passcode_from_lookers(self, watcher: Door, kept: Store) -> None:
+        choir(kept)
+        answer = watcher.get(PATH)
+        assert answer.code == 200
+        assert b"s3cret" not in answer.body
+        assert b"pwd=" not in answer.body
+        assert "shown to administrators only" in words(answer)
+
+    def test_never_show_the_key_of_the_host(self, door: Door, kept: Store) -> None:
+        choir(kept, start_url="https://zoom.us/s/853?zak=key-of-the-host", settings={"start_url": "zak=key"})
+        assert b"zak" not in door.get(PATH).body
+
+    def test_of_zoom_are_text(self, door: Door, kept: Store) -> None:
+        odd = HOSTILE + "\ud83d"
+        choir(
+            kept,
+            topic=odd,
+            agenda=odd,
+            host_id=odd,
+            host_email=odd,
+            join_url="javascript:alert(1)",
+            password=odd,
+        )
+        answer = door.get(PATH)
+        assert answer.code == 200
+        assert b"<script>alert" not in answer.body
+        assert b"javascript:" not in answer.body
+
+    def test_of_little_is_no_mistake(self, door: Door, kept: Store) -> None:
+        keep(kept, 85393847045, None, topic="", type=None, duration=None, host_email=7, now=NOW)
+        shown = words(door.get(PATH))
+        assert "Meeting without a topic" in shown
+        assert "No fixed time" in shown
+
+    @pytest.mark.parametrize(
+        ("state", "said"),
+        [(State.DELETED, "can be recovered"), (State.PERMANENTLY_DELETED, "deleted for good in Zoom")],
+    )
+    def test_say_that_it_is_gone(self, door: Door, kept: Store, state: State, said: str) -> None:
+        choir(kept, state=state)
+        answer = door.get(PATH)
+        assert said in words(answer)
+        assert "https://example.zoom.us/j/85393847045?pwd=hidden" not in [
+            element["href"] for element in Elements(answer).all("a")
+        ]
+
+
+class TestDates:
+    def test_are_in_the_zone_of_the_meeting(self, door: Door, kept: Store) -> None:
+        dates = weekly(-100, 24, 48, now=NOW)
+        dates["occurrences"][2]["status"] = "deleted"
+        choir(kept, kind=Kind.WEBINAR, **dates)
+        shown = words(door.get(PATH))
+        assert "Webinar Series" in shown
+        assert shown.count("Cancelled") == 1
+        assert "One date is over." in shown
+        assert "Time (Central European" in shown
+
+    def test_of_a_long_series_are_bounded(self, door: Door, kept: Store) -> None:
+        choir(kept, **weekly(*range(1, 101), now=NOW))
+        answer = door.get(PATH)
+        assert "40 more dates follow." in words(answer)
+
+
+class TestScope:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/meetings/another/85393847045",
+            "/meetings/-/1",
+            f"/meetings/{ACCOUNT}/1",
+            "/meetings/%00/1",
+            "/meetings/a%2Fb/999999999999999",
+        ],
+    )
+    def test_what_is_not_there_leads_to_the_list(self, door: Door, kept: Store, path: str) -> None:
+        choir(kept)
+        assert door.get(path).headers["Location"] == "/meetings?gone=yes"
+
+    def test_what_another_site_shows_leads_to_the_list(self, narrow: Door, kept: Store) -> None:
+        choir(kept, account_id="another")
+        for answer in (
+            narrow.get("/meetings/another/85393847045"),
+            narrow.post("/meetings/another/85393847045", do="write", site="s1"),
+        ):
+            assert answer.headers["Location"] == "/meetings?gone=yes"
+
+    def test_posts_of_other_sites_are_not_told(self, narrow: Door, kept: Store) -> None:
+        choir(kept)
+        shown = words(narrow.get(PATH))
+        assert "Page on Site s1" in shown
+        assert "Site s2" not in shown
+
+    def test_an_account_of_any_name_has_a_page(self, admin: Door, kept: Store) -> None:
+        for account_id in ("a/b +ü%&=", ""):
+            choir(kept, account_id=account_id, topic=f"Of “{account_id}”")
+            address = link(admin.get("/meetings"), f"Of “{account_id}”")
+            assert "Of “" in words(admin.get(address))
+
+
+class TestPosts:
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            ({"link": "https://s1.example.org/choir", "written_at": NOW}, "It shows what Zoom says."),
+            ({"wanted": 2}, "It is to be written"),
+            ({"wanted": 2, "lease_until": NOW + 10**6}, "being written at this moment"),
+            ({"fault": "refused", "fault_message": "It was refused."}, "It was refused."),
+            ({"state": "none", "post_id": None, "reason": "Left out."}, "There is no page: Left out."),
+            ({"state": "detached", "post_id": None}, "Somebody deleted the page for good"),
+            ({"state": "trashed"}, "s trash. It comes back"),
+            ({"state": "gone", "post_id": None}, "deleted for good, as the meeting was"),
+            ({"state": "none", "post_id": None}, "There is no page."),
+        ],
+    )
+    def test_say_how_they_stand(self, stub: Door, kept: Store, values: dict[str, Any], said: str) -> None:
+        choir(kept)
+        stand(kept, 85393847045, **values)
+        assert said in words(stub.get(PATH))
+
+    def test_lead_to_the_page_and_to_its_editor(self, stub: Door, kept: Store) -> None:
+        choir(kept)
+        stand(kept, 85393847045, link="https://s1.example.org/choir", post_id=17)
+        answer = stub.get(PATH)
+        assert link(answer, "View the page") == "https://s1.example.org/choir"
+        assert link(answer, "Edit") == "https://s1.example.org/wp-admin/post.php?post=17&action=edit"
+
+    def test_bring_themselves_up_to_date_while_they_wait(self, stub: Door, kept: Store) -> None:
+        choir(kept)
+        answer = stub.get(PATH)
+        assert Elements(answer).named("zb-posts")["data-live"] == "3"
+        assert "Look again" in words(answer)
+        stand(kept, 85393847045, due_at=NOW + 10**8)
+        answer = stub.get(PATH)
+        assert "data-live" not in Elements(answer).named("zb-posts")
+        assert "Look again" not in words(answer)
+
+    def test_tell_what_was_tried(self, stub: Door, kept: Store) -> None:
+        choir(kept)
+        tried(kept, fault="server", message="The site broke down <here>.")
+        tried(kept, did="created")
+        tried(kept, site_id="s2", message="Not for s1.")
+        shown = words(stub.get(PATH))
+        assert "The site broke down <here>." in shown
+        assert "0.3 s" in shown
+        assert "Not for s1." not in shown
+
+    def test_of_no_site_say_what_to_do(self, admin: Door, kept: Store) -> None:
+        choir(kept, account_id="another")
+        answer = admin.get("/meetings/another/85393847045")
+        assert "No site shows this meeting" in words(answer)
+        assert link(answer, "Look at the sites") == "/sites"
+
+
+class TestAgain:
+    def claims(self, store: Store) -> list[posts.Claim]:
+        now = int(time.time() * 1000) + 60_000
+        return store.write(
+            lambda connection: posts.claim(
+                connection, owner="me", now=now, lease_until=now + 10, room=9, busy=[], at_once=9
+            )
+        )
+
+    def test_writes_on_the_site_that_was_meant(self, door: Door, kept: Store, bridge: Any) -> None:
+        choir(kept)
+        for site_id in ("s1", "s2"):
+            stand(kept, 85393847045, site_id, due_at=None)
+        page = door.get(PATH)
+        assert "Write it again" in words(page)
+        assert not bridge.mirror._wake.is_set()
+        answer = door.post(PATH, do="write", site="s1")
+        assert answer.headers["Location"] == f"{PATH}?did=written&at=s1"
+        assert "Asked. The bridge looks at the page on Site s1 now" in words(door.follow(answer))
+        assert [(taken.site_id, taken.in_doubt) for taken in self.claims(kept)] == [("s1", True)]
+        assert bridge.mirror._wake.is_set()
+
+    def test_makes_what_somebody_deleted(self, door: Door, kept: Store) -> None:
+        choir(kept)
+        stand(kept, 85393847045, state="detached", post_id=None, due_at=None)
+        assert "Make it again" in words(door.get(PATH))
+        answer = door.post(PATH, do="make", site="s1")
+        assert "makes the page on Site s1 again now" in words(door.follow(answer))
+        (taken,) = [taken for taken in self.claims(kept) if taken.site_id == "s1"]
+        assert taken.written.state is posts.PostState.NONE
+
+    def test_is_not_offered_where_it_makes_no_sense(self, stub: Door, kept: Store) -> None:
+        choir(kept, state=State.DELETED)
+        stand(kept, 85393847045, state="detached", post_id=None)
+        shown = words(stub.get(PATH))
+        assert "Make it again" not in shown
+        assert "Write it again" not in shown
+
+    def test_of_what_is_being_written_asks_nothing(self, door: Door, kept: Store) -> None:
+        choir(kept)
+        stand(kept, 85393847045, lease_until=NOW + 10**7)
+        answer = door.post(PATH, do="write", site="s1")
+        assert "nothing was asked" in words(door.follow(answer))
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            {"do": "make", "site": "s1"},
+            {"do": "write", "site": "s3"},
+            {"do": "nothing", "site": "s1"},
+            {"do": "write"},
+            {},
+        ],
+    )
+    def test_of_what_is_not_so_says_so(self, door: Door, kept: Store, form: dict[str, str]) -> None:
+        choir(kept)
+        stand(kept, 85393847045, due_at=None)
+        answer = door.post(PATH, **form)
+        assert "nothing was done" in words(door.follow(answer))
+
+    def test_is_not_for_another_site(self, narrow: Door, kept: Store) -> None:
+        choir(kept)
+        for site_id in ("s1", "s2"):
+            stand(kept, 85393847045, site_id, due_at=None)
+        answer = narrow.post(PATH, do="write", site="s2")
+        assert answer.headers["Location"] == f"{PATH}?did=not-so"
+        assert self.claims(kept) == []
+
+    def test_is_not_for_lookers(self, watcher: Door, kept: Store) -> None:
+        choir(kept)
+        stand(kept, 85393847045, due_at=None)
+        assert "Write it again" not in words(watcher.get(PATH))
+        assert watcher.post(PATH, do="write", site="s1").code == 403
+        assert self.claims(kept) == [] or self.claims(kept)[0].site_id == "s2"

@@ -1,0 +1,186 @@
+"""The page of one meeting: its facts, its dates, its posts on the sites, and its history."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from babel.dates import format_date, format_time, get_timezone_name
+from tornado.web import Finish
+
+from core.listed import host_of
+from core.meeting import State
+from core.render.page import LONGEST_LIST
+from core.render.plain import web_address
+from core.render.schedule import JOINABLE, Schedule, end_of, schedule
+from core.store import again, attempts, meeting_list, meetings, standing
+from core.store import clock as store_clock
+from core.store.again import Again
+from core.store.standing import PostLine, Standing
+from web.pages.meetings import address, spaced
+from web.pages.page import PageHandler
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.meeting import Meeting, Occurrence
+    from core.store.attempts import Attempt
+
+_ATTEMPTS = 20
+_LONGEST_TEXT = 5000
+_HIDDEN = "•" * 6
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the page shows."""
+
+    meeting: Meeting
+    standing: Schedule
+    posts: list[PostLine]
+    attempts: dict[str, list[Attempt]]
+    now: int
+
+
+class MeetingHandler(PageHandler):
+    """`GET /meetings/ACCOUNT/NUMBER` shows the meeting; `POST` asks for one of its posts again."""
+
+    path = "/meetings"
+
+    async def get(self, account_id: str, number: str) -> None:
+        """Show the meeting, with what the last form did."""
+        state = await self._state(_account(account_id), int(number))
+        meeting = state.meeting
+        language = self.shell.language
+        dates = state.standing.remaining if meeting.is_series else ()
+        self.show(
+            "pages/meeting.jinja",
+            meeting=meeting,
+            address=address(meeting.account_id, meeting.number),
+            spaced=spaced(meeting.number),
+            phase=state.standing.phase,
+            is_joinable=state.standing.phase in JOINABLE and meeting.state is State.SCHEDULED,
+            leading=None
+            if state.standing.leading is None
+            else _Date.of(meeting, state.standing.leading, language),
+            dates=[_Date.of(meeting, date, language) for date in dates[:LONGEST_LIST]],
+            left_out=max(len(dates) - LONGEST_LIST, 0),
+            over=len(meeting.occurrences) - len(dates) if meeting.is_series else 0,
+            zone=get_timezone_name(meeting.timezone, locale=language),
+            host_id=host_of(meeting),
+            agenda=meeting.agenda[:_LONGEST_TEXT],
+            join_url=self._join_url(meeting),
+            passcode=meeting.password[:100]
+            if self.viewer.may_change
+            else _HIDDEN
+            if meeting.password
+            else "",
+            posts=state.posts,
+            is_moving=any(_is_moving(post, state.now) for post in state.posts),
+            attempts=state.attempts,
+            now=state.now,
+            did=self.get_query_argument("did", ""),
+            at=next(
+                (post for post in state.posts if post.site_id == self.get_query_argument("at", "")), None
+            ),
+        )
+
+    async def post(self, account_id: str, number: str) -> None:
+        """Ask for a post to be written again, or to be made again."""
+        state = await self._state(_account(account_id), int(number))
+        meeting = state.meeting
+        site_id = self.get_body_argument("site", "")
+        ask = {"write": again.write, "make": again.make}.get(self.get_body_argument("do", ""))
+        path = address(meeting.account_id, meeting.number)
+        if ask is None or not any(post.site_id == site_id for post in state.posts):
+            self.go(path, did=Again.NOT_SO)
+            return
+        told = await self.blocking(
+            partial(
+                _ask, self.bridge, ask, site_id=site_id, account_id=meeting.account_id, number=meeting.number
+            )
+        )
+        done = "made" if ask is again.make else "written"
+        self.go(path, did=done if told is Again.DUE else told, at=site_id)
+
+    async def _state(self, account_id: str, number: int) -> _State:
+        """Return what is known of a meeting; where it may not be seen, or is not there, lead to the list."""
+        state = await self.blocking(partial(_read, self.bridge, account_id, number, site_id=self.site_id))
+        if state is None:
+            self.go("/meetings", gone="yes")
+            raise Finish
+        return state
+
+    def _join_url(self, meeting: Meeting) -> str:
+        """Return the link for participants; without the passcode for who may only look."""
+        whole = web_address(meeting.join_url)
+        if self.viewer.may_change:
+            return whole
+        parts = urlsplit(whole)
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Date:
+    """A date in words, in the meeting's own zone."""
+
+    day: str
+    time: str
+    at: int
+    minutes: int
+    is_available: bool
+    is_over: bool
+
+    @classmethod
+    def of(cls, meeting: Meeting, date: Occurrence, language: str) -> _Date:
+        local = date.start_time.astimezone(meeting.timezone)
+        return cls(
+            day=format_date(local, "full", locale=language),
+            time=format_time(local, "short", locale=language),
+            at=int(date.start_time.timestamp() * 1000),
+            minutes=date.duration,
+            is_available=date.available,
+            is_over=end_of(date) <= datetime.now(UTC),
+        )
+
+
+def _account(given: str) -> str:
+    return "" if given == "-" else given
+
+
+def _is_moving(post: PostLine, now: int) -> bool:
+    """Whether a post is about to change by itself, so that the page looks again soon."""
+    if post.is_held or post.standing is Standing.WAITING:
+        return True
+    return post.due_at is not None and post.due_at <= now
+
+
+def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None) -> _State | None:
+    with bridge.store.reading() as connection:
+        if site_id is not None and not meeting_list.is_listed(
+            connection, account_id, number, site_id=site_id
+        ):
+            return None
+        known = meetings.load(connection, account_id, number)
+        if known is None:
+            return None
+        now = store_clock.now(connection)
+        posts = standing.of_meetings(connection, [(account_id, number)], now=now, site_id=site_id)
+        tried = {
+            post.site_id: attempts.of_post(connection, post.site_id, account_id, number, limit=_ATTEMPTS)
+            for post in posts
+        }
+    meeting = known[0]
+    moment = datetime.fromtimestamp(time.time(), UTC)
+    return _State(meeting, schedule(meeting, moment), posts, tried, now)
+
+
+def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: int) -> Again:
+    told: Again = bridge.store.write(
+        lambda connection: what(connection, site_id, account_id, number, now=store_clock.now(connection))
+    )
+    bridge.mirror.wake()
+    return told

@@ -1,0 +1,186 @@
+"""The pages Meetings: a list to search, and one meeting with its dates, its posts and its history."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from core.meeting import Kind, State
+from core.meeting_lists import find
+from core.store import clock as store_clock
+from core.store import meeting_list, sites, standing
+from core.store.meeting_list import LONGEST_SEARCH, Filter, Key, When
+from core.store.standing import Standing
+from web.pages.page import PageHandler
+from web.pages.remembered import remembered
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.store.meeting_list import Host, Line
+    from core.store.standing import PostLine
+
+E = TypeVar("E", bound=StrEnum)
+
+_ON_A_PAGE = 50
+_LONGEST_ID = 200
+_KEY = re.compile(r"(-?[0-9]{1,17})\.([0-9]{1,18})\.(.{0,200})", re.DOTALL)
+_HOSTS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the list shows."""
+
+    lines: list[Line]
+    posts: dict[tuple[str, int], list[PostLine]]
+    newer: str
+    older: str
+    now: int
+    is_any: bool
+
+
+class MeetingsHandler(PageHandler):
+    """`GET /meetings` shows the list, or the piece of it that was asked for."""
+
+    path = "/meetings"
+
+    async def get(self) -> None:
+        """Show the list."""
+        asked = {name: self.get_query_argument(name, "") for name in ASKED}
+        wanted = read(asked, of_site=self.site_id)
+        after, before = (_key(self.get_query_argument(name, "")) for name in ("after", "before"))
+        listed = await self.blocking(partial(_listed, self.bridge, wanted, after=after, before=before))
+        every = await self.blocking(_sites, self.bridge, self.site_id)
+        self.show(
+            "pages/meetings.jinja",
+            listed=listed,
+            wanted=wanted,
+            asked=written(wanted, of_site=self.site_id),
+            is_narrowed=wanted != Filter(when=wanted.when, site_id=self.site_id),
+            views=[(when, written(replace(wanted, when=when), of_site=self.site_id)) for when in When],
+            gone=bool(self.get_query_argument("gone", "")),
+            hosts=await self.blocking(self._find_hosts),
+            sites=every,
+            address=address,
+            spaced=spaced,
+        )
+
+    def _find_hosts(self) -> list[Host]:
+        def look() -> list[Host]:
+            with self.bridge.store.reading() as connection:
+                return meeting_list.hosts(connection, site_id=self.site_id)
+
+        return remembered(self.application, "hosts", _HOSTS_SECONDS).get(self.site_id, look)
+
+
+class FindMeetingsHandler(PageHandler):
+    """`POST /meetings/find`: the form of the filter, which leads to the list. It changes nothing."""
+
+    path = "/meetings"
+    anyone_may_post = True
+
+    def post(self) -> None:
+        """Send the browser to what it asks for."""
+        asked = {name: self.get_body_argument(name, "") for name in ASKED}
+        self.go("/meetings", **written(read(asked, of_site=self.site_id), of_site=self.site_id))
+
+
+ASKED = ("q", "when", "state", "kind", "host", "posts", "site")
+
+
+def read(asked: dict[str, str], *, of_site: str | None) -> Filter:
+    """Return the filter that a query asks for; what it does not say, or says wrong, is left open.
+
+    Who looks for nothing in particular sees what is upcoming. `of_site` is the only site that may be seen.
+    """
+    wanted = Filter(
+        words=" ".join(asked.get("q", "").split())[:LONGEST_SEARCH],
+        state=_one_of(State, asked.get("state", "")),
+        kind=_one_of(Kind, asked.get("kind", "")),
+        host_id=asked.get("host", "")[:_LONGEST_ID],
+        standing=_one_of(Standing, asked.get("posts", "")),
+        site_id=of_site or asked.get("site", "")[:_LONGEST_ID] or None,
+    )
+    return replace(wanted, when=_one_of(When, asked.get("when", "")) or usual(wanted))
+
+
+def usual(wanted: Filter) -> When:
+    """Return what is meant where nothing is said of the time."""
+    narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.standing)
+    return When.ALL if any(narrowed) else When.UPCOMING
+
+
+def written(wanted: Filter, *, of_site: str | None) -> dict[str, str]:
+    """Return the query that asks for a filter."""
+    query = {
+        "q": wanted.words,
+        "when": "" if wanted.when is usual(wanted) else wanted.when,
+        "state": wanted.state or "",
+        "kind": wanted.kind or "",
+        "host": wanted.host_id,
+        "posts": wanted.standing or "",
+        "site": "" if of_site else wanted.site_id or "",
+    }
+    return {name: str(value) for name, value in query.items() if value}
+
+
+def address(account_id: str, number: int) -> str:
+    """Return the path of a meeting's page."""
+    return f"/meetings/{quote(account_id, safe='') or '-'}/{number}"
+
+
+def spaced(number: int) -> str:
+    """Return a meeting's number as Zoom writes it."""
+    digits = str(number)
+    second = 7 if len(digits) > 10 else 6  # noqa: PLR2004 - digits: 853 9384 7045, but 938 470 4512
+    return "\u00a0".join(part for part in (digits[:3], digits[3:second], digits[second:]) if part)
+
+
+def _one_of(kind: type[E], value: str) -> E | None:
+    try:
+        return kind(value)
+    except ValueError:
+        return None
+
+
+def _key(value: str) -> Key | None:
+    found = _KEY.fullmatch(value)
+    return Key(int(found[1]), int(found[2]), found[3]) if found else None
+
+
+def _spelled(key: Key) -> str:
+    return f"{key.starts_at}.{key.number}.{key.account_id}"
+
+
+def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | None) -> _Listed:
+    now = int(time.time() * 1000)
+    page = find(bridge.store, wanted, now=now, limit=_ON_A_PAGE, after=after, before=before)
+    with bridge.store.reading() as connection:
+        lines = meeting_list.lines(connection, page.keys)
+        named = [(key.account_id, key.number) for key in page.keys]
+        posts = standing.of_meetings(
+            connection, named, now=store_clock.now(connection), site_id=wanted.site_id
+        )
+        is_any = bool(lines) or meeting_list.is_any(connection, site_id=wanted.site_id)
+    of_each: dict[tuple[str, int], list[PostLine]] = {name: [] for name in named}
+    for post in posts:
+        of_each[post.account_id, post.number].append(post)
+    return _Listed(
+        lines=lines,
+        posts=of_each,
+        newer=_spelled(page.keys[0]) if page.more_before and page.keys else "",
+        older=_spelled(page.keys[-1]) if page.more_after and page.keys else "",
+        now=now,
+        is_any=is_any,
+    )
+
+
+def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:
+    with bridge.store.reading() as connection:
+        every = sites.every(connection, bridge.store.sealer)
+    return [site for site in every if site_id in (None, site.id)]
