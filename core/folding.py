@@ -218,7 +218,7 @@ def _keep(
             log.mark_failed(connection, step.account_id, step.number, reason=step.reason)
         # Another process may have folded the same meeting meanwhile: its events stay pending for the next
         # round, which starts from what that process kept.
-        elif meetings.save(connection, step.meeting, seen=step.seen):
+        elif meetings.save(connection, step.meeting, seen=step.seen, now=now):
             kept.append(step)
     log.mark_folded(connection, [event_id for step in kept for event_id in step.ids], now=now)
     wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in kept]
