@@ -11,7 +11,9 @@ from core.ingest import Ingest
 from core.jobs import Jobs
 from core.looking import Looks
 from core.mirror import LEASE_SECONDS, Mirror
-from core.retention import DAYS, EVENTS, Retention
+from core.retention import Retention
+from core.reviewing import KIND as REVIEW
+from core.reviewing import Reviewing
 from core.store import wakeup
 
 if TYPE_CHECKING:
@@ -40,11 +42,11 @@ class Bridge:
         store: Store,
         *,
         clock: Callable[[], float] | None = None,
-        keep_days: int = DAYS,
-        keep_events: int = EVENTS,
+        keep_days: int | None = None,
+        keep_events: int | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> Bridge:
-        """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most.
+        """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most, or as is set.
 
         Other processes take over a post or a job after `lease_seconds` from one that died while it worked on it.
         """
@@ -52,7 +54,8 @@ class Bridge:
         folding = Folding(store, folded=mirror.wake, clock=clock)
         ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
         keeping = Retention(store, days=keep_days, events=keep_events, clock=clock or time.time)
-        kinds: dict[str, Kind] = {}  # of long work
+        # Of long work.
+        kinds: dict[str, Kind] = {REVIEW: Reviewing(store, asked=mirror.wake, clock=clock)}
         jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)
         heard: dict[str, Callable[[str], None]] = {
             wakeup.EVENTS: lambda _: folding.wake(),

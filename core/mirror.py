@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from core import rules
 from core.errors import SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
 from core.reconcile import Reconciled, Task, carry_out, leaves
-from core.render import Presence, SiteRules, render
-from core.store import attempts, meetings, posts, sites
+from core.render import Presence, render
+from core.store import attempts, meetings, posts, rules, sites
 from core.store import clock as store_clock
 from core.store.attempts import Attempt
 from core.store.posts import PostState
@@ -150,7 +149,7 @@ class Mirror:
             with self.store.reading() as connection:
                 site = sites.load(connection, taken[0].site_id, self.store.sealer)
                 began = self._now(connection)
-                tasks = [self._task(connection, site, claim, now=began) for claim in taken]
+                tasks = self._tasks(connection, site, taken, now=began)
         except UnknownSiteError:
             return  # it was removed while the posts waited, and its posts with it
         leaving = [claim for claim, task in zip(taken, tasks, strict=True) if leaves(task)]
@@ -179,29 +178,34 @@ class Mirror:
             else:
                 return
 
-    def _task(self, connection: Connection, site: Site, taken: Claim, *, now: int) -> Task:
-        known = meetings.load(connection, taken.account_id, taken.number)
-        if known is None:
-            raise StoreError(f"A post waits for meeting {taken.number}, which the store does not hold.")
-        meeting, revision = known
-        decided = SiteRules(rules.read(site.rules).rules, site.vczapi, site.vczapi_pro)
-        wanted = render(meeting, decided, datetime.fromtimestamp(now / 1000, UTC))
-        return Task(meeting, wanted, taken.written, revision, in_doubt=taken.in_doubt)
+    def _tasks(self, connection: Connection, site: Site, taken: Sequence[Claim], *, now: int) -> list[Task]:
+        known = [meetings.load(connection, claim.account_id, claim.number) for claim in taken]
+        decided = rules.of_site(connection, site, [found[0] for found in known if found is not None])
+        moment = datetime.fromtimestamp(now / 1000, UTC)
+        tasks = []
+        for claim, found in zip(taken, known, strict=True):
+            if found is None:
+                raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
+            meeting, revision = found
+            wanted = render(meeting, decided, moment)
+            tasks.append(Task(meeting, wanted, claim.written, revision, in_doubt=claim.in_doubt))
+        return tasks
 
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:
         """Note results: those that went well end their claims, faults wait with their site or by themselves."""
         now = self._now(connection)
+        # Where the rules have changed meanwhile, all of this was made by those of before.
+        is_current = rules.still_are(connection, site.id, site.rules)
         attempts.note(connection, [item.attempt for item in done if item.asked])
         # In the order of the fold, so that no two processes wait for each other in a circle.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
             if isinstance(item.result, Reconciled):
-                until = item.task.wanted.until
                 posts.finish(
                     connection,
                     item.claim,
                     revision=item.task.revision,
                     written=item.result.written,
-                    due_at=None if until is None else int(until.timestamp() * 1000),
+                    due_at=_true_until(item.task.wanted) if is_current else now,
                     now=now,
                     reason=_why_none(item.task.wanted, item.result),
                 )
@@ -327,6 +331,10 @@ class Mirror:
 
 def _is_broken(result: Reconciled | SiteFaultError) -> bool:
     return isinstance(result, SiteFaultError) and result.fault is Fault.SERVER
+
+
+def _true_until(wanted: Post) -> int | None:
+    return None if wanted.until is None else int(wanted.until.timestamp() * 1000)
 
 
 def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:

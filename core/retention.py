@@ -17,7 +17,8 @@ import structlog
 
 from core.errors import StoreError
 from core.fold import fold
-from core.store import attempts, log, meetings
+from core.store import attempts, log, meetings, settings
+from core.store.settings import Keeping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,21 +33,23 @@ _DAY_MILLISECONDS = 24 * 3600 * 1000
 # Zoom tries for 85 minutes: an event younger than this may yet have older ones to come.
 _SHORTEST_MILLISECONDS = _DAY_MILLISECONDS
 
-DAYS = 90
-EVENTS = 1_000_000
-
 logger = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Retention:
-    """Drops what is older than `days`, and the oldest of what is more than `events`, in a thread of its own."""
+    """Drops what is too old, and the oldest of what is too much, in a thread of its own.
+
+    `days` and `events` are fixed from outside where they are given; else what is set counts, from the next round
+    on.
+    """
 
     store: Store
-    days: int = DAYS
-    events: int = EVENTS
+    days: int | None = None
+    events: int | None = None
     clock: Callable[[], float] = time.time
     _stop: threading.Event = field(default_factory=threading.Event)
+    _wake: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -57,15 +60,30 @@ class Retention:
     def stop(self) -> None:
         """End after the step at hand."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None:
             self._thread.join()
+
+    def wake(self) -> None:
+        """Say that something else was set: look now, and not in an hour."""
+        self._wake.set()
+
+    def keeping(self) -> Keeping:
+        """Return what counts: what is fixed from outside, else what is set."""
+        with self.store.reading() as connection:
+            found = settings.keeping(connection)
+        return Keeping(
+            found.days if self.days is None else self.days,
+            found.events if self.events is None else self.events,
+        )
 
     def drop(self) -> int:
         """Drop what is due; return how many events that were. Raises `StoreUnavailableError`."""
         now = int(self.clock() * 1000)
-        moment = now - self.days * _DAY_MILLISECONDS
+        keeping = self.keeping()
+        moment = now - keeping.days * _DAY_MILLISECONDS
         with self.store.reading() as connection:
-            surplus = log.cutoff_for(connection, self.events)
+            surplus = log.cutoff_for(connection, keeping.events)
         if surplus is not None:
             moment = max(moment, min(surplus, now - _SHORTEST_MILLISECONDS))
         dropped = 0
@@ -98,10 +116,13 @@ class Retention:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._wake.clear()
+            if self._stop.is_set():
+                return
             try:
                 dropped = self.drop()
                 if dropped:
                     logger.info("log_shortened", events=dropped)
             except StoreError as error:
                 logger.warning("retention_waits", reason=str(error))
-            self._stop.wait(_EVERY_SECONDS)
+            self._wake.wait(_EVERY_SECONDS)

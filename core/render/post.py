@@ -42,13 +42,14 @@ class SiteRules:
 
     `rules` are what its owner decided. `vczapi` and `vczapi_pro` tell whether the plugin *Video Conferencing with
     Zoom* and its PRO add-on are active there. `locale` is the site's language, as WordPress names it; the page
-    speaks English in all of them so far.
+    speaks English in all of them so far. `host_names` is what Zoom calls hosts, by their ids, as far as it is known.
     """
 
     rules: Rules = DEFAULT
     vczapi: bool = False
     vczapi_pro: bool = False
     locale: str = "en_US"
+    host_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
     standing = schedule(meeting, now)
-    seen = visible(meeting, rules)
+    seen = visible(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
     author = rules.author_of(meeting)
     return Post(
         presence=Presence.WITHHELD if reason else Presence.SHOWN,

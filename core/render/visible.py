@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from core.render.plain import clean, web_address
-from core.rules import JoinLink, Passcode
+from core.rules import LONGEST_NAME, JoinLink, Passcode
 
 if TYPE_CHECKING:
     from core.meeting import Meeting
@@ -35,10 +35,13 @@ class Visible:
 NOTHING = Visible()
 
 
-def visible(meeting: Meeting, rules: Rules) -> Visible:
-    """Return what visitors may see of `meeting`. The passcode goes with the link: alone it would be of no use."""
-    author = rules.author_of(meeting) if rules.show_host else None
-    host = clean(author.name) if author is not None else ""
+def visible(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Visible:
+    """Return what visitors may see of `meeting`. The passcode goes with the link: alone it would be of no use.
+
+    `host_name` is what Zoom calls the host; on this site it is the name of the author chosen for them.
+    """
+    author = rules.author_of(meeting)
+    host = clean((author.name if author else "") or host_name)[:LONGEST_NAME] if rules.show_host else ""
     if rules.join_link is JoinLink.NOBODY:
         return Visible(host=host)
     url = web_address(meeting.join_url)

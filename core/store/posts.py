@@ -354,6 +354,20 @@ def withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
     return [(reason, number) for reason, number in rows]
 
 
+def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[str, int, Written]]:
+    """Return the posts of the meetings to which something happened last: account, number, and what is known."""
+    rows = connection.execute(
+        select(posts)
+        .join(
+            meetings, and_(meetings.c.account_id == posts.c.account_id, meetings.c.number == posts.c.number)
+        )
+        .where(posts.c.site_id == site_id)
+        .order_by(meetings.c.last_at.desc(), posts.c.number.desc())
+        .limit(limit)
+    )
+    return [(row.account_id, row.number, _written(row)) for row in rows]
+
+
 def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
     """Return when the next post is due on a site that is not `busy` (ms since 1970, UTC); None for never."""
     moment = func.max if connection.dialect.name == "sqlite" else func.greatest
@@ -387,8 +401,12 @@ def _held(taken: Claim) -> Any:
     return and_(_is(taken.site_id, taken.account_id, taken.number), posts.c.epoch == taken.epoch)
 
 
-def _claim(row: Any, *, in_doubt: bool) -> Claim:
+def _written(row: Any) -> Written:
     base = None if row.base is None else Base(**row.base)
+    return Written(PostState(row.state), row.post_id, row.link, base)
+
+
+def _claim(row: Any, *, in_doubt: bool) -> Claim:
     return Claim(
         site_id=row.site_id,
         account_id=row.account_id,
@@ -396,6 +414,6 @@ def _claim(row: Any, *, in_doubt: bool) -> Claim:
         wanted=row.wanted,
         attempts=row.attempts,
         epoch=row.epoch,
-        written=Written(PostState(row.state), row.post_id, row.link, base),
+        written=_written(row),
         in_doubt=in_doubt,
     )

@@ -427,6 +427,16 @@ class TestLeftOut:
         shown.rules = Rules()
         assert shown(meeting()) == "created"
 
+    def test_one_that_is_let_in_again_is_like_any_other(self, shown: Bench) -> None:
+        shown.rules = NEVER
+        shown(meeting())
+        shown.site.only.update(status="publish", trashed_from=None)
+        shown.rules = Rules()
+        assert shown(meeting()) == "unchanged"
+        shown(DELETED)
+        shown.site.posts.clear()
+        assert shown(meeting(recovered=True)) == "detached"
+
     def test_deleted_at_zoom_while_it_is_left_out(self, shown: Bench) -> None:
         shown.rules = NEVER
         shown(meeting())
@@ -503,7 +513,11 @@ class TestChosen:
         assert "Settings" in bench.remark
 
     def test_what_else_wordpress_refuses_is_a_fault(self, bench: Bench) -> None:
-        bench.site.trouble = lambda _: fault(Fault.REFUSED, status=400, evidence="rest_invalid_param: title")
+        bench.site.trouble = lambda ask: (
+            fault(Fault.REFUSED, status=400, evidence="rest_invalid_param: title")
+            if isinstance(ask, CreatePost) and "author" in ask.fields
+            else None
+        )
         bench.rules = self.CHOSEN
         with pytest.raises(SiteFaultError):
             bench(meeting(host_id="anna"))
@@ -532,6 +546,13 @@ class TestTicks:
         assert self.options(bench) == {}
         assert bench(meeting()) == "unchanged"
         assert bench.site.asked == []
+
+    def test_come_also_where_nothing_else_changes(self, shown: Bench) -> None:
+        past = meeting(start_time="2020-03-24T18:00:00Z")
+        shown(past)
+        shown.rules = Rules(join_link=JoinLink.SIGNED_IN)
+        assert shown(past) == "updated"
+        assert self.options(shown) == {LOGGED_IN: "1"}
 
     def test_that_people_set_stay(self, shown: Bench) -> None:
         shown.site.only["fields"][LOGGED_IN] = "1"

@@ -16,7 +16,7 @@ import click
 from core import __version__
 from core.bridge import Bridge
 from core.mirror import LEASE_SECONDS
-from core.retention import DAYS, EVENTS
+from core.store.settings import FEWEST_EVENTS, KEEP_DAYS, KEEP_EVENTS, LONGEST_DAYS, MOST_EVENTS
 from web.answering import Answering
 from web.app import make_app
 from web.cli.place import Place, make_ready, place_options, public_url_option
@@ -50,9 +50,17 @@ _STOP_SECONDS = 15.0
     default="info",
     help="How much to write to standard error.",
 )
-@click.option("--keep-days", default=DAYS, type=click.IntRange(1), help="Days that events stay in the log.")
 @click.option(
-    "--keep-events", default=EVENTS, type=click.IntRange(1000), help="Events that the log keeps at most."
+    "--keep-days",
+    type=click.IntRange(1, LONGEST_DAYS),
+    show_default=f"what the page Settings says, {KEEP_DAYS} at first",
+    help="Days that events stay in the log.",
+)
+@click.option(
+    "--keep-events",
+    type=click.IntRange(FEWEST_EVENTS, MOST_EVENTS),
+    show_default=f"what the page Settings says, {KEEP_EVENTS} at first",
+    help="Events that the log keeps at most.",
 )
 @click.option(
     "--lease-seconds",
@@ -68,8 +76,8 @@ def serve(
     acceptors: int,
     behind_proxy: bool,
     log_level: str,
-    keep_days: int,
-    keep_events: int,
+    keep_days: int | None,
+    keep_events: int | None,
     lease_seconds: int,
     public_url: str | None,
     data: Path,
