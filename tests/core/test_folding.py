@@ -188,10 +188,10 @@ class TestFailures:
     ) -> None:
         save = meetings.save
 
-        def save_but_two(connection: Connection, meeting: Meeting, *, seen: int) -> bool:
+        def save_but_two(connection: Connection, meeting: Meeting, *, seen: int, now: int) -> bool:
             if meeting.number == 2:
                 raise ValueError("a mistake of ours")
-            return save(connection, meeting, seen=seen)
+            return save(connection, meeting, seen=seen, now=now)
 
         monkeypatch.setattr(meetings, "save", save_but_two)
         append(store, *(event(id=number, **TOPIC) for number in (1, 2, 3)))
