@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.cleaning import CLEANING, TRIAL, Cleaning
 from core.folding import Folding
 from core.ingest import Ingest
 from core.jobs import Jobs
@@ -15,6 +16,7 @@ from core.retention import Retention
 from core.reviewing import KIND as REVIEW
 from core.reviewing import Reviewing
 from core.store import wakeup
+from core.trying import Trying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +57,11 @@ class Bridge:
         ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
         keeping = Retention(store, days=keep_days, events=keep_events, clock=clock or time.time)
         # Of long work.
-        kinds: dict[str, Kind] = {REVIEW: Reviewing(store, asked=mirror.wake, clock=clock)}
+        kinds: dict[str, Kind] = {
+            REVIEW: Reviewing(store, asked=mirror.wake, clock=clock),
+            TRIAL: Trying(store, folding.wake, mirror.wake, clock or time.time),
+            CLEANING: Cleaning(store, folding.wake, clock or time.time),
+        }
         jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)
         heard: dict[str, Callable[[str], None]] = {
             wakeup.EVENTS: lambda _: folding.wake(),

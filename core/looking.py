@@ -12,6 +12,7 @@ import structlog
 
 from core.errors import SiteFaultError, StoreError, UnknownSiteError
 from core.store import sites, tokens
+from core.verdict import clocks_apart
 from core.wordpress.client import WordPressClient
 from core.wordpress.discovery import is_local
 from core.wordpress.faults import Fault
@@ -157,19 +158,7 @@ def _pairing(site: Site, told: Connection) -> Finding:
 def _clocks(ahead: float | None) -> Finding:
     if ahead is None or abs(ahead) <= WINDOW_SECONDS:
         return Finding("clock", True, "agrees with the bridge's")
-    return Finding("clock", False, clocks_apart(ahead))
-
-
-def clocks_apart(ahead: float) -> str:
-    """Say that the clocks differ too much, and what follows; `ahead` is how many seconds the site's is ahead."""
-    seconds = round(abs(ahead))
-    apart = f"{seconds // 60} minutes" if seconds >= 2 * 60 else f"{seconds} seconds"
-    which = "ahead of" if ahead > 0 else "behind"
-    return (
-        f"The clock of the site's server is {apart} {which} that of the bridge's machine, and {WINDOW_SECONDS // 60} "
-        "minutes are allowed. Look which of the two is wrong, and have it set by the network (NTP). While the "
-        "bridge's is wrong, Zoom's events are refused, and kept; while the site's is, it shows no pages of the bridge."
-    )
+    return Finding("clock", False, " ".join(clocks_apart(ahead)))
 
 
 def _reached(client: WordPressClient, site: Site, told: Connection) -> Finding:

@@ -16,6 +16,7 @@ from core.store.dialect import insert_for
 from core.store.request import Request
 from core.store.schema import accounts, events, sites
 from core.zoom import envelope as zoom_envelope
+from core.zoom.trial import is_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -285,9 +286,11 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Note when a site's endpoint was last used, and for which account."""
+    """Note when a site's endpoint was last used, and for which account. A test says nothing of Zoom."""
     last = {entry.site_id: entry for entry in entries if entry.site_id is not None}
-    for site_id, entry in sorted(last.items()):
+    of_zoom = [entry for entry in entries if not is_trial(entry.account_id)]
+    seen = {entry.site_id: entry for entry in of_zoom if entry.site_id is not None}
+    for site_id, entry in sorted(seen.items()):
         said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}
         connection.execute(_NOTING_LAST, said)
     pairs = {(entry.account_id, entry.site_id) for entry in entries if entry.site_id is not None}

@@ -168,6 +168,11 @@ def note_fault(connection: Connection, site_id: str, *, fault: str, message: str
     )
 
 
+def try_now(connection: Connection, site_id: str) -> None:
+    """Leave a site alone no longer: somebody wants to see whether it works again."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
+
+
 def note_look(connection: Connection, site_id: str, look: Mapping[str, Any], *, now: int) -> None:
     """Note what was found when both sides were looked at."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(look=dict(look), looked_at=now))

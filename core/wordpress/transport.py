@@ -60,12 +60,14 @@ def ask(
     *,
     params: Mapping[str, Any] | None = None,
     json: Any = None,
+    body: bytes | None = None,
     timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send one request and return the answer, whatever its status; SiteFaultError where none came.
 
-    `timeout` is for connecting and for each piece of the answer, in seconds. Redirects are not followed.
+    `body` is sent as it is, `json` encoded. `timeout` is for connecting and for each piece of the answer, in
+    seconds. Redirects are not followed.
     """
     wrote = method not in ("GET", "HEAD")
     try:
@@ -74,6 +76,7 @@ def ask(
             url,
             params=params,
             json=json,
+            data=body,
             headers=headers,
             timeout=timeout,
             allow_redirects=False,

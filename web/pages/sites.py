@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
-from core import connecting, looking
+from core import connecting, looking, trying
 from core.checklist import Facts, Step, checklist, is_done
 from core.errors import SiteFaultError, UnknownSiteError
 from core.looking import Look
 from core.refused import Refused, refused
 from core.store import quarantine, sites, tokens
+from core.verdict import Stage
 from core.zoom.trial import account_of
 from web.pages.connect import bridge_address
 from web.pages.page import PageHandler
@@ -39,6 +41,7 @@ class _State:
     lines: list[Item]
     refused: Refused
     held: int
+    report: trying.Report | None
 
 
 class SitesHandler(PageHandler):
@@ -119,10 +122,22 @@ class SiteHandler(SitePage):
             is_done=is_done(state.lines),
             is_looking=underway,
             events=EVENTS,
+            report=state.report,
+            stages=Stage,
             bridge_url=bridge_url or state.look.bridge,
             wrong=wrong,
             done=self.get_query_argument("done", ""),
         )
+
+
+class TestHandler(SitePage):
+    """`POST /sites/ID/test`: begins a test."""
+
+    async def post(self, site_id: str) -> None:
+        """Ask for one, and show how it goes."""
+        await self._state(site_id)
+        await self.blocking(partial(trying.ask, self.bridge.jobs, site_id, asked_by=self.viewer.name))
+        self.go(f"/sites/{site_id}", done="asked")
 
 
 class DisconnectHandler(SitePage):
@@ -153,6 +168,7 @@ def _state(bridge: Bridge, site_id: str) -> _State:
         saved = [token.secret for token in tokens.of_site(connection, site_id, store.sealer)]
         held = quarantine.latest(connection, site_id, store.sealer, _REFUSED_LOOKED_AT)
         count = quarantine.count(connection, site_id)
+        report = trying.latest(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=account_of(site_id))
     look = Look.of(site)
     told = refused(held, saved)
@@ -165,7 +181,7 @@ def _state(bridge: Bridge, site_id: str) -> _State:
         has_page=has_page,
         page_fault=site.fault_message or "",
     )
-    return _State(site, look, checklist(facts), told, count)
+    return _State(site, look, checklist(facts), told, count, report)
 
 
 def _move(bridge: Bridge, site_id: str, address: str) -> None:
