@@ -82,6 +82,11 @@ class _Done:
         return isinstance(self.result, SiteFaultError) or self.result.asked
 
     @property
+    def is_told(self) -> bool:
+        """Whether it is kept among the attempts: also where nothing had to be written, since what came is shown then."""
+        return self.asked or (isinstance(self.result, Reconciled) and self.result.did == "unchanged")
+
+    @property
     def attempt(self) -> Attempt:
         """What is kept of it."""
         attempt = Attempt(
@@ -196,7 +201,7 @@ class Mirror:
         now = self._now(connection)
         # Where the rules have changed meanwhile, all of this was made by those of before.
         is_current = rules.still_are(connection, site.id, site.rules)
-        attempts.note(connection, [item.attempt for item in done if item.asked])
+        attempts.note(connection, [item.attempt for item in done if item.is_told])
         # In the order of the fold, so that no two processes wait for each other in a circle.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
             if isinstance(item.result, Reconciled):

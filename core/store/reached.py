@@ -26,8 +26,9 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Where an event stands on one site. `at` is when WordPress had answered (ms since 1970, UTC).
+    """Where an event stands on one site.
 
+    `at` is when WordPress had answered, or when nothing was found to ask of it (ms since 1970, UTC).
     `did` is what the attempt did, in a word; `message` is what is wrong, where it is stuck, or why there is none.
     """
 
@@ -71,6 +72,8 @@ def of_event(
 def _way(
     row: Row[Any], first: Row[Any] | None, folded_at: int | None
 ) -> tuple[Way, int | None, str | None, str | None]:
+    if first is not None and first.did == "unchanged":
+        return Way.UNNEEDED, first.at + first.milliseconds, first.did, None
     if first is not None:
         return Way.REACHED, first.at + first.milliseconds, first.did, None
     if folded_at is not None and row.wanted <= row.written:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.errors import SiteFaultError
 from core.folding import Folding
 from core.mirror import Mirror, retry_delay
-from core.store import log, posts, sites
+from core.store import attempts, log, posts, sites
 from core.store.engine import Store
 from core.store.posts import Claim
 from core.store.schema import posts as table
@@ -147,6 +147,18 @@ class TestWork:
         bench.happens(1, "meeting.permanently_deleted")
         bench.work()
         assert bench.doubles["s1"].posts == {}
+
+    def test_tells_of_what_needs_no_write_too(self, bench: Bench) -> None:
+        """So that it is known since when the page shows what has come."""
+        bench.happens(1)
+        bench.work()
+        bench.happens(1, "meeting.updated")
+        bench.clock.now += 60
+        bench.work()
+        with bench.store.reading() as connection:
+            told = attempts.of_post(connection, "s1", ACCOUNT, 1, limit=9)
+        assert [attempt.did for attempt in told] == ["unchanged", "created"]
+        assert len(bench.doubles["s1"].writes) == 1
 
     def test_looks_again_when_what_was_written_stops_being_true(self, bench: Bench) -> None:
         bench.happens(1)

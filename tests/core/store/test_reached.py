@@ -74,6 +74,13 @@ def test_by_the_first_attempt_that_went_well_after_it_was_folded(wanted: Store) 
     assert (first.site_name, first.site_url) == ("Site s1", "https://s1.example.org")
 
 
+def test_an_attempt_that_found_nothing_to_write_tells_when(wanted: Store) -> None:
+    tried(wanted, FOLDED + 40, did="unchanged")
+    tried(wanted, FOLDED + 900, did="updated")
+    first = of(wanted)["s1"]
+    assert (first.way, first.at) == (Way.UNNEEDED, FOLDED + 60)
+
+
 def test_waits_until_then(wanted: Store) -> None:
     tried(wanted, FOLDED - 5, did="created")
     assert {one.way for one in of(wanted).values()} == {Way.WAITING}
