@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import structlog
 
 from core.errors import SiteFaultError, StoreError, UnknownSiteError
-from core.store import sites, tokens
-from core.verdict import clocks_apart
+from core.refused import refused
+from core.store import quarantine, sites, tokens
+from core.verdict import clocks_apart, of_zoom
 from core.wordpress.client import WordPressClient
 from core.wordpress.discovery import is_local
 from core.wordpress.faults import Fault
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 
     from core.store.engine import Store
     from core.store.sites import Site
+    from core.verdict import Verdict
     from core.wordpress.client import Connection
 
 _TIMEOUT = (5.0, 10.0)  # to connect, and for the answer: somebody waits before the page
 _MOST_LOOKS = 8  # at once, in the background
+REFUSED_LOOKED_AT = 20  # requests, the newest of those in quarantine
 
 logger = structlog.get_logger(__name__)
 
@@ -129,7 +133,8 @@ def check(store: Store, name: str) -> list[Finding]:
     """Look at a site from both sides, and at what is known of Zoom. Raises `UnknownSiteError`."""
     with store.reading() as connection:
         site = sites.find(connection, name, store.sealer)
-        saved = tokens.of_site(connection, site.id, store.sealer)
+        saved = [token.secret for token in tokens.of_site(connection, site.id, store.sealer)]
+        held = quarantine.latest(connection, site.id, store.sealer, REFUSED_LOOKED_AT)
     findings = list(look(store, site.id).findings)
     findings.append(
         Finding("secret token", True, "is saved")
@@ -141,7 +146,19 @@ def check(store: Store, name: str) -> list[Finding]:
         if site.validated_at
         else Finding("Zoom", False, "has not validated the endpoint yet: see the page Webhooks")
     )
+    if saved:
+        wrong = of_zoom(refused(held, saved), validated_at=site.validated_at, event_at=site.last_event_at)
+        findings.append(_events(site, wrong))
     return findings
+
+
+def _events(site: Site, wrong: Verdict | None) -> Finding:
+    if wrong is not None:
+        return Finding("events", False, f"{wrong.message} {wrong.advice}")
+    if site.last_event_at is None:
+        return Finding("events", True, "none has come yet: tick them in Zoom, then schedule a meeting there")
+    at = datetime.fromtimestamp(site.last_event_at / 1000, UTC)
+    return Finding("events", True, f"come; the last, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC")
 
 
 def _pairing(site: Site, told: Connection) -> Finding:

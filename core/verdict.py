@@ -467,7 +467,7 @@ def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None)
         return Verdict(
             Stage.ZOOM,
             Cause.SECRET,
-            "The whole way works, but Zoom's own events are refused: Zoom signs them with another secret token than the "
+            "Zoom's own events are refused, although the way works: Zoom signs them with another secret token than the "
             "one saved here. Nothing is lost: they are kept, and taken when the right one is saved.",
             "Copy the Secret Token again from your app in the Zoom App Marketplace (Features > Access) to the page "
             "Webhooks. If you have several apps, take the one whose event subscription has this endpoint.",
@@ -476,7 +476,7 @@ def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None)
     return Verdict(
         Stage.ZOOM,
         Cause.CLOCK,
-        f"The whole way works, but Zoom's own events are refused: the bridge's clock is {abs(refused.seconds)} seconds "
+        f"Zoom's own events are refused, although the way works: the bridge's clock is {abs(refused.seconds)} seconds "
         f"{ago} the time at which Zoom signed them. Nothing is lost: they are kept.",
         "Have the clock of the bridge's machine set by the network (NTP), then let the events in: zoombridge quarantine "
         "recheck",

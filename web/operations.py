@@ -7,9 +7,10 @@ JSON, so that both ways are the same.
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core import connecting, looking
+from core import connecting, looking, trying
 from core.admission import Admission
 from core.errors import UserError, ZoomBridgeError
 from core.store import quarantine, sites
@@ -62,6 +63,28 @@ def site_check(bridge: Bridge, *, site: str) -> list[dict[str, Any]]:
     findings = looking.check(bridge.store, site)
     bridge.mirror.wake()
     return [{"name": found.name, "well": found.well, "message": found.message} for found in findings]
+
+
+def site_test(bridge: Bridge, *, site: str) -> str:
+    """Ask for a test of a site; return the site's id."""
+    with bridge.store.reading() as connection:
+        found = sites.find(connection, site, bridge.store.sealer)
+    trying.ask(bridge.jobs, found.id, asked_by="")
+    return found.id
+
+
+def site_report(bridge: Bridge, *, site: str) -> dict[str, Any]:
+    """Tell how a site's newest test goes."""
+    with bridge.store.reading() as connection:
+        report = trying.latest(connection, site)
+    if report is None:
+        raise ZoomBridgeError("There was no test of this site.")
+    return {
+        "lines": [asdict(line) for line in report.lines],
+        "verdict": report.verdict and asdict(report.verdict),
+        "is_running": report.is_running,
+        "trouble": report.trouble,
+    }
 
 
 def site_remove(bridge: Bridge, *, site: str) -> dict[str, Any]:
@@ -142,6 +165,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "site-list": site_list,
     "site-check": site_check,
     "site-remove": site_remove,
+    "site-test": site_test,
+    "site-report": site_report,
     "user-add": user_add,
     "user-list": user_list,
     "user-remove": user_remove,

@@ -9,6 +9,7 @@ import click
 from core import __version__
 from core.errors import ZoomBridgeError
 from web.cli.db import db
+from web.cli.doctor import doctor
 from web.cli.plugin import plugin
 from web.cli.quarantine import quarantine
 from web.cli.send import send
@@ -43,7 +44,7 @@ def _add(group: click.Group, command: click.Command) -> None:
             _add(command, inner)
 
 
-for command in (serve, site, user, quarantine, send, plugin, db):
+for command in (serve, site, user, doctor, quarantine, send, plugin, db):
     _add(zoombridge, command)
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 # While something is to be done, the page looks often, so that lines tick themselves.
 _LOOK_AGAIN_SECONDS = 15
 _LOOK_AGAIN_WHEN_DONE_SECONDS = 600
-_REFUSED_LOOKED_AT = 20  # of the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ def _state(bridge: Bridge, site_id: str) -> _State:
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
         saved = [token.secret for token in tokens.of_site(connection, site_id, store.sealer)]
-        held = quarantine.latest(connection, site_id, store.sealer, _REFUSED_LOOKED_AT)
+        held = quarantine.latest(connection, site_id, store.sealer, looking.REFUSED_LOOKED_AT)
         count = quarantine.count(connection, site_id)
         report = trying.latest(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=account_of(site_id))
