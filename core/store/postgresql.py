@@ -25,10 +25,11 @@ _CONNECTING = {
     "application_name": "zoombridge",
 }
 # A process that stopped half-way must not hold the others up, and what is acknowledged must be on the disk,
-# whatever the database's own settings are.
+# whatever the database's own settings are. Compiling a query takes seconds, and ours take milliseconds.
 _SESSION = """
     SELECT set_config('lock_timeout', '5s', false),
            set_config('idle_in_transaction_session_timeout', '20s', false),
+           set_config('jit', 'off', false),
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.store.schema import attempts, posts, sites
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
 
 class Way(StrEnum):
@@ -69,9 +69,7 @@ def of_event(
     return found
 
 
-def _way(
-    row: Row[Any], first: Row[Any] | None, folded_at: int | None
-) -> tuple[Way, int | None, str | None, str | None]:
+def _way(row: Any, first: Any, folded_at: int | None) -> tuple[Way, int | None, str | None, str | None]:
     if first is not None and first.did == "unchanged":
         return Way.UNNEEDED, first.at + first.milliseconds, first.did, None
     if first is not None:
@@ -82,7 +80,7 @@ def _way(
     return (Way.STUCK if trouble else Way.WAITING), None, None, trouble
 
 
-def _first_after(connection: Connection, post: Row[Any], moment: int) -> Row[Any] | None:
+def _first_after(connection: Connection, post: Any, moment: int) -> Any:
     return connection.execute(
         select(attempts.c.at, attempts.c.milliseconds, attempts.c.did)
         .where(

@@ -121,7 +121,10 @@ events = Table(
     Column("outcome", Text, nullable=False),  # pending, folded, ignored, failed
     Column("reason", Text),
     Column("folded_at", BigInteger),  # an attempt that began later shows it
-    Index(None, "account_id", "number"),
+    # What the page Events is filtered by, and why there is one index for all combinations: see core.store.events.
+    # The second serves the fold as well.
+    Index("ix_events_listed", "event", "account_id", "outcome", "received_at", "id"),
+    Index("ix_events_of_number", "number", "received_at", "id"),
     Index(None, "at"),
     Index(
         "ix_events_pending",

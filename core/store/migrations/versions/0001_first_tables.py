@@ -100,10 +100,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_events_digest")),
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_events_account_id_number"), ["account_id", "number"], unique=False
-        )
         batch_op.create_index(batch_op.f("ix_events_at"), ["at"], unique=False)
+        batch_op.create_index(
+            "ix_events_listed", ["event", "account_id", "outcome", "received_at", "id"], unique=False
+        )
+        batch_op.create_index("ix_events_of_number", ["number", "received_at", "id"], unique=False)
         batch_op.create_index(
             "ix_events_pending",
             ["account_id", "number"],
@@ -422,8 +423,9 @@ def downgrade() -> None:
             sqlite_where=sa.text("outcome = 'pending'"),
             postgresql_where=sa.text("outcome = 'pending'"),
         )
+        batch_op.drop_index("ix_events_of_number")
+        batch_op.drop_index("ix_events_listed")
         batch_op.drop_index(batch_op.f("ix_events_at"))
-        batch_op.drop_index(batch_op.f("ix_events_account_id_number"))
 
     op.drop_table("events")
     with op.batch_alter_table("candidates", schema=None) as batch_op:

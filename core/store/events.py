@@ -1,0 +1,339 @@
+"""The log as people look at it: filtered, newest first, paged by key; and one event with its request.
+
+Why any filter takes about the same time over a thousand events and over a million: event, account and outcome have
+few values, of which few combinations occur. The index `ix_events_listed` holds each combination's events together,
+in the order in which they came.
+
+- The combinations are found by jumping in the index from one to the next, one step each, however many events a
+  combination has.
+- Of each combination that matches, the newest event is one more step; time and the place in the list are ranges in
+  the index. A page of fifty can only come from the fifty combinations whose newest are newest, and takes at most
+  fifty events from each.
+- The events of a meeting number stand together in an index of their own. What else is asked of them is looked for
+  among so many at a time (`_WINDOW`), and the page says where it stopped looking.
+- A count stops at `MOST_COUNTED`.
+
+Sites come in by their Zoom accounts: an event concerns every site that mirrors its account, whichever of their
+endpoints it came to first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, select, text, tuple_
+
+from core.errors import UnknownEventError
+from core.store.log import Outcome
+from core.store.request import Request
+from core.store.schema import accounts, events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from core.store.sealing import Sealer
+
+MOST_COUNTED = 10_000
+_WINDOW = 1000  # events of one meeting that are looked at for one page, where more is asked than its number
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events. What is None or empty is not asked for.
+
+    `site_id` is a site that mirrors the event's account. `since` and `until` say when the event came to the
+    bridge (ms since 1970, UTC; `until` is not part of it).
+    """
+
+    event: str = ""
+    outcome: Outcome | None = None
+    number: int | None = None
+    site_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Filter:
+        """Return what `told` has told."""
+        known = {field.name: told[field.name] for field in fields(cls) if field.name in told}
+        outcome = known.get("outcome")
+        return cls(**known | {"outcome": None if outcome is None else Outcome(outcome)})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """The place of an event in the list."""
+
+    received_at: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in the list, without its body. Times are in milliseconds since 1970, UTC."""
+
+    id: int
+    event: str
+    account_id: str
+    number: int | None
+    at: int
+    received_at: int
+    site_id: str | None
+    outcome: str
+    reason: str | None
+    folded_at: int | None
+
+    @property
+    def key(self) -> Key:
+        """Its place."""
+        return Key(self.received_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of the list, newest first, and whether there is more on both sides.
+
+    `looked_to` is where the search stopped before the page was full, though there is more to look at beyond.
+    """
+
+    lines: list[Line]
+    more_newer: bool
+    more_older: bool
+    looked_to: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many events match; where `is_whole` is False, at least so many."""
+
+    number: int
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Values that occur together in the log."""
+
+    event: str
+    account_id: str
+    outcome: str
+
+
+def page(
+    connection: Connection,
+    wanted: Filter,
+    *,
+    limit: int,
+    before: Key | None = None,
+    after: Key | None = None,
+) -> Page:
+    """Return up to `limit` events: the newest, or those next to a key (`before` it in time, or `after` it)."""
+    rising = after is not None
+    bounds = _bounds(wanted, before, after)
+    looked_to = None
+    if wanted.number is not None:
+        found, looked_to = _of_number(connection, wanted, bounds, limit + 1, rising=rising)
+    else:
+        found = _of_combinations(connection, wanted, bounds, limit + 1, rising=rising)
+    more = len(found) > limit or looked_to is not None
+    lines = found[:limit]
+    if rising:
+        return Page(lines[::-1], more_newer=more, more_older=True, looked_to=looked_to)
+    return Page(lines, more_newer=before is not None, more_older=more, looked_to=looked_to)
+
+
+def count(connection: Connection, wanted: Filter, *, most: int = MOST_COUNTED) -> Count:
+    """Count what matches, up to `most`; of a single meeting's events, only the newest are looked at."""
+    bounds = _bounds(wanted)
+    if wanted.number is not None:
+        found, looked_to = _of_number(connection, wanted, bounds, _WINDOW, rising=False)
+        return Count(len(found), is_whole=looked_to is None and len(found) < _WINDOW)
+    counted = 0
+    for one in _matching(connection, wanted):
+        room = most + 1 - counted
+        counted += connection.scalar(_COUNTING, {**asdict(one), **bounds, "most": room}) or 0
+        if counted > most:
+            return Count(most, is_whole=False)
+    return Count(counted, is_whole=True)
+
+
+def combinations(connection: Connection, *, site_id: str | None = None) -> list[Combination]:
+    """Return which accounts, events and outcomes occur together in the log, or in what concerns one site."""
+    rows = connection.execute(_NAMING[site_id is not None], _of(site_id))
+    return [Combination(*row) for row in rows]
+
+
+def accounts_of(connection: Connection, site_id: str) -> list[str]:
+    """Return the Zoom accounts that a site mirrors."""
+    query = select(accounts.c.account_id).where(accounts.c.site_id == site_id).order_by(accounts.c.account_id)
+    return list(connection.scalars(query))
+
+
+def load(
+    connection: Connection, event_id: int, sealer: Sealer, *, site_id: str | None = None
+) -> tuple[Line, Request]:
+    """Return an event and the request that brought it; with a `site_id`, only one that concerns this site.
+
+    Raises `UnknownEventError`.
+    """
+    row = connection.execute(select(*_COLUMNS, events.c.request).where(events.c.id == event_id)).one_or_none()
+    if row is None or (site_id is not None and row.account_id not in accounts_of(connection, site_id)):
+        raise UnknownEventError(
+            "The log holds no event of this number. It may be so old that it was dropped: see the retention "
+            "in the settings."
+        )
+    return Line(*row[:-1]), Request.opened(row.request, sealer)
+
+
+# From each combination to the next by one step in the index.
+_JUMPS = """
+WITH RECURSIVE of_event (e) AS (
+  SELECT min(event) FROM events
+  UNION ALL
+  SELECT (SELECT min(event) FROM events WHERE event > e) FROM of_event WHERE e IS NOT NULL
+), of_account (e, a) AS (
+  {accounts}
+), of_outcome (e, a, o) AS (
+  SELECT e, a, (SELECT min(outcome) FROM events WHERE event = e AND account_id = a)
+  FROM of_account WHERE a IS NOT NULL
+  UNION ALL
+  SELECT e, a, (SELECT min(outcome) FROM events WHERE event = e AND account_id = a AND outcome > o)
+  FROM of_outcome WHERE o IS NOT NULL
+)
+"""
+_NAMED = "SELECT e, a, o FROM of_outcome WHERE o IS NOT NULL"
+# The next event of each, which is one step more.
+_HEADS = """
+SELECT head.e, head.a, head.o, events.received_at, events.id
+FROM (
+  SELECT e, a, o, (
+    SELECT id FROM events
+    WHERE event = e AND account_id = a AND outcome = o
+      AND (received_at, id) > (:low_at, :low_id) AND (received_at, id) < (:high_at, :high_id)
+    ORDER BY received_at {direction}, id {direction} LIMIT 1
+  ) AS id
+  FROM of_outcome
+  WHERE o IS NOT NULL AND (:event = '' OR e = :event) AND (:outcome = '' OR o = :outcome)
+) AS head JOIN events ON events.id = head.id
+ORDER BY events.received_at {direction}, events.id {direction}
+LIMIT :most
+"""
+_EVERY_ACCOUNT = """
+  SELECT e, (SELECT min(account_id) FROM events WHERE event = e) FROM of_event WHERE e IS NOT NULL
+  UNION ALL
+  SELECT e, (SELECT min(account_id) FROM events WHERE event = e AND account_id > a)
+  FROM of_account WHERE a IS NOT NULL
+"""
+_OF_SITE = "SELECT e, account_id FROM of_event, accounts WHERE e IS NOT NULL AND site_id = :site_id"
+_AMONG = {False: _JUMPS.format(accounts=_EVERY_ACCOUNT), True: _JUMPS.format(accounts=_OF_SITE)}  # of a site
+_DIRECTIONS = {True: "ASC", False: "DESC"}
+_NAMING = {of_site: text(jumps + _NAMED) for of_site, jumps in _AMONG.items()}
+_HEADING = {
+    (of_site, rising): text(jumps + _HEADS.format(direction=direction))
+    for of_site, jumps in _AMONG.items()
+    for rising, direction in _DIRECTIONS.items()
+}
+
+_COLUMNS = [events.c[name] for name in Line.__dataclass_fields__]
+_PLACE = (events.c.received_at, events.c.id)
+_BETWEEN = (
+    tuple_(*_PLACE) > tuple_(bindparam("low_at"), bindparam("low_id")),
+    tuple_(*_PLACE) < tuple_(bindparam("high_at"), bindparam("high_id")),
+)
+_OF_COMBINATION = (
+    events.c.event == bindparam("event"),
+    events.c.account_id == bindparam("account_id"),
+    events.c.outcome == bindparam("outcome"),
+    *_BETWEEN,
+)
+_RISING: dict[bool, tuple[ColumnElement[Any], ...]] = {
+    True: _PLACE,
+    False: tuple(column.desc() for column in _PLACE),
+}
+_NEXT = {
+    rising: select(*_COLUMNS).where(*_OF_COMBINATION).order_by(*order).limit(bindparam("most"))
+    for rising, order in _RISING.items()
+}
+_COUNTING = select(func.count()).select_from(
+    select(events.c.id).where(*_OF_COMBINATION).limit(bindparam("most")).subquery()
+)
+_FIRST_ID, _LAST_ID = 0, 2**62  # before and after every id
+
+
+def _of_combinations(
+    connection: Connection, wanted: Filter, bounds: Mapping[str, int], limit: int, *, rising: bool
+) -> list[Line]:
+    """Merge the next events of each combination that matches."""
+    # No more combinations than there are lines can have a part in the page: those whose next event comes first.
+    asked = {"event": wanted.event, "outcome": wanted.outcome or "", "most": limit, **bounds}
+    of_site = wanted.site_id is not None
+    heads = connection.execute(_HEADING[of_site, rising], asked | _of(wanted.site_id)).all()
+    found: list[Line] = []
+    for *named, received_at, event_id in heads:
+        key, one = Key(received_at, event_id), Combination(*named)
+        if len(found) == limit and (found[-1].key < key) is rising:
+            break  # the page is full, and all that is left comes after it
+        following = connection.execute(_NEXT[rising], {**asdict(one), **bounds, "most": limit})
+        found += [Line(*row) for row in following]
+        found.sort(key=lambda line: line.key, reverse=not rising)
+        del found[limit:]
+    return found
+
+
+def _of_number(
+    connection: Connection, wanted: Filter, bounds: Mapping[str, int], limit: int, *, rising: bool
+) -> tuple[list[Line], Key | None]:
+    """Return the next events of a meeting that match, and where looking for more of them stopped."""
+    of_site = None if wanted.site_id is None else accounts_of(connection, wanted.site_id)
+    asked = {"number": wanted.number, "most": _WINDOW, **bounds}
+    rows = connection.execute(_WINDOWS[rising], asked).all()
+    found = [
+        Line(*row)
+        for row in rows
+        if wanted.event in ("", row.event)
+        and wanted.outcome in (None, row.outcome)
+        and (of_site is None or row.account_id in of_site)
+    ][:limit]
+    is_all = len(found) == limit or len(rows) < _WINDOW
+    return found, None if is_all else Key(rows[-1].received_at, rows[-1].id)
+
+
+_WINDOWS = {
+    rising: select(*_COLUMNS)
+    .where(events.c.number == bindparam("number"), *_BETWEEN)
+    .order_by(*order)
+    .limit(bindparam("most"))
+    for rising, order in _RISING.items()
+}
+
+
+def _of(site_id: str | None) -> dict[str, str]:
+    return {} if site_id is None else {"site_id": site_id}
+
+
+def _matching(connection: Connection, wanted: Filter) -> list[Combination]:
+    """Return the combinations that a filter allows."""
+    return [
+        one
+        for one in combinations(connection, site_id=wanted.site_id)
+        if wanted.event in ("", one.event) and wanted.outcome in (None, one.outcome)
+    ]
+
+
+def _bounds(wanted: Filter, before: Key | None = None, after: Key | None = None) -> dict[str, int]:
+    """Return the places between which to look: one range of the index for time and place together."""
+    low, high = Key(-_LAST_ID, _FIRST_ID), Key(_LAST_ID, _LAST_ID)
+    if wanted.since is not None:
+        low = Key(wanted.since, _FIRST_ID)
+    if wanted.until is not None:
+        high = Key(wanted.until, _FIRST_ID)
+    low = max(low, after or low)
+    high = min(high, before or high)
+    return {"low_at": low.received_at, "low_id": low.id, "high_at": high.received_at, "high_id": high.id}

@@ -1,0 +1,252 @@
+"""The log as people look at it: any filter, newest first, paged by key."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from core.errors import UnknownEventError
+from core.store import events, log
+from core.store.engine import Store
+from core.store.events import Combination, Filter, Key, Line, Page
+from core.store.log import Outcome
+from core.store.schema import accounts
+from core.store.sites import Site
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, NUMBER, event
+from tests.core.store.entries import entry
+
+NAMES = ("meeting.created", "meeting.updated", "user.updated")
+ACCOUNTS = ("A", "B", "")
+NUMBERS = (1, 2, None)
+MANY = 400
+
+
+@pytest.fixture
+def full(store: Store, site: Site) -> Store:
+    """A log with every combination, some of them once, in which several events came at the same moment."""
+    chance = random.Random(11)
+    entries = []
+    for index in range(MANY):
+        told = event(chance.choice(NAMES), at=index, account_id=chance.choice(ACCOUNTS[:2]), id=1)
+        made = entry(store, told, received_at=1000 + index // 3)
+        outcome = chance.choices([*Outcome], [5, 80, 14, 1])[0]
+        number = chance.choices(NUMBERS, [50, 45, 5])[0]
+        account_id = chance.choices(ACCOUNTS, [70, 25, 5])[0]
+        entries.append(replace(made, outcome=outcome, number=number, account_id=account_id))
+    # Not in the order in which they came: what is let out of quarantine keeps its time.
+    chance.shuffle(entries)
+    store.write(lambda connection: log.append(connection, entries))
+    connected(store, "s2")
+    store.write(
+        lambda connection: connection.execute(
+            insert(accounts), [{"account_id": "A", "site_id": "s2"}, {"account_id": "gone", "site_id": "s2"}]
+        )
+    )
+    return store
+
+
+def every(store: Store) -> list[Line]:
+    """All lines, newest first, read in the plainest way."""
+    with store.reading() as connection:
+        rows = connection.execute(select(*events._COLUMNS)).all()
+    return sorted((Line(*row) for row in rows), key=lambda line: line.key, reverse=True)
+
+
+def matches(line: Line, wanted: Filter) -> bool:
+    """What a filter means."""
+    of_site = {"s1": {"A", "B", ""}, "s2": {"A"}}
+    return (
+        wanted.event in ("", line.event)
+        and wanted.outcome in (None, line.outcome)
+        and wanted.number in (None, line.number)
+        and (wanted.site_id is None or line.account_id in of_site.get(wanted.site_id, ()))
+        and (wanted.since is None or line.received_at >= wanted.since)
+        and (wanted.until is None or line.received_at < wanted.until)
+    )
+
+
+def filters() -> Iterator[Filter]:
+    """Every combination of what can be asked."""
+    times = ((None, None), (1050, None), (None, 1060), (1040, 1080), (1050, 1050), (9999, None))
+    for name, outcome, number, site_id in itertools.product(
+        ("", NAMES[0], "none.such"),
+        (None, Outcome.FOLDED, Outcome.FAILED),
+        (None, 1, 77),
+        (None, "s2", "nowhere"),
+    ):
+        for since, until in times:
+            yield Filter(name, outcome, number, site_id, since, until)
+
+
+def page(store: Store, wanted: Filter = Filter(), limit: int = 50, **beside: Key) -> Page:  # noqa: B008 - frozen
+    with store.reading() as connection:
+        return events.page(connection, wanted, limit=limit, **beside)
+
+
+class TestPage:
+    def test_any_filter_gives_what_it_says_newest_first(self, full: Store) -> None:
+        lines = every(full)
+        for wanted in filters():
+            expected = [line for line in lines if matches(line, wanted)]
+            found = page(full, wanted, 20)
+            assert found.lines == expected[:20], wanted
+            assert found.more_older == (len(expected) > 20), wanted
+            assert not found.more_newer
+
+    def test_is_gone_through_to_the_end_and_back(self, full: Store) -> None:
+        lines = every(full)
+        for wanted in [
+            Filter(),
+            Filter(event=NAMES[1]),
+            Filter(outcome=Outcome.IGNORED),
+            Filter(site_id="s2", since=1010, until=1120),
+            Filter(number=2),
+            Filter(number=1, event=NAMES[0], outcome=Outcome.FOLDED),
+        ]:
+            expected = [line for line in lines if matches(line, wanted)]
+            forth = [page(full, wanted, 7)]
+            while forth[-1].more_older:
+                forth.append(page(full, wanted, 7, before=forth[-1].lines[-1].key))
+            assert [line for one in forth for line in one.lines] == expected
+            assert all(one.more_newer for one in forth[1:])
+            back = [forth[-1]]
+            while back[-1].more_newer:
+                back.append(page(full, wanted, 7, after=back[-1].lines[0].key))
+            assert [line for one in reversed(back) for line in one.lines] == expected
+
+    def test_stays_the_same_while_new_events_arrive(self, full: Store) -> None:
+        first = page(full, limit=5)
+        second = page(full, limit=5, before=first.lines[-1].key)
+        new = [entry(full, event(at=at), received_at=9000 + at) for at in range(7)]
+        full.write(lambda connection: log.append(connection, new))
+        assert page(full, limit=5, before=first.lines[-1].key).lines == second.lines
+        newer = page(full, limit=5, after=first.lines[0].key)
+        assert [line.received_at for line in newer.lines] == [9004, 9003, 9002, 9001, 9000]
+        assert newer.more_newer
+
+    def test_of_an_empty_log_is_empty(self, store: Store) -> None:
+        assert page(store) == Page([], more_newer=False, more_older=False)
+
+    def test_merges_more_combinations_than_fit_on_a_page(self, store: Store, site: Site) -> None:
+        made = [
+            entry(store, event(f"some.event_{index % 40}", at=index), received_at=index)
+            for index in range(120)
+        ]
+        store.write(lambda connection: log.append(connection, made))
+        found = page(store, limit=10)
+        assert [line.received_at for line in found.lines] == list(range(119, 109, -1))
+        found = page(store, limit=10, after=Key(29, 10_000))
+        assert [line.received_at for line in found.lines] == list(range(39, 29, -1))
+
+    def test_looks_at_a_meetings_events_a_part_at_a_time(
+        self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(events, "_WINDOW", 10)
+        made = [
+            entry(store, event("meeting.created" if at == 3 else "meeting.updated", at=at), received_at=at)
+            for at in range(1, 31)
+        ]
+        store.write(lambda connection: log.append(connection, made))
+        wanted = Filter(number=NUMBER, event="meeting.created")
+        first = page(store, wanted, 5)
+        assert (first.lines, first.more_older) == ([], True)
+        assert first.looked_to is not None
+        assert first.looked_to.received_at == 21
+        second = page(store, wanted, 5, before=first.looked_to)
+        assert second.looked_to is not None
+        third = page(store, wanted, 5, before=second.looked_to)
+        assert [line.received_at for line in third.lines] == [3]
+        assert third.looked_to is not None, "whether there is more is not known yet"
+        fourth = page(store, wanted, 5, before=third.looked_to)
+        assert (fourth.lines, fourth.more_older, fourth.looked_to) == ([], False, None)
+        back = page(store, wanted, 5, after=Key(0, 0))
+        assert [line.received_at for line in back.lines] == [3]
+        assert back.looked_to == Key(10, back.looked_to.id if back.looked_to else 0)
+
+
+class TestCount:
+    def test_of_any_filter_is_exact(self, full: Store) -> None:
+        lines = every(full)
+        with full.reading() as connection:
+            for wanted in filters():
+                counted = events.count(connection, wanted)
+                assert (counted.number, counted.is_whole) == (
+                    sum(matches(line, wanted) for line in lines),
+                    True,
+                ), wanted
+
+    def test_stops_where_there_are_many(self, full: Store) -> None:
+        with full.reading() as connection:
+            counted = events.count(connection, Filter(), most=100)
+            assert (counted.number, counted.is_whole) == (100, False)
+            counted = events.count(connection, Filter(), most=MANY)
+            assert (counted.number, counted.is_whole) == (MANY, True)
+
+    def test_of_a_meeting_looks_at_the_newest_only(
+        self, full: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(events, "_WINDOW", 10)
+        with full.reading() as connection:
+            counted = events.count(connection, Filter(number=1))
+            assert (counted.number, counted.is_whole) == (10, False)
+            counted = events.count(connection, Filter(number=1, event="none.such"))
+            assert (counted.number, counted.is_whole) == (0, False)
+
+
+class TestCombinations:
+    def test_are_those_that_occur(self, full: Store) -> None:
+        expected = {Combination(line.event, line.account_id, line.outcome) for line in every(full)}
+        with full.reading() as connection:
+            found = events.combinations(connection)
+            of_site = events.combinations(connection, site_id="s2")
+            of_none = events.combinations(connection, site_id="nowhere")
+        assert set(found) == expected
+        assert len(found) == len(expected)
+        assert set(of_site) == {one for one in expected if one.account_id == "A"}
+        assert of_none == []
+
+    def test_of_an_empty_log_are_none(self, store: Store) -> None:
+        with store.reading() as connection:
+            assert events.combinations(connection) == []
+
+
+class TestLoad:
+    def test_gives_an_event_with_its_request(self, full: Store) -> None:
+        line = every(full)[0]
+        with full.reading() as connection:
+            loaded, request = events.load(connection, line.id, full.sealer)
+        assert loaded == line
+        assert b"event" in request.body
+
+    def test_a_site_sees_the_events_of_its_accounts(self, full: Store) -> None:
+        lines = every(full)
+        mine = next(line for line in lines if line.account_id == "A")
+        others = next(line for line in lines if line.account_id == "B")
+        with full.reading() as connection:
+            assert events.load(connection, mine.id, full.sealer, site_id="s2")[0] == mine
+            for event_id in (others.id, 10**9):
+                with pytest.raises(UnknownEventError):
+                    events.load(connection, event_id, full.sealer, site_id="s2")
+
+
+class TestFilter:
+    def test_goes_through_json(self) -> None:
+        for wanted in (
+            Filter(),
+            Filter("meeting.created", Outcome.FAILED, 7, "s1", 1, 2),
+            Filter(number=NUMBER, site_id=ACCOUNT),
+        ):
+            assert Filter.of(wanted.told()) == wanted
+
+
+class TestPostgresql:
+    def test_compiles_no_query(self, store: Store) -> None:
+        """It would take seconds to compile what takes milliseconds to run: its estimates of recursion are high."""
+        if not store.is_shared:
+            pytest.skip("PostgreSQL only")
+        with store.reading() as connection:
+            assert connection.scalar(text("SHOW jit")) == "off"
