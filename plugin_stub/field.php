@@ -168,11 +168,5 @@ function zoombridge_add_number_parameter( $params ) {
 }
 add_filter( 'rest_zoom-meetings_collection_params', 'zoombridge_add_number_parameter' );
 
-/** @since 0.1.0 Finds by "zoombridge_number". */
-function zoombridge_query_by_number( $query, $request ) {
-	if ( isset( $request['zoombridge_number'] ) ) {
-		$query['meta_query'][] = [ 'key' => '_meeting_zoom_meeting_id', 'value' => $request['zoombridge_number'] ];
-	}
-	return $query;
-}
-add_filter( 'rest_zoom-meetings_query', 'zoombridge_query_by_number', 10, 2 );
+// Finds by "zoombridge_number".
+add_filter( 'rest_zoom-meetings_query', static fn( $query, $request ) => isset( $request['zoombridge_number'] ) ? array_merge_recursive( $query, [ 'meta_query' => [ [ 'key' => '_meeting_zoom_meeting_id', 'value' => $request['zoombridge_number'] ] ] ] ) : $query, 10, 2 );

@@ -40,8 +40,13 @@ function zoombridge_show_details( $content ) {
 	$post = get_post();
 	$page = ! zoombridge_has_vczapi() && is_singular( 'zoom-meetings' ) && is_main_query() && ! is_feed();
 	$page = $page && $post && get_queried_object_id() === $post->ID && ! doing_filter( 'get_the_excerpt' ) && ! post_password_required( $post );
+	// Between marks stands what only who is signed in may see, then what is there for everybody else.
+	$is_in = is_user_logged_in();
+	$marks = '#<!--zoombridge-in-->(.*?)<!--zoombridge-out-->(.*?)<!--zoombridge-end-->#s';
+	$html  = (string) preg_replace( $marks, $is_in ? '$1' : '$2', $page ? (string) get_post_meta( $post->ID, '_zoombridge_html', true ) : '', -1, $found );
+	$found && $is_in && ! defined( 'DONOTCACHEPAGE' ) && define( 'DONOTCACHEPAGE', true ); // Page caches show everybody what they keep.
 	// A topic may hold what looks like a shortcode. It is text.
-	return $page ? str_replace( '[', '&#91;', (string) get_post_meta( $post->ID, '_zoombridge_html', true ) ) . $content : $content;
+	return $page ? str_replace( [ '[', '#zoombridge-sign-in' ], [ '&#91;', esc_url( wp_login_url( (string) get_permalink() ) ) ], $html ) . $content : $content;
 }
 add_filter( 'the_content', 'zoombridge_show_details', 30 ); // After wpautop() and shortcodes.
 

@@ -1,5 +1,7 @@
 """The post type, and what a visitor gets, with and without the plugin VCZAPI."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -134,6 +136,73 @@ class TestDetails:
             other=other["id"],
         )
         assert "Of another" not in shown
+
+
+MARKED = (
+    '<section class="zoombridge"><p>On Monday</p>'
+    '<!--zoombridge-in--><p>Passcode sing4us</p><p><a href="https://zoom.us/j/1?pwd=x">Join</a></p>'
+    '<!--zoombridge-out--><p><a class="zoombridge-sign-in-link" href="#zoombridge-sign-in">Sign in</a></p>'
+    "<!--zoombridge-end--><p>The end</p></section>"
+)
+
+
+class TestSignedIn:
+    """What stands between the marks is for who is signed in, or for who is not."""
+
+    @pytest.fixture
+    def post(self, site: WordPress) -> dict[str, Any]:
+        return make(site, FIELD | {"html": MARKED})
+
+    def test_stored_with_its_marks(self, site: WordPress, post: dict[str, Any]) -> None:
+        assert post["zoombridge"]["html"] == MARKED
+
+    def test_visitor(self, site: WordPress, post: dict[str, Any]) -> None:
+        text = page(site, post).text
+
+        assert "On Monday" in text
+        assert "The end" in text
+        for secret in ("sing4us", "zoom.us/j", "zoombridge-in", "zoombridge-out"):
+            assert secret not in text
+        (link,) = re.findall(r'<a class="zoombridge-sign-in-link" href="([^"]+)">', text)
+        login = requests.get(unescape(link), timeout=30)
+        assert 'id="loginform"' in login.text
+        assert f'name="redirect_to" value="{post["link"]}"' in login.text
+
+    def test_who_is_signed_in(self, site: WordPress, post: dict[str, Any]) -> None:
+        answer = sign_in(site).get(post["link"], timeout=30)
+
+        assert "Passcode sing4us" in answer.text
+        assert "https://zoom.us/j/1?pwd=x" in answer.text
+        assert "zoombridge-sign-in" not in answer.text
+        assert "<!--zoombridge" not in answer.text
+        assert "no-cache" in answer.headers["Cache-Control"], "so that no cache on the way keeps it"
+
+    @pytest.mark.parametrize(
+        ("user", "marked", "kept"), [(1, True, False), (1, False, True), (0, True, True)]
+    )
+    def test_page_caches_keep_what_visitors_see(
+        self, site: WordPress, user: int, marked: bool, kept: bool
+    ) -> None:
+        """Plugins that cache pages, and serve them before WordPress knows who asks, heed this constant."""
+        post = make(site, FIELD | {"html": MARKED if marked else HTML})
+        defined = site.php(
+            """
+            wp_set_current_user( $user );
+            $GLOBALS['wp_query']->query( array( 'post_type' => 'zoom-meetings', 'p' => $post ) );
+            $GLOBALS['wp_the_query'] = $GLOBALS['wp_query'];
+            the_post();
+            apply_filters( 'the_content', 'x' );
+            return defined( 'DONOTCACHEPAGE' );
+            """,
+            post=post["id"],
+            user=user,
+        )
+        assert defined is not kept
+
+    def test_half_a_mark_shows_nobody_more(self, site: WordPress) -> None:
+        post = make(site, FIELD | {"html": MARKED + "<!--zoombridge-in--><p>loose</p>"})
+
+        assert "sing4us" not in page(site, post).text
 
 
 class TestWithVczapi:

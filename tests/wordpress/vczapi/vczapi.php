@@ -92,8 +92,13 @@ function vczapi_double_show( int $post, array $fields, stdClass $details ): stri
 	if ( $start && $start + HOUR_IN_SECONDS < time() ) {
 		return $shown . '<p class="vczapi-past">This meeting is over.</p>';
 	}
-	$join = get_post_meta( $post, '_meeting_zoom_join_url', true );
-	return $shown . '<p><a class="vczapi-join" href="' . esc_url( $join ) . '">Join</a></p>';
+	// Its published templates: a link from the details, none where there is none; and a second one, to join in the
+	// browser, which carries the passcode, and which the site's own choice `site_option_browser_join` hides.
+	$join = $details->join_url ?? get_post_meta( $post, '_meeting_zoom_join_url', true );
+	$link = empty( $join ) ? '' : '<p><a class="vczapi-join" href="' . esc_url( $join ) . '">Join</a></p>';
+	$pak  = empty( $details->password ) ? array() : array( 'pak' => $details->password );
+	$own  = add_query_arg( array( 'join' => $details->id ?? '' ) + $pak, get_permalink( $post ) );
+	return $shown . $link . ( empty( $fields['site_option_browser_join'] ) ? '<p><a class="vczapi-browser" href="' . esc_url( $own ) . '">Join in the browser</a></p>' : '' );
 }
 
 // --- "`before_delete_post` sends a DELETE to Zoom, unless the option is set": here it is written down.
