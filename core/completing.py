@@ -13,8 +13,9 @@ from core.accounts import read_each
 from core.importing import LATER_SECONDS, Import
 from core.jobs import Piece
 from core.meeting import Kind
-from core.snapshots import Drift
+from core.snapshots import Drift, of_absence
 from core.store import account_meetings
+from core.zoom.rest import Absence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,12 @@ class Completing(Import):
         rest = self.accounts.rest(account_id)
         readings = read_each(rest, [(meeting.number, meeting.kind is Kind.WEBINAR) for meeting in known])
         snapshots = self._compare(account_id, readings)
+        # Told of late, it may be gone by now.
+        snapshots += [
+            of_absence(account_id, meeting, at=absence.at, now=self._now())
+            for meeting in known
+            if isinstance(absence := readings[meeting.number], Absence)
+        ]
         if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
             return Piece(place=dict(place), wait=LATER_SECONDS)
         following = {"phase": "complete", "from": known[-1].number}

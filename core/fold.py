@@ -39,6 +39,9 @@ class Change:
     envelope: Envelope
 
 
+_SAME_CREATION_SECONDS = 60  # between what REST and the event say of one creation
+
+
 _RANKS = {
     "created": 0,
     "converted_to_webinar": 1,
@@ -139,10 +142,24 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
     with the personal meeting room.
     """
     given = _kept(envelope.payload.object or {})
-    if meeting.created:
+    if meeting.created and not _tells_of_this_life(meeting, envelope):
         return replace(meeting, object=given, state=State.SCHEDULED, recovered=False)
     merged = _merge(given, meeting.object)
     return replace(meeting, object=merged, created=True)
+
+
+def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
+    """Whether a creation is the one that a snapshot has told of already: Zoom's REST API says when that was."""
+    told = meeting.object.get("created_at")
+    if not isinstance(told, str) or envelope.happened_at is None:
+        return False
+    try:
+        made = datetime.fromisoformat(told)
+    except ValueError:
+        return False
+    if made.tzinfo is None:
+        return False
+    return abs(made.timestamp() - envelope.happened_at / 1000) < _SAME_CREATION_SECONDS
 
 
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:

@@ -49,6 +49,7 @@ AT_ONCE = 60  # meetings in one piece
 _TROUBLE_SECONDS = 60.0
 LATER_SECONDS = 3.0
 _WRITING_SECONDS = 2.0
+_FOLDING_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -70,9 +71,9 @@ class Import:
         return None
 
     def piece(self, job: Job) -> Piece:
-        """List the users; then read one user's meetings after the other's; then wait for their posts."""
+        """Wait for the fold; list the users; then read one user's meetings after the other's; then wait for their posts."""
         account_id = str(job.arguments["account"])
-        place = job.place or {"phase": "users"}
+        place = job.place or {"phase": "fold"}
         with self.store.reading() as connection:
             zoom_accounts.load(connection, account_id, self.store.sealer)
         try:
@@ -92,12 +93,23 @@ class Import:
 
     def _piece(self, job: Job, account_id: str, place: Mapping[str, Any]) -> Piece:
         match place["phase"]:
+            case "fold":
+                return self._fold(account_id, place)
             case "users":
                 return self._users(account_id)
             case "hosts":
                 return self._host(job, account_id, place)
             case _:
                 return self._posts(job, account_id)
+
+    def _fold(self, account_id: str, place: Mapping[str, Any]) -> Piece:
+        """Wait until what has come so far is folded: only then is it known what the bridge knows."""
+        with self.store.reading() as connection:
+            until = place.get("until") or account_posts.newest_pending(connection, account_id)
+            waits = until is not None and account_posts.is_pending_up_to(connection, account_id, until)
+        if waits:
+            return Piece(place={"phase": "fold", "until": until}, wait=_FOLDING_SECONDS)
+        return Piece(place={"phase": "users"})
 
     def _users(self, account_id: str) -> Piece:
         """Keep who is in the account."""
@@ -249,8 +261,11 @@ class Import:
         """Wait until the posts are written, or wait with their site."""
         with self.store.reading() as connection:
             left = account_posts.left(connection, account_id, now=self._now_ms())
-        if left.due:
-            message = f"Everything is read. {left.due} pages are still to be written."
+        if left.pending or left.due:
+            still = (
+                f"{left.due} pages are still to be written" if left.due else "It is on its way to the sites"
+            )
+            message = f"Everything is read. {still}."
             return Piece(wait=_WRITING_SECONDS, message=message)
         if left.failing:
             message = f"{left.failing} pages could not be written yet; the page Meetings says why. The bridge goes on trying."

@@ -14,7 +14,7 @@ from core.accounts import read_one
 from core.importing import Import
 from core.jobs import Piece
 from core.meeting import Kind
-from core.snapshots import has_date_to_come, of_absence, of_reading
+from core.snapshots import of_absence, of_reading
 from core.store import account_meetings, account_posts
 from core.zoom.rest import Absence
 
@@ -83,8 +83,6 @@ class Repair(Import):
         rest = self.accounts.rest(account_id)
         found = []
         for meeting in known:
-            if not has_date_to_come(meeting, self._now()) and meeting.is_complete:
-                continue  # an absence would prove nothing
             reading = read_one(rest, meeting.number, is_webinar=meeting.kind is Kind.WEBINAR)
             found.append(
                 of_absence(account_id, meeting, at=reading.at, now=self._now())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,12 @@ from core.zoom import envelope as zoom_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from core.meeting import Position
     from core.zoom.envelope import Envelope
     from core.zoom.rest import Reading
 
+_KEPT = timedelta(days=30)
 # An event further ahead of Zoom's own clock is of a clock that is wrong: waiting would not help.
 _SOON_MILLISECONDS = 10_000
 # What differs from one look to the next though nobody changed anything.
@@ -85,12 +86,12 @@ def of_reading(account_id: str, number: int, known: Meeting | None, reading: Rea
 def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Snapshot:
     """Decide about a meeting that Zoom does not show, and knows nothing of when it is asked for.
 
-    A number may expire 30 days after its last use, so that is no proof of deletion; but a date yet to come cannot
-    have expired. `at` is the moment of the answer (ms since 1970, UTC).
+    A number may expire 30 days after its last use, so that is no proof of deletion; but before that it cannot have
+    expired. `at` is the moment of the answer (ms since 1970, UTC).
     """
     if known.state is not State.SCHEDULED:
         return Snapshot(known.number, Drift.SAME, known)
-    if not has_date_to_come(known, now):
+    if not cannot_have_expired(known, now):
         return Snapshot(known.number, Drift.UNSURE, known)
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
     envelope, place = _read(raw, at=at)
@@ -105,13 +106,20 @@ def _overtaken(known: Meeting, at: int) -> Snapshot:
     return Snapshot(known.number, Drift.LATER if near else Drift.SAME, known)
 
 
-def has_date_to_come(meeting: Meeting, now: datetime) -> bool:
-    """Whether a date of it, that was not cancelled, begins after now."""
-    if meeting.is_series and meeting.occurrences:
-        return any(one.available and one.start_time > now for one in meeting.occurrences)
-    return (
-        meeting.type not in WITHOUT_FIXED_TIME and meeting.start_time is not None and meeting.start_time > now
-    )
+def cannot_have_expired(meeting: Meeting, now: datetime) -> bool:
+    """Whether Zoom must still hold it, unless it was deleted: it was used, or is to be, less than 30 days from now.
+
+    Zoom keeps a single meeting's number for 30 days after its date, and one without a fixed time for longer after
+    it was last used or changed: https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0065568
+    """
+    if meeting.has_fixed_time:
+        dates = [one.end_time for one in meeting.occurrences if one.available]
+        if not meeting.is_series and meeting.start_time is not None:
+            dates.append(meeting.start_time)
+        used = max(dates, default=None)
+    else:
+        used = datetime.fromtimestamp(meeting.last.at / 1000, UTC) if meeting.last.at >= 0 else None
+    return used is not None and now - used < _KEPT
 
 
 def is_current(item: Mapping[str, Any], now: datetime) -> bool:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, case, func, literal_column, or_, select, update
 
 from core.store import wakeup
 from core.store.posts import PostState
-from core.store.schema import meetings, posts, sites
+from core.store.schema import events, meetings, posts, sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
+_PENDING = "'pending'"  # as text: only then does SQLite see that its index of pending events serves
 _ASKED = "repair"  # an owner that never works: whoever takes the post next finds it in doubt
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Posts that are not yet what they should be: those that only wait for their turn, and those in trouble."""
+    """What is not done yet: events to fold, posts that only wait for their turn, and posts in trouble."""
 
+    pending: int
     due: int
     failing: int
 
@@ -39,7 +41,28 @@ def left(connection: Connection, account_id: str, *, now: int) -> Left:
         .select_from(posts.join(sites, sites.c.id == posts.c.site_id))
         .where(posts.c.account_id == account_id, posts.c.state != PostState.DETACHED, is_behind)
     ).one()
-    return Left(due=row[0], failing=row[1])
+    pending = connection.scalar(
+        select(func.count()).where(
+            events.c.account_id == account_id, events.c.outcome == literal_column(_PENDING)
+        )
+    )
+    return Left(pending=pending or 0, due=row[0], failing=row[1])
+
+
+def newest_pending(connection: Connection, account_id: str) -> int | None:
+    """Return the newest event of the account that is not folded yet; None where every one is."""
+    newest: int | None = connection.scalar(select(func.max(events.c.id)).where(_is_pending(account_id)))
+    return newest
+
+
+def is_pending_up_to(connection: Connection, account_id: str, event_id: int) -> bool:
+    """Whether an event of the account, up to this one, is not folded yet."""
+    query = select(events.c.id).where(_is_pending(account_id), events.c.id <= event_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _is_pending(account_id: str) -> Any:
+    return and_(events.c.account_id == account_id, events.c.outcome == literal_column(_PENDING))
 
 
 def states(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, or_, select, update
 
 from core.errors import UnknownAccountError
+from core.store import posts
+from core.store.dialect import insert as insert_new
 from core.store.schema import accounts, hosts, zoom_accounts
 from core.zoom.oauth import Credentials, Token
 from core.zoom.pace import Plan
@@ -123,6 +125,13 @@ def sites_of(connection: Connection, account_id: str) -> list[str]:
     """Return the sites that show the account's meetings."""
     query = select(accounts.c.site_id).where(accounts.c.account_id == account_id).order_by(accounts.c.site_id)
     return list(connection.scalars(query))
+
+
+def link(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Let a site show the account's meetings, before any event has come to it. `now` is in ms since 1970, UTC."""
+    pair = {"account_id": account_id, "site_id": site_id}
+    if connection.execute(insert_new(connection, accounts).values(**pair).on_conflict_do_nothing()).rowcount:
+        posts.want_all(connection, account_id, site_id, now=now)
 
 
 class StoredToken:

@@ -216,12 +216,13 @@ class World:
                 assert not found, "A post that a person had deleted for good was made again."
             case Presence.SHOWN:
                 assert found, f"{number} has no post."
-                _check_post(found[0], wanted)
+                check_post(found[0], wanted)
             case Presence.WITHHELD:
                 pass
 
 
-def _check_post(post: PostDouble, wanted: Post) -> None:
+def check_post(post: PostDouble, wanted: Post) -> None:
+    """The post is what was rendered, but for what editors made of it."""
     if post.trashed_by_editor:
         assert post.status == "trash"
     else:

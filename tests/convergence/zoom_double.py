@@ -83,7 +83,8 @@ class ZoomDouble:
         if made["type"] in _SERIES:
             made["occurrences"] = [self._date(start + timedelta(days=week * 7)) for week in range(3)]
             made["recurrence"] = {"type": 2, "repeat_interval": 1, "end_times": 3}
-        self.held[number] = Held(made, kind)
+        # The event does not say it, but Zoom's REST API does.
+        self.held[number] = Held({**made, "created_at": _z(self.clock.moment)}, kind)
         self._tell(number, "created", {"operation": "all", "object": {**made, "start_url": "https://never"}})
         return number
 

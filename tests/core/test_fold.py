@@ -138,6 +138,16 @@ class TestCreated:
         assert meeting.state is State.SCHEDULED
         assert meeting.object["settings"]["alternative_hosts"] == ""
 
+    def test_does_not_undo_what_was_read_of_that_same_creation(self) -> None:
+        read = {"agenda": "Read", "created_at": "1970-01-01T00:00:05Z", "topic": "Choir"}
+        meeting = folded(event(SNAPSHOT, 4000, **read), created(5500, topic="Choir"))
+        assert meeting.agenda == "Read"
+
+    @pytest.mark.parametrize("made", ["1969-01-01T00:00:05Z", "1970-01-01T00:00:05", "x", None])
+    def test_begins_another_life_of_what_was_made_at_another_time(self, made: str | None) -> None:
+        meeting = folded(event(SNAPSHOT, 4000, agenda="Old", created_at=made), created(5500))
+        assert meeting.agenda == ""
+
     def test_comes_before_all_updates_whatever_the_clocks_say(self) -> None:
         meeting = folded(updated(1, topic="New"), created(5, agenda="Kept"))
         assert meeting.topic == "New"

@@ -14,7 +14,7 @@ from tests.core.events import ACCOUNT, NUMBER, event, raw
 
 AT = 1_800_000_000_000
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "topic": "Choir",
     "type": 2,
     "start_time": "2026-03-04T10:00:00Z",
@@ -120,24 +120,30 @@ class TestOfReading:
 
 
 class TestOfAbsence:
-    def test_a_date_to_come_cannot_have_expired(self) -> None:
-        made = known(event("meeting.created", 1, **WHOLE))
+    @pytest.mark.parametrize("start", ["2026-03-04T10:00:00Z", "2026-02-20T10:00:00Z"])
+    def test_what_is_to_come_or_was_lately_cannot_have_expired(self, start: str) -> None:
+        made = known(event("meeting.created", 1, **{**WHOLE, "start_time": start}))
         found = of_absence(ACCOUNT, made, at=AT, now=NOW)
         assert found.drift is Drift.GONE
         assert refolded(found, event("meeting.created", 1, **WHOLE)).state is State.DELETED
 
     @pytest.mark.parametrize(
         "changed",
-        [{"start_time": "2026-03-01T10:00:00Z"}, {"type": 3, "start_time": None}, {"start_time": None}],
+        [{"start_time": "2026-01-01T10:00:00Z"}, {"type": 3, "start_time": None}, {"start_time": None}],
     )
     def test_anything_else_may_have_expired(self, changed: dict[str, Any]) -> None:
         made = known(event("meeting.created", 1, **{**WHOLE, **changed}))
         assert of_absence(ACCOUNT, made, at=AT, now=NOW).drift is Drift.UNSURE
 
+    def test_one_without_a_date_counts_from_when_it_was_last_heard_of(self) -> None:
+        lately = int(datetime(2026, 2, 20, tzinfo=UTC).timestamp() * 1000)
+        made = known(event("meeting.created", lately, **{**WHOLE, "type": 3, "start_time": None}))
+        assert of_absence(ACCOUNT, made, at=AT, now=NOW).drift is Drift.GONE
+
     @pytest.mark.parametrize(("status", "drift"), [("available", Drift.GONE), ("deleted", Drift.UNSURE)])
     def test_a_series_counts_by_its_dates(self, status: str, drift: Drift) -> None:
         dates = [
-            {"occurrence_id": "1", "start_time": "2026-03-01T10:00:00Z", "status": "available"},
+            {"occurrence_id": "1", "start_time": "2026-01-01T10:00:00Z", "status": "available"},
             {"occurrence_id": "2", "start_time": "2026-03-08T10:00:00Z", "status": status},
         ]
         made = known(event("meeting.created", 1, **{**WHOLE, "type": 8, "occurrences": dates}))

@@ -1,0 +1,179 @@
+"""Stateful: an account's history of which a third of the events is lost, doubled or late; equal after one repair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from core import completing, repair
+from core.completing import Completing
+from core.jobs import Jobs
+from core.meeting import State
+from core.render import Presence, SiteRules, render
+from core.repair import Repair
+from core.snapshots import Snapshot, of_reading
+from core.store import findings, jobs, zoom_accounts
+from core.store.jobs import JobState
+from core.store.zoom_accounts import ZoomAccount
+from core.zoom.oauth import Credentials
+from core.zoom.rest import Reading
+from tests.convergence.ground import SITE
+from tests.convergence.rest_double import AccountsDouble, RestDouble
+from tests.convergence.test_convergence import SETTINGS
+from tests.convergence.world import World, check_post
+from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES
+from tests.examples import REPAIR, SOAK, Progress
+
+if TYPE_CHECKING:
+    from core.accounts import Accounts
+    from core.jobs import Kind
+    from core.store.jobs import Job
+    from tests.convergence.ground import Ground
+
+MOST_MEETINGS = 4
+_LONGEST_WAY = 200
+# Three of ten events get lost, come twice or late.
+FATES = ["told"] * 7 + ["lost", "twice", "late"]
+
+
+class Repairing(RuleBasedStateMachine):
+    """Any history of an account, told badly, and then one repair."""
+
+    ground: ClassVar[Ground]
+    progress: ClassVar[Progress]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.ground)
+        self.late: list[dict[str, Any]] = []
+        self.rest = RestDouble(self.world.zoom)
+        account = ZoomAccount("Account", Credentials(ACCOUNT, "client", "secret"), repair_hours=0)
+        store = self.world.store
+        store.write(lambda connection: zoom_accounts.save(connection, account, store.sealer))
+        store.write(lambda connection: zoom_accounts.link(connection, ACCOUNT, SITE, now=self.now))
+
+    @property
+    def now(self) -> int:
+        return self.world.clock.milliseconds
+
+    @initialize(shape=st.sampled_from(SHAPES), in_hours=st.integers(1, 60), fate=st.sampled_from(FATES))
+    def begin(self, shape: Any, in_hours: int, fate: str) -> None:
+        self.make(shape, in_hours, fate)
+
+    @rule(shape=st.sampled_from(SHAPES), in_hours=st.integers(1, 60), fate=st.sampled_from(FATES))
+    def make(self, shape: Any, in_hours: int, fate: str) -> None:
+        if len(self.world.zoom.held) < MOST_MEETINGS:
+            self.world.zoom.make(shape, in_hours=in_hours)
+            self._tell(fate)
+
+    @rule(operation=st.sampled_from(OPERATIONS), pick=st.integers(0, 999), fate=st.sampled_from(FATES))
+    def change(self, operation: Any, pick: int, fate: str) -> None:
+        held = sorted(self.world.zoom.held)
+        self.world.zoom.do(operation, held[pick % len(held)])
+        self._tell(fate)
+
+    @rule()
+    def fold_and_mirror(self) -> None:
+        self.world.fold()
+        self.world.claim()
+        self.world.work()
+
+    @rule(seconds=st.sampled_from([0.5, 5, 600]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.time_passes(seconds)
+
+    @rule()
+    def zoom_falls_silent(self) -> None:
+        self.rest.silent = 2
+
+    def _tell(self, fate: str) -> None:
+        untold, self.world.zoom.untold = self.world.zoom.untold, []
+        for event in untold:
+            if fate == "late":
+                self.late.append(event)
+            elif fate != "lost":
+                self.world.deliver(event)
+                if fate == "twice":
+                    self.world.deliver(event)
+
+    def teardown(self) -> None:
+        try:
+            # Zoom answers in whole seconds: what happens within the same ones may be in a reading or not.
+            self.world.clock.forward(3)
+            self._check(self.done(repair.KIND))
+            # What comes only now happened before. What it tells of for the first time is read at once.
+            for event in reversed(self.late):
+                self.world.deliver(event)
+            self.world.run_until_quiet()
+            job = self.done(completing.KIND)
+            self.world.run_until_quiet()
+            self._check(job)
+        finally:
+            self.world.close()
+            self.progress.one_more()
+
+    def done(self, kind: str) -> Job:
+        """Run one job to its end, with the bridge at work beside it."""
+        store = self.world.store
+        accounts = cast("Accounts", AccountsDouble(self.rest))
+        kinds: dict[str, Kind] = {
+            repair.KIND: Repair(store, accounts, clock=self.world.clock, at_once=2),
+            completing.KIND: Completing(store, accounts, clock=self.world.clock),
+        }
+        working = Jobs(store, kinds, clock=self.world.clock)
+        asked = working.ask(kind, {"account": ACCOUNT})
+        for _ in range(_LONGEST_WAY):
+            for taken in working.take():
+                working.work(taken)
+            with store.reading() as connection:
+                job = jobs.load(connection, asked.id)
+            if job.has_ended:
+                assert job.state is JobState.DONE, job.message
+                return job
+            self.world.run_until_quiet()
+            self.world.clock.forward(3)
+        raise AssertionError("It does not end.")
+
+    def _check(self, job: Job) -> None:
+        with self.world.store.reading() as connection:
+            unsure = {line.number for _, line in findings.of_job(connection, job.id, kind="unsure")}
+        assert not unsure, "Nothing here is so old that it may have expired."
+        for number, held in self.world.zoom.held.items():
+            found = self.world.site.of(number)
+            assert len(found) <= 1
+            if held.state is State.SCHEDULED:
+                meeting = self._read(number).after
+                assert meeting is not None
+                wanted = render(meeting, SiteRules(), self.world.clock.moment)
+                assert wanted.presence is Presence.SHOWN
+                assert found, f"{number} has no post."
+                check_post(found[0], wanted)
+            else:
+                assert all(post.status == "trash" for post in found), (
+                    f"{number} is shown, though it was deleted."
+                )
+
+    def _read(self, number: int) -> Snapshot:
+        self.rest.silent = 0
+        held = self.world.zoom.held[number]
+        reading = (self.rest.webinar if held.kind == "webinar" else self.rest.meeting)(number)
+        # Events do not tell of these, and a look that finds nothing else writes nothing down.
+        lasting = {
+            key: value for key, value in reading.document.items() if key not in ("status", "created_at")
+        }
+        return of_reading(ACCOUNT, number, None, Reading(lasting, reading.at))
+
+
+@pytest.fixture(autouse=True)
+def _ground(ground: Ground, database_kind: str) -> None:
+    Repairing.ground = ground
+    Repairing.progress = Progress(f"repairs on {database_kind}", REPAIR[database_kind].now)
+
+
+@pytest.mark.timeout(0 if SOAK else 300)
+def test_site_equals_the_account_after_one_repair(database_kind: str) -> None:
+    run_state_machine_as_test(Repairing, settings=settings(SETTINGS, max_examples=REPAIR[database_kind].now))
