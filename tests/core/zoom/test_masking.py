@@ -1,0 +1,111 @@
+"""What may be shown of a request."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.zoom.masking import HIDDEN, MOST_CHARACTERS, body, headers, masked
+from tests.core.events import JSON, SECRET, event, raw, sample_files, signed
+
+SECRETS = (
+    "start_url",
+    "password",
+    "h323_password",
+    "pstn_password",
+    "encrypted_password",
+    "recording_play_passcode",
+    "plainToken",
+    "encryptedToken",
+    "download_token",
+    "download_access_token",
+    "host_key",
+    "client_secret",
+    "pwd",
+)
+
+
+class TestBody:
+    @pytest.mark.parametrize("name", SECRETS)
+    def test_hides_what_is_secret_by_its_name_wherever_it_stands(self, name: str) -> None:
+        for document in (
+            {name: "opens-it"},
+            {"payload": {"object": {"settings": {name: "opens-it"}}}},
+            {"list": [{name: ["opens-it", {"x": 12345678}]}]},
+        ):
+            shown = body(raw(document), passcodes=True)
+            assert "opens-it" not in shown
+            assert "12345678" not in shown
+            assert HIDDEN in shown
+            assert name in shown
+
+    def test_hides_the_key_to_the_hosts_account_inside_text(self) -> None:
+        shown = body(raw(event(agenda="Host: https://zoom.us/s/1?zak=KEY.abc_1&x=1 soon")), passcodes=True)
+        assert "KEY" not in shown
+        assert "&x=1 soon" in shown
+
+    def test_hides_passcodes_in_links_from_who_may_only_look(self) -> None:
+        told = raw(event(join_url="https://us02web.zoom.us/j/1?pwd=Abc.1&tk=registrant"))
+        shown = body(told, passcodes=False)
+        assert "Abc.1" not in shown
+        assert f"pwd={HIDDEN}" in shown
+        assert "Abc.1" in body(told, passcodes=True)
+        assert "registrant" not in body(told, passcodes=True)
+
+    def test_leaves_what_is_none_and_what_is_no_secret(self) -> None:
+        told = {"password": "", "token": None, "passwordless": True, "topic": "Choir ♫", "id": 853}
+        assert json.loads(body(raw(told), passcodes=False)) == told
+
+    def test_is_laid_out_for_people(self) -> None:
+        assert body(b'{"a":{"b":"\xc3\xbc"}}', passcodes=False) == '{\n  "a": {\n    "b": "ü"\n  }\n}'
+
+    def test_of_what_is_not_json_hides_what_it_can(self) -> None:
+        shown = body(b"see https://zoom.us/s/1?zak=KEY\xff", passcodes=False)
+        assert "KEY" not in shown
+
+    def test_is_not_without_end(self) -> None:
+        shown = body(raw({"topic": "x" * (MOST_CHARACTERS + 10)}), passcodes=False)
+        assert len(shown) < MOST_CHARACTERS + 10
+        assert shown.endswith("…")
+
+    def test_of_every_sample_shows_no_start_url_and_no_token(self) -> None:
+        for path in sample_files():
+            shown = body(path.read_bytes(), passcodes=False)
+            assert "zak=" not in shown.replace(f"zak={HIDDEN}", "")
+            for name in ("start_url", "plainToken", "encryptedToken", "password"):
+                for line in shown.splitlines():
+                    if f'"{name}":' in line:
+                        assert HIDDEN in line or line.rstrip(",").endswith(('""', "null", "true", "false"))
+
+
+class TestMasked:
+    @given(JSON, st.booleans())
+    def test_keeps_the_shape_of_anything(self, value: Any, passcodes: bool) -> None:
+        shown = masked(value, passcodes=passcodes)
+        assert type(shown) is type(value) or shown == HIDDEN
+        json.dumps(shown)
+
+    def test_follows_no_endless_depth(self) -> None:
+        value: Any = "KEY"
+        for _ in range(500):
+            value = [value]
+        assert "KEY" not in str(masked(value, passcodes=True))
+
+
+class TestHeaders:
+    def test_hide_what_proves_who_sent_it(self) -> None:
+        given = signed(b"{}") | {"authorization": SECRET, "cookie": "session=1", "x-api-token": "t0ken"}
+        shown = headers(given)
+        signature = given["x-zm-signature"]
+        assert shown["x-zm-signature"] == HIDDEN + signature[-4:]
+        assert shown["authorization"] == shown["cookie"] == shown["x-api-token"] == HIDDEN
+        assert shown["x-zm-request-timestamp"] == given["x-zm-request-timestamp"]
+        assert signature not in str(shown)
+
+    def test_are_in_the_order_of_their_names(self) -> None:
+        assert list(headers({"b": "1", "a": "2"})) == ["a", "b"]
+
+    def test_show_nothing_of_a_signature_that_is_short(self) -> None:
+        assert headers({"x-zm-signature": "abcd"}) == {"x-zm-signature": HIDDEN}
