@@ -164,6 +164,8 @@ class PageHandler(RequestHandler):
         said = translations(language)
         if isinstance(error, StoreUnavailableError):
             status_code, message = 503, str(error)
+        elif isinstance(error, UnknownSiteError):  # removed since this page was asked for
+            status_code, message = 404, str(error)
         elif status_code == 403:  # noqa: PLR2004 - forbidden
             message = said.gettext(
                 "The form did not come from this page. Open the page again and send it from there."

@@ -118,7 +118,7 @@ class WebhooksHandler(PageHandler):
             sites=every,
             site=state.site,
             tokens=state.tokens,
-            mask=mask,
+            mask=mask if self.viewer.may_change else hide,
             held=state.held,
             withheld=state.withheld,
             events=EVENTS,
@@ -140,6 +140,11 @@ class WebhooksHandler(PageHandler):
 def mask(secret: str) -> str:
     """Show enough of a secret to tell it from another, and not enough to use it."""
     return "•" * 8 + secret[-4:]
+
+
+def hide(_secret: str) -> str:
+    """Show only that there is a secret, to who may not change it."""
+    return "•" * 8
 
 
 def _problem(words: NullTranslations, value: str) -> str | None:

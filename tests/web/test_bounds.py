@@ -1,0 +1,449 @@
+"""What everybody's session may reach, and no more: asked over the list of routes, so that new pages are asked too.
+
+Each route is asked with the names of another site's things wherever it takes a name; and each form that an
+administrator of the bridge is shown is sent by those who may not.
+"""
+
+import itertools
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pytest
+from sqlalchemy import insert, select
+from tornado.routing import PathMatches
+
+from core.bridge import Bridge
+from core.errors import SiteFaultError
+from core.store import attempts, candidates, schema
+from core.store.attempts import Attempt
+from core.store.candidates import Candidate
+from core.store.engine import Store
+from core.store.sites import Site
+from core.wordpress.faults import Fault
+from core.zoom.signature import Secret
+from tests.core.conftest import connected
+from tests.core.events import SECRET, event, raw, signed
+from tests.web.conftest import CONTEXT, Http, from_stub, save_token
+from web.app import make_app
+from web.control import ControlHandler
+from web.health import HealthHandler, ReadyHandler
+from web.pages.page import PageHandler
+from web.signin import DoorHandler
+from web.stub import HelloHandler
+from web.webhooks import WebhookHandler
+
+# Nothing here has to do with the database.
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+# Those who need no session: each has another proof of who asks, or tells nothing.
+OPEN = (WebhookHandler, HelloHandler, HealthHandler, ReadyHandler, ControlHandler, DoorHandler)
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+OURS, THEIRS = 90_000_000_001, 90_000_000_777
+THEIR_SECRET = "their-secret-token-of-zoom-9Q7Z"
+# What no page for another site may hold. What a request names itself it may get back.
+MARKS = ("s2.example.org", "Site s2", "Theirs only", "9Q7Z", "theirs.example.net")
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page, with an address for each way to fill what it takes from the address."""
+
+    pattern: str
+    handler: type[PageHandler]
+    paths: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.pattern
+
+
+@dataclass
+class Form:
+    """A form of a page, as a browser would send it with one of its buttons."""
+
+    page: str
+    action: str
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+    def bodies(self) -> Iterator[bytes]:
+        for button in self.buttons or [("", "")]:
+            yield urlencode([pair for pair in (*self.fields, button) if pair[0]]).encode()
+
+
+class Forms(HTMLParser):
+    """The forms of a page that are posted."""
+
+    def __init__(self, page: str, html: str) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._page = page
+        self._form: Form | None = None
+        self._select = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._form = Form(self._page, given.get("action", "")) if given.get("method") == "post" else None
+            if self._form:
+                self.found.append(self._form)
+        elif self._form is None:
+            return
+        elif tag == "button" or (tag == "input" and given.get("type") == "submit"):
+            self._form.buttons.append((given.get("name", ""), given.get("value", "")))
+        elif tag in ("input", "textarea"):
+            self._form.fields.append((given.get("name", ""), given.get("value", "") or "1"))
+        elif tag == "select":
+            self._select = given.get("name", "")
+        elif tag == "option":
+            self._form.fields.append((self._select, given.get("value", "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+
+
+def specs(bridge: Bridge) -> list[tuple[re.Pattern[str], Any]]:
+    """Every route: its pattern and what answers."""
+    app = make_app(bridge)
+    found = []
+    for rule in app.wildcard_router.rules:
+        assert isinstance(rule.matcher, PathMatches)
+        found.append((rule.matcher.regex, rule.target))
+    assert len(found) > 15
+    return found
+
+
+def pages(bridge: Bridge, names: dict[str, list[str]]) -> list[Route]:
+    """Every page, with each group of its pattern filled by the names that fit there."""
+    found = []
+    for regex, handler in specs(bridge):
+        if isinstance(handler, type) and issubclass(handler, PageHandler):
+            found.append(Route(regex.pattern, handler, tuple(filled(regex, names))))
+    return found
+
+
+def filled(regex: re.Pattern[str], names: dict[str, list[str]]) -> Iterator[str]:
+    """Every path of a route that these names make; a route that takes another kind of name has to be told of."""
+    text = regex.pattern.removesuffix("$").replace("\\.", ".").replace("\\-", "-")
+    groups = re.findall(r"\((?!\?)[^()]*\)", text)
+    every = sorted({name for named in names.values() for name in named})
+    fitting = [[name for name in every if re.fullmatch(group, name)] for group in groups]
+    for group, fits in zip(groups, fitting, strict=True):
+        assert fits, f"{regex.pattern}: which names does {group} take? Add them to `names` of this test."
+    for chosen in itertools.product(*fitting):
+        path = text
+        for group, name in zip(groups, chosen, strict=True):
+            path = path.replace(group, quote(name, safe=""), 1)
+        assert regex.fullmatch(path), path
+        yield path
+
+
+def rows(store: Store, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """All that the database holds, but for the tables named."""
+    with store.reading() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
+            for table in schema.metadata.sorted_tables
+            if table.name not in but
+        }
+
+
+def not_ours(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """What does not belong to the site s1, and who is let in."""
+    kept = {}
+    with store.reading() as connection:
+        for table in schema.metadata.sorted_tables:
+            asked = select(table)
+            if table.name == "sites":
+                asked = asked.where(table.c.id != "s1")
+            elif "site_id" in table.c and table.name not in ("sessions", "tickets"):
+                asked = asked.where(table.c.site_id.is_distinct_from("s1"))
+            elif "account_id" in table.c:
+                asked = asked.where(table.c.account_id != "AccountOurs")
+            elif table.name in ("sessions", "tickets", "candidates"):
+                continue
+            kept[table.name] = sorted(map(tuple, connection.execute(asked)), key=repr)
+    return kept
+
+
+def tell(http: Http, site_id: str, body: dict[str, Any], secret: str) -> None:
+    """Send an event to a site's endpoint, as Zoom does."""
+    sent = raw(body)
+    answer = http(
+        "POST",
+        f"/sites/{site_id}/wp-json/vczapi/v1/meeting",
+        sent,
+        signed(sent, secret=secret, at=time.time()),
+    )
+    assert answer.code in (204, 401), answer.body
+
+
+@pytest.fixture
+def names(
+    http: Http, bridge: Bridge, store: Store, wp_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, list[str]]:
+    """Two sites, each with an account, a meeting, events, attempts, and what was refused; the names of all that."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise SiteFaultError("The site could not be reached.", fault=Fault.NETWORK)
+
+    monkeypatch.setattr("core.wordpress.transport.ask", refuse)  # no request leaves this machine
+    connected(store, "s2")
+    save_token(store, Secret(THEIR_SECRET), "s2")
+    now = int(time.time() * 1000)
+    for site_id, account, number, topic, secret in (
+        ("s1", "AccountOurs", OURS, "Ours", SECRET),
+        ("s2", "AccountTheirs", THEIRS, "Theirs only", THEIR_SECRET),
+    ):
+        about: dict[str, Any] = {
+            "id": number,
+            "topic": topic,
+            "type": 2,
+            "start_time": "2030-01-01T10:00:00Z",
+            "duration": 60,
+        }
+        join: dict[str, Any] = {
+            "join_url": f"https://{topic[:6].lower()}.example.net/j/1",
+            "timezone": "UTC",
+            "host_id": topic[:6],
+        }
+        made = event(at=now, account_id=account, **(about | join))
+        tell(http, site_id, made, secret)
+        refused = event("meeting.updated", at=now, account_id=account, **about)
+        tell(http, site_id, refused, "another secret")
+        attempt = Attempt(
+            site_id, account, number, now, 10, fault="network", message=f"{site_id}.example.org is down"
+        )
+        store.write(lambda connection, one=attempt: attempts.note(connection, [one]))  # type: ignore[misc]
+    bridge.folding.fold_pending()
+
+    begun = Candidate(
+        candidates.new_id(), "/anna", "https://theirs.example.net", "Theirs only", "https://theirs.example.net/wp-json/",
+        "https://theirs.example.net/authorize", "https://bridge.example.org", now + 10**7,
+    )  # fmt: skip
+    store.write(lambda connection: candidates.add(connection, begun, store.sealer, now=now))
+    job = {
+        "kind": "replay",
+        "site_id": "s2",
+        "asked_by": "theirs.example.net",
+        "state": "done",
+        "created_at": now,
+    }
+    store.write(
+        lambda connection: connection.execute(
+            insert(schema.jobs).values(arguments={}, counts={}, message="Theirs only", **job)
+        )
+    )
+    with store.reading() as connection:
+        kept = [str(found) for found in connection.scalars(select(schema.events.c.id))]
+        work = [str(found) for found in connection.scalars(select(schema.jobs.c.id))]
+        held = [str(found) for found in connection.scalars(select(schema.quarantine.c.id))]
+    return {
+        "site": ["s1", "s2", "nowhere"],
+        "account": ["AccountOurs", "AccountTheirs"],
+        "number": [str(OURS), str(THEIRS)],
+        "event": kept,
+        "job": work,
+        "held": held,
+        "candidate": [begun.id],
+    }
+
+
+@pytest.fixture
+def routes(bridge: Bridge, names: dict[str, list[str]]) -> list[Route]:
+    return pages(bridge, names)
+
+
+@pytest.fixture
+def forms(http: Http, routes: list[Route], session: dict[str, str]) -> list[Form]:
+    """Every form that an administrator of the bridge is shown on the pages."""
+    found: list[Form] = []
+    for route in routes:
+        for path in route.paths:
+            for asked in (path, f"{path}?site=s2"):
+                answer = http("GET", asked, headers=session)
+                assert answer.code in (200, 303, 404, 405), (asked, answer.code, answer.body)
+                if answer.code == 200 and b"<form" in answer.body:
+                    found += Forms(asked, answer.body.decode()).found
+    handlers = {regex for regex, handler in _handlers(routes)}
+    mine = [one for one in found if any(regex.fullmatch(urlsplit(one.action).path) for regex in handlers)]
+    assert {"/webhooks", "/users", "/account"} <= {one.action for one in mine}
+    unique = {(one.action, body): one for one in mine for body in one.bodies()}
+    return list(unique.values())
+
+
+def _handlers(routes: list[Route]) -> list[tuple[re.Pattern[str], type[PageHandler]]]:
+    return [(re.compile(route.pattern), route.handler) for route in routes]
+
+
+def handler_of(routes: list[Route], path: str) -> type[PageHandler]:
+    return next(handler for regex, handler in _handlers(routes) if regex.fullmatch(urlsplit(path).path))
+
+
+def everything(names: dict[str, list[str]]) -> list[str]:
+    """Queries that name the other site's things, by every name that a parameter may have."""
+    asked = {
+        "site": "s2", "site_id": "s2", "account": "AccountTheirs", "account_id": "AccountTheirs", "number": str(THEIRS),
+        "meeting": str(THEIRS), "again": "s2",
+    }  # fmt: skip
+    return ["", "?" + urlencode({"site": "s2"}), "?" + urlencode(asked)]
+
+
+class TestEveryRoute:
+    def test_is_a_page_or_asks_for_another_proof(self, bridge: Bridge) -> None:
+        for regex, handler in specs(bridge):
+            assert isinstance(handler, type), regex
+            is_redirect = handler.__name__ == "RedirectHandler"
+            assert is_redirect or issubclass(handler, (PageHandler, *OPEN)), regex
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    def test_of_a_page_sends_a_stranger_to_sign_in(
+        self, http: Http, routes: list[Route], method: str
+    ) -> None:
+        for route in routes:
+            for path in route.paths[:3]:
+                answer = http(method, path, b"" if method in ("POST", "PUT", "PATCH") else None)
+                assert answer.code in (303, 405), (method, path)
+                if answer.code == 303:
+                    assert answer.headers["Location"].startswith("/signin")
+                assert not answer.body or b"<form" not in answer.body
+
+    def test_of_a_page_takes_no_form_from_elsewhere(
+        self, http: Http, store: Store, routes: list[Route], session: dict[str, str]
+    ) -> None:
+        """Tornado's protection covers every page: browsers say from where a form comes."""
+        before = rows(store, but=("sessions", "users"))
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+            {"Sec-Fetch-Site": "same-site", "Origin": "https://other.example.org"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+        ):
+            for route in routes:
+                for path in route.paths[:2]:
+                    answer = http("POST", path, b"site=s1&do=remove&name=anna", FORM | session | headers)
+                    assert answer.code == 403, (path, headers)
+                    assert b"did not come from this page" in answer.body
+            for door in ("/signin", "/signout", "/first", "/password"):
+                assert http("POST", door, b"", FORM | session | headers).code == 403
+        assert rows(store, but=("sessions", "users")) == before
+        assert http("GET", "/account", headers=session).code == 200, "and nobody was signed out"
+
+
+class TestLooker:
+    def test_sees_the_pages_and_no_secret(
+        self, http: Http, routes: list[Route], looker: dict[str, str], wp_site: Site
+    ) -> None:
+        seen = 0
+        for route in routes:
+            for path in route.paths:
+                for asked in (path, f"{path}?site=s2"):
+                    answer = http("GET", asked, headers=looker)
+                    assert answer.code in (200, 303, 403, 404, 405), (asked, answer.code)
+                    seen += answer.code == 200
+                    for secret in (SECRET[-4:], "9Q7Z", wp_site.password, wp_site.key):
+                        assert secret not in answer.body.decode(errors="replace"), asked
+        assert seen > 1
+
+    @pytest.mark.parametrize("path", ["/users", "/users?done=role"])
+    def test_does_not_see_who_is_let_in(self, http: Http, looker: dict[str, str], path: str) -> None:
+        answer = http("GET", path, headers=looker)
+        assert answer.code == 403
+        assert b"<table" not in answer.body
+
+    def test_changes_nothing_by_any_form(
+        self, http: Http, store: Store, routes: list[Route], forms: list[Form], looker: dict[str, str]
+    ) -> None:
+        before = rows(store, but=("sessions",))
+        for form in forms:
+            may = handler_of(routes, form.action).anyone_may_post
+            for body in form.bodies():
+                answer = http("POST", form.action, body, FORM | looker)
+                assert answer.code in ((200, 303, 422) if may else (403,)), (form, answer.code)
+        for route in routes:
+            for path in route.paths:
+                answer = http("POST", path, b"site=s2&do=add&name=mallory&role=administrator", FORM | looker)
+                assert answer.code in ((200, 303, 405, 422) if route.handler.anyone_may_post else (403,)), (
+                    path
+                )
+        assert rows(store, but=("sessions",)) == before
+        assert http("GET", "/account", headers=looker).code == 200, "and is signed in all the while"
+
+
+class Bound:
+    """A session that sees the site s1 only: at the bridge's own address, or inside wp-admin."""
+
+    def __init__(self, http: Http, site: Site, session: dict[str, str] | None) -> None:
+        self._http, self._site, self._session = http, site, session
+
+    def __call__(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str, str]:
+        if self._session is not None:
+            headers = FORM | self._session if body is not None else self._session
+        else:
+            headers = from_stub(self._site, method, path, body or b"", context=CONTEXT | {"locale": "en_US"})
+            headers |= FORM if body is not None else {}
+        answer = self._http(method, path, body, headers)
+        return answer.code, (answer.body or b"").decode(errors="replace"), answer.headers.get("Location", "")
+
+
+@pytest.fixture(params=["its own address", "wp-admin"])
+def bound(request: pytest.FixtureRequest, http: Http, wp_site: Site) -> Bound:
+    own = request.param == "its own address"
+    return Bound(http, wp_site, request.getfixturevalue("from_wordpress") if own else None)
+
+
+class TestSessionOfOneSite:
+    def test_sees_nothing_of_another_on_any_page(
+        self, bound: Bound, routes: list[Route], names: dict[str, list[str]]
+    ) -> None:
+        seen = 0
+        for route in routes:
+            for path in route.paths:
+                for query in everything(names):
+                    status, body, location = bound("GET", path + query)
+                    assert status in (200, 303, 401, 403, 404, 405), (path, status, body)
+                    seen += status == 200
+                    for mark in MARKS:
+                        assert mark not in body + location, f"{path}{query} shows {mark}"
+        assert seen > 1
+
+    def test_changes_nothing_of_another_by_any_form(
+        self, bound: Bound, store: Store, routes: list[Route], forms: list[Form]
+    ) -> None:
+        before = not_ours(store)
+        for form in forms:
+            if form.action == "/sites/s1/disconnect":
+                continue  # they may, and then there would be no session of theirs any more
+            for body in form.bodies():
+                status, shown, location = bound("POST", form.action, body)
+                assert status in (200, 303, 401, 403, 404, 405, 422), (form, status, shown)
+                for mark in MARKS:
+                    assert mark not in shown + location, f"{form} shows {mark}"
+                assert not_ours(store) == before, form
+        for path in (path for route in routes for path in route.paths if path != "/sites/s1/disconnect"):
+            for given in (
+                {"site": "s2", "remove": "2"},
+                {"do": "add", "name": "mallory", "role": "administrator"},
+            ):
+                status, shown, location = bound("POST", path, urlencode(given).encode())
+                assert status in (200, 303, 401, 403, 404, 405, 422), (path, status)
+                assert not any(mark in shown + location for mark in MARKS), path
+        assert not_ours(store) == before
+
+    def test_says_nobody_else_is_let_in(self, bound: Bound, session: dict[str, str]) -> None:
+        for method, body in (("GET", None), ("POST", b"do=add&name=mallory&role=administrator")):
+            status, shown, _ = bound(method, "/users", body)
+            assert status == 403
+            assert "Only administrators of the whole bridge" in shown
+
+    def test_has_no_password_here(self, bound: Bound, session: dict[str, str]) -> None:
+        for body in (None, b"password=x&wanted=a+long+password&again=a+long+password"):
+            assert bound("POST" if body else "GET", "/account", body) == (303, "", "/")
