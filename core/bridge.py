@@ -6,15 +6,21 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import completing, importing, repair
+from core.accounts import Accounts
 from core.cleaning import CLEANING, TRIAL, Cleaning
+from core.completing import Completing
 from core.folding import Folding
+from core.importing import Import
 from core.ingest import Ingest
 from core.jobs import Jobs
 from core.looking import Looks
 from core.mirror import LEASE_SECONDS, Mirror
+from core.repair import Repair
 from core.retention import Retention
 from core.reviewing import KIND as REVIEW
 from core.reviewing import Reviewing
+from core.scheduling import Scheduling
 from core.store import wakeup
 from core.trying import Trying
 
@@ -23,6 +29,16 @@ if TYPE_CHECKING:
 
     from core.jobs import Kind
     from core.store.engine import Store
+
+
+def both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
+    """Return what calls the one, then the other."""
+
+    def call() -> None:
+        one()
+        other()
+
+    return call
 
 
 @dataclass(slots=True)
@@ -35,6 +51,8 @@ class Bridge:
     mirror: Mirror
     retention: Retention
     jobs: Jobs
+    scheduling: Scheduling
+    accounts: Accounts
     looks: Looks
     listener: wakeup.Listener | None
 
@@ -53,7 +71,8 @@ class Bridge:
         Other processes take over a post or a job after `lease_seconds` from one that died while it worked on it.
         """
         mirror = Mirror(store, clock=clock, lease_seconds=lease_seconds)
-        folding = Folding(store, folded=mirror.wake, clock=clock)
+        folding = Folding(store, clock=clock)
+        accounts = Accounts(store, clock=clock or time.time)
         ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
         keeping = Retention(store, days=keep_days, events=keep_events, clock=clock or time.time)
         # Of long work.
@@ -61,8 +80,13 @@ class Bridge:
             REVIEW: Reviewing(store, asked=mirror.wake, clock=clock),
             TRIAL: Trying(store, folding.wake, mirror.wake, clock or time.time),
             CLEANING: Cleaning(store, folding.wake, clock or time.time),
+            importing.KIND: Import(store, accounts, folding.wake, clock or time.time),
+            repair.KIND: Repair(store, accounts, folding.wake, clock or time.time, mirrored=mirror.wake),
+            completing.KIND: Completing(store, accounts, folding.wake, clock or time.time),
         }
         jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)
+        scheduling = Scheduling(store, jobs, clock=clock or time.time)
+        folding.folded = both(mirror.wake, scheduling.wake)
         heard: dict[str, Callable[[str], None]] = {
             wakeup.EVENTS: lambda _: folding.wake(),
             wakeup.POSTS: lambda _: mirror.wake(),
@@ -70,7 +94,8 @@ class Bridge:
             wakeup.SECRETS: lambda site_id: ingest.forget(site_id or None),
         }
         listener = wakeup.Listener(store.url, heard) if store.is_shared else None
-        return cls(store, ingest, folding, mirror, keeping, jobs, Looks(store, looked=mirror.wake), listener)
+        looks = Looks(store, looked=mirror.wake)
+        return cls(store, ingest, folding, mirror, keeping, jobs, scheduling, accounts, looks, listener)
 
     def start(self) -> None:
         """Begin to fold and to mirror, with what an earlier process may have left."""
@@ -78,6 +103,7 @@ class Bridge:
         self.mirror.start()
         self.retention.start()
         self.jobs.start()
+        self.scheduling.start()
         if self.listener is not None:
             self.listener.start()
 
@@ -85,6 +111,7 @@ class Bridge:
         """Finish the steps at hand and let go of every claim. The store stays open."""
         if self.listener is not None:
             self.listener.stop()
+        self.scheduling.stop()
         self.jobs.stop()
         self.retention.stop()
         self.folding.stop()
