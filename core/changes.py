@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.fold import apply
-from core.meeting import Meeting, State
+from core.meeting import Meeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,9 +58,10 @@ class Date:
 class Difference:
     """A field that differs. None stands for what was not known, or is not there.
 
-    `field` is Zoom's name, with a dot before what stands inside another (`settings.waiting_room`), or `state`,
-    `kind`, `recovered`; `occurrences` counts the dates of a series, `occurrences.…` is one of them (`Date`).
-    Start times are `datetime`s in the meeting's zone; the rest is as Zoom has it.
+    `field` is Zoom's name, with a dot before what stands inside another (`settings.waiting_room`), or one of ours:
+    `state` (of `core.meeting.State`, or `recovered`), `kind`; `started` and `ended` of the last instance; `recordings`
+    and `registrants.…` by their state, which are counts, as is `occurrences`; `occurrences.…` is one date (`Date`).
+    Times are `datetime`s in the meeting's zone; the rest is as Zoom has it.
     """
 
     field: str
@@ -99,16 +101,20 @@ def _facts(meeting: Meeting | None) -> dict[str, Any]:
     """Return what is known of a meeting, by field; what stands inside another has a dot in its name."""
     if meeting is None:
         return {}
-    facts: dict[str, Any] = {"kind": meeting.kind.value, "state": meeting.state.value}
-    if meeting.state is State.SCHEDULED and not meeting.recovered:
-        facts["state"] = State.SCHEDULED.value
-    elif meeting.recovered:
-        facts["state"] = "recovered"
+    facts: dict[str, Any] = {
+        "state": "recovered" if meeting.recovered else meeting.state.value,
+        "kind": meeting.kind.value,
+        "started": _local(meeting, meeting.started_at),
+        "ended": _local(meeting, meeting.ended_at),
+        "recordings": _available(meeting) or None,
+    }
+    states = Counter(meeting.registrants.values())
+    facts |= {f"registrants.{state}": count for state, count in states.items()}
     for name, value in meeting.object.items():
         if name in _INNER and isinstance(value, dict):
             facts |= {f"{name}.{inner}": given for inner, given in value.items()}
         elif name == "start_time":
-            facts[name] = _local(meeting) or value
+            facts[name] = _local(meeting, meeting.start_time) or value
         elif name != _DATES:
             facts[name] = value
     return facts
@@ -116,7 +122,7 @@ def _facts(meeting: Meeting | None) -> dict[str, Any]:
 
 def _order(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     names = {**old, **new}
-    first = ("state", "kind", *_FIRST)
+    first = ("state", "kind", "started", "ended", *_FIRST)
     yield from (name for name in first if name in names)
     yield from sorted(name for name in names if name not in first)
 
@@ -139,6 +145,10 @@ def _dates_of(meeting: Meeting | None) -> dict[str, Date]:
     }
 
 
-def _local(meeting: Meeting) -> datetime | None:
-    start = meeting.start_time
-    return None if start is None else start.astimezone(meeting.timezone)
+def _available(meeting: Meeting) -> int:
+    """Count the recordings that are there to be watched."""
+    return sum(one.get("state") == "available" for one in meeting.recordings.values())
+
+
+def _local(meeting: Meeting, moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(meeting.timezone)

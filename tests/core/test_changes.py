@@ -156,6 +156,24 @@ class TestDifferences:
         single = changed(first, updated(2, type=2))
         assert Difference("occurrences", 2, None) in single
 
+    def test_tell_that_it_began_and_ended(self) -> None:
+        instance: dict[str, Any] = {"uuid": "u1", "start_time": "2026-06-01T16:01:00Z"}
+        started = change(event("meeting.started", 2, **instance))
+        ended = change(event("meeting.ended", 3, **instance, end_time="2026-06-01T17:00:00Z"))
+        began = datetime(2026, 6, 1, 18, 1, tzinfo=BERLIN)
+        assert changed(made(), started) == [Difference("started", None, began)]
+        assert changed(made(), started, ended) == [
+            Difference("ended", None, datetime(2026, 6, 1, 19, tzinfo=BERLIN))
+        ]
+
+    def test_count_recordings_and_registrants(self) -> None:
+        recording = change(sample("recording.completed"))
+        told = {one.field: one.new for one in changed(recording)}
+        assert told["recordings"] == 1
+        registrant = {"id": "r1", "email": "guest@example.org"}
+        registered = change(event("meeting.registration_created", 2, registrant=registrant))
+        assert changed(made(), registered) == [Difference("registrants.approved", None, 1)]
+
     def test_never_hold_the_key_to_the_hosts_account(self) -> None:
         told = changed(made(start_url="https://zoom.us/s/1?zak=key", settings={"start_url": "zak=key"}))
         assert "zak" not in repr(told)
