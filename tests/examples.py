@@ -54,3 +54,9 @@ class Progress:
             self.said = now
             each_second = self.count / (now - self.began)
             print(f"{self.what}: {self.count:,} of {self.total:,}, {each_second:.1f}/s", flush=True)
+
+    def over(self) -> None:
+        """Say how many there were."""
+        if SOAK:
+            each_second = self.count / (time.monotonic() - self.began)
+            print(f"{self.what}: {self.count:,} tried, {each_second:.1f}/s", flush=True)

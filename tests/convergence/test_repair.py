@@ -174,6 +174,7 @@ def _ground(ground: Ground, database_kind: str) -> None:
     Repairing.progress = Progress(f"repairs on {database_kind}", REPAIR[database_kind].now)
 
 
-@pytest.mark.timeout(0 if SOAK else 300)
+@pytest.mark.timeout(0 if SOAK else 900)  # as with the other machine
 def test_site_equals_the_account_after_one_repair(database_kind: str) -> None:
     run_state_machine_as_test(Repairing, settings=settings(SETTINGS, max_examples=REPAIR[database_kind].now))
+    Repairing.progress.over()
