@@ -23,7 +23,16 @@ from typing import TYPE_CHECKING, Any
 from core.errors import SiteFaultError
 from core.render import Post, Presence, page
 from core.store.posts import Base, PostState, Written
-from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.asks import (
+    CATEGORIES,
+    Ask,
+    CreatePost,
+    DeletePost,
+    FindPosts,
+    ReadPost,
+    TrashPost,
+    UpdatePost,
+)
 from core.wordpress.faults import Fault
 
 if TYPE_CHECKING:
@@ -31,9 +40,6 @@ if TYPE_CHECKING:
 
     from core.meeting import Meeting
     from core.wordpress.client import SitePost, WordPressClient
-
-CATEGORIES = "zoom_meeting_cats"
-"""The REST base of the taxonomy `zoom-meeting`, with VCZAPI and without."""
 
 _TRASH = "trash"
 # What WordPress says of an author or a category that is not there any more, or not to be chosen.

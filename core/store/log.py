@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
+_FAR_ENOUGH = 10_000  # events that are looked through for those of one site
 
 
 class Outcome(StrEnum):
@@ -198,6 +199,26 @@ def latest(connection: Connection, limit: int, *, site_id: str | None = None) ->
     if site_id is not None:
         query = query.where(events.c.site_id == site_id)
     return [Logged(*row) for row in connection.execute(query)]
+
+
+def last_of_site(
+    connection: Connection, site_id: str, sealer: Sealer, *, limit: int
+) -> list[tuple[int, Request]]:
+    """Return the last requests that came to a site's endpoint, the newest first, and when (ms since 1970, UTC).
+
+    Tests are not among them. Looked for among the last events of all sites, so that a quiet one costs no more.
+    """
+    recent = select(func.max(events.c.id) - _FAR_ENOUGH).scalar_subquery()
+    rows = connection.execute(
+        select(events.c.received_at, events.c.request, events.c.account_id)
+        .where(events.c.id > recent, events.c.site_id == site_id)
+        .order_by(events.c.id.desc())
+        .limit(2 * limit)
+    )
+    found = [
+        (row.received_at, Request.opened(row.request, sealer)) for row in rows if not is_trial(row.account_id)
+    ]
+    return found[:limit]
 
 
 # Statements of the busiest paths are made once: SQLAlchemy takes longer to build one than SQLite to run it.

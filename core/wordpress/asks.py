@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+CATEGORIES = "zoom_meeting_cats"
+"""The REST base of the taxonomy `zoom-meeting`, with VCZAPI and without; and the field of a post that names them."""
+
+
 @dataclass(frozen=True, slots=True)
 class CreatePost:
     """Make a post. Answered by it; fault `exists` where its number has one already."""

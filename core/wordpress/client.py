@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, field, replace
+from html import unescape
 from http import HTTPStatus
 from json import dumps as json_text
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -14,7 +15,15 @@ from requests.auth import HTTPBasicAuth
 
 from core.errors import SiteFaultError
 from core.wordpress import transport
-from core.wordpress.asks import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.asks import (
+    CATEGORIES,
+    CreatePost,
+    DeletePost,
+    FindPosts,
+    ReadPost,
+    TrashPost,
+    UpdatePost,
+)
 from core.wordpress.discovery import Discovery, discover
 from core.wordpress.faults import Answer, Fault, classify, credentials, stub_missing
 
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 
     from core.wordpress.asks import Ask
 
-__all__ = ["Check", "Connection", "Discovery", "SitePost", "User", "WordPressClient", "discover"]
+__all__ = ["Check", "Choice", "Connection", "Discovery", "SitePost", "User", "WordPressClient", "discover"]
 
 Read = TypeVar("Read")
 
@@ -31,6 +40,10 @@ MOST_IN_BATCH = 25
 """Requests in one of WordPress's batches (rest_get_max_batch_size); it takes no GET."""
 
 POSTS = "wp/v2/zoom_meetings"
+MOST_CHOICES = 100
+"""Of users or categories: a page of WordPress's."""
+
+_CHOICES = {"per_page": str(MOST_CHOICES), "_fields": "id,name"}
 _PASSWORDS = "wp/v2/users/me/application-passwords"
 _KEPT = "id,status,link,title.raw,content.raw,zoombridge"
 # Every status, and the trash, which `any` leaves out.
@@ -70,6 +83,14 @@ class ApplicationPassword:
 
     uuid: str
     app_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something on the site that can be chosen: a user, or a category."""
+
+    id: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +230,16 @@ class WordPressClient:
         """Return the user that the bridge signs in as."""
         params = {"context": "edit", "_fields": "id,name,capabilities"}
         return self._ask("GET", "wp/v2/users/me", _user, params=params)
+
+    def authors(self) -> list[Choice]:
+        """Return the users who may be authors, by name: a hundred at most, which is what WordPress gives at once."""
+        params = {"context": "edit", "capabilities": "edit_posts", "orderby": "name", **_CHOICES}
+        return self._ask("GET", "wp/v2/users", _choices, params=params)
+
+    def categories(self) -> list[Choice]:
+        """Return the categories of meetings, by name: a hundred at most."""
+        params = {"context": "edit", "orderby": "name", **_CHOICES}
+        return self._ask("GET", f"wp/v2/{CATEGORIES}", _choices, params=params)
 
     def connection(self) -> Connection:
         """Return what the plugin says of itself; fault `stub_missing` where it is not there."""
@@ -458,6 +489,14 @@ def _application_password(told: Any) -> ApplicationPassword:
     if not isinstance(uuid, str) or not re.fullmatch(r"[0-9a-f-]{36}", uuid):
         raise _UnexpectedError("not an application password")
     return ApplicationPassword(uuid, str(told.get("app_id") or ""))
+
+
+def _choices(told: Any) -> list[Choice]:
+    if not isinstance(told, list):
+        raise _UnexpectedError("not a list")
+    found = [one for one in told if isinstance(one, dict) and isinstance(one.get("id"), int)]
+    # Names of categories come as they are written into a page.
+    return [Choice(one["id"], unescape(str(one.get("name") or one["id"]))) for one in found]
 
 
 def _connection(told: Any) -> Connection:

@@ -260,3 +260,46 @@ class TestDiscovery:
             must_use.unlink()
         assert found.fault is Fault.NOT_WORDPRESS
         assert "switched off" in str(found)
+
+
+class TestChoices:
+    def test_authors_are_who_may_write(self, site: WordPress, client: WordPressClient) -> None:
+        site.php(
+            """
+            foreach ( array( 'zoe' => 'author', 'bert' => 'contributor', 'sam' => 'subscriber' ) as $login => $role ) {
+                wp_insert_user( array( 'user_login' => $login, 'user_pass' => 'x', 'role' => $role,
+                    'display_name' => "O'$login & Co" ) );
+            }
+            """
+        )
+        names = [author.name for author in client.authors()]
+        assert "O'zoe & Co" in names
+        assert "O'bert & Co" in names
+        assert "O'sam & Co" not in names
+        assert names == sorted(names, key=str.lower)
+
+    def test_categories_by_name_as_people_read_it(self, site: WordPress, client: WordPressClient) -> None:
+        assert client.categories() == []
+        for name in ("Songs & Dances", "Courses"):
+            site.rest("POST", "wp/v2/zoom_meeting_cats", json={"name": name})
+        assert [category.name for category in client.categories()] == ["Courses", "Songs & Dances"]
+
+    def test_a_post_has_the_author_and_category_that_were_chosen(
+        self, site: WordPress, client: WordPressClient
+    ) -> None:
+        site.rest("POST", "wp/v2/zoom_meeting_cats", json={"name": "Courses"})
+        user = site.php(
+            "return wp_insert_user( array( 'user_login' => 'zoe', 'user_pass' => 'x', 'role' => 'author' ) );"
+        )
+        (category,) = client.categories()
+        made = client.create_post({**fields(), "author": user, "zoom_meeting_cats": [category.id]})
+        told = site.rest("GET", f"wp/v2/zoom_meetings/{made.id}").json()
+        assert (told["author"], told["zoom_meeting_cats"]) == (user, [category.id])
+
+    def test_an_author_who_is_gone_is_refused_in_words_that_are_known(self, client: WordPressClient) -> None:
+        with pytest.raises(SiteFaultError) as caught:
+            client.create_post({**fields(), "author": 9999})
+        assert caught.value.evidence.startswith("rest_invalid_author")
+        assert client.find_posts(NUMBER) == []
+        made = client.create_post({**fields(), "zoom_meeting_cats": [9999]})
+        assert made.status == "publish", "WordPress passes over a category that is gone"
