@@ -192,7 +192,7 @@ class Mirror:
             if found is None:
                 raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
             meeting, revision = found
-            wanted = render(meeting, decided, moment)
+            wanted = render(meeting, rules.for_meeting(decided, meeting), moment)
             tasks.append(Task(meeting, wanted, claim.written, revision, in_doubt=claim.in_doubt))
         return tasks
 

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, and_, bindparam, case, func, literal, or_, se
 from core.store import locks, wakeup
 from core.store.dialect import insert_for
 from core.store.schema import accounts, meetings, posts, sites
+from core.zoom.trial import ACCOUNT as TEST_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -355,13 +356,16 @@ def withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
 
 
 def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[str, int, Written]]:
-    """Return the posts of the meetings to which something happened last: account, number, and what is known."""
+    """Return the posts of the meetings to which something happened last: account, number, and what is known.
+
+    Tests are not among them.
+    """
     rows = connection.execute(
         select(posts)
         .join(
             meetings, and_(meetings.c.account_id == posts.c.account_id, meetings.c.number == posts.c.number)
         )
-        .where(posts.c.site_id == site_id)
+        .where(posts.c.site_id == site_id, posts.c.account_id.not_like(f"{TEST_ACCOUNT}%"))
         .order_by(meetings.c.last_at.desc(), posts.c.number.desc())
         .limit(limit)
     )

@@ -12,6 +12,7 @@ from core.errors import UnknownSiteError
 from core.render import SiteRules
 from core.store import locks
 from core.store.schema import hosts, sites
+from core.zoom.trial import is_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +52,11 @@ def of_site(
         site.vczapi_pro,
         host_names=_names(connection, about) if decided.show_host else {},
     )
+
+
+def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
+    """Return what counts for one meeting. A test's is always published, or there would be nothing to see."""
+    return replace(decided, rules=rules.DEFAULT) if is_trial(meeting.account_id) else decided
 
 
 def with_ids(connection: Connection, decided: Rules) -> Rules:

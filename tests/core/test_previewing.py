@@ -1,5 +1,7 @@
 """What other rules would do to a site's last meetings, before they are saved."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,10 +10,12 @@ from core import previewing
 from core.meeting import Kind
 from core.previewing import MEETINGS, Change, Outcome, Part, preview
 from core.rules import Author, JoinLink, Passcode, Rules, Status
-from core.store import rules
+from core.store import log, rules
 from core.store.engine import Store
 from core.store.sites import Site
+from core.zoom.trial import FIRST_NUMBER, Trial
 from tests.core.events import NUMBER
+from tests.core.store.entries import entry
 from tests.core.test_mirror import Bench
 
 CHOIR = Rules(never=("choir",))
@@ -133,3 +137,18 @@ class TestPreview:
 
     def test_of_a_site_without_meetings_is_empty(self, bench: Bench) -> None:
         assert previewing.preview(bench.store, bench.site(), CHOIR, clock=bench.clock).changes == []
+
+
+class TestTest:
+    """The made-up meeting of *Test it* is published whatever the rules say, and is nobody's meeting."""
+
+    def test_is_shown_whatever_the_rules_say(self, bench: Bench) -> None:
+        trial = Trial("s1", FIRST_NUMBER, "token")
+        decide(bench, Rules(kinds=frozenset(), status=Status.DRAFT))
+        told = json.loads(trial.created(datetime(2036, 1, 1, tzinfo=UTC)))
+        line = entry(bench.store, told, site_id="s1")
+        bench.store.write(lambda connection: log.append(connection, [line]))
+        bench.folding.fold_pending()
+        bench.work()
+        assert bench.doubles["s1"].only["status"] == "publish"
+        assert preview(bench.store, bench.site(), Rules(), clock=bench.clock).changes == []
