@@ -118,6 +118,12 @@ class Pair:
         return answer.json()["result"]
 
     @property
+    def is_connected(self) -> bool:
+        """Whether it is this bridge that the site is connected with."""
+        connection = self.site.rest("GET", "zoombridge/v1/connection").json()
+        return bool(connection["bridge"] == self.bridge.url and connection["site"] == self.id)
+
+    @property
     def is_running(self) -> bool:
         """Whether the bridge's process is there."""
         return self.bridge._process.poll() is None

@@ -1,0 +1,165 @@
+"""Every page of the bridge, found by its routes and by the links that lead to it, in both of its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
+
+from tornado.web import RequestHandler
+
+from web.pages.page import PageHandler
+from web.pages.shell import TABS
+from web.signin import DoorHandler
+from web.urls import urls
+
+if TYPE_CHECKING:
+    import re
+
+    from playwright.sync_api import Page
+
+    from tests.end_to_end.pair import Pair
+    from tests.wordpress import WordPress
+
+# What answers with no page of its own: it redirects, or gives a file.
+NO_PAGES = {r"/open$", r"/plugin\.zip$", r"/sites/connect/([0-9a-f]{16})/back$"}
+
+# Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.
+_MOST_OF_A_ROUTE = 4
+
+
+@cache
+def page_routes() -> dict[str, re.Pattern[str]]:
+    """Return the routes of the pages for who is signed in."""
+    return _routes(PageHandler)
+
+
+@cache
+def door_routes() -> dict[str, re.Pattern[str]]:
+    """Return the routes of the pages for who is not."""
+    return _routes(DoorHandler)
+
+
+def _routes(kind: type[RequestHandler]) -> dict[str, re.Pattern[str]]:
+    nothing = MagicMock()
+    every = urls(
+        nothing,
+        doors=nothing,
+        answers=nothing,
+        keys=nothing,
+        executor=nothing,
+        control_token="",
+        in_flight=nothing,
+    )
+    return {
+        spec.regex.pattern: spec.regex
+        for spec in every
+        if issubclass(spec.handler_class, kind)
+        and spec.handler_class.get is not RequestHandler.get
+        and spec.regex.pattern not in NO_PAGES
+    }
+
+
+def route_of(path: str) -> str | None:
+    """Return the route that answers a path; None where it is no page."""
+    bare = path.partition("?")[0]
+    return next((name for name, regex in page_routes().items() if regex.match(bare)), None)
+
+
+class Frame:
+    """Where the pages stand: how they are addressed, and which part of them is the bridge's."""
+
+    root: str  # a selector
+    name: str
+
+    def address(self, path: str) -> str:
+        """Return the address of a page."""
+        raise NotImplementedError
+
+    def path(self, address: str) -> str | None:
+        """Return the path of the bridge that an address shows; None for other addresses."""
+        raise NotImplementedError
+
+    def enter(self, page: Page) -> None:
+        """Sign in."""
+        raise NotImplementedError
+
+
+@dataclass
+class InBrowser(Frame):
+    """The bridge's own address."""
+
+    pair: Pair
+    name = "browser"
+    root = "body"
+
+    def address(self, path: str) -> str:
+        return self.pair.bridge.url + path
+
+    def path(self, address: str) -> str | None:
+        if not address.startswith(self.pair.bridge.url + "/"):
+            return None
+        return address.removeprefix(self.pair.bridge.url).partition("#")[0]
+
+    def enter(self, page: Page) -> None:
+        cookie = {"name": "zoombridge", "value": self.pair.session(), "url": self.pair.bridge.url}
+        page.context.add_cookies([cookie])  # type: ignore[list-item]
+
+
+@dataclass
+class InWordPress(Frame):
+    """Inside wp-admin, through the stub."""
+
+    pair: Pair
+    name = "wp-admin"
+    root = ".zoombridge"
+    start: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = str(self.pair.site.rest("GET", "zoombridge/v1/connection").json()["page"])
+
+    def address(self, path: str) -> str:
+        return f"{self.start}&zoombridge={quote(path, safe='')}"
+
+    def path(self, address: str) -> str | None:
+        asked = parse_qs(urlsplit(address).query)
+        if not address.startswith(self.start.partition("?")[0]) or "zoombridge" not in asked:
+            return None
+        return asked["zoombridge"][0]
+
+    def enter(self, page: Page) -> None:
+        sign_in(page, self.pair.site)
+
+
+def sign_in(page: Page, site: WordPress) -> None:
+    """Sign in to wp-admin."""
+    page.goto(f"{site.url}/wp-login.php")
+    page.get_by_label("Username or Email Address").fill(site.user)
+    page.get_by_label("Password", exact=True).fill(site.password)
+    page.get_by_role("button", name="Log In").click()
+    page.wait_for_url("**/wp-admin/**")
+
+
+def crawl(page: Page, frame: Frame, *more: str) -> dict[str, list[str]]:
+    """Open every page that the tabs and links lead to, and these. Return the paths, by the route that answers them.
+
+    Of each route there are a few that differ in what they ask for.
+    """
+    found: dict[str, list[str]] = {}
+    kinds: set[tuple[str, object]] = set()
+    waiting = [*more, *(tab.path for tab in TABS)]
+    while waiting:
+        path = waiting.pop(0)
+        route = route_of(path)
+        # The pages of two meetings are the same page with other words.
+        kind = frozenset(name for name, _ in parse_qsl(urlsplit(path).query))
+        if route is None or (route, kind) in kinds or len(found.get(route, [])) >= _MOST_OF_A_ROUTE:
+            continue
+        kinds.add((route, kind))
+        found.setdefault(route, []).append(path)
+        page.goto(frame.address(path))
+        links = page.eval_on_selector_all(f"{frame.root} a[href]", "all => all.map((one) => one.href)")
+        waiting += [led for link in links if (led := frame.path(link)) is not None]
+    return found
