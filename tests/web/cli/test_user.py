@@ -1,0 +1,177 @@
+"""`zoombridge user`: who may sign in."""
+
+import io
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.admission import Admission
+from core.errors import StoreUnavailableError
+from core.store.engine import Store
+from core.store.tickets import Purpose, Ticket
+from tests.core.conftest import KEYS
+from tests.core.test_passwords import Counting
+from tests.web.cli.conftest import Ran, Run
+from web.cli.user import way_in
+
+PASSWORD = "four words in a row"
+ANOTHER = "five other words in a row"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long argon2 takes is no matter of these tests."""
+    monkeypatch.setattr("core.passwords.PasswordHasher", Counting)
+
+
+@pytest.fixture
+def kept(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Purpose, str], Ticket | None]:
+    """Look up a ticket in the folder where the commands keep their things."""
+    monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
+
+    def look(purpose: Purpose, word: str) -> Ticket | None:
+        store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
+        try:
+            return Admission(store).is_good(purpose, word)
+        finally:
+            store.close()
+
+    return look
+
+
+@pytest.fixture
+def typed(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command with something piped in."""
+
+    def command(*arguments: str) -> Ran:
+        piped, *rest = arguments
+        monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
+        return run(*rest)
+
+    return command
+
+
+class TestAdd:
+    def test_reads_the_password_that_is_piped_in(self, run: Run, typed: Run) -> None:
+        ran = typed(f"{PASSWORD}\n", "user", "add", "Anna")
+        assert (ran.status, ran.err) == (0, "")
+        assert ran.out == "anna can sign in now, as administrator.\n"
+        assert run("user", "list").out == "anna  administrator  never seen yet\n"
+
+    def test_takes_it_by_no_option(self, run: Run) -> None:
+        """Everybody on the machine sees those, with `ps`."""
+        for option in ("--password", "-p"):
+            assert run("user", "add", "anna", option, PASSWORD).status == 2
+        assert "password" not in " ".join(re.findall(r"--\S+", run("user", "add", "--help").out))
+
+    def test_asks_for_it_at_a_terminal(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        answers = iter([PASSWORD, "another", PASSWORD, PASSWORD])
+        monkeypatch.setattr(sys, "stdin", Terminal())
+        monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: next(answers))
+        ran = run("user", "add", "anna", "--role", "looker")
+        assert ran.status == 0
+        assert "anna can sign in now, as looker." in ran.out
+        assert PASSWORD not in ran.out + ran.err
+
+    @pytest.mark.parametrize(
+        ("piped", "name", "said"),
+        [
+            ("", "anna", "pipe it in"),
+            ("short\n", "anna", "fewer than 12"),
+            (f"{PASSWORD}\n", "a b", "letters"),
+        ],
+    )
+    def test_says_what_is_wrong(self, run: Run, typed: Run, piped: str, name: str, said: str) -> None:
+        ran = typed(piped, "user", "add", name)
+        assert ran.status in (1, 2)
+        assert said in ran.err
+        assert "Nobody can sign in yet" in run("user", "list").out
+
+    def test_knows_two_roles(self, typed: Run) -> None:
+        assert typed(PASSWORD, "user", "add", "anna", "--role", "owner").status == 2
+
+
+class TestOthers:
+    @pytest.fixture(autouse=True)
+    def _anna_and_luke(self, typed: Run, kept: object) -> None:
+        typed(PASSWORD, "user", "add", "anna")
+        typed(PASSWORD, "user", "add", "luke", "--role", "looker")
+
+    def test_password(self, typed: Run) -> None:
+        assert typed(ANOTHER, "user", "password", "luke").out == "luke has another password now.\n"
+        assert typed("short", "user", "password", "luke").status == 1
+        assert "no user" in typed(ANOTHER, "user", "password", "nobody").err
+
+    def test_remove(self, run: Run) -> None:
+        assert run("user", "remove", "luke", "--yes").out == "Removed luke.\n"
+        assert run("user", "remove", "luke", "--yes").status == 1
+        ran = run("user", "remove", "anna", "--yes")
+        assert (ran.status, "only administrator" in ran.err) == (1, True)
+        assert run("user", "list").out.startswith("anna  administrator")
+
+    def test_remove_asks(self, typed: Run, run: Run) -> None:
+        assert typed("n\n", "user", "remove", "luke").status == 130
+        assert "luke" in run("user", "list").out
+
+    @pytest.mark.parametrize(
+        ("options", "path", "purpose"),
+        [((), "password", Purpose.PASSWORD), (("--keep-password",), "link", Purpose.SIGN_IN)],
+    )
+    def test_link(
+        self,
+        run: Run,
+        kept: Callable[[Purpose, str], Ticket | None],
+        options: tuple[str, ...],
+        path: str,
+        purpose: Purpose,
+    ) -> None:
+        said = run("user", "link", "luke", "--public-url", "https://bridge.example.org/", *options).out
+        found = re.fullmatch(
+            rf"This link works once: https://bridge\.example\.org/{path}\?ticket=(\S+)\n", said
+        )
+        assert found
+        good = kept(purpose, found[1])
+        assert good is not None
+        assert good.name == "luke"
+
+    def test_link_is_for_somebody(self, run: Run) -> None:
+        assert "zoombridge user link NAME. There are: anna, luke" in run("user", "link").err
+        assert run("user", "link", "nobody").status == 1
+
+    @pytest.mark.parametrize(
+        "url", ["bridge.example.org", "ftp://x", "https://x/y", "https://u:p@x", "https://x?y"]
+    )
+    def test_link_leads_to_an_address(self, run: Run, url: str) -> None:
+        assert run("user", "link", "luke", "--public-url", url).status == 2
+
+
+class TestFirst:
+    def test_link_without_a_name_is_for_the_first_administrator(
+        self, run: Run, kept: Callable[[Purpose, str], Ticket | None]
+    ) -> None:
+        found = re.search(r"http://127\.0\.0\.1:8765/first\?ticket=(\S+)", run("user", "link").out)
+        assert found
+        assert kept(Purpose.FIRST, found[1])
+
+    def test_serve_prints_one_until_there_is_somebody(self, admission: Admission, store: Store) -> None:
+        said = way_in(store, "http://127.0.0.1:8765")
+        found = re.search(r"works once\): http://127\.0\.0\.1:8765/first\?ticket=(\S+)$", said)
+        assert found
+        admission.make_first(found[1], "anna", PASSWORD)
+        assert way_in(store, "http://127.0.0.1:8765") == "Settings pages: http://127.0.0.1:8765/"
+
+    def test_serve_starts_although_nothing_can_be_written(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise StoreUnavailableError("The disk is full.")
+
+        monkeypatch.setattr(store, "write", full)
+        assert way_in(store, "http://x") == "Settings pages: http://x/ (not at the moment: The disk is full.)"

@@ -1,0 +1,161 @@
+"""From wp-admin to the bridge's own address, without a password."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from tornado.httpclient import HTTPResponse
+from tornado.testing import bind_unused_port
+
+from core.admission import Admission
+from core.bridge import Bridge
+from core.store import sites
+from core.store.engine import Store
+from core.store.sites import Site
+from core.store.tickets import Purpose
+from tests.web.conftest import CONTEXT, Http, from_stub, is_answered_by_the_bridge, text
+from web.app import make_app
+from web.server import make_server
+
+IN_ENGLISH = CONTEXT | {"locale": "en_US"}
+
+
+@pytest.fixture
+def save(store: Store) -> Callable[[Site], None]:
+    return lambda site: store.write(lambda connection: sites.save(connection, site, store.sealer))
+
+
+@pytest.fixture
+def paired(save: Callable[[Site], None], wp_site: Site) -> Site:
+    """The site, which looks for the bridge at an address of its own."""
+    site = replace(wp_site, bridge_url="https://bridge.example.org")
+    save(site)
+    return site
+
+
+def press(http: Http, site: Site, **changed: Any) -> HTTPResponse:
+    """Press the button in wp-admin."""
+    headers = from_stub(site, "POST", "/open", b"", context=IN_ENGLISH | changed)
+    answer = http("POST", "/open", b"", headers)
+    assert is_answered_by_the_bridge(site, headers, answer)
+    return answer
+
+
+def form(answer: HTTPResponse) -> tuple[str, str]:
+    """The address that the form goes to, and the ticket in it."""
+    html = answer.body.decode()
+    found = re.search(
+        r'action="([^"]*)" rel="noreferrer">\s*<input type="hidden" name="ticket" value="([^"]*)"', html
+    )
+    assert found is not None, html
+    return unescape(found[1]), unescape(found[2])
+
+
+class TestButton:
+    def test_stands_on_every_page_in_wp_admin(
+        self, http: Http, wp_site: Site, session: dict[str, str]
+    ) -> None:
+        headers = from_stub(wp_site, "GET", "/webhooks", context=IN_ENGLISH)
+        inside = http("GET", "/webhooks", headers=headers)
+        assert "Open these pages at the bridge" in text(inside)
+        assert "Open these pages" not in text(http("GET", "/webhooks", headers=session))
+
+    def test_leads_to_the_address_that_the_site_was_paired_with(
+        self, http: Http, admission: Admission, paired: Site
+    ) -> None:
+        answer = press(http, paired)
+        assert answer.code == 200
+        action, ticket = form(answer)
+        assert action == "https://bridge.example.org/enter"
+        good = admission.is_good(Purpose.SITE, ticket)
+        assert good is not None
+        assert (good.site_id, good.name) == ("s1", "anna")
+
+    def test_lets_in_once(self, http: Http, paired: Site) -> None:
+        _, ticket = form(press(http, paired))
+        sent = urlencode({"ticket": ticket}).encode()
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Sec-Fetch-Site": "cross-site",
+            "Origin": "null",
+        }
+        answer = http("POST", "/enter", sent, headers)
+        assert (answer.code, answer.headers["Location"]) == (303, "/")
+        here = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+        assert "anna, of Site s1" in text(http("GET", "/webhooks", headers=here))
+        assert http("POST", "/enter", sent, headers).code == 403
+
+    def test_pressed_again_takes_the_ticket_before_back(
+        self, http: Http, admission: Admission, paired: Site
+    ) -> None:
+        _, first = form(press(http, paired))
+        _, second = form(press(http, paired))
+        assert admission.is_good(Purpose.SITE, first) is None
+        assert admission.is_good(Purpose.SITE, second) is not None
+
+    def test_makes_no_ticket_for_who_only_looks_by(self, http: Http, paired: Site) -> None:
+        headers = from_stub(paired, "GET", "/open", context=IN_ENGLISH)
+        answer = http("GET", "/open", headers=headers)
+        assert (answer.code, answer.headers["Location"]) == (303, "/")
+
+    def test_makes_no_ticket_at_the_other_address(
+        self, http: Http, paired: Site, session: dict[str, str], from_wordpress: dict[str, str]
+    ) -> None:
+        for there in (session, from_wordpress):
+            answer = http("POST", "/open", b"", there)
+            assert (answer.code, answer.headers["Location"], answer.body) == (303, "/", b"")
+
+    def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, admission: Admission) -> None:
+        name = '"><script>alert(1)</script>' * 10
+        _, ticket = form(press(http, paired, user={"login": name, "name": name}))
+        word = admission.enter(Purpose.SITE, ticket)
+        shown = http("GET", "/webhooks", headers={"Cookie": f"zoombridge={word}"})
+        assert shown.code == 200
+        assert b"<script>alert" not in shown.body
+
+
+class TestAtOnce:
+    """With JavaScript the page sends its form by itself, where the browser probably finds something there."""
+
+    @pytest.mark.parametrize(
+        ("told", "at_once"),
+        [
+            (("https://bridge.example.org", "https://s1.example.org/wp-admin/"), True),
+            (("http://127.0.0.1:8765", "http://127.0.0.1:8080/wp-admin/"), True),
+            (("http://127.0.0.1:8765", "https://s1.example.org/wp-admin/"), False),
+            (("http://localhost:8765", "https://s1.example.org/wp-admin/"), False),
+        ],
+    )
+    def test_as_the_site_was_paired(
+        self, http: Http, save: Callable[[Site], None], wp_site: Site, told: tuple[str, str], at_once: bool
+    ) -> None:
+        bridge_url, page = told
+        site = replace(wp_site, bridge_url=bridge_url)
+        save(site)
+        answer = press(http, site, page=page)
+        assert (b".submit()" in answer.body) is at_once
+        assert f"Open {bridge_url}" in text(answer)
+        assert "--public-url" in text(answer), "and says what to do where nothing is there"
+
+    @pytest.fixture
+    def public(self, http: Http, bridge: Bridge) -> Iterator[Http]:
+        """A bridge that was told where browsers find it."""
+
+        async def serve() -> Any:
+            server = make_server(make_app(bridge, public_url="http://10.0.0.7:8765"))
+            socket, port = bind_unused_port()
+            server.add_socket(socket)
+            return server, port
+
+        server, port = http.loop.run_sync(serve)
+        yield Http(http.loop, port)
+        server.stop()
+
+    def test_as_the_bridge_was_told(self, public: Http, paired: Site) -> None:
+        answer = press(public, paired)
+        assert form(answer)[0] == "http://10.0.0.7:8765/enter"
+        assert b".submit()" in answer.body
