@@ -50,16 +50,16 @@ class Schedule:
 def schedule(meeting: Meeting, now: datetime) -> Schedule:
     """Return where `meeting` stands at `now` (any zone)."""
     now = now.astimezone(UTC)
-    dates = _dates(meeting)
-    if not dates:
+    told = dates(meeting)
+    if not told:
         return Schedule(Phase.UNDATED)
-    held = [date for date in dates if date.available]
-    remaining = tuple(date for date in dates if now < end_of(date)) if meeting.is_series else ()
+    held = [date for date in told if date.available]
+    remaining = tuple(date for date in told if now < end_of(date)) if meeting.is_series else ()
     if not held:
-        return Schedule(Phase.CANCELLED, dates[-1], remaining, _next(now, [end_of(date) for date in dates]))
+        return Schedule(Phase.CANCELLED, told[-1], remaining, _next(now, [end_of(date) for date in told]))
     link_ends = max(date.end_time for date in held) + JOIN_GRACE
     over = max(end_of(date) for date in held)
-    changes = [link_ends, *(end_of(date) for date in dates), *(date.start_time for date in held)]
+    changes = [link_ends, *(end_of(date) for date in told), *(date.start_time for date in held)]
     until = _next(now, changes)
     leading = next((date for date in held if now < end_of(date)), None)
     if leading is not None:
@@ -72,7 +72,7 @@ def schedule(meeting: Meeting, now: datetime) -> Schedule:
     return Schedule(Phase.ENDED, held[-1], remaining, until, over)
 
 
-def _dates(meeting: Meeting) -> tuple[Occurrence, ...]:
+def dates(meeting: Meeting) -> tuple[Occurrence, ...]:
     """Return all dates in order; a single meeting has one. `occurrences` count only where they should be."""
     if meeting.type in WITHOUT_FIXED_TIME:
         return ()
