@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     from core.store.engine import Store
 
 _AT_ONCE = 100  # meetings that share one transaction
-# While a flood of events comes in, answering them goes first: the fold takes about this part of the time, in
-# rounds, and sites wait until a round later, so that a meeting is written once and not after each round.
-_SHARE_IN_FLOOD = 0.1
 _ROUND_SECONDS = 1.0
-_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 9.0
-_FLOOD_EVENTS = 10  # within a pause of a burst
+# While a flood of events comes in, answering them goes first. The fold takes about this part of the time, in bites,
+# which hold up what waits for its own commit for a few milliseconds only; and sites wait until it has gone round, so
+# that a meeting is written once and not after each bite.
+_SHARE_IN_FLOOD = 0.1
+_BITE = 20  # meetings
+_LONGEST_PAUSE_SECONDS = 9.0
+_FLOOD_EVENTS = 10  # within a look
 _FLOOD_SETTLE_MILLISECONDS = 11_000
 # More events in a second than people make by hand are a burst: then it is worth waiting for the rest of it,
 # so that many events become one step of the fold and one write to the site.
 _BURST_EVENTS = 20
-_BURST_PAUSE_SECONDS = 0.1
+_LOOK_SECONDS = 0.1
 _BURST_SETTLE_MILLISECONDS = 1000
 _POLL_SECONDS = 5.0  # a wake-up may be missed where another process took the event
 
@@ -94,10 +96,10 @@ class Folding:
         if self._thread is not None:
             self._thread.join()
 
-    def fold_pending(self) -> int:
+    def fold_pending(self, at_once: int = _AT_ONCE) -> int:
         """Fold what is pending, up to a number of meetings; return how many meetings that were."""
         with self.store.reading() as connection:
-            pending = log.pending_meetings(connection, _AT_ONCE)
+            pending = log.pending_meetings(connection, at_once)
             # In one order for all processes, so that none waits for another in a circle.
             steps = [self._step_or_failure(connection, *named) for named in sorted(pending)]
             if steps:
@@ -182,19 +184,26 @@ class Folding:
     def _round(self) -> float:
         """Fold what is pending, for a while; return how many seconds that took, 0 if there was nothing."""
         began = time.monotonic()
-        count = self.fold_pending()
-        found = bool(count)
-        while count == _AT_ONCE and not self._stop.is_set() and time.monotonic() - began < _ROUND_SECONDS:
-            count = self.fold_pending()
-        return time.monotonic() - began if found else 0.0
+        at_once = _BITE if self._flooded else _AT_ONCE
+        count = self.fold_pending(at_once)
+        if not count:
+            self._flooded = False
+            return 0.0
+        while (
+            count == at_once
+            and not self._flooded
+            and not self._stop.is_set()
+            and time.monotonic() - began < _ROUND_SECONDS
+        ):
+            count = self.fold_pending(at_once)
+        return time.monotonic() - began
 
     def _pause(self, took: float) -> None:
         """Let a burst gather; and while it is a flood, leave the time to those who answer it."""
-        pause = max(took * (1 / _SHARE_IN_FLOOD - 1), _SHORTEST_PAUSE_SECONDS)
-        until = time.monotonic() + min(pause, _LONGEST_PAUSE_SECONDS)
+        until = time.monotonic() + min(took * (1 / _SHARE_IN_FLOOD - 1), _LONGEST_PAUSE_SECONDS)
         while not self._stop.is_set():
             before = self._arrived
-            self._stop.wait(_BURST_PAUSE_SECONDS)
+            self._stop.wait(_LOOK_SECONDS)
             self._flooded = self._arrived - before >= _FLOOD_EVENTS
             if not self._flooded or time.monotonic() >= until:
                 return

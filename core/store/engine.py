@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -38,10 +37,6 @@ A = TypeVar("A")
 
 _QUEUE = 4096  # writes that may wait; more are refused, so that memory stays bounded and Zoom sends again
 _GROUP = 512  # writes that share one commit
-# Where so many events share a commit, more are on their way: then it is worth gathering them for a moment, since
-# a commit costs about as much for many as for one.
-_CROWD = 4
-_GATHER_SECONDS = 0.005
 _TRIES = 5  # of a transaction that another one was in the way of
 _CLOSE_SECONDS = 10.0
 
@@ -169,10 +164,7 @@ class Store:
         return task.future
 
     def _write(self) -> None:
-        crowded = False
         while (task := self._queue.get()) is not None:
-            if crowded and not self._closing:
-                time.sleep(_GATHER_SECONDS)
             group = [task]
             size = task.size
             last = False
@@ -188,7 +180,6 @@ class Store:
                     size += following.size
             with self._guard:
                 self._room += size
-            crowded = size >= _CROWD
             self._commit(group)
             if last:
                 return

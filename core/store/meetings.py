@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select, update
 
-from core.listed import listed
+from core.listed import Listed, listed
 from core.meeting import Kind, Meeting, Position, State
 from core.store.dialect import insert, insert_for
+from core.store.prepared import Prepared
 from core.store.schema import bases, meetings
 
 if TYPE_CHECKING:
@@ -31,14 +30,14 @@ def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -
 
     `now` (ms since 1970, UTC) tells lists which of its dates leads. Without it they look by themselves.
     """
-    found = asdict(listed(meeting, datetime.fromtimestamp(now / 1000, UTC)))
+    looked = listed(meeting, datetime.fromtimestamp(now / 1000, UTC))
+    found = {name: getattr(looked, name) for name in Listed.__dataclass_fields__}
     if seen == 0:
         named = {"account_id": meeting.account_id, "number": meeting.number, "revision": 1}
-        adding = _adding(connection.dialect.name)
-        return bool(connection.execute(adding, named | _state(meeting) | found).rowcount == 1)
+        return _ADDING(connection, named | _state(meeting) | found).rowcount == 1
     named = {"of_account": meeting.account_id, "of_number": meeting.number, "seen": seen}
     given = named | {"revision": seen + 1} | _state(meeting) | found
-    return connection.execute(_CHANGING, given).rowcount == 1
+    return _CHANGING(connection, given).rowcount == 1
 
 
 def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:
@@ -62,17 +61,20 @@ def save_base(connection: Connection, meeting: Meeting) -> None:
 _THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
 _LOADING = select(meetings).where(_THIS)
 _CHANGED = [column.name for column in meetings.columns if not column.primary_key]
-_CHANGING = (
-    update(meetings)
-    .where(_THIS, meetings.c.revision == bindparam("seen"))
-    .values({name: bindparam(name) for name in _CHANGED})
+_CHANGING = Prepared(
+    lambda _: (
+        update(meetings)
+        .where(_THIS, meetings.c.revision == bindparam("seen"))
+        .values({name: bindparam(name) for name in _CHANGED})
+    )
 )
-
-
-@cache
-def _adding(dialect: str) -> Any:
-    values: dict[str, Any] = {column.name: bindparam(column.name) for column in meetings.columns}
-    return insert_for(dialect, meetings).values(values).on_conflict_do_nothing()
+_ADDING = Prepared(
+    lambda dialect: (
+        insert_for(dialect, meetings)
+        .values({column.name: bindparam(column.name) for column in meetings.columns})
+        .on_conflict_do_nothing()
+    )
+)
 
 
 def _meeting(row: Any) -> Meeting:

@@ -23,8 +23,22 @@ _MADE_ANEW_IN_RECORDINGS = frozenset(
     {"download_url", "play_url", "share_url", "password", "recording_play_passcode"}
 )
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _DEEPEST = 64
 _LONGEST_NAME = 200
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(number: str) -> float:
+    """Refuse what is JSON, but becomes an infinity that JSON cannot say again."""
+    value = float(number)
+    return value if math.isfinite(value) else _refuse_constant(number[:20])
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _integer_or_none(value: Any) -> int | None:
@@ -89,7 +103,7 @@ def parse(raw: bytes) -> Envelope:
     `BadRequestError` for what is not JSON or not an envelope.
     """
     try:
-        document = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_float=_finite)
+        document = _DECODER.decode(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"The body is not JSON: {str(error)[:200]}.") from error
     if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST:
@@ -100,7 +114,7 @@ def parse(raw: bytes) -> Envelope:
         raise BadRequestError(
             "The body is JSON, but not one of Zoom's events: it needs the text “event” and the object “payload”."
         ) from error
-    if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,100}", envelope.event):
+    if not _NAME.fullmatch(envelope.event):
         raise BadRequestError("The body is JSON, but its “event” is not the name of an event.")
     return envelope
 
@@ -115,21 +129,17 @@ def digest(envelope: Envelope) -> str:
     made_anew = _MADE_ANEW
     if envelope.event.startswith("recording."):
         made_anew |= _MADE_ANEW_IN_RECORDINGS
-    document = envelope.model_dump()
+    payload = envelope.payload
+    # What `model_dump` gives, without copying all that is inside: this is done for every event.
+    document = {
+        **(envelope.model_extra or {}),
+        **vars(envelope),
+        "payload": {**(payload.model_extra or {}), **vars(payload)},
+    }
     canonical = _CANONICAL.encode(document)
     if any(f'"{key}":' in canonical for key in made_anew):  # which they seldom are: looking is quicker
         canonical = _CANONICAL.encode(_without(document, made_anew))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(number: str) -> float:
-    """Refuse what is JSON, but becomes an infinity that JSON cannot say again."""
-    value = float(number)
-    return value if math.isfinite(value) else _refuse_constant(number[:20])
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:

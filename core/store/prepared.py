@@ -1,0 +1,53 @@
+"""Statements of the busiest paths: made once, and turned into SQL once.
+
+What SQLAlchemy does each time that it executes a statement takes several times as long as the database's own work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy import Connection, CursorResult, Dialect
+
+
+class Prepared:
+    """A statement that changes rows. Call it with a connection and the values of its parameters."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        """Take what makes the statement for a dialect by its name."""
+        self._make = make
+        self._ready: WeakKeyDictionary[Dialect, _Ready] = WeakKeyDictionary()
+
+    def __call__(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Execute it."""
+        ready = self._ready.get(connection.dialect)
+        if ready is None:
+            ready = self._ready[connection.dialect] = _Ready(
+                self._make(connection.dialect.name), connection.dialect
+            )
+        return connection.exec_driver_sql(ready.sql, ready.parameters(values))
+
+
+class _Ready:
+    """SQL of one database, and how it wants its values."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.sql = str(compiled)
+        self._is_positional = bool(compiled.positional)
+        self._names = list(compiled.positiontup if self._is_positional else compiled.binds)
+        types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in self._names}
+        found = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
+        self._processors = {name: process for name, process in found.items() if process is not None}
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return the values as the driver takes them."""
+        given = {
+            name: process(values[name]) if (process := self._processors.get(name)) else values[name]
+            for name in self._names
+        }
+        return tuple(given[name] for name in self._names) if self._is_positional else given
