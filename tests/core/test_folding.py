@@ -119,6 +119,16 @@ class TestFoldPending:
         meeting, revision = kept(store)
         assert (meeting.topic, meeting.agenda, revision) == ("Late", "Kept", 3)
 
+    def test_and_also_where_a_newer_one_came_with_it(self, store: Store, folding: Folding) -> None:
+        append(store, event(at=1, **TOPIC))
+        folding.fold_pending()
+        append(store, updated(30, topic="Late"))
+        folding.fold_pending()
+        append(store, updated(20, topic="Early"), updated(40, agenda="Newest"))
+        folding.fold_pending()
+        meeting, _ = kept(store)
+        assert (meeting.topic, meeting.agenda) == ("Late", "Newest")
+
     def test_gives_the_same_in_any_order_of_arrival(self, store: Store, folding: Folding) -> None:
         told = [
             event(at=1, **TOPIC),
