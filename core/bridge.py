@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core import completing, importing, repair
+from core import completing, importing, repair, replay
 from core.accounts import Accounts
 from core.cleaning import CLEANING, TRIAL, Cleaning
 from core.completing import Completing
@@ -17,6 +17,7 @@ from core.jobs import Jobs
 from core.looking import Looks
 from core.mirror import LEASE_SECONDS, Mirror
 from core.repair import Repair
+from core.replay import Replay
 from core.retention import Retention
 from core.reviewing import KIND as REVIEW
 from core.reviewing import Reviewing
@@ -82,6 +83,7 @@ class Bridge:
             CLEANING: Cleaning(store, folding.wake, clock or time.time),
             importing.KIND: Import(store, accounts, folding.wake, clock or time.time),
             repair.KIND: Repair(store, accounts, folding.wake, clock or time.time, mirrored=mirror.wake),
+            replay.KIND: Replay(store, ingest, folding.wake, mirror.wake, clock),
             completing.KIND: Completing(store, accounts, folding.wake, clock or time.time),
         }
         jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)

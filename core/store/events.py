@@ -176,20 +176,21 @@ def accounts_of(connection: Connection, site_id: str) -> list[str]:
     return list(connection.scalars(query))
 
 
-def load(
-    connection: Connection, event_id: int, sealer: Sealer, *, site_id: str | None = None
-) -> tuple[Line, Request]:
-    """Return an event and the request that brought it; with a `site_id`, only one that concerns this site.
-
-    Raises `UnknownEventError`.
-    """
-    row = connection.execute(select(*_COLUMNS, events.c.request).where(events.c.id == event_id)).one_or_none()
+def line(connection: Connection, event_id: int, *, site_id: str | None = None) -> Line:
+    """Return an event; with a `site_id`, only one that concerns this site. Raises `UnknownEventError`."""
+    row = connection.execute(select(*_COLUMNS).where(events.c.id == event_id)).one_or_none()
     if row is None or (site_id is not None and row.account_id not in accounts_of(connection, site_id)):
         raise UnknownEventError(
             "The log holds no event of this number. It may be so old that it was dropped: see the retention "
             "in the settings."
         )
-    return Line(*row[:-1]), Request.opened(row.request, sealer)
+    return Line(*row)
+
+
+def request(connection: Connection, event_id: int, sealer: Sealer) -> Request:
+    """Return the request that brought an event."""
+    sealed = connection.execute(select(events.c.request).where(events.c.id == event_id)).scalar_one()
+    return Request.opened(sealed, sealer)
 
 
 # From each combination to the next by one step in the index.

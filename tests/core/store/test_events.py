@@ -214,23 +214,22 @@ class TestCombinations:
             assert events.combinations(connection) == []
 
 
-class TestLoad:
-    def test_gives_an_event_with_its_request(self, full: Store) -> None:
-        line = every(full)[0]
+class TestLine:
+    def test_is_one_event_with_its_request(self, full: Store) -> None:
+        expected = every(full)[0]
         with full.reading() as connection:
-            loaded, request = events.load(connection, line.id, full.sealer)
-        assert loaded == line
-        assert b"event" in request.body
+            assert events.line(connection, expected.id) == expected
+            assert b"event" in events.request(connection, expected.id, full.sealer).body
 
     def test_a_site_sees_the_events_of_its_accounts(self, full: Store) -> None:
         lines = every(full)
         mine = next(line for line in lines if line.account_id == "A")
         others = next(line for line in lines if line.account_id == "B")
         with full.reading() as connection:
-            assert events.load(connection, mine.id, full.sealer, site_id="s2")[0] == mine
+            assert events.line(connection, mine.id, site_id="s2") == mine
             for event_id in (others.id, 10**9):
                 with pytest.raises(UnknownEventError):
-                    events.load(connection, event_id, full.sealer, site_id="s2")
+                    events.line(connection, event_id, site_id="s2")
 
 
 class TestFilter:
