@@ -13,6 +13,7 @@ from tornado.web import Finish
 from core import connecting
 from core.errors import SiteFaultError, UnknownSiteError
 from core.store import candidates, sites
+from core.wordpress import signing
 from web.pages.page import PageHandler
 from web.plugin import SLUG, archive
 
@@ -227,8 +228,9 @@ class BackHandler(ConnectPage):
     async def prepare(self) -> None:
         """Let in who began, and leave no copy of the address anywhere."""
         self.set_header("Referrer-Policy", "no-referrer")
-        # Who is not signed in any more is led to the page for that, which remembers where to go on.
-        self.request.uri = self.request.path.removesuffix("/back")
+        if signing.SIGNATURE_HEADER not in self.request.headers:
+            # Who is not signed in any more is led to the page for that, which remembers where to go on.
+            self.request.uri = self.request.path.removesuffix("/back")
         await super().prepare()
         self.set_header("Referrer-Policy", "no-referrer")
 

@@ -1,0 +1,358 @@
+"""The pages of the sites: what is done, what is to do, the test, and letting go."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from core import connecting, looking, trying
+from core.bridge import Bridge
+from core.cleaning import TRIAL
+from core.errors import SiteFaultError
+from core.following import Line, Progress
+from core.looking import Finding, Look, Looks
+from core.store import jobs, quarantine, sites, tokens
+from core.store.engine import Store
+from core.store.jobs import JobState
+from core.store.request import Request
+from core.store.sites import Site
+from core.verdict import Cause, Stage, Verdict
+from core.wordpress.faults import Fault
+from core.zoom.signature import Secret
+from tests.core.conftest import connected
+from tests.core.events import event, raw, signed
+from tests.web.conftest import Http, save_token
+from tests.web.pages.doors import Door, Elements, link, words
+from web.pages.webhooks import EVENTS
+
+HOSTILE = '"><script>alert(1)</script>'
+WELL = Look(
+    tuple(Finding(name, True, "fine") for name in ("WordPress", "plugin", "pairing", "clock", "bridge")),
+    "https://bridge.example.org",
+    "https://s1.example.org/wp-admin/edit.php?page=webhooks",
+)
+
+
+@pytest.fixture(autouse=True)
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sites at which somebody looked; no request leaves this machine."""
+    asked: list[str] = []
+
+    def look(_store: Store, site_id: str, *, lift: bool = True) -> Look:
+        asked.append(f"{site_id}{'' if lift else ' in the background'}")
+        return WELL
+
+    monkeypatch.setattr(looking, "look", look)
+    return asked
+
+
+def note_look(store: Store, found: Look = WELL, *, ago: float = 0) -> None:
+    now = int((time.time() - ago) * 1000)
+    store.write(lambda connection: sites.note_look(connection, "s1", asdict(found), now=now))
+
+
+def happens(store: Store, *changes: Callable[[Any], None]) -> None:
+    for change in changes:
+        store.write(change)
+
+
+def kept_test(
+    store: Store, bridge: Bridge, progress: Progress, state: JobState | None = JobState.DONE
+) -> None:
+    """Keep a test as it would be after it came so far; None: it still runs."""
+    job = trying.ask(bridge.jobs, "s1", asked_by="anna")
+    [taken] = [one for one in bridge.jobs.take() if one.id == job.id]
+
+    def keep(connection: Any) -> None:
+        held = jobs.held(connection, taken, for_update=True)
+        assert held is not None
+        jobs.save(
+            connection, held, place=asdict(progress), done=0, counts={}, total=10, message=None, lease_until=0
+        )
+        if state is not None:
+            jobs.end(
+                connection, held, state, message="It broke." if state is JobState.FAILED else None, now=5
+            )
+
+    store.write(keep)
+
+
+class TestList:
+    def test_of_none_says_what_to_do(
+        self, http: Http, session: dict[str, str], looker: dict[str, str]
+    ) -> None:
+        admin, watcher = Door(http, session), Door(http, looker)
+        assert link(admin.get("/sites"), "Connect a site") == "/sites/connect"
+        shown = admin.get("/webhooks")
+        assert link(shown, "Connect a site") == "/sites/connect"
+        answer = watcher.get("/sites")
+        assert "An administrator of the bridge can connect one" in words(answer)
+        assert b"/sites/connect" not in answer.body
+
+    def test_shows_each_with_its_state(self, admin: Door, store: Store) -> None:
+        for name in ("s2", "s3", "s4"):
+            connected(store, name)
+        happens(
+            store,
+            lambda connection: sites.note_fault(
+                connection, "s2", fault="network", message=HOSTILE, blocked_until=10**14
+            ),
+            lambda connection: sites.note_validated(connection, "s3", now=1),
+            lambda connection: sites.note_validated(connection, "s4", now=1),
+        )
+        answer = admin.get("/sites")
+        shown = words(answer)
+        assert re.search(r"Site s1 https://s1\.example\.org To be set up", shown)
+        assert re.search(r"Site s2 https://s2\.example\.org Stuck", shown)
+        assert re.search(r"Site s3 https://s3\.example\.org Waits for events", shown)
+        assert b"<script>alert" not in answer.body
+        assert link(answer, "Site s3") == "/sites/s3"
+
+    def test_is_the_site_itself_for_who_sees_one(self, narrow: Door, store: Store) -> None:
+        connected(store, "s2")
+        answer = narrow.get("/sites")
+        assert (answer.code, answer.headers["Location"]) == (303, "/sites/s1")
+        assert "Site s1" in words(narrow.follow(answer))
+
+
+class TestSite:
+    def test_says_what_is_done_and_what_is_next(self, door: Door, store: Store) -> None:
+        note_look(store)
+        answer = door.get("/sites/s1")
+        shown = words(answer)
+        assert "Done: The plugin is there" in shown
+        assert "s secret token is saved Next:" in shown
+        assert "Next: Have Zoom validate the endpoint" in shown
+        assert "Waiting: Have Zoom send events" in shown
+        for _, named in EVENTS:
+            for said, name in named:
+                assert said in shown
+                assert name in shown
+        values = [field.get("value") for field in Elements(answer).all("input")]
+        assert "https://s1.example.org/wp-json/vczapi/v1/meeting" in values
+
+    def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
+        note_look(store)
+        with store.reading() as connection:
+            [saved] = tokens.of_site(connection, "s1", store.sealer)
+        store.write(lambda connection: tokens.remove(connection, "s1", saved.id))
+        answer = door.get("/sites/s1")
+        assert "Next: Save Zoom" in words(answer)
+        assert door.path(link(answer, "Paste it on")).startswith("/webhooks?site=s1")
+
+    def test_ticks_itself(self, door: Door, store: Store) -> None:
+        note_look(store)
+        assert Elements(door.get("/sites/s1")).named("zb-checklist")["data-live"] == "5"
+        happens(
+            store,
+            lambda connection: sites.note_validated(connection, "s1", now=1_767_603_600_000),
+            lambda connection: sites.note_look(connection, "s1", asdict(WELL), now=10**14),
+        )
+        assert "Done: Zoom has validated the endpoint" in words(door.get("/sites/s1"))
+
+    def test_says_what_is_wrong(self, door: Door, store: Store) -> None:
+        bad = Look((Finding("WordPress", True, ""), Finding("plugin", False, f"Gone {HOSTILE}.")))
+        note_look(store, bad)
+        answer = door.get("/sites/s1")
+        assert "Problem: The bridge and WordPress do not find together Gone" in words(answer)
+        assert b"<script>alert" not in answer.body
+
+    def test_says_that_zooms_events_are_refused(self, door: Door, store: Store) -> None:
+        note_look(store)
+        body = raw(event())
+        now = int(time.time() * 1000)
+        held = Request(signed(body, secret="another", at=now / 1000), body)
+        store.write(
+            lambda connection: quarantine.keep(connection, "s1", held, store.sealer, reason="", now=now)
+        )
+        shown = words(door.get("/sites/s1"))
+        assert "s events are refused They are signed with another secret token" in shown
+
+    def test_shows_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
+        note_look(store)
+        html = door.get("/sites/s1").body.decode()
+        for secret in (wp_site.password, wp_site.key):
+            assert secret not in html
+
+    def test_is_looked_at_again_where_that_is_long_ago(
+        self, door: Door, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun: list[str] = []
+        monkeypatch.setattr(Looks, "begin", lambda _, site_id: begun.append(site_id))
+        note_look(store)
+        door.get("/sites/s1")
+        assert begun == []
+        note_look(store, ago=16)
+        door.get("/sites/s1")
+        assert begun == ["s1"]
+
+    def test_of_another_is_not_shown(self, narrow: Door, store: Store) -> None:
+        connected(store, "s2")
+        for path in ("/sites/s2", "/sites/s2/disconnect"):
+            answer = narrow.get(path)
+            assert (answer.code, answer.headers["Location"]) == (303, "/sites?gone=yes")
+
+    def test_that_is_gone_leads_to_the_others(self, admin: Door) -> None:
+        answer = admin.get("/sites/s9")
+        assert "not connected, or not any more" in words(admin.follow(answer))
+
+    def test_lets_who_only_looks_change_nothing(self, watcher: Door, store: Store) -> None:
+        note_look(store)
+        answer = watcher.get("/sites/s1")
+        assert answer.code == 200
+        assert [form for form in Elements(answer).all("form") if "/sites" in (form["action"] or "")] == []
+        for path in ("/sites/s1", "/sites/s1/test", "/sites/s1/disconnect"):
+            assert watcher.post(path).code == 403
+
+
+class TestLook:
+    def test_is_done_at_once_on_request(self, door: Door, looked: list[str]) -> None:
+        answer = door.post("/sites/s1")
+        assert answer.headers["Location"] == "/sites/s1?done=looked"
+        assert looked == ["s1"]
+
+
+class TestMove:
+    @pytest.fixture
+    def moved(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+        told: list[tuple[str, str]] = []
+
+        def move(_store: Store, site_id: str, address: str) -> None:
+            if "down" in address:
+                raise SiteFaultError(f"It is down {HOSTILE}.", fault=Fault.NETWORK)
+            told.append((site_id, address))
+
+        monkeypatch.setattr(connecting, "move_bridge", move)
+        return told
+
+    def test_tells_the_plugin_and_looks(
+        self, door: Door, moved: list[tuple[str, str]], looked: list[str]
+    ) -> None:
+        answer = door.post("/sites/s1", bridge_url=" https://bridge.example.org/ ")
+        assert answer.headers["Location"] == "/sites/s1?done=moved"
+        assert moved == [("s1", "https://bridge.example.org")]
+        assert "s1" in looked
+
+    @pytest.mark.parametrize("typed", ["bridge", "https://a:b@c", HOSTILE])
+    def test_takes_no_other_words(self, door: Door, moved: list[tuple[str, str]], typed: str) -> None:
+        answer = door.post("/sites/s1", bridge_url=typed)
+        assert answer.code == 422
+        assert "no address of the bridge" in words(answer)
+        assert b"<script>alert" not in answer.body
+        assert moved == []
+
+    def test_says_why_the_site_could_not_be_told(self, door: Door, moved: list[tuple[str, str]]) -> None:
+        answer = door.post("/sites/s1", bridge_url="https://down.example.org")
+        assert answer.code == 422
+        assert "It is down" in words(answer)
+        assert b"<script>alert" not in answer.body
+
+
+class TestTest:
+    def test_is_asked_for(self, door: Door, store: Store) -> None:
+        assert "Sends the event of a made-up meeting" in words(door.get("/sites/s1"))
+        answer = door.post("/sites/s1/test")
+        assert answer.headers["Location"] == "/sites/s1?done=asked"
+        with store.reading() as connection:
+            [job] = jobs.latest(connection, 10, kind=TRIAL)
+        assert (job.site_id, job.arguments) == ("s1", {"site": "s1"})
+        shown = door.follow(answer)
+        assert Elements(shown).named("zb-test")["data-live"] == "1"
+        assert "Next: Signed, and sent" in words(shown)
+        assert "Test again" not in words(shown)
+
+    def test_not_of_another_site(self, narrow: Door, store: Store) -> None:
+        connected(store, "s2")
+        assert narrow.post("/sites/s2/test").headers["Location"] == "/sites?gone=yes"
+        with store.reading() as connection:
+            assert jobs.latest(connection, 10) == []
+
+    def test_shows_how_far_it_is(self, door: Door, store: Store, bridge: Bridge) -> None:
+        lines = [Line(Stage.SENT, True, 0, "https://s1"), Line(Stage.ANSWERED, True, 1234, "HTTP 204")]
+        kept_test(store, bridge, Progress(lines=lines, step="arrive"), state=None)
+        shown = words(door.get("/sites/s1"))
+        assert "Done: The endpoint answered HTTP 204 (1,234 ms)" in shown
+        assert "Next: Arrived at the bridge" in shown
+        assert "Waiting: In the log" in shown
+
+    def test_that_went_well(self, door: Door, store: Store, bridge: Bridge) -> None:
+        kept_test(store, bridge, Progress(lines=[Line(stage, True, 1) for stage in Stage], step="ended"))
+        answer = door.get("/sites/s1")
+        assert "Everything works" in words(answer)
+        assert "data-live" not in Elements(answer).named("zb-test")
+        assert "Test again" in words(answer)
+
+    def test_that_did_not_names_the_stage_and_what_to_do(
+        self, door: Door, store: Store, bridge: Bridge
+    ) -> None:
+        wrong = Verdict(Stage.ANSWERED, Cause.BLOCKED, f"A page came {HOSTILE}.", "Allow it.")
+        lines = [Line(Stage.SENT, True, 0), Line(Stage.ANSWERED, False, 5)]
+        kept_test(store, bridge, Progress(lines=lines, verdict=wrong, step="ended"))
+        answer = door.get("/sites/s1")
+        shown = words(answer)
+        assert "The endpoint answered: this did not work. A page came" in shown
+        assert "What to do: Allow it." in shown
+        assert b"<script>alert" not in answer.body
+        assert "Waiting: In the log" not in shown, "what was not reached is not shown"
+
+    def test_without_a_token_is_the_next_step_and_no_failure(
+        self, door: Door, store: Store, bridge: Bridge
+    ) -> None:
+        wrong = Verdict(Stage.SENT, Cause.NO_SECRET, "No token.", "Paste it.")
+        kept_test(store, bridge, Progress(lines=[Line(Stage.SENT, False, 0)], verdict=wrong, step="ended"))
+        shown = words(door.get("/sites/s1"))
+        assert "Before the test there is one more step. No token. Paste it." in shown
+        assert "this did not work" not in shown
+
+    def test_that_could_not_go_on_says_so(self, door: Door, store: Store, bridge: Bridge) -> None:
+        kept_test(store, bridge, Progress(step="fold"), state=JobState.FAILED)
+        shown = words(door.get("/sites/s1"))
+        assert "The test itself could not go on." in shown
+        assert "It broke." in shown
+
+
+class TestDisconnect:
+    def test_says_first_what_stays_and_what_goes(self, door: Door) -> None:
+        shown = words(door.get("/sites/s1/disconnect"))
+        assert "Every page of a meeting on the site, as it is now." in shown
+        assert "take the event subscription out of your Zoom app" in shown
+
+    @pytest.mark.parametrize(("problem", "said"), [("", "Disconnected. The"), ("down", "could not be told")])
+    def test_lets_the_site_go(
+        self, admin: Door, store: Store, monkeypatch: pytest.MonkeyPatch, problem: str, said: str
+    ) -> None:
+        def disconnect(_store: Store, name: str) -> tuple[Site, str]:
+            with store.reading() as connection:
+                site = sites.load(connection, name, store.sealer)
+            store.write(lambda connection: sites.remove(connection, name))
+            return site, problem
+
+        monkeypatch.setattr(connecting, "disconnect", disconnect)
+        answer = admin.post("/sites/s1/disconnect")
+        assert said in words(admin.follow(answer))
+        assert admin.get("/sites/s1").headers["Location"] == "/sites?gone=yes"
+
+    def test_of_another_is_for_who_sees_it(self, narrow: Door, store: Store) -> None:
+        connected(store, "s2")
+        assert narrow.post("/sites/s2/disconnect").headers["Location"] == "/sites?gone=yes"
+        with store.reading() as connection:
+            assert len(sites.every(connection, store.sealer)) == 2
+
+
+class TestHostileSite:
+    def test_is_shown_as_text(self, door: Door, store: Store, wp_site: Site) -> None:
+        changed = replace(
+            wp_site,
+            name=HOSTILE,
+            url=f"https://x/{HOSTILE}",
+            username=HOSTILE,
+            endpoints={"meeting": HOSTILE},
+        )
+        store.write(lambda connection: sites.save(connection, changed, store.sealer))
+        note_look(store, replace(WELL, bridge=HOSTILE))
+        save_token(store, Secret("another-token-1"))
+        for path in ("/sites/s1", "/sites/s1/disconnect"):
+            assert b"<script>alert" not in door.get(path).body
