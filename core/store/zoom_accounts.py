@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, update
 
 from core.errors import UnknownAccountError
 from core.store import posts
@@ -116,9 +116,9 @@ def due(connection: Connection, now: int) -> Sequence[str]:
 
 def postpone(connection: Connection, account_id: str, *, now: int) -> None:
     """Set the next repair to when it should be after one that begins now."""
-    hours = zoom_accounts.c.repair_hours * 3600 * 1000
+    hours = cast(zoom_accounts.c.repair_hours, BigInteger) * literal(3600 * 1000, BigInteger)
     this = zoom_accounts.c.account_id == account_id
-    connection.execute(update(zoom_accounts).where(this).values(repair_at=now + hours))
+    connection.execute(update(zoom_accounts).where(this).values(repair_at=hours + literal(now, BigInteger)))
 
 
 def sites_of(connection: Connection, account_id: str) -> list[str]:

@@ -139,7 +139,7 @@ class TestCreated:
         assert meeting.object["settings"]["alternative_hosts"] == ""
 
     def test_does_not_undo_what_was_read_of_that_same_creation(self) -> None:
-        read = {"agenda": "Read", "created_at": "1970-01-01T00:00:05Z", "topic": "Choir"}
+        read: dict[str, Any] = {"agenda": "Read", "created_at": "1970-01-01T00:00:05Z", "topic": "Choir"}
         meeting = folded(event(SNAPSHOT, 4000, **read), created(5500, topic="Choir"))
         assert meeting.agenda == "Read"
 

@@ -1,0 +1,248 @@
+"""Import and repair against the account's double: what enters the log, in pieces, through trouble and crashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core import completing, importing, repair
+from core.accounts import Accounts
+from core.completing import Completing
+from core.errors import UnknownJobError
+from core.folding import Folding
+from core.importing import Import
+from core.jobs import Jobs
+from core.meeting import Kind, State
+from core.repair import Repair
+from core.scheduling import Scheduling
+from core.store import findings, hosts, jobs, log, meetings, zoom_accounts
+from core.store.jobs import JobState
+from core.store.zoom_accounts import ZoomAccount
+from core.zoom.oauth import Credentials
+from core.zoom.pace import Plan
+from tests.zoom import Account, ZoomServer
+from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.meeting import Meeting
+    from core.store.engine import Store
+    from core.store.jobs import Job
+    from core.store.sites import Site
+
+
+@pytest.fixture
+def zoom() -> Iterator[ZoomServer]:
+    with ZoomServer(Account()) as server:
+        yield server
+
+
+class World:
+    """A bridge with the account's credentials, whose jobs are done when it is told so."""
+
+    def __init__(self, store: Store, site: Site, zoom: ZoomServer) -> None:
+        self.store = store
+        self.zoom = zoom
+        credentials = Credentials(zoom.account.account_id, CLIENT_ID, CLIENT_SECRET, zoom.oauth_url)
+        account = ZoomAccount("The choir's", credentials, plan=Plan.BUSINESS, created_at=1)
+        store.write(lambda connection: zoom_accounts.save(connection, account, store.sealer))
+        store.write(lambda connection: zoom_accounts.link(connection, account.id, site.id, now=1))
+        accounts = Accounts(store)
+        self.kinds: dict[str, Any] = {
+            importing.KIND: Import(store, accounts, at_once=3),
+            repair.KIND: Repair(store, accounts, at_once=3),
+            completing.KIND: Completing(store, accounts),
+        }
+        self.jobs = Jobs(store, self.kinds)
+        self.folding = Folding(store)
+
+    def ask(self, kind: str, **more: Any) -> Job:
+        return self.jobs.ask(kind, {"account": self.zoom.account.account_id, **more})
+
+    def pieces(self, asked: Job, most: int = 50) -> Job:
+        """Do pieces until what was read is to be written, or the job ends, or waits; return it."""
+        for _ in range(most):
+            with self.store.reading() as connection:
+                job = jobs.load(connection, asked.id)
+            if job.has_ended or (job.place or {}).get("phase") == "posts":
+                break
+            taken = self.jobs.take()
+            if not taken:
+                break
+            self.jobs._step(taken[0])
+            self.store.write(lambda connection: jobs.release(connection, taken[0]))  # noqa: B023 - at once
+        while self.folding.fold_pending():
+            pass
+        with self.store.reading() as connection:
+            return jobs.load(connection, asked.id)
+
+    def meeting(self, number: int) -> Meeting | None:
+        with self.store.reading() as connection:
+            found = meetings.load(connection, self.zoom.account.account_id, number)
+        return found and found[0]
+
+    def found(self, job: Job) -> dict[int, str]:
+        with self.store.reading() as connection:
+            return {line.number: line.kind for _, line in findings.of_job(connection, job.id)}
+
+    def logged(self) -> int:
+        with self.store.reading() as connection:
+            return len(log.latest(connection, 1000))
+
+
+@pytest.fixture
+def world(store: Store, site: Site, zoom: ZoomServer) -> World:
+    return World(store, site, zoom)
+
+
+class TestImport:
+    def test_brings_every_users_meetings_and_webinars(self, world: World) -> None:
+        anna, bert = world.zoom.account.add_user("Anna"), world.zoom.account.add_user("Bert")
+        numbers = [world.zoom.account.make(anna, f"Choir {number}") for number in range(5)]
+        webinar = world.zoom.account.make(bert, "Lecture", type=5, agenda="Long")
+
+        job = world.pieces(world.ask(importing.KIND))
+
+        assert job.counts == {"new": 6}
+        assert (job.done, job.total) == (2, 2)
+        assert all((found := world.meeting(number)) and found.is_complete for number in numbers)
+        lecture = world.meeting(webinar)
+        assert lecture is not None
+        assert (lecture.kind, lecture.agenda) == (Kind.WEBINAR, "Long")
+        with world.store.reading() as connection:
+            names = [
+                host.name for host in hosts.of_account(connection, world.zoom.account.account_id, limit=9)
+            ]
+        assert names == ["Anna Host", "Bert Host"]
+
+    def test_leaves_out_what_is_over(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        old = world.zoom.account.make(anna, "Old", start_time="2020-03-03T18:00:00Z")
+        job = world.pieces(world.ask(importing.KIND))
+        assert job.counts == {}
+        assert world.meeting(old) is None
+
+    def test_a_second_one_writes_nothing_down(self, world: World) -> None:
+        world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
+        world.pieces(world.ask(importing.KIND))
+        world.jobs.stop_job(1)
+        before = world.logged()
+        job = world.pieces(world.ask(importing.KIND))
+        assert job.counts == {"same": 1}
+        assert world.logged() == before
+
+    def test_a_dry_run_tells_and_keeps_nothing(self, world: World) -> None:
+        number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
+        job = world.pieces(world.ask(importing.KIND, dry_run=True))
+        assert job.state is JobState.DONE
+        assert world.found(job) == {number: "make"}
+        assert world.logged() == 0
+        assert world.meeting(number) is None
+
+    def test_goes_on_where_it_was(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        numbers = [world.zoom.account.make(anna, f"Choir {number}") for number in range(7)]
+        asked = world.ask(importing.KIND)
+        world.pieces(asked, most=4)  # fold, users, and two pieces of three
+        world.jobs = Jobs(world.store, world.kinds)  # as after a crash
+        job = world.pieces(asked)
+        assert all(world.meeting(number) for number in numbers)
+        assert job.counts == {"new": 7}
+        asked_for = [path for path in world.zoom.behaviour.asked if path.startswith("/v2/meetings/")]
+        assert len(asked_for) == len(set(asked_for)) == 7
+
+    def test_waits_where_zoom_is_silent(self, world: World) -> None:
+        number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
+        asked = world.ask(importing.KIND)
+        world.zoom.behaviour.failing = 1
+        job = world.pieces(asked, most=2)
+        assert job.state is JobState.RUNNING
+        assert "trouble of its own" in (job.message or "")
+        world.pieces(asked)
+        assert world.meeting(number) is not None
+
+    def test_a_missing_scope_ends_it_with_its_name(self, world: World) -> None:
+        world.zoom.account.add_user("Anna")
+        world.zoom.behaviour.scopes.discard("meeting:read:list_meetings:admin")
+        job = world.pieces(world.ask(importing.KIND))
+        assert job.state is JobState.FAILED
+        assert "meeting:read:list_meetings:admin" in (job.message or "")
+        with world.store.reading() as connection:
+            (account,) = zoom_accounts.every(connection, world.store.sealer)
+        assert "meeting:read:list_meetings:admin" in (account.fault_message or "")
+
+    def test_an_account_without_webinars_has_its_meetings(self, world: World) -> None:
+        number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
+        world.zoom.behaviour.scopes.discard("webinar:read:list_webinars:admin")
+        world.pieces(world.ask(importing.KIND))
+        assert world.meeting(number) is not None
+
+
+class TestRepair:
+    def test_finds_what_was_missed(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        kept, moved, gone = (world.zoom.account.make(anna, name) for name in ("Kept", "Moved", "Gone"))
+        world.pieces(world.ask(importing.KIND))
+        world.jobs.stop_job(1)
+        world.zoom.account.change(moved, topic="Moved away")
+        world.zoom.account.delete(gone)
+        added = world.zoom.account.make(anna, "Added")
+
+        job = world.pieces(world.ask(repair.KIND))
+
+        assert world.found(job) == {moved: "changed", gone: "gone", added: "new"}
+        assert job.counts["same"] == 1
+        assert (found := world.meeting(gone)) is not None
+        assert found.state is State.DELETED
+        assert (found := world.meeting(kept)) is not None
+        assert found.state is State.SCHEDULED
+
+    def test_silence_deletes_nothing(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir")
+        world.pieces(world.ask(importing.KIND))
+        world.jobs.stop_job(1)
+        world.zoom.behaviour.failing = 10_000
+        world.pieces(world.ask(repair.KIND))
+        found = world.meeting(number)
+        assert found is not None
+        assert found.state is State.SCHEDULED
+
+    def test_a_host_who_left_takes_the_meetings_along(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir")
+        world.pieces(world.ask(importing.KIND))
+        world.jobs.stop_job(1)
+        del world.zoom.account.users[anna.id]
+        del world.zoom.account.held[number]
+        job = world.pieces(world.ask(repair.KIND))
+        assert world.found(job) == {number: "gone"}
+
+    def test_a_dry_run_says_what_differs_and_mends_nothing(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir")
+        world.pieces(world.ask(importing.KIND))
+        world.jobs.stop_job(1)
+        world.zoom.account.delete(number)
+        job = world.pieces(world.ask(repair.KIND, dry_run=True))
+        assert job.counts.get("gone") == 1
+        found = world.meeting(number)
+        assert found is not None
+        assert found.state is State.SCHEDULED
+
+
+class TestScheduling:
+    def test_asks_for_what_is_due_once(self, world: World) -> None:
+        scheduling = Scheduling(world.store, world.jobs)
+        scheduling.ask_for_due()
+        scheduling.ask_for_due()
+        with world.store.reading() as connection:
+            assert jobs.load(connection, 1).kind == repair.KIND
+            (account,) = zoom_accounts.every(connection, world.store.sealer)
+        assert account.repair_at > 0
+        world.jobs.stop_job(1)
+        scheduling.ask_for_due()
+        with world.store.reading() as connection, pytest.raises(UnknownJobError):
+            jobs.load(connection, 2)
