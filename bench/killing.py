@@ -32,7 +32,7 @@ _CONNECTIONS = 8
 _SHORTEST, _LONGEST = 0.1, 1.6  # seconds from the first acknowledgement to the kill
 # With PostgreSQL, the claims of a killed process end with their leases.
 _OPTIONS = ("--log-level", "warning", "--lease-seconds", "20")
-_SETTLE_SECONDS = 120.0
+_SETTLE_SECONDS = 600.0  # far more than it takes: a machine may be busy with other things
 _FIRST_ANSWER_SECONDS = 30.0
 
 

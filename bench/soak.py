@@ -75,7 +75,7 @@ class Examples:
 
     def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
         """Run them, and count what Hypothesis says that it tried."""
-        command = [sys.executable, "-m", "pytest", "-q", "-s", "--timeout", "0"]
+        command = [sys.executable, "-m", "pytest", "-v", "-s", "--timeout", "0"]
         command += ["--hypothesis-show-statistics", *self.tests]
         tried = 0
         closing = ""
