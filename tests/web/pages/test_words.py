@@ -30,7 +30,7 @@ TEMPLATES = [
     for path in sorted((ROOT / "templates" / folder).glob("*.jinja"))
 ]
 # What is the same in every language.
-NAMES = ("Zoom WordPress Bridge", "UTC")
+NAMES = ("Zoom WordPress Bridge", "UTC", "zoom-wordpress-bridge.zip")
 GETTEXT = ("gettext", "ngettext", "_")
 
 
