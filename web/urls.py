@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tornado.routing import URLSpec
-from tornado.web import RedirectHandler
 
+from web.calendars import CalendarHandler
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
 from web.pages.account import AccountHandler
@@ -14,6 +14,8 @@ from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, Plu
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.open import OpenHandler
+from web.pages.overview import OverviewHandler
+from web.pages.settings import KeepingHandler, SecretsHandler, SettingsHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
 from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
@@ -52,10 +54,12 @@ def urls(
     webhook = {"answers": answers, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor, "doors": doors}
     door = {"doors": doors}
+    calendar = {"store": bridge.store, "keys": keys, "executor": executor}
     return [
         *(URLSpec(route, WebhookHandler, webhook) for route in ROUTES),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
-        URLSpec(r"/", RedirectHandler, {"url": "/webhooks", "permanent": False}),
+        URLSpec(r"/stub/calendar(?:/([0-9]{1,15}))?", CalendarHandler, calendar),
+        URLSpec(r"/", OverviewHandler, page),
         URLSpec(r"/meetings", MeetingsHandler, page),
         URLSpec(r"/meetings/find", FindMeetingsHandler, page),
         URLSpec(r"/meetings/([^/]{1,200})/([0-9]{1,15})", MeetingHandler, page),
@@ -68,6 +72,9 @@ def urls(
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/test", TestHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),
         URLSpec(r"/plugin\.zip", PluginHandler, page),
+        URLSpec(r"/settings", SettingsHandler, page),
+        URLSpec(r"/settings/secrets", SecretsHandler, page),
+        URLSpec(r"/settings/keeping", KeepingHandler, page),
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/open", OpenHandler, page),
