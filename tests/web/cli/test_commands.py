@@ -11,7 +11,7 @@ from web.cli import zoombridge
 
 COMMANDS = [
     "", "serve", "send", "plugin", "site", "site add", "site list", "site check", "site remove",
-    "user", "user add", "user list", "user remove", "user password", "user link",
+    "doctor", "user", "user add", "user list", "user remove", "user password", "user link",
     "quarantine", "quarantine list", "quarantine recheck", "db", "db upgrade",
 ]  # fmt: skip
 
