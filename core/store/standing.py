@@ -82,17 +82,17 @@ def of_meetings(
     return [_line(row, now) for row in rows]
 
 
-def standing(row: Row[Any]) -> Standing:
-    """Return how a post stands. `row` has the columns of the table."""
-    if row.state == PostState.DETACHED:
+def standing(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> Standing:
+    """Return how a post stands. `is_behind`: a newer revision is wanted than was written."""
+    if state == PostState.DETACHED:
         return Standing.DETACHED
-    if row.fault is not None and row.fault != Fault.BUSY:
+    if fault is not None and fault != Fault.BUSY:
         return Standing.FAILING
-    if row.wanted > row.written:
+    if is_behind:
         return Standing.WAITING
-    if row.reason is not None:
+    if reason is not None:
         return Standing.WITHHELD
-    return Standing(row.state)
+    return Standing(state)
 
 
 # As text: only then do the databases see that their index of open posts serves.
@@ -132,7 +132,7 @@ def _line(row: Row[Any], now: int) -> PostLine:
         site_id=row.site_id,
         site_name=row.name,
         site_url=row.url,
-        standing=standing(row),
+        standing=standing(row.state, is_behind=row.wanted > row.written, fault=row.fault, reason=row.reason),
         post_id=row.post_id,
         link=row.link,
         edit=None if row.post_id is None else f"{_admin(row)}/post.php?post={row.post_id}&action=edit",

@@ -62,6 +62,7 @@ class MeetingsHandler(PageHandler):
             wanted=wanted,
             asked=written(wanted, of_site=self.site_id),
             is_narrowed=wanted != Filter(when=wanted.when, site_id=self.site_id),
+            is_filtered=wanted != Filter(wanted.words, wanted.when, site_id=self.site_id),
             views=[(when, written(replace(wanted, when=when), of_site=self.site_id)) for when in When],
             gone=bool(self.get_query_argument("gone", "")),
             hosts=await self.blocking(self._find_hosts),

@@ -1,0 +1,241 @@
+"""The page Overview, in both shells: is it well, and what has been going on."""
+
+import time
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from core.hours import Hours
+from core.store import attempts, log, quarantine, sites
+from core.store.attempts import Attempt
+from core.store.engine import Store
+from core.store.log import Outcome
+from core.store.request import Request
+from core.store.schema import accounts
+from core.store.schema import events as events_table
+from core.store.schema import sites as sites_table
+from core.troubles import Disk
+from core.zoom.signature import Secret
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, event, raw
+from tests.core.store.entries import entry
+from tests.core.store.kept import keep, stand
+from tests.web.conftest import Http, save_token
+from tests.web.pages.doors import Door, Elements, link, words
+
+NOW = int(time.time() * 1000)
+HOUR = 3_600_000
+ROOMY = Disk(10**12, 10**13)
+
+
+@pytest.fixture(autouse=True)
+def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine of these tests may be short of room, which is not what they are about."""
+    monkeypatch.setattr("core.overview.disk", lambda _store: ROOMY)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look is a new one."""
+    monkeypatch.setattr("web.pages.overview._SECONDS", 0.0)
+
+
+@pytest.fixture
+def well(store: Store, admin: Door) -> Store:
+    """Two sites with all that they need."""
+    connected(store, "s2")
+    save_token(store, Secret("another-secret-token"), "s2")
+    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
+    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    for site_id in ("s1", "s2"):
+        seen(store, site_id)
+    return store
+
+
+def seen(store: Store, site_id: str = "s1", **values: Any) -> None:
+    """Note what has been seen of a site."""
+    told = {"validated_at": NOW - HOUR, "last_event": "meeting.updated", "last_event_at": NOW - HOUR}
+    change = update(sites_table).where(sites_table.c.id == site_id).values(**(told | values))
+    store.write(lambda connection: connection.execute(change))
+
+
+def came(
+    store: Store, count: int, outcome: Outcome = Outcome.FOLDED, account_id: str = ACCOUNT, ago: int = HOUR
+) -> None:
+    """Put events into the log, which reached the site s1 three seconds later."""
+    for number in range(count):
+        at = NOW - ago
+        told = event("meeting.updated", number, account_id=account_id, id=number, topic=f"{outcome}{ago}")
+        line = entry(store, told, site_id=None, received_at=at, outcome=outcome)
+        store.write(lambda connection, line=line: log.append(connection, [line]))  # type: ignore[misc]
+        if outcome is Outcome.FOLDED:
+            folded = (
+                update(events_table).where(events_table.c.digest == line.digest).values(folded_at=at + 50)
+            )
+            made = Attempt("s1", account_id, number, at + 1000, 2000, did="updated")
+            store.write(lambda connection, folded=folded: connection.execute(folded))  # type: ignore[misc]
+            store.write(lambda connection, made=made: attempts.note(connection, [made]))  # type: ignore[misc]
+
+
+class TestVerdict:
+    def test_all_is_well(self, door: Door, well: Store) -> None:
+        answer = door.get("/")
+        assert answer.code == 200
+        assert "All is well." in words(answer)
+        assert Elements(answer).named("zb-overview")["data-said"] == "All is well."
+        assert "Look again" in words(answer)
+
+    def test_nothing_needs_anybody_at_once(self, door: Door, well: Store) -> None:
+        seen(well, last_event_at=NOW - 30 * HOUR)
+        shown = words(door.get("/"))
+        assert "Nothing needs you at once" in shown
+        assert "No event for 30 hours." in shown
+
+    def test_things_need_somebody(self, door: Door, well: Store) -> None:
+        def happens(connection: Any) -> None:
+            sites.note_fault(
+                connection, "s1", fault="credentials", message="The password <b>.", blocked_until=NOW + HOUR
+            )
+
+        well.write(happens)
+        assert "One thing needs you." in words(door.get("/"))
+        seen(well, validated_at=NOW - 100 * HOUR, last_event_at=NOW - 60 * HOUR)
+        shown = words(door.get("/"))
+        assert "2 things need you." in shown
+        assert "The password <b>." in shown
+
+
+class TestTroubles:
+    def test_say_what_to_do(self, door: Door, well: Store) -> None:
+        keep(well, 1)
+        stand(well, 1, wanted=2, fault="refused", fault_message="Refused <i>.", behind_since=NOW)
+        body = raw(event(at=7))
+        well.write(
+            lambda connection: quarantine.keep(
+                connection, "s1", Request({}, body), well.sealer, reason="", now=NOW
+            )
+        )
+        came(well, 2, Outcome.FAILED)
+        answer = door.get("/")
+        shown = words(answer)
+        assert "One page cannot be written. Refused <i>." in shown
+        assert "One event was refused since" in shown
+        assert "could not work out what 2 events mean" in shown
+        assert door.path(link(answer, "Look at these meetings")) == "/meetings?posts=failing&site=s1"
+        assert door.path(link(answer, "Look at these events")) == "/events?outcome=failed"
+        assert door.path(link(answer, "See what is wrong")) == "/sites/s1"
+
+    def test_of_a_full_disk_are_told_to_who_keeps_the_bridge(
+        self, admin: Door, narrow: Door, well: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("core.overview.disk", lambda _store: Disk(300 * 2**20, 10**12))
+        assert "nearly full: 300 MiB are left" in words(admin.get("/"))
+        assert "nearly full" not in words(narrow.get("/"))
+
+    def test_of_a_site_without_a_secret(self, admin: Door, well: Store) -> None:
+        connected(well, "s3")
+        answer = admin.get("/")
+        assert "No secret token is saved for this site." in words(answer)
+        assert link(answer, "Paste it") == "/webhooks?site=s3"
+
+
+class TestSites:
+    def test_are_told_one_by_one(self, admin: Door, well: Store) -> None:
+        keep(well, 1)
+        keep(well, 2)
+        stand(well, 1, wanted=2, behind_since=NOW - 1000)
+        stand(well, 2, state="none", post_id=None, reason="It is an instant meeting.")
+        stand(well, 1, "s2", state="detached")
+        stand(well, 2, "s2")
+        answer = admin.get("/")
+        shown = words(answer)
+        assert shown.index("Site s1") < shown.index("Site s2")
+        assert "Pages that wait 1 (the first since" in shown
+        assert "1: It is an instant meeting." in shown
+        assert link(answer, "Site s1") == "/sites/s1"
+        addresses = [element["href"] for element in Elements(answer).all("a")]
+        for address in (
+            "/meetings?posts=waiting&site=s1",
+            "/meetings?posts=withheld&site=s1",
+            "/meetings?posts=detached&site=s2",
+        ):
+            assert address in addresses
+            assert admin.get(address).code == 200
+
+    def test_of_others_are_not_told(self, narrow: Door, well: Store) -> None:
+        connected(well, "s3")
+        well.write(
+            lambda connection: sites.note_fault(
+                connection, "s2", fault="credentials", message="Not for s1.", blocked_until=NOW
+            )
+        )
+        answer = narrow.get("/")
+        shown = words(answer)
+        assert "All is well." in shown
+        assert "Site s2" not in shown
+        assert "Not for s1" not in shown
+
+    def test_that_are_none_lead_to_the_first(self, http: Http, session: dict[str, str]) -> None:
+        answer = Door(http, session).get("/")
+        assert "No WordPress site is connected yet" in words(answer)
+        assert link(answer, "Connect a site") == "/sites"
+        assert "All is well" not in words(answer)
+
+
+class TestCharts:
+    def test_stand_beside_a_table_of_the_same_numbers(self, door: Door, well: Store) -> None:
+        came(well, 3)
+        came(well, 2, Outcome.IGNORED)
+        came(well, 1, ago=50 * HOUR)
+        answer = door.get("/")
+        pictures = [one for one in Elements(answer).all("svg") if one.get("role") == "img"]
+        assert len(pictures) == 4
+        shown = words(answer)
+        assert "3 2 0 0 3 s 3 s" in shown
+        assert "5 events altogether." in shown
+        assert "6 events altogether." in shown
+        assert "At most 3 s for 95 of 100 events" in shown
+        assert b"<details" in answer.body
+
+    def test_of_nothing_are_a_sentence(self, door: Door, well: Store) -> None:
+        answer = door.get("/")
+        assert words(answer).count("No event has come in this time.") == 2
+        assert not [one for one in Elements(answer).all("svg") if one.get("role") == "img"]
+
+    def test_are_of_what_concerns_a_site(self, admin: Door, narrow: Door, well: Store) -> None:
+        came(well, 3)
+        came(well, 4, account_id="another", ago=2 * HOUR)
+        assert "7 events altogether." in words(admin.get("/"))
+        shown = words(narrow.get("/"))
+        assert "3 events altogether." in shown
+        assert "7 events" not in shown
+
+    def test_say_that_they_are_not_whole_yet(
+        self, door: Door, well: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("web.pages.overview.Hours", partial(Hours, look_seconds=-1.0))
+        came(well, 1)
+        answer = door.get("/")
+        assert "Still counting" in words(answer)
+        assert Elements(answer).named("zb-overview")["data-live"] == "2"
+
+
+class TestLive:
+    def test_looks_again_by_itself(self, door: Door, well: Store) -> None:
+        assert Elements(door.get("/")).named("zb-overview")["data-live"] == "15"
+
+    def test_one_look_serves_everybody_for_a_moment(
+        self, admin: Door, watcher: Door, well: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("web.pages.overview._SECONDS", 600.0)
+        assert "All is well." in words(admin.get("/"))
+        seen(well, validated_at=NOW - 100 * HOUR, last_event_at=NOW - 60 * HOUR)
+        assert "All is well." in words(watcher.get("/"))
+
+
+def test_no_secret_is_shown(door: Door, well: Store) -> None:
+    body = door.get("/").body.decode()
+    for secret in ("application password of s1", "5e" * 32, "another-secret-token"):
+        assert secret not in body

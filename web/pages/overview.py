@@ -1,0 +1,182 @@
+"""The page Overview: is it well, and what has been going on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from babel.numbers import format_decimal
+
+from core import hours as hourly
+from core.hours import Hours
+from core.overview import gather
+from core.store.log import Outcome
+from core.store.standing import Standing
+from core.troubles import Level
+from web.pages import charts
+from web.pages.charts import Frame, Mark, Series
+from web.pages.page import PageHandler
+from web.pages.remembered import remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+
+    from core.hours import Hour, Times
+    from core.overview import Overview
+
+_SECONDS = 4.0  # for which a look serves everybody
+_LOOK_AGAIN, _LOOK_AGAIN_WHILE_COUNTING = 15, 2
+_SECOND, _MINUTE, _HOUR = 1000, 60_000, 3_600_000
+_LONG = 2  # of a unit and more are told in it
+_OUTCOMES = (Outcome.FOLDED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
+_CSS = {
+    Outcome.FOLDED: "is-good",
+    Outcome.IGNORED: "is-plain",
+    Outcome.PENDING: "is-waiting",
+    Outcome.FAILED: "is-bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An hour or a day: when it begins, its events by outcome, and how long they took to reach the sites."""
+
+    begins: int
+    outcomes: dict[Outcome, int]
+    times: Times
+
+
+class OverviewHandler(PageHandler):
+    """`GET /` shows how it stands; the page brings itself up to date."""
+
+    path = "/"
+
+    async def get(self) -> None:
+        """Show the page."""
+        shown = await self.blocking(self._gather)
+        week = shown.week
+        of_day = [self._piece([hour], shown) for hour in week.hours[-hourly.DAY_HOURS :]]
+        of_week = [self._piece(day, shown) for day in hourly.days(week)]
+        self.show(
+            "pages/overview.jinja",
+            shown=shown,
+            is_bad=shown.bad > 0,
+            is_waiting=bool(shown.troubles),
+            spans=[
+                {"name": "day", "pieces": of_day, **self._charts("day", of_day, self._hour_marks())},
+                {"name": "week", "pieces": of_week, **self._charts("week", of_week, self._day_marks())},
+            ],
+            is_whole=week.is_whole,
+            seconds=_LOOK_AGAIN if week.is_whole else _LOOK_AGAIN_WHILE_COUNTING,
+            outcomes=_OUTCOMES,
+            css=_CSS,
+            said=self._said,
+            Standing=Standing,
+            Level=Level,
+        )
+
+    def _gather(self) -> Overview:
+        hours: Hours = self.settings.setdefault("hours", Hours(self.bridge.store))
+        known = remembered(self.application, "overview", _SECONDS)
+        return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
+
+    def _piece(self, hours: Sequence[Hour], shown: Overview) -> Piece:
+        counted = hourly.outcomes(hours, shown.accounts)
+        times = hourly.times(hours, self.site_id)
+        return Piece(hours[0].begins, {outcome: counted[outcome] for outcome in _OUTCOMES}, times)
+
+    def _charts(self, name: str, pieces: Sequence[Piece], marks: Sequence[Mark]) -> dict[str, Markup | None]:
+        """Return the two charts of a span; None where there is nothing to draw."""
+        _ = self.words.gettext
+        events = sum(sum(piece.outcomes.values()) for piece in pieces)
+        measured = [piece.times for piece in pieces if piece.times.most is not None]
+        outcomes = times = None
+        if events:
+            titles = {"day": _("Events of the last 24 hours"), "week": _("Events of the last 7 days")}
+            told = _("%(count)s events altogether. The numbers stand in the table below.") % {
+                "count": self._number(events)
+            }
+            frame = Frame(f"zb-events-{name}", titles[name], told, marks, self._number)
+            outcomes = charts.bars(
+                frame,
+                [
+                    Series(words, _CSS[outcome], [piece.outcomes[outcome] for piece in pieces])
+                    for outcome, words in self._outcome_words().items()
+                ],
+            )
+        if measured:
+            titles = {
+                "day": _("From event to page in the last 24 hours"),
+                "week": _("From event to page in the last 7 days"),
+            }
+            slowest = max(one.most or 0 for one in measured)
+            unit = _unit(slowest)
+            told = _(
+                "At most %(time)s for 95 of 100 events, in the slowest part. The numbers stand in the table below."
+            )
+            told %= {"time": self._said(slowest)}
+            frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(self._in_unit, unit))
+            times = charts.lines(
+                frame,
+                [
+                    Series(
+                        _("95 of 100 below"), "is-accent", _in(unit, [piece.times.most for piece in pieces])
+                    ),
+                    Series(
+                        _("Half of them below"),
+                        "is-good",
+                        _in(unit, [piece.times.median for piece in pieces]),
+                    ),
+                ],
+            )
+        return {"events": outcomes, "times": times}
+
+    def _outcome_words(self) -> dict[Outcome, str]:
+        _ = self.words.gettext
+        return {
+            Outcome.FOLDED: _("Applied"),
+            Outcome.IGNORED: _("Ignored"),
+            Outcome.PENDING: _("Waiting"),
+            Outcome.FAILED: _("Failed"),
+        }
+
+    def _hour_marks(self) -> list[Mark]:
+        _ = self.words.gettext
+        hours = hourly.DAY_HOURS
+        said = [
+            Mark(hours - ago, _("%(hours)s h ago") % {"hours": ago}, ago % 12 != 0) for ago in (24, 18, 12, 6)
+        ]
+        return [*said, Mark(hours, _("now"))]
+
+    def _day_marks(self) -> list[Mark]:
+        _ = self.words.gettext
+        days = hourly.WEEK_HOURS // hourly.DAY_HOURS
+        said = [Mark(days - ago, _("%(days)s days ago") % {"days": ago}) for ago in (days, 4)]
+        return [*said, Mark(days, _("now"))]
+
+    def _number(self, value: float) -> str:
+        return format_decimal(value, locale=self.shell.language)
+
+    def _said(self, milliseconds: int | None) -> str:
+        """Say a length of time, roughly."""
+        if milliseconds is None:
+            return ""
+        unit = _unit(milliseconds)
+        value = milliseconds / unit
+        return self._in_unit(unit, round(value, 1) if value < 10 else round(value))  # noqa: PLR2004 - digits
+
+    def _in_unit(self, unit: int, value: float) -> str:
+        _ = self.words.gettext
+        words = {_SECOND: _("%(number)s s"), _MINUTE: _("%(number)s min"), _HOUR: _("%(number)s h")}
+        return words[unit] % {"number": self._number(value)}
+
+
+def _unit(milliseconds: int) -> int:
+    return next((unit for unit in (_HOUR, _MINUTE) if milliseconds >= _LONG * unit), _SECOND)
+
+
+def _in(unit: int, values: Sequence[int | None]) -> list[float | None]:
+    return [None if value is None else value / unit for value in values]
