@@ -52,6 +52,25 @@ def of_post(
     return [Attempt(*row) for row in rows]
 
 
+def after(
+    connection: Connection, site_id: str, account_id: str, number: int, *, moment: int, limit: int
+) -> list[Attempt]:
+    """Return the first attempts for a post that began after a moment (ms since 1970, UTC), oldest first."""
+    columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
+    rows = connection.execute(
+        select(*columns)
+        .where(
+            attempts.c.site_id == site_id,
+            attempts.c.account_id == account_id,
+            attempts.c.number == number,
+            attempts.c.at > moment,
+        )
+        .order_by(attempts.c.id)
+        .limit(limit)
+    )
+    return [Attempt(*row) for row in rows]
+
+
 def drop_before(connection: Connection, moment: int) -> int:
     """Forget attempts older than `moment` (ms since 1970, UTC); return how many that were."""
     return connection.execute(delete(attempts).where(attempts.c.at < moment)).rowcount

@@ -45,9 +45,9 @@ class History:
 
 
 def of_meeting(
-    connection: Connection, sealer: Sealer, account_id: str, number: int, *, upto: Position | None = None
+    connection: Connection, sealer: Sealer, account_id: str, number: int, *, upto: int | None = None
 ) -> History:
-    """Return what happened to a meeting: all that is or will be part of it, or no more than up to a place.
+    """Return what happened to a meeting: all that is or will be part of it, or no more than up to one event's id.
 
     Where that is more than `MOST`, the oldest of it is returned, and the history is not whole.
     """
@@ -59,7 +59,8 @@ def of_meeting(
         )
     )
     positions = {row.id: Position(row.at, row.rank, row.digest) for row in places}
-    chosen = [id_ for id_, position in positions.items() if upto is None or not upto < position]
+    last = positions.get(upto) if upto is not None else None
+    chosen = [id_ for id_, position in positions.items() if last is None or not last < position]
     chosen.sort(key=lambda id_: positions[id_])
     columns = [events.c[name] for name in ("id", "request", "received_at", "site_id", "folded_at")]
     rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:MOST])))

@@ -1,0 +1,33 @@
+"""Moments as people write them: a date, a date with a time in UTC, or how long ago."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_AGO = re.compile(r"\s*([0-9]{1,5})\s*([mhdw])\s*(?:ago)?\s*", re.IGNORECASE)
+_SECONDS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
+
+
+def moment(text: str, *, now: float) -> int:
+    """Return what is meant, in milliseconds since 1970, UTC; `now` is in seconds. Raises `ValueError`.
+
+    "2026-11-23", "2026-11-23 10:00" and "2026-11-23T10:00Z" are in UTC unless they say otherwise; "30m", "3h", "2d"
+    and "1w" are so long before now.
+    """
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        return int((now - int(ago[1]) * _SECONDS[ago[2].lower()]) * 1000)
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ValueError(f"“{text[:40]}” is neither a date nor how long ago") from error
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return int(at.timestamp() * 1000)
+
+
+def written(milliseconds: int) -> str:
+    """Return a moment as `moment` reads it, and as a browser's field for date and time wants it: in UTC."""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M" if at.second == 0 else "%Y-%m-%dT%H:%M:%S")
