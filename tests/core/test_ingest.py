@@ -15,6 +15,7 @@ from core.store import log, quarantine, sites, tokens
 from core.store.engine import Store
 from core.store.log import Logged, Outcome
 from core.store.request import Request
+from core.store.schema import metadata
 from core.store.sites import Site
 from core.zoom.envelope import parse
 from core.zoom.signature import Secret
@@ -413,34 +414,50 @@ class TestSavedMeanwhile:
 
 
 class TestAtRest:
+    """Neither tokens and passwords are readable, nor what Zoom's raw bytes hold: start_url, passcodes, names."""
+
     def test_no_secret_is_readable_in_the_files(self, tmp_path: Path, clock: Clock) -> None:
-        """Neither tokens and passwords, nor what Zoom's raw bytes hold: start_url, passcodes, names."""
         from core.store.migrate import upgrade
         from tests.core.conftest import KEYS
 
         store = Store(f"sqlite:///{tmp_path / 'zoombridge.db'}", keys=KEYS)
         try:
             upgrade(store.engine)
-            site = connected(store, "s1")
-            save(store, Secret(SECRET))
-            save(store, Secret("older-verification-token", True))
-            ingest = Ingest(store, clock=clock)
-            assert ingest.receive("s1", request_of(sample("meeting.created"))) == ACCEPTED
-            assert ingest.receive("s1", request_of(sample("meeting.updated"), secret="wrong")).status == 401
+            secrets = fill(store, clock)
             files = b"".join(path.read_bytes() for path in tmp_path.glob("zoombridge.db*"))
         finally:
             store.close()
         files += (tmp_path / "zoombridge.db").read_bytes()
         assert b"meeting.created" in files, "these are the right files"
-        for secret in (
-            SECRET,
-            "older-verification-token",
-            site.password,
-            site.key,
-            "never-to-be-kept",
-            "sing4u",
-            "anna@example.org",
-            "Choir rehearsal",
-            "x-zm-signature",
-        ):
-            assert secret.encode() not in files, secret
+        assert [secret for secret in secrets if secret.encode() in files] == []
+
+    def test_nor_in_the_tables_of_either_store(self, store: Store, clock: Clock) -> None:
+        secrets = fill(store, clock)
+        values: list[Any] = []
+        with store.reading() as connection:
+            for table in metadata.sorted_tables:
+                values += [value for row in connection.execute(table.select()) for value in row]
+        kept = b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+        assert b"meeting.created" in kept, "these are the right tables"
+        assert [secret for secret in secrets if secret.encode() in kept] == []
+
+
+def fill(store: Store, clock: Clock) -> list[str]:
+    """Let a site with two tokens have an event, and one that is refused; return what must not be readable."""
+    site = connected(store, "s1")
+    save(store, Secret(SECRET))
+    save(store, Secret("older-verification-token", True))
+    ingest = Ingest(store, clock=clock)
+    assert ingest.receive("s1", request_of(sample("meeting.created"))) == ACCEPTED
+    assert ingest.receive("s1", request_of(sample("meeting.updated"), secret="wrong")).status == 401
+    return [
+        SECRET,
+        "older-verification-token",
+        site.password,
+        site.key,
+        "never-to-be-kept",
+        "sing4u",
+        "anna@example.org",
+        "Choir rehearsal",
+        "x-zm-signature",
+    ]
