@@ -81,7 +81,9 @@ class WebhooksHandler(PageHandler):
     async def _save(self, site: Site) -> None:
         given = {name: self.get_body_argument(name, "").strip() for name, _ in _FIELDS}
         errors = {
-            name: problem for name, _ in _FIELDS if (problem := _problem(self.words, given[name])) is not None
+            name: problem
+            for name, _ in _FIELDS
+            if (problem := problem_of(self.words, given[name])) is not None
         }
         if not errors and not any(given.values()):
             errors["secret_token"] = self.words.gettext("Paste the secret token from Zoom first.")
@@ -147,7 +149,8 @@ def hide(_secret: str) -> str:
     return "•" * 8
 
 
-def _problem(words: NullTranslations, value: str) -> str | None:
+def problem_of(words: NullTranslations, value: str) -> str | None:
+    """Return what is wrong with a token that was typed; None where nothing is, or nothing was typed."""
     if not value:
         return None
     if re.search(r"\s", value) or not value.isascii():

@@ -1,0 +1,601 @@
+"""The page Settings: rules that are looked at before they are saved, secrets that take over, and what is kept."""
+
+import re
+import time
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from sqlalchemy import update
+from tornado.httpclient import HTTPResponse
+
+from core import reviewing, rules
+from core.bridge import Bridge
+from core.choices import Choice, Choices, Found
+from core.meeting import Kind, Meeting
+from core.rules import Author, JoinLink, Passcode, Rules, Status
+from core.store import log, meetings, posts, quarantine, settings, sites, tokens
+from core.store import rules as kept_rules
+from core.store.engine import Store
+from core.store.jobs import JobState
+from core.store.posts import Base, PostState
+from core.store.request import Request
+from core.store.schema import posts as posts_table
+from core.store.schema import sites as sites_table
+from core.store.settings import Keeping
+from core.store.sites import Site
+from core.zoom.signature import Secret
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, SECRET, event, raw, signed
+from tests.core.store.entries import entry
+from tests.web.conftest import save_token
+from tests.web.pages.doors import Door, Elements, words
+from web.pages.webhooks import mask
+
+HOSTILE = '"><script>alert(1)</script>&amp;'
+ANNA = "anna-of-zoom-0000000AA"
+NEW = "new-secret-token-9"
+FOUND = Found((Choice(7, "Anna <Choir>"), Choice(8, "Bert")), (Choice(4, "Courses"),))
+FORM = {
+    "kinds": ["meeting", "webinar"],
+    "whose": "all",
+    "status": "publish",
+    "passcode": "shown",
+    "join_link": "everybody",
+}
+
+
+@pytest.fixture(autouse=True)
+def site_answers(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
+    """What the site says that there is to choose from."""
+    found = [FOUND]
+    monkeypatch.setattr(Choices, "_ask", lambda _self, _site: found[0])
+    return found
+
+
+@pytest.fixture
+def choir(store: Store, wp_site: Site) -> None:
+    """A meeting of Anna's, with a page that the bridge has made."""
+    happens(store, 1, topic="Choir")
+
+
+def happens(store: Store, number: int, *, has_page: bool = True, **object_: Any) -> None:
+    told = {
+        "type": 2,
+        "start_time": "2036-03-24T18:00:00Z",
+        "duration": 60,
+        "join_url": "https://zoom.us/j/1?pwd=x",
+        "password": "sing4us",
+        "host_id": ANNA,
+        "host_email": "anna@example.org",
+        **object_,
+    }
+
+    def keep(connection: Any) -> None:
+        if number == 1:
+            log.append(connection, [entry(store, event("meeting.ended", topic="x"))])
+        meetings.save(connection, Meeting(ACCOUNT, number, object=told), seen=0)
+        posts.want(connection, ACCOUNT, number, 1, now=1)
+        if has_page:
+            shown = {"state": PostState.SHOWN, "post_id": number, "written": 1, "due_at": None}
+            base = {"topic": "x", "made": True}
+            this = posts_table.c.number == number
+            connection.execute(update(posts_table).where(this).values(**shown, base=base))
+
+    store.write(keep)
+
+
+def send(
+    door: Door, *, do: str = "preview", previewed: str = "", site: str = "s1", **form: Any
+) -> HTTPResponse:
+    """Send the form of the rules."""
+    pairs: list[tuple[str, str]] = [("site", site), ("do", do), ("previewed", previewed)]
+    for name, value in (FORM | form).items():
+        pairs += [(name, one) for one in (value if isinstance(value, list) else [value])]
+    return door._ask("POST", "/settings", urlencode(pairs).encode())
+
+
+def mark(answer: HTTPResponse) -> str:
+    """Return the mark of what was previewed."""
+    (found,) = [one["value"] for one in Elements(answer).all("input") if one.get("name") == "previewed"]
+    return found or ""
+
+
+def saved(store: Store, site_id: str = "s1") -> Rules:
+    with store.reading() as connection:
+        return rules.read(sites.load(connection, site_id, store.sealer).rules).rules
+
+
+def decide(store: Store, decided: Rules, site_id: str = "s1") -> None:
+    store.write(lambda connection: kept_rules.save(connection, site_id, decided))
+
+
+def secrets(store: Store, site_id: str = "s1") -> list[str]:
+    with store.reading() as connection:
+        return [one.secret.value for one in tokens.of_site(connection, site_id, store.sealer)]
+
+
+def checked(answer: HTTPResponse) -> set[str]:
+    """Return what is ticked or chosen on a page, as name=value."""
+    return {f"{one['name']}={one['value']}" for one in Elements(answer).all("input") if "checked" in one}
+
+
+def chosen(answer: HTTPResponse, name: str) -> list[str]:
+    """Return the options that are chosen in the selects of a name."""
+    found = []
+    for select in re.findall(rf'<select\b[^>]*\bname="{name}".*?</select>', answer.body.decode(), re.DOTALL):
+        found += re.findall(r'<option value="([^"]*)" selected>', select)
+    return found
+
+
+class TestShows:
+    def test_the_rules_that_are_saved(self, door: Door, store: Store, choir: None) -> None:
+        decide(
+            store,
+            Rules(
+                kinds=frozenset({Kind.MEETING}),
+                instant=True,
+                hosts=(ANNA, "bert@example.org"),
+                only=("a*", "b?"),
+                never=(HOSTILE,),
+                status=Status.DRAFT,
+                authors=(Author(ANNA, 7, "Anna"), Author("bert@example.org", 99, "Gone")),
+                meeting_category=4,
+                webinar_category=5,
+                passcode=Passcode.IN_LINK,
+                join_link=JoinLink.SIGNED_IN,
+                show_host=True,
+            ),
+        )
+        answer = door.get("/settings")
+        assert answer.code == 200
+        assert checked(answer) == {
+            "kinds=meeting", "instant=yes", "whose=these", f"host={ANNA}", "passcode=in_link",
+            "join_link=signed_in", "show_host=yes",
+        }  # fmt: skip
+        html = answer.body.decode()
+        assert ">bert@example.org</textarea>" in html
+        assert ">a*\nb?</textarea>" in html
+        assert "<script>alert" not in html
+        assert "Gone (not there any more)" in words(answer)
+        assert chosen(answer, "author_user") == ["7", "99"]
+        assert chosen(answer, "status") == ["draft"]
+        assert chosen(answer, "meeting_category") == ["4"]
+        assert "Category 5, which is not there any more" in words(answer)
+        assert "Anna &lt;Choir&gt;" in html
+
+    def test_the_usual_ones_where_nobody_decided_anything(self, door: Door, wp_site: Site) -> None:
+        answer = door.get("/settings")
+        assert checked(answer) == {
+            "kinds=meeting", "kinds=webinar", "whose=all", "passcode=shown", "join_link=everybody",
+        }  # fmt: skip
+
+    def test_what_could_not_be_read(self, door: Door, store: Store, wp_site: Site) -> None:
+        store.write(lambda connection: connection.execute(update(sites_table).values(rules={"join_link": 7})))
+        answer = door.get("/settings")
+        assert "“join_link” could not be understood" in words(answer)
+        assert "join_link=nobody" in checked(answer)
+
+    def test_all_the_same_where_the_site_is_down(
+        self, door: Door, store: Store, choir: None, site_answers: list[Found]
+    ) -> None:
+        site_answers[0] = Found(problem="The site could not be reached.")
+        decide(store, Rules(authors=(Author(ANNA, 7, "Anna"),), meeting_category=4))
+        answer = door.get("/settings")
+        assert answer.code == 200
+        assert "The site could not be reached." in words(answer)
+        assert "Anna (chosen before)" in words(answer)
+        assert chosen(answer, "meeting_category") == ["4"]
+        # What is left as it is stays.
+        form: dict[str, Any] = {"author_host": [ANNA], "author_user": ["7"], "meeting_category": "4"}
+        answer = send(door, **form)
+        assert answer.code == 200
+        assert "saved already" in words(answer)
+
+    def test_a_host_by_name_where_it_is_known(self, door: Door, choir: None) -> None:
+        answer = door.get("/settings")
+        assert "anna@example.org" in words(answer)
+        assert [one["value"] for one in Elements(answer).all("input") if one.get("name") == "host"] == [ANNA]
+
+    def test_that_no_site_is_connected(self, http: Any, session: dict[str, str]) -> None:
+        answer = Door(http, session).get("/settings")
+        assert answer.code == 200
+        assert "No site is connected yet" in words(answer)
+        assert "How long events are kept" in words(answer)
+
+    def test_one_site_of_several(self, admin: Door, store: Store, wp_site: Site) -> None:
+        connected(store, "s2")
+        decide(store, Rules(never=("of the second",)), "s2")
+        assert "of the second" in admin.get("/settings?site=s2").body.decode()
+        assert "of the second" not in admin.get("/settings?site=nowhere").body.decode()
+
+    def test_nothing_of_another_site(self, narrow: Door, store: Store, wp_site: Site) -> None:
+        connected(store, "s2")
+        decide(store, Rules(never=("of the second",)), "s2")
+        save_token(store, Secret("secret-of-the-other"), "s2")
+        for path in ("/settings", "/settings?site=s2"):
+            answer = narrow.get(path)
+            assert "of the second" not in answer.body.decode()
+            assert "ther</code>" not in answer.body.decode()
+            assert "How long events are kept" not in words(answer)
+
+
+class TestPreview:
+    def test_says_what_would_come_of_it_and_saves_nothing(
+        self, door: Door, store: Store, choir: None
+    ) -> None:
+        answer = send(door, never="choir")
+        assert answer.code == 200
+        said = words(answer)
+        assert "Of the one meeting that the site knows of" in said
+        assert "page goes to the trash" in said
+        assert "Its topic matches “choir”, which the settings leave out." in said
+        assert saved(store) == Rules()
+
+    def test_keeps_what_was_typed(self, door: Door, choir: None) -> None:
+        answer = send(
+            door,
+            never="  choir \r\n\r\nb*\n",
+            whose="these",
+            host=[ANNA],
+            other_hosts="bert@example.org",
+            join_link="nobody",
+            instant="yes",
+            author_host=[ANNA, "bert@example.org"],
+            author_user=["8", "7"],
+        )
+        assert answer.code == 200
+        assert "  choir \r\n\r\nb*\n</textarea>" in answer.body.decode()
+        assert {"whose=these", f"host={ANNA}", "join_link=nobody", "instant=yes"} <= checked(answer)
+        assert chosen(answer, "author_user") == ["8", "7"]
+
+    def test_names_what_changes_on_a_page(self, door: Door, choir: None) -> None:
+        said = words(send(door, join_link="nobody"))
+        assert "page changes" in said
+        assert "join link, passcode" in said
+
+    def test_counts_before_it_lists(self, door: Door, store: Store, choir: None) -> None:
+        happens(store, 2, topic="Orchestra")
+        happens(store, 3, topic="Instant", type=1, has_page=False)
+        said = words(send(door, never="choir", instant="yes", status="draft"))
+        assert "Of the 3 meetings that something happened to last: 1 gets a page 1 page goes to the trash 1 stays as it is" in said  # fmt: skip
+        assert "as a draft" in said
+
+    def test_shows_hostile_topics_as_text(self, door: Door, store: Store, choir: None) -> None:
+        happens(store, 2, topic=f"choir {HOSTILE}")
+        html = send(door, never="choir*").body.decode()
+        assert "<script>alert" not in html
+        assert "&lt;script&gt;alert" in html
+
+    def test_tells_of_an_address_that_nobody_has(self, door: Door, choir: None) -> None:
+        said = words(send(door, whose="these", other_hosts="nobody@example.org\nANNA@example.org"))
+        assert "No host with the address nobody@example.org" in said
+        assert "No host with the address ANNA" not in said
+
+    def test_of_a_site_without_meetings(self, door: Door, wp_site: Site) -> None:
+        assert "The site knows no meetings yet" in words(send(door, never="choir"))
+
+    def test_is_what_enter_does(self, door: Door, wp_site: Site) -> None:
+        """The first button of a form is the one that the browser presses by itself."""
+        answer = send(door, never="choir")
+        buttons = [one for one in Elements(answer).all("button") if one.get("name") == "do"]
+        assert buttons[0]["value"] == "preview"
+
+
+class TestSave:
+    def test_keeps_what_was_looked_at_and_asks_for_every_page(
+        self, door: Door, store: Store, choir: None
+    ) -> None:
+        form: dict[str, Any] = {
+            "kinds": ["webinar"],
+            "personal_rooms": "yes",
+            "whose": "these",
+            "host": [ANNA],
+            "other_hosts": "bert@example.org\r\n",
+            "only": "a*\r\n b  c \r\n\r\na*",
+            "never": "x",
+            "status": "pending",
+            "author_host": [ANNA, "bert@example.org", "nobody", ""],
+            "author_user": ["7", "8", "", ""],
+            "meeting_category": "4",
+            "passcode": "hidden",
+            "join_link": "signed_in",
+            "show_host": "yes",
+        }
+        answer = send(door, do="save", previewed=mark(send(door, **form)), **form)
+        assert answer.code == 303
+        assert saved(store) == Rules(
+            kinds=frozenset({Kind.WEBINAR}),
+            personal_rooms=True,
+            hosts=(ANNA, "bert@example.org"),
+            only=("a*", "b c"),
+            never=("x",),
+            status=Status.PENDING,
+            authors=(Author(ANNA, 7, "Anna <Choir>"), Author("bert@example.org", 8, "Bert")),
+            meeting_category=4,
+            passcode=Passcode.HIDDEN,
+            join_link=JoinLink.SIGNED_IN,
+            show_host=True,
+        )
+        shown = door.follow(answer)
+        assert "Saved. Every page of the site is looked at again" in words(shown)
+        assert Elements(shown).named("zb-review")["data-live"] == "2"
+        assert "Look again" in words(shown)
+        with store.reading() as connection:
+            job = reviewing.latest(connection, "s1")
+        assert job is not None
+        assert (job.state, job.arguments["site"]) == (JobState.WAITING, "s1")
+
+    def test_nothing_that_was_not_looked_at(self, door: Door, store: Store, choir: None) -> None:
+        for previewed in ("", "0" * 32, mark(send(door, never="orchestra"))):
+            answer = send(door, do="save", previewed=previewed, never="choir")
+            assert answer.code == 200
+            assert "Nothing was saved" in words(answer)
+            assert "page goes to the trash" in words(answer)
+            assert saved(store) == Rules()
+        answer = send(door, do="save", previewed=mark(answer), never="choir")
+        assert answer.code == 303
+
+    def test_nothing_where_somebody_else_saved_meanwhile(self, door: Door, store: Store, choir: None) -> None:
+        previewed = mark(send(door, never="choir"))
+        decide(store, Rules(instant=True))
+        assert "Nothing was saved" in words(send(door, do="save", previewed=previewed, never="choir"))
+        assert saved(store) == Rules(instant=True)
+
+    def test_what_another_version_keeps_stays(self, door: Door, store: Store, choir: None) -> None:
+        decide(store, Rules(unknown={"later": {"a": 1}}))
+        send(door, do="save", previewed=mark(send(door, never="x")), never="x")
+        assert saved(store).unknown == {"later": {"a": 1}}
+
+    def test_how_far_it_is(self, door: Door, store: Store, bridge: Bridge, choir: None) -> None:
+        send(door, do="save", previewed=mark(send(door, never="x")), never="x")
+        for job in bridge.jobs.take():
+            while bridge.jobs._step(job):
+                store.write(lambda connection: connection.execute(update(posts_table).values(due_at=None)))
+        assert "zb-review" not in door.get("/settings").body.decode()
+        said = words(door.get("/settings?done=rules"))
+        assert "Looking at every page of the site again Done" in said
+        assert "1 of 1" in said
+
+    @pytest.mark.usefixtures("choir")
+    @pytest.mark.parametrize(
+        ("form", "name", "problem"),
+        [
+            ({"whose": "these"}, "hosts", "at least one host"),
+            ({"whose": "these", "other_hosts": "two words"}, "hosts", "one e-mail address"),
+            ({"whose": "these", "other_hosts": "x" * 255}, "hosts", "one e-mail address"),
+            ({"whose": "these", "other_hosts": "\n".join(map(str, range(501)))}, "hosts", "500 at most"),
+            ({"only": "\n".join(map(str, range(51)))}, "only", "50 at most"),
+            ({"never": "x" * 201}, "never", "200 characters"),
+            ({"status": "future"}, "status", "Choose one"),
+            ({"status": ""}, "status", "Choose one"),
+            ({"passcode": "x"}, "passcode", "Choose one"),
+            ({"join_link": ""}, "join_link", "Choose one"),
+            ({"meeting_category": "5"}, "meeting_category", "not there any more"),
+            ({"webinar_category": "x"}, "webinar_category", "not there any more"),
+            ({"author_host": [ANNA], "author_user": ["99"]}, "authors", "not there any more"),
+            ({"author_host": [ANNA], "author_user": ["1 OR 1"]}, "authors", "not there any more"),
+            ({"author_host": [""], "author_user": ["7"]}, "authors", "Name the host"),
+            ({"author_host": ["a b"], "author_user": ["7"]}, "authors", "Name the host"),
+            ({"author_host": ["a", "a"], "author_user": ["7", "8"]}, "authors", "twice"),
+        ],
+    )
+    def test_nothing_that_is_wrong_and_loses_nothing_of_it(
+        self, door: Door, store: Store, form: dict[str, Any], name: str, problem: str
+    ) -> None:
+        for do in ("preview", "save"):
+            answer = send(door, do=do, **({"never": "kept as it was typed"} | form))
+            assert answer.code == 422
+            assert problem in words(answer)
+            html = answer.body.decode()
+            assert f'id="zb-{name}-error"' in html
+            assert f'aria-describedby="zb-{name}-error' in html
+            if name != "never":
+                assert "kept as it was typed" in html
+        assert saved(store) == Rules()
+
+    def test_nothing_for_another_site_than_was_meant(self, admin: Door, store: Store, wp_site: Site) -> None:
+        """The form may be of a site that was removed meanwhile."""
+        assert send(admin, site="removed", never="x").code == 303
+        assert saved(store) == Rules()
+
+    def test_nothing_of_another_site(self, narrow: Door, store: Store, wp_site: Site) -> None:
+        connected(store, "s2")
+        previewed = mark(send(narrow, never="x"))
+        answer = send(narrow, do="save", previewed=previewed, site="s2", never="x")
+        assert answer.code == 303
+        assert saved(store, "s2") == Rules()
+        assert saved(store) == Rules(), "nor what was not meant"
+
+
+class TestLooker:
+    def test_sees_everything_and_can_change_nothing(self, watcher: Door, store: Store, choir: None) -> None:
+        decide(store, Rules(never=("choir",)))
+        answer = watcher.get("/settings")
+        assert ">choir</textarea>" in answer.body.decode()
+        fieldsets = Elements(answer).all("fieldset")
+        assert fieldsets
+        outer = [one for one in fieldsets if "zoombridge-choices" in (one.get("class") or "")]
+        assert all("disabled" in one for one in outer)
+        assert not [one for one in Elements(answer).all("button") if one.get("value") == "save"]
+
+    def test_sees_no_secret(self, watcher: Door, wp_site: Site) -> None:
+        html = watcher.get("/settings").body.decode()
+        assert SECRET[-4:] not in html
+        assert "Secret token" not in html
+
+    def test_sees_how_long_events_are_kept(self, watcher: Door, wp_site: Site) -> None:
+        answer = watcher.get("/settings")
+        assert "How long events are kept" in words(answer)
+        assert "/settings/keeping" in answer.body.decode()
+
+    @pytest.mark.parametrize("path", ["/settings", "/settings/secrets", "/settings/keeping"])
+    def test_is_refused(self, watcher: Door, store: Store, wp_site: Site, path: str) -> None:
+        answer = watcher.post(path, site="s1", do="save", secret_token=NEW, days="5", events="5000")
+        assert answer.code == 403
+        assert secrets(store) == [SECRET]
+        with store.reading() as connection:
+            assert settings.keeping(connection) == Keeping()
+
+
+class TestSecrets:
+    def arrives(self, store: Store, secret: str) -> None:
+        """Let an event come that is signed with this."""
+        now = time.time()
+        told = event("meeting.ended", at=int(now * 1000))
+        body = raw(told)
+        line = entry(store, told, received_at=int(now * 1000))
+        request = Request(signed(body, secret=secret, at=now), body).sealed(store.sealer)
+        line = replace(line, request=request, digest=str(time.monotonic_ns()))
+        store.write(lambda connection: log.append(connection, [line]))
+
+    def id_of(self, store: Store, value: str) -> str:
+        with store.reading() as connection:
+            found = tokens.of_site(connection, "s1", store.sealer)
+        return str(next(one.id for one in found if one.secret.value == value))
+
+    def test_are_shown_by_their_ends_only(self, door: Door, wp_site: Site) -> None:
+        answer = door.get("/settings")
+        assert mask(SECRET) in words(answer)
+        assert SECRET not in answer.body.decode()
+
+    def test_are_added_and_what_was_refused_is_accepted(
+        self, door: Door, store: Store, wp_site: Site
+    ) -> None:
+        body = raw(event())
+        request = Request(signed(body, secret=NEW, at=time.time()), body)
+        store.write(
+            lambda connection: quarantine.keep(
+                connection, "s1", request, store.sealer, reason="", now=int(time.time() * 1000)
+            )
+        )
+        answer = door.post("/settings/secrets", site="s1", secret_token=f" {NEW}\n")
+        assert sorted(secrets(store)) == sorted([SECRET, NEW])
+        assert NEW not in answer.headers["Location"]
+        assert "Events that had been refused were accepted now" in words(door.follow(answer))
+
+    @pytest.mark.parametrize(
+        ("typed", "problem"), [("", "Paste the secret token"), ("sh0rt", "not a whole"), ("two words here", "no spaces")]
+    )  # fmt: skip
+    def test_that_are_none_are_not_saved_and_not_shown_again(
+        self, door: Door, store: Store, wp_site: Site, typed: str, problem: str
+    ) -> None:
+        answer = door.post("/settings/secrets", site="s1", secret_token=typed)
+        assert answer.code == 422
+        assert problem in words(answer)
+        assert not typed or f'"{typed}"' not in answer.body.decode()
+        assert secrets(store) == [SECRET]
+
+    def test_take_over_from_one_another_step_by_step(self, door: Door, store: Store, wp_site: Site) -> None:
+        self.arrives(store, SECRET)
+        assert "in use" in words(door.get("/settings"))
+        door.post("/settings/secrets", site="s1", secret_token=NEW)
+
+        waiting = door.get("/settings")
+        assert "Zoom still signs with the older one" in words(waiting)
+        assert Elements(waiting).named("zb-rotation")["data-live"] == "5"
+
+        self.arrives(store, NEW)
+        ready = door.get("/settings")
+        said = words(ready)
+        assert f"Zoom signs with {mask(NEW)}" in said
+        assert "The older one is not needed any more: remove it." in said
+        assert "data-live" not in Elements(ready).named("zb-rotation")
+
+        answer = door.post("/settings/secrets", site="s1", remove=self.id_of(store, SECRET))
+        assert answer.code == 303
+        assert "Removed." in words(door.follow(answer))
+        assert secrets(store) == [NEW]
+
+    def test_that_zoom_signs_with_are_removed_only_when_that_is_said_twice(
+        self, door: Door, store: Store, wp_site: Site
+    ) -> None:
+        save_token(store, Secret(NEW))
+        self.arrives(store, SECRET)
+        token = self.id_of(store, SECRET)
+        answer = door.post("/settings/secrets", site="s1", remove=token)
+        assert answer.code == 422
+        assert "Zoom signs with this one." in words(answer)
+        assert sorted(secrets(store)) == sorted([SECRET, NEW])
+        assert door.post("/settings/secrets", site="s1", remove=token, sure="yes").code == 303
+        assert secrets(store) == [NEW]
+
+    def test_of_which_there_is_but_one_are_not_removed_by_mistake(
+        self, door: Door, store: Store, wp_site: Site
+    ) -> None:
+        assert door.post("/settings/secrets", site="s1", remove=self.id_of(store, SECRET)).code == 422
+        assert secrets(store) == [SECRET]
+
+    def test_of_another_site_are_out_of_reach(self, narrow: Door, store: Store, wp_site: Site) -> None:
+        connected(store, "s2")
+        save_token(store, Secret("secret-of-the-other"), "s2")
+        with store.reading() as connection:
+            (other,) = tokens.of_site(connection, "s2", store.sealer)
+        for form in ({"secret_token": NEW}, {"remove": str(other.id), "sure": "yes"}):
+            narrow.post("/settings/secrets", site="s2", **form)
+            assert secrets(store, "s2") == ["secret-of-the-other"]
+        narrow.post("/settings/secrets", site="s1", remove=str(other.id), sure="yes")
+        assert secrets(store, "s2") == ["secret-of-the-other"]
+        assert secrets(store) == [SECRET]
+
+
+class TestKeeping:
+    def kept(self, store: Store) -> Keeping:
+        with store.reading() as connection:
+            return settings.keeping(connection)
+
+    def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
+        answer = admin.post("/settings/keeping", site="s1", days="30", events=" 5000 ")
+        assert answer.code == 303
+        assert self.kept(store) == Keeping(30, 5000)
+        shown = admin.follow(answer)
+        assert "What is too old by now is dropped" in words(shown)
+        assert Elements(shown).named("zb-days")["value"] == "30"
+
+    @pytest.mark.parametrize(
+        ("form", "name"),
+        [
+            ({"days": "0", "events": "5000"}, "days"),
+            ({"days": "4000", "events": "5000"}, "days"),
+            ({"days": "", "events": "5000"}, "days"),
+            ({"days": "1e3", "events": "5000"}, "days"),
+            ({"days": "٣", "events": "5000"}, "days"),
+            ({"days": "30", "events": "999"}, "events"),
+            ({"days": "30", "events": "9" * 30}, "events"),
+        ],
+    )
+    def test_is_not_where_it_makes_no_sense_and_loses_nothing(
+        self, admin: Door, store: Store, wp_site: Site, form: dict[str, str], name: str
+    ) -> None:
+        answer = admin.post("/settings/keeping", site="s1", **form)
+        assert answer.code == 422
+        assert Elements(answer).named(f"zb-{name}")["aria-invalid"] == "true"
+        assert Elements(answer).named(f"zb-{name}")["value"] == form[name]
+        assert self.kept(store) == Keeping()
+
+    def test_is_not_for_who_sees_one_site(self, narrow: Door, store: Store, wp_site: Site) -> None:
+        answer = narrow.post("/settings/keeping", site="s1", days="30", events="5000")
+        assert answer.code == 403
+        assert "Ask an administrator of the bridge" in answer.body.decode()
+        assert self.kept(store) == Keeping()
+
+    def test_says_what_is_fixed_from_outside_and_leaves_it(
+        self, admin: Door, store: Store, bridge: Bridge, wp_site: Site
+    ) -> None:
+        store.write(lambda connection: settings.keep(connection, Keeping(30, 5000)))
+        bridge.retention.days = 7
+        answer = admin.get("/settings")
+        assert "Fixed by --keep-days" in words(answer)
+        assert Elements(answer).named("zb-days")["value"] == "7"
+        assert "readonly" in Elements(answer).named("zb-days")
+        assert "readonly" not in Elements(answer).named("zb-events")
+        assert admin.post("/settings/keeping", site="s1", days="99", events="6000").code == 303
+        assert self.kept(store) == Keeping(30, 6000)
+
+
+class TestBase:
+    def test_fixture_is_a_page_of_the_bridges_making(self, store: Store, choir: None) -> None:
+        with store.reading() as connection:
+            ((_, _, written),) = posts.latest(connection, "s1", limit=5)
+        assert written.base == Base("x", made=True)

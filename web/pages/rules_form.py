@@ -1,0 +1,279 @@
+"""The form of a site's rules: what was typed into it, what that means, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from core.meeting import Kind
+from core.rules import (
+    LONGEST_HOST,
+    LONGEST_PATTERN,
+    MOST_HOSTS,
+    MOST_PATTERNS,
+    Author,
+    JoinLink,
+    Passcode,
+    Rules,
+    Status,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from enum import StrEnum
+
+    from babel.support import NullTranslations
+
+    from core.choices import Found
+    from core.store.known_hosts import KnownHost
+
+OFFERED_AUTHORS = 12
+"""Rows for hosts without an author, those with the most meetings; for others there is an empty row."""
+
+_LONGEST_TEXT = 200_000
+_ID = re.compile(r"[1-9][0-9]{0,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorRow:
+    """A host and who is the author of their meetings. `is_new`: the host is to be typed."""
+
+    host: str
+    user: str
+    label: str = ""
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the form holds, as it was typed or as it is saved."""
+
+    kinds: frozenset[str] = frozenset()
+    instant: bool = False
+    personal_rooms: bool = False
+    whose: str = "all"
+    hosts: frozenset[str] = frozenset()
+    other_hosts: str = ""
+    only: str = ""
+    never: str = ""
+    status: str = ""
+    authors: tuple[tuple[str, str], ...] = ()
+    meeting_category: str = ""
+    webinar_category: str = ""
+    passcode: str = ""
+    join_link: str = ""
+    show_host: bool = False
+
+
+def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
+    """Return what the form holds for these rules."""
+    ids = {host.id for host in known}
+    listed = rules.hosts or ()
+    return Given(
+        kinds=frozenset(map(str, rules.kinds)),
+        instant=rules.instant,
+        personal_rooms=rules.personal_rooms,
+        whose="all" if rules.hosts is None else "these",
+        hosts=frozenset(host for host in listed if host in ids),
+        other_hosts="\n".join(host for host in listed if host not in ids),
+        only="\n".join(rules.only),
+        never="\n".join(rules.never),
+        status=str(rules.status),
+        authors=tuple((author.host, str(author.user)) for author in rules.authors),
+        meeting_category=str(rules.meeting_category or ""),
+        webinar_category=str(rules.webinar_category or ""),
+        passcode=str(rules.passcode),
+        join_link=str(rules.join_link),
+        show_host=rules.show_host,
+    )
+
+
+def typed(values: Callable[[str], list[str]]) -> Given:
+    """Return what was typed; `values` returns those of one name."""
+
+    def one(name: str) -> str:
+        found = values(name)
+        return found[0][:_LONGEST_TEXT] if found else ""
+
+    rows = zip(values("author_host"), values("author_user"), strict=False)
+    return Given(
+        kinds=frozenset(values("kinds")),
+        instant=bool(one("instant")),
+        personal_rooms=bool(one("personal_rooms")),
+        whose=one("whose"),
+        hosts=frozenset(values("host")),
+        other_hosts=one("other_hosts"),
+        only=one("only"),
+        never=one("never"),
+        status=one("status"),
+        authors=tuple((host.strip(), user) for host, user in rows if host.strip() or user),
+        meeting_category=one("meeting_category"),
+        webinar_category=one("webinar_category"),
+        passcode=one("passcode"),
+        join_link=one("join_link"),
+        show_host=bool(one("show_host")),
+    )
+
+
+@dataclass(slots=True)
+class Reading:
+    """Reads a form against the rules that are saved; `errors` say by field what is wrong."""
+
+    given: Given
+    saved: Rules
+    found: Found
+    words: NullTranslations
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def rules(self) -> Rules | None:
+        """Return what the form means; None where something is wrong with it."""
+        given = self.given
+        read = {
+            "kinds": frozenset(kind for kind in Kind if str(kind) in given.kinds),
+            "instant": given.instant,
+            "personal_rooms": given.personal_rooms,
+            "hosts": self._hosts(),
+            "only": self._patterns("only", given.only),
+            "never": self._patterns("never", given.never),
+            "status": self._one_of("status", Status, given.status),
+            "authors": self._authors(),
+            "meeting_category": self._category("meeting_category", given.meeting_category),
+            "webinar_category": self._category("webinar_category", given.webinar_category),
+            "passcode": self._one_of("passcode", Passcode, given.passcode),
+            "join_link": self._one_of("join_link", JoinLink, given.join_link),
+            "show_host": given.show_host,
+            "unknown": self.saved.unknown,
+        }
+        return None if self.errors else Rules(**read)
+
+    def _hosts(self) -> tuple[str, ...] | None:
+        if self.given.whose == "all":
+            return None
+        lines = _lines(self.given.other_hosts)
+        hosts = tuple(dict.fromkeys([*sorted(self.given.hosts), *lines]))
+        if not hosts:
+            self._wrong(
+                "hosts",
+                self.words.gettext(
+                    "Tick or name at least one host. To publish nothing at all, tick no kind of meeting above."
+                ),
+            )
+        elif len(hosts) > MOST_HOSTS:
+            self._wrong("hosts", self._too_many(MOST_HOSTS))
+        elif any(len(host) > LONGEST_HOST or " " in host for host in hosts):
+            self._wrong(
+                "hosts",
+                self.words.gettext("On each line stands one e-mail address, or one of Zoom's user ids."),
+            )
+        return hosts
+
+    def _patterns(self, name: str, text: str) -> tuple[str, ...]:
+        patterns = _lines(text)
+        if len(patterns) > MOST_PATTERNS:
+            self._wrong(name, self._too_many(MOST_PATTERNS))
+        elif any(len(pattern) > LONGEST_PATTERN for pattern in patterns):
+            self._wrong(
+                name,
+                self.words.gettext("One of the lines is longer than %(most)s characters.")
+                % {"most": LONGEST_PATTERN},
+            )
+        return patterns
+
+    def _authors(self) -> tuple[Author, ...]:
+        names = {str(one.id): one.name for one in self.found.authors}
+        before = {(one.host, str(one.user)): one.name for one in self.saved.authors}
+        chosen: dict[str, Author] = {}
+        for typed_host, user in self.given.authors:
+            host = tidy(typed_host)
+            if not user:
+                continue
+            if not host or len(host) > LONGEST_HOST or " " in host:
+                self._wrong(
+                    "authors",
+                    self.words.gettext("Name the host by one e-mail address, or by one of Zoom's user ids."),
+                )
+            elif host in chosen:
+                self._wrong(
+                    "authors",
+                    self.words.gettext("“%(host)s” stands here twice: a host has one author.")
+                    % {"host": host},
+                )
+            elif not _ID.fullmatch(user) or (user not in names and (host, user) not in before):
+                self._wrong(
+                    "authors",
+                    self.words.gettext("This user is not there any more. Choose another one."),
+                )
+            else:
+                chosen[host] = Author(host, int(user), names.get(user) or before.get((host, user), ""))
+        if len(chosen) > MOST_HOSTS:
+            self._wrong("authors", self._too_many(MOST_HOSTS))
+        return tuple(chosen.values())
+
+    def _category(self, name: str, value: str) -> int | None:
+        if not value:
+            return None
+        is_known = value in {str(one.id) for one in self.found.categories}
+        if not _ID.fullmatch(value) or not (is_known or int(value) == getattr(self.saved, name)):
+            self._wrong(name, self.words.gettext("This category is not there any more. Choose another one."))
+            return None
+        return int(value)
+
+    def _one_of(self, name: str, kind: type[StrEnum], value: str) -> Any:
+        try:
+            return kind(value)
+        except ValueError:
+            self._wrong(name, self.words.gettext("Choose one of these."))
+            return None
+
+    def _too_many(self, most: int) -> str:
+        return self.words.gettext("These are too many: %(most)s at most, one on each line.") % {"most": most}
+
+    def _wrong(self, name: str, problem: str) -> None:
+        self.errors.setdefault(name, problem)
+
+
+def author_rows(given: Given, known: Sequence[KnownHost]) -> list[AuthorRow]:
+    """Return the rows of hosts and authors: those chosen, hosts who might have one, and an empty row."""
+    labels = {host.id: label(host) for host in known}
+    rows = [AuthorRow(host, user, labels.get(host, host), is_new=not host) for host, user in given.authors]
+    there = {row.host for row in rows}
+    emails = {host.casefold() for host in there}
+    more = [
+        AuthorRow(host.id, "", labels[host.id])
+        for host in known
+        if host.meetings and host.id not in there and host.email.casefold() not in emails
+    ]
+    rows += more[:OFFERED_AUTHORS]
+    return [
+        *(row for row in rows if not row.is_new),
+        *(row for row in rows if row.is_new),
+        AuthorRow("", "", "", is_new=True),
+    ]
+
+
+def label(host: KnownHost) -> str:
+    """Return what a host is called, as far as that is known."""
+    if host.name and host.email:
+        return f"{host.name} ({host.email})"
+    return host.name or host.email or host.id
+
+
+def unknown_addresses(rules: Rules, known: Sequence[KnownHost]) -> list[str]:
+    """Return e-mail addresses in the rules that belong to no host who is known."""
+    emails = {host.email.casefold() for host in known if host.email}
+    named = [*(rules.hosts or ()), *(author.host for author in rules.authors)]
+    return list(dict.fromkeys(host for host in named if "@" in host and host.casefold() not in emails))
+
+
+def digest(rules: Rules, saved: Mapping[str, Any]) -> str:
+    """Return a mark of what was previewed: these rules instead of those that are saved."""
+    text = json.dumps([rules.written(), saved], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for line in map(tidy, re.split(r"\r\n|\r|\n", text)) if line))

@@ -1,0 +1,327 @@
+"""The page Settings: what a site publishes and shows, its secrets, and how long the bridge keeps events."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from core import previewing, reviewing, rotating, rules
+from core.choices import Choices
+from core.errors import UnknownSiteError
+from core.previewing import Outcome, Part
+from core.rules import JoinLink, Passcode, Status
+from core.store import known_hosts, settings, sites, tokens
+from core.store.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, Keeping
+from core.wordpress.client import MOST_CHOICES
+from core.zoom.signature import Secret
+from web.pages import rules_form
+from web.pages.meetings import address
+from web.pages.page import PageHandler
+from web.pages.rules_form import Given, Reading
+from web.pages.webhooks import mask, problem_of
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.choices import Found
+    from core.previewing import Preview
+    from core.rotating import Rotation
+    from core.rules import Rules
+    from core.store.jobs import Job
+    from core.store.known_hosts import KnownHost
+    from core.store.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is known of a site before the page."""
+
+    site: Site
+    decided: rules.Read
+    hosts: list[KnownHost]
+    found: Found
+    review: Job | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The form of the rules as it is to be shown. `previewed` marks what the preview was of."""
+
+    given: Given
+    errors: dict[str, str]
+    preview: Preview | None = None
+    previewed: str = ""
+    has_changed: bool = False
+    is_saved_already: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+class SettingsPage(PageHandler):
+    """What the three forms of the page share."""
+
+    path = "/settings"
+
+    @property
+    def _choices(self) -> Choices:
+        """What sites have to choose from, remembered for as long as the application lives."""
+        found = self.application.settings.setdefault("choices", Choices())
+        assert isinstance(found, Choices)  # noqa: S101 - nobody else takes this name
+        return found
+
+    async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
+        """Return the sites to choose from and the one chosen; who sees one site has no choice."""
+        every = await self.blocking(_sites, self.bridge)
+        if self.site_id is not None:
+            every = [site for site in every if site.id == self.site_id]
+        chosen = [site for site in every if site.id == asked] or every
+        return every, chosen[0] if chosen else None
+
+    async def _meant(self) -> Site | None:
+        """Return the site that a form is for; where that is gone, none other may be meant."""
+        asked = self.get_body_argument("site", None)
+        site = (await self._chosen(asked))[1]
+        if site is None or site.id != asked:
+            self.go("/settings")
+            return None
+        return site
+
+    async def _show(
+        self,
+        asked: str | None,
+        *,
+        form: _Form | None = None,
+        errors: dict[str, str] | None = None,
+        typed: dict[str, str] | None = None,
+        asking: int | None = None,
+    ) -> None:
+        """Show the page. `errors` and `typed` are those of the smaller forms; `asking` is a secret about to go."""
+        every, site = await self._chosen(asked)
+        keeping = await self.blocking(self._keeping) if self.site_id is None else None
+        frame = {
+            "sites": every,
+            "done": self.get_query_argument("done", ""),
+            "errors": errors or {},
+            "typed": typed or {},
+            "keeping": keeping,
+            "fixed": (self.bridge.retention.days is not None, self.bridge.retention.events is not None),
+            "bounds": (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS),
+        }
+        wrong = bool(errors) or asking is not None or (form is not None and bool(form.errors))
+        if site is None:
+            self.show("pages/settings.jinja", status=422 if wrong else 200, site=None, **frame)
+            return
+        state = await self._state(site)
+        form = form or _Form(rules_form.of_rules(state.decided.rules, state.hosts), {})
+        rotation = await self._rotation(site) if self.viewer.may_change else None
+        self.show(
+            "pages/settings.jinja",
+            status=422 if wrong else 200,
+            site=state.site,
+            notes=state.decided.notes,
+            hosts=state.hosts,
+            label=rules_form.label,
+            found=state.found,
+            most_choices=MOST_CHOICES,
+            review=state.review,
+            form=form,
+            author_rows=rules_form.author_rows(form.given, state.hosts),
+            author_names={str(one.user): one.name for one in state.decided.rules.authors},
+            kinds=(Status, Passcode, JoinLink),
+            outcomes=Outcome,
+            parts=Part,
+            address=address,
+            limit=previewing.MEETINGS,
+            rotation=rotation,
+            asking=asking,
+            mask=mask,
+            **frame,
+        )
+
+    async def _state(self, site: Site) -> _State:
+        return await self.blocking(_state, self.bridge, self._choices, site)
+
+    async def _rotation(self, site: Site) -> Rotation:
+        return await self.blocking(rotating.rotation, self.bridge.store, site.id)
+
+    def _keeping(self) -> Keeping:
+        return self.bridge.retention.keeping()
+
+
+class SettingsHandler(SettingsPage):
+    """`/settings`: `GET` shows it; `POST` shows what other rules would do, and then saves them."""
+
+    async def get(self) -> None:
+        """Show the page."""
+        await self._show(self.get_query_argument("site", None))
+
+    async def post(self) -> None:
+        """Read the form, and do what its button says. Nothing is saved that has not been looked at before."""
+        site = await self._meant()
+        if site is None:
+            return
+        state = await self._state(site)
+        given = rules_form.typed(partial(self.get_body_arguments, strip=False))
+        reading = Reading(given, state.decided.rules, state.found, self.words)
+        decided = reading.rules()
+        if decided is None:
+            await self._show(site.id, form=_Form(given, reading.errors))
+            return
+        mark = rules_form.digest(decided, state.site.rules)
+        asked_to_save = self.get_body_argument("do", "") == "save"
+        if asked_to_save and self.get_body_argument("previewed", "") == mark:
+            await self._save(site, decided)
+            return
+        found = await self.blocking(previewing.preview, self.bridge.store, state.site, decided)
+        await self._show(
+            site.id,
+            form=_Form(
+                given,
+                {},
+                preview=found,
+                previewed=mark,
+                has_changed=asked_to_save,
+                is_saved_already=decided == state.decided.rules,
+                unknown=tuple(rules_form.unknown_addresses(decided, state.hosts)),
+            ),
+        )
+
+    async def _save(self, site: Site, decided: Rules) -> None:
+        save = partial(
+            reviewing.decide,
+            self.bridge.store,
+            self.bridge.jobs,
+            site.id,
+            decided,
+            asked_by=self.viewer.name,
+        )
+        try:
+            await self.blocking(save)
+        except UnknownSiteError:
+            self.go("/settings")
+            return
+        self._choices.forget(site.id)
+        self.go("/settings", site=site.id, done="rules")
+
+
+class SecretsHandler(SettingsPage):
+    """`POST /settings/secrets`: adds a secret token, or removes one that is not needed any more."""
+
+    async def post(self) -> None:
+        """Do what the form asks."""
+        site = await self._meant()
+        if site is None:
+            return
+        remove = self.get_body_argument("remove", "")
+        if re.fullmatch(r"[0-9]{1,15}", remove):
+            await self._remove(site, int(remove))
+            return
+        value = self.get_body_argument("secret_token", "").strip()
+        problem = problem_of(self.words, value)
+        if not value:
+            problem = self.words.gettext("Paste the secret token from Zoom first.")
+        if problem is not None:
+            await self._show(site.id, errors={"secret_token": problem})
+            return
+        released = await self.blocking(_add, self.bridge, site.id, Secret(value))
+        self.go("/settings", site=site.id, done=f"secret-{min(released, 9999)}")
+
+    async def _remove(self, site: Site, token_id: int) -> None:
+        rotation = await self._rotation(site)
+        use = next((one for one in rotation.uses if one.token.id == token_id), None)
+        is_needed = use is not None and (use is rotation.current or len(rotation.uses) == 1)
+        if is_needed and not self.get_body_argument("sure", ""):
+            await self._show(site.id, asking=token_id)
+            return
+        await self.blocking(_forget, self.bridge, site.id, token_id)
+        self.go("/settings", site=site.id, done="removed")
+
+
+class KeepingHandler(SettingsPage):
+    """`POST /settings/keeping`: how long events are kept. For who sees every site."""
+
+    async def post(self) -> None:
+        """Save it."""
+        if self.site_id is not None:
+            self.forbid(
+                self.words.gettext(
+                    "How long events are kept counts for every site. Ask an administrator of the bridge to change it."
+                )
+            )
+        retention = self.bridge.retention
+        now = await self.blocking(self._keeping)
+        typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events")}
+        errors: dict[str, str] = {}
+        days = now.days if retention.days is not None else self._read("days", typed, 1, LONGEST_DAYS, errors)
+        events = (
+            now.events
+            if retention.events is not None
+            else self._read("events", typed, FEWEST_EVENTS, MOST_EVENTS, errors)
+        )
+        if errors:
+            await self._show(self.get_body_argument("site", None), errors=errors, typed=typed)
+            return
+        await self.blocking(_keep, self.bridge, Keeping(days, events))
+        site = self.get_body_argument("site", "")
+        self.go("/settings", **({"site": site} if site else {}), done="keeping")
+
+    def _read(self, name: str, typed: dict[str, str], least: int, most: int, errors: dict[str, str]) -> int:
+        text = typed[name].replace(" ", "")
+        if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and least <= int(text) <= most:
+            return int(text)
+        errors[name] = self.words.gettext("Type a whole number from %(least)s to %(most)s.") % {
+            "least": least,
+            "most": most,
+        }
+        return least
+
+
+def _sites(bridge: Bridge) -> list[Site]:
+    with bridge.store.reading() as connection:
+        return sites.every(connection, bridge.store.sealer)
+
+
+def _state(bridge: Bridge, choices: Choices, site: Site) -> _State:
+    found = choices.of(site)
+    with bridge.store.reading() as connection:
+        with suppress(UnknownSiteError):  # removed since it was chosen; the next look says so
+            site = sites.load(connection, site.id, bridge.store.sealer)
+        return _State(
+            site,
+            rules.read(site.rules),
+            known_hosts.of_site(connection, site.id),
+            found,
+            reviewing.latest(connection, site.id),
+        )
+
+
+def _add(bridge: Bridge, site_id: str, secret: Secret) -> int:
+    now = int(time.time() * 1000)
+    bridge.store.write(
+        partial(tokens.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
+    )
+    return bridge.ingest.recheck(site_id).verified
+
+
+def _forget(bridge: Bridge, site_id: str, token_id: int) -> None:
+    bridge.store.write(lambda connection: tokens.remove(connection, site_id, token_id))
+    bridge.ingest.forget(site_id)
+
+
+def _keep(bridge: Bridge, wanted: Keeping) -> None:
+    # What is fixed from outside is passed over while it is, and not forgotten for that.
+    def keep(connection: Any) -> None:
+        before = settings.keeping(connection)
+        fixed = bridge.retention
+        settings.keep(
+            connection,
+            Keeping(
+                before.days if fixed.days is not None else wanted.days,
+                before.events if fixed.events is not None else wanted.events,
+            ),
+        )
+
+    bridge.store.write(keep)
+    bridge.retention.wake()
