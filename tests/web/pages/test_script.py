@@ -6,7 +6,6 @@ The browser is given pages made of the real templates, under the policy that the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -19,6 +18,8 @@ from web.pages.shell import BrowserShell, _environment, guard
 from web.viewer import Role, Viewer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Page, Request, Route
 
 ADDRESS = "http://bridge.example.org/jobs/7"
@@ -133,7 +134,11 @@ class TestLive:
         opened(page, bridge, job(10))
         page.get_by_label("Note").fill("half a")
         bridge.shows(job(20))
-        page.clock.run_for(2_100)
+        with page.expect_response(ADDRESS):
+            page.clock.run_for(2_100)
+        # What is asked for after it comes after it.
+        page.evaluate("fetch(location.href).then((answer) => answer.text())")
+        expect(page.get_by_text("10 of 100")).to_be_visible()
         expect(page.get_by_label("Note")).to_have_value("half a")
         page.get_by_label("Elsewhere").focus()
         page.clock.run_for(2_100)
@@ -166,10 +171,10 @@ class TestLive:
 
     def test_rests_while_nobody_sees_it(self, page: Page, bridge: Bridge) -> None:
         opened(page, bridge, job(10))
-        hidden = (
-            "(to) => { Object.defineProperty(document, 'hidden', {configurable: true, get: () => to});"
-            " document.dispatchEvent(new Event('visibilitychange')); }"
-        )
+        hidden = """(to) => {
+            Object.defineProperty(document, 'hidden', {configurable: true, get: () => to});
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
         page.evaluate(hidden, True)
         page.clock.run_for(60_000)
         assert bridge.asked == []
