@@ -38,8 +38,9 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every look is a new one."""
+    """Every look is a new one, and whole, however slow the machine is."""
     monkeypatch.setattr("web.pages.overview._SECONDS", 0.0)
+    monkeypatch.setattr("web.pages.overview.Hours", partial(Hours, look_seconds=60.0))
 
 
 @pytest.fixture
