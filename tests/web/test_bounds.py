@@ -24,6 +24,7 @@ from core.store.attempts import Attempt
 from core.store.candidates import Candidate
 from core.store.engine import Store
 from core.store.sites import Site
+from core.wordpress import signing
 from core.wordpress.faults import Fault
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
@@ -34,14 +35,13 @@ from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
 from web.pages.page import PageHandler
 from web.signin import DoorHandler
-from web.stub import HelloHandler
 from web.webhooks import WebhookHandler
 
 # Nothing here has to do with the database.
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 
 # Those who need no session: each has another proof of who asks, or tells nothing.
-OPEN = (WebhookHandler, HelloHandler, HealthHandler, ReadyHandler, ControlHandler, DoorHandler)
+OPEN = (WebhookHandler, HealthHandler, ReadyHandler, ControlHandler, DoorHandler)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 OURS, THEIRS = 90_000_000_001, 90_000_000_777
@@ -301,7 +301,26 @@ class TestEveryRoute:
         for regex, handler in specs(bridge):
             assert isinstance(handler, type), regex
             is_redirect = handler.__name__ == "RedirectHandler"
-            assert is_redirect or issubclass(handler, (PageHandler, *OPEN)), regex
+            is_the_stubs = regex.pattern.startswith("/stub/")
+            assert is_redirect or is_the_stubs or issubclass(handler, (PageHandler, *OPEN)), regex
+
+    def test_of_the_stub_needs_the_key_of_its_site(self, http: Http, bridge: Bridge, wp_site: Site) -> None:
+        patterns = [regex.pattern for regex, _ in specs(bridge) if regex.pattern.startswith("/stub/")]
+        assert patterns
+        for pattern in patterns:
+            path = re.sub(r"\(\?:.*\)\?", "", pattern).removesuffix("$")
+            assert re.fullmatch(pattern, path), "a route of another form: teach this test about it"
+            for headers in (
+                {},
+                {signing.SITE_HEADER: "s1"},
+                from_stub(wp_site, "GET", path, key="00" * 32),
+                from_stub(wp_site, "GET", path, timestamp=time.time() - 600),
+                from_stub(wp_site, "GET", path + "x"),
+            ):
+                answer = http("GET", path, headers=headers)
+                assert answer.code in (401, 404), (path, headers)
+                assert signing.ANSWER_HEADER not in answer.headers
+            assert http("GET", path, headers=from_stub(wp_site, "GET", path)).code == 200
 
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
     def test_of_a_page_sends_a_stranger_to_sign_in(

@@ -1,0 +1,226 @@
+"""Who comes in, as people do it: the first administrator, a wrong password, a looker, and one click from wp-admin."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.end_to_end.test_browser import assert_fits, open_in_wp_admin
+from tests.running import RunningBridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from tests.end_to_end.pair import Pair
+
+PASSWORD = "four words in a row"
+BUTTON = re.compile("^Open these pages at the bridge")
+ANOTHER = "five other words in a row"
+
+
+@pytest.fixture
+def somebody(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Browsers of several people."""
+    contexts: list[BrowserContext] = []
+
+    def come(**options: object) -> Page:
+        contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
+        return contexts[-1].new_page()
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Fill the form in, and send it."""
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def choose(page: Page, password: str) -> None:
+    """Choose a password, and send it."""
+    page.get_by_label("New password").fill(password)
+    page.get_by_label("The same again").fill(password)
+    page.get_by_role("button", name="Save and open the pages").click()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_from_the_first_start_on(tmp_path: Path, somebody: Callable[..., Page], javascript: bool) -> None:
+    with RunningBridge(tmp_path / "bridge") as bridge:
+        anna = somebody(java_script_enabled=javascript, viewport={"width": 375, "height": 800})
+        is_made_the_first(anna, bridge.first_link(), somebody())
+        comes_back(anna, bridge)
+        luke, also_luke = somebody(java_script_enabled=javascript), somebody()
+        is_let_in(luke, by=anna)
+        a_looker_looks(luke, bridge)
+        changes_the_password(also_luke, bridge)
+        luke.reload()
+        expect(luke.get_by_role("heading", name="Sign in")).to_be_visible()  # signed out everywhere else
+        tries_too_often(luke)
+
+        anna.goto(f"{bridge.url}/users")
+        anna.get_by_role("button", name="Remove luke").click()
+        if javascript:
+            anna.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        expect(anna.get_by_role("status")).to_contain_text("Removed.")
+        also_luke.reload()
+        expect(also_luke.get_by_role("heading", name="Sign in")).to_be_visible()
+
+        bridge.stop()
+        with RunningBridge(tmp_path / "bridge", port=int(bridge.url.rpartition(":")[2])):
+            anna.goto(f"{bridge.url}/account")
+            expect(anna.get_by_role("heading", name="Account")).to_be_visible()
+        for secret in (PASSWORD, ANOTHER, "ticket"):
+            assert secret not in bridge.log()
+
+
+def is_made_the_first(page: Page, link: str, stranger: Page) -> None:
+    """The link that was printed makes the first administrator, and nobody after."""
+    page.goto(link)
+    page.get_by_label("Name").fill("Anna")
+    page.get_by_label("New password").fill("short")
+    page.get_by_role("button", name="Save and open the pages").click()
+    assert page.url == link, "the browser itself says what is missing"
+    assert_fits(page)
+    choose(page, PASSWORD)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert_fits(page)
+    stranger.goto(link)
+    expect(stranger.get_by_role("heading", name="This link does not work any more")).to_be_visible()
+
+
+def comes_back(page: Page, bridge: RunningBridge) -> None:
+    """Signed out, they are asked for the password, and come to where they wanted to go."""
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{bridge.url}/users")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    sign_in(page, "anna", ANOTHER)
+    expect(page.get_by_role("alert")).to_contain_text("There is no such user, or the password is another.")
+    expect(page.get_by_label("Name")).to_have_value("anna")
+    assert_fits(page)
+    sign_in(page, "anna", PASSWORD)
+    expect(page).to_have_url(f"{bridge.url}/users")
+
+
+def is_let_in(page: Page, *, by: Page) -> None:
+    """A looker, with a link that an administrator gives them."""
+    by.get_by_label("Name").fill("luke")
+    by.get_by_role("button", name="Add, and make a link").click()
+    assert_fits(by)
+    page.goto(by.get_by_label("Link for a password").input_value())
+    choose(page, PASSWORD)
+    expect(page.get_by_text("luke", exact=True)).to_be_visible()
+
+
+def changes_the_password(page: Page, bridge: RunningBridge) -> None:
+    """Their own, in another browser."""
+    page.goto(f"{bridge.url}/account")
+    sign_in(page, "luke", PASSWORD)
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("New password").fill(ANOTHER)
+    page.get_by_label("The same again").fill(ANOTHER)
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("status")).to_contain_text("you are signed out now")
+
+
+def tries_too_often(page: Page) -> None:
+    """Who tries again and again has to wait, and with the right password, too."""
+    for _ in range(5):
+        sign_in(page, "luke", PASSWORD)
+        expect(page.get_by_role("alert")).to_contain_text("the password is another")
+    sign_in(page, "luke", ANOTHER)
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"Wait \d seconds?, then try again\."))
+
+
+def a_looker_looks(page: Page, bridge: RunningBridge) -> None:
+    """They see the pages, not who is let in; and change nothing by a form that they make themselves."""
+    page.goto(f"{bridge.url}/webhooks")
+    expect(page.get_by_role("heading", name="Webhooks")).to_be_visible()
+    expect(page.get_by_role("link", name="Users")).to_have_count(0)
+    page.goto(f"{bridge.url}/users")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Only administrators of the whole bridge say who is let in."
+    )
+    page.goto(f"{bridge.url}/account")
+    page.set_content(
+        f"""<form method="post" action="{bridge.url}/webhooks"><input name="secret_token" value="a-token-of-luke">
+        <button>Try</button></form>"""
+    )
+    page.get_by_role("button", name="Try").click()
+    expect(page.get_by_role("alert")).to_contain_text("You may look at everything here, but not change it.")
+
+
+class TestFromWpAdmin:
+    """WordPress is at 127.0.0.1 here and the bridge at localhost: two sites to a browser, as in real life."""
+
+    @pytest.fixture
+    def elsewhere(self, pair: Pair) -> Iterator[str]:
+        url = pair.bridge.url.replace("127.0.0.1", "localhost")
+        pair.start_over()
+        pair._ask(
+            "site-add",
+            url=pair.site.url,
+            username=pair.site.user,
+            password=pair.site.application_password,
+            bridge_url=url,
+            secret_token="",
+        )
+        yield url
+        pair.start_over()
+
+    @pytest.mark.parametrize("javascript", [True, False])
+    def test_one_click(
+        self, pair: Pair, elsewhere: str, somebody: Callable[..., Page], javascript: bool
+    ) -> None:
+        wanda = somebody(java_script_enabled=javascript)
+        tickets: list[str] = []
+        wanda.on(
+            "request",
+            lambda asked: (
+                tickets.append(asked.post_data or "") if asked.url == f"{elsewhere}/enter" else None
+            ),
+        )
+        open_in_wp_admin(wanda, pair)
+        wanda.get_by_role("button", name=BUTTON).click()
+        if not javascript:
+            assert_fits(wanda)
+            wanda.get_by_role("button", name=f"Open {elsewhere}").click()
+
+        expect(wanda.get_by_text(re.compile(r"^\s*admin, of A WordPress for tests\s*$"))).to_be_visible()
+        assert wanda.url.startswith(elsewhere)
+        assert "ticket" not in wanda.url
+        expect(wanda.get_by_role("link", name="Users")).to_have_count(0)
+        (cookie,) = [one for one in wanda.context.cookies(elsewhere) if one["name"] == "zoombridge"]
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+
+        # The ticket was used: whoever has seen it on the way has nothing of it.
+        assert len(tickets) == 1
+        mallory = somebody()
+        mallory.goto(f"{elsewhere}/signin")
+        used = mallory.request.post(
+            f"{elsewhere}/enter",
+            data=tickets[0],
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        assert used.status == 403
+
+        wanda.get_by_role("button", name="Sign out").click()
+        wanda.goto(f"{elsewhere}/webhooks")
+        expect(wanda.get_by_role("heading", name="Sign in")).to_be_visible()
+
+    def test_ends_with_the_site(self, pair: Pair, elsewhere: str, page: Page) -> None:
+        open_in_wp_admin(page, pair)
+        page.get_by_role("button", name=BUTTON).click()
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        pair._ask("site-remove", site=pair.site.url)
+        page.goto(f"{elsewhere}/webhooks")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        pair.connect_again()
