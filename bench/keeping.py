@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _GROUP = 5_000
 _EVENTS_OF_A_MEETING = 20
 _FOLDED_SECONDS = 600
+_LEAST_PER_SECOND = 50  # events; the load ends as soon as all are sent, and a machine may be busy
 _APART = 10_000_000
 _KEEP = ("--keep-events", "100000000", "--log-level", "error")
 _DAY = 24 * 3600 * 1000
@@ -76,7 +77,7 @@ def memory(scale: Scale, say: Say) -> list[Figure]:
             while taken < scale.memory and time.monotonic() < until:
                 count = few if not taken else min(20_000, scale.memory - taken)
                 prepare(made / "requests", events, count, ROUTE)
-                load(bridge.url, made / "requests", seconds=count / 300)
+                load(bridge.url, made / "requests", seconds=count / _LEAST_PER_SECOND)
                 place.await_folded(within=_FOLDED_SECONDS)
                 held = place.number("SELECT count(*) FROM events") - kept
                 if held < count - CONNECTIONS:  # the last ones are under way when the load ends
@@ -125,7 +126,10 @@ def _entries(start: int, count: int, total: int, sealed: bytes, now: int) -> Ite
 
 
 def _resident(pid: int) -> int:
-    """Return the resident memory of a process, in KiB."""
+    """Return the resident memory of a process and of those that it has started, in KiB."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found
-    return int(found[1])
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    return int(found[1]) + sum(
+        _resident(int(child)) for path in children for child in path.read_text().split()
+    )
