@@ -58,13 +58,22 @@ class Ingest:
     clock: Callable[[], float] = time.time
     _known: dict[str, _Known] = field(default_factory=dict)
 
+    def knows(self, site_id: str) -> bool:
+        """Whether the secrets of a site were read a moment ago."""
+        known = self._known.get(site_id)
+        return known is not None and self.clock() - known.read_at <= _TRUST_SECONDS
+
+    def look_up(self, site_id: str) -> None:
+        """Read the secrets of a site. Blocks. Raises `UnknownSiteError` or `StoreUnavailableError`."""
+        self._read_secrets(site_id)
+
     def read_quickly(self, site_id: str, request: Request) -> log.Entry | None:
         """Return an event as it enters the log, where what is known already verifies it; None where more is needed.
 
         Never blocks. What is returned is to be kept, together with others: see `keep`.
         """
         known = self._known.get(site_id)
-        if known is None or self.clock() - known.read_at > _TRUST_SECONDS:
+        if known is None or not self.knows(site_id):
             return None
         try:
             secret = signature.verify(request.headers, request.body, known.secrets, now=self.clock())
@@ -222,10 +231,14 @@ def _is_for(secret: Secret, secrets: list[Secret], envelope: Envelope) -> bool:
     One app has one secret, also where several accounts have installed it: it may be saved for each of them.
     """
     named = envelope.payload.account_id
-    return named is None or is_trial(named) or any(
-        (saved.value, saved.is_verification_token) == (secret.value, secret.is_verification_token)
-        and saved.account_id in (None, named)
-        for saved in secrets
+    return (
+        named is None
+        or is_trial(named)
+        or any(
+            (saved.value, saved.is_verification_token) == (secret.value, secret.is_verification_token)
+            and saved.account_id in (None, named)
+            for saved in secrets
+        )
     )
 
 

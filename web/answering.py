@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,7 +19,7 @@ from web.handover import Reply, is_zooms
 from web.stub import StubKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
     from core.answers import Answer
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 # Of the time in which a request must be answered; the rest is for the ways to here and back.
 _DECIDE_SECONDS = 1.8
-_KEY_SECONDS = 1.0  # of the stub's key, before that
+_LOOK_SECONDS = 1.0  # of that, for what a site may sign with
 
 logger = structlog.get_logger(__name__)
 
@@ -46,13 +47,48 @@ class Answering:
         self._ingest = ingest
         self._outstanding: deque[_Kept] = deque()  # the first began first
         self._timer: asyncio.TimerHandle | None = None
-        self._slow: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: dict[str, list[tuple[Group, Deliver]]] = {}
 
     def take(self, group: Group, deliver: Deliver) -> None:
         """Answer each request of a group in time, by calling `deliver` with some of them, again and again.
 
         Never blocks, and never raises: one request that goes wrong does not harm the others.
         """
+        ready: list[tuple[int, Asked]] = []
+        unknown: defaultdict[str, list[tuple[int, Asked]]] = defaultdict(list)
+        for request in group:
+            site_id = _site_of(request[1])
+            (ready if self._knows(site_id) else unknown[site_id]).append(request)
+        if ready:
+            self._take(ready, deliver)
+        for site_id, requests in unknown.items():
+            self._hold(site_id, requests, deliver)
+
+    def _knows(self, site_id: str) -> bool:
+        return not site_id or (self._ingest.knows(site_id) and self.keys.knows(site_id))
+
+    def _hold(self, site_id: str, requests: Group, deliver: Deliver) -> None:
+        """Let requests wait until it is known who may sign for their site: one look-up serves all that come meanwhile."""
+        held = self._held.get(site_id)
+        if held is None:
+            held = self._held[site_id] = []
+            self._run(self._look_up(site_id))
+        held.append((requests, deliver))
+
+    async def _look_up(self, site_id: str) -> None:
+        # Whatever goes wrong, each of them meets it again by itself, and is answered so.
+        with suppress(Exception):
+            looking = asyncio.get_running_loop().run_in_executor(self.executor, self._read, site_id)
+            await asyncio.wait_for(looking, _LOOK_SECONDS)
+        for requests, deliver in self._held.pop(site_id):
+            self._take(requests, deliver)
+
+    def _read(self, site_id: str) -> None:
+        self._ingest.look_up(site_id)
+        self.keys.look_up(site_id)
+
+    def _take(self, group: Group, deliver: Deliver) -> None:
         began = time.monotonic()
         kept = _Kept(began, deliver)
         entries: list[Entry] = []
@@ -68,9 +104,7 @@ class Answering:
             if entry is not None:
                 entries.append(entry)
             else:
-                task = asyncio.ensure_future(self._slowly(number, asked, deliver))
-                self._slow.add(task)
-                task.add_done_callback(self._slow.discard)
+                self._run(self._slowly(number, asked, deliver))
         if entries:
             self._keep(entries, kept)
 
@@ -112,6 +146,11 @@ class Answering:
         if self._outstanding:
             self._timer = loop.call_later(self._outstanding[0].began - limit, self._look, loop)
 
+    def _run(self, doing: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _slowly(self, number: int, asked: Asked, deliver: Deliver) -> None:
         """Answer a request for which something has to be looked up, or written, by itself."""
         key = None
@@ -144,7 +183,7 @@ class Answering:
         verified = self.keys.verified(
             site_id, asked.headers, method="POST", target=asked.target, body=asked.body, now=None
         )
-        return site_id, await asyncio.wait_for(verified, _KEY_SECONDS)
+        return site_id, await asyncio.wait_for(verified, _LOOK_SECONDS)
 
     async def _receive(self, site_id: str, asked: Asked) -> Answer:
         if not _is_json(asked):
@@ -195,6 +234,11 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(call)
     except RuntimeError:
         return  # the loop is closed: nobody waits any more
+
+
+def _site_of(asked: Asked) -> str:
+    """Return the site that is meant; nothing where the stub should say so, and nobody does."""
+    return asked.headers.get(signing.SITE_HEADER, "") if asked.site_id is None else asked.site_id
 
 
 def _is_json(asked: Asked) -> bool:

@@ -56,6 +56,15 @@ class StubKeys:
         self._known[site_id] = (key, time.monotonic())
         return key
 
+    def knows(self, site_id: str) -> bool:
+        """Whether the key of a site was read a moment ago."""
+        known = self._known.get(site_id)
+        return known is not None and time.monotonic() - known[1] < _TRUST_SECONDS
+
+    def look_up(self, site_id: str) -> None:
+        """Read the key of a site. Blocks. Raises `UnknownSiteError` or `StoreUnavailableError`."""
+        self._known[site_id] = (self._read(site_id), time.monotonic())
+
     def known(
         self,
         site_id: str,
@@ -68,7 +77,7 @@ class StubKeys:
     ) -> str | None:
         """Return the key of the site, where what is known already shows the request to come from its stub."""
         known = self._known.get(site_id)
-        if known is None or time.monotonic() - known[1] >= _TRUST_SECONDS:
+        if known is None or not self.knows(site_id):
             return None
         try:
             signing.verify_request(known[0], headers, method=method, target=target, body=body, now=now)

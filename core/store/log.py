@@ -13,6 +13,7 @@ from core.fold import Change
 from core.meeting import Position
 from core.store import clock, locks, posts, wakeup
 from core.store.dialect import insert_for
+from core.store.prepared import Prepared
 from core.store.request import Request
 from core.store.schema import accounts, events, sites
 from core.zoom import envelope as zoom_envelope
@@ -241,32 +242,50 @@ def _insert(connection: Connection, rows: list[dict[str, Any]]) -> Iterable[str]
     By hand, since this is done for every event: what SQLAlchemy does for each row takes several times as long
     as SQLite's own work.
     """
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
-    statement = _inserting(mark, tuple(rows[0]), len(rows))
-    found = connection.exec_driver_sql(statement, tuple(value for row in rows for value in row.values()))
-    return found.scalars()
+    if connection.dialect.name == "postgresql":
+        return connection.exec_driver_sql(
+            _inserting("%s", tuple(rows[0]), len(rows)), _values(rows)
+        ).scalars()
+    # Nobody else writes, so what is not there now is new. Each row of an answer would hand the interpreter over
+    # and back, which takes long while another thread computes; and there is seldom one.
+    digests = tuple(row["digest"] for row in rows)
+    seen = set(connection.exec_driver_sql(_looking_for(len(rows)), digests).scalars())
+    new = [row for row in rows if row["digest"] not in seen] if seen else rows
+    if new:
+        connection.exec_driver_sql(_inserting("?", tuple(new[0]), len(new)), _values(new))
+    return [row["digest"] for row in new]
+
+
+def _values(rows: list[dict[str, Any]]) -> tuple[Any, ...]:
+    return tuple(value for row in rows for value in row.values())
 
 
 @cache
 def _inserting(mark: str, names: tuple[str, ...], count: int) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
     row = f"({', '.join([mark] * len(names))})"
-    return (
-        f"INSERT INTO {events.name} ({columns}) VALUES {', '.join([row] * count)} "  # noqa: S608 - names of columns
-        "ON CONFLICT (digest) DO NOTHING RETURNING digest"
-    )
+    made = f"INSERT INTO {events.name} ({columns}) VALUES {', '.join([row] * count)}"  # noqa: S608 - names of columns
+    return made if mark == "?" else made + " ON CONFLICT (digest) DO NOTHING RETURNING digest"
 
 
 @cache
-def _inserting_account(dialect: str) -> Any:
-    values: dict[str, Any] = {"account_id": bindparam("account_id"), "site_id": bindparam("site_id")}
-    return insert_for(dialect, accounts).values(values).on_conflict_do_nothing()
+def _looking_for(count: int) -> str:
+    return f"SELECT digest FROM {events.name} WHERE digest IN ({', '.join('?' * count)})"  # noqa: S608 - marks
 
 
-_NOTING_LAST = (
-    update(sites)
-    .where(sites.c.id == bindparam("of_site"))
-    .values(last_event=bindparam("event"), last_event_at=bindparam("at"))
+_ADDING_ACCOUNT = Prepared(
+    lambda dialect: (
+        insert_for(dialect, accounts)
+        .values(account_id=bindparam("account_id"), site_id=bindparam("site_id"))
+        .on_conflict_do_nothing()
+    )
+)
+_NOTING_LAST = Prepared(
+    lambda _: (
+        update(sites)
+        .where(sites.c.id == bindparam("of_site"))
+        .values(last_event=bindparam("event"), last_event_at=bindparam("at"))
+    )
 )
 _MARKED = 500  # in one statement
 _MARKING = (
@@ -313,11 +332,11 @@ def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
     seen = {entry.site_id: entry for entry in of_zoom if entry.site_id is not None}
     for site_id, entry in sorted(seen.items()):
         said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}
-        connection.execute(_NOTING_LAST, said)
+        _NOTING_LAST(connection, said)
     pairs = {(entry.account_id, entry.site_id) for entry in entries if entry.site_id is not None}
     for account_id, site_id in sorted(pairs):
         pair = {"account_id": account_id, "site_id": site_id}
-        if connection.execute(_inserting_account(connection.dialect.name), pair).rowcount:
+        if _ADDING_ACCOUNT(connection, pair).rowcount:
             # A site new to this account shows all of its meetings, not only those yet to come.
             now = min(last[site_id].received_at, clock.now(connection))
             posts.want_all(connection, account_id, site_id, now=now)
