@@ -242,7 +242,6 @@ def _pair(
         endpoints=told.endpoints,
         vczapi=told.vczapi is not None,
         vczapi_pro=told.vczapi_pro,
-        post_status=known.post_status if known else "publish",
         created_at=known.created_at if known else _now(),
         bridge_url=bridge_url,
     )

@@ -45,7 +45,6 @@ sites = Table(
     Column("endpoints", JSON, nullable=False),  # the addresses to paste into Zoom, as the site gave them
     Column("vczapi", Boolean, nullable=False, default=False),
     Column("vczapi_pro", Boolean, nullable=False, default=False),
-    Column("post_status", Text, nullable=False, default="publish"),
     Column("rules", JSON, nullable=False, default=dict),  # what its owner decided: see core.rules
     Column("created_at", BigInteger, nullable=False),
     # What has been seen of Zoom.

@@ -42,7 +42,6 @@ class Site:
     endpoints: Mapping[str, str]
     vczapi: bool = False
     vczapi_pro: bool = False
-    post_status: str = "publish"
     rules: Mapping[str, Any] = field(default_factory=dict)
     created_at: int = 0
     validated_at: int | None = None
@@ -80,7 +79,6 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "endpoints": dict(site.endpoints),
         "vczapi": site.vczapi,
         "vczapi_pro": site.vczapi_pro,
-        "post_status": site.post_status,
         "bridge_url": site.bridge_url,
         "failures": 0,
         "blocked_until": 0,

@@ -235,7 +235,6 @@ def upgrade() -> None:
         sa.Column("endpoints", sa.JSON(), nullable=False),
         sa.Column("vczapi", sa.Boolean(), nullable=False),
         sa.Column("vczapi_pro", sa.Boolean(), nullable=False),
-        sa.Column("post_status", sa.Text(), nullable=False),
         sa.Column("rules", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("validated_at", sa.BigInteger(), nullable=True),
