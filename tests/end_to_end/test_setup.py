@@ -1,0 +1,434 @@
+"""From nothing to a page on the site, in a browser; then each thing that goes wrong, and what the page says of it.
+
+A person sits before the browser here: what they do in WordPress is done on WordPress's own pages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import sys
+import time
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from core.connecting import APP_ID
+from core.zoom.scenarios import validation
+from core.zoom.sender import send
+from tests.conftest import STUB, STUB_SLUG
+from tests.end_to_end.ahead import SECONDS
+from tests.end_to_end.events import Meeting
+from tests.end_to_end.pair import SECRET, eventually
+from tests.running import RunningBridge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from tests.end_to_end.pair import Pair
+    from tests.wordpress import WordPress
+
+WRONG_SECRET = "Another-Secret-Of-Zoom-0815"
+NOWHERE = "http://127.0.0.1:1"
+SLOWLY = 60_000  # milliseconds for what the bridge and WordPress do together
+
+# What stands in the way of events on real sites, as must-use plugins.
+BLOCKS = """<?php
+if ( 'POST' === $_SERVER['REQUEST_METHOD'] && false !== strpos( $_SERVER['REQUEST_URI'], 'vczapi/v1' ) ) {
+	http_response_code( 403 );
+	echo '<html><head><title>Blocked by a firewall</title></head><body>No.</body></html>';
+	exit;
+}
+"""
+WANTS_A_SIGN_IN = """<?php
+add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
+	if ( 0 === strpos( $request->get_route(), '/vczapi/v1' ) && ! is_user_logged_in() ) {
+		// As such plugins do: the answer is sent, and WordPress ends.
+		wp_send_json( array( 'code' => 'rest_login_required', 'message' => 'Sign in first.' ), 401 );
+	}
+	return $result;
+}, 1, 3 );
+"""
+ENCODES_AGAIN = """<?php
+add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
+	if ( 0 === strpos( $request->get_route(), '/vczapi/v1' ) ) {
+		$request->set_body( wp_json_encode( json_decode( $request->get_body() ) ) );
+	}
+	return $result;
+}, 1, 3 );
+"""
+CHANGES_THE_TIME = """<?php
+add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
+	if ( $request->get_header( 'x_zm_request_timestamp' ) ) {
+		$request->set_header( 'x_zm_request_timestamp', (string) ( time() - 900 ) );
+	}
+	return $result;
+}, 1, 3 );
+"""
+
+
+class AheadBridge(RunningBridge):
+    """A bridge whose clock is a quarter of an hour ahead."""
+
+    COMMAND = (sys.executable, "-m", "tests.end_to_end.ahead")
+
+
+class Person:
+    """Who sets it up, before a browser."""
+
+    def __init__(self, page: Page, site: WordPress, data: Path) -> None:
+        self.page = page
+        self.site = site
+        self.bridge = RunningBridge(data)
+        self.address = ""
+
+    def sign_in_to_the_bridge(self) -> None:
+        self.page.goto(self.bridge.sign_in_link())
+
+    def restart(self, kind: type[RunningBridge]) -> None:
+        """Start the bridge again at its address."""
+        port = int(self.bridge.url.rpartition(":")[2])
+        self.bridge.stop()
+        self.bridge = kind(self.bridge.data, port=port)
+
+    def sign_in_to_wordpress(self) -> None:
+        self.page.get_by_label("Username or Email Address").fill(self.site.user)
+        self.page.get_by_label("Password", exact=True).fill(self.site.password)
+        self.page.get_by_role("button", name="Log In").click()
+
+    def approve(self) -> None:
+        """Press WordPress's own button, and come back to the bridge."""
+        self.page.wait_for_url("**/authorize-application.php**")
+        self.page.get_by_role("button", name="Yes, I approve").click()
+        self.page.wait_for_url(f"{self.bridge.url}/sites/**")
+
+    def install(self, plugin: Path) -> None:
+        """Upload the plugin in a window of its own, and activate it."""
+        with self.page.expect_popup() as opened:
+            self.page.get_by_role("link", name="Open that page").click()
+        window = opened.value
+        window.set_input_files("input[type=file]", plugin)
+        window.get_by_role("button", name="Install Now").click()
+        window.get_by_role("link", name="Activate Plugin").click(timeout=SLOWLY)
+        window.wait_for_url("**/plugins.php**")
+        window.close()
+
+    def open_site(self) -> None:
+        self.page.goto(self.address)
+
+    def paste_secret(self, secret: str) -> None:
+        """Save a secret token on the page Webhooks, and come back."""
+        self.page.goto(f"{self.bridge.url}/webhooks")
+        self.page.locator("#zb-secret").fill(secret)
+        self.page.get_by_role("button", name="Save", exact=True).click()
+        expect(self.page.get_by_role("status")).to_contain_text("Saved.")
+        self.open_site()
+
+    def remove_secret(self, ending: str) -> None:
+        self.page.goto(f"{self.bridge.url}/webhooks")
+        self.page.get_by_role("button", name=f"Remove the token that ends in {ending}").click()
+        self.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        expect(self.page.get_by_role("status")).to_contain_text("Removed.")
+
+    def test(self) -> str:
+        """Press the button, wait for the end, and read what the page says then."""
+        self.open_site()
+        self.page.get_by_role("button", name=re.compile("^Test")).click()
+        expect(self.page.locator("#zb-test:not([data-live])")).to_be_visible(timeout=SLOWLY)
+        return self.page.locator("#zb-test").inner_text()
+
+    def line(self, words: str) -> None:
+        """Wait until the checklist says this, without a reload."""
+        expect(self.page.locator("#zb-checklist")).to_contain_text(words, timeout=SLOWLY)
+
+    def zoom_sends(self, event: dict[str, object], secret: str = SECRET) -> int:
+        """Let Zoom send an event to the site's endpoint; return the status that it hears."""
+        return post(self.site, event, secret)
+
+    def mend(self) -> None:
+        """Test once more: all is well again."""
+        assert "Everything works" in self.test()
+
+    def left_of_tests(self) -> list[str]:
+        """Return the titles of posts that a test has left on the site."""
+        asked = {"context": "edit", "status": "any,trash", "per_page": 100}
+        posts = self.site.rest("GET", "wp/v2/zoom_meetings", params=asked).json()
+        titles = [str(post["title"]["raw"]) for post in posts]
+        return [title for title in titles if title.startswith("Test ")]
+
+
+def post(site: WordPress, event: dict[str, object], secret: str) -> int:
+    body = json.dumps(event).encode()
+    reply = send(f"{site.rest_root}vczapi/v1/meeting", body, secret, timestamp=int(time.time()), timeout=10)
+    assert reply.status is not None, reply.text
+    return reply.status
+
+
+@pytest.fixture
+def person(kept_pair: Pair, page: Page, tmp_path: Path) -> Iterator[Person]:
+    """Somebody before a browser, a bridge that knows no site, and a WordPress without the plugin."""
+    site = kept_pair.site
+    site.rest("DELETE", "zoombridge/v1/connection")
+    site.deactivate_plugin(STUB_SLUG)
+    shutil.rmtree(site.directory / "wp-content/plugins" / STUB_SLUG)
+    site.log_path.write_bytes(b"")
+    made = Person(page, site, tmp_path / "bridge")
+    yield made
+    made.bridge.stop()
+    if not (site.directory / "wp-content/plugins" / STUB_SLUG / "load.php").exists():
+        site.add_plugin(STUB, STUB_SLUG)
+    kept_pair.connect_again()
+
+
+@contextmanager
+def in_the_way(site: WordPress, code: str) -> Iterator[None]:
+    """Let a must-use plugin stand in the way of events."""
+    # PHP keeps what it has compiled by the file's name.
+    plugin = site.directory / f"wp-content/mu-plugins/in-the-way-{time.monotonic_ns()}.php"
+    plugin.write_text(code, encoding="utf-8")
+    try:
+        yield
+    finally:
+        plugin.unlink()
+
+
+@pytest.mark.timeout(900)
+def test_from_nothing_to_a_page_and_what_goes_wrong(person: Person, page: Page, tmp_path: Path) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    person.sign_in_to_the_bridge()
+
+    connects(person, tmp_path)
+    meeting, link = sets_up_zoom(person)
+    visits(page, link, meeting.topic)
+    told = person.test()
+    assert "Everything works" in told
+    assert "Seen by a visitor" in told
+    assert person.left_of_tests() == []
+
+    finds_what_blocks(person)
+    finds_what_changes(person)
+    finds_a_wrong_secret(person, meeting)
+    finds_a_revoked_password(person)
+    finds_that_the_bridge_is_not_reached(person)
+    finds_a_wrong_clock(person)
+
+    assert person.left_of_tests() == []
+    eventually(lambda: not held_of_tests(person))
+    log = person.bridge.log()
+    assert SECRET not in log
+    assert "password=" not in log
+    assert errors == []
+    lets_go(person)
+    assert requests.get(link, timeout=30).status_code == 200
+
+
+def connects(person: Person, tmp_path: Path) -> None:
+    """The address, WordPress's own page, the plugin."""
+    page = person.page
+    page.goto(f"{person.bridge.url}/sites")
+    page.get_by_role("link", name="Connect a site").click()
+    page.get_by_label("Address of your site").fill(NOWHERE)
+    page.get_by_role("button", name="Look for WordPress there").click()
+    expect(page.get_by_text("its server refuses the connection")).to_be_visible()
+    page.get_by_label("Address of your site").fill(f"{person.site.url}/wp-admin/")
+    page.get_by_role("button", name="Look for WordPress there").click()
+    expect(page.get_by_text("WordPress is found")).to_be_visible()
+
+    page.get_by_role("link", name="Go to WordPress and approve").click()
+    person.sign_in_to_wordpress()
+    page.wait_for_url("**/authorize-application.php**")
+    page.get_by_role("button", name="No, I do not approve").click()
+    page.wait_for_url(f"{person.bridge.url}/sites/**")
+    expect(page.get_by_text("WordPress was told no")).to_be_visible()
+
+    page.get_by_role("link", name="Go to WordPress and approve").click()
+    person.approve()
+    expect(page.get_by_text("The plugin is not there yet")).to_be_visible()
+    assert "password" not in page.url, "what WordPress handed over stands in no address"
+    page.reload()
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name="Download the plugin").click()
+    downloaded.value.save_as(tmp_path / "plugin.zip")
+    person.install(tmp_path / "plugin.zip")
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_text("Connected. Now the Zoom side")).to_be_visible(timeout=SLOWLY)
+    person.address = page.url.partition("?")[0]
+    person.line("WordPress reaches the bridge")
+
+
+def sets_up_zoom(person: Person) -> tuple[Meeting, str]:
+    """The list ticks itself; return the first meeting, and the address of its page."""
+    assert "one more step" in person.test()
+    person.paste_secret(SECRET)
+    person.line("secret token is saved")
+    assert person.zoom_sends(validation("plain-token", now=datetime.now(UTC))) == 200
+    person.line("Zoom has validated the endpoint")
+    meeting = Meeting("meeting")
+    assert person.zoom_sends(meeting.created()) == 204
+    person.line("Meetings have pages on the site")
+    expect(person.page.get_by_role("heading", name="All is set up")).to_be_visible(timeout=SLOWLY)
+    asked = {"zoombridge_number": str(meeting.number), "context": "edit"}
+    [shown] = person.site.rest("GET", "wp/v2/zoom_meetings", params=asked).json()
+    return meeting, str(shown["link"])
+
+
+def visits(page: Page, link: str, topic: str) -> None:
+    """A visitor, who is not signed in anywhere, sees the page."""
+    browser = page.context.browser
+    assert browser
+    context = browser.new_context()
+    visitor = context.new_page()
+    visitor.goto(link)
+    expect(visitor.get_by_role("heading", name=topic)).to_be_visible()
+    context.close()
+
+
+def finds_what_blocks(person: Person) -> None:
+    """A firewall's page, and a plugin that wants a sign-in."""
+    with in_the_way(person.site, BLOCKS):
+        told = person.test()
+    assert "The endpoint answered: this did not work." in told
+    assert "A page came where the plugin should have answered (HTTP 403: “Blocked by a firewall”)" in told
+    assert "Allow POST to /wp-json/vczapi/v1/" in told
+
+    with in_the_way(person.site, WANTS_A_SIGN_IN):
+        told = person.test()
+    assert "WordPress refused the event before the plugin saw it" in told
+    assert "rest_login_required Sign in first." in told
+
+
+def finds_what_changes(person: Person) -> None:
+    """A plugin that encodes the body again, and one that changes a header."""
+    with in_the_way(person.site, ENCODES_AGAIN):
+        told = person.test()
+    assert "Arrived at the bridge, byte for byte: this did not work." in told
+    assert "decoded and encoded again" in told
+
+    with in_the_way(person.site, CHANGES_THE_TIME):
+        told = person.test()
+    assert "header x-zm-request-timestamp was changed on the way" in told
+    person.mend()
+
+
+def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
+    """Zoom signs with another secret token than the one that is saved."""
+    person.paste_secret(WRONG_SECRET)
+    person.remove_secret(SECRET[-4:])
+    assert person.zoom_sends(meeting.updated(topic="Moved")) == 401
+    told = person.test()
+    assert "own events are not refused: this did not work." in told
+    assert "Zoom signs them with another secret token than the one saved here" in told
+    person.line("They are signed with another secret token than the one saved here.")
+    person.paste_secret(SECRET)
+    person.line("Events come from Zoom")
+    person.remove_secret(WRONG_SECRET[-4:])
+    person.mend()
+
+
+def finds_a_revoked_password(person: Person) -> None:
+    """Somebody took the application password back; the page leads to another."""
+    page = person.page
+    revoke(person.site)
+    told = person.test()
+    assert "Written to the site as a page: this did not work." in told
+    assert "WordPress does not accept the application password. It was revoked" in told
+    page.locator("#zb-test").get_by_role("link", name="Connect the site again").click()
+    page.get_by_role("button", name="Look for WordPress there").click()
+    page.get_by_role("link", name="Go to WordPress and approve").click()
+    person.approve()
+    expect(page.get_by_text("Connected. Now the Zoom side")).to_be_visible(timeout=SLOWLY)
+    person.mend()
+
+
+def finds_that_the_bridge_is_not_reached(person: Person) -> None:
+    """WordPress looks for the bridge where nobody listens."""
+    page = person.page
+    field = page.get_by_label("Address at which WordPress reaches the bridge")
+    expect(field).to_have_value(person.bridge.url)
+    field.fill(NOWHERE)
+    page.get_by_role("button", name="Save and try").click()
+    expect(page.get_by_text("the plugin was told")).to_be_visible(timeout=SLOWLY)
+    person.line("WordPress does not reach the bridge")
+    told = person.test()
+    assert "The event reached WordPress, but WordPress does not reach the bridge." in told
+    assert f"The bridge at {NOWHERE} could not be reached" in told
+    assert f"{NOWHERE}/healthz" in told
+    field.fill(person.bridge.url)
+    page.get_by_role("button", name="Save and try").click()
+    person.line("WordPress reaches the bridge")
+    person.mend()
+
+
+def finds_a_wrong_clock(person: Person) -> None:
+    """The bridge's machine is a quarter of an hour ahead."""
+    person.restart(AheadBridge)
+    told = person.test()
+    assert "The clocks agree: this did not work." in told
+    assert f"{SECONDS / 60:.0f} minutes behind that of the bridge's machine" in told
+    person.restart(RunningBridge)
+    person.mend()
+
+
+def lets_go(person: Person) -> None:
+    """Disconnect the site; its pages stay."""
+    page = person.page
+    page.get_by_role("link", name="Disconnect").click()
+    expect(page.get_by_text("Every page of a meeting on the site, as it is now.")).to_be_visible()
+    page.get_by_role("button", name="Disconnect").click()
+    expect(page.get_by_text("Disconnected. The site's pages stay as they are.")).to_be_visible(timeout=SLOWLY)
+    assert application_passwords(person.site) == []
+
+
+def revoke(site: WordPress) -> None:
+    """Take the bridge's password back, as an administrator does under Users > Profile."""
+    site.php(
+        """
+        $user = get_user_by( 'login', $login )->ID;
+        foreach ( WP_Application_Passwords::get_user_application_passwords( $user ) as $item ) {
+            if ( $app === $item['app_id'] ) {
+                WP_Application_Passwords::delete_application_password( $user, $item['uuid'] );
+            }
+        }
+        """,
+        login=site.user,
+        app=APP_ID,
+    )
+
+
+def application_passwords(site: WordPress) -> list[str]:
+    """Return the names of the application passwords that WordPress has made for the bridge."""
+    found = site.php(
+        """
+        $user = get_user_by( 'login', $login )->ID;
+        $held = array_filter(
+            WP_Application_Passwords::get_user_application_passwords( $user ),
+            static fn( $item ) => $app === $item['app_id']
+        );
+        return array_values( array_column( $held, 'name' ) );
+        """,
+        login=site.user,
+        app=APP_ID,
+    )
+    return [str(name) for name in found]
+
+
+def held_of_tests(person: Person) -> int:
+    """Count what the bridge's database holds of tests."""
+    address = f"file:{person.bridge.data / 'zoombridge.db'}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
+        return sum(
+            connection.execute(
+                f"SELECT count(*) FROM {table} WHERE account_id LIKE 'zoombridge-test-%'"
+            ).fetchone()[0]
+            for table in ("events", "meetings", "posts", "attempts", "accounts")
+        )
