@@ -101,13 +101,17 @@ class Bridge:
 
     def start(self) -> None:
         """Begin to fold and to mirror, with what an earlier process may have left."""
-        self.folding.start()
-        self.mirror.start()
+        self.work()
         self.retention.start()
-        self.jobs.start()
         self.scheduling.start()
         if self.listener is not None:
             self.listener.start()
+
+    def work(self) -> None:
+        """Begin only with what is there to do, for a while: nothing is dropped for its age, and nothing is due by itself."""
+        self.folding.start()
+        self.mirror.start()
+        self.jobs.start()
 
     def stop(self) -> None:
         """Finish the steps at hand and let go of every claim. The store stays open."""

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 from core import connecting, looking, trying
 from core.admission import Admission
 from core.errors import UserError, ZoomBridgeError
-from core.store import quarantine, sites
+from core.store import jobs, quarantine, sites
 from core.store.tickets import Purpose
 from core.store.users import Role
+from web import event_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.bridge import Bridge
+
+_MOST_JOBS = 20
 
 
 def site_add(
@@ -160,13 +163,42 @@ def user_link(bridge: Bridge, *, name: str | None, keep_password: bool) -> dict[
     return {"path": f"/password?ticket={admission.link(name, Purpose.PASSWORD)}"}
 
 
+def job_list(bridge: Bridge) -> list[dict[str, Any]]:
+    """Tell of the newest long work, newest first."""
+    with bridge.store.reading() as connection:
+        return [asdict(job) for job in jobs.latest(connection, _MOST_JOBS)]
+
+
+def job_show(bridge: Bridge, *, job: int) -> dict[str, Any]:
+    """Tell how far a job is."""
+    with bridge.store.reading() as connection:
+        return asdict(jobs.load(connection, job))
+
+
+def job_stop(bridge: Bridge, *, job: int) -> dict[str, Any]:
+    """Stop a job where it is."""
+    shown = job_show(bridge, job=job)
+    return job_show(bridge, job=job) if bridge.jobs.stop_job(job) else shown
+
+
+def job_continue(bridge: Bridge, *, job: int) -> dict[str, Any]:
+    """Go on with a job that was stopped, or has failed."""
+    shown = job_show(bridge, job=job)
+    return job_show(bridge, job=job) if bridge.jobs.go_on(job) else shown
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
+    **event_operations.OPERATIONS,
     "site-add": site_add,
     "site-list": site_list,
     "site-check": site_check,
     "site-remove": site_remove,
     "site-test": site_test,
     "site-report": site_report,
+    "job-list": job_list,
+    "job-show": job_show,
+    "job-stop": job_stop,
+    "job-continue": job_continue,
     "user-add": user_add,
     "user-list": user_list,
     "user-remove": user_remove,

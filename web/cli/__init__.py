@@ -10,6 +10,8 @@ from core import __version__
 from core.errors import ZoomBridgeError
 from web.cli.db import db
 from web.cli.doctor import doctor
+from web.cli.events import events
+from web.cli.job import job
 from web.cli.plugin import plugin
 from web.cli.quarantine import quarantine
 from web.cli.send import send
@@ -44,7 +46,7 @@ def _add(group: click.Group, command: click.Command) -> None:
             _add(command, inner)
 
 
-for command in (serve, site, user, doctor, quarantine, send, plugin, db):
+for command in (serve, site, user, doctor, events, job, quarantine, send, plugin, db):
     _add(zoombridge, command)
 
 

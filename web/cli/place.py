@@ -20,6 +20,7 @@ from core.store.engine import Store
 from core.store.migrate import upgrade
 from core.store.sealing import key_from
 from web import operations
+from web.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,6 +62,29 @@ class Place:
         try:
             make_ready(store)
             return operations.run(Bridge.on(store), name, arguments)
+        finally:
+            store.close()
+
+    @contextmanager
+    def working(self) -> Iterator[Callable[..., Any]]:
+        """Give what `ask` does, to use several times, while long work goes on.
+
+        In the process that serves; where none does, in this one, which folds and writes to sites meanwhile.
+        """
+        try:
+            store = self.open()
+        except StoreInUseError:
+            yield lambda name, /, **arguments: self._ask_server(name, arguments)
+            return
+        try:
+            make_ready(store)
+            log_to_stderr("warning")
+            bridge = Bridge.on(store)
+            bridge.work()
+            try:
+                yield lambda name, /, **arguments: operations.run(bridge, name, arguments)
+            finally:
+                bridge.stop()
         finally:
             store.close()
 
