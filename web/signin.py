@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from markupsafe import Markup
 from tornado.web import RequestHandler
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from core.admission import Admission
 
 T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
 
 _HASHING = 2  # at once: each takes 64 MiB and a processor for a moment
 _WAITING_FOR_IT = 16
@@ -196,9 +199,11 @@ class SignInHandler(DoorHandler):
             await self._ask(to, status=status, name=given, problem=wait_message(self.words, error))
             return
         if word is None:
+            logger.warning("sign_in_failed", address=self.address)  # not the name: it may be the password
             problem = self.words.gettext("There is no such user, or the password is another. Try again.")
             await self._ask(to, status=422, name=given, problem=problem)
             return
+        logger.info("signed_in", name=canonical(given), address=self.address)
         self.let_in(word, to)
 
     async def _ask(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
@@ -250,6 +255,7 @@ class _ChoosingHandler(DoorHandler):
         except TicketError:
             self.used_up()
         else:
+            logger.info("signed_in", by=self.purpose.value, address=self.address)
             self.let_in(word)
 
     def choose(self, ticket: str, name: str, password: str) -> str:
@@ -326,4 +332,5 @@ async def _enter(handler: DoorHandler, purpose: Purpose, ticket: str) -> None:
     except TicketError:
         handler.used_up()
     else:
+        logger.info("signed_in", by=purpose.value, address=handler.address)
         handler.let_in(word)

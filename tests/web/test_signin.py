@@ -14,6 +14,7 @@ from tornado.testing import bind_unused_port
 
 from core.admission import Admission
 from core.bridge import Bridge
+from core.errors import StoreUnavailableError
 from core.passwords import Passwords
 from core.store import users
 from core.store.engine import Store
@@ -371,6 +372,56 @@ class TestTooMany:
         assert most == 2
         assert codes.count(503) == 40 - 2 - 16
         assert codes.count(422) == 2 + 16
+
+
+@alike
+class TestDatabaseThatIsDown:
+    def test_is_said_on_every_door_and_page(
+        self, http: Http, store: Store, session: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down() -> None:
+            raise StoreUnavailableError("The database cannot be used now.")
+
+        monkeypatch.setattr(store, "reading", down)
+        monkeypatch.setattr(store, "submit", lambda _: down())
+        for answer in (
+            http("GET", "/webhooks", headers=session),
+            http("GET", "/signin"),
+            sign_in(http),
+            http("GET", "/first?ticket=x"),
+            http("GET", "/link?ticket=x"),
+            post(http, "/enter", ticket="x"),
+            post(http, "/signout", session),
+        ):
+            assert answer.code == 503
+            assert "The database cannot be used now." in text(answer)
+            assert "Set-Cookie" not in answer.headers
+
+    def test_does_not_count_as_a_try(
+        self, http: Http, store: Store, anna: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "reading", StoreUnavailableError)
+            for _ in range(7):
+                assert sign_in(http).code in (500, 503)
+        assert sign_in(http).code == 303
+
+
+class TestLog:
+    def test_tells_who_came_and_of_who_failed_only_from_where(
+        self, http: Http, admission: Admission, wp_site: Site, anna: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A password that was typed into the wrong field is not kept."""
+        sign_in(http)
+        sign_in(http, name=PASSWORD, password="anna")
+        ticket = admission.from_wordpress("s1", "wanda")
+        post(http, "/enter", ELSEWHERE, ticket=ticket)
+        said = "".join(capsys.readouterr())
+        assert re.search(r"signed_in .*address=127\.0\.0\.1 .*name=anna", said)
+        assert re.search(r"sign_in_failed .*address=127\.0\.0\.1", said)
+        assert said.count("signed_in") == 2
+        for secret in (PASSWORD, ticket):
+            assert secret not in said
 
 
 class TestFirst:
