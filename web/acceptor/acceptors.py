@@ -8,15 +8,12 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from core.errors import ZoomBridgeError
-from web.acceptor import passed_on
-from web.acceptor.line import GROUP, PAGE, READY, STOP, Line
-from web.acceptor.page import Wanted
-from web.handover import Asked
+from web.acceptor.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
     from web.answering import Answering
-    from web.groups import Replies
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 12.0
@@ -54,23 +50,15 @@ class Acceptors:
         self._running: set[_Acceptor] = set()
         self._keeping: list[asyncio.Task[None]] = []
 
-    @property
-    def pids(self) -> list[int]:
-        """The processes that run now."""
-        return [acceptor.pid for acceptor in self._running]
-
     async def start(self, count: int) -> None:
         """Start so many, and wait until they accept. Raises `ZoomBridgeError` where they cannot."""
         acceptors = [await self._started() for _ in range(count)]
-        try:
-            for acceptor in acceptors:
-                await asyncio.wait_for(acceptor.ready, _START_SECONDS)
-        except (TimeoutError, ConnectionError) as error:
+        if not all(await asyncio.gather(*(acceptor.is_ready() for acceptor in acceptors))):
             await self.stop()
             raise ZoomBridgeError(
                 "The process that takes requests (python -m web.acceptor) could not start; what it said stands "
                 "above. With --acceptors 0 the bridge does without."
-            ) from error
+            )
         self._keeping = [asyncio.create_task(self._keep(acceptor)) for acceptor in acceptors]
 
     async def stop(self) -> None:
@@ -108,7 +96,7 @@ class Acceptors:
                 logger.warning("acceptor_not_started", reason=str(error), again_in_seconds=pause)
 
     async def _started(self) -> _Acceptor:
-        acceptor = _Acceptor(self._app, self._answering)
+        acceptor = _Acceptor(Serving(self._app, self._answering))
         await acceptor.start(self._sockets, self._options)
         self._running.add(acceptor)
         return acceptor
@@ -117,12 +105,8 @@ class Acceptors:
 class _Acceptor:
     """One process, and the line to it."""
 
-    def __init__(self, app: Application, answering: Answering) -> None:
-        self._app = app
-        self._answering = answering
-        self._line = Line(self._hear, self._line_ended)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
 
     @property
     def pid(self) -> int:
@@ -134,7 +118,7 @@ class _Acceptor:
         ours, theirs = socket.socketpair()
         numbers = [one.fileno() for one in sockets]
         listening = [part for number in numbers for part in ("--listen", str(number))]
-        with theirs:
+        try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",  # what lies in the folder where the bridge was started must not be taken for ours
@@ -150,46 +134,36 @@ class _Acceptor:
                 process_group=0,  # out of the way of a terminal's Ctrl-C while it starts
                 env=_environment(),
             )
-        await asyncio.get_running_loop().create_unix_connection(lambda: self._line, sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        await self._serving.begin(ours)
+
+    async def is_ready(self) -> bool:
+        """Wait until it accepts; tell whether it does."""
+        try:
+            return await asyncio.wait_for(self._serving.ready, _START_SECONDS)
+        except TimeoutError:
+            return False
 
     async def ended(self) -> int:
         """Wait for its end; return its status."""
-        return await self._process.wait()
+        status = await self._process.wait()
+        self._serving.close()
+        return status
 
     async def stop(self) -> None:
         """Let it answer what it has begun; kill one that takes too long."""
-        self._line.send(STOP)
+        self._serving.stop()
         try:
             await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
-        self._line.close()
-
-    def _hear(self, kind: str, content: Any) -> None:
-        if kind == GROUP:
-            group = [(number, Asked(*asked)) for number, *asked in content]
-            self._answering.take(group, self._deliver)
-        elif kind == PAGE:
-            number, *wanted = content
-            task = asyncio.ensure_future(self._answer_page(number, Wanted(*wanted)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif kind == READY and not self.ready.done():
-            self.ready.set_result(None)
-
-    def _deliver(self, replies: Replies) -> None:
-        self._line.send(GROUP, [(number, *reply) for number, reply in replies])
-
-    async def _answer_page(self, number: int, wanted: Wanted) -> None:
-        page = await passed_on.answer(self._app, wanted)
-        if not self._line.send(PAGE, (number, *page)):
-            self._line.send(PAGE, (number, *passed_on.failed()))
-
-    def _line_ended(self) -> None:
-        if not self.ready.done():
-            self.ready.set_exception(ConnectionError("It ended before it was ready."))
+        self._serving.close()
 
 
 def _environment() -> dict[str, str]:

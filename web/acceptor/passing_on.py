@@ -114,9 +114,8 @@ class _Coming(HTTPMessageDelegate):
 
     def wanted(self) -> Wanted:
         """Return the whole of it."""
-        context = cast("Any", self.connection).context
         headers = list(self._headers.get_all())
-        return Wanted(*self.start_line, headers, b"".join(self._chunks), context.remote_ip, context.protocol)
+        return Wanted(*self.start_line, headers, b"".join(self._chunks), *self._from)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -124,6 +123,9 @@ class _Coming(HTTPMessageDelegate):
         """Begin."""
         self.start_line = cast("RequestStartLine", start_line)
         self._headers = headers
+        # Now: behind a proxy this is what its headers say, but only until the request has come.
+        context = cast("Any", self.connection).context
+        self._from = (context.remote_ip, context.protocol)
         self._in_flight.enter()
         self._counted = True
         return None

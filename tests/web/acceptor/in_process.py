@@ -1,0 +1,53 @@
+"""Both ends of a line in one process: an acceptor's HTTP, and a bridge's answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tornado.testing import bind_unused_port
+
+from tests.web.conftest import Http
+from web.acceptor.accepting import Accepting
+from web.acceptor.serving import Serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tornado.ioloop import IOLoop
+    from tornado.web import Application
+
+    from web.answering import Answering
+
+
+@contextmanager
+def accepted(
+    loop: IOLoop, app: Application, answering: Answering, *, behind_proxy: bool = False
+) -> Iterator[Http]:
+    """Ask through an acceptor; what ends it in order is what ends it in earnest."""
+
+    async def begin() -> tuple[Serving, asyncio.Future[None], asyncio.Event, int]:
+        ours, theirs = socket.socketpair()
+        listening, port = bind_unused_port()
+        ended = asyncio.Event()
+        serving = Serving(app, answering)
+        await serving.begin(ours)
+        running = asyncio.ensure_future(
+            Accepting(ended.set).run(theirs, [listening], behind_proxy=behind_proxy)
+        )
+        assert await serving.ready
+        return serving, running, ended, port
+
+    async def end() -> None:
+        serving.stop()
+        await running
+        await ended.wait()
+        await serving.ended.wait()
+
+    serving, running, ended, port = loop.run_sync(begin)
+    try:
+        yield Http(loop, port)
+    finally:
+        loop.run_sync(end, timeout=30)
