@@ -35,11 +35,15 @@ _REFRESH = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A meeting with what is known of it here: how often it changed, and where its page is."""
+    """A meeting with what is known of it here: how often it changed, and where its page is.
+
+    By `post_id` the site tells whether everybody may see it.
+    """
 
     meeting: Meeting
     revision: int
     link: str = ""
+    post_id: int | None = None
 
 
 def calendar(entries: Iterable[Entry], rules: Rules, *, name: str, host: str, now: datetime) -> bytes:
@@ -145,6 +149,8 @@ def _event(
             told.append(f"Passcode: {seen.passcode}")
     if entry.link:
         event.add("url", entry.link)
+    if entry.post_id is not None:
+        event.add("x-zoombridge-post", str(entry.post_id))
     description = "\n\n".join(part for part in told if part)
     if description:
         event.add("description", description)

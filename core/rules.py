@@ -58,6 +58,14 @@ class Passcode(StrEnum):
     HIDDEN = "hidden"  # nowhere: who follows the link is asked for it
 
 
+class Recordings(StrEnum):
+    """Who is shown links to recordings."""
+
+    EVERYBODY = "everybody"
+    SIGNED_IN = "signed_in"
+    NOBODY = "nobody"
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who is the author of a host's meetings.
@@ -94,6 +102,9 @@ class Rules:
     passcode: Passcode = Passcode.SHOWN
     join_link: JoinLink = JoinLink.EVERYBODY
     show_host: bool = False
+    recordings: Recordings = Recordings.NOBODY
+    recording_passcode: bool = False
+    registrations: bool = False
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def why_not(self, meeting: Meeting) -> str:
@@ -148,6 +159,9 @@ class Rules:
             "passcode": str(self.passcode),
             "join_link": str(self.join_link),
             "show_host": self.show_host,
+            "recordings": str(self.recordings),
+            "recording_passcode": self.recording_passcode,
+            "registrations": self.registrations,
         }
 
 
@@ -184,6 +198,11 @@ def read(kept: Any) -> Read:
         passcode=reader.choice("passcode", Passcode, default=DEFAULT.passcode, strictest=Passcode.HIDDEN),
         join_link=reader.choice("join_link", JoinLink, default=DEFAULT.join_link, strictest=JoinLink.NOBODY),
         show_host=reader.switch("show_host"),
+        recordings=reader.choice(
+            "recordings", Recordings, default=DEFAULT.recordings, strictest=Recordings.NOBODY
+        ),
+        recording_passcode=reader.switch("recording_passcode"),
+        registrations=reader.switch("registrations"),
         unknown={str(key): value for key, value in kept.items() if key not in _KEYS},
     )
     return Read(rules, tuple(reader.notes))

@@ -13,11 +13,7 @@ function zoombridge_sign( string $key, array $lines ): string {
 	return 'v1=' . hash_hmac( 'sha256', implode( "\n", $lines ), $key );
 }
 
-/**
- * @since 0.1.0 Asks the bridge, signed, and gives its answer only where that is signed too.
- * @param array{body?: string, headers?: array<string, string>, context?: string, timeout?: float} $args
- * @return array{status: int, body: string, location: string, retry_after: string}|WP_Error
- */
+/** @since 0.1.0 Asks the bridge, signed. Its answer (status, body, location, retry_after) counts only where that is signed too. */
 function zoombridge_ask( string $method, string $path, array $args = [] ) {
 	$connection = zoombridge_connection();
 	if ( null === $connection ) {
@@ -26,7 +22,6 @@ function zoombridge_ask( string $method, string $path, array $args = [] ) {
 		return new WP_Error( 'zoombridge_not_paired', sprintf( $message, 'zoombridge site add ' . home_url() ) );
 	}
 	[ 'bridge' => $bridge, 'site' => $site, 'key' => $key ] = $connection;
-
 	$body      = $args['body'] ?? '';
 	$context   = $args['context'] ?? '';
 	$timestamp = (string) time();
@@ -44,7 +39,6 @@ function zoombridge_ask( string $method, string $path, array $args = [] ) {
 		$message = __( 'The bridge at %1$s could not be reached: %2$s', 'zoom-wordpress-bridge' );
 		return new WP_Error( 'zoombridge_unreachable', sprintf( $message, $bridge, $answer->get_error_message() ) );
 	}
-
 	// A header that came twice is an array, and as good as none.
 	$header      = static fn( string $name ): string => is_string( $answer['headers'][ $name ] ) ? $answer['headers'][ $name ] : '';
 	$status      = (int) wp_remote_retrieve_response_code( $answer );

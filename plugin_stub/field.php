@@ -85,8 +85,7 @@ function zoombridge_write_field( $value, $post ): void {
 
 /** @since 0.1.0 Writes one meta; null removes it. */
 function zoombridge_set_meta( int $post, string $key, $value ): void {
-	// WordPress takes slashes off inside of objects too, where wp_slash() by itself puts none on. And where the
-	// meta is new, update_post_meta() takes them off an object twice.
+	// WordPress takes slashes off inside of objects too, where wp_slash() puts none on; off a new one, even twice.
 	$write = metadata_exists( 'post', $post, $key ) ? 'update_post_meta' : 'add_post_meta';
 	null === $value ? delete_post_meta( $post, $key ) : $write( $post, $key, map_deep( $value, 'wp_slash' ) );
 }
@@ -119,10 +118,9 @@ function zoombridge_before_insert( $post, $request ) {
 	$free     = zoombridge_hold( 'zoombridge_making_' . ( $number = (string) ( $field['number'] ?? '' ) ) );
 	$existing = zoombridge_find_post( $number );
 	$saving   = $GLOBALS['wpdb']->get_var( "SELECT MAX(option_value) FROM {$GLOBALS['wpdb']->options} WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'" );
-	if ( ! $existing && ( ! $free || $saving > time() - 60 ) ) {
-		return new WP_Error( 'zoombridge_saving', __( 'A meeting is being saved on this site, perhaps this one.', 'zoom-wordpress-bridge' ), [ 'status' => 423 ] );
-	} elseif ( $existing ) {
-		return new WP_Error( 'zoombridge_exists', __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' ), [ 'status' => 409, 'post' => $existing ] );
+	if ( $existing || ! $free || $saving > time() - 60 ) {
+		$busy = new WP_Error( 'zoombridge_saving', __( 'A meeting is being saved on this site, perhaps this one.', 'zoom-wordpress-bridge' ), [ 'status' => 423 ] );
+		return $existing ? new WP_Error( 'zoombridge_exists', __( 'This Zoom meeting has a post already.', 'zoom-wordpress-bridge' ), [ 'status' => 409, 'post' => $existing ] ) : $busy;
 	}
 	// With the post itself, lest another plugin that dies over it leaves one that nobody finds again.
 	$post->meta_input = array_filter( [ '_meeting_zoom_meeting_id' => $number, '_zoombridge_revision' => $field['revision'] ?? null ] );
@@ -143,28 +141,22 @@ function zoombridge_hold( string $name ): bool {
 	return $held;
 }
 
-/** @since 0.1.0 Notes that VCZAPI is saving a post: Zoom tells of its meeting before the number is in the metas. */
-function zoombridge_note_saving( $post ): void {
-	zoombridge_has_vczapi() && 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && ! defined( 'REST_REQUEST' ) && zoombridge_hold( 'zoombridge_saving_' . $post );
-}
-add_action( 'save_post_zoom-meetings', 'zoombridge_note_saving', 0 );
+// Notes that VCZAPI is saving a post: Zoom tells of its meeting before the number is in the metas.
+add_action( 'save_post_zoom-meetings', static fn( $post ) => zoombridge_has_vczapi() && 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && ! defined( 'REST_REQUEST' ) && zoombridge_hold( 'zoombridge_saving_' . $post ), 0 );
 
 /** @since 0.1.0 Finds the post of a Zoom number, in any status; the trash comes last. */
 function zoombridge_find_post( string $number ): int {
 	global $wpdb;
-	$query = "SELECT p.ID FROM {$wpdb->posts} p INNER JOIN {$wpdb->postmeta} m ON m.post_id = p.ID
-		WHERE p.post_type = 'zoom-meetings' AND m.meta_key = '_meeting_zoom_meeting_id' AND m.meta_value = %s
-		ORDER BY CASE WHEN p.post_status = 'trash' THEN 1 ELSE 0 END, p.ID LIMIT 1";
+	$query = "SELECT p.ID FROM {$wpdb->posts} p INNER JOIN {$wpdb->postmeta} m ON m.post_id = p.ID WHERE p.post_type = 'zoom-meetings'
+		AND m.meta_key = '_meeting_zoom_meeting_id' AND m.meta_value = %s ORDER BY CASE WHEN p.post_status = 'trash' THEN 1 ELSE 0 END, p.ID LIMIT 1";
 	return (int) $wpdb->get_var( $wpdb->prepare( $query, $number ) );
 }
 
 /** @since 0.1.0 Offers the parameter "zoombridge_number" in lists, to who may edit posts. */
 function zoombridge_add_number_parameter( $params ) {
 	$refusal = __( 'Only who may edit posts can find them by their Zoom number.', 'zoom-wordpress-bridge' );
-	$check   = static fn( $value, $request, $name ) =>
-		current_user_can( 'edit_posts' ) ? rest_validate_request_arg( $value, $request, $name ) : new WP_Error( 'rest_forbidden', $refusal );
-	$params += [ 'zoombridge_number' => [ 'type' => 'string', 'pattern' => '^[0-9]{1,20}\z', 'validate_callback' => $check ] ];
-	return $params;
+	$check   = static fn( $value, $request, $name ) => current_user_can( 'edit_posts' ) ? rest_validate_request_arg( $value, $request, $name ) : new WP_Error( 'rest_forbidden', $refusal );
+	return $params + [ 'zoombridge_number' => [ 'type' => 'string', 'pattern' => '^[0-9]{1,20}\z', 'validate_callback' => $check ] ];
 }
 add_filter( 'rest_zoom-meetings_collection_params', 'zoombridge_add_number_parameter' );
 

@@ -16,17 +16,37 @@ function zoombridge_is_endpoint( $route ): bool {
 /** @since 0.1.0 Makes the endpoints discoverable. They are open to all: the bridge checks Zoom's signature. */
 function zoombridge_register_endpoints(): void {
 	$post = [ 'methods' => 'POST', 'callback' => 'zoombridge_forward', 'permission_callback' => '__return_true' ];
-	$get  = [ 'methods' => 'GET', 'callback' => 'zoombridge_refuse_get', 'permission_callback' => '__return_true' ];
+	$why  = __( 'This address works. It is for Zoom, which sends events to it with POST: enter it in your Zoom app as the event notification endpoint URL.', 'zoom-wordpress-bridge' );
+	$get  = [ 'methods' => 'GET', 'callback' => static fn() => zoombridge_refusal( 405, 'zoombridge_post_only', $why ) ] + $post;
 	foreach ( array_keys( zoombridge_endpoints() ) as $name ) {
 		register_rest_route( 'vczapi/v1', '/' . $name, [ $post, $get ] );
 	}
+	register_rest_route( 'zoombridge/v1', '/calendar(?:/(?P<number>[0-9]{6,15}))?\.ics', [ 'methods' => 'GET', 'callback' => 'zoombridge_calendar' ] + $post );
 }
 add_action( 'rest_api_init', 'zoombridge_register_endpoints' );
 
-/** @since 0.1.0 Tells a person with a browser what the address is for. */
-function zoombridge_refuse_get(): WP_REST_Response {
-	$message = __( 'This address works. It is for Zoom, which sends events to it with POST: enter it in your Zoom app as the event notification endpoint URL.', 'zoom-wordpress-bridge' );
-	return zoombridge_refusal( 405, 'zoombridge_post_only', $message );
+/** @since 0.1.0 Hands on the calendar of this site's meetings, or of one, as the bridge makes it; kept for five minutes. */
+function zoombridge_calendar( WP_REST_Request $request ): WP_REST_Response {
+	$path   = '/stub/calendar' . ( $request['number'] ? '/' . $request['number'] : '' );
+	$kept   = get_transient( 'zoombridge' . $path );
+	$answer = $kept ?: zoombridge_ask( 'GET', $path );
+	if ( is_wp_error( $answer ) || 200 !== $answer['status'] ) {
+		return zoombridge_refusal( is_wp_error( $answer ) ? 503 : $answer['status'], 'zoombridge_no_calendar', __( 'There is no such calendar here at the moment.', 'zoom-wordpress-bridge' ) );
+	}
+	// What a drafted, private or protected post is about is nobody's business; one in the trash counts as what it was.
+	$answer['body'] = $kept ? $answer['body'] : preg_replace_callback( '/BEGIN:VEVENT(?:(?!END:VEVENT).)*?\nX-ZOOMBRIDGE-POST:(\d+).*?END:VEVENT\r\n/s', 'zoombridge_public_event', $answer['body'] );
+	$kept || set_transient( 'zoombridge' . $path, $answer, 5 * MINUTE_IN_SECONDS );
+	$etag = '"' . md5( $answer['body'] ) . '"';
+	$same = $etag === $request->get_header( 'if-none-match' );
+	add_filter( 'rest_pre_serve_request', static fn() => $same || print $answer['body'] ); // WordPress would make JSON of it.
+	return new WP_REST_Response( null, $same ? 304 : 200, [ 'Content-Type' => 'text/calendar; charset=utf-8', 'Cache-Control' => 'public, max-age=300', 'ETag' => $etag ] );
+}
+
+/** @since 0.1.0 An event of the calendar, as long as everybody may see its post: the first group is its ID. */
+function zoombridge_public_event( array $found ): string {
+	$post   = get_post( (int) $found[1] );
+	$status = $post && 'trash' === $post->post_status ? get_post_meta( $post->ID, '_wp_trash_meta_status', true ) : ( $post->post_status ?? '' );
+	return 'publish' === $status && '' === $post->post_password ? $found[0] : '';
 }
 
 /** @since 0.1.0 Lets Zoom through where a plugin wants a sign-in, or WordPress chokes on the authorization header. */
@@ -59,8 +79,7 @@ function zoombridge_forward( WP_REST_Request $request ): WP_REST_Response {
 		$message = __( 'The event could not be handed over just now. Please send it again.', 'zoom-wordpress-bridge' );
 		return zoombridge_refusal( 503, (string) $answer->get_error_code(), $message, [ 'Retry-After' => '300' ] );
 	}
-	$headers = [ 'Cache-Control' => 'no-store', 'Retry-After' => $answer['retry_after'] ];
-	return new WP_REST_Response( json_decode( $answer['body'] ), $answer['status'], array_filter( $headers ) );
+	return new WP_REST_Response( json_decode( $answer['body'] ), $answer['status'], array_filter( [ 'Cache-Control' => 'no-store', 'Retry-After' => $answer['retry_after'] ] ) );
 }
 
 /** @since 0.1.0 The headers that the bridge needs to know Zoom by. */

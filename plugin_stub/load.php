@@ -13,15 +13,11 @@
  */
 
 defined( 'ABSPATH' ) || exit;
-
 define( 'ZOOMBRIDGE_VERSION', '0.1.0' );
 
-require_once __DIR__ . '/connection.php';
-require_once __DIR__ . '/forward.php';
-require_once __DIR__ . '/type.php';
-require_once __DIR__ . '/field.php';
-require_once __DIR__ . '/admin.php';
-
+foreach ( [ 'connection', 'forward', 'type', 'field', 'admin' ] as $zoombridge_file ) {
+	require_once __DIR__ . "/$zoombridge_file.php";
+}
 add_action( 'init', static fn() => load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' ) );
 
 /** @since 0.1.0 Has rewrite rules made on the next request: in this one the type is not there yet, or still is. */

@@ -46,7 +46,7 @@ function zoombridge_show_details( $content ) {
 	$html  = (string) preg_replace( $marks, $is_in ? '$1' : '$2', $page ? (string) get_post_meta( $post->ID, '_zoombridge_html', true ) : '', -1, $found );
 	$found && $is_in && ! defined( 'DONOTCACHEPAGE' ) && define( 'DONOTCACHEPAGE', true ); // Page caches show everybody what they keep.
 	// A topic may hold what looks like a shortcode. It is text.
-	return $page ? str_replace( [ '[', '#zoombridge-sign-in' ], [ '&#91;', esc_url( wp_login_url( (string) get_permalink() ) ) ], $html ) . $content : $content;
+	return $page ? str_replace( [ '[', '#zoombridge-sign-in', '#zoombridge-calendar' ], [ '&#91;', esc_url( wp_login_url( (string) get_permalink() ) ), esc_url( rest_url( 'zoombridge/v1/calendar/' . get_post_meta( $post->ID, '_meeting_zoom_meeting_id', true ) . '.ics' ) ) ], $html ) . $content : $content;
 }
 add_filter( 'the_content', 'zoombridge_show_details', 30 ); // After wpautop() and shortcodes.
 

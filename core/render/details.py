@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from core.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
+from core.render.around import is_over
 from core.render.plain import clean
 from core.rules import Passcode
 
@@ -74,6 +75,9 @@ def details(meeting: Meeting, standing: Schedule, seen: Visible, *, without_pro:
     """
     told = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
     told |= _sure(meeting)
+    if meeting.instance:
+        # The plugin's own word for a meeting whose link is not to be shown any more.
+        told["state"] = "ended" if is_over(meeting) else ""
     if "join_url" in told:
         told["join_url"] = seen.join_url
     if "password" in told and seen.passcode_may_be is not Passcode.SHOWN:

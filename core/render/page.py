@@ -10,11 +10,15 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from core.render import words
+from core.render.around import NOTHING
 from core.render.plain import html_text, paragraphs
 from core.render.schedule import JOINABLE, Phase
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.meeting import Meeting, Occurrence
+    from core.render.around import Around
     from core.render.schedule import Schedule
     from core.render.visible import Visible
 
@@ -22,13 +26,13 @@ LONGEST_LIST = 60
 """Dates of a series that are listed; how many follow is said below them."""
 
 
-def details(meeting: Meeting, standing: Schedule, seen: Visible) -> str:
+def details(meeting: Meeting, standing: Schedule, seen: Visible, told: Around = NOTHING) -> str:
     """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates.
 
     What only visitors who are signed in to the site may see stands between marks, for which see docs/stub.md.
     """
     listed = standing.remaining[:LONGEST_LIST]
-    joinable = standing.phase in JOINABLE
+    joinable = standing.phase in JOINABLE or told.live_since is not None
     return _template("meeting/details.jinja").render(
         words=words,
         text=_text,
@@ -42,6 +46,14 @@ def details(meeting: Meeting, standing: Schedule, seen: Visible) -> str:
         signed_in=seen.signed_in,
         dates=[_when(meeting, date) for date in listed],
         left_out=len(standing.remaining) - len(listed),
+        live=_moment(meeting, told.live_since),
+        registered=told.registered,
+        recordings=[
+            {"url": _text(one.url), "passcode": one.passcode, "when": _moment(meeting, one.started)}
+            for one in told.recordings
+        ],
+        recordings_signed_in=told.signed_in,
+        has_calendar=meeting.has_fixed_time and standing.phase is not Phase.CANCELLED,
     )
 
 
@@ -53,6 +65,14 @@ def agenda(meeting: Meeting) -> str:
         if found
         else ""
     )
+
+
+def _moment(meeting: Meeting, moment: datetime | None) -> dict[str, str] | None:
+    """Return a moment in the meeting's own zone: as a machine reads it, and as people do."""
+    if moment is None:
+        return None
+    local = moment.astimezone(meeting.timezone)
+    return {"iso": local.isoformat(timespec="seconds"), "said": words.moment(local)}
 
 
 def _when(meeting: Meeting, date: Occurrence | None) -> dict[str, object] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.meeting import State
 from core.render import metas, page, plain
+from core.render.around import around
 from core.render.schedule import Phase, Schedule, schedule
 from core.render.visible import NOTHING, Visible, visible
 from core.rules import DEFAULT, JoinLink
@@ -93,6 +94,9 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
     standing = schedule(meeting, now)
+    told = around(meeting, rules, now)
+    if told.is_over and told.live_since is None:
+        standing = replace(standing, phase=Phase.ENDED)
     seen = visible(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
     author = rules.author_of(meeting)
     return Post(
@@ -112,10 +116,10 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
                 with_pro=site.vczapi_pro,
                 without_pro=site.vczapi and not site.vczapi_pro,
             ),
-            **({"html": page.details(meeting, standing, seen)} if meeting.is_complete else {}),
+            **({"html": page.details(meeting, standing, seen, told)} if meeting.is_complete else {}),
         },
         ticks=_TICKS[rules.join_link],
-        until=standing.until,
+        until=min((one for one in (standing.until, told.until) if one is not None), default=None),
         seen=seen,
     )
 

@@ -33,6 +33,7 @@ _STATUS = {
     Phase.CANCELLED: "Cancelled",
     Phase.UNDATED: "No fixed time",
 }
+_PLURALS = {"person": "people"}
 _HEADING = {Kind.MEETING: "Meeting details", Kind.WEBINAR: "Webinar details"}
 _LABELS = {
     "when": "When",
@@ -42,6 +43,12 @@ _LABELS = {
     "passcode": "Passcode",
     "dates": "Dates",
     "cancelled": "Cancelled",
+    "live": "Live now",
+    "since": "since",
+    "recordings": "Recordings",
+    "recording": "Watch the recording",
+    "sign in for recordings": "Sign in to watch the recordings",
+    "calendar": "Add to your calendar",
 }
 _SIGN_IN = {
     Kind.MEETING: "Sign in to see how to join the meeting",
@@ -108,10 +115,15 @@ def length(minutes: int) -> str:
     return " ".join(parts)
 
 
+def registered(number: int) -> str:
+    """Return how many people have registered."""
+    return "Nobody has registered yet" if not number else f"{_counted(number, 'person')} registered"
+
+
 def further(number: int) -> str:
     """Return what stands below a list of dates that leaves `number` of them out."""
     return f"and {_counted(number, 'more date')}"
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {_PLURALS.get(noun, noun + 's')}"

@@ -23,16 +23,16 @@ def entries(connection: Connection, site_id: str, *, now: int, number: int | Non
     """Return what a site's calendar tells of, or one meeting of it. `now` is in ms since 1970, UTC."""
     is_shown = posts.c.state == PostState.SHOWN
     went = and_(
-        posts.c.state.in_([PostState.TRASHED, PostState.GONE]),
+        posts.c.state == PostState.TRASHED,
         meetings.c.state != State.SCHEDULED,
         meetings.c.last_at > now - int(CANCELLED_FOR.total_seconds() * 1000),
     )
     query = (
-        select(posts.c.account_id, posts.c.number, posts.c.link)
+        select(posts.c.account_id, posts.c.number, posts.c.link, posts.c.post_id)
         .join(
             meetings, and_(meetings.c.account_id == posts.c.account_id, meetings.c.number == posts.c.number)
         )
-        .where(posts.c.site_id == site_id, or_(is_shown, went))
+        .where(posts.c.site_id == site_id, posts.c.post_id.is_not(None), or_(is_shown, went))
         .order_by(meetings.c.over_at.desc(), posts.c.number)
         .limit(MOST)
     )
@@ -44,5 +44,5 @@ def entries(connection: Connection, site_id: str, *, now: int, number: int | Non
     for row in connection.execute(query).all():
         known = kept.load(connection, row.account_id, row.number)
         if known is not None:
-            found.append(Entry(known[0], known[1], row.link or ""))
+            found.append(Entry(known[0], known[1], row.link or "", row.post_id))
     return found

@@ -88,7 +88,9 @@ class Page(HTMLParser):
         given = dict(attrs)
         self.tags.append(tag)
         self.attributes.update(given)
-        if tag == "a":
+        if (
+            tag == "a" and given.get("href") != "#zoombridge-calendar"
+        ):  # which is there for all that has a time
             self.links.append(given.get("href") or "")
         if tag == "time":
             self.times.append(given.get("datetime") or "")

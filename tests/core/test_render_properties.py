@@ -116,7 +116,9 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self.links += [value or "" for name, value in attrs if name == "href"]
+        self.links += [
+            value or "" for name, value in attrs if name == "href" and value != "#zoombridge-calendar"
+        ]
 
 
 def check(post: Post, now: datetime) -> None:

@@ -71,8 +71,8 @@ class TestRead:
 
     def test_what_it_does_not_know_is_kept(self) -> None:
         """A newer version of the bridge wrote it, and may come back."""
-        kept = {"recordings": {"show": True}, "status": "draft"}
-        assert read(kept).rules.written()["recordings"] == {"show": True}
+        kept = {"of tomorrow": {"show": True}, "status": "draft"}
+        assert read(kept).rules.written()["of tomorrow"] == {"show": True}
 
     def test_what_cannot_be_read_is_said_and_shows_less_rather_than_more(self) -> None:
         found = read(

@@ -17,6 +17,7 @@ from core.rules import (
     Author,
     JoinLink,
     Passcode,
+    Recordings,
     Rules,
     Status,
     tidy,
@@ -67,6 +68,9 @@ class Given:
     passcode: str = ""
     join_link: str = ""
     show_host: bool = False
+    recordings: str = ""
+    recording_passcode: bool = False
+    registrations: bool = False
 
 
 def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
@@ -89,6 +93,9 @@ def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
         passcode=str(rules.passcode),
         join_link=str(rules.join_link),
         show_host=rules.show_host,
+        recordings=str(rules.recordings),
+        recording_passcode=rules.recording_passcode,
+        registrations=rules.registrations,
     )
 
 
@@ -116,6 +123,9 @@ def typed(values: Callable[[str], list[str]]) -> Given:
         passcode=one("passcode"),
         join_link=one("join_link"),
         show_host=bool(one("show_host")),
+        recordings=one("recordings"),
+        recording_passcode=bool(one("recording_passcode")),
+        registrations=bool(one("registrations")),
     )
 
 
@@ -146,6 +156,9 @@ class Reading:
             "passcode": self._one_of("passcode", Passcode, given.passcode),
             "join_link": self._one_of("join_link", JoinLink, given.join_link),
             "show_host": given.show_host,
+            "recordings": self._one_of("recordings", Recordings, given.recordings),
+            "recording_passcode": given.recording_passcode,
+            "registrations": given.registrations,
             "unknown": self.saved.unknown,
         }
         return None if self.errors else Rules(**read)
