@@ -130,9 +130,9 @@ class Meeting:
         }
 
 
-def series(kind: str, **changes: Any) -> Meeting:
+def series(kind: str, *, first: datetime | None = None, **changes: Any) -> Meeting:
     """Return a meeting or webinar with four weekly dates."""
-    start = in_days(7)
+    start = first or in_days(7)
     dates = [
         {
             "occurrence_id": str(1_000 + index),

@@ -26,6 +26,26 @@ if TYPE_CHECKING:
 # What answers with no page of its own: it redirects, or gives a file.
 NO_PAGES = {r"/open$", r"/plugin\.zip$", r"/sites/connect/([0-9a-f]{16})/back$"}
 
+# What the pictures of the pages are called, by their routes; docs/pages.md shows them.
+PICTURES = {
+    r"/$": "overview",
+    r"/meetings$": "meetings",
+    r"/meetings/([^/]{1,200})/([0-9]{1,15})$": "meeting",
+    r"/sites$": "sites",
+    r"/sites/connect$": "connect",
+    r"/sites/connect/([0-9a-f]{16})$": "connecting",
+    r"/sites/([A-Za-z0-9_-]{1,64})$": "site",
+    r"/sites/([A-Za-z0-9_-]{1,64})/disconnect$": "disconnect",
+    r"/webhooks$": "webhooks",
+    r"/settings$": "settings",
+    r"/users$": "users",
+    r"/account$": "account",
+    r"/signin$": "signin",
+    r"/first$": "first",
+    r"/password$": "password",
+    r"/link$": "used-up",
+}
+
 # Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.
 _MOST_OF_A_ROUTE = 4
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.end_to_end.events import Meeting, in_days, series
+from tests.end_to_end.events import ACCOUNT, Meeting, series
 
 if TYPE_CHECKING:
     from tests.end_to_end.pair import Pair
@@ -17,21 +21,25 @@ HOSTILE = 86121200988
 
 
 def furnish(pair: Pair) -> None:
-    """Let it happen. The pair has a connected site and a secret token, and nothing else."""
-    rehearsal = Meeting("meeting", REHEARSAL, topic="Choir rehearsal ♫", start=in_days(3, 18))
+    """Let it happen. The pair has a connected site and a secret token, and nothing else.
+
+    Every date is one of next March's, so that pages say the same from day to day.
+    """
+    rehearsal = Meeting("meeting", REHEARSAL, topic="Choir rehearsal ♫", start=in_march(3, 18))
     pair.tell(rehearsal.created())
+    live_through_a_week(pair)
     pair.tell(rehearsal.updated({"topic": rehearsal.topic}, topic="Choir rehearsal with orchestra"))
     pair.tell(rehearsal.updated({"duration": 60}, duration=120))
 
-    concerts = series("webinar", topic="Sunday concerts, live from the town hall")
-    concerts.number = CONCERTS
+    concerts = series("webinar", first=in_march(7, 17), topic="Sunday concerts, live from the town hall")
+    concerts.number, concerts.topic = CONCERTS, concerts.changes["topic"]
     pair.tell(concerts.created(), concerts.deleted([concerts.changes["occurrences"][1]]))
 
-    board = Meeting("meeting", BOARD, topic="Board meeting", start=in_days(1, 9))
+    board = Meeting("meeting", BOARD, topic="Board meeting", start=in_march(1, 9))
     pair.tell(board.created(), board.deleted())
 
     # Somebody deleted its post for good: the bridge does not make it again by itself.
-    lesson = Meeting("meeting", LESSON, topic="Singing lesson", start=in_days(5, 15))
+    lesson = Meeting("meeting", LESSON, topic="Singing lesson", start=in_march(5, 15))
     pair.tell(lesson.created())
     post = pair.post(LESSON)["id"]
     pair.site.rest("DELETE", f"wp/v2/zoom_meetings/{post}", params={"force": "true"})
@@ -41,9 +49,75 @@ def furnish(pair: Pair) -> None:
         "A topic as long as Zoom allows & <b>with what looks like HTML</b>, withoutanyspacesforawholelinebecausepeopledothat"
         * 2
     )
-    long = Meeting("meeting", HOSTILE, topic=hostile[:200], start=in_days(9))
+    long = Meeting("meeting", HOSTILE, topic=hostile[:200], start=in_march(9, 16))
     pair.tell(long.created())
 
     # What the bridge does not act on, and what another secret token signed.
     pair.send({"event": "user.signed_in", "event_ts": rehearsal.created()["event_ts"], "payload": {}})
     pair.send(Meeting("meeting", topic="Another choir").created(), secret="Another-Secret-Of-Zoom-1")
+
+
+def in_march(day: int, hour: int) -> datetime:
+    """Return a full hour (UTC) of the March that is to come."""
+    now = datetime.now(UTC) + timedelta(days=1)
+    this_year = datetime(now.year, 3, day, hour, tzinfo=UTC)
+    return this_year if datetime(now.year, 3, 1, tzinfo=UTC) > now else this_year.replace(year=now.year + 1)
+
+
+def live_through_a_week(pair: Pair) -> None:
+    """Give the log a past: a week of events of meetings that nobody knows any more, always the same.
+
+    They are written while the bridge rests, as nothing can be sent into the past.
+    """
+    pair.bridge.stop()
+    with closing(sqlite3.connect(pair.bridge.data / "zoombridge.db")) as connection, connection:
+        for hours in range(1, 7 * 24):
+            at = int(time.time() // 3600 - hours) * 3_600_000
+            for count in range((hours * 7 + hours // 24) % 9 if hours % 24 in range(2, 16) else hours % 2):
+                _happened(
+                    connection,
+                    pair,
+                    70_000_000_000 + hours * 10 + count,
+                    at + 60_000 * (count + 1),
+                    hours + count,
+                )
+    pair.restart()
+
+
+def _happened(connection: sqlite3.Connection, pair: Pair, number: int, at: int, variety: int) -> None:
+    ignored = variety % 6 == 0
+    event, outcome, reason = (
+        ("meeting.participant_joined", "ignored", "The bridge does not act on events of this name.")
+        if ignored
+        else ("meeting.updated", "folded", None)
+    )
+    connection.execute(
+        """
+        INSERT INTO events (digest, account_id, number, event, at, rank, received_at, site_id, request_id, request,
+            outcome, reason, folded_at)
+        SELECT ?, ?, ?, ?, ?, rank, ?, ?, NULL, request, ?, ?, ?
+        FROM events WHERE number = ? LIMIT 1
+        """,
+        (
+            f"past-{number}",
+            ACCOUNT,
+            number,
+            event,
+            at,
+            at,
+            pair.id,
+            outcome,
+            reason,
+            None if ignored else at + 30,
+            REHEARSAL,
+        ),
+    )
+    if not ignored:
+        took = 350 + variety * 97 % 700
+        connection.execute(
+            """
+            INSERT INTO attempts (site_id, account_id, number, at, milliseconds, did, status)
+            VALUES (?, ?, ?, ?, ?, 'updated', 200)
+            """,
+            (pair.id, ACCOUNT, number, at + 60, took),
+        )

@@ -14,10 +14,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
-from tests.end_to_end.pages import Frame, InBrowser, InWordPress, crawl, door_routes, page_routes
+from tests.end_to_end.looks import WIDTHS, assert_fits, picture
+from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, door_routes, page_routes
 from tests.end_to_end.pair import Pair
 from tests.end_to_end.scene import furnish
-from tests.end_to_end.test_browser import WIDTHS, assert_fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ _REACHABLE = """
     const all = [...document.querySelector(root).querySelectorAll(
         'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]'
     )];
-    window.reachable = all.filter((it) => !it.disabled && it.checkVisibility({visibilityProperty: true})
+    window.reachable = all.filter((it) => !it.disabled && it.tabIndex >= 0 && it.checkVisibility({visibilityProperty: true})
         && !(it.type === 'radio' && !it.checked
             && it.closest('form, body').querySelector(`input[type=radio][name="${it.name}"]:checked`)));
     return window.reachable.length;
@@ -209,9 +209,9 @@ def assert_reachable(page: Page, frame: Frame) -> None:
         if focused["position"] == count - 1:
             break
         page.keyboard.press("Tab")
-    assert reached == list(range(count)), page.evaluate(
-        "window.reachable.map((it) => it.outerHTML.slice(0, 100))"
-    )
+    missed = sorted(set(range(count)) - set(reached))
+    assert missed == [], page.evaluate("(all) => all.map((one) => window.reachable[one].outerHTML)", missed)
+    assert reached == sorted(reached), "Tab leads to and fro."
 
 
 def look_without_script(plain: Page, address: str) -> None:
@@ -235,6 +235,11 @@ class TestEveryPage:
             return
         assert route in eyes.paths, "Nothing leads there. Link to it, or let the scene hold what it shows."
         look_at_all(eyes, route)
+        for width in WIDTHS:
+            eyes.page.set_viewport_size({"width": width, "height": 800})
+            eyes.page.emulate_media(color_scheme="light")
+            eyes.page.goto(eyes.frame.address(eyes.paths[route][0]))
+            picture(eyes.page, busy, f"{PICTURES[route]}-{eyes.frame.name}-{width}")
 
     def test_of_a_new_bridge(
         self, new: Pair, watch: Watch, kind_of_frame: type[InBrowser | InWordPress], route: str
@@ -270,11 +275,17 @@ class TestEveryDoor:
             r"/link$": [f"{url}/link?ticket=used-up"],
         }
         assert set(addresses) == set(door_routes())
-        for address in [one for several in addresses.values() for one in several]:
-            response = page.goto(address)
-            assert response is not None
-            look(page, InBrowser(new), address, response, statuses=(200, 403))
-            look_without_script(plain, address)
+        for route, several in addresses.items():
+            for address in several:
+                response = page.goto(address)
+                assert response is not None
+                look(page, InBrowser(new), address, response, statuses=(200, 403))
+                look_without_script(plain, address)
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 400})
+                page.emulate_media(color_scheme="light")
+                page.goto(several[0])
+                picture(page, new, f"{PICTURES[route]}-browser-{width}")
 
     def test_after_a_mistake(self, new: Pair, page: Page) -> None:
         new.session()

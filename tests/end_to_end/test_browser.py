@@ -1,13 +1,8 @@
-"""What people see: the page Webhooks in both of its frames, and a visitor's page, wide and narrow.
-
-With ZOOMBRIDGE_PICTURES set, the pictures of the documentation are taken on the way.
-"""
+"""What people see: the page Webhooks in both of its frames, and a visitor's page, wide and narrow."""
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,6 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.end_to_end.events import Meeting, series
+from tests.end_to_end.looks import WIDTHS, assert_fits, picture
+from tests.end_to_end.pages import sign_in
 from tests.end_to_end.pair import SECRET
 
 if TYPE_CHECKING:
@@ -23,66 +20,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
     from tests.end_to_end.pair import Pair
-    from tests.wordpress import WordPress
 
-PICTURES = Path(__file__).parents[2] / "docs/pictures"
-WIDTHS = (1280, 375)
 NEW = "A-New-Secret-Of-Zoom-4711"
-
-# Ports and moments differ from run to run; pictures that differ only in them would be noise.
-STEADY = """
-    const steady = (text) => text
-        .replace(/http:\\/\\/127\\.0\\.0\\.1:\\d+/g, 'https://choir.example.org')
-        .replace(/A WordPress for tests/g, 'The city choir');
-    for (const field of document.querySelectorAll('input[readonly]')) field.value = steady(field.value);
-    for (const time of document.querySelectorAll('.zoombridge time')) time.textContent = 'Mar 3, 2026, 6:00 PM';
-    // Gravatar is out of reach.
-    for (const image of document.querySelectorAll('img.avatar')) image.style.visibility = 'hidden';
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) walker.currentNode.nodeValue = steady(walker.currentNode.nodeValue);
-"""
-
-
-def picture(page: Page, pair: Pair, name: str) -> None:
-    """Take a picture for the documentation, where that is asked for; of the newer WordPress."""
-    if os.environ.get("ZOOMBRIDGE_PICTURES") and pair.site.kind == "playground-sqlite":
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        page.evaluate(STEADY)
-        page.mouse.move(0, 0)
-        # wp-admin's bar and menu are fixed to the window, so the window is as high as the page.
-        width = page.evaluate("window.innerWidth")
-        page.set_viewport_size({"width": width, "height": page.evaluate("document.body.scrollHeight")})
-        page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=PICTURES / f"{name}.png")
-
-
-def assert_fits(page: Page) -> None:
-    """Nothing has to be scrolled to the side, and nothing in the page sticks out of it."""
-    wide = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert wide[0] <= wide[1]
-    sticking_out = page.evaluate(
-        """
-        [...document.querySelectorAll('.zoombridge *, .zoombridge-meeting *')]
-            .filter((it) => it.getClientRects().length
-                && it.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
-            .map((it) => it.outerHTML.slice(0, 200))
-        """
-    )
-    assert sticking_out == []
 
 
 def heading(page: Page) -> Locator:
     """Find the heading of the page Webhooks; its tab inside wp-admin is a heading too."""
     return page.locator("h1, h2").get_by_text("Webhooks", exact=True).and_(page.locator(".zoombridge *"))
-
-
-def sign_in(page: Page, site: WordPress) -> None:
-    """Sign in to wp-admin."""
-    page.goto(f"{site.url}/wp-login.php")
-    page.get_by_label("Username or Email Address").fill(site.user)
-    page.get_by_label("Password", exact=True).fill(site.password)
-    page.get_by_role("button", name="Log In").click()
-    page.wait_for_url("**/wp-admin/**")
 
 
 def open_in_browser(page: Page, pair: Pair) -> None:
@@ -146,7 +90,6 @@ class TestWebhooks:
         assert [error for error in errors if "resource: net::ERR" not in error] == []
         page.get_by_text("Separate endpoints").click()
         page.get_by_text("Verification token, for older apps").click()
-        picture(page, quiet, f"webhooks-{frame}-{width}")
 
     def test_secret_is_saved_and_removed(self, quiet: Pair, page: Page, frame: str) -> None:
         OPEN[frame](page, quiet)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.end_to_end.test_browser import assert_fits, open_in_wp_admin
+from tests.end_to_end.looks import assert_fits
+from tests.end_to_end.test_browser import open_in_wp_admin
 from tests.running import RunningBridge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
     from tests.end_to_end.pair import Pair
 
@@ -156,6 +157,31 @@ def a_looker_looks(page: Page, bridge: RunningBridge) -> None:
     )
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_role("alert")).to_contain_text("You may look at everything here, but not change it.")
+
+
+def test_forms_come_from_the_page_itself_also_over_plain_http(
+    tmp_path: Path, playwright: Playwright, browser_type_launch_args: dict[str, Any]
+) -> None:
+    """There a browser tells of a form only its origin, and not even that where a page forbids to say so."""
+    names = "--host-resolver-rules=MAP bridge.test 127.0.0.1, MAP evil.test 127.0.0.1"
+    options = browser_type_launch_args | {"args": [*browser_type_launch_args["args"], names]}
+    with RunningBridge(tmp_path / "bridge") as bridge, playwright.chromium.launch(**options) as browser:
+        page = browser.new_page()
+        page.goto(bridge.first_link().replace("127.0.0.1", "bridge.test"))
+        page.get_by_label("Name").fill("anna")
+        choose(page, PASSWORD)
+        page.get_by_role("button", name="Sign out").click()
+        sign_in(page, "anna", PASSWORD)
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+        own = bridge.url.replace("127.0.0.1", "bridge.test")
+        forged = f"""<form method="post" action="{own}/signout"><button>A kitten</button></form>"""
+        page.route("http://evil.test/", lambda route: route.fulfill(content_type="text/html", body=forged))
+        page.goto("http://evil.test/")
+        page.get_by_role("button", name="A kitten").click()
+        expect(page.get_by_role("alert")).to_contain_text("The form did not come from this page.")
+        page.goto(f"{own}/account")
+        expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
 class TestFromWpAdmin:
