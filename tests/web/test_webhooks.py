@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPResponse
+from tornado.ioloop import IOLoop
 
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
@@ -18,11 +19,25 @@ from core.wordpress import signing
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from tests.core.conftest import connected
 from tests.core.events import SAMPLES, SECRET, event, raw, signed
+from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import Http, from_stub, is_answered_by_the_bridge
+from web.answering import Answering
+from web.app import make_app
 
 PATH = "/wp-json/vczapi/v1/meeting"
 MIB = 1024 * 1024
 Post = Callable[..., HTTPResponse]
+
+
+@pytest.fixture(params=["alone", "with an acceptor"])
+def http(request: pytest.FixtureRequest, http: Http, io_loop: IOLoop, bridge: Bridge) -> Iterator[Http]:
+    """The endpoints as they are without another process, and as they are through the line to it."""
+    if request.param == "alone":
+        yield http
+        return
+    answering = Answering(bridge.ingest)
+    with accepted(io_loop, make_app(bridge, answering=answering), answering) as accepting:
+        yield accepting
 
 
 @pytest.fixture(params=["directly", "through the stub"])
