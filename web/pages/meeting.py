@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,24 +13,32 @@ from urllib.parse import urlsplit, urlunsplit
 from babel.dates import format_date, format_time, get_timezone_name
 from tornado.web import Finish
 
+from core.changes import Step, differences, steps
 from core.listed import host_of
 from core.meeting import State
 from core.render.page import LONGEST_LIST
 from core.render.plain import web_address
 from core.render.schedule import JOINABLE, Schedule, end_of, schedule
-from core.store import again, attempts, meeting_list, meetings, standing
+from core.store import again, attempts, events, history, meeting_list, meetings, reached, standing
 from core.store import clock as store_clock
 from core.store.again import Again
+from core.store.log import Outcome
 from core.store.standing import PostLine, Standing
+from web.pages.changed import Told, told
+from web.pages.lengths import Lengths
 from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from core.bridge import Bridge
     from core.meeting import Meeting, Occurrence
     from core.store.attempts import Attempt
+    from core.store.reached import Reached
 
 _ATTEMPTS = 20
+_EVENTS = 20  # of the history, on one page
 _LONGEST_TEXT = 5000
 _HIDDEN = "•" * 6
 
@@ -42,7 +51,35 @@ class _State:
     standing: Schedule
     posts: list[PostLine]
     attempts: dict[str, list[Attempt]]
+    history: _History
     now: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Happened:
+    """One event of the meeting: what it changed, and where it is on its way to the sites."""
+
+    id: int
+    event: str
+    at: int
+    received_at: int
+    step: Step
+    reached: list[Reached]
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Some events, the newest first. `older` leads to those before them. `failed`: some could not be folded.
+
+    `is_whole` is False where there are so many that only the first ones are told here; `dropped`: the log does not
+    hold what happened before them any more.
+    """
+
+    events: list[_Happened]
+    older: str
+    is_whole: bool
+    dropped: bool
+    failed: bool
 
 
 class MeetingHandler(PageHandler):
@@ -52,7 +89,9 @@ class MeetingHandler(PageHandler):
 
     async def get(self, account_id: str, number: str) -> None:
         """Show the meeting, with what the last form did."""
-        state = await self._state(_account(account_id), int(number))
+        before = self.get_query_argument("before", "")
+        known = before if re.fullmatch("[0-9]{1,18}", before) else "0"
+        state = await self._state(_account(account_id), int(number), before=int(known))
         meeting = state.meeting
         language = self.shell.language
         dates = state.standing.remaining if meeting.is_series else ()
@@ -82,6 +121,10 @@ class MeetingHandler(PageHandler):
             is_moving=any(_is_moving(post, state.now) for post in state.posts),
             attempts=state.attempts,
             now=state.now,
+            history=state.history,
+            told=self._told,
+            length=Lengths(self.words, language).said,
+            before=int(known),
             did=self.get_query_argument("did", ""),
             at=next(
                 (post for post in state.posts if post.site_id == self.get_query_argument("at", "")), None
@@ -106,9 +149,16 @@ class MeetingHandler(PageHandler):
         done = "made" if ask is again.make else "written"
         self.go(path, did=done if told is Again.DUE else told, at=site_id)
 
-    async def _state(self, account_id: str, number: int) -> _State:
+    def _told(self, step: Step) -> list[Told]:
+        """Say what an event changed."""
+        found = differences(step.before, step.after)
+        return told(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
+
+    async def _state(self, account_id: str, number: int, *, before: int = 0) -> _State:
         """Return what is known of a meeting; where it may not be seen, or is not there, lead to the list."""
-        state = await self.blocking(partial(_read, self.bridge, account_id, number, site_id=self.site_id))
+        state = await self.blocking(
+            partial(_read, self.bridge, account_id, number, site_id=self.site_id, before=before)
+        )
         if state is None:
             self.go("/meetings", gone="yes")
             raise Finish
@@ -158,7 +208,7 @@ def _is_moving(post: PostLine, now: int) -> bool:
     return post.due_at is not None and post.due_at <= now
 
 
-def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None) -> _State | None:
+def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int) -> _State | None:
     with bridge.store.reading() as connection:
         if site_id is not None and not meeting_list.is_listed(
             connection, account_id, number, site_id=site_id
@@ -173,9 +223,42 @@ def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None) 
             post.site_id: attempts.of_post(connection, post.site_id, account_id, number, limit=_ATTEMPTS)
             for post in posts
         }
+        past = _history(connection, bridge, account_id, number, site_id=site_id, before=before)
     meeting = known[0]
     moment = datetime.fromtimestamp(time.time(), UTC)
-    return _State(meeting, schedule(meeting, moment), posts, tried, now)
+    return _State(meeting, schedule(meeting, moment), posts, tried, past, now)
+
+
+def _history(
+    connection: Connection, bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int
+) -> _History:
+    """Return the newest events, or those before one, in the order in which they happened."""
+    known = history.of_meeting(connection, bridge.store.sealer, account_id, number)
+    every = list(steps(account_id, number, [one.change for one in known.told], base=known.base))
+    of_event = {one.change.position: one for one in known.told}
+    newest_first = [(of_event[step.change.position], step) for step in reversed(every)]
+    place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)
+    some = newest_first[place + 1 : place + 1 + _EVENTS]
+    failed = events.page(
+        connection, events.Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1
+    )
+    return _History(
+        [
+            _Happened(
+                one.id,
+                one.change.envelope.event,
+                one.change.position.at,
+                one.received_at,
+                step,
+                reached.of_event(connection, account_id, number, one.folded_at, site_id=site_id),
+            )
+            for one, step in some
+        ],
+        older=str(some[-1][0].id) if some and place + 1 + _EVENTS < len(newest_first) else "",
+        is_whole=known.is_whole,
+        dropped=known.base is not None,
+        failed=bool(failed.lines),
+    )
 
 
 def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: int) -> Again:

@@ -16,6 +16,7 @@ from core.store.standing import Standing
 from core.troubles import Level
 from web.pages import charts
 from web.pages.charts import Frame, Mark, Series
+from web.pages.lengths import Lengths, in_units, unit_of
 from web.pages.page import PageHandler
 from web.pages.remembered import remembered
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _SECONDS = 4.0  # for which a look serves everybody
 _LOOK_AGAIN, _LOOK_AGAIN_WHILE_COUNTING = 15, 2
-_SECOND, _MINUTE, _HOUR = 1000, 60_000, 3_600_000
-_LONG = 2  # of a unit and more are told in it
 _OUTCOMES = (Outcome.FOLDED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
 _CSS = {
     Outcome.FOLDED: "is-good",
@@ -73,7 +72,7 @@ class OverviewHandler(PageHandler):
             seconds=_LOOK_AGAIN if week.is_whole else _LOOK_AGAIN_WHILE_COUNTING,
             outcomes=_OUTCOMES,
             css=_CSS,
-            said=self._said,
+            said=Lengths(self.words, self.shell.language).said,
             Standing=Standing,
             Level=Level,
         )
@@ -113,22 +112,24 @@ class OverviewHandler(PageHandler):
                 "week": _("From event to page in the last 7 days"),
             }
             slowest = max(one.most or 0 for one in measured)
-            unit = _unit(slowest)
+            unit, lengths = unit_of(slowest), Lengths(self.words, self.shell.language)
             told = _(
                 "At most %(time)s for 95 of 100 events, in the slowest part. The numbers stand in the table below."
             )
-            told %= {"time": self._said(slowest)}
-            frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(self._in_unit, unit))
+            told %= {"time": lengths.said(slowest)}
+            frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(lengths.in_unit, unit))
             times = charts.lines(
                 frame,
                 [
                     Series(
-                        _("95 of 100 below"), "is-accent", _in(unit, [piece.times.most for piece in pieces])
+                        _("95 of 100 below"),
+                        "is-accent",
+                        in_units(unit, [piece.times.most for piece in pieces]),
                     ),
                     Series(
                         _("Half of them below"),
                         "is-good",
-                        _in(unit, [piece.times.median for piece in pieces]),
+                        in_units(unit, [piece.times.median for piece in pieces]),
                     ),
                 ],
             )
@@ -159,24 +160,3 @@ class OverviewHandler(PageHandler):
 
     def _number(self, value: float) -> str:
         return format_decimal(value, locale=self.shell.language)
-
-    def _said(self, milliseconds: int | None) -> str:
-        """Say a length of time, roughly."""
-        if milliseconds is None:
-            return ""
-        unit = _unit(milliseconds)
-        value = milliseconds / unit
-        return self._in_unit(unit, round(value, 1) if value < 10 else round(value))  # noqa: PLR2004 - digits
-
-    def _in_unit(self, unit: int, value: float) -> str:
-        _ = self.words.gettext
-        words = {_SECOND: _("%(number)s s"), _MINUTE: _("%(number)s min"), _HOUR: _("%(number)s h")}
-        return words[unit] % {"number": self._number(value)}
-
-
-def _unit(milliseconds: int) -> int:
-    return next((unit for unit in (_HOUR, _MINUTE) if milliseconds >= _LONG * unit), _SECOND)
-
-
-def _in(unit: int, values: Sequence[int | None]) -> list[float | None]:
-    return [None if value is None else value / unit for value in values]

@@ -1,17 +1,22 @@
 """The page of one meeting, in both shells: what it shows to whom, and asking for a post again."""
 
+import re
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import update
 
 from core.meeting import Kind, State
-from core.store import attempts, posts
+from core.store import attempts, log, posts
 from core.store.attempts import Attempt
 from core.store.engine import Store
 from core.store.schema import accounts
+from core.store.schema import events as events_table
 from tests.core.conftest import connected
-from tests.core.events import ACCOUNT
+from tests.core.events import ACCOUNT, event
+from tests.core.store.entries import entry
 from tests.core.store.kept import keep, stand, weekly
 from tests.web.pages.doors import Door, Elements, link, words
 
@@ -222,6 +227,84 @@ class TestPosts:
         answer = admin.get("/meetings/another/85393847045")
         assert "No site shows this meeting" in words(answer)
         assert link(answer, "Look at the sites") == "/sites"
+
+
+class TestHistory:
+    """Each event, what it changed, and when it reached each site."""
+
+    @pytest.fixture
+    def lived(self, kept: Store, bridge: Any) -> Store:
+        """A meeting that was made and changed twice, of which the site s1 shows all but the last change."""
+        start = "2030-05-06T17:00:00Z"
+        join_url = "https://example.zoom.us/j/85393847045?pwd=hidden"
+        told = {"topic": "Choir", "type": 2, "start_time": start, "join_url": join_url, "password": "s3cret"}
+        self.happens(kept, bridge, "meeting.created", 1, **told)
+        tried_at(kept, 50, did="created")
+        self.happens(
+            kept, bridge, "meeting.updated", 101, topic=f"Choir {HOSTILE}", password="n3w", duration=45
+        )
+        tried_at(kept, 150, did="updated")
+        self.happens(kept, bridge, "meeting.updated", 201)
+        return kept
+
+    def happens(self, store: Store, bridge: Any, name: str, at: int, **object_: Any) -> None:
+        line = entry(store, event(name, NOW + at, id=85393847045, **object_), received_at=NOW + at)
+        store.write(lambda connection: log.append(connection, [line]))
+        bridge.folding.fold_pending()
+        change = (
+            update(events_table).where(events_table.c.digest == line.digest).values(folded_at=NOW + at + 1)
+        )
+        store.write(lambda connection: connection.execute(change))
+
+    def test_tells_what_each_event_changed_the_newest_first(self, door: Door, lived: Store) -> None:
+        answer = door.get(PATH)
+        assert answer.code == 200
+        assert b"<script>alert" not in answer.body
+        shown = words(answer)
+        assert shown.index("It changed nothing.") < shown.index("Changed: Topic, Length, Passcode")
+        assert "Choir " + HOSTILE in shown
+        assert "45 minutes" in shown
+        assert len(re.findall(r"/events/[0-9]+", unquote(answer.body.decode()))) == 3
+
+    def test_tells_when_it_reached_each_site(self, stub: Door, lived: Store) -> None:
+        shown = words(stub.get(PATH))
+        assert shown.count("s after it came") == 2
+        assert shown.count("On its way to Site s1") == 1
+        assert "s2" not in shown
+
+    def test_hides_passcodes_from_lookers(self, watcher: Door, lived: Store) -> None:
+        body = watcher.get(PATH).body
+        for secret in (b"s3cret", b"n3w", b"pwd=hidden"):
+            assert secret not in body
+
+    def test_is_told_piece_by_piece(self, door: Door, kept: Store, bridge: Any) -> None:
+        for number in range(45):
+            self.happens(kept, bridge, "meeting.updated", number, topic=f"Edition {number:02}")
+        page = door.get(PATH)
+        seen = []
+        for _ in range(3):
+            seen.append(re.findall(r"meeting\.updated", words(page)))
+            if len(seen) < 3:
+                page = door.get(door.path(link(page, "Older")))
+        assert [len(some) for some in seen] == [20, 20, 5]
+        assert "Edition 00" in words(page)
+        assert "Newest" in words(page)
+
+    def test_says_what_could_not_be_worked_out(self, stub: Door, lived: Store) -> None:
+        change = update(events_table).where(events_table.c.at == NOW + 201).values(outcome="failed")
+        lived.write(lambda connection: connection.execute(change))
+        answer = stub.get(PATH)
+        assert "could not work out" in words(answer)
+        assert stub.path(link(answer, "Look at these events")) == "/events?number=85393847045&outcome=failed"
+
+    @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "999999"])
+    def test_of_no_place_begins_at_the_newest(self, stub: Door, lived: Store, before: str) -> None:
+        assert "It changed nothing." in words(stub.get(f"{PATH}?before={before}"))
+
+
+def tried_at(store: Store, after: int, **values: Any) -> None:
+    made = Attempt("s1", ACCOUNT, 85393847045, NOW + after, 340, **values)
+    store.write(lambda connection: attempts.note(connection, [made]))
 
 
 class TestAgain:
