@@ -16,7 +16,7 @@ from core.errors import UserError, ZoomBridgeError
 from core.store import jobs, quarantine, sites
 from core.store.tickets import Purpose
 from core.store.users import Role
-from web import event_operations
+from web import account_operations, event_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,6 +188,7 @@ def job_continue(bridge: Bridge, *, job: int) -> dict[str, Any]:
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
+    **account_operations.OPERATIONS,
     **event_operations.OPERATIONS,
     "site-add": site_add,
     "site-list": site_list,

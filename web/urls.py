@@ -10,7 +10,11 @@ from web.calendars import CalendarHandler
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
 from web.pages.account import AccountHandler
+from web.pages.accounts import AccountsHandler, FindingsHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
+from web.pages.event import EventHandler, RefusalHandler, ReplayHandler
+from web.pages.events import EventsHandler, FindEventsHandler
+from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.open import OpenHandler
@@ -63,6 +67,13 @@ def urls(
         URLSpec(r"/meetings", MeetingsHandler, page),
         URLSpec(r"/meetings/find", FindMeetingsHandler, page),
         URLSpec(r"/meetings/([^/]{1,200})/([0-9]{1,15})", MeetingHandler, page),
+        URLSpec(r"/events", EventsHandler, page),
+        URLSpec(r"/events/find", FindEventsHandler, page),
+        URLSpec(r"/events/replay", ReplayHandler, page),
+        URLSpec(r"/events/([0-9]{1,18})", EventHandler, page),
+        URLSpec(r"/events/refused/([0-9]{1,18})", RefusalHandler, page),
+        URLSpec(r"/jobs", JobsHandler, page),
+        URLSpec(r"/jobs/([0-9]{1,18})", JobHandler, page),
         URLSpec(r"/webhooks", WebhooksHandler, page),
         URLSpec(r"/sites", SitesHandler, page),
         URLSpec(r"/sites/connect", ConnectHandler, page),
@@ -72,6 +83,8 @@ def urls(
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/test", TestHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),
         URLSpec(r"/plugin\.zip", PluginHandler, page),
+        URLSpec(r"/accounts", AccountsHandler, page),
+        URLSpec(r"/accounts/jobs/([0-9]{1,18})", FindingsHandler, page),
         URLSpec(r"/settings", SettingsHandler, page),
         URLSpec(r"/settings/secrets", SecretsHandler, page),
         URLSpec(r"/settings/keeping", KeepingHandler, page),

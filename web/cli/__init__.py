@@ -8,6 +8,7 @@ import click
 
 from core import __version__
 from core.errors import ZoomBridgeError
+from web.cli.account import account, import_, reconcile
 from web.cli.db import db
 from web.cli.doctor import doctor
 from web.cli.events import events
@@ -46,7 +47,21 @@ def _add(group: click.Group, command: click.Command) -> None:
             _add(command, inner)
 
 
-for command in (serve, site, user, doctor, events, job, quarantine, send, plugin, db):
+for command in (
+    serve,
+    site,
+    account,
+    import_,
+    reconcile,
+    user,
+    doctor,
+    events,
+    job,
+    quarantine,
+    send,
+    plugin,
+    db,
+):
     _add(zoombridge, command)
 
 

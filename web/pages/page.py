@@ -104,7 +104,8 @@ class PageHandler(RequestHandler):
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> None:
         """Answer with a page."""
-        frame = {"viewer": self.viewer, "current": self.path, "tabs": TABS}
+        tabs = [tab for tab in TABS if self.site_id is None or not tab.for_all_sites]
+        frame = {"viewer": self.viewer, "current": self.path, "tabs": tabs}
         # JSON may hold halves of characters, and so may what Zoom sends.
         body = render(template, self.shell, frame | values).encode(errors="replace")
         self.set_status(status)

@@ -116,6 +116,7 @@ class Tab:
 
     path: str
     name: str
+    for_all_sites: bool = False  # only for who sees every site
 
 
 # Marked for translation by the name of this function.
@@ -128,6 +129,7 @@ TABS = (
     Tab("/meetings", _("Meetings")),
     Tab("/events", _("Events")),
     Tab("/sites", _("Sites")),
+    Tab("/accounts", _("Zoom accounts"), for_all_sites=True),
     Tab("/webhooks", _("Webhooks")),
     Tab("/settings", _("Settings")),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core import replay
+from core import cleaning, completing, importing, repair, replay, reviewing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,22 @@ def _(text: str) -> str:
     return text
 
 
+# What comes of reading an account: see core.snapshots.Drift and core.foreseeing.Would.
+_DRIFTS = {
+    "new": _("Not known here before"),
+    "changed": _("Different here"),
+    "completed": _("Not known in full before"),
+    "gone": _("Gone at Zoom"),
+    "unsure": _("Not shown by Zoom, perhaps expired"),
+    "same": _("Right already"),
+    "make": _("Would get a page"),
+    "change": _("Page would change"),
+    "trash": _("Page would go to the trash"),
+    "leave": _("Would be left alone"),
+    "looked_at": _("Pages looked at again"),
+    "failing": _("Pages that could not be written yet"),
+}
+
 # By the kind of the job. Whoever adds a kind adds its words here.
 WORKS: dict[str, Work] = {
     replay.KIND: Work(
@@ -50,6 +66,12 @@ WORKS: dict[str, Work] = {
         "/events",
         _("Events"),
     ),
+    importing.KIND: Work(_("Import from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    repair.KIND: Work(_("Comparison with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    completing.KIND: Work(_("What was missing, read from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    reviewing.KIND: Work(_("New rules for the pages of a site"), {}, "/settings", _("Settings")),
+    cleaning.TRIAL: Work(_("Test of a site"), {}, "/sites", _("Sites")),
+    cleaning.CLEANING: Work(_("What tests left behind"), {}, "/sites", _("Sites")),
 }
 
 

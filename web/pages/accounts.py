@@ -1,0 +1,211 @@
+"""The page Zoom accounts: which accounts the bridge may read, importing from them, and comparing with them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from core import enrolling, importing, repair
+from core.enrolling import SCOPES
+from core.errors import TooManyJobsError, UnknownAccountError, UnknownSiteError, ZoomRestError
+from core.store import findings, jobs, sites, zoom_accounts
+from core.zoom.oauth import OAUTH_URL, Credentials
+from core.zoom.pace import Plan
+from web.pages.page import PageHandler
+from web.pages.works import WORKS
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.store.findings import Finding
+    from core.store.jobs import Job
+    from core.store.sites import Site
+    from core.store.zoom_accounts import ZoomAccount
+
+_LONGEST = 200
+_FINDINGS = 100
+_MOST_JOBS = 20
+_DRY = "dry"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the page shows."""
+
+    accounts: list[ZoomAccount]
+    sites: list[Site]
+    shown_on: dict[str, list[str]]
+    jobs: list[Job]
+
+
+class AccountsHandler(PageHandler):
+    """`GET` lists the accounts; `POST` adds or removes one, sets how often it is compared, or asks for work."""
+
+    path = "/accounts"
+
+    async def prepare(self) -> None:
+        """Let in who sees every site: an account belongs to the bridge, not to one site."""
+        await super().prepare()
+        if self.site_id is not None:
+            self.forbid(self.words.gettext("Zoom accounts are looked after at the bridge's own address."))
+
+    async def get(self) -> None:
+        """Show the page, with what the last form did."""
+        await self._show(
+            done=self.get_query_argument("done", ""), lacking=self.get_query_argument("lacking", "")
+        )
+
+    async def post(self) -> None:
+        """Do what the form asks."""
+        account_id = self.get_body_argument("account", "")[:_LONGEST]
+        try:
+            match self.get_body_argument("do", ""):
+                case "add":
+                    await self._add()
+                case "remove":
+                    await self.blocking(_remove, self.bridge, account_id)
+                    self.go("/accounts", done="removed")
+                case "hours":
+                    hours = self.get_body_argument("hours", "")
+                    if re.fullmatch(r"[0-9]{1,4}", hours):
+                        await self.blocking(enrolling.set_repair, self.bridge.store, account_id, int(hours))
+                    self.go("/accounts", done="hours")
+                case "import" | "import-dry" | "repair" | "repair-dry" as asked:
+                    await self._work(asked, account_id)
+                case _:
+                    self.go("/accounts")
+        except UnknownAccountError:
+            self.go("/accounts")
+        except TooManyJobsError as error:
+            await self._show(status=422, problem=str(error))
+
+    async def _work(self, asked: str, account_id: str) -> None:
+        kind = importing.KIND if asked.startswith("import") else repair.KIND
+        ask = partial(
+            enrolling.ask,
+            self.bridge.store,
+            self.bridge.jobs,
+            kind,
+            account_id,
+            dry_run=asked.endswith(_DRY),
+            asked_by=self.viewer.name,
+        )
+        job = await self.blocking(ask)
+        self.go(f"/jobs/{job.id}")
+
+    async def _add(self) -> None:
+        given = {
+            name: self.get_body_argument(name, "").strip()
+            for name in ("account_id", "client_id", "name", "plan")
+        }
+        secret = self.get_body_argument("client_secret", "").strip()
+        errors = {
+            name: self.words.gettext("Copy this from the page App Credentials of your app at Zoom.")
+            for name, value in (*list(given.items())[:2], ("client_secret", secret))
+            if not re.fullmatch(r"[!-~]{3,200}", value)
+        }
+        plan = given["plan"] if given["plan"] in set(Plan) else Plan.PRO
+        if errors:
+            await self._show(status=422, errors=errors, given=given)
+            return
+        enroll = partial(
+            enrolling.enroll,
+            self.bridge.store,
+            Credentials(given["account_id"], given["client_id"], secret, OAUTH_URL),
+            name=given["name"][:_LONGEST],
+            plan=Plan(plan),
+            site_ids=self.get_body_arguments("site")[:1000],
+        )
+        try:
+            _, lacking = await self.blocking(enroll)
+        except (ZoomRestError, UnknownSiteError) as error:
+            await self._show(status=422, problem=str(error), given=given)
+            return
+        self.go("/accounts", done="added", lacking=",".join(lacking))
+
+    async def _show(
+        self,
+        *,
+        status: int = 200,
+        done: str = "",
+        lacking: str = "",
+        problem: str = "",
+        errors: dict[str, str] | None = None,
+        given: dict[str, str] | None = None,
+    ) -> None:
+        state = await self.blocking(_state, self.bridge)
+        self.show(
+            "pages/accounts.jinja",
+            status=status,
+            accounts=state.accounts,
+            sites=state.sites,
+            shown_on=state.shown_on,
+            jobs=state.jobs,
+            works=WORKS,
+            scopes=SCOPES,
+            done=done if done in ("added", "removed", "hours") else "",
+            lacking=[scope for scope in lacking.split(",") if scope in SCOPES],
+            problem=problem,
+            errors=errors or {},
+            given=given or {},
+        )
+
+
+class FindingsHandler(PageHandler):
+    """`GET /accounts/jobs/NUMBER`: what an import or a comparison found, or would do."""
+
+    path = "/accounts"
+
+    async def prepare(self) -> None:
+        """Let in who sees every site."""
+        await super().prepare()
+        if self.site_id is not None:
+            self.forbid(self.words.gettext("Zoom accounts are looked after at the bridge's own address."))
+
+    async def get(self, number: str) -> None:
+        """Show a page of them."""
+        kind = self.get_query_argument("kind", "")
+        after = self.get_query_argument("after", "0")
+        found = await self.blocking(
+            partial(
+                _findings,
+                self.bridge,
+                int(number),
+                kind=kind if re.fullmatch(r"[a-z_]{1,20}", kind) else None,
+                after=int(after) if re.fullmatch(r"[0-9]{1,18}", after) else 0,
+            )
+        )
+        names = {name: words for one in WORKS.values() for name, words in one.counts.items()}
+        self.show(
+            "pages/findings.jinja",
+            job_id=int(number),
+            findings=[finding for _, finding in found],
+            following=found[-1][0] if len(found) == _FINDINGS else None,
+            names=names,
+            kind=kind if kind in names else "",
+        )
+
+
+def _state(bridge: Bridge) -> _State:
+    with bridge.store.reading() as connection:
+        accounts = zoom_accounts.every(connection, bridge.store.sealer)
+        every = sites.every(connection, bridge.store.sealer)
+        names = {site.id: site.name for site in every}
+        shown_on = {
+            account.id: [names[one] for one in zoom_accounts.sites_of(connection, account.id) if one in names]
+            for account in accounts
+        }
+        of_accounts = [
+            job for job in jobs.latest(connection, _MOST_JOBS) if job.kind in (importing.KIND, repair.KIND)
+        ]
+    return _State(accounts, every, shown_on, of_accounts)
+
+
+def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> list[tuple[int, Finding]]:
+    with bridge.store.reading() as connection:
+        return findings.of_job(connection, job_id, kind=kind, after=after, limit=_FINDINGS)
+
+
+def _remove(bridge: Bridge, account_id: str) -> None:
+    bridge.store.write(partial(zoom_accounts.remove, account_id=account_id))
