@@ -43,6 +43,7 @@ FORM = {
     "status": "publish",
     "passcode": "shown",
     "join_link": "everybody",
+    "recordings": "nobody",
 }
 
 
