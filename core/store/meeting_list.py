@@ -13,6 +13,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 from core.listed import folded, listed
 from core.meeting import RECURRING_FIXED, Kind, Meeting, State
 from core.store import standing
+from core.store.schema import hosts as table
 from core.store.schema import meetings, posts, sites
 from core.store.standing import Standing
 
@@ -155,11 +156,17 @@ def lines(connection: Connection, keys: Sequence[Key]) -> list[Line]:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host with meetings: Zoom's id, the e-mail address where Zoom told it, and how many meetings."""
+    """A host with meetings: Zoom's id, address and name where Zoom told them, and how many meetings."""
 
     id: str
     email: str
     meetings: int
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people call them, as far as that is known."""
+        return self.name or self.email or self.id
 
 
 def hosts(connection: Connection, *, site_id: str | None = None) -> list[Host]:
@@ -172,16 +179,33 @@ def hosts(connection: Connection, *, site_id: str | None = None) -> list[Host]:
         .order_by(count.desc(), meetings.c.host_id)
         .limit(MOST_HOSTS)
     )
-    found = []
-    for host_id, number, latest in connection.execute(query).all():
-        told = connection.scalar(
-            select(meetings.c.object)
-            .where(meetings.c.starts_at == latest, meetings.c.host_id == host_id)
-            .limit(1)
-        )
-        email = told.get("host_email") if isinstance(told, dict) else ""
-        found.append(Host(host_id, email if isinstance(email, str) else "", number))
-    return found
+    rows = connection.execute(query).all()
+    known = named(connection, [row[0] for row in rows])
+    return [
+        _host(connection, known.get(host_id), host_id, number, latest) for host_id, number, latest in rows
+    ]
+
+
+def named(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return names and e-mail addresses of hosts, as their accounts have them."""
+    rows = connection.execute(
+        select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
+    )
+    return {host_id: (name, email) for host_id, name, email in rows}
+
+
+def _host(
+    connection: Connection, known: tuple[str, str] | None, host_id: str, number: int, latest: int
+) -> Host:
+    if known is not None:
+        return Host(host_id, known[1], number, known[0])
+    told = connection.scalar(
+        select(meetings.c.object)
+        .where(meetings.c.starts_at == latest, meetings.c.host_id == host_id)
+        .limit(1)
+    )
+    email = told.get("host_email") if isinstance(told, dict) else ""
+    return Host(host_id, email if isinstance(email, str) else "", number)
 
 
 def is_any(connection: Connection, *, site_id: str | None = None) -> bool:

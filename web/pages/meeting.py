@@ -52,6 +52,7 @@ class _State:
     posts: list[PostLine]
     attempts: dict[str, list[Attempt]]
     history: _History
+    host: str
     now: int
 
 
@@ -110,6 +111,7 @@ class MeetingHandler(PageHandler):
             over=len(meeting.occurrences) - len(dates) if meeting.is_series else 0,
             zone=get_timezone_name(meeting.timezone, locale=language),
             host_id=host_of(meeting),
+            host=state.host,
             agenda=meeting.agenda[:_LONGEST_TEXT],
             join_url=self._join_url(meeting),
             passcode=meeting.password[:100]
@@ -223,10 +225,19 @@ def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, 
             post.site_id: attempts.of_post(connection, post.site_id, account_id, number, limit=_ATTEMPTS)
             for post in posts
         }
+        host = _host(connection, known[0])
         past = _history(connection, bridge, account_id, number, site_id=site_id, before=before)
     meeting = known[0]
     moment = datetime.fromtimestamp(time.time(), UTC)
-    return _State(meeting, schedule(meeting, moment), posts, tried, past, now)
+    return _State(meeting, schedule(meeting, moment), posts, tried, past, host, now)
+
+
+def _host(connection: Connection, meeting: Meeting) -> str:
+    """Return what people call the host, as far as that is known."""
+    host_id = host_of(meeting)
+    name, email = meeting_list.named(connection, [host_id]).get(host_id, ("", ""))
+    told = meeting.object.get("host_email")
+    return name or email or (told if isinstance(told, str) else "") or host_id
 
 
 def _history(

@@ -6,7 +6,7 @@ import pytest
 
 from core.meeting import Kind, Meeting, State
 from core.meeting_lists import find, let_dates_pass
-from core.store import meeting_list, meetings
+from core.store import hosts, meeting_list, meetings
 from core.store import standing as standings
 from core.store.engine import Store
 from core.store.meeting_list import Filter, Key, When
@@ -248,8 +248,17 @@ class TestHosts:
                 ("anna", "anna@example.org", 1),
                 ("carl", "", 1),
             ]
+            assert [host.label for host in found] == ["ben", "anna@example.org", "carl"]
             of_site = meeting_list.hosts(connection, site_id="s1")
             assert [host.id for host in of_site] == ["ben", "anna"]
+
+    def test_are_called_by_their_names_where_the_account_tells_them(self, sites: Store) -> None:
+        keep(sites, 1, host_id="anna", host_email="old@example.org")
+        told = [hosts.Host(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]
+        sites.write(lambda connection: hosts.keep(connection, told))
+        with sites.reading() as connection:
+            (found,) = meeting_list.hosts(connection)
+        assert (found.label, found.email) == ("Anna Abel", "anna@example.org")
 
 
 class TestScope:
