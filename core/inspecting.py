@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.changes import Step, steps
-from core.errors import SignatureError
+from core.errors import BadRequestError, SignatureError
 from core.store import attempts, events, history, reached, refusals, tokens
 from core.store.log import Outcome
 from core.zoom import envelope as zoom_envelope
@@ -102,7 +102,6 @@ def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None
     with store.reading() as connection:
         refusal = refusals.load(connection, refusal_id, store.sealer, site_id=site_id)
         secrets = [saved.secret for saved in tokens.of_site(connection, refusal.site_id, store.sealer)]
-    envelope = zoom_envelope.parse(refusal.request.body)
     problem = ""
     try:
         signature.verify(
@@ -110,7 +109,16 @@ def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None
         )
     except SignatureError as error:
         problem = str(error)
-    return InspectedRefusal(refusal, envelope.event, envelope.number, problem)
+    return InspectedRefusal(refusal, *claims(refusal), problem)
+
+
+def claims(refusal: Refusal) -> tuple[str, int | None]:
+    """Return the event and the meeting's number that a refused request says it is about; nothing shows it to be true."""
+    try:
+        envelope = zoom_envelope.parse(refusal.request.body)
+    except BadRequestError:
+        return "", None
+    return envelope.event, envelope.number
 
 
 def _check(headers: Mapping[str, str]) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, select, tuple_, update
 
 from core.listed import Listed, listed
 from core.meeting import Kind, Meeting, Position, State
@@ -14,6 +14,8 @@ from core.store.prepared import Prepared
 from core.store.schema import bases, meetings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
 
@@ -38,6 +40,14 @@ def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -
     named = {"of_account": meeting.account_id, "of_number": meeting.number, "seen": seen}
     given = named | {"revision": seen + 1} | _state(meeting) | found
     return _CHANGING(connection, given).rowcount == 1
+
+
+def topics(connection: Connection, named: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Return the topics of meetings, by account and number; those that are unknown, or have none, are left out."""
+    place = (meetings.c.account_id, meetings.c.number)
+    rows = connection.execute(select(*place, meetings.c.object).where(tuple_(*place).in_(list(named))))
+    told = {(account_id, number): given.get("topic") for account_id, number, given in rows}
+    return {name: topic for name, topic in told.items() if isinstance(topic, str) and topic}
 
 
 def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
 from core.changes import Date
@@ -138,7 +138,8 @@ class _Teller:
 
     def _moment(self, moment: datetime) -> str:
         zone = getattr(moment.tzinfo, "key", "UTC")
-        return f"{format_datetime(moment, 'medium', locale=self.language)} {zone}"
+        day = format_date(moment, "medium", locale=self.language)
+        return f"{day}, {format_time(moment, 'short', locale=self.language)} {zone}"
 
     def _date(self, date: Date) -> str:
         parts = [self._moment(date.start_time)]

@@ -1,0 +1,228 @@
+"""The pages Events: the log to look through, and what was refused."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from core.inspecting import claims
+from core.store import events, meetings, refusals, sites
+from core.store.events import Filter, Key
+from core.store.log import Outcome
+from web.moments import moment, written
+from web.pages.meetings import address, spaced
+from web.pages.page import PageHandler
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.store.events import Count, Line
+    from core.store.refusals import Refusal
+
+_ON_A_PAGE = 50
+_LONGEST = 200
+_KEY = re.compile(r"([0-9]{1,16})\.([0-9]{1,18})")
+REFUSED = "refused"
+ASKED = ("event", "outcome", "number", "site", "since", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks for. `errors` says by field what could not be read; `given` is what they wrote."""
+
+    wanted: Filter
+    refused: bool
+    given: dict[str, str]
+    errors: dict[str, str]
+
+    def query(self, *, of_site: str | None) -> dict[str, str]:
+        """Return the query that asks for the same."""
+        wanted = self.wanted
+        query = {
+            "event": wanted.event,
+            "outcome": REFUSED if self.refused else wanted.outcome or "",
+            "number": "" if wanted.number is None else str(wanted.number),
+            "site": "" if of_site else wanted.site_id or "",
+            "since": "" if wanted.since is None else written(wanted.since),
+            "until": "" if wanted.until is None else written(wanted.until),
+        }
+        return {name: str(value) for name, value in query.items() if value}
+
+
+# Marked for translation by the name of this function.
+def _(text: str) -> str:
+    return text
+
+
+def read(given: dict[str, str], *, of_site: str | None) -> Asked:
+    """Return what a query or a form asks for. `of_site` is the only site that may be seen."""
+    errors = {}
+    number = re.sub(r"[\s-]", "", given.get("number", ""))
+    if number and not re.fullmatch(r"[0-9]{1,15}", number):
+        errors["number"] = _("The number of a meeting has digits only, as in 853 9384 7045.")
+    times: dict[str, int] = {}
+    for name in ("since", "until"):
+        text = given.get(name, "").strip()
+        if text:
+            try:
+                times[name] = moment(text, now=time.time())
+            except ValueError:
+                errors[name] = _("Write a date, or a date and a time, as in 2026-11-23 10:00.")
+    if "since" in times and "until" in times and times["since"] >= times["until"]:
+        errors["until"] = _("This is not after the beginning.")
+    outcome = given.get("outcome", "")
+    wanted = Filter(
+        event=given.get("event", "").strip()[:_LONGEST],
+        outcome=Outcome(outcome) if outcome in set(Outcome) else None,
+        number=int(number) if number and "number" not in errors else None,
+        site_id=of_site or given.get("site", "")[:_LONGEST] or None,
+        since=times.get("since"),
+        until=times.get("until"),
+    )
+    return Asked(wanted, outcome == REFUSED, given, errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the list shows."""
+
+    lines: list[Line]
+    refused: list[tuple[Refusal, str, int | None]]
+    topics: dict[tuple[str, int], str]
+    newer: str
+    older: str
+    is_further: bool
+    count: Count | None
+    names: list[str]
+    is_any: bool
+
+
+class EventsHandler(PageHandler):
+    """`GET /events` shows the list, or the piece of it that was asked for."""
+
+    path = "/events"
+
+    async def get(self) -> None:
+        """Show the list."""
+        await self._show({name: self.get_query_argument(name, "") for name in ASKED})
+
+    async def _show(self, given: dict[str, str]) -> None:
+        asked = read(given, of_site=self.site_id)
+        before, after = (key(self.get_query_argument(name, "")) for name in ("before", "after"))
+        listed = await self.blocking(partial(_listed, self.bridge, asked, before=before, after=after))
+        every = await self.blocking(partial(_sites, self.bridge, self.site_id))
+        query = asked.query(of_site=self.site_id)
+        self.show(
+            "pages/events.jinja",
+            status=422 if asked.errors else 200,
+            listed=listed,
+            asked=asked,
+            wanted=asked.wanted,
+            query=query,
+            views=[(outcome, _with(query, outcome)) for outcome in ("", *Outcome, REFUSED)],
+            is_narrowed=any(name != "outcome" for name in query),
+            sites=every,
+            site_names={site.id: site.name for site in every},
+            address=address,
+            spaced=spaced,
+            gone=bool(self.get_query_argument("gone", "")),
+            is_newest=before is None and after is None,
+        )
+
+
+class FindEventsHandler(EventsHandler):
+    """`POST /events/find`: the form of the filter, which leads to the list. It changes nothing."""
+
+    anyone_may_post = True
+
+    async def get(self) -> None:
+        """Lead who comes back here to the list."""
+        self.go("/events")
+
+    async def post(self) -> None:
+        """Send the browser to what it asks for, or say what could not be read."""
+        given = {name: self.get_body_argument(name, "") for name in ASKED}
+        asked = read(given, of_site=self.site_id)
+        if asked.errors:
+            await self._show(given)
+        else:
+            self.go("/events", **asked.query(of_site=self.site_id))
+
+
+def key(value: str) -> Key | None:
+    """Return the place in the list that an address names."""
+    found = _KEY.fullmatch(value)
+    return Key(int(found[1]), int(found[2])) if found else None
+
+
+def _spelled(place: Key) -> str:
+    return f"{place.received_at}.{place.id}"
+
+
+def _with(query: dict[str, str], outcome: str) -> dict[str, str]:
+    """Return the same question about another outcome; what is refused is asked for by site and time only."""
+    kept = {name: value for name, value in query.items() if name != "outcome"}
+    if outcome == REFUSED:
+        kept = {name: value for name, value in kept.items() if name in ("site", "since", "until")}
+    return kept | ({"outcome": str(outcome)} if outcome else {})
+
+
+def _listed(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | None) -> _Listed:
+    if asked.refused:
+        return _listed_refused(bridge, asked, before=before, after=after)
+    wanted = asked.wanted
+    with bridge.store.reading() as connection:
+        page = events.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
+        count = events.count(connection, wanted)
+        found = events.combinations(connection, site_id=wanted.site_id)
+        named = {(line.account_id, line.number) for line in page.lines if line.number is not None}
+        topics = meetings.topics(connection, sorted(named))
+    newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")
+    if page.looked_to is not None:
+        # Nothing more was found as far as was looked, which is not all there is.
+        newer, older = (_spelled(page.looked_to), older) if after else (newer, _spelled(page.looked_to))
+    return _Listed(
+        lines=page.lines,
+        refused=[],
+        topics=topics,
+        newer=newer if page.more_newer else "",
+        older=older if page.more_older else "",
+        is_further=page.looked_to is not None,
+        count=count,
+        names=sorted({one.event for one in found}),
+        is_any=bool(found),
+    )
+
+
+def _listed_refused(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | None) -> _Listed:
+    with bridge.store.reading() as connection:
+        page = refusals.page(
+            connection, asked.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
+        )
+    newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")
+    return _Listed(
+        lines=[],
+        refused=[(one, *claims(one)) for one in page.lines],
+        topics={},
+        newer=newer if page.more_newer else "",
+        older=older if page.more_older else "",
+        is_further=False,
+        count=None,
+        names=[],
+        is_any=True,
+    )
+
+
+def _beside(first: Key, last: Key) -> tuple[str, str]:
+    return _spelled(first), _spelled(last)
+
+
+def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:
+    with bridge.store.reading() as connection:
+        every = sites.every(connection, bridge.store.sealer)
+    return [site for site in every if site_id in (None, site.id)]
+
+
+__all__ = ["ASKED", "REFUSED", "Asked", "EventsHandler", "FindEventsHandler", "key", "read", "replace"]

@@ -1,0 +1,71 @@
+"""The pages of long work: one job with how far it is, and those of late."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tornado.web import Finish
+
+from core.errors import UnknownJobError
+from core.store import jobs
+from web.pages.page import PageHandler
+from web.pages.works import counted, work
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+    from core.store.jobs import Job
+
+_MOST = 50
+
+
+class JobsHandler(PageHandler):
+    """`GET /jobs`: the newest jobs."""
+
+    async def get(self) -> None:
+        """Show them."""
+        found = await self.blocking(partial(_latest, self.bridge, self.site_id))
+        self.show(
+            "pages/jobs.jinja",
+            jobs=found,
+            work=work,
+            counted=lambda job: counted(job, self.words),
+            gone=bool(self.get_query_argument("gone", "")),
+        )
+
+
+class JobHandler(PageHandler):
+    """`GET /jobs/NUMBER` shows how far a job is; `POST` stops it, or goes on with it."""
+
+    async def get(self, number: str) -> None:
+        """Show it."""
+        job = await self._job(number)
+        self.show("pages/job.jinja", job=job, work=work(job.kind), counted=counted(job, self.words))
+
+    async def post(self, number: str) -> None:
+        """Do what the form asks, if it still can be done."""
+        job = await self._job(number)
+        match self.get_body_argument("do", ""):
+            case "stop":
+                await self.blocking(self.bridge.jobs.stop_job, job.id)
+            case "continue":
+                await self.blocking(self.bridge.jobs.go_on, job.id)
+        self.go(f"/jobs/{job.id}")
+
+    async def _job(self, number: str) -> Job:
+        """Return the job; where it may not be seen, or is forgotten, lead to the others."""
+        try:
+            return await self.blocking(partial(_load, self.bridge, int(number), self.site_id))
+        except UnknownJobError:
+            self.go("/jobs", gone="yes")
+            raise Finish from None
+
+
+def _load(bridge: Bridge, job_id: int, site_id: str | None) -> Job:
+    with bridge.store.reading() as connection:
+        return jobs.load(connection, job_id, site_id=site_id)
+
+
+def _latest(bridge: Bridge, site_id: str | None) -> list[Job]:
+    with bridge.store.reading() as connection:
+        return jobs.latest(connection, _MOST, site_id=site_id)
