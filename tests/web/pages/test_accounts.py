@@ -1,0 +1,143 @@
+"""The page Zoom accounts: credentials that Zoom takes, work that is asked for, and what came of it."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+from tornado.httpclient import HTTPResponse
+
+import web.pages.accounts
+from core.bridge import Bridge
+from core.store import findings, jobs, zoom_accounts
+from core.store.engine import Store
+from core.store.findings import Finding
+from tests.core.conftest import connected
+from tests.web.conftest import Http, text
+from tests.zoom import Account, ZoomServer
+from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def zoom(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoomServer]:
+    with ZoomServer(Account()) as server:
+        monkeypatch.setattr(web.pages.accounts, "OAUTH_URL", server.oauth_url)
+        yield server
+
+
+def post(http: Http, session: dict[str, str], **form: str) -> HTTPResponse:
+    return http("POST", "/accounts", urlencode(form).encode(), FORM | session)
+
+
+def add(http: Http, session: dict[str, str], zoom: ZoomServer, **changed: str) -> HTTPResponse:
+    given = {
+        "account_id": zoom.account.account_id,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "name": "The choir's",
+        "plan": "business",
+    }
+    return post(http, session, do="add", **{**given, **changed})
+
+
+class TestAdd:
+    def test_an_account_whose_credentials_zoom_takes_is_kept(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        site = connected(store, "s9")
+        answer = add(http, session, zoom, site=site.id)
+        assert answer.code == 303
+        with store.reading() as connection:
+            (account,) = zoom_accounts.every(connection, store.sealer)
+            assert zoom_accounts.sites_of(connection, account.id) == [site.id]
+        assert (account.name, account.plan) == ("The choir's", "business")
+        page = http("GET", answer.headers["Location"], headers=session)
+        assert "Zoom has taken the credentials" in text(page)
+        assert CLIENT_SECRET not in page.body.decode()
+
+    def test_credentials_that_zoom_refuses_are_not(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        answer = add(http, session, zoom, client_secret="another-secret")
+        assert answer.code == 422
+        assert "Invalid client_id or client_secret" in text(answer)
+        assert "another-secret" not in answer.body.decode()
+        with store.reading() as connection:
+            assert zoom_accounts.every(connection, store.sealer) == []
+
+    def test_scopes_that_are_missing_are_named(
+        self, http: Http, session: dict[str, str], zoom: ZoomServer
+    ) -> None:
+        zoom.behaviour.scopes.discard("webinar:read:webinar:admin")
+        answer = add(http, session, zoom)
+        page = text(http("GET", answer.headers["Location"], headers=session))
+        assert "lacks these scopes" in page
+        assert "webinar:read:webinar:admin" in page
+
+    @pytest.mark.parametrize("name", ["account_id", "client_id", "client_secret"])
+    def test_what_is_missing_is_said_at_its_field(
+        self, http: Http, session: dict[str, str], zoom: ZoomServer, name: str
+    ) -> None:
+        answer = add(http, session, zoom, **{name: ""})
+        assert answer.code == 422
+        assert f'id="zb-{name}-error"' in answer.body.decode()
+
+    def test_a_site_that_is_not_there_is_refused(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        assert add(http, session, zoom, site="nowhere").code == 422
+        with store.reading() as connection:
+            assert zoom_accounts.every(connection, store.sealer) == []
+
+
+class TestWork:
+    @pytest.mark.parametrize("do", ["import", "import-dry", "repair", "repair-dry"])
+    def test_is_asked_for(
+        self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer, do: str
+    ) -> None:
+        add(http, session, zoom)
+        answer = post(http, session, do=do, account=zoom.account.account_id)
+        assert answer.headers["Location"] == "/jobs/1"
+        with bridge.store.reading() as connection:
+            job = jobs.load(connection, 1)
+        kind, _, dry = do.partition("-")
+        assert (job.kind, bool(job.arguments.get("dry_run")), job.asked_by) == (kind, bool(dry), "anna")
+        assert http("GET", "/accounts", headers=session).code == 200
+
+    def test_of_an_account_that_is_gone_is_not(self, http: Http, session: dict[str, str]) -> None:
+        assert post(http, session, do="import", account="gone").headers["Location"] == "/accounts"
+
+    def test_tells_what_it_found(self, http: Http, session: dict[str, str], store: Store) -> None:
+        lines = [
+            Finding(7, "account", number, kind, f"<b>Choir {number}</b>")
+            for number, kind in ((1, "new"), (2, "gone"))
+        ]
+        store.write(lambda connection: findings.note(connection, lines))
+        page = http("GET", "/accounts/jobs/7", headers=session)
+        assert "<b>Choir" not in page.body.decode()
+        assert "Gone at Zoom" in text(page)
+        only = text(http("GET", "/accounts/jobs/7?kind=gone", headers=session))
+        assert "Choir 2" in only
+        assert "Choir 1" not in only
+        assert "Nothing was found" in text(http("GET", "/accounts/jobs/8", headers=session))
+
+
+class TestChange:
+    def test_how_often_it_is_compared(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        add(http, session, zoom)
+        post(http, session, do="hours", account=zoom.account.account_id, hours="0")
+        with store.reading() as connection:
+            (account,) = zoom_accounts.every(connection, store.sealer)
+        assert account.repair_hours == 0
+        assert "only when somebody asks" in text(http("GET", "/accounts", headers=session))
+
+    def test_credentials_are_forgotten(
+        self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer
+    ) -> None:
+        add(http, session, zoom)
+        assert post(http, session, do="remove", account=zoom.account.account_id).code == 303
+        with bridge.store.reading() as connection:
+            assert zoom_accounts.every(connection, bridge.store.sealer) == []
