@@ -25,13 +25,14 @@ def make_app(
     *,
     passwords: Passwords | None = None,
     control_token: str = "",
+    metrics_token: str = "",
     in_flight: InFlight | None = None,
     answering: Answering | None = None,
     public_url: str = "",
 ) -> Application:
     """Return the application for a bridge, which browsers find at `public_url`.
 
-    Without a control token, nobody can control it.
+    Without a control token, nobody can control it; without a metrics token, nobody is told its numbers.
     """
     deciding = answering or Answering(bridge.ingest)
     admission = Admission(bridge.store, passwords or Passwords())
@@ -50,6 +51,7 @@ def make_app(
                 keys=deciding.keys,
                 executor=deciding.executor,
                 control_token=control_token,
+                metrics_token=metrics_token,
                 in_flight=in_flight or InFlight(),
             )
         ),

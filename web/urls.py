@@ -9,6 +9,7 @@ from tornado.routing import URLSpec
 from web.calendars import CalendarHandler
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
+from web.metrics import MetricsHandler
 from web.pages.account import AccountHandler
 from web.pages.accounts import AccountsHandler, FindingsHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
@@ -52,6 +53,7 @@ def urls(
     keys: StubKeys,
     executor: Executor,
     control_token: str,
+    metrics_token: str,
     in_flight: InFlight,
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
@@ -98,6 +100,9 @@ def urls(
         URLSpec(r"/link", LinkHandler, door),
         URLSpec(r"/enter", EnterHandler, door),
         URLSpec(r"/healthz", HealthHandler),
+        URLSpec(
+            r"/metrics", MetricsHandler, {"bridge": bridge, "executor": executor, "token": metrics_token}
+        ),
         URLSpec(r"/readyz", ReadyHandler, {"store": bridge.store, "in_flight": in_flight}),
         URLSpec(
             r"/control/([a-z-]{1,40})",

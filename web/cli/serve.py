@@ -24,6 +24,7 @@ from web.cli.user import way_in
 from web.door import Door
 from web.inflight import InFlight
 from web.logs import log_to_stderr
+from web.metrics import SHORTEST_TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,12 @@ _SWITCH_SECONDS = 0.0005
     type=click.IntRange(1),
     help="With PostgreSQL: after so many seconds another process takes over from one that died at a post.",
 )
+@click.option(
+    "--metrics-token",
+    default="",
+    show_default="none, and /metrics tells nothing",
+    help="What Prometheus sends as bearer token to /metrics; rather set ZOOMBRIDGE_METRICS_TOKEN.",
+)
 @public_url_option
 @place_options
 def serve(
@@ -82,11 +89,14 @@ def serve(
     keep_days: int | None,
     keep_events: int | None,
     lease_seconds: int,
+    metrics_token: str,
     public_url: str | None,
     data: Path,
     database_url: str | None,
 ) -> None:
     """Take Zoom's events and keep the WordPress sites right. Ends cleanly on Ctrl-C and SIGTERM."""
+    if metrics_token and len(metrics_token) < SHORTEST_TOKEN:
+        raise click.UsageError(f"--metrics-token must have at least {SHORTEST_TOKEN} characters.")
     log_to_stderr(log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     place = Place(data, database_url)
@@ -95,18 +105,23 @@ def serve(
         make_ready(store)
         bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events, lease_seconds=lease_seconds)
         door = Door(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
-        asyncio.run(_serve(bridge, place, door, public_url=public_url))
+        asyncio.run(_serve(bridge, place, door, public_url=public_url or "", metrics_token=metrics_token))
     finally:
         store.close()
 
 
-async def _serve(bridge: Bridge, place: Place, door: Door, *, public_url: str | None) -> None:
+async def _serve(bridge: Bridge, place: Place, door: Door, *, public_url: str, metrics_token: str) -> None:
     # With PostgreSQL the other commands open the database themselves, and nobody controls this process.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
     in_flight = InFlight()
     answering = Answering(bridge.ingest)
     app = make_app(
-        bridge, control_token=token, in_flight=in_flight, answering=answering, public_url=public_url or ""
+        bridge,
+        control_token=token,
+        metrics_token=metrics_token,
+        in_flight=in_flight,
+        answering=answering,
+        public_url=public_url,
     )
     sockets = await door.bind()
     url = f"http://{_in_url(door.host)}:{sockets[0].getsockname()[1]}"
