@@ -53,8 +53,8 @@ def urls(
     keys: StubKeys,
     executor: Executor,
     control_token: str,
-    metrics_token: str,
     in_flight: InFlight,
+    metrics_token: str = "",
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
     webhook = {"answers": answers, "in_flight": in_flight}
