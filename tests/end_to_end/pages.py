@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from tests.wordpress import WordPress
 
 # What answers with no page of its own: it redirects, or gives a file.
-NO_PAGES = {r"/open$", r"/plugin\.zip$", r"/sites/connect/([0-9a-f]{16})/back$"}
+NO_PAGES = {
+    r"/open$",
+    r"/plugin\.zip$",
+    r"/sites/connect/([0-9a-f]{16})/back$",
+    r"/events/find$",
+    r"/meetings/find$",
+}
 
 # What the pictures of the pages are called, by their routes; docs/pages.md shows them.
 PICTURES = {
@@ -36,6 +42,12 @@ PICTURES = {
     r"/sites/connect/([0-9a-f]{16})$": "connecting",
     r"/sites/([A-Za-z0-9_-]{1,64})$": "site",
     r"/sites/([A-Za-z0-9_-]{1,64})/disconnect$": "disconnect",
+    r"/events$": "events",
+    r"/events/([0-9]{1,18})$": "event",
+    r"/events/refused/([0-9]{1,18})$": "refused",
+    r"/events/replay$": "replay",
+    r"/jobs$": "jobs",
+    r"/jobs/([0-9]{1,18})$": "job",
     r"/webhooks$": "webhooks",
     r"/settings$": "settings",
     r"/users$": "users",
@@ -47,7 +59,7 @@ PICTURES = {
 }
 
 # Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.
-_MOST_OF_A_ROUTE = 4
+_MOST_OF_A_ROUTE = 6
 
 
 @cache
@@ -173,8 +185,9 @@ def crawl(page: Page, frame: Frame, *more: str) -> dict[str, list[str]]:
     while waiting:
         path = waiting.pop(0)
         route = route_of(path)
-        # The pages of two meetings are the same page with other words.
-        kind = frozenset(name for name, _ in parse_qsl(urlsplit(path).query))
+        # The pages of two meetings are the same page with other words; those of two filters are not.
+        asked = parse_qsl(urlsplit(path).query)
+        kind = frozenset((name, value if value.isalpha() else "") for name, value in asked)
         if route is None or (route, kind) in kinds or len(found.get(route, [])) >= _MOST_OF_A_ROUTE:
             continue
         kinds.add((route, kind))

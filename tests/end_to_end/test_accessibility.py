@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, door_routes, page_routes
 from tests.end_to_end.pair import Pair
-from tests.end_to_end.scene import furnish
+from tests.end_to_end.scene import REHEARSAL, furnish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(300)  # what is prepared for all of them counts to the first
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+# wp-admin is light whatever the reader's system is, and the bridge's part of it too.
+SCHEMES: dict[str, tuple[Literal["light", "dark"], ...]] = {
+    "browser": ("light", "dark"),
+    "wp-admin": ("light",),
+}
 
 # What axe calls best practice, and no rule, is looked at too; but the frame of a page in wp-admin is WordPress's.
 _AXE = """
@@ -146,7 +150,11 @@ class Watch:
             plain = self._browser.new_context(java_script_enabled=False).new_page()
             frame.enter(page)
             frame.enter(plain)
-            more = [begin(page, frame) for begin in BEGINNINGS[kind]]
+            more = [
+                begin(page, frame)
+                for route, begin in BEGINNINGS.items()
+                if route in page_routes() and route not in ELSEWHERE[kind]
+            ]
             self._kept[key] = Eyes(frame, page, plain, crawl(page, frame, *more))
         return self._kept[key]
 
@@ -182,7 +190,7 @@ def look(
         page.evaluate(AXE_SCRIPT)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            for scheme in SCHEMES:
+            for scheme in SCHEMES[frame.name]:
                 page.emulate_media(color_scheme=scheme)
                 assert page.evaluate(_AXE, frame.root) == [], (scheme, width)
             assert_fits(page)
@@ -229,6 +237,7 @@ class TestEveryPage:
         self, busy: Pair, watch: Watch, kind_of_frame: type[InBrowser | InWordPress], route: str
     ) -> None:
         """And to every page something leads, so that none is forgotten here."""
+        once(busy, kind_of_frame)
         eyes = watch.of(busy, kind_of_frame)
         if route in ELSEWHERE[kind_of_frame]:
             assert route not in eyes.paths
@@ -244,7 +253,14 @@ class TestEveryPage:
     def test_of_a_new_bridge(
         self, new: Pair, watch: Watch, kind_of_frame: type[InBrowser | InWordPress], route: str
     ) -> None:
+        once(new, InBrowser)
         look_at_all(watch.of(new, kind_of_frame), route)
+
+
+def once(pair: Pair, kind_of_frame: type[Frame]) -> None:
+    """Look at what is the same with every WordPress with the newer one alone."""
+    if kind_of_frame is InBrowser and pair.site.kind != "playground-sqlite":
+        pytest.skip("seen with the newer WordPress")
 
 
 def look_at_all(eyes: Eyes, route: str) -> None:
@@ -353,10 +369,18 @@ def begin_connecting(page: Page, frame: Frame) -> str:
     return frame.path(page.url) or ""
 
 
-# What is to be done before its pages are there.
-BEGINNINGS: dict[type[Frame], list[Callable[[Page, Frame], str]]] = {
-    InBrowser: [begin_connecting],
-    InWordPress: [],
+def begin_replaying(page: Page, frame: Frame) -> str:
+    """Replay the events of one meeting, which makes a job."""
+    page.goto(frame.address(f"/events/replay?number={REHEARSAL}"))
+    page.get_by_role("button", name="Begin").click()
+    page.wait_for_url(re.compile(r"jobs(/|%2F)[0-9]+"))
+    return frame.path(page.url) or ""
+
+
+# What is to be done before the page of a route is there.
+BEGINNINGS: dict[str, Callable[[Page, Frame], str]] = {
+    r"/sites/connect/([0-9a-f]{16})$": begin_connecting,
+    r"/jobs/([0-9]{1,18})$": begin_replaying,
 }
 
 # What has no page there: it is for who has a password, or for the bridge's own address.
