@@ -1,4 +1,4 @@
-"""Figure 9: acknowledgements on PostgreSQL by two processes against one, each pinned to a core."""
+"""Figure 9: acknowledgements on PostgreSQL by two bridges against one, each pinned to a core with its acceptor."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def two_processes(scale: Scale, say: Say) -> list[Figure]:
             (data / "zoombridge.key").write_text((place.data / "zoombridge.key").read_text())
             bridge = RunningBridge(data, "--log-level", "error", database_url=place.database_url)
             stack.enter_context(bridge)
-            _pin(bridge.pid, index % (os.cpu_count() or 1))
+            for pid in bridge.pids:
+                _pin(pid, index % (os.cpu_count() or 1))
             bridges.append(bridge)
         first_at = int(time.time() * 1000)
         apart = 0

@@ -10,10 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Self
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -76,6 +74,12 @@ class RunningBridge:
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of all its processes: its own, and its acceptors'."""
+        started = (path.read_text().split() for path in Path(f"/proc/{self.pid}/task").glob("*/children"))
+        return [self.pid, *(int(child) for children in started for child in children)]
 
     def command(self, *arguments: str, typed: str = "") -> str:
         """Run another command on the same data folder, with what is typed; return what it printed."""
