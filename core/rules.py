@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.meeting import INSTANT, PERSONAL_ROOM, Kind
-from core.zoom.trial import is_trial
 
 if TYPE_CHECKING:
     from core.meeting import Meeting
@@ -113,8 +112,6 @@ class Rules:
         What is not known of it yet speaks neither for it nor against it, but for its host: where only some hosts
         are published, an unknown one is none of them.
         """
-        if is_trial(meeting.account_id):
-            return ""  # the test shows the way of those that are published
         kind = meeting.kind
         if kind not in self.kinds:
             return f"It is a {kind}, and the settings publish no {kind}s."

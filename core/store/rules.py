@@ -55,8 +55,13 @@ def of_site(
 
 
 def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
-    """Return what counts for one meeting. A test's is always published, or there would be nothing to see."""
-    return replace(decided, rules=rules.DEFAULT) if is_trial(meeting.account_id) else decided
+    """Return what counts for one meeting. A test's always has a page, or there would be nothing to see.
+
+    Where new pages are drafts, so is this one: nobody but editors sees what was not looked at.
+    """
+    if not is_trial(meeting.account_id):
+        return decided
+    return replace(decided, rules=replace(rules.DEFAULT, status=decided.rules.status))
 
 
 def with_ids(connection: Connection, decided: Rules) -> Rules:

@@ -16,7 +16,8 @@ from core import cleaning, following, trying
 from core.bridge import Bridge
 from core.cleaning import TRIAL
 from core.errors import SiteFaultError
-from core.store import jobs, log, quarantine, sites, tokens, trials
+from core.rules import Rules, Status
+from core.store import jobs, log, quarantine, rules, sites, tokens, trials
 from core.store.engine import Store
 from core.store.request import Request
 from core.store.schema import accounts, attempts, events, meetings, posts
@@ -181,13 +182,9 @@ class TestGoesWell:
         store.write(lambda connection: tokens.remove(connection, "s1", saved.id))
         assert tried(way).is_well
 
-    def test_where_new_pages_are_drafts(self, way: Way, store: Store) -> None:
-        def draft(ask: Ask) -> SiteFaultError | None:
-            for post in way.site.posts.values():
-                post["status"] = "draft"
-            return None
-
-        way.site.trouble = draft
+    def test_where_nothing_is_published_and_new_pages_are_drafts(self, way: Way, store: Store) -> None:
+        decided = Rules(kinds=frozenset(), hosts=(), never=("*",), status=Status.DRAFT)
+        store.write(lambda connection: rules.save(connection, "s1", decided))
         report = tried(way)
         assert report.is_well, report
         assert way.visits == 0
