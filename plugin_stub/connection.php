@@ -18,7 +18,7 @@ function zoombridge_ask( string $method, string $path, array $args = [] ) {
 	$connection = zoombridge_connection();
 	if ( null === $connection ) {
 		/* translators: %s: a command. */
-		$message = __( 'This site is not connected to a bridge yet. On the bridge\'s machine, run: %s', 'zoom-wordpress-bridge' );
+		$message = __( 'This site is not connected to a bridge yet. Connect it on the bridge\'s own pages, under Sites; or, on the bridge\'s machine, run: %s', 'zoom-wordpress-bridge' );
 		return new WP_Error( 'zoombridge_not_paired', sprintf( $message, 'zoombridge site add ' . home_url() ) );
 	}
 	[ 'bridge' => $bridge, 'site' => $site, 'key' => $key ] = $connection;
