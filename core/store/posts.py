@@ -8,17 +8,17 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, and_, bindparam, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, or_, select, tuple_, update
 
 from core.store import locks, wakeup
 from core.store.dialect import insert_for
 from core.store.schema import accounts, meetings, posts, sites
-from core.zoom.trial import ACCOUNT as TEST_ACCOUNT
+from core.zoom.trial import is_trial
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 
 class PostState(StrEnum):
@@ -360,16 +360,39 @@ def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[st
 
     Tests are not among them.
     """
-    rows = connection.execute(
-        select(posts)
-        .join(
-            meetings, and_(meetings.c.account_id == posts.c.account_id, meetings.c.number == posts.c.number)
-        )
-        .where(posts.c.site_id == site_id, posts.c.account_id.not_like(f"{TEST_ACCOUNT}%"))
-        .order_by(meetings.c.last_at.desc(), posts.c.number.desc())
-        .limit(limit)
+    mirrored = select(accounts.c.account_id).where(accounts.c.site_id == site_id)
+    last: list[tuple[int, int, str]] = []
+    for account_id in connection.scalars(mirrored).all():
+        if not is_trial(account_id):
+            newest = (meetings.c.last_at.desc(), meetings.c.number.desc())
+            rows = connection.execute(
+                select(meetings.c.last_at, meetings.c.number, meetings.c.account_id)
+                .where(meetings.c.account_id == account_id)
+                .order_by(*newest)
+                .limit(limit)
+            )
+            last += [row.tuple() for row in rows]
+    keys = [(account_id, number) for _, number, account_id in sorted(last, reverse=True)[:limit]]
+    found = connection.execute(select(posts).where(these(site_id, keys)))
+    known = {(row.account_id, row.number): _written(row) for row in found}
+    return [(*named, known[named]) for named in keys if named in known]
+
+
+def these(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[bool]:
+    """Return the condition for these posts of a site (accounts and numbers).
+
+    Account by account: SQLite would look through the whole table for pairs of values.
+    """
+    numbers: dict[str, list[int]] = {}
+    for account_id, number in named:
+        numbers.setdefault(account_id, []).append(number)
+    return or_(
+        false(),
+        *(
+            and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number.in_(of_account))
+            for account_id, of_account in numbers.items()
+        ),
     )
-    return [(row.account_id, row.number, _written(row)) for row in rows]
 
 
 def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:

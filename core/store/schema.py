@@ -166,6 +166,7 @@ meetings = Table(
     Column("over_at", BigInteger, nullable=False),
     *_state(),
     Column("revision", BigInteger, nullable=False),
+    Index(None, "account_id", "last_at"),  # to which something happened last: see posts.latest
     # In the order of a list, and with all that it is filtered by, so that a search reads the index alone.
     Index(
         "ix_meetings_listed",

@@ -21,10 +21,13 @@ from core.zoom.signature import Secret
 from web.pages import rules_form
 from web.pages.meetings import address
 from web.pages.page import PageHandler
+from web.pages.remembered import remembered
 from web.pages.rules_form import Given, Reading
 from web.pages.webhooks import mask, problem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.bridge import Bridge
     from core.choices import Found
     from core.previewing import Preview
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
     from core.store.known_hosts import KnownHost
     from core.store.sites import Site
+
+_HOSTS_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,14 @@ class SettingsPage(PageHandler):
         )
 
     async def _state(self, site: Site) -> _State:
-        return await self.blocking(_state, self.bridge, self._choices, site)
+        return await self.blocking(_state, self.bridge, self._choices, self._hosts, site)
+
+    def _hosts(self, site_id: str) -> list[KnownHost]:
+        def look() -> list[KnownHost]:
+            with self.bridge.store.reading() as connection:
+                return known_hosts.of_site(connection, site_id)
+
+        return remembered(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 
     async def _rotation(self, site: Site) -> Rotation:
         return await self.blocking(rotating.rotation, self.bridge.store, site.id)
@@ -283,15 +295,15 @@ def _sites(bridge: Bridge) -> list[Site]:
         return sites.every(connection, bridge.store.sealer)
 
 
-def _state(bridge: Bridge, choices: Choices, site: Site) -> _State:
-    found = choices.of(site)
+def _state(bridge: Bridge, choices: Choices, hosts: Callable[[str], list[KnownHost]], site: Site) -> _State:
+    found, known = choices.of(site), hosts(site.id)
     with bridge.store.reading() as connection:
         with suppress(UnknownSiteError):  # removed since it was chosen; the next look says so
             site = sites.load(connection, site.id, bridge.store.sealer)
         return _State(
             site,
             rules.read(site.rules),
-            known_hosts.of_site(connection, site.id),
+            known,
             found,
             reviewing.latest(connection, site.id),
         )

@@ -188,6 +188,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("meetings", schema=None) as batch_op:
         batch_op.create_index(
+            batch_op.f("ix_meetings_account_id_last_at"), ["account_id", "last_at"], unique=False
+        )
+        batch_op.create_index(
             "ix_meetings_listed",
             [
                 "starts_at",
@@ -405,6 +408,7 @@ def downgrade() -> None:
     op.drop_table("sessions")
     with op.batch_alter_table("meetings", schema=None) as batch_op:
         batch_op.drop_index("ix_meetings_listed")
+        batch_op.drop_index(batch_op.f("ix_meetings_account_id_last_at"))
 
     op.drop_table("meetings")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
