@@ -269,7 +269,7 @@ class _ChoosingHandler(DoorHandler):
         if good is None:
             self.used_up()
             return
-        values = {"ticket": ticket, "name": name or good.name, "errors": errors or {}}
+        values = {"ticket": ticket, "name": good.name or name, "errors": errors or {}}
         self.show(self.template, status=status, **values)
 
 

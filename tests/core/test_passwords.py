@@ -1,5 +1,7 @@
 """Passwords: what one must be, and what a comparison costs."""
 
+from typing import Literal
+
 import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import RFC_9106_LOW_MEMORY
@@ -16,9 +18,9 @@ class Counting(PasswordHasher):
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.verified = 0
 
-    def verify(self, *given: object, **more: object) -> bool:  # type: ignore[override]
-        self.verified += 1
-        return bool(super().verify(*given, **more))  # type: ignore[arg-type]
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - its own name for it
+        self.verified += str(hash).startswith("$argon2id$v=19$")  # what is no hash costs nothing
+        return super().verify(hash, password)
 
 
 class TestProblem:

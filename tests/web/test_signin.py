@@ -493,6 +493,7 @@ class TestLinks:
         ticket = admission.link("anna", Purpose.PASSWORD)
         assert "For anna." in text(http("GET", f"/password?ticket={ticket}"))
         form = {"ticket": ticket, "password": ANOTHER, "again": ANOTHER, "name": "mallory"}
+        assert "For anna." in text(post(http, "/password", **form | {"again": "x"}))
         answer = post(http, "/password", **form)
         assert answer.code == 303
         assert is_in(http, cookie(answer))

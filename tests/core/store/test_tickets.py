@@ -1,15 +1,17 @@
 """Tickets open one thing, once, for a while."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from core.store import tickets
 from core.store.engine import Store
 from core.store.schema import tickets as table
 from core.store.tickets import LIFETIME, Purpose, Ticket
 from core.store.users import Role
+from tests.core.conftest import KEYS
 
 SITE = Ticket(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s1")
 
@@ -49,6 +51,29 @@ class TestTicket:
         with ThreadPoolExecutor(8) as pool:
             used = list(pool.map(lambda _: use(store, word), range(8)))
         assert [one for one in used if one is not None] == [SITE]
+
+    @pytest.mark.parametrize("database_kind", ["postgresql"])
+    def test_works_once_for_two_processes(
+        self, store: Store, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other one is quicker, after this one has seen that the ticket is good."""
+        word = issue(store)
+        other = Store(migrated_url, keys=KEYS)
+        looked = tickets.look
+        others: list[Ticket | None] = []
+
+        def and_then(connection: Connection, *given: Any, **more: Any) -> Ticket | None:
+            found = looked(connection, *given, **more)
+            monkeypatch.setattr(tickets, "look", looked)
+            others.append(use(other, word))
+            return found
+
+        monkeypatch.setattr(tickets, "look", and_then)
+        try:
+            assert use(store, word) is None
+        finally:
+            other.close()
+        assert others == [SITE]
 
     @pytest.mark.parametrize("purpose", Purpose)
     def test_works_for_so_long(self, store: Store, purpose: Purpose) -> None:
