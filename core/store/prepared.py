@@ -37,17 +37,22 @@ class _Ready:
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
+        binds = {name: bind for bind, name in compiled.bind_names.items()}
         self.sql = str(compiled)
         self._is_positional = bool(compiled.positional)
-        self._names = list(compiled.positiontup if self._is_positional else compiled.binds)
-        types = {name: compiled.binds[name].type.dialect_impl(dialect) for name in self._names}
-        found = {name: type_.bind_processor(dialect) for name, type_ in types.items()}
+        self._names = list(compiled.positiontup if self._is_positional else binds)
+        # What stands in the statement itself: it came with it.
+        self._own = {name: bind.value for name, bind in binds.items() if not bind.required}
+        found = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in binds.items()
+        }
         self._processors = {name: process for name, process in found.items() if process is not None}
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the values as the driver takes them."""
+        every = {**self._own, **values} if self._own else values
         given = {
-            name: process(values[name]) if (process := self._processors.get(name)) else values[name]
+            name: process(every[name]) if (process := self._processors.get(name)) else every[name]
             for name in self._names
         }
         return tuple(given[name] for name in self._names) if self._is_positional else given

@@ -254,3 +254,28 @@ class TestApplyIsUsedAsFoldWould:
         for change in sorted(changes, key=lambda change: change.position):
             meeting = apply(meeting, change)
         assert kept(store)[0] == meeting
+
+
+class TestFlood:
+    @pytest.fixture
+    def five(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(core.folding, "_BITE", 2)
+        monkeypatch.setattr(core.folding, "_AT_ONCE", 2)
+        append(store, *(event(id=NUMBER + number) for number in range(5)))
+
+    def pending(self, store: Store) -> int:
+        return [outcome for _, outcome in outcomes(store)].count(Outcome.PENDING)
+
+    @pytest.mark.usefixtures("five")
+    def test_is_folded_bite_by_bite(self, folding: Folding, store: Store) -> None:
+        folding._flooded = True
+        left = []
+        while folding._round():
+            left.append(self.pending(store))
+        assert left == [3, 1, 0]
+        assert not folding._flooded, "nothing is left of it"
+
+    @pytest.mark.usefixtures("five")
+    def test_without_one_all_is_folded_at_once(self, folding: Folding, store: Store) -> None:
+        assert folding._round()
+        assert self.pending(store) == 0
