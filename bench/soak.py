@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SUMMARY = Path(__file__).with_name("soak.md")
 _LOOK_SECONDS = 15.0
 # What Hypothesis says of its own tests, and what tests.examples.Progress says of the others.
-_TRIED = re.compile(r"- (\d+) passing examples?, \d+ failing|: ([\d,]+) tried, ")
+_TRIED = re.compile(r"- (\d+) passing, \d+ failing|: ([\d,]+) tried, ")
 _COUNTED = re.compile(r"\d+ (?:passed|failed|error)")
 
 
