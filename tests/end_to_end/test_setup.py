@@ -317,7 +317,6 @@ def finds_what_changes(person: Person) -> None:
     with in_the_way(person.site, CHANGES_THE_TIME):
         told = person.test()
     assert "header x-zm-request-timestamp was changed on the way" in told
-    person.mend()
 
 
 def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
@@ -332,7 +331,6 @@ def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
     person.paste_secret(SECRET)
     person.line("Events come from Zoom")
     person.remove_secret(WRONG_SECRET[-4:])
-    person.mend()
 
 
 def finds_a_revoked_password(person: Person) -> None:
@@ -366,7 +364,6 @@ def finds_that_the_bridge_is_not_reached(person: Person) -> None:
     field.fill(person.bridge.url)
     page.get_by_role("button", name="Save and try").click()
     person.line("WordPress reaches the bridge")
-    person.mend()
 
 
 def finds_a_wrong_clock(person: Person) -> None:

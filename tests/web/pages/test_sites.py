@@ -260,7 +260,7 @@ class TestTest:
             [job] = jobs.latest(connection, 10, kind=TRIAL)
         assert (job.site_id, job.arguments) == ("s1", {"site": "s1"})
         shown = door.follow(answer)
-        assert Elements(shown).named("zb-test")["data-live"] == "1"
+        assert Elements(shown).named("zb-test")["data-live"] in ("1", "2")
         assert "Next: Signed, and sent" in words(shown)
         assert "Test again" not in words(shown)
 
