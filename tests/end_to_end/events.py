@@ -113,9 +113,47 @@ class Meeting:
         """It was deleted for good."""
         return self._event("permanently_deleted", self._all_or(None))
 
-    def started(self) -> dict[str, Any]:
-        """It began: an event that the bridge does not act on, with the number as text, as Zoom has it."""
-        return self._event("started", {"object": {**self.named, "id": str(self.number)}})
+    def started(self, uuid: str = "an-instance==") -> dict[str, Any]:
+        """It began, at its time: with the number as text, as Zoom has it in these events."""
+        return self._event("started", {"object": {**self.named, "id": str(self.number), "uuid": uuid}})
+
+    def ended(self, uuid: str = "an-instance==") -> dict[str, Any]:
+        """It ended."""
+        told = {
+            **self.named,
+            "id": str(self.number),
+            "uuid": uuid,
+            "end_time": z(self.start + timedelta(hours=1)),
+        }
+        return self._event("ended", {"object": told})
+
+    def joined(self) -> dict[str, Any]:
+        """Somebody joined: an event that the bridge does not act on."""
+        told = {**self.named, "id": str(self.number), "participant": {"user_name": "Somebody"}}
+        return self._event("participant_joined", {"object": told})
+
+    def registered(self, person: str, verb: str = "created") -> dict[str, Any]:
+        """Somebody registered, or was approved, denied or cancelled."""
+        registrant = {
+            "id": person,
+            "first_name": person,
+            "email": f"{person}@example.org",
+            "status": "approved",
+        }
+        return self._event(f"registration_{verb}", {"object": {**self.named, "registrant": registrant}})
+
+    def recording(self, verb: str, uuid: str = "an-instance==") -> dict[str, Any]:
+        """What was recorded of an instance is there, or goes."""
+        recorded = {
+            **self.named,
+            "uuid": uuid,
+            "share_url": f"https://example.zoom.us/rec/share/{self.number}",
+            "password": "rec-4711",
+            "recording_play_passcode": "OPENS-IT-FOR-EVERYBODY",
+            "recording_files": [{"id": "file-1", "file_type": "MP4", "status": "completed"}],
+        }
+        event = self._event("completed", {"object": recorded})
+        return {**event, "event": f"recording.{verb}", "download_token": "DOWNLOAD-TOKEN"}
 
     def _all_or(self, occurrences: list[dict[str, Any]] | None) -> dict[str, Any]:
         if occurrences is None:

@@ -446,16 +446,16 @@ class TestOthers:
         pair.tell(meeting.created())
         before = pair.post(meeting.number)
 
-        assert pair.send(meeting.started()).status_code == 204
+        assert pair.send(meeting.joined()).status_code == 204
 
         pair.settled(meeting.number)
         line = pair.logged(meeting.number)[-1]
-        assert (line.event, line.outcome) == (f"{meeting.kind}.started", "ignored")
+        assert (line.event, line.outcome) == (f"{meeting.kind}.participant_joined", "ignored")
         assert line.reason
         assert pair.post(meeting.number) == before
 
     def test_nothing_is_made_of_them(self, pair: Pair, meeting: Meeting) -> None:
-        assert pair.send(meeting.started()).status_code == 204
+        assert pair.send(meeting.joined()).status_code == 204
 
         pair.settled(meeting.number)
         assert pair.posts(meeting.number) == []
