@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func, select
 
 from core.store import events as listed
 from core.store.log import Outcome
+from core.store.reached import SHOWED_NOTHING
 from core.store.schema import accounts, attempts, events
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ _REACHED = (
         attempts.c.id >= bindparam("first"),
         attempts.c.at > events.c.folded_at,
         attempts.c.did.is_not(None),
-        attempts.c.did.not_in(["withheld", "detached"]),
+        attempts.c.did.not_in(SHOWED_NOTHING),
     )
     .order_by(attempts.c.id)
     .limit(1)

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from core.store.posts import PostState
 from core.store.schema import attempts, posts, sites
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+SHOWED_NOTHING = ("withheld", "detached")
+"""What attempts did that went well, and after which there was no post."""
 
 
 class Way(StrEnum):
@@ -74,6 +79,8 @@ def _way(row: Any, first: Any, folded_at: int | None) -> tuple[Way, int | None, 
         return Way.UNNEEDED, first.at + first.milliseconds, first.did, None
     if first is not None:
         return Way.REACHED, first.at + first.milliseconds, first.did, None
+    if row.state == PostState.DETACHED:
+        return Way.WITHHELD, None, None, "Somebody deleted the page for good."
     if folded_at is not None and row.wanted <= row.written:
         return (Way.UNNEEDED if row.reason is None else Way.WITHHELD), None, None, row.reason
     trouble = row.of_site or row.fault_message
@@ -89,6 +96,7 @@ def _first_after(connection: Connection, post: Any, moment: int) -> Any:
             attempts.c.number == post.number,
             attempts.c.at > moment,
             attempts.c.did.is_not(None),
+            attempts.c.did.not_in(SHOWED_NOTHING),
         )
         .order_by(attempts.c.id)
         .limit(1)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from core.fold import fold
 from core.store import attempts, meetings, posts, reached, sites
@@ -12,6 +12,7 @@ from core.store.engine import Store
 from core.store.posts import PostState, Written
 from core.store.reached import Reached, Way
 from core.store.schema import accounts
+from core.store.schema import posts as table
 from core.store.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NUMBER, event
@@ -79,6 +80,21 @@ def test_an_attempt_that_found_nothing_to_write_tells_when(wanted: Store) -> Non
     tried(wanted, FOLDED + 900, did="updated")
     first = of(wanted)["s1"]
     assert (first.way, first.at) == (Way.UNNEEDED, FOLDED + 60)
+
+
+def test_does_not_reach_a_post_that_somebody_deleted(wanted: Store) -> None:
+    tried(wanted, FOLDED + 40, did="detached")
+    change = update(table).where(table.c.site_id == "s1").values(state=PostState.DETACHED, written=1)
+    wanted.write(lambda connection: connection.execute(change))
+    first = of(wanted)["s1"]
+    assert (first.way, first.at) == (Way.WITHHELD, None)
+    assert "Somebody deleted the page" in (first.message or "")
+
+
+def test_is_not_reached_by_an_attempt_that_made_no_post(wanted: Store) -> None:
+    tried(wanted, FOLDED + 40, did="withheld")
+    finish(wanted, reason="Left out.")
+    assert of(wanted)["s1"].way is Way.WITHHELD
 
 
 def test_waits_until_then(wanted: Store) -> None:
