@@ -166,7 +166,17 @@ class TestGoesWell:
 
     def test_and_touches_no_real_meeting_and_no_other_site(self, way: Way, store: Store) -> None:
         connected(store, "s2")
-        real = entry(store, event(topic="Real"), site_id="s2")
+        real = entry(
+            store,
+            event(
+                topic="Real",
+                type=2,
+                start_time="2036-03-24T18:00:00Z",
+                duration=60,
+                join_url="https://zoom.us/j/1",
+            ),
+            site_id="s2",
+        )
         store.write(lambda connection: log.append(connection, [real]))
         way.bridge.folding.wake()
         tried(way)
@@ -174,6 +184,13 @@ class TestGoesWell:
             assert connection.scalar(select(func.count()).select_from(meetings)) == 1
             assert connection.scalar(select(func.count()).select_from(events)) == 1
             assert [row.site_id for row in connection.execute(select(posts))] == ["s2"]
+            assert not sites.has_page(connection, "s1", but_of=account_of("s1"))
+
+        def has_its_page() -> bool:
+            with store.reading() as connection:
+                return sites.has_page(connection, "s2", but_of=account_of("s2"))
+
+        until(has_its_page)
 
     def test_where_a_token_is_good_for_one_account_only(self, way: Way, store: Store) -> None:
         with store.reading() as connection:
@@ -369,6 +386,9 @@ class TestCleaning:
         assert report.verdict.cause is Cause.HIDDEN
         assert left(store) > 0
         assert len(way.site.posts) == 1
+        with store.reading() as connection:
+            assert sites.has_page(connection, "s1", but_of="")
+            assert not sites.has_page(connection, "s1", but_of=account_of("s1")), "it is no page of a meeting"
         refusing.clear()
         store.write(lambda connection: sites.try_now(connection, "s1"))
         way.bridge.mirror.wake()
