@@ -371,7 +371,7 @@ def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[st
                 .order_by(*newest)
                 .limit(limit)
             )
-            last += [row.tuple() for row in rows]
+            last += [(row.last_at, row.number, row.account_id) for row in rows]
     keys = [(account_id, number) for _, number, account_id in sorted(last, reverse=True)[:limit]]
     found = connection.execute(select(posts).where(these(site_id, keys)))
     known = {(row.account_id, row.number): _written(row) for row in found}

@@ -140,9 +140,9 @@ class TestPreview:
 
 
 class TestTest:
-    """The made-up meeting of *Test it* is published whatever the rules say, and is nobody's meeting."""
+    """The made-up meeting of *Test it* has a page whatever is left out, and is nobody's meeting."""
 
-    def test_is_shown_whatever_the_rules_say(self, bench: Bench) -> None:
+    def test_has_a_page_whatever_the_rules_leave_out(self, bench: Bench) -> None:
         trial = Trial("s1", FIRST_NUMBER, "token")
         decide(bench, Rules(kinds=frozenset(), status=Status.DRAFT))
         told = json.loads(trial.created(datetime(2036, 1, 1, tzinfo=UTC)))
@@ -150,5 +150,5 @@ class TestTest:
         bench.store.write(lambda connection: log.append(connection, [line]))
         bench.folding.fold_pending()
         bench.work()
-        assert bench.doubles["s1"].only["status"] == "publish"
+        assert bench.doubles["s1"].only["status"] == "draft"
         assert preview(bench.store, bench.site(), Rules(), clock=bench.clock).changes == []

@@ -153,7 +153,7 @@ class TestShows:
         assert answer.code == 200
         assert checked(answer) == {
             "kinds=meeting", "instant=yes", "whose=these", f"host={ANNA}", "passcode=in_link",
-            "join_link=signed_in", "show_host=yes",
+            "join_link=signed_in", "show_host=yes", "recordings=nobody",
         }  # fmt: skip
         html = answer.body.decode()
         assert ">bert@example.org</textarea>" in html
@@ -170,6 +170,7 @@ class TestShows:
         answer = door.get("/settings")
         assert checked(answer) == {
             "kinds=meeting", "kinds=webinar", "whose=all", "passcode=shown", "join_link=everybody",
+            "recordings=nobody",
         }  # fmt: skip
 
     def test_what_could_not_be_read(self, door: Door, store: Store, wp_site: Site) -> None:
