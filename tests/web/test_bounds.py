@@ -33,6 +33,7 @@ from tests.web.conftest import CONTEXT, Http, from_stub, save_token
 from web.app import make_app
 from web.control import ControlHandler
 from web.health import HealthHandler, ReadyHandler
+from web.metrics import MetricsHandler
 from web.pages.page import PageHandler
 from web.signin import DoorHandler
 from web.webhooks import WebhookHandler
@@ -41,7 +42,7 @@ from web.webhooks import WebhookHandler
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 
 # Those who need no session: each has another proof of who asks, or tells nothing.
-OPEN = (WebhookHandler, HealthHandler, ReadyHandler, ControlHandler, DoorHandler)
+OPEN = (WebhookHandler, HealthHandler, ReadyHandler, MetricsHandler, ControlHandler, DoorHandler)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 OURS, THEIRS = 90_000_000_001, 90_000_000_777
