@@ -13,6 +13,8 @@ COMMANDS = [
     "", "serve", "send", "plugin", "site", "site add", "site list", "site check", "site remove",
     "doctor", "user", "user add", "user list", "user remove", "user password", "user link",
     "quarantine", "quarantine list", "quarantine recheck", "db", "db upgrade",
+    "account", "account add", "account list", "account remove", "import", "reconcile",
+    "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job continue", "job stop",
 ]  # fmt: skip
 
 
