@@ -270,7 +270,15 @@ class Import:
         if left.failing:
             message = f"{left.failing} pages could not be written yet; the page Meetings says why. The bridge goes on trying."
             return Piece(finished=True, message=message, counts={"failing": left.failing})
-        return Piece(finished=True, message="Everything that was read is on its sites.")
+        with self.store.reading() as connection:
+            shown = zoom_accounts.sites_of(connection, account_id)
+        message = (
+            "Everything that was read is on its sites."
+            if shown
+            else "Everything is read. No site shows this account yet: choose one on the page Zoom accounts, by adding it "
+            "again."
+        )
+        return Piece(finished=True, message=message)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
