@@ -50,6 +50,8 @@ PICTURES = {
     r"/jobs/([0-9]{1,18})$": "job",
     r"/webhooks$": "webhooks",
     r"/settings$": "settings",
+    r"/accounts$": "accounts",
+    r"/accounts/jobs/([0-9]{1,18})$": "findings",
     r"/users$": "users",
     r"/account$": "account",
     r"/signin$": "signin",

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.end_to_end.events import ACCOUNT, Meeting, series
+from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
     from tests.end_to_end.pair import Pair
+    from tests.zoom import ZoomServer
 
+YOUTH_CHOIR = "YouthChoirAccount00000"
 REHEARSAL = 85393847045
 CONCERTS = 82700130461
 BOARD = 84019277330
@@ -20,7 +23,7 @@ LESSON = 81500023311
 HOSTILE = 86121200988
 
 
-def furnish(pair: Pair) -> None:
+def furnish(pair: Pair, zoom: ZoomServer) -> None:
     """Let it happen. The pair has a connected site and a secret token, and nothing else.
 
     Every date is one of next March's, so that pages say the same from day to day.
@@ -52,9 +55,30 @@ def furnish(pair: Pair) -> None:
     long = Meeting("meeting", HOSTILE, topic=hostile[:200], start=in_march(9, 16))
     pair.tell(long.created())
 
+    read_account(pair, zoom)
+
     # What the bridge does not act on, and what another secret token signed.
     pair.send({"event": "user.signed_in", "event_ts": rehearsal.created()["event_ts"], "payload": {}})
     pair.send(Meeting("meeting", topic="Another choir").created(), secret="Another-Secret-Of-Zoom-1")
+
+
+def read_account(pair: Pair, zoom: ZoomServer) -> None:
+    """Let the bridge read another Zoom account, and look what an import of it would do."""
+    choir = zoom.account
+    anna, ben = choir.add_user("Anna"), choir.add_user("Ben")
+    for user, topic in ((anna, "Auditions"), (anna, "Sectional rehearsal, altos"), (ben, "Evening for parents")):
+        choir.make(user, topic, quietly=True)
+    pair.bridge.command(
+        "account", "add",
+        "--account-id", choir.account_id,
+        "--client-id", CLIENT_ID,
+        "--client-secret", "-",
+        "--name", "Youth choir",
+        "--plan", "pro",
+        "--oauth-url", zoom.oauth_url,
+        typed=CLIENT_SECRET + "\n",
+    )  # fmt: skip
+    pair.bridge.command("import", "--dry-run")
 
 
 def in_march(day: int, hour: int) -> datetime:

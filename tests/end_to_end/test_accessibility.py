@@ -17,7 +17,8 @@ from playwright.sync_api import expect
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, door_routes, page_routes
 from tests.end_to_end.pair import Pair
-from tests.end_to_end.scene import REHEARSAL, furnish
+from tests.end_to_end.scene import REHEARSAL, YOUTH_CHOIR, furnish
+from tests.zoom import Account, ZoomServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,9 +87,10 @@ _WITHOUT_SCRIPT = """
 def kept_busy(kept_pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """A bridge of its own for the site, on which something has happened of every kind."""
     made = Pair(kept_pair.site, tmp_path_factory.mktemp("busy"))
-    furnish(made)
-    yield made
-    made.bridge.stop()
+    with ZoomServer(Account(account_id=YOUTH_CHOIR)) as zoom:
+        furnish(made, zoom)
+        yield made
+        made.bridge.stop()
     kept_pair.connect_again()
 
 
@@ -386,5 +388,12 @@ BEGINNINGS: dict[str, Callable[[Page, Frame], str]] = {
 # What has no page there: it is for who has a password, or for the bridge's own address.
 ELSEWHERE: dict[type[Frame], set[str]] = {
     InBrowser: set(),
-    InWordPress: {"/users$", "/account$", "/sites/connect$", "/sites/connect/([0-9a-f]{16})$"},
+    InWordPress: {
+        r"/accounts$",
+        r"/accounts/jobs/([0-9]{1,18})$",
+        "/users$",
+        "/account$",
+        "/sites/connect$",
+        "/sites/connect/([0-9a-f]{16})$",
+    },
 }
