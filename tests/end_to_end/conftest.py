@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.end_to_end.events import Meeting, series
+from tests.end_to_end.pages import InBrowser
 from tests.end_to_end.pair import Pair
 
 if TYPE_CHECKING:
@@ -20,6 +21,24 @@ VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
 
 # WordPress 6.1's HTTP client is older than PHP 8.2; and PHP tells of each body over its own limit.
 NOT_OURS = re.compile(r"Deprecated: .* in \S+/wp-includes/Requests/|Warning: .*POST Content-Length of ")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what would be looked at twice.
+
+    How the bridge's own pages look does not depend on WordPress: they are looked at with the newer one alone. With
+    the older one, those in its wp-admin are, as its own styles are others.
+    """
+    twice = [item for item in items if isinstance(item, pytest.Function) and _is_seen_elsewhere(item)]
+    if twice:
+        config.hook.pytest_deselected(items=twice)
+        items[:] = [item for item in items if item not in twice]
+
+
+def _is_seen_elsewhere(item: pytest.Function) -> bool:
+    if "watch" not in item.fixturenames or item.callspec.params["wordpress"] == "playground-sqlite":
+        return False
+    return "new" in item.fixturenames or item.callspec.params["kind_of_frame"] is InBrowser
 
 
 @pytest.fixture(scope="package")

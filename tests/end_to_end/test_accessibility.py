@@ -239,7 +239,6 @@ class TestEveryPage:
         self, busy: Pair, watch: Watch, kind_of_frame: type[InBrowser | InWordPress], route: str
     ) -> None:
         """And to every page something leads, so that none is forgotten here."""
-        once(busy, kind_of_frame)
         eyes = watch.of(busy, kind_of_frame)
         if route in ELSEWHERE[kind_of_frame]:
             assert route not in eyes.paths
@@ -255,14 +254,7 @@ class TestEveryPage:
     def test_of_a_new_bridge(
         self, new: Pair, watch: Watch, kind_of_frame: type[InBrowser | InWordPress], route: str
     ) -> None:
-        once(new, InBrowser)
         look_at_all(watch.of(new, kind_of_frame), route)
-
-
-def once(pair: Pair, kind_of_frame: type[Frame]) -> None:
-    """Look at what is the same with every WordPress with the newer one alone."""
-    if kind_of_frame is InBrowser and pair.site.kind != "playground-sqlite":
-        pytest.skip("seen with the newer WordPress")
 
 
 def look_at_all(eyes: Eyes, route: str) -> None:
