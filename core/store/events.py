@@ -9,8 +9,9 @@ in the order in which they came.
 - Of each combination that matches, the newest event is one more step; time and the place in the list are ranges in
   the index. A page of fifty can only come from the fifty combinations whose newest are newest, and takes at most
   fifty events from each.
-- The events of a meeting number stand together in an index of their own. What else is asked of them is looked for
-  among so many at a time (`_WINDOW`), and the page says where it stopped looking.
+- The events of a meeting number stand together in an index of their own. Where more is asked than the number, and
+  no more than `_WINDOW` events match the rest, these are looked at for the number; else the meeting's own events are
+  looked at, so many at a time, and the page says where it stopped looking.
 - A count stops at `MOST_COUNTED`.
 
 Sites come in by their Zoom accounts: an event concerns every site that mirrors its account, whichever of their
@@ -22,7 +23,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, select, text, tuple_
+from sqlalchemy import bindparam, func, literal, select, text, tuple_
 
 from core.errors import UnknownEventError
 from core.store.log import Outcome
@@ -32,12 +33,12 @@ from core.store.schema import accounts, events
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Subquery
 
     from core.store.sealing import Sealer
 
 MOST_COUNTED = 10_000
-_WINDOW = 1000  # events of one meeting that are looked at for one page, where more is asked than its number
+_WINDOW = 400  # events that are looked at one by one for a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +151,10 @@ def page(
 
 
 def count(connection: Connection, wanted: Filter, *, most: int = MOST_COUNTED) -> Count:
-    """Count what matches, up to `most`; of a single meeting's events, only the newest are looked at."""
+    """Count what matches, up to `most`; of a meeting with many events, only the newest may have been looked at."""
     bounds = _bounds(wanted)
     if wanted.number is not None:
-        found, looked_to = _of_number(connection, wanted, bounds, _WINDOW, rising=False)
-        return Count(len(found), is_whole=looked_to is None and len(found) < _WINDOW)
+        return _count_of_number(connection, wanted, bounds, most)
     counted = 0
     for one in _matching(connection, wanted):
         room = most + 1 - counted
@@ -292,27 +292,102 @@ def _of_number(
     connection: Connection, wanted: Filter, bounds: Mapping[str, int], limit: int, *, rising: bool
 ) -> tuple[list[Line], Key | None]:
     """Return the next events of a meeting that match, and where looking for more of them stopped."""
-    of_site = None if wanted.site_id is None else accounts_of(connection, wanted.site_id)
-    asked = {"number": wanted.number, "most": _WINDOW, **bounds}
-    rows = connection.execute(_WINDOWS[rising], asked).all()
+    about = {"number": wanted.number, **bounds}
+    if _is_of_number_alone(wanted):
+        rows = connection.execute(_OF_NUMBER[rising], about | {"most": limit})
+        return [Line(*row) for row in rows], None
+    window = _OF_NUMBER[rising].subquery()
+    place = (window.c.received_at, window.c.id)
+    order = place if rising else tuple(column.desc() for column in place)
+    asked = select(window).where(*_more_of(connection, wanted, window)).order_by(*order).limit(limit)
+    found = [Line(*row) for row in connection.execute(asked, about | {"most": _WINDOW})]
+    if len(found) == limit:
+        return found, None
+    end = _end_of_window(connection, about, rising=rising)
+    few = None if end is None else _few(connection, wanted, bounds)
+    if few is None:
+        return found, end
+    statement = _NEXT_OF_NUMBER[rising]
     found = [
         Line(*row)
-        for row in rows
-        if wanted.event in ("", row.event)
-        and wanted.outcome in (None, row.outcome)
-        and (of_site is None or row.account_id in of_site)
-    ][:limit]
-    is_all = len(found) == limit or len(rows) < _WINDOW
-    return found, None if is_all else Key(rows[-1].received_at, rows[-1].id)
+        for one in few
+        for row in connection.execute(statement, {**asdict(one), **about, "most": limit})
+    ]
+    return sorted(found, key=lambda line: line.key, reverse=not rising)[:limit], None
 
 
-_WINDOWS = {
-    rising: select(*_COLUMNS)
-    .where(events.c.number == bindparam("number"), *_BETWEEN)
-    .order_by(*order)
-    .limit(bindparam("most"))
+def _end_of_window(connection: Connection, about: Mapping[str, Any], *, rising: bool) -> Key | None:
+    """Return the last event of a meeting that is looked at, where there may be more beyond it."""
+    asked = {**about, "most": 1, "behind": _WINDOW - 1}
+    end = connection.execute(_PLACES_OF_NUMBER[rising], asked).one_or_none()
+    return None if end is None else Key(*end)
+
+
+def _count_of_number(connection: Connection, wanted: Filter, bounds: Mapping[str, int], most: int) -> Count:
+    about = {"number": wanted.number, **bounds}
+    if _is_of_number_alone(wanted):
+        places = _PLACES_OF_NUMBER[False].subquery()
+        counting = select(func.count()).select_from(places)
+        counted = connection.scalar(counting, about | {"most": most + 1, "behind": 0}) or 0
+        return Count(min(counted, most), is_whole=counted <= most)
+    end = _end_of_window(connection, about, rising=False)
+    few = None if end is None else _few(connection, wanted, bounds)
+    if few is not None:
+        each = [connection.scalar(_COUNTING_OF_NUMBER, {**asdict(one), **about}) or 0 for one in few]
+        return Count(sum(each), is_whole=True)
+    window = _OF_NUMBER[False].subquery()
+    counting = select(func.count()).select_from(window).where(*_more_of(connection, wanted, window))
+    return Count(connection.scalar(counting, about | {"most": _WINDOW}) or 0, is_whole=end is None)
+
+
+def _is_of_number_alone(wanted: Filter) -> bool:
+    return not wanted.event and wanted.outcome is None and wanted.site_id is None
+
+
+def _few(connection: Connection, wanted: Filter, bounds: Mapping[str, int]) -> list[Combination] | None:
+    """Return the combinations that match, where they have so few events that all may be looked at; else None."""
+    matching = _matching(connection, wanted)
+    counted = 0
+    for one in matching:
+        room = _WINDOW + 1 - counted
+        counted += connection.scalar(_COUNTING, {**asdict(one), **bounds, "most": room}) or 0
+        if counted > _WINDOW:
+            return None
+    return matching
+
+
+def _more_of(connection: Connection, wanted: Filter, window: Subquery) -> list[ColumnElement[bool]]:
+    """Return what is asked beside the number."""
+    asked = []
+    if wanted.event:
+        asked.append(window.c.event == wanted.event)
+    if wanted.outcome is not None:
+        asked.append(window.c.outcome == wanted.outcome)
+    if wanted.site_id is not None:
+        asked.append(window.c.account_id.in_(accounts_of(connection, wanted.site_id)))
+    return asked
+
+
+_THIS_NUMBER = (events.c.number == bindparam("number"), *_BETWEEN)
+_OF_NUMBER = {
+    rising: select(*_COLUMNS).where(*_THIS_NUMBER).order_by(*order).limit(bindparam("most"))
     for rising, order in _RISING.items()
 }
+_PLACES_OF_NUMBER = {
+    rising: select(*_PLACE)
+    .where(*_THIS_NUMBER)
+    .order_by(*order)
+    .limit(bindparam("most"))
+    .offset(bindparam("behind"))
+    for rising, order in _RISING.items()
+}
+# By the combination, whose few events are looked at for the number: not the other way round.
+_HAS_NUMBER = events.c.number + literal(0) == bindparam("number")
+_NEXT_OF_NUMBER = {
+    rising: select(*_COLUMNS).where(*_OF_COMBINATION, _HAS_NUMBER).order_by(*order).limit(bindparam("most"))
+    for rising, order in _RISING.items()
+}
+_COUNTING_OF_NUMBER = select(func.count()).select_from(events).where(*_OF_COMBINATION, _HAS_NUMBER)
 
 
 def _of(site_id: str | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text
 from core.errors import UnknownEventError
 from core.store import events, log
 from core.store.engine import Store
-from core.store.events import Combination, Filter, Key, Line, Page
+from core.store.events import Combination, Count, Filter, Key, Line, Page
 from core.store.log import Outcome
 from core.store.schema import accounts
 from core.store.sites import Site
@@ -142,30 +142,43 @@ class TestPage:
         found = page(store, limit=10, after=Key(29, 10_000))
         assert [line.received_at for line in found.lines] == list(range(39, 29, -1))
 
-    def test_looks_at_a_meetings_events_a_part_at_a_time(
-        self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def busy(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> Store:
+        """A meeting with more events than are looked at, two kinds of which are many and one is rare."""
         monkeypatch.setattr(events, "_WINDOW", 10)
+        names = {3: "meeting.created", **dict.fromkeys(range(4, 16), "meeting.deleted")}
         made = [
-            entry(store, event("meeting.created" if at == 3 else "meeting.updated", at=at), received_at=at)
+            entry(store, event(names.get(at, "meeting.updated"), at=at), received_at=at)
             for at in range(1, 31)
         ]
         store.write(lambda connection: log.append(connection, made))
-        wanted = Filter(number=NUMBER, event="meeting.created")
-        first = page(store, wanted, 5)
+        return store
+
+    def test_of_a_meeting_with_many_events_looks_at_a_part_at_a_time(self, busy: Store) -> None:
+        wanted = Filter(number=NUMBER, event="meeting.deleted")
+        first = page(busy, wanted, 5)
         assert (first.lines, first.more_older) == ([], True)
         assert first.looked_to is not None
         assert first.looked_to.received_at == 21
-        second = page(store, wanted, 5, before=first.looked_to)
+        second = page(busy, wanted, 7, before=first.looked_to)
+        assert [line.received_at for line in second.lines] == [15, 14, 13, 12, 11]
         assert second.looked_to is not None
-        third = page(store, wanted, 5, before=second.looked_to)
-        assert [line.received_at for line in third.lines] == [3]
-        assert third.looked_to is not None, "whether there is more is not known yet"
-        fourth = page(store, wanted, 5, before=third.looked_to)
-        assert (fourth.lines, fourth.more_older, fourth.looked_to) == ([], False, None)
-        back = page(store, wanted, 5, after=Key(0, 0))
-        assert [line.received_at for line in back.lines] == [3]
+        assert second.more_older
+        third = page(busy, wanted, 9, before=second.looked_to)
+        assert [line.received_at for line in third.lines] == [10, 9, 8, 7, 6, 5, 4]
+        assert third.looked_to is None or page(busy, wanted, 9, before=third.looked_to).lines == []
+        back = page(busy, wanted, 20, after=Key(0, 0))
+        assert [line.received_at for line in back.lines] == [10, 9, 8, 7, 6, 5, 4]
         assert back.looked_to == Key(10, back.looked_to.id if back.looked_to else 0)
+        assert back.more_newer
+
+    def test_of_a_meeting_with_many_events_finds_what_is_rare_at_once(self, busy: Store) -> None:
+        for name, found in (("meeting.created", [3]), ("none.such", [])):
+            for beside in ({}, {"after": Key(0, 0)}):
+                of_it = page(busy, Filter(number=NUMBER, event=name), 5, **beside)
+                assert [line.received_at for line in of_it.lines] == found
+                assert of_it.looked_to is None
+                assert page(busy, Filter(number=77, event=name), 5, **beside).lines == []
 
 
 class TestCount:
@@ -186,15 +199,21 @@ class TestCount:
             counted = events.count(connection, Filter(), most=MANY)
             assert (counted.number, counted.is_whole) == (MANY, True)
 
-    def test_of_a_meeting_looks_at_the_newest_only(
+    def test_of_a_meeting_with_many_events_is_a_least(
         self, full: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        lines = every(full)
+        exact = sum(line.number == 1 for line in lines)
         monkeypatch.setattr(events, "_WINDOW", 10)
         with full.reading() as connection:
-            counted = events.count(connection, Filter(number=1))
-            assert (counted.number, counted.is_whole) == (10, False)
-            counted = events.count(connection, Filter(number=1, event="none.such"))
-            assert (counted.number, counted.is_whole) == (0, False)
+            assert events.count(connection, Filter(number=1)) == Count(exact, is_whole=True)
+            assert events.count(connection, Filter(number=1), most=10) == Count(10, is_whole=False)
+            assert events.count(connection, Filter(number=1, event="none.such")) == Count(0, is_whole=True)
+            counted = events.count(connection, Filter(number=1, outcome=Outcome.FOLDED))
+            assert not counted.is_whole
+            assert 0 < counted.number <= 10
+            failed = Filter(number=1, outcome=Outcome.FAILED)
+            assert events.count(connection, failed).number == sum(matches(line, failed) for line in lines)
 
 
 class TestCombinations:
