@@ -130,7 +130,7 @@ class TestWithoutPlugin:
         post = by_hand(pair, meeting)
         before, metas = pair.post(meeting.number), pair.metas(post)
 
-        assert pair.send(meeting.started()).status_code == 204
+        assert pair.send(meeting.joined()).status_code == 204
 
         pair.settled(meeting.number)
         assert (pair.post(meeting.number), pair.metas(post)) == (before, metas)

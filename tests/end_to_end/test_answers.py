@@ -43,7 +43,7 @@ class TestRows:
         assert pair.logged(meeting.number), "durable by the time of the answer"
 
     def test_ignored_event(self, pair: Pair, meeting: Meeting) -> None:
-        assert pair.send(meeting.started()).status_code == 204
+        assert pair.send(meeting.joined()).status_code == 204
         (line,) = pair.logged(meeting.number)
         assert (line.outcome, bool(line.reason)) == ("ignored", True)
 
