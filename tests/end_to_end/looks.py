@@ -32,7 +32,11 @@ _STEADY = """
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const node = walker.currentNode;
-        if (!node.parentElement.closest('script, style')) node.nodeValue = steady(node.nodeValue);
+        if (node.parentElement.closest('script, style, svg')) continue;
+        node.nodeValue = steady(node.nodeValue)
+            .replace(/\\b\\d+([.]\\d+)? s\\b/g, '0.5 s')
+            .replace(/\\b\\d+ ms\\b/g, '300 ms')
+            .replace(/\\b1\\d{12}\\b/g, '1772557200000');
     }
     document.querySelectorAll('[data-live]').forEach((part) => part.removeAttribute('data-live'));
     if (document.activeElement) document.activeElement.blur();

@@ -21,6 +21,7 @@ CONCERTS = 82700130461
 BOARD = 84019277330
 LESSON = 81500023311
 HOSTILE = 86121200988
+STRANGE = 88001230019
 
 
 def furnish(pair: Pair, zoom: ZoomServer) -> None:
@@ -28,7 +29,7 @@ def furnish(pair: Pair, zoom: ZoomServer) -> None:
 
     Every date is one of next March's, so that pages say the same from day to day.
     """
-    rehearsal = Meeting("meeting", REHEARSAL, topic="Choir rehearsal ♫", start=in_march(3, 18))
+    rehearsal = Meeting("meeting", REHEARSAL, topic="Choir rehearsal ♫", start=in_march(2, 18))
     pair.tell(rehearsal.created())
     live_through_a_week(pair)
     pair.tell(rehearsal.updated({"topic": rehearsal.topic}, topic="Choir rehearsal with orchestra"))
@@ -38,7 +39,7 @@ def furnish(pair: Pair, zoom: ZoomServer) -> None:
     concerts.number, concerts.topic = CONCERTS, concerts.changes["topic"]
     pair.tell(concerts.created(), concerts.deleted([concerts.changes["occurrences"][1]]))
 
-    board = Meeting("meeting", BOARD, topic="Board meeting", start=in_march(1, 9))
+    board = Meeting("meeting", BOARD, topic="Board meeting", start=in_march(6, 9))
     pair.tell(board.created(), board.deleted())
 
     # Somebody deleted its post for good: the bridge does not make it again by itself.
@@ -59,14 +60,19 @@ def furnish(pair: Pair, zoom: ZoomServer) -> None:
 
     # What the bridge does not act on, and what another secret token signed.
     pair.send({"event": "user.signed_in", "event_ts": rehearsal.created()["event_ts"], "payload": {}})
-    pair.send(Meeting("meeting", topic="Another choir").created(), secret="Another-Secret-Of-Zoom-1")
+    strange = Meeting("meeting", STRANGE, topic="Another choir", start=in_march(4, 10))
+    pair.send(strange.created(), secret="Another-Secret-Of-Zoom-1")
 
 
 def read_account(pair: Pair, zoom: ZoomServer) -> None:
     """Let the bridge read another Zoom account, and look what an import of it would do."""
     choir = zoom.account
     anna, ben = choir.add_user("Anna"), choir.add_user("Ben")
-    for user, topic in ((anna, "Auditions"), (anna, "Sectional rehearsal, altos"), (ben, "Evening for parents")):
+    for user, topic in (
+        (anna, "Auditions"),
+        (anna, "Sectional rehearsal, altos"),
+        (ben, "Evening for parents"),
+    ):
         choir.make(user, topic, quietly=True)
     pair.bridge.command(
         "account", "add",
@@ -95,7 +101,7 @@ def live_through_a_week(pair: Pair) -> None:
     """
     pair.bridge.stop()
     with closing(sqlite3.connect(pair.bridge.data / "zoombridge.db")) as connection, connection:
-        for hours in range(1, 7 * 24):
+        for hours in range(7 * 24 - 1, 0, -1):
             at = int(time.time() // 3600 - hours) * 3_600_000
             for count in range((hours * 7 + hours // 24) % 9 if hours % 24 in range(2, 16) else hours % 2):
                 _happened(
