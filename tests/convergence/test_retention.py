@@ -259,9 +259,9 @@ class TestByAge:
         assert not world.zoom.differs_from(number, meeting(world, number))
 
     def test_events_that_made_nothing_go_too(self, world: World) -> None:
-        started = {"event": "meeting.started", "event_ts": world.clock.milliseconds, "payload": {}}
-        started["payload"] = {"account_id": ACCOUNT, "object": {"id": 5}}
-        world.deliver(started)
+        joined = {"event": "meeting.participant_joined", "event_ts": world.clock.milliseconds, "payload": {}}
+        joined["payload"] = {"account_id": ACCOUNT, "object": {"id": 5}}
+        world.deliver(joined)
         world.clock.forward((DAYS + 1) * DAY)
 
         assert retention(world).drop() == 1
