@@ -37,7 +37,7 @@ CONTROL_TOKEN = "control-token"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
 CONTEXT = {
     "user": {"login": "anna", "name": "Anna"},
-    "locale": "de_DE",
+    "locale": "en_US",
     "page": PAGE,
     "parameter": "zoombridge",
     "nonce": {"name": "_zoombridge_nonce", "value": "n0nce"},
