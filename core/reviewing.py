@@ -14,7 +14,6 @@ from core.errors import UnknownSiteError
 from core.jobs import Piece
 from core.store import clock as store_clock
 from core.store import jobs, review, rules, sites
-from core.store.jobs import JobState
 from core.wordpress.client import MOST_IN_BATCH
 
 if TYPE_CHECKING:
@@ -119,6 +118,3 @@ def latest(connection: Connection, site_id: str) -> Job | None:
     """Return the newest review of a site's posts; None where there never was one."""
     found = jobs.latest(connection, 1, kind=KIND, site_id=site_id)
     return found[0] if found else None
-
-
-__all__ = ["KIND", "JobState", "Reviewing", "decide", "latest"]
