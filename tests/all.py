@@ -34,8 +34,7 @@ _LATER = [
     "--ignore=tests/web/pages/test_words.py",
     "--ignore=tests/test_pages_doc.py",
     "--deselect=tests/web/pages/test_meeting.py::TestAgain::test_is_not_for_lookers",
-    "--deselect=tests/core/wordpress/test_client_on_wordpress.py::TestDiscovery"
-    "::test_without_application_passwords_it_says_so",
+    "--deselect=tests/core/wordpress/test_client_on_wordpress.py::TestDiscovery",
 ]
 _STUB = ["tests/plugin_stub", "tests/wordpress", "tests/bench"]
 _GROUPS = {
