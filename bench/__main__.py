@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import acknowledging, keeping, killing, scaling, showing
+from bench import acknowledging, filtering, keeping, killing, scaling, showing
 from bench.figures import SHORT, USUAL, WHOLE, Figure, Scale
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ BENCHMARKS = {
     "burst": Benchmark(showing.burst),
     "full-log": Benchmark(keeping.full_log),
     "memory": Benchmark(keeping.memory),
+    "filters-sqlite": Benchmark(filtering.sqlite),
+    "filters-postgresql": Benchmark(filtering.postgresql),
     "kill-sqlite": Benchmark(killing.sqlite),
     "kill-postgresql": Benchmark(killing.postgresql),
     "two-processes": Benchmark(scaling.two_processes),

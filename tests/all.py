@@ -15,27 +15,6 @@ from dataclasses import dataclass, field
 
 # The last group is whatever the others leave, so that no folder can be forgotten.
 _SITES = ["tests/end_to_end"]
-# Not seen to hold together yet, or too long for every run: `make test ARGS=...` runs them by name.
-_LATER = [
-    *(
-        f"--ignore=tests/end_to_end/test_{name}.py"
-        for name in (
-            "accessibility",
-            "setup",
-            "rules",
-            "signing_in",
-            "meetings",
-            "replaying",
-            "import",
-            "browser",
-            "wheel",
-        )
-    ),
-    "--ignore=tests/web/pages/test_words.py",
-    "--ignore=tests/test_pages_doc.py",
-    "--deselect=tests/web/pages/test_meeting.py::TestAgain::test_is_not_for_lookers",
-    "--deselect=tests/core/wordpress/test_client_on_wordpress.py::TestDiscovery",
-]
 _STUB = ["tests/plugin_stub", "tests/wordpress", "tests/bench"]
 _GROUPS = {
     "end_to_end": _SITES,
@@ -59,7 +38,7 @@ class Group:
         """Run them, and tell how far they are."""
         command = [sys.executable, "-m", "pytest", "-q", "-o", "cache_dir=.pytest_cache/" + self.name]
         with subprocess.Popen(
-            [*command, *self.arguments, *_LATER],
+            [*command, *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -32,7 +32,7 @@ def heading(page: Page) -> Locator:
 def open_in_browser(page: Page, pair: Pair) -> None:
     """Open the page at the bridge's own address, signed in by the link that it printed."""
     page.context.add_cookies([{"name": "zoombridge", "value": pair.session(), "url": pair.bridge.url}])
-    page.goto(pair.bridge.url)
+    page.goto(f"{pair.bridge.url}/webhooks")
 
 
 def open_in_wp_admin(page: Page, pair: Pair) -> None:

@@ -14,11 +14,12 @@ from tests.end_to_end.browser import sign_in
 from tests.end_to_end.events import HOST, Meeting, next_number
 from tests.end_to_end.pages import InBrowser, InWordPress
 from tests.end_to_end.pair import eventually
+from tests.end_to_end.test_accessibility import look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from tests.end_to_end.pair import Pair
 
@@ -413,6 +414,45 @@ class TestInChromium:
         expect(page.locator("#zb-review")).to_contain_text("Done", timeout=60_000)
         expect(page.get_by_label("Never topics like these")).to_have_value(named)
         owner.wait()
+        assert pair.post(meeting.number)["status"] == "trash"
+
+    @pytest.mark.parametrize("frame", [InBrowser, InWordPress])
+    @pytest.mark.parametrize("is_wrong", [False, True])
+    def test_everybody_can_use_what_comes_back(
+        self, pair: Pair, owner: Owner, page: Page, frame: type, is_wrong: bool
+    ) -> None:
+        """As tests/end_to_end/test_accessibility.py looks at what is asked for by a link."""
+        pair.tell(Meeting("meeting").created())
+        where = frame(pair)
+        where.enter(page)
+        page.goto(where.address("/settings"))
+        page.get_by_label("Never topics like these").fill("x" * 201 if is_wrong else "choir*")
+        page.get_by_label("Only inside the link").check()
+        with page.expect_navigation() as navigation:
+            page.get_by_role("button", name="Show what would change").last.click()
+        status = 422 if is_wrong else 200
+        look(page, where, "/settings", navigation.value, statuses=(status,))
+
+    def test_without_javascript(self, pair: Pair, owner: Owner, browser: Browser, named: str) -> None:
+        meeting = Meeting("meeting", topic=named)
+        pair.tell(meeting.created())
+        context = browser.new_context(java_script_enabled=False)
+        try:
+            page = context.new_page()
+            where = InWordPress(pair)
+            where.enter(page)
+            page.goto(where.address("/settings"))
+            page.get_by_label("Never topics like these").fill(named)
+            page.get_by_role("button", name="Show what would change").last.click()
+            page.locator("#zb-preview").get_by_role("button", name="Save").click()
+            expect(page.get_by_text("Saved. Every page of the site is looked at again now")).to_be_visible()
+            owner.wait()
+            again = page.get_by_role("link", name="Look again")
+            if again.count():
+                again.click()
+            expect(page.locator("#zb-review")).to_contain_text("Done")
+        finally:
+            context.close()
         assert pair.post(meeting.number)["status"] == "trash"
 
     def test_by_keyboard_enter_looks_and_saves_nothing(self, pair: Pair, owner: Owner, page: Page) -> None:

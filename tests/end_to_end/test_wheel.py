@@ -142,7 +142,12 @@ def test_serves(serving: tuple[str, str]) -> None:
     with requests.Session() as session:
         assert session.get(link, timeout=10).status_code == 200
         password = "correct horse battery staple"
-        form = {"ticket": link.partition("ticket=")[2], "name": "anna", "password": password, "again": password}
+        form = {
+            "ticket": link.partition("ticket=")[2],
+            "name": "anna",
+            "password": password,
+            "again": password,
+        }
         session.post(f"{url}/first", data=form, timeout=10)
         inside = session.get(f"{url}/webhooks", timeout=10)
     assert inside.status_code == 200

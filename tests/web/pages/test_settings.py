@@ -420,7 +420,7 @@ class TestLooker:
         assert fieldsets
         outer = [one for one in fieldsets if "zoombridge-choices" in (one.get("class") or "")]
         assert all("disabled" in one for one in outer)
-        assert not [one for one in Elements(answer).all("button") if one.get("value") == "save"]
+        assert not [one for one in Elements(answer).all("button") if one.get("name") == "do"]
 
     def test_sees_no_secret(self, watcher: Door, wp_site: Site) -> None:
         html = watcher.get("/settings").body.decode()

@@ -95,7 +95,7 @@ class TestPages:
 
     def test_message_of_a_form(self, http: Http, wp_site: Site) -> None:
         body = b"site=s1&secret_token=sh0rt"
-        headers = from_stub(wp_site, "POST", "/webhooks", body, context=CONTEXT)
+        headers = from_stub(wp_site, "POST", "/webhooks", body, context=CONTEXT | {"locale": "de_DE"})
         answer = http(
             "POST", "/webhooks", body, headers | {"Content-Type": "application/x-www-form-urlencoded"}
         )

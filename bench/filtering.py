@@ -1,0 +1,223 @@
+"""Figure 10: the page Events over a long log against the same over a short one, filter by filter."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from bench.events import story
+from bench.figures import Figure, at_most
+from bench.place import Place, folder
+from core.meeting import Position
+from core.store import events, log
+from core.store.events import Filter, Key
+from core.store.log import Outcome
+from core.store.request import Request
+from core.store.schema import accounts
+from tests.postgresql import PostgreSQL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from bench.figures import Say, Scale
+    from core.store.engine import Store
+
+_FEW = 10_000
+_BOUND = 3.0
+_ROUNDS = 40
+_DOUBTED = 100
+_GROUP = 5_000
+_ON_A_PAGE = 50  # as on the page
+_MONTH = 30 * 24 * 3600 * 1000
+_HOUR = 3600 * 1000
+_FIRST_AT = 1_790_000_000_000
+_FIRST_NUMBER = 1_000_000_000
+_BUSY = 77  # a meeting to which every tenth event belongs
+_EVENTS_OF_A_MEETING = 20
+
+# How often what happens, as far as anything is known of it: many take part, few webinars are deleted for good.
+_NAMES = {
+    "meeting.updated": 300.0,
+    "meeting.participant_joined": 150.0,
+    "meeting.participant_left": 150.0,
+    "meeting.started": 120.0,
+    "meeting.ended": 120.0,
+    "meeting.created": 100.0,
+    "meeting.deleted": 40.0,
+    "recording.completed": 10.0,
+    "webinar.created": 5.0,
+    "webinar.updated": 4.0,
+    "meeting.recovered": 0.5,
+    "user.updated": 0.5,
+    "webinar.permanently_deleted": 0.05,
+}
+_IGNORED = ("meeting.participant_joined", "meeting.participant_left", "recording.completed", "user.updated")
+_ACCOUNTS = {"Account-A": 900.0, "Account-B": 90.0, "Account-C": 9.0, "Account-D": 1.0}
+_FAILS = 0.0005
+_PENDING = 20  # the newest ones
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A filter, and from where on: the newest page, or one deep in the log."""
+
+    wanted: Filter
+    is_deep: bool
+
+    def __str__(self) -> str:
+        """Say what is asked."""
+        asked = [f"{name}={value}" for name, value in self.wanted.told().items() if value not in (None, "")]
+        return f"{'deep' if self.is_deep else 'newest'}: {', '.join(asked) or 'all'}"
+
+
+def sqlite(scale: Scale, say: Say) -> list[Figure]:
+    """Ask every kind of filter of a short log and of a long one, in SQLite."""
+    with folder() as made:
+        return _compare("SQLite", made, None, scale, say)
+
+
+def postgresql(scale: Scale, say: Say) -> list[Figure]:
+    """Ask every kind of filter of a short log and of a long one, in PostgreSQL."""
+    with folder() as made, PostgreSQL() as server:
+        return _compare("PostgreSQL", made, server, scale, say)
+
+
+def _compare(kind: str, made: Path, server: PostgreSQL | None, scale: Scale, say: Say) -> list[Figure]:
+    with ExitStack() as stack:
+        stores = []
+        for name, count in (("short", _FEW), ("long", scale.held)):
+            place = Place(made / name, None if server is None else server.url())
+            stack.callback(place.close)
+            store = stack.enter_context(place.open())
+            _fill(store, count, say)
+            stores.append(store)
+        best: dict[_Question, list[float]] = {}
+        with stores[0].reading() as short, stores[1].reading() as long:
+            questions = list(_questions())
+            for number in range(_ROUNDS):
+                for question in questions:
+                    # Side by side, so that what else the machine does falls on both; and the quickest counts, since
+                    # nothing but the question itself can make it quicker.
+                    taken = [_ask(connection, question) for connection in (short, long)]
+                    known = best.get(question, taken)
+                    best[question] = [min(one, two) for one, two in zip(known, taken, strict=True)]
+                worst_first = sorted(best, key=lambda question: -_ratio(best[question]))
+                if number in (0, 1, _ROUNDS - 1):
+                    say(
+                        f"round {number + 1}, {len(questions):,} questions: worst so far {_ratio(best[worst_first[0]]):.2f}"
+                    )
+                # The first round fills the caches. After the second, those that look worst are asked again and again.
+                if number:
+                    questions = worst_first[:_DOUBTED]
+    worst, (few, many) = max(best.items(), key=lambda item: _ratio(item[1]))
+    slowest = max(many for _, many in best.values())
+    seen = (
+        f"worst of {len(best):,} ({worst}): {many * 1000:.1f} ms against {few * 1000:.1f} ms; the slowest of all took "
+        f"{slowest * 1000:.1f} ms"
+    )
+    name = f"{kind}: filters over {scale.held:,} events / over {_FEW:,}"
+    return [at_most(name, many / few, _BOUND, seen)]
+
+
+def _ratio(taken: list[float]) -> float:
+    few, many = taken
+    return many / few
+
+
+def _ask(connection: Connection, question: _Question) -> float:
+    """Ask what the page asks; return how many seconds that took."""
+    wanted = question.wanted
+    before = None
+    if question.is_deep:
+        middle = _FIRST_AT + _MONTH // 2
+        since, until = wanted.since or middle, wanted.until or middle
+        before = Key((since + until) // 2, 5)
+    began = time.perf_counter()
+    events.page(connection, wanted, limit=_ON_A_PAGE, before=before)
+    events.count(connection, wanted)
+    events.combinations(connection, site_id=wanted.site_id)
+    return time.perf_counter() - began
+
+
+def _questions() -> Iterator[_Question]:
+    """Yield every combination of what can be asked: frequent, rare, and of which there is none."""
+    last = _FIRST_AT + _MONTH
+    times = (
+        (None, None),
+        (last - 24 * _HOUR, None),
+        (_FIRST_AT + 100 * _HOUR, _FIRST_AT + 101 * _HOUR),
+        (None, _FIRST_AT),
+    )
+    for name, outcome, number, site_id, (since, until) in product(
+        ("", "meeting.updated", "webinar.permanently_deleted", "none.such"),
+        (None, Outcome.FOLDED, Outcome.IGNORED, Outcome.FAILED, Outcome.PENDING),
+        (None, _BUSY, _FIRST_NUMBER + 100, 5),
+        (None, "large", "small", "none"),
+        times,
+    ):
+        for is_deep in (False, True):
+            yield _Question(Filter(name, outcome, number, site_id, since, until), is_deep)
+
+
+def _fill(store: Store, count: int, say: Say) -> None:
+    """Fill a log as a month would, with the same spread whatever its length."""
+    sample = next(story())
+    sealed = Request({"content-type": "application/json"}, sample.body).sealed(store.sealer)
+    mirrored = [
+        ("Account-A", "large"),
+        ("Account-B", "large"),
+        ("Account-C", "small"),
+        ("Account-D", "small"),
+    ]
+    pairs = [{"account_id": account_id, "site_id": site_id} for account_id, site_id in mirrored]
+    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    began = time.monotonic()
+    made = _entries(count, sealed)
+    for start in range(0, count, _GROUP):
+        some = [next(made) for _ in range(min(_GROUP, count - start))]
+        store.write(lambda connection, some=some: log.append(connection, some))  # type: ignore[misc]
+        if count > _FEW and start % (count // 5) < _GROUP:
+            say(f"filled with {start + len(some):,} events in {time.monotonic() - began:.0f} s")
+    store.write(
+        lambda connection: connection.execute(text("ANALYZE events"))
+    )  # PostgreSQL does it by itself in time
+
+
+def _entries(count: int, sealed: bytes) -> Iterator[log.Entry]:
+    chance = random.Random(count)
+    names, accounts_ = list(_NAMES), list(_ACCOUNTS)
+    chosen = chance.choices(names, list(_NAMES.values()), k=count)
+    owners = chance.choices(accounts_, list(_ACCOUNTS.values()), k=count)
+    for index in range(count):
+        digest = hashlib.sha256(f"{count} {index}".encode()).hexdigest()[:32]
+        at = _FIRST_AT + index * (_MONTH // count)
+        number = _BUSY if index % 10 == 0 else _FIRST_NUMBER + index // _EVENTS_OF_A_MEETING
+        entry = log.Entry(
+            digest=digest,
+            account_id=owners[index],
+            number=number,
+            event=chosen[index],
+            position=Position(at, 2, digest),
+            received_at=at,
+            site_id=None,
+            request_id=None,
+            request=sealed,
+            outcome=Outcome.FOLDED,
+        )
+        if chosen[index] in _IGNORED:
+            entry = replace(entry, outcome=Outcome.IGNORED, reason="The bridge does not act on it.")
+        elif index >= count - _PENDING:
+            entry = replace(entry, outcome=Outcome.PENDING)
+        elif chance.random() < _FAILS:
+            entry = replace(entry, outcome=Outcome.FAILED, reason="KeyError: a mistake")
+        yield entry

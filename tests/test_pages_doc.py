@@ -1,0 +1,22 @@
+"""docs/pages.md tells of every page, with pictures that are there and are no larger than a reader wants to load."""
+
+import re
+from pathlib import Path
+
+from tests.end_to_end.pages import PICTURES, door_routes, page_routes
+
+DOCS = Path(__file__).parents[1] / "docs"
+TEXT = (DOCS / "pages.md").read_text(encoding="utf-8")
+SHOWN = set(re.findall(r"pictures/([a-z-]+)-(?:browser|wp-admin)-\d+\.png", TEXT))
+
+
+def test_every_page_has_a_name_and_is_told_of() -> None:
+    assert set(page_routes()) | set(door_routes()) == set(PICTURES)
+    assert set(PICTURES.values()) == SHOWN
+
+
+def test_every_picture_is_there_and_small() -> None:
+    files = [DOCS / path for path in re.findall(r'src="([^"]+)"', TEXT)]
+    assert files
+    assert [path.name for path in files if not path.exists()] == []
+    assert sum(path.stat().st_size for path in (DOCS / "pictures").glob("*.png")) < 4_000_000
