@@ -190,7 +190,7 @@ def _no_application_passwords(root: str) -> SiteFaultError:
         return not_wordpress(
             "WordPress offers application passwords only over HTTPS, or where it is told that the site is one for "
             "trying things out. Add this line to wp-config.php, and try again: "
-            "define( 'WP_ENVIRONMENT_TYPE', 'local' ); – If it is there already, application passwords are switched "
+            "define( 'WP_ENVIRONMENT_TYPE', 'local' ); If it is there already, application passwords are switched "
             "off, usually by a security plugin: allow them there."
         )
     return not_wordpress(
