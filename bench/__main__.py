@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import acknowledging, filtering, keeping, killing, scaling, showing
+from bench import acknowledging, filtering, importing, keeping, killing, scaling, showing
 from bench.figures import SHORT, USUAL, WHOLE, Figure, Scale
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ BENCHMARKS = {
     "memory": Benchmark(keeping.memory),
     "filters-sqlite": Benchmark(filtering.sqlite),
     "filters-postgresql": Benchmark(filtering.postgresql),
+    "import": Benchmark(importing.whole_account),
     "kill-sqlite": Benchmark(killing.sqlite),
     "kill-postgresql": Benchmark(killing.postgresql),
     "two-processes": Benchmark(scaling.two_processes),

@@ -22,12 +22,48 @@ class Scale:
     held: int  # events that the log holds already
     memory: int  # events that the serving process takes
     kills: int
+    imported: int  # meetings of an account, and the users who have them
+    hosts: int
+    import_kills: int
     within: float = inf  # seconds for the kills and for the events: then what was done until then counts
 
 
-SHORT = Scale(seconds=2, rounds=3, writes=15, burst=2_000, held=100_000, memory=20_000, kills=10)
-USUAL = Scale(seconds=6, rounds=5, writes=60, burst=10_000, held=1_000_000, memory=100_000, kills=10)
-WHOLE = Scale(seconds=6, rounds=5, writes=60, burst=10_000, held=1_000_000, memory=1_000_000, kills=200)
+SHORT = Scale(
+    seconds=2,
+    rounds=3,
+    writes=15,
+    burst=2_000,
+    held=100_000,
+    memory=20_000,
+    kills=10,
+    imported=200,
+    hosts=10,
+    import_kills=1,
+)
+USUAL = Scale(
+    seconds=6,
+    rounds=5,
+    writes=60,
+    burst=10_000,
+    held=1_000_000,
+    memory=100_000,
+    kills=10,
+    imported=2_000,
+    hosts=100,
+    import_kills=3,
+)
+WHOLE = Scale(
+    seconds=6,
+    rounds=5,
+    writes=60,
+    burst=10_000,
+    held=1_000_000,
+    memory=1_000_000,
+    kills=200,
+    imported=10_000,
+    hosts=500,
+    import_kills=5,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.store.engine import Store
     from core.zoom.rest import Reading
 
-AT_ONCE = 8  # requests under way to Zoom at the same time, for one account
+AT_ONCE = 16  # requests under way to Zoom at the same time, for one account
 _NO_WEBINARS = frozenset({200, 3161})  # Zoom's codes for users who may not have any
 
 

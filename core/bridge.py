@@ -119,6 +119,9 @@ class Bridge:
             self.listener.stop()
         self.scheduling.stop()
         self.jobs.stop()
+        for kind in self.jobs.kinds.values():
+            if isinstance(kind, Import):
+                kind.close()
         self.retention.stop()
         self.folding.stop()
         self.mirror.stop()

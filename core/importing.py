@@ -7,13 +7,14 @@ goes the same way as events: there is no second path to WordPress.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core import rules
 from core.accounts import entry, listed, read_each
+from core.ahead import Ahead
 from core.errors import (
     ZoomCredentialsError,
     ZoomGoneError,
@@ -27,7 +28,7 @@ from core.jobs import Piece
 from core.meeting import WEBINARS
 from core.render import SiteRules
 from core.snapshots import Drift, is_current, of_reading
-from core.store import account_posts, findings, hosts, log, meetings, sites, zoom_accounts
+from core.store import account_meetings, account_posts, findings, hosts, log, meetings, sites, zoom_accounts
 from core.store.findings import Finding
 from core.store.hosts import Host
 from core.store.posts import PostState
@@ -49,6 +50,10 @@ AT_ONCE = 60  # meetings in one piece
 _TROUBLE_SECONDS = 60.0
 LATER_SECONDS = 3.0
 _WRITING_SECONDS = 2.0
+_USERS_AHEAD = 16
+_FORGET_SECONDS = (
+    30.0  # what was read ahead so long ago is read again: somebody stopped the job, and went on with it
+)
 _FOLDING_SECONDS = 0.5
 
 
@@ -64,7 +69,9 @@ class Import:
     appended: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     at_once: int = AT_ONCE
-    _lists: dict[int, tuple[str, dict[int, dict[str, Any]]]] = field(default_factory=dict)
+    _ahead: tuple[int, float, Ahead] | None = (
+        None  # of which job, when it was used last, and what is read ahead for it
+    )
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - nobody knows before the users are listed
         """Return nothing: how many users there are is the first thing to find out."""
@@ -75,20 +82,26 @@ class Import:
         account_id = str(job.arguments["account"])
         place = job.place or {"phase": "fold"}
         with self.store.reading() as connection:
-            zoom_accounts.load(connection, account_id, self.store.sealer)
+            account = zoom_accounts.load(connection, account_id, self.store.sealer)
         try:
             piece = self._piece(job, account_id, place)
         except (ZoomLimitError, ZoomUnreachableError, ZoomPageError) as error:
             # Nothing is taken for deleted because Zoom is silent: the same piece is done again later.
+            self.close()
             wait = error.wait if isinstance(error, ZoomLimitError) else _TROUBLE_SECONDS
             note = partial(zoom_accounts.note_fault, account_id=account_id, message=str(error))
             self.store.write(note)
             return Piece(place=place, wait=wait, message=str(error))
         except (ZoomCredentialsError, ZoomScopeError) as error:
+            self.close()
             note = partial(zoom_accounts.note_fault, account_id=account_id, message=str(error))
             self.store.write(note)
             raise
-        self.store.write(partial(zoom_accounts.note_fault, account_id=account_id, message=None))
+        except Exception:
+            self.close()
+            raise
+        if account.fault_message is not None:
+            self.store.write(partial(zoom_accounts.note_fault, account_id=account_id, message=None))
         return piece
 
     def _piece(self, job: Job, account_id: str, place: Mapping[str, Any]) -> Piece:
@@ -135,38 +148,64 @@ class Import:
     def _host(self, job: Job, account_id: str, place: Mapping[str, Any]) -> Piece:
         """Read some of the next user's meetings."""
         with self.store.reading() as connection:
-            host = hosts.after(connection, account_id, place["after"])
-        if host is None:
+            coming = hosts.after(connection, account_id, place["after"], limit=1 + _USERS_AHEAD)
+        if not coming:
+            self.close()
             return self._after_hosts(job, account_id)
-        rest = self.accounts.rest(account_id)
-        items = self._listed(job, rest, host.host_id)
+        host, *following = coming
+        ahead = self._reading_ahead(job, account_id)
+        items = ahead.items(host.host_id, [one.host_id for one in following], after=place["from"])
         rest_of_them = sorted(number for number in items if number > place["from"])
         chosen = rest_of_them[: self.at_once]
-        wanted = [(number, items[number].get("type") in WEBINARS) for number in chosen]
-        snapshots = self._compare(account_id, read_each(rest, wanted))
+        readings = self._newest(account_id, ahead.take(chosen), items)
+        snapshots = self._compare(account_id, readings)
         is_last = len(chosen) == len(rest_of_them)
         if is_last:
             snapshots += self._unlisted(account_id, host.host_id, items)
-            self._lists.pop(job.id, None)
         if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            self.close()
             return Piece(place=dict(place), wait=LATER_SECONDS)
-        following = (
+        next_place = (
             {"phase": "hosts", "after": host.host_id, "from": 0} if is_last else {**place, "from": chosen[-1]}
         )
-        return self._keeping(job, account_id, snapshots, place=following, done=1 if is_last else 0)
+        return self._keeping(job, account_id, snapshots, place=next_place, done=1 if is_last else 0)
 
-    def _listed(self, job: Job, rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
-        """Return what is current of a user's list: read once for all pieces of one user, unless this is a new start."""
-        kept = self._lists.get(job.id)
-        if kept is None or kept[0] != host_id:
-            now = self._now()
-            try:
-                items = listed(rest, host_id)
-            except ZoomGoneError:
-                items = {}  # the user left the account since
-            current = {number: item for number, item in items.items() if is_current(item, now)}
-            self._lists[job.id] = kept = (host_id, current)
-        return kept[1]
+    def _reading_ahead(self, job: Job, account_id: str) -> Ahead:
+        """Return what reads ahead for this job, from one piece to the next."""
+        now = time.monotonic()
+        if self._ahead is not None and (self._ahead[0] != job.id or now - self._ahead[1] > _FORGET_SECONDS):
+            self.close()
+        ahead = self._ahead[2] if self._ahead else Ahead(self.accounts.rest(account_id), self._current)
+        self._ahead = (job.id, now, ahead)
+        return ahead
+
+    def _newest(
+        self,
+        account_id: str,
+        readings: Mapping[int, Reading | Absence],
+        items: Mapping[int, Mapping[str, Any]],
+    ) -> Mapping[int, Reading | Absence]:
+        """Read once more what something happened to since it was read ahead, and return all of them."""
+        moments = {number: one.at for number, one in readings.items() if isinstance(one, Reading)}
+        with self.store.reading() as connection:
+            changed = account_meetings.changed_since(connection, account_id, moments)
+        wanted = [(number, items[number].get("type") in WEBINARS) for number in changed]
+        return {**readings, **read_each(self.accounts.rest(account_id), wanted)} if wanted else readings
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        if self._ahead is not None:
+            self._ahead[2].close()
+            self._ahead = None
+
+    def _current(self, rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
+        """Return what is current of a user's list."""
+        now = self._now()
+        try:
+            items = listed(rest, host_id)
+        except ZoomGoneError:
+            return {}  # the user left the account since
+        return {number: item for number, item in items.items() if is_current(item, now)}
 
     def _unlisted(
         self,

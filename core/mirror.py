@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from core.store.sites import Site
 
 _WORKERS = 8
-_PER_SITE = 2  # WordPress hosts run few workers, and their visitors need them
+PER_SITE = 2  # WordPress hosts run few workers, and their visitors need them
 LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_RETRY_SECONDS = 2.0
@@ -313,7 +313,7 @@ class Mirror:
 
     def _busy(self) -> tuple[list[str], int]:
         with self._guard:
-            busy = [site_id for site_id, count in self._working.items() if count >= _PER_SITE]
+            busy = [site_id for site_id, count in self._working.items() if count >= PER_SITE]
             return busy, _WORKERS - sum(self._working.values())
 
     def _work_and_free(self, site_id: str, taken: list[Claim]) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.accounts import read_one
-from core.importing import Import
+from core.importing import LATER_SECONDS, Import
 from core.jobs import Piece
 from core.meeting import Kind
-from core.snapshots import of_absence, of_reading
+from core.snapshots import Drift, of_absence, of_reading
 from core.store import account_meetings, account_posts
 from core.zoom.rest import Absence
 
@@ -60,6 +60,8 @@ class Repair(Import):
                 connection, account_id, now=self._now_ms(), after=place["from"], limit=_LEFT_AT_ONCE
             )
         snapshots = self._ask_about(account_id, known)
+        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            return Piece(place=dict(place), wait=LATER_SECONDS)
         finished = len(known) < _LEFT_AT_ONCE
         is_dry = bool(job.arguments.get("dry_run"))
         following: dict[str, Any] = (

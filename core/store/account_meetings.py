@@ -11,6 +11,7 @@ from core.store import meetings as kept
 from core.store.schema import hosts, meetings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sqlalchemy import Connection
@@ -45,6 +46,19 @@ def to_complete(
         or_(meetings.c.object["agenda"].as_string().is_(None), meetings.c.created.is_(False)),
     )
     return _found(connection, which, limit=limit)
+
+
+def changed_since(connection: Connection, account_id: str, moments: Mapping[int, int]) -> list[int]:
+    """Return those meetings to which something has happened at or after a moment of their own.
+
+    Moments are in ms since 1970, UTC, by meeting number.
+    """
+    rows = connection.execute(
+        select(meetings.c.number, meetings.c.last_at).where(
+            meetings.c.account_id == account_id, meetings.c.number.in_(list(moments))
+        )
+    )
+    return [row.number for row in rows if row.last_at >= moments[row.number]]
 
 
 def _is_current(account_id: str, now: int) -> Any:

@@ -48,16 +48,16 @@ def drop_unseen(connection: Connection, account_id: str, since: int) -> None:
     connection.execute(delete(hosts).where(hosts.c.account_id == account_id, hosts.c.seen_at < since))
 
 
-def after(connection: Connection, account_id: str, host_id: str) -> Host | None:
-    """Return the next user in the order of their ids; None after the last."""
+def after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[Host]:
+    """Return the next users in the order of their ids."""
     columns = [hosts.c[name] for name in Host.__dataclass_fields__]
-    row = connection.execute(
+    rows = connection.execute(
         select(*columns)
         .where(hosts.c.account_id == account_id, hosts.c.host_id > host_id)
         .order_by(hosts.c.host_id)
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else Host(*row)
+        .limit(limit)
+    )
+    return [Host(*row) for row in rows]
 
 
 def count(connection: Connection, account_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ from core.store.jobs import JobState
 from core.store.zoom_accounts import ZoomAccount
 from core.zoom.oauth import Credentials
 from core.zoom.pace import Plan
+from core.zoom.rest import Reading
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
@@ -73,6 +75,9 @@ class World:
                 break
             self.jobs._step(taken[0])
             self.store.write(lambda connection: jobs.release(connection, taken[0]))  # noqa: B023 - at once
+            with self.store.reading() as connection:
+                if jobs.load(connection, asked.id).place == job.place:
+                    time.sleep(0.05)  # it looks again in the next second of Zoom's clock
         while self.folding.fold_pending():
             pass
         with self.store.reading() as connection:
@@ -152,6 +157,28 @@ class TestImport:
         assert job.counts == {"new": 7}
         asked_for = [path for path in world.zoom.behaviour.asked if path.startswith("/v2/meetings/")]
         assert len(asked_for) == len(set(asked_for)) == 7
+
+    def test_reads_again_what_changed_since_it_was_read_ahead(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        items: dict[int, dict[str, Any]] = {
+            world.zoom.account.make(anna, topic): {"type": 2} for topic in ("Moved", "Kept")
+        }
+        world.pieces(world.ask(importing.KIND))
+        moved, kept = items
+        known = world.meeting(moved)
+        assert known is not None
+        world.zoom.behaviour.asked.clear()
+        before = {
+            moved: Reading({"id": moved}, at=known.last.at),
+            kept: Reading({"id": kept}, at=known.last.at + 10_000),
+        }
+
+        after = world.kinds[importing.KIND]._newest(world.zoom.account.account_id, before, items)
+
+        (asked,) = world.zoom.behaviour.asked
+        assert asked.startswith(f"/v2/meetings/{moved}?")
+        assert after[moved].document["topic"] == "Moved"
+        assert after[kept] is before[kept]
 
     def test_waits_where_zoom_is_silent(self, world: World) -> None:
         number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")

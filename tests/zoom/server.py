@@ -43,6 +43,7 @@ class Behaviour:
     latency: float = 0.0  # seconds before each answer
     asked: list[str] = field(default_factory=list)
     refused_by_limit: int = 0
+    busiest: dict[Label, int] = field(default_factory=dict)  # most requests that were let through in a second
     tokens_given: int = 0
 
 
@@ -90,6 +91,7 @@ class ZoomServer:
         if len(recent) >= PER_SECOND[self.behaviour.plan][label]:
             return True
         recent.append(now)
+        self.behaviour.busiest[label] = max(len(recent), self.behaviour.busiest.get(label, 0))
         return False
 
     def _run(self) -> None:

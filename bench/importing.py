@@ -1,0 +1,373 @@
+"""Figure 9: everything that an account holds comes to a site, at the pace of WordPress, through deaths of the bridge."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from bench.figures import Figure, at_least, at_most
+from bench.place import Place, connect, folder
+from bench.site import fast_site
+from core.mirror import PER_SITE
+from core.reconcile import Task, plan
+from core.render import SiteRules, render
+from core.snapshots import of_reading
+from core.store.posts import Written
+from core.wordpress.asks import CreatePost
+from core.wordpress.client import MOST_IN_BATCH, WordPressClient
+from core.zoom.pace import PER_SECOND, Label, Plan
+from core.zoom.rest import Reading
+from tests.running import RunningBridge
+from tests.zoom import Account, ZoomServer
+from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
+from web.cli.place import Place as Reached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.figures import Say, Scale
+    from tests.wordpress import WordPress
+
+_ACCOUNT = "ImportedAccount0000000"
+_PLAN = Plan.BUSINESS
+_LATENCY_SECONDS = 0.1  # of each of Zoom's answers: they come from far away
+_OPTIONS = ("--log-level", "warning")
+_RIGHT_SECONDS = 7200.0
+_FIRST_SECONDS = 120.0
+_LOOK_SECONDS = 0.25
+_WARM = 4 * MOST_IN_BATCH  # posts that are written before anything is measured
+_APART = 1_000_000_000  # numbers of what is written directly are so far from those of the account
+
+
+def whole_account(scale: Scale, say: Say) -> list[Figure]:
+    """Compare the import of an account with what its site takes in batches; then import it under kill -9."""
+    return _paced(scale, say) + _killed(scale, say)
+
+
+def _paced(scale: Scale, say: Say) -> list[Figure]:
+    with folder() as made, fast_site() as site, _zoom(scale) as zoom:
+        truth = Truth(zoom.account)
+        direct = Direct(site.wordpress, truth)
+        direct.write(_WARM)
+        direct.forget()
+        direct.write(scale.imported // 5)
+        say(f"before: WordPress takes {direct.rate:.1f} posts/s")
+        with Importing(site.wordpress, Place(made / "bridge"), zoom, say) as importing:
+            importing.begin()
+            importing.await_right()
+            took = importing.seconds()
+            told = importing.progress
+        direct.write(scale.imported // 5)
+        say(f"before and after: WordPress takes {direct.rate:.1f} posts/s")
+        wrong = compare(site.wordpress, truth)
+    rate = len(truth.numbers) / took
+    most = PER_SECOND[_PLAN][Label.LIGHT]
+    name = f"import of {scale.imported:,} meetings of {scale.hosts} users"
+    peak = zoom.behaviour.busiest[Label.LIGHT]
+    return [
+        at_least(
+            f"{name} / what WordPress takes in batches",
+            rate / direct.rate,
+            0.8,
+            f"{rate:.1f}/s ({took:.0f} s) against {direct.rate:.1f}/s; Zoom allows {most}/s",
+        ),
+        at_most(f"{name}: posts absent, doubled or wrong", wrong.faults, 0, str(wrong)),
+        at_most(
+            f"{name}: answers 429",
+            zoom.behaviour.refused_by_limit,
+            0,
+            f"{len(zoom.behaviour.asked)} requests, at most {peak} of {most} in a second about single meetings",
+        ),
+        Figure(f"{name}: steps that its progress showed", told, "reported", holds=None),
+    ]
+
+
+def _killed(scale: Scale, say: Say) -> list[Figure]:
+    chance = random.Random(20_260)
+    with folder() as made, fast_site() as site, _zoom(scale) as zoom:
+        truth = Truth(zoom.account)
+        with Importing(site.wordpress, Place(made / "bridge"), zoom, say) as importing:
+            importing.begin()
+            for number in range(1, scale.import_kills + 1):
+                # Spread over the whole of it, so that it dies while it reads, folds and writes.
+                share = (number - chance.random()) / scale.import_kills
+                importing.await_written(int(share * len(truth.numbers)))
+                importing.kill()
+                say(f"killed with {importing.written()} posts written, {truth.read_again(zoom)} read again")
+                importing.start()
+            importing.await_right()
+            took = importing.seconds()
+        wrong = compare(site.wordpress, truth)
+    name = f"import of {scale.imported:,} meetings, killed {scale.import_kills} times"
+    again = truth.read_again(zoom)
+    each = f"{took:.0f} s; {again / scale.import_kills:.0f} for each kill"
+    return [
+        at_most(f"{name}: posts absent, doubled or wrong", wrong.faults, 0, str(wrong)),
+        at_most(f"{name}: answers 429", zoom.behaviour.refused_by_limit, 0),
+        # It goes on where it was: it does not begin anew.
+        at_most(f"{name}: share of meetings read again", again / len(truth.numbers), 0.5, each),
+    ]
+
+
+def account(meetings: int, hosts: int) -> Account:
+    """Make an account of which nobody has heard: meetings of all kinds, shared evenly by its users."""
+    made = Account(account_id=_ACCOUNT)
+    users = [made.add_user(f"Host {number}") for number in range(hosts)]
+    first = (datetime.now(UTC) + timedelta(days=7)).replace(minute=0, second=0, microsecond=0)
+    for index in range(meetings):
+        starts = first + timedelta(hours=index % 500)
+        given: dict[str, Any] = {
+            "start_time": _z(starts),
+            "agenda": f"Bring part {index}.\nAnd a <pencil> & paper.",
+        }
+        match index % 10:
+            case 0:
+                given["type"] = 5  # a webinar
+            case 1:
+                given["type"] = 8  # a series
+                given["occurrences"] = [
+                    {
+                        "occurrence_id": str(1_000_000_000 * number + index),
+                        "start_time": _z(starts + timedelta(weeks=number)),
+                        "duration": 60,
+                        "status": "available",
+                    }
+                    for number in range(4)
+                ]
+            case 2:
+                given["type"] = 3  # without a fixed time
+                del given["start_time"]
+        made.make(users[index % hosts], f"Rehearsal {index}: “Ode” & more", quietly=True, **given)
+    return made
+
+
+class Truth:
+    """What a site should show of an account."""
+
+    def __init__(self, account_: Account) -> None:
+        """Hold the account."""
+        self._account = account_
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """The numbers of its meetings."""
+        return sorted(self._account.held)
+
+    def task(self, number: int, *, as_number: int | None = None) -> Task:
+        """Return a meeting and its post as the bridge makes them of what Zoom holds; under another number, if given."""
+        named = as_number or number
+        reading = Reading({**self._account.held[number], "id": named}, int(time.time() * 1000))
+        meeting = of_reading(_ACCOUNT, named, None, reading).after
+        assert meeting is not None
+        return Task(meeting, render(meeting, SiteRules(), datetime.now(UTC)), Written(), 1)
+
+    def read_again(self, zoom: ZoomServer) -> int:
+        """Return how many times a meeting was read that had been read before."""
+        paths = Counter(path.partition("?")[0] for path in zoom.behaviour.asked)
+        return sum(times - 1 for path, times in paths.items() if path.rpartition("/")[2].isdigit())
+
+
+class Direct:
+    """Posts like those of the account, written by the bridge's own client, as many together, with nothing else to do."""
+
+    def __init__(self, site: WordPress, truth: Truth) -> None:
+        """Write to a site."""
+        self._clients = [
+            WordPressClient(site.rest_root, site.user, site.application_password) for _ in range(PER_SITE)
+        ]
+        self._truth = truth
+        self._next = 0
+        self._written = 0
+        self._seconds = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Posts in a second."""
+        return self._written / self._seconds
+
+    def forget(self) -> None:
+        """Begin to measure."""
+        self._written, self._seconds = 0, 0.0
+
+    def write(self, count: int) -> None:
+        """Write so many posts, and note how long that took."""
+        numbers = self._truth.numbers
+        asks = []
+        for index in range(self._next, self._next + count):
+            task = self._truth.task(numbers[index % len(numbers)], as_number=numbers[0] + _APART + index)
+            asks.append(next(plan(task)))
+        self._next += count
+        assert all(isinstance(ask, CreatePost) for ask in asks)
+        batches = iter([asks[start : start + MOST_IN_BATCH] for start in range(0, count, MOST_IN_BATCH)])
+        began = time.perf_counter()
+        with ThreadPoolExecutor(len(self._clients)) as pool:
+            # Each takes the next batch as soon as it is done with one.
+            list(pool.map(lambda client: _write_all(client, batches), self._clients))
+        self._seconds += time.perf_counter() - began
+        self._written += count
+
+
+def _write_all(client: WordPressClient, batches: Iterator[Sequence[Any]]) -> None:
+    for batch in batches:
+        for answer in client.perform(batch):
+            if isinstance(answer, Exception):
+                raise answer
+
+
+@dataclass
+class Importing:
+    """A bridge that imports an account, and may be killed meanwhile."""
+
+    site: WordPress
+    place: Place
+    zoom: ZoomServer
+    say: Say
+    bridge: RunningBridge | None = None
+    progress: int = 0  # different states that its job was seen in
+    _seen: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def __enter__(self) -> Self:
+        """Connect the site and the account."""
+        self.start()
+        assert self.bridge is not None
+        connect(self.bridge, self.site)
+        self.bridge.command(
+            "account", "add",
+            "--account-id", self.zoom.account.account_id,
+            "--client-id", CLIENT_ID,
+            "--client-secret", "-",
+            "--plan", _PLAN.value,
+            "--oauth-url", self.zoom.oauth_url,
+            typed=CLIENT_SECRET + "\n",
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the bridge."""
+        self.kill()
+        self.place.close()
+
+    def start(self) -> None:
+        """Start the bridge."""
+        self.bridge = RunningBridge(self.place.data, *_OPTIONS)
+
+    def kill(self) -> None:
+        """End the bridge as a power cut would."""
+        if self.bridge is not None:
+            self.bridge.kill()
+            self.bridge = None
+
+    def begin(self) -> None:
+        """Ask for the import."""
+        Reached(self.place.data, None).ask("account-import", account=None, dry_run=False)
+
+    def written(self) -> int:
+        """Return how many posts are as they are wanted."""
+        return self.place.number("SELECT count(*) FROM posts WHERE written >= wanted")
+
+    def await_written(self, count: int) -> None:
+        """Wait until so many posts are written."""
+        self._await(lambda: self.written() >= count)
+
+    def await_right(self) -> None:
+        """Wait until every post is written."""
+        self._await(lambda: self._job()[0] == "done")
+        self.place.await_settled(within=_FIRST_SECONDS)
+
+    def seconds(self) -> float:
+        """Return how long it was from its beginning until the last post was right."""
+        began = self.place.number("SELECT created_at FROM jobs WHERE kind = 'import'")
+        return (self.place.number("SELECT max(written_at) FROM posts") - began) / 1000
+
+    def _job(self) -> Any:
+        job = self.place.rows("SELECT state, done, total, message FROM jobs WHERE kind = 'import'")[0]
+        self._seen.add(tuple(job))
+        self.progress = len(self._seen)
+        return job
+
+    def _await(self, look: Any) -> None:
+        """Look now and then; say how far it is."""
+        began = said = time.monotonic()
+        while not look():
+            state, done, total, message = self._job()
+            if state in ("failed", "stopped"):
+                raise AssertionError(f"The import {state}: {message}")
+            if time.monotonic() - began > _RIGHT_SECONDS:
+                raise TimeoutError(f"The import was still {state}, {done} of {total}: {message}")
+            if time.monotonic() - said > 10:
+                said = time.monotonic()
+                read = len(self.zoom.behaviour.asked)
+                self.say(f"{read} requests, {done} of {total} users, {self.written()} posts; {message or ''}")
+            time.sleep(_LOOK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many meetings have no post, more than one, or one that does not show what Zoom holds."""
+
+    absent: int
+    doubled: int
+    wrong: int
+
+    @property
+    def faults(self) -> int:
+        """All of it."""
+        return self.absent + self.doubled + self.wrong
+
+    def __str__(self) -> str:
+        return f"{self.absent} absent, {self.doubled} doubled, {self.wrong} wrong"
+
+
+def compare(site: WordPress, truth: Truth) -> Compared:
+    """Compare what a site shows of an account, post by post, with what it should."""
+    shown: dict[int, list[Any]] = defaultdict(list)
+    page, pages = 1, 1
+    while page <= pages:
+        query = {"context": "edit", "status": "any,trash", "per_page": 100, "page": page, "orderby": "id"}
+        answer = site.rest("GET", "wp/v2/zoom_meetings", params=query, timeout=120)
+        answer.raise_for_status()
+        pages = int(answer.headers["X-WP-TotalPages"])
+        for post in answer.json():
+            shown[int(post["zoombridge"]["number"])].append(post)
+        page += 1
+    return Compared(
+        absent=sum(number not in shown for number in truth.numbers),
+        doubled=sum(len(shown[number]) > 1 for number in truth.numbers if number in shown),
+        wrong=sum(
+            not _is_right(shown[number][0], truth.task(number)) for number in truth.numbers if number in shown
+        ),
+    )
+
+
+def _is_right(post: dict[str, Any], task: Task) -> bool:
+    wanted, told = task.wanted, post["zoombridge"]
+    details, given = json.loads(told["details"]), json.loads(wanted.field["details"])
+    return (
+        (post["title"]["raw"], post["content"]["raw"], post["status"])
+        == (wanted.title, wanted.content, wanted.status)
+        and all(
+            told[name] == wanted.field[name]
+            for name in ("number", "kind", "join_url", "start_date_utc", "html")
+        )
+        and all(details.get(name) == value for name, value in given.items())
+    )
+
+
+@contextmanager
+def _zoom(scale: Scale) -> Iterator[ZoomServer]:
+    with ZoomServer(account(scale.imported, scale.hosts)) as zoom:
+        zoom.behaviour.plan = _PLAN
+        zoom.behaviour.latency = _LATENCY_SECONDS
+        yield zoom
+
+
+def _z(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
