@@ -1,4 +1,7 @@
-"""Log to meetings: what runs the fold. Durable events become the meetings that they make."""
+"""Log to meetings: what runs the fold. Durable events become the meetings that they make.
+
+Events that name no meeting, but many instances, are taken apart first: see `core.batches`.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreError, StoreUnavailableError
 from core.fold import apply, fold
+from core.happenings import introduced
 from core.store import clock as store_clock
-from core.store import log, meetings, posts
+from core.store import instances, log, meetings, posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection
 
+    from core.fold import Change
     from core.meeting import Meeting
     from core.store.engine import Store
+    from core.store.instances import Batch
+    from core.store.sealing import Sealer
 
 _AT_ONCE = 100  # meetings that share one transaction
 _ROUND_SECONDS = 1.0
@@ -52,15 +59,36 @@ class _Step:
     meeting: Meeting
     seen: int
     ids: list[int]
+    recorded: set[str]  # which instances were, as these events say
+
+    @property
+    def named(self) -> tuple[str, int | None]:
+        """Which meeting."""
+        return self.meeting.account_id, self.meeting.number
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    """Events of an account that name no meeting, but instances of meetings."""
+
+    account_id: str
+    batches: list[Batch]
+
+    @property
+    def named(self) -> tuple[str, int | None]:
+        """Of no meeting."""
+        return self.account_id, None
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """A meeting whose pending events could not be folded."""
+    """A meeting whose pending events could not be folded, or an account's batches that could not be taken apart."""
 
-    account_id: str
-    number: int
+    named: tuple[str, int | None]
     reason: str
+
+
+_Any = _Step | _Batches | _Failure
 
 
 @dataclass(slots=True)
@@ -101,7 +129,8 @@ class Folding:
         with self.store.reading() as connection:
             pending = log.pending_meetings(connection, at_once)
             # In one order for all processes, so that none waits for another in a circle.
-            steps = [self._step_or_failure(connection, *named) for named in sorted(pending)]
+            in_order = sorted(pending, key=lambda named: (named[0], named[1] or -1))
+            steps = [self._step_or_failure(connection, *named) for named in in_order]
             if steps:
                 folded = sum(len(step.ids) for step in steps if isinstance(step, _Step))
                 self._recent.append((time.monotonic(), folded))
@@ -112,10 +141,11 @@ class Folding:
             self.folded()
         return len(steps)
 
-    def _write(self, steps: list[_Step | _Failure], *, settle: int) -> None:
+    def _write(self, steps: list[_Any], *, settle: int) -> None:
         """Keep what was folded: together, or each by itself where one of them cannot be kept."""
+        sealer = self.store.sealer
         try:
-            self.store.write(partial(_keep, steps=steps, clock=self.clock, settle=settle))
+            self.store.write(partial(_keep, steps=steps, sealer=sealer, clock=self.clock, settle=settle))
         except StoreError:
             raise
         except Exception as error:
@@ -126,9 +156,9 @@ class Folding:
             (step,) = steps
             if isinstance(step, _Failure):
                 raise
-            about = step.meeting
-            logger.exception("folding_failed", account_id=about.account_id, number=about.number)
-            self._write([_failure(about.account_id, about.number, error)], settle=settle)
+            account_id, number = step.named
+            logger.exception("folding_failed", account_id=account_id, number=number)
+            self._write([_failure(account_id, number, error)], settle=settle)
 
     def _settle(self) -> int:
         """Return for how long (ms) sites should wait for what else may come."""
@@ -142,8 +172,11 @@ class Folding:
             self._recent.popleft()
         return sum(count for _, count in self._recent) > _BURST_EVENTS
 
-    def _step_or_failure(self, connection: Connection, account_id: str, number: int) -> _Step | _Failure:
+    def _step_or_failure(self, connection: Connection, account_id: str, number: int | None) -> _Any:
         try:
+            if number is None:
+                sealer = self.store.sealer
+                return _Batches(account_id, instances.pending_batches(connection, sealer, account_id))
             return self._step(connection, account_id, number)
         except (StoreUnavailableError, SQLAlchemyError):
             raise
@@ -160,13 +193,13 @@ class Folding:
             meeting, seen = kept
             for change in sorted(changes, key=lambda change: change.position):
                 meeting = apply(meeting, change)
-            return _Step(meeting, seen, ids)
+            return _Step(meeting, seen, ids, _recorded(changes))
         changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=False)
         base = meetings.load_base(connection, account_id, number)
         folded = fold(account_id, number, changes, base=base)
         if folded is None:
             raise StoreError(f"The log holds no events of meeting {number}, though some are pending.")
-        return _Step(folded, 0 if kept is None else kept[1], ids)
+        return _Step(folded, 0 if kept is None else kept[1], ids, _recorded(changes))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -209,26 +242,58 @@ class Folding:
                 return
 
 
-def _failure(account_id: str, number: int, error: Exception) -> _Failure:
-    return _Failure(account_id, number, f"{type(error).__name__}: {error}"[:500])
+def _failure(account_id: str, number: int | None, error: Exception) -> _Failure:
+    return _Failure((account_id, number), f"{type(error).__name__}: {error}"[:500])
+
+
+def _recorded(changes: list[Change]) -> set[str]:
+    return {uuid for change in changes if (uuid := introduced(change.envelope)) is not None}
 
 
 def _keep(
     connection: Connection,
     *,
-    steps: list[_Step | _Failure],
+    steps: list[_Any],
+    sealer: Sealer,
     clock: Callable[[], float] | None,
     settle: int,
 ) -> None:
     now = store_clock.now(connection, clock)
+    grown = _take_instances(connection, sealer, steps, now=now)
     kept = []
     for step in steps:
         if isinstance(step, _Failure):
-            log.mark_failed(connection, step.account_id, step.number, reason=step.reason)
+            log.mark_failed(connection, *step.named, reason=step.reason)
         # Another process may have folded the same meeting meanwhile: its events stay pending for the next
         # round, which starts from what that process kept.
-        elif meetings.save(connection, step.meeting, seen=step.seen, now=now):
+        elif (
+            isinstance(step, _Step)
+            and step.named not in grown
+            and meetings.save(connection, step.meeting, seen=step.seen, now=now)
+        ):
             kept.append(step)
     log.mark_folded(connection, [event_id for step in kept for event_id in step.ids], now=now)
     wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in kept]
     posts.want_each(connection, wanted, now=now, settle=settle)
+
+
+def _take_instances(
+    connection: Connection, sealer: Sealer, steps: list[_Any], *, now: int
+) -> set[tuple[str, int | None]]:
+    """Note what was recorded, and take batches apart; return the meetings of which a batch had told before.
+
+    What it told is in the log now, and is folded together with the recording, in the next round: nobody sees the one
+    without the other.
+    """
+    recorded = [step for step in steps if isinstance(step, _Step) and step.recorded]
+    told = [batch for step in steps if isinstance(step, _Batches) for batch in step.batches]
+    accounts = [step.meeting.account_id for step in recorded] + [batch.account_id for batch in told]
+    instances.hold(connection, accounts)
+    grown = set()
+    for step in recorded:
+        account_id, number = step.meeting.account_id, step.meeting.number
+        if instances.introduce(connection, sealer, account_id, number, step.recorded, now=now):
+            grown.add(step.named)
+    for batch in told:
+        instances.take_apart(connection, sealer, batch, now=now)
+    return grown

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 MOST_RECORDINGS = 100  # of one meeting: the newest are kept
 MOST_REGISTRANTS = 50_000  # more than Zoom's largest webinar takes
-_TRASHED, _AVAILABLE = "trashed", "available"
+_TRASHED, _AVAILABLE, _DELETED = "trashed", "available", "deleted"
+_LONGEST_UUID = 200  # Zoom's own have 24 characters
 
 BATCHES = {
     "recording.batch_trashed": _TRASHED,
-    "recording.batch_deleted": "deleted",
+    "recording.batch_deleted": _DELETED,
     "recording.batch_recovered": _AVAILABLE,
 }
+# What tells of a recording that was not known. All else takes away from what these have told.
+_INTRODUCING = frozenset({"recording.completed", "recording.recovered"})
 
 
 def started(envelope: Envelope) -> dict[str, Any]:
@@ -71,40 +74,44 @@ def recorded(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any
 
 def trashed(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
     """Return the recordings without what was put into Zoom's trash: whole, or only the files that are named."""
-    return _taken_away(recordings, envelope, for_good=False)
+    return _taken_away(recordings, envelope, _TRASHED)
 
 
 def deleted(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
     """Return the recordings without what was deleted for good."""
-    return _taken_away(recordings, envelope, for_good=True)
+    return _taken_away(recordings, envelope, _DELETED)
 
 
-def uuids(envelope: Envelope) -> list[str]:
-    """Return which instances an event about many recordings names: it names no meeting."""
+def introduced(envelope: Envelope) -> str | None:
+    """Return which instance an event says was recorded; None where it says so of none."""
+    uuid = _text((envelope.payload.object or {}).get("uuid"))
+    return uuid if envelope.event in _INTRODUCING and 0 < len(uuid) <= _LONGEST_UUID else None
+
+
+def named(envelope: Envelope) -> dict[str, list[str]]:
+    """Return which instances an event about many recordings names, and which files of each; no files: all of them.
+
+    It names no meeting: https://developers.zoom.us/docs/api/meetings/events/#tag/recording/postrecording.batch_deleted
+    """
     given = envelope.payload.object or {}
     plain = given.get("meeting_uuids")
+    found: dict[str, list[str]] = {}
+    for uuid in plain if isinstance(plain, list) else []:
+        found[_text(uuid)] = []
     detailed = given.get("meetings")
-    named = list(plain) if isinstance(plain, list) else []
-    named += [
-        item.get("meeting_uuid")
-        for item in (detailed if isinstance(detailed, list) else [])
-        if isinstance(item, dict)
-    ]
-    return list(dict.fromkeys(uuid for uuid in named if isinstance(uuid, str) and uuid))
+    for item in detailed if isinstance(detailed, list) else []:
+        if isinstance(item, dict):
+            files = item.get("recording_file_ids")
+            names = [_text(file) for file in (files if isinstance(files, list) else [])]
+            found[_text(item.get("meeting_uuid"))] = [name for name in names if name]
+    return {uuid: files for uuid, files in found.items() if 0 < len(uuid) <= _LONGEST_UUID}
 
 
 def batched(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
     """Return the recordings after an event about many of them, of which these may be some."""
-    state = BATCHES[envelope.event]
     result = dict(recordings)
-    for uuid in uuids(envelope):
-        if uuid not in result:
-            continue
-        if state == "deleted":
-            del result[uuid]
-        else:
-            files = {name: {**file, "state": state} for name, file in result[uuid]["files"].items()}
-            result[uuid] = {**result[uuid], "files": files, "state": state}
+    for uuid, files in named(envelope).items():
+        _change(result, uuid, files, BATCHES[envelope.event])
     return result
 
 
@@ -125,25 +132,33 @@ def registered(registrants: Mapping[str, str], envelope: Envelope, status: str |
     return {**registrants, name: said}
 
 
-def _taken_away(recordings: Mapping[str, Any], envelope: Envelope, *, for_good: bool) -> dict[str, Any]:
+def _taken_away(recordings: Mapping[str, Any], envelope: Envelope, state: str) -> dict[str, Any]:
     given = envelope.payload.object or {}
-    uuid = _text(given.get("uuid"))
     result = dict(recordings)
-    if uuid not in result:
-        return result
-    files = dict(result[uuid]["files"])
-    for name in [_text(file.get("id")) for file in _files(given)] or list(files):
-        if for_good:
+    _change(result, _text(given.get("uuid")), [_text(file.get("id")) for file in _files(given)], state)
+    return result
+
+
+def _change(recordings: dict[str, Any], uuid: str, names: list[str], state: str) -> None:
+    """Bring some files of a recording, or all where none is named, to a state."""
+    recording = recordings.get(uuid)
+    if recording is None:
+        return
+    files = dict(recording["files"])
+    for name in names or list(files):
+        if state == _DELETED:
             files.pop(name, None)
         elif name in files:
-            files[name] = {**files[name], "state": _TRASHED}
-    if any(file["state"] == _AVAILABLE for file in files.values()):
-        result[uuid] = {**result[uuid], "files": files}
-    elif files:
-        result[uuid] = {**result[uuid], "files": files, "state": _TRASHED}
-    else:
-        del result[uuid]
-    return result
+            files[name] = {**files[name], "state": state}
+    if state == _DELETED and not files:
+        del recordings[uuid]
+        return
+    states = {file["state"] for file in files.values()} or {state}
+    recordings[uuid] = {
+        **recording,
+        "files": files,
+        "state": _AVAILABLE if _AVAILABLE in states else _TRASHED,
+    }
 
 
 def _files(given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.answers import ACCEPTED, Answer, refusal, unavailable
+from core.batches import NO_INSTANCE
 from core.errors import (
     BadRequestError,
     NoSecretError,
@@ -16,6 +17,7 @@ from core.errors import (
     WrongSignatureError,
 )
 from core.fold import SNAPSHOT, acts_on, position
+from core.happenings import BATCHES, named
 from core.store import log, quarantine, sites, tokens
 from core.zoom import envelope as zoom_envelope
 from core.zoom import signature, validation
@@ -199,7 +201,7 @@ class Ingest:
         return log.Entry(
             digest=digest,
             account_id=envelope.payload.account_id or "",
-            number=envelope.number,
+            number=None if envelope.event in BATCHES else envelope.number,
             event=envelope.event,
             position=position(envelope, digest, received_at=received_at),
             received_at=received_at,
@@ -245,6 +247,9 @@ def _is_for(secret: Secret, secrets: list[Secret], envelope: Envelope) -> bool:
 def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:
     if envelope.event == SNAPSHOT or not acts_on(envelope.event):
         return log.Outcome.IGNORED, "The bridge does not act on events of this name."
+    if envelope.event in BATCHES:
+        # Which meetings it is about is found as it is folded: see core.store.instances.
+        return (log.Outcome.PENDING, None) if named(envelope) else (log.Outcome.IGNORED, NO_INSTANCE)
     if envelope.number is None:
         return log.Outcome.IGNORED, "The event names no meeting number."
     return log.Outcome.PENDING, None

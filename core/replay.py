@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreUnavailableError, UnknownEventError
 from core.fold import SNAPSHOT, acts_on, fold
+from core.happenings import BATCHES
 from core.jobs import Piece
 from core.store import clock as store_clock
 from core.store import events, log, meetings, posts
@@ -187,7 +188,7 @@ class Replay:
             self.asked()
 
         counts = {
-            "without": sum(not _is_of_a_meeting(line) for line in lines),
+            "without": sum(not (_is_of_a_meeting(line) or _is_of_meetings(line)) for line in lines),
             "failed": len(due) - len(turns),
         }
         return Piece(
@@ -302,5 +303,11 @@ def _is_of_a_meeting(line: Line) -> bool:
     return True
 
 
+def _is_of_meetings(line: Line) -> bool:
+    """Whether an event is about the meetings of many instances, and is taken apart for them: doing so again is harmless."""
+    return line.number is None and line.event in BATCHES and not is_trial(line.account_id)
+
+
 def _is_to_be_reopened(line: Line) -> bool:
-    return _is_of_a_meeting(line) and line.outcome in (Outcome.FAILED, Outcome.IGNORED)
+    is_acted_on = _is_of_a_meeting(line) or _is_of_meetings(line)
+    return is_acted_on and line.outcome in (Outcome.FAILED, Outcome.IGNORED)

@@ -17,7 +17,8 @@ import structlog
 
 from core.errors import StoreError
 from core.fold import fold
-from core.store import attempts, log, meetings, settings
+from core.happenings import introduced
+from core.store import attempts, instances, log, meetings, settings
 from core.store.settings import Keeping
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Retention:
     def _rebase(self, connection: Connection, *, named: list[tuple[str, int]], moment: int) -> int:
         """Move the base of these meetings up to `moment`, and drop what is in it."""
         dropped = 0
+        instances.hold(connection, [account_id for account_id, _ in named])
         for account_id, number in named:
             changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
             base = meetings.load_base(connection, account_id, number)
@@ -109,10 +111,19 @@ class Retention:
             if rebased is not None:
                 meetings.save_base(connection, rebased)
                 dropped += log.drop_folded(connection, account_id, number, rebased.last)
+                recorded = {
+                    introduced(change.envelope) for change in changes if rebased.last < change.position
+                }
+                kept = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
+                instances.forget_but(connection, account_id, number, kept)
         return dropped
 
     def _drop_others(self, moment: int) -> int:
-        return self.store.write(partial(log.drop_others, moment=moment, limit=_AT_ONCE * 100))
+        def drop(connection: Connection) -> int:
+            instances.drop_batches_before(connection, moment)
+            return log.drop_others(connection, moment, _AT_ONCE * 100)
+
+        return self.store.write(drop)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -93,10 +93,10 @@ def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
     return result
 
 
-def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int]]:
+def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int | None]]:
     """Return accounts and numbers of meetings that have events not folded yet, the longest waiting first.
 
-    Until the transaction ends they are this process's: others get the next ones.
+    Without a number: the events of an account that name instances of meetings alone, see `core.batches`. Until the transaction ends they are this process's: others get the next ones.
     """
     pending = (
         select(events.c.account_id, events.c.number)
@@ -136,7 +136,7 @@ def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None
         connection.execute(_MARKING, {"ids": every[start : start + _MARKED], "moment": now})
 
 
-def mark_failed(connection: Connection, account_id: str, number: int, *, reason: str) -> None:
+def mark_failed(connection: Connection, account_id: str, number: int | None, *, reason: str) -> None:
     """Note that a meeting's pending events could not be folded, so that other meetings go on."""
     connection.execute(
         update(events)

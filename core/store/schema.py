@@ -134,6 +134,28 @@ events = Table(
     ),
 )
 
+# Which meeting a recorded instance is of. Zoom tells of many recordings at once by their instances alone.
+instances = Table(
+    "instances",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("uuid", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Index(None, "account_id", "number"),
+)
+
+# Which instances an event about many of them names, so that those which are recorded later are found.
+batched = Table(
+    "batched",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),  # in the log, while that holds it
+    Column("uuid", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),  # of the event
+    Index(None, "account_id", "uuid"),
+    Index(None, "at"),
+)
+
 
 def _state() -> list[Column[Any]]:
     """Return the columns of a meeting's state."""

@@ -144,10 +144,48 @@ class TestRecordings:
         assert recordings["v"]["state"] == "available"
         assert (recordings["u"]["state"] if "u" in recordings else None) == left
 
-    def test_uuids_of_both_forms_are_read(self) -> None:
-        assert happenings.uuids(told("recording.batch_trashed", meeting_uuids=["u", 7, "u"])) == ["u"]
-        detailed = told("recording.batch_deleted", meetings=[{"meeting_uuid": "v"}, {}, None])
-        assert happenings.uuids(detailed) == ["v"]
+    def test_many_at_once_of_which_only_some_files_are_meant(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", recording_files=FILES)
+        about = [{"meeting_uuid": "u", "recording_file_ids": ["audio", "of another", 7]}]
+        recording = folded(completed, told("recording.batch_deleted", 3, meetings=about)).recordings["u"]
+        assert (recording["state"], list(recording["files"])) == ("available", ["video"])
+        trashed = told("recording.trashed", 3, uuid="u", recording_files=FILES)
+        recovered = told("recording.batch_recovered", 4, meetings=about)
+        recording = folded(completed, trashed, recovered).recordings["u"]
+        assert recording["state"] == "available"
+        assert recording["files"]["video"]["state"] == "trashed"
+
+    def test_of_which_no_file_is_known_go_and_come_as_a_whole(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", share_url="https://zoom.us/rec/share/u")
+        trashed = told("recording.trashed", 3, uuid="u")
+        assert folded(completed, trashed).recordings["u"]["state"] == "trashed"
+        recovered = folded(completed, trashed, told("recording.recovered", 4, uuid="u")).recordings["u"]
+        assert (recovered["state"], recovered["share_url"]) == ("available", "https://zoom.us/rec/share/u")
+        assert folded(completed, told("recording.batch_deleted", 3, meeting_uuids=["u"])).recordings == {}
+
+    def test_instances_of_both_forms_are_read(self) -> None:
+        plain = told("recording.batch_trashed", meeting_uuids=["u", 7, "", "u", "x" * 201])
+        assert happenings.named(plain) == {"u": []}
+        detailed = told(
+            "recording.batch_deleted",
+            meetings=[{"meeting_uuid": "v", "recording_file_ids": ["f", 1]}, {}, None],
+        )
+        assert happenings.named(detailed) == {"v": ["f"]}
+        assert happenings.named(told("recording.batch_deleted", meetings="v", meeting_uuids={})) == {}
+
+    @pytest.mark.parametrize(
+        ("name", "given", "found"),
+        [
+            ("recording.completed", "u", "u"),
+            ("recording.recovered", "u", "u"),
+            ("recording.trashed", "u", None),
+            ("meeting.started", "u", None),
+            ("recording.completed", "", None),
+            ("recording.completed", "u" * 201, None),
+        ],
+    )
+    def test_are_introduced_by_what_tells_of_them(self, name: str, given: str, found: str | None) -> None:
+        assert happenings.introduced(told(name, uuid=given)) == found
 
     def test_are_bounded(self) -> None:
         recordings: dict[str, Any] = {}

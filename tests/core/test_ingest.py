@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core import happenings
 from core.answers import ACCEPTED, Answer
 from core.errors import StoreUnavailableError
 from core.fold import acts_on
@@ -127,7 +128,8 @@ class TestAccepted:
         assert answer == ACCEPTED
         with store.reading() as connection:
             (line,) = log.latest(connection, 9)
-        expected = Outcome.PENDING if acts_on(envelope.event) and envelope.number else Outcome.IGNORED
+        is_about_some = envelope.number or happenings.named(envelope)
+        expected = Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
         assert line.outcome == expected
 
 
@@ -141,6 +143,7 @@ class TestIgnored:
             (event("snapshot"), "does not act on"),
             (event(id=None), "no meeting number"),
             ({"event": "meeting.created", "payload": {}}, "no meeting number"),
+            (event("recording.batch_trashed", meeting_uuids=[]), "names no recording"),
         ],
     )
     def test_is_kept_with_the_reason(
@@ -150,6 +153,14 @@ class TestIgnored:
         (line,) = lines(store)
         assert line.outcome == Outcome.IGNORED
         assert reason in (line.reason or "")
+
+
+class TestBatch:
+    def test_waits_for_no_meeting_of_its_own(self, store: Store, receive: Receive) -> None:
+        """Whatever else it names: it may be about many."""
+        assert receive("s1", request_of(event("recording.batch_trashed", meeting_uuids=["u"]))) == ACCEPTED
+        (line,) = lines(store)
+        assert (line.number, line.outcome) == (None, Outcome.PENDING)
 
 
 class TestValidation:

@@ -136,6 +136,25 @@ class TestIgnored:
         assert [outcome for _, outcome, _ in lines(bench)] == ["pending", "ignored", "ignored"]
         assert (done.counts["reopened"], done.counts["without"]) == (1, 2)
 
+    @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.IGNORED])
+    def test_one_about_many_recordings_is_taken_apart_again(
+        self, bench: Bench, jobs: Jobs, outcome: Outcome
+    ) -> None:
+        bench.happens(1, "recording.completed", uuid="u", recording_files=[{"id": "f"}])
+        told = {
+            "event": "recording.batch_trashed",
+            "payload": {"account_id": ACCOUNT, "object": {"meeting_uuids": ["u"]}},
+        }
+        line = replace(entry(bench.store, told, received_at=bench.clock.ms + 1), outcome=outcome)
+        bench.store.write(lambda connection: log.append(connection, [line]))
+        bench.clock.now += 60
+        for _ in range(2):
+            done = replayed(bench, jobs, Filter(event="recording.batch_trashed"))
+            assert done.counts["reopened"] == 1
+            while bench.folding.fold_pending():
+                pass
+            assert meeting(bench, 1)[0].recordings["u"]["state"] == "trashed"
+
     def test_what_a_test_left_is_not_touched(self, bench: Bench, jobs: Jobs) -> None:
         happened(bench, Outcome.FAILED, account_id=account_of("s1"))
         done = replayed(bench, jobs, Filter())

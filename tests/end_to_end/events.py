@@ -155,6 +155,17 @@ class Meeting:
         event = self._event("completed", {"object": recorded})
         return {**event, "event": f"recording.{verb}", "download_token": "DOWNLOAD-TOKEN"}
 
+    @staticmethod
+    def recordings(verb: str, *uuids: str) -> dict[str, Any]:
+        """Many recordings go, or come back, at once: such an event names no meeting."""
+        about = {"meetings": [{"meeting_uuid": uuid, "recording_file_ids": ["file-1"]} for uuid in uuids]}
+        payload = {
+            "account_id": ACCOUNT,
+            "object": {"meeting_uuids": list(uuids)} if verb == "trashed" else about,
+        }
+        at = int(time.time() * 1000) + next(_ticks)
+        return {"event": f"recording.batch_{verb}", "event_ts": at, "payload": payload}
+
     def _all_or(self, occurrences: list[dict[str, Any]] | None) -> dict[str, Any]:
         if occurrences is None:
             return {"operation": "all", "object": self.named}

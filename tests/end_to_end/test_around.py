@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -34,6 +34,11 @@ def telling(pair: Pair) -> Iterator[Pair]:
     owner.decide()
 
 
+def tell_of_many(pair: Pair, event: dict[str, Any]) -> None:
+    """Send an event that names no meeting: there is none to wait for."""
+    assert pair.send(event, route="recording").status_code == 204
+
+
 class TestLive:
     def test_shows_while_it_runs(self, pair: Pair, now_on: Meeting) -> None:
         pair.tell(now_on.created(), now_on.started())
@@ -61,6 +66,37 @@ class TestRecordings:
         telling.await_page(now_on.number, link)
         telling.tell(now_on.recording("deleted"), route="recording")
         telling.await_page(now_on.number, gone=(link,))
+
+    def test_many_at_once_come_and_go_though_no_meeting_is_named(self, telling: Pair) -> None:
+        first, second = Meeting("meeting"), Meeting("webinar")
+        uuids = [f"/{meeting.number}+recorded==" for meeting in (first, second)]
+        links = [f"https://example.zoom.us/rec/share/{meeting.number}" for meeting in (first, second)]
+        telling.tell(first.created(), second.created())
+        early = first.recording("completed", uuids[0])
+        telling.tell(early, second.recording("completed", uuids[1]), route="recording")
+        telling.await_page(first.number, links[0])
+        telling.await_page(second.number, links[1])
+
+        tell_of_many(telling, Meeting.recordings("trashed", *uuids))
+        telling.await_page(first.number, gone=(links[0],))
+        telling.await_page(second.number, gone=(links[1],))
+        tell_of_many(telling, Meeting.recordings("recovered", *uuids))
+        telling.await_page(first.number, links[0])
+        telling.await_page(second.number, links[1])
+        tell_of_many(telling, Meeting.recordings("deleted", uuids[0]))
+        telling.await_page(first.number, gone=(links[0],))
+        assert links[1] in telling.page(second.number)
+
+    def test_one_that_comes_after_it_was_taken_away_is_not_shown(self, telling: Pair) -> None:
+        meeting = Meeting("meeting")
+        uuid = f"/{meeting.number}+late=="
+        late = meeting.recording("completed", uuid)
+        telling.tell(meeting.created())
+        tell_of_many(telling, Meeting.recordings("trashed", uuid))
+        telling.tell(late, meeting.updated(topic="After all of it"), route="recording")
+        telling.await_page(meeting.number, "After all of it", gone=("rec/share",))
+        query = "SELECT recordings FROM meetings WHERE number = ?"
+        assert '"trashed"' in str(telling.rows(query, meeting.number))
 
     def test_are_shown_to_nobody_unless_a_rule_says_so(self, pair: Pair, now_on: Meeting) -> None:
         pair.tell(now_on.created(), now_on.recording("completed"), route="recording")

@@ -19,7 +19,7 @@ def names(store: Store, limit: int = 100, site_id: str | None = None) -> list[st
         return [line.event for line in log.latest(connection, limit, site_id=site_id)]
 
 
-def pending(store: Store, limit: int = 100) -> Sequence[tuple[str, int]]:
+def pending(store: Store, limit: int = 100) -> Sequence[tuple[str, int | None]]:
     with store.reading() as connection:
         return log.pending_meetings(connection, limit)
 

@@ -61,6 +61,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_bases")),
     )
     op.create_table(
+        "batched",
+        sa.Column("event_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", "uuid", name=op.f("pk_batched")),
+    )
+    with op.batch_alter_table("batched", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batched_account_id_uuid"), ["account_id", "uuid"], unique=False)
+        batch_op.create_index(batch_op.f("ix_batched_at"), ["at"], unique=False)
+
+    op.create_table(
         "candidates",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("asked_by", sa.Text(), nullable=False),
@@ -139,6 +151,18 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "host_id", name=op.f("pk_hosts")),
     )
+    op.create_table(
+        "instances",
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("uuid", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "uuid", "number", name=op.f("pk_instances")),
+    )
+    with op.batch_alter_table("instances", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_instances_account_id_number"), ["account_id", "number"], unique=False
+        )
+
     op.create_table(
         "jobs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -415,6 +439,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_jobs_state"))
 
     op.drop_table("jobs")
+    with op.batch_alter_table("instances", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_instances_account_id_number"))
+
+    op.drop_table("instances")
     op.drop_table("hosts")
     with op.batch_alter_table("findings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_findings_job_id_kind_id"))
@@ -435,6 +463,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_candidates_expires_at"))
 
     op.drop_table("candidates")
+    with op.batch_alter_table("batched", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_batched_at"))
+        batch_op.drop_index(batch_op.f("ix_batched_account_id_uuid"))
+
+    op.drop_table("batched")
     op.drop_table("bases")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attempts_site_id_account_id_number_id"))
