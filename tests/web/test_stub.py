@@ -39,7 +39,7 @@ class TestContext:
 
     def test_is_read(self) -> None:
         context = Context.from_header(self.header(CONTEXT))
-        assert context == Context(PAGE, "zoombridge", "_zoombridge_nonce", "n0nce", "de_DE", "anna")
+        assert context == Context(PAGE, "zoombridge", "_zoombridge_nonce", "n0nce", "en_US", "anna")
 
     @pytest.mark.parametrize(
         "value",

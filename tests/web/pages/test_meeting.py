@@ -181,7 +181,7 @@ class TestPosts:
         [
             ({"link": "https://s1.example.org/choir", "written_at": NOW}, "It shows what Zoom says."),
             ({"wanted": 2}, "It is to be written"),
-            ({"wanted": 2, "lease_until": NOW + 10**6}, "being written at this moment"),
+            ({"wanted": 2, "lease_until": NOW + 10**8}, "being written at this moment"),
             ({"fault": "refused", "fault_message": "It was refused."}, "It was refused."),
             ({"state": "none", "post_id": None, "reason": "Left out."}, "There is no page: Left out."),
             ({"state": "detached", "post_id": None}, "Somebody deleted the page for good"),
