@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, 
 
 from core.store import locks, wakeup
 from core.store.dialect import insert_for
+from core.store.prepared import Prepared
 from core.store.schema import accounts, meetings, posts, sites
 from core.zoom.trial import is_trial
 
@@ -284,28 +285,21 @@ def finish(
     `due_at` is when what was written stops being true; a revision wanted meanwhile is due at once. `reason`
     says why there is no post, where there is to be none.
     """
-    base = written.base
-    result = connection.execute(
-        update(posts)
-        .where(_held(taken))
-        .values(
-            written=revision,
-            state=written.state,
-            post_id=written.post_id,
-            link=written.link,
-            reason=reason,
-            base=None if base is None else asdict(base),
-            attempts=0,
-            fault=None,
-            fault_message=None,
-            written_at=now,
-            lease_until=0,
-            owner=None,
-            behind_since=case((posts.c.wanted > revision, posts.c.behind_since), else_=None),
-            due_at=case((posts.c.wanted > revision, func.coalesce(posts.c.due_at, now)), else_=due_at),
-        )
-    )
-    return result.rowcount == 1
+    given = {
+        "of_site": taken.site_id,
+        "of_account": taken.account_id,
+        "of_number": taken.number,
+        "of_epoch": taken.epoch,
+        "revision": revision,
+        "became": written.state,
+        "post": written.post_id,
+        "leads_to": written.link,
+        "why_none": reason,
+        "wrote": None if written.base is None else asdict(written.base),
+        "moment": now,
+        "next_due": due_at,
+    }
+    return _FINISHING(connection, given).rowcount == 1
 
 
 def note_leaving(connection: Connection, taken: Claim) -> None:
@@ -426,6 +420,39 @@ def _is(site_id: str, account_id: str, number: int) -> Any:
 
 def _held(taken: Claim) -> Any:
     return and_(_is(taken.site_id, taken.account_id, taken.number), posts.c.epoch == taken.epoch)
+
+
+_IS_CURRENT = posts.c.wanted <= bindparam("revision", type_=BigInteger)
+_FINISHING = Prepared(
+    lambda _: (
+        update(posts)
+        .where(
+            posts.c.site_id == bindparam("of_site"),
+            posts.c.account_id == bindparam("of_account"),
+            posts.c.number == bindparam("of_number"),
+            posts.c.epoch == bindparam("of_epoch"),
+        )
+        .values(
+            written=bindparam("revision"),
+            state=bindparam("became"),
+            post_id=bindparam("post"),
+            link=bindparam("leads_to"),
+            reason=bindparam("why_none"),
+            base=bindparam("wrote"),
+            attempts=0,
+            fault=None,
+            fault_message=None,
+            written_at=bindparam("moment"),
+            lease_until=0,
+            owner=None,
+            behind_since=case((_IS_CURRENT, None), else_=posts.c.behind_since),
+            due_at=case(
+                (_IS_CURRENT, bindparam("next_due", type_=BigInteger)),
+                else_=func.coalesce(posts.c.due_at, bindparam("moment", type_=BigInteger)),
+            ),
+        )
+    )
+)
 
 
 def _written(row: Any) -> Written:

@@ -86,21 +86,28 @@ class Tokens:
         self._keeper = keeper
         self._clock = clock
         self._guard = threading.Lock()
+        self._last: Token | None = (
+            None  # given last: where another process has got a new one, Zoom refuses this
+        )
 
     def current(self) -> Token:
         """Return a token that is good for a while. Raises `ZoomRestError`."""
         with self._guard:
-            kept = self._keeper.kept()
-            if kept is not None and kept.expires_at > (self._clock() + _EARLY_SECONDS) * 1000:
-                return kept
-            return self._renew()
+            if self._last is None or not self._is_good(self._last):
+                kept = self._keeper.kept()
+                self._last = kept if kept is not None and self._is_good(kept) else self._renew()
+            return self._last
 
     def after(self, refused: Token) -> Token:
         """Return another token than one that Zoom has just refused. Raises `ZoomRestError`."""
         with self._guard:
             kept = self._keeper.kept()
             # Somebody else may have got a new one meanwhile, which is what ended the refused one.
-            return kept if kept is not None and kept.value != refused.value else self._renew()
+            self._last = kept if kept is not None and kept.value != refused.value else self._renew()
+            return self._last
+
+    def _is_good(self, token: Token) -> bool:
+        return token.expires_at > (self._clock() + _EARLY_SECONDS) * 1000
 
     def _renew(self) -> Token:
         token = request_token(self._session, self._credentials, now=self._clock())

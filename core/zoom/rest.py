@@ -79,6 +79,9 @@ class ZoomRest:
         self._tokens = tokens
         self._pace = pace
         self._clock = clock
+        self._reached: dict[
+            str, Any
+        ] = {}  # by the address of a region: by which proxy, and with which certificates
 
     def users(self, *, status: str = "active") -> Iterator[dict[str, Any]]:
         """Yield the account's users (`status`: active, inactive or pending), a page at a time."""
@@ -144,15 +147,17 @@ class ZoomRest:
     def _ask(
         self, api_url: str, token: str, path: str, label: Label, parameters: Mapping[str, str | int]
     ) -> Reading:
+        # Prepared by hand: what the session would do for each request (proxies, cookies, netrc) takes it longer.
+        request = requests.Request(
+            "GET",
+            f"{api_url}/v2{path}",
+            params=dict(parameters),
+            headers={**self._session.headers, "Authorization": f"Bearer {token}"},
+        ).prepare()
         self._pace.take_turn(label)
         try:
-            with self._session.get(
-                f"{api_url}/v2{path}",
-                params=dict(parameters),
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-                stream=True,
+            with self._session.send(
+                request, timeout=_TIMEOUT, allow_redirects=False, **self._settings(api_url)
             ) as answer:
                 status, headers, body = answer.status_code, answer.headers, _body(answer)
         except OSError as error:
@@ -172,6 +177,14 @@ class ZoomRest:
         if not isinstance(document, dict):
             raise ZoomUnreachableError(f"Zoom's answer for {path} is not an object.", status=status)
         return Reading(document, _moment(headers.get("Date", ""), otherwise=self._clock()))
+
+    def _settings(self, api_url: str) -> Mapping[str, Any]:
+        """Return what the environment says of the way to Zoom."""
+        found = self._reached.get(api_url)
+        if found is None:
+            found = self._session.merge_environment_settings(api_url, {}, True, None, None)
+            self._reached[api_url] = found
+        return found
 
 
 def _moment(date_: str, *, otherwise: datetime) -> int:
