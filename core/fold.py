@@ -246,7 +246,9 @@ def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Take what names the meeting from an event about one instance of it, where it was not known."""
     given = _kept(envelope.payload.object or {})
     names: dict[str, Any] = {
-        key: given[key] for key in ("topic", "type", "host_id", "timezone") if key in given
+        key: given[key]
+        for key in ("topic", "type", "host_id", "timezone")
+        if isinstance(given.get(key), str | int | float)  # what is left of it by core.scrubbing, too
     }
     return replace(meeting, object={**names, **meeting.object})
 

@@ -11,6 +11,7 @@ from core.changes import Step, steps
 from core.errors import BadRequestError, SignatureError
 from core.store import attempts, events, history, reached, refusals, tokens
 from core.store.log import Outcome
+from core.store.names import REMOVED_HEADER
 from core.zoom import envelope as zoom_envelope
 from core.zoom import signature
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, TOKEN_HEADER
@@ -61,6 +62,12 @@ class Inspected:
     is_whole: bool
     reached: list[Reached]
     attempts: Mapping[str, list[Attempt]]
+
+    @property
+    def names_removed_at(self) -> int | None:
+        """When names were taken out of its body (ms since 1970, UTC); None where that is as it came."""
+        at = self.request.headers.get(REMOVED_HEADER, "")
+        return int(at) if re.fullmatch(r"[0-9]{1,15}", at) else None
 
 
 @dataclass(frozen=True, slots=True)

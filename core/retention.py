@@ -3,6 +3,8 @@
 Before a meeting's events are dropped, the meeting that they make is kept as the base that it is folded from,
 so that the fold stays exact. What happened before the base and comes only then is too late to count; Zoom's
 own retries end after an hour and a half.
+
+Names and addresses of people who registered or took part go earlier, out of events that stay.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import structlog
 from core.errors import StoreError
 from core.fold import fold
 from core.happenings import introduced
-from core.store import attempts, instances, log, meetings, settings
+from core.store import attempts, instances, log, meetings, names, settings
 from core.store.settings import Keeping
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ class Retention:
         return Keeping(
             found.days if self.days is None else self.days,
             found.events if self.events is None else self.events,
+            found.names_days,
         )
 
     def drop(self) -> int:
@@ -92,7 +95,16 @@ class Retention:
             while not self._stop.is_set() and (count := step(moment)):
                 dropped += count
         self.store.write(partial(attempts.drop_before, moment=moment))
+        self._remove_names(now, now - keeping.names_days * _DAY_MILLISECONDS)
         return dropped
+
+    def _remove_names(self, now: int, moment: int) -> None:
+        """Take the names out of what came before `moment`; the events stay, and make the same meetings."""
+        step = partial(
+            names.remove_before, sealer=self.store.sealer, moment=moment, limit=_AT_ONCE * 20, now=now
+        )
+        while not self._stop.is_set() and self.store.write(step):
+            pass
 
     def _drop_folded(self, moment: int) -> int:
         with self.store.reading() as connection:
@@ -116,12 +128,15 @@ class Retention:
                 }
                 kept = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
                 instances.forget_but(connection, account_id, number, kept)
+        names.note_dropped(connection)
         return dropped
 
     def _drop_others(self, moment: int) -> int:
         def drop(connection: Connection) -> int:
             instances.drop_batches_before(connection, moment)
-            return log.drop_others(connection, moment, _AT_ONCE * 100)
+            dropped = log.drop_others(connection, moment, _AT_ONCE * 100)
+            names.note_dropped(connection)
+            return dropped
 
         return self.store.write(drop)
 

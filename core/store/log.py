@@ -1,4 +1,7 @@
-"""The log: every authentic event, once, as it came. Appended to, never changed but for its outcome."""
+"""The log: every authentic event, once, as it came. Appended to, never changed but for its outcome.
+
+Names of people are taken out after a while: see `core.store.names`.
+"""
 
 from __future__ import annotations
 

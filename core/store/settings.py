@@ -18,31 +18,46 @@ if TYPE_CHECKING:
 KEEP_DAYS = 90
 LONGEST_DAYS = 3650
 KEEP_EVENTS = 1_000_000
+KEEP_NAMES_DAYS = 30
 FEWEST_EVENTS, MOST_EVENTS = 1000, 100_000_000
 
-_DAYS, _EVENTS = "keep_days", "keep_events"
+_DAYS, _EVENTS, _NAMES = "keep_days", "keep_events", "keep_names_days"
+_NAMES_REMOVED_TO = "names_removed_to"
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """For how many days events stay in the log, and how many of them at most."""
+    """For how many days events stay in the log, how many of them at most, and for how many days with names in them."""
 
     days: int = KEEP_DAYS
     events: int = KEEP_EVENTS
+    names_days: int = KEEP_NAMES_DAYS
 
 
 def keeping(connection: Connection) -> Keeping:
     """Return how long events are kept. What cannot be read counts as not set."""
-    found = _all(connection, (_DAYS, _EVENTS))
+    found = _all(connection, (_DAYS, _EVENTS, _NAMES))
     return Keeping(
         days=_between(found.get(_DAYS), 1, LONGEST_DAYS, KEEP_DAYS),
         events=_between(found.get(_EVENTS), FEWEST_EVENTS, MOST_EVENTS, KEEP_EVENTS),
+        names_days=_between(found.get(_NAMES), 1, LONGEST_DAYS, KEEP_NAMES_DAYS),
     )
 
 
 def keep(connection: Connection, wanted: Keeping) -> None:
     """Set how long events are kept."""
-    _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events})
+    _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events, _NAMES: wanted.names_days})
+
+
+def names_removed_to(connection: Connection) -> int:
+    """Return the id of the event up to which none that had to lose its names has any; 0 before the first."""
+    found = _all(connection, (_NAMES_REMOVED_TO,)).get(_NAMES_REMOVED_TO)
+    return _between(found, 0, 2**62, 0)
+
+
+def note_names_removed(connection: Connection, event_id: int) -> None:
+    """Note how far that is."""
+    _save(connection, {_NAMES_REMOVED_TO: event_id})
 
 
 def _all(connection: Connection, names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,19 +1,26 @@
 """For how long events are kept: as is set, unless that is fixed from outside; see also tests/convergence."""
 
+import json
 import threading
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
+from core.fold import fold
+from core.folding import Folding
+from core.meeting import Meeting
 from core.retention import Retention
-from core.store import log, settings
+from core.store import log, meetings, settings
 from core.store.engine import Store
 from core.store.log import Outcome
+from core.store.names import REMOVED_HEADER
+from core.store.request import Request
 from core.store.schema import events
 from core.store.settings import Keeping
 from core.store.sites import Site
 from tests.core.clock import Clock
-from tests.core.events import event
+from tests.core.events import ACCOUNT, NUMBER, event
 from tests.core.store.entries import entry
 
 DAY = 24 * 3600
@@ -73,3 +80,116 @@ class TestKeeping:
             assert kept(store) == 10
         finally:
             retention.stop()
+
+
+JILL = {"id": "r1", "email": "jill@example.com", "first_name": "Jill", "status": "pending"}
+
+
+def registration(clock: Clock, days: float, verb: str = "created", **more: Any) -> dict[str, Any]:
+    at = clock.ms - int(days * DAY * 1000)
+    return event(f"meeting.registration_{verb}", at, topic="Choir", type=2, registrant={**JILL, **more})
+
+
+def requests_of(store: Store, name: str) -> list[Request]:
+    with store.reading() as connection:
+        rows = connection.scalars(
+            select(events.c.request).where(events.c.event == name).order_by(events.c.id)
+        )
+        return [Request.opened(sealed, store.sealer) for sealed in rows]
+
+
+class TestNames:
+    """They go after a time of their own; the events stay, and make the same meetings."""
+
+    @pytest.fixture
+    def clock(self, store: Store, site: Site) -> Clock:
+        return Clock()
+
+    def came(self, store: Store, clock: Clock, *told: dict[str, Any], **more: Any) -> None:
+        entries = [entry(store, one, received_at=one["event_ts"], **more) for one in told]
+        store.write(lambda connection: log.append(connection, entries))
+        while Folding(store, clock=clock).fold_pending():
+            pass
+
+    def meeting(self, store: Store) -> tuple[Meeting, Meeting | None]:
+        """Return the meeting as it is kept, and as all of its events make it."""
+        with store.reading() as connection:
+            known = meetings.load(connection, ACCOUNT, NUMBER)
+            changes, _ = log.changes_of(connection, store.sealer, ACCOUNT, NUMBER, pending_only=False)
+        assert known is not None
+        return known[0], fold(ACCOUNT, NUMBER, changes)
+
+    def test_go_and_the_meeting_stays_exactly_what_it_was(self, store: Store, clock: Clock) -> None:
+        self.came(
+            store, clock, registration(clock, 40), registration(clock, 35, "approved"), registration(clock, 2)
+        )
+        before = self.meeting(store)
+        assert before[0] == before[1]
+        retention = Retention(store, clock=clock)
+        assert retention.drop() == 0
+
+        assert self.meeting(store) == before
+        assert list(before[0].registrants.values()) == ["pending"]
+        first, second = requests_of(store, "meeting.registration_created")
+        assert b"jill" not in first.body
+        assert b"Jill" not in first.body
+        assert json.loads(first.body)["payload"]["object"]["registrant"] == {"id": "r1", "status": "pending"}
+        assert first.headers == {"x-zm-request-id": "r", REMOVED_HEADER: str(clock.ms)}
+        assert b"jill" in second.body
+        assert REMOVED_HEADER not in second.headers
+
+        clock.now += 40 * DAY
+        retention.drop()
+        assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
+        first_again, _ = requests_of(store, "meeting.registration_created")
+        assert first_again.headers == first.headers, "it was not touched again"
+
+    def test_go_after_as_many_days_as_are_set(self, store: Store, clock: Clock) -> None:
+        self.came(store, clock, registration(clock, 9), registration(clock, 11))
+        store.write(lambda connection: settings.keep(connection, Keeping(names_days=10)))
+        Retention(store, clock=clock).drop()
+        assert [b"jill" in one.body for one in requests_of(store, "meeting.registration_created")] == [
+            True,
+            True,
+        ]
+        clock.now += 2 * DAY
+        Retention(store, clock=clock).drop()
+        assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
+
+    @pytest.mark.parametrize(
+        ("name", "stays"),
+        [
+            ("meeting.participant_joined", False),
+            ("webinar.participant_left", False),
+            ("recording.registration_created", False),
+            ("meeting.updated", True),
+            ("user.updated", True),
+        ],
+    )
+    def test_go_from_what_is_about_people(
+        self, store: Store, clock: Clock, name: str, *, stays: bool
+    ) -> None:
+        told = event(name, clock.ms - 40 * DAY * 1000, participant={"user_name": "Jill"}, agenda="Jill")
+        self.came(store, clock, told, outcome=Outcome.IGNORED)
+        Retention(store, clock=clock).drop()
+        (kept,) = requests_of(store, name)
+        assert (b"Jill" in kept.body) is stays
+
+    def test_go_from_many_more_than_are_taken_at_once(self, store: Store, clock: Clock) -> None:
+        told = [registration(clock, 40, id=f"r{number}") for number in range(2500)]
+        entries = [entry(store, one, received_at=one["event_ts"], outcome=Outcome.IGNORED) for one in told]
+        store.write(lambda connection: log.append(connection, entries))
+        Retention(store, clock=clock).drop()
+        assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
+
+    def test_go_where_the_log_was_emptied_between(self, store: Store, clock: Clock) -> None:
+        """SQLite counts from the beginning then."""
+        self.came(store, clock, *(registration(clock, 40 + number) for number in range(5)))
+        retention = Retention(store, clock=clock)
+        retention.drop()
+        store.write(lambda connection: connection.execute(delete(events)))
+        retention.drop()
+        self.came(store, clock, registration(clock, 45, id="r2"))
+        retention.drop()
+        (kept,) = requests_of(store, "meeting.registration_created")
+        assert b"jill" not in kept.body

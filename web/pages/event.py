@@ -61,6 +61,7 @@ class EventHandler(PageHandler):
             or any(one.way in (Way.WAITING, Way.STUCK) for one in found.reached),
             headers=masking.headers(found.request.headers),
             body=masking.body(found.request.body, passcodes=passcodes),
+            names_removed_at=found.names_removed_at,
             address=address,
             spaced=spaced,
             length=Lengths(self.words, self.shell.language).said,

@@ -264,7 +264,7 @@ class KeepingHandler(SettingsPage):
             )
         retention = self.bridge.retention
         now = await self.blocking(self._keeping)
-        typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events")}
+        typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events", "names")}
         errors: dict[str, str] = {}
         days = now.days if retention.days is not None else self._read("days", typed, 1, LONGEST_DAYS, errors)
         events = (
@@ -272,10 +272,11 @@ class KeepingHandler(SettingsPage):
             if retention.events is not None
             else self._read("events", typed, FEWEST_EVENTS, MOST_EVENTS, errors)
         )
+        names_days = self._read("names", typed, 1, LONGEST_DAYS, errors)
         if errors:
             await self._show(self.get_body_argument("site", None), errors=errors, typed=typed)
             return
-        await self.blocking(_keep, self.bridge, Keeping(days, events))
+        await self.blocking(_keep, self.bridge, Keeping(days, events, names_days))
         site = self.get_body_argument("site", "")
         self.go("/settings", **({"site": site} if site else {}), done="keeping")
 
@@ -332,6 +333,7 @@ def _keep(bridge: Bridge, wanted: Keeping) -> None:
             Keeping(
                 before.days if fixed.days is not None else wanted.days,
                 before.events if fixed.events is not None else wanted.events,
+                wanted.names_days,
             ),
         )
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from core.store import settings
 from core.store.engine import Store
 from core.store.schema import settings as table
-from core.store.settings import KEEP_DAYS, KEEP_EVENTS, Keeping
+from core.store.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, Keeping
 
 
 def keeping(store: Store) -> Keeping:
@@ -18,15 +18,15 @@ def keeping(store: Store) -> Keeping:
 
 class TestKeeping:
     def test_is_the_usual_at_first(self, store: Store) -> None:
-        assert keeping(store) == Keeping(KEEP_DAYS, KEEP_EVENTS)
+        assert keeping(store) == Keeping(KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS)
 
     def test_is_what_was_set_last(self, store: Store) -> None:
-        for wanted in (Keeping(7, 5000), Keeping(30, 2_000_000)):
+        for wanted in (Keeping(7, 5000), Keeping(30, 2_000_000, 5)):
             store.write(lambda connection, wanted=wanted: settings.keep(connection, wanted))  # type: ignore[misc]
             assert keeping(store) == wanted
 
     @pytest.mark.parametrize("value", [0, -1, "7", None, True, 10**12, [7], 7.5])
     def test_that_cannot_be_read_is_the_usual(self, store: Store, value: Any) -> None:
-        rows = [{"name": name, "value": value} for name in ("keep_days", "keep_events")]
+        rows = [{"name": name, "value": value} for name in ("keep_days", "keep_events", "keep_names_days")]
         store.write(lambda connection: connection.execute(insert(table), rows))
         assert keeping(store) == Keeping()

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from core.bridge import Bridge
 from core.folding import Folding
+from core.retention import Retention
 from core.store import events as log_events
 from core.store import jobs, log, quarantine
 from core.store.engine import Store
@@ -21,7 +22,7 @@ from core.store.request import Request
 from core.store.schema import jobs as jobs_table
 from core.store.sites import Site
 from tests.core.conftest import connected
-from tests.core.events import event, raw, signed
+from tests.core.events import ACCOUNT, event, raw, signed
 from tests.core.store.entries import entry
 from tests.core.test_mirror import OBJECT
 from tests.web.pages.doors import Door, Elements, link, words
@@ -274,6 +275,36 @@ class TestEvent:
         assert "mistake of the bridge, not yours" in shown
         assert "KeyError: broken" in shown
         assert "What it changed" not in shown
+
+    def test_without_the_names_of_people_says_so(self, stub: Door, full: Store) -> None:
+        person = {"id": "r", "email": "jill@example.com"}
+        number = put(full, "meeting.registration_created", 20, id=CHOIR, registrant=person)
+        assert "jill@example.com" in words(stub.get(f"/events/{number}"))
+        Retention(full, days=1000, clock=lambda: NOON / 1000 + 40 * 24 * 3600).drop()
+        shown = words(stub.get(f"/events/{number}"))
+        assert "jill" not in shown
+        assert "Names and addresses of people have been removed" in shown
+        assert "signature over its bytes was right" in shown
+        assert "have been removed" not in words(stub.get("/events/1"))
+
+    def test_about_many_recordings_says_what_became_of_it(self, stub: Door, full: Store) -> None:
+        told = {
+            "event": "recording.batch_trashed",
+            "event_ts": NOON + 30 * MINUTE,
+            "payload": {"account_id": ACCOUNT, "object": {"meeting_uuids": ["u", "v"]}},
+        }
+        line = entry(full, told, received_at=NOON + 30 * MINUTE)
+        full.write(lambda connection: log.append(connection, [line]))
+        put(full, "recording.completed", 10, id=CHOIR, uuid="u", recording_files=[{"id": "f"}])
+        while Folding(full).fold_pending():
+            pass
+        assert ids(stub.get("/events?event=recording.batch_trashed")) == [10, 8]
+        assert "It names 2 recorded meetings. 1 noted as an event of its own. 1 not known" in words(
+            stub.get("/events/8")
+        )
+        part = words(stub.get("/events/10"))
+        assert "Recordings to watch 1 nothing" in part
+        assert "Nobody sent it" in part
 
     def test_that_was_ignored_says_why(self, stub: Door, full: Store) -> None:
         shown = words(stub.get("/events/5"))

@@ -548,12 +548,13 @@ class TestKeeping:
             return settings.keeping(connection)
 
     def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
-        answer = admin.post("/settings/keeping", site="s1", days="30", events=" 5000 ")
+        answer = admin.post("/settings/keeping", site="s1", days="30", events=" 5000 ", names="7")
         assert answer.code == 303
-        assert self.kept(store) == Keeping(30, 5000)
+        assert self.kept(store) == Keeping(30, 5000, 7)
         shown = admin.follow(answer)
         assert "What is too old by now is dropped" in words(shown)
         assert Elements(shown).named("zb-days")["value"] == "30"
+        assert Elements(shown).named("zb-names")["value"] == "7"
 
     @pytest.mark.parametrize(
         ("form", "name"),
@@ -565,11 +566,14 @@ class TestKeeping:
             ({"days": "٣", "events": "5000"}, "days"),
             ({"days": "30", "events": "999"}, "events"),
             ({"days": "30", "events": "9" * 30}, "events"),
+            ({"days": "30", "events": "5000", "names": "0"}, "names"),
+            ({"days": "30", "events": "5000", "names": ""}, "names"),
         ],
     )
     def test_is_not_where_it_makes_no_sense_and_loses_nothing(
         self, admin: Door, store: Store, wp_site: Site, form: dict[str, str], name: str
     ) -> None:
+        form = {"names": "7", **form}
         answer = admin.post("/settings/keeping", site="s1", **form)
         assert answer.code == 422
         assert Elements(answer).named(f"zb-{name}")["aria-invalid"] == "true"
@@ -592,8 +596,8 @@ class TestKeeping:
         assert Elements(answer).named("zb-days")["value"] == "7"
         assert "readonly" in Elements(answer).named("zb-days")
         assert "readonly" not in Elements(answer).named("zb-events")
-        assert admin.post("/settings/keeping", site="s1", days="99", events="6000").code == 303
-        assert self.kept(store) == Keeping(30, 6000)
+        assert admin.post("/settings/keeping", site="s1", days="99", events="6000", names="5").code == 303
+        assert self.kept(store) == Keeping(30, 6000, 5)
 
 
 class TestBase:
