@@ -1,6 +1,6 @@
 """Reading an account over Zoom's REST API."""
 
-import contextlib
+import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -141,22 +141,33 @@ class TestTokenOfTheAccount:
         assert len(zoom.calls) == 4  # two tokens, two questions
 
 
+class Time:
+    """A clock that goes on by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class TestPace:
-    def test_holds_back_what_is_more_than_its_share(self) -> None:
-        slept: list[float] = []
-
-        class EnoughError(Exception):
-            pass
-
-        def sleep(seconds: float) -> None:
-            slept.append(seconds)
-            raise EnoughError
-
-        pace = Pace(Plan.FREE, sleep)
-        with contextlib.suppress(EnoughError):
-            for _ in range(PER_SECOND[Plan.FREE][Label.LIGHT] + 1):
-                pace.take_turn(Label.LIGHT)
-        assert 0 < slept[0] <= 1
+    @pytest.mark.parametrize("plan", Plan)
+    @pytest.mark.parametrize("label", Label)
+    def test_leaves_a_share_of_every_second_to_others(self, plan: Plan, label: Label) -> None:
+        time = Time()
+        pace = Pace(plan, time.sleep, time.clock)
+        turns = []
+        for _ in range(300):
+            pace.take_turn(label)
+            turns.append(time.now)
+        most = max(sum(first <= turn < first + 1 for turn in turns) for first in turns)
+        limit = PER_SECOND[plan][label]
+        assert most <= max(math.ceil(0.8 * limit), 0.9 * limit)
+        assert len(turns) / (turns[-1] - turns[0]) >= 0.79 * limit
 
     def test_labels_have_shares_of_their_own(self) -> None:
         def sleep(_: float) -> None:
@@ -165,3 +176,10 @@ class TestPace:
         pace = Pace(Plan.FREE, sleep)
         for label in Label:
             pace.take_turn(label)
+
+    def test_threads_wait_for_different_turns(self) -> None:
+        slept: list[float] = []
+        pace = Pace(Plan.FREE, slept.append, lambda: 1000.0)
+        for _ in range(4):
+            pace.take_turn(Label.HEAVY)
+        assert slept == [pytest.approx(1.25), pytest.approx(2.5), pytest.approx(3.75)]
