@@ -1,5 +1,7 @@
 """`make demo`: a real WordPress, the bridge, and events as Zoom sends them; after each, what the site shows.
 
+Then a Zoom account (a double that answers as Zoom's REST API does) is imported, and repaired after lost events.
+
 Everything that it makes is in a folder of its own, which is gone when it ends.
 """
 
@@ -9,6 +11,7 @@ import argparse
 import json
 import re
 import secrets
+import shlex
 import signal
 import sys
 import tempfile
@@ -26,6 +29,7 @@ from rich.console import Console
 
 from core.zoom.scenarios import lifecycle, series, validation
 from core.zoom.sender import send
+from tests.demo_account import AccountStory, shown_as
 from tests.running import PASSWORD, RunningBridge
 from tests.wordpress import WordPress
 
@@ -45,6 +49,12 @@ class Seen:
     title: str
     page: int | None
     text: str
+    link: str = ""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a visitor can see it, and join."""
+        return self.post == "a page, publish" and self.page == 200 and "Join" in self.text
 
 
 class Demo:
@@ -70,11 +80,11 @@ class Demo:
         """Let Zoom's validation happen, as it does when the endpoint is pasted into Zoom."""
         event = validation(secrets.token_urlsafe(16), now=datetime.now(UTC))
         reply = send(self.endpoint, _json(event), self.token, timestamp=int(time.time()))
-        self._say(reply.status == 200, f"Zoom validates the endpoint: {reply.status}")
+        self.say(reply.status == 200, f"Zoom validates the endpoint: {reply.status}")
 
     def tell(self, kind: str, number: int) -> None:
         """Send the life of a meeting or webinar, and look at the site after each event."""
-        self.console.print(f"\n[bold]The life of a {kind}[/bold] (Zoom number {number})")
+        self.head(f"The life of a {kind}", f"Zoom number {number}")
         for event in lifecycle(kind, number, now=datetime.now(UTC)):
             verb = event["event"].partition(".")[2]
             topic = event["payload"]["object"]["topic"]
@@ -84,25 +94,56 @@ class Demo:
         """Leave a series on the site for the visitor to look at."""
         number = _number()
         event = series(number, now=datetime.now(UTC))
-        self.console.print(f"\n[bold]And a series, which stays[/bold] (Zoom number {number})")
-        self._tell_one(event, number, _shown(event["payload"]["object"]["topic"]))
+        self.head("And a series, which stays", f"Zoom number {number}")
+        self._tell_one(event, number, shown_as(event["payload"]["object"]["topic"]))
+
+    def head(self, title: str, more: str) -> None:
+        """Begin a chapter."""
+        self.console.print(f"\n[bold]{title}[/bold] ({more})")
+
+    def say(self, good: bool, text: str) -> None:
+        """Tell of a step, and whether it was as it should be."""
+        self.wrong += not good
+        self.console.print(f"  {'[green]✓[/green]' if good else '[red]✗[/red]'}    {text}", highlight=False)
+
+    def run(self, *arguments: str, typed: str = "") -> None:
+        """Run one of the bridge's commands, and show what it says."""
+        self.console.print(f"  $    zoombridge {shlex.join(arguments)}", highlight=False, markup=False)
+        for line in self.bridge.command(*arguments, typed=typed).splitlines():
+            self.console.print(f"       {line}", highlight=False, markup=False, style="dim")
+
+    def expect(self, number: int, expected: Callable[[Seen], bool], text: str) -> None:
+        """Wait until the site is as it should be, and show what it is then."""
+        seen = self._await(number, expected)
+        self.say(expected(seen), f"{text}; the site: {seen.post}")
+        self._show(seen)
 
     def _tell_one(self, event: dict[str, Any], number: int, expected: Callable[[Seen], bool]) -> None:
         reply = send(self.endpoint, _json(event), self.token, timestamp=int(time.time()))
+        seen = self._await(number, expected)
+        good = reply.status == 204 and expected(seen)
+        self.say(good, f"{event['event']:32} answered {reply.status}; the site: {seen.post}")
+        self._show(seen)
+
+    def _await(self, number: int, expected: Callable[[Seen], bool]) -> Seen:
         deadline = time.monotonic() + _SHOWN_SECONDS
-        seen = self._look(number)
+        seen = self.look(number)
         while not expected(seen) and time.monotonic() < deadline:
             time.sleep(0.1)
-            seen = self._look(number)
-        good = reply.status == 204 and expected(seen)
-        self._say(good, f"{event['event']:32} answered {reply.status}; the site: {seen.post}")
-        if seen.page == 200:
-            self.console.print(f"       [dim]a visitor sees[/dim] {seen.title}", highlight=False)
-            self.console.print(f"       {seen.text}", highlight=False, style="dim")
-        else:
-            self.console.print(f"       [dim]a visitor gets[/dim] {seen.page}", highlight=False)
+            seen = self.look(number)
+        return seen
 
-    def _look(self, number: int) -> Seen:
+    def _show(self, seen: Seen) -> None:
+        if seen.page == 200:
+            self.console.print(f"       [dim]a visitor of[/dim] {seen.link} [dim]sees[/dim]", highlight=False)
+            self.console.print(f"       {seen.title}", highlight=False, markup=False)
+            self.console.print(f"       {seen.text}", highlight=False, markup=False, style="dim")
+        else:
+            link = f" of {seen.link}" if seen.link else ""
+            self.console.print(f"       [dim]a visitor{link} gets[/dim] {seen.page}", highlight=False)
+
+    def look(self, number: int) -> Seen:
+        """Look at what the site has of a meeting now."""
         found = self.wordpress.rest(
             "GET",
             "wp/v2/zoom_meetings",
@@ -110,28 +151,21 @@ class Demo:
         ).json()
         if not found:
             link = self._links.get(number)
-            return Seen("no post", "", requests.get(link, timeout=30).status_code if link else None, "")
+            status = requests.get(link, timeout=30).status_code if link else None
+            return Seen("no post", "", status, "", link or "")
         post = found[0]
         if post["status"] == "publish":
             self._links[number] = post["link"]
-        page = requests.get(self._links.get(number, post["link"]), timeout=30)
+        link = self._links.get(number, post["link"])
+        page = requests.get(link, timeout=30)
         text = re.search(r'<section class="zoombridge-meeting.*?</section>', page.text, re.DOTALL)
         return Seen(
             "in the trash" if post["status"] == "trash" else f"a page, {post['status']}",
             unescape(post["title"]["raw"]),
             page.status_code,
             " · ".join(_lines(text[0])) if text else "",
+            link,
         )
-
-    def _say(self, good: bool, text: str) -> None:
-        self.wrong += not good
-        self.console.print(f"  {'[green]✓[/green]' if good else '[red]✗[/red]'}    {text}", highlight=False)
-
-
-def _shown(topic: str) -> Callable[[Seen], bool]:
-    return lambda seen: (
-        seen.post == "a page, publish" and seen.page == 200 and seen.title == topic and "Join" in seen.text
-    )
 
 
 def _trashed(_topic: str) -> Callable[[Seen], bool]:
@@ -143,10 +177,10 @@ def _gone(_topic: str) -> Callable[[Seen], bool]:
 
 
 _EXPECTED = {
-    "created": _shown,
-    "updated": _shown,
+    "created": shown_as,
+    "updated": shown_as,
     "deleted": _trashed,
-    "recovered": _shown,
+    "recovered": shown_as,
     "permanently_deleted": _gone,
 }
 
@@ -187,6 +221,7 @@ def _run(console: Console, stack: ExitStack, *, stay: bool) -> int:
     demo.tell("meeting", _number())
     demo.tell("webinar", _number())
     demo.leave_something()
+    AccountStory(demo, stack).tell()
     if demo.wrong:
         console.print(f"\n[red]{demo.wrong} steps were not as they should be.[/red] The bridge's log:\n")
         console.print(bridge.log(), highlight=False, markup=False)
@@ -212,6 +247,8 @@ Look around; Ctrl-C ends it.
   The same, at the bridge's own address (this link works once)
                     {link}
                     and later with the name visitor and the password {PASSWORD}
+
+The page Zoom accounts there compares the account of the second part with the site whenever you ask.
 
 Send events of your own, as Zoom would:
 
