@@ -34,15 +34,15 @@ def part(batch: Envelope, digest: str, *, uuid: str, number: int, at: int) -> by
 
 
 def reason(every: int, known: int) -> str:
-    """Return what became of a batch that names so many instances, of which some are known to be of a meeting."""
+    """Return what became of a batch that names so many recordings, of which some are known to be of a meeting."""
+    told = [f"It names {every} {'recording' if every == 1 else 'recordings'}."]
+    if known == 1:
+        told.append("1 has an event of its own, at its meeting.")
+    elif known:
+        told.append(f"{known} have events of their own, at their meetings.")
     waiting = every - known
-    names = f"It names {every} recorded {'meeting' if every == 1 else 'meetings'}."
-    told = (
-        f"{known} noted as {'an event of its own' if known == 1 else 'events of their own'}." if known else ""
-    )
-    waits = (
-        f"{waiting} not known so far: nothing of it can be shown, and this event waits for the event that tells of it."
-        if waiting
-        else ""
-    )
-    return " ".join(part for part in (names, told, waits) if part)
+    if waiting == 1:
+        told.append("1 is of no meeting that is known so far, and waits until Zoom tells of it.")
+    elif waiting:
+        told.append(f"{waiting} are of no meeting that is known so far, and wait until Zoom tells of them.")
+    return " ".join(told)

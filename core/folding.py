@@ -259,7 +259,7 @@ def _keep(
     settle: int,
 ) -> None:
     now = store_clock.now(connection, clock)
-    grown = _take_instances(connection, sealer, steps, now=now)
+    grown = _take_instances(connection, sealer, steps)
     kept = []
     for step in steps:
         if isinstance(step, _Failure):
@@ -277,9 +277,7 @@ def _keep(
     posts.want_each(connection, wanted, now=now, settle=settle)
 
 
-def _take_instances(
-    connection: Connection, sealer: Sealer, steps: list[_Any], *, now: int
-) -> set[tuple[str, int | None]]:
+def _take_instances(connection: Connection, sealer: Sealer, steps: list[_Any]) -> set[tuple[str, int | None]]:
     """Note what was recorded, and take batches apart; return the meetings of which a batch had told before.
 
     What it told is in the log now, and is folded together with the recording, in the next round: nobody sees the one
@@ -292,8 +290,8 @@ def _take_instances(
     grown = set()
     for step in recorded:
         account_id, number = step.meeting.account_id, step.meeting.number
-        if instances.introduce(connection, sealer, account_id, number, step.recorded, now=now):
+        if instances.introduce(connection, sealer, account_id, number, step.recorded):
             grown.add(step.named)
     for batch in told:
-        instances.take_apart(connection, sealer, batch, now=now)
+        instances.take_apart(connection, sealer, batch)
     return grown

@@ -62,7 +62,7 @@ def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> 
     return [_batch(row, sealer) for row in rows]
 
 
-def take_apart(connection: Connection, sealer: Sealer, batch: Batch, *, now: int) -> None:
+def take_apart(connection: Connection, sealer: Sealer, batch: Batch) -> None:
     """Note what a batch names, and put what it says of known instances into the log. `hold` comes before."""
     uuids = list(named(batch.envelope))
     noted = {"event_id": batch.id, "account_id": batch.account_id, "at": batch.at}
@@ -79,11 +79,11 @@ def take_apart(connection: Connection, sealer: Sealer, batch: Batch, *, now: int
         )
     ]
     log.append(connection, [_part(sealer, batch, uuid, number) for uuid, number in known])
-    _tell(connection, batch.id, now=now)
+    _tell(connection, batch.id)
 
 
 def introduce(
-    connection: Connection, sealer: Sealer, account_id: str, number: int, uuids: Collection[str], *, now: int
+    connection: Connection, sealer: Sealer, account_id: str, number: int, uuids: Collection[str]
 ) -> bool:
     """Note which instances of a meeting were recorded; tell whether its log has grown by what batches say of them.
 
@@ -111,7 +111,7 @@ def introduce(
         parts = [_part(sealer, _batch(row, sealer), row.uuid, number) for row in waiting]
         grown = any(log.append(connection, parts)) or grown
         for event_id in {row.id for row in waiting}:
-            _tell(connection, event_id, now=now)
+            _tell(connection, event_id)
     return grown
 
 
@@ -155,16 +155,14 @@ def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
     )
 
 
-def _tell(connection: Connection, event_id: int, *, now: int) -> None:
+def _tell(connection: Connection, event_id: int) -> None:
     """Say in the log what became of a batch."""
     every = select(func.count()).where(batched.c.event_id == event_id)
     place = (batched.c.account_id, batched.c.uuid)
     is_known = tuple_(*place).in_(select(instances.c.account_id, instances.c.uuid))
     reason = batches.reason(connection.scalar(every) or 0, connection.scalar(every.where(is_known)) or 0)
     connection.execute(
-        update(events)
-        .where(events.c.id == event_id)
-        .values(outcome=Outcome.IGNORED, reason=reason, folded_at=now)
+        update(events).where(events.c.id == event_id).values(outcome=Outcome.IGNORED, reason=reason)
     )
 
 

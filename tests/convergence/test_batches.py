@@ -197,17 +197,16 @@ class TestRecordingThatIsKnownLater:
         world.deliver(batch("trashed", 5, *UUIDS[:2]))
         fold_all(world)
         assert reason() == (
-            "It names 2 recorded meetings. 2 not known so far: nothing of it can be shown, and this event waits for "
-            "the event that tells of it."
+            "It names 2 recordings. 2 are of no meeting that is known so far, and wait until Zoom tells of them."
         )
         world.deliver(single("completed", 1, NUMBERS[0], UUIDS[0]))
         fold_all(world)
         assert (reason() or "").startswith(
-            "It names 2 recorded meetings. 1 noted as an event of its own. 1 not known"
+            "It names 2 recordings. 1 has an event of its own, at its meeting. 1 is of no meeting"
         )
         world.deliver(single("completed", 1, NUMBERS[1], UUIDS[1]))
         fold_all(world)
-        assert reason() == "It names 2 recorded meetings. 2 noted as events of their own."
+        assert reason() == "It names 2 recordings. 2 have events of their own, at their meetings."
 
     def test_the_order_shows_where_a_recording_does_not_look_for_batches(
         self, world: World, monkeypatch: pytest.MonkeyPatch

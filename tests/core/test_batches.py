@@ -61,12 +61,15 @@ class TestPart:
 @pytest.mark.parametrize(
     ("every", "known", "said"),
     [
-        (1, 1, "1 noted as an event of its own."),
-        (3, 2, "waits"),
-        (2, 0, "2 not known so far"),
-        (2, 2, "2 noted"),
+        (1, 1, "It names 1 recording. 1 has an event of its own, at its meeting."),
+        (
+            3,
+            2,
+            "2 have events of their own, at their meetings. 1 is of no meeting that is known so far, and waits",
+        ),
+        (2, 0, "It names 2 recordings. 2 are of no meeting that is known so far, and wait"),
     ],
 )
 def test_reason_tells_what_became_of_it(every: int, known: int, said: str) -> None:
     assert said in batches.reason(every, known)
-    assert ("waits" in batches.reason(every, known)) is (known < every)
+    assert ("wait" in batches.reason(every, known)) is (known < every)

@@ -299,12 +299,14 @@ class TestEvent:
         while Folding(full).fold_pending():
             pass
         assert ids(stub.get("/events?event=recording.batch_trashed")) == [10, 8]
-        assert "It names 2 recorded meetings. 1 noted as an event of its own. 1 not known" in words(
-            stub.get("/events/8")
+        assert (
+            "It names 2 recordings. 1 has an event of its own, at its meeting. 1 is of no meeting"
+            in words(stub.get("/events/8"))
         )
         part = words(stub.get("/events/10"))
         assert "Recordings to watch 1 nothing" in part
         assert "Nobody sent it" in part
+        assert "What the bridge noted" in part
 
     def test_that_was_ignored_says_why(self, stub: Door, full: Store) -> None:
         shown = words(stub.get("/events/5"))
