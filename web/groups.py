@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Group = Sequence[tuple[int, Asked]]
     Replies = Iterable[tuple[int, Reply]]
 
-# In one group: while a part of a crowd waits for its commit, the next one is looked at, and the last one answered.
+# In one group, which goes on as soon as it is full: while a part of a crowd waits for its commit, the next one is
+# looked at, and the last one answered.
 _AT_ONCE = 16
 _MOST = 512  # requests that wait for their answers; more are refused, so that memory stays bounded
 _MOST_BYTES = 32 * 1024 * 1024  # of them together
@@ -65,6 +66,8 @@ class Groups:
         if not self._group:
             loop.call_soon(self._pass_on)
         self._group.append((number, asked))
+        if len(self._group) == _AT_ONCE:
+            self._pass_on()
         try:
             return await waiter
         finally:
@@ -79,11 +82,9 @@ class Groups:
                 waiter.set_result(reply)
 
     def _pass_on(self) -> None:
-        came, self._group = self._group, []
-        for start in range(0, len(came), _AT_ONCE):
-            group = came[start : start + _AT_ONCE]
-            if not self._send(group):
-                self.deliver([(number, _TOO_MANY) for number, _ in group])
+        group, self._group = self._group, []
+        if group and not self._send(group):
+            self.deliver([(number, _TOO_MANY) for number, _ in group])
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the waits whose time is up, and look again when the next one's will be."""

@@ -43,7 +43,8 @@ _SWITCH_SECONDS = 0.0005
 )
 @click.option(
     "--acceptors",
-    default=1,
+    default=2,
+    show_default=True,
     type=click.IntRange(0, 64),
     help="Processes that take requests for this one: more for machines with more cores; 0 to do without.",
 )
