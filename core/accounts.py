@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ZoomGoneError, ZoomRestError, ZoomScopeError, ZoomWebinarError
-from core.fold import SNAPSHOT, position
+from core.fold import SNAPSHOT
 from core.store import log, zoom_accounts
 from core.store.request import Request
 from core.store.zoom_accounts import StoredToken, ZoomAccount
-from core.zoom import envelope as zoom_envelope
 from core.zoom.oauth import Tokens
 from core.zoom.pace import Pace
 from core.zoom.rest import Absence, ZoomRest, session
@@ -104,14 +103,13 @@ def listed(rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
 def entry(store: Store, account_id: str, snapshot: Snapshot, *, now: int) -> log.Entry:
     """Return a snapshot as it enters the log; `now` is in ms since 1970, UTC."""
     assert snapshot.raw is not None  # noqa: S101 - who asks has looked
-    envelope = zoom_envelope.parse(snapshot.raw)
-    digest = zoom_envelope.digest(envelope)
+    assert snapshot.place is not None  # noqa: S101 - it came with it
     return log.Entry(
-        digest=digest,
+        digest=snapshot.place.digest,
         account_id=account_id,
         number=snapshot.number,
         event=SNAPSHOT,
-        position=position(envelope, digest, received_at=now),
+        position=snapshot.place,
         received_at=now,
         site_id=None,
         request_id=None,

@@ -188,12 +188,13 @@ class Folding:
         """Lay newer events over the meeting that is kept; fold it all again where an older one came late."""
         sealer = self.store.sealer
         kept = meetings.load(connection, account_id, number)
-        changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=True)
-        if kept is not None and all(kept[0].last < change.position for change in changes):
+        if kept is not None:
+            changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=True)
             meeting, seen = kept
-            for change in sorted(changes, key=lambda change: change.position):
-                meeting = apply(meeting, change)
-            return _Step(meeting, seen, ids, _recorded(changes))
+            if all(meeting.last < change.position for change in changes):
+                for change in sorted(changes, key=lambda change: change.position):
+                    meeting = apply(meeting, change)
+                return _Step(meeting, seen, ids, _recorded(changes))
         changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=False)
         base = meetings.load_base(connection, account_id, number)
         folded = fold(account_id, number, changes, base=base)

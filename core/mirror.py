@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from core.store.sites import Site
 
 _WORKERS = 8
-PER_SITE = 2  # WordPress hosts run few workers, and their visitors need them
+PER_SITE = 2  # requests at a time: WordPress hosts run few workers, and their visitors need them
+_READY = (
+    1  # besides, posts that are claimed and rendered meanwhile, so that the site need not wait for the bridge
+)
 LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_RETRY_SECONDS = 2.0
@@ -118,6 +121,7 @@ class Mirror:
     _thread: threading.Thread | None = None
     _pool: ThreadPoolExecutor | None = None
     _working: dict[str, int] = field(default_factory=dict)
+    _turns: dict[str, threading.Semaphore] = field(default_factory=dict)
     _broken: dict[str, set[int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _clients: threading.local = field(default_factory=threading.local)
@@ -160,8 +164,15 @@ class Mirror:
         leaving = [claim for claim, task in zip(taken, tasks, strict=True) if leaves(task)]
         if leaving:
             self.store.write(partial(_note_leaving, leaving=leaving))
+        turn = self._turn(site.id)
+        # Where the site takes so long for what came before, the claims end by themselves, and are taken again.
+        if not turn.acquire(timeout=self.lease_seconds / 4):
+            return
         clock = time.monotonic()
-        results = carry_out(self._client(site), tasks)
+        try:
+            results = carry_out(self._client(site), tasks)
+        finally:
+            turn.release()
         milliseconds = round((time.monotonic() - clock) * 1000)
         done = [
             _Done(claim, task, result, began, milliseconds)
@@ -313,8 +324,13 @@ class Mirror:
 
     def _busy(self) -> tuple[list[str], int]:
         with self._guard:
-            busy = [site_id for site_id, count in self._working.items() if count >= PER_SITE]
+            busy = [site_id for site_id, count in self._working.items() if count >= PER_SITE + _READY]
             return busy, _WORKERS - sum(self._working.values())
+
+    def _turn(self, site_id: str) -> threading.Semaphore:
+        """Return what lets only so many requests go to a site at a time."""
+        with self._guard:
+            return self._turns.setdefault(site_id, threading.Semaphore(PER_SITE))
 
     def _work_and_free(self, site_id: str, taken: list[Claim]) -> None:
         try:

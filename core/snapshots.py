@@ -50,13 +50,14 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a look at one meeting found. `raw` is the event to append, where there is something to say."""
+    """What a look at one meeting found. `raw` is the event to append, where there is something to say, and `place` its own."""
 
     number: int
     drift: Drift
     after: Meeting | None
     detail: str = ""
     raw: bytes | None = None
+    place: Position | None = None
 
     @property
     def topic(self) -> str:
@@ -75,12 +76,12 @@ def of_reading(account_id: str, number: int, known: Meeting | None, reading: Rea
     before = known or Meeting(account_id, number)
     after = apply(before, Change(place, envelope))
     if known is None:
-        return Snapshot(number, Drift.NEW, after, raw=raw)
+        return Snapshot(number, Drift.NEW, after, raw=raw, place=place)
     if _lasting(known) == _lasting(after):
         return Snapshot(number, Drift.SAME, known)
     differing = [name for name in _SEEN if getattr(known, name) != getattr(after, name)]
     drift = Drift.CHANGED if differing and known.is_complete else Drift.COMPLETED
-    return Snapshot(number, drift, after, detail=", ".join(differing), raw=raw)
+    return Snapshot(number, drift, after, detail=", ".join(differing), raw=raw, place=place)
 
 
 def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Snapshot:
@@ -97,7 +98,7 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     envelope, place = _read(raw, at=at)
     if not known.last < place:
         return _overtaken(known, at)
-    return Snapshot(known.number, Drift.GONE, apply(known, Change(place, envelope)), raw=raw)
+    return Snapshot(known.number, Drift.GONE, apply(known, Change(place, envelope)), raw=raw, place=place)
 
 
 def _overtaken(known: Meeting, at: int) -> Snapshot:

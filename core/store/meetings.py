@@ -52,9 +52,8 @@ def topics(connection: Connection, named: Sequence[tuple[str, int]]) -> dict[tup
 
 def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:
     """Return what the events made that the log has dropped; None where it holds them all."""
-    row = connection.execute(
-        select(bases).where(bases.c.account_id == account_id, bases.c.number == number)
-    ).one_or_none()
+    given = {"of_account": account_id, "of_number": number}
+    row = connection.execute(_LOADING_BASE, given).one_or_none()
     return None if row is None else _meeting(row)
 
 
@@ -70,6 +69,9 @@ def save_base(connection: Connection, meeting: Meeting) -> None:
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
 _LOADING = select(meetings).where(_THIS)
+_LOADING_BASE = select(bases).where(
+    bases.c.account_id == bindparam("of_account"), bases.c.number == bindparam("of_number")
+)
 _CHANGED = [column.name for column in meetings.columns if not column.primary_key]
 _CHANGING = Prepared(
     lambda _: (

@@ -391,13 +391,19 @@ def these(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[boo
 
 def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
     """Return when the next post is due on a site that is not `busy` (ms since 1970, UTC); None for never."""
-    moment = func.max if connection.dialect.name == "sqlite" else func.greatest
-    earliest: int | None = connection.scalar(
+    earliest: int | None = connection.scalar(_next_due(connection.dialect.name), {"busy": list(busy)})
+    return earliest
+
+
+@cache
+def _next_due(dialect: str) -> Any:
+    """Return the statement of `next_due`, made once."""
+    moment = func.max if dialect == "sqlite" else func.greatest
+    return (
         select(func.min(moment(posts.c.due_at, posts.c.lease_until, sites.c.blocked_until)))
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(posts.c.due_at.is_not(None), posts.c.site_id.not_in(list(busy)))
+        .where(posts.c.due_at.is_not(None), posts.c.site_id.not_in(bindparam("busy", expanding=True)))
     )
-    return earliest
 
 
 def release(connection: Connection, owner: str) -> None:

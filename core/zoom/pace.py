@@ -36,7 +36,7 @@ PER_SECOND = {
     Plan.BUSINESS: {Label.LIGHT: 80, Label.MEDIUM: 60, Label.HEAVY: 40},
 }
 # What other apps of the account ask counts, too: some of the share is left to them.
-_SHARE = 0.8
+SHARE = 0.8
 # Asked for evenly, so that what is held up on its way does not arrive together with what comes next. After a rest so
 # much of the share may go at once.
 _AT_ONCE = 0.1
@@ -51,7 +51,7 @@ class Pace:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._apart = {label: 1 / (most * _SHARE) for label, most in PER_SECOND[plan].items()}
+        self._apart = {label: 1 / (most * SHARE) for label, most in PER_SECOND[plan].items()}
         self._saved = {
             label: (max(1, int(most * _AT_ONCE)) - 1) * self._apart[label]
             for label, most in PER_SECOND[plan].items()
