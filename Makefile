@@ -27,7 +27,7 @@ bench: ## Measure against real parts, each figure a ratio (ARGS="--short", ARGS=
 	bin/setup bench
 	$(BIN)/python -m bench $(ARGS)
 
-soak: ## Run the long runs: 5,000 examples a property, 6,000 histories, 400 kills, 1,000,000 events (2 hours; ARGS="--only memory")
+soak: ## Run the long runs: 2,000 examples a property, 3,000 histories, 400 kills, 1,000,000 events (2 hours; ARGS="--only memory")
 	bin/setup bench
 	$(BIN)/python -m bench.soak $(ARGS)
 

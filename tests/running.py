@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-_START_SECONDS = 60
+_START_SECONDS = 120
 _STOP_SECONDS = 30
 
 PASSWORD = "correct horse battery staple"
