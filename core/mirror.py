@@ -154,6 +154,7 @@ class Mirror:
 
     def work(self, taken: Sequence[Claim]) -> None:
         """Bring the claimed posts of one site to what they should be, and note what came of it."""
+        until = time.monotonic() + self.lease_seconds
         try:
             with self.store.reading() as connection:
                 site = sites.load(connection, taken[0].site_id, self.store.sealer)
@@ -180,7 +181,7 @@ class Mirror:
         ]
         for item in done:
             _tell(item)
-        self._keep(partial(self._settle, site=site, done=done), until=clock + self.lease_seconds)
+        self._keep(partial(self._settle, site=site, done=done), until=until)
 
     def _keep(self, settle: Callable[[Connection], None], *, until: float) -> None:
         """Note results as soon as the database takes them, for as long as the claims may hold."""

@@ -1,21 +1,23 @@
 """Meetings to posts: what is due is written, once; faults wait with their site or by themselves."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.errors import SiteFaultError
 from core.folding import Folding
-from core.mirror import Mirror, retry_delay
+from core.mirror import PER_SITE, Mirror, retry_delay
 from core.store import attempts, log, posts, sites
 from core.store.engine import Store
 from core.store.posts import Claim
 from core.store.schema import posts as table
 from core.store.sites import Site
 from core.wordpress.asks import Ask, CreatePost
+from core.wordpress.client import MOST_IN_BATCH
 from core.wordpress.faults import Fault
 from tests.core.clock import Clock
 from tests.core.conftest import connected
@@ -81,6 +83,10 @@ class Bench:
                 select(table).where(table.c.number == number, table.c.site_id == site_id)
             ).one()
 
+    def claimed(self) -> int:
+        with self.store.reading() as connection:
+            return connection.scalar(select(func.count()).where(table.c.lease_until > 0)) or 0
+
     def site(self, site_id: str = "s1") -> Site:
         with self.store.reading() as connection:
             return sites.load(connection, site_id, self.store.sealer)
@@ -97,6 +103,13 @@ class Bench:
 @pytest.fixture
 def bench(store: Store, site: Site) -> Bench:
     return Bench(store)
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def is_about(number: int) -> Callable[[Ask], bool]:
@@ -365,6 +378,34 @@ class TestThreads:
             bench.mirror.stop()
         assert len(double.posts) == 2
         assert (bench.row(1).lease_until, bench.row(2).lease_until) == (0, 0)
+
+    def test_make_the_next_ready_while_as_many_requests_as_may_be_are_under_way(self, bench: Bench) -> None:
+        double = bench.doubles.setdefault("s1", SiteDouble())
+        asking: set[int] = set()
+        entered, answered = threading.Semaphore(0), threading.Event()
+
+        def hold(_: Ask) -> SiteFaultError | None:
+            if threading.get_ident() not in asking:
+                asking.add(threading.get_ident())
+                entered.release()
+            answered.wait(30)
+            return None
+
+        double.trouble = hold
+        for number in range(1, 4 * MOST_IN_BATCH + 1):
+            bench.happens(number)
+        bench.clock.now += 60
+        bench.mirror.start()
+        try:
+            for _ in range(PER_SITE):
+                assert entered.acquire(timeout=30)
+            eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_IN_BATCH)
+            assert len(asking) == PER_SITE
+            answered.set()
+            eventually(lambda: len(double.posts) == 4 * MOST_IN_BATCH)
+        finally:
+            answered.set()
+            bench.mirror.stop()
 
     def test_take_up_what_an_earlier_process_left(self, bench: Bench) -> None:
         bench.happens(1)
