@@ -20,7 +20,7 @@ import structlog
 from core.errors import StoreError
 from core.fold import fold
 from core.happenings import introduced
-from core.store import attempts, instances, log, meetings, names, settings
+from core.store import attempts, instances, log, meetings, names, quarantine, settings
 from core.store.settings import Keeping
 
 if TYPE_CHECKING:
@@ -99,12 +99,24 @@ class Retention:
         return dropped
 
     def _remove_names(self, now: int, moment: int) -> None:
-        """Take the names out of what came before `moment`; the events stay, and make the same meetings."""
+        """Take the names out of what came before `moment`; the events stay, and make the same meetings.
+
+        What was refused and names people goes as a whole: nobody could verify what would be left of it.
+        """
         step = partial(
             names.remove_before, sealer=self.store.sealer, moment=moment, limit=_AT_ONCE * 20, now=now
         )
         while not self._stop.is_set() and self.store.write(step):
             pass
+        with self.store.reading() as connection:
+            refused = quarantine.about_people(connection, self.store.sealer, moment)
+
+        def release(connection: Connection) -> None:
+            for held_id in refused:
+                quarantine.release(connection, held_id)
+
+        if refused:
+            self.store.write(release)
 
     def _drop_folded(self, moment: int) -> int:
         with self.store.reading() as connection:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
+from core.errors import BadRequestError
+from core.scrubbing import names_people
 from core.store.dialect import insert
 from core.store.request import Request
 from core.store.schema import quarantine
+from core.zoom import envelope as zoom_envelope
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
 
 if TYPE_CHECKING:
@@ -76,6 +79,24 @@ def count(connection: Connection, site_id: str) -> int:
 def release(connection: Connection, held_id: int) -> None:
     """Forget a request: it verified and went its normal way."""
     connection.execute(delete(quarantine).where(quarantine.c.id == held_id))
+
+
+def about_people(connection: Connection, sealer: Sealer, moment: int) -> list[int]:
+    """Return the ids of requests that came before `moment` (ms since 1970, UTC) and may name people.
+
+    Their bytes cannot be changed, since a signature is over them.
+    """
+    rows = connection.execute(
+        select(quarantine.c.id, quarantine.c.request).where(quarantine.c.received_at < moment)
+    )
+    return [row.id for row in rows if _names_people(Request.opened(row.request, sealer))]
+
+
+def _names_people(request: Request) -> bool:
+    try:
+        return names_people(zoom_envelope.parse(request.body).event)
+    except BadRequestError:
+        return False
 
 
 def _digest(site_id: str, request: Request) -> str:

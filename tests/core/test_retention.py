@@ -11,7 +11,7 @@ from core.fold import fold
 from core.folding import Folding
 from core.meeting import Meeting
 from core.retention import Retention
-from core.store import log, meetings, settings
+from core.store import log, meetings, quarantine, settings
 from core.store.engine import Store
 from core.store.log import Outcome
 from core.store.names import REMOVED_HEADER
@@ -20,7 +20,7 @@ from core.store.schema import events
 from core.store.settings import Keeping
 from core.store.sites import Site
 from tests.core.clock import Clock
-from tests.core.events import ACCOUNT, NUMBER, event
+from tests.core.events import ACCOUNT, NUMBER, event, raw, signed
 from tests.core.store.entries import entry
 
 DAY = 24 * 3600
@@ -193,3 +193,23 @@ class TestNames:
         retention.drop()
         (kept,) = requests_of(store, "meeting.registration_created")
         assert b"jill" not in kept.body
+
+    def test_go_with_what_was_refused_and_is_not_accepted_until_then(
+        self, store: Store, clock: Clock
+    ) -> None:
+        def refused(days: float, told: dict[str, Any]) -> None:
+            now = clock.ms - int(days * DAY * 1000)
+            request = Request(signed(raw(told), at=now / 1000), raw(told))
+            store.write(
+                lambda connection: quarantine.keep(
+                    connection, "s1", request, store.sealer, reason="why", now=now
+                )
+            )
+
+        refused(31, registration(clock, 31))
+        refused(31, event("meeting.created", clock.ms))
+        refused(29, registration(clock, 29))
+        Retention(store, clock=clock).drop()
+        with store.reading() as connection:
+            held = quarantine.held(connection, "s1", store.sealer)
+        assert [b"registration" in one.request.body for one in held] == [False, True]
