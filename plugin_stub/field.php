@@ -147,9 +147,18 @@ add_action( 'save_post_zoom-meetings', static fn( $post ) => zoombridge_has_vcza
 /** @since 0.1.0 Finds the post of a Zoom number, in any status; the trash comes last. */
 function zoombridge_find_post( string $number ): int {
 	global $wpdb;
-	$query = "SELECT p.ID FROM {$wpdb->posts} p INNER JOIN {$wpdb->postmeta} m ON m.post_id = p.ID WHERE p.post_type = 'zoom-meetings'
-		AND m.meta_key = '_meeting_zoom_meeting_id' AND m.meta_value = %s ORDER BY CASE WHEN p.post_status = 'trash' THEN 1 ELSE 0 END, p.ID LIMIT 1";
-	return (int) $wpdb->get_var( $wpdb->prepare( $query, $number ) );
+	static $times = 0, $known = [], $newest = 0;
+	$metas = "FROM {$wpdb->postmeta} WHERE meta_key = '_meeting_zoom_meeting_id'";
+	// WordPress has no index of what metas hold. A batch asks for many numbers: one look serves all but what came since.
+	if ( 2 === ++$times ) {
+		foreach ( $wpdb->get_results( "SELECT meta_id, meta_value, post_id $metas", ARRAY_N ) as $row ) {
+			$known[ $row[1] ][] = $row[2];
+			$newest = max( $newest, (int) $row[0] );
+		}
+	}
+	$since = $wpdb->get_col( $wpdb->prepare( "SELECT post_id $metas AND meta_id > %d AND meta_value = %s", $newest, $number ) );
+	$ids   = implode( ',', array_map( 'intval', array_merge( $known[ $number ] ?? [], $since ) ) );
+	return $ids ? (int) $wpdb->get_var( "SELECT ID FROM {$wpdb->posts} WHERE ID IN ($ids) AND post_type = 'zoom-meetings' ORDER BY CASE WHEN post_status = 'trash' THEN 1 ELSE 0 END, ID LIMIT 1" ) : 0;
 }
 
 /** @since 0.1.0 Offers the parameter "zoombridge_number" in lists, to who may edit posts. */
