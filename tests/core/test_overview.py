@@ -68,7 +68,7 @@ def test_tells_of_all_sites_or_of_one(two: Store) -> None:
     assert (kinds(found), found.bad, found.accounts) == ([], 0, None)
     of_one = looked(two, "s2")
     assert [site.id for site in of_one.sites] == ["s2"]
-    assert of_one.accounts == {"another"}
+    assert of_one.accounts == frozenset({"another"})
 
 
 def test_what_could_not_be_folded_is_told_to_whom_it_concerns(two: Store) -> None:
