@@ -1,9 +1,12 @@
 """The page Zoom accounts: credentials that Zoom takes, work that is asked for, and what came of it."""
 
+import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import update
 from tornado.httpclient import HTTPResponse
 
 import web.pages.accounts
@@ -11,8 +14,11 @@ from core.bridge import Bridge
 from core.store import findings, jobs, zoom_accounts
 from core.store.engine import Store
 from core.store.findings import Finding
+from core.store.jobs import JobState
+from core.store.schema import jobs as jobs_table
 from tests.core.conftest import connected
 from tests.web.conftest import Http, text
+from tests.web.pages.doors import Elements
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
@@ -104,6 +110,31 @@ class TestWork:
         kind, _, dry = do.partition("-")
         assert (job.kind, bool(job.arguments.get("dry_run")), job.asked_by) == (kind, bool(dry), "anna")
         assert http("GET", "/accounts", headers=session).code == 200
+
+    def test_shows_how_far_an_import_is(
+        self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer
+    ) -> None:
+        add(http, session, zoom)
+        post(http, session, do="import", account=zoom.account.account_id)
+
+        def becomes(**values: Any) -> None:
+            bridge.store.write(lambda connection: connection.execute(update(jobs_table).values(**values)))
+
+        said = "Everything is read. 300 pages are still to be written."
+        becomes(state=JobState.RUNNING, done=123, total=500, counts={"new": 2460}, message=said)
+
+        (bar,) = (page := Elements(http("GET", "/jobs/1", headers=session))).all("progress")
+        assert (bar["value"], bar["max"]) == ("123", "500")
+        assert page.named("zb-job-1")["data-live"]
+        assert said in text(http("GET", "/jobs/1", headers=session))
+        for path in ("/accounts", "/jobs"):
+            answer = http("GET", path, headers=session)
+            assert re.search(r"Running\s+123 of 500", text(answer))
+            assert Elements(answer).named("zb-works")["data-live"]
+
+        becomes(state=JobState.DONE, done=500)
+        for path in ("/accounts", "/jobs"):
+            assert "data-live" not in Elements(http("GET", path, headers=session)).named("zb-works")
 
     def test_of_an_account_that_is_gone_is_not(self, http: Http, session: dict[str, str]) -> None:
         assert post(http, session, do="import", account="gone").headers["Location"] == "/accounts"

@@ -1,0 +1,83 @@
+"""`zoombridge account` and `import`: credentials that Zoom takes, and an import that is followed in the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.store.jobs import Job, JobState
+from tests.zoom import Account, ZoomServer
+from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
+from web.cli import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.web.cli.conftest import Run
+
+
+@pytest.fixture
+def zoom() -> Iterator[ZoomServer]:
+    account = Account()
+    for name in ("Anna", "Bert"):
+        user = account.add_user(name)
+        for number in range(3):
+            account.make(user, f"{name} {number}", quietly=True)
+    with ZoomServer(account) as server:
+        yield server
+
+
+class TestImport:
+    def test_is_followed_to_its_end(
+        self, run: Run, zoom: ZoomServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.02)
+        given = ["--account-id", zoom.account.account_id, "--client-id", CLIENT_ID, "--plan", "business"]
+        added = run("account", "add", *given, "--client-secret", CLIENT_SECRET, "--oauth-url", zoom.oauth_url)
+        assert added.status == 0
+        assert CLIENT_SECRET not in added.out
+
+        ran = run("import")
+
+        assert ran.status == 0
+        assert "Import from Zoom 1: done, 2 of 2 done" in ran.out
+        assert "Not known here before: 6" in ran.out
+        assert "No site shows this account yet" in ran.out
+
+
+class TestFollow:
+    def test_shows_in_a_terminal_how_far_it_is(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
+        monkeypatch.setenv("COLUMNS", "150")
+        monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.25)
+        said = "Everything is read. 300 pages are still to be written."
+        running = Job(
+            id=1,
+            kind="import",
+            site_id=None,
+            asked_by="",
+            arguments={},
+            state=JobState.RUNNING,
+            total=500,
+            done=123,
+            place=None,
+            counts={},
+            message=said,
+            created_at=1,
+            ended_at=None,
+            lease_until=0,
+            epoch=1,
+        )
+        states = iter([running, replace(running, state=JobState.DONE, done=500, message=None)])
+
+        ended = progress.follow(lambda *_, **__: asdict(next(states)), running)
+
+        assert ended.state is JobState.DONE
+        told = capsys.readouterr()
+        assert "123/500" in told.err
+        assert said in told.err
+        assert "done, 500 of 500 done" in told.out
