@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.store.sealing import Sealer
 
 MOST_COUNTED = 10_000
-_WINDOW = 400  # events that are looked at one by one for a page
+_WINDOW = 100  # events that are looked at one by one for a page
 
 
 @dataclass(frozen=True, slots=True)
