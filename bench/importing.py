@@ -59,7 +59,7 @@ def whole_account(scale: Scale, say: Say) -> list[Figure]:
 
 def _paced(scale: Scale, say: Say) -> list[Figure]:
     """Import, and stand still now and then to see what WordPress takes at that hour."""
-    with folder() as made, fast_site() as site, _zoom(scale) as zoom:
+    with folder() as made, fast_site() as site, double(scale.imported, scale.hosts) as zoom:
         truth = Truth(zoom.account)
         direct = Direct(site.wordpress, truth)
         direct.write(_WARM)
@@ -99,7 +99,7 @@ def _paced(scale: Scale, say: Say) -> list[Figure]:
 
 def _killed(scale: Scale, say: Say) -> list[Figure]:
     chance = random.Random(20_260)
-    with folder() as made, fast_site() as site, _zoom(scale) as zoom:
+    with folder() as made, fast_site() as site, double(scale.imported, scale.hosts) as zoom:
         truth = Truth(zoom.account)
         with Importing(site, Place(made / "bridge"), zoom, say) as importing:
             importing.begin()
@@ -185,12 +185,13 @@ class Truth:
 class Direct:
     """Posts like those of the account, written by the bridge's own client, as many together, with nothing else to do."""
 
-    def __init__(self, site: WordPress, truth: Truth) -> None:
-        """Write to a site."""
+    def __init__(self, site: WordPress, truth: Truth, *, apart: int = _APART) -> None:
+        """Write to a site. `apart` is how far the numbers of what is written are from those of the account."""
         self._clients = [
             WordPressClient(site.rest_root, site.user, site.application_password) for _ in range(PER_SITE)
         ]
         self._truth = truth
+        self._apart = apart
         self._next = 0
         self._written = 0
         self._seconds = 0.0
@@ -210,7 +211,9 @@ class Direct:
         numbers = self._truth.numbers
         asks = []
         for index in range(self._next, self._next + count):
-            task = self._truth.task(numbers[index % len(numbers)], as_number=numbers[0] + _APART + index)
+            lap, which = divmod(index, len(numbers))
+            named = numbers[which] + self._apart + lap * len(numbers)
+            task = self._truth.task(numbers[which], as_number=named)
             asks.append(next(plan(task)))
         self._next += count
         assert all(isinstance(ask, CreatePost) for ask in asks)
@@ -391,8 +394,9 @@ def _is_right(post: dict[str, Any], task: Task) -> bool:
 
 
 @contextmanager
-def _zoom(scale: Scale) -> Iterator[ZoomServer]:
-    with ZoomServer(account(scale.imported, scale.hosts)) as zoom:
+def double(meetings: int, hosts: int) -> Iterator[ZoomServer]:
+    """Give an account of which the bridge has heard nothing."""
+    with ZoomServer(account(meetings, hosts)) as zoom:
         zoom.behaviour.plan = _PLAN
         zoom.behaviour.latency = _LATENCY_SECONDS
         yield zoom
