@@ -8,13 +8,8 @@ function zoombridge_page_url(): string {
 	return admin_url( 'edit.php?post_type=zoom-meetings&page=' . $page );
 }
 
-/** @since 0.1.0 Adds the page where VCZAPI is not active. */
-function zoombridge_add_page(): void {
-	if ( ! zoombridge_has_vczapi() ) {
-		add_submenu_page( 'edit.php?post_type=zoom-meetings', __( 'Zoom settings', 'zoom-wordpress-bridge' ), __( 'Settings', 'zoom-wordpress-bridge' ), 'manage_options', 'zoombridge-settings', 'zoombridge_show_own_page' );
-	}
-}
-add_action( 'admin_menu', 'zoombridge_add_page' );
+// Adds the page where VCZAPI is not active.
+add_action( 'admin_menu', static fn() => zoombridge_has_vczapi() || add_submenu_page( 'edit.php?post_type=zoom-meetings', __( 'Zoom settings', 'zoom-wordpress-bridge' ), __( 'Settings', 'zoom-wordpress-bridge' ), 'manage_options', 'zoombridge-settings', 'zoombridge_show_own_page' ) );
 
 /** @since 0.1.0 Asks the bridge for the page before WordPress prints anything, so that it can still redirect. */
 function zoombridge_load_page(): void {
@@ -24,8 +19,8 @@ function zoombridge_load_page(): void {
 	if ( ! current_user_can( 'manage_options' ) ) {
 		wp_die( esc_html__( 'Only administrators can see this page.', 'zoom-wordpress-bridge' ), '', [ 'response' => 403 ] );
 	}
-	$args   = [ 'context' => zoombridge_page_context(), 'timeout' => 10.0 ];
-	$post   = 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' );
+	$args = [ 'context' => zoombridge_page_context(), 'timeout' => 10.0 ];
+	$post = 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' );
 	if ( $post ) {
 		if ( ! is_string( $_POST['_zoombridge_nonce'] ?? null ) || ! wp_verify_nonce( $_POST['_zoombridge_nonce'], 'zoombridge-page' ) ) {
 			status_header( 403 );

@@ -30,7 +30,6 @@ function zoombridge_ask( string $method, string $path, array $args = [] ) {
 	$headers  += '' === $context ? [] : [ 'X-Zoombridge-Context' => $context ];
 	// The signature covers the bytes as they come; and cURL may else wait for "100 Continue".
 	$headers  += [ 'Accept-Encoding' => 'identity', 'Expect' => '' ] + ( $args['headers'] ?? [] );
-
 	$limits = [ 'timeout' => $args['timeout'] ?? 2.5, 'redirection' => 0, 'limit_response_size' => 4 * MB_IN_BYTES, 'decompress' => false ];
 	$sent   = [ 'method' => $method, 'body' => 'GET' === $method ? null : $body, 'headers' => $headers, 'user-agent' => $headers['user-agent'] ?? 'zoom-wordpress-bridge/' . ZOOMBRIDGE_VERSION ];
 	$answer = wp_remote_request( $bridge . $path, $sent + $limits );

@@ -150,11 +150,9 @@ function zoombridge_find_post( string $number ): int {
 	static $times = 0, $known = [], $newest = 0;
 	$metas = "FROM {$wpdb->postmeta} WHERE meta_key = '_meeting_zoom_meeting_id'";
 	// WordPress has no index of what metas hold. A batch asks for many numbers: one look serves all but what came since.
-	if ( 2 === ++$times ) {
-		foreach ( $wpdb->get_results( "SELECT meta_id, meta_value, post_id $metas", ARRAY_N ) as $row ) {
-			$known[ $row[1] ][] = $row[2];
-			$newest = max( $newest, (int) $row[0] );
-		}
+	foreach ( 2 === ++$times ? $wpdb->get_results( "SELECT meta_id, meta_value, post_id $metas", ARRAY_N ) : [] as $row ) {
+		$known[ $row[1] ][] = $row[2];
+		$newest             = max( $newest, (int) $row[0] );
 	}
 	$since = $wpdb->get_col( $wpdb->prepare( "SELECT post_id $metas AND meta_id > %d AND meta_value = %s", $newest, $number ) );
 	$ids   = implode( ',', array_map( 'intval', array_merge( $known[ $number ] ?? [], $since ) ) );

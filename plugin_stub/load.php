@@ -20,9 +20,7 @@ foreach ( [ 'connection', 'forward', 'type', 'field', 'admin' ] as $zoombridge_f
 }
 add_action( 'init', static fn() => load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' ) );
 
-/** @since 0.1.0 Has rewrite rules made on the next request: in this one the type is not there yet, or still is. */
-function zoombridge_renew_rewrite_rules(): void {
-	delete_option( 'rewrite_rules' );
-}
-register_activation_hook( __FILE__, 'zoombridge_renew_rewrite_rules' );
-register_deactivation_hook( __FILE__, 'zoombridge_renew_rewrite_rules' );
+// Has rewrite rules made on the next request: in this one the type is not there yet, or still is.
+$zoombridge_renew = static fn() => delete_option( 'rewrite_rules' );
+register_activation_hook( __FILE__, $zoombridge_renew );
+register_deactivation_hook( __FILE__, $zoombridge_renew );

@@ -60,8 +60,7 @@ add_action( 'before_delete_post', 'zoombridge_is_deleting', PHP_INT_MIN );
 
 /** @since 0.1.0 Keeps VCZAPI from deleting at Zoom: Zoom, not WordPress, decides about what the bridge manages. */
 function zoombridge_stop_echo( $value ) {
-	$tick = is_array( $value ) ? [ 'delete_zoom_meeting' => 'on' ] + $value : '1'; // The array is newer versions' way.
-	return zoombridge_is_deleting() ? $tick : $value;
+	return zoombridge_is_deleting() ? ( is_array( $value ) ? [ 'delete_zoom_meeting' => 'on' ] + $value : '1' ) : $value; // The array is newer versions' way.
 }
 add_filter( 'pre_option_zoom_api_donot_delete_on_zoom', 'zoombridge_stop_echo' );
 add_filter( 'option__vczapi_zoom_settings', 'zoombridge_stop_echo' );
