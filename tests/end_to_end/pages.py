@@ -60,7 +60,7 @@ PICTURES = {
 }
 
 # Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.
-_MOST_OF_A_ROUTE = 3
+_MOST_OF_A_ROUTE = 6
 
 
 @cache
