@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from core.store.replay import Named
 
 KIND = "replay"
+MOST_FORESEEN = 10_000  # of a kind, that are counted before it begins
 _AT_ONCE = 50  # events
 _ROOM = 50  # posts that may be due when more are asked for
 _WAIT_SECONDS = 1.5
@@ -96,7 +97,7 @@ def foresee(
     elif wanted is not None:
         for outcome in Outcome:
             if wanted.outcome in (None, outcome):
-                counted = events.count(connection, replace(wanted, outcome=outcome))
+                counted = events.count(connection, replace(wanted, outcome=outcome), most=MOST_FORESEEN)
                 counts[outcome] = counted.number
                 is_whole = is_whole and counted.is_whole
     return Foreseen(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from core.store.events import MOST_COUNTED, Filter
+from core.replay import MOST_FORESEEN
+from core.store.events import Filter
 from core.store.jobs import JobState
 from core.store.log import Outcome
 from web.cli.place import Place, place_options
@@ -187,7 +188,7 @@ def _foreseen(foreseen: dict[str, Any], *, refused: bool) -> str:
     parts = [f"{foreseen[outcome]:,} {outcome}" for outcome in Outcome if foreseen[outcome]]
     if not parts:
         return "No event matches."
-    more = "" if foreseen["is_whole"] else f" (only the first {MOST_COUNTED:,} of a kind are counted)"
+    more = "" if foreseen["is_whole"] else f" (only the first {MOST_FORESEEN:,} of a kind are counted)"
     return f"This takes up {', '.join(parts)}{more}."
 
 

@@ -13,7 +13,6 @@ from core.errors import TooManyJobsError, UnknownEventError
 from core.inspecting import Inspected, InspectedRefusal, inspect, inspect_refusal
 from core.store import clock as store_clock
 from core.store import meetings, sites
-from core.store.events import MOST_COUNTED
 from core.store.log import Outcome
 from core.store.reached import Way
 from core.zoom import masking
@@ -141,7 +140,7 @@ class ReplayHandler(PageHandler):
             event_id=event_id,
             query=query,
             fields={"id": str(event_id)} if event_id is not None else query,
-            most=MOST_COUNTED,
+            most=replay.MOST_FORESEEN,
             trouble=trouble,
         )
 
