@@ -47,7 +47,7 @@ _RIGHT_SECONDS = 7200.0
 _FIRST_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
 _QUIET_SECONDS = 1.0  # without a write: then WordPress is done
-_PAUSES = 5
+_PAUSES = 20  # at most, and no more often than every hundred posts
 _WARM = 4 * MOST_IN_BATCH  # posts that are written before anything is measured
 _APART = 1_000_000_000  # numbers of what is written directly are so far from those of the account
 
@@ -63,33 +63,41 @@ def _paced(scale: Scale, say: Say) -> list[Figure]:
         truth = Truth(zoom.account)
         direct = Direct(site.wordpress, truth)
         direct.write(_WARM)
-        direct.forget()
-        each = max(_WARM, scale.imported // (4 * _PAUSES))
+        rates = [direct.write(_WARM)]
+        marks = [(0.0, 0)]  # seconds of the import, and the posts that were right then
         with Importing(site, Place(made / "bridge"), zoom, say) as importing:
-            direct.write(each)
             importing.begin()
-            for number in range(1, _PAUSES):
-                importing.await_written(number * len(truth.numbers) // _PAUSES)
+            step = max(_WARM, len(truth.numbers) // _PAUSES)
+            for goal in range(step, len(truth.numbers) - step // 2, step):
+                importing.await_written(goal)
                 with importing.standing_still():
-                    direct.write(each)
-                say(f"{importing.written()} posts; WordPress takes {direct.last_rate:.1f} posts/s")
+                    rates.append(direct.write(_WARM))
+                marks.append(importing.marks[-1])
+                say(
+                    f"{marks[-1][1]} posts after {marks[-1][0]:.0f} s; WordPress takes {rates[-1]:.1f} posts/s"
+                )
             importing.await_right()
-            took = importing.seconds()
+            marks.append((importing.seconds(), len(truth.numbers)))
             told = importing.progress
-        direct.write(each)
+        rates.append(direct.write(_WARM))
         wrong = compare(site.wordpress, truth)
-    rate = len(truth.numbers) / took
+    took, peak = marks[-1][0], zoom.behaviour.busiest[Label.LIGHT]
+    # What WordPress would have taken for the same posts, part by part, at what it took before and after each.
+    alone = sum(
+        (end[1] - start[1]) / ((before + after) / 2)
+        for start, end, before, after in zip(marks, marks[1:], rates, rates[1:], strict=False)
+    )
+    rate, takes = len(truth.numbers) / took, len(truth.numbers) / alone
     most = PER_SECOND[_PLAN][Label.LIGHT]
     allowed = most * SHARE
     name = f"import of {scale.imported:,} meetings of {scale.hosts} users"
-    seen = f"{rate:.1f}/s ({took:.0f} s) against {direct.rate:.1f}/s; Zoom lets {allowed:.0f}/s through"
-    peak = zoom.behaviour.busiest[Label.LIGHT]
+    seen = f"{rate:.1f}/s ({took:.0f} s) against {takes:.1f}/s; Zoom lets {allowed:.0f}/s through"
     asked = (
         f"{len(zoom.behaviour.asked)} requests, at most {peak} of {most} in a second about single meetings"
     )
-    lower = min(direct.rate, allowed)
+    lower = min(takes, allowed)
     return [
-        at_least(f"{name} / what WordPress takes in batches", rate / direct.rate, 0.8, seen),
+        at_least(f"{name} / what WordPress takes in batches", rate / takes, 0.8, seen),
         at_least(f"{name} / the lower of that and what Zoom's limit lets through", rate / lower, 0.8),
         at_most(f"{name}: posts absent, doubled or wrong", wrong.faults, 0, str(wrong)),
         at_most(f"{name}: answers 429", zoom.behaviour.refused_by_limit, 0, asked),
@@ -193,21 +201,9 @@ class Direct:
         self._truth = truth
         self._apart = apart
         self._next = 0
-        self._written = 0
-        self._seconds = 0.0
-        self.last_rate = 0.0
 
-    @property
-    def rate(self) -> float:
-        """Posts in a second."""
-        return self._written / self._seconds
-
-    def forget(self) -> None:
-        """Begin to measure."""
-        self._written, self._seconds = 0, 0.0
-
-    def write(self, count: int) -> None:
-        """Write so many posts, and note how long that took."""
+    def write(self, count: int) -> float:
+        """Write so many posts, and return how many that were in a second."""
         numbers = self._truth.numbers
         asks = []
         for index in range(self._next, self._next + count):
@@ -222,10 +218,7 @@ class Direct:
         with ThreadPoolExecutor(len(self._clients)) as pool:
             # Each takes the next batch as soon as it is done with one.
             list(pool.map(lambda client: _write_all(client, batches), self._clients))
-        took = time.perf_counter() - began
-        self.last_rate = count / took
-        self._seconds += took
-        self._written += count
+        return count / (time.perf_counter() - began)
 
 
 def _write_all(client: WordPressClient, batches: Iterator[Sequence[Any]]) -> None:
@@ -245,7 +238,9 @@ class Importing:
     say: Say
     bridge: RunningBridge | None = None
     stood: float = 0.0  # seconds for which it stood still
+    marks: list[tuple[float, int]] = field(default_factory=list)  # seconds, and posts, when it began to
     progress: int = 0  # different states that its job was seen in
+    _others: int = 0  # writes that were not its own
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
 
     def __enter__(self) -> Self:
@@ -281,6 +276,7 @@ class Importing:
 
     def begin(self) -> None:
         """Ask for the import."""
+        self._others = len(self.site.written())
         Reached(self.place.data, None).ask("account-import", account=None, dry_run=False)
 
     def written(self) -> int:
@@ -298,8 +294,11 @@ class Importing:
 
     def seconds(self) -> float:
         """Return how long it was from its beginning until the last post was right, but for when it stood still."""
-        began = self.place.number("SELECT created_at FROM jobs WHERE kind = 'import'")
-        return (self.place.number("SELECT max(written_at) FROM posts") - began) / 1000 - self.stood
+        last = self.place.number("SELECT max(written_at) FROM posts") / 1000
+        return last - self._began() - self.stood
+
+    def _began(self) -> float:
+        return self.place.number("SELECT created_at FROM jobs WHERE kind = 'import'") / 1000
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -310,8 +309,10 @@ class Importing:
             await_(
                 lambda: time.time() - self._last_write() > _QUIET_SECONDS, "it wrote", within=_FIRST_SECONDS
             )
-            since = self._last_write()
+            since, before = self._last_write(), len(self.site.written())
+            self.marks.append((since - self._began() - self.stood, before - self._others))
             yield
+            self._others += len(self.site.written()) - before
         finally:
             os.kill(self.bridge.pid, signal.SIGCONT)
         self.stood += time.time() - since
