@@ -375,14 +375,16 @@ def compare(site: WordPress, truth: Truth) -> Compared:
         absent=sum(number not in shown for number in truth.numbers),
         doubled=sum(len(shown[number]) > 1 for number in truth.numbers if number in shown),
         wrong=sum(
-            not _is_right(shown[number][0], truth.task(number)) for number in truth.numbers if number in shown
+            not any(_is_right(post, truth.task(number)) for post in shown[number])
+            for number in truth.numbers
+            if number in shown
         ),
     )
 
 
 def _is_right(post: dict[str, Any], task: Task) -> bool:
     wanted, told = task.wanted, post["zoombridge"]
-    details, given = json.loads(told["details"]), json.loads(wanted.field["details"])
+    details, given = json.loads(told["details"] or "{}"), json.loads(wanted.field["details"])
     return (
         (post["title"]["raw"], post["content"]["raw"], post["status"])
         == (wanted.title, wanted.content, wanted.status)
