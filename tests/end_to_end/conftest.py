@@ -36,9 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_seen_elsewhere(item: pytest.Function) -> bool:
-    if "watch" not in item.fixturenames or item.callspec.params["wordpress"] == "playground-sqlite":
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    if given.get("wordpress", "playground-sqlite") == "playground-sqlite":
         return False
-    return "new" in item.fixturenames or item.callspec.params["kind_of_frame"] is InBrowser
+    is_new = "watch" in item.fixturenames and "new" in item.fixturenames
+    return is_new or any(value in (InBrowser, "browser") for value in given.values())
 
 
 @pytest.fixture(scope="package")
