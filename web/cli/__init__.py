@@ -3,30 +3,60 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from core import __version__
 from core.errors import ZoomBridgeError
-from web.cli.account import account, import_, reconcile
-from web.cli.db import db
-from web.cli.doctor import doctor
-from web.cli.events import events
-from web.cli.job import job
-from web.cli.plugin import plugin
-from web.cli.quarantine import quarantine
-from web.cli.send import send
-from web.cli.serve import serve
-from web.cli.site import site
-from web.cli.user import user
+
+# Where each command is. Only the one that is asked for is loaded: most of them need little of the house.
+_COMMANDS = {
+    "serve": "serve:serve",
+    "site": "site:site",
+    "account": "account:account",
+    "import": "account:import_",
+    "reconcile": "account:reconcile",
+    "user": "user:user",
+    "doctor": "doctor:doctor",
+    "events": "events:events",
+    "job": "job:job",
+    "quarantine": "quarantine:quarantine",
+    "send": "send:send",
+    "plugin": "plugin:plugin",
+    "db": "db:db",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, _, command = _COMMANDS[name].partition(":")
+        found: click.Command = getattr(import_module(f"web.cli.{module}"), command)
+        _prepare(found)
+        return found
+
+
+def _prepare(command: click.Command) -> None:
+    """Have its options read from ZOOMBRIDGE_PORT and not ZOOMBRIDGE_SERVE_PORT."""
+    command.context_settings["auto_envvar_prefix"] = "ZOOMBRIDGE"
+    command.context_settings["show_default"] = True
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _prepare(inner)
 
 
 @click.group(
+    cls=_Commands,
     context_settings={
         "auto_envvar_prefix": "ZOOMBRIDGE",
         "help_option_names": ["-h", "--help"],
         "show_default": True,
-    }
+    },
 )
 @click.version_option(__version__, prog_name="zoombridge")
 def zoombridge() -> None:
@@ -35,34 +65,6 @@ def zoombridge() -> None:
     Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be given in the
     environment, as ZOOMBRIDGE_… .
     """
-
-
-def _add(group: click.Group, command: click.Command) -> None:
-    """Add a command, whose options are then read from ZOOMBRIDGE_PORT and not ZOOMBRIDGE_SERVE_PORT."""
-    group.add_command(command)
-    command.context_settings["auto_envvar_prefix"] = "ZOOMBRIDGE"
-    command.context_settings["show_default"] = True
-    if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            _add(command, inner)
-
-
-for command in (
-    serve,
-    site,
-    account,
-    import_,
-    reconcile,
-    user,
-    doctor,
-    events,
-    job,
-    quarantine,
-    send,
-    plugin,
-    db,
-):
-    _add(zoombridge, command)
 
 
 def main() -> None:

@@ -13,13 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import requests
 
-from core.bridge import Bridge
 from core.errors import StoreInUseError, ZoomBridgeError
-from core.store import sites
 from core.store.engine import Store
-from core.store.migrate import upgrade
 from core.store.sealing import key_from
-from web import operations
 from web.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -59,6 +55,9 @@ class Place:
             store = self.open()
         except StoreInUseError:
             return self._ask_server(name, arguments)
+        from core.bridge import Bridge  # where a bridge serves, a command needs nothing of it
+        from web import operations
+
         try:
             make_ready(store)
             return operations.run(Bridge.on(store), name, arguments)
@@ -76,6 +75,9 @@ class Place:
         except StoreInUseError:
             yield lambda name, /, **arguments: self._ask_server(name, arguments)
             return
+        from core.bridge import Bridge
+        from web import operations
+
         try:
             make_ready(store)
             log_to_stderr("warning")
@@ -133,6 +135,9 @@ def make_ready(store: Store) -> None:
 
     Raises `StoreError`.
     """
+    from core.store import sites
+    from core.store.migrate import upgrade
+
     upgrade(store.engine)
     with store.reading() as connection:
         sites.check_key(connection, store.sealer)

@@ -21,7 +21,10 @@ COMMANDS = [
 def every(command: click.Command, path: str = "") -> list[str]:
     found = [path.strip()]
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             found += every(inner, f"{path} {name}")
     return found
 
