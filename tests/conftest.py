@@ -19,7 +19,7 @@ from tests.wordpress import KINDS, WordPress
 STUB = Path(__file__).parent.parent / "plugin_stub"
 STUB_SLUG = "zoom-wordpress-bridge"
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # which root may not do without, and containers do not offer
     "--disable-gpu",
@@ -129,7 +129,7 @@ def migrated_url(
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Debian's own Chromium. Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven."""
+    """Debian's own Chromium, without the windows that nobody sees. Elsewhere Playwright's: Ubuntu's is a snap, which cannot be driven."""
     args = {**browser_type_launch_args, "args": CHROMIUM_FLAGS}
     if platform.freedesktop_os_release()["ID"] == "debian" and CHROMIUM.exists():
         args["executable_path"] = str(CHROMIUM)
