@@ -99,6 +99,32 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
+class Tests:
+    """Tests for which there is no time in every run, in a pytest of their own."""
+
+    about: str
+    arguments: Sequence[str]
+
+    def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run them; say how each went."""
+        closing = ""
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-v", *self.arguments],
+            env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                say(line.rstrip())
+                if _COUNTED.search(line):
+                    closing = line.strip(" =\n")
+        return process.returncode == 0, f"pytest: {closing or 'no result'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A benchmark at its full length."""
 
@@ -132,6 +158,9 @@ PARTS: dict[str, Part] = {
     "properties": Examples(
         f"{PROPERTY.soak:,} examples of each property of fold and rendering",
         ["tests/core/test_fold_properties.py", "tests/core/test_render_properties.py"],
+    ),
+    "older-wordpress": Tests(
+        "every test of the whole way, on the older WordPress", ["tests/end_to_end", "-k", "debian-mariadb"]
     ),
     "convergence-sqlite": _convergence("sqlite"),
     "convergence-postgresql": _convergence("postgresql"),

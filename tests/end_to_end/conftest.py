@@ -11,6 +11,7 @@ import pytest
 from tests.end_to_end.events import Meeting, series
 from tests.end_to_end.pages import InBrowser, InWordPress
 from tests.end_to_end.pair import Pair
+from tests.examples import SOAK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,12 @@ VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
 NOT_OURS = re.compile(r"Deprecated: .* in \S+/wp-includes/Requests/|Warning: .*POST Content-Length of ")
 
 
+# What is tried on the older WordPress, too, in every run. All the rest is in the soak: see bench/soak.py.
+ON_BOTH = ("test_events", "test_adoption", "test_crashes", "test_around", "test_import", "test_setup")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what would be looked at twice.
+    """Leave out what would be looked at twice, and of what the older WordPress is for, all but the most important.
 
     How the bridge's own pages look does not depend on WordPress: they are looked at with the newer one alone. With
     the older one, those in its wp-admin are, as its own styles are others. What a new bridge has no pages for yet
@@ -42,6 +47,8 @@ def _is_seen_elsewhere(item: pytest.Function) -> bool:
         return True
     if given.get("wordpress", "playground-sqlite") == "playground-sqlite":
         return False
+    if not SOAK and item.path.stem not in ON_BOTH:
+        return True
     is_new = "watch" in item.fixturenames and "new" in item.fixturenames
     return is_new or any(value in (InBrowser, "browser") for value in given.values())
 
