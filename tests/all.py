@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 
 # The last group is whatever the others leave, so that no folder can be forgotten.
 _SITES = ["tests/end_to_end"]
-_STUB = ["tests/plugin_stub", "tests/wordpress", "tests/bench"]
+# They wait for servers more than they compute.
+_WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench", "tests/faults"]
 _GROUPS = {
     # Each on one of the two WordPresses.
     "older": [*_SITES, "-k", "debian-mariadb"],
     "newer": [*_SITES, "-k", "not debian-mariadb"],
-    "plugin_stub": _STUB,
-    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _STUB)],
+    "waiting": _WAITING,
+    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING)],
 }
 _PROGRESS = re.compile(r"\[ *\d+%\]$")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|xfailed|xpassed|skipped)")
