@@ -34,8 +34,8 @@ SCHEMES: dict[str, tuple[Literal["light", "dark"], ...]] = {
     "wp-admin": ("light", "light"),
 }
 
-# Of a route, so many pages are looked at: without a filter, and with one or two.
-_LOOKED_AT = 3
+# Of a route, so many pages are looked at: without a filter, and with one.
+_LOOKED_AT = 2
 
 # What axe calls best practice, and no rule, is looked at too; but the frame of a page in wp-admin is WordPress's.
 _AXE = """
