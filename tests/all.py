@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 _SITES = ["tests/end_to_end"]
 # They wait for servers more than they compute.
 _WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench", "tests/faults"]
+_PAGES = ["tests/web"]
 _GROUPS = {
     # Each on one of the two WordPresses.
     "older": [*_SITES, "-k", "debian-mariadb"],
     "newer": [*_SITES, "-k", "not debian-mariadb"],
     "waiting": _WAITING,
-    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING)],
+    "pages": _PAGES,
+    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _PAGES)],
 }
 _PROGRESS = re.compile(r"\[ *\d+%\]$")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|xfailed|xpassed|skipped)")
