@@ -345,15 +345,18 @@ def _is_of_number_alone(wanted: Filter) -> bool:
 
 
 def _few(connection: Connection, wanted: Filter, bounds: Mapping[str, int]) -> list[Combination] | None:
-    """Return the combinations that match, where they have so few events that all may be looked at; else None."""
-    matching = _matching(connection, wanted)
+    """Return the combinations that have matching events, where they have so few that all may be looked at; else None."""
+    some = []
     counted = 0
-    for one in matching:
+    for one in _matching(connection, wanted):
         room = _WINDOW + 1 - counted
-        counted += connection.scalar(_COUNTING, {**asdict(one), **bounds, "most": room}) or 0
+        count = connection.scalar(_COUNTING, {**asdict(one), **bounds, "most": room}) or 0
+        counted += count
         if counted > _WINDOW:
             return None
-    return matching
+        if count:
+            some.append(one)
+    return some
 
 
 def _more_of(connection: Connection, wanted: Filter, window: Subquery) -> list[ColumnElement[bool]]:
