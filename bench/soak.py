@@ -75,27 +75,11 @@ class Examples:
 
     def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
         """Run them, and count what Hypothesis says that it tried."""
-        command = [sys.executable, "-m", "pytest", "-v", "-s", "--timeout", "0"]
-        command += ["--hypothesis-show-statistics", *self.tests]
-        tried = 0
-        closing = ""
-        with subprocess.Popen(
-            command,
-            env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                say(line.rstrip())
-                if found := _TRIED.search(line):
-                    tried += int((found[1] or found[2]).replace(",", ""))
-                if _COUNTED.search(line):
-                    closing = line.strip(" =\n")
-        good = process.returncode == 0
-        return good, f"{tried:,} tried without a counterexample; pytest: {closing or 'no result'}"
+        options = ["-s", "--timeout", "0", "--hypothesis-show-statistics"]
+        good, lines = _pytest([*options, *self.tests], say)
+        found = [match for line in lines if (match := _TRIED.search(line))]
+        tried = sum(int((match[1] or match[2]).replace(",", "")) for match in found)
+        return good, f"{tried:,} tried without a counterexample; pytest: {_closing(lines)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +91,32 @@ class Tests:
 
     def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
         """Run them; say how each went."""
-        closing = ""
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-v", *self.arguments],
-            env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                say(line.rstrip())
-                if _COUNTED.search(line):
-                    closing = line.strip(" =\n")
-        return process.returncode == 0, f"pytest: {closing or 'no result'}"
+        good, lines = _pytest(self.arguments, say)
+        return good, f"pytest: {_closing(lines)}"
+
+
+def _pytest(arguments: Sequence[str], say: Callable[[str], None]) -> tuple[bool, list[str]]:
+    """Run tests at their full length; return whether all passed, and what pytest said."""
+    lines = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-v", *arguments],
+        env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            say(lines[-1])
+    return process.returncode == 0, lines
+
+
+def _closing(lines: Sequence[str]) -> str:
+    """Return pytest's last line of counts."""
+    counted = [line for line in lines if _COUNTED.search(line)]
+    return counted[-1].strip(" =") if counted else "no result"
 
 
 @dataclass(frozen=True, slots=True)
