@@ -9,6 +9,7 @@ from tornado.routing import AnyMatches, Rule, URLSpec
 from tornado.web import Application
 
 from web.acceptor.line import GROUP, PAGE, READY, STOP, Line
+from web.acceptor.listening import Listening
 from web.acceptor.page import Page
 from web.acceptor.passing_on import PassingOn
 from web.groups import Groups
@@ -41,9 +42,10 @@ class Accepting:
         """Accept until the bridge says stop; then answer what there is, and let the line go."""
         await asyncio.get_running_loop().create_unix_connection(lambda: self._line, sock=line)
         server = make_server(self._app(), behind_proxy=behind_proxy)
-        server.add_sockets(listening)
+        connections = Listening(server, listening)
         self._line.send(READY)
         await self._stop.wait()
+        connections.end()
         await drain(server, self._in_flight)
         self._line.close()
 
