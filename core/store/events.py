@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, literal, select, text, tuple_
+from sqlalchemy import bindparam, func, select, text, tuple_
 
 from core.errors import UnknownEventError
 from core.store.log import Outcome
@@ -217,15 +217,45 @@ FROM (
   SELECT e, a, o, (
     SELECT id FROM events
     WHERE event = e AND account_id = a AND outcome = o
-      AND (received_at, id) > (:low_at, :low_id) AND (received_at, id) < (:high_at, :high_id)
+      AND {between}
     ORDER BY received_at {direction}, id {direction} LIMIT 1
   ) AS id
   FROM of_outcome
-  WHERE o IS NOT NULL AND (:event = '' OR e = :event) AND (:outcome = '' OR o = :outcome)
+  WHERE o IS NOT NULL AND {asked}
 ) AS head JOIN events ON events.id = head.id
 ORDER BY events.received_at {direction}, events.id {direction}
 LIMIT :most
 """
+# How many events each has, up to a limit.
+_COUNTS = """
+SELECT (
+  SELECT count(*) FROM (
+    SELECT 1 FROM events WHERE event = e AND account_id = a AND outcome = o AND {between} LIMIT :most
+  ) AS counted
+)
+FROM of_outcome WHERE o IS NOT NULL AND {asked}
+"""
+# The few events of all of them, looked at for a number: never by the index of numbers, which a busy meeting has
+# too many events in. Each database has its own way of being told in which order to go.
+_FEW = {
+    "sqlite": """
+SELECT {columns}
+FROM of_outcome CROSS JOIN events
+WHERE o IS NOT NULL AND {asked}
+  AND event = e AND account_id = a AND outcome = o AND {between} AND number + 0 = :number
+""",
+    "postgresql": """
+SELECT {columns}
+FROM of_outcome CROSS JOIN LATERAL (
+  SELECT * FROM events WHERE event = e AND account_id = a AND outcome = o AND {between}
+  ORDER BY received_at, id LIMIT :most
+) AS events
+WHERE o IS NOT NULL AND {asked} AND number = :number
+""",
+}
+_BOUNDED = "(received_at, id) > (:low_at, :low_id) AND (received_at, id) < (:high_at, :high_id)"
+_LISTED = ", ".join(f"events.{name}" for name in Line.__dataclass_fields__)
+_ASKED = "(:event = '' OR e = :event) AND (:outcome = '' OR o = :outcome)"
 _EVERY_ACCOUNT = """
   SELECT e, (SELECT min(account_id) FROM events WHERE event = e) FROM of_event WHERE e IS NOT NULL
   UNION ALL
@@ -237,9 +267,17 @@ _AMONG = {False: _JUMPS.format(accounts=_EVERY_ACCOUNT), True: _JUMPS.format(acc
 _DIRECTIONS = {True: "ASC", False: "DESC"}
 _NAMING = {of_site: text(jumps + _NAMED) for of_site, jumps in _AMONG.items()}
 _HEADING = {
-    (of_site, rising): text(jumps + _HEADS.format(direction=direction))
+    (of_site, rising): text(jumps + _HEADS.format(direction=direction, between=_BOUNDED, asked=_ASKED))
     for of_site, jumps in _AMONG.items()
     for rising, direction in _DIRECTIONS.items()
+}
+_COUNTING_EACH = {
+    of_site: text(jumps + _COUNTS.format(between=_BOUNDED, asked=_ASKED)) for of_site, jumps in _AMONG.items()
+}
+_LOOKING = {
+    (of_site, dialect): text(jumps + few.format(columns=_LISTED, between=_BOUNDED, asked=_ASKED))
+    for of_site, jumps in _AMONG.items()
+    for dialect, few in _FEW.items()
 }
 
 _COLUMNS = [events.c[name] for name in Line.__dataclass_fields__]
@@ -307,13 +345,7 @@ def _of_number(
     few = None if end is None else _few(connection, wanted, bounds)
     if few is None:
         return found, end
-    statement = _NEXT_OF_NUMBER[rising]
-    found = [
-        Line(*row)
-        for one in few
-        for row in connection.execute(statement, {**asdict(one), **about, "most": limit})
-    ]
-    return sorted(found, key=lambda line: line.key, reverse=not rising)[:limit], None
+    return sorted(few, key=lambda line: line.key, reverse=not rising)[:limit], None
 
 
 def _end_of_window(connection: Connection, about: Mapping[str, Any], *, rising: bool) -> Key | None:
@@ -333,8 +365,7 @@ def _count_of_number(connection: Connection, wanted: Filter, bounds: Mapping[str
     end = _end_of_window(connection, about, rising=False)
     few = None if end is None else _few(connection, wanted, bounds)
     if few is not None:
-        each = [connection.scalar(_COUNTING_OF_NUMBER, {**asdict(one), **about}) or 0 for one in few]
-        return Count(sum(each), is_whole=True)
+        return Count(len(few), is_whole=True)
     window = _OF_NUMBER[False].subquery()
     counting = select(func.count()).select_from(window).where(*_more_of(connection, wanted, window))
     return Count(connection.scalar(counting, about | {"most": _WINDOW}) or 0, is_whole=end is None)
@@ -344,19 +375,20 @@ def _is_of_number_alone(wanted: Filter) -> bool:
     return not wanted.event and wanted.outcome is None and wanted.site_id is None
 
 
-def _few(connection: Connection, wanted: Filter, bounds: Mapping[str, int]) -> list[Combination] | None:
-    """Return the combinations that have matching events, where they have so few that all may be looked at; else None."""
-    some = []
-    counted = 0
-    for one in _matching(connection, wanted):
-        room = _WINDOW + 1 - counted
-        count = connection.scalar(_COUNTING, {**asdict(one), **bounds, "most": room}) or 0
-        counted += count
-        if counted > _WINDOW:
-            return None
-        if count:
-            some.append(one)
-    return some
+def _few(connection: Connection, wanted: Filter, bounds: Mapping[str, int]) -> list[Line] | None:
+    """Return the events of a meeting that match, where so few match all but the number that each is looked at."""
+    of_site = wanted.site_id is not None
+    asked = {
+        "event": wanted.event,
+        "outcome": wanted.outcome or "",
+        "number": wanted.number,
+        "most": _WINDOW + 1,
+        **_of(wanted.site_id),
+        **bounds,
+    }
+    if sum(connection.scalars(_COUNTING_EACH[of_site], asked)) > _WINDOW:
+        return None
+    return [Line(*row) for row in connection.execute(_LOOKING[of_site, connection.dialect.name], asked)]
 
 
 def _more_of(connection: Connection, wanted: Filter, window: Subquery) -> list[ColumnElement[bool]]:
@@ -384,13 +416,6 @@ _PLACES_OF_NUMBER = {
     .offset(bindparam("behind"))
     for rising, order in _RISING.items()
 }
-# By the combination, whose few events are looked at for the number: not the other way round.
-_HAS_NUMBER = events.c.number + literal(0) == bindparam("number")
-_NEXT_OF_NUMBER = {
-    rising: select(*_COLUMNS).where(*_OF_COMBINATION, _HAS_NUMBER).order_by(*order).limit(bindparam("most"))
-    for rising, order in _RISING.items()
-}
-_COUNTING_OF_NUMBER = select(func.count()).select_from(events).where(*_OF_COMBINATION, _HAS_NUMBER)
 
 
 def _of(site_id: str | None) -> dict[str, str]:
