@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -20,7 +21,8 @@ from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.conftest import CONTEXT, PAGE, Http, from_stub, is_answered_by_the_bridge, save_token, text
-from web.pages.webhooks import EVENTS, mask
+from web.pages.subscription import TO_TICK
+from web.pages.webhooks import mask
 
 HOSTILE = '"><script>alert(1)</script>&amp;'
 NEW = "new-secret-token-9"
@@ -102,7 +104,7 @@ class TestShows:
         values = [field.get("value") for field in Elements(html).all("input")]
         for url in wp_site.endpoints.values():
             assert url in values
-        for _, named in EVENTS:
+        for _, named in chain.from_iterable(TO_TICK.values()):
             for words, name in named:
                 assert words in html
                 assert f"<code>{name}</code>" in html

@@ -19,7 +19,7 @@ from core.verdict import Stage
 from core.zoom.trial import account_of
 from web.pages.connect import bridge_address
 from web.pages.page import PageHandler
-from web.pages.webhooks import EVENTS
+from web.pages.subscription import TO_TICK
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
@@ -120,7 +120,7 @@ class SiteHandler(SitePage):
             steps=Step,
             is_done=is_done(state.lines),
             is_looking=underway,
-            events=EVENTS,
+            to_tick=TO_TICK,
             report=state.report,
             stages=Stage,
             bridge_url=bridge_url or state.look.bridge,

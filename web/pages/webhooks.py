@@ -12,6 +12,7 @@ from core.errors import UnknownSiteError
 from core.store import posts, quarantine, sites, tokens
 from core.zoom.signature import Secret
 from web.pages.page import PageHandler
+from web.pages.subscription import TO_TICK
 
 if TYPE_CHECKING:
     from babel.support import NullTranslations
@@ -19,30 +20,6 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.store.sites import Site
     from core.store.tokens import SavedToken
-
-# As the Zoom App Marketplace lists them under Features > Access > Event Subscriptions > Add Events.
-EVENTS = (
-    (
-        "Meeting",
-        (
-            ("Meeting has been created", "meeting.created"),
-            ("Meeting has been updated", "meeting.updated"),
-            ("Meeting has been deleted", "meeting.deleted"),
-            ("Meeting has been recovered", "meeting.recovered"),
-            ("Meeting has been permanently deleted", "meeting.permanently_deleted"),
-        ),
-    ),
-    (
-        "Webinar",
-        (
-            ("Webinar has been created", "webinar.created"),
-            ("Webinar has been updated", "webinar.updated"),
-            ("Webinar has been deleted", "webinar.deleted"),
-            ("Webinar has been recovered", "webinar.recovered"),
-            ("Webinar has been permanently deleted", "webinar.permanently_deleted"),
-        ),
-    ),
-)
 
 _SHORTEST, _LONGEST = 8, 200
 _FIELDS = (("secret_token", False), ("verification_token", True))
@@ -123,7 +100,7 @@ class WebhooksHandler(PageHandler):
             mask=mask if self.viewer.may_change else hide,
             held=state.held,
             withheld=state.withheld,
-            events=EVENTS,
+            to_tick=TO_TICK,
             done=done if done in ("token", "removed") else "",
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
             errors=errors,

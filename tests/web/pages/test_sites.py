@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from tests.core.conftest import connected
 from tests.core.events import event, raw, signed
 from tests.web.conftest import Http, save_token
 from tests.web.pages.doors import Door, Elements, link, words
-from web.pages.webhooks import EVENTS
+from web.pages.subscription import TO_TICK
 
 HOSTILE = '"><script>alert(1)</script>'
 WELL = Look(
@@ -127,7 +128,7 @@ class TestSite:
         assert "s secret token is saved Next:" in shown
         assert "Next: Have Zoom validate the endpoint" in shown
         assert "Waiting: Have Zoom send events" in shown
-        for _, named in EVENTS:
+        for _, named in chain.from_iterable(TO_TICK.values()):
             for said, name in named:
                 assert said in shown
                 assert name in shown

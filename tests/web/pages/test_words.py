@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from html.parser import HTMLParser
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from jinja2 import Environment, nodes
 from tests import words as found
 from tests.web.conftest import CONTEXT, Http, from_stub, text
 from web.pages import words
-from web.pages.webhooks import EVENTS
+from web.pages.subscription import TO_TICK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +150,7 @@ class TestSources:
 
     @pytest.mark.parametrize("path", sorted((ROOT / "web/pages").glob("*.py")), ids=lambda path: path.name)
     def test_module_says_nothing_untranslated(self, path: Path) -> None:
-        named_by_zoom = {name for _, group in EVENTS for name, _ in group}
+        named_by_zoom = {name for _, group in chain.from_iterable(TO_TICK.values()) for name, _ in group}
         spoken = _Spoken()
         spoken.visit(ast.parse(path.read_text(encoding="utf-8")))
         assert [said for said in spoken.untranslated if said not in named_by_zoom] == []

@@ -1,0 +1,16 @@
+"""What people are told to tick in Zoom is what the bridge acts on."""
+
+from itertools import chain
+
+from core.fold import acts_on
+from web.pages.subscription import TO_TICK
+
+NAMES = [name for _, named in chain.from_iterable(TO_TICK.values()) for _, name in named]
+
+
+def test_bridge_acts_on_every_event_to_tick() -> None:
+    assert [name for name in NAMES if not acts_on(name)] == []
+
+
+def test_no_event_is_told_twice() -> None:
+    assert len(set(NAMES)) == len(NAMES)

@@ -1,0 +1,73 @@
+"""The events to tick in Zoom, as the Zoom App Marketplace lists them.
+
+They stand there under Features > Access > Event Subscriptions > Add Events. Zoom's reference names them so
+(https://marketplace.zoom.us/docs/api-reference/webhook-reference: "… subscription enabled under the … event"). Where
+it could not be read how an event is listed, its name stands alone.
+"""
+
+from __future__ import annotations
+
+# By what Zoom lists them under: the words there, and the event's name.
+Listed = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+ALWAYS: Listed = (
+    (
+        "Meeting",
+        (
+            ("Meeting has been created", "meeting.created"),
+            ("Meeting has been updated", "meeting.updated"),
+            ("Meeting has been deleted", "meeting.deleted"),
+            ("Meeting has been recovered", "meeting.recovered"),
+            ("Meeting has been permanently deleted", "meeting.permanently_deleted"),
+            ("Start Meeting", "meeting.started"),
+            ("End Meeting", "meeting.ended"),
+        ),
+    ),
+    (
+        "Webinar",
+        (
+            ("Webinar has been created", "webinar.created"),
+            ("Webinar has been updated", "webinar.updated"),
+            ("Webinar has been deleted", "webinar.deleted"),
+            ("Webinar has been recovered", "webinar.recovered"),
+            ("Webinar has been permanently deleted", "webinar.permanently_deleted"),
+            ("Start Webinar", "webinar.started"),
+            ("End Webinar", "webinar.ended"),
+        ),
+    ),
+)
+RECORDINGS: Listed = (
+    (
+        "Recording",
+        (
+            ("All Recordings have completed", "recording.completed"),
+            ("", "recording.trashed"),
+            ("", "recording.deleted"),
+            ("", "recording.recovered"),
+            ("", "recording.batch_trashed"),
+            ("", "recording.batch_deleted"),
+            ("", "recording.batch_recovered"),
+        ),
+    ),
+)
+REGISTRATIONS: Listed = (
+    (
+        "Meeting",
+        (
+            ("Meeting Registration has been created", "meeting.registration_created"),
+            ("", "meeting.registration_approved"),
+            ("", "meeting.registration_denied"),
+            ("", "meeting.registration_cancelled"),
+        ),
+    ),
+    (
+        "Webinar",
+        (
+            ("", "webinar.registration_created"),
+            ("", "webinar.registration_approved"),
+            ("", "webinar.registration_denied"),
+            ("", "webinar.registration_cancelled"),
+        ),
+    ),
+)
+TO_TICK = {"always": ALWAYS, "recordings": RECORDINGS, "registrations": REGISTRATIONS}
