@@ -31,9 +31,9 @@ from core.store.request import Request
 from core.store.schema import accounts, events
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Subquery
+    from sqlalchemy import ColumnElement, Connection, Subquery, TextClause
 
     from core.store.sealing import Sealer
 
@@ -155,13 +155,8 @@ def count(connection: Connection, wanted: Filter, *, most: int = MOST_COUNTED) -
     bounds = _bounds(wanted)
     if wanted.number is not None:
         return _count_of_number(connection, wanted, bounds, most)
-    counted = 0
-    for one in _matching(connection, wanted):
-        room = most + 1 - counted
-        counted += connection.scalar(_COUNTING, {**asdict(one), **bounds, "most": room}) or 0
-        if counted > most:
-            return Count(most, is_whole=False)
-    return Count(counted, is_whole=True)
+    [(counted,)] = _ask(connection, _COUNTING, wanted, bounds, each=most + 1)
+    return Count(min(counted, most), is_whole=counted <= most)
 
 
 def combinations(connection: Connection, *, site_id: str | None = None) -> list[Combination]:
@@ -210,52 +205,60 @@ WITH RECURSIVE of_event (e) AS (
 )
 """
 _NAMED = "SELECT e, a, o FROM of_outcome WHERE o IS NOT NULL"
-# The next event of each, which is one step more.
-_HEADS = """
-SELECT head.e, head.a, head.o, events.received_at, events.id
-FROM (
-  SELECT e, a, o, (
-    SELECT id FROM events
-    WHERE event = e AND account_id = a AND outcome = o
-      AND {between}
-    ORDER BY received_at {direction}, id {direction} LIMIT 1
-  ) AS id
-  FROM of_outcome
-  WHERE o IS NOT NULL AND {asked}
-) AS head JOIN events ON events.id = head.id
-ORDER BY events.received_at {direction}, events.id {direction}
-LIMIT :most
+_MATCHING = "o IS NOT NULL AND (:event = '' OR e = :event) AND (:outcome = '' OR o = :outcome)"
+_ABOVE = "({at}, id) > (:low_at, :low_id)"
+_BELOW = "({at}, id) < (:high_at, :high_id)"
+_BETWEEN_BOUNDS = f"{_ABOVE} AND {_BELOW}".format(at="received_at")
+_OF_EACH = """
+  FROM events WHERE event = e AND account_id = a AND outcome = o AND {between}
+  ORDER BY received_at {direction}, id {direction} LIMIT
 """
-# How many events each has, up to a limit.
-_COUNTS = """
-SELECT (
-  SELECT count(*) FROM (
-    SELECT 1 FROM events WHERE event = e AND account_id = a AND outcome = o AND {between} LIMIT :most
-  ) AS counted
-)
-FROM of_outcome WHERE o IS NOT NULL AND {asked}
-"""
-# The few events of all of them, looked at for a number: never by the index of numbers, which a busy meeting has
-# too many events in. Each database has its own way of being told in which order to go.
-_FEW = {
-    "sqlite": """
-SELECT {columns}
-FROM of_outcome CROSS JOIN events
-WHERE o IS NOT NULL AND {asked}
-  AND event = e AND account_id = a AND outcome = o AND {between} AND number + 0 = :number
-""",
-    "postgresql": """
-SELECT {columns}
-FROM of_outcome CROSS JOIN LATERAL (
-  SELECT * FROM events WHERE event = e AND account_id = a AND outcome = o AND {between}
-  ORDER BY received_at, id LIMIT :most
-) AS events
-WHERE o IS NOT NULL AND {asked} AND number = :number
-""",
+# The events of each combination, and never by another index; with PostgreSQL the next ones. Each database has its own
+# way of being told in which order to go.
+_WITH_EVENTS = {
+    "sqlite": "CROSS JOIN events ON event = e AND account_id = a AND outcome = o AND {between}",
+    "postgresql": "CROSS JOIN LATERAL (SELECT * {of_each} :each) AS events",
 }
-_BOUNDED = "(received_at, id) > (:low_at, :low_id) AND (received_at, id) < (:high_at, :high_id)"
+# SQLite's way to the next ones is up to the last of them. The sign keeps the bound beyond from being taken instead.
+_WITH_NEXT = _WITH_EVENTS | {
+    "sqlite": """
+CROSS JOIN events ON event = e AND account_id = a AND outcome = o AND {near} AND {beyond}
+  AND received_at {up_to} coalesce((SELECT received_at {of_each} 1 OFFSET :each - 1), {end})
+"""
+}
+_NEAR = {
+    False: {
+        "near": _BELOW.format(at="received_at"),
+        "beyond": _ABOVE.format(at="+received_at"),
+        "up_to": ">=",
+        "end": ":low_at",
+    },
+    True: {
+        "near": _ABOVE.format(at="received_at"),
+        "beyond": _BELOW.format(at="+received_at"),
+        "up_to": "<=",
+        "end": ":high_at",
+    },
+}
 _LISTED = ", ".join(f"events.{name}" for name in Line.__dataclass_fields__)
-_ASKED = "(:event = '' OR e = :event) AND (:outcome = '' OR o = :outcome)"
+# No more combinations than there are lines can have a part in a page: those whose next event comes first.
+_PAGE = """
+, head (e, a, o, id) AS (
+  SELECT e, a, o, (SELECT id {of_each} 1) FROM of_outcome WHERE {matching}
+), first (e, a, o) AS (
+  SELECT e, a, o FROM head JOIN events ON events.id = head.id
+  ORDER BY events.received_at {direction}, events.id {direction} LIMIT :each
+), place (id) AS (
+  SELECT events.id FROM first {with_next}
+  ORDER BY events.received_at {direction}, events.id {direction} LIMIT :each
+)
+SELECT {listed} FROM place JOIN events ON events.id = place.id
+ORDER BY events.received_at {direction}, events.id {direction}
+"""
+_COUNT = (
+    "SELECT count(*) FROM (SELECT 1 FROM of_outcome {with_events} WHERE {matching} LIMIT :each) AS counted"
+)
+_NUMBERED = "SELECT {listed} FROM of_outcome {with_events} WHERE {matching} AND events.number + 0 = :number"
 _EVERY_ACCOUNT = """
   SELECT e, (SELECT min(account_id) FROM events WHERE event = e) FROM of_event WHERE e IS NOT NULL
   UNION ALL
@@ -266,19 +269,32 @@ _OF_SITE = "SELECT e, account_id FROM of_event, accounts WHERE e IS NOT NULL AND
 _AMONG = {False: _JUMPS.format(accounts=_EVERY_ACCOUNT), True: _JUMPS.format(accounts=_OF_SITE)}  # of a site
 _DIRECTIONS = {True: "ASC", False: "DESC"}
 _NAMING = {of_site: text(jumps + _NAMED) for of_site, jumps in _AMONG.items()}
-_HEADING = {
-    (of_site, rising): text(jumps + _HEADS.format(direction=direction, between=_BOUNDED, asked=_ASKED))
-    for of_site, jumps in _AMONG.items()
-    for rising, direction in _DIRECTIONS.items()
-}
-_COUNTING_EACH = {
-    of_site: text(jumps + _COUNTS.format(between=_BOUNDED, asked=_ASKED)) for of_site, jumps in _AMONG.items()
-}
-_LOOKING = {
-    (of_site, dialect): text(jumps + few.format(columns=_LISTED, between=_BOUNDED, asked=_ASKED))
-    for of_site, jumps in _AMONG.items()
-    for dialect, few in _FEW.items()
-}
+
+
+def _for_each(statement: str, *, rising: bool) -> dict[tuple[bool, str], TextClause]:
+    """Return a statement about combinations: of a site or of all, for each database."""
+    parts = {"direction": _DIRECTIONS[rising], "between": _BETWEEN_BOUNDS, **_NEAR[rising]}
+    of_each = _OF_EACH.format(**parts)
+    return {
+        (of_site, dialect): text(
+            jumps
+            + statement.format(
+                of_each=of_each,
+                with_next=_WITH_NEXT[dialect].format(of_each=of_each, **parts),
+                with_events=_WITH_EVENTS[dialect].format(of_each=of_each, **parts),
+                matching=_MATCHING,
+                listed=_LISTED,
+                **parts,
+            )
+        )
+        for of_site, jumps in _AMONG.items()
+        for dialect in _WITH_EVENTS
+    }
+
+
+_PAGING = {rising: _for_each(_PAGE, rising=rising) for rising in _DIRECTIONS}
+_COUNTING = _for_each(_COUNT, rising=False)
+_NUMBERING = _for_each(_NUMBERED, rising=False)
 
 _COLUMNS = [events.c[name] for name in Line.__dataclass_fields__]
 _PLACE = (events.c.received_at, events.c.id)
@@ -286,44 +302,33 @@ _BETWEEN = (
     tuple_(*_PLACE) > tuple_(bindparam("low_at"), bindparam("low_id")),
     tuple_(*_PLACE) < tuple_(bindparam("high_at"), bindparam("high_id")),
 )
-_OF_COMBINATION = (
-    events.c.event == bindparam("event"),
-    events.c.account_id == bindparam("account_id"),
-    events.c.outcome == bindparam("outcome"),
-    *_BETWEEN,
-)
 _RISING: dict[bool, tuple[ColumnElement[Any], ...]] = {
     True: _PLACE,
     False: tuple(column.desc() for column in _PLACE),
 }
-_NEXT = {
-    rising: select(*_COLUMNS).where(*_OF_COMBINATION).order_by(*order).limit(bindparam("most"))
-    for rising, order in _RISING.items()
-}
-_COUNTING = select(func.count()).select_from(
-    select(events.c.id).where(*_OF_COMBINATION).limit(bindparam("most")).subquery()
-)
 _FIRST_ID, _LAST_ID = 0, 2**62  # before and after every id
 
 
 def _of_combinations(
     connection: Connection, wanted: Filter, bounds: Mapping[str, int], limit: int, *, rising: bool
 ) -> list[Line]:
-    """Merge the next events of each combination that matches."""
-    # No more combinations than there are lines can have a part in the page: those whose next event comes first.
-    asked = {"event": wanted.event, "outcome": wanted.outcome or "", "most": limit, **bounds}
-    of_site = wanted.site_id is not None
-    heads = connection.execute(_HEADING[of_site, rising], asked | _of(wanted.site_id)).all()
-    found: list[Line] = []
-    for *named, received_at, event_id in heads:
-        key, one = Key(received_at, event_id), Combination(*named)
-        if len(found) == limit and (found[-1].key < key) is rising:
-            break  # the page is full, and all that is left comes after it
-        following = connection.execute(_NEXT[rising], {**asdict(one), **bounds, "most": limit})
-        found += [Line(*row) for row in following]
-        found.sort(key=lambda line: line.key, reverse=not rising)
-        del found[limit:]
-    return found
+    """Return the next events of all combinations that match."""
+    rows = _ask(connection, _PAGING[rising], wanted, bounds, each=limit)
+    return [Line(*row) for row in rows]
+
+
+def _ask(
+    connection: Connection,
+    statements: Mapping[tuple[bool, str], TextClause],
+    wanted: Filter,
+    bounds: Mapping[str, int],
+    *,
+    each: int,
+) -> Sequence[Any]:
+    """Ask about combinations, of which each has up to so many events."""
+    asked = {"event": wanted.event, "outcome": wanted.outcome or "", "number": wanted.number, "each": each}
+    statement = statements[wanted.site_id is not None, connection.dialect.name]
+    return connection.execute(statement, {**asked, **bounds, **_of(wanted.site_id)}).all()
 
 
 def _of_number(
@@ -377,18 +382,10 @@ def _is_of_number_alone(wanted: Filter) -> bool:
 
 def _few(connection: Connection, wanted: Filter, bounds: Mapping[str, int]) -> list[Line] | None:
     """Return the events of a meeting that match, where so few match all but the number that each is looked at."""
-    of_site = wanted.site_id is not None
-    asked = {
-        "event": wanted.event,
-        "outcome": wanted.outcome or "",
-        "number": wanted.number,
-        "most": _WINDOW + 1,
-        **_of(wanted.site_id),
-        **bounds,
-    }
-    if sum(connection.scalars(_COUNTING_EACH[of_site], asked)) > _WINDOW:
+    [(counted,)] = _ask(connection, _COUNTING, wanted, bounds, each=_WINDOW + 1)
+    if counted > _WINDOW:
         return None
-    return [Line(*row) for row in connection.execute(_LOOKING[of_site, connection.dialect.name], asked)]
+    return [Line(*row) for row in _ask(connection, _NUMBERING, wanted, bounds, each=_WINDOW)]
 
 
 def _more_of(connection: Connection, wanted: Filter, window: Subquery) -> list[ColumnElement[bool]]:
@@ -420,15 +417,6 @@ _PLACES_OF_NUMBER = {
 
 def _of(site_id: str | None) -> dict[str, str]:
     return {} if site_id is None else {"site_id": site_id}
-
-
-def _matching(connection: Connection, wanted: Filter) -> list[Combination]:
-    """Return the combinations that a filter allows."""
-    return [
-        one
-        for one in combinations(connection, site_id=wanted.site_id)
-        if wanted.event in ("", one.event) and wanted.outcome in (None, one.outcome)
-    ]
 
 
 def _bounds(wanted: Filter, before: Key | None = None, after: Key | None = None) -> dict[str, int]:
