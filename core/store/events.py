@@ -10,7 +10,7 @@ in the order in which they came.
   the index. A page of fifty can only come from the fifty combinations whose newest are newest, and takes at most
   fifty events from each.
 - The events of a meeting number stand together in an index of their own. Where more is asked than the number, and
-  no more than `_WINDOW` events match the rest, these are looked at for the number; else the meeting's own events are
+  no more than `_FEW` events match the rest, these are looked at for the number; else the meeting's own events are
   looked at, so many at a time, and the page says where it stopped looking.
 - A count stops at `MOST_COUNTED`.
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from core.store.sealing import Sealer
 
 MOST_COUNTED = 1_000  # for the page: a count that grew with the log would make it slower and slower
-_WINDOW = 100  # events that are looked at one by one for a page
+_WINDOW = 100  # events of a meeting that are looked at one by one for a page
+_FEW = 50  # events that match all but the number, and are looked at for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,7 @@ ORDER BY events.received_at {direction}, events.id {direction}
 _COUNT = (
     "SELECT count(*) FROM (SELECT 1 FROM of_outcome {with_events} WHERE {matching} LIMIT :each) AS counted"
 )
-_NUMBERED = "SELECT {listed} FROM of_outcome {with_events} WHERE {matching} AND events.number + 0 = :number"
+_SOME = "SELECT {listed} FROM of_outcome {with_events} WHERE {matching} LIMIT :each"
 _EVERY_ACCOUNT = """
   SELECT e, (SELECT min(account_id) FROM events WHERE event = e) FROM of_event WHERE e IS NOT NULL
   UNION ALL
@@ -294,7 +295,7 @@ def _for_each(statement: str, *, rising: bool) -> dict[tuple[bool, str], TextCla
 
 _PAGING = {rising: _for_each(_PAGE, rising=rising) for rising in _DIRECTIONS}
 _COUNTING = _for_each(_COUNT, rising=False)
-_NUMBERING = _for_each(_NUMBERED, rising=False)
+_FINDING = _for_each(_SOME, rising=False)
 
 _COLUMNS = [events.c[name] for name in Line.__dataclass_fields__]
 _PLACE = (events.c.received_at, events.c.id)
@@ -326,7 +327,7 @@ def _ask(
     each: int,
 ) -> Sequence[Any]:
     """Ask about combinations, of which each has up to so many events."""
-    asked = {"event": wanted.event, "outcome": wanted.outcome or "", "number": wanted.number, "each": each}
+    asked = {"event": wanted.event, "outcome": wanted.outcome or "", "each": each}
     statement = statements[wanted.site_id is not None, connection.dialect.name]
     return connection.execute(statement, {**asked, **bounds, **_of(wanted.site_id)}).all()
 
@@ -382,10 +383,8 @@ def _is_of_number_alone(wanted: Filter) -> bool:
 
 def _few(connection: Connection, wanted: Filter, bounds: Mapping[str, int]) -> list[Line] | None:
     """Return the events of a meeting that match, where so few match all but the number that each is looked at."""
-    [(counted,)] = _ask(connection, _COUNTING, wanted, bounds, each=_WINDOW + 1)
-    if counted > _WINDOW:
-        return None
-    return [Line(*row) for row in _ask(connection, _NUMBERING, wanted, bounds, each=_WINDOW)]
+    some = [Line(*row) for row in _ask(connection, _FINDING, wanted, bounds, each=_FEW + 1)]
+    return None if len(some) > _FEW else [line for line in some if line.number == wanted.number]
 
 
 def _more_of(connection: Connection, wanted: Filter, window: Subquery) -> list[ColumnElement[bool]]:

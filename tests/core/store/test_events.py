@@ -146,6 +146,7 @@ class TestPage:
     def busy(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> Store:
         """A meeting with more events than are looked at, two kinds of which are many and one is rare."""
         monkeypatch.setattr(events, "_WINDOW", 10)
+        monkeypatch.setattr(events, "_FEW", 10)
         names = {3: "meeting.created", **dict.fromkeys(range(4, 16), "meeting.deleted")}
         made = [
             entry(store, event(names.get(at, "meeting.updated"), at=at), received_at=at)
@@ -208,6 +209,7 @@ class TestCount:
         lines = every(full)
         exact = sum(line.number == 1 for line in lines)
         monkeypatch.setattr(events, "_WINDOW", 10)
+        monkeypatch.setattr(events, "_FEW", 10)
         with full.reading() as connection:
             assert events.count(connection, Filter(number=1)) == Count(exact, is_whole=True)
             assert events.count(connection, Filter(number=1), most=10) == Count(10, is_whole=False)

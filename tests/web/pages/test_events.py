@@ -196,6 +196,7 @@ class TestList:
         self, stub: Door, full: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(log_events, "_WINDOW", 1)
+        monkeypatch.setattr(log_events, "_FEW", 1)
         answer = stub.get(f"/events?number={COUNCIL}&event=meeting.created")
         assert "Nothing so far" in words(answer)
         for _ in range(2):
