@@ -63,9 +63,13 @@ class Pace:
 
     def take_turn(self, label: Label) -> None:
         """Return when one more request of this label may be sent."""
-        with self._guard:  # each takes the next turn, and waits for that alone
-            now = self._clock()
-            turn = max(self._next[label], now - self._saved[label])
-            self._next[label] = turn + self._apart[label]
-        if turn > now:
-            self._sleep(turn - now)
+        late = True
+        while late:
+            with self._guard:  # each takes the next turn, and waits for that alone
+                now = self._clock()
+                turn = max(self._next[label], now - self._saved[label])
+                self._next[label] = turn + self._apart[label]
+            if turn > now:
+                self._sleep(turn - now)
+            # Where the process stood still, the turns of all who wait have gone by, and all would ask at once.
+            late = turn > now and self._clock() - turn > self._saved[label] + self._apart[label]

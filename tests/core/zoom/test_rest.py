@@ -1,7 +1,9 @@
 """Reading an account over Zoom's REST API."""
 
 import math
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 
 import pytest
@@ -176,6 +178,30 @@ class TestPace:
         pace = Pace(Plan.FREE, sleep)
         for label in Label:
             pace.take_turn(label)
+
+    def test_turns_that_went_by_while_the_process_stood_still_are_not_taken_all_at_once(self) -> None:
+        time = Time()
+        asleep, awake = threading.Barrier(17), threading.Event()
+        again: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            if awake.is_set():
+                again.append(seconds)
+                return
+            asleep.wait(10)
+            assert awake.wait(10)
+
+        pace = Pace(Plan.BUSINESS, sleep, time.clock)
+        for _ in range(8):
+            pace.take_turn(Label.LIGHT)  # what may go at once after a rest
+        with ThreadPoolExecutor(16) as threads:
+            turns = [threads.submit(pace.take_turn, Label.LIGHT) for _ in range(16)]
+            asleep.wait(10)
+            time.sleep(10)
+            awake.set()
+            for turn in turns:
+                turn.result(10)
+        assert sorted(again) == [pytest.approx(number / 64) for number in range(1, 9)]
 
     def test_threads_wait_for_different_turns(self) -> None:
         slept: list[float] = []
