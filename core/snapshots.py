@@ -112,9 +112,10 @@ def cannot_have_expired(meeting: Meeting, now: datetime) -> bool:
 
     Zoom keeps a single meeting's number for 30 days after its date, and one without a fixed time for longer after
     it was last used or changed: https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0065568
+    A series keeps its number for longer than that, so a date that was cancelled tells as much as one that is left.
     """
     if meeting.has_fixed_time:
-        dates = [one.end_time for one in meeting.occurrences if one.available]
+        dates = [one.end_time for one in meeting.occurrences]
         if not meeting.is_series and meeting.start_time is not None:
             dates.append(meeting.start_time)
         used = max(dates, default=None)

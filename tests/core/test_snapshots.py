@@ -140,14 +140,24 @@ class TestOfAbsence:
         made = known(event("meeting.created", lately, **{**WHOLE, "type": 3, "start_time": None}))
         assert of_absence(ACCOUNT, made, at=AT, now=NOW).drift is Drift.GONE
 
-    @pytest.mark.parametrize(("status", "drift"), [("available", Drift.GONE), ("deleted", Drift.UNSURE)])
-    def test_a_series_counts_by_its_dates(self, status: str, drift: Drift) -> None:
+    @pytest.mark.parametrize("status", ["available", "deleted"])
+    @pytest.mark.parametrize(
+        ("last", "drift"), [("2026-03-08T10:00:00Z", Drift.GONE), ("2026-01-08T10:00:00Z", Drift.UNSURE)]
+    )
+    def test_a_series_counts_by_its_last_date_cancelled_or_not(
+        self, last: str, status: str, drift: Drift
+    ) -> None:
         dates = [
             {"occurrence_id": "1", "start_time": "2026-01-01T10:00:00Z", "status": "available"},
-            {"occurrence_id": "2", "start_time": "2026-03-08T10:00:00Z", "status": status},
+            {"occurrence_id": "2", "start_time": last, "status": status},
         ]
         made = known(event("meeting.created", 1, **{**WHOLE, "type": 8, "occurrences": dates}))
         assert of_absence(ACCOUNT, made, at=AT, now=NOW).drift is drift
+
+    def test_a_series_of_which_a_cancelled_date_alone_is_known_counts_by_that(self) -> None:
+        cancelled = {"occurrence_id": "2", "start_time": "2026-03-08T10:00:00Z"}
+        told = event("meeting.deleted", 1, payload={"operation": "single"}, type=8, occurrences=[cancelled])
+        assert of_absence(ACCOUNT, known(told), at=AT, now=NOW).drift is Drift.GONE
 
     def test_what_was_deleted_before_stays_so(self) -> None:
         made = known(event("meeting.created", 1, **WHOLE), event("meeting.deleted", 2, **WHOLE))
