@@ -1,13 +1,16 @@
 """Acceptors that listen together share what comes together."""
 
 import asyncio
+import errno
 import socket
 
+import pytest
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import IOStream
 from tornado.testing import bind_unused_port
 
+from web.acceptor import listening
 from web.acceptor.listening import Listening
 
 
@@ -37,16 +40,27 @@ def close(waiting: list[socket.socket], given: list[IOStream]) -> None:
         stream.close()
 
 
+class OutOfFiles(socket.socket):
+    """Can open no connection, the first time that it is asked."""
+
+    fails = 1
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.fails:
+            self.fails -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
 class TestListening:
     def test_shares_a_crowd_with_others_at_the_same_socket(self) -> None:
         async def run() -> list[int]:
-            listening, port = bind_unused_port()
+            bound, port = bind_unused_port()
             waiting = crowd(port, 20)
             taken: asyncio.Queue[IOStream] = asyncio.Queue()
             servers = [Counting(taken), Counting(taken)]
             each = [
-                Listening(server, [one])
-                for server, one in zip(servers, [listening.dup(), listening], strict=True)
+                Listening(server, [one]) for server, one in zip(servers, [bound.dup(), bound], strict=True)
             ]
             given = [await taken.get() for _ in waiting]
             for one in each:
@@ -58,12 +72,11 @@ class TestListening:
 
     def test_leaves_what_comes_to_others_once_it_has_ended(self) -> None:
         async def run() -> list[int]:
-            listening, port = bind_unused_port()
+            bound, port = bind_unused_port()
             taken: asyncio.Queue[IOStream] = asyncio.Queue()
             servers = [Counting(taken), Counting(taken)]
             one, other = (
-                Listening(server, [sock])
-                for server, sock in zip(servers, [listening.dup(), listening], strict=True)
+                Listening(server, [sock]) for server, sock in zip(servers, [bound.dup(), bound], strict=True)
             )
             one.end()
             waiting = crowd(port, 5)
@@ -73,3 +86,18 @@ class TestListening:
             return [len(server.given) for server in servers]
 
         assert asyncio.run(run()) == [0, 5]
+
+    def test_goes_on_once_there_is_room_for_connections_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(listening, "_PAUSE_SECONDS", 0.0)
+
+        async def run() -> int:
+            bound, port = bind_unused_port()
+            taken: asyncio.Queue[IOStream] = asyncio.Queue()
+            one = Listening(Counting(taken), [OutOfFiles(fileno=bound.detach())])
+            waiting = crowd(port, 3)
+            given = [await taken.get() for _ in waiting]
+            one.end()
+            close(waiting, given)
+            return len(given)
+
+        assert asyncio.run(run()) == 3
