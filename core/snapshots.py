@@ -116,7 +116,7 @@ def cannot_have_expired(meeting: Meeting, now: datetime) -> bool:
     """
     if meeting.has_fixed_time:
         dates = [one.end_time for one in meeting.occurrences]
-        if not meeting.is_series and meeting.start_time is not None:
+        if not dates and meeting.start_time is not None:  # of a series, that of its first date
             dates.append(meeting.start_time)
         used = max(dates, default=None)
     else:

@@ -154,6 +154,10 @@ class TestOfAbsence:
         made = known(event("meeting.created", 1, **{**WHOLE, "type": 8, "occurrences": dates}))
         assert of_absence(ACCOUNT, made, at=AT, now=NOW).drift is drift
 
+    def test_a_series_of_which_no_date_is_known_counts_by_its_start(self) -> None:
+        made = known(event("meeting.updated", 1, type=8, start_time="2026-03-01T10:00:00Z"))
+        assert of_absence(ACCOUNT, made, at=AT, now=NOW).drift is Drift.GONE
+
     def test_a_series_of_which_a_cancelled_date_alone_is_known_counts_by_that(self) -> None:
         cancelled = {"occurrence_id": "2", "start_time": "2026-03-08T10:00:00Z"}
         told = event("meeting.deleted", 1, payload={"operation": "single"}, type=8, occurrences=[cancelled])
