@@ -177,7 +177,9 @@ class World:
             with self.store.reading() as connection:
                 waiting = connection.execute(
                     posts_table.select().where(
-                        (posts_table.c.written != posts_table.c.wanted) | posts_table.c.fault.is_not(None)
+                        (posts_table.c.written != posts_table.c.wanted)
+                        | posts_table.c.fault.is_not(None)
+                        | (posts_table.c.lease_until > 0)  # by a process that died: it is looked at again
                     )
                 ).all()
                 due = posts.next_due(connection, busy=[])
