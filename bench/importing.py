@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import time
-from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from bench.account import PLAN, Truth, compare, double
+from bench.cores import halves, kept_on
 from bench.figures import Figure, at_least, at_most
 from bench.place import Place, await_, connect, folder
 from bench.site import fast_site
+from bench.unlimited import UnlimitedBridge
 from core.mirror import PER_SITE
-from core.reconcile import Task, plan
-from core.render import SiteRules, render
-from core.snapshots import of_reading
-from core.store.posts import Written
+from core.reconcile import plan
 from core.wordpress.asks import CreatePost
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
-from core.zoom.pace import PER_SECOND, SHARE, Label, Plan
-from core.zoom.rest import Reading
+from core.zoom.pace import PER_SECOND, SHARE, Label
 from tests.running import RunningBridge
-from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 from web.cli.place import Place as Reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.account import Compared
     from bench.figures import Say, Scale
     from bench.site import FastSite
     from tests.wordpress import WordPress
+    from tests.zoom import ZoomServer
 
-_ACCOUNT = "ImportedAccount0000000"
-_PLAN = Plan.BUSINESS
-_LATENCY_SECONDS = 0.1  # of each of Zoom's answers: they come from far away
 _OPTIONS = ("--log-level", "warning")
 _RIGHT_SECONDS = 7200.0
 _FIRST_SECONDS = 120.0
@@ -54,55 +47,87 @@ _APART = 1_000_000_000  # numbers of what is written directly are so far from th
 
 def whole_account(scale: Scale, say: Say) -> list[Figure]:
     """Compare the import of an account with what its site takes in batches; then import it under kill -9."""
-    return _paced(scale, say) + _killed(scale, say)
+    return _within_limits(scale, say) + _without_limits(scale, say) + _killed(scale, say)
 
 
-def _paced(scale: Scale, say: Say) -> list[Figure]:
+def _within_limits(scale: Scale, say: Say) -> list[Figure]:
+    """Import as Zoom lets it, on all of the machine."""
+    with fast_site() as site, double(scale.imported, scale.hosts) as zoom:
+        seen = _paced(site, zoom, RunningBridge, say)
+    most = PER_SECOND[PLAN][Label.LIGHT]
+    allowed = most * SHARE
+    lower = min(seen.takes, allowed)
+    name = f"import of {scale.imported:,} meetings of {scale.hosts} users"
+    asked = (
+        f"{len(zoom.behaviour.asked)} requests, at most {zoom.behaviour.busiest[Label.LIGHT]} of {most} in a second about "
+        "single meetings"
+    )
+    told = f"{seen}; Zoom lets {allowed:.0f}/s through"
+    return [
+        at_least(f"{name} / the lower of WordPress and Zoom's limit", seen.rate / lower, 0.8, told),
+        at_most(f"{name}: posts absent, doubled or wrong", seen.wrong.faults, 0, str(seen.wrong)),
+        at_most(f"{name}: answers 429", zoom.behaviour.refused_by_limit, 0, asked),
+        Figure(f"{name}: steps that its progress showed", seen.told, "reported", holds=None),
+    ]
+
+
+def _without_limits(scale: Scale, say: Say) -> list[Figure]:
+    """Import with Zoom's limits out of the way, and WordPress on cores of its own: what is left is the bridge."""
+    theirs, ours = halves()
+    with ExitStack() as stack:
+        with kept_on(theirs):
+            site = stack.enter_context(fast_site())
+        stack.enter_context(kept_on(ours))
+        zoom = stack.enter_context(double(scale.imported, scale.hosts))
+        zoom.behaviour.is_limited = False
+        seen = _paced(site, zoom, UnlimitedBridge, say)
+    name = f"import of {scale.imported:,} meetings, if Zoom had no limit"
+    return [
+        at_least(f"{name} / what WordPress takes in batches", seen.rate / seen.takes, 0.8, str(seen)),
+        at_most(f"{name}: posts absent, doubled or wrong", seen.wrong.faults, 0, str(seen.wrong)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paced:
+    """How fast an import was, and how fast WordPress in its parts (posts/s); and what came of it."""
+
+    rate: float
+    takes: float
+    wrong: Compared
+    told: int  # steps that its progress showed
+
+    def __str__(self) -> str:
+        return f"{self.rate:.1f}/s against {self.takes:.1f}/s"
+
+
+def _paced(site: FastSite, zoom: ZoomServer, kind: type[RunningBridge], say: Say) -> _Paced:
     """Import, and stand still now and then to see what WordPress takes at that hour."""
-    with folder() as made, fast_site() as site, double(scale.imported, scale.hosts) as zoom:
-        truth = Truth(zoom.account)
-        direct = Direct(site.wordpress, truth)
-        direct.write(_WARM)
-        rates = [direct.write(_WARM)]
-        marks = [(0.0, 0)]  # seconds of the import, and the posts that were right then
-        with Importing(site, Place(made / "bridge"), zoom, say) as importing:
-            importing.begin()
-            step = max(_WARM, len(truth.numbers) // _PAUSES)
-            for goal in range(step, len(truth.numbers) - step // 2, step):
-                importing.await_written(goal)
-                with importing.standing_still():
-                    rates.append(direct.write(_WARM))
-                marks.append(importing.marks[-1])
-                say(
-                    f"{marks[-1][1]} posts after {marks[-1][0]:.0f} s; WordPress takes {rates[-1]:.1f} posts/s"
-                )
-            importing.await_right()
-            marks.append((importing.seconds(), len(truth.numbers)))
-            told = importing.progress
-        rates.append(direct.write(_WARM))
-        wrong = compare(site.wordpress, truth)
-    took, peak = marks[-1][0], zoom.behaviour.busiest[Label.LIGHT]
+    truth = Truth(zoom.account)
+    direct = Direct(site.wordpress, truth)
+    direct.write(_WARM)
+    rates = [direct.write(_WARM)]
+    marks = [(0.0, 0)]  # seconds of the import, and the posts that were right then
+    with folder() as made, Importing(site, Place(made / "bridge"), zoom, say, kind) as importing:
+        importing.begin()
+        step = max(_WARM, len(truth.numbers) // _PAUSES)
+        for goal in range(step, len(truth.numbers) - step // 2, step):
+            importing.await_written(goal)
+            with importing.standing_still():
+                rates.append(direct.write(_WARM))
+            marks.append(importing.marks[-1])
+            say(f"{marks[-1][1]} posts after {marks[-1][0]:.0f} s; WordPress takes {rates[-1]:.1f} posts/s")
+        importing.await_right()
+        marks.append((importing.seconds(), len(truth.numbers)))
+        told = importing.progress
+    rates.append(direct.write(_WARM))
     # What WordPress would have taken for the same posts, part by part, at what it took before and after each.
     alone = sum(
         (end[1] - start[1]) / ((before + after) / 2)
         for start, end, before, after in zip(marks, marks[1:], rates, rates[1:], strict=False)
     )
-    rate, takes = len(truth.numbers) / took, len(truth.numbers) / alone
-    most = PER_SECOND[_PLAN][Label.LIGHT]
-    allowed = most * SHARE
-    name = f"import of {scale.imported:,} meetings of {scale.hosts} users"
-    seen = f"{rate:.1f}/s ({took:.0f} s) against {takes:.1f}/s; Zoom lets {allowed:.0f}/s through"
-    asked = (
-        f"{len(zoom.behaviour.asked)} requests, at most {peak} of {most} in a second about single meetings"
-    )
-    lower = min(takes, allowed)
-    return [
-        at_least(f"{name} / what WordPress takes in batches", rate / takes, 0.8, seen),
-        at_least(f"{name} / the lower of that and what Zoom's limit lets through", rate / lower, 0.8),
-        at_most(f"{name}: posts absent, doubled or wrong", wrong.faults, 0, str(wrong)),
-        at_most(f"{name}: answers 429", zoom.behaviour.refused_by_limit, 0, asked),
-        Figure(f"{name}: steps that its progress showed", told, "reported", holds=None),
-    ]
+    count = len(truth.numbers)
+    return _Paced(count / marks[-1][0], count / alone, compare(site.wordpress, truth), told)
 
 
 def _killed(scale: Scale, say: Say) -> list[Figure]:
@@ -130,64 +155,6 @@ def _killed(scale: Scale, say: Say) -> list[Figure]:
         # It goes on where it was: it does not begin anew.
         at_most(f"{name}: share of meetings read again", again / len(truth.numbers), 0.5, each),
     ]
-
-
-def account(meetings: int, hosts: int) -> Account:
-    """Make an account of which nobody has heard: meetings of all kinds, shared evenly by its users."""
-    made = Account(account_id=_ACCOUNT)
-    users = [made.add_user(f"Host {number}") for number in range(hosts)]
-    first = (datetime.now(UTC) + timedelta(days=7)).replace(minute=0, second=0, microsecond=0)
-    for index in range(meetings):
-        starts = first + timedelta(hours=index % 500)
-        given: dict[str, Any] = {
-            "start_time": _z(starts),
-            "agenda": f"Bring part {index}.\nAnd a <pencil> & paper.",
-        }
-        match index % 10:
-            case 0:
-                given["type"] = 5  # a webinar
-            case 1:
-                given["type"] = 8  # a series
-                given["occurrences"] = [
-                    {
-                        "occurrence_id": str(1_000_000_000 * number + index),
-                        "start_time": _z(starts + timedelta(weeks=number)),
-                        "duration": 60,
-                        "status": "available",
-                    }
-                    for number in range(4)
-                ]
-            case 2:
-                given["type"] = 3  # without a fixed time
-                del given["start_time"]
-        made.make(users[index % hosts], f"Rehearsal {index}: “Ode” & more", quietly=True, **given)
-    return made
-
-
-class Truth:
-    """What a site should show of an account."""
-
-    def __init__(self, account_: Account) -> None:
-        """Hold the account."""
-        self._account = account_
-
-    @cached_property
-    def numbers(self) -> list[int]:
-        """The numbers of its meetings."""
-        return sorted(self._account.held)
-
-    def task(self, number: int, *, as_number: int | None = None) -> Task:
-        """Return a meeting and its post as the bridge makes them of what Zoom holds; under another number, if given."""
-        named = as_number or number
-        reading = Reading({**self._account.held[number], "id": named}, int(time.time() * 1000))
-        meeting = of_reading(_ACCOUNT, named, None, reading).after
-        assert meeting is not None
-        return Task(meeting, render(meeting, SiteRules(), datetime.now(UTC)), Written(), 1)
-
-    def read_again(self, zoom: ZoomServer) -> int:
-        """Return how many times a meeting was read that had been read before."""
-        paths = Counter(path.partition("?")[0] for path in zoom.behaviour.asked)
-        return sum(times - 1 for path, times in paths.items() if path.rpartition("/")[2].isdigit())
 
 
 class Direct:
@@ -236,6 +203,7 @@ class Importing:
     place: Place
     zoom: ZoomServer
     say: Say
+    kind: type[RunningBridge] = RunningBridge
     bridge: RunningBridge | None = None
     stood: float = 0.0  # seconds for which it stood still
     marks: list[tuple[float, int]] = field(default_factory=list)  # seconds, and posts, when it began to
@@ -253,7 +221,7 @@ class Importing:
             "--account-id", self.zoom.account.account_id,
             "--client-id", CLIENT_ID,
             "--client-secret", "-",
-            "--plan", _PLAN.value,
+            "--plan", PLAN.value,
             "--oauth-url", self.zoom.oauth_url,
             typed=CLIENT_SECRET + "\n",
         )  # fmt: skip
@@ -266,7 +234,7 @@ class Importing:
 
     def start(self) -> None:
         """Start the bridge."""
-        self.bridge = RunningBridge(self.place.data, *_OPTIONS)
+        self.bridge = self.kind(self.place.data, *_OPTIONS)
 
     def kill(self) -> None:
         """End the bridge as a power cut would."""
@@ -340,70 +308,3 @@ class Importing:
                 read = len(self.zoom.behaviour.asked)
                 self.say(f"{read} requests, {done} of {total} users, {self.written()} posts; {message or ''}")
             time.sleep(_LOOK_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """How many meetings have no post, more than one, or one that does not show what Zoom holds."""
-
-    absent: int
-    doubled: int
-    wrong: int
-
-    @property
-    def faults(self) -> int:
-        """All of it."""
-        return self.absent + self.doubled + self.wrong
-
-    def __str__(self) -> str:
-        return f"{self.absent} absent, {self.doubled} doubled, {self.wrong} wrong"
-
-
-def compare(site: WordPress, truth: Truth) -> Compared:
-    """Compare what a site shows of an account, post by post, with what it should."""
-    shown: dict[int, list[Any]] = defaultdict(list)
-    page, pages = 1, 1
-    while page <= pages:
-        query = {"context": "edit", "status": "any,trash", "per_page": 100, "page": page, "orderby": "id"}
-        answer = site.rest("GET", "wp/v2/zoom_meetings", params=query, timeout=120)
-        answer.raise_for_status()
-        pages = int(answer.headers["X-WP-TotalPages"])
-        for post in answer.json():
-            shown[int(post["zoombridge"]["number"])].append(post)
-        page += 1
-    return Compared(
-        absent=sum(number not in shown for number in truth.numbers),
-        doubled=sum(len(shown[number]) > 1 for number in truth.numbers if number in shown),
-        wrong=sum(
-            not any(_is_right(post, truth.task(number)) for post in shown[number])
-            for number in truth.numbers
-            if number in shown
-        ),
-    )
-
-
-def _is_right(post: dict[str, Any], task: Task) -> bool:
-    wanted, told = task.wanted, post["zoombridge"]
-    details, given = json.loads(told["details"] or "{}"), json.loads(wanted.field["details"])
-    return (
-        (post["title"]["raw"], post["content"]["raw"], post["status"])
-        == (wanted.title, wanted.content, wanted.status)
-        and all(
-            told[name] == wanted.field[name]
-            for name in ("number", "kind", "join_url", "start_date_utc", "html")
-        )
-        and all(details.get(name) == value for name, value in given.items())
-    )
-
-
-@contextmanager
-def double(meetings: int, hosts: int) -> Iterator[ZoomServer]:
-    """Give an account of which the bridge has heard nothing."""
-    with ZoomServer(account(meetings, hosts)) as zoom:
-        zoom.behaviour.plan = _PLAN
-        zoom.behaviour.latency = _LATENCY_SECONDS
-        yield zoom
-
-
-def _z(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

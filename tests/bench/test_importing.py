@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.importing import Compared, Direct, Importing, Truth, compare, double
+from bench.account import Compared, Truth, compare, double
+from bench.importing import Direct, Importing
 from bench.place import Place
 from bench.site import FastSite
 from core.wordpress.client import MOST_IN_BATCH
