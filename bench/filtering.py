@@ -16,8 +16,8 @@ from bench.events import story
 from bench.figures import Figure, at_most
 from bench.place import Place, folder
 from core.meeting import Position
-from core.store import events, log
-from core.store.events import Filter, Key
+from core.store import combinations, events, log
+from core.store.filters import Filter, Key
 from core.store.log import Outcome
 from core.store.request import Request
 from core.store.schema import accounts
@@ -145,7 +145,7 @@ def _ask(connection: Connection, question: _Question) -> float:
     began = time.perf_counter()
     events.page(connection, wanted, limit=_ON_A_PAGE, before=before)
     events.count(connection, wanted)
-    events.combinations(connection, site_id=wanted.site_id)
+    combinations.found(connection, site_id=wanted.site_id)
     return time.perf_counter() - began
 
 

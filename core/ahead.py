@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     Items = dict[int, dict[str, Any]]
 
 _MEETINGS = 160  # read, or about to be, and not taken yet
-_LISTED = (
-    100  # known by their lists, and not about to be read: the next lists must come before these are used up
-)
+# Known by their lists, and not about to be read: the next lists must come before these are used up.
+_LISTED = 100
 _LISTS = 8  # on their way at the same time
 
 

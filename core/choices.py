@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.errors import SiteFaultError
-from core.wordpress.client import Choice, WordPressClient
+from core.wordpress.client import WordPressClient
+from core.wordpress.reading import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -51,9 +51,8 @@ _TROUBLE_SECONDS = 60.0
 LATER_SECONDS = 3.0
 _WRITING_SECONDS = 2.0
 _USERS_AHEAD = 16
-_FORGET_SECONDS = (
-    30.0  # what was read ahead so long ago is read again: somebody stopped the job, and went on with it
-)
+# What was read ahead so long ago is read again: somebody stopped the job, and went on with it.
+_FORGET_SECONDS = 30.0
 _FOLDING_SECONDS = 0.5
 
 
@@ -69,9 +68,8 @@ class Import:
     appended: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     at_once: int = AT_ONCE
-    _ahead: tuple[int, float, Ahead] | None = (
-        None  # of which job, when it was used last, and what is read ahead for it
-    )
+    # Of which job, when it was used last, and what is read ahead for it.
+    _ahead: tuple[int, float, Ahead] | None = None
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - nobody knows before the users are listed
         """Return nothing: how many users there are is the first thing to find out."""

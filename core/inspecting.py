@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.store.attempts import Attempt
     from core.store.engine import Store
-    from core.store.events import Line
+    from core.store.filters import Line
     from core.store.reached import Reached
     from core.store.refusals import Refusal
     from core.store.request import Request

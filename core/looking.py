@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.store.engine import Store
     from core.store.sites import Site
     from core.verdict import Verdict
-    from core.wordpress.client import Connection
+    from core.wordpress.reading import Connection
 
 _TIMEOUT = (5.0, 10.0)  # to connect, and for the answer: somebody waits before the page
 _MOST_LOOKS = 8  # at once, in the background

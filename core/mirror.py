@@ -44,9 +44,8 @@ if TYPE_CHECKING:
 
 _WORKERS = 8
 PER_SITE = 2  # requests at a time: WordPress hosts run few workers, and their visitors need them
-_READY = (
-    1  # besides, posts that are claimed and rendered meanwhile, so that the site need not wait for the bridge
-)
+# Besides, posts that are claimed and rendered meanwhile, so that the site need not wait for the bridge.
+_READY = 1
 LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_RETRY_SECONDS = 2.0

@@ -11,7 +11,7 @@ from core import hours as hourly
 from core.store import clock as store_clock
 from core.store import events as listed
 from core.store import overview
-from core.store.events import Filter
+from core.store.filters import Filter
 from core.store.hourly import HOUR
 from core.store.log import Outcome
 from core.troubles import Disk, Level, SiteFacts, Trouble, troubles

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.meeting import Meeting
-    from core.wordpress.client import SitePost, WordPressClient
+    from core.wordpress.client import WordPressClient
+    from core.wordpress.reading import SitePost
 
 _TRASH = "trash"
 # What WordPress says of an author or a category that is not there any more, or not to be chosen.

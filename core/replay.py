@@ -28,7 +28,7 @@ from core.jobs import Piece
 from core.store import clock as store_clock
 from core.store import events, log, meetings, posts
 from core.store import replay as kept
-from core.store.events import Filter, Key, Line
+from core.store.filters import Filter, Key, Line
 from core.store.log import Outcome
 from core.zoom.trial import is_trial
 

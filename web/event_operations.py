@@ -12,7 +12,7 @@ from core.changes import differences
 from core.inspecting import inspect
 from core.store import clock as store_clock
 from core.store import events, sites
-from core.store.events import Filter, Key
+from core.store.filters import Filter, Key
 from core.zoom import masking
 from web.pages.changed import told
 from web.pages.words import SOURCE

@@ -1,7 +1,7 @@
 """What the log holds hour by hour: how many events with which outcome, and how long they took to reach the sites.
 
 Counts come from the index `ix_events_listed` alone, one range of it for each combination that occurs (see
-`core.store.events`). Times are taken of a sample: that costs the same however many events an hour has.
+`core.store.combinations`). Times are taken of a sample: that costs the same however many events an hour has.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from core.store import events as listed
+from core.store import combinations
 from core.store.log import Outcome
 from core.store.reached import SHOWED_NOTHING
 from core.store.schema import accounts, attempts, events
@@ -55,7 +55,7 @@ class Sample:
 def counts(connection: Connection, *, since: int, until: int) -> list[Count]:
     """Return what came within whole hours (`until` is not part of it)."""
     found = []
-    for one in listed.combinations(connection):
+    for one in combinations.found(connection):
         given = {"of_event": one.event, "of_account": one.account_id, "of_outcome": one.outcome}
         rows = connection.execute(_COUNTING, given | {"since": since, "until": until})
         found += [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from core.store import hosts, meeting_list
-from core.store.schema import accounts
+from core.store.mirrored import accounts_of
 from core.store.schema import hosts as table
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ class KnownHost:
 def of_site(connection: Connection, site_id: str) -> list[KnownHost]:
     """Return hosts: those with the most meetings first, then who else is in the site's Zoom accounts."""
     seen = {host.id: host for host in meeting_list.hosts(connection, site_id=site_id)}
-    mirrored = (
-        select(accounts.c.account_id).where(accounts.c.site_id == site_id).order_by(accounts.c.account_id)
-    )
+    mirrored = accounts_of(site_id)
     named = {
         row.host_id: row
         for row in connection.execute(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from core.store.mirrored import accounts_of
 from core.store.schema import accounts, posts, quarantine, secrets, sites, zoom_accounts
 from core.store.standing import IS_OPEN, Standing, standing
 from core.troubles import Open, SiteFacts
@@ -59,8 +60,7 @@ def unreadable_accounts(connection: Connection, *, site_id: str | None = None) -
         zoom_accounts.c.fault_message.is_not(None)
     )
     if site_id is not None:
-        of_site = select(accounts.c.account_id).where(accounts.c.site_id == site_id)
-        query = query.where(zoom_accounts.c.account_id.in_(of_site))
+        query = query.where(zoom_accounts.c.account_id.in_(accounts_of(site_id)))
     return [(name, message) for name, message in connection.execute(query.order_by(zoom_accounts.c.name))]
 
 

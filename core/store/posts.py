@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, 
 
 from core.store import locks, wakeup
 from core.store.dialect import insert_for
+from core.store.mirrored import accounts_of
 from core.store.prepared import Prepared
 from core.store.schema import accounts, meetings, posts, sites
 from core.zoom.trial import is_trial
@@ -354,7 +355,7 @@ def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[st
 
     Tests are not among them.
     """
-    mirrored = select(accounts.c.account_id).where(accounts.c.site_id == site_id)
+    mirrored = accounts_of(site_id)
     last: list[tuple[int, int, str]] = []
     for account_id in connection.scalars(mirrored).all():
         if not is_trial(account_id):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, tuple_
 
 from core.errors import UnknownEventError
-from core.store.events import Key
+from core.store.filters import Key
 from core.store.request import Request
 from core.store.schema import quarantine, sites
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from core.store.events import Filter
+    from core.store.filters import Filter
     from core.store.sealing import Sealer
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.store.events import Filter, Key
+    from core.store.filters import Filter, Key
 
 Named = tuple[str, int]
 """A meeting: account and number."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-import re
-from dataclasses import dataclass, field, replace
-from html import unescape
+from dataclasses import replace
 from http import HTTPStatus
-from json import dumps as json_text
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode
 
 from requests.auth import HTTPBasicAuth
 
 from core.errors import SiteFaultError
-from core.wordpress import transport
+from core.wordpress import reading, transport
 from core.wordpress.asks import (
     CATEGORIES,
     CreatePost,
@@ -24,102 +21,27 @@ from core.wordpress.asks import (
     TrashPost,
     UpdatePost,
 )
-from core.wordpress.discovery import Discovery, discover
-from core.wordpress.faults import Answer, Fault, classify, credentials, stub_missing
+from core.wordpress.faults import Fault, classify, stub_missing
+from core.wordpress.routes import Request, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from core.wordpress.asks import Ask
-
-__all__ = ["Check", "Choice", "Connection", "Discovery", "SitePost", "User", "WordPressClient", "discover"]
+    from core.wordpress.faults import Answer
+    from core.wordpress.reading import ApplicationPassword, Check, Choice, Connection, SitePost, User
 
 Read = TypeVar("Read")
 
 MOST_IN_BATCH = 25
 """Requests in one of WordPress's batches (rest_get_max_batch_size); it takes no GET."""
 
-POSTS = "wp/v2/zoom_meetings"
 MOST_CHOICES = 100
 """Of users or categories: a page of WordPress's."""
 
 _CHOICES = {"per_page": str(MOST_CHOICES), "_fields": "id,name"}
 _PASSWORDS = "wp/v2/users/me/application-passwords"
-_KEPT = "id,status,link,title.raw,content.raw,zoombridge"
-# Every status, and the trash, which `any` leaves out.
-_ANYWHERE = "any,trash"
 _WRITES = (CreatePost, UpdatePost, TrashPost, DeletePost)
-_MOST_POSTS = 100  # of a page of WordPress's; a number has one post, where nobody copied it
-
-
-@dataclass(frozen=True, slots=True)
-class SitePost:
-    """A post as it is on the site.
-
-    `title` and `content` are what is stored, not what is shown. `field` is the REST field `zoombridge`, as
-    docs/stub.md says that it is read; its `revision` is None for a post that the bridge does not manage.
-    """
-
-    id: int
-    status: str
-    link: str
-    title: str
-    content: str
-    field: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """The WordPress user that the bridge signs in as. `capabilities` are those that the user has."""
-
-    id: int
-    name: str
-    capabilities: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationPassword:
-    """The application password that is signed in with. `app_id` is that of the application it was made for."""
-
-    uuid: str
-    app_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Something on the site that can be chosen: a user, or a category."""
-
-    id: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """What the plugin says of itself, and of the bridge that it is paired with (docs/stub.md, *Pairing*).
-
-    `stub` is its version. `type_owner` is who registered the post type: `stub` or `other`. `vczapi` is the
-    version of the plugin *Video Conferencing with Zoom*, None where that is not active. `page` is the
-    address of the Webhooks page in wp-admin.
-    """
-
-    stub: str
-    paired: bool
-    bridge: str | None
-    site: str | None
-    endpoints: Mapping[str, str]
-    type_owner: str
-    vczapi: str | None
-    vczapi_pro: bool
-    page: str
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Whether the site reaches the bridge: `message` says in plain words what is wrong, else it is empty."""
-
-    reached: bool
-    status: int | None
-    message: str
 
 
 class WordPressClient:
@@ -229,45 +151,45 @@ class WordPressClient:
     def me(self) -> User:
         """Return the user that the bridge signs in as."""
         params = {"context": "edit", "_fields": "id,name,capabilities"}
-        return self._ask("GET", "wp/v2/users/me", _user, params=params)
+        return self._ask("GET", "wp/v2/users/me", reading.user, params=params)
 
     def authors(self) -> list[Choice]:
         """Return the users who may be authors, by name: a hundred at most, which is what WordPress gives at once."""
         params = {"context": "edit", "capabilities": "edit_posts", "orderby": "name", **_CHOICES}
-        return self._ask("GET", "wp/v2/users", _choices, params=params)
+        return self._ask("GET", "wp/v2/users", reading.choices, params=params)
 
     def categories(self) -> list[Choice]:
         """Return the categories of meetings, by name: a hundred at most."""
         params = {"context": "edit", "orderby": "name", **_CHOICES}
-        return self._ask("GET", f"wp/v2/{CATEGORIES}", _choices, params=params)
+        return self._ask("GET", f"wp/v2/{CATEGORIES}", reading.choices, params=params)
 
     def connection(self) -> Connection:
         """Return what the plugin says of itself; fault `stub_missing` where it is not there."""
-        return self._ask("GET", "zoombridge/v1/connection", _connection)
+        return self._ask("GET", "zoombridge/v1/connection", reading.connection)
 
     def pair(self, bridge: str, site: str, key: str) -> Connection:
         """Tell the plugin the bridge's address, its name for the site, and the key that both sign with."""
         told = {"bridge": bridge, "site": site, "key": key}
-        return self._ask("POST", "zoombridge/v1/connection", _connection, json=told)
+        return self._ask("POST", "zoombridge/v1/connection", reading.connection, json=told)
 
     def unpair(self) -> Connection:
         """Make the plugin forget the bridge."""
-        return self._ask("DELETE", "zoombridge/v1/connection", _connection)
+        return self._ask("DELETE", "zoombridge/v1/connection", reading.connection)
 
     def check_connection(self) -> Check:
         """Let the plugin call the bridge, and return how that went."""
-        return self._ask("POST", "zoombridge/v1/connection/check", _check)
+        return self._ask("POST", "zoombridge/v1/connection/check", reading.check)
 
     def application_password(self) -> ApplicationPassword:
         """Return which application password this is (WordPress 5.7 or newer)."""
-        return self._ask("GET", f"{_PASSWORDS}/introspect", _application_password)
+        return self._ask("GET", f"{_PASSWORDS}/introspect", reading.application_password)
 
     def revoke(self, password: ApplicationPassword) -> None:
         """Make WordPress forget an application password of this user's: the present one ends with this request."""
-        self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", _deleted)
+        self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", reading.deleted)
 
     def _perform(self, ask: Ask) -> Any:
-        request = _request(ask)
+        request = request_of(ask)
         answer = transport.ask(
             self._session,
             request.method,
@@ -283,7 +205,7 @@ class WordPressClient:
 
         https://make.wordpress.org/core/2020/11/20/rest-api-batch-framework-in-wordpress-5-6/
         """
-        requests_ = [_request(ask) for ask in asks]
+        requests_ = [request_of(ask) for ask in asks]
         document = {
             "requests": [
                 {
@@ -295,7 +217,7 @@ class WordPressClient:
             ]
         }
         try:
-            answers = self._ask("POST", "batch/v1", _batch(len(asks)), json=document)
+            answers = self._ask("POST", "batch/v1", reading.batch(len(asks)), json=document)
         except SiteFaultError as error:
             if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED, Fault.CREDENTIALS):
                 return [error] * len(asks)
@@ -314,7 +236,7 @@ class WordPressClient:
                 results.append(error)
         return results
 
-    def _settle(self, request: _Request, answer: Answer) -> Any:
+    def _settle(self, request: Request, answer: Answer) -> Any:
         """Return what a request's answer means; raise the fault that it tells of."""
         if request.method == "DELETE" and answer.status == HTTPStatus.GONE and not request.query.get("force"):
             return False  # rest_already_trashed
@@ -324,7 +246,7 @@ class WordPressClient:
             except ValueError:
                 pass  # a success that is none: a page, or somebody else's JSON
             else:
-                if isinstance(settled, _Bare):
+                if isinstance(settled, reading.Bare):
                     # Where our plugin is switched off, but the post type is there, WordPress makes a bare
                     # post that nothing would ever find again.
                     self.delete_post(settled.post_id)
@@ -337,7 +259,7 @@ class WordPressClient:
         self, method: str, route: str, read: Callable[[Any], Read], *, params: Any = None, json: Any = None
     ) -> Read:
         """Send one request and return what `read` makes of the JSON; `read` raises ValueError over a wrong one."""
-        request = _Request(method, route, read, body=json)
+        request = Request(method, route, read, body=json)
         answer = transport.ask(
             self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
         )
@@ -351,182 +273,3 @@ class WordPressClient:
         for secret in self._secrets:
             body = body.replace(secret, "•••".encode())
         return replace(answer, body=body)
-
-
-class _UnexpectedError(ValueError):
-    """JSON of another shape than was due."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Bare:
-    """A post that was made without our field."""
-
-    post_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """How an ask is put to WordPress."""
-
-    method: str
-    route: str
-    read: Callable[[Any], Any]
-    body: Any = None
-    query: Mapping[str, str] = field(default_factory=dict)
-
-
-def _request(ask: Ask) -> _Request:
-    kept = {"_fields": _KEPT}
-    match ask:
-        case CreatePost(fields):
-            return _Request("POST", POSTS, _made, fields, kept)
-        case UpdatePost(post_id, fields):
-            return _Request("POST", f"{POSTS}/{post_id}", _site_post, fields, kept)
-        case TrashPost(post_id):
-            return _Request("DELETE", f"{POSTS}/{post_id}", _trashed, query=kept)
-        case DeletePost(post_id):
-            query = {"force": "true", "_fields": "deleted"}
-            return _Request("DELETE", f"{POSTS}/{post_id}", _deleted, query=query)
-        case ReadPost(post_id):
-            return _Request("GET", f"{POSTS}/{post_id}", _site_post, query={"context": "edit", **kept})
-        case FindPosts(number):
-            query = {
-                "context": "edit",
-                "status": _ANYWHERE,
-                "per_page": str(_MOST_POSTS),
-                "zoombridge_number": str(number),
-            }
-            return _Request("GET", POSTS, _posts_of(number), query={**kept, **query})
-
-
-def _posts_of(number: int) -> Callable[[Any], list[SitePost]]:
-    def read(told: Any) -> list[SitePost]:
-        # A site without the plugin knows no such parameter, and would answer with just any posts.
-        mine = [post for post in _site_posts(told) if post.field.get("number") == str(number)]
-        return sorted(mine, key=lambda post: (post.status == "trash", post.id))
-
-    return read
-
-
-def _batch(expected: int) -> Callable[[Any], list[Answer]]:
-    def read(told: Any) -> list[Answer]:
-        answers = told.get("responses") if isinstance(told, dict) else None
-        if not isinstance(answers, list) or len(answers) != expected:
-            raise _UnexpectedError("not a batch")
-        return [_part(answer) for answer in answers]
-
-    return read
-
-
-def _part(told: Any) -> Answer:
-    if not isinstance(told, dict) or not isinstance(told.get("status"), int):
-        raise _UnexpectedError("not a part of a batch")
-    headers = told.get("headers")
-    return Answer(
-        told["status"],
-        {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
-        json_text(told.get("body")).encode(),
-    )
-
-
-def _site_post(told: Any) -> SitePost:
-    if not isinstance(told, dict) or not isinstance(told.get("id"), int) or "status" not in told:
-        raise _UnexpectedError("not a post")
-    if "zoombridge" not in told:
-        raise stub_missing("the post has no field “zoombridge”")
-    if not isinstance(told["zoombridge"], dict):
-        raise credentials("the field “zoombridge” is hidden from this user")
-    return SitePost(
-        id=told["id"],
-        status=str(told["status"]),
-        link=str(told.get("link") or ""),
-        title=_raw(told.get("title")),
-        content=_raw(told.get("content")),
-        field=told["zoombridge"],
-    )
-
-
-def _made(told: Any) -> SitePost | _Bare:
-    """Return the new post, or only its id where it lacks our field."""
-    try:
-        return _site_post(told)
-    except SiteFaultError as error:
-        if error.fault is Fault.STUB_MISSING:
-            return _Bare(int(told["id"]))
-        raise
-
-
-def _site_posts(told: Any) -> list[SitePost]:
-    if not isinstance(told, list):
-        raise _UnexpectedError("not a list")
-    return [_site_post(post) for post in told]
-
-
-def _trashed(told: Any) -> bool:
-    if _site_post(told).status != "trash":
-        raise _UnexpectedError("not in the trash")
-    return True
-
-
-def _deleted(told: Any) -> None:
-    if not isinstance(told, dict) or told.get("deleted") is not True:
-        raise _UnexpectedError("not deleted")
-
-
-def _user(told: Any) -> User:
-    if not isinstance(told, dict) or not isinstance(told.get("id"), int):
-        raise _UnexpectedError("not a user")
-    held = told.get("capabilities")
-    capabilities = held if isinstance(held, dict) else {}
-    return User(
-        told["id"], str(told.get("name") or ""), frozenset(key for key, has in capabilities.items() if has)
-    )
-
-
-def _application_password(told: Any) -> ApplicationPassword:
-    uuid = told.get("uuid") if isinstance(told, dict) else None
-    # It becomes a part of an address.
-    if not isinstance(uuid, str) or not re.fullmatch(r"[0-9a-f-]{36}", uuid):
-        raise _UnexpectedError("not an application password")
-    return ApplicationPassword(uuid, str(told.get("app_id") or ""))
-
-
-def _choices(told: Any) -> list[Choice]:
-    if not isinstance(told, list):
-        raise _UnexpectedError("not a list")
-    found = [one for one in told if isinstance(one, dict) and isinstance(one.get("id"), int)]
-    # Names of categories come as they are written into a page.
-    return [Choice(one["id"], unescape(str(one.get("name") or one["id"]))) for one in found]
-
-
-def _connection(told: Any) -> Connection:
-    if not isinstance(told, dict) or not isinstance(told.get("stub"), str):
-        raise _UnexpectedError("not a connection")
-    endpoints = told.get("endpoints")
-    return Connection(
-        stub=told["stub"],
-        paired=told.get("paired") is True,
-        bridge=_optional(told.get("bridge")),
-        site=_optional(told.get("site")),
-        endpoints=endpoints if isinstance(endpoints, dict) else {},
-        type_owner=str(told.get("type") or ""),
-        vczapi=_optional(told.get("vczapi")),
-        vczapi_pro=told.get("vczapi_pro") is True,
-        page=str(told.get("page") or ""),
-    )
-
-
-def _check(told: Any) -> Check:
-    if not isinstance(told, dict) or not isinstance(told.get("reached"), bool):
-        raise _UnexpectedError("not a check")
-    status = told.get("status")
-    return Check(told["reached"], status if isinstance(status, int) else None, str(told.get("message") or ""))
-
-
-def _raw(text: Any) -> str:
-    raw = text.get("raw") if isinstance(text, dict) else None
-    return raw if isinstance(raw, str) else ""
-
-
-def _optional(text: Any) -> str | None:
-    return text if isinstance(text, str) else None

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import SiteFaultError
 from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
-from core.wordpress.client import SitePost, WordPressClient
+from core.wordpress.client import WordPressClient
 from core.wordpress.faults import Answer, classify, unreachable
+from core.wordpress.reading import SitePost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

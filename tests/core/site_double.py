@@ -7,8 +7,9 @@ from typing import Any
 
 from core.errors import SiteFaultError
 from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
-from core.wordpress.client import SitePost, WordPressClient
+from core.wordpress.client import WordPressClient
 from core.wordpress.faults import Fault
+from core.wordpress.reading import SitePost
 
 
 def fault(kind: Fault, **evidence: Any) -> SiteFaultError:

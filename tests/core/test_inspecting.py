@@ -12,7 +12,7 @@ from core.inspecting import Check, Inspected, Proof, inspect, inspect_refusal
 from core.store import attempts, events, history, log, meetings, quarantine, refusals, tokens
 from core.store.attempts import Attempt
 from core.store.engine import Store
-from core.store.events import Filter, Key
+from core.store.filters import Filter, Key
 from core.store.log import Outcome
 from core.store.reached import Way
 from core.store.request import Request

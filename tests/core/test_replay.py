@@ -14,7 +14,7 @@ from core.meeting import Meeting
 from core.replay import KIND, Foreseen, Replay, ask, foresee
 from core.store import log, meetings, quarantine, tokens
 from core.store import replay as kept
-from core.store.events import Filter
+from core.store.filters import Filter
 from core.store.jobs import Job, JobState
 from core.store.log import Outcome
 from core.store.request import Request

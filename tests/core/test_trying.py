@@ -25,8 +25,8 @@ from core.store.sites import Site
 from core.trying import Report
 from core.verdict import Cause, Stage
 from core.wordpress.asks import Ask, CreatePost, DeletePost
-from core.wordpress.client import Check, Connection
 from core.wordpress.faults import Fault
+from core.wordpress.reading import Check, Connection
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
 from core.zoom.trial import FIRST_NUMBER, LAST_NUMBER, Trial, account_of
 from tests.core.conftest import connected

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from core.replay import MOST_FORESEEN
-from core.store.events import Filter
+from core.store.filters import Filter
 from core.store.jobs import JobState
 from core.store.log import Outcome
 from web.cli.place import Place, place_options

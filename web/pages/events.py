@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.inspecting import claims
-from core.store import events, meetings, refusals, sites
-from core.store.events import Filter, Key
+from core.store import combinations, events, meetings, refusals, sites
+from core.store.filters import Filter, Key
 from core.store.log import Outcome
 from web.moments import moment, written
 from web.pages.meetings import address, spaced
@@ -18,7 +18,7 @@ from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.events import Count, Line
+    from core.store.filters import Count, Line
     from core.store.refusals import Refusal
 
 _ON_A_PAGE = 50
@@ -176,7 +176,7 @@ def _listed(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | No
     with bridge.store.reading() as connection:
         page = events.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
         count = events.count(connection, wanted)
-        found = events.combinations(connection, site_id=wanted.site_id)
+        found = combinations.found(connection, site_id=wanted.site_id)
         named = {(line.account_id, line.number) for line in page.lines if line.number is not None}
         topics = meetings.topics(connection, sorted(named))
     newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")

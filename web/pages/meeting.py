@@ -22,6 +22,7 @@ from core.render.schedule import JOINABLE, Schedule, end_of, schedule
 from core.store import again, attempts, events, history, meeting_list, meetings, reached, standing
 from core.store import clock as store_clock
 from core.store.again import Again
+from core.store.filters import Filter
 from core.store.log import Outcome
 from core.store.standing import PostLine, Standing
 from web.pages.changed import Told, told
@@ -250,9 +251,7 @@ def _history(
     newest_first = [(of_event[step.change.position], step) for step in reversed(every)]
     place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)
     some = newest_first[place + 1 : place + 1 + _EVENTS]
-    failed = events.page(
-        connection, events.Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1
-    )
+    failed = events.page(connection, Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1)
     return _History(
         [
             _Happened(

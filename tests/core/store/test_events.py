@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from core.errors import UnknownEventError
-from core.store import events, log
+from core.store import combinations, events, log, of_number
+from core.store.combinations import Combination
 from core.store.engine import Store
-from core.store.events import Combination, Count, Filter, Key, Line, Page
+from core.store.events import Page
+from core.store.filters import COLUMNS, Count, Filter, Key, Line
 from core.store.log import Outcome
 from core.store.schema import accounts
 from core.store.sites import Site
@@ -52,7 +54,7 @@ def full(store: Store, site: Site) -> Store:
 def every(store: Store) -> list[Line]:
     """All lines, newest first, read in the plainest way."""
     with store.reading() as connection:
-        rows = connection.execute(select(*events._COLUMNS)).all()
+        rows = connection.execute(select(*COLUMNS)).all()
     return sorted((Line(*row) for row in rows), key=lambda line: line.key, reverse=True)
 
 
@@ -91,7 +93,7 @@ class TestPage:
     def test_any_filter_gives_what_it_says_newest_first(
         self, full: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(events, "_FEW", MANY)
+        monkeypatch.setattr(of_number, "_FEW", MANY)
         lines = every(full)
         for wanted in filters():
             expected = [line for line in lines if matches(line, wanted)]
@@ -148,8 +150,8 @@ class TestPage:
     @pytest.fixture
     def busy(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> Store:
         """A meeting with more events than are looked at, two kinds of which are many and one is rare."""
-        monkeypatch.setattr(events, "_WINDOW", 10)
-        monkeypatch.setattr(events, "_FEW", 10)
+        monkeypatch.setattr(of_number, "_WINDOW", 10)
+        monkeypatch.setattr(of_number, "_FEW", 10)
         names = {3: "meeting.created", **dict.fromkeys(range(4, 16), "meeting.deleted")}
         made = [
             entry(store, event(names.get(at, "meeting.updated"), at=at), received_at=at)
@@ -189,7 +191,7 @@ class TestCount:
     def test_of_any_filter_is_exact_among_as_many_as_are_looked_at(
         self, full: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(events, "_FEW", MANY)
+        monkeypatch.setattr(of_number, "_FEW", MANY)
         lines = every(full)
         with full.reading() as connection:
             for wanted in filters():
@@ -211,8 +213,8 @@ class TestCount:
     ) -> None:
         lines = every(full)
         exact = sum(line.number == 1 for line in lines)
-        monkeypatch.setattr(events, "_WINDOW", 10)
-        monkeypatch.setattr(events, "_FEW", 10)
+        monkeypatch.setattr(of_number, "_WINDOW", 10)
+        monkeypatch.setattr(of_number, "_FEW", 10)
         with full.reading() as connection:
             assert events.count(connection, Filter(number=1)) == Count(exact, is_whole=True)
             assert events.count(connection, Filter(number=1), most=10) == Count(10, is_whole=False)
@@ -228,9 +230,9 @@ class TestCombinations:
     def test_are_those_that_occur(self, full: Store) -> None:
         expected = {Combination(line.event, line.account_id, line.outcome) for line in every(full)}
         with full.reading() as connection:
-            found = events.combinations(connection)
-            of_site = events.combinations(connection, site_id="s2")
-            of_none = events.combinations(connection, site_id="nowhere")
+            found = combinations.found(connection)
+            of_site = combinations.found(connection, site_id="s2")
+            of_none = combinations.found(connection, site_id="nowhere")
         assert set(found) == expected
         assert len(found) == len(expected)
         assert set(of_site) == {one for one in expected if one.account_id == "A"}
@@ -238,7 +240,7 @@ class TestCombinations:
 
     def test_of_an_empty_log_are_none(self, store: Store) -> None:
         with store.reading() as connection:
-            assert events.combinations(connection) == []
+            assert combinations.found(connection) == []
 
 
 class TestLine:

@@ -11,7 +11,8 @@ import requests
 from core.errors import SiteFaultError
 from core.meeting import Meeting, State
 from core.render import SiteRules, render
-from core.wordpress.client import WordPressClient, discover
+from core.wordpress.client import WordPressClient
+from core.wordpress.discovery import discover
 from core.wordpress.faults import Fault
 from tests.conftest import STUB_SLUG
 from tests.wordpress import WordPress

@@ -15,7 +15,7 @@ from core.retention import Retention
 from core.store import events as log_events
 from core.store import jobs, log, quarantine
 from core.store.engine import Store
-from core.store.events import Filter
+from core.store.filters import Filter
 from core.store.jobs import JobState
 from core.store.log import Outcome
 from core.store.request import Request
