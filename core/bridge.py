@@ -65,9 +65,12 @@ class Bridge:
         clock: Callable[[], float] | None = None,
         keep_days: int | None = None,
         keep_events: int | None = None,
+        keep_names_days: int | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> Bridge:
         """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most, or as is set.
+
+        Names of people who registered or took part stay in them for `keep_names_days`, or as is set.
 
         Other processes take over a post or a job after `lease_seconds` from one that died while it worked on it.
         """
@@ -75,7 +78,7 @@ class Bridge:
         folding = Folding(store, clock=clock)
         accounts = Accounts(store, clock=clock or time.time)
         ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
-        keeping = Retention(store, days=keep_days, events=keep_events, clock=clock or time.time)
+        keeping = Retention(store, keep_days, keep_events, keep_names_days, clock=clock or time.time)
         # Of long work.
         kinds: dict[str, Kind] = {
             REVIEW: Reviewing(store, asked=mirror.wake, clock=clock),

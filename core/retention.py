@@ -43,13 +43,14 @@ logger = structlog.get_logger(__name__)
 class Retention:
     """Drops what is too old, and the oldest of what is too much, in a thread of its own.
 
-    `days` and `events` are fixed from outside where they are given; else what is set counts, from the next round
-    on.
+    `days`, `events` and `names_days` are fixed from outside where they are given; else what is set counts, from the
+    next round on.
     """
 
     store: Store
     days: int | None = None
     events: int | None = None
+    names_days: int | None = None
     clock: Callable[[], float] = time.time
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -78,7 +79,7 @@ class Retention:
         return Keeping(
             found.days if self.days is None else self.days,
             found.events if self.events is None else self.events,
-            found.names_days,
+            found.names_days if self.names_days is None else self.names_days,
         )
 
     def drop(self) -> int:

@@ -156,6 +156,12 @@ class TestNames:
         Retention(store, clock=clock).drop()
         assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
 
+    def test_go_after_as_many_days_as_are_fixed_from_outside(self, store: Store, clock: Clock) -> None:
+        self.came(store, clock, registration(clock, 6), registration(clock, 4))
+        Retention(store, names_days=5, clock=clock).drop()
+        older, newer = requests_of(store, "meeting.registration_created")
+        assert (b"jill" in older.body, b"jill" in newer.body) == (False, True)
+
     @pytest.mark.parametrize(
         ("name", "stays"),
         [

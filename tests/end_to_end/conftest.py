@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     How the bridge's own pages look does not depend on WordPress: they are looked at with the newer one alone. With
     the older one, those in its wp-admin are, as its own styles are others. What a new bridge has no pages for yet
-    looks the same in both frames.
+    looks the same in both frames: only the soak looks at both.
     """
     twice = [item for item in items if isinstance(item, pytest.Function) and _is_seen_elsewhere(item)]
     if twice:
@@ -47,13 +47,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_seen_elsewhere(item: pytest.Function) -> bool:
     given = item.callspec.params if hasattr(item, "callspec") else {}
-    if "new" in item.fixturenames and given.get("kind_of_frame") is InWordPress:
-        return True
+    is_new = "watch" in item.fixturenames and "new" in item.fixturenames
+    if is_new and given.get("kind_of_frame") is InWordPress:
+        return not SOAK
     if given.get("wordpress", "playground-sqlite") == "playground-sqlite":
         return False
     if not SOAK and item.path.stem not in ON_BOTH:
         return True
-    is_new = "watch" in item.fixturenames and "new" in item.fixturenames
     return is_new or any(value in (InBrowser, "browser") for value in given.values())
 
 

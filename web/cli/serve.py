@@ -16,7 +16,14 @@ import click
 from core import __version__
 from core.bridge import Bridge
 from core.mirror import LEASE_SECONDS
-from core.store.settings import FEWEST_EVENTS, KEEP_DAYS, KEEP_EVENTS, LONGEST_DAYS, MOST_EVENTS
+from core.store.settings import (
+    FEWEST_EVENTS,
+    KEEP_DAYS,
+    KEEP_EVENTS,
+    KEEP_NAMES_DAYS,
+    LONGEST_DAYS,
+    MOST_EVENTS,
+)
 from web.answering import Answering
 from web.app import make_app
 from web.cli.place import Place, make_ready, place_options, public_url_option
@@ -68,6 +75,12 @@ _SWITCH_SECONDS = 0.0005
     help="Events that the log keeps at most.",
 )
 @click.option(
+    "--keep-names-days",
+    type=click.IntRange(1, LONGEST_DAYS),
+    show_default=f"what the page Settings says, {KEEP_NAMES_DAYS} at first",
+    help="Days that names and addresses of people who registered or took part stay in these events.",
+)
+@click.option(
     "--lease-seconds",
     default=LEASE_SECONDS,
     type=click.IntRange(1),
@@ -89,6 +102,7 @@ def serve(
     log_level: str,
     keep_days: int | None,
     keep_events: int | None,
+    keep_names_days: int | None,
     lease_seconds: int,
     metrics_token: str,
     public_url: str | None,
@@ -104,7 +118,13 @@ def serve(
     store = place.open()
     try:
         make_ready(store)
-        bridge = Bridge.on(store, keep_days=keep_days, keep_events=keep_events, lease_seconds=lease_seconds)
+        bridge = Bridge.on(
+            store,
+            keep_days=keep_days,
+            keep_events=keep_events,
+            keep_names_days=keep_names_days,
+            lease_seconds=lease_seconds,
+        )
         door = Door(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
         asyncio.run(_serve(bridge, place, door, public_url=public_url or "", metrics_token=metrics_token))
     finally:

@@ -111,7 +111,7 @@ class SettingsPage(PageHandler):
             "errors": errors or {},
             "typed": typed or {},
             "keeping": keeping,
-            "fixed": (self.bridge.retention.days is not None, self.bridge.retention.events is not None),
+            "fixed": _fixed(self.bridge),
             "bounds": (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS),
         }
         wrong = bool(errors) or asking is not None or (form is not None and bool(form.errors))
@@ -262,21 +262,19 @@ class KeepingHandler(SettingsPage):
                     "How long events are kept counts for every site. Ask an administrator of the bridge to change it."
                 )
             )
-        retention = self.bridge.retention
+        fixed = _fixed(self.bridge)
         now = await self.blocking(self._keeping)
         typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events", "names")}
         errors: dict[str, str] = {}
-        days = now.days if retention.days is not None else self._read("days", typed, 1, LONGEST_DAYS, errors)
-        events = (
-            now.events
-            if retention.events is not None
-            else self._read("events", typed, FEWEST_EVENTS, MOST_EVENTS, errors)
+        wanted = Keeping(
+            now.days if fixed.days else self._read("days", typed, 1, LONGEST_DAYS, errors),
+            now.events if fixed.events else self._read("events", typed, FEWEST_EVENTS, MOST_EVENTS, errors),
+            now.names_days if fixed.names_days else self._read("names", typed, 1, LONGEST_DAYS, errors),
         )
-        names_days = self._read("names", typed, 1, LONGEST_DAYS, errors)
         if errors:
             await self._show(self.get_body_argument("site", None), errors=errors, typed=typed)
             return
-        await self.blocking(_keep, self.bridge, Keeping(days, events, names_days))
+        await self.blocking(_keep, self.bridge, wanted)
         site = self.get_body_argument("site", "")
         self.go("/settings", **({"site": site} if site else {}), done="keeping")
 
@@ -323,17 +321,32 @@ def _forget(bridge: Bridge, site_id: str, token_id: int) -> None:
     bridge.ingest.forget(site_id)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What the bridge was started with, so that the page cannot change it."""
+
+    days: bool
+    events: bool
+    names_days: bool
+
+
+def _fixed(bridge: Bridge) -> _Fixed:
+    given = bridge.retention
+    return _Fixed(given.days is not None, given.events is not None, given.names_days is not None)
+
+
 def _keep(bridge: Bridge, wanted: Keeping) -> None:
+    fixed = _fixed(bridge)
+
     # What is fixed from outside is passed over while it is, and not forgotten for that.
     def keep(connection: Any) -> None:
         before = settings.keeping(connection)
-        fixed = bridge.retention
         settings.keep(
             connection,
             Keeping(
-                before.days if fixed.days is not None else wanted.days,
-                before.events if fixed.events is not None else wanted.events,
-                wanted.names_days,
+                before.days if fixed.days else wanted.days,
+                before.events if fixed.events else wanted.events,
+                before.names_days if fixed.names_days else wanted.names_days,
             ),
         )
 

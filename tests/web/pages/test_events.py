@@ -13,7 +13,7 @@ from core.bridge import Bridge
 from core.folding import Folding
 from core.retention import Retention
 from core.store import events as log_events
-from core.store import jobs, log, quarantine
+from core.store import jobs, log, of_number, quarantine
 from core.store.engine import Store
 from core.store.filters import Filter
 from core.store.jobs import JobState
@@ -195,8 +195,8 @@ class TestList:
     def test_says_where_it_stopped_looking(
         self, stub: Door, full: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(log_events, "_WINDOW", 1)
-        monkeypatch.setattr(log_events, "_FEW", 1)
+        monkeypatch.setattr(of_number, "_WINDOW", 1)
+        monkeypatch.setattr(of_number, "_FEW", 1)
         answer = stub.get(f"/events?number={COUNCIL}&event=meeting.created")
         assert "Nothing so far" in words(answer)
         for _ in range(2):

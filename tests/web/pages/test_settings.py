@@ -596,8 +596,21 @@ class TestKeeping:
         assert Elements(answer).named("zb-days")["value"] == "7"
         assert "readonly" in Elements(answer).named("zb-days")
         assert "readonly" not in Elements(answer).named("zb-events")
+        assert "readonly" not in Elements(answer).named("zb-names")
         assert admin.post("/settings/keeping", site="s1", days="99", events="6000", names="5").code == 303
         assert self.kept(store) == Keeping(30, 6000, 5)
+
+    def test_says_that_the_time_for_names_is_fixed_from_outside(
+        self, admin: Door, store: Store, bridge: Bridge, wp_site: Site
+    ) -> None:
+        store.write(lambda connection: settings.keep(connection, Keeping(30, 5000, 4)))
+        bridge.retention.names_days = 3
+        answer = admin.get("/settings")
+        assert "Fixed by --keep-names-days" in words(answer)
+        assert Elements(answer).named("zb-names")["value"] == "3"
+        assert "readonly" in Elements(answer).named("zb-names")
+        assert admin.post("/settings/keeping", site="s1", days="40", events="6000", names="99").code == 303
+        assert self.kept(store) == Keeping(40, 6000, 4)
 
 
 class TestBase:
