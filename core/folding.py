@@ -104,6 +104,7 @@ class Folding:
     _thread: threading.Thread | None = None
     _arrived: int = 0
     _flooded: bool = False
+    _held_back: bool = False  # sites wait for what else a flood may bring, and it may be over
 
     def start(self) -> None:
         """Begin, with what an earlier process may have left pending."""
@@ -137,6 +138,7 @@ class Folding:
                 settle = self._settle()
                 # While this transaction lasts, no other process folds these meetings.
                 self._write(steps, settle=settle)
+                self._held_back |= settle == _FLOOD_SETTLE_MILLISECONDS
         if steps:
             self.folded()
         return len(steps)
@@ -222,6 +224,7 @@ class Folding:
         count = self.fold_pending(at_once)
         if not count:
             self._flooded = False
+            self._hasten()
             return 0.0
         while (
             count == at_once
@@ -231,6 +234,20 @@ class Folding:
         ):
             count = self.fold_pending(at_once)
         return time.monotonic() - began
+
+    def _hasten(self) -> None:
+        """Let sites wait no longer for a flood that is over: everything that it brought is folded."""
+        if not self._held_back:
+            return
+
+        def hasten(connection: Connection) -> int:
+            now = store_clock.now(connection, self.clock)
+            return posts.hasten(connection, due_at=now + _BURST_SETTLE_MILLISECONDS)
+
+        hastened = self.store.write(hasten)
+        self._held_back = False
+        if hastened:
+            self.folded()
 
     def _pause(self, took: float) -> None:
         """Let a burst gather; and while it is a flood, leave the time to those who answer it."""

@@ -115,6 +115,27 @@ def want_each(
     wakeup.notify(connection, wakeup.POSTS)
 
 
+def hasten(connection: Connection, *, due_at: int) -> int:
+    """Let what waits for further changes alone, and for longer than this, be due then; return how many posts that is.
+
+    What waits because it failed, or for what was written to become untrue, is left alone.
+    """
+    longer = posts.c.due_at.between(due_at + 1, due_at + _LONGEST_SETTLING_MILLISECONDS)
+    key = (posts.c.site_id, posts.c.account_id, posts.c.number)
+    # What another process has in its hands is left to it.
+    waiting = (
+        select(*key)
+        .where(longer, posts.c.written < posts.c.wanted, posts.c.attempts == 0)
+        .with_for_update(skip_locked=True)
+    )
+    hastened = connection.execute(
+        update(posts).where(tuple_(*key).in_(waiting)).values(due_at=due_at)
+    ).rowcount
+    if hastened:
+        wakeup.notify(connection, wakeup.POSTS)
+    return hastened
+
+
 def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
     """Ask one site to show every meeting of an account."""
     # A process that keeps a meeting at this moment does not see the new site yet, nor we its meeting.

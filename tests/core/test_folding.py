@@ -276,6 +276,27 @@ class TestFlood:
         assert not folding._flooded, "nothing is left of it"
 
     @pytest.mark.usefixtures("five")
+    def test_sites_wait_for_it_and_no_longer(
+        self, folding: Folding, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(core.folding, "_BURST_EVENTS", 0)
+        folding.clock = lambda: 1.0
+        folding._flooded = True
+        waits = []
+        while took := folding._round():
+            waits.append(self.due(store))
+        assert waits[-1] == [12_000] * 5, "more may come of each"
+        assert took == 0
+        assert self.due(store) == [2000] * 5
+        folding._flooded = True
+        assert not folding._round()
+        assert self.due(store) == [2000] * 5
+
+    def due(self, store: Store) -> list[int | None]:
+        with store.reading() as connection:
+            return list(connection.scalars(select(posts_table.c.due_at)))
+
+    @pytest.mark.usefixtures("five")
     def test_without_one_all_is_folded_at_once(self, folding: Folding, store: Store) -> None:
         assert folding._round()
         assert self.pending(store) == 0

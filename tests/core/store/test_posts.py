@@ -109,6 +109,37 @@ class TestWant:
             assert len(connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()) == 3
 
 
+class TestHasten:
+    def due(self, store: Store) -> dict[tuple[str, int], int]:
+        with store.reading() as connection:
+            return {(one.site_id, one.number): one.due_at for one in connection.execute(select(table)).all()}
+
+    def hasten(self, store: Store, due_at: int) -> int:
+        return store.write(lambda connection: posts.hasten(connection, due_at=due_at))
+
+    def test_what_waits_for_further_changes_waits_no_longer(self, two: Store) -> None:
+        two.write(lambda connection: posts.want(connection, ACCOUNT, 1, 2, now=1000, settle=500))
+        two.write(lambda connection: posts.want(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
+        before = self.due(two)
+        assert {before["s1", 2], before["s2", 2]} == {10_000}
+        assert self.hasten(two, 2000) == 2
+        assert self.due(two) == before | {("s1", 2): 2000, ("s2", 2): 2000}
+        assert self.hasten(two, 2000) == 0, "once is enough"
+
+    def test_what_failed_or_is_true_for_now_is_left_alone(self, two: Store) -> None:
+        failed, right, *_ = claim(two, room=2)
+        two.write(
+            lambda connection: posts.postpone(
+                connection, failed, due_at=5000, fault="server", message="broke", counts=True
+            )
+        )
+        finish(two, right, due_at=5000)
+        before = self.due(two)
+        assert [before[one.site_id, one.number] for one in (failed, right)] == [5000, 5000]
+        assert self.hasten(two, 2000) == 0
+        assert self.due(two) == before
+
+
 class TestClaim:
     def test_takes_one_of_each_site(self, two: Store) -> None:
         assert named(claim(two)) == [("s1", 1), ("s2", 1)]
