@@ -405,11 +405,13 @@ def _base_in(task: Task, post: SitePost, *, before: Base | None = None) -> Base:
     """Return what the bridge wrote last, as the post itself tells it, where nothing else does.
 
     The content is the bridge's where it is what the bridge makes of the agenda that the post's details hold,
-    or what it was `before`; then it may be written again. All else is written again for sure.
+    or what it was `before`; then it may be written again. So it is where another plugin broke down before the
+    details of a new post were kept, and nobody has saved the post since. All else is written again for sure.
     """
     made = (page.agenda(replace(task.meeting, object={"agenda": _told(post, "agenda")})), task.wanted.content)
     if before is None:
-        is_ours = post.field.get("revision") is not None and post.content in made
+        is_as_made = post.untouched and post.field.get("details") is None
+        is_ours = post.field.get("revision") is not None and (is_as_made or post.content in made)
     else:
         is_ours = bool(before.content) and (_digest(post.content) == before.content or post.content in made)
     base = Base(topic=_told(post, "topic"), content=_digest(post.content) if is_ours else "")

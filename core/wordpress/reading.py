@@ -35,7 +35,8 @@ class SitePost:
     """A post as it is on the site.
 
     `title` and `content` are what is stored, not what is shown. `field` is the REST field `zoombridge`, as
-    docs/stub.md says that it is read; its `revision` is None for a post that the bridge does not manage.
+    docs/stub.md says that it is read; its `revision` is None for a post that the bridge does not manage. `untouched`
+    is whether nobody has saved it since it was made, as far as WordPress tells: it changes `modified_gmt` with each save.
     """
 
     id: int
@@ -44,6 +45,7 @@ class SitePost:
     title: str
     content: str
     field: Mapping[str, Any]
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ def site_post(told: Any) -> SitePost:
         title=_raw(told.get("title")),
         content=_raw(told.get("content")),
         field=told["zoombridge"],
+        untouched=isinstance(told.get("date_gmt"), str) and told["date_gmt"] == told.get("modified_gmt"),
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 POSTS = "wp/v2/zoom_meetings"
 
-_KEPT = "id,status,link,title.raw,content.raw,zoombridge"
+_KEPT = "id,status,link,title.raw,content.raw,date_gmt,modified_gmt,zoombridge"
 # Every status, and the trash, which `any` leaves out.
 _ANYWHERE = "any,trash"
 _MOST_POSTS = 100  # of a page of WordPress's; a number has one post, where nobody copied it

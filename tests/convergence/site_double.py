@@ -51,7 +51,9 @@ class PostDouble:
     title_told: str = ""  # the last title that the bridge gave it
     title_is_editors: bool = False
     content_is_editors: bool = False
+    content_is_anyones: bool = False  # saved by half, and again since: nothing tells whose it is
     trashed_by_editor: bool = False
+    untouched: bool = True  # since it was made
     shown_as: str = "publish"  # the status that it has while nobody has trashed it
 
 
@@ -83,21 +85,30 @@ class SiteDouble(WordPressClient):
 
     def retitle(self, post: PostDouble, title: str) -> None:
         """An editor gives a post another title."""
+        self._touch(post)
         post.title, post.title_is_editors = title, True
 
     def rewrite(self, post: PostDouble, content: str) -> None:
         """An editor writes the content."""
+        self._touch(post)
         post.content, post.content_is_editors = content, True
 
     def show_as(self, post: PostDouble, status: str) -> None:
         """An editor chooses another status."""
         if post.status != "trash":
+            self._touch(post)
             post.status = post.shown_as = status
 
     def trash(self, post: PostDouble) -> None:
         """An editor puts a post into the trash."""
         if post.status != "trash":
+            self._touch(post)
             post.status, post.trashed_from, post.trashed_by_editor = "trash", post.status, True
+
+    def _touch(self, post: PostDouble) -> None:
+        """It is saved, which WordPress notes."""
+        post.untouched = False
+        post.content_is_anyones |= "details" not in post.field
 
     def make_by_hand(self, number: int, topic: str) -> None:
         """An editor makes a meeting in VCZAPI's form: its post is there before Zoom tells of the meeting."""
@@ -214,12 +225,14 @@ class SiteDouble(WordPressClient):
             assert fields["status"] == post.trashed_from
             post.status, post.trashed_from, post.trashed_by_editor = fields["status"], None, False
         _lay(post.field, dict(fields.get("zoombridge", {})))
+        post.untouched = False
         return _told(post)
 
     def _trash(self, post: PostDouble) -> bool:
         assert post.field.get("revision") is not None, "WordPress would tell Zoom to delete the meeting."
         if post.status == "trash":
             return False
+        self._touch(post)
         post.status, post.trashed_from = "trash", post.status
         return True
 
@@ -264,7 +277,13 @@ def _told(post: PostDouble) -> SitePost:
     told = {**copy.deepcopy(post.field), "trashed_from": post.trashed_from}
     told.setdefault("revision", None)
     return SitePost(
-        post.id, post.status, f"https://double.example.org/?p={post.id}", post.title, post.content, told
+        post.id,
+        post.status,
+        f"https://double.example.org/?p={post.id}",
+        post.title,
+        post.content,
+        told,
+        post.untouched,
     )
 
 

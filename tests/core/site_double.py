@@ -45,7 +45,7 @@ class SiteDouble(WordPressClient):
         post_id = max(self.posts, default=100) + 1
         self.posts[post_id] = {
             "title": "By hand", "content": "<p>By hand</p>", "status": "publish", "number": str(number),
-            "revision": None, "details": {}, "fields": {}, "trashed_from": None, **given,
+            "revision": None, "details": {}, "fields": {}, "trashed_from": None, "untouched": False, **given,
         }  # fmt: skip
         return post_id
 
@@ -122,4 +122,6 @@ class SiteDouble(WordPressClient):
             "trashed_from": post["trashed_from"],
         }
         link = f"https://s1.example.org/?p={post_id}"
-        return SitePost(post_id, post["status"], link, post["title"], post["content"], told)
+        return SitePost(
+            post_id, post["status"], link, post["title"], post["content"], told, post["untouched"]
+        )

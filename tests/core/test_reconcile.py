@@ -139,6 +139,20 @@ class TestAdopt:
         bench(meeting(agenda="Another."))
         assert bench.site.only["content"] == "<p>By hand</p>"
 
+    @pytest.mark.parametrize("untouched", [True, False])
+    def test_content_of_one_saved_by_half_is_ours_while_nobody_saved_it_again(
+        self, bench: Bench, *, untouched: bool
+    ) -> None:
+        """Another plugin broke down as the bridge made it, and then Zoom's agenda changed."""
+        bench.site.made_by_hand(NUMBER, revision=1, content="<p>Old</p>", untouched=untouched)
+        assert bench(meeting(agenda="New."), in_doubt=True) == "adopted"
+        assert ("New." in bench.site.only["content"]) is untouched
+
+    def test_content_of_one_taken_over_in_the_second_it_was_made_is_not(self, bench: Bench) -> None:
+        bench.site.made_by_hand(NUMBER, revision=1, details={"topic": "Choir"}, untouched=True)
+        assert bench(meeting()) == "adopted"
+        assert bench.site.only["content"] == "<p>By hand</p>"
+
     def test_takes_the_one_outside_the_trash(self, bench: Bench) -> None:
         first = bench.site.made_by_hand(NUMBER)
         second = bench.site.made_by_hand(NUMBER)

@@ -218,6 +218,24 @@ class TestBrokenDown:
         stepped.until_quiet()
         assert stepped.titles() == [meeting.topic for meeting in meetings]
 
+    def test_over_a_new_post_and_the_agenda_changes_before_the_next_try(
+        self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting
+    ) -> None:
+        """The post is there, with the old agenda and without its details: what it holds is nobody's but the bridge's."""
+        mend = misbehave(
+            "add_action( 'save_post_zoom-meetings', static function () { http_response_code( 500 ); exit; } );"
+        )
+        stepped.tell(meeting.created(), meeting.updated(agenda="Bring the folder."))
+        stepped.run()
+        assert "HTTP 500" in stepped.waiting()[meeting.number]
+
+        mend()
+        stepped.tell(meeting.updated(agenda="Bring the candles."))
+        stepped.until_quiet()
+        content = stepped.post(meeting.number)["content"]["raw"]
+        assert "candles" in content
+        assert "folder" not in content
+
     def test_database_of_the_site_gone(self, stepped: Stepped, meeting: Meeting) -> None:
         config = stepped.wordpress.directory / "wp-config.php"
         before = config.read_text()

@@ -64,7 +64,7 @@ class TestRequests:
         assert post.field["revision"] == 3
         assert query(wire) == {
             "context": "edit",
-            "_fields": "id,status,link,title.raw,content.raw,zoombridge",
+            "_fields": "id,status,link,title.raw,content.raw,date_gmt,modified_gmt,zoombridge",
         }
 
     def test_it_signs_in_in_utf8_and_says_who_it_is(
