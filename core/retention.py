@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from core.fold import Change
     from core.store.engine import Store
 
 _AT_ONCE = 50  # meetings, or hundreds of other events, that share one transaction: others write, too
@@ -131,7 +132,8 @@ class Retention:
         for account_id, number in named:
             changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
             base = meetings.load_base(connection, account_id, number)
-            old = [change for change in changes if change.position.at < moment]
+            pending, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=True)
+            old = _up_to_the_last_folded(changes, pending, moment)
             rebased = fold(account_id, number, old, base=base)
             if rebased is not None:
                 meetings.save_base(connection, rebased)
@@ -165,3 +167,17 @@ class Retention:
             except StoreError as error:
                 logger.warning("retention_waits", reason=str(error))
             self._wake.wait(_EVERY_SECONDS)
+
+
+def _up_to_the_last_folded(changes: list[Change], pending: list[Change], moment: int) -> list[Change]:
+    """Return what becomes a part of the base: what happened before `moment`, up to the last of it that is folded.
+
+    What is pending beyond that stays out: something that happened in between may come yet, and counts.
+    """
+    waiting = {change.position for change in pending}
+    old = [change for change in changes if change.position.at < moment]
+    folded = [change.position for change in old if change.position not in waiting]
+    if not folded:
+        return []
+    last = max(folded)
+    return [change for change in old if not last < change.position]

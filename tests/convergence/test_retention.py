@@ -116,9 +116,10 @@ class Reference:
     def shortened(self, moment: float) -> None:
         for number, mine in self.counted.items():
             old = [change.position for change in mine if change.position.at < moment]
+            folded = [at for at in old if at.digest in self.folded]
             left = self.dropped.get(number, BEFORE_ALL)
-            if any(left < at and at.digest in self.folded for at in old):
-                self.dropped[number] = max(old, key=lambda at: (at.at, at.rank, at.digest))
+            if any(left < at for at in folded):
+                self.dropped[number] = max(folded, key=lambda at: (at.at, at.rank, at.digest))
 
 
 class TestProperty:
