@@ -243,6 +243,27 @@ class TestByAge:
         assert log_of(world, "pending") == {}
         assert retention(world).drop() == 1
 
+    def test_late_event_counts_beside_one_that_was_not_folded_yet(self, world: World) -> None:
+        number = world.zoom.make("single", in_hours=5)
+        created, renamed, described, moved = happens(
+            world, [("rename", 0.0, 0), ("describe", 0.0, 0), ("move", 40.0, 0)]
+        )
+        world.deliver(created)
+        fold_all(world)
+        world.deliver(described)
+        retention(world).drop()
+        world.deliver(renamed)
+        fold_all(world)
+        kept = base(world, number)
+        assert kept is not None
+        assert kept.agenda == "", "what is not folded is no part of it"
+
+        retention(world).drop()
+        world.deliver(moved)
+        fold_all(world)
+
+        assert not world.zoom.differs_from(number, meeting(world, number))
+
     def test_late_event_from_after_the_base_counts(self, world: World) -> None:
         number = world.zoom.make("single", in_hours=5)
         told = happens(world, [("rename", 0.0, 0), ("describe", 40.0, 0), ("move", 1.0, 0)])
