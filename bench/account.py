@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from core.reconcile import Task
+from core.model.snapshots import of_reading
+from core.pipeline.post_plan import Task
 from core.render import SiteRules, render
-from core.snapshots import of_reading
-from core.store.posts import Written
-from core.zoom.pace import Plan
-from core.zoom.rest import Reading
+from core.store.posts.posts import Written
+from core.zoom.rate_limit import Plan
+from core.zoom.readings import Reading
 from tests.zoom import Account, ZoomServer
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from sqlalchemy import text
 from bench.events import story
 from bench.figures import Figure, at_most
 from bench.place import Place, folder
-from core.meeting import Position
-from core.store import combinations, events, log
-from core.store.filters import Filter, Key
-from core.store.log import Outcome
-from core.store.request import Request
-from core.store.schema import accounts
+from core.model.meeting import Position
+from core.store.db.schema import accounts
+from core.store.events import log, search_by_kind
+from core.store.events import search as event_search
+from core.store.events.log import Outcome
+from core.store.events.request import Request
+from core.store.events.search_filters import Filter, Key
 from tests.postgresql import PostgreSQL
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bench.figures import Say, Scale
-    from core.store.engine import Store
+    from core.store.db.engine import Store
 
 _FEW = 10_000
 _BOUND = 3.0
@@ -143,9 +144,9 @@ def _ask(connection: Connection, question: _Question) -> float:
         since, until = wanted.since or middle, wanted.until or middle
         before = Key((since + until) // 2, 5)
     began = time.perf_counter()
-    events.page(connection, wanted, limit=_ON_A_PAGE, before=before)
-    events.count(connection, wanted)
-    combinations.found(connection, site_id=wanted.site_id)
+    event_search.page(connection, wanted, limit=_ON_A_PAGE, before=before)
+    event_search.count(connection, wanted)
+    search_by_kind.found(connection, site_id=wanted.site_id)
     return time.perf_counter() - began
 
 

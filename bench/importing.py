@@ -17,14 +17,14 @@ from bench.figures import Figure, at_least, at_most
 from bench.place import Place, await_, connect, folder
 from bench.site import fast_site
 from bench.unlimited import UnlimitedBridge
-from core.mirror import PER_SITE
-from core.reconcile import plan
-from core.wordpress.asks import CreatePost
+from core.pipeline.mirror_worker import PER_SITE
+from core.pipeline.post_plan import plan
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
-from core.zoom.pace import PER_SECOND, SHARE, Label
+from core.wordpress.requests import CreatePost
+from core.zoom.rate_limit import PER_SECOND, SHARE, Label
 from tests.running import RunningBridge
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
-from web.cli.place import Place as Reached
+from web.cli.context import Place as Reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,9 +13,9 @@ from bench.events import ACCOUNT, story
 from bench.figures import Figure, at_least, at_most, middle
 from bench.load import CONNECTIONS, LoadError, load, prepare
 from bench.place import ROUTE, SITE, Place, folder
-from core.meeting import Position
-from core.store import log
-from core.store.request import Request
+from core.model.meeting import Position
+from core.store.events import log
+from core.store.events.request import Request
 from tests.running import RunningBridge
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from bench.events import SECRET
-from core.store import postgresql, sqlite, tokens
-from core.store.engine import Store, address
-from core.store.migrate import upgrade
-from core.store.sealing import key_from
-from core.store.sites import Site, save
+from core.store.db import postgresql, sqlite
+from core.store.db.encryption import key_from
+from core.store.db.engine import Store, address
+from core.store.db.migrate import upgrade
+from core.store.sites import zoom_secrets
+from core.store.sites.sites import Site, save
 from core.zoom.signature import Secret
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Place:
         with self.open() as store:
             store.write(lambda connection: save(connection, site, store.sealer))
             secret = Secret(SECRET)
-            store.write(lambda connection: tokens.save(connection, SITE, secret, store.sealer, now=1))
+            store.write(lambda connection: zoom_secrets.save(connection, SITE, secret, store.sealer, now=1))
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Read the database beside the bridge, without a way to change it."""

@@ -16,13 +16,13 @@ from tornado.routing import URLSpec
 from tornado.web import Application
 
 from bench.events import SECRET
-from core.answers import ACCEPTED, refusal
 from core.errors import SignatureError
+from core.pipeline.answers import ACCEPTED, refusal
 from core.zoom.signature import Secret, verify
-from web.handover import Asked, Reply
-from web.inflight import InFlight
-from web.server import make_server
-from web.webhooks import ROUTES, WebhookHandler
+from web.http.inflight import InFlight
+from web.http.server import make_server
+from web.webhooks.handler import ROUTES, WebhookHandler
+from web.webhooks.messages import Asked, Reply
 
 _SECRETS = [Secret(SECRET)]
 _ACCEPTED = Reply.of(ACCEPTED)

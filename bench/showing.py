@@ -15,7 +15,7 @@ from bench.place import Place, await_, connect, folder
 from bench.sender import Sender
 from bench.site import FastSite, fast_site
 from bench.verify import verify
-from core.fold import Change, fold, position
+from core.model.fold import Change, fold, position
 from core.render import SiteRules, render
 from core.wordpress.client import WordPressClient
 from core.zoom import envelope as zoom_envelope

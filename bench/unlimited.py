@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from core.zoom.pace import PER_SECOND, Label
+from core.zoom.rate_limit import PER_SECOND, Label
 from tests.running import RunningBridge
 from web.cli import main
 

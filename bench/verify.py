@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.events import ACCOUNT, Event
-from core.fold import Change, fold, position
+from core.model.fold import Change, fold, position
 from core.zoom import envelope as zoom_envelope
 
 if TYPE_CHECKING:

@@ -6,30 +6,31 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core import completing, importing, repair, replay
-from core.accounts import Accounts
-from core.cleaning import CLEANING, TRIAL, Cleaning
-from core.completing import Completing
-from core.folding import Folding
-from core.importing import Import
-from core.ingest import Ingest
-from core.jobs import Jobs
-from core.looking import Looks
-from core.mirror import LEASE_SECONDS, Mirror
-from core.repair import Repair
-from core.replay import Replay
-from core.retention import Retention
-from core.reviewing import KIND as REVIEW
-from core.reviewing import Reviewing
-from core.scheduling import Scheduling
-from core.store import wakeup
-from core.trying import Trying
+from core.accounts import backfill_job, import_job, reconcile_job
+from core.accounts.backfill_job import Completing
+from core.accounts.clients import Accounts
+from core.accounts.import_job import Import
+from core.accounts.reconcile_job import Repair
+from core.accounts.schedule import Scheduling
+from core.jobs.runner import Jobs
+from core.pipeline import replay
+from core.pipeline.fold_worker import Folding
+from core.pipeline.ingest import Ingest
+from core.pipeline.mirror_worker import LEASE_SECONDS, Mirror
+from core.pipeline.replay import Replay
+from core.pipeline.retention import Retention
+from core.selftest.cleanup import CLEANING, TRIAL, Cleaning
+from core.selftest.job import Trying
+from core.sites.apply_rules import KIND as REVIEW
+from core.sites.apply_rules import Reviewing
+from core.sites.health import Looks
+from core.store.db import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.jobs import Kind
-    from core.store.engine import Store
+    from core.jobs.runner import Kind
+    from core.store.db.engine import Store
 
 
 def both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
@@ -55,7 +56,7 @@ class Bridge:
     scheduling: Scheduling
     accounts: Accounts
     looks: Looks
-    listener: wakeup.Listener | None
+    listener: notify.Listener | None
 
     @classmethod
     def on(
@@ -84,21 +85,23 @@ class Bridge:
             REVIEW: Reviewing(store, asked=mirror.wake, clock=clock),
             TRIAL: Trying(store, folding.wake, mirror.wake, clock or time.time),
             CLEANING: Cleaning(store, folding.wake, clock or time.time),
-            importing.KIND: Import(store, accounts, folding.wake, clock or time.time),
-            repair.KIND: Repair(store, accounts, folding.wake, clock or time.time, mirrored=mirror.wake),
+            import_job.KIND: Import(store, accounts, folding.wake, clock or time.time),
+            reconcile_job.KIND: Repair(
+                store, accounts, folding.wake, clock or time.time, mirrored=mirror.wake
+            ),
             replay.KIND: Replay(store, ingest, folding.wake, mirror.wake, clock),
-            completing.KIND: Completing(store, accounts, folding.wake, clock or time.time),
+            backfill_job.KIND: Completing(store, accounts, folding.wake, clock or time.time),
         }
         jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)
         scheduling = Scheduling(store, jobs, clock=clock or time.time)
         folding.folded = both(mirror.wake, scheduling.wake)
         heard: dict[str, Callable[[str], None]] = {
-            wakeup.EVENTS: lambda _: folding.wake(),
-            wakeup.POSTS: lambda _: mirror.wake(),
-            wakeup.JOBS: lambda _: jobs.wake(),
-            wakeup.SECRETS: lambda site_id: ingest.forget(site_id or None),
+            notify.EVENTS: lambda _: folding.wake(),
+            notify.POSTS: lambda _: mirror.wake(),
+            notify.JOBS: lambda _: jobs.wake(),
+            notify.SECRETS: lambda site_id: ingest.forget(site_id or None),
         }
-        listener = wakeup.Listener(store.url, heard) if store.is_shared else None
+        listener = notify.Listener(store.url, heard) if store.is_shared else None
         looks = Looks(store, looked=mirror.wake)
         return cls(store, ingest, folding, mirror, keeping, jobs, scheduling, accounts, looks, listener)
 

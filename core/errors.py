@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from core.wordpress.faults import Fault
+from enum import StrEnum
 
 
 class ZoomBridgeError(Exception):
@@ -78,6 +75,50 @@ class TicketError(ZoomBridgeError):
 
 class UnknownAccountError(ZoomBridgeError):
     """No credentials are saved for this Zoom account."""
+
+
+class Fault(StrEnum):
+    """What kind of failure it was."""
+
+    NETWORK = "network"  # not reached: refused, no such name, timed out
+    TLS = "tls"  # reached, but its certificate is not to be trusted
+    SERVER = "server"  # the site broke down on the request (5xx)
+    THROTTLED = "throttled"  # the site asks to come later
+    CREDENTIALS = "credentials"  # the application password or the rights of its user
+    NOT_JSON = "not_json"  # an HTML page where JSON was due: a firewall's, a maintenance page
+    MOVED = "moved"  # the site is at another address
+    STUB_MISSING = "stub_missing"  # WordPress is there, our plugin is not
+    NOT_WORDPRESS = "not_wordpress"  # what answers there is no WordPress that can be connected
+    POST_MISSING = "post_missing"  # a person deleted the post for good
+    BUSY = "busy"  # a person is saving a meeting there, perhaps this one; in a moment it is known which
+    EXISTS = "exists"  # the meeting has a post already
+    REFUSED = "refused"  # this one request is not accepted
+
+    @property
+    def retry(self) -> bool:
+        """Whether the same request may work later, without anybody telling the bridge."""
+        return self in _PASSING
+
+    @property
+    def stops_site(self) -> bool:
+        """Whether the other posts of the site would fare no better."""
+        return self in _OF_THE_SITE
+
+
+_PASSING = frozenset(
+    {
+        Fault.NETWORK,
+        Fault.TLS,
+        Fault.SERVER,
+        Fault.THROTTLED,
+        Fault.NOT_JSON,
+        Fault.STUB_MISSING,
+        Fault.BUSY,
+    }
+)
+# A site that breaks down (5xx) may do so over one post alone, which must not harm the others.
+_OF_THE_POST = {Fault.SERVER, Fault.POST_MISSING, Fault.BUSY, Fault.EXISTS, Fault.REFUSED}
+_OF_THE_SITE = frozenset(Fault) - _OF_THE_POST
 
 
 class SiteFaultError(ZoomBridgeError):

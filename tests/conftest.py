@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine
 from tornado.ioloop import IOLoop
 
-from core.store.migrate import upgrade
+from core.store.db.migrate import upgrade
 from tests.postgresql import PostgreSQL
 from tests.wordpress import KINDS, WordPress
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import psycopg
 from sqlalchemy import create_engine
 
-from core.store.migrate import upgrade
+from core.store.db.migrate import upgrade
 from tests.wordpress.process import Server, ServerError
 
 if TYPE_CHECKING:

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Application
 
-from core.admission import Admission
-from core.passwords import Passwords
-from web.answering import Answering
-from web.groups import Groups
-from web.inflight import InFlight
-from web.signin import Doors
+from core.auth.passwords import Passwords
+from core.auth.service import Admission
+from web.http.inflight import InFlight
+from web.signin.handlers import Doors
 from web.urls import urls
-from web.webhooks import NotFoundHandler
+from web.webhooks.batcher import Groups
+from web.webhooks.dispatcher import Answering
+from web.webhooks.handler import NotFoundHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from web.groups import Group
+    from web.webhooks.batcher import Group
 
 
 def make_app(

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from tornado.routing import URLSpec
 
-from web.calendars import CalendarHandler
-from web.control import ControlHandler
-from web.health import HealthHandler, ReadyHandler
-from web.metrics import MetricsHandler
+from web.monitoring.health import HealthHandler, ReadyHandler
+from web.monitoring.metrics import MetricsHandler
 from web.pages.account import AccountHandler
 from web.pages.accounts import AccountsHandler, FindingsHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
@@ -24,7 +22,8 @@ from web.pages.settings import KeepingHandler, SecretsHandler, SettingsHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
 from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
-from web.signin import (
+from web.rpc.handler import ControlHandler
+from web.signin.handlers import (
     EnterHandler,
     FirstHandler,
     LinkHandler,
@@ -32,17 +31,18 @@ from web.signin import (
     SignInHandler,
     SignOutHandler,
 )
-from web.stub import HelloHandler
-from web.webhooks import ROUTES, WebhookHandler
+from web.stub.auth import HelloHandler
+from web.stub.calendar import CalendarHandler
+from web.webhooks.handler import ROUTES, WebhookHandler
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from core.bridge import Bridge
-    from web.handover import Answers
-    from web.inflight import InFlight
-    from web.signin import Doors
-    from web.stub import StubKeys
+    from web.http.inflight import InFlight
+    from web.signin.handlers import Doors
+    from web.stub.auth import StubKeys
+    from web.webhooks.messages import Answers
 
 
 def urls(

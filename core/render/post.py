@@ -6,19 +6,19 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.meeting import State
-from core.render import metas, page, plain
-from core.render.around import around
+from core.model.meeting import State
+from core.model.rules import DEFAULT, JoinLink
+from core.render import html, text, vczapi_meta
+from core.render.activity import around
 from core.render.schedule import Phase, Schedule, schedule
-from core.render.visible import NOTHING, Visible, visible
-from core.rules import DEFAULT, JoinLink
+from core.render.visibility import NOTHING, Visible, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from core.meeting import Meeting
-    from core.rules import Rules
+    from core.model.meeting import Meeting
+    from core.model.rules import Rules
 
 # What the plugin VCZAPI lets a site choose for each meeting, and what the rules want chosen.
 _TICKS = {
@@ -103,20 +103,20 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         presence=Presence.WITHHELD if reason else Presence.SHOWN,
         reason=reason,
         by_rule=bool(left_out),
-        title=plain.title(meeting.topic),
-        content=page.agenda(meeting),
+        title=text.title(meeting.topic),
+        content=html.agenda(meeting),
         status=rules.status,
         author=None if author is None else author.user,
         category=rules.category_of(meeting.kind),
         field={
-            **metas.field(
+            **vczapi_meta.field(
                 meeting,
                 standing,
                 seen,
                 with_pro=site.vczapi_pro,
                 without_pro=site.vczapi and not site.vczapi_pro,
             ),
-            **({"html": page.details(meeting, standing, seen, told)} if meeting.is_complete else {}),
+            **({"html": html.details(meeting, standing, seen, told)} if meeting.is_complete else {}),
         },
         ticks=_TICKS[rules.join_link],
         until=min((one for one in (standing.until, told.until) if one is not None), default=None),
@@ -129,12 +129,12 @@ def _trashed(meeting: Meeting) -> Post:
     return Post(
         presence=Presence.TRASHED,
         reason="It was deleted at Zoom. When it is recovered there, the post comes back.",
-        title=plain.title(meeting.topic),
-        content=page.agenda(meeting),
+        title=text.title(meeting.topic),
+        content=html.agenda(meeting),
         field={
             "number": str(meeting.number),
             "kind": str(meeting.kind),
-            "html": page.details(meeting, Schedule(Phase.CANCELLED), NOTHING),
+            "html": html.details(meeting, Schedule(Phase.CANCELLED), NOTHING),
         },
     )
 

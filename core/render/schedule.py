@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.meeting import WITHOUT_FIXED_TIME, Occurrence
+from core.model.meeting import WITHOUT_FIXED_TIME, Occurrence
 
 if TYPE_CHECKING:
-    from core.meeting import Meeting
+    from core.model.meeting import Meeting
 
 JOIN_GRACE = timedelta(hours=1)
 """How long after the scheduled end the join link is still shown: meetings overrun, and Zoom lets them."""

@@ -1,1 +1,1 @@
-"""What is kept: the log, the meetings, the posts, the sites and the quarantine. SQLite or PostgreSQL."""
+"""SQL storage on SQLite or PostgreSQL, in sub-packages by subject."""

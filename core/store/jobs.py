@@ -1,4 +1,4 @@
-"""Jobs: long work that is done piece by piece, how far it is, and who works on it. See `core.jobs`."""
+"""Jobs: long work that is done piece by piece, how far it is, and who works on it. See `core.jobs.runner`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, insert, or_, select, update
 
 from core.errors import TooManyJobsError, UnknownJobError
-from core.store import locks, wakeup
-from core.store.schema import jobs
+from core.store.db import locks, notify
+from core.store.db.schema import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -95,7 +95,7 @@ def ask(
         "created_at": now,
     }
     job_id = connection.execute(insert(jobs).values(values).returning(jobs.c.id)).scalar_one()
-    wakeup.notify(connection, wakeup.JOBS)
+    notify.notify(connection, notify.JOBS)
     return load(connection, job_id)
 
 
@@ -238,7 +238,7 @@ def go_on(connection: Connection, job_id: int) -> bool:
         .where(jobs.c.id == job_id, jobs.c.state.in_((JobState.STOPPED, JobState.FAILED)))
         .values(state=JobState.WAITING, message=None, ended_at=None, owner=None, lease_until=0)
     )
-    wakeup.notify(connection, wakeup.JOBS)
+    notify.notify(connection, notify.JOBS)
     return changed.rowcount == 1
 
 

@@ -1,1 +1,1 @@
-"""One WordPress site's REST API: what is asked of it, and what its failures mean."""
+"""One WordPress site's REST API: requests, responses, faults, signing."""

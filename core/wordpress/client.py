@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from requests.auth import HTTPBasicAuth
 
-from core.errors import SiteFaultError
-from core.wordpress import reading, transport
-from core.wordpress.asks import (
+from core.errors import Fault, SiteFaultError
+from core.wordpress import responses, transport
+from core.wordpress.faults import classify, stub_missing
+from core.wordpress.requests import (
     CATEGORIES,
     CreatePost,
     DeletePost,
@@ -21,15 +22,14 @@ from core.wordpress.asks import (
     TrashPost,
     UpdatePost,
 )
-from core.wordpress.faults import Fault, classify, stub_missing
 from core.wordpress.routes import Request, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from core.wordpress.asks import Ask
     from core.wordpress.faults import Answer
-    from core.wordpress.reading import ApplicationPassword, Check, Choice, Connection, SitePost, User
+    from core.wordpress.requests import Ask
+    from core.wordpress.responses import ApplicationPassword, Check, Choice, Connection, SitePost, User
 
 Read = TypeVar("Read")
 
@@ -151,42 +151,42 @@ class WordPressClient:
     def me(self) -> User:
         """Return the user that the bridge signs in as."""
         params = {"context": "edit", "_fields": "id,name,capabilities"}
-        return self._ask("GET", "wp/v2/users/me", reading.user, params=params)
+        return self._ask("GET", "wp/v2/users/me", responses.user, params=params)
 
     def authors(self) -> list[Choice]:
         """Return the users who may be authors, by name: a hundred at most, which is what WordPress gives at once."""
         params = {"context": "edit", "capabilities": "edit_posts", "orderby": "name", **_CHOICES}
-        return self._ask("GET", "wp/v2/users", reading.choices, params=params)
+        return self._ask("GET", "wp/v2/users", responses.choices, params=params)
 
     def categories(self) -> list[Choice]:
         """Return the categories of meetings, by name: a hundred at most."""
         params = {"context": "edit", "orderby": "name", **_CHOICES}
-        return self._ask("GET", f"wp/v2/{CATEGORIES}", reading.choices, params=params)
+        return self._ask("GET", f"wp/v2/{CATEGORIES}", responses.choices, params=params)
 
     def connection(self) -> Connection:
         """Return what the plugin says of itself; fault `stub_missing` where it is not there."""
-        return self._ask("GET", "zoombridge/v1/connection", reading.connection)
+        return self._ask("GET", "zoombridge/v1/connection", responses.connection)
 
     def pair(self, bridge: str, site: str, key: str) -> Connection:
         """Tell the plugin the bridge's address, its name for the site, and the key that both sign with."""
         told = {"bridge": bridge, "site": site, "key": key}
-        return self._ask("POST", "zoombridge/v1/connection", reading.connection, json=told)
+        return self._ask("POST", "zoombridge/v1/connection", responses.connection, json=told)
 
     def unpair(self) -> Connection:
         """Make the plugin forget the bridge."""
-        return self._ask("DELETE", "zoombridge/v1/connection", reading.connection)
+        return self._ask("DELETE", "zoombridge/v1/connection", responses.connection)
 
     def check_connection(self) -> Check:
         """Let the plugin call the bridge, and return how that went."""
-        return self._ask("POST", "zoombridge/v1/connection/check", reading.check)
+        return self._ask("POST", "zoombridge/v1/connection/check", responses.check)
 
     def application_password(self) -> ApplicationPassword:
         """Return which application password this is (WordPress 5.7 or newer)."""
-        return self._ask("GET", f"{_PASSWORDS}/introspect", reading.application_password)
+        return self._ask("GET", f"{_PASSWORDS}/introspect", responses.application_password)
 
     def revoke(self, password: ApplicationPassword) -> None:
         """Make WordPress forget an application password of this user's: the present one ends with this request."""
-        self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", reading.deleted)
+        self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", responses.deleted)
 
     def _perform(self, ask: Ask) -> Any:
         request = request_of(ask)
@@ -217,7 +217,7 @@ class WordPressClient:
             ]
         }
         try:
-            answers = self._ask("POST", "batch/v1", reading.batch(len(asks)), json=document)
+            answers = self._ask("POST", "batch/v1", responses.batch(len(asks)), json=document)
         except SiteFaultError as error:
             if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED, Fault.CREDENTIALS):
                 return [error] * len(asks)
@@ -246,7 +246,7 @@ class WordPressClient:
             except ValueError:
                 pass  # a success that is none: a page, or somebody else's JSON
             else:
-                if isinstance(settled, reading.Bare):
+                if isinstance(settled, responses.Bare):
                     # Where our plugin is switched off, but the post type is there, WordPress makes a bare
                     # post that nothing would ever find again.
                     self.delete_post(settled.post_id)

@@ -8,13 +8,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from core.errors import SiteFaultError
+from core.errors import Fault, SiteFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,50 +23,6 @@ LONGEST_EVIDENCE = 300
 
 LONGEST_WAIT = 24 * 3600.0
 """Seconds: a site that asks for more is asked again after a day."""
-
-
-class Fault(StrEnum):
-    """What kind of failure it was."""
-
-    NETWORK = "network"  # not reached: refused, no such name, timed out
-    TLS = "tls"  # reached, but its certificate is not to be trusted
-    SERVER = "server"  # the site broke down on the request (5xx)
-    THROTTLED = "throttled"  # the site asks to come later
-    CREDENTIALS = "credentials"  # the application password or the rights of its user
-    NOT_JSON = "not_json"  # an HTML page where JSON was due: a firewall's, a maintenance page
-    MOVED = "moved"  # the site is at another address
-    STUB_MISSING = "stub_missing"  # WordPress is there, our plugin is not
-    NOT_WORDPRESS = "not_wordpress"  # what answers there is no WordPress that can be connected
-    POST_MISSING = "post_missing"  # a person deleted the post for good
-    BUSY = "busy"  # a person is saving a meeting there, perhaps this one; in a moment it is known which
-    EXISTS = "exists"  # the meeting has a post already
-    REFUSED = "refused"  # this one request is not accepted
-
-    @property
-    def retry(self) -> bool:
-        """Whether the same request may work later, without anybody telling the bridge."""
-        return self in _PASSING
-
-    @property
-    def stops_site(self) -> bool:
-        """Whether the other posts of the site would fare no better."""
-        return self in _OF_THE_SITE
-
-
-_PASSING = frozenset(
-    {
-        Fault.NETWORK,
-        Fault.TLS,
-        Fault.SERVER,
-        Fault.THROTTLED,
-        Fault.NOT_JSON,
-        Fault.STUB_MISSING,
-        Fault.BUSY,
-    }
-)
-# A site that breaks down (5xx) may do so over one post alone, which must not harm the others.
-_OF_THE_POST = {Fault.SERVER, Fault.POST_MISSING, Fault.BUSY, Fault.EXISTS, Fault.REFUSED}
-_OF_THE_SITE = frozenset(Fault) - _OF_THE_POST
 
 
 @dataclass(frozen=True, slots=True)

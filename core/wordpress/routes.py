@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.wordpress import reading
-from core.wordpress.asks import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress import responses
+from core.wordpress.requests import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from core.wordpress.asks import Ask
+    from core.wordpress.requests import Ask
 
 POSTS = "wp/v2/zoom_meetings"
 
@@ -37,16 +37,18 @@ def request_of(ask: Ask) -> Request:
     kept = {"_fields": _KEPT}
     match ask:
         case CreatePost(fields):
-            return Request("POST", POSTS, reading.made, fields, kept)
+            return Request("POST", POSTS, responses.made, fields, kept)
         case UpdatePost(post_id, fields):
-            return Request("POST", f"{POSTS}/{post_id}", reading.site_post, fields, kept)
+            return Request("POST", f"{POSTS}/{post_id}", responses.site_post, fields, kept)
         case TrashPost(post_id):
-            return Request("DELETE", f"{POSTS}/{post_id}", reading.trashed, query=kept)
+            return Request("DELETE", f"{POSTS}/{post_id}", responses.trashed, query=kept)
         case DeletePost(post_id):
             query = {"force": "true", "_fields": "deleted"}
-            return Request("DELETE", f"{POSTS}/{post_id}", reading.deleted, query=query)
+            return Request("DELETE", f"{POSTS}/{post_id}", responses.deleted, query=query)
         case ReadPost(post_id):
-            return Request("GET", f"{POSTS}/{post_id}", reading.site_post, query={"context": "edit", **kept})
+            return Request(
+                "GET", f"{POSTS}/{post_id}", responses.site_post, query={"context": "edit", **kept}
+            )
         case FindPosts(number):
             query = {
                 "context": "edit",
@@ -54,4 +56,4 @@ def request_of(ask: Ask) -> Request:
                 "per_page": str(_MOST_POSTS),
                 "zoombridge_number": str(number),
             }
-            return Request("GET", POSTS, reading.posts_of(number), query={**kept, **query})
+            return Request("GET", POSTS, responses.posts_of(number), query={**kept, **query})

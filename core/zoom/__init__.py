@@ -1,1 +1,1 @@
-"""What Zoom says: envelopes, signatures, validation. Pure but for `rest`."""
+"""Zoom's protocol and REST client: envelopes, signatures, tokens, rate limits."""

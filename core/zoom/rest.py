@@ -6,7 +6,6 @@ https://developers.zoom.us/docs/api/meetings/
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -17,15 +16,16 @@ from requests.adapters import HTTPAdapter
 
 from core import __version__
 from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
-from core.zoom.pace import Label
-from core.zoom.refusals import refusal
+from core.zoom.rate_limit import Label
+from core.zoom.readings import Reading
+from core.zoom.rest_errors import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import date
 
     from core.zoom.oauth import Tokens
-    from core.zoom.pace import Pace
+    from core.zoom.rate_limit import Pace
 
 _TIMEOUT = (5.0, 30.0)
 _LARGEST_ANSWER = 32 * 1024 * 1024
@@ -34,24 +34,6 @@ _USERS_ON_PAGE = 300
 _MEETINGS_ON_PAGE = 300
 _MOST_PAGES = 1000  # of one list: bounded, whatever the other side says
 _OK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A meeting or webinar as Zoom answered it, and a moment by Zoom's own clock (ms since 1970, UTC).
-
-    What happened before that moment is in it; what happened in the second after it may be in it, too.
-    """
-
-    document: Mapping[str, Any]
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Absence:
-    """Zoom knows no such meeting at that moment, by its own clock (ms since 1970, UTC)."""
-
-    at: int
 
 
 def session(*, at_once: int = 1) -> requests.Session:

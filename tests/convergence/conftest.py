@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from core.store.engine import Store
+from core.store.db.engine import Store
 from tests.convergence.ground import PostgreSQLGround, SQLiteGround
 from tests.core.conftest import KEYS
 

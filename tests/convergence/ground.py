@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.engine import make_url
 
-from core.store import postgresql, tokens
-from core.store.engine import Store
-from core.store.migrate import upgrade
-from core.store.schema import metadata
+from core.store.db import postgresql
+from core.store.db.engine import Store
+from core.store.db.migrate import upgrade
+from core.store.db.schema import metadata
+from core.store.sites import zoom_secrets
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
@@ -134,7 +135,7 @@ class PostgreSQLGround:
 
 def _prepare(store: Store) -> None:
     connected(store, SITE)
-    store.write(lambda connection: tokens.save(connection, SITE, Secret(SECRET), store.sealer, now=1))
+    store.write(lambda connection: zoom_secrets.save(connection, SITE, Secret(SECRET), store.sealer, now=1))
 
 
 def _store(url: str) -> Store:

@@ -6,8 +6,8 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ZoomGoneError, ZoomUnreachableError, ZoomWebinarError
-from core.meeting import State
-from core.zoom.rest import Reading
+from core.model.meeting import State
+from core.zoom.readings import Reading
 from tests.convergence.zoom_double import HOST
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import SiteFaultError
-from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 from core.wordpress.client import WordPressClient
 from core.wordpress.faults import Answer, classify, unreachable
-from core.wordpress.reading import SitePost
+from core.wordpress.requests import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.responses import SitePost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from core.happenings import BATCHES
-from core.retention import Retention
-from core.store import instances, log, meetings
-from core.store.schema import batched
-from core.store.schema import instances as instances_table
+from core.model.activity import BATCHES
+from core.pipeline.retention import Retention
+from core.store.db.schema import batched
+from core.store.db.schema import instances as instances_table
+from core.store.events import log
+from core.store.events import recordings as recording_files
+from core.store.meetings import meetings
 from tests.convergence.world import World
 from tests.convergence.zoom_double import ACCOUNT
 from tests.examples import RETENTION, SOAK, Progress
@@ -212,7 +214,7 @@ class TestRecordingThatIsKnownLater:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """These tests can fail."""
-        monkeypatch.setattr(instances, "introduce", lambda *_, **__: False)
+        monkeypatch.setattr(recording_files, "introduce", lambda *_, **__: False)
         told = [batch("trashed", 5, UUIDS[0]), single("completed", 1, NUMBERS[0], UUIDS[0])]
         for one in told:
             world.deliver(one)
@@ -265,7 +267,7 @@ class TestFailure:
         def fails(*_: object, **__: object) -> None:
             raise ZeroDivisionError("a mistake of ours")
 
-        monkeypatch.setattr(instances, "take_apart", fails)
+        monkeypatch.setattr(recording_files, "take_apart", fails)
         world.deliver(batch("trashed", 5, UUIDS[0]))
         world.deliver(single("completed", 1, NUMBERS[0], UUIDS[0]))
         fold_all(world)

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from core.meeting import Position
+from core.model.meeting import Position
 from tests.convergence.site_double import TROUBLES
 from tests.convergence.world import World
 from tests.convergence.zoom_double import OPERATIONS, SHAPES
@@ -214,6 +214,6 @@ class TestTheTestCanFail:
         def by_arrival(envelope: Envelope, digest: str, *, received_at: int) -> Position:
             return Position(next(arrivals), 0, digest)
 
-        monkeypatch.setattr("core.ingest.position", by_arrival)
+        monkeypatch.setattr("core.pipeline.ingest.position", by_arrival)
         with pytest.raises(AssertionError):
             run_state_machine_as_test(Convergence, settings=ONCE)

@@ -9,18 +9,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from core import completing, repair
-from core.completing import Completing
-from core.jobs import Jobs
-from core.meeting import State
+from core.accounts import backfill_job, reconcile_job
+from core.accounts.backfill_job import Completing
+from core.accounts.reconcile_job import Repair
+from core.jobs.runner import Jobs
+from core.model.meeting import State
+from core.model.snapshots import Snapshot, of_reading
 from core.render import Presence, SiteRules, render
-from core.repair import Repair
-from core.snapshots import Snapshot, of_reading
-from core.store import findings, jobs, zoom_accounts
+from core.store import jobs
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import findings
+from core.store.accounts.credentials import ZoomAccount
 from core.store.jobs import JobState
-from core.store.zoom_accounts import ZoomAccount
 from core.zoom.oauth import Credentials
-from core.zoom.rest import Reading
+from core.zoom.readings import Reading
 from tests.convergence.ground import SITE
 from tests.convergence.rest_double import AccountsDouble, RestDouble
 from tests.convergence.test_convergence import SETTINGS
@@ -29,8 +31,8 @@ from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES
 from tests.examples import REPAIR, SOAK, Progress
 
 if TYPE_CHECKING:
-    from core.accounts import Accounts
-    from core.jobs import Kind
+    from core.accounts.clients import Accounts
+    from core.jobs.runner import Kind
     from core.store.jobs import Job
     from tests.convergence.ground import Ground
 
@@ -53,8 +55,8 @@ class Repairing(RuleBasedStateMachine):
         self.rest = RestDouble(self.world.zoom)
         account = ZoomAccount("Account", Credentials(ACCOUNT, "client", "secret"), repair_hours=0)
         store = self.world.store
-        store.write(lambda connection: zoom_accounts.save(connection, account, store.sealer))
-        store.write(lambda connection: zoom_accounts.link(connection, ACCOUNT, SITE, now=self.now))
+        store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
+        store.write(lambda connection: zoom_credentials.link(connection, ACCOUNT, SITE, now=self.now))
 
     @property
     def now(self) -> int:
@@ -104,12 +106,12 @@ class Repairing(RuleBasedStateMachine):
         try:
             # Zoom answers in whole seconds: what happens within the same ones may be in a reading or not.
             self.world.clock.forward(3)
-            self._check(self.done(repair.KIND))
+            self._check(self.done(reconcile_job.KIND))
             # What comes only now happened before. What it tells of for the first time is read at once.
             for event in reversed(self.late):
                 self.world.deliver(event)
             self.world.run_until_quiet()
-            job = self.done(completing.KIND)
+            job = self.done(backfill_job.KIND)
             self.world.run_until_quiet()
             self._check(job)
         finally:
@@ -121,8 +123,8 @@ class Repairing(RuleBasedStateMachine):
         store = self.world.store
         accounts = cast("Accounts", AccountsDouble(self.rest))
         kinds: dict[str, Kind] = {
-            repair.KIND: Repair(store, accounts, clock=self.world.clock, at_once=2),
-            completing.KIND: Completing(store, accounts, clock=self.world.clock),
+            reconcile_job.KIND: Repair(store, accounts, clock=self.world.clock, at_once=2),
+            backfill_job.KIND: Completing(store, accounts, clock=self.world.clock),
         }
         working = Jobs(store, kinds, clock=self.world.clock)
         asked = working.ask(kind, {"account": ACCOUNT})

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from core.fold import Change, fold, position
-from core.meeting import BEFORE_ALL, Meeting, Position
-from core.retention import Retention
-from core.store import attempts, meetings
-from core.store.attempts import Attempt
-from core.store.schema import events as events_table
+from core.model.fold import Change, fold, position
+from core.model.meeting import BEFORE_ALL, Meeting, Position
+from core.pipeline.retention import Retention
+from core.store.db.schema import events as events_table
+from core.store.meetings import meetings
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
 from core.zoom import envelope as zoom_envelope
 from tests.convergence.ground import SITE
 from tests.convergence.world import World

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from core.meeting import Meeting
-from core.mirror import LEASE_SECONDS, Mirror
-from core.store import meetings, posts, sites
-from core.store.schema import accounts
-from core.store.schema import posts as posts_table
-from core.wordpress.asks import CreatePost, UpdatePost
+from core.model.meeting import Meeting
+from core.pipeline.mirror_worker import LEASE_SECONDS, Mirror
+from core.store.db.schema import accounts
+from core.store.db.schema import posts as posts_table
+from core.store.meetings import meetings
+from core.store.posts import posts
+from core.store.sites import sites
+from core.wordpress.requests import CreatePost, UpdatePost
 from tests.convergence.clock import Clock
 from tests.convergence.site_double import SiteDouble
 from tests.convergence.world import START
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.store.engine import Store
-    from core.store.sites import Site
-    from core.wordpress.asks import Ask
+    from core.store.db.engine import Store
+    from core.store.sites.sites import Site
+    from core.wordpress.requests import Ask
 
 WITHIN = 30.0  # seconds; only a test that fails waits as long
 

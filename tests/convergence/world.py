@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.fold import Change, fold, position
-from core.folding import Folding
-from core.ingest import Ingest
-from core.mirror import LEASE_SECONDS, Mirror
+from core.model.fold import Change, fold, position
+from core.pipeline.fold_worker import Folding
+from core.pipeline.ingest import Ingest
+from core.pipeline.mirror_worker import LEASE_SECONDS, Mirror
 from core.render import Presence, SiteRules, render
-from core.store import log, meetings, posts
-from core.store.request import Request
-from core.store.schema import posts as posts_table
+from core.store.db.schema import posts as posts_table
+from core.store.events import log
+from core.store.events.request import Request
+from core.store.meetings import meetings
+from core.store.posts import posts
 from core.zoom import envelope as zoom_envelope
 from tests.convergence.clock import Clock
 from tests.convergence.ground import SITE
@@ -23,10 +25,10 @@ from tests.convergence.zoom_double import ACCOUNT, ZoomDouble, number_of
 from tests.core.events import raw, signed
 
 if TYPE_CHECKING:
-    from core.meeting import Meeting
+    from core.model.meeting import Meeting
     from core.render import Post
-    from core.store.engine import Store
-    from core.store.posts import Claim
+    from core.store.db.engine import Store
+    from core.store.posts.posts import Claim
     from tests.convergence.ground import Ground
     from tests.convergence.site_double import PostDouble
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from core.fold import SNAPSHOT
-from core.meeting import State
+from core.model.fold import SNAPSHOT
+from core.model.meeting import State
 
 if TYPE_CHECKING:
-    from core.meeting import Meeting
+    from core.model.meeting import Meeting
     from tests.convergence.clock import Clock
 
 ACCOUNT = "ConvergingAccount0000A"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from core.store.engine import Store
-from core.store.sites import Site, save
+from core.store.db.engine import Store
+from core.store.sites.sites import Site, save
 from tests.examples import PROFILE, PROPERTY
 
 # The machines that run this are slow at times, which says nothing about the code.

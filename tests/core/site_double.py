@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import SiteFaultError
-from core.wordpress.asks import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.errors import Fault, SiteFaultError
 from core.wordpress.client import WordPressClient
-from core.wordpress.faults import Fault
-from core.wordpress.reading import SitePost
+from core.wordpress.requests import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.responses import SitePost
 
 
 def fault(kind: Fault, **evidence: Any) -> SiteFaultError:

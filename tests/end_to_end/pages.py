@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 from tornado.web import RequestHandler
 
 from web.pages.page import PageHandler
-from web.signin import DoorHandler
+from web.signin.handlers import DoorHandler
 from web.urls import urls
 
 if TYPE_CHECKING:

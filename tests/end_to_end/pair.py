@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from core.store.request import Request
-from core.store.sealing import Sealer
+from core.store.db.encryption import Sealer
+from core.store.events.request import Request
 from core.zoom.signature import sign
 from tests.running import RunningBridge
 

@@ -19,7 +19,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from core.connecting import APP_ID
+from core.sites.connect import APP_ID
 from core.zoom.scenarios import validation
 from core.zoom.sender import send
 from tests.conftest import STUB, STUB_SLUG

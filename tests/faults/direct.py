@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import requests
 from sqlalchemy import text
 
-from core.store import sites, tokens
-from core.store.engine import Store
-from core.store.migrate import upgrade
-from core.store.sealing import key_from
+from core.store.db.encryption import key_from
+from core.store.db.engine import Store
+from core.store.db.migrate import upgrade
+from core.store.sites import sites, zoom_secrets
 from core.zoom.envelope import digest, parse
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret, sign
 
@@ -47,7 +47,9 @@ def know_a_site(url: str, data: Path) -> None:
     try:
         upgrade(store.engine)
         store.write(lambda connection: sites.save(connection, site, store.sealer))
-        store.write(lambda connection: tokens.save(connection, SITE, Secret(SECRET), store.sealer, now=1))
+        store.write(
+            lambda connection: zoom_secrets.save(connection, SITE, Secret(SECRET), store.sealer, now=1)
+        )
     finally:
         store.close()
 

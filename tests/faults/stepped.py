@@ -6,14 +6,15 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.folding import Folding
-from core.ingest import Ingest
-from core.mirror import Mirror
-from core.store import attempts, posts, sites, tokens
-from core.store.engine import Store
-from core.store.migrate import upgrade
-from core.store.request import Request
-from core.store.schema import posts as posts_table
+from core.pipeline.fold_worker import Folding
+from core.pipeline.ingest import Ingest
+from core.pipeline.mirror_worker import Mirror
+from core.store.db.engine import Store
+from core.store.db.migrate import upgrade
+from core.store.db.schema import posts as posts_table
+from core.store.events.request import Request
+from core.store.posts import attempts, posts
+from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import WordPressClient
 from core.zoom.signature import Secret
 from tests.convergence.clock import Clock
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from core.store.attempts import Attempt
-    from core.wordpress.asks import Ask
+    from core.store.posts.attempts import Attempt
+    from core.wordpress.requests import Ask
     from tests.wordpress import WordPress
 
 SITE = "s1"
@@ -58,7 +59,7 @@ class Stepped:
         upgrade(self.store.engine)
         self.connect(**known)
         self.store.write(
-            lambda connection: tokens.save(connection, SITE, Secret(SECRET), self.store.sealer, now=1)
+            lambda connection: zoom_secrets.save(connection, SITE, Secret(SECRET), self.store.sealer, now=1)
         )
         self.ingest = Ingest(self.store, clock=self.clock)
         self.folding = Folding(self.store, clock=self.clock)

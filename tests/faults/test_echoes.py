@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from core.wordpress.faults import Fault
+from core.errors import Fault
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.pair import eventually
 

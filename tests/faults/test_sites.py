@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.wordpress.faults import Fault
+from core.errors import Fault
 from tests.end_to_end.events import Meeting
 from tests.faults.stepped import SHORT
 from tests.wordpress.serve import reserve

@@ -18,20 +18,20 @@ from tornado.iostream import StreamClosedError
 from tornado.tcpclient import TCPClient
 from tornado.testing import bind_unused_port
 
-from core.admission import Admission
+from core.auth.passwords import Passwords
+from core.auth.service import Admission
 from core.bridge import Bridge
-from core.passwords import Passwords
-from core.store import tokens
-from core.store.engine import Store
-from core.store.sites import Site
-from core.store.tickets import Purpose
-from core.store.users import Role
+from core.store.auth.one_time_links import Purpose
+from core.store.auth.users import Role
+from core.store.db.engine import Store
+from core.store.sites import zoom_secrets
+from core.store.sites.sites import Site
 from core.wordpress import signing
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
 from web.app import make_app
-from web.server import make_server
+from web.http.server import make_server
 
 CONTROL_TOKEN = "control-token"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
@@ -111,7 +111,7 @@ def wp_site(store: Store) -> Site:
 
 
 def save_token(store: Store, secret: Secret, site_id: str = "s1") -> None:
-    store.write(lambda connection: tokens.save(connection, site_id, secret, store.sealer, now=1))
+    store.write(lambda connection: zoom_secrets.save(connection, site_id, secret, store.sealer, now=1))
 
 
 @pytest.fixture

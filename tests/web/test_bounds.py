@@ -18,25 +18,26 @@ from sqlalchemy import insert, select
 from tornado.routing import PathMatches
 
 from core.bridge import Bridge
-from core.errors import SiteFaultError
-from core.store import attempts, candidates, schema
-from core.store.attempts import Attempt
-from core.store.candidates import Candidate
-from core.store.engine import Store
-from core.store.sites import Site
+from core.errors import Fault, SiteFaultError
+from core.store.db import schema
+from core.store.db.engine import Store
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
+from core.store.sites import pending_sites
+from core.store.sites.pending_sites import Candidate
+from core.store.sites.sites import Site
 from core.wordpress import signing
-from core.wordpress.faults import Fault
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.conftest import CONTEXT, Http, from_stub, save_token
 from web.app import make_app
-from web.control import ControlHandler
-from web.health import HealthHandler, ReadyHandler
-from web.metrics import MetricsHandler
+from web.monitoring.health import HealthHandler, ReadyHandler
+from web.monitoring.metrics import MetricsHandler
 from web.pages.page import PageHandler
-from web.signin import DoorHandler
-from web.webhooks import WebhookHandler
+from web.rpc.handler import ControlHandler
+from web.signin.handlers import DoorHandler
+from web.webhooks.handler import WebhookHandler
 
 # Nothing here has to do with the database.
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -226,10 +227,10 @@ def names(
     bridge.folding.fold_pending()
 
     begun = Candidate(
-        candidates.new_id(), "/anna", "https://theirs.example.net", "Theirs only", "https://theirs.example.net/wp-json/",
+        pending_sites.new_id(), "/anna", "https://theirs.example.net", "Theirs only", "https://theirs.example.net/wp-json/",
         "https://theirs.example.net/authorize", "https://bridge.example.org", now + 10**7,
     )  # fmt: skip
-    store.write(lambda connection: candidates.add(connection, begun, store.sealer, now=now))
+    store.write(lambda connection: pending_sites.add(connection, begun, store.sealer, now=now))
     job = {
         "kind": "replay",
         "site_id": "s2",

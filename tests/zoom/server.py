@@ -16,7 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, Finish, RequestHandler
 
-from core.zoom.pace import PER_SECOND, Label, Plan
+from core.zoom.rate_limit import PER_SECOND, Label, Plan
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -16,7 +16,7 @@ from core.errors import (
     ZoomWebinarError,
 )
 from core.zoom.oauth import Credentials, Memory, Tokens
-from core.zoom.pace import Pace, Plan
+from core.zoom.rate_limit import Pace, Plan
 from core.zoom.rest import ZoomRest, session
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET, PAGE_TOKEN_SECONDS

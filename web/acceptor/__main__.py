@@ -12,8 +12,8 @@ import os
 import signal
 import socket
 
-from web.acceptor.accepting import Accepting
-from web.logs import log_to_stderr
+from web.acceptor.worker import Accepting
+from web.http.logs import log_to_stderr
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import click
 
 from core.store.jobs import JobState
 from core.zoom.oauth import OAUTH_URL
-from core.zoom.pace import Plan
-from web.cli.place import Place, place_options
+from core.zoom.rate_limit import Plan
+from web.cli.context import Place, place_options
 from web.cli.progress import run
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.store.migrate import upgrade as migrate
-from web.cli.place import Place, place_options
+from core.store.db.migrate import upgrade as migrate
+from web.cli.context import Place, place_options
 
 if TYPE_CHECKING:
     from pathlib import Path

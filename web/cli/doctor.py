@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.errors import StoreInUseError, ZoomBridgeError
-from core.verdict import Cause
-from web.cli.place import Place, place_options
+from core.sites.diagnosis import Cause
+from web.cli.context import Place, place_options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from core.replay import MOST_FORESEEN
-from core.store.filters import Filter
+from core.pipeline.replay import MOST_FORESEEN
+from core.store.events.log import Outcome
+from core.store.events.search_filters import Filter
 from core.store.jobs import JobState
-from core.store.log import Outcome
-from web.cli.place import Place, place_options
+from web.cli.context import Place, place_options
 from web.cli.progress import run
-from web.moments import moment
+from web.ui.times import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.store.jobs import JobState
-from web.cli.place import Place, place_options
+from web.cli.context import Place, place_options
 from web.cli.progress import follow as follow_job
 from web.cli.progress import read, tell
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from web.plugin import SLUG, archive
+from web.stub.plugin_zip import SLUG, archive
 
 
 @click.command()

@@ -18,12 +18,12 @@ from rich.progress import (
 )
 
 from core.store.jobs import Job, JobState
-from web.pages.works import counted, work
+from web.ui.job_labels import counted, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from web.cli.place import Place
+    from web.cli.context import Place
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 10.0  # for somebody to begin with it

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from web.cli.place import Place, place_options
+from web.cli.context import Place, place_options
 
 if TYPE_CHECKING:
     from pathlib import Path

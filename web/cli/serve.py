@@ -15,8 +15,8 @@ import click
 
 from core import __version__
 from core.bridge import Bridge
-from core.mirror import LEASE_SECONDS
-from core.store.settings import (
+from core.pipeline.mirror_worker import LEASE_SECONDS
+from core.store.db.settings import (
     FEWEST_EVENTS,
     KEEP_DAYS,
     KEEP_EVENTS,
@@ -24,14 +24,14 @@ from core.store.settings import (
     LONGEST_DAYS,
     MOST_EVENTS,
 )
-from web.answering import Answering
+from web.acceptor.door import Door
 from web.app import make_app
-from web.cli.place import Place, make_ready, place_options, public_url_option
+from web.cli.context import Place, make_ready, place_options, public_url_option
 from web.cli.user import way_in
-from web.door import Door
-from web.inflight import InFlight
-from web.logs import log_to_stderr
-from web.metrics import SHORTEST_TOKEN
+from web.http.inflight import InFlight
+from web.http.logs import log_to_stderr
+from web.monitoring.metrics import SHORTEST_TOKEN
+from web.webhooks.dispatcher import Answering
 
 if TYPE_CHECKING:
     from pathlib import Path

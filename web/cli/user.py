@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.admission import Admission
+from core.auth.service import Admission
 from core.errors import StoreUnavailableError
-from core.store.users import Role
-from web.cli.place import Place, place_options, public_url_option
+from core.store.auth.users import Role
+from web.cli.context import Place, place_options, public_url_option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.store.engine import Store
+    from core.store.db.engine import Store
 
 _BRIDGE = "http://127.0.0.1:8765"
 

@@ -1,1 +1,1 @@
-"""The settings pages, in two shells: the bridge's own, and wp-admin's."""
+"""The settings pages."""

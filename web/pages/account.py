@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from core.admission import canonical
+from core.auth.service import canonical
 from core.errors import UserError
-from web import session
 from web.pages.page import PageHandler
-from web.signin import BusyError, WaitError, wait_message
+from web.signin import cookie
+from web.signin.handlers import BusyError, WaitError, wait_message
 
 
 class AccountHandler(PageHandler):
@@ -49,7 +49,7 @@ class AccountHandler(PageHandler):
                 problem = self.words.gettext("Your present password is another. Nothing was changed.")
                 await self._show(status=422, errors={"present": problem})
                 return
-            session.give(self, word)
+            cookie.give(self, word)
             self.go("/account", saved="yes")
 
     async def _show(

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core import enrolling, importing, repair
-from core.enrolling import SCOPES
+from core.accounts import credentials, import_job, reconcile_job
+from core.accounts.credentials import SCOPES
 from core.errors import TooManyJobsError, UnknownAccountError, UnknownSiteError, ZoomRestError
-from core.store import findings, jobs, sites, zoom_accounts
+from core.store import jobs
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import findings
+from core.store.sites import sites
 from core.zoom.oauth import OAUTH_URL, Credentials
-from core.zoom.pace import Plan
+from core.zoom.rate_limit import Plan
 from web.pages.page import PageHandler
-from web.pages.works import WORKS
+from web.ui.job_labels import WORKS
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.findings import Finding
+    from core.store.accounts.credentials import ZoomAccount
+    from core.store.accounts.findings import Finding
     from core.store.jobs import Job
-    from core.store.sites import Site
-    from core.store.zoom_accounts import ZoomAccount
+    from core.store.sites.sites import Site
 
 _LONGEST = 200
 _FINDINGS = 100
@@ -69,7 +72,7 @@ class AccountsHandler(PageHandler):
                 case "hours":
                     hours = self.get_body_argument("hours", "")
                     if re.fullmatch(r"[0-9]{1,4}", hours):
-                        await self.blocking(enrolling.set_repair, self.bridge.store, account_id, int(hours))
+                        await self.blocking(credentials.set_repair, self.bridge.store, account_id, int(hours))
                     self.go("/accounts", done="hours")
                 case "import" | "import-dry" | "repair" | "repair-dry" as asked:
                     await self._work(asked, account_id)
@@ -81,9 +84,9 @@ class AccountsHandler(PageHandler):
             await self._show(status=422, problem=str(error))
 
     async def _work(self, asked: str, account_id: str) -> None:
-        kind = importing.KIND if asked.startswith("import") else repair.KIND
+        kind = import_job.KIND if asked.startswith("import") else reconcile_job.KIND
         ask = partial(
-            enrolling.ask,
+            credentials.ask,
             self.bridge.store,
             self.bridge.jobs,
             kind,
@@ -110,7 +113,7 @@ class AccountsHandler(PageHandler):
             await self._show(status=422, errors=errors, given=given)
             return
         enroll = partial(
-            enrolling.enroll,
+            credentials.enroll,
             self.bridge.store,
             Credentials(given["account_id"], given["client_id"], secret, OAUTH_URL),
             name=given["name"][:_LONGEST],
@@ -189,15 +192,19 @@ class FindingsHandler(PageHandler):
 
 def _state(bridge: Bridge) -> _State:
     with bridge.store.reading() as connection:
-        accounts = zoom_accounts.every(connection, bridge.store.sealer)
+        accounts = zoom_credentials.every(connection, bridge.store.sealer)
         every = sites.every(connection, bridge.store.sealer)
         names = {site.id: site.name for site in every}
         shown_on = {
-            account.id: [names[one] for one in zoom_accounts.sites_of(connection, account.id) if one in names]
+            account.id: [
+                names[one] for one in zoom_credentials.sites_of(connection, account.id) if one in names
+            ]
             for account in accounts
         }
         of_accounts = [
-            job for job in jobs.latest(connection, _MOST_JOBS) if job.kind in (importing.KIND, repair.KIND)
+            job
+            for job in jobs.latest(connection, _MOST_JOBS)
+            if job.kind in (import_job.KIND, reconcile_job.KIND)
         ]
     return _State(accounts, every, shown_on, of_accounts)
 
@@ -208,4 +215,4 @@ def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> l
 
 
 def _remove(bridge: Bridge, account_id: str) -> None:
-    bridge.store.write(partial(zoom_accounts.remove, account_id=account_id))
+    bridge.store.write(partial(zoom_credentials.remove, account_id=account_id))

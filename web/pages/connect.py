@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 from tornado.web import Finish
 
-from core import connecting
 from core.errors import SiteFaultError, UnknownSiteError
-from core.store import candidates, sites
+from core.sites import connect as site_connect
+from core.store.sites import pending_sites, sites
 from core.wordpress import signing
 from web.pages.page import PageHandler
-from web.plugin import SLUG, archive
+from web.stub.plugin_zip import SLUG, archive
 
 if TYPE_CHECKING:
-    from core.store.candidates import Candidate
-    from core.store.sites import Site
+    from core.store.sites.pending_sites import Candidate
+    from core.store.sites.sites import Site
 
 _LONGEST_ADDRESS = 2000
 _LONGEST_CREDENTIAL = 200
@@ -66,7 +66,7 @@ class ConnectPage(PageHandler):
 
     async def _candidate(self, candidate_id: str) -> Candidate:
         """Return the candidate of who asks; where there is none any more, begin anew."""
-        found = await self.blocking(connecting.load, self.bridge.store, candidate_id, self.asked_by)
+        found = await self.blocking(site_connect.load, self.bridge.store, candidate_id, self.asked_by)
         if found is None:
             self.go("/sites/connect", late="yes")
             raise Finish
@@ -79,7 +79,7 @@ class ConnectHandler(ConnectPage):
     async def get(self) -> None:
         """Ask for the address; `again` is a site that is connected already."""
         known = await self._known(self.get_query_argument("again", self.site_id or ""))
-        bridge_url = (known and connecting.told_bridge(known)) or self.own_url
+        bridge_url = (known and site_connect.told_bridge(known)) or self.own_url
         await self._ask(known, address=known.url if known else "", bridge_url=bridge_url)
 
     async def post(self) -> None:
@@ -99,7 +99,7 @@ class ConnectHandler(ConnectPage):
             try:
                 candidate = await self.blocking(
                     partial(
-                        connecting.begin,
+                        site_connect.begin,
                         self.bridge.store,
                         address,
                         asked_by=self.asked_by,
@@ -148,7 +148,7 @@ class CandidateHandler(ConnectPage):
         if candidate.password and not candidate.problem:
             await self._go_on(candidate)
             return
-        link = connecting.authorization_link(
+        link = site_connect.authorization_link(
             candidate,
             own_url=self.own_url,
             path=f"/sites/connect/{candidate.id}",
@@ -160,7 +160,7 @@ class CandidateHandler(ConnectPage):
         """Take a credential by hand, try again, or give up."""
         candidate = await self._candidate(candidate_id)
         if self.get_body_argument("give_up", ""):
-            await self.blocking(connecting.give_up, self.bridge.store, candidate)
+            await self.blocking(site_connect.give_up, self.bridge.store, candidate)
             self.go("/sites")
         elif candidate.password:
             await self._go_on(candidate, again="yes")
@@ -176,16 +176,16 @@ class CandidateHandler(ConnectPage):
         if not 0 < len(password) <= _LONGEST_CREDENTIAL:
             errors["password"] = self.words.gettext("Paste the application password that WordPress showed.")
         if errors:
-            link = connecting.authorization_link(
+            link = site_connect.authorization_link(
                 candidate, own_url=self.own_url, path=f"/sites/connect/{candidate.id}", now=datetime.now(UTC)
             )
             self._show(candidate, link=link, errors=errors, username=username)
             return
-        await self.blocking(connecting.accept, self.bridge.store, candidate, username, password)
+        await self.blocking(site_connect.accept, self.bridge.store, candidate, username, password)
         self.go(f"/sites/connect/{candidate.id}")
 
     async def _go_on(self, candidate: Candidate, **told: str) -> None:
-        site = await self.blocking(connecting.go_on, self.bridge.store, candidate)
+        site = await self.blocking(site_connect.go_on, self.bridge.store, candidate)
         if site is None:
             self.go(f"/sites/connect/{candidate.id}", **told)
             return
@@ -205,9 +205,9 @@ class CandidateHandler(ConnectPage):
             "pages/connecting.jinja",
             status=422 if errors else 200,
             candidate=candidate,
-            problems=connecting.Problem,
+            problems=site_connect.Problem,
             link=link,
-            comes_back=connecting.may_come_back(candidate, self.own_url),
+            comes_back=site_connect.may_come_back(candidate, self.own_url),
             own_url=self.own_url,
             upload=candidate.authorization_url.partition("?")[0].rpartition("/")[0]
             + "/plugin-install.php?tab=upload",
@@ -241,10 +241,10 @@ class BackHandler(ConnectPage):
         username = self.get_query_argument("user_login", "")
         password = self.get_query_argument("password", "")
         is_whole = all(0 < len(part) <= _LONGEST_CREDENTIAL for part in (username, password))
-        if not is_whole or not candidates.brings(candidate, self.get_query_argument("state", "")):
+        if not is_whole or not pending_sites.brings(candidate, self.get_query_argument("state", "")):
             self.go(page, stale="yes")
             return
-        await self.blocking(connecting.accept, self.bridge.store, candidate, username, password)
+        await self.blocking(site_connect.accept, self.bridge.store, candidate, username, password)
         self.go(page)
 
 

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
-from core import replay
-from core.changes import differences
 from core.errors import TooManyJobsError, UnknownEventError
-from core.inspecting import Inspected, InspectedRefusal, inspect, inspect_refusal
-from core.store import clock as store_clock
-from core.store import meetings, sites
-from core.store.log import Outcome
-from core.store.reached import Way
+from core.model.diff import differences
+from core.monitoring.event_detail import Inspected, InspectedRefusal, inspect, inspect_refusal
+from core.pipeline import replay
+from core.store.db import clock as store_clock
+from core.store.events.delivery import Way
+from core.store.events.log import Outcome
+from core.store.meetings import meetings
+from core.store.sites import sites
 from core.zoom import masking
-from web.pages.changed import told
 from web.pages.events import ASKED, REFUSED, Asked, read
-from web.pages.lengths import Lengths
 from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
+from web.ui.change_labels import told
+from web.ui.durations import Lengths
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.replay import Foreseen
+    from core.pipeline.replay import Foreseen
     from core.store.jobs import Job
 
 

@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.inspecting import claims
-from core.store import combinations, events, meetings, refusals, sites
-from core.store.filters import Filter, Key
-from core.store.log import Outcome
-from web.moments import moment, written
+from core.monitoring.event_detail import claims
+from core.store.events import refusals, search_by_kind
+from core.store.events import search as event_search
+from core.store.events.log import Outcome
+from core.store.events.search_filters import Filter, Key
+from core.store.meetings import meetings
+from core.store.sites import sites
 from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
+from web.ui.times import moment, written
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.filters import Count, Line
-    from core.store.refusals import Refusal
+    from core.store.events.refusals import Refusal
+    from core.store.events.search_filters import Count, Line
 
 _ON_A_PAGE = 50
 _LONGEST = 200
@@ -174,9 +177,9 @@ def _listed(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | No
         return _listed_refused(bridge, asked, before=before, after=after)
     wanted = asked.wanted
     with bridge.store.reading() as connection:
-        page = events.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
-        count = events.count(connection, wanted)
-        found = combinations.found(connection, site_id=wanted.site_id)
+        page = event_search.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
+        count = event_search.count(connection, wanted)
+        found = search_by_kind.found(connection, site_id=wanted.site_id)
         named = {(line.account_id, line.number) for line in page.lines if line.number is not None}
         topics = meetings.topics(connection, sorted(named))
     newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")

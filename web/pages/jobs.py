@@ -10,7 +10,7 @@ from tornado.web import Finish
 from core.errors import UnknownJobError
 from core.store import jobs
 from web.pages.page import PageHandler
-from web.pages.works import counted, work
+from web.ui.job_labels import counted, work
 
 if TYPE_CHECKING:
     from core.bridge import Bridge

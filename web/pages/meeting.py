@@ -13,30 +13,35 @@ from urllib.parse import urlsplit, urlunsplit
 from babel.dates import format_date, format_time, get_timezone_name
 from tornado.web import Finish
 
-from core.changes import Step, differences, steps
-from core.listed import host_of
-from core.meeting import State
-from core.render.page import LONGEST_LIST
-from core.render.plain import web_address
+from core.model.diff import Step, differences, steps
+from core.model.meeting import State
+from core.render.html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Schedule, end_of, schedule
-from core.store import again, attempts, events, history, meeting_list, meetings, reached, standing
-from core.store import clock as store_clock
-from core.store.again import Again
-from core.store.filters import Filter
-from core.store.log import Outcome
-from core.store.standing import PostLine, Standing
-from web.pages.changed import Told, told
-from web.pages.lengths import Lengths
+from core.render.search_fields import host_of
+from core.render.text import web_address
+from core.store.db import clock as store_clock
+from core.store.events import delivery, history
+from core.store.events import search as event_search
+from core.store.events.log import Outcome
+from core.store.events.search_filters import Filter
+from core.store.meetings import meetings
+from core.store.meetings import search as meeting_search
+from core.store.posts import attempts, requeue
+from core.store.posts import status as post_status
+from core.store.posts.requeue import Again
+from core.store.posts.status import PostLine, Standing
 from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
+from web.ui.change_labels import Told, told
+from web.ui.durations import Lengths
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
-    from core.meeting import Meeting, Occurrence
-    from core.store.attempts import Attempt
-    from core.store.reached import Reached
+    from core.model.meeting import Meeting, Occurrence
+    from core.store.events.delivery import Reached
+    from core.store.posts.attempts import Attempt
 
 _ATTEMPTS = 20
 _EVENTS = 20  # of the history, on one page
@@ -139,7 +144,7 @@ class MeetingHandler(PageHandler):
         state = await self._state(_account(account_id), int(number))
         meeting = state.meeting
         site_id = self.get_body_argument("site", "")
-        ask = {"write": again.write, "make": again.make}.get(self.get_body_argument("do", ""))
+        ask = {"write": requeue.write, "make": requeue.make}.get(self.get_body_argument("do", ""))
         path = address(meeting.account_id, meeting.number)
         if ask is None or not any(post.site_id == site_id for post in state.posts):
             self.go(path, did=Again.NOT_SO)
@@ -149,7 +154,7 @@ class MeetingHandler(PageHandler):
                 _ask, self.bridge, ask, site_id=site_id, account_id=meeting.account_id, number=meeting.number
             )
         )
-        done = "made" if ask is again.make else "written"
+        done = "made" if ask is requeue.make else "written"
         self.go(path, did=done if told is Again.DUE else told, at=site_id)
 
     def _told(self, step: Step) -> list[Told]:
@@ -213,7 +218,7 @@ def _is_moving(post: PostLine, now: int) -> bool:
 
 def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int) -> _State | None:
     with bridge.store.reading() as connection:
-        if site_id is not None and not meeting_list.is_listed(
+        if site_id is not None and not meeting_search.is_listed(
             connection, account_id, number, site_id=site_id
         ):
             return None
@@ -221,7 +226,7 @@ def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, 
         if known is None:
             return None
         now = store_clock.now(connection)
-        posts = standing.of_meetings(connection, [(account_id, number)], now=now, site_id=site_id)
+        posts = post_status.of_meetings(connection, [(account_id, number)], now=now, site_id=site_id)
         tried = {
             post.site_id: attempts.of_post(connection, post.site_id, account_id, number, limit=_ATTEMPTS)
             for post in posts
@@ -236,7 +241,7 @@ def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, 
 def _host(connection: Connection, meeting: Meeting) -> str:
     """Return what people call the host, as far as that is known."""
     host_id = host_of(meeting)
-    name, email = meeting_list.named(connection, [host_id]).get(host_id, ("", ""))
+    name, email = meeting_search.named(connection, [host_id]).get(host_id, ("", ""))
     told = meeting.object.get("host_email")
     return name or email or (told if isinstance(told, str) else "") or host_id
 
@@ -251,7 +256,9 @@ def _history(
     newest_first = [(of_event[step.change.position], step) for step in reversed(every)]
     place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)
     some = newest_first[place + 1 : place + 1 + _EVENTS]
-    failed = events.page(connection, Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1)
+    failed = event_search.page(
+        connection, Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1
+    )
     return _History(
         [
             _Happened(
@@ -260,7 +267,7 @@ def _history(
                 one.change.position.at,
                 one.received_at,
                 step,
-                reached.of_event(connection, account_id, number, one.folded_at, site_id=site_id),
+                delivery.of_event(connection, account_id, number, one.folded_at, site_id=site_id),
             )
             for one, step in some
         ],

@@ -10,19 +10,21 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from core.meeting import Kind, State
-from core.meeting_lists import find
-from core.store import clock as store_clock
-from core.store import meeting_list, sites, standing
-from core.store.meeting_list import LONGEST_SEARCH, Filter, Key, When
-from core.store.standing import Standing
+from core.model.meeting import Kind, State
+from core.monitoring.meeting_search import find
+from core.store.db import clock as store_clock
+from core.store.meetings import search as meeting_search
+from core.store.meetings.search import LONGEST_SEARCH, Filter, Key, When
+from core.store.posts import status as post_status
+from core.store.posts.status import Standing
+from core.store.sites import sites
+from web.http.cache import remembered
 from web.pages.page import PageHandler
-from web.pages.remembered import remembered
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.meeting_list import Host, Line
-    from core.store.standing import PostLine
+    from core.store.meetings.search import Host, Line
+    from core.store.posts.status import PostLine
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -74,7 +76,7 @@ class MeetingsHandler(PageHandler):
     def _find_hosts(self) -> list[Host]:
         def look() -> list[Host]:
             with self.bridge.store.reading() as connection:
-                return meeting_list.hosts(connection, site_id=self.site_id)
+                return meeting_search.hosts(connection, site_id=self.site_id)
 
         return remembered(self.application, "hosts", _HOSTS_SECONDS).get(self.site_id, look)
 
@@ -162,12 +164,12 @@ def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | 
     now = int(time.time() * 1000)
     page = find(bridge.store, wanted, now=now, limit=_ON_A_PAGE, after=after, before=before)
     with bridge.store.reading() as connection:
-        lines = meeting_list.lines(connection, page.keys)
+        lines = meeting_search.lines(connection, page.keys)
         named = [(key.account_id, key.number) for key in page.keys]
-        posts = standing.of_meetings(
+        posts = post_status.of_meetings(
             connection, named, now=store_clock.now(connection), site_id=wanted.site_id
         )
-        is_any = bool(lines) or meeting_list.is_any(connection, site_id=wanted.site_id)
+        is_any = bool(lines) or meeting_search.is_any(connection, site_id=wanted.site_id)
     of_each: dict[tuple[str, int], list[PostLine]] = {name: [] for name in named}
     for post in posts:
         of_each[post.account_id, post.number].append(post)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from core.store import sites
+from core.store.sites import sites
 from core.wordpress.discovery import is_local
 from web.pages.page import PageHandler
 

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING
 
 from babel.numbers import format_decimal
 
-from core import hours as hourly
-from core.hours import Hours
-from core.overview import gather
-from core.store.log import Outcome
-from core.store.standing import Standing
-from core.troubles import Level
-from web.pages import charts
-from web.pages.charts import Frame, Mark, Series
-from web.pages.lengths import Lengths, in_units, unit_of
+from core.monitoring import throughput as hourly
+from core.monitoring.alerts import Level
+from core.monitoring.overview import gather
+from core.monitoring.throughput import Hours
+from core.store.events.log import Outcome
+from core.store.posts.status import Standing
+from web.http.cache import remembered
 from web.pages.page import PageHandler
-from web.pages.remembered import remembered
+from web.ui import charts
+from web.ui.charts import Frame, Mark, Series
+from web.ui.durations import Lengths, in_units, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from markupsafe import Markup
 
-    from core.hours import Hour, Times
-    from core.overview import Overview
+    from core.monitoring.overview import Overview
+    from core.monitoring.throughput import Hour, Times
 
 _SECONDS = 4.0  # for which a look serves everybody
 _LOOK_AGAIN, _LOOK_AGAIN_WHILE_COUNTING = 15, 2

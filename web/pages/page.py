@@ -13,11 +13,11 @@ from tornado.web import Finish, RequestHandler
 
 from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
 from core.wordpress import signing
-from web import session
-from web.pages.shell import TABS, BrowserShell, Shell, WordPressShell, guard, render
-from web.pages.words import accepted, chosen, translations
-from web.stub import Context, answer_signed, sign_answer
-from web.viewer import Role, Viewer
+from web.signin import cookie
+from web.stub.auth import Context, answer_signed, sign_answer
+from web.ui.i18n import accepted, chosen, translations
+from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, guard, render
+from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
-    from web.signin import Doors
-    from web.stub import StubKeys
+    from web.signin.handlers import Doors
+    from web.stub.auth import StubKeys
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class PageHandler(RequestHandler):
         if signing.SIGNATURE_HEADER in self.request.headers:
             await self._from_stub()
             return
-        word = session.word_of(self)
+        word = cookie.word_of(self)
         known = await self.blocking(self.doors.admission.session, word) if word else None
         if known is None:
             asked = {"to": self.request.uri or ""} if self.request.method == "GET" else {}

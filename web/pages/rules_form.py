@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.meeting import Kind
-from core.rules import (
+from core.model.meeting import Kind
+from core.model.rules import (
     LONGEST_HOST,
     LONGEST_PATTERN,
     MOST_HOSTS,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from babel.support import NullTranslations
 
-    from core.choices import Found
-    from core.store.known_hosts import KnownHost
+    from core.sites.options import Found
+    from core.store.accounts.known_hosts import KnownHost
 
 OFFERED_AUTHORS = 12
 """Rows for hosts without an author, those with the most meetings; for others there is an empty row."""

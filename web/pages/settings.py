@@ -9,19 +9,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core import previewing, reviewing, rotating, rules
-from core.choices import Choices
 from core.errors import UnknownSiteError
-from core.previewing import Outcome, Part
-from core.rules import JoinLink, Passcode, Status
-from core.store import known_hosts, settings, sites, tokens
-from core.store.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, Keeping
+from core.model import rules
+from core.model.rules import JoinLink, Passcode, Status
+from core.sites import apply_rules, secret_rotation
+from core.sites import preview as rules_preview
+from core.sites.options import Choices
+from core.sites.preview import Outcome, Part
+from core.store.accounts import known_hosts
+from core.store.db import settings
+from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, Keeping
+from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import MOST_CHOICES
 from core.zoom.signature import Secret
+from web.http.cache import remembered
 from web.pages import rules_form
 from web.pages.meetings import address
 from web.pages.page import PageHandler
-from web.pages.remembered import remembered
 from web.pages.rules_form import Given, Reading
 from web.pages.webhooks import mask, problem_of
 
@@ -29,13 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.bridge import Bridge
-    from core.choices import Found
-    from core.previewing import Preview
-    from core.rotating import Rotation
-    from core.rules import Rules
+    from core.model.rules import Rules
+    from core.sites.options import Found
+    from core.sites.preview import Preview
+    from core.sites.secret_rotation import Rotation
+    from core.store.accounts.known_hosts import KnownHost
     from core.store.jobs import Job
-    from core.store.known_hosts import KnownHost
-    from core.store.sites import Site
+    from core.store.sites.sites import Site
 
 _HOSTS_SECONDS = 60.0
 
@@ -138,7 +142,7 @@ class SettingsPage(PageHandler):
             outcomes=Outcome,
             parts=Part,
             address=address,
-            limit=previewing.MEETINGS,
+            limit=rules_preview.MEETINGS,
             rotation=rotation,
             asking=asking,
             mask=mask,
@@ -156,7 +160,7 @@ class SettingsPage(PageHandler):
         return remembered(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 
     async def _rotation(self, site: Site) -> Rotation:
-        return await self.blocking(rotating.rotation, self.bridge.store, site.id)
+        return await self.blocking(secret_rotation.rotation, self.bridge.store, site.id)
 
     def _keeping(self) -> Keeping:
         return self.bridge.retention.keeping()
@@ -186,7 +190,7 @@ class SettingsHandler(SettingsPage):
         if asked_to_save and self.get_body_argument("previewed", "") == mark:
             await self._save(site, decided)
             return
-        found = await self.blocking(previewing.preview, self.bridge.store, state.site, decided)
+        found = await self.blocking(rules_preview.preview, self.bridge.store, state.site, decided)
         await self._show(
             site.id,
             form=_Form(
@@ -202,7 +206,7 @@ class SettingsHandler(SettingsPage):
 
     async def _save(self, site: Site, decided: Rules) -> None:
         save = partial(
-            reviewing.decide,
+            apply_rules.decide,
             self.bridge.store,
             self.bridge.jobs,
             site.id,
@@ -304,20 +308,20 @@ def _state(bridge: Bridge, choices: Choices, hosts: Callable[[str], list[KnownHo
             rules.read(site.rules),
             known,
             found,
-            reviewing.latest(connection, site.id),
+            apply_rules.latest(connection, site.id),
         )
 
 
 def _add(bridge: Bridge, site_id: str, secret: Secret) -> int:
     now = int(time.time() * 1000)
     bridge.store.write(
-        partial(tokens.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
+        partial(zoom_secrets.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
     )
     return bridge.ingest.recheck(site_id).verified
 
 
 def _forget(bridge: Bridge, site_id: str, token_id: int) -> None:
-    bridge.store.write(lambda connection: tokens.remove(connection, site_id, token_id))
+    bridge.store.write(lambda connection: zoom_secrets.remove(connection, site_id, token_id))
     bridge.ingest.forget(site_id)
 
 

@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
-from core import connecting, looking, trying
-from core.checklist import Facts, Step, checklist, is_done
 from core.errors import SiteFaultError, UnknownSiteError
-from core.looking import Look
-from core.refused import Refused, refused
-from core.store import quarantine, sites, tokens
-from core.verdict import Stage
-from core.zoom.trial import account_of
+from core.selftest import job as selftest_job
+from core.sites import connect as site_connect
+from core.sites import health
+from core.sites.diagnosis import Stage
+from core.sites.health import Look
+from core.sites.refused import Refused, refused
+from core.sites.setup_steps import Facts, Step, checklist, is_done
+from core.store.events import quarantine
+from core.store.sites import sites, zoom_secrets
+from core.zoom.probe import account_of
 from web.pages.connect import bridge_address
 from web.pages.page import PageHandler
 from web.pages.subscription import TO_TICK
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.checklist import Item
-    from core.store.sites import Site
+    from core.sites.setup_steps import Item
+    from core.store.sites.sites import Site
 
 # While something is to be done, the page looks often, so that lines tick themselves.
 _LOOK_AGAIN_SECONDS = 15
@@ -40,7 +43,7 @@ class _State:
     lines: list[Item]
     refused: Refused
     held: int
-    report: trying.Report | None
+    report: selftest_job.Report | None
 
 
 class SitesHandler(PageHandler):
@@ -88,7 +91,7 @@ class SiteHandler(SitePage):
         """Look again, or tell the plugin another address of the bridge."""
         state = await self._state(site_id)
         if not self.get_body_argument("bridge_url", ""):
-            await self.blocking(looking.look, self.bridge.store, site_id)
+            await self.blocking(health.look, self.bridge.store, site_id)
             self.bridge.mirror.wake()
             self.go(f"/sites/{site_id}", done="looked")
             return
@@ -135,7 +138,7 @@ class TestHandler(SitePage):
     async def post(self, site_id: str) -> None:
         """Ask for one, and show how it goes."""
         await self._state(site_id)
-        await self.blocking(partial(trying.ask, self.bridge.jobs, site_id, asked_by=self.viewer.name))
+        await self.blocking(partial(selftest_job.ask, self.bridge.jobs, site_id, asked_by=self.viewer.name))
         self.go(f"/sites/{site_id}", done="asked")
 
 
@@ -150,7 +153,7 @@ class DisconnectHandler(SitePage):
     async def post(self, site_id: str) -> None:
         """Let the site go."""
         await self._state(site_id)
-        site, problem = await self.blocking(connecting.disconnect, self.bridge.store, site_id)
+        site, problem = await self.blocking(site_connect.disconnect, self.bridge.store, site_id)
         self.bridge.ingest.forget(site.id)
         self.go("/sites", gone="trouble" if problem else "done")
 
@@ -164,10 +167,10 @@ def _state(bridge: Bridge, site_id: str) -> _State:
     store = bridge.store
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
-        saved = [token.secret for token in tokens.of_site(connection, site_id, store.sealer)]
-        held = quarantine.latest(connection, site_id, store.sealer, looking.REFUSED_LOOKED_AT)
+        saved = [token.secret for token in zoom_secrets.of_site(connection, site_id, store.sealer)]
+        held = quarantine.latest(connection, site_id, store.sealer, health.REFUSED_LOOKED_AT)
         count = quarantine.count(connection, site_id)
-        report = trying.latest(connection, site_id)
+        report = selftest_job.latest(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=account_of(site_id))
     look = Look.of(site)
     told = refused(held, saved)
@@ -184,6 +187,6 @@ def _state(bridge: Bridge, site_id: str) -> _State:
 
 
 def _move(bridge: Bridge, site_id: str, address: str) -> None:
-    connecting.move_bridge(bridge.store, site_id, address)
-    looking.look(bridge.store, site_id)
+    site_connect.move_bridge(bridge.store, site_id, address)
+    health.look(bridge.store, site_id)
     bridge.mirror.wake()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
-from core.store.tickets import Purpose
-from core.store.users import Role
+from core.store.auth.one_time_links import Purpose
+from core.store.auth.users import Role
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import UnknownSiteError
-from core.store import posts, quarantine, sites, tokens
+from core.store.events import quarantine
+from core.store.posts import posts
+from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from web.pages.page import PageHandler
 from web.pages.subscription import TO_TICK
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
-    from core.store.sites import Site
-    from core.store.tokens import SavedToken
+    from core.store.sites.sites import Site
+    from core.store.sites.zoom_secrets import SavedToken
 
 _SHORTEST, _LONGEST = 8, 200
 _FIELDS = (("secret_token", False), ("verification_token", True))
@@ -150,7 +152,7 @@ def _state(bridge: Bridge, site: Site) -> _State:
             return _State(site, [], 0, [])  # removed since it was chosen; the next look says so
         return _State(
             site,
-            tokens.of_site(connection, site.id, bridge.store.sealer),
+            zoom_secrets.of_site(connection, site.id, bridge.store.sealer),
             quarantine.count(connection, site.id),
             posts.withheld(connection, site.id),
         )
@@ -159,11 +161,11 @@ def _state(bridge: Bridge, site: Site) -> _State:
 def _save(bridge: Bridge, site_id: str, secrets: list[Secret]) -> int:
     now = int(time.time() * 1000)
     for secret in secrets:
-        keep = partial(tokens.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
+        keep = partial(zoom_secrets.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)
         bridge.store.write(keep)
     return bridge.ingest.recheck(site_id).verified
 
 
 def _remove(bridge: Bridge, site_id: str, token_id: int) -> None:
-    bridge.store.write(lambda connection: tokens.remove(connection, site_id, token_id))
+    bridge.store.write(lambda connection: zoom_secrets.remove(connection, site_id, token_id))
     bridge.ingest.forget(site_id)

@@ -1,8 +1,8 @@
-"""Run by alembic: the connection is handed over by `core.store.migrate`."""
+"""Run by alembic: the connection is handed over by `core.store.db.migrate`."""
 
 from alembic import context
 
-from core.store.schema import metadata
+from core.store.db.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from core.fold import position
-from core.store.engine import Store
-from core.store.log import Entry, Outcome
-from core.store.request import Request
+from core.model.fold import position
+from core.store.db.engine import Store
+from core.store.events.log import Entry, Outcome
+from core.store.events.request import Request
 from core.zoom.envelope import digest, parse
 from tests.core.events import event, raw
 

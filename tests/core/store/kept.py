@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from core.meeting import Kind, Meeting, State
-from core.store import meetings, posts
-from core.store.engine import Store
-from core.store.schema import posts as posts_table
+from core.model.meeting import Kind, Meeting, State
+from core.store.db.engine import Store
+from core.store.db.schema import posts as posts_table
+from core.store.meetings import meetings
+from core.store.posts import posts
 from tests.core.events import ACCOUNT, NOW
 
 NOW_MS = NOW * 1000

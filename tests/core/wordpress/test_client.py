@@ -13,10 +13,9 @@ import requests
 import responses
 from urllib3.exceptions import ReadTimeoutError
 
-from core.errors import SiteFaultError
+from core.errors import Fault, SiteFaultError
 from core.wordpress import transport
 from core.wordpress.client import WordPressClient
-from core.wordpress.faults import Fault
 
 ROOT = "https://example.org/wp-json/"
 POSTS = ROOT + "wp/v2/zoom_meetings"

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import requests
 
-from core.errors import SiteFaultError
-from core.meeting import Meeting, State
+from core.errors import Fault, SiteFaultError
+from core.model.meeting import Meeting, State
 from core.render import SiteRules, render
 from core.wordpress.client import WordPressClient
 from core.wordpress.discovery import discover
-from core.wordpress.faults import Fault
 from tests.conftest import STUB_SLUG
 from tests.wordpress import WordPress
 

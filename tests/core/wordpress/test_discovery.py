@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import responses
 
-from core.errors import SiteFaultError
+from core.errors import Fault, SiteFaultError
 from core.wordpress.discovery import discover
-from core.wordpress.faults import Fault
 
 GRANT = "https://example.org/wp-admin/authorize-application.php"
 INDEX: dict[str, Any] = {

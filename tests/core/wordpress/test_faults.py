@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import Fault
 from core.wordpress.faults import (
     LONGEST_EVIDENCE,
     Answer,
-    Fault,
     classify,
     page_title,
     retry_after,

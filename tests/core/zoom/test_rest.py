@@ -18,7 +18,7 @@ from core.errors import (
     ZoomWebinarError,
 )
 from core.zoom.oauth import OAUTH_URL, Credentials, Memory, Tokens
-from core.zoom.pace import PER_SECOND, Label, Pace, Plan
+from core.zoom.rate_limit import PER_SECOND, Label, Pace, Plan
 from core.zoom.rest import ZoomRest, session
 
 API = "https://api-eu.zoom.us/v2"

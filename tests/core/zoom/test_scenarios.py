@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.fold import Change, acts_on, fold, position
-from core.meeting import Kind, State
+from core.model.fold import Change, acts_on, fold, position
+from core.model.meeting import Kind, State
 from core.zoom.envelope import digest, parse
 from core.zoom.scenarios import lifecycle, validation
 from core.zoom.validation import answer

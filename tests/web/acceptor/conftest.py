@@ -11,7 +11,7 @@ from tornado.web import Application, RequestHandler
 from core.bridge import Bridge
 from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import Http
-from web.answering import Answering
+from web.webhooks.dispatcher import Answering
 
 Told = dict[str, Any]
 

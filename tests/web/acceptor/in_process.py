@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tornado.testing import bind_unused_port
 
 from tests.web.conftest import Http
-from web.acceptor.accepting import Accepting
-from web.acceptor.serving import Serving
+from web.acceptor.channel_server import Serving
+from web.acceptor.worker import Accepting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
     from tornado.web import Application
 
-    from web.answering import Answering
+    from web.webhooks.dispatcher import Answering
 
 
 @contextmanager

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import SiteFaultError
-from core.store.engine import Store
-from core.verdict import Cause, Stage
-from core.wordpress.faults import Fault
+from core.errors import Fault, SiteFaultError
+from core.sites.diagnosis import Cause, Stage
+from core.store.db.engine import Store
 from tests.core.conftest import KEYS, connected
 from tests.web.cli.conftest import Run
-from web.cli.place import Place
+from web.cli.context import Place
 
 doctor = import_module("web.cli.doctor")  # the package has the command of that name
 

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from core.folding import Folding
-from core.store import jobs, log, quarantine
-from core.store.engine import Store
+from core.pipeline.fold_worker import Folding
+from core.store import jobs
+from core.store.db.engine import Store
+from core.store.events import log, quarantine
+from core.store.events.log import Outcome
+from core.store.events.request import Request
 from core.store.jobs import JobState
-from core.store.log import Outcome
-from core.store.request import Request
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET, event, raw, signed
+from tests.core.pipeline.test_mirror_worker import OBJECT
 from tests.core.store.entries import entry
-from tests.core.test_mirror import OBJECT
 from tests.web.cli.conftest import Run
 from tests.web.conftest import save_token
 from web.cli import progress
@@ -198,7 +199,7 @@ class TestJob:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("web.cli.progress.time.sleep", press_ctrl_c)
-        monkeypatch.setattr("core.jobs.Jobs.start", lambda _: None)
+        monkeypatch.setattr("core.jobs.runner.Jobs.start", lambda _: None)
         ran = run("events", "replay", "4", "--yes")
         assert ran.status == 130
         assert "goes on in the background" in ran.err

@@ -6,18 +6,17 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from core.errors import SiteFaultError
-from core.store import quarantine
-from core.store.engine import Store
-from core.store.request import Request
-from core.store.sites import Site
-from core.wordpress.faults import Fault
+from core.errors import Fault, SiteFaultError
+from core.store.db.engine import Store
+from core.store.events import quarantine
+from core.store.events.request import Request
+from core.store.sites.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.cli.conftest import Run
 from tests.web.conftest import save_token
-from web.cli.place import Place
+from web.cli.context import Place
 
 NOWHERE = "http://127.0.0.1:1"
 ADD = ("--username", "bridge", "--application-password", "abcd efgh")

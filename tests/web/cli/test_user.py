@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.admission import Admission
+from core.auth.service import Admission
 from core.errors import StoreUnavailableError
-from core.store.engine import Store
-from core.store.tickets import Purpose, Ticket
+from core.store.auth.one_time_links import Purpose, Ticket
+from core.store.db.engine import Store
+from tests.core.auth.test_passwords import Counting
 from tests.core.conftest import KEYS
-from tests.core.test_passwords import Counting
 from tests.web.cli.conftest import Ran, Run
 from web.cli.user import way_in
 
@@ -24,7 +24,7 @@ ANOTHER = "five other words in a row"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long argon2 takes is no matter of these tests."""
-    monkeypatch.setattr("core.passwords.PasswordHasher", Counting)
+    monkeypatch.setattr("core.auth.passwords.PasswordHasher", Counting)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.store.sites import Site
+from core.store.sites.sites import Site
 from tests.web.conftest import Http
 from tests.web.pages.doors import Door
 

@@ -14,7 +14,7 @@ from tests.web.conftest import CONTEXT, Http, from_stub, is_answered_by_the_brid
 if TYPE_CHECKING:
     from tornado.httpclient import HTTPResponse
 
-    from core.store.sites import Site
+    from core.store.sites.sites import Site
 
 
 @dataclass

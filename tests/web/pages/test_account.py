@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 import pytest
 from tornado.httpclient import HTTPResponse
 
-from core.admission import Admission
-from core.store.users import Role
+from core.auth.service import Admission
+from core.store.auth.users import Role
 from tests.web.conftest import Http, text
 
 PASSWORD = "four words in a row"

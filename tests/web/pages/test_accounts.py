@@ -11,11 +11,13 @@ from tornado.httpclient import HTTPResponse
 
 import web.pages.accounts
 from core.bridge import Bridge
-from core.store import findings, jobs, zoom_accounts
-from core.store.engine import Store
-from core.store.findings import Finding
+from core.store import jobs
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import findings
+from core.store.accounts.findings import Finding
+from core.store.db.engine import Store
+from core.store.db.schema import jobs as jobs_table
 from core.store.jobs import JobState
-from core.store.schema import jobs as jobs_table
 from tests.core.conftest import connected
 from tests.web.conftest import Http, text
 from tests.web.pages.doors import Elements
@@ -55,8 +57,8 @@ class TestAdd:
         answer = add(http, session, zoom, site=site.id)
         assert answer.code == 303
         with store.reading() as connection:
-            (account,) = zoom_accounts.every(connection, store.sealer)
-            assert zoom_accounts.sites_of(connection, account.id) == [site.id]
+            (account,) = zoom_credentials.every(connection, store.sealer)
+            assert zoom_credentials.sites_of(connection, account.id) == [site.id]
         assert (account.name, account.plan) == ("The choir's", "business")
         page = http("GET", answer.headers["Location"], headers=session)
         assert "Zoom has taken the credentials" in text(page)
@@ -70,7 +72,7 @@ class TestAdd:
         assert "Invalid client_id or client_secret" in text(answer)
         assert "another-secret" not in answer.body.decode()
         with store.reading() as connection:
-            assert zoom_accounts.every(connection, store.sealer) == []
+            assert zoom_credentials.every(connection, store.sealer) == []
 
     def test_scopes_that_are_missing_are_named(
         self, http: Http, session: dict[str, str], zoom: ZoomServer
@@ -94,7 +96,7 @@ class TestAdd:
     ) -> None:
         assert add(http, session, zoom, site="nowhere").code == 422
         with store.reading() as connection:
-            assert zoom_accounts.every(connection, store.sealer) == []
+            assert zoom_credentials.every(connection, store.sealer) == []
 
 
 class TestWork:
@@ -161,7 +163,7 @@ class TestChange:
         add(http, session, zoom)
         post(http, session, do="hours", account=zoom.account.account_id, hours="0")
         with store.reading() as connection:
-            (account,) = zoom_accounts.every(connection, store.sealer)
+            (account,) = zoom_credentials.every(connection, store.sealer)
         assert account.repair_hours == 0
         assert "only when somebody asks" in text(http("GET", "/accounts", headers=session))
 
@@ -171,4 +173,4 @@ class TestChange:
         add(http, session, zoom)
         assert post(http, session, do="remove", account=zoom.account.account_id).code == 303
         with bridge.store.reading() as connection:
-            assert zoom_accounts.every(connection, bridge.store.sealer) == []
+            assert zoom_credentials.every(connection, bridge.store.sealer) == []

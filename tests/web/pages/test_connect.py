@@ -8,15 +8,15 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from core import connecting
-from core.connecting import Problem
-from core.errors import SiteFaultError
-from core.store import candidates
-from core.store.candidates import Candidate
-from core.store.engine import Store
-from core.store.sites import Site
+from core.errors import Fault, SiteFaultError
+from core.sites import connect as site_connect
+from core.sites.connect import Problem
+from core.store.db.engine import Store
+from core.store.sites import pending_sites
+from core.store.sites.pending_sites import Candidate
+from core.store.sites.sites import Site
 from core.wordpress.discovery import Discovery
-from core.wordpress.faults import Fault, not_wordpress
+from core.wordpress.faults import not_wordpress
 from tests.core.conftest import connected
 from tests.web.conftest import Http
 from tests.web.pages.doors import Door, Elements, link, words
@@ -63,10 +63,10 @@ def wordpress(store: Store, monkeypatch: pytest.MonkeyPatch) -> WordPress:
             raise made.pairs
         return made.pairs or connected(store, "new1")
 
-    monkeypatch.setattr(connecting, "find", find)
-    monkeypatch.setattr(connecting, "_pair", pair)
-    monkeypatch.setattr(connecting, "_give_back", lambda _: None)
-    monkeypatch.setattr("core.looking.look", lambda *_, **__: None)
+    monkeypatch.setattr(site_connect, "find", find)
+    monkeypatch.setattr(site_connect, "_pair", pair)
+    monkeypatch.setattr(site_connect, "_give_back", lambda _: None)
+    monkeypatch.setattr("core.sites.health.look", lambda *_, **__: None)
     return made
 
 
@@ -79,7 +79,7 @@ def begun(door: Door) -> str:
 
 
 def candidate(store: Store, page: str, asked_by: str = "/anna") -> Candidate:
-    found = connecting.load(store, page.split("?", maxsplit=1)[0].rpartition("/")[2], asked_by)
+    found = site_connect.load(store, page.split("?", maxsplit=1)[0].rpartition("/")[2], asked_by)
     assert found is not None
     return found
 
@@ -258,7 +258,7 @@ class TestBack:
     ) -> None:
         page = begun(admin)
         address = back(store, page)
-        monkeypatch.setattr(connecting, "_now", lambda: 10**14)
+        monkeypatch.setattr(site_connect, "_now", lambda: 10**14)
         answer = admin.get(address)
         assert answer.headers["Location"] == "/sites/connect?late=yes"
         assert "took too long" in words(admin.follow(answer))
@@ -368,4 +368,4 @@ class TestWhoMay:
         assert wordpress.asked == ["https://s1.example.org"]
 
     def test_a_candidate_is_not_to_be_guessed(self) -> None:
-        assert len({candidates.new_id() for _ in range(100)}) == 100
+        assert len({pending_sites.new_id() for _ in range(100)}) == 100

@@ -10,21 +10,22 @@ import pytest
 from sqlalchemy import update
 
 from core.bridge import Bridge
-from core.folding import Folding
-from core.retention import Retention
-from core.store import events as log_events
-from core.store import jobs, log, of_number, quarantine
-from core.store.engine import Store
-from core.store.filters import Filter
+from core.pipeline.fold_worker import Folding
+from core.pipeline.retention import Retention
+from core.store import jobs
+from core.store.db.engine import Store
+from core.store.db.schema import jobs as jobs_table
+from core.store.events import log, quarantine, search_by_meeting
+from core.store.events import search as log_events
+from core.store.events.log import Outcome
+from core.store.events.request import Request
+from core.store.events.search_filters import Filter
 from core.store.jobs import JobState
-from core.store.log import Outcome
-from core.store.request import Request
-from core.store.schema import jobs as jobs_table
-from core.store.sites import Site
+from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event, raw, signed
+from tests.core.pipeline.test_mirror_worker import OBJECT
 from tests.core.store.entries import entry
-from tests.core.test_mirror import OBJECT
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.events import read
 
@@ -195,8 +196,8 @@ class TestList:
     def test_says_where_it_stopped_looking(
         self, stub: Door, full: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(of_number, "_WINDOW", 1)
-        monkeypatch.setattr(of_number, "_FEW", 1)
+        monkeypatch.setattr(search_by_meeting, "_WINDOW", 1)
+        monkeypatch.setattr(search_by_meeting, "_FEW", 1)
         answer = stub.get(f"/events?number={COUNCIL}&event=meeting.created")
         assert "Nothing so far" in words(answer)
         for _ in range(2):

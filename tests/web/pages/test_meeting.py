@@ -8,12 +8,13 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import update
 
-from core.meeting import Kind, State
-from core.store import attempts, log, posts
-from core.store.attempts import Attempt
-from core.store.engine import Store
-from core.store.schema import accounts
-from core.store.schema import events as events_table
+from core.model.meeting import Kind, State
+from core.store.db.engine import Store
+from core.store.db.schema import accounts
+from core.store.db.schema import events as events_table
+from core.store.events import log
+from core.store.posts import attempts, posts
+from core.store.posts.attempts import Attempt
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
 from tests.core.store.entries import entry

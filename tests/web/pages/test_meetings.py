@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from core.meeting import Kind, State
-from core.store.engine import Store
-from core.store.meeting_list import Filter, When
-from core.store.schema import accounts
-from core.store.standing import Standing
+from core.model.meeting import Kind, State
+from core.store.db.engine import Store
+from core.store.db.schema import accounts
+from core.store.meetings.search import Filter, When
+from core.store.posts.status import Standing
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.store.kept import keep, stand, weekly

@@ -11,15 +11,15 @@ import pytest
 from tornado.httpclient import HTTPResponse
 from tornado.testing import bind_unused_port
 
-from core.admission import Admission
+from core.auth.service import Admission
 from core.bridge import Bridge
-from core.store import sites
-from core.store.engine import Store
-from core.store.sites import Site
-from core.store.tickets import Purpose
+from core.store.auth.one_time_links import Purpose
+from core.store.db.engine import Store
+from core.store.sites import sites
+from core.store.sites.sites import Site
 from tests.web.conftest import CONTEXT, Http, from_stub, is_answered_by_the_bridge, text
 from web.app import make_app
-from web.server import make_server
+from web.http.server import make_server
 
 IN_ENGLISH = CONTEXT | {"locale": "en_US"}
 

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from core.hours import Hours
-from core.store import attempts, log, quarantine, sites
-from core.store.attempts import Attempt
-from core.store.engine import Store
-from core.store.log import Outcome
-from core.store.request import Request
-from core.store.schema import accounts
-from core.store.schema import events as events_table
-from core.store.schema import sites as sites_table
-from core.troubles import Disk
+from core.monitoring.alerts import Disk
+from core.monitoring.throughput import Hours
+from core.store.db.engine import Store
+from core.store.db.schema import accounts
+from core.store.db.schema import events as events_table
+from core.store.db.schema import sites as sites_table
+from core.store.events import log, quarantine
+from core.store.events.log import Outcome
+from core.store.events.request import Request
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
+from core.store.sites import sites
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event, raw
@@ -33,7 +35,7 @@ ROOMY = Disk(10**12, 10**13)
 @pytest.fixture(autouse=True)
 def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine of these tests may be short of room, which is not what they are about."""
-    monkeypatch.setattr("core.overview.disk", lambda _store: ROOMY)
+    monkeypatch.setattr("core.monitoring.overview.disk", lambda _store: ROOMY)
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +133,7 @@ class TestTroubles:
     def test_of_a_full_disk_are_told_to_who_keeps_the_bridge(
         self, admin: Door, narrow: Door, well: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("core.overview.disk", lambda _store: Disk(300 * 2**20, 10**12))
+        monkeypatch.setattr("core.monitoring.overview.disk", lambda _store: Disk(300 * 2**20, 10**12))
         assert "nearly full: 300 MiB are left" in words(admin.get("/"))
         assert "nearly full" not in words(narrow.get("/"))
 

@@ -14,8 +14,8 @@ from markupsafe import Markup
 from playwright.sync_api import expect
 from tornado.web import RequestHandler
 
-from web.pages.shell import BrowserShell, _environment, guard
-from web.viewer import Role, Viewer
+from web.ui.shell import BrowserShell, _environment, guard
+from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,21 +10,26 @@ import pytest
 from sqlalchemy import update
 from tornado.httpclient import HTTPResponse
 
-from core import reviewing, rules
 from core.bridge import Bridge
-from core.choices import Choice, Choices, Found
-from core.meeting import Kind, Meeting
-from core.rules import Author, JoinLink, Passcode, Rules, Status
-from core.store import log, meetings, posts, quarantine, settings, sites, tokens
-from core.store import rules as kept_rules
-from core.store.engine import Store
+from core.model import rules
+from core.model.meeting import Kind, Meeting
+from core.model.rules import Author, JoinLink, Passcode, Rules, Status
+from core.sites import apply_rules
+from core.sites.options import Choice, Choices, Found
+from core.store.db import settings
+from core.store.db.engine import Store
+from core.store.db.schema import posts as posts_table
+from core.store.db.schema import sites as sites_table
+from core.store.db.settings import Keeping
+from core.store.events import log, quarantine
+from core.store.events.request import Request
 from core.store.jobs import JobState
-from core.store.posts import Base, PostState
-from core.store.request import Request
-from core.store.schema import posts as posts_table
-from core.store.schema import sites as sites_table
-from core.store.settings import Keeping
-from core.store.sites import Site
+from core.store.meetings import meetings
+from core.store.posts import posts
+from core.store.posts.posts import Base, PostState
+from core.store.sites import rules as kept_rules
+from core.store.sites import sites, zoom_secrets
+from core.store.sites.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event, raw, signed
@@ -114,7 +119,7 @@ def decide(store: Store, decided: Rules, site_id: str = "s1") -> None:
 
 def secrets(store: Store, site_id: str = "s1") -> list[str]:
     with store.reading() as connection:
-        return [one.secret.value for one in tokens.of_site(connection, site_id, store.sealer)]
+        return [one.secret.value for one in zoom_secrets.of_site(connection, site_id, store.sealer)]
 
 
 def checked(answer: HTTPResponse) -> set[str]:
@@ -325,7 +330,7 @@ class TestSave:
         assert Elements(shown).named("zb-review")["data-live"] == "2"
         assert "Look again" in words(shown)
         with store.reading() as connection:
-            job = reviewing.latest(connection, "s1")
+            job = apply_rules.latest(connection, "s1")
         assert job is not None
         assert (job.state, job.arguments["site"]) == (JobState.WAITING, "s1")
 
@@ -454,7 +459,7 @@ class TestSecrets:
 
     def id_of(self, store: Store, value: str) -> str:
         with store.reading() as connection:
-            found = tokens.of_site(connection, "s1", store.sealer)
+            found = zoom_secrets.of_site(connection, "s1", store.sealer)
         return str(next(one.id for one in found if one.secret.value == value))
 
     def test_are_shown_by_their_ends_only(self, door: Door, wp_site: Site) -> None:
@@ -533,7 +538,7 @@ class TestSecrets:
         connected(store, "s2")
         save_token(store, Secret("secret-of-the-other"), "s2")
         with store.reading() as connection:
-            (other,) = tokens.of_site(connection, "s2", store.sealer)
+            (other,) = zoom_secrets.of_site(connection, "s2", store.sealer)
         for form in ({"secret_token": NEW}, {"remove": str(other.id), "sure": "yes"}):
             narrow.post("/settings/secrets", site="s2", **form)
             assert secrets(store, "s2") == ["secret-of-the-other"]

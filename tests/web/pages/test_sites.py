@@ -9,19 +9,22 @@ from typing import Any
 
 import pytest
 
-from core import connecting, looking, trying
 from core.bridge import Bridge
-from core.cleaning import TRIAL
-from core.errors import SiteFaultError
-from core.following import Line, Progress
-from core.looking import Finding, Look, Looks
-from core.store import jobs, quarantine, sites, tokens
-from core.store.engine import Store
+from core.errors import Fault, SiteFaultError
+from core.selftest import job as selftest_job
+from core.selftest.cleanup import TRIAL
+from core.selftest.steps import Line, Progress
+from core.sites import connect as site_connect
+from core.sites import health
+from core.sites.diagnosis import Cause, Stage, Verdict
+from core.sites.health import Finding, Look, Looks
+from core.store import jobs
+from core.store.db.engine import Store
+from core.store.events import quarantine
+from core.store.events.request import Request
 from core.store.jobs import JobState
-from core.store.request import Request
-from core.store.sites import Site
-from core.verdict import Cause, Stage, Verdict
-from core.wordpress.faults import Fault
+from core.store.sites import sites, zoom_secrets
+from core.store.sites.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import event, raw, signed
@@ -46,7 +49,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(f"{site_id}{'' if lift else ' in the background'}")
         return WELL
 
-    monkeypatch.setattr(looking, "look", look)
+    monkeypatch.setattr(health, "look", look)
     return asked
 
 
@@ -64,7 +67,7 @@ def kept_test(
     store: Store, bridge: Bridge, progress: Progress, state: JobState | None = JobState.DONE
 ) -> None:
     """Keep a test as it would be after it came so far; None: it still runs."""
-    job = trying.ask(bridge.jobs, "s1", asked_by="anna")
+    job = selftest_job.ask(bridge.jobs, "s1", asked_by="anna")
     [taken] = [one for one in bridge.jobs.take() if one.id == job.id]
 
     def keep(connection: Any) -> None:
@@ -138,8 +141,8 @@ class TestSite:
     def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
         note_look(store)
         with store.reading() as connection:
-            [saved] = tokens.of_site(connection, "s1", store.sealer)
-        store.write(lambda connection: tokens.remove(connection, "s1", saved.id))
+            [saved] = zoom_secrets.of_site(connection, "s1", store.sealer)
+        store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
         answer = door.get("/sites/s1")
         assert "Next: Save Zoom" in words(answer)
         assert door.path(link(answer, "Paste it on")).startswith("/webhooks?site=s1")
@@ -226,7 +229,7 @@ class TestMove:
                 raise SiteFaultError(f"It is down {HOSTILE}.", fault=Fault.NETWORK)
             told.append((site_id, address))
 
-        monkeypatch.setattr(connecting, "move_bridge", move)
+        monkeypatch.setattr(site_connect, "move_bridge", move)
         return told
 
     def test_tells_the_plugin_and_looks(
@@ -331,7 +334,7 @@ class TestDisconnect:
             store.write(lambda connection: sites.remove(connection, name))
             return site, problem
 
-        monkeypatch.setattr(connecting, "disconnect", disconnect)
+        monkeypatch.setattr(site_connect, "disconnect", disconnect)
         answer = admin.post("/sites/s1/disconnect")
         assert said in words(admin.follow(answer))
         assert admin.get("/sites/s1").headers["Location"] == "/sites?gone=yes"

@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from core.fold import acts_on
+from core.model.fold import acts_on
 from web.pages.subscription import TO_TICK
 
 NAMES = [name for _, named in chain.from_iterable(TO_TICK.values()) for _, name in named]

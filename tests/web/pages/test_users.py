@@ -7,9 +7,9 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from tornado.httpclient import HTTPResponse
 
-from core.admission import Admission
-from core.store.tickets import Purpose
-from core.store.users import Role
+from core.auth.service import Admission
+from core.store.auth.one_time_links import Purpose
+from core.store.auth.users import Role
 from tests.web.conftest import Http, text
 
 PASSWORD = "four words in a row"

@@ -1,0 +1,1 @@
+"""Zoom accounts over REST: import, reconcile, backfill, schedule."""

@@ -1,0 +1,1 @@
+"""Pure: a meeting's events folded into its state, and a site's rules."""

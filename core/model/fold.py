@@ -1,0 +1,374 @@
+"""Events to meeting: a pure function of what happened, in whatever order it arrived.
+
+`fold` sorts and reduces. `apply` takes one step, for the usual case that an event is newer than all that
+came before it; both give the same meeting, which the tests show for any order and any duplicates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from core.model import activity
+from core.model.meeting import RECURRING_FIXED, WEBINARS, Kind, Meeting, Position, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from core.zoom.envelope import Envelope
+
+SNAPSHOT = "snapshot"  # what the bridge itself read from Zoom's REST API; Zoom sends no event of this name
+GONE = "gone"  # the operation of a snapshot of what is no longer there
+
+# `start_url` is a key to the host's account, and the other passwords are nobody's business; the number has a
+# place of its own; what was replaced is not what is.
+_NEVER_KEPT = frozenset(
+    {"start_url", "h323_password", "encrypted_password", "pstn_password", "id", "old_object"}
+)
+# `started` and `ended` describe the running instance, deletions only name what is deleted: these never say
+# what the schedule is.
+_OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event as the fold takes it: what happened, to which meeting, and its place in the order."""
+
+    position: Position
+    envelope: Envelope
+
+
+_SAME_CREATION_SECONDS = 60  # between what REST and the event say of one creation
+
+
+_RANKS = {
+    "created": 0,
+    "converted_to_webinar": 1,
+    "converted_to_meeting": 1,
+    "updated": 2,
+    "deleted": 3,
+    "recovered": 4,
+    "permanently_deleted": 5,
+    "started": 7,
+    "ended": 8,
+    "registration_created": 9,
+    "registration_approved": 10,
+    "registration_denied": 10,
+    "registration_cancelled": 11,
+    "recording.completed": 12,
+    "recording.trashed": 13,
+    "recording.batch_trashed": 13,
+    "recording.recovered": 14,
+    "recording.batch_recovered": 14,
+    "recording.deleted": 15,
+    "recording.batch_deleted": 15,
+}
+
+
+def acts_on(event: str) -> bool:
+    """Whether an event of this name changes a meeting."""
+    return event == SNAPSHOT or _verb(event) in _RANKS
+
+
+def position(envelope: Envelope, digest: str, *, received_at: int) -> Position:
+    """Return an event's place in the order; `received_at` (ms since 1970, UTC) stands in for a missing time."""
+    at = envelope.happened_at
+    return Position(
+        at=received_at if at is None else at,
+        rank=_RANKS.get(_verb(envelope.event), 6),
+        digest=digest,
+    )
+
+
+def fold(
+    account_id: str, number: int, changes: Iterable[Change], *, base: Meeting | None = None
+) -> Meeting | None:
+    """Return the meeting that these changes make; None where there are none.
+
+    `base` is what earlier changes made that are no longer at hand. One that happened before its last is too
+    late to count.
+    """
+    meeting = base
+    last = base.last if base else None
+    for change in sorted(changes, key=lambda change: _key(change.position)):
+        if last is not None and _key(change.position) <= _key(last):
+            continue  # the same event, given twice, or part of the base
+        last = change.position
+        meeting = apply(meeting or Meeting(account_id, number), change)
+    return meeting
+
+
+def apply(meeting: Meeting, change: Change) -> Meeting:
+    """Return the meeting after one change that is newer than all it has seen."""
+    envelope = change.envelope
+    step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
+    kind = _kind(envelope, meeting.kind)
+    return replace(step(replace(meeting, kind=kind), envelope), last=change.position)
+
+
+def _key(position: Position) -> tuple[int, int, str]:
+    return position.at, position.rank, position.digest
+
+
+def _verb(event: str) -> str:
+    subject, _, verb = event.partition(".")
+    if subject == "recording":
+        return event
+    return verb if subject in ("meeting", "webinar") else ""
+
+
+def _kind(envelope: Envelope, before: Kind) -> Kind:
+    """Tell meetings from webinars: by the conversion, else by Zoom's type, else by the event's name."""
+    match envelope.event:
+        case "meeting.converted_to_webinar":
+            return Kind.WEBINAR
+        case "webinar.converted_to_meeting":
+            return Kind.MEETING
+    if envelope.event.startswith("recording."):
+        return before  # their types are of recordings
+    zoom_type = _kept(envelope.payload.object or {}).get("type")
+    if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
+        return Kind.WEBINAR
+    # A snapshot has no such name; without a type it says nothing of this.
+    return before if envelope.event == SNAPSHOT and zoom_type is None else Kind.MEETING
+
+
+def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Nothing happens to a meeting before it is made.
+
+    An update that seems older has a clock of its own (`time_stamp` is when the change was made, `event_ts`
+    when it was told), so what it said stands. A second creation under one number is a new life of it, as
+    with the personal meeting room.
+    """
+    given = _kept(envelope.payload.object or {})
+    if meeting.created and not _tells_of_this_life(meeting, envelope):
+        return replace(meeting, object=given, state=State.SCHEDULED, recovered=False)
+    merged = _merge(given, meeting.object)
+    return replace(meeting, object=merged, created=True)
+
+
+def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
+    """Whether a creation is the one that a snapshot has told of already: Zoom's REST API says when that was."""
+    told = meeting.object.get("created_at")
+    if not isinstance(told, str) or envelope.happened_at is None:
+        return False
+    try:
+        made = datetime.fromisoformat(told)
+    except ValueError:
+        return False
+    if made.tzinfo is None:
+        return False
+    return abs(made.timestamp() - envelope.happened_at / 1000) < _SAME_CREATION_SECONDS
+
+
+def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Lay what changed over what was known: only `id` is sure to be in an update."""
+    given = _kept(envelope.payload.object or {})
+    vanished = {_id(item) for item in _items(_kept(_old_object(envelope)))}
+    vanished -= {_id(item) for item in _items(given)}
+    before = dict(meeting.object)
+    if _items(before):
+        before["occurrences"] = [item for item in _items(before) if _id(item) not in vanished]
+    if envelope.payload.scope == "single" and _items(given) and _items(before):
+        # One date of a series was moved or changed: the series itself keeps its own start and length.
+        changed = {"occurrences": _with_occurrences(before, given)}
+        rest = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
+        return replace(meeting, object=_merge(before, {**rest, **changed}))
+    if _stops_being_a_series(given, before):
+        before.pop("occurrences", None)
+        before.pop("recurrence", None)
+    return replace(meeting, object=_merge(before, given))
+
+
+def _old_object(envelope: Envelope) -> Mapping[str, Any]:
+    """Return what an update replaced: beside `object` in real traffic, inside it in Zoom's own example."""
+    inside = (envelope.payload.object or {}).get("old_object")
+    return envelope.payload.old_object or (inside if isinstance(inside, dict) else {})
+
+
+def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
+    if _names_single_occurrences(meeting, envelope):
+        return _mark(meeting, envelope, "deleted")
+    return replace(_fill(meeting, envelope), state=State.DELETED, recovered=False)
+
+
+def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
+    if _names_single_occurrences(meeting, envelope):
+        return _mark(meeting, envelope, "available")
+    return replace(_fill(meeting, envelope), state=State.SCHEDULED, recovered=True)
+
+
+def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
+    if _names_single_occurrences(meeting, envelope):
+        return _mark(meeting, envelope, "deleted")
+    return replace(_fill(meeting, envelope), state=State.PERMANENTLY_DELETED, recovered=False)
+
+
+def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Take what Zoom's REST API answered as the whole truth at that moment.
+
+    One that was deleted before has been recovered, though nobody told; one that is gone was deleted; and what does
+    not run any more has ended.
+    """
+    if envelope.payload.operation == GONE:
+        state = State.DELETED if meeting.state is State.SCHEDULED else meeting.state
+        return replace(meeting, state=state, recovered=False)
+    instance = meeting.instance
+    if (envelope.payload.object or {}).get("status") == "waiting" and instance and "ended" not in instance:
+        instance = {**instance, "ended": _written(envelope.event_ts) or instance.get("started", "")}
+    return replace(
+        meeting,
+        object=_kept(envelope.payload.object or {}),
+        state=State.SCHEDULED,
+        created=True,
+        recovered=meeting.recovered or meeting.state is State.DELETED,
+        instance=instance,
+    )
+
+
+def _written(milliseconds: int | None) -> str:
+    """Return a moment as Zoom writes it."""
+    if milliseconds is None:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _started(meeting: Meeting, envelope: Envelope) -> Meeting:
+    return replace(_introduce(meeting, envelope), instance=activity.started(envelope))
+
+
+def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
+    return replace(_introduce(meeting, envelope), instance=activity.ended(meeting.instance, envelope))
+
+
+def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Take what names the meeting from an event about one instance of it, where it was not known."""
+    given = _kept(envelope.payload.object or {})
+    names: dict[str, Any] = {
+        key: given[key]
+        for key in ("topic", "type", "host_id", "timezone")
+        if isinstance(given.get(key), str | int | float)  # what is left of it by core.scrubbing, too
+    }
+    return replace(meeting, object={**names, **meeting.object})
+
+
+def _registration(status: str | None) -> Callable[[Meeting, Envelope], Meeting]:
+    def step(meeting: Meeting, envelope: Envelope) -> Meeting:
+        registrants = activity.registered(meeting.registrants, envelope, status)
+        return replace(_introduce(meeting, envelope), registrants=registrants)
+
+    return step
+
+
+def _recording(
+    change: Callable[[Mapping[str, Any], Envelope], Mapping[str, Any]],
+) -> Callable[[Meeting, Envelope], Meeting]:
+    def step(meeting: Meeting, envelope: Envelope) -> Meeting:
+        return replace(meeting, recordings=change(meeting.recordings, envelope))
+
+    return step
+
+
+_STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
+    "created": _created,
+    "updated": _updated,
+    "converted_to_webinar": _updated,
+    "converted_to_meeting": _updated,
+    "deleted": _deleted,
+    "recovered": _recovered,
+    "permanently_deleted": _permanently_deleted,
+    SNAPSHOT: _snapshot,
+    "started": _started,
+    "ended": _ended,
+    "registration_created": _registration(None),
+    "registration_approved": _registration("approved"),
+    "registration_denied": _registration("denied"),
+    "registration_cancelled": _registration("cancelled"),
+    "recording.completed": _recording(activity.recorded),
+    "recording.recovered": _recording(activity.recorded),
+    "recording.trashed": _recording(activity.trashed),
+    "recording.deleted": _recording(activity.deleted),
+    **dict.fromkeys(activity.BATCHES, _recording(activity.batched)),
+}
+
+
+def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
+    """Whether only the named dates are meant.
+
+    `operation` is `single` for an ordinary meeting too, and `occurrences` may come with a whole series, so
+    all three must agree: https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.deleted
+    """
+    given = _kept(envelope.payload.object or {})
+    zoom_type = given.get("type", meeting.type)
+    return zoom_type in RECURRING_FIXED and envelope.payload.operation == "single" and bool(_items(given))
+
+
+def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
+    """Set the status of the named dates, which are added where they were not known."""
+    given = {
+        "occurrences": [{**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))]
+    }
+    filled = _fill(meeting, envelope).object
+    return replace(meeting, object=_merge(filled, {"occurrences": _with_occurrences(meeting.object, given)}))
+
+
+def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Take from a deletion or recovery what was not known yet, and nothing of the schedule of a series."""
+    given = _kept(envelope.payload.object or {})
+    if given.get("type", meeting.type) in RECURRING_FIXED:
+        given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
+    return replace(meeting, object={**given, **meeting.object})
+
+
+def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether an update turns a series (type 8) into a single meeting (type 2); its dates go with it."""
+    return (
+        "type" in given
+        and given["type"] not in RECURRING_FIXED
+        and before.get("type") in RECURRING_FIXED
+        and "occurrences" not in given
+    )
+
+
+def _with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lay the given dates over those that were known, by `occurrence_id`."""
+    known = {_id(item): item for item in _items(before)}
+    for item in _items(given):
+        known[_id(item)] = {**known.get(_id(item), {}), **item}
+    return sorted(known.values(), key=lambda item: (str(item.get("start_time", "")), _id(item)))
+
+
+def _id(occurrence: Mapping[str, Any]) -> str:
+    return str(occurrence.get("occurrence_id", ""))
+
+
+def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = object_.get("occurrences", [])
+    return found
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one object over another: settings deep, as updates hold only changed settings; the rest whole."""
+    merged = {**below, **above}
+    if isinstance(below.get("settings"), dict) and isinstance(above.get("settings"), dict):
+        merged["settings"] = {**below["settings"], **above["settings"]}
+    return merged
+
+
+def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what must never be kept and what is not in Zoom's shape; the rest stays, known or unknown."""
+    kept = {key: _without_start_url(value) for key, value in given.items() if key not in _NEVER_KEPT}
+    for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
+        if key in kept and not isinstance(kept[key], shape):
+            del kept[key]
+    if "occurrences" in kept:
+        kept["occurrences"] = [item for item in kept["occurrences"] if isinstance(item, dict)]
+    return kept
+
+
+def _without_start_url(value: Any) -> Any:
+    """Drop the key to the host's account wherever it stands, also in fields that Zoom may yet invent."""
+    if isinstance(value, dict):
+        return {key: _without_start_url(item) for key, item in value.items() if key != "start_url"}
+    return [_without_start_url(item) for item in value] if isinstance(value, list) else value

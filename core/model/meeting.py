@@ -1,0 +1,256 @@
+"""One meeting (or webinar) as Zoom holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from core.zoom.timezones import zone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+INSTANT = 1
+PERSONAL_ROOM = 4
+WITHOUT_FIXED_TIME = frozenset({3, 6})
+RECURRING_FIXED = frozenset({8, 9})
+WEBINARS = frozenset({5, 6, 9})
+LONGEST = 30 * 60
+"""Minutes: Zoom ends every meeting after 30 hours, https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067972"""
+
+
+class Kind(StrEnum):
+    """What Zoom calls it."""
+
+    MEETING = "meeting"
+    WEBINAR = "webinar"
+
+
+class State(StrEnum):
+    """Where a meeting stands between being made and being gone."""
+
+    SCHEDULED = "scheduled"
+    DELETED = "deleted"  # can be recovered for a week
+    PERMANENTLY_DELETED = "permanently_deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One date of a series. `start_time` is in UTC, `duration` in minutes."""
+
+    occurrence_id: str
+    start_time: datetime
+    duration: int
+    available: bool
+
+    @property
+    def end_time(self) -> datetime:
+        """When it is scheduled to end, in UTC."""
+        return self.start_time + timedelta(minutes=self.duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The place of an event among the events of its meeting; events are folded in this order.
+
+    `at` is when it happened (milliseconds since 1970, UTC). Zoom gives several events of one meeting the
+    same millisecond, so `rank` puts them in the only order that makes sense (made, changed, deleted,
+    recovered, deleted for good), and `digest` decides the rest, so that the order is total.
+    """
+
+    at: int
+    rank: int
+    digest: str
+
+    def __lt__(self, other: Position) -> bool:
+        return (self.at, self.rank, self.digest) < (other.at, other.rank, other.digest)
+
+
+BEFORE_ALL = Position(-1, -1, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A meeting or webinar: the sum of its events.
+
+    `object` is Zoom's own object, laid together from all that Zoom said of it, with unknown fields kept and
+    without `start_url`, which is a key to the host's account. The properties read it in typed form.
+
+    `created` tells whether its creation (or a snapshot) was seen; `recovered`, whether it is scheduled
+    because it was recovered from deletion. `instance` is the one that ran last or runs now, `recordings` what was
+    recorded of each instance, `registrants` where each of them stands (see `core.model.activity`).
+    """
+
+    account_id: str
+    number: int
+    kind: Kind = Kind.MEETING
+    state: State = State.SCHEDULED
+    object: Mapping[str, Any] = field(default_factory=dict)
+    last: Position = BEFORE_ALL
+    created: bool = False
+    recovered: bool = False
+    instance: Mapping[str, Any] = field(default_factory=dict)
+    recordings: Mapping[str, Any] = field(default_factory=dict)
+    registrants: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def topic(self) -> str:
+        """The title; empty while it is not known."""
+        return _text(self.object.get("topic"))
+
+    @property
+    def agenda(self) -> str:
+        """The description, as plain text; empty while it is not known (`created` does not carry it)."""
+        return _text(self.object.get("agenda"))
+
+    @property
+    def type(self) -> int | None:
+        """Zoom's type: 2 scheduled, 3 and 6 without a fixed time, 8 and 9 series, and so on."""
+        return _number(self.object.get("type"))
+
+    @property
+    def host_id(self) -> str:
+        """Zoom's id of the host."""
+        return _text(self.object.get("host_id"))
+
+    @property
+    def join_url(self) -> str:
+        """Where participants join; it may carry the passcode as `pwd`."""
+        return _text(self.object.get("join_url"))
+
+    @property
+    def password(self) -> str:
+        """The passcode that participants type."""
+        return _text(self.object.get("password"))
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Zoom's settings of the meeting, as far as they are known."""
+        settings = self.object.get("settings")
+        return settings if isinstance(settings, dict) else {}
+
+    @property
+    def recurrence(self) -> Mapping[str, Any]:
+        """Zoom's rule of the series; empty where there is none."""
+        recurrence = self.object.get("recurrence")
+        return recurrence if isinstance(recurrence, dict) else {}
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The zone in which its times are shown."""
+        return zone(_text(self.object.get("timezone")))
+
+    @property
+    def start_time(self) -> datetime | None:
+        """The scheduled start in UTC; None without a fixed time. For a series, the first that Zoom named."""
+        return _instant(self.object.get("start_time"), self.timezone)
+
+    @property
+    def duration(self) -> int:
+        """The scheduled length in minutes; 0 while it is not known."""
+        return _minutes(self.object.get("duration"))
+
+    @property
+    def occurrences(self) -> tuple[Occurrence, ...]:
+        """The dates of a series in order of time, the cancelled ones too; empty for a single meeting."""
+        found = []
+        listed = self.object.get("occurrences")
+        for item in listed if isinstance(listed, list | tuple) else ():
+            if not isinstance(item, dict):
+                continue
+            start = _instant(item.get("start_time"), self.timezone)
+            if start is not None:
+                found.append(
+                    Occurrence(
+                        occurrence_id=_text(item.get("occurrence_id")),
+                        start_time=start,
+                        duration=_minutes(item.get("duration")) or self.duration,
+                        available=item.get("status", "available") != "deleted",
+                    )
+                )
+        return tuple(sorted(found, key=lambda occurrence: (occurrence.start_time, occurrence.occurrence_id)))
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it has dates of its own (types 8 and 9)."""
+        return self.type in RECURRING_FIXED
+
+    @property
+    def has_fixed_time(self) -> bool:
+        """Whether there is a time to show at all."""
+        return self.type not in WITHOUT_FIXED_TIME and (self.start_time is not None or bool(self.occurrences))
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the last instance really began, in UTC."""
+        return _instant(self.instance.get("started"), self.timezone)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the last instance really ended, in UTC; None while it runs, or where none ever did."""
+        return _instant(self.instance.get("ended"), self.timezone)
+
+    @property
+    def runs_until(self) -> datetime | None:
+        """Until when a running instance may run at most, in UTC; None where none runs.
+
+        Zoom may forget to tell of its end, and ends every meeting after 30 hours.
+        """
+        if self.started_at is None or "ended" in self.instance:
+            return None
+        return self.started_at + timedelta(minutes=LONGEST)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether enough is known to show it: events for a meeting never seen before may lack the rest."""
+        return bool(
+            self.topic
+            and self.join_url
+            and self.type is not None
+            and (
+                self.type in WITHOUT_FIXED_TIME
+                or self.type in (INSTANT, PERSONAL_ROOM)
+                or self.has_fixed_time
+            )
+        )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:  # noqa: PLR2004 (digits)
+        return int(value)
+    return None
+
+
+def _minutes(value: Any) -> int:
+    return min(max(_number(value) or 0, 0), LONGEST)
+
+
+def _instant(value: Any, assumed: ZoneInfo) -> datetime | None:
+    """Read one of Zoom's times. They end in `Z`; one without is in the meeting's own zone.
+
+    What no calendar on Zoom's side offers counts as no time, so that reckoning with it cannot overflow.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=assumed)
+    try:
+        moment = parsed.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+    return moment if 1970 <= moment.year < 3000 else None  # noqa: PLR2004 (years)

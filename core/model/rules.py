@@ -1,0 +1,346 @@
+"""What a site's owner decided: what is published there, as what, and what is shown of it. Pure.
+
+The rules are kept as JSON. Reading them forgives everything, since another version of the bridge may have
+written them: keys that are not known are kept, and a value that cannot be read counts as the default, or, where
+it decides who sees something, as the strictest there is.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.model.meeting import INSTANT, PERSONAL_ROOM, Kind
+
+if TYPE_CHECKING:
+    from core.model.meeting import Meeting
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+MOST_PATTERNS = 50
+LONGEST_PATTERN = 200
+MOST_HOSTS = 500
+LONGEST_HOST = 254
+"""Characters of an e-mail address, which RFC 5321 allows; Zoom's ids have 22."""
+LONGEST_NAME = 250
+"""Characters of a display name, of which WordPress keeps as many."""
+
+_LONGEST_TOPIC = 1000  # characters that are compared; Zoom allows 200
+_LARGEST_ID = 2**53  # that JSON carries exactly
+
+
+class Status(StrEnum):
+    """What a new post is, as WordPress names it."""
+
+    PUBLISH = "publish"
+    DRAFT = "draft"
+    PENDING = "pending"
+    PRIVATE = "private"
+
+
+class JoinLink(StrEnum):
+    """Who is shown the join link."""
+
+    EVERYBODY = "everybody"
+    SIGNED_IN = "signed_in"  # visitors who are signed in to the WordPress site
+    NOBODY = "nobody"
+
+
+class Passcode(StrEnum):
+    """Where the passcode may be."""
+
+    SHOWN = "shown"  # beside the join link
+    IN_LINK = "in_link"  # only inside the link, which then opens the meeting without asking
+    HIDDEN = "hidden"  # nowhere: who follows the link is asked for it
+
+
+class Recordings(StrEnum):
+    """Who is shown links to recordings."""
+
+    EVERYBODY = "everybody"
+    SIGNED_IN = "signed_in"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who is the author of a host's meetings.
+
+    `host` is Zoom's id of the host, or an e-mail address; `user` is WordPress's id of the author, and `name` the
+    display name that this user had when it was chosen.
+    """
+
+    host: str
+    user: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The decisions of one site; the defaults are those of a site whose owner has not decided anything.
+
+    `hosts` are those whose meetings are published, by Zoom's id or by e-mail address; None is everybody. `only`
+    and `never` are patterns for topics, see `matches`; without any in `only`, every topic is right. `status`,
+    `authors` and the categories (WordPress's ids of terms) count when a post is made: after that, people decide.
+    `unknown` is what else is kept, for a version of the bridge that understands it.
+    """
+
+    kinds: frozenset[Kind] = frozenset(Kind)
+    instant: bool = False
+    personal_rooms: bool = False
+    hosts: tuple[str, ...] | None = None
+    only: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    status: Status = Status.PUBLISH
+    authors: tuple[Author, ...] = ()
+    meeting_category: int | None = None
+    webinar_category: int | None = None
+    passcode: Passcode = Passcode.SHOWN
+    join_link: JoinLink = JoinLink.EVERYBODY
+    show_host: bool = False
+    recordings: Recordings = Recordings.NOBODY
+    recording_passcode: bool = False
+    registrations: bool = False
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def why_not(self, meeting: Meeting) -> str:
+        """Return why a meeting is not published, in words for the site's owner; empty where it is.
+
+        What is not known of it yet speaks neither for it nor against it, but for its host: where only some hosts
+        are published, an unknown one is none of them.
+        """
+        kind = meeting.kind
+        if kind not in self.kinds:
+            return f"It is a {kind}, and the settings publish no {kind}s."
+        if meeting.type == INSTANT and not self.instant:
+            return "It is an instant meeting, started on the spot, and the settings leave those out."
+        if meeting.type == PERSONAL_ROOM and not self.personal_rooms:
+            return "It is the host's personal meeting room, and the settings leave those out."
+        if self.hosts is not None and not _is_of(meeting, self.hosts):
+            return "Its host is not among those whose meetings the settings publish."
+        return self._why_not_topic(meeting.topic) if meeting.topic else ""
+
+    def _why_not_topic(self, topic: str) -> str:
+        for pattern in self.never:
+            if matches(pattern, topic):
+                return f"Its topic matches “{pattern}”, which the settings leave out."
+        if self.only and not any(matches(pattern, topic) for pattern in self.only):
+            return "Its topic matches none of the patterns that the settings publish."
+        return ""
+
+    def author_of(self, meeting: Meeting) -> Author | None:
+        """Return who is to be the author of a meeting's post; None where that is not decided."""
+        return next((author for author in self.authors if _is_of(meeting, (author.host,))), None)
+
+    def category_of(self, kind: Kind) -> int | None:
+        """Return the category of new posts of this kind; None where that is not decided."""
+        return self.webinar_category if kind is Kind.WEBINAR else self.meeting_category
+
+    def written(self) -> dict[str, Any]:
+        """Return the rules as JSON, to be kept."""
+        return {
+            **self.unknown,
+            "kinds": sorted(self.kinds),
+            "instant": self.instant,
+            "personal_rooms": self.personal_rooms,
+            "hosts": None if self.hosts is None else list(self.hosts),
+            "only": list(self.only),
+            "never": list(self.never),
+            "status": str(self.status),
+            "authors": [{"host": one.host, "user": one.user, "name": one.name} for one in self.authors],
+            "meeting_category": self.meeting_category,
+            "webinar_category": self.webinar_category,
+            "passcode": str(self.passcode),
+            "join_link": str(self.join_link),
+            "show_host": self.show_host,
+            "recordings": str(self.recordings),
+            "recording_passcode": self.recording_passcode,
+            "registrations": self.registrations,
+        }
+
+
+DEFAULT = Rules()
+_KEYS = frozenset(DEFAULT.written())
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Rules as they were read, and in words what could not be."""
+
+    rules: Rules
+    notes: tuple[str, ...] = ()
+
+
+def read(kept: Any) -> Read:
+    """Read rules from the JSON that is kept of them. Never raises."""
+    if kept is None or kept == {}:
+        return Read(DEFAULT)
+    if not isinstance(kept, Mapping):
+        return Read(DEFAULT, ("The rules that were kept could not be read: the usual ones count instead.",))
+    reader = _Reader(kept)
+    rules = Rules(
+        kinds=reader.kinds(),
+        instant=reader.switch("instant"),
+        personal_rooms=reader.switch("personal_rooms"),
+        hosts=reader.hosts(),
+        only=reader.texts("only", MOST_PATTERNS, LONGEST_PATTERN),
+        never=reader.texts("never", MOST_PATTERNS, LONGEST_PATTERN),
+        status=reader.choice("status", Status, default=DEFAULT.status, strictest=Status.DRAFT),
+        authors=reader.authors(),
+        meeting_category=reader.id("meeting_category"),
+        webinar_category=reader.id("webinar_category"),
+        passcode=reader.choice("passcode", Passcode, default=DEFAULT.passcode, strictest=Passcode.HIDDEN),
+        join_link=reader.choice("join_link", JoinLink, default=DEFAULT.join_link, strictest=JoinLink.NOBODY),
+        show_host=reader.switch("show_host"),
+        recordings=reader.choice(
+            "recordings", Recordings, default=DEFAULT.recordings, strictest=Recordings.NOBODY
+        ),
+        recording_passcode=reader.switch("recording_passcode"),
+        registrations=reader.switch("registrations"),
+        unknown={str(key): value for key, value in kept.items() if key not in _KEYS},
+    )
+    return Read(rules, tuple(reader.notes))
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Whether the whole topic is as the pattern says: `*` stands for any text, `?` for one sign.
+
+    Upper and lower case are the same, and so are ways to write an accent, and one space or several. Everything
+    else stands for itself, brackets too, which people write into topics. It takes at most as many steps as
+    pattern and topic have pairs of signs: there is no pattern that hangs.
+    """
+    wanted, text = _plain(pattern), _plain(topic[:_LONGEST_TOPIC])
+    at = place = 0
+    star = taken = -1
+    while at < len(text):
+        if place < len(wanted) and wanted[place] == "*":
+            star, taken = place, at
+            place += 1
+        elif place < len(wanted) and wanted[place] in ("?", text[at]):
+            place += 1
+            at += 1
+        elif star >= 0:  # let the last star take one sign more
+            taken += 1
+            place, at = star + 1, taken
+        else:
+            return False
+    return not wanted[place:].strip("*")
+
+
+def tidy(text: str) -> str:
+    """Return one line of what a person typed, without what is not to be seen."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    seen = "".join(" " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign for sign in whole)
+    return " ".join(seen.split())
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _is_of(meeting: Meeting, hosts: tuple[str, ...]) -> bool:
+    """Whether one of `hosts` is the host. E-mail addresses are compared without regard to case, ids as they are."""
+    email = meeting.object.get("host_email")
+    known = email.strip().casefold() if isinstance(email, str) else ""
+    return any(
+        (bool(meeting.host_id) and host == meeting.host_id) or (bool(known) and host.casefold() == known)
+        for host in hosts
+    )
+
+
+class _Reader:
+    """Reads one value after the other, and notes what cannot be read."""
+
+    def __init__(self, kept: Mapping[str, Any]) -> None:
+        self._kept = kept
+        self.notes: list[str] = []
+
+    def switch(self, name: str) -> bool:
+        value = self._kept.get(name)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self._note(name, "is left off")
+        return False
+
+    def choice(self, name: str, kind: type[Choice], *, default: Choice, strictest: Choice) -> Choice:
+        value = self._kept.get(name)
+        try:
+            return default if value is None else kind(value)
+        except (ValueError, TypeError):
+            self._note(name, f"is taken for “{strictest}”")
+            return strictest
+
+    def kinds(self) -> frozenset[Kind]:
+        value = self._kept.get("kinds")
+        if value is None:
+            return DEFAULT.kinds
+        if not isinstance(value, list):
+            self._note("kinds", "is left at its default")
+            return DEFAULT.kinds
+        known = frozenset(kind for kind in Kind if str(kind) in value)
+        if len(known) < len(value):
+            self._note("kinds", "was read in part")
+        return known
+
+    def hosts(self) -> tuple[str, ...] | None:
+        value = self._kept.get("hosts")
+        if value is not None and not isinstance(value, list):
+            self._note("hosts", "is left at its default")
+            return None
+        return None if value is None else self.texts("hosts", MOST_HOSTS, LONGEST_HOST)
+
+    def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
+        value = self._kept.get(name)
+        if value is None:
+            return ()
+        listed = value if isinstance(value, list) else []
+        found = [tidy(text) for text in listed[:most] if isinstance(text, str)]
+        right = tuple(dict.fromkeys(text for text in found if 0 < len(text) <= longest))
+        if not isinstance(value, list) or len(right) < len(value):
+            self._note(name, "was read in part")
+        return right
+
+    def authors(self) -> tuple[Author, ...]:
+        value = self._kept.get("authors")
+        if value is None:
+            return ()
+        listed = value if isinstance(value, list) else []
+        found = [author for author in map(_author, listed[:MOST_HOSTS]) if author is not None]
+        if not isinstance(value, list) or len(found) < len(value):
+            self._note("authors", "was read in part")
+        first: dict[str, Author] = {}
+        for author in found:
+            first.setdefault(author.host, author)
+        return tuple(first.values())
+
+    def id(self, name: str) -> int | None:
+        value = self._kept.get(name)
+        if isinstance(value, int) and _is_id(value):
+            return value
+        if value is not None:
+            self._note(name, "is left empty")
+        return None
+
+    def _note(self, name: str, instead: str) -> None:
+        self.notes.append(f"What was kept for “{name}” could not be understood: it {instead}.")
+
+
+def _author(value: Any) -> Author | None:
+    if (
+        not isinstance(value, Mapping)
+        or not isinstance(value.get("host"), str)
+        or not _is_id(value.get("user"))
+    ):
+        return None
+    host = tidy(value["host"])
+    name = value.get("name")
+    if not 0 < len(host) <= LONGEST_HOST:
+        return None
+    return Author(host, value["user"], tidy(name)[:LONGEST_NAME].strip() if isinstance(name, str) else "")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST_ID

@@ -1,0 +1,1 @@
+"""Overview, alerts, throughput and the details of one event."""

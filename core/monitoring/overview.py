@@ -1,0 +1,85 @@
+"""Is it well? All that the overview shows, gathered from the store."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.monitoring import throughput as hourly
+from core.monitoring.alerts import Disk, Level, Trouble, troubles
+from core.store.db import clock as store_clock
+from core.store.events import search as listed
+from core.store.events.log import Outcome
+from core.store.events.search_filters import Filter
+from core.store.events.stats import HOUR
+from core.store.sites import health as site_health
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.monitoring.throughput import Hours, Week
+    from core.store.db.engine import Store
+    from core.store.sites.health import SiteFacts
+
+_MOST_FAILED = 1000  # are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What there is to tell at `now` (ms since 1970, UTC).
+
+    `week` is of the whole log; `accounts` are those whose events concern who looks, None for all.
+    """
+
+    now: int
+    sites: Sequence[SiteFacts]
+    troubles: Sequence[Trouble]
+    week: Week
+    accounts: frozenset[str] | None
+
+    @property
+    def bad(self) -> int:
+        """How many things need a person."""
+        return sum(trouble.level is Level.BAD for trouble in self.troubles)
+
+
+def gather(store: Store, hours: Hours, *, site_id: str | None = None) -> Overview:
+    """Return how it stands: with every site, or with one. Raises `StoreUnavailableError`."""
+    with store.reading() as connection:
+        now = store_clock.now(connection)
+        sites = site_health.facts(connection, site_id=site_id)
+        of_sites = site_health.accounts_of_sites(connection, site_id=site_id)
+        failed = listed.count(connection, Filter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED)
+        unreadable = site_health.unreadable_accounts(connection, site_id=site_id)
+    week = hours.week(now)
+    sites = [replace(site, usual_gap=_usual_gap(week, of_sites.get(site.id, ()))) for site in sites]
+    found = troubles(
+        sites,
+        now=now,
+        failed_events=failed.number,
+        more_failed=not failed.is_whole,
+        disk=disk(store) if site_id is None else None,
+        accounts=unreadable,
+    )
+    concerned = None if site_id is None else frozenset(of_sites.get(site_id, ()))
+    return Overview(now, sites, found, week, concerned)
+
+
+def disk(store: Store) -> Disk | None:
+    """Return how much room there is for the database; None where it is on a server of its own."""
+    if store.is_shared or not store.url.database:
+        return None
+    try:
+        usage = shutil.disk_usage(Path(store.url.database).resolve().parent)
+    except OSError:
+        return None
+    return Disk(usage.free, usage.total)
+
+
+def _usual_gap(week: Week, accounts: Sequence[str]) -> int | None:
+    if not week.is_whole:
+        return len(week.hours) * HOUR  # nothing is said of a habit before it is known
+    gap = hourly.longest_gap(week, frozenset(accounts))
+    return None if gap is None else (gap + 1) * HOUR

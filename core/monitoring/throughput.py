@@ -1,0 +1,193 @@
+"""The last week hour by hour, for charts and for what is said before it hurts: kept at hand, and brought up to date.
+
+An hour that is over changes little: only outcomes, where events are folded or replayed later, and times, where a
+site was down. So each is counted again the sooner the younger it is. No look takes longer than a part of a second:
+after a start beside a log of a million events, the week is whole some looks later.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.store.events import stats as event_stats
+from core.store.events.log import Outcome
+from core.store.events.stats import HOUR, Count, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from core.store.db.engine import Store
+
+DAY_HOURS = 24
+WEEK_HOURS = 7 * DAY_HOURS
+_LOOK_SECONDS = 0.4
+_CHUNK_SECONDS = 0.1
+_FRESH_MILLISECONDS = 5_000
+_OLDEST_MILLISECONDS = 15 * 60_000  # of what is said of any hour
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What is known of an hour, which begins at `begins` (ms since 1970, UTC)."""
+
+    begins: int
+    counts: tuple[Count, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    counted_at: int = 0
+
+    def is_due(self, now: int) -> bool:
+        """Whether to count it again."""
+        age = max(now - self.begins - HOUR, 0)
+        is_moving = any(count.outcome is Outcome.PENDING for count in self.counts)
+        good_for = (
+            _FRESH_MILLISECONDS if is_moving else min(_FRESH_MILLISECONDS + age // 4, _OLDEST_MILLISECONDS)
+        )
+        return now - self.counted_at >= good_for
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Hours in their order, the last of which has just begun. `is_whole`: every one was counted."""
+
+    hours: tuple[Hour, ...]
+    is_whole: bool
+
+
+@dataclass(slots=True)
+class Hours:
+    """What one process knows of the last week. Threads take turns."""
+
+    store: Store
+    look_seconds: float = _LOOK_SECONDS
+    clock: Callable[[], float] = time.monotonic
+    _known: dict[int, Hour] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def week(self, now: int) -> Week:
+        """Return the week that ends with the hour of `now` (ms since 1970, UTC)."""
+        last = now // HOUR * HOUR
+        begins = [
+            last - place * HOUR for place in range(WEEK_HOURS)
+        ]  # the newest are the first to be counted
+        with self._guard:
+            self._known = {at: self._known[at] for at in begins if at in self._known}
+            self._count([at for at in begins if at not in self._known or self._known[at].is_due(now)], now)
+            return Week(
+                tuple(self._known.get(at, Hour(at)) for at in reversed(begins)),
+                is_whole=len(self._known) == len(begins),
+            )
+
+    def _count(self, due: Sequence[int], now: int) -> None:
+        """Count hours, for a while; more at once while that is quick, and always some."""
+        began = self.clock()
+        at_once = 2
+        while due:
+            started = self.clock()
+            some = _neighbours(due[:at_once])
+            self._known |= _counted(self.store, some, now)
+            due = due[len(some) :]
+            took = self.clock() - started
+            at_once = min(2 * at_once, WEEK_HOURS) if took < _CHUNK_SECONDS / 2 else max(at_once // 2, 1)
+            if self.clock() - began >= self.look_seconds:
+                return
+
+
+def _neighbours(due: Sequence[int]) -> list[int]:
+    """Return those of the first hours that follow one another without a gap, so that one range holds them."""
+    some = [due[0]]
+    for at in due[1:]:
+        if at != some[-1] - HOUR:
+            break
+        some.append(at)
+    return some
+
+
+def _counted(store: Store, begins: Sequence[int], now: int) -> dict[int, Hour]:
+    since, until = min(begins), max(begins) + HOUR
+    with store.reading() as connection:
+        counts = event_stats.counts(connection, since=since, until=until)
+        samples = event_stats.samples(connection, counts)
+    of_hour: dict[int, tuple[list[Count], list[Sample]]] = {at: ([], []) for at in begins}
+    for count in counts:
+        of_hour[count.hour][0].append(count)
+    for sample in samples:
+        if sample.hour in of_hour:
+            of_hour[sample.hour][1].append(sample)
+    return {at: Hour(at, tuple(made), tuple(took), now) for at, (made, took) in of_hour.items()}
+
+
+# --- What they say ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long events took to reach the sites: the middle one, and what 95 of 100 stayed below, in milliseconds.
+
+    `events` is how many times were measured; the other two are None where there are none.
+    """
+
+    events: int = 0
+    median: int | None = None
+    most: int | None = None
+
+
+def days(week: Week) -> list[Sequence[Hour]]:
+    """Return the hours of each day, where the last day ends with the last hour."""
+    return [week.hours[start : start + DAY_HOURS] for start in range(0, len(week.hours), DAY_HOURS)]
+
+
+def outcomes(hours: Iterable[Hour], accounts: Collection[str] | None = None) -> Counter[Outcome]:
+    """Return how many events came, by outcome: those of some accounts, or of all."""
+    found: Counter[Outcome] = Counter()
+    for hour in hours:
+        for count in hour.counts:
+            if accounts is None or count.account_id in accounts:
+                found[count.outcome] += count.number
+    return found
+
+
+def times(hours: Iterable[Hour], site_id: str | None = None) -> Times:
+    """Return how long events took to reach one site, or all of them.
+
+    Of an hour with many events only some are measured, so each of those stands for several.
+    """
+    weighed: list[tuple[int, float]] = []
+    for hour in hours:
+        folded = Counter[str]()
+        for count in hour.counts:
+            if count.outcome is Outcome.FOLDED:
+                folded[count.account_id] += count.number
+        measured: dict[tuple[str, str], list[int | None]] = defaultdict(list)
+        for sample in hour.samples:
+            if site_id in (None, sample.site_id):
+                measured[sample.account_id, sample.site_id].append(sample.milliseconds)
+        for (account_id, _), found in measured.items():
+            weight = max(folded[account_id], 1) / len(found)
+            weighed += [(milliseconds, weight) for milliseconds in found if milliseconds is not None]
+    weighed.sort()
+    return Times(len(weighed), _quantile(weighed, 0.5), _quantile(weighed, 0.95))
+
+
+def longest_gap(week: Week, accounts: Collection[str]) -> int | None:
+    """Return the longest time without an event of these accounts between two hours that had some, in hours.
+
+    None where fewer than two hours had any: then there is no habit to tell of.
+    """
+    busy = [place for place, hour in enumerate(week.hours) if outcomes([hour], accounts)]
+    gaps = [later - earlier - 1 for earlier, later in itertools.pairwise(busy)]
+    return max(gaps, default=None)
+
+
+def _quantile(weighed: Sequence[tuple[int, float]], part: float) -> int | None:
+    """Return the first value at which this part of the whole weight is reached. `weighed` is sorted."""
+    left = part * sum(weight for _, weight in weighed)
+    for value, weight in weighed:
+        left -= weight
+        if left <= 1e-9:  # noqa: PLR2004 - weights are fractions
+            return value
+    return None

@@ -1,0 +1,435 @@
+"""One post brought to what it should be: compare, then ask WordPress for the difference.
+
+Zoom decides that a meeting exists and what it is; people decide everything else. So only what Zoom changed
+since the last write is written, and what editors own (content, image, category, slug, status, author) is
+left as it is.
+
+A meeting that the site's rules leave out has no post. One that the bridge has made goes into the trash, with all
+that editors have added, and comes back with it; one that people made, or took out of the trash again, is theirs:
+it stays, and is kept right.
+
+A plan does no I/O: it is a generator that yields what to ask of the site and is sent the answers, so that
+the asks of many posts can travel in one request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Fault, SiteFaultError
+from core.render import Post, Presence, html
+from core.store.posts.posts import Base, PostState, Written
+from core.wordpress.requests import (
+    CATEGORIES,
+    Ask,
+    CreatePost,
+    DeletePost,
+    FindPosts,
+    ReadPost,
+    TrashPost,
+    UpdatePost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from core.model.meeting import Meeting
+    from core.wordpress.client import WordPressClient
+    from core.wordpress.responses import SitePost
+
+_TRASH = "trash"
+# What WordPress says of an author or a category that is not there any more, or not to be chosen.
+_NOT_TO_BE_CHOSEN = ("rest_invalid_author", "rest_cannot_edit_others", "rest_cannot_assign_term")
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What is known of the post now; what was done, in a word; and whether WordPress was asked at all.
+
+    `remark` is what an owner should know of it beyond that.
+    """
+
+    written: Written
+    did: str
+    asked: bool = True
+    remark: str = ""
+
+
+Plan = Generator[Ask, Any, Reconciled]
+
+_LEFT_OUT = Reconciled(Written(base=Base(left_out=True)), "left out")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A meeting, the post that a site should have for it, and what was written there before.
+
+    `in_doubt`: an earlier attempt may have done more than `written` says, so the post is looked at first.
+    """
+
+    meeting: Meeting
+    wanted: Post
+    written: Written
+    revision: int
+    in_doubt: bool = False
+
+
+def carry_out(client: WordPressClient, tasks: Sequence[Task]) -> list[Reconciled | SiteFaultError]:
+    """Bring the posts of one site to what they should be; return for each what came of it.
+
+    The writes of one round go together. After a fault the same task may be given again.
+    """
+    plans = [plan(task) for task in tasks]
+    results: list[Reconciled | SiteFaultError | None] = [None] * len(plans)
+    asks: dict[int, Ask] = {}
+
+    def advance(index: int, answer: Any) -> None:
+        try:
+            if isinstance(answer, SiteFaultError):
+                asks[index] = plans[index].throw(answer)
+            else:
+                asks[index] = plans[index].send(answer)
+        except StopIteration as done:
+            results[index] = done.value
+        except SiteFaultError as error:
+            results[index] = error
+
+    for index in range(len(plans)):
+        advance(index, None)
+    while asks:
+        asked, asks = asks, {}
+        for index, answer in zip(asked, client.perform(list(asked.values())), strict=True):
+            advance(index, answer)
+    return [result for result in results if result is not None]
+
+
+def plan(task: Task) -> Plan:
+    """Yield what to ask of the site until its post is what it should be; return what is known of it then.
+
+    Lets the `SiteFaultError` of an answer out where the site did not do it.
+    """
+    if task.written.state in (PostState.DETACHED, PostState.GONE):
+        return (yield from _revive_or_leave(task))
+    if task.wanted.by_rule:
+        return (yield from _leave_out(task))
+    match task.wanted.presence:
+        case Presence.GONE:
+            return (yield from _delete(task))
+        case Presence.TRASHED:
+            return (yield from _trash(task))
+        case Presence.SHOWN | Presence.WITHHELD:
+            return (yield from _show(task))
+
+
+def _show(task: Task) -> Plan:
+    if task.written.post_id is None:
+        exists: SiteFaultError | None = None
+        if task.wanted.presence is Presence.SHOWN:
+            try:
+                return (yield from _create(task))
+            except SiteFaultError as error:
+                if error.fault is not Fault.EXISTS:
+                    raise
+                exists = error
+        found: list[SitePost] = yield FindPosts(task.meeting.number)
+        if not found and exists is not None:
+            raise exists  # it is there, but not to be seen: another look is needed, and the owner must know
+        if not found:
+            return Reconciled(Written(), "withheld")
+        return (yield from _adopt(task, found[0]))
+    if task.written.state is PostState.TRASHED:
+        return (yield from _restore(task))
+    return (yield from _update(task))
+
+
+def _create(task: Task) -> Plan:
+    wanted = task.wanted
+    fields = {
+        "title": wanted.title,
+        "content": wanted.content,
+        "status": wanted.status,
+        "zoombridge": {**_ticked(wanted.field, dict.fromkeys(wanted.ticks, "1")), "revision": task.revision},
+    }
+    chosen: dict[str, Any] = {} if wanted.author is None else {"author": wanted.author}
+    if wanted.category is not None:
+        chosen[CATEGORIES] = [wanted.category]
+    remark = ""
+    try:
+        made: SitePost = yield CreatePost(fields | chosen)
+    except SiteFaultError as error:
+        if not chosen or not error.evidence.startswith(_NOT_TO_BE_CHOSEN):
+            raise
+        # Better a page without its author than none.
+        made = yield CreatePost(fields)
+        remark = (
+            "WordPress did not accept the author or the category that the settings name, so the page was made "
+            f"without them ({error.evidence}). Choose others on the page Settings."
+        )
+    base = Base(
+        topic=task.meeting.topic,
+        field=_digest(wanted.field),
+        agenda=_digest(wanted.content),
+        content=_digest(made.content),
+        made=True,
+        ticks=dict.fromkeys(wanted.ticks, False),
+    )
+    return Reconciled(Written(PostState.SHOWN, made.id, made.link, base), "created", remark=remark)
+
+
+def _adopt(task: Task, found: SitePost) -> Plan:
+    """Take a post that is there already for the mirror of this meeting.
+
+    The title that Zoom last gave it stands in its details. The content is its editors', unless the bridge
+    has made the post, and did not hear of it.
+    """
+    base = _base_in(task, found)
+    base = replace(base, made=task.in_doubt and bool(base.content))
+    written = Written(PostState.SHOWN, found.id, found.link, base)
+    adopted = replace(task, written=written, in_doubt=False)
+    if found.status == _TRASH and task.meeting.recovered:
+        return (yield from _restore(adopted))
+    done = yield from _update(adopted, now=found)
+    return replace(done, did="adopted")
+
+
+def _update(task: Task, *, status: str | None = None, now: SitePost | None = None) -> Plan:
+    """Write what differs from what was written last, and nothing else. `now` is the post, where it was just read."""
+    meeting, wanted, written = task.meeting, task.wanted, task.written
+    assert written.post_id is not None  # noqa: S101 - callers have checked
+    changes: dict[str, Any] = {} if status is None else {"status": status}
+    try:
+        base, now = yield from _look(task, written.post_id, now)
+        if meeting.topic and meeting.topic != base.topic:
+            changes["title"] = wanted.title
+        ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
+        if _digest(wanted.field) != base.field or new_ticks:
+            changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}
+        agenda, content = base.agenda, base.content
+        if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
+            # The agenda has changed; it goes into the content only while no editor has been there.
+            now = now or (yield ReadPost(written.post_id))
+            if _digest(now.content) == base.content:
+                changes["content"] = wanted.content
+            else:
+                content = ""
+        if not changes:
+            kept = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
+            return Reconciled(replace(written, base=kept), "unchanged", asked=now is not None)
+        post: SitePost = yield UpdatePost(written.post_id, changes)
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        return (yield from _find_again(task))
+    if "content" in changes:
+        agenda, content = _digest(wanted.content), _digest(post.content)
+    kept = Base(
+        topic=meeting.topic or base.topic,
+        field=_digest(wanted.field),
+        agenda=agenda,
+        content=content,
+        made=base.made,
+        ticks=ticks,
+    )
+    return Reconciled(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
+
+
+def _look(
+    task: Task, post_id: int, now: SitePost | None
+) -> Generator[Ask, Any, tuple[Base, SitePost | None]]:
+    """Return what was written last, and the post as it is, where that is needed before anything else."""
+    base = task.written.base or Base()
+    if now is None and (task.in_doubt or base.ticks.keys() != task.wanted.ticks):
+        now = yield ReadPost(post_id)
+    return (_base_in(task, now, before=base) if task.in_doubt and now else base), now
+
+
+def _choose(
+    before: Mapping[str, bool], wanted: frozenset[str], post: SitePost | None
+) -> tuple[dict[str, bool], dict[str, str]]:
+    """Return the site's options that the rules have ticked from now on, and what to write for that.
+
+    A tick is set when the rule comes and taken back when it goes. In between it is the site's, as it was before:
+    what was ticked already stays so. `post` is needed where the rules have changed.
+    """
+    fields = None if post is None else post.field.get("fields")
+    options = fields if isinstance(fields, dict) else {}
+    ticks = {name: before[name] if name in before else bool(options.get(name)) for name in sorted(wanted)}
+    new = {name: "1" for name, was_there in ticks.items() if name not in before and not was_there}
+    return ticks, new | {
+        name: "" for name, was_there in before.items() if name not in wanted and not was_there
+    }
+
+
+def _ticked(field: Mapping[str, Any], ticks: Mapping[str, str]) -> dict[str, Any]:
+    return {**field, "fields": {**field["fields"], **ticks}} if ticks else dict(field)
+
+
+def _find_again(task: Task) -> Plan:
+    """Take another post of the same number for one that is gone, or accept that a person deleted it."""
+    others: list[SitePost] = yield FindPosts(task.meeting.number)
+    for found in others:
+        if found.id != task.written.post_id:
+            return (yield from _adopt(task, found))
+    return Reconciled(Written(PostState.DETACHED), "detached")
+
+
+def _restore(task: Task) -> Plan:
+    """Take the post out of the trash, with the status that it had before.
+
+    WordPress's own untrash makes a draft; a POST with the old status restores status and slug.
+    """
+    assert task.written.post_id is not None  # noqa: S101 - callers have checked
+    try:
+        post: SitePost = yield ReadPost(task.written.post_id)
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        if task.written.base is not None and task.written.base.left_out:
+            # Nobody has decided against it: WordPress empties its trash by itself after a month.
+            return (yield from _show(replace(task, written=Written(), in_doubt=False)))
+        return (yield from _find_again(task))
+    before = post.field.get("trashed_from")
+    status = before if isinstance(before, str) and before else task.wanted.status
+    done = yield from _update(task, status=status if post.status == _TRASH else None, now=post)
+    if done.written.state is PostState.TRASHED:
+        return replace(done, written=replace(done.written, state=PostState.SHOWN))
+    return replace(done, did="restored" if done.did == "updated" else done.did)
+
+
+def _trash(task: Task) -> Plan:
+    written = task.written
+    if written.state is PostState.TRASHED and not task.in_doubt:
+        return Reconciled(written, "unchanged", asked=False)
+    if written.post_id is None:
+        every: list[SitePost] = yield FindPosts(task.meeting.number)
+        found = [post for post in every if post.status != _TRASH]
+        if not found:
+            return Reconciled(Written(), "nothing to trash")
+        written = Written(PostState.SHOWN, found[0].id, found[0].link, _base_in(task, found[0]))
+        yield from _take_charge(task, found[0])
+    assert written.post_id is not None  # noqa: S101 - just found
+    try:
+        moved: bool = yield TrashPost(written.post_id)
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        return Reconciled(Written(PostState.DETACHED), "detached")
+    # One that a person had trashed before stays in the trash when the meeting is recovered.
+    return Reconciled(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
+
+
+def leaves(task: Task) -> bool:
+    """Whether the post of this task is about to be put into the trash, if it is not there yet."""
+    if task.written.state is not PostState.SHOWN:
+        return False
+    base = task.written.base
+    return task.wanted.presence is Presence.TRASHED or (
+        task.wanted.by_rule and base is not None and base.made
+    )
+
+
+def _leave_out(task: Task) -> Plan:
+    """See to it that a meeting which the site's rules leave out has no post of the bridge's making."""
+    written = task.written
+    base = written.base or Base()
+    if written.post_id is None:
+        if base.left_out and not task.in_doubt:
+            return Reconciled(written, "unchanged", asked=False)
+        found: list[SitePost] = yield FindPosts(task.meeting.number)
+        return (yield from _adopt(task, found[0])) if found else _LEFT_OUT
+    if not base.made:
+        return (yield from (_restore(task) if written.state is PostState.TRASHED else _update(task)))
+    try:
+        return (yield from _clear_away(task, written.post_id, base))
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        return _LEFT_OUT if base.left_out else Reconciled(Written(PostState.DETACHED), "detached")
+
+
+def _clear_away(task: Task, post_id: int, base: Base) -> Plan:
+    """Put a post into the trash that the bridge has made, unless somebody has taken it out again."""
+    away = replace(task.written, state=PostState.TRASHED, base=replace(base, left_out=True))
+    if task.written.state is PostState.TRASHED:
+        post: SitePost = yield ReadPost(post_id)
+        if post.status == _TRASH:
+            return Reconciled(away, "unchanged")
+        if not task.in_doubt:
+            theirs = replace(task.written, state=PostState.SHOWN, base=replace(base, made=False))
+            return (yield from _update(replace(task, written=theirs), now=post))
+    moved: bool = yield TrashPost(post_id)
+    # One that a person had trashed before stays in the trash when the rules let the meeting in again.
+    return Reconciled(away if moved else task.written, "left out")
+
+
+def _delete(task: Task) -> Plan:
+    """Delete every post of the number for good, from the trash too."""
+    found: list[SitePost] = yield FindPosts(task.meeting.number)
+    for post in found:
+        yield from _take_charge(task, post)
+    ids = {post.id for post in found}
+    if task.written.post_id is not None:
+        ids.add(task.written.post_id)
+    for post_id in sorted(ids):
+        try:
+            yield DeletePost(post_id)
+        except SiteFaultError as error:
+            if error.fault is not Fault.POST_MISSING:
+                raise
+    return Reconciled(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
+
+
+def _take_charge(task: Task, post: SitePost) -> Generator[Ask, Any, None]:
+    """Make a post the bridge's before it goes: WordPress tells Zoom to delete what is lost of any other."""
+    if post.field.get("revision") is None:
+        try:
+            yield UpdatePost(post.id, {"zoombridge": {"revision": task.revision}})
+        except SiteFaultError as error:
+            if error.fault is not Fault.POST_MISSING:
+                raise
+
+
+def _revive_or_leave(task: Task) -> Plan:
+    """Leave a post alone that is gone, unless its meeting has come to life again after it was deleted."""
+    if task.written.state is PostState.GONE and task.wanted.presence is Presence.SHOWN:
+        return (yield from _show(replace(task, written=Written())))
+    return Reconciled(task.written, "left alone", asked=False)
+
+
+def _base_in(task: Task, post: SitePost, *, before: Base | None = None) -> Base:
+    """Return what the bridge wrote last, as the post itself tells it, where nothing else does.
+
+    The content is the bridge's where it is what the bridge makes of the agenda that the post's details hold,
+    or what it was `before`; then it may be written again. So it is where another plugin broke down before the
+    details of a new post were kept, and nobody has saved the post since. All else is written again for sure.
+    """
+    made = (html.agenda(replace(task.meeting, object={"agenda": _told(post, "agenda")})), task.wanted.content)
+    if before is None:
+        is_as_made = post.untouched and post.field.get("details") is None
+        is_ours = post.field.get("revision") is not None and (is_as_made or post.content in made)
+    else:
+        is_ours = bool(before.content) and (_digest(post.content) == before.content or post.content in made)
+    base = Base(topic=_told(post, "topic"), content=_digest(post.content) if is_ours else "")
+    return base if before is None else replace(base, made=before.made, ticks=before.ticks)
+
+
+def _told(post: SitePost, key: str) -> str:
+    """Return a text that Zoom last gave a post, from the details that it carries; empty if unknown."""
+    details = post.field.get("details")
+    if not isinstance(details, str):
+        return ""
+    try:
+        decoded = json.loads(details)
+    except ValueError:
+        return ""
+    text = decoded.get(key) if isinstance(decoded, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def _digest(value: str | Mapping[str, Any]) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,110 @@
+"""The HTML that visitors see: a meeting's details, and its agenda."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from core.render import labels
+from core.render.activity import NOTHING
+from core.render.schedule import JOINABLE, Phase
+from core.render.text import html_text, paragraphs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.model.meeting import Meeting, Occurrence
+    from core.render.activity import Around
+    from core.render.schedule import Schedule
+    from core.render.visibility import Visible
+
+LONGEST_LIST = 60
+"""Dates of a series that are listed; how many follow is said below them."""
+
+
+def details(meeting: Meeting, standing: Schedule, seen: Visible, told: Around = NOTHING) -> str:
+    """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates.
+
+    What only visitors who are signed in to the site may see stands between marks, for which see docs/stub.md.
+    """
+    listed = standing.remaining[:LONGEST_LIST]
+    joinable = standing.phase in JOINABLE or told.live_since is not None
+    return _template("meeting/details.jinja").render(
+        words=labels,
+        text=_text,
+        kind=meeting.kind,
+        phase=standing.phase,
+        series=meeting.is_series,
+        when=None if standing.phase is Phase.CANCELLED else _when(meeting, standing.leading),
+        host=seen.host,
+        join_url=_text(seen.join_url) if joinable else "",
+        passcode=seen.passcode if joinable else "",
+        signed_in=seen.signed_in,
+        dates=[_when(meeting, date) for date in listed],
+        left_out=len(standing.remaining) - len(listed),
+        live=_moment(meeting, told.live_since),
+        registered=told.registered,
+        recordings=[
+            {"url": _text(one.url), "passcode": one.passcode, "when": _moment(meeting, one.started)}
+            for one in told.recordings
+        ],
+        recordings_signed_in=told.signed_in,
+        has_calendar=meeting.has_fixed_time and standing.phase is not Phase.CANCELLED,
+    )
+
+
+def agenda(meeting: Meeting) -> str:
+    """Return the HTML of the agenda, as the content of a new post; empty where there is none."""
+    found = [[Markup(line) for line in block] for block in paragraphs(meeting.agenda)]  # noqa: S704 (escaped)
+    return (
+        _template("meeting/agenda.jinja").render(paragraphs=found, line_break=Markup("<br />\n"))
+        if found
+        else ""
+    )
+
+
+def _moment(meeting: Meeting, moment: datetime | None) -> dict[str, str] | None:
+    """Return a moment in the meeting's own zone: as a machine reads it, and as people do."""
+    if moment is None:
+        return None
+    local = moment.astimezone(meeting.timezone)
+    return {"iso": local.isoformat(timespec="seconds"), "said": labels.moment(local)}
+
+
+def _when(meeting: Meeting, date: Occurrence | None) -> dict[str, object] | None:
+    if date is None:
+        return None
+    local = date.start_time.astimezone(meeting.timezone)
+    return {
+        "iso": local.isoformat(timespec="seconds"),
+        "said": labels.moment(local),
+        "zone": labels.zone(local),
+        "length": labels.length(date.duration) if date.duration else "",
+        "available": date.available,
+    }
+
+
+def _text(value: str) -> Markup:
+    return Markup(html_text(value))  # noqa: S704 (html_text escapes)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        # Read through importlib, so that it works from a wheel, and from a zip.
+        loader=FunctionLoader(lambda name: (files("templates") / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(name)

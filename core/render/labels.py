@@ -1,0 +1,129 @@
+"""What the page says, in English. Every word that a visitor reads stands here, to be translated later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.model.meeting import Kind
+from core.render.schedule import Phase
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_STATUS = {
+    Phase.UPCOMING: "Upcoming",
+    Phase.RUNNING: "Under way",
+    Phase.CLOSING: "The scheduled time is over",
+    Phase.ENDED: "Ended",
+    Phase.CANCELLED: "Cancelled",
+    Phase.UNDATED: "No fixed time",
+}
+_PLURALS = {"person": "people"}
+_HEADING = {Kind.MEETING: "Meeting details", Kind.WEBINAR: "Webinar details"}
+_LABELS = {
+    "when": "When",
+    "next": "Next date",
+    "duration": "Duration",
+    "host": "Host",
+    "passcode": "Passcode",
+    "dates": "Dates",
+    "cancelled": "Cancelled",
+    "live": "Live now",
+    "since": "since",
+    "recordings": "Recordings",
+    "recording": "Watch the recording",
+    "sign in for recordings": "Sign in to watch the recordings",
+    "calendar": "Add to your calendar",
+}
+_SIGN_IN = {
+    Kind.MEETING: "Sign in to see how to join the meeting",
+    Kind.WEBINAR: "Sign in to see how to join the webinar",
+}
+_JOIN = {Kind.MEETING: "Join the meeting", Kind.WEBINAR: "Join the webinar"}
+
+
+def heading(kind: Kind) -> str:
+    """Return the heading of what is shown."""
+    return _HEADING[kind]
+
+
+def join(kind: Kind) -> str:
+    """Return the text of the join link."""
+    return _JOIN[kind]
+
+
+def sign_in(kind: Kind) -> str:
+    """Return the text of the link that stands instead of the join link."""
+    return _SIGN_IN[kind]
+
+
+def status(phase: Phase) -> str:
+    """Return what a phase is called."""
+    return _STATUS[phase]
+
+
+def label(name: str) -> str:
+    """Return the label of a part of what is shown; KeyError for one that there is not."""
+    return _LABELS[name]
+
+
+def moment(local: datetime) -> str:
+    """Return a local time with its date: `Tuesday, March 3, 2026, 6:00 PM`.
+
+    Not `strftime`: its words follow the locale of the process, and some of its codes the platform.
+    """
+    hour = local.hour % 12 or 12
+    half = "AM" if local.hour < 12 else "PM"  # noqa: PLR2004 (noon)
+    return (
+        f"{_WEEKDAYS[local.weekday()]}, {_MONTHS[local.month - 1]} {local.day}, {local.year}, "
+        f"{hour}:{local.minute:02} {half}"
+    )
+
+
+def zone(local: datetime) -> str:
+    """Return the zone of a local time, with its distance from UTC on that day: `Europe/Berlin, UTC+01:00`."""
+    offset = local.utcoffset()
+    minutes = 0 if offset is None else round(offset.total_seconds() / 60)
+    sign = "\N{MINUS SIGN}" if minutes < 0 else "+"
+    name = str(local.tzinfo).replace("_", " ")
+    if not minutes:
+        return name if name == "UTC" else f"{name}, UTC"
+    return f"{name}, UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def length(minutes: int) -> str:
+    """Return a length of time: `1 hour 30 minutes`."""
+    hours, rest = divmod(minutes, 60)
+    parts = [_counted(hours, "hour")] if hours else []
+    if rest or not hours:
+        parts.append(_counted(rest, "minute"))
+    return " ".join(parts)
+
+
+def registered(number: int) -> str:
+    """Return how many people have registered."""
+    return "Nobody has registered yet" if not number else f"{_counted(number, 'person')} registered"
+
+
+def further(number: int) -> str:
+    """Return what stands below a list of dates that leaves `number` of them out."""
+    return f"and {_counted(number, 'more date')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {_PLURALS.get(noun, noun + 's')}"

@@ -1,0 +1,218 @@
+"""The metas of a post, in exactly the shapes in which the plugin *Video Conferencing with Zoom* keeps them.
+
+The names and shapes are those of version 4.6.7 of that plugin, misspellings included.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from core.model.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
+from core.render.text import clean
+from core.render.vczapi_details import details
+from core.render.visibility import LONGEST_PASSCODE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.model.meeting import Meeting
+    from core.render.schedule import Schedule
+    from core.render.visibility import Visible
+
+NEVER_OVER = "2099-12-31 00:00:00"
+"""The start of a meeting without one. The plugin lists only posts that have a start, calls those upcoming
+whose start lies ahead, and takes the join link away an hour after it; it shows this date nowhere."""
+
+_BOTH = {
+    "host_video": "option_host_video",
+    "meeting_authentication": "meeting_authentication",
+}
+_SWITCHES = {
+    Kind.MEETING: _BOTH
+    | {
+        "join_before_host": "join_before_host",
+        "participant_video": "option_participants_video",
+        "mute_upon_entry": "option_mute_participants",
+    },
+    Kind.WEBINAR: _BOTH
+    | {
+        "panelists_video": "panelists_video",
+        "practice_session": "practice_session",
+        "hd_video": "hd_video",
+        "allow_multiple_devices": "allow_multiple_devices",
+    },
+}
+_RECURRENCE = (
+    "enabled_recurring",
+    "frequency",
+    "interval",
+    "weekly_occurence",
+    "monthly_occurence_type",
+    "monthly_occurence_day",
+    "monthly_occurence_week",
+    "monthly_occurence_week_day",
+    "end_type",
+    "end_datetime",
+    "end_occurence",
+)
+
+
+def field(
+    meeting: Meeting, standing: Schedule, seen: Visible, *, with_pro: bool = False, without_pro: bool = False
+) -> dict[str, Any]:
+    """Return the REST field `zoombridge` of docs/stub.md, but for `html` and `revision`.
+
+    It says only what is known: a post that people made may know more than the events that the bridge saw.
+    `with_pro`: the site has the plugin's PRO add-on, whose registration choices stand in the same meta as the
+    recurrence, and stay. `without_pro`: it has the plugin alone, which refuses to show what recurs.
+    """
+    found: dict[str, Any] = {
+        "number": str(meeting.number),
+        "kind": str(meeting.kind),
+        "details": details(meeting, standing, seen, without_pro=without_pro),
+        "fields": meeting_fields(meeting, standing),
+    }
+    if meeting.type is not None:
+        told = pro(meeting)
+        found["pro"] = dict.fromkeys(("use_pmi", *_RECURRENCE)) if told is None and with_pro else told
+    if meeting.join_url:
+        found["join_url"] = seen.join_url
+    if standing.leading is not None:
+        found["start_date_utc"] = f"{standing.leading.start_time:%Y-%m-%d %H:%M:%S}"
+    elif _is_undated(meeting):
+        found["start_date_utc"] = NEVER_OVER
+    if meeting.host_id:
+        found["host"] = clean(meeting.host_id)
+    return found
+
+
+def meeting_fields(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
+    """Return `_meeting_fields`. What Zoom has not said is not in it; the site's own options never are.
+
+    The passcode is, whoever may see it: no visitor is shown these, and the plugin's form in wp-admin sends them
+    back to Zoom, where an empty one would take the meeting's passcode away.
+    """
+    leading = standing.leading
+    found: dict[str, Any] = {"meeting_type": 2 if meeting.kind is Kind.WEBINAR else 1}
+    if leading is not None:
+        found["start_date"] = f"{leading.start_time.astimezone(meeting.timezone):%Y-%m-%d %H:%M}"
+    elif _is_undated(meeting):
+        found["start_date"] = ""
+    if leading is not None or isinstance(meeting.object.get("timezone"), str):
+        found["timezone"] = meeting.timezone.key
+    if meeting.host_id:
+        found["userId"] = clean(meeting.host_id)
+    duration = leading.duration if leading is not None else meeting.duration
+    if duration:
+        found["duration"] = duration
+    if isinstance(meeting.object.get("password"), str):
+        found["password"] = clean(meeting.password)[:LONGEST_PASSCODE]
+    return found | _options(meeting.kind, meeting.settings)
+
+
+def pro(meeting: Meeting) -> dict[str, Any] | None:
+    """Return `_vczapi_pro_meeting_details`: how a series recurs, no fixed time, the personal meeting id.
+
+    None where there is nothing of the kind. Keys of the last recurrence that this one lacks are given as
+    None, which removes them.
+    """
+    room = meeting.settings.get("use_pmi") is True
+    if meeting.type in RECURRING_FIXED:
+        told = {"enabled_recurring": "on"} | _recurrence(meeting)
+    elif meeting.type in WITHOUT_FIXED_TIME:
+        told = {"enabled_recurring": "on", "frequency": "4"}
+    elif room:
+        told = {}
+    else:
+        return None
+    return {"use_pmi": "2" if room else None} | dict.fromkeys(_RECURRENCE) | told
+
+
+def _is_undated(meeting: Meeting) -> bool:
+    """Whether it is known to have no date, rather than its date not known."""
+    return meeting.type in WITHOUT_FIXED_TIME or meeting.type == PERSONAL_ROOM or _awaits_dates(meeting)
+
+
+def _awaits_dates(meeting: Meeting) -> bool:
+    """Whether it is a series that goes on, of whose dates Zoom named only the first."""
+    return meeting.is_series and meeting.start_time is not None and not meeting.occurrences
+
+
+def _options(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Map Zoom's settings to the plugin's. A box that is ticked is `"1"` there, one that is not is empty."""
+    found: dict[str, Any] = {
+        option: "1" if settings[setting] else ""
+        for setting, option in _SWITCHES[kind].items()
+        if isinstance(settings.get(setting), bool)
+    }
+    if settings.get("auto_recording") in ("none", "local", "cloud"):
+        found["option_auto_recording"] = settings["auto_recording"]
+    hosts = settings.get("alternative_hosts")
+    if isinstance(hosts, str):
+        names = clean(hosts).replace(",", ";").split(";")
+        found["alternative_host_ids"] = [name.strip() for name in names if name.strip()]
+    if kind is Kind.MEETING:
+        if _is_integer(settings.get("jbh_time")):
+            found["jbh_time"] = settings["jbh_time"]
+        if isinstance(settings.get("waiting_room"), bool):
+            found["disable_waiting_room"] = "" if settings["waiting_room"] else "yes"
+    return found
+
+
+def _recurrence(meeting: Meeting) -> dict[str, Any]:
+    rule = meeting.recurrence
+    found: dict[str, Any] = {}
+    if rule.get("type") in (1, 2, 3):
+        found["frequency"] = str(rule["type"])
+    if _is_integer(rule.get("repeat_interval")):
+        found["interval"] = str(rule["repeat_interval"])
+    if found.get("frequency") == "2":
+        found["weekly_occurence"] = _weekdays(rule.get("weekly_days"))
+    elif found.get("frequency") == "3":
+        found |= _monthly(rule)
+    return found | _end(meeting)
+
+
+def _monthly(rule: Mapping[str, Any]) -> dict[str, Any]:
+    if _is_integer(rule.get("monthly_day")):
+        return {"monthly_occurence_type": "1", "monthly_occurence_day": str(rule["monthly_day"])}
+    if _is_integer(rule.get("monthly_week")) and _is_integer(rule.get("monthly_week_day")):
+        return {
+            "monthly_occurence_type": "2",
+            "monthly_occurence_week": str(rule["monthly_week"]),
+            "monthly_occurence_week_day": str(rule["monthly_week_day"]),
+        }
+    return {}
+
+
+def _end(meeting: Meeting) -> dict[str, Any]:
+    rule = meeting.recurrence
+    last_day = _day(rule.get("end_date_time"), meeting)
+    if last_day:
+        return {"end_type": "by_date", "end_datetime": last_day}
+    if _is_integer(rule.get("end_times")) and rule["end_times"] > 0:
+        return {"end_type": "by_occurrence", "end_occurence": str(rule["end_times"])}
+    return {}
+
+
+def _weekdays(days: Any) -> list[str]:
+    """Read Zoom's `"1,3"` (1 is Sunday) as the plugin's list."""
+    if not isinstance(days, str):
+        return []
+    return [day for day in (part.strip() for part in days.split(",")) if day in set("1234567")]
+
+
+def _day(value: Any, meeting: Meeting) -> str:
+    """Return the day of a moment in the meeting's zone, `Y-m-d`; empty where it is not one."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        moment = datetime.fromisoformat(value)
+        return f"{(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(meeting.timezone):%Y-%m-%d}"
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9

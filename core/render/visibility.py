@@ -1,0 +1,67 @@
+"""What visitors may see of a meeting, as the site's rules have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+from core.model.rules import LONGEST_NAME, JoinLink, Passcode
+from core.render.text import clean, web_address
+
+if TYPE_CHECKING:
+    from core.model.meeting import Meeting
+    from core.model.rules import Rules
+
+LONGEST_PASSCODE = 100
+"""Characters; Zoom allows 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What there is to see while the meeting can be joined; what is empty is not shown.
+
+    `passcode_may_be` tells where the passcode may be, also beyond what is shown. `signed_in` tells whether link
+    and passcode are only for visitors who are signed in to the site.
+    """
+
+    join_url: str = ""
+    passcode: str = ""
+    passcode_may_be: Passcode = Passcode.HIDDEN
+    signed_in: bool = False
+    host: str = ""
+
+
+NOTHING = Visible()
+
+
+def visible(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Visible:
+    """Return what visitors may see of `meeting`. The passcode goes with the link: alone it would be of no use.
+
+    `host_name` is what Zoom calls the host; on this site it is the name of the author chosen for them.
+    """
+    author = rules.author_of(meeting)
+    host = clean((author.name if author else "") or host_name)[:LONGEST_NAME] if rules.show_host else ""
+    if rules.join_link is JoinLink.NOBODY:
+        return Visible(host=host)
+    url = web_address(meeting.join_url)
+    return Visible(
+        join_url=_without_passcode(url, meeting.password) if rules.passcode is Passcode.HIDDEN else url,
+        passcode=clean(meeting.password)[:LONGEST_PASSCODE] if rules.passcode is Passcode.SHOWN else "",
+        passcode_may_be=rules.passcode,
+        signed_in=rules.join_link is JoinLink.SIGNED_IN,
+        host=host,
+    )
+
+
+def _without_passcode(url: str, passcode: str) -> str:
+    """Return a join link that does not open the meeting by itself. Zoom puts an encrypted passcode into `pwd`."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    kept = []
+    for pair in parts.query.split("&"):
+        name, _, value = pair.partition("=")
+        if unquote_plus(name).casefold() != "pwd" and (not passcode or unquote_plus(value) != passcode):
+            kept.append(pair)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join(kept), ""))

@@ -1,0 +1,1 @@
+"""The self-test of a site: a test event followed to its page and back."""

@@ -1,0 +1,106 @@
+"""The test: an event is signed and sent as Zoom would, and followed to the site and back, stage by stage.
+
+It runs as a job (`core.jobs.runner`), each step a piece, so that it goes on after a restart and leaves nothing behind.
+The steps are in `core.selftest.steps`, what takes it away again in `core.selftest.cleanup`, and what it all means in
+`core.sites.diagnosis`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from core.jobs.runner import Piece
+from core.selftest.cleanup import TRIAL
+from core.selftest.steps import Following, Line, Progress
+from core.sites.diagnosis import Stage, Verdict
+from core.store import jobs
+from core.store.sites import sites, zoom_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from core.jobs.runner import Jobs
+    from core.store.db.engine import Store
+    from core.store.jobs import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a test has shown so far. `verdict` says what went wrong; None where nothing did.
+
+    `trouble` says why the test itself could not go on. Times are in ms since 1970, UTC.
+    """
+
+    lines: tuple[Line, ...]
+    verdict: Verdict | None
+    is_running: bool
+    started_at: int
+    ended_at: int | None
+    trouble: str = ""
+
+    @property
+    def ahead(self) -> tuple[Stage, ...]:
+        """What is still before it; nothing where it has ended, or only cleans up."""
+        if not self.is_running or self.verdict is not None:
+            return ()
+        behind = {line.stage for line in self.lines}
+        return tuple(stage for stage in Stage if stage not in behind)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it has ended, and all went well."""
+        return not self.is_running and self.verdict is None and not self.trouble
+
+    @classmethod
+    def of(cls, job: Job) -> Report:
+        """Read what a job has kept."""
+        kept = Progress.of(job.place)
+        trouble = (job.message or str(job.state)) if job.has_ended and kept.step != "ended" else ""
+        return cls(tuple(kept.lines), kept.verdict, not job.has_ended, job.created_at, job.ended_at, trouble)
+
+
+def ask(of: Jobs, site_id: str, *, asked_by: str) -> Job:
+    """Ask for a test of a site; where one runs, that is the one. Raises `StoreError`."""
+    return of.ask(TRIAL, {"site": site_id}, site_id=site_id, asked_by=asked_by)
+
+
+def latest(connection: Connection, site_id: str) -> Report | None:
+    """Return the report of a site's newest test; None where there was none."""
+    found = jobs.latest(connection, 1, kind=TRIAL, site_id=site_id)
+    return Report.of(found[0]) if found else None
+
+
+@dataclass(slots=True)
+class Trying:
+    """Does tests. `appended` and `wake` are told that the log has grown, and that something may be due."""
+
+    store: Store
+    appended: Callable[[int], None] = lambda _: None
+    wake: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.time
+
+    def count(self, job: Job) -> int | None:  # noqa: ARG002 - as many for each
+        """Return the number of stages."""
+        return len(Stage)
+
+    def piece(self, job: Job) -> Piece:
+        """Do what comes next, or look for a second whether it has happened."""
+        kept = Progress.of(job.place)
+        before = len(kept.lines)
+        with self.store.reading() as connection:
+            site = sites.load(connection, job.arguments["site"], self.store.sealer)
+            saved = zoom_secrets.of_site(connection, site.id, self.store.sealer)
+        secrets = [token.secret for token in saved]
+        following = Following(self.store, site, secrets, kept, self.appended, self.clock)
+        following.step()
+        return Piece(
+            place=asdict(kept),
+            done=len(kept.lines) - before,
+            finished=kept.step == "ended",
+            keep=following.keep,
+            then=self.wake,
+        )

@@ -1,0 +1,1 @@
+"""WordPress sites: connect, health, diagnosis, options, rules, secret rotation."""

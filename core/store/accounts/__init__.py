@@ -1,0 +1,1 @@
+"""Connected Zoom accounts: credentials, users, meetings, reconcile findings."""

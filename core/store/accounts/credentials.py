@@ -1,0 +1,174 @@
+"""Zoom accounts that can be read over REST: their credentials, their token, and how they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, update
+
+from core.errors import UnknownAccountError
+from core.store.db.schema import accounts, hosts, zoom_accounts
+from core.store.db.upsert import insert as insert_new
+from core.store.posts import posts
+from core.zoom.oauth import Credentials, Token
+from core.zoom.rate_limit import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, RowMapping
+
+    from core.store.db.encryption import Sealer
+    from core.store.db.engine import Store
+
+REPAIR_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class ZoomAccount:
+    """A Zoom account with credentials. Times are in milliseconds since 1970, UTC; 0 hours: no repair by itself."""
+
+    name: str
+    credentials: Credentials
+    plan: Plan = Plan.PRO
+    repair_hours: int = REPAIR_HOURS
+    repair_at: int = 0
+    fault_message: str | None = None
+    created_at: int = 0
+
+    @property
+    def id(self) -> str:
+        """Zoom's id of the account."""
+        return self.credentials.account_id
+
+
+def save(connection: Connection, account: ZoomAccount, sealer: Sealer) -> None:
+    """Keep an account: a new one, or with other credentials, whose token is then asked for anew."""
+    values = {
+        "name": account.name,
+        "client_id": account.credentials.client_id,
+        "client_secret": sealer.seal_text(account.credentials.client_secret),
+        "oauth_url": account.credentials.oauth_url,
+        "plan": account.plan.value,
+        "repair_hours": account.repair_hours,
+        "repair_at": account.repair_at,
+        "token": None,
+        "fault_message": None,
+    }
+    this = zoom_accounts.c.account_id == account.id
+    if connection.execute(update(zoom_accounts).where(this).values(**values)).rowcount == 0:
+        values |= {"account_id": account.id, "created_at": account.created_at}
+        connection.execute(insert(zoom_accounts).values(**values))
+
+
+def load(connection: Connection, account_id: str, sealer: Sealer) -> ZoomAccount:
+    """Return an account. Raises `UnknownAccountError`."""
+    row = (
+        connection.execute(select(zoom_accounts).where(zoom_accounts.c.account_id == account_id))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise UnknownAccountError(
+            f"No credentials are saved for the Zoom account “{account_id}”. Add them on the page Zoom accounts, or "
+            "with: zoombridge account add"
+        )
+    return _account(row, sealer)
+
+
+def every(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
+    """Return all accounts that have credentials, the oldest first."""
+    rows = connection.execute(
+        select(zoom_accounts).order_by(zoom_accounts.c.created_at, zoom_accounts.c.account_id)
+    )
+    return [_account(row, sealer) for row in rows.mappings()]
+
+
+def remove(connection: Connection, account_id: str) -> None:
+    """Forget an account's credentials and users; its meetings and their posts stay."""
+    for table in (hosts, zoom_accounts):
+        connection.execute(delete(table).where(table.c.account_id == account_id))
+
+
+def note_fault(connection: Connection, account_id: str, message: str | None) -> None:
+    """Note why the account cannot be read, or that it can again."""
+    this = zoom_accounts.c.account_id == account_id
+    # Mostly there is nothing to note, and then nothing is written.
+    differs = or_(
+        zoom_accounts.c.fault_message != message,
+        zoom_accounts.c.fault_message.is_(None)
+        if message is not None
+        else zoom_accounts.c.fault_message.is_not(None),
+    )
+    connection.execute(update(zoom_accounts).where(this, differs).values(fault_message=message))
+
+
+def due(connection: Connection, now: int) -> Sequence[str]:
+    """Return the accounts whose repair is due."""
+    query = select(zoom_accounts.c.account_id).where(
+        zoom_accounts.c.repair_hours > 0, zoom_accounts.c.repair_at <= now
+    )
+    return connection.scalars(query).all()
+
+
+def postpone(connection: Connection, account_id: str, *, now: int) -> None:
+    """Set the next repair to when it should be after one that begins now."""
+    hours = cast(zoom_accounts.c.repair_hours, BigInteger) * literal(3600 * 1000, BigInteger)
+    this = zoom_accounts.c.account_id == account_id
+    connection.execute(update(zoom_accounts).where(this).values(repair_at=hours + literal(now, BigInteger)))
+
+
+def sites_of(connection: Connection, account_id: str) -> list[str]:
+    """Return the sites that show the account's meetings."""
+    query = select(accounts.c.site_id).where(accounts.c.account_id == account_id).order_by(accounts.c.site_id)
+    return list(connection.scalars(query))
+
+
+def link(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Let a site show the account's meetings, before any event has come to it. `now` is in ms since 1970, UTC."""
+    pair = {"account_id": account_id, "site_id": site_id}
+    if connection.execute(insert_new(connection, accounts).values(**pair).on_conflict_do_nothing()).rowcount:
+        posts.want_all(connection, account_id, site_id, now=now)
+
+
+class StoredToken:
+    """Keeps the account's token in the database, sealed: every process uses the same one."""
+
+    def __init__(self, store: Store, account_id: str) -> None:
+        self._store = store
+        self._account_id = account_id
+
+    def kept(self) -> Token | None:
+        """Return the token that is kept. Raises `StoreUnavailableError`."""
+        query = select(zoom_accounts.c.token).where(zoom_accounts.c.account_id == self._account_id)
+        with self._store.reading() as connection:
+            sealed = connection.scalar(query)
+        if sealed is None:
+            return None
+        said = json.loads(self._store.sealer.open_text(sealed))
+        return Token(said["value"], said["expires_at"], said["api_url"], tuple(said["scopes"]))
+
+    def keep(self, token: Token) -> None:
+        """Keep another. Raises `StoreUnavailableError`."""
+        self._store.write(partial(self._keep, sealed=self._store.sealer.seal_text(json.dumps(asdict(token)))))
+
+    def _keep(self, connection: Connection, *, sealed: bytes) -> None:
+        this = zoom_accounts.c.account_id == self._account_id
+        connection.execute(update(zoom_accounts).where(this).values(token=sealed))
+
+
+def _account(row: RowMapping, sealer: Sealer) -> ZoomAccount:
+    return ZoomAccount(
+        name=row["name"],
+        credentials=Credentials(
+            row["account_id"], row["client_id"], sealer.open_text(row["client_secret"]), row["oauth_url"]
+        ),
+        plan=Plan(row["plan"]),
+        repair_hours=row["repair_hours"],
+        repair_at=row["repair_at"],
+        fault_message=row["fault_message"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,57 @@
+"""Findings: what a job found about each meeting, or would do with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, insert, select
+
+from core.store.db.schema import findings, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+MOST = 20_000  # of one job: the rest is only counted
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a job's report. `site_id` is empty where it is about the meeting and no single site."""
+
+    job_id: int
+    account_id: str
+    number: int
+    kind: str
+    topic: str
+    detail: str = ""
+    site_id: str | None = None
+
+
+def note(connection: Connection, found: Sequence[Finding]) -> None:
+    """Keep findings of one job, as long as there are not too many."""
+    if not found:
+        return
+    held = connection.scalar(select(func.count()).where(findings.c.job_id == found[0].job_id)) or 0
+    room = max(MOST - held, 0)
+    if room:
+        connection.execute(insert(findings), [asdict(finding) for finding in found[:room]])
+
+
+def of_job(
+    connection: Connection, job_id: int, *, kind: str | None = None, after: int = 0, limit: int = 100
+) -> list[tuple[int, Finding]]:
+    """Return findings with their ids, in the order in which they were made, after one of them."""
+    columns = [findings.c[name] for name in Finding.__dataclass_fields__]
+    query = select(findings.c.id, *columns).where(findings.c.job_id == job_id, findings.c.id > after)
+    if kind is not None:
+        query = query.where(findings.c.kind == kind)
+    rows = connection.execute(query.order_by(findings.c.id).limit(limit))
+    return [(row[0], Finding(*row[1:])) for row in rows]
+
+
+def drop_orphans(connection: Connection) -> None:
+    """Forget the findings of jobs that are forgotten."""
+    connection.execute(delete(findings).where(findings.c.job_id.not_in(select(jobs.c.id))))

@@ -1,0 +1,77 @@
+"""The meetings of a Zoom account that are yet to come, or of which too little is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, or_, select
+
+from core.model.meeting import State
+from core.store.db.schema import hosts, meetings
+from core.store.meetings import meetings as kept
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sqlalchemy import Connection
+
+    from core.model.meeting import Meeting
+
+_DAY_MILLISECONDS = 24 * 3600 * 1000
+# What is not complete after so long, though it was asked for, will not be.
+_TRIED_DAYS = 3
+
+
+def of_host(connection: Connection, account_id: str, host_id: str, *, now: int) -> list[Meeting]:
+    """Return a user's scheduled meetings that are not over."""
+    return _found(connection, and_(_is_current(account_id, now), meetings.c.host_id == host_id), limit=None)
+
+
+def of_nobody(connection: Connection, account_id: str, *, now: int, after: int, limit: int) -> list[Meeting]:
+    """Return scheduled meetings that are not over, of hosts who are not in the account's list, by number."""
+    known = select(hosts.c.host_id).where(hosts.c.account_id == account_id)
+    which = and_(_is_current(account_id, now), meetings.c.host_id.not_in(known), meetings.c.number > after)
+    return _found(connection, which, limit=limit)
+
+
+def to_complete(
+    connection: Connection, account_id: str, *, now: int, after: int, limit: int
+) -> list[Meeting]:
+    """Return meetings, not over, of which events alone have told so far: they carry no agenda."""
+    which = and_(
+        _is_current(account_id, now),
+        meetings.c.number > after,
+        meetings.c.last_at > now - _TRIED_DAYS * _DAY_MILLISECONDS,
+        or_(meetings.c.object["agenda"].as_string().is_(None), meetings.c.created.is_(False)),
+    )
+    return _found(connection, which, limit=limit)
+
+
+def changed_since(connection: Connection, account_id: str, moments: Mapping[int, int]) -> list[int]:
+    """Return those meetings to which something has happened at or after a moment of their own.
+
+    Moments are in ms since 1970, UTC, by meeting number.
+    """
+    rows = connection.execute(
+        select(meetings.c.number, meetings.c.last_at).where(
+            meetings.c.account_id == account_id, meetings.c.number.in_(list(moments))
+        )
+    )
+    return [row.number for row in rows if row.last_at >= moments[row.number]]
+
+
+def _is_current(account_id: str, now: int) -> Any:
+    return and_(
+        meetings.c.account_id == account_id,
+        meetings.c.state == State.SCHEDULED,
+        or_(meetings.c.starts_at == 0, meetings.c.over_at > now),
+    )
+
+
+def _found(connection: Connection, which: Any, *, limit: int | None) -> list[Meeting]:
+    numbers = connection.execute(
+        select(meetings.c.account_id, meetings.c.number).where(which).order_by(meetings.c.number).limit(limit)
+    ).all()
+    loaded = [kept.load(connection, account_id, number) for account_id, number in numbers]
+    return [found[0] for found in loaded if found is not None]

@@ -1,0 +1,1 @@
+"""Engines, the schema and its migrations, locks, the clock, notifications and encryption at rest."""

@@ -1,0 +1,94 @@
+"""How processes that share a PostgreSQL tell each other that there is something to do.
+
+Only a hint: whoever misses it looks by itself a little later. With SQLite there is one process, whose parts
+call each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import threading
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+from sqlalchemy import func, select
+
+from core.store.db import postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy import URL, Connection
+
+EVENTS = "zoombridge_events"  # the log has grown
+POSTS = "zoombridge_posts"  # posts are wanted
+JOBS = "zoombridge_jobs"  # there is long work to do
+SECRETS = "zoombridge_secrets"  # the secrets of the site that is named have changed
+
+_FIRST_RETRY_SECONDS = 0.2
+_LONGEST_RETRY_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+
+logger = structlog.get_logger(__name__)
+
+
+def notify(connection: Connection, channel: str, payload: str = "") -> None:
+    """Tell every process, once this transaction is durable, and not at all if it fails."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_notify(channel, payload)))
+
+
+class Listener:
+    """Hears what is told, in a thread with a connection of its own, and hands it to the function for it."""
+
+    def __init__(self, url: URL, heard: Mapping[str, Callable[[str], None]]) -> None:
+        """Take a function for each channel. One that is called with "" may have missed something."""
+        self._url = url
+        self._heard = heard
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._stopped, self._stop = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="wakeup", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a database that hangs is not waited for."""
+        self._stopping.set()
+        if self._thread is None:
+            return
+        os.write(self._stop, b"\0")
+        self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():
+            os.close(self._stop)
+            os.close(self._stopped)
+
+    def _run(self) -> None:
+        wait = _FIRST_RETRY_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with contextlib.closing(postgresql.connect(self._url)) as connection:
+                    for channel in self._heard:
+                        connection.execute(f"LISTEN {channel}".encode())
+                    for hear in self._heard.values():
+                        hear("")
+                    wait = _FIRST_RETRY_SECONDS
+                    self._listen(connection)
+            except psycopg.Error as error:
+                logger.warning("wakeup_waits", seconds=wait, reason=" ".join(str(error).split())[:200])
+                self._stopping.wait(wait)
+                wait = min(2 * wait, _LONGEST_RETRY_SECONDS)
+
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            selector.register(self._stopped, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                for told in connection.notifies(timeout=0):
+                    self._heard[told.channel](told.payload)
+                selector.select()

@@ -1,0 +1,78 @@
+"""What is set for the whole bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from core.store.db.schema import settings
+from core.store.db.upsert import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+KEEP_DAYS = 90
+LONGEST_DAYS = 3650
+KEEP_EVENTS = 1_000_000
+KEEP_NAMES_DAYS = 30
+FEWEST_EVENTS, MOST_EVENTS = 1000, 100_000_000
+
+_DAYS, _EVENTS, _NAMES = "keep_days", "keep_events", "keep_names_days"
+_NAMES_REMOVED_TO = "names_removed_to"
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """For how many days events stay in the log, how many of them at most, and for how many days with names in them."""
+
+    days: int = KEEP_DAYS
+    events: int = KEEP_EVENTS
+    names_days: int = KEEP_NAMES_DAYS
+
+
+def keeping(connection: Connection) -> Keeping:
+    """Return how long events are kept. What cannot be read counts as not set."""
+    found = _all(connection, (_DAYS, _EVENTS, _NAMES))
+    return Keeping(
+        days=_between(found.get(_DAYS), 1, LONGEST_DAYS, KEEP_DAYS),
+        events=_between(found.get(_EVENTS), FEWEST_EVENTS, MOST_EVENTS, KEEP_EVENTS),
+        names_days=_between(found.get(_NAMES), 1, LONGEST_DAYS, KEEP_NAMES_DAYS),
+    )
+
+
+def keep(connection: Connection, wanted: Keeping) -> None:
+    """Set how long events are kept."""
+    _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events, _NAMES: wanted.names_days})
+
+
+def names_removed_to(connection: Connection) -> int:
+    """Return the id of the event up to which none that had to lose its names has any; 0 before the first."""
+    found = _all(connection, (_NAMES_REMOVED_TO,)).get(_NAMES_REMOVED_TO)
+    return _between(found, 0, 2**62, 0)
+
+
+def note_names_removed(connection: Connection, event_id: int) -> None:
+    """Note how far that is."""
+    _save(connection, {_NAMES_REMOVED_TO: event_id})
+
+
+def _all(connection: Connection, names: tuple[str, ...]) -> dict[str, Any]:
+    rows = connection.execute(select(settings.c.name, settings.c.value).where(settings.c.name.in_(names)))
+    return {row.name: row.value for row in rows}
+
+
+def _save(connection: Connection, values: Mapping[str, Any]) -> None:
+    for name, value in sorted(values.items()):
+        statement = insert(connection, settings).values(name=name, value=value)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value})
+        )
+
+
+def _between(value: Any, least: int, most: int, default: int) -> int:
+    right = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    return value if right else default

@@ -1,0 +1,1 @@
+"""The event log, its search and statistics, recordings' index, and quarantined requests."""

@@ -1,0 +1,346 @@
+"""The log: every authentic event, once, as it came. Appended to, never changed but for its outcome.
+
+Names of people are taken out after a while: see `core.store.events.redaction`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, literal_column, select, text, update
+
+from core.model.fold import Change
+from core.model.meeting import Position
+from core.store.db import clock, locks, notify
+from core.store.db.schema import accounts, events, sites
+from core.store.db.statements import Prepared
+from core.store.db.upsert import insert_for
+from core.store.events.request import Request
+from core.store.posts import posts
+from core.zoom import envelope as zoom_envelope
+from core.zoom.probe import is_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+    from core.store.db.encryption import Sealer
+
+
+_PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
+_FAR_ENOUGH = 10_000  # events that are looked through for those of one site
+
+
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    PENDING = "pending"  # durable, not folded yet
+    FOLDED = "folded"
+    IGNORED = "ignored"  # kept, but nothing on a site follows from it
+    FAILED = "failed"  # the bridge could not fold it, which is a fault of the bridge; kept for a mended one
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it enters the log. `received_at` is in milliseconds since 1970, UTC."""
+
+    digest: str
+    account_id: str
+    number: int | None
+    event: str
+    position: Position
+    received_at: int
+    site_id: str | None
+    request_id: str | None
+    request: bytes
+    outcome: Outcome
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One line of the log, without its body."""
+
+    id: int
+    event: str
+    account_id: str
+    number: int | None
+    at: int
+    received_at: int
+    site_id: str | None
+    outcome: str
+    reason: str | None
+
+
+def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+    """Append events; tell for each whether it is new. One that was seen before is left as it was."""
+    unseen = {entry.digest: entry for entry in reversed(entries)}
+    rows = [_row(entry) for entry in reversed(unseen.values())]
+    if connection.dialect.name == "postgresql":
+        rows = _in_common_order(connection, rows)
+    new = {
+        digest
+        for start in range(0, len(rows), _ROWS)
+        for digest in _insert(connection, rows[start : start + _ROWS])
+    }
+    _note_activity(connection, entries)
+    if any(entry.digest in new and entry.outcome is Outcome.PENDING for entry in entries):
+        notify.notify(connection, notify.EVENTS)
+    result = []
+    for entry in entries:
+        result.append(entry.digest in new)
+        new.discard(entry.digest)
+    return result
+
+
+def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int | None]]:
+    """Return accounts and numbers of meetings that have events not folded yet, the longest waiting first.
+
+    Without a number: the events of an account that name instances of meetings alone, see `core.model.recording_batches`. Until the transaction ends they are this process's: others get the next ones.
+    """
+    pending = (
+        select(events.c.account_id, events.c.number)
+        .where(_IS_PENDING)
+        .group_by(events.c.account_id, events.c.number)
+        .order_by(func.min(events.c.id))
+    )
+    if connection.dialect.name == "postgresql":
+        some = pending.limit(limit * _PASSED_OVER).subquery()
+        is_ours = locks.got("meeting", some.c.account_id, some.c.number)
+        rows = connection.execute(select(some).where(is_ours).limit(limit))
+    else:
+        rows = connection.execute(pending.limit(limit))
+    return [(account_id, number) for account_id, number in rows]
+
+
+def changes_of(
+    connection: Connection, sealer: Sealer, account_id: str, number: int, *, pending_only: bool
+) -> tuple[list[Change], list[int]]:
+    """Return what happened to a meeting, and the ids of those of its events that are pending."""
+    meeting = {"of_account": account_id, "of_number": number}
+    rows = connection.execute(_PENDING_OF if pending_only else _ACTED_ON_OF, meeting).all()
+    changes = [
+        Change(
+            Position(row.at, row.rank, row.digest),
+            zoom_envelope.parse(Request.opened(row.request, sealer).body),
+        )
+        for row in rows
+    ]
+    return changes, [row.id for row in rows if row.outcome == Outcome.PENDING]
+
+
+def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None:
+    """Note that these events are part of their meetings since `now` (ms since 1970, UTC, by the store's clock)."""
+    every = list(ids)
+    for start in range(0, len(every), _MARKED):
+        connection.execute(_MARKING, {"ids": every[start : start + _MARKED], "moment": now})
+
+
+def mark_failed(connection: Connection, account_id: str, number: int | None, *, reason: str) -> None:
+    """Note that a meeting's pending events could not be folded, so that other meetings go on."""
+    connection.execute(
+        update(events)
+        .where(
+            events.c.account_id == account_id, events.c.number == number, events.c.outcome == Outcome.PENDING
+        )
+        .values(outcome=Outcome.FAILED, reason=reason)
+    )
+
+
+def cutoff_for(connection: Connection, most: int) -> int | None:
+    """Return the moment (ms since 1970, UTC) before which events must go for `most` to be left; None if none."""
+    newest_surplus = select(events.c.at).order_by(events.c.at.desc()).offset(most).limit(1)
+    at: int | None = connection.scalar(newest_surplus)
+    return None if at is None else at + 1
+
+
+def meetings_before(connection: Connection, moment: int, limit: int) -> list[tuple[str, int]]:
+    """Return accounts and numbers of meetings with folded events that happened before `moment`."""
+    rows = connection.execute(
+        select(events.c.account_id, events.c.number)
+        .where(events.c.at < moment, events.c.outcome == Outcome.FOLDED)
+        .distinct()
+        .limit(limit)
+    )
+    return [(account_id, number) for account_id, number in rows]
+
+
+def drop_folded(connection: Connection, account_id: str, number: int, last: Position) -> int:
+    """Drop a meeting's folded events up to a place in their order; return how many that were."""
+    rows = connection.execute(
+        select(events.c.id, events.c.at, events.c.rank, events.c.digest).where(
+            events.c.account_id == account_id,
+            events.c.number == number,
+            events.c.at <= last.at,
+            events.c.outcome == Outcome.FOLDED,
+        )
+    )
+    ids = [row.id for row in rows if not last < Position(row.at, row.rank, row.digest)]
+    if ids:
+        connection.execute(
+            delete(events).where(events.c.id == bindparam("event_id")), [{"event_id": id_} for id_ in ids]
+        )
+    return len(ids)
+
+
+def drop_others(connection: Connection, moment: int, limit: int) -> int:
+    """Drop events that happened before `moment` and made nothing; return how many that were."""
+    chosen = (
+        select(events.c.id)
+        .where(events.c.at < moment, events.c.outcome.in_([Outcome.IGNORED, Outcome.FAILED]))
+        .limit(limit)
+    )
+    return connection.execute(delete(events).where(events.c.id.in_(chosen))).rowcount
+
+
+def latest(connection: Connection, limit: int, *, site_id: str | None = None) -> list[Logged]:
+    """Return the newest lines of the log, newest first."""
+    columns = [events.c[name] for name in Logged.__dataclass_fields__]
+    query = select(*columns).order_by(events.c.id.desc()).limit(limit)
+    if site_id is not None:
+        query = query.where(events.c.site_id == site_id)
+    return [Logged(*row) for row in connection.execute(query)]
+
+
+def last_of_site(
+    connection: Connection, site_id: str, sealer: Sealer, *, limit: int
+) -> list[tuple[int, Request]]:
+    """Return the last requests that came to a site's endpoint, the newest first, and when (ms since 1970, UTC).
+
+    Tests are not among them. Looked for among the last events of all sites, so that a quiet one costs no more.
+    """
+    recent = select(func.max(events.c.id) - _FAR_ENOUGH).scalar_subquery()
+    rows = connection.execute(
+        select(events.c.received_at, events.c.request, events.c.account_id)
+        .where(events.c.id > recent, events.c.site_id == site_id)
+        .order_by(events.c.id.desc())
+        .limit(2 * limit)
+    )
+    found = [
+        (row.received_at, Request.opened(row.request, sealer)) for row in rows if not is_trial(row.account_id)
+    ]
+    return found[:limit]
+
+
+# Statements of the busiest paths are made once: SQLAlchemy takes longer to build one than SQLite to run it.
+
+# As text: only then does SQLite see that its index of pending events serves.
+_IS_PENDING = events.c.outcome == literal_column(f"'{Outcome.PENDING}'")
+_OF_MEETING = select(
+    events.c.id, events.c.at, events.c.rank, events.c.digest, events.c.request, events.c.outcome
+).where(events.c.account_id == bindparam("of_account"), events.c.number == bindparam("of_number"))
+_PENDING_OF = _OF_MEETING.where(_IS_PENDING)
+_ACTED_ON_OF = _OF_MEETING.where(events.c.outcome.in_([Outcome.PENDING, Outcome.FOLDED]))
+
+
+_ROWS = 64  # in one statement
+
+
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> Iterable[str]:
+    """Insert rows that have the same columns; return the digests of those that were not there.
+
+    By hand, since this is done for every event: what SQLAlchemy does for each row takes several times as long
+    as SQLite's own work.
+    """
+    if connection.dialect.name == "postgresql":
+        return connection.exec_driver_sql(
+            _inserting("%s", tuple(rows[0]), len(rows)), _values(rows)
+        ).scalars()
+    # Nobody else writes, so what is not there now is new. Each row of an answer would hand the interpreter over
+    # and back, which takes long while another thread computes; and there is seldom one.
+    digests = tuple(row["digest"] for row in rows)
+    seen = set(connection.exec_driver_sql(_looking_for(len(rows)), digests).scalars())
+    new = [row for row in rows if row["digest"] not in seen] if seen else rows
+    if new:
+        connection.exec_driver_sql(_inserting("?", tuple(new[0]), len(new)), _values(new))
+    return [row["digest"] for row in new]
+
+
+def _values(rows: list[dict[str, Any]]) -> tuple[Any, ...]:
+    return tuple(value for row in rows for value in row.values())
+
+
+@cache
+def _inserting(mark: str, names: tuple[str, ...], count: int) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    row = f"({', '.join([mark] * len(names))})"
+    made = f"INSERT INTO {events.name} ({columns}) VALUES {', '.join([row] * count)}"  # noqa: S608 - names of columns
+    return made if mark == "?" else made + " ON CONFLICT (digest) DO NOTHING RETURNING digest"
+
+
+@cache
+def _looking_for(count: int) -> str:
+    return f"SELECT digest FROM {events.name} WHERE digest IN ({', '.join('?' * count)})"  # noqa: S608 - marks
+
+
+_ADDING_ACCOUNT = Prepared(
+    lambda dialect: (
+        insert_for(dialect, accounts)
+        .values(account_id=bindparam("account_id"), site_id=bindparam("site_id"))
+        .on_conflict_do_nothing()
+    )
+)
+_NOTING_LAST = Prepared(
+    lambda _: (
+        update(sites)
+        .where(sites.c.id == bindparam("of_site"))
+        .values(last_event=bindparam("event"), last_event_at=bindparam("at"))
+    )
+)
+_MARKED = 500  # in one statement
+_MARKING = (
+    update(events)
+    .where(events.c.id.in_(bindparam("ids", expanding=True)))
+    .values(outcome=Outcome.FOLDED, folded_at=bindparam("moment"))
+)
+
+
+_RESERVING = text("SELECT nextval(pg_get_serial_sequence('events', 'id')) FROM generate_series(1, :count)")
+
+
+def _in_common_order(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let processes that got the same events in another order wait for each other, but not in a circle.
+
+    The ids still tell the order of arrival.
+    """
+    ids = sorted(connection.scalars(_RESERVING, {"count": len(rows)}))
+    numbered = [row | {"id": id_} for row, id_ in zip(rows, ids, strict=True)]
+    return sorted(numbered, key=lambda row: str(row["digest"]))
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "digest": entry.digest,
+        "account_id": entry.account_id,
+        "number": entry.number,
+        "event": entry.event,
+        "at": entry.position.at,
+        "rank": entry.position.rank,
+        "received_at": entry.received_at,
+        "site_id": entry.site_id,
+        "request_id": entry.request_id,
+        "request": entry.request,
+        "outcome": entry.outcome.value,
+        "reason": entry.reason,
+    }
+
+
+def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Note when a site's endpoint was last used, and for which account. A test says nothing of Zoom."""
+    last = {entry.site_id: entry for entry in entries if entry.site_id is not None}
+    of_zoom = [entry for entry in entries if not is_trial(entry.account_id)]
+    seen = {entry.site_id: entry for entry in of_zoom if entry.site_id is not None}
+    for site_id, entry in sorted(seen.items()):
+        said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}
+        _NOTING_LAST(connection, said)
+    pairs = {(entry.account_id, entry.site_id) for entry in entries if entry.site_id is not None}
+    for account_id, site_id in sorted(pairs):
+        pair = {"account_id": account_id, "site_id": site_id}
+        if _ADDING_ACCOUNT(connection, pair).rowcount:
+            # A site new to this account shows all of its meetings, not only those yet to come.
+            now = min(last[site_id].received_at, clock.now(connection))
+            posts.want_all(connection, account_id, site_id, now=now)

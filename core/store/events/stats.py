@@ -1,0 +1,149 @@
+"""What the log holds hour by hour: how many events with which outcome, and how long they took to reach the sites.
+
+Counts come from the index `ix_events_listed` alone, one range of it for each combination that occurs (see
+`core.store.events.search_by_kind`). Times are taken of a sample: that costs the same however many events an hour has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, select
+
+from core.store.db.schema import accounts, attempts, events
+from core.store.events import search_by_kind
+from core.store.events.delivery import SHOWED_NOTHING
+from core.store.events.log import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+HOUR = 3_600_000  # milliseconds
+_SAMPLED = 100  # events of an hour and account, of which those are measured that were folded
+_AT_ONCE = 500  # ids in one statement
+_SLOWEST = 300_000  # how much later than another an attempt may be noted that began before it (a lease)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many events of an account came within an hour with one outcome; and the first and last of their ids.
+
+    `hour` is when it begins (ms since 1970, UTC).
+    """
+
+    hour: int
+    account_id: str
+    outcome: Outcome
+    number: int
+    first_id: int
+    last_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How long one event took to reach one site, in milliseconds; None where it has not yet."""
+
+    hour: int
+    account_id: str
+    site_id: str
+    milliseconds: int | None
+
+
+def counts(connection: Connection, *, since: int, until: int) -> list[Count]:
+    """Return what came within whole hours (`until` is not part of it)."""
+    found = []
+    for one in search_by_kind.found(connection):
+        given = {"of_event": one.event, "of_account": one.account_id, "of_outcome": one.outcome}
+        rows = connection.execute(_COUNTING, given | {"since": since, "until": until})
+        found += [
+            Count(hour * HOUR, one.account_id, Outcome(one.outcome), number, first, last)
+            for hour, number, first, last in rows
+        ]
+    return found
+
+
+def samples(connection: Connection, counted: Iterable[Count]) -> list[Sample]:
+    """Return how long some events took of those that were counted and folded, on every site of their account."""
+    folded = [count for count in counted if count.outcome is Outcome.FOLDED]
+    if not folded:
+        return []
+    first_attempt = _first_attempt(connection, since=min(count.hour for count in folded))
+    ids = sorted({id_ for count in folded for id_ in _spread(count.first_id, count.last_id)})
+    found = []
+    for start in range(0, len(ids), _AT_ONCE):
+        given = {"ids": ids[start : start + _AT_ONCE], "first": first_attempt}
+        found += [
+            Sample(
+                received_at // HOUR * HOUR,
+                account_id,
+                site_id,
+                None if reached_at is None else max(reached_at - received_at, 0),
+            )
+            for account_id, site_id, received_at, reached_at in connection.execute(_MEASURING, given)
+        ]
+    return found
+
+
+def _spread(first: int, last: int) -> Iterable[int]:
+    """Return ids from `first` to `last`: all of them, or so many, evenly apart."""
+    width = last - first
+    if width < _SAMPLED:
+        return range(first, last + 1)
+    return (first + width * place // (_SAMPLED - 1) for place in range(_SAMPLED))
+
+
+def _first_attempt(connection: Connection, *, since: int) -> int:
+    """Return an id that no attempt comes before which began after a moment."""
+    next_one = select(attempts.c.at).where(attempts.c.at >= since).order_by(attempts.c.at).limit(1)
+    at = connection.scalar(next_one)
+    if at is None:
+        return 0
+    around = (attempts.c.at >= at, attempts.c.at <= at + _SLOWEST)
+    return connection.scalar(select(func.min(attempts.c.id)).where(*around)) or 0
+
+
+_COUNTING: Any = (
+    select(
+        (events.c.received_at // HOUR).label("hour"),
+        func.count(),
+        func.min(events.c.id),
+        func.max(events.c.id),
+    )
+    .where(
+        events.c.event == bindparam("of_event"),
+        events.c.account_id == bindparam("of_account"),
+        events.c.outcome == bindparam("of_outcome"),
+        events.c.received_at >= bindparam("since"),
+        events.c.received_at < bindparam("until"),
+    )
+    .group_by("hour")
+)
+# By the first attempt that went well and began after the event was folded: see `core.store.events.delivery`.
+_REACHED = (
+    select(attempts.c.at + attempts.c.milliseconds)
+    .where(
+        attempts.c.site_id == accounts.c.site_id,
+        attempts.c.account_id == events.c.account_id,
+        attempts.c.number == events.c.number,
+        attempts.c.id >= bindparam("first"),
+        attempts.c.at > events.c.folded_at,
+        attempts.c.did.is_not(None),
+        attempts.c.did.not_in(SHOWED_NOTHING),
+    )
+    .order_by(attempts.c.id)
+    .limit(1)
+    .correlate(accounts, events)
+    .scalar_subquery()
+)
+_MEASURING: Any = (
+    select(events.c.account_id, accounts.c.site_id, events.c.received_at, _REACHED)
+    .join(accounts, accounts.c.account_id == events.c.account_id)
+    .where(
+        events.c.id.in_(bindparam("ids", expanding=True)),
+        events.c.outcome == Outcome.FOLDED,
+        events.c.folded_at.is_not(None),
+    )
+)

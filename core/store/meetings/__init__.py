@@ -1,0 +1,1 @@
+"""Meetings' folded states, their search columns and calendar."""

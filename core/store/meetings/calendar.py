@@ -1,0 +1,48 @@
+"""The meetings of a site's calendar: those that have a page there, and those whose page went with the meeting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, or_, select
+
+from core.model.meeting import State
+from core.render.ical import CANCELLED_FOR, Entry
+from core.store.db.schema import meetings, posts
+from core.store.meetings import meetings as kept
+from core.store.posts.posts import PostState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+MOST = 2000  # meetings in one calendar, the nearest first
+_PAST_MILLISECONDS = 90 * 24 * 3600 * 1000  # for how long what is over stays in it
+
+
+def entries(connection: Connection, site_id: str, *, now: int, number: int | None = None) -> list[Entry]:
+    """Return what a site's calendar tells of, or one meeting of it. `now` is in ms since 1970, UTC."""
+    is_shown = posts.c.state == PostState.SHOWN
+    went = and_(
+        posts.c.state == PostState.TRASHED,
+        meetings.c.state != State.SCHEDULED,
+        meetings.c.last_at > now - int(CANCELLED_FOR.total_seconds() * 1000),
+    )
+    query = (
+        select(posts.c.account_id, posts.c.number, posts.c.link, posts.c.post_id)
+        .join(
+            meetings, and_(meetings.c.account_id == posts.c.account_id, meetings.c.number == posts.c.number)
+        )
+        .where(posts.c.site_id == site_id, posts.c.post_id.is_not(None), or_(is_shown, went))
+        .order_by(meetings.c.over_at.desc(), posts.c.number)
+        .limit(MOST)
+    )
+    if number is None:
+        query = query.where(meetings.c.over_at > now - _PAST_MILLISECONDS)
+    else:
+        query = query.where(posts.c.number == number)
+    found = []
+    for row in connection.execute(query).all():
+        known = kept.load(connection, row.account_id, row.number)
+        if known is not None:
+            found.append(Entry(known[0], known[1], row.link or "", row.post_id))
+    return found

@@ -1,0 +1,121 @@
+"""Meetings as they are kept: the state that their events make, with a revision that counts the changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, select, tuple_, update
+
+from core.model.meeting import Kind, Meeting, Position, State
+from core.render.search_fields import Listed, listed
+from core.store.db.schema import bases, meetings
+from core.store.db.statements import Prepared
+from core.store.db.upsert import insert, insert_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+
+def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting, int] | None:
+    """Return a meeting and its revision; None for one never seen."""
+    row = connection.execute(_LOADING, {"of_account": account_id, "of_number": number}).one_or_none()
+    if row is None:
+        return None
+    return _meeting(row), row.revision
+
+
+def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -> bool:
+    """Keep a meeting as the revision after `seen` (0: it was new). Tell whether nobody else was quicker.
+
+    `now` (ms since 1970, UTC) tells lists which of its dates leads. Without it they look by themselves.
+    """
+    looked = listed(meeting, datetime.fromtimestamp(now / 1000, UTC))
+    found = {name: getattr(looked, name) for name in Listed.__dataclass_fields__}
+    if seen == 0:
+        named = {"account_id": meeting.account_id, "number": meeting.number, "revision": 1}
+        return _ADDING(connection, named | _state(meeting) | found).rowcount == 1
+    named = {"of_account": meeting.account_id, "of_number": meeting.number, "seen": seen}
+    given = named | {"revision": seen + 1} | _state(meeting) | found
+    return _CHANGING(connection, given).rowcount == 1
+
+
+def topics(connection: Connection, named: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Return the topics of meetings, by account and number; those that are unknown, or have none, are left out."""
+    place = (meetings.c.account_id, meetings.c.number)
+    rows = connection.execute(select(*place, meetings.c.object).where(tuple_(*place).in_(list(named))))
+    told = {(account_id, number): given.get("topic") for account_id, number, given in rows}
+    return {name: topic for name, topic in told.items() if isinstance(topic, str) and topic}
+
+
+def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:
+    """Return what the events made that the log has dropped; None where it holds them all."""
+    given = {"of_account": account_id, "of_number": number}
+    row = connection.execute(_LOADING_BASE, given).one_or_none()
+    return None if row is None else _meeting(row)
+
+
+def save_base(connection: Connection, meeting: Meeting) -> None:
+    """Keep a meeting as what it is folded from, before the events that made it are dropped."""
+    state = _state(meeting)
+    statement = insert(connection, bases).values(
+        account_id=meeting.account_id, number=meeting.number, **state
+    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
+
+
+# Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
+_LOADING = select(meetings).where(_THIS)
+_LOADING_BASE = select(bases).where(
+    bases.c.account_id == bindparam("of_account"), bases.c.number == bindparam("of_number")
+)
+_CHANGED = [column.name for column in meetings.columns if not column.primary_key]
+_CHANGING = Prepared(
+    lambda _: (
+        update(meetings)
+        .where(_THIS, meetings.c.revision == bindparam("seen"))
+        .values({name: bindparam(name) for name in _CHANGED})
+    )
+)
+_ADDING = Prepared(
+    lambda dialect: (
+        insert_for(dialect, meetings)
+        .values({column.name: bindparam(column.name) for column in meetings.columns})
+        .on_conflict_do_nothing()
+    )
+)
+
+
+def _meeting(row: Any) -> Meeting:
+    return Meeting(
+        account_id=row.account_id,
+        number=row.number,
+        kind=Kind(row.kind),
+        state=State(row.state),
+        object=row.object,
+        last=Position(row.last_at, row.last_rank, row.last_digest),
+        created=row.created,
+        recovered=row.recovered,
+        instance=row.instance,
+        recordings=row.recordings,
+        registrants=row.registrants,
+    )
+
+
+def _state(meeting: Meeting) -> dict[str, Any]:
+    return {
+        "kind": meeting.kind,
+        "state": meeting.state,
+        "object": dict(meeting.object),
+        "last_at": meeting.last.at,
+        "last_rank": meeting.last.rank,
+        "last_digest": meeting.last.digest,
+        "created": meeting.created,
+        "recovered": meeting.recovered,
+        "instance": dict(meeting.instance),
+        "recordings": dict(meeting.recordings),
+        "registrants": dict(meeting.registrants),
+    }

@@ -1,0 +1,340 @@
+"""Lists of meetings: searched, filtered, and paged by key in the order of their dates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
+
+from core.model.meeting import RECURRING_FIXED, Kind, Meeting, State
+from core.render.search_fields import folded, listed
+from core.store.db.schema import hosts as table
+from core.store.db.schema import meetings, posts, sites
+from core.store.posts import status as post_status
+from core.store.posts.status import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Select
+
+LONGEST_SEARCH = 100
+MOST_HOSTS = 50
+_MOST_WORDS = 6
+_NUMBER = re.compile(r"[0-9]{6,15}")
+
+
+class When(StrEnum):
+    """Which meetings, by their dates."""
+
+    UPCOMING = "upcoming"  # a date is under way or yet to come
+    PAST = "past"
+    UNDATED = "undated"  # no fixed time
+    SERIES = "series"  # with dates of its own, past or not
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which meetings to list. `words` are searched in the topic, or are the meeting's number.
+
+    `site_id` is the site that shows the meetings, and whose posts stand as `standing` says; None: any.
+    """
+
+    words: str = ""
+    when: When = When.UPCOMING
+    state: State | None = None
+    kind: Kind | None = None
+    host_id: str = ""
+    standing: Standing | None = None
+    site_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """The place of a meeting in a list."""
+
+    starts_at: int
+    number: int
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a list, in its order, and whether there is more before and after it."""
+
+    keys: list[Key]
+    more_before: bool
+    more_after: bool
+
+
+def page(
+    connection: Connection,
+    wanted: Filter,
+    *,
+    now: int,
+    limit: int,
+    after: Key | None = None,
+    before: Key | None = None,
+) -> Page:
+    """Return up to `limit` meetings: the first ones, or those next to a key.
+
+    What is upcoming, or has no fixed time, is in the order of its start, everything else the other way round.
+    """
+    ascending = wanted.when in (When.UPCOMING, When.UNDATED)
+    backwards = before is not None
+    query = query_of(wanted, now=now, limit=limit + 1, beside=before or after, rising=ascending != backwards)
+    found = [Key(*row) for row in connection.execute(query)]
+    is_more = len(found) > limit
+    found = found[:limit]
+    if backwards:
+        return Page(found[::-1], more_before=is_more, more_after=True)
+    return Page(found, more_before=after is not None, more_after=is_more)
+
+
+def query_of(wanted: Filter, *, now: int, limit: int, beside: Key | None, rising: bool) -> Select[Any]:
+    """Return the query for the keys of a piece of the list, beginning after a key, in one order or the other."""
+    columns = (meetings.c.starts_at, meetings.c.number, meetings.c.account_id)
+    query = select(*columns).where(*_conditions(wanted, now)).limit(limit)
+    if beside is not None:
+        place = (beside.starts_at, beside.number, beside.account_id)
+        query = query.where(tuple_(*columns) > place if rising else tuple_(*columns) < place)
+    return query.order_by(*(column if rising else column.desc() for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A meeting as a list shows it, with the times that it was found by (ms since 1970, UTC)."""
+
+    meeting: Meeting
+    starts_at: int
+    ends_at: int
+    over_at: int
+
+
+def lines(connection: Connection, keys: Sequence[Key]) -> list[Line]:
+    """Return what is to be shown of these meetings, in the same order. What is gone by now is left out."""
+    named = [(key.account_id, key.number) for key in keys]
+    rows = connection.execute(
+        select(
+            meetings.c.account_id,
+            meetings.c.number,
+            meetings.c.kind,
+            meetings.c.state,
+            meetings.c.recovered,
+            meetings.c.created,
+            meetings.c.object,
+            meetings.c.starts_at,
+            meetings.c.ends_at,
+            meetings.c.over_at,
+        ).where(tuple_(meetings.c.account_id, meetings.c.number).in_(named))
+    )
+    found = {(row.account_id, row.number): row for row in rows}
+    return [
+        Line(
+            Meeting(
+                row.account_id,
+                row.number,
+                Kind(row.kind),
+                State(row.state),
+                row.object,
+                created=row.created,
+                recovered=row.recovered,
+            ),
+            row.starts_at,
+            row.ends_at,
+            row.over_at,
+        )
+        for name in named
+        if (row := found.get(name)) is not None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host with meetings: Zoom's id, address and name where Zoom told them, and how many meetings."""
+
+    id: str
+    email: str
+    meetings: int
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people call them, as far as that is known."""
+        return self.name or self.email or self.id
+
+
+def hosts(connection: Connection, *, site_id: str | None = None) -> list[Host]:
+    """Return the hosts with the most meetings, up to `MOST_HOSTS`."""
+    count = func.count().label("of_host")
+    query = (
+        select(meetings.c.host_id, count, func.max(meetings.c.starts_at))
+        .where(meetings.c.host_id != "", *_scope(site_id))
+        .group_by(meetings.c.host_id)
+        .order_by(count.desc(), meetings.c.host_id)
+        .limit(MOST_HOSTS)
+    )
+    rows = connection.execute(query).all()
+    known = named(connection, [row[0] for row in rows])
+    return [
+        _host(connection, known.get(host_id), host_id, number, latest) for host_id, number, latest in rows
+    ]
+
+
+def named(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return names and e-mail addresses of hosts, as their accounts have them."""
+    rows = connection.execute(
+        select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
+    )
+    return {host_id: (name, email) for host_id, name, email in rows}
+
+
+def _host(
+    connection: Connection, known: tuple[str, str] | None, host_id: str, number: int, latest: int
+) -> Host:
+    if known is not None:
+        return Host(host_id, known[1], number, known[0])
+    told = connection.scalar(
+        select(meetings.c.object)
+        .where(meetings.c.starts_at == latest, meetings.c.host_id == host_id)
+        .limit(1)
+    )
+    email = told.get("host_email") if isinstance(told, dict) else ""
+    return Host(host_id, email if isinstance(email, str) else "", number)
+
+
+def is_any(connection: Connection, *, site_id: str | None = None) -> bool:
+    """Tell whether there is any meeting to list at all."""
+    return connection.execute(select(meetings.c.number).where(*_scope(site_id)).limit(1)).first() is not None
+
+
+def is_listed(connection: Connection, account_id: str, number: int, *, site_id: str) -> bool:
+    """Tell whether a site is to show this meeting, so that its people may look at it."""
+    return (
+        connection.execute(
+            select(posts.c.number).where(
+                posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number == number
+            )
+        ).first()
+        is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A meeting of which another date leads by now, and the revision that this was seen in."""
+
+    account_id: str
+    number: int
+    revision: int
+    starts_at: int
+    ends_at: int
+    over_at: int
+
+
+def moved(connection: Connection, *, now: int, limit: int) -> list[Moved]:
+    """Return series of which another date leads at `now` than the list knows."""
+    rows = connection.execute(
+        select(meetings.c.account_id, meetings.c.number, meetings.c.object, meetings.c.revision)
+        .where(meetings.c.ends_at <= now, meetings.c.over_at > now)
+        .order_by(meetings.c.account_id, meetings.c.number)
+        .limit(limit)
+    )
+    moment = datetime.fromtimestamp(now / 1000, UTC)
+    result = []
+    for row in rows:
+        found = listed(Meeting(row.account_id, row.number, object=row.object), moment)
+        result.append(
+            Moved(row.account_id, row.number, row.revision, found.starts_at, found.ends_at, found.over_at)
+        )
+    return result
+
+
+def move(connection: Connection, found: Iterable[Moved]) -> None:
+    """Let these dates lead, where the meetings have not changed meanwhile."""
+    given = [
+        {
+            "of_account": one.account_id,
+            "of_number": one.number,
+            "seen": one.revision,
+            "starts": one.starts_at,
+            "ends": one.ends_at,
+            "over": one.over_at,
+        }
+        for one in found
+    ]
+    if given:
+        connection.execute(_MOVING, given)
+
+
+_MOVING = (
+    update(meetings)
+    .where(
+        meetings.c.account_id == bindparam("of_account"),
+        meetings.c.number == bindparam("of_number"),
+        meetings.c.revision == bindparam("seen"),
+    )
+    .values(starts_at=bindparam("starts"), ends_at=bindparam("ends"), over_at=bindparam("over"))
+)
+
+
+def _conditions(wanted: Filter, now: int) -> Iterable[ColumnElement[bool]]:
+    match wanted.when:
+        case When.UPCOMING:
+            yield meetings.c.over_at > now
+        case When.PAST:
+            yield and_(meetings.c.over_at <= now, meetings.c.starts_at > 0)
+        case When.UNDATED:
+            yield meetings.c.starts_at == 0
+        case When.SERIES:
+            yield meetings.c.type.in_(sorted(RECURRING_FIXED))
+        case When.ALL:
+            pass
+    if wanted.words:
+        yield _matching(wanted.words)
+    if wanted.state is not None:
+        yield meetings.c.state == str(wanted.state)
+    if wanted.kind is not None:
+        yield meetings.c.kind == str(wanted.kind)
+    if wanted.host_id:
+        yield meetings.c.host_id == wanted.host_id
+    yield from _scope(wanted.site_id, wanted.standing)
+
+
+def _matching(words: str) -> ColumnElement[bool]:
+    """Return the condition for what a person searches: each word somewhere in the topic, or the number."""
+    searched = folded(words[:LONGEST_SEARCH])
+    in_topic = and_(
+        *(meetings.c.words.contains(word, autoescape=True) for word in searched.split()[:_MOST_WORDS])
+    )
+    number = re.sub(r"[\s-]", "", searched)  # as Zoom writes it: 853 9384 7045
+    if _NUMBER.fullmatch(number):
+        return or_(meetings.c.number == int(number), in_topic)
+    return in_topic
+
+
+def _scope(site_id: str | None, wanted: Standing | None = None) -> Iterable[ColumnElement[bool]]:
+    """Return the conditions for meetings with a post, as far as that is asked for."""
+    if wanted is Standing.NONE:
+        yield ~_exists(site_id, posts.c.post_id.is_not(None))
+        wanted = None
+    if wanted in (Standing.SHOWN, Standing.TRASHED, Standing.GONE):
+        yield _exists(site_id, post_status.are(wanted))  # of most meetings: the first ones are found soon
+    elif wanted is not None:
+        some = select(posts.c.account_id, posts.c.number).where(post_status.are(wanted))
+        some = some if site_id is None else some.where(posts.c.site_id == site_id)
+        yield tuple_(meetings.c.account_id, meetings.c.number).in_(some)
+    elif site_id is not None:
+        yield _exists(site_id)
+
+
+def _exists(site_id: str | None, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    # By the sites' names: without the first column of its key, all of the table would be read for each meeting.
+    named = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else posts.c.site_id == site_id
+    same = and_(named, posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
+    return select(posts.c.number).where(same, *conditions).correlate(meetings).exists()

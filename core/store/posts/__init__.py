@@ -1,0 +1,1 @@
+"""Posts wanted and written on each site: claims, requeueing, attempts, status."""

@@ -1,0 +1,501 @@
+"""Posts: for each site and meeting, the revision wanted, the revision written, and who works on it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, or_, select, tuple_, update
+
+from core.store.db import locks, notify
+from core.store.db.schema import accounts, meetings, posts, sites
+from core.store.db.statements import Prepared
+from core.store.db.upsert import insert_for
+from core.store.sites.accounts import accounts_of
+from core.zoom.probe import is_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+
+class PostState(StrEnum):
+    """Where the mirror of a meeting stands on its site."""
+
+    NONE = "none"  # there is no post
+    SHOWN = "shown"
+    TRASHED = "trashed"  # by the bridge, because the meeting was deleted
+    GONE = "gone"  # deleted for good, because the meeting was
+    DETACHED = "detached"  # a person deleted the post for good; it is not made again behind their back
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the bridge wrote last: what it compares with, so that only Zoom's changes are written.
+
+    `topic` is Zoom's title then. The next three are digests: of the `field`, of the `agenda` as it was sent, and
+    of the `content` that WordPress made of it; an empty `content` means that the content is the editors'.
+
+    `made` tells whether the bridge made the post and nobody has taken it over since; `left_out`, whether the
+    site's rules are why there is none, or why it is in the trash. `ticks` are the site's options that its rules
+    wanted ticked, and whether they were ticked before.
+    """
+
+    topic: str = ""
+    field: str = ""
+    agenda: str = ""
+    content: str = ""
+    made: bool = False
+    left_out: bool = False
+    ticks: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is known of a post on its site."""
+
+    state: PostState = PostState.NONE
+    post_id: int | None = None
+    link: str | None = None
+    base: Base | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A post that one worker may work on until its lease ends.
+
+    `in_doubt`: who worked on it before never heard, or never told, what came of it, so there may be more on
+    the site than `written` says.
+    """
+
+    site_id: str
+    account_id: str
+    number: int
+    wanted: int
+    attempts: int
+    epoch: int
+    written: Written
+    in_doubt: bool = False
+
+
+# However many changes follow one another, a site waits no longer than this for the first of them.
+_LONGEST_SETTLING_MILLISECONDS = 15_000
+
+
+def want(
+    connection: Connection, account_id: str, number: int, revision: int, *, now: int, settle: int = 0
+) -> None:
+    """Ask every site of the account to show this revision of the meeting.
+
+    `settle` (ms) is how long to wait for further changes first, so that a burst becomes one write.
+    """
+    want_each(connection, [(account_id, number, revision)], now=now, settle=settle)
+
+
+def want_each(
+    connection: Connection, wanted: Sequence[tuple[str, int, int]], *, now: int, settle: int = 0
+) -> None:
+    """Do what `want` does for many meetings: accounts, numbers and revisions."""
+    if not wanted:
+        return
+    for account_id in sorted({account_id for account_id, _, _ in wanted}):
+        locks.hold(connection, "account", account_id, shared=True)  # see `want_all`
+    times = {"moment": now, "due": now + settle, "latest": now + _LONGEST_SETTLING_MILLISECONDS}
+    connection.execute(
+        _wanting(connection.dialect.name),
+        [
+            {"of_account": account_id, "of_number": number, "revision_wanted": revision, **times}
+            for account_id, number, revision in wanted
+        ],
+    )
+    notify.notify(connection, notify.POSTS)
+
+
+def hasten(connection: Connection, *, due_at: int) -> int:
+    """Let what waits for further changes alone, and for longer than this, be due then; return how many posts that is.
+
+    What waits because it failed, or for what was written to become untrue, is left alone.
+    """
+    longer = posts.c.due_at.between(due_at + 1, due_at + _LONGEST_SETTLING_MILLISECONDS)
+    key = (posts.c.site_id, posts.c.account_id, posts.c.number)
+    # What another process has in its hands is left to it.
+    waiting = (
+        select(*key)
+        .where(longer, posts.c.written < posts.c.wanted, posts.c.attempts == 0)
+        .with_for_update(skip_locked=True)
+    )
+    hastened = connection.execute(
+        update(posts).where(tuple_(*key).in_(waiting)).values(due_at=due_at)
+    ).rowcount
+    if hastened:
+        notify.notify(connection, notify.POSTS)
+    return hastened
+
+
+def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Ask one site to show every meeting of an account."""
+    # A process that keeps a meeting at this moment does not see the new site yet, nor we its meeting.
+    locks.hold(connection, "account", account_id)
+    sources = (
+        select(
+            sites.c.id,
+            meetings.c.account_id,
+            meetings.c.number,
+            meetings.c.revision,
+            literal(0),
+            literal(now),
+            literal(now),
+            literal(str(PostState.NONE)),
+            literal(0),
+            literal(0),
+            literal(0),
+        )
+        .join(sites, sites.c.id == site_id)
+        .where(meetings.c.account_id == account_id)
+        .order_by(meetings.c.number)
+    )
+    _upsert(connection, sources, now=now, due_at=now)
+
+
+def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> None:
+    latest = now + _LONGEST_SETTLING_MILLISECONDS
+    connection.execute(_upserting(connection.dialect.name, sources, now=now, due_at=due_at, latest=latest))
+    notify.notify(connection, notify.POSTS)
+
+
+def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any) -> Any:
+    """Return the statement that makes posts of `sources`, or wants more of those that are there."""
+    names = [
+        "site_id", "account_id", "number", "wanted", "written", "behind_since", "due_at", "state", "attempts",
+        "lease_until", "epoch",
+    ]  # fmt: skip
+    statement = insert_for(dialect, posts).from_select(names, sources)
+    settled = func.coalesce(posts.c.behind_since + _LONGEST_SETTLING_MILLISECONDS, latest)
+    return statement.on_conflict_do_update(
+        index_elements=["site_id", "account_id", "number"],
+        set_={
+            "wanted": statement.excluded.wanted,
+            "behind_since": func.coalesce(posts.c.behind_since, now),
+            "due_at": _earlier(dialect, due_at, settled),
+        },
+    )
+
+
+@cache
+def _wanting(dialect: str) -> Any:
+    """Return the statement of `want_each`, made once: SQLAlchemy takes longer for it than the database."""
+    now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
+    sources = (
+        select(
+            accounts.c.site_id,
+            accounts.c.account_id,
+            bindparam("of_number", type_=BigInteger),
+            bindparam("revision_wanted", type_=BigInteger),
+            literal(0),
+            now,
+            due_at,
+            literal(str(PostState.NONE)),
+            literal(0),
+            literal(0),
+            literal(0),
+        )
+        .join(sites, sites.c.id == accounts.c.site_id)
+        .where(accounts.c.account_id == bindparam("of_account"))
+        .order_by(accounts.c.site_id)
+    )
+    return _upserting(dialect, sources, now=now, due_at=due_at, latest=latest)
+
+
+def claim(
+    connection: Connection,
+    *,
+    owner: str,
+    now: int,
+    lease_until: int,
+    room: int,
+    busy: Collection[str],
+    at_once: int = 1,
+) -> list[Claim]:
+    """Take due posts of up to `room` sites that are neither blocked nor in `busy`, the longest due first.
+
+    Of each site up to `at_once`, so that sites take turns; of one that failed last, a single one, to see
+    whether it is well again. A post that failed by itself before goes alone, too.
+    """
+    turn = (
+        func.row_number()
+        .over(partition_by=posts.c.site_id, order_by=(posts.c.due_at, posts.c.number))
+        .label("turn")
+    )
+    probed = posts.alias("probed")
+    being_probed = (
+        select(probed.c.number)
+        .where(probed.c.site_id == sites.c.id, probed.c.lease_until > now)
+        .correlate(sites)
+        .exists()
+    )
+    due = (
+        select(
+            posts.c.site_id,
+            posts.c.account_id,
+            posts.c.number,
+            posts.c.due_at,
+            posts.c.attempts,
+            sites.c.failures,
+            turn,
+        )
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(
+            posts.c.due_at <= now,
+            posts.c.lease_until <= now,
+            sites.c.blocked_until <= now,
+            posts.c.site_id.not_in(list(busy)),
+            or_(sites.c.failures == 0, ~being_probed),
+        )
+        .subquery()
+    )
+    rows = connection.execute(
+        select(due.c.site_id, due.c.account_id, due.c.number, due.c.attempts)
+        .where(due.c.turn <= case((due.c.failures > 0, 1), else_=at_once))
+        .order_by(due.c.due_at, due.c.number)
+    ).all()
+    chosen = list(dict.fromkeys(row.site_id for row in rows))[:room]
+    # What failed by itself before may break down what it shares a request with, so it goes alone.
+    firsts = {row.site_id: row for row in reversed(rows)}
+    order = [
+        tuple(row[:3])
+        for row in rows
+        if row.site_id in chosen
+        and (row is firsts[row.site_id] or not firsts[row.site_id].attempts + row.attempts)
+    ]
+    # Other processes choose at the same time. What one of them has taken, or just worked on, is passed over.
+    key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
+    is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
+    free = connection.execute(
+        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.owner)
+        .where(key.in_(order), is_free)
+        .with_for_update(skip_locked=True)
+    )
+    owners = {tuple(row[:3]): row.owner for row in free}
+    taken = connection.execute(
+        update(posts)
+        .where(key.in_(list(owners)), is_free)
+        .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
+        .returning(posts)
+    )
+    claims = [
+        _claim(row, in_doubt=owners[row.site_id, row.account_id, row.number] is not None) for row in taken
+    ]
+    return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.account_id, claim.number)))
+
+
+def finish(
+    connection: Connection,
+    taken: Claim,
+    *,
+    revision: int,
+    written: Written,
+    due_at: int | None,
+    now: int,
+    reason: str | None = None,
+) -> bool:
+    """Note what was written, and let go. Tell whether the claim still held.
+
+    `due_at` is when what was written stops being true; a revision wanted meanwhile is due at once. `reason`
+    says why there is no post, where there is to be none.
+    """
+    given = {
+        "of_site": taken.site_id,
+        "of_account": taken.account_id,
+        "of_number": taken.number,
+        "of_epoch": taken.epoch,
+        "revision": revision,
+        "became": written.state,
+        "post": written.post_id,
+        "leads_to": written.link,
+        "why_none": reason,
+        "wrote": None if written.base is None else asdict(written.base),
+        "moment": now,
+        "next_due": due_at,
+    }
+    return _FINISHING(connection, given).rowcount == 1
+
+
+def note_leaving(connection: Connection, taken: Claim) -> None:
+    """Note that a post is about to be put into the trash, so that it is known by whom, whatever comes of it."""
+    connection.execute(update(posts).where(_held(taken)).values(state=PostState.TRASHED))
+
+
+def postpone(
+    connection: Connection,
+    taken: Claim,
+    *,
+    due_at: int,
+    fault: str,
+    message: str,
+    counts: bool,
+    unsure: bool = False,
+) -> None:
+    """Note a failure, and let go. `counts` tells whether it was this post's own and not its site's.
+
+    `unsure`: the site may have done what it was asked all the same. Then the owner's name stays, which
+    leaves the post in doubt.
+    """
+    settled = {} if unsure else {"owner": None, "state": taken.written.state}
+    connection.execute(
+        update(posts)
+        .where(_held(taken))
+        .values(
+            attempts=taken.attempts + (1 if counts else 0),
+            fault=fault,
+            fault_message=message,
+            lease_until=0,
+            due_at=due_at,
+            **settled,
+        )
+    )
+
+
+def withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
+    """Return for what reasons meetings have no post on a site, and how many; the commonest first."""
+    count = func.count()
+    rows = connection.execute(
+        select(posts.c.reason, count)
+        .where(posts.c.site_id == site_id, posts.c.reason.is_not(None))
+        .group_by(posts.c.reason)
+        .order_by(count.desc(), posts.c.reason)
+    )
+    return [(reason, number) for reason, number in rows]
+
+
+def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[str, int, Written]]:
+    """Return the posts of the meetings to which something happened last: account, number, and what is known.
+
+    Tests are not among them.
+    """
+    mirrored = accounts_of(site_id)
+    last: list[tuple[int, int, str]] = []
+    for account_id in connection.scalars(mirrored).all():
+        if not is_trial(account_id):
+            newest = (meetings.c.last_at.desc(), meetings.c.number.desc())
+            rows = connection.execute(
+                select(meetings.c.last_at, meetings.c.number, meetings.c.account_id)
+                .where(meetings.c.account_id == account_id)
+                .order_by(*newest)
+                .limit(limit)
+            )
+            last += [(row.last_at, row.number, row.account_id) for row in rows]
+    keys = [(account_id, number) for _, number, account_id in sorted(last, reverse=True)[:limit]]
+    found = connection.execute(select(posts).where(these(site_id, keys)))
+    known = {(row.account_id, row.number): _written(row) for row in found}
+    return [(*named, known[named]) for named in keys if named in known]
+
+
+def these(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[bool]:
+    """Return the condition for these posts of a site (accounts and numbers).
+
+    Account by account: SQLite would look through the whole table for pairs of values.
+    """
+    numbers: dict[str, list[int]] = {}
+    for account_id, number in named:
+        numbers.setdefault(account_id, []).append(number)
+    return or_(
+        false(),
+        *(
+            and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number.in_(of_account))
+            for account_id, of_account in numbers.items()
+        ),
+    )
+
+
+def next_due(connection: Connection, *, busy: Collection[str]) -> int | None:
+    """Return when the next post is due on a site that is not `busy` (ms since 1970, UTC); None for never."""
+    earliest: int | None = connection.scalar(_next_due(connection.dialect.name), {"busy": list(busy)})
+    return earliest
+
+
+@cache
+def _next_due(dialect: str) -> Any:
+    """Return the statement of `next_due`, made once."""
+    moment = func.max if dialect == "sqlite" else func.greatest
+    return (
+        select(func.min(moment(posts.c.due_at, posts.c.lease_until, sites.c.blocked_until)))
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(posts.c.due_at.is_not(None), posts.c.site_id.not_in(bindparam("busy", expanding=True)))
+    )
+
+
+def release(connection: Connection, owner: str) -> None:
+    """Let go of all that a worker holds, as it stops. What it has not told of stays in doubt."""
+    connection.execute(update(posts).where(posts.c.owner == owner).values(lease_until=0))
+
+
+def release_all(connection: Connection) -> None:
+    """Let go of every claim: right only where no other process can hold one. Its post stays in doubt."""
+    connection.execute(update(posts).where(posts.c.lease_until > 0).values(lease_until=0))
+
+
+def _earlier(dialect: str, one: Any, other: Any) -> Any:
+    return (func.min if dialect == "sqlite" else func.least)(one, other)
+
+
+def _is(site_id: str, account_id: str, number: int) -> Any:
+    return and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number == number)
+
+
+def _held(taken: Claim) -> Any:
+    return and_(_is(taken.site_id, taken.account_id, taken.number), posts.c.epoch == taken.epoch)
+
+
+_IS_CURRENT = posts.c.wanted <= bindparam("revision", type_=BigInteger)
+_FINISHING = Prepared(
+    lambda _: (
+        update(posts)
+        .where(
+            posts.c.site_id == bindparam("of_site"),
+            posts.c.account_id == bindparam("of_account"),
+            posts.c.number == bindparam("of_number"),
+            posts.c.epoch == bindparam("of_epoch"),
+        )
+        .values(
+            written=bindparam("revision"),
+            state=bindparam("became"),
+            post_id=bindparam("post"),
+            link=bindparam("leads_to"),
+            reason=bindparam("why_none"),
+            base=bindparam("wrote"),
+            attempts=0,
+            fault=None,
+            fault_message=None,
+            written_at=bindparam("moment"),
+            lease_until=0,
+            owner=None,
+            behind_since=case((_IS_CURRENT, None), else_=posts.c.behind_since),
+            due_at=case(
+                (_IS_CURRENT, bindparam("next_due", type_=BigInteger)),
+                else_=func.coalesce(posts.c.due_at, bindparam("moment", type_=BigInteger)),
+            ),
+        )
+    )
+)
+
+
+def _written(row: Any) -> Written:
+    base = None if row.base is None else Base(**row.base)
+    return Written(PostState(row.state), row.post_id, row.link, base)
+
+
+def _claim(row: Any, *, in_doubt: bool) -> Claim:
+    return Claim(
+        site_id=row.site_id,
+        account_id=row.account_id,
+        number=row.number,
+        wanted=row.wanted,
+        attempts=row.attempts,
+        epoch=row.epoch,
+        written=_written(row),
+        in_doubt=in_doubt,
+    )

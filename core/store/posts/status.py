@@ -1,0 +1,155 @@
+"""How the posts of meetings stand on their sites: for lists, and for the page of one meeting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, literal_column, or_, select, tuple_
+
+from core.errors import Fault
+from core.store.db.schema import posts, sites
+from core.store.posts.posts import PostState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+
+class Standing(StrEnum):
+    """How a post stands, in the word that matters most."""
+
+    DETACHED = "detached"  # a person deleted it for good
+    FAILING = "failing"  # it was tried, and did not work
+    WAITING = "waiting"  # it is to be written
+    WITHHELD = "withheld"  # there is to be none, or not yet
+    SHOWN = "shown"
+    TRASHED = "trashed"
+    GONE = "gone"  # deleted for good, as the meeting was
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PostLine:
+    """A meeting's post on one site. Times are in milliseconds since 1970, UTC.
+
+    `due_at` is when it is looked at next, and `behind_since` since when it does not show what it should.
+    `edit` is where its editors change it. `of_site` says what is wrong with the site as a whole, which is left alone until `blocked_until`. `is_held`:
+    it is being written at this moment.
+    """
+
+    account_id: str
+    number: int
+    site_id: str
+    site_name: str
+    site_url: str
+    standing: Standing
+    post_id: int | None
+    link: str | None
+    edit: str | None
+    reason: str | None
+    fault_message: str | None
+    attempts: int
+    due_at: int | None
+    behind_since: int | None
+    written_at: int | None
+    of_site: str | None
+    blocked_until: int
+    is_held: bool
+
+
+def of_meetings(
+    connection: Connection, meetings: Sequence[tuple[str, int]], *, now: int, site_id: str | None = None
+) -> list[PostLine]:
+    """Return the posts of these meetings (accounts and numbers) on every site, or on one, the oldest site first."""
+    key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
+    known = [site_id] if site_id is not None else list(connection.scalars(select(sites.c.id)))
+    rows = connection.execute(
+        select(
+            posts,
+            sites.c.name,
+            sites.c.url,
+            sites.c.fault_message.label("of_site"),
+            sites.c.blocked_until,
+            sites.c.look,
+        )
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(key.in_([(one, *named) for one in known for named in meetings]))
+        .order_by(sites.c.created_at, sites.c.id)
+    )
+    return [_line(row, now) for row in rows]
+
+
+def standing(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> Standing:
+    """Return how a post stands. `is_behind`: a newer revision is wanted than was written."""
+    if state == PostState.DETACHED:
+        return Standing.DETACHED
+    if fault is not None and fault != Fault.BUSY:
+        return Standing.FAILING
+    if is_behind:
+        return Standing.WAITING
+    if reason is not None:
+        return Standing.WITHHELD
+    return Standing(state)
+
+
+# As text: only then do the databases see that their index of open posts serves.
+IS_DETACHED = posts.c.state == literal_column(f"'{PostState.DETACHED}'")
+IS_OPEN = or_(
+    posts.c.fault.is_not(None), posts.c.wanted > posts.c.written, posts.c.reason.is_not(None), IS_DETACHED
+)
+_IS_FAILING = and_(posts.c.fault.is_not(None), posts.c.fault != Fault.BUSY, ~IS_DETACHED)
+_IS_WAITING = and_(
+    posts.c.wanted > posts.c.written, or_(posts.c.fault.is_(None), posts.c.fault == Fault.BUSY), ~IS_DETACHED
+)
+
+
+def are(wanted: Standing) -> ColumnElement[bool]:
+    """Return the condition for posts that stand like this: the same as `standing` tells of each."""
+    match wanted:
+        case Standing.DETACHED:
+            return IS_DETACHED
+        case Standing.FAILING:
+            return _IS_FAILING
+        case Standing.WAITING:
+            return _IS_WAITING
+    is_at_rest = and_(
+        posts.c.wanted <= posts.c.written,
+        or_(posts.c.fault.is_(None), posts.c.fault == Fault.BUSY),
+        ~IS_DETACHED,
+    )
+    if wanted is Standing.WITHHELD:
+        return and_(posts.c.reason.is_not(None), is_at_rest)
+    return and_(posts.c.state == str(wanted), posts.c.reason.is_(None), is_at_rest)
+
+
+def _line(row: Row[Any], now: int) -> PostLine:
+    return PostLine(
+        account_id=row.account_id,
+        number=row.number,
+        site_id=row.site_id,
+        site_name=row.name,
+        site_url=row.url,
+        standing=standing(row.state, is_behind=row.wanted > row.written, fault=row.fault, reason=row.reason),
+        post_id=row.post_id,
+        link=row.link,
+        edit=None if row.post_id is None else f"{_admin(row)}/post.php?post={row.post_id}&action=edit",
+        reason=row.reason,
+        fault_message=row.fault_message,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        behind_since=row.behind_since,
+        written_at=row.written_at,
+        of_site=row.of_site,
+        blocked_until=row.blocked_until,
+        is_held=row.lease_until > now,
+    )
+
+
+def _admin(row: Row[Any]) -> str:
+    """Return the address of wp-admin: as the plugin gave it, else where it mostly is."""
+    page = row.look.get("page") if isinstance(row.look, dict) else None
+    admin, found, _ = page.partition("/edit.php") if isinstance(page, str) else ("", "", "")
+    return admin if found else f"{row.url.rstrip('/')}/wp-admin"

@@ -1,0 +1,120 @@
+"""What the store holds of a test's meeting, and how it is forgotten: all of it, as if it had never been."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, func, select
+
+from core.model.meeting import State
+from core.store.db.schema import accounts, attempts, bases, events, meetings, posts, sites
+from core.store.events.log import Outcome
+from core.store.events.request import Request
+from core.store.posts.posts import PostState
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Table
+
+    from core.store.db.encryption import Sealer
+    from core.zoom.probe import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class InLog:
+    """An event as the log holds it."""
+
+    outcome: Outcome
+    reason: str | None
+    received_at: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class OnSite:
+    """How the page of a test stands. `fault` and `message` are of the last attempt, or of the site as a whole."""
+
+    state: PostState
+    is_written: bool
+    post_id: int | None
+    link: str | None
+    reason: str | None
+    fault: str | None
+    message: str | None
+
+
+def in_log(connection: Connection, digest: str, sealer: Sealer) -> InLog | None:
+    """Return the event of this digest; None where it did not arrive."""
+    columns = events.c.outcome, events.c.reason, events.c.received_at, events.c.request
+    row = connection.execute(select(*columns).where(events.c.digest == digest)).one_or_none()
+    if row is None:
+        return None
+    return InLog(Outcome(row.outcome), row.reason, row.received_at, Request.opened(row.request, sealer))
+
+
+def on_site(connection: Connection, trial: Trial, *, now: int) -> OnSite | None:
+    """Return how the page of a test stands; None before it is wanted."""
+    row = connection.execute(
+        select(
+            posts, sites.c.fault.label("of_site"), sites.c.fault_message.label("said"), sites.c.blocked_until
+        )
+        .join(sites, sites.c.id == posts.c.site_id)
+        .where(posts.c.site_id == trial.site_id, _is_of(posts, trial))
+    ).one_or_none()
+    if row is None:
+        return None
+    is_blocked = row.blocked_until > now
+    return OnSite(
+        PostState(row.state),
+        row.written >= row.wanted and row.lease_until == 0,
+        row.post_id,
+        row.link,
+        row.reason,
+        row.of_site if is_blocked else row.fault,
+        row.said if is_blocked else row.fault_message,
+    )
+
+
+def is_known(connection: Connection, trial: Trial) -> bool:
+    """Whether anything is held of a test."""
+    return any(
+        connection.execute(select(table.c.number).where(_is_of(table, trial)).limit(1)).first() is not None
+        for table in (events, meetings, posts)
+    )
+
+
+def is_over(connection: Connection, trial: Trial) -> bool:
+    """Whether the meeting of a test was deleted for good, as far as the fold has come."""
+    state = connection.scalar(select(meetings.c.state).where(_is_of(meetings, trial)))
+    return bool(state == State.PERMANENTLY_DELETED)
+
+
+def is_settled(connection: Connection, trial: Trial) -> bool:
+    """Whether nobody works on a test any more: what is known of it is on the site."""
+    pending = select(func.count()).where(_is_of(events, trial), events.c.outcome == Outcome.PENDING)
+    if connection.scalar(pending):
+        return False
+    rows = connection.execute(select(posts).where(_is_of(posts, trial))).all()
+    return all(row.written >= row.wanted and row.lease_until == 0 for row in rows)
+
+
+def numbers(connection: Connection, account_id: str) -> list[int]:
+    """Return the numbers of the tests of which anything is held."""
+    found: set[int] = set()
+    for table in (events, meetings):
+        of_tests = table.c.number.between(FIRST_NUMBER, LAST_NUMBER), table.c.account_id == account_id
+        found.update(connection.scalars(select(table.c.number).where(*of_tests).distinct()))
+    return sorted(found)
+
+
+def forget(connection: Connection, trial: Trial) -> None:
+    """Forget a test that is settled."""
+    for table in (attempts, posts, meetings, bases, events):
+        connection.execute(delete(table).where(_is_of(table, trial)))
+    if not numbers(connection, trial.account_id):
+        connection.execute(delete(accounts).where(accounts.c.account_id == trial.account_id))
+
+
+def _is_of(table: Table, trial: Trial) -> ColumnElement[bool]:
+    return and_(table.c.account_id == trial.account_id, table.c.number == trial.number)

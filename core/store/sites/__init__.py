@@ -1,0 +1,1 @@
+"""WordPress sites: connection, rules, Zoom secrets, granted accounts, health."""

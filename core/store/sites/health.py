@@ -1,0 +1,150 @@
+"""What the overview tells of the sites: a few small queries, however many posts there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from core.store.db.schema import accounts, posts, quarantine, secrets, sites, zoom_accounts
+from core.store.posts.status import IS_OPEN, Standing, standing
+from core.store.sites.accounts import accounts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Select
+
+_MOST_GROUPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Posts of one site that stand alike and are not, or need not be, shown. `since`: the longest of them."""
+
+    standing: Standing
+    count: int
+    since: int | None = None
+    fault: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What is known of a site. Times are in milliseconds since 1970, UTC.
+
+    `usual_gap` is the longest gap between two of its events in the last week (ms); None without a habit.
+    """
+
+    id: str
+    name: str
+    url: str
+    created_at: int = 0
+    validated_at: int | None = None
+    last_event: str | None = None
+    last_event_at: int | None = None
+    last_write_at: int | None = None
+    failures: int = 0
+    blocked_until: int = 0
+    fault: str | None = None
+    fault_message: str = ""
+    secrets: int = 1
+    held: int = 0
+    held_since: int | None = None
+    open: Sequence[Open] = ()
+    usual_gap: int | None = None
+
+    def count(self, standing: Standing) -> int:
+        """Return how many posts stand like this."""
+        return sum(one.count for one in self.open if one.standing is standing)
+
+    def since(self, standing: Standing) -> int | None:
+        """Return since when the first of them does."""
+        return min((one.since for one in self.open if one.standing is standing and one.since), default=None)
+
+
+_COLUMNS = [name for name in SiteFacts.__dataclass_fields__ if name in sites.c and name != "fault_message"]
+
+
+def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFacts]:
+    """Return what is known of every site, or of one, the oldest first."""
+    columns = [sites.c[name] for name in _COLUMNS]
+    query = select(*columns, sites.c.fault_message.label("said")).order_by(sites.c.created_at, sites.c.id)
+    rows = connection.execute(_only(query, sites.c.id, site_id)).mappings().all()
+    tokens = _counts(connection, secrets, site_id)
+    held = _counts(connection, quarantine, site_id, func.min(quarantine.c.received_at))
+    open_posts = _open(connection, site_id)
+    found = []
+    for row in rows:
+        known = {name: row[name] for name in _COLUMNS}
+        (number, *_), (refused, since) = tokens.get(row["id"], (0,)), held.get(row["id"], (0, None))
+        found.append(
+            SiteFacts(
+                **known,
+                fault_message=row["said"] or "",
+                secrets=number,
+                held=refused,
+                held_since=since,
+                open=tuple(open_posts.get(row["id"], ())),
+            )
+        )
+    return found
+
+
+def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:
+    """Return the Zoom accounts that each site mirrors."""
+    query = select(accounts.c.site_id, accounts.c.account_id).order_by(accounts.c.account_id)
+    found: dict[str, list[str]] = defaultdict(list)
+    for of_site, account_id in connection.execute(_only(query, accounts.c.site_id, site_id)):
+        found[of_site].append(account_id)
+    return dict(found)
+
+
+def unreadable_accounts(connection: Connection, *, site_id: str | None = None) -> list[tuple[str, str]]:
+    """Return the Zoom accounts, by name, that the bridge may read and cannot, and why."""
+    query = select(zoom_accounts.c.name, zoom_accounts.c.fault_message).where(
+        zoom_accounts.c.fault_message.is_not(None)
+    )
+    if site_id is not None:
+        query = query.where(zoom_accounts.c.account_id.in_(accounts_of(site_id)))
+    return [(name, message) for name, message in connection.execute(query.order_by(zoom_accounts.c.name))]
+
+
+def open_query(site_id: str | None) -> Select[Any]:
+    """Return the query for how many posts stand alike, of those that are not simply shown; the most first."""
+    is_behind = (posts.c.wanted > posts.c.written).label("is_behind")
+    alike = (posts.c.site_id, posts.c.state, posts.c.fault, posts.c.reason, is_behind)
+    count = func.count().label("alike")
+    since, message = func.min(posts.c.behind_since), func.max(posts.c.fault_message)
+    query = select(*alike, count, since.label("since"), message.label("message"))
+    query = query.where(IS_OPEN).group_by(*alike).order_by(count.desc()).limit(_MOST_GROUPS)
+    return _only(query, posts.c.site_id, site_id)
+
+
+def _open(connection: Connection, site_id: str | None) -> dict[str, list[Open]]:
+    found: dict[str, dict[tuple[Standing, str], Open]] = defaultdict(dict)
+    for row in connection.execute(open_query(site_id)):
+        how = standing(row.state, is_behind=row.is_behind, fault=row.fault, reason=row.reason)
+        fault = row.fault if how is Standing.FAILING else None
+        said = row.reason if how is Standing.WITHHELD else row.message if fault else ""
+        one = Open(how, row.alike, row.since, fault, said or "")
+        mark = (how, fault or one.message)
+        other = found[row.site_id].get(mark)
+        found[row.site_id][mark] = one if other is None else _added(other, one)
+    return {of_site: list(some.values()) for of_site, some in found.items()}
+
+
+def _added(one: Open, other: Open) -> Open:
+    earliest = min((since for since in (one.since, other.since) if since is not None), default=None)
+    return replace(one, count=one.count + other.count, since=earliest)
+
+
+def _counts(connection: Connection, table: Any, site_id: str | None, *more: Any) -> dict[str, Any]:
+    query = select(table.c.site_id, func.count(), *more).group_by(table.c.site_id)
+    return {row[0]: row[1:] for row in connection.execute(_only(query, table.c.site_id, site_id))}
+
+
+def _only(query: Select[Any], column: Any, site_id: str | None) -> Select[Any]:
+    return query if site_id is None else query.where(column == site_id)

@@ -1,0 +1,165 @@
+"""Candidates: sites that somebody is about to connect, from the address that they typed until they are paired.
+
+Each lasts for a while only. The credential that WordPress hands over is sealed, and so is the state that shows
+that it comes back to whoever asked for it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets as randomness
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from core.store.auth import tokens
+from core.store.db.schema import candidates
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from core.store.db.encryption import Sealer
+
+_MINUTE = 60 * 1000
+STATE_LIFETIME = 60 * _MINUTE  # to sign in at WordPress, read, and approve
+CREDENTIAL_LIFETIME = 24 * 60 * _MINUTE  # to install the plugin
+MOST = 50  # of one person
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A site on its way. `state` is empty once the credential is there; times are in ms since 1970, UTC.
+
+    `problem` names what keeps it from being paired, and `message` says it in words.
+    """
+
+    id: str
+    asked_by: str
+    url: str
+    name: str
+    rest_root: str
+    authorization_url: str
+    bridge_url: str
+    expires_at: int
+    state: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    problem: str = ""
+    message: str = ""
+
+
+def new_id() -> str:
+    """Return a name for a candidate that stands in an address."""
+    return randomness.token_hex(8)
+
+
+def add(connection: Connection, candidate: Candidate, sealer: Sealer, *, now: int) -> None:
+    """Keep a new one; those whose time is up go, and the oldest of who began very many."""
+    connection.execute(delete(candidates).where(candidates.c.expires_at <= now))
+    surplus = (
+        select(candidates.c.id)
+        .where(candidates.c.asked_by == candidate.asked_by)
+        .order_by(candidates.c.expires_at.desc())
+        .offset(MOST - 1)
+    )
+    connection.execute(delete(candidates).where(candidates.c.id.in_(surplus.scalar_subquery())))
+    connection.execute(
+        insert(candidates).values(
+            id=candidate.id,
+            asked_by=candidate.asked_by,
+            url=candidate.url,
+            name=candidate.name,
+            rest_root=candidate.rest_root,
+            authorization_url=candidate.authorization_url,
+            bridge_url=candidate.bridge_url,
+            state=sealer.seal_text(tokens.new()),
+            expires_at=now + STATE_LIFETIME,
+        )
+    )
+
+
+def load(
+    connection: Connection, candidate_id: str, asked_by: str, sealer: Sealer, *, now: int
+) -> Candidate | None:
+    """Return one to who began it, and to nobody else; None also where its time is up."""
+    row = connection.execute(
+        select(candidates).where(
+            candidates.c.id == candidate_id, candidates.c.asked_by == asked_by, candidates.c.expires_at > now
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Candidate(
+        id=row.id,
+        asked_by=row.asked_by,
+        url=row.url,
+        name=row.name,
+        rest_root=row.rest_root,
+        authorization_url=row.authorization_url,
+        bridge_url=row.bridge_url,
+        expires_at=row.expires_at,
+        state=sealer.open_text(row.state) if row.state is not None else "",
+        username=row.username or "",
+        password=sealer.open_text(row.password) if row.password is not None else "",
+        problem=row.problem or "",
+        message=row.message or "",
+    )
+
+
+def brings(candidate: Candidate, state: str) -> bool:
+    """Whether this is the state that the candidate waits for."""
+    return bool(candidate.state) and hmac.compare_digest(candidate.state.encode(), state.encode())
+
+
+def keep_credential(
+    connection: Connection, candidate: Candidate, username: str, password: str, sealer: Sealer, *, now: int
+) -> bool:
+    """Keep what WordPress handed over, and let no state bring another; tell whether it was still waited for."""
+    changed = connection.execute(
+        update(candidates)
+        .where(
+            candidates.c.id == candidate.id, candidates.c.state.is_not(None), candidates.c.expires_at > now
+        )
+        .values(
+            state=None,
+            username=username,
+            password=sealer.seal_text(password),
+            problem=None,
+            message=None,
+            expires_at=now + CREDENTIAL_LIFETIME,
+        )
+    )
+    return changed.rowcount == 1
+
+
+def drop_credential(
+    connection: Connection, candidate_id: str, sealer: Sealer, *, problem: str, message: str, now: int
+) -> None:
+    """Forget a credential that is no good, say why, and wait for another."""
+    connection.execute(
+        update(candidates)
+        .where(candidates.c.id == candidate_id)
+        .values(
+            state=sealer.seal_text(tokens.new()),
+            username=None,
+            password=None,
+            problem=problem,
+            message=message,
+            expires_at=now + STATE_LIFETIME,
+        )
+    )
+
+
+def note_problem(connection: Connection, candidate_id: str, *, problem: str, message: str) -> None:
+    """Note what stands in the way; empty for nothing."""
+    connection.execute(
+        update(candidates)
+        .where(candidates.c.id == candidate_id)
+        .values(problem=problem or None, message=message or None)
+    )
+
+
+def remove(connection: Connection, candidate_id: str) -> None:
+    """Forget one: it has become a site, or was given up."""
+    connection.execute(delete(candidates).where(candidates.c.id == candidate_id))

@@ -1,0 +1,103 @@
+"""What a site's owner decided, as it is kept, and with what it takes to follow it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, update
+
+from core.errors import UnknownSiteError
+from core.model import rules
+from core.render import SiteRules
+from core.store.db import locks
+from core.store.db.schema import hosts, sites
+from core.zoom.probe import is_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from core.model.meeting import Meeting
+    from core.model.rules import Rules
+    from core.store.sites.sites import Site
+
+_MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in different accounts
+
+
+def save(connection: Connection, site_id: str, decided: Rules) -> None:
+    """Keep the rules of a site. Raises `UnknownSiteError`."""
+    locks.hold(connection, "rules", site_id)  # see `still_are`
+    changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=decided.written()))
+    if changed.rowcount == 0:
+        raise UnknownSiteError("This site is not connected any more, so its rules were not saved.")
+
+
+def still_are(connection: Connection, site_id: str, kept: Mapping[str, Any]) -> bool:
+    """Whether the rules of a site are those that were read before; they stay so until this transaction ends."""
+    locks.hold(connection, "rules", site_id, shared=True)
+    return connection.scalar(select(sites.c.rules).where(sites.c.id == site_id)) == kept
+
+
+def of_site(
+    connection: Connection, site: Site, about: Sequence[Meeting], decided: Rules | None = None
+) -> SiteRules:
+    """Return what rendering these meetings for a site takes: its rules, or others that it might have."""
+    if decided is None:
+        decided = rules.read(site.rules).rules
+    return SiteRules(
+        with_ids(connection, decided),
+        site.vczapi,
+        site.vczapi_pro,
+        host_names=_names(connection, about) if decided.show_host else {},
+    )
+
+
+def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
+    """Return what counts for one meeting. A test's always has a page, or there would be nothing to see.
+
+    Where new pages are drafts, so is this one: nobody but editors sees what was not looked at.
+    """
+    if not is_trial(meeting.account_id):
+        return decided
+    return replace(decided, rules=replace(rules.DEFAULT, status=decided.rules.status))
+
+
+def with_ids(connection: Connection, decided: Rules) -> Rules:
+    """Return the rules with Zoom's ids beside e-mail addresses: events name a host by the id alone."""
+    named = {host for host in (decided.hosts or ()) if "@" in host}
+    named |= {author.host for author in decided.authors if "@" in author.host}
+    ids = _ids(connection, named)
+    if not ids:
+        return decided
+    listed = decided.hosts
+    if listed is not None:
+        listed = (*listed, *(one for host in listed for one in ids.get(host.casefold(), ())))
+    more = [
+        replace(author, host=one) for author in decided.authors for one in ids.get(author.host.casefold(), ())
+    ]
+    return replace(decided, hosts=listed, authors=(*decided.authors, *more))
+
+
+def _ids(connection: Connection, emails: set[str]) -> dict[str, list[str]]:
+    if not emails:
+        return {}
+    found: dict[str, list[str]] = {}
+    rows = connection.execute(
+        select(hosts.c.email, hosts.c.host_id).where(
+            func.lower(hosts.c.email).in_([email.lower() for email in emails])
+        )
+    )
+    for email, host_id in rows:
+        ids = found.setdefault(email.casefold(), [])
+        if len(ids) < _MOST_OF_AN_ADDRESS:
+            ids.append(host_id)
+    return found
+
+
+def _names(connection: Connection, about: Sequence[Meeting]) -> dict[str, str]:
+    """Return what Zoom calls the hosts of these meetings, as far as that is known."""
+    wanted = {meeting.host_id for meeting in about if meeting.host_id}
+    rows = connection.execute(select(hosts.c.host_id, hosts.c.name).where(hosts.c.host_id.in_(wanted)))
+    return {host_id: name for host_id, name in rows if name}

@@ -1,0 +1,187 @@
+"""The WordPress sites: how to reach them, and how they are doing."""
+
+from __future__ import annotations
+
+import re
+import secrets as randomness
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select, update
+
+from core.errors import UnknownSiteError
+from core.store.db import notify
+from core.store.db.schema import accounts, posts, quarantine, secrets, sites
+from core.store.posts.posts import PostState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, RowMapping
+
+    from core.store.db.encryption import Sealer
+
+ROUTES = ("meeting", "webinar", "recording")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A connected WordPress site. Times are in milliseconds since 1970, UTC.
+
+    `failures` counts how often in a row the site as a whole failed; it is left alone until `blocked_until`.
+    `look` is what `core.sites.connect` found when it last looked, `looked_at` when that was.
+    """
+
+    id: str
+    url: str
+    name: str
+    rest_root: str
+    username: str
+    password: str = field(repr=False)
+    key: str = field(repr=False)
+    endpoints: Mapping[str, str]
+    vczapi: bool = False
+    vczapi_pro: bool = False
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    created_at: int = 0
+    validated_at: int | None = None
+    last_event: str | None = None
+    last_event_at: int | None = None
+    failures: int = 0
+    blocked_until: int = 0
+    fault: str | None = None
+    fault_message: str | None = None
+    last_write_at: int | None = None
+    bridge_url: str = ""
+    look: Mapping[str, Any] | None = None
+    looked_at: int | None = None
+
+
+def new_id() -> str:
+    """Return a name for a site: short, safe in an address, and not to be guessed."""
+    return randomness.token_hex(6)
+
+
+def new_key() -> str:
+    """Return a key for the stub and the bridge to sign with."""
+    return randomness.token_hex(32)
+
+
+def save(connection: Connection, site: Site, sealer: Sealer) -> None:
+    """Keep a site: a new one, or what is now known of one that is there."""
+    values = {
+        "url": site.url,
+        "name": site.name,
+        "rest_root": site.rest_root,
+        "username": site.username,
+        "password": sealer.seal_text(site.password),
+        "key": sealer.seal_text(site.key),
+        "endpoints": dict(site.endpoints),
+        "vczapi": site.vczapi,
+        "vczapi_pro": site.vczapi_pro,
+        "bridge_url": site.bridge_url,
+        "failures": 0,
+        "blocked_until": 0,
+        "fault": None,
+        "fault_message": None,
+    }
+    changed = connection.execute(update(sites).where(sites.c.id == site.id).values(**values))
+    if changed.rowcount == 0:
+        connection.execute(insert(sites).values(id=site.id, created_at=site.created_at, **values))
+
+
+def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
+    """Return a site by its id. Raises `UnknownSiteError`."""
+    row = connection.execute(select(sites).where(sites.c.id == site_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownSiteError(f"No site “{site_id}” is connected here. See: zoombridge site list")
+    return _site(row, sealer)
+
+
+def find(connection: Connection, name: str, sealer: Sealer) -> Site:
+    """Return a site by what a person calls it: its id, or its address with or without scheme and slash.
+
+    Raises `UnknownSiteError`.
+    """
+    for site in every(connection, sealer):
+        if name == site.id or is_at(site, name):
+            return site
+    raise UnknownSiteError(f"No site “{name}” is connected here. See: zoombridge site list")
+
+
+def is_at(site: Site, address: str) -> bool:
+    """Whether an address, with or without scheme and slash, is a site's."""
+    return _bare(address) == _bare(site.url)
+
+
+def every(connection: Connection, sealer: Sealer) -> list[Site]:
+    """Return all sites, the oldest first."""
+    rows = connection.execute(select(sites).order_by(sites.c.created_at, sites.c.id)).mappings()
+    return [_site(row, sealer) for row in rows]
+
+
+def check_key(connection: Connection, sealer: Sealer) -> None:
+    """Raise `StoreError` where what is kept was sealed with another key."""
+    sealed = connection.scalar(select(sites.c.key).limit(1))
+    if sealed is not None:
+        sealer.open(sealed)
+
+
+def remove(connection: Connection, site_id: str) -> None:
+    """Forget a site, its secrets and what was known of its posts; the posts on the site stay."""
+    for table in (posts, quarantine, secrets, accounts):
+        connection.execute(delete(table).where(table.c.site_id == site_id))
+    connection.execute(delete(sites).where(sites.c.id == site_id))
+    notify.notify(connection, notify.SECRETS, site_id)
+
+
+def has_page(connection: Connection, site_id: str, *, but_of: str) -> bool:
+    """Whether a site shows any meeting, but those of one account."""
+    shown = posts.c.site_id == site_id, posts.c.state == PostState.SHOWN, posts.c.account_id != but_of
+    return connection.execute(select(posts.c.number).where(*shown).limit(1)).first() is not None
+
+
+def note_validated(connection: Connection, site_id: str, *, now: int) -> None:
+    """Note that Zoom's validation was answered."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(validated_at=now))
+
+
+def note_success(connection: Connection, site_id: str, *, now: int) -> None:
+    """Note that the site did what it was asked: the breaker closes."""
+    connection.execute(
+        update(sites)
+        .where(sites.c.id == site_id)
+        .values(failures=0, blocked_until=0, fault=None, fault_message=None, last_write_at=now)
+    )
+
+
+def note_fault(connection: Connection, site_id: str, *, fault: str, message: str, blocked_until: int) -> None:
+    """Note that the site as a whole failed: it is left alone until `blocked_until`."""
+    connection.execute(
+        update(sites)
+        .where(sites.c.id == site_id)
+        .values(
+            failures=sites.c.failures + 1, blocked_until=blocked_until, fault=fault, fault_message=message
+        )
+    )
+
+
+def try_now(connection: Connection, site_id: str) -> None:
+    """Leave a site alone no longer: somebody wants to see whether it works again."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
+
+
+def note_look(connection: Connection, site_id: str, look: Mapping[str, Any], *, now: int) -> None:
+    """Note what was found when both sides were looked at."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(look=dict(look), looked_at=now))
+
+
+def _bare(address: str) -> str:
+    return re.sub(r"^https?://", "", address.strip().lower()).rstrip("/")
+
+
+def _site(row: RowMapping, sealer: Sealer) -> Site:
+    values = dict(row)
+    values["password"] = sealer.open_text(row["password"])
+    values["key"] = sealer.open_text(row["key"])
+    return Site(**values)  # the table's columns are the fields of a site

@@ -1,0 +1,63 @@
+"""Secret tokens and verification tokens, sealed; several may be good at once for one site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from core.store.db import notify
+from core.store.db.schema import secrets
+from core.zoom.signature import Secret
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from core.store.db.encryption import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class SavedToken:
+    """A token with its id and the time it was saved (ms since 1970, UTC)."""
+
+    id: int
+    secret: Secret
+    created_at: int
+
+
+def of_site(connection: Connection, site_id: str, sealer: Sealer) -> list[SavedToken]:
+    """Return a site's tokens, the newest first."""
+    rows = connection.execute(
+        select(secrets).where(secrets.c.site_id == site_id).order_by(secrets.c.id.desc())
+    )
+    return [
+        SavedToken(
+            id=row.id,
+            secret=Secret(sealer.open_text(row.value), row.is_verification_token, row.account_id),
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *, now: int) -> None:
+    """Keep one more token; one that is there already is not kept twice."""
+    if any(saved.secret == secret for saved in of_site(connection, site_id, sealer)):
+        return
+    connection.execute(
+        insert(secrets).values(
+            site_id=site_id,
+            account_id=secret.account_id,
+            is_verification_token=secret.is_verification_token,
+            value=sealer.seal_text(secret.value),
+            created_at=now,
+        )
+    )
+    notify.notify(connection, notify.SECRETS, site_id)
+
+
+def remove(connection: Connection, site_id: str, token_id: int) -> None:
+    """Forget a token: what it signs is refused from now on."""
+    connection.execute(delete(secrets).where(secrets.c.site_id == site_id, secrets.c.id == token_id))
+    notify.notify(connection, notify.SECRETS, site_id)

@@ -1,0 +1,248 @@
+"""What a site's REST API says, read: JSON in, ours out. Pure. The wire with the plugin is docs/stub.md.
+
+Each function takes what came as JSON, and raises `UnexpectedError` where it is of another shape, or `SiteFaultError`
+where that tells what is wrong with the site.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from json import dumps as json_text
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Fault, SiteFaultError
+from core.wordpress.faults import Answer, credentials, stub_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class UnexpectedError(ValueError):
+    """JSON of another shape than was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A post that was made without our field."""
+
+    post_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SitePost:
+    """A post as it is on the site.
+
+    `title` and `content` are what is stored, not what is shown. `field` is the REST field `zoombridge`, as
+    docs/stub.md says that it is read; its `revision` is None for a post that the bridge does not manage. `untouched`
+    is whether nobody has saved it since it was made, as far as WordPress tells: it changes `modified_gmt` with each save.
+    """
+
+    id: int
+    status: str
+    link: str
+    title: str
+    content: str
+    field: Mapping[str, Any]
+    untouched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The WordPress user that the bridge signs in as. `capabilities` are those that the user has."""
+
+    id: int
+    name: str
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationPassword:
+    """The application password that is signed in with. `app_id` is that of the application it was made for."""
+
+    uuid: str
+    app_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something on the site that can be chosen: a user, or a category."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the plugin says of itself, and of the bridge that it is paired with (docs/stub.md, *Pairing*).
+
+    `stub` is its version. `type_owner` is who registered the post type: `stub` or `other`. `vczapi` is the
+    version of the plugin *Video Conferencing with Zoom*, None where that is not active. `page` is the
+    address of the Webhooks page in wp-admin.
+    """
+
+    stub: str
+    paired: bool
+    bridge: str | None
+    site: str | None
+    endpoints: Mapping[str, str]
+    type_owner: str
+    vczapi: str | None
+    vczapi_pro: bool
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether the site reaches the bridge: `message` says in plain words what is wrong, else it is empty."""
+
+    reached: bool
+    status: int | None
+    message: str
+
+
+def posts_of(number: int) -> Callable[[Any], list[SitePost]]:
+    """Return what reads the posts of a number: those outside the trash first, then by id."""
+
+    def read(told: Any) -> list[SitePost]:
+        # A site without the plugin knows no such parameter, and would answer with just any posts.
+        mine = [post for post in _site_posts(told) if post.field.get("number") == str(number)]
+        return sorted(mine, key=lambda post: (post.status == "trash", post.id))
+
+    return read
+
+
+def batch(expected: int) -> Callable[[Any], list[Answer]]:
+    """Return what reads a batch of so many answers, each as if it had come alone."""
+
+    def read(told: Any) -> list[Answer]:
+        answers = told.get("responses") if isinstance(told, dict) else None
+        if not isinstance(answers, list) or len(answers) != expected:
+            raise UnexpectedError("not a batch")
+        return [_part(answer) for answer in answers]
+
+    return read
+
+
+def _part(told: Any) -> Answer:
+    if not isinstance(told, dict) or not isinstance(told.get("status"), int):
+        raise UnexpectedError("not a part of a batch")
+    headers = told.get("headers")
+    return Answer(
+        told["status"],
+        {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
+        json_text(told.get("body")).encode(),
+    )
+
+
+def site_post(told: Any) -> SitePost:
+    """Read a post."""
+    if not isinstance(told, dict) or not isinstance(told.get("id"), int) or "status" not in told:
+        raise UnexpectedError("not a post")
+    if "zoombridge" not in told:
+        raise stub_missing("the post has no field “zoombridge”")
+    if not isinstance(told["zoombridge"], dict):
+        raise credentials("the field “zoombridge” is hidden from this user")
+    return SitePost(
+        id=told["id"],
+        status=str(told["status"]),
+        link=str(told.get("link") or ""),
+        title=_raw(told.get("title")),
+        content=_raw(told.get("content")),
+        field=told["zoombridge"],
+        untouched=isinstance(told.get("date_gmt"), str) and told["date_gmt"] == told.get("modified_gmt"),
+    )
+
+
+def made(told: Any) -> SitePost | Bare:
+    """Return the new post, or only its id where it lacks our field."""
+    try:
+        return site_post(told)
+    except SiteFaultError as error:
+        if error.fault is Fault.STUB_MISSING:
+            return Bare(int(told["id"]))
+        raise
+
+
+def _site_posts(told: Any) -> list[SitePost]:
+    if not isinstance(told, list):
+        raise UnexpectedError("not a list")
+    return [site_post(post) for post in told]
+
+
+def trashed(told: Any) -> bool:
+    """Read a post that was put into the trash: True."""
+    if site_post(told).status != "trash":
+        raise UnexpectedError("not in the trash")
+    return True
+
+
+def deleted(told: Any) -> None:
+    """Read that something was deleted."""
+    if not isinstance(told, dict) or told.get("deleted") is not True:
+        raise UnexpectedError("not deleted")
+
+
+def user(told: Any) -> User:
+    """Read the user that is signed in."""
+    if not isinstance(told, dict) or not isinstance(told.get("id"), int):
+        raise UnexpectedError("not a user")
+    held = told.get("capabilities")
+    capabilities = held if isinstance(held, dict) else {}
+    return User(
+        told["id"], str(told.get("name") or ""), frozenset(key for key, has in capabilities.items() if has)
+    )
+
+
+def application_password(told: Any) -> ApplicationPassword:
+    """Read the application password that is signed in with."""
+    uuid = told.get("uuid") if isinstance(told, dict) else None
+    # It becomes a part of an address.
+    if not isinstance(uuid, str) or not re.fullmatch(r"[0-9a-f-]{36}", uuid):
+        raise UnexpectedError("not an application password")
+    return ApplicationPassword(uuid, str(told.get("app_id") or ""))
+
+
+def choices(told: Any) -> list[Choice]:
+    """Read users or categories; what has no id is left out."""
+    if not isinstance(told, list):
+        raise UnexpectedError("not a list")
+    found = [one for one in told if isinstance(one, dict) and isinstance(one.get("id"), int)]
+    # Names of categories come as they are written into a page.
+    return [Choice(one["id"], unescape(str(one.get("name") or one["id"]))) for one in found]
+
+
+def connection(told: Any) -> Connection:
+    """Read what the plugin says of itself."""
+    if not isinstance(told, dict) or not isinstance(told.get("stub"), str):
+        raise UnexpectedError("not a connection")
+    endpoints = told.get("endpoints")
+    return Connection(
+        stub=told["stub"],
+        paired=told.get("paired") is True,
+        bridge=_optional(told.get("bridge")),
+        site=_optional(told.get("site")),
+        endpoints=endpoints if isinstance(endpoints, dict) else {},
+        type_owner=str(told.get("type") or ""),
+        vczapi=_optional(told.get("vczapi")),
+        vczapi_pro=told.get("vczapi_pro") is True,
+        page=str(told.get("page") or ""),
+    )
+
+
+def check(told: Any) -> Check:
+    """Read how the plugin's call of the bridge went."""
+    if not isinstance(told, dict) or not isinstance(told.get("reached"), bool):
+        raise UnexpectedError("not a check")
+    status = told.get("status")
+    return Check(told["reached"], status if isinstance(status, int) else None, str(told.get("message") or ""))
+
+
+def _raw(text: Any) -> str:
+    raw = text.get("raw") if isinstance(text, dict) else None
+    return raw if isinstance(raw, str) else ""
+
+
+def _optional(text: Any) -> str | None:
+    return text if isinstance(text, str) else None

@@ -1,0 +1,137 @@
+"""Reading ahead: what comes next is on its way before it is asked for, and no more than there is room for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.accounts import prefetch
+from core.accounts.prefetch import Ahead
+from core.errors import ZoomLimitError
+from core.zoom.readings import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Rest:
+    """Answers with what it was asked, and notes it."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.limited: set[int] = set()
+
+    def meeting(self, number: int) -> Reading:
+        self.asked.append(number)
+        if number in self.limited:
+            raise ZoomLimitError("Too many.", wait=1.0, daily=False)
+        return Reading({"id": number}, at=number)
+
+    def webinar(self, number: int) -> Reading:
+        raise NotImplementedError(number)
+
+
+@pytest.fixture
+def rest() -> Rest:
+    return Rest()
+
+
+LISTS = {"anna": [1, 2, 3], "bert": [], "cleo": [4, 5]}
+
+
+@pytest.fixture
+def reader(rest: Rest) -> Iterator[Ahead]:
+    def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+        return {number: {"type": 2} for number in LISTS[user_id]}
+
+    made = Ahead(rest, current)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+def until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+class TestAhead:
+    def test_reads_the_next_users_before_they_are_asked_for(self, reader: Ahead, rest: Rest) -> None:
+        assert list(reader.items("anna", ["bert", "cleo"], after=0)) == [1, 2, 3]
+        until(lambda: sorted(rest.asked) == [1, 2, 3, 4, 5])
+
+        assert {number: one.at for number, one in reader.take([1, 2]).items()} == {1: 1, 2: 2}
+        assert list(reader.take([3])) == [3]
+        assert list(reader.items("bert", ["cleo"], after=0)) == []
+        assert list(reader.items("cleo", [], after=0)) == [4, 5]
+        assert list(reader.take([4, 5])) == [4, 5]
+        assert len(rest.asked) == 5
+
+    def test_begins_after_what_is_done(self, reader: Ahead, rest: Rest) -> None:
+        reader.items("anna", ["bert", "cleo"], after=2)
+        until(lambda: sorted(rest.asked) == [3, 4, 5])
+
+    def test_reads_no_more_than_there_is_room_for(
+        self, reader: Ahead, rest: Rest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(prefetch, "_MEETINGS", 2)
+        reader.items("anna", ["bert", "cleo"], after=0)
+        until(lambda: sorted(rest.asked) == [1, 2])
+        reader.take([1])
+        until(lambda: sorted(rest.asked) == [1, 2, 3])
+
+    def test_lists_no_more_than_are_needed_soon(self, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(prefetch, "_LISTS", 1)
+        monkeypatch.setattr(prefetch, "_MEETINGS", 0)
+        monkeypatch.setattr(prefetch, "_LISTED", 1)
+        listed = []
+
+        def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+            listed.append(user_id)
+            return {len(listed): {"type": 2}}
+
+        reader = Ahead(rest, current)  # type: ignore[arg-type]
+        reader.items("anna", ["bert", "cleo"], after=0)
+        reader.items("anna", ["bert", "cleo"], after=0)
+        reader.close()
+        assert listed == ["anna"]
+
+    def test_reads_again_what_is_taken_twice(self, reader: Ahead, rest: Rest) -> None:
+        reader.items("anna", [], after=0)
+        reader.take([1, 2, 3])
+        assert list(reader.take([2])) == [2]
+        assert rest.asked.count(2) == 2
+
+    def test_trouble_comes_out_where_it_is_taken(self, reader: Ahead, rest: Rest) -> None:
+        rest.limited.add(2)
+        reader.items("anna", [], after=0)
+        assert list(reader.take([1])) == [1]
+        with pytest.raises(ZoomLimitError):
+            reader.take([2, 3])
+
+    def test_trouble_with_a_list_comes_out_where_it_is_asked_for(self, rest: Rest) -> None:
+        def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+            raise ZoomLimitError(user_id, wait=1.0, daily=False)
+
+        reader = Ahead(rest, current)  # type: ignore[arg-type]
+        with pytest.raises(ZoomLimitError, match="anna"):
+            reader.items("anna", ["bert"], after=0)
+        reader.close()
+
+    def test_does_not_wait_for_what_is_under_way_when_it_is_closed(self, rest: Rest) -> None:
+        answers = threading.Event()
+
+        def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+            answers.wait(10)
+            return {1: {"type": 2}}
+
+        reader = Ahead(rest, current)  # type: ignore[arg-type]
+        reader._add("anna")
+        reader.close()
+        answers.set()
+        reader._pool.shutdown(wait=True)
+        assert rest.asked == []

@@ -1,0 +1,479 @@
+"""Long work: piece by piece, through crashes, stops and other processes."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select
+
+import core.jobs.runner
+from core.errors import StoreUnavailableError, TooManyJobsError, UnknownJobError, ZoomBridgeError
+from core.jobs.runner import Jobs, Piece
+from core.store import jobs as kept
+from core.store.db.engine import Store
+from core.store.db.schema import settings
+from core.store.jobs import MOST_UNFINISHED, Job, JobState
+from core.store.sites.sites import Site
+from tests.core.clock import Clock
+from tests.core.conftest import connected
+
+LEASE = 300
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this runs."""
+
+
+@dataclass
+class Adding:
+    """Writes a row for each number below `arguments["upto"]`, some at a time."""
+
+    at_once: int = 2
+    before: Callable[[int], None] = lambda _at: None
+    after: Callable[[int], None] = lambda _at: None
+    pieces: list[int] = field(default_factory=list)
+    counted: int = 0
+
+    def count(self, job: Job) -> int | None:
+        self.counted += 1
+        return int(job.arguments["upto"])
+
+    def piece(self, job: Job) -> Piece:
+        at = 0 if job.place is None else int(job.place)
+        self.pieces.append(at)
+        self.before(at)
+        upto = min(at + self.at_once, int(job.arguments["upto"]))
+        finished = upto == job.arguments["upto"]
+        keep = partial(self._keep, at=at, upto=upto)
+        return Piece(upto, upto - at, {"asked": upto - at}, finished, keep=keep, then=lambda: self.after(at))
+
+    def _keep(self, connection: Connection, *, at: int, upto: int) -> Mapping[str, int]:
+        for number in range(at, upto):
+            # Not idempotent by itself: a piece that was kept twice would fail here.
+            connection.execute(insert(settings).values(name=str(number), value=number))
+        return {"added": upto - at}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def adding() -> Adding:
+    return Adding()
+
+
+@pytest.fixture
+def jobs(store: Store, adding: Adding, clock: Clock) -> Jobs:
+    return another(store, adding, clock)
+
+
+def another(store: Store, adding: Adding, clock: Clock) -> Jobs:
+    """What another process has."""
+    return Jobs(store, {"adding": adding, "more": adding}, clock=clock, lease_seconds=LEASE)
+
+
+def load(store: Store, job: Job) -> Job:
+    with store.reading() as connection:
+        return kept.load(connection, job.id)
+
+
+def added(store: Store) -> list[int]:
+    with store.reading() as connection:
+        return sorted(connection.scalars(select(settings.c.value)))
+
+
+def run(jobs: Jobs) -> None:
+    """Do all that is due, in this thread."""
+    while taken := jobs.take():
+        for job in taken:
+            jobs.work(job)
+
+
+class TestWork:
+    def test_is_done_piece_by_piece(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+        asked = jobs.ask("adding", {"upto": 5}, asked_by="anna")
+        assert (asked.state, asked.asked_by, asked.done, asked.total) == (JobState.WAITING, "anna", 0, None)
+        run(jobs)
+        done = load(store, asked)
+        assert (done.state, done.done, done.total) == (JobState.DONE, 5, 5)
+        assert done.counts == {"asked": 5, "added": 5}
+        assert added(store) == [0, 1, 2, 3, 4]
+        assert adding.pieces == [0, 2, 4]
+        assert adding.counted == 1
+        assert done.ended_at is not None
+
+    def test_shows_how_far_it_is(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+        asked = jobs.ask("adding", {"upto": 6})
+        seen = []
+        adding.after = lambda _at: seen.append(load(store, asked))
+        run(jobs)
+        assert [(job.state, job.done, job.total) for job in seen] == [
+            (JobState.RUNNING, 2, 6),
+            (JobState.RUNNING, 4, 6),
+            (JobState.DONE, 6, 6),
+        ]
+
+    def test_is_not_known_here(self, jobs: Jobs) -> None:
+        with pytest.raises(ZoomBridgeError, match="knows no work"):
+            jobs.ask("another", {})
+
+    def test_of_a_kind_that_only_another_process_knows_is_left_to_it(
+        self, store: Store, clock: Clock, jobs: Jobs
+    ) -> None:
+        jobs.ask("adding", {"upto": 1})
+        assert Jobs(store, {"else": Adding()}, clock=clock).take() == []
+
+    def test_may_change_how_much_there_is(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+        asked = jobs.ask("more", {"upto": 1})
+        adding.piece = lambda job: Piece(1, 1, total=7, message="More was found.", finished=True)  # type: ignore[method-assign]
+        run(jobs)
+        assert (load(store, asked).total, load(store, asked).message) == (7, "More was found.")
+
+    def test_waits_where_its_peer_asks_for_it(
+        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+    ) -> None:
+        asked = jobs.ask("adding", {"upto": 2})
+        usual = adding.piece
+        adding.piece = lambda job: Piece(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
+        run(jobs)
+        waiting = load(store, asked)
+        assert (waiting.state, waiting.message) == (JobState.RUNNING, "Zoom asks to wait.")
+        adding.piece = usual  # type: ignore[method-assign]
+        clock.now += 29
+        assert jobs.take() == []
+        clock.now += 2
+        run(jobs)
+        assert (load(store, asked).state, load(store, asked).message) == (JobState.DONE, None)
+
+
+class TestAsk:
+    def test_the_same_twice_is_one(self, jobs: Jobs) -> None:
+        assert jobs.ask("adding", {"upto": 2}).id == jobs.ask("adding", {"upto": 2}).id
+        assert jobs.ask("adding", {"upto": 3}).id != jobs.ask("adding", {"upto": 2}).id
+
+    def test_again_once_it_has_ended(self, store: Store, jobs: Jobs) -> None:
+        first = jobs.ask("more", {"upto": 0})
+        run(jobs)
+        assert load(store, first).state is JobState.DONE
+        assert jobs.ask("more", {"upto": 0}).id != first.id
+
+    def test_too_many_are_refused(self, jobs: Jobs) -> None:
+        for number in range(MOST_UNFINISHED):
+            jobs.ask("adding", {"upto": number})
+        with pytest.raises(TooManyJobsError, match="was not added"):
+            jobs.ask("adding", {"upto": 1000})
+        jobs.ask("adding", {"upto": 1000}, site_id="s2")
+
+
+class TestTurns:
+    def test_one_of_a_kind_and_site_at_a_time(self, store: Store, jobs: Jobs) -> None:
+        asked = [
+            jobs.ask("adding", {"upto": 1}),
+            jobs.ask("adding", {"upto": 2}),
+            jobs.ask("adding", {"upto": 1}, site_id="s1"),
+            jobs.ask("more", {"upto": 1}),
+        ]
+        taken = [job.id for job in jobs.take()]
+        assert taken == [asked[0].id, asked[2].id, asked[3].id]
+        assert jobs.take() == []
+
+    def test_no_more_than_there_is_room_for(self, jobs: Jobs) -> None:
+        for site_id in ("s1", "s2", "s3"):
+            jobs.ask("adding", {"upto": 1}, site_id=site_id)
+        assert len(jobs.take(2)) == 2
+
+    def test_another_process_takes_what_is_left(
+        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+    ) -> None:
+        jobs.ask("adding", {"upto": 1})
+        jobs.ask("more", {"upto": 1})
+        mine = jobs.take(1)
+        others = another(store, adding, clock).take()
+        assert [job.kind for job in mine + others] == ["adding", "more"]
+
+
+STEPS = ["before", "keep", "saved", "ended"]
+
+
+class TestCrash:
+    @pytest.mark.parametrize("at", [0, 2, 4])
+    @pytest.mark.parametrize("step", STEPS)
+    def test_between_any_two_steps(
+        self, jobs: Jobs, adding: Adding, step: str, at: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Killed before a piece, in the midst of its write, or after that: another goes on, and once only."""
+        store, clock = jobs.store, jobs.clock
+        assert isinstance(clock, Clock)
+        asked = jobs.ask("adding", {"upto": 5})
+
+        def die(here: int) -> None:
+            if here == at:
+                raise Killed
+
+        usual = kept.save
+        if step == "before":
+            adding.before = die
+        elif step == "saved":
+            adding.after = die
+        else:
+
+            def save(connection: Connection, job: Job, **more: Any) -> None:
+                if step == "ended":
+                    usual(connection, job, **more)
+                if job.done == at:
+                    # What kills the process in the midst of a transaction leaves nothing of it.
+                    raise StoreUnavailableError("killed")
+                if step == "keep":
+                    usual(connection, job, **more)
+
+            monkeypatch.setattr(kept, "save", save)
+            monkeypatch.setattr(core.jobs.runner, "_FIRST_PAUSE_SECONDS", 0.0)
+            monkeypatch.setattr(threading.Event, "wait", die_instead)
+        with pytest.raises(Killed):
+            run(jobs)
+        monkeypatch.undo()
+        adding.before = adding.after = lambda _at: None
+        assert another(store, adding, clock).take() == [] or (step, at) == ("saved", 4)
+        clock.now += LEASE + 1
+        run(another(store, adding, clock))
+        done = load(store, asked)
+        assert (done.state, done.done) == (JobState.DONE, 5)
+        assert done.counts == {"asked": 5, "added": 5}
+        assert added(store) == [0, 1, 2, 3, 4]
+
+    def test_after_the_claim(self, store: Store, jobs: Jobs, adding: Adding, clock: Clock) -> None:
+        asked = jobs.ask("adding", {"upto": 3})
+        assert len(jobs.take()) == 1  # and then nothing more is heard of it
+        clock.now += LEASE - 1
+        assert another(store, adding, clock).take() == []
+        clock.now += 2
+        run(another(store, adding, clock))
+        assert load(store, asked).state is JobState.DONE
+
+    def test_a_process_that_comes_back_late_changes_nothing(
+        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+    ) -> None:
+        asked = jobs.ask("adding", {"upto": 4})
+        (late,) = jobs.take()
+        clock.now += LEASE + 1
+        (mine,) = another(store, adding, clock).take()
+        jobs.work(late)
+        assert added(store) == []
+        assert adding.pieces == []
+
+        def clock_runs_out(at: int) -> None:
+            """The lease ends while the piece is done, and another process takes the job."""
+            adding.before = lambda _at: None
+            clock.now += LEASE + 1
+            run(another(store, adding, clock))
+
+        adding.before = clock_runs_out
+        jobs.work(mine)
+        done = load(store, asked)
+        assert (done.state, done.done, done.counts["added"]) == (JobState.DONE, 4, 4)
+
+    def test_what_comes_before_it_was_begun_comes_first(
+        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+    ) -> None:
+        """Also where it is newer than one that waits."""
+        first = jobs.ask("adding", {"upto": 1})
+        jobs.stop_job(first.id)
+        second = jobs.ask("adding", {"upto": 2})
+        assert [job.id for job in jobs.take()] == [second.id]
+        jobs.go_on(first.id)
+        clock.now += LEASE + 1
+        assert [job.id for job in another(store, adding, clock).take()] == [second.id]
+
+
+def die_instead(_event: object, _seconds: float | None = None) -> bool:
+    raise Killed
+
+
+class TestTheDatabaseIsAway:
+    def test_and_the_work_goes_on_when_it_is_back(
+        self, store: Store, jobs: Jobs, adding: Adding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(core.jobs.runner, "_FIRST_PAUSE_SECONDS", 0.0)
+        troubles = iter([True, True])
+
+        def trouble(_at: int) -> None:
+            if next(troubles, False):
+                raise StoreUnavailableError("The disk is full.")
+
+        adding.before = trouble
+        asked = jobs.ask("adding", {"upto": 3})
+        run(jobs)
+        assert load(store, asked).state is JobState.DONE
+        assert adding.pieces == [0, 0, 0, 2]
+        assert adding.counted == 3
+
+
+class TestFailure:
+    def test_says_what_is_wrong_and_goes_on_from_there(
+        self, store: Store, jobs: Jobs, adding: Adding
+    ) -> None:
+        def refuse(at: int) -> None:
+            if at == 2:
+                raise ZoomBridgeError("Zoom does not know this account. Save its credentials again.")
+
+        adding.before = refuse
+        asked = jobs.ask("adding", {"upto": 4})
+        run(jobs)
+        failed = load(store, asked)
+        assert (failed.state, failed.done) == (JobState.FAILED, 2)
+        assert failed.message == "Zoom does not know this account. Save its credentials again."
+        assert jobs.take() == []
+        adding.before = lambda _at: None
+        assert jobs.go_on(asked.id)
+        assert load(store, asked).message is None
+        run(jobs)
+        assert (load(store, asked).state, load(store, asked).done) == (JobState.DONE, 4)
+
+    def test_a_mistake_of_ours_does_not_show_how_the_bridge_is_made(
+        self, store: Store, jobs: Jobs, adding: Adding
+    ) -> None:
+        def mistake(_at: int) -> None:
+            raise KeyError("secret-in-a-message")
+
+        adding.before = mistake
+        asked = jobs.ask("adding", {"upto": 4})
+        run(jobs)
+        failed = load(store, asked)
+        assert failed.state is JobState.FAILED
+        assert failed.message is not None
+        assert "KeyError" in failed.message
+        assert "secret" not in failed.message
+
+    def test_what_could_not_be_kept_counts_nothing(
+        self, store: Store, jobs: Jobs, adding: Adding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def end(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(kept, "save", end)
+        asked = jobs.ask("adding", {"upto": 1})
+        run(jobs)
+        assert (load(store, asked).state, load(store, asked).done, added(store)) == (JobState.FAILED, 0, [])
+
+
+class TestStop:
+    def test_before_it_began(self, store: Store, jobs: Jobs) -> None:
+        asked = jobs.ask("adding", {"upto": 1})
+        assert jobs.stop_job(asked.id)
+        assert jobs.take() == []
+        assert load(store, asked).state is JobState.STOPPED
+        assert not jobs.stop_job(asked.id)
+
+    def test_after_the_piece_at_hand_and_on_from_there(
+        self, store: Store, jobs: Jobs, adding: Adding
+    ) -> None:
+        asked = jobs.ask("adding", {"upto": 5})
+        adding.before = lambda at: jobs.stop_job(asked.id) if at == 2 else None  # type: ignore[assignment]
+        run(jobs)
+        stopped = load(store, asked)
+        assert (stopped.state, stopped.done, added(store)) == (JobState.STOPPED, 4, [0, 1, 2, 3])
+        adding.before = lambda _at: None
+        assert jobs.go_on(asked.id)
+        assert not jobs.go_on(asked.id)
+        run(jobs)
+        assert (load(store, asked).state, added(store)) == (JobState.DONE, [0, 1, 2, 3, 4])
+
+    def test_comes_too_late_for_the_last_piece(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+        asked = jobs.ask("adding", {"upto": 1})
+        adding.before = lambda _at: jobs.stop_job(asked.id)  # type: ignore[assignment]
+        run(jobs)
+        assert load(store, asked).state is JobState.DONE
+
+    def test_stays_stopped_where_the_piece_at_hand_fails(
+        self, store: Store, jobs: Jobs, adding: Adding
+    ) -> None:
+        asked = jobs.ask("adding", {"upto": 1})
+
+        def stop_and_fail(_at: int) -> None:
+            jobs.stop_job(asked.id)
+            raise ZoomBridgeError("no")
+
+        adding.before = stop_and_fail
+        run(jobs)
+        assert load(store, asked).state is JobState.STOPPED
+
+    def test_one_that_was_gone_on_with_meanwhile_is_not_done_twice(
+        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+    ) -> None:
+        asked = jobs.ask("adding", {"upto": 5})
+
+        def stop_go_on_and_take_over(_at: int) -> None:
+            adding.before = lambda _at: None
+            jobs.stop_job(asked.id)
+            jobs.go_on(asked.id)
+            run(another(store, adding, clock))
+
+        adding.before = stop_go_on_and_take_over
+        run(jobs)
+        done = load(store, asked)
+        assert (done.state, done.done, done.counts["added"]) == (JobState.DONE, 5, 5)
+
+
+class TestLooking:
+    def test_a_site_sees_only_its_own(self, store: Store, jobs: Jobs, site: Site) -> None:
+        connected(store, "s2")
+        mine = jobs.ask("adding", {"upto": 1}, site_id="s1")
+        jobs.ask("adding", {"upto": 1}, site_id="s2")
+        everybodys = jobs.ask("more", {"upto": 1})
+        with store.reading() as connection:
+            assert kept.load(connection, mine.id, site_id="s1").id == mine.id
+            for other in ("s2", "s3"):
+                with pytest.raises(UnknownJobError):
+                    kept.load(connection, mine.id, site_id=other)
+            with pytest.raises(UnknownJobError):
+                kept.load(connection, everybodys.id, site_id="s1")
+            assert [job.id for job in kept.latest(connection, 9, site_id="s1")] == [mine.id]
+            assert len(kept.latest(connection, 9)) == 3
+            assert len(kept.latest(connection, 2)) == 2
+            assert [job.kind for job in kept.latest(connection, 9, kind="more")] == ["more"]
+
+    def test_ended_ones_are_forgotten_in_time(self, store: Store, jobs: Jobs, clock: Clock) -> None:
+        ended = jobs.ask("adding", {"upto": 1})
+        waits = jobs.ask("more", {"upto": 1}, site_id="s1")
+        jobs.stop_job(ended.id)
+        assert store.write(lambda connection: kept.drop_before(connection, clock.ms)) == 0
+        assert store.write(lambda connection: kept.drop_before(connection, clock.ms + 1)) == 1
+        with store.reading() as connection:
+            assert [job.id for job in kept.latest(connection, 9)] == [waits.id]
+
+
+class TestThread:
+    def test_does_what_is_asked_and_lets_go_when_it_is_stopped(self, store: Store, adding: Adding) -> None:
+        jobs = Jobs(store, {"adding": adding})
+        reached, go = threading.Event(), threading.Event()
+
+        def hold(at: int) -> None:
+            if at == 2:
+                reached.set()
+                assert go.wait(30)
+
+        adding.before = hold
+        jobs.start()
+        asked = jobs.ask("adding", {"upto": 100})
+        assert reached.wait(30)
+        stopper = threading.Thread(target=jobs.stop)
+        stopper.start()
+        assert jobs._stopping.wait(30)
+        go.set()
+        stopper.join(30)
+        left = load(store, asked)
+        assert (left.state, left.done, left.lease_until) == (JobState.RUNNING, 4, 0)
+        finished = threading.Event()
+        adding.before = lambda _at: None
+        adding.after = lambda at: finished.set() if at == 98 else None
+        following = Jobs(store, {"adding": adding})
+        following.start()
+        assert finished.wait(30)
+        following.stop()
+        assert load(store, asked).state is JobState.DONE
+        assert len(added(store)) == 100

@@ -1,0 +1,219 @@
+"""What happens around a meeting: it runs, is recorded, and people register."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.model import activity
+from core.model.fold import Change, fold, position
+from core.model.meeting import Kind, Meeting
+from core.zoom.envelope import Envelope, digest, parse
+from tests.core.events import ACCOUNT, NUMBER, event, raw
+
+FILES = [{"id": "audio", "file_type": "M4A"}, {"id": "video", "recording_type": "shared_screen"}]
+
+
+def told(name: str, at: int = 1, **object_: Any) -> Envelope:
+    return parse(raw(event(name, at, **object_)))
+
+
+def folded(*envelopes: Envelope) -> Meeting:
+    changes = [
+        Change(position(envelope, digest(envelope), received_at=0), envelope) for envelope in envelopes
+    ]
+    made = fold(ACCOUNT, NUMBER, changes)
+    assert made is not None
+    return made
+
+
+class TestInstance:
+    def test_runs_from_start_to_end(self) -> None:
+        started = told("meeting.started", 2, uuid="u", start_time="2026-03-03T10:02:00Z")
+        running = folded(told("meeting.created"), started)
+        assert running.started_at == datetime(2026, 3, 3, 10, 2, tzinfo=UTC)
+        assert running.runs_until == datetime(2026, 3, 4, 16, 2, tzinfo=UTC)
+        ended = told("meeting.ended", 3, uuid="u", end_time="2026-03-03T11:00:00Z")
+        over = folded(told("meeting.created"), started, ended)
+        assert over.ended_at == datetime(2026, 3, 3, 11, tzinfo=UTC)
+        assert over.runs_until is None
+
+    def test_the_end_of_an_earlier_one_ends_no_later_one(self) -> None:
+        meeting = folded(
+            told("meeting.created"),
+            told("meeting.started", 2, uuid="second", start_time="2026-03-03T10:00:00Z"),
+            told("meeting.ended", 3, uuid="first", end_time="2026-03-03T09:00:00Z"),
+        )
+        assert meeting.runs_until is not None
+
+    def test_an_end_whose_start_was_lost_is_an_end(self) -> None:
+        ended = told(
+            "meeting.ended", 3, uuid="u", start_time="2026-03-03T10:00:00Z", end_time="2026-03-03T11:00:00Z"
+        )
+        meeting = folded(told("meeting.created"), ended)
+        assert meeting.started_at == datetime(2026, 3, 3, 10, tzinfo=UTC)
+        assert meeting.runs_until is None
+
+    def test_never_changes_the_schedule(self) -> None:
+        created = told("meeting.created", start_time="2026-03-03T10:00:00Z", duration=45)
+        started = told("meeting.started", 2, uuid="u", start_time="2026-03-03T10:07:00Z", duration=60)
+        meeting = folded(created, started)
+        assert meeting.start_time == datetime(2026, 3, 3, 10, tzinfo=UTC)
+        assert meeting.duration == 45
+
+    def test_introduces_a_meeting_never_seen_without_making_it_complete(self) -> None:
+        meeting = folded(told("webinar.started", uuid="u", type=5, topic="Hello", join_url=None))
+        assert meeting.topic == "Hello"
+        assert meeting.kind is Kind.WEBINAR
+        assert not meeting.is_complete
+
+
+class TestRecordings:
+    def test_are_kept_by_what_was_recorded(self) -> None:
+        meeting = folded(
+            told("meeting.created"),
+            told(
+                "recording.completed",
+                2,
+                uuid="u",
+                share_url="https://zoom.us/rec/share/u",
+                recording_files=FILES,
+            ),
+            told(
+                "recording.completed",
+                3,
+                uuid="v",
+                share_url="https://zoom.us/rec/share/v",
+                recording_files=FILES,
+            ),
+        )
+        assert [one["share_url"] for one in meeting.recordings.values()] == [
+            "https://zoom.us/rec/share/u",
+            "https://zoom.us/rec/share/v",
+        ]
+
+    def test_do_not_make_a_webinar_a_meeting(self) -> None:
+        created = told("webinar.created", type=5)
+        meeting = folded(created, told("recording.completed", 2, uuid="u", type=99, recording_files=FILES))
+        assert meeting.kind is Kind.WEBINAR
+        assert meeting.type == 5
+
+    def test_passcodes_that_open_them_for_everybody_are_not_kept(self) -> None:
+        completed = told(
+            "recording.completed", 2, uuid="u", recording_play_passcode="opens-all", recording_files=FILES
+        )
+        assert "opens-all" not in str(folded(told("meeting.created"), completed).recordings)
+
+    def test_go_with_the_trash_and_come_back(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", recording_files=FILES)
+        trashed = told("recording.trashed", 3, uuid="u", recording_files=FILES)
+        assert folded(completed, trashed).recordings["u"]["state"] == "trashed"
+        recovered = told("recording.recovered", 4, uuid="u", recording_files=FILES)
+        assert folded(completed, trashed, recovered).recordings["u"]["state"] == "available"
+
+    def test_one_file_in_the_trash_leaves_the_others(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", recording_files=FILES)
+        trashed = told("recording.trashed", 3, uuid="u", recording_files=FILES[:1])
+        recording = folded(completed, trashed).recordings["u"]
+        assert recording["state"] == "available"
+        assert {name: file["state"] for name, file in recording["files"].items()} == {
+            "audio": "trashed",
+            "video": "available",
+        }
+
+    def test_deleted_for_good_are_forgotten(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", recording_files=FILES)
+        assert (
+            folded(completed, told("recording.deleted", 3, uuid="u", recording_files=FILES)).recordings == {}
+        )
+        assert folded(completed, told("recording.deleted", 3, uuid="u")).recordings == {}
+
+    @pytest.mark.parametrize(
+        ("name", "left"),
+        [
+            ("recording.batch_trashed", "trashed"),
+            ("recording.batch_recovered", "available"),
+            ("recording.batch_deleted", None),
+        ],
+    )
+    def test_many_at_once(self, name: str, left: str | None) -> None:
+        completed = told("recording.completed", 2, uuid="u", recording_files=FILES)
+        other = told("recording.completed", 2, uuid="v", recording_files=FILES)
+        many = told(name, 3, meeting_uuids=["u", "unknown"])
+        recordings = folded(completed, other, many).recordings
+        assert recordings["v"]["state"] == "available"
+        assert (recordings["u"]["state"] if "u" in recordings else None) == left
+
+    def test_many_at_once_of_which_only_some_files_are_meant(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", recording_files=FILES)
+        about = [{"meeting_uuid": "u", "recording_file_ids": ["audio", "of another", 7]}]
+        recording = folded(completed, told("recording.batch_deleted", 3, meetings=about)).recordings["u"]
+        assert (recording["state"], list(recording["files"])) == ("available", ["video"])
+        trashed = told("recording.trashed", 3, uuid="u", recording_files=FILES)
+        recovered = told("recording.batch_recovered", 4, meetings=about)
+        recording = folded(completed, trashed, recovered).recordings["u"]
+        assert recording["state"] == "available"
+        assert recording["files"]["video"]["state"] == "trashed"
+
+    def test_of_which_no_file_is_known_go_and_come_as_a_whole(self) -> None:
+        completed = told("recording.completed", 2, uuid="u", share_url="https://zoom.us/rec/share/u")
+        trashed = told("recording.trashed", 3, uuid="u")
+        assert folded(completed, trashed).recordings["u"]["state"] == "trashed"
+        recovered = folded(completed, trashed, told("recording.recovered", 4, uuid="u")).recordings["u"]
+        assert (recovered["state"], recovered["share_url"]) == ("available", "https://zoom.us/rec/share/u")
+        assert folded(completed, told("recording.batch_deleted", 3, meeting_uuids=["u"])).recordings == {}
+
+    def test_instances_of_both_forms_are_read(self) -> None:
+        plain = told("recording.batch_trashed", meeting_uuids=["u", 7, "", "u", "x" * 201])
+        assert activity.named(plain) == {"u": []}
+        detailed = told(
+            "recording.batch_deleted",
+            meetings=[{"meeting_uuid": "v", "recording_file_ids": ["f", 1]}, {}, None],
+        )
+        assert activity.named(detailed) == {"v": ["f"]}
+        assert activity.named(told("recording.batch_deleted", meetings="v", meeting_uuids={})) == {}
+
+    @pytest.mark.parametrize(
+        ("name", "given", "found"),
+        [
+            ("recording.completed", "u", "u"),
+            ("recording.recovered", "u", "u"),
+            ("recording.trashed", "u", None),
+            ("meeting.started", "u", None),
+            ("recording.completed", "", None),
+            ("recording.completed", "u" * 201, None),
+        ],
+    )
+    def test_are_introduced_by_what_tells_of_them(self, name: str, given: str, found: str | None) -> None:
+        assert activity.introduced(told(name, uuid=given)) == found
+
+    def test_are_bounded(self) -> None:
+        recordings: dict[str, Any] = {}
+        for number in range(activity.MOST_RECORDINGS + 5):
+            at = f"2026-03-03T{number // 60:02}:{number % 60:02}:00Z"
+            recordings = activity.recorded(
+                recordings, told("recording.completed", uuid=str(number), start_time=at)
+            )
+        assert len(recordings) == activity.MOST_RECORDINGS
+        assert "0" not in recordings
+
+
+class TestRegistrants:
+    def test_are_counted_by_where_they_stand_and_not_named(self) -> None:
+        jill = {"id": "jill", "email": "jill@example.com", "first_name": "Jill"}
+        joe = {"id": "joe", "email": "joe@example.com", "status": "pending"}
+        first = told("meeting.registration_created", 2, registrant=jill)
+        second = told("meeting.registration_created", 3, registrant=joe)
+        meeting = folded(told("meeting.created"), first, second)
+        assert sorted(meeting.registrants.values()) == ["approved", "pending"]
+        assert not any(word in str(meeting) for word in ("jill", "Jill", "joe"))
+
+    @pytest.mark.parametrize("status", ["approved", "denied", "cancelled"])
+    def test_move_on(self, status: str) -> None:
+        created = told("meeting.registration_created", 2, registrant={"id": "joe", "status": "pending"})
+        moved = told(f"meeting.registration_{status}", 3, registrant={"id": "joe"})
+        assert list(folded(created, moved).registrants.values()) == [status]
+
+    def test_one_without_an_id_is_nobody(self) -> None:
+        assert activity.registered({}, told("meeting.registration_created", registrant={}), None) == {}
+        assert activity.registered({}, told("meeting.registration_created"), None) == {}

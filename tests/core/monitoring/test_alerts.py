@@ -1,0 +1,160 @@
+"""What is not as it should be: told early, and no louder than it is."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.errors import Fault
+from core.monitoring.alerts import PATIENCE, Disk, Kind, Level, Trouble, troubles
+from core.store.posts.status import Standing
+from core.store.sites.health import Open, SiteFacts
+
+HOUR = 3_600_000
+NOW = 1_000 * HOUR
+WELL = SiteFacts(
+    id="s1",
+    name="Choir",
+    url="https://s1.example.org",
+    validated_at=NOW - HOUR,
+    last_event="meeting.updated",
+    last_event_at=NOW - HOUR,
+    last_write_at=NOW - HOUR,
+)
+
+
+def found(site: SiteFacts = WELL, **more: Any) -> list[Trouble]:
+    return troubles([site], now=NOW, **more)
+
+
+def told(**values: Any) -> list[tuple[Kind, Level]]:
+    return [(one.kind, one.level) for one in found(replace(WELL, **values))]
+
+
+def test_nothing_where_all_is_well() -> None:
+    assert found() == []
+    assert troubles([], now=NOW) == []
+
+
+class TestSite:
+    @pytest.mark.parametrize("fault", [Fault.CREDENTIALS, Fault.MOVED, "what a later version knows"])
+    def test_that_only_a_person_can_mend_needs_one_at_once(self, fault: str) -> None:
+        assert told(fault=fault, fault_message="It is so.") == [(Kind.SITE, Level.BAD)]
+
+    @pytest.mark.parametrize(("ago", "level"), [(PATIENCE, Level.WAITING), (PATIENCE + 1, Level.BAD)])
+    def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, level: Level) -> None:
+        waiting = (Open(Standing.WAITING, 3, since=NOW - ago),)
+        (one,) = found(
+            replace(WELL, fault=Fault.NETWORK, fault_message="Away.", open=waiting, blocked_until=NOW + 1)
+        )
+        assert (one.kind, one.level, one.message, one.count) == (Kind.SITE, level, "Away.", 3)
+        assert (one.since, one.until) == (NOW - ago, NOW + 1)
+
+    def test_is_told_once_for_all_its_posts(self) -> None:
+        posts = (
+            Open(Standing.FAILING, 2, since=NOW - 2 * HOUR, fault="network", message="Away."),
+            Open(Standing.WAITING, 5, since=NOW - HOUR),
+        )
+        assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [(Kind.SITE, Level.BAD)]
+
+
+class TestPosts:
+    def test_that_fail_are_told_by_reason(self) -> None:
+        posts = (
+            Open(Standing.FAILING, 2, since=NOW - 1, fault="refused", message="Refused."),
+            Open(Standing.FAILING, 1, since=NOW - 1, fault="server", message="It broke."),
+        )
+        first, second = found(replace(WELL, open=posts))
+        assert (first.kind, first.level, first.count, first.message) == (
+            Kind.FAILING,
+            Level.BAD,
+            2,
+            "Refused.",
+        )
+        assert (second.level, second.count, second.message) == (Level.WAITING, 1, "It broke.")
+
+    @pytest.mark.parametrize(
+        ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(Kind.BEHIND, Level.WAITING)])]
+    )
+    def test_that_wait_are_told_when_it_is_long(self, ago: int, kinds: list[Any]) -> None:
+        assert told(open=(Open(Standing.WAITING, 5, since=NOW - ago),)) == kinds
+
+    @pytest.mark.parametrize("standing", [Standing.WITHHELD, Standing.DETACHED])
+    def test_that_are_not_to_be_shown_are_no_trouble(self, standing: Standing) -> None:
+        assert told(open=(Open(standing, 5, message="So."),)) == []
+
+
+class TestZoom:
+    def test_without_a_secret_nothing_else_matters(self) -> None:
+        assert told(secrets=0, validated_at=None, last_event_at=None) == [(Kind.NO_SECRET, Level.BAD)]
+
+    def test_refused_events_need_somebody(self) -> None:
+        (one,) = found(replace(WELL, held=3, held_since=NOW - HOUR))
+        assert (one.kind, one.level, one.count, one.since) == (Kind.QUARANTINE, Level.BAD, 3, NOW - HOUR)
+
+    def test_a_new_site_waits_for_zoom(self) -> None:
+        new = {"validated_at": None, "last_event": None, "last_event_at": None}
+        assert told(**new) == [(Kind.NOT_VALIDATED, Level.WAITING)]
+        assert told(**new | {"validated_at": NOW - HOUR}) == [(Kind.NO_EVENT, Level.WAITING)]
+
+    @pytest.mark.parametrize(
+        ("validated", "event", "kinds"),
+        [
+            (73, 30, [(Kind.QUIET, Level.WAITING)]),
+            (75, 30, [(Kind.OVERDUE, Level.BAD), (Kind.QUIET, Level.WAITING)]),
+            (75, 1, [(Kind.OVERDUE, Level.WAITING)]),
+        ],
+    )
+    def test_an_overdue_validation_is_told_before_zoom_stops(
+        self, validated: int, event: int, kinds: list[Any]
+    ) -> None:
+        assert told(validated_at=NOW - validated * HOUR, last_event_at=NOW - event * HOUR) == kinds
+
+    @pytest.mark.parametrize(
+        ("hours", "gap", "is_quiet"),
+        [
+            (24, None, False),
+            (25, None, True),
+            (25, 1, True),
+            (25, 12, False),
+            (48, 12, False),
+            (49, 12, True),
+        ],
+    )
+    def test_silence_is_told_when_it_is_longer_than_usual(
+        self, hours: int, gap: int | None, is_quiet: bool
+    ) -> None:
+        usual = None if gap is None else gap * HOUR
+        kinds = told(last_event_at=NOW - hours * HOUR, usual_gap=usual)
+        assert kinds == ([(Kind.QUIET, Level.WAITING)] if is_quiet else [])
+
+    def test_no_validation_is_missed_while_events_come(self) -> None:
+        assert told(validated_at=None) == []
+
+
+class TestBridge:
+    def test_events_that_it_could_not_fold(self) -> None:
+        (one,) = found(failed_events=7, more_failed=True)
+        assert (one.kind, one.level, one.count, one.more) == (Kind.FAILED_EVENTS, Level.BAD, 7, True)
+
+    def test_accounts_that_it_cannot_read(self) -> None:
+        (one,) = found(accounts=[("Choir", "The scope is missing.")])
+        assert (one.kind, one.site_name, one.message) == (Kind.ACCOUNT, "Choir", "The scope is missing.")
+
+    @pytest.mark.parametrize(
+        ("free", "total", "is_full"),
+        [
+            (900 * 2**20, 10 * 2**30, True),
+            (2 * 2**30, 10 * 2**30, False),
+            (2 * 2**30, 100 * 2**30, True),
+            (11 * 2**30, 1000 * 2**30, False),
+            (0, 0, True),
+        ],
+    )
+    def test_a_disk_that_is_nearly_full(self, free: int, total: int, is_full: bool) -> None:
+        assert [one.kind for one in found(disk=Disk(free, total))] == ([Kind.DISK] if is_full else [])
+
+    def test_what_needs_a_person_comes_first(self) -> None:
+        quiet = replace(WELL, last_event_at=NOW - 30 * HOUR)
+        refused = replace(WELL, id="s2", held=1)
+        assert [one.kind for one in troubles([quiet, refused], now=NOW)] == [Kind.QUARANTINE, Kind.QUIET]

@@ -1,0 +1,247 @@
+"""The week hour by hour: counted from the log, kept at hand, and measured by samples."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import update
+
+from core.monitoring.throughput import (
+    WEEK_HOURS,
+    Hour,
+    Hours,
+    Times,
+    Week,
+    days,
+    longest_gap,
+    outcomes,
+    times,
+)
+from core.store.db.engine import Store
+from core.store.db.schema import accounts
+from core.store.db.schema import events as events_table
+from core.store.events import log
+from core.store.events import stats as event_stats
+from core.store.events.log import Outcome
+from core.store.events.stats import HOUR, Count, Sample
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, NUMBER, event
+from tests.core.store.entries import entry
+
+NOW = 500_000 * HOUR + HOUR // 2
+SECOND = 1000
+
+
+@pytest.fixture
+def two(store: Store) -> Store:
+    """Two sites that mirror an account."""
+    for site_id in ("s1", "s2"):
+        connected(store, site_id)
+    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
+    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    return store
+
+
+@dataclass
+class Told:
+    """Puts events into the log, which came so many hours ago."""
+
+    store: Store
+    _count: int = field(default=0)
+
+    def __call__(
+        self,
+        hours_ago: float,
+        outcome: Outcome = Outcome.FOLDED,
+        *,
+        account_id: str = ACCOUNT,
+        name: str = "meeting.updated",
+        folded_after: int | None = 100,
+        number: int = NUMBER,
+    ) -> int:
+        """Return when it came."""
+        self._count += 1
+        at = NOW - int(hours_ago * HOUR)
+        told = event(name, self._count, account_id=account_id, id=number)
+        line = entry(self.store, told, site_id=None, received_at=at, outcome=outcome)
+        self.store.write(lambda connection: log.append(connection, [line]))
+        if outcome is Outcome.FOLDED and folded_after is not None:
+            change = update(events_table).where(events_table.c.digest == line.digest)
+            self.store.write(
+                lambda connection: connection.execute(change.values(folded_at=at + folded_after))
+            )
+        return at
+
+
+@pytest.fixture
+def told(two: Store) -> Told:
+    return Told(two)
+
+
+def tried(
+    store: Store, at: int, site_id: str = "s1", did: str | None = "updated", number: int = NUMBER
+) -> None:
+    made = Attempt(site_id, ACCOUNT, number, at, SECOND, did=did)
+    store.write(lambda connection: attempts.note(connection, [made]))
+
+
+def patient(store: Store) -> Hours:
+    """Looks that are whole, however slow the machine is."""
+    return Hours(store, look_seconds=60)
+
+
+class TestCounts:
+    def test_are_by_hour_account_and_outcome(self, two: Store, told: Told) -> None:
+        for hours_ago in (0, 0.4, 0.6, 1.4):
+            told(hours_ago)
+        told(0, Outcome.IGNORED, name="meeting.started")
+        told(0, Outcome.IGNORED, name="user.updated")
+        told(0, account_id="another")
+        hours = patient(two).week(NOW).hours
+        assert outcomes(hours[-1:]) == {Outcome.FOLDED: 3, Outcome.IGNORED: 2}
+        assert outcomes(hours[-2:-1]) == {Outcome.FOLDED: 2}
+        assert outcomes(hours[-1:], {ACCOUNT}) == {Outcome.FOLDED: 2, Outcome.IGNORED: 2}
+        assert outcomes(hours, set()) == {}
+
+    def test_reach_back_a_week(self, two: Store, told: Told) -> None:
+        told(WEEK_HOURS - 1)
+        told(WEEK_HOURS)
+        week = patient(two).week(NOW)
+        assert week.is_whole
+        assert len(week.hours) == WEEK_HOURS
+        assert outcomes(week.hours) == {Outcome.FOLDED: 1}
+        assert [sum(outcomes(day).values()) for day in days(week)] == [1, 0, 0, 0, 0, 0, 0]
+
+
+class TestSamples:
+    def measured(self, store: Store, site_id: str | None = None) -> Times:
+        return times(patient(store).week(NOW).hours, site_id)
+
+    def test_are_from_the_arrival_to_the_end_of_the_first_attempt_that_shows_it(
+        self, two: Store, told: Told
+    ) -> None:
+        at = told(1)
+        tried(two, at + 50)  # began before the event was folded
+        tried(two, at + 200, did=None)
+        tried(two, at + 250, did="withheld")
+        tried(two, at + 3 * SECOND)
+        tried(two, at + 300 * SECOND)
+        tried(two, at + 9 * SECOND, "s2", did="unchanged")
+        assert self.measured(two, "s1") == Times(1, 4 * SECOND, 4 * SECOND)
+        assert self.measured(two, "s2") == Times(1, 10 * SECOND, 10 * SECOND)
+        assert self.measured(two).events == 2
+
+    def test_of_what_has_not_arrived_are_none(self, two: Store, told: Told) -> None:
+        told(1)
+        told(1, Outcome.IGNORED)
+        told(1, folded_after=None)
+        assert self.measured(two) == Times()
+
+    def test_are_bounded_and_spread_over_the_hour(self, two: Store, told: Told) -> None:
+        for place in range(250):
+            told(1 - place / 1000)
+        tried(two, NOW)
+        with two.reading() as connection:
+            since = NOW // HOUR * HOUR - HOUR
+            counted = event_stats.counts(connection, since=since, until=since + 2 * HOUR)
+            found = event_stats.samples(connection, counted)
+        of_one = sorted(sample.milliseconds or 0 for sample in found if sample.site_id == "s1")
+        assert sum(count.number for count in counted) == 250
+        assert 90 <= len(of_one) <= 200
+        assert of_one[-1] - of_one[0] > 240 / 1000 * HOUR
+
+    def test_do_not_mind_attempts_that_were_noted_later_than_younger_ones(
+        self, two: Store, told: Told
+    ) -> None:
+        at = told(1)
+        tried(two, at + 200_000, number=5)
+        tried(two, at + 2 * SECOND)
+        assert self.measured(two, "s1").median == 3 * SECOND
+
+
+class TestKeeping:
+    def test_what_is_known_is_not_asked_again_at_once(self, two: Store, told: Told) -> None:
+        hours = patient(two)
+        told(0.1)
+        told(30)
+        assert sum(outcomes(hours.week(NOW).hours).values()) == 2
+        told(0.1)
+        told(30)
+        assert sum(outcomes(hours.week(NOW + SECOND).hours).values()) == 2
+        assert sum(outcomes(hours.week(NOW + 6 * SECOND).hours).values()) == 3
+        assert sum(outcomes(hours.week(NOW + 16 * 60 * SECOND).hours).values()) == 4
+
+    def test_an_hour_with_events_that_wait_is_asked_again_soon(self, two: Store, told: Told) -> None:
+        hours = patient(two)
+        told(30, Outcome.PENDING)
+        assert outcomes(hours.week(NOW).hours) == {Outcome.PENDING: 1}
+        change = update(events_table).values(outcome=Outcome.FOLDED)
+        two.write(lambda connection: connection.execute(change))
+        assert outcomes(hours.week(NOW + 6 * SECOND).hours) == {Outcome.FOLDED: 1}
+
+    def test_the_week_moves_on(self, two: Store, told: Told) -> None:
+        hours = patient(two)
+        told(WEEK_HOURS - 1)
+        hours.week(NOW)
+        week = hours.week(NOW + HOUR)
+        assert week.is_whole
+        assert outcomes(week.hours) == {}
+        assert len(hours._known) == WEEK_HOURS
+
+    def test_a_look_takes_no_longer_than_it_may(self, two: Store, told: Told) -> None:
+        """The newest hours come first; the others at the next looks."""
+        told(0)
+        told(100)
+        now = iter(range(10_000))
+        hours = Hours(two, look_seconds=3, clock=lambda: float(next(now)))
+        first = hours.week(NOW)
+        assert not first.is_whole
+        assert len(first.hours) == WEEK_HOURS
+        assert outcomes(first.hours) == {Outcome.FOLDED: 1}
+        looks = 1
+        while not hours.week(NOW).is_whole:
+            looks += 1
+        assert looks > 5
+        assert outcomes(hours.week(NOW).hours) == {Outcome.FOLDED: 2}
+
+
+def week(*events: int) -> Week:
+    """A week with so many events in each of its last hours."""
+    made = [
+        Hour(
+            place * HOUR, (Count(place * HOUR, ACCOUNT, Outcome.FOLDED, number, 1, number),) if number else ()
+        )
+        for place, number in enumerate(events)
+    ]
+    return Week(tuple(made), is_whole=True)
+
+
+class TestGap:
+    @pytest.mark.parametrize(
+        ("events", "gap"),
+        [((), None), ((0, 0, 3, 0), None), ((0, 3, 3, 0), 0), ((1, 0, 0, 1, 0, 1, 0, 0, 0), 2)],
+    )
+    def test_is_the_longest_between_two_hours_with_events(self, events: tuple[int, ...], gap: int) -> None:
+        assert longest_gap(week(*events), {ACCOUNT}) == gap
+
+    def test_is_of_the_accounts_that_matter(self) -> None:
+        assert longest_gap(week(1, 0, 1), {"another"}) is None
+
+
+class TestTimes:
+    def hour(self, folded: int, *milliseconds: int | None) -> Hour:
+        counts = (Count(0, ACCOUNT, Outcome.FOLDED, folded, 1, folded),)
+        return Hour(0, counts, tuple(Sample(0, ACCOUNT, "s1", one) for one in milliseconds))
+
+    def test_are_the_middle_and_what_95_of_100_stay_below(self) -> None:
+        assert times([self.hour(100, *range(1, 101))]) == Times(100, 50, 95)
+        assert times([self.hour(1, 7)]) == Times(1, 7, 7)
+        assert times([]) == Times()
+
+    def test_a_sample_stands_for_all_of_its_hour(self) -> None:
+        quiet, busy = self.hour(2, 9000, 9000), self.hour(1000, 1, 2, 3, 4)
+        assert times([quiet, busy]) == Times(6, 3, 4)
+
+    def test_what_has_not_arrived_is_left_out(self) -> None:
+        assert times([self.hour(3, None, 5, None)]) == Times(1, 5, 5)

@@ -1,0 +1,475 @@
+"""Bytes to log: each row of *Answers to Zoom*, the quarantine, and the two ways in, which must agree."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import StoreUnavailableError
+from core.model import activity
+from core.model.fold import acts_on
+from core.pipeline.answers import ACCEPTED, Answer
+from core.pipeline.ingest import Ingest
+from core.store.db.engine import Store
+from core.store.db.schema import metadata
+from core.store.events import log, quarantine
+from core.store.events.log import Logged, Outcome
+from core.store.events.request import Request
+from core.store.sites import sites, zoom_secrets
+from core.store.sites.sites import Site
+from core.zoom.envelope import parse
+from core.zoom.signature import Secret
+from core.zoom.validation import EVENT as VALIDATION
+from tests.core.clock import Clock
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, NOW, NUMBER, SAMPLES, SECRET, event, raw, sample, sample_files, signed
+
+Receive = Callable[[str, Request], Answer]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def woken() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def ingest(store: Store, site: Site, clock: Clock, woken: list[int]) -> Ingest:
+    """An ingest whose site has one secret."""
+    save(store, Secret(SECRET))
+    return Ingest(store, appended=woken.append, clock=clock)
+
+
+@pytest.fixture(params=["quickly", "slowly"])
+def receive(request: pytest.FixtureRequest, ingest: Ingest) -> Receive:
+    """Both ways into the log: quickly where that takes it, as web/webhooks does; or always slowly."""
+
+    def quickly(site_id: str, given: Request) -> Answer:
+        ingest.receive(
+            site_id, request_of(event("meeting.participant_joined", at=1))
+        )  # makes the secrets known
+        new = take_quickly(ingest, site_id, given)
+        return ingest.receive(site_id, given) if new is None else ACCEPTED
+
+    return quickly if request.param == "quickly" else ingest.receive
+
+
+def take_quickly(ingest: Ingest, site_id: str, given: Request) -> bool | None:
+    """Whether an event is new, where it was taken; None where it was not."""
+    entry = ingest.read_quickly(site_id, given)
+    if entry is None:
+        return None
+    (new,) = ingest.keep([entry]).result(30)
+    assert isinstance(new, bool)
+    return new
+
+
+def save(store: Store, secret: Secret, site_id: str = "s1") -> None:
+    store.write(lambda connection: zoom_secrets.save(connection, site_id, secret, store.sealer, now=1))
+
+
+def request_of(told: Any, *, secret: str = SECRET, at: float = NOW, **headers: str) -> Request:
+    body = told if isinstance(told, bytes) else raw(told)
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request({**signed(body, secret=secret, at=at), **given}, body)
+
+
+def lines(store: Store) -> Sequence[Logged]:
+    """What is in the log, but for what makes the secrets known."""
+    with store.reading() as connection:
+        return [line for line in log.latest(connection, 1000) if line.event != "meeting.participant_joined"]
+
+
+def held(store: Store, site_id: str = "s1") -> list[quarantine.Held]:
+    with store.reading() as connection:
+        return quarantine.held(connection, site_id, store.sealer)
+
+
+def code(answer: Answer) -> str:
+    return str((answer.body or {}).get("code"))
+
+
+class TestAccepted:
+    def test_is_in_the_log_as_it_came(self, store: Store, receive: Receive, clock: Clock) -> None:
+        body = (SAMPLES / "raw" / "odd.json").read_bytes()
+        assert receive("s1", request_of(body)) == ACCEPTED
+        (line,) = lines(store)
+        assert (line.event, line.account_id, line.number) == ("meeting.updated", ACCOUNT, NUMBER)
+        assert (line.site_id, line.outcome, line.received_at) == ("s1", Outcome.PENDING, clock.ms)
+        with store.reading() as connection:
+            kept = connection.exec_driver_sql("SELECT request FROM events ORDER BY id DESC").scalars().first()
+        assert Request.opened(bytes(kept or b""), store.sealer).body == body
+
+    def test_is_taken_once(self, store: Store, receive: Receive, clock: Clock) -> None:
+        """Zoom's retry has the same bytes, a new timestamp and a new signature."""
+        for _ in range(3):
+            assert receive("s1", request_of(event(), at=clock.now)) == ACCEPTED
+            clock.now += 304
+        assert len(lines(store)) == 1
+
+    def test_wakes_the_fold(self, receive: Receive, woken: list[int]) -> None:
+        woken.clear()
+        receive("s1", request_of(event()))
+        assert woken
+
+    @pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.stem)
+    def test_is_every_sample(self, store: Store, ingest: Ingest, path: Path) -> None:
+        body = path.read_bytes()
+        answer = ingest.receive("s1", request_of(body))
+        envelope = parse(body)
+        if envelope.event == VALIDATION:
+            assert answer.status == 200
+            return
+        assert answer == ACCEPTED
+        with store.reading() as connection:
+            (line,) = log.latest(connection, 9)
+        is_about_some = envelope.number or activity.named(envelope)
+        expected = Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
+        assert line.outcome == expected
+
+
+class TestIgnored:
+    @pytest.mark.parametrize(
+        ("told", "reason"),
+        [
+            (event("meeting.participant_left"), "does not act on"),
+            (event("recording.renamed"), "does not act on"),
+            (sample("phone.event_of_tomorrow"), "does not act on"),
+            (event("snapshot"), "does not act on"),
+            (event(id=None), "no meeting number"),
+            ({"event": "meeting.created", "payload": {}}, "no meeting number"),
+            (event("recording.batch_trashed", meeting_uuids=[]), "names no recording"),
+        ],
+    )
+    def test_is_kept_with_the_reason(
+        self, store: Store, receive: Receive, told: dict[str, Any], reason: str
+    ) -> None:
+        assert receive("s1", request_of(told)) == ACCEPTED
+        (line,) = lines(store)
+        assert line.outcome == Outcome.IGNORED
+        assert reason in (line.reason or "")
+
+
+class TestBatch:
+    def test_waits_for_no_meeting_of_its_own(self, store: Store, receive: Receive) -> None:
+        """Whatever else it names: it may be about many."""
+        assert receive("s1", request_of(event("recording.batch_trashed", meeting_uuids=["u"]))) == ACCEPTED
+        (line,) = lines(store)
+        assert (line.number, line.outcome) == (None, Outcome.PENDING)
+
+
+class TestValidation:
+    def test_is_answered_and_noted(self, store: Store, receive: Receive, clock: Clock) -> None:
+        own = json.loads((SAMPLES / "signatures.json").read_text())
+        answer = receive("s1", request_of((SAMPLES / "raw" / "validation.json").read_bytes()))
+        assert answer.status == 200
+        assert (answer.body or {})["encryptedToken"] == own["encryptedToken"]
+        with store.reading() as connection:
+            assert sites.load(connection, "s1", store.sealer).validated_at == clock.ms
+        assert lines(store) == []
+
+    def test_is_answered_with_the_secret_that_signed_it(self, store: Store, receive: Receive) -> None:
+        save(store, Secret("another-secret"))
+        body = (SAMPLES / "raw" / "validation.json").read_bytes()
+        answers = {
+            (receive("s1", request_of(body, secret=secret)).body or {})["encryptedToken"]
+            for secret in (SECRET, "another-secret")
+        }
+        assert len(answers) == 2
+
+    def test_without_a_token_is_a_bad_request(self, receive: Receive) -> None:
+        answer = receive("s1", request_of({"event": VALIDATION, "payload": {}}))
+        assert (answer.status, code(answer)) == (400, "zoombridge_bad_request")
+
+    def test_needs_the_secret_token(self, store: Store, ingest: Ingest, clock: Clock) -> None:
+        connected(store, "s2")
+        save(store, Secret("older-token", True), "s2")
+        body = (SAMPLES / "raw" / "validation.json").read_bytes()
+        answer = ingest.receive("s2", Request({"authorization": "older-token"}, body))
+        assert (answer.status, code(answer)) == (503, "zoombridge_no_secret")
+
+    def test_is_not_held_when_it_is_refused(self, store: Store, receive: Receive) -> None:
+        body = (SAMPLES / "raw" / "validation.json").read_bytes()
+        assert receive("s1", request_of(body, secret="wrong")).status == 401
+        assert held(store) == []
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "given",
+        [
+            request_of(event(), secret="wrong"),
+            request_of(event(), at=NOW - 301),
+            request_of(event(), at=NOW + 301),
+            request_of(event(), x_zm_signature="nonsense"),
+        ],
+    )
+    def test_is_held(self, store: Store, receive: Receive, given: Request, clock: Clock) -> None:
+        answer = receive("s1", given)
+        assert (answer.status, code(answer)) == (401, "zoombridge_signature")
+        assert lines(store) == []
+        (item,) = held(store)
+        assert item.request == given
+        assert item.received_at == clock.ms
+        assert item.reason == (answer.body or {})["message"]
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            Request({}, raw(event())),
+            request_of(b"not json", secret="wrong"),
+            request_of(b"[]", secret="wrong"),
+            request_of(b"[" * 100_000, secret="wrong"),
+        ],
+    )
+    def test_is_not_held_where_it_does_not_look_like_zooms(
+        self, store: Store, receive: Receive, given: Request
+    ) -> None:
+        assert receive("s1", given).status == 401
+        assert held(store) == []
+
+    def test_names_no_secret(self, receive: Receive) -> None:
+        for given in (request_of(event(), secret="wrong"), request_of(b"{", at=NOW)):
+            answer = receive("s1", given)
+            assert answer.status in (400, 401)
+            assert SECRET not in json.dumps(answer.body)
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"event":1}', b'{"event":"a b","payload":{}}'])
+    def test_is_a_bad_request_where_it_is_signed_but_no_event(
+        self, store: Store, receive: Receive, body: bytes
+    ) -> None:
+        answer = receive("s1", request_of(body))
+        assert (answer.status, code(answer)) == (400, "zoombridge_bad_request")
+        assert lines(store) == []
+        assert held(store) == []
+
+    def test_without_a_secret_zoom_shall_send_again(self, store: Store, ingest: Ingest) -> None:
+        connected(store, "s2")
+        answer = ingest.receive("s2", request_of(event()))
+        assert (answer.status, code(answer)) == (503, "zoombridge_no_secret")
+        assert answer.retry_after
+        assert held(store, "s2") == []
+
+    def test_of_a_site_that_there_is_not(self, ingest: Ingest) -> None:
+        answer = ingest.receive("nowhere", request_of(event()))
+        assert (answer.status, code(answer)) == (404, "zoombridge_unknown_site")
+
+
+class TestUnavailable:
+    def test_makes_zoom_send_again(
+        self, store: Store, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ingest.receive("s1", request_of(event("meeting.participant_joined")))
+
+        def full(*_: object) -> None:
+            raise StoreUnavailableError("The disk is full.")
+
+        monkeypatch.setattr(store, "_enqueue", full)
+        for given in (request_of(event()), request_of(event(), secret="wrong")):
+            answer = ingest.receive("s1", given)
+            assert (answer.status, code(answer)) == (503, "zoombridge_unavailable")
+            assert answer.retry_after
+        with pytest.raises(StoreUnavailableError):
+            take_quickly(ingest, "s1", request_of(event()))
+
+
+class TestVerificationToken:
+    def test_is_good_for_events_without_a_signature(self, store: Store, receive: Receive) -> None:
+        save(store, Secret("older-token", True))
+        assert receive("s1", Request({"authorization": "older-token"}, raw(event()))) == ACCEPTED
+        assert receive("s1", Request({"authorization": "wrong"}, raw(event(at=5)))).status == 401
+        assert len(lines(store)) == len(held(store)) == 1
+
+
+class TestAccountBound:
+    @pytest.fixture
+    def bound(self, store: Store, ingest: Ingest) -> Ingest:
+        connected(store, "s2")
+        save(store, Secret("secret-of-a", account_id="A"), "s2")
+        return ingest
+
+    def test_a_secret_speaks_for_its_account(self, bound: Ingest, store: Store) -> None:
+        given = request_of(event(account_id="A"), secret="secret-of-a")
+        assert bound.receive("s2", given) == ACCEPTED
+
+    def test_and_for_no_other(self, bound: Ingest, store: Store) -> None:
+        given = request_of(event(account_id="B"), secret="secret-of-a")
+        for _ in range(2):
+            assert bound.read_quickly("s2", given) is None
+            answer = bound.receive("s2", given)
+            assert (answer.status, code(answer)) == (401, "zoombridge_signature")
+        assert len(held(store, "s2")) == 1
+
+    def test_a_validation_names_no_account(self, bound: Ingest) -> None:
+        body = (SAMPLES / "raw" / "validation.json").read_bytes()
+        assert bound.receive("s2", request_of(body, secret="secret-of-a")).status == 200
+
+    @pytest.mark.parametrize("account_id", ["A", "B"])
+    def test_one_apps_secret_may_be_saved_for_several(
+        self, bound: Ingest, store: Store, account_id: str
+    ) -> None:
+        save(store, Secret("secret-of-a", account_id="B"), "s2")
+        for at in (1, 2):
+            given = request_of(event(at=at, account_id=account_id), secret="secret-of-a")
+            assert take_quickly(bound, "s2", given) in (None, True)
+            assert bound.receive("s2", given) == ACCEPTED
+
+
+class TestQuickly:
+    def test_needs_to_know_the_secrets_first(self, ingest: Ingest, clock: Clock) -> None:
+        assert ingest.read_quickly("s1", request_of(event())) is None
+        ingest.receive("s1", request_of(event()))
+        assert take_quickly(ingest, "s1", request_of(event())) is False, "seen before"
+        clock.now += 6
+        assert ingest.read_quickly("s1", request_of(event(), at=clock.now)) is None, "known too long"
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            request_of(event(), secret="wrong"),
+            request_of(event(), at=NOW - 301),
+            request_of(b"{"),
+            request_of((SAMPLES / "raw" / "validation.json").read_bytes()),
+        ],
+    )
+    def test_leaves_what_is_not_simply_an_event(self, ingest: Ingest, given: Request, store: Store) -> None:
+        ingest.receive("s1", request_of(event("meeting.participant_joined")))
+        assert ingest.read_quickly("s1", given) is None
+        assert lines(store) == []
+
+    def test_takes_a_secret_at_once_that_was_just_saved(self, store: Store, ingest: Ingest) -> None:
+        ingest.receive("s1", request_of(event()))
+        save(store, Secret("new-secret"))
+        given = request_of(event("meeting.updated"), secret="new-secret")
+        assert ingest.read_quickly("s1", given) is None
+        assert ingest.receive("s1", given) == ACCEPTED
+        assert ingest.read_quickly("s1", given) is not None
+
+    def test_refuses_what_a_removed_secret_signs(self, store: Store, ingest: Ingest) -> None:
+        ingest.receive("s1", request_of(event()))
+        with store.reading() as connection:
+            token_id = zoom_secrets.of_site(connection, "s1", store.sealer)[0].id
+        store.write(lambda connection: zoom_secrets.remove(connection, "s1", token_id))
+        ingest.forget("s1")
+        assert ingest.read_quickly("s1", request_of(event())) is None
+        assert ingest.receive("s1", request_of(event())).status == 503
+
+
+class TestRecheck:
+    def test_accepts_what_verifies_now_as_of_the_time_it_came(
+        self, store: Store, ingest: Ingest, clock: Clock, woken: list[int]
+    ) -> None:
+        for at in (1, 2):
+            ingest.receive("s1", request_of(event(at=None if at == 1 else at), secret="right one"))
+        ingest.receive("s1", request_of(event("meeting.deleted"), secret="another app's"))
+        came = clock.ms
+        clock.now += 30 * 24 * 3600
+        assert ingest.recheck("s1").verified == 0
+        save(store, Secret("right one"))
+        woken.clear()
+        found = ingest.recheck("s1")
+        assert (found.verified, found.kept) == (2, 1)
+        assert woken
+        assert {line.received_at for line in lines(store)} == {came}
+        assert sorted(line.at for line in lines(store)) == [2, came], "its place is when it came"
+        assert len(held(store)) == 1
+        assert ingest.recheck("s1").verified == 0
+
+    def test_does_not_excuse_what_was_late_when_it_came(
+        self, store: Store, ingest: Ingest, clock: Clock
+    ) -> None:
+        ingest.receive("s1", request_of(event(), at=NOW - 301))
+        clock.now -= 301
+        assert ingest.recheck("s1").verified == 0
+        assert lines(store) == []
+
+    def test_takes_one_event_once_that_was_refused_often(
+        self, store: Store, ingest: Ingest, clock: Clock
+    ) -> None:
+        for _ in range(3):
+            ingest.receive("s1", request_of(event(), secret="right one", at=clock.now))
+            clock.now += 300
+        assert len(held(store)) == 3
+        save(store, Secret("right one"))
+        assert ingest.recheck("s1").verified == 3
+        assert len(lines(store)) == 1
+        assert held(store) == []
+
+    def test_then_the_next_event_is_accepted_at_once(self, store: Store, ingest: Ingest) -> None:
+        given = request_of(event(), secret="right one")
+        assert ingest.receive("s1", given).status == 401
+        save(store, Secret("right one"))
+        ingest.recheck("s1")
+        assert ingest.receive("s1", given) == ACCEPTED
+
+
+class TestSavedMeanwhile:
+    def test_a_secret_saved_while_a_request_is_refused_lets_it_in(
+        self, store: Store, ingest: Ingest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep = quarantine.keep
+
+        def keep_after_the_recheck(*given: Any, **named: Any) -> None:
+            zoom_secrets.save(given[0], "s1", Secret("another-secret"), store.sealer, now=2)
+            keep(*given, **named)
+
+        monkeypatch.setattr(quarantine, "keep", keep_after_the_recheck)
+        assert ingest.receive("s1", request_of(event(), secret="another-secret")).status == 401
+        assert held(store) == []
+        assert [line.event for line in lines(store)] == ["meeting.created"]
+
+
+class TestAtRest:
+    """Neither tokens and passwords are readable, nor what Zoom's raw bytes hold: start_url, passcodes, names."""
+
+    def test_no_secret_is_readable_in_the_files(self, tmp_path: Path, clock: Clock) -> None:
+        from core.store.db.migrate import upgrade
+        from tests.core.conftest import KEYS
+
+        store = Store(f"sqlite:///{tmp_path / 'zoombridge.db'}", keys=KEYS)
+        try:
+            upgrade(store.engine)
+            secrets = fill(store, clock)
+            files = b"".join(path.read_bytes() for path in tmp_path.glob("zoombridge.db*"))
+        finally:
+            store.close()
+        files += (tmp_path / "zoombridge.db").read_bytes()
+        assert b"meeting.created" in files, "these are the right files"
+        assert [secret for secret in secrets if secret.encode() in files] == []
+
+    def test_nor_in_the_tables_of_either_store(self, store: Store, clock: Clock) -> None:
+        secrets = fill(store, clock)
+        values: list[Any] = []
+        with store.reading() as connection:
+            for table in metadata.sorted_tables:
+                values += [value for row in connection.execute(table.select()) for value in row]
+        kept = b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+        assert b"meeting.created" in kept, "these are the right tables"
+        assert [secret for secret in secrets if secret.encode() in kept] == []
+
+
+def fill(store: Store, clock: Clock) -> list[str]:
+    """Let a site with two tokens have an event, and one that is refused; return what must not be readable."""
+    site = connected(store, "s1")
+    save(store, Secret(SECRET))
+    save(store, Secret("older-verification-token", True))
+    ingest = Ingest(store, clock=clock)
+    assert ingest.receive("s1", request_of(sample("meeting.created"))) == ACCEPTED
+    assert ingest.receive("s1", request_of(sample("meeting.updated"), secret="wrong")).status == 401
+    return [
+        SECRET,
+        "older-verification-token",
+        site.password,
+        site.key,
+        "never-to-be-kept",
+        "sing4u",
+        "anna@example.org",
+        "Choir rehearsal",
+        "x-zm-signature",
+    ]

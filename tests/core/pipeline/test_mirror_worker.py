@@ -1,0 +1,425 @@
+"""Meetings to posts: what is due is written, once; faults wait with their site or by themselves."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from core.errors import Fault, SiteFaultError
+from core.pipeline.fold_worker import Folding
+from core.pipeline.mirror_worker import PER_SITE, Mirror, retry_delay
+from core.store.db.engine import Store
+from core.store.db.schema import posts as table
+from core.store.events import log
+from core.store.posts import attempts, posts
+from core.store.posts.posts import Claim
+from core.store.sites import sites
+from core.store.sites.sites import Site
+from core.wordpress.client import MOST_IN_BATCH
+from core.wordpress.requests import Ask, CreatePost
+from tests.core.clock import Clock
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, event
+from tests.core.site_double import SiteDouble, fault
+from tests.core.store.entries import entry
+
+OBJECT: dict[str, Any] = {
+    "topic": "Choir",
+    "type": 2,
+    "start_time": "2036-03-24T18:00:00Z",
+    "duration": 60,
+    "join_url": "https://example.zoom.us/j/1",
+}
+
+
+class Bench:
+    """A store, a mirror and a site double for each of two sites, moved by hand."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = Clock()
+        self.doubles: dict[str, SiteDouble] = {}
+        self.folding = Folding(store, clock=self.clock)
+        self.mirror = self.another_mirror()
+        self._at = 0
+
+    def another_mirror(self) -> Mirror:
+        return Mirror(
+            self.store,
+            clock=self.clock,
+            connect=lambda site: self.doubles.setdefault(site.id, SiteDouble()),
+            chance=lambda: 1.0,
+        )
+
+    def happens(
+        self, number: int, name: str = "meeting.created", site_id: str = "s1", **object_: Any
+    ) -> None:
+        """Let something happen at Zoom, and fold it."""
+        self._at += 1
+        told = event(name, self._at, payload={"operation": "all"}, id=number, **{**OBJECT, **object_})
+        line = entry(self.store, told, site_id=site_id)
+        self.store.write(lambda connection: log.append(connection, [line]))
+        self.folding.fold_pending()
+
+    def claim(self, **given: Any) -> list[Claim]:
+        now = self.clock.ms
+        arguments: dict[str, Any] = {
+            "owner": "me", "lease_until": now + 300_000, "room": 8, "busy": [], "at_once": 25, **given,
+        }  # fmt: skip
+        return self.store.write(lambda connection: posts.claim(connection, now=now, **arguments))
+
+    def work(self) -> int:
+        """Do once what is due; return how many posts that were."""
+        taken = self.claim()
+        for site_id in dict.fromkeys(one.site_id for one in taken):
+            self.mirror.work([one for one in taken if one.site_id == site_id])
+        return len(taken)
+
+    def row(self, number: int, site_id: str = "s1") -> Any:
+        with self.store.reading() as connection:
+            return connection.execute(
+                select(table).where(table.c.number == number, table.c.site_id == site_id)
+            ).one()
+
+    def claimed(self) -> int:
+        with self.store.reading() as connection:
+            return connection.scalar(select(func.count()).where(table.c.lease_until > 0)) or 0
+
+    def site(self, site_id: str = "s1") -> Site:
+        with self.store.reading() as connection:
+            return sites.load(connection, site_id, self.store.sealer)
+
+    def trouble(self, kind: Fault | None, only: Callable[[Ask], bool] = lambda _: True, **more: Any) -> None:
+        """Let what is asked of the first site meet with a fault, or with none any more."""
+        double = self.doubles.setdefault("s1", SiteDouble())
+        double.trouble = lambda ask: fault(kind, **more) if kind is not None and only(ask) else None
+
+    def titles(self, site_id: str = "s1") -> list[str]:
+        return sorted(post["title"] for post in self.doubles[site_id].posts.values())
+
+
+@pytest.fixture
+def bench(store: Store, site: Site) -> Bench:
+    return Bench(store)
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_about(number: int) -> Callable[[Ask], bool]:
+    return lambda ask: isinstance(ask, CreatePost) and ask.fields["zoombridge"]["number"] == str(number)
+
+
+class TestWork:
+    def test_writes_a_post_once(self, bench: Bench) -> None:
+        bench.happens(1)
+        assert bench.work() == 1
+        assert bench.titles() == ["Choir"]
+        row = bench.row(1)
+        assert (row.state, row.written, row.lease_until, row.owner) == ("shown", 1, 0, None)
+        assert bench.site().last_write_at == bench.clock.ms
+        assert bench.work() == 0
+
+    def test_a_burst_is_one_write(self, bench: Bench) -> None:
+        bench.happens(1)
+        for number in range(15):
+            bench.happens(1, "meeting.updated", topic=f"T{number}")
+        bench.clock.now += 60
+        assert bench.work() == 1
+        assert len(bench.doubles["s1"].writes) == 1
+        assert bench.titles() == ["T14"]
+
+    def test_posts_of_one_site_go_together(self, bench: Bench) -> None:
+        for number in range(1, 11):
+            bench.happens(number)
+        bench.clock.now += 60
+        assert bench.work() == 10
+        assert bench.doubles["s1"].rounds == 1
+
+    def test_each_site_gets_its_own(self, bench: Bench, store: Store) -> None:
+        connected(store, "s2")
+        bench.happens(1, site_id="s1")
+        bench.happens(1, "meeting.updated", site_id="s2")
+        bench.work()
+        assert bench.titles("s1") == bench.titles("s2") == ["Choir"]
+
+    def test_follows_a_whole_life(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.work()
+        for name, status in (("deleted", "trash"), ("recovered", "publish"), ("deleted", "trash")):
+            bench.happens(1, f"meeting.{name}")
+            bench.clock.now += 5
+            bench.work()
+            assert bench.doubles["s1"].only["status"] == status
+        bench.happens(1, "meeting.permanently_deleted")
+        bench.work()
+        assert bench.doubles["s1"].posts == {}
+
+    def test_tells_of_what_needs_no_write_too(self, bench: Bench) -> None:
+        """So that it is known since when the page shows what has come."""
+        bench.happens(1)
+        bench.work()
+        bench.happens(1, "meeting.updated")
+        bench.clock.now += 60
+        bench.work()
+        with bench.store.reading() as connection:
+            told = attempts.of_post(connection, "s1", ACCOUNT, 1, limit=9)
+        assert [attempt.did for attempt in told] == ["unchanged", "created"]
+        assert len(bench.doubles["s1"].writes) == 1
+
+    def test_looks_again_when_what_was_written_stops_being_true(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.work()
+        due_at = bench.row(1).due_at
+        assert due_at is not None
+        before = bench.doubles["s1"].only["html"]
+        bench.clock.now = due_at / 1000
+        assert bench.work() == 1
+        assert bench.doubles["s1"].only["html"] != before
+        assert bench.row(1).due_at > due_at
+
+    def test_passes_over_a_site_that_was_removed(self, bench: Bench, store: Store) -> None:
+        bench.happens(1)
+        taken = bench.claim()
+        store.write(lambda connection: sites.remove(connection, "s1"))
+        bench.mirror.work(taken)
+        assert bench.doubles == {}
+
+
+class TestMeanwhile:
+    def test_a_revision_wanted_during_a_write_is_due_at_once(self, bench: Bench) -> None:
+        bench.happens(1)
+        double = bench.doubles.setdefault("s1", SiteDouble())
+
+        def change(_: Ask) -> None:
+            double.trouble = lambda _: None
+            bench.happens(1, "meeting.updated", topic="Meanwhile")
+
+        double.trouble = change
+        bench.work()
+        assert bench.titles() == ["Choir"]
+        assert bench.row(1).due_at <= bench.clock.ms
+        assert bench.work() == 1
+        assert bench.titles() == ["Meanwhile"]
+
+    def test_a_result_counts_only_while_the_lease_holds(self, bench: Bench) -> None:
+        bench.happens(1)
+        late = bench.claim()
+        bench.clock.now += 301
+        (again,) = bench.claim(owner="another")
+        assert again.in_doubt
+        bench.mirror.work(late)
+        row = bench.row(1)
+        assert (row.owner, row.epoch, row.post_id, row.written) == ("another", again.epoch, None, 0)
+        bench.mirror.work([again])
+        assert bench.row(1).post_id is not None
+        assert len(bench.doubles["s1"].posts) == 1
+
+    def test_an_earlier_process_that_died_leaves_one_post(self, bench: Bench) -> None:
+        """It was killed after WordPress had done what it asked, and before it noted that."""
+        bench.happens(1)
+        taken = bench.claim(owner="dead")
+        other = Bench(bench.store)
+        other.doubles = bench.doubles
+        bench.store.write(posts.release_all)
+        bench.doubles["s1"] = SiteDouble()
+        bench.doubles["s1"].made_by_hand(1, title="Choir", revision=1, details={"topic": "Choir"})
+        assert taken
+        assert bench.work() == 1
+        assert len(bench.doubles["s1"].posts) == 1
+        assert bench.row(1).state == "shown"
+
+
+class TestFaultOfTheSite:
+    @pytest.mark.parametrize("kind", [Fault.NETWORK, Fault.TLS, Fault.NOT_JSON, Fault.STUB_MISSING])
+    def test_blocks_it_with_growing_delay(self, bench: Bench, kind: Fault) -> None:
+        bench.happens(1)
+        bench.trouble(kind)
+        waits = []
+        for _ in range(5):
+            assert bench.work() == 1
+            blocked = bench.site()
+            assert (blocked.fault, blocked.fault_message) == (kind, f"{kind} happened")
+            waits.append(blocked.blocked_until - bench.clock.ms)
+            bench.clock.now = blocked.blocked_until / 1000 - 0.001
+            assert bench.work() == 0
+            bench.clock.now += 0.002
+        assert waits == sorted(set(waits))
+        bench.trouble(None)
+        assert bench.work() == 1
+        assert bench.titles() == ["Choir"]
+        well = bench.site()
+        assert (well.failures, well.fault, well.blocked_until) == (0, None, 0)
+
+    def test_does_not_concern_other_sites(self, bench: Bench, store: Store) -> None:
+        connected(store, "s2")
+        bench.happens(1, site_id="s1")
+        bench.happens(1, "meeting.updated", site_id="s2")
+        bench.trouble(Fault.NETWORK)
+        bench.work()
+        assert bench.titles("s2") == ["Choir"]
+        assert bench.site("s2").failures == 0
+
+    def test_is_probed_with_one_post_before_the_others(self, bench: Bench) -> None:
+        for number in (1, 2, 3):
+            bench.happens(number)
+        bench.trouble(Fault.NETWORK)
+        assert bench.work() == 3
+        bench.clock.now += 60
+        bench.trouble(None)
+        assert bench.work() == 1
+        assert bench.work() == 2
+
+    def test_that_a_person_must_mend_waits_an_hour(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.trouble(Fault.CREDENTIALS)
+        bench.work()
+        assert bench.site().blocked_until - bench.clock.ms == 3_600_000
+
+    def test_retry_after_is_obeyed(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.trouble(Fault.THROTTLED, retry_after=900.0)
+        bench.work()
+        assert bench.site().blocked_until - bench.clock.ms == 900_000
+        assert bench.row(1).attempts == 0
+
+    def test_posts_that_break_it_one_after_the_other_tell_of_the_site(self, bench: Bench) -> None:
+        for number in range(1, 8):
+            bench.happens(number)
+        bench.trouble(Fault.SERVER)
+        bench.clock.now += 60
+        bench.work()
+        assert bench.site().failures == 1
+
+
+class TestFaultOfOnePost:
+    @pytest.mark.parametrize("kind", [Fault.SERVER, Fault.REFUSED])
+    def test_does_not_harm_the_others(self, bench: Bench, kind: Fault) -> None:
+        for number in (1, 2, 3):
+            bench.happens(number, topic=f"T{number}")
+        bench.trouble(kind, is_about(2))
+        assert bench.work() == 3
+        assert bench.titles() == ["T1", "T3"]
+        assert bench.site().failures == 0
+        row = bench.row(2)
+        assert (row.fault, row.fault_message, row.attempts) == (kind, f"{kind} happened", 1)
+        assert row.due_at > bench.clock.ms
+        assert row.written == 0
+
+    def test_is_tried_again_with_growing_delay(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.trouble(Fault.SERVER)
+        waits = []
+        for _ in range(4):
+            assert bench.work() == 1
+            waits.append(bench.row(1).due_at - bench.clock.ms)
+            bench.clock.now = bench.row(1).due_at / 1000
+        assert waits == [2000, 4000, 8000, 16000]
+        bench.trouble(None)
+        bench.clock.now += 10_000
+        assert bench.work() == 1
+        row = bench.row(1)
+        assert (row.attempts, row.fault) == (0, None)
+
+
+class TestRetryDelay:
+    def test_doubles_and_is_bounded(self) -> None:
+        error = fault(Fault.NETWORK)
+        delays = [retry_delay(failures, error, chance=1.0) for failures in (0, 1, 2, 3, 30, 10**6)]
+        assert delays == [2000, 4000, 8000, 16000, 3_600_000, 3_600_000]
+
+    def test_is_spread_out(self) -> None:
+        assert retry_delay(3, fault(Fault.NETWORK), chance=0.0) == 8000
+
+    def test_is_never_shorter_than_the_site_asks_for(self) -> None:
+        assert retry_delay(0, fault(Fault.THROTTLED, retry_after=90.0), chance=0.0) == 90_000
+        assert retry_delay(9, fault(Fault.THROTTLED, retry_after=1.0), chance=1.0) == 1_024_000
+
+
+class TestThreads:
+    def test_write_what_is_due_and_go_on_after_a_mistake(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Woken by the fold, without polling."""
+        written = threading.Semaphore(0)
+        double = bench.doubles.setdefault("s1", SiteDouble())
+
+        def tell(_: Ask) -> SiteFaultError | None:
+            written.release()
+            return None
+
+        double.trouble = tell
+        bench.happens(1)
+        bench.mirror.start()
+        try:
+            assert written.acquire(timeout=30)
+            looked = threading.Event()
+            next_due = posts.next_due
+
+            def mistake(*arguments: Any, **named: Any) -> Any:
+                if not looked.is_set():
+                    looked.set()
+                    raise ZeroDivisionError("a mistake of ours")
+                return next_due(*arguments, **named)
+
+            monkeypatch.setattr(posts, "next_due", mistake)
+            bench.mirror.wake()
+            assert looked.wait(30)
+            bench.happens(2)
+            bench.mirror.wake()
+            assert written.acquire(timeout=30)
+        finally:
+            bench.mirror.stop()
+        assert len(double.posts) == 2
+        assert (bench.row(1).lease_until, bench.row(2).lease_until) == (0, 0)
+
+    def test_make_the_next_ready_while_as_many_requests_as_may_be_are_under_way(self, bench: Bench) -> None:
+        double = bench.doubles.setdefault("s1", SiteDouble())
+        asking: set[int] = set()
+        entered, answered = threading.Semaphore(0), threading.Event()
+
+        def hold(_: Ask) -> SiteFaultError | None:
+            if threading.get_ident() not in asking:
+                asking.add(threading.get_ident())
+                entered.release()
+            answered.wait(30)
+            return None
+
+        double.trouble = hold
+        for number in range(1, 4 * MOST_IN_BATCH + 1):
+            bench.happens(number)
+        bench.clock.now += 60
+        bench.mirror.start()
+        try:
+            for _ in range(PER_SITE):
+                assert entered.acquire(timeout=30)
+            eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_IN_BATCH)
+            assert len(asking) == PER_SITE
+            answered.set()
+            eventually(lambda: len(double.posts) == 4 * MOST_IN_BATCH)
+        finally:
+            answered.set()
+            bench.mirror.stop()
+
+    def test_take_up_what_an_earlier_process_left(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.claim(owner="dead")
+        if not bench.store.is_exclusive:
+            bench.clock.now += 301  # another process may be alive: its lease counts
+        written = threading.Event()
+        double = bench.doubles.setdefault("s1", SiteDouble())
+        double.trouble = lambda ask: written.set() if isinstance(ask, CreatePost) else None
+        bench.mirror.start()
+        try:
+            assert written.wait(30)
+        finally:
+            bench.mirror.stop()
+        assert bench.row(1).state == "shown"
+        assert bench.row(1).account_id == ACCOUNT

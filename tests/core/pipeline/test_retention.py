@@ -1,0 +1,223 @@
+"""For how long events are kept: as is set, unless that is fixed from outside; see also tests/convergence."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from core.model.fold import fold
+from core.model.meeting import Meeting
+from core.pipeline.fold_worker import Folding
+from core.pipeline.retention import Retention
+from core.store.db import settings
+from core.store.db.engine import Store
+from core.store.db.schema import events
+from core.store.db.settings import Keeping
+from core.store.events import log, quarantine
+from core.store.events.log import Outcome
+from core.store.events.redaction import REMOVED_HEADER
+from core.store.events.request import Request
+from core.store.meetings import meetings
+from core.store.sites.sites import Site
+from tests.core.clock import Clock
+from tests.core.events import ACCOUNT, NUMBER, event, raw, signed
+from tests.core.store.entries import entry
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def clock(store: Store, site: Site) -> Clock:
+    """Now, with an event of each of the last twenty days, as the bridge acts on none of them."""
+    clock = Clock()
+    told = [
+        entry(store, event("phone.rang", at=int((clock() - days * DAY - 60) * 1000)), outcome=Outcome.IGNORED)
+        for days in range(20)
+    ]
+    store.write(lambda connection: log.append(connection, told))
+    return clock
+
+
+def kept(store: Store) -> int:
+    with store.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(events)) or 0
+
+
+def put(store: Store, days: int) -> None:
+    store.write(lambda connection: settings.keep(connection, Keeping(days=days)))
+
+
+class TestKeeping:
+    def test_is_what_is_set_from_one_round_to_the_next(self, store: Store, clock: Clock) -> None:
+        retention = Retention(store, clock=clock)
+        assert retention.drop() == 0
+        put(store, 10)
+        assert retention.drop() == 10
+        assert kept(store) == 10
+
+    def test_is_what_is_fixed_from_outside(self, store: Store, clock: Clock) -> None:
+        put(store, 10)
+        retention = Retention(store, days=15, clock=clock)
+        assert retention.keeping() == Keeping(days=15)
+        assert retention.drop() == 5
+
+    def test_counts_as_soon_as_it_was_set(self, store: Store, clock: Clock) -> None:
+        rounds = threading.Semaphore(0)
+
+        class Counting(Retention):
+            def drop(self) -> int:
+                dropped = super().drop()
+                rounds.release()
+                return dropped
+
+        retention = Counting(store, clock=clock)
+        retention.start()
+        try:
+            assert rounds.acquire(timeout=30)
+            put(store, 10)
+            retention.wake()
+            assert rounds.acquire(timeout=30)
+            assert kept(store) == 10
+        finally:
+            retention.stop()
+
+
+JILL = {"id": "r1", "email": "jill@example.com", "first_name": "Jill", "status": "pending"}
+
+
+def registration(clock: Clock, days: float, verb: str = "created", **more: Any) -> dict[str, Any]:
+    at = clock.ms - int(days * DAY * 1000)
+    return event(f"meeting.registration_{verb}", at, topic="Choir", type=2, registrant={**JILL, **more})
+
+
+def requests_of(store: Store, name: str) -> list[Request]:
+    with store.reading() as connection:
+        rows = connection.scalars(
+            select(events.c.request).where(events.c.event == name).order_by(events.c.id)
+        )
+        return [Request.opened(sealed, store.sealer) for sealed in rows]
+
+
+class TestNames:
+    """They go after a time of their own; the events stay, and make the same meetings."""
+
+    @pytest.fixture
+    def clock(self, store: Store, site: Site) -> Clock:
+        return Clock()
+
+    def came(self, store: Store, clock: Clock, *told: dict[str, Any], **more: Any) -> None:
+        entries = [entry(store, one, received_at=one["event_ts"], **more) for one in told]
+        store.write(lambda connection: log.append(connection, entries))
+        while Folding(store, clock=clock).fold_pending():
+            pass
+
+    def meeting(self, store: Store) -> tuple[Meeting, Meeting | None]:
+        """Return the meeting as it is kept, and as all of its events make it."""
+        with store.reading() as connection:
+            known = meetings.load(connection, ACCOUNT, NUMBER)
+            changes, _ = log.changes_of(connection, store.sealer, ACCOUNT, NUMBER, pending_only=False)
+        assert known is not None
+        return known[0], fold(ACCOUNT, NUMBER, changes)
+
+    def test_go_and_the_meeting_stays_exactly_what_it_was(self, store: Store, clock: Clock) -> None:
+        self.came(
+            store, clock, registration(clock, 40), registration(clock, 35, "approved"), registration(clock, 2)
+        )
+        before = self.meeting(store)
+        assert before[0] == before[1]
+        retention = Retention(store, clock=clock)
+        assert retention.drop() == 0
+
+        assert self.meeting(store) == before
+        assert list(before[0].registrants.values()) == ["pending"]
+        first, second = requests_of(store, "meeting.registration_created")
+        assert b"jill" not in first.body
+        assert b"Jill" not in first.body
+        assert json.loads(first.body)["payload"]["object"]["registrant"] == {"id": "r1", "status": "pending"}
+        assert first.headers == {"x-zm-request-id": "r", REMOVED_HEADER: str(clock.ms)}
+        assert b"jill" in second.body
+        assert REMOVED_HEADER not in second.headers
+
+        clock.now += 40 * DAY
+        retention.drop()
+        assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
+        first_again, _ = requests_of(store, "meeting.registration_created")
+        assert first_again.headers == first.headers, "it was not touched again"
+
+    def test_go_after_as_many_days_as_are_set(self, store: Store, clock: Clock) -> None:
+        self.came(store, clock, registration(clock, 9), registration(clock, 11))
+        store.write(lambda connection: settings.keep(connection, Keeping(names_days=10)))
+        Retention(store, clock=clock).drop()
+        assert [b"jill" in one.body for one in requests_of(store, "meeting.registration_created")] == [
+            True,
+            True,
+        ]
+        clock.now += 2 * DAY
+        Retention(store, clock=clock).drop()
+        assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
+
+    def test_go_after_as_many_days_as_are_fixed_from_outside(self, store: Store, clock: Clock) -> None:
+        self.came(store, clock, registration(clock, 6), registration(clock, 4))
+        Retention(store, names_days=5, clock=clock).drop()
+        older, newer = requests_of(store, "meeting.registration_created")
+        assert (b"jill" in older.body, b"jill" in newer.body) == (False, True)
+
+    @pytest.mark.parametrize(
+        ("name", "stays"),
+        [
+            ("meeting.participant_joined", False),
+            ("webinar.participant_left", False),
+            ("recording.registration_created", False),
+            ("meeting.updated", True),
+            ("user.updated", True),
+        ],
+    )
+    def test_go_from_what_is_about_people(
+        self, store: Store, clock: Clock, name: str, *, stays: bool
+    ) -> None:
+        told = event(name, clock.ms - 40 * DAY * 1000, participant={"user_name": "Jill"}, agenda="Jill")
+        self.came(store, clock, told, outcome=Outcome.IGNORED)
+        Retention(store, clock=clock).drop()
+        (kept,) = requests_of(store, name)
+        assert (b"Jill" in kept.body) is stays
+
+    def test_go_from_many_more_than_are_taken_at_once(self, store: Store, clock: Clock) -> None:
+        told = [registration(clock, 40, id=f"r{number}") for number in range(2500)]
+        entries = [entry(store, one, received_at=one["event_ts"], outcome=Outcome.IGNORED) for one in told]
+        store.write(lambda connection: log.append(connection, entries))
+        Retention(store, clock=clock).drop()
+        assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
+
+    def test_go_where_the_log_was_emptied_between(self, store: Store, clock: Clock) -> None:
+        """SQLite counts from the beginning then."""
+        self.came(store, clock, *(registration(clock, 40 + number) for number in range(5)))
+        retention = Retention(store, clock=clock)
+        retention.drop()
+        store.write(lambda connection: connection.execute(delete(events)))
+        retention.drop()
+        self.came(store, clock, registration(clock, 45, id="r2"))
+        retention.drop()
+        (kept,) = requests_of(store, "meeting.registration_created")
+        assert b"jill" not in kept.body
+
+    def test_go_with_what_was_refused_and_is_not_accepted_until_then(
+        self, store: Store, clock: Clock
+    ) -> None:
+        def refused(days: float, told: dict[str, Any]) -> None:
+            now = clock.ms - int(days * DAY * 1000)
+            request = Request(signed(raw(told), at=now / 1000), raw(told))
+            store.write(
+                lambda connection: quarantine.keep(
+                    connection, "s1", request, store.sealer, reason="why", now=now
+                )
+            )
+
+        refused(31, registration(clock, 31))
+        refused(31, event("meeting.created", clock.ms))
+        refused(29, registration(clock, 29))
+        Retention(store, clock=clock).drop()
+        with store.reading() as connection:
+            held = quarantine.held(connection, "s1", store.sealer)
+        assert [b"registration" in one.request.body for one in held] == [False, True]

@@ -1,0 +1,260 @@
+"""Calendars pass a validator, and others read the same moments out of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import vobject
+
+from core.model.meeting import Meeting, Position, State
+from core.model.rules import DEFAULT, JoinLink, Rules
+from core.render.ical import CANCELLED_FOR, Entry, calendar, is_told, uid
+from core.render.ical_recurrence import series
+from tests.calendar_readers import complaints, icaljs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+# Each with a change to daylight saving time and one from it within the year that is tested.
+ZONES = [
+    "Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago", "Australia/Lord_Howe",
+]  # fmt: skip
+
+
+def meeting(
+    zone: str = "Europe/Berlin", *, state: State = State.SCHEDULED, at: int = 0, **more: Any
+) -> Meeting:
+    object_ = {
+        "topic": "Choir; rehearsal, weekly",
+        "agenda": "Bring:\na score",
+        "type": 2,
+        "start_time": "2026-03-03T18:00:00Z",
+        "duration": 90,
+        "timezone": zone,
+        "join_url": "https://zoom.us/j/85393847045?pwd=abc",
+        "password": "482915",
+        **more,
+    }
+    return Meeting("account", 85393847045, state=state, object=object_, last=Position(at, 0, ""))
+
+
+def weekly(zone: str, count: int = 52, **more: Any) -> Meeting:
+    """A meeting at seven in the evening by the clock of its zone, every week for a year."""
+    first = datetime(2026, 1, 6, 19, tzinfo=ZoneInfo(zone))
+    dates = [(first + timedelta(weeks=week)).astimezone(UTC) for week in range(count)]
+    occurrences = [
+        {
+            "occurrence_id": str(number),
+            "start_time": f"{date:%Y-%m-%dT%H:%M:%SZ}",
+            "duration": 90,
+            "status": "available",
+        }
+        for number, date in enumerate(dates)
+    ]
+    recurrence = {"type": 2, "repeat_interval": 1, "weekly_days": "3", "end_times": count}
+    given = {
+        "type": 8,
+        "occurrences": occurrences,
+        "recurrence": recurrence,
+        "start_time": occurrences[0]["start_time"],
+    }
+    return meeting(zone, **{**given, **more})
+
+
+def made(*meetings: Meeting, rules: Rules = DEFAULT, revision: int = 3) -> bytes:
+    entries = [Entry(one, revision, "https://choir.example.org/meeting") for one in meetings]
+    return calendar(entries, rules, name="The city choir", host="choir.example.org", now=NOW)
+
+
+def by_vobject(data: bytes) -> list[tuple[str, str]]:
+    """Read starts and ends with vobject and dateutil's rules."""
+    found = {}
+    read = vobject.readOne(data.decode())
+    events = getattr(read, "vevent_list", [])
+    for event in events:
+        if hasattr(event, "recurrence_id"):
+            continue
+        length = event.dtend.value.astimezone(UTC) - event.dtstart.value.astimezone(UTC)
+        rules = event.getrruleset(addRDate=True)
+        for start in rules if rules is not None else [event.dtstart.value]:
+            moment = start.astimezone(UTC)
+            found[moment] = moment + length
+    for event in events:
+        if hasattr(event, "recurrence_id"):
+            found.pop(event.recurrence_id.value.astimezone(UTC), None)
+            found[event.dtstart.value.astimezone(UTC)] = event.dtend.value.astimezone(UTC)
+    return sorted((_z(start), _z(end)) for start, end in found.items())
+
+
+def _z(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def expected(one: Meeting) -> list[tuple[str, str]]:
+    return sorted((_z(date.start_time), _z(date.end_time)) for date in one.occurrences if date.available)
+
+
+def without_dates(one: Meeting, *gone: int) -> list[dict[str, Any]]:
+    return [
+        {**date, "status": "deleted" if number in gone else "available"}
+        for number, date in enumerate(one.object["occurrences"])
+    ]
+
+
+def moved(one: Meeting, number: int, **changed: Any) -> list[dict[str, Any]]:
+    dates: list[dict[str, Any]] = [dict(date) for date in one.object["occurrences"]]
+    dates[number] |= changed
+    return dates
+
+
+class TestReadByOthers:
+    """The same moments, read by two libraries that have nothing to do with the one that wrote them."""
+
+    @pytest.mark.parametrize("zone", ZONES)
+    def test_a_year_of_weeks_over_both_changes_of_the_clock(self, zone: str) -> None:
+        one = weekly(zone)
+        data = made(one)
+        assert b"RRULE:" in data
+        assert by_vobject(data) == expected(one)
+        assert icaljs(data) == expected(one)
+
+    @pytest.mark.parametrize("zone", ZONES)
+    def test_dates_cancelled_moved_and_longer(self, zone: str) -> None:
+        whole = weekly(zone, 12)
+        start = whole.object["occurrences"][5]["start_time"]
+        later = _z(datetime.fromisoformat(start) + timedelta(hours=26))
+        one = weekly(
+            zone,
+            12,
+            occurrences=moved(
+                weekly(zone, 12, occurrences=moved(whole, 5, start_time=later)), 9, duration=120
+            ),
+        )
+        one = weekly(zone, 12, occurrences=without_dates(one, 2))
+        data = made(one)
+        assert by_vobject(data) == expected(one)
+        assert icaljs(data) == expected(one)
+
+    def test_dates_that_no_rule_gives(self) -> None:
+        starts = ["2026-03-03T18:00:00Z", "2026-03-11T09:30:00Z", "2026-04-02T20:15:00Z"]
+        dates = [{"occurrence_id": str(i), "start_time": at, "duration": 60} for i, at in enumerate(starts)]
+        one = weekly("Europe/Berlin", occurrences=dates)
+        data = made(one)
+        assert b"RDATE" in data
+        assert b"RRULE:FREQ=WEEKLY" not in data
+        assert by_vobject(data) == icaljs(data) == expected(one)
+
+    @pytest.mark.parametrize(
+        "recurrence",
+        [
+            {"type": 1, "repeat_interval": 2},
+            {"type": 2, "repeat_interval": 2, "weekly_days": "2,4"},
+            {"type": 3, "repeat_interval": 1, "monthly_day": 31},
+            {"type": 3, "repeat_interval": 1, "monthly_week": -1, "monthly_week_day": 6},
+        ],
+    )
+    def test_every_rule_of_zooms_is_only_used_as_far_as_it_gives_zooms_dates(
+        self, recurrence: dict[str, Any]
+    ) -> None:
+        one = weekly("America/New_York", 20, recurrence=recurrence)
+        data = made(one)
+        assert by_vobject(data) == icaljs(data) == expected(one)
+
+    def test_the_hour_that_comes_twice(self) -> None:
+        dates = [
+            {"occurrence_id": str(i), "start_time": at, "duration": 30}
+            for i, at in enumerate(["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"])
+        ]
+        one = weekly("Europe/Berlin", occurrences=dates)
+        assert by_vobject(made(one)) == icaljs(made(one)) == expected(one)
+
+    def test_a_single_meeting(self) -> None:
+        read = [("2026-03-03T18:00:00Z", "2026-03-03T19:30:00Z")]
+        assert by_vobject(made(meeting())) == icaljs(made(meeting())) == read
+
+
+class TestValid:
+    """libical, which Evolution and KDE read calendars with, checks it against RFC 5545."""
+
+    @pytest.mark.parametrize(
+        "meetings",
+        [
+            [],
+            [meeting()],
+            [meeting(zone, topic="") for zone in ZONES],
+            [weekly(zone) for zone in ZONES],
+            [meeting(state=State.DELETED, at=int(NOW.timestamp() * 1000))],
+            [meeting(topic="x" * 300 + "\u2028" + "é" * 200, agenda="a\r\nb\x00;,\\")],
+        ],
+    )
+    def test_passes(self, meetings: list[Meeting]) -> None:
+        assert complaints(made(*meetings)) == []
+
+    def test_the_validator_can_complain(self) -> None:
+        assert complaints(made(meeting()).replace(b"DTSTAMP", b"X-NONE")) != []
+        assert complaints(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n") != []
+
+
+class TestTold:
+    def test_text_stays_text(self) -> None:
+        data = made(meeting(topic="a\nBEGIN:VALARM", agenda="x\r\nATTENDEE:mailto:a@b.c"))
+        assert b"\r\nBEGIN:VALARM" not in data
+        assert b"\r\nATTENDEE" not in data
+
+    def test_a_deleted_meeting_is_told_of_as_cancelled_for_a_while(self) -> None:
+        at = int(NOW.timestamp() * 1000)
+        gone = meeting(state=State.DELETED, at=at)
+        assert b"STATUS:CANCELLED" in made(gone)
+        assert b"zoom.us" not in made(gone)
+        assert not is_told(gone, NOW + CANCELLED_FOR + timedelta(seconds=1))
+
+    def test_a_series_of_which_every_date_is_cancelled_is_cancelled(self) -> None:
+        whole = weekly("Europe/Berlin", 3)
+        one = weekly("Europe/Berlin", 3, occurrences=without_dates(whole, 0, 1, 2))
+        assert b"STATUS:CANCELLED" in made(one)
+
+    def test_one_without_a_fixed_time_is_not_in_it(self) -> None:
+        assert b"VEVENT" not in made(meeting(type=3))
+
+    def test_the_uid_stays_and_the_sequence_rises(self) -> None:
+        first, second = made(meeting(), revision=3), made(meeting(topic="Other"), revision=4)
+        assert uid(meeting(), "choir.example.org").encode() in first
+        assert uid(meeting(), "choir.example.org").encode() in second
+        assert b"SEQUENCE:3" in first
+        assert b"SEQUENCE:4" in second
+
+    @pytest.mark.parametrize("who", [JoinLink.SIGNED_IN, JoinLink.NOBODY])
+    def test_the_link_is_only_for_whom_the_rules_say(self, who: JoinLink) -> None:
+        assert b"https://zoom.us/j/85393847045" in made(meeting()).replace(b"\r\n ", b"")
+        kept = made(meeting(), rules=Rules(join_link=who)).replace(b"\r\n ", b"")
+        assert b"zoom.us" not in kept
+        assert b"482915" not in kept
+
+    def test_is_the_same_as_long_as_nothing_changes(self) -> None:
+        assert made(weekly("Europe/Berlin")) == made(weekly("Europe/Berlin"))
+
+
+class TestSeries:
+    def test_a_rule_that_says_another_thing_than_the_dates_is_not_used(self) -> None:
+        starts: Sequence[datetime] = [NOW + timedelta(days=3 * number) for number in range(5)]
+        found = series({"type": 2, "weekly_days": "1"}, starts, ZoneInfo("Europe/Berlin"))
+        assert found.rule == {}
+        assert len(found.besides) == 4
+
+    @pytest.mark.parametrize(
+        "recurrence",
+        [
+            {},
+            {"type": 9},
+            {"type": 2, "repeat_interval": "x"},
+            {"type": 3},
+            {"type": 3, "monthly_week": 9, "monthly_week_day": 1},
+        ],
+    )
+    def test_what_is_no_rule_is_none(self, recurrence: dict[str, Any]) -> None:
+        found = series(recurrence, [NOW, NOW + timedelta(days=7)], ZoneInfo("Europe/Berlin"))
+        assert found.rule == {}

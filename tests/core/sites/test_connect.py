@@ -1,0 +1,347 @@
+"""Connect a site: its rights, its plugin, the credential that comes and goes. WordPress is a double here."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+import responses
+
+from core.errors import Fault, SiteFaultError, UnknownSiteError
+from core.sites import connect as site_connect
+from core.sites.connect import APP_ID, Problem
+from core.sites.health import Look
+from core.store.db.engine import Store
+from core.store.sites import sites
+from core.store.sites.pending_sites import Candidate
+from core.store.sites.sites import Site
+from tests.core.conftest import connected
+
+ROOT = "https://example.org/wp-json/"
+GRANT = "https://example.org/wp-admin/authorize-application.php"
+BRIDGE = "https://bridge.example.org"
+ADMIN = {"id": 1, "name": "Anna", "capabilities": {"manage_options": True, "read": True}}
+EDITOR = {"id": 2, "name": "Ed", "capabilities": {"edit_posts": True, "manage_options": False}}
+UUID = "0a1b2c3d-0000-4000-8000-000000000000"
+NO_ROUTE = {"status": 404, "json": {"code": "rest_no_route", "message": "No route."}}
+
+
+def told(**more: Any) -> dict[str, Any]:
+    """What the plugin says of itself."""
+    return {
+        "stub": "0.1.0",
+        "paired": False,
+        "bridge": None,
+        "site": None,
+        "endpoints": {"meeting": f"{ROOT}vczapi/v1/meeting"},
+        "type": "stub",
+        "vczapi": None,
+        "vczapi_pro": False,
+        "page": "https://example.org/wp-admin/edit.php?page=webhooks",
+    } | more
+
+
+class WordPressDouble:
+    """The answers of one WordPress, which the tests change."""
+
+    def __init__(self, wire: responses.RequestsMock) -> None:
+        self.wire = wire
+        self.user: dict[str, Any] = {"json": ADMIN}
+        self.plugin: dict[str, Any] = {"json": told()}
+        self.index: dict[str, Any] = {
+            "json": {
+                "name": "Choir",
+                "namespaces": ["wp/v2"],
+                "authentication": {"application-passwords": {"endpoints": {"authorization": GRANT}}},
+            }
+        }
+        self.paired: list[dict[str, Any]] = []
+        self.revoked: list[str] = []
+        self.signed_in: list[str] = []
+        self.app_id = APP_ID
+        self._answers(
+            "GET",
+            "https://example.org/",
+            lambda _: (200, {"Link": f'<{ROOT}>; rel="https://api.w.org/"'}, ""),
+        )
+        self._answers("GET", ROOT, lambda _: self._of(self.index))
+        self._answers("GET", f"{ROOT}wp/v2/users/me", self._me)
+        self._answers("GET", f"{ROOT}zoombridge/v1/connection", lambda _: self._of(self.plugin))
+        self._answers("POST", f"{ROOT}zoombridge/v1/connection", self._pair)
+        self._answers("DELETE", f"{ROOT}zoombridge/v1/connection", lambda _: self._of({"json": told()}))
+        passwords = f"{ROOT}wp/v2/users/me/application-passwords"
+        self._answers(
+            "GET",
+            f"{passwords}/introspect",
+            lambda _: self._of({"json": {"uuid": UUID, "app_id": self.app_id}}),
+        )
+        self._answers("DELETE", f"{passwords}/{UUID}", self._revoke)
+
+    def _answers(self, method: str, url: str, callback: Any) -> None:
+        self.wire.add_callback(method, url, callback=callback)
+
+    def _of(self, answer: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+        if "raises" in answer:
+            raise answer["raises"]
+        return answer.get("status", 200), answer.get("headers", {}), json.dumps(answer.get("json"))
+
+    def _me(self, request: Any) -> tuple[int, dict[str, str], str]:
+        self.signed_in.append(request.headers["Authorization"])
+        return self._of(self.user)
+
+    def _pair(self, request: Any) -> tuple[int, dict[str, str], str]:
+        given = json.loads(request.body)
+        self.paired.append(given)
+        return self._of({"json": told(paired=True, bridge=given["bridge"], site=given["site"])})
+
+    def _revoke(self, request: Any) -> tuple[int, dict[str, str], str]:
+        self.revoked.append(request.headers["Authorization"])
+        return 200, {}, '{"deleted": true, "previous": {}}'
+
+
+@pytest.fixture
+def wordpress() -> Iterator[WordPressDouble]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
+        yield WordPressDouble(wire)
+
+
+@pytest.fixture
+def candidate(store: Store, wordpress: WordPressDouble) -> Candidate:
+    """A site that was found, before anybody approved."""
+    return site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
+
+
+@pytest.fixture
+def granted(store: Store, candidate: Candidate) -> Candidate:
+    """The same once WordPress has handed over a credential."""
+    assert site_connect.accept(store, candidate, "anna", "abcd efgh")
+    return again(store, candidate)
+
+
+def again(store: Store, candidate: Candidate) -> Candidate:
+    kept = site_connect.load(store, candidate.id, "/anna")
+    assert kept is not None
+    return kept
+
+
+def every(store: Store) -> list[Site]:
+    with store.reading() as connection:
+        return sites.every(connection, store.sealer)
+
+
+class TestBegin:
+    def test_keeps_what_was_found(self, candidate: Candidate) -> None:
+        assert (candidate.url, candidate.name, candidate.rest_root) == ("https://example.org/", "Choir", ROOT)
+        assert candidate.authorization_url == GRANT
+        assert candidate.bridge_url == BRIDGE
+
+    @pytest.mark.parametrize(
+        ("trouble", "words"),
+        [
+            (requests.exceptions.SSLError("x"), "no secure connection could be made"),
+            (requests.exceptions.ConnectTimeout("x"), "its server does not answer"),
+            (requests.exceptions.ReadTimeout("x"), "it took too long to answer"),
+        ],
+    )
+    def test_says_why_a_site_is_not_reached_and_promises_nothing(
+        self, store: Store, wordpress: WordPressDouble, trouble: Exception, words: str
+    ) -> None:
+        wordpress.index = {"raises": trouble}
+        with pytest.raises(SiteFaultError) as caught:
+            site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
+        assert words in str(caught.value)
+        assert "tries again by itself" not in str(caught.value)
+
+    def test_of_a_site_that_is_broken(self, store: Store, wordpress: WordPressDouble) -> None:
+        wordpress.index = {"status": 502}
+        with pytest.raises(SiteFaultError, match="HTTP 502"):
+            site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
+
+    def test_lets_who_has_one_site_connect_no_other(self, store: Store, wordpress: WordPressDouble) -> None:
+        connected(store, "s1")
+        with pytest.raises(SiteFaultError, match="has moved to"):
+            site_connect.begin(store, "example.org", asked_by="s1/w", bridge_url=BRIDGE, only="s1")
+        store.write(
+            lambda connection: sites.save(
+                connection, replace(every(store)[0], url="https://example.org"), store.sealer
+            )
+        )
+        assert site_connect.begin(store, "example.org", asked_by="s1/w", bridge_url=BRIDGE, only="s1")
+
+
+class TestAuthorizationLink:
+    AT = datetime(2026, 3, 3, 18, 0, 1, tzinfo=UTC)
+
+    def query(self, candidate: Candidate, own_url: str = BRIDGE) -> dict[str, str]:
+        link = site_connect.authorization_link(
+            candidate, own_url=own_url, path="/sites/connect/1", now=self.AT
+        )
+        assert link.startswith(candidate.authorization_url)
+        return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+
+    def test_asks_wordpress_to_send_the_browser_back(self, candidate: Candidate) -> None:
+        given = self.query(candidate)
+        assert given["success_url"] == f"{BRIDGE}/sites/connect/1/back?state={candidate.state}"
+        assert given["reject_url"] == f"{BRIDGE}/sites/connect/1?refused=yes"
+        assert given["app_id"] == APP_ID
+
+    def test_names_each_password_otherwise(self, candidate: Candidate) -> None:
+        """WordPress refuses a second one of the same name."""
+        assert self.query(candidate)["app_name"] == "Zoom WordPress Bridge, 2026-03-03 18:00:01"
+
+    def test_keeps_to_what_wordpress_takes(self, candidate: Candidate) -> None:
+        """It hands passwords to plain http only where the site is one for trying things out."""
+        assert "success_url" not in self.query(candidate, "http://bridge.example.org")
+        local = replace(candidate, rest_root="http://127.0.0.1:8080/wp-json/")
+        assert "success_url" in self.query(local, "http://127.0.0.1:8765")
+
+    def test_leaves_a_query_as_it_is(self, candidate: Candidate) -> None:
+        odd = replace(candidate, authorization_url="https://example.org/?page=authorize")
+        assert self.query(odd)["page"] == "authorize"
+
+
+class TestGoOn:
+    def test_pairs_and_keeps_the_site(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        site = site_connect.go_on(store, granted)
+        assert site is not None
+        assert every(store) == [replace(site, look=every(store)[0].look, looked_at=0)]
+        assert (site.username, site.password, site.name) == ("anna", "abcd efgh", "Choir")
+        assert wordpress.paired == [{"bridge": BRIDGE, "site": site.id, "key": site.key}]
+        assert site_connect.load(store, granted.id, "/anna") is None
+        seen = Look.of(every(store)[0])
+        assert seen.bridge == BRIDGE
+        assert [found.name for found in seen.findings if found.well] == ["plugin", "pairing"]
+
+    def test_waits_for_the_plugin(self, store: Store, wordpress: WordPressDouble, granted: Candidate) -> None:
+        wordpress.plugin = NO_ROUTE
+        assert site_connect.go_on(store, granted) is None
+        kept = again(store, granted)
+        assert kept.problem == Problem.STUB_MISSING
+        assert kept.password == "abcd efgh", "the credential is kept meanwhile"
+        assert every(store) == []
+        wordpress.plugin = {"json": told()}
+        assert site_connect.go_on(store, kept) is not None
+
+    @pytest.mark.parametrize(
+        "plugin", [NO_ROUTE, {"status": 403, "json": {"code": "rest_forbidden", "message": "Sorry."}}]
+    )
+    def test_wants_an_administrator(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate, plugin: dict[str, Any]
+    ) -> None:
+        wordpress.user, wordpress.plugin = {"json": EDITOR}, plugin
+        assert site_connect.go_on(store, granted) is None
+        kept = again(store, granted)
+        assert kept.problem == Problem.NOT_ADMINISTRATOR
+        assert "“Ed” is no administrator" in kept.message
+        assert (kept.password, kept.state != "") == ("", True), "another one is waited for"
+        assert len(wordpress.revoked) == 1, "and WordPress forgets this one"
+
+    def test_takes_a_super_administrator_without_capabilities(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        wordpress.user = {"json": {"id": 1, "name": "Super", "capabilities": []}}
+        assert site_connect.go_on(store, granted) is not None
+
+    def test_says_that_the_password_is_not_accepted(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        wordpress.user = {"status": 401, "json": {"code": "rest_not_logged_in", "message": "You are not."}}
+        assert site_connect.go_on(store, granted) is None
+        kept = again(store, granted)
+        assert kept.problem == Problem.CREDENTIALS
+        assert "not the one that you sign in with" in kept.message
+        assert kept.password == ""
+
+    def test_keeps_the_credential_over_a_fault_that_passes(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        wordpress.user = {"status": 503}
+        assert site_connect.go_on(store, granted) is None
+        kept = again(store, granted)
+        assert (kept.problem, kept.password) == (Problem.FAULT, "abcd efgh")
+        assert "HTTP 503" in kept.message
+
+
+class TestGiveUp:
+    def test_gives_the_credential_back(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        site_connect.give_up(store, granted)
+        assert site_connect.load(store, granted.id, "/anna") is None
+        assert len(wordpress.revoked) == 1
+
+    def test_leaves_alone_what_was_made_by_hand(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        wordpress.app_id = ""
+        site_connect.give_up(store, granted)
+        assert wordpress.revoked == []
+
+    def test_works_although_the_site_is_down(
+        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+    ) -> None:
+        wordpress.wire.replace("GET", f"{ROOT}wp/v2/users/me/application-passwords/introspect", status=500)
+        site_connect.give_up(store, granted)
+        assert site_connect.load(store, granted.id, "/anna") is None
+
+
+class TestConnect:
+    def connect(self, store: Store, password: str = "abcd efgh") -> Site:
+        return site_connect.connect(store, "example.org", "anna", password, bridge_url=BRIDGE)
+
+    def test_again_keeps_what_the_site_is_known_by(self, store: Store, wordpress: WordPressDouble) -> None:
+        first, second = self.connect(store), self.connect(store)
+        assert (first.id, first.created_at) == (second.id, second.created_at)
+        assert first.key != second.key
+        assert len(every(store)) == 1
+        assert wordpress.revoked == []
+
+    def test_again_with_another_password_gives_the_old_one_back(
+        self, store: Store, wordpress: WordPressDouble
+    ) -> None:
+        self.connect(store)
+        self.connect(store, "ijkl mnop")
+        assert every(store)[0].password == "ijkl mnop"
+        assert wordpress.revoked == [wordpress.signed_in[0]], "signed in with it for the last time"
+
+
+class TestMoveBridge:
+    def test_tells_the_plugin_another_address(self, store: Store, wordpress: WordPressDouble) -> None:
+        site = site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
+        site_connect.move_bridge(store, site.id, "https://new.example.org")
+        assert wordpress.paired[-1]["bridge"] == "https://new.example.org"
+        assert wordpress.paired[-1]["site"] == site.id
+        assert site_connect.told_bridge(every(store)[0]) == "https://new.example.org"
+        assert wordpress.revoked == []
+
+
+class TestDisconnect:
+    def test_forgets_the_site_on_both_sides(self, store: Store, wordpress: WordPressDouble) -> None:
+        site = site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
+        _, problem = site_connect.disconnect(store, site.id)
+        assert problem == ""
+        assert every(store) == []
+        assert len(wordpress.revoked) == 1
+        with pytest.raises(UnknownSiteError):
+            site_connect.disconnect(store, site.id)
+
+    def test_says_that_the_site_could_not_be_told(self, store: Store, wordpress: WordPressDouble) -> None:
+        site = site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
+        wordpress.wire.replace("DELETE", f"{ROOT}zoombridge/v1/connection", status=500)
+        _, problem = site_connect.disconnect(store, site.id)
+        assert "broke down" in problem
+        assert every(store) == []
+
+
+class TestFault:
+    def test_of_another_kind_stays_as_it_is(self, store: Store, wordpress: WordPressDouble) -> None:
+        wordpress.index = {"json": {"name": "x"}}
+        with pytest.raises(SiteFaultError) as caught:
+            site_connect.find("example.org")
+        assert caught.value.fault is Fault.NOT_WORDPRESS

@@ -1,0 +1,251 @@
+"""From what was observed to what went wrong: each way of it has words of its own."""
+
+import json
+from typing import Any
+
+import pytest
+
+from core.errors import Fault
+from core.sites import diagnosis as verdicts
+from core.sites.diagnosis import Answered, Cause, Sent, Stage, Verdict, Visited, Written
+from core.sites.refused import Refused
+from core.store.events.request import Request
+from core.wordpress.faults import Answer
+from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
+from tests.core.events import NOW, SECRET, signed
+
+BODY = b'{"event":"meeting.created","topic":"\xe2\x80\xa6 \\uD83D\\uDE92"}'
+SENT = Sent(BODY, signed(BODY))
+SAVED = [Secret(SECRET)]
+
+
+def answered(
+    status: int, *, body: bytes = b"", headers: dict[str, str] | None = None, ms: int = 50
+) -> Answered:
+    return Answered.of(Answer(status, headers or {}, body), ms)
+
+
+def error(status: int, code: str, message: str = "Because.") -> Answered:
+    return answered(status, body=json.dumps({"code": code, "message": message}).encode())
+
+
+def page(status: int, title: str = "Blocked by Shield") -> Answered:
+    return answered(status, body=f"<html><title>{title}</title><body>No.</body>".encode())
+
+
+def judged(found: Answered, **more: Any) -> Verdict:
+    wrong = verdicts.of_answer(found, **more)
+    assert wrong is not None
+    assert wrong.message.endswith((".", "”).", ")."))
+    assert wrong.advice
+    return wrong
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("status", [200, 204])
+    def test_that_zoom_is_content_with(self, status: int) -> None:
+        assert verdicts.of_answer(answered(status)) is None
+
+    @pytest.mark.parametrize(
+        ("found", "cause"),
+        [
+            (page(403), Cause.BLOCKED),
+            (page(406), Cause.BLOCKED),
+            (page(404), Cause.BLOCKED),
+            (page(429), Cause.BLOCKED),
+            (error(401, "rest_not_logged_in"), Cause.BLOCKED),
+            (error(403, "rest_forbidden"), Cause.BLOCKED),
+            (error(403, "rest_cannot_access"), Cause.BLOCKED),
+            (error(404, "rest_no_route"), Cause.STUB_MISSING),
+            (page(500, "Fatal error"), Cause.BROKEN),
+            (page(503, "Maintenance"), Cause.BROKEN),
+            (error(500, "internal_server_error"), Cause.BROKEN),
+            (answered(301, headers={"Location": "https://www.example.org/?secret=1"}), Cause.REDIRECTED),
+            (error(405, "zoombridge_post_only"), Cause.REDIRECTED),
+            (error(503, "zoombridge_unreachable"), Cause.UNREACHABLE),
+            (error(503, "zoombridge_not_paired"), Cause.NOT_PAIRED),
+            (error(503, "zoombridge_no_secret"), Cause.NO_SECRET),
+            (error(503, "zoombridge_unavailable"), Cause.STORE),
+            (error(400, "zoombridge_bad_request"), Cause.ALTERED),
+            (error(400, "zoombridge_content_type"), Cause.HEADERS),
+            (error(500, "zoombridge_error"), Cause.MISTAKE),
+            (answered(204, ms=3200), Cause.SLOW),
+            (Answered(None, reason="its server refuses the connection"), Cause.NOT_REACHED),
+        ],
+    )
+    def test_that_is_none_names_its_cause(self, found: Answered, cause: Cause) -> None:
+        wrong = judged(found)
+        assert (wrong.cause, wrong.stage) == (cause, Stage.ANSWERED)
+
+    def test_quotes_what_came(self) -> None:
+        assert "HTTP 403: “Blocked by Shield”" in judged(page(403)).message
+        assert "rest_forbidden Because." in judged(error(403, "rest_forbidden")).message
+        assert (
+            "refuses the connection"
+            in judged(Answered(None, reason="its server refuses the connection")).message
+        )
+        assert (
+            "The disk is full." in judged(error(503, "zoombridge_unavailable", "The disk is full.")).message
+        )
+
+    def test_tells_a_page_from_a_plugin_that_wants_a_sign_in(self) -> None:
+        assert "firewall" in judged(page(403)).advice
+        assert "not signed in" in judged(error(401, "rest_login_required")).advice
+        assert "Permalinks" in judged(page(404)).advice
+
+    def test_says_what_is_lost(self) -> None:
+        for found in (page(403), error(403, "rest_forbidden"), error(404, "rest_no_route"), answered(302)):
+            assert "never sends again" in judged(found).message
+        for found in (page(500), error(503, "zoombridge_unreachable")):
+            assert "sends such an event again" in judged(found).message
+
+    def test_leaves_secrets_out_of_where_it_leads_on_to(self) -> None:
+        found = answered(301, headers={"Location": "https://www.example.org/?secret=1"})
+        assert "https://www.example.org/" in judged(found).message
+        assert "secret=1" not in judged(found).message
+
+    def test_says_what_the_plugin_knows_of_the_way_to_the_bridge(self) -> None:
+        found = error(503, "zoombridge_unreachable")
+        assert judged(found, way_back="Connection refused at http://127.0.0.1:1.").advice.startswith(
+            "Connection"
+        )
+        assert judged(found).advice, "and something where it does not tell"
+
+
+class TestRefusal:
+    def refused(self, held: Request | None, at: float = NOW, secrets: list[Secret] | None = None) -> Verdict:
+        return verdicts.of_refusal(SENT, held, SAVED if secrets is None else secrets, at=at)
+
+    def test_a_body_that_was_encoded_again(self) -> None:
+        again = json.dumps(json.loads(BODY)).encode()
+        assert again != BODY
+        found = self.refused(Request(SENT.headers, again))
+        assert (found.cause, found.stage) == (Cause.ALTERED, Stage.ARRIVED)
+        assert "decoded and encoded again" in found.message
+        assert f"{len(BODY)} bytes left, {len(again)} arrived" in found.message
+
+    @pytest.mark.parametrize("body", [BODY.replace(b"created", b"deleted"), b"", b"not json"])
+    def test_a_body_that_says_something_else(self, body: bytes) -> None:
+        found = self.refused(Request(SENT.headers, body))
+        assert found.cause is Cause.ALTERED
+        assert "added, taken away or replaced" in found.message
+
+    @pytest.mark.parametrize("name", [TIMESTAMP_HEADER, SIGNATURE_HEADER])
+    def test_a_header_that_was_changed(self, name: str) -> None:
+        found = self.refused(Request({**SENT.headers, name: "1"}, BODY))
+        assert found.cause is Cause.HEADERS
+        assert name in found.message
+
+    def test_headers_that_did_not_come(self) -> None:
+        found = self.refused(None)
+        assert found.cause is Cause.HEADERS
+        assert "without Zoom's headers" in found.message
+
+    def test_a_clock_that_jumped(self) -> None:
+        found = self.refused(Request(SENT.headers, BODY), at=NOW + 900)
+        assert found.cause is Cause.CLOCK
+        assert "900 seconds" in found.message
+
+    def test_a_secret_that_was_changed_meanwhile(self) -> None:
+        assert self.refused(Request(SENT.headers, BODY), secrets=[Secret("another")]).cause is Cause.SECRET
+
+
+class TestFold:
+    def test_is_late(self) -> None:
+        assert verdicts.of_fold("pending", None).cause is Cause.STUCK
+
+    def test_fails(self) -> None:
+        found = verdicts.of_fold("failed", "KeyError: x")
+        assert found.cause is Cause.MISTAKE
+        assert "KeyError: x" in found.message
+
+
+class TestWriting:
+    def test_is_not_allowed(self) -> None:
+        found = verdicts.of_writing(Written(fault=Fault.CREDENTIALS, message="It was revoked."))
+        assert found.cause is Cause.PERMISSION
+        assert "It was revoked." in found.message
+        assert "Connect the site again" in found.advice
+
+    def test_meets_another_fault(self) -> None:
+        found = verdicts.of_writing(Written(fault=Fault.SERVER, message="It broke down."))
+        assert (found.cause, found.stage) == (Cause.WRITE, Stage.WRITTEN)
+        assert "It broke down." in found.message
+
+    def test_is_not_wanted(self) -> None:
+        assert "It is a webinar." in verdicts.of_writing(Written(withheld="It is a webinar.")).message
+
+    def test_is_late(self) -> None:
+        assert verdicts.of_writing(Written()).cause is Cause.STUCK
+
+
+class TestVisit:
+    def test_shows_the_page(self) -> None:
+        assert verdicts.of_visit(Visited(200, has_topic=True)) is None
+
+    @pytest.mark.parametrize(
+        ("visited", "word"),
+        [
+            (Visited(404, has_topic=False, said="Page not found"), "Permalinks"),
+            (Visited(200, has_topic=False, said="Coming soon"), "coming soon"),
+            (Visited(503, has_topic=False), "maintenance"),
+            (Visited(401, has_topic=True), "keeps visitors out"),
+            (Visited(None, has_topic=False, said="it took too long"), "keeps visitors out"),
+        ],
+    )
+    def test_shows_something_else(self, visited: Visited, word: str) -> None:
+        found = verdicts.of_visit(visited)
+        assert found is not None
+        assert (found.cause, found.stage) == (Cause.HIDDEN, Stage.SEEN)
+        assert word in found.advice
+        assert visited.said in found.message
+
+
+class TestClocks:
+    @pytest.mark.parametrize("ahead", [None, 0.0, 299.0, -299.0])
+    def test_agree(self, ahead: float | None) -> None:
+        assert verdicts.of_clocks(ahead) is None
+
+    @pytest.mark.parametrize(
+        ("ahead", "words"),
+        [(900.4, "15 minutes ahead of"), (-301.0, "5 minutes behind"), (-7200, "120 minutes behind")],
+    )
+    def test_differ(self, ahead: float, words: str) -> None:
+        found = verdicts.of_clocks(ahead)
+        assert found is not None
+        assert found.cause is Cause.CLOCK
+        assert words in found.message
+
+
+class TestZoom:
+    def test_is_content(self) -> None:
+        assert verdicts.of_zoom(Refused(), validated_at=None, event_at=None) is None
+        old = Refused(wrong=3, newest_at=5)
+        assert verdicts.of_zoom(old, validated_at=6, event_at=None) is None
+
+    def test_signs_with_another_secret(self) -> None:
+        found = verdicts.of_zoom(Refused(wrong=1, stale=1, newest_at=5), validated_at=4, event_at=None)
+        assert found is not None
+        assert (found.cause, found.stage) == (Cause.SECRET, Stage.ZOOM)
+        assert "another secret token" in found.message
+
+    def test_has_another_time(self) -> None:
+        found = verdicts.of_zoom(Refused(stale=1, seconds=900, newest_at=5), validated_at=None, event_at=None)
+        assert found is not None
+        assert found.cause is Cause.CLOCK
+        assert "900 seconds ahead of" in found.message
+
+
+class TestNothingSaved:
+    def test_is_the_next_step_and_no_failure(self) -> None:
+        found = verdicts.no_secret()
+        assert found.cause is Cause.NO_SECRET
+        assert "next step" in found.advice
+        assert "nothing was sent" in found.message
+
+
+class TestSwallowed:
+    def test_says_that_zoom_believes_all_is_well(self) -> None:
+        found = verdicts.swallowed(answered(200))
+        assert (found.cause, found.stage) == (Cause.SWALLOWED, Stage.ARRIVED)
+        assert "HTTP 200" in found.message

@@ -1,0 +1,155 @@
+"""What other rules would do to a site's last meetings, before they are saved."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.model.meeting import Kind
+from core.model.rules import Author, JoinLink, Passcode, Rules, Status
+from core.sites import preview as rules_preview
+from core.sites.preview import MEETINGS, Change, Outcome, Part, preview
+from core.store.db.engine import Store
+from core.store.events import log
+from core.store.sites import rules
+from core.store.sites.sites import Site
+from core.zoom.probe import FIRST_NUMBER, Trial
+from tests.core.events import NUMBER
+from tests.core.pipeline.test_mirror_worker import Bench
+from tests.core.store.entries import entry
+
+CHOIR = Rules(never=("choir",))
+
+
+@pytest.fixture
+def bench(store: Store, site: Site) -> Bench:
+    return Bench(store)
+
+
+def look(bench: Bench, decided: Rules) -> Change:
+    """What would come of the one meeting that there is."""
+    found = preview(bench.store, bench.site(), decided, clock=bench.clock)
+    (change,) = found.changes
+    assert found.differences == ([] if change.outcome is Outcome.SAME else [change])
+    assert found.count(change.outcome) == 1
+    return change
+
+
+def decide(bench: Bench, decided: Rules) -> None:
+    bench.store.write(lambda connection: rules.save(connection, "s1", decided))
+
+
+def made(bench: Bench, **object_: Any) -> None:
+    """Let there be a meeting with a page."""
+    bench.happens(NUMBER, host_id="anna", password="sing4us", **object_)
+    bench.work()
+
+
+class TestOutcome:
+    def test_same(self, bench: Bench) -> None:
+        made(bench)
+        for decided in (Rules(), Rules(never=("orchestra",)), Rules(status=Status.DRAFT)):
+            assert look(bench, decided).outcome is Outcome.SAME
+
+    def test_gets_a_page(self, bench: Bench) -> None:
+        made(bench, type=1)
+        change = look(bench, Rules(instant=True, status=Status.DRAFT, meeting_category=4))
+        assert change.outcome is Outcome.GETS
+        assert (change.after.status, change.after.category) == ("draft", 4)
+
+    def test_loses_its_page_and_gets_it_back(self, bench: Bench) -> None:
+        made(bench)
+        change = look(bench, CHOIR)
+        assert change.outcome is Outcome.LOSES
+        assert "“choir”" in change.reason
+        decide(bench, CHOIR)
+        bench.happens(NUMBER, "meeting.updated", duration=90)
+        bench.work()
+        assert look(bench, CHOIR).outcome is Outcome.SAME
+        assert look(bench, Rules()).outcome is Outcome.RETURNS
+
+    def test_is_not_made_any_more(self, bench: Bench) -> None:
+        bench.happens(NUMBER)
+        assert look(bench, CHOIR).outcome is Outcome.NONE
+
+    def test_keeps_the_page_that_people_made(self, bench: Bench) -> None:
+        made(bench)
+        row = bench.row(NUMBER)
+        assert look(bench, CHOIR).outcome is Outcome.LOSES
+        bench.doubles["s1"].posts.clear()
+        bench.doubles["s1"].made_by_hand(NUMBER)
+        assert row.post_id is not None
+        bench.doubles["s1"].posts[row.post_id + 1] = bench.doubles["s1"].posts.pop(row.post_id)
+        bench.happens(NUMBER, "meeting.updated", duration=90)
+        bench.work()
+        assert look(bench, CHOIR).outcome is Outcome.KEEPS
+
+    @pytest.mark.parametrize("name", ["meeting.deleted", "meeting.permanently_deleted"])
+    def test_same_for_what_zoom_deleted(self, bench: Bench, name: str) -> None:
+        made(bench)
+        bench.happens(NUMBER, name)
+        bench.work()
+        assert look(bench, CHOIR).outcome is Outcome.SAME
+
+    def test_same_for_what_a_person_deleted_for_good(self, bench: Bench) -> None:
+        made(bench)
+        bench.doubles["s1"].posts.clear()
+        bench.happens(NUMBER, "meeting.updated", duration=90)
+        bench.work()
+        assert look(bench, CHOIR).outcome is Outcome.SAME
+
+    @pytest.mark.parametrize(
+        ("decided", "parts"),
+        [
+            (Rules(passcode=Passcode.IN_LINK), (Part.PASSCODE,)),
+            (Rules(passcode=Passcode.HIDDEN), (Part.PASSCODE,)),
+            (Rules(join_link=JoinLink.SIGNED_IN), (Part.JOIN_LINK,)),
+            (Rules(join_link=JoinLink.NOBODY), (Part.JOIN_LINK, Part.PASSCODE)),
+            (Rules(show_host=True, authors=(Author("anna", 7, "Anna"),)), (Part.HOST,)),
+        ],
+    )
+    def test_changes_what_is_shown(self, bench: Bench, decided: Rules, parts: tuple[Part, ...]) -> None:
+        made(bench)
+        change = look(bench, decided)
+        assert (change.outcome, change.parts) == (Outcome.CHANGES, parts)
+
+
+class TestPreview:
+    def test_is_of_the_meetings_that_something_happened_to_last(self, bench: Bench) -> None:
+        for number in range(1, MEETINGS + 4):
+            bench.happens(number)
+        bench.happens(2, "meeting.updated", duration=90)
+        found = preview(bench.store, bench.site(), CHOIR, clock=bench.clock)
+        numbers = [change.meeting.number for change in found.changes]
+        assert numbers[0] == 2
+        assert numbers[1:] == list(range(MEETINGS + 3, 4, -1))
+        assert found.count(Outcome.NONE) == MEETINGS
+
+    def test_saves_nothing(self, bench: Bench) -> None:
+        made(bench)
+        look(bench, CHOIR)
+        assert bench.site().rules == {}
+
+    def test_compares_with_the_rules_that_are_saved(self, bench: Bench) -> None:
+        made(bench)
+        decide(bench, Rules(kinds=frozenset({Kind.WEBINAR})))
+        assert look(bench, Rules(kinds=frozenset({Kind.WEBINAR}))).outcome is Outcome.SAME
+
+    def test_of_a_site_without_meetings_is_empty(self, bench: Bench) -> None:
+        assert rules_preview.preview(bench.store, bench.site(), CHOIR, clock=bench.clock).changes == []
+
+
+class TestTest:
+    """The made-up meeting of *Test it* has a page whatever is left out, and is nobody's meeting."""
+
+    def test_has_a_page_whatever_the_rules_leave_out(self, bench: Bench) -> None:
+        trial = Trial("s1", FIRST_NUMBER, "token")
+        decide(bench, Rules(kinds=frozenset(), status=Status.DRAFT))
+        told = json.loads(trial.created(datetime(2036, 1, 1, tzinfo=UTC)))
+        line = entry(bench.store, told, site_id="s1")
+        bench.store.write(lambda connection: log.append(connection, [line]))
+        bench.folding.fold_pending()
+        bench.work()
+        assert bench.doubles["s1"].only["status"] == "draft"
+        assert preview(bench.store, bench.site(), Rules(), clock=bench.clock).changes == []

@@ -1,0 +1,124 @@
+"""Tickets open one thing, once, for a while."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from core.store.auth import one_time_links
+from core.store.auth.one_time_links import LIFETIME, Purpose, Ticket
+from core.store.auth.users import Role
+from core.store.db.engine import Store
+from core.store.db.schema import tickets as table
+from tests.core.conftest import KEYS
+
+SITE = Ticket(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s1")
+
+
+def issue(store: Store, ticket: Ticket = SITE, now: int = 0) -> str:
+    return store.write(lambda connection: one_time_links.issue(connection, ticket, now=now))
+
+
+def use(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> Ticket | None:
+    return store.write(lambda connection: one_time_links.use(connection, purpose, word, now=now))
+
+
+def look(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> Ticket | None:
+    with store.reading() as connection:
+        return one_time_links.look(connection, purpose, word, now=now)
+
+
+class TestTicket:
+    def test_says_whom_it_lets_in_and_where(self, store: Store) -> None:
+        word = issue(store)
+        assert look(store, word) == SITE
+        assert use(store, word) == SITE
+
+    def test_is_kept_as_a_digest(self, store: Store) -> None:
+        word = issue(store)
+        with store.reading() as connection:
+            assert word not in str(connection.execute(select(table)).all())
+
+    def test_works_once(self, store: Store) -> None:
+        word = issue(store)
+        assert use(store, word) == SITE
+        assert use(store, word) is None
+        assert look(store, word) is None
+
+    def test_works_once_for_many_at_the_same_moment(self, store: Store) -> None:
+        word = issue(store)
+        with ThreadPoolExecutor(8) as pool:
+            used = list(pool.map(lambda _: use(store, word), range(8)))
+        assert [one for one in used if one is not None] == [SITE]
+
+    @pytest.mark.parametrize("database_kind", ["postgresql"])
+    def test_works_once_for_two_processes(
+        self, store: Store, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other one is quicker, after this one has seen that the ticket is good."""
+        word = issue(store)
+        other = Store(migrated_url, keys=KEYS)
+        looked = one_time_links.look
+        others: list[Ticket | None] = []
+
+        def and_then(connection: Connection, *given: Any, **more: Any) -> Ticket | None:
+            found = looked(connection, *given, **more)
+            monkeypatch.setattr(one_time_links, "look", looked)
+            others.append(use(other, word))
+            return found
+
+        monkeypatch.setattr(one_time_links, "look", and_then)
+        try:
+            assert use(store, word) is None
+        finally:
+            other.close()
+        assert others == [SITE]
+
+    @pytest.mark.parametrize("purpose", Purpose)
+    def test_works_for_so_long(self, store: Store, purpose: Purpose) -> None:
+        ticket = Ticket(purpose, "anna")
+        word = issue(store, ticket)
+        assert look(store, word, purpose, LIFETIME[purpose] - 1) == ticket
+        assert look(store, word, purpose, LIFETIME[purpose]) is None
+        assert use(store, word, purpose, LIFETIME[purpose]) is None
+
+    def test_from_wordpress_works_for_a_minute(self) -> None:
+        assert LIFETIME[Purpose.SITE] == 60_000
+
+    @pytest.mark.parametrize("purpose", Purpose)
+    def test_opens_nothing_else(self, store: Store, purpose: Purpose) -> None:
+        word = issue(store, Ticket(purpose, "anna"))
+        for other in set(Purpose) - {purpose}:
+            assert look(store, word, other) is None
+            assert use(store, word, other) is None
+        assert use(store, word, purpose) is not None, "and trying does not use it up"
+
+    @pytest.mark.parametrize("word", ["", "x", "é", "x" * 100_000])
+    def test_is_not_guessed(self, store: Store, word: str) -> None:
+        issue(store)
+        assert use(store, word) is None
+
+
+class TestIssue:
+    def test_again_for_the_same_person_takes_the_one_before_back(self, store: Store) -> None:
+        first = issue(store)
+        others = [
+            issue(store, Ticket(Purpose.SITE, "willy", Role.ADMINISTRATOR, "s1")),
+            issue(store, Ticket(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s2")),
+        ]
+        second = issue(store)
+        assert look(store, first) is None
+        assert look(store, second) is not None
+        assert None not in [look(store, word) for word in others]
+
+    def test_of_the_first_leaves_what_other_processes_have_printed(self, store: Store) -> None:
+        words = [issue(store, Ticket(Purpose.FIRST)) for _ in range(2)]
+        assert None not in [look(store, word, Purpose.FIRST) for word in words]
+
+    def test_sweeps_what_is_over(self, store: Store) -> None:
+        for name in ("a", "b", "c"):
+            issue(store, Ticket(Purpose.SITE, name, Role.ADMINISTRATOR, "s1"))
+        issue(store, now=LIFETIME[Purpose.SITE])
+        with store.reading() as connection:
+            assert connection.scalar(select(func.count()).select_from(table)) == 1

@@ -1,0 +1,63 @@
+"""The migrations make exactly the tables that the code uses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from core.errors import StoreError
+from core.store.db.engine import Store
+from core.store.db.migrate import upgrade
+from core.store.db.schema import metadata
+from tests.core.conftest import KEYS
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Store]:
+    store = Store(database_url, keys=KEYS)
+    yield store
+    store.close()
+
+
+class TestUpgrade:
+    def test_makes_the_tables_in_an_empty_database(self, empty: Store) -> None:
+        before, after = upgrade(empty.engine)
+        assert before is None
+        assert after is not None
+
+    def test_does_nothing_a_second_time(self, store: Store) -> None:
+        before, after = upgrade(store.engine)
+        assert before == after
+
+    def test_leaves_what_the_tables_hold(self, store: Store) -> None:
+        store.write(
+            lambda connection: connection.execute(text("INSERT INTO accounts VALUES ('account', 'site')"))
+        )
+        upgrade(store.engine)
+        with store.reading() as connection:
+            assert connection.execute(text("SELECT * FROM accounts")).all() == [("account", "site")]
+
+    def test_refuses_what_a_newer_version_made(self, store: Store) -> None:
+        store.write(
+            lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        )
+        with pytest.raises(StoreError, match="9999"):
+            upgrade(store.engine)
+
+    def test_makes_what_the_code_describes(self, store: Store) -> None:
+        with store.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+            assert compare_metadata(context, metadata) == []
+
+    def test_says_so_where_the_file_is_no_database(self, tmp_path: Path) -> None:
+        path = tmp_path / "letter.db"
+        path.write_bytes(b"this is a letter, not a database. " * 100)
+        store = Store(f"sqlite:///{path}", keys=KEYS)
+        try:
+            with pytest.raises(StoreError, match="not a database"):
+                upgrade(store.engine)
+        finally:
+            store.close()

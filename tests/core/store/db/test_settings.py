@@ -1,0 +1,32 @@
+"""What is set for the whole bridge."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from core.store.db import settings
+from core.store.db.engine import Store
+from core.store.db.schema import settings as table
+from core.store.db.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, Keeping
+
+
+def keeping(store: Store) -> Keeping:
+    with store.reading() as connection:
+        return settings.keeping(connection)
+
+
+class TestKeeping:
+    def test_is_the_usual_at_first(self, store: Store) -> None:
+        assert keeping(store) == Keeping(KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS)
+
+    def test_is_what_was_set_last(self, store: Store) -> None:
+        for wanted in (Keeping(7, 5000), Keeping(30, 2_000_000, 5)):
+            store.write(lambda connection, wanted=wanted: settings.keep(connection, wanted))  # type: ignore[misc]
+            assert keeping(store) == wanted
+
+    @pytest.mark.parametrize("value", [0, -1, "7", None, True, 10**12, [7], 7.5])
+    def test_that_cannot_be_read_is_the_usual(self, store: Store, value: Any) -> None:
+        rows = [{"name": name, "value": value} for name in ("keep_days", "keep_events", "keep_names_days")]
+        store.write(lambda connection: connection.execute(insert(table), rows))
+        assert keeping(store) == Keeping()

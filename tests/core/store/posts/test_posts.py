@@ -1,0 +1,329 @@
+"""Claims: one worker for a post, sites that take turns, and results that count only while the claim holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from core.model.meeting import Meeting
+from core.store.db.engine import Store
+from core.store.db.schema import posts as table
+from core.store.events import log
+from core.store.meetings import meetings
+from core.store.posts import posts
+from core.store.posts.posts import Base, Claim, PostState, Written
+from core.store.sites import sites
+from core.store.sites.sites import Site
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, event
+from tests.core.store.entries import entry
+
+WRITTEN = Written(PostState.SHOWN, 17, "https://s1.example.org/17", Base("Choir", "a", "b", "c"))
+
+
+@pytest.fixture
+def two(store: Store, site: Site) -> Store:
+    """Two sites that mirror one account, with meetings 1 to 3 wanted since the moment 100."""
+    connected(store, "s2")
+    for site_id in ("s1", "s2"):
+        told = event("meeting.ended", at=len(site_id), topic=site_id)
+        store.write(lambda connection, told=told, site_id=site_id: log.append(
+            connection, [entry(store, told, site_id=site_id)]))  # type: ignore[misc]  # fmt: skip
+    for number in (1, 2, 3):
+        want(store, number)
+    return store
+
+
+def want(store: Store, number: int, revision: int = 1, now: int = 100) -> None:
+    def change(connection: Connection) -> None:
+        meetings.save(connection, Meeting(ACCOUNT, number), seen=revision - 1)
+        posts.want(connection, ACCOUNT, number, revision, now=now)
+
+    store.write(change)
+
+
+def claim(store: Store, now: int = 100, **given: Any) -> list[Claim]:
+    arguments: dict[str, Any] = {"owner": "me", "lease_until": now + 50, "room": 9, "busy": [], **given}
+    return store.write(lambda connection: posts.claim(connection, now=now, **arguments))
+
+
+def finish(store: Store, taken: Claim, revision: int = 1, due_at: int | None = None, now: int = 110) -> bool:
+    return store.write(
+        lambda connection: posts.finish(
+            connection, taken, revision=revision, written=WRITTEN, due_at=due_at, now=now
+        )
+    )
+
+
+def row(store: Store, taken: Claim) -> Any:
+    with store.reading() as connection:
+        return connection.execute(
+            select(table).where(table.c.site_id == taken.site_id, table.c.number == taken.number)
+        ).one()
+
+
+def next_due(store: Store, *busy: str) -> int | None:
+    with store.reading() as connection:
+        return posts.next_due(connection, busy=busy)
+
+
+def named(claims: list[Claim]) -> list[tuple[str, int]]:
+    return sorted((taken.site_id, taken.number) for taken in claims)
+
+
+class TestWant:
+    def test_asks_every_site_of_the_account(self, two: Store) -> None:
+        with two.reading() as connection:
+            found = connection.execute(select(table.c.site_id, table.c.number, table.c.wanted)).all()
+        assert sorted(tuple(one) for one in found) == [
+            (site_id, number, 1) for site_id in ("s1", "s2") for number in (1, 2, 3)
+        ]
+
+    def test_asks_no_site_of_another_account(self, two: Store) -> None:
+        def other(connection: Connection) -> None:
+            meetings.save(connection, Meeting("another", 9), seen=0)
+            posts.want(connection, "another", 9, 1, now=100)
+
+        two.write(other)
+        with two.reading() as connection:
+            assert connection.scalar(select(table.c.number).where(table.c.number == 9)) is None
+
+    def test_keeps_what_is_known_of_the_post(self, two: Store) -> None:
+        taken = claim(two)[0]
+        finish(two, taken)
+        want(two, taken.number, 2, now=200)
+        found = row(two, taken)
+        assert (found.wanted, found.written, found.post_id, found.state) == (2, 1, 17, "shown")
+        assert found.due_at is not None
+
+    def test_all_asks_a_new_site_for_every_meeting(self, two: Store) -> None:
+        connected(two, "s3")
+        two.write(lambda connection: posts.want_all(connection, ACCOUNT, "s3", now=5))
+        with two.reading() as connection:
+            found = connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()
+        assert sorted(found) == [1, 2, 3]
+
+    def test_all_comes_with_the_first_event_of_an_account(self, two: Store) -> None:
+        connected(two, "s3")
+        told = entry(two, event("meeting.started"), site_id="s3")
+        two.write(lambda connection: log.append(connection, [told]))
+        with two.reading() as connection:
+            assert len(connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()) == 3
+
+
+class TestHasten:
+    def due(self, store: Store) -> dict[tuple[str, int], int]:
+        with store.reading() as connection:
+            return {(one.site_id, one.number): one.due_at for one in connection.execute(select(table)).all()}
+
+    def hasten(self, store: Store, due_at: int) -> int:
+        return store.write(lambda connection: posts.hasten(connection, due_at=due_at))
+
+    def test_what_waits_for_further_changes_waits_no_longer(self, two: Store) -> None:
+        two.write(lambda connection: posts.want(connection, ACCOUNT, 1, 2, now=1000, settle=500))
+        two.write(lambda connection: posts.want(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
+        before = self.due(two)
+        assert {before["s1", 2], before["s2", 2]} == {10_000}
+        assert self.hasten(two, 2000) == 2
+        assert self.due(two) == before | {("s1", 2): 2000, ("s2", 2): 2000}
+        assert self.hasten(two, 2000) == 0, "once is enough"
+
+    def test_what_failed_or_is_true_for_now_is_left_alone(self, two: Store) -> None:
+        failed, right, *_ = claim(two, room=2)
+        two.write(
+            lambda connection: posts.postpone(
+                connection, failed, due_at=5000, fault="server", message="broke", counts=True
+            )
+        )
+        finish(two, right, due_at=5000)
+        before = self.due(two)
+        assert [before[one.site_id, one.number] for one in (failed, right)] == [5000, 5000]
+        assert self.hasten(two, 2000) == 0
+        assert self.due(two) == before
+
+
+class TestClaim:
+    def test_takes_one_of_each_site(self, two: Store) -> None:
+        assert named(claim(two)) == [("s1", 1), ("s2", 1)]
+        assert named(claim(two)) == [("s1", 2), ("s2", 2)]
+
+    def test_takes_the_longest_due_first(self, two: Store) -> None:
+        want(two, 4, now=1)
+        assert named(claim(two)) == [("s1", 4), ("s2", 4)]
+
+    def test_takes_no_more_than_there_is_room_for(self, two: Store) -> None:
+        assert len(claim(two, room=1)) == 1
+        assert len(claim(two, room=0)) == 0
+
+    def test_takes_the_site_that_waits_longest(self, two: Store) -> None:
+        longest = update(table).where(table.c.site_id == "s2", table.c.number == 3).values(due_at=1)
+        two.write(lambda connection: connection.execute(longest))
+        assert named(claim(two, room=1)) == [("s2", 3)]
+
+    def test_leaves_busy_sites_alone(self, two: Store) -> None:
+        assert named(claim(two, busy=["s1"])) == [("s2", 1)]
+
+    def test_leaves_blocked_sites_alone(self, two: Store) -> None:
+        two.write(
+            lambda connection: sites.note_fault(
+                connection, "s1", fault="network", message="", blocked_until=101
+            )
+        )
+        assert named(claim(two)) == [("s2", 1)]
+        assert ("s1", 1) in named(claim(two, now=101))
+
+    def test_leaves_alone_what_is_not_due(self, two: Store) -> None:
+        assert claim(two, now=99) == []
+
+    def test_takes_nothing_twice_until_its_lease_ends(self, two: Store) -> None:
+        taken = [one for _ in range(4) for one in claim(two)]
+        assert len(taken) == 6
+        assert claim(two, now=149) == []
+        assert len(claim(two, now=150)) == 2
+
+    def test_tells_what_is_known_of_the_post(self, two: Store) -> None:
+        finish(two, claim(two, busy=["s2"])[0])
+        want(two, 1, 2, now=1)
+        (taken,) = claim(two, now=10**6, busy=["s2"])
+        assert (taken.number, taken.wanted, taken.written) == (1, 2, WRITTEN)
+
+
+class TestFinish:
+    def test_notes_what_was_written_and_lets_go(self, two: Store) -> None:
+        taken = claim(two)[0]
+        assert finish(two, taken, due_at=500)
+        found = row(two, taken)
+        assert (found.written, found.due_at, found.lease_until, found.owner) == (1, 500, 0, None)
+
+    def test_counts_for_nothing_once_the_claim_is_lost(self, two: Store) -> None:
+        first = claim(two, busy=["s2"])[0]
+        second = claim(two, now=1000, busy=["s2"])[0]
+        assert (first.site_id, first.number) == (second.site_id, second.number)
+        assert second.epoch > first.epoch
+        assert not finish(two, first)
+        assert row(two, first).post_id is None
+        assert row(two, first).lease_until == 1050
+        assert finish(two, second)
+
+    def test_a_revision_wanted_meanwhile_is_due_at_once(self, two: Store) -> None:
+        taken = claim(two)[0]
+        want(two, taken.number, 2, now=105)
+        finish(two, taken, revision=1, due_at=10**9)
+        assert row(two, taken).due_at <= 110
+
+    def test_one_that_was_written_already_is_not(self, two: Store) -> None:
+        taken = claim(two)[0]
+        want(two, taken.number, 2, now=105)
+        finish(two, taken, revision=2, due_at=10**9)
+        assert row(two, taken).due_at == 10**9
+
+
+class TestPostpone:
+    def postpone(self, store: Store, taken: Claim, counts: bool) -> None:
+        store.write(
+            lambda connection: posts.postpone(
+                connection, taken, due_at=700, fault="server", message="broke", counts=counts
+            )
+        )
+
+    @pytest.mark.parametrize(("counts", "attempts"), [(True, 1), (False, 0)])
+    def test_lets_go_until_later(self, two: Store, counts: bool, attempts: int) -> None:
+        taken = claim(two)[0]
+        self.postpone(two, taken, counts)
+        found = row(two, taken)
+        assert (found.due_at, found.lease_until, found.attempts) == (700, 0, attempts)
+        assert (found.fault, found.fault_message) == ("server", "broke")
+
+    def test_counts_for_nothing_once_the_claim_is_lost(self, two: Store) -> None:
+        first = claim(two, busy=["s2"])[0]
+        claim(two, now=1000, busy=["s2"])
+        self.postpone(two, first, True)
+        assert row(two, first).fault is None
+
+    def test_a_success_clears_what_went_wrong(self, two: Store) -> None:
+        taken = claim(two, busy=["s2"])[0]
+        self.postpone(two, taken, True)
+        again = next(one for one in claim_all(two, 700) if one.number == taken.number)
+        assert again.attempts == 1
+        finish(two, again)
+        found = row(two, taken)
+        assert (found.attempts, found.fault, found.fault_message) == (0, None, None)
+
+
+def claim_all(store: Store, now: int) -> list[Claim]:
+    taken: list[Claim] = []
+    while more := claim(store, now=now, busy=["s2"]):
+        taken += more
+    return taken
+
+
+class TestNextDue:
+    def test_is_never_where_there_is_nothing(self, store: Store) -> None:
+        assert next_due(store) is None
+
+    def test_is_when_the_earliest_is_due(self, two: Store) -> None:
+        assert next_due(two) == 100
+        want(two, 4, now=40)
+        assert next_due(two) == 40
+
+    def test_waits_for_leases_and_blocks(self, two: Store) -> None:
+        claim_all(two, 100)
+        assert next_due(two, "s2") == 150
+        two.write(
+            lambda connection: sites.note_fault(
+                connection, "s1", fault="network", message="", blocked_until=900
+            )
+        )
+        assert next_due(two, "s2") == 900
+
+    def test_leaves_busy_sites_out(self, two: Store) -> None:
+        assert next_due(two, "s1", "s2") is None
+
+
+class TestRelease:
+    @pytest.mark.parametrize(
+        ("let_go", "left"),
+        [
+            (lambda connection: posts.release(connection, "me"), 1),
+            (posts.release_all, 0),
+        ],
+    )
+    def test_lets_go_of_what_is_held(
+        self, two: Store, let_go: Callable[[Connection], None], left: int
+    ) -> None:
+        claim(two, busy=["s2"])
+        claim(two, busy=["s1"], owner="another")
+        two.write(let_go)
+        with two.reading() as connection:
+            assert len(connection.execute(select(table).where(table.c.lease_until > 0)).all()) == left
+
+
+class TestWithheld:
+    def test_tells_for_what_reasons_there_is_no_post(self, two: Store) -> None:
+        for taken in claim(two, at_once=2, room=1):
+            two.write(
+                lambda connection, taken=taken: posts.finish(  # type: ignore[misc]
+                    connection,
+                    taken,
+                    revision=1,
+                    written=Written(),
+                    due_at=None,
+                    now=110,
+                    reason="Too little.",
+                )
+            )
+        with two.reading() as connection:
+            assert posts.withheld(connection, "s1") == [("Too little.", 2)]
+            assert posts.withheld(connection, "s2") == []
+
+    def test_forgets_it_once_there_is_one(self, two: Store) -> None:
+        taken = claim(two, room=1)[0]
+        two.write(
+            lambda connection: posts.finish(
+                connection, taken, revision=1, written=Written(), due_at=100, now=110, reason="Too little."
+            )
+        )
+        finish(two, claim(two, room=1, busy=["s2"])[0])
+        with two.reading() as connection:
+            assert posts.withheld(connection, "s1") == []

@@ -1,0 +1,122 @@
+"""What the overview tells of the sites, on both stores."""
+
+from typing import Any
+
+import pytest
+
+from core.store.db.engine import Store
+from core.store.db.schema import accounts
+from core.store.events import quarantine
+from core.store.events.request import Request
+from core.store.posts.status import Standing
+from core.store.sites import health as site_health
+from core.store.sites import sites, zoom_secrets
+from core.store.sites.health import Open, SiteFacts
+from core.zoom.signature import Secret
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, SECRET, event, raw
+from tests.core.store.kept import keep, stand
+
+
+@pytest.fixture
+def two(store: Store) -> Store:
+    """Two sites that show an account's meetings."""
+    for site_id in ("s1", "s2"):
+        connected(store, site_id)
+    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
+    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    return store
+
+
+def facts(store: Store, site_id: str | None = None) -> list[SiteFacts]:
+    with store.reading() as connection:
+        return site_health.facts(connection, site_id=site_id)
+
+
+def test_tells_of_every_site_or_of_one(two: Store) -> None:
+    assert [site.id for site in facts(two)] == ["s1", "s2"]
+    assert [site.id for site in facts(two, "s2")] == ["s2"]
+    assert facts(two, "s3") == []
+
+
+def test_tells_what_is_known_of_a_site(two: Store) -> None:
+    def happens(connection: Any) -> None:
+        sites.note_validated(connection, "s1", now=5)
+        sites.note_success(connection, "s1", now=6)
+        sites.note_fault(connection, "s1", fault="network", message="Away.", blocked_until=99)
+
+    two.write(happens)
+    first, second = facts(two)
+    assert (first.name, first.validated_at, first.last_write_at) == ("Site s1", 5, 6)
+    assert (first.failures, first.blocked_until, first.fault, first.fault_message) == (
+        1,
+        99,
+        "network",
+        "Away.",
+    )
+    assert (second.validated_at, second.failures, second.fault_message) == (None, 0, "")
+
+
+def test_counts_tokens_and_what_is_refused(two: Store) -> None:
+    def happens(connection: Any) -> None:
+        zoom_secrets.save(connection, "s1", Secret(SECRET), two.sealer, now=1)
+        zoom_secrets.save(connection, "s1", Secret("another-token"), two.sealer, now=1)
+        for moment in (7, 8):
+            body = raw(event(at=moment))
+            quarantine.keep(connection, "s2", Request({}, body), two.sealer, reason="", now=moment)
+
+    two.write(happens)
+    first, second = facts(two)
+    assert (first.secrets, first.held, first.held_since) == (2, 0, None)
+    assert (second.secrets, second.held, second.held_since) == (0, 2, 7)
+
+
+def test_counts_posts_that_stand_alike(two: Store) -> None:
+    told: list[dict[str, Any]] = [
+        {},
+        {"wanted": 2, "behind_since": 50},
+        {"wanted": 2, "behind_since": 40},
+        {"wanted": 2, "behind_since": 45, "fault": "busy"},
+        {"fault": "server", "fault_message": "It broke.", "behind_since": 70, "wanted": 2},
+        {"fault": "server", "fault_message": "It broke.", "behind_since": None},
+        {"fault": "refused", "fault_message": "Refused.", "behind_since": 60, "wanted": 2},
+        {"state": "none", "reason": "Left out."},
+        {"state": "trashed", "reason": "Left out."},
+        {"state": "detached", "fault": "server", "wanted": 2, "behind_since": 1},
+    ]
+    for number, values in enumerate(told):
+        keep(two, number)
+        stand(two, number, **({"behind_since": None} | values))
+        stand(two, number, "s2", behind_since=None)
+    first, second = facts(two)
+    assert sorted(first.open, key=lambda one: (one.standing, one.count)) == [
+        Open(Standing.DETACHED, 1, 1),
+        Open(Standing.FAILING, 1, 60, "refused", "Refused."),
+        Open(Standing.FAILING, 2, 70, "server", "It broke."),
+        Open(Standing.WAITING, 3, 40),
+        Open(Standing.WITHHELD, 2, None, None, "Left out."),
+    ]
+    assert (first.count(Standing.FAILING), first.since(Standing.FAILING)) == (3, 60)
+    assert (first.count(Standing.GONE), first.since(Standing.WITHHELD)) == (0, None)
+    assert second.open == ()
+
+
+def test_tells_which_accounts_a_site_mirrors(two: Store) -> None:
+    two.write(
+        lambda connection: connection.execute(accounts.insert().values(account_id="another", site_id="s2"))
+    )
+    with two.reading() as connection:
+        assert site_health.accounts_of_sites(connection) == {"s1": [ACCOUNT], "s2": [ACCOUNT, "another"]}
+        assert site_health.accounts_of_sites(connection, site_id="s1") == {"s1": [ACCOUNT]}
+
+
+def test_reads_open_posts_by_their_index(two: Store) -> None:
+    """Which holds the few of them: there may be very many that are simply shown."""
+    if two.is_shared:
+        pytest.skip("PostgreSQL decides by what the table holds")
+    with two.reading() as connection:
+        for site_id in (None, "s1"):
+            compiled = site_health.open_query(site_id).compile(connection.engine)
+            values = tuple(compiled.construct_params()[name] for name in compiled.positiontup or ())
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
+            assert any("ix_posts_open" in row[3] for row in plan), plan

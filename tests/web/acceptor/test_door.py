@@ -1,0 +1,58 @@
+"""The address: taken, given free by who is about to go, or somebody else's."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+import web.acceptor.door
+from core.errors import ZoomBridgeError
+from web.acceptor.door import Door
+
+# Tornado leaves a socket that could not be bound to the garbage.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _left_over() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+def bind(port: int, host: str = "127.0.0.1") -> list[socket.socket]:
+    return asyncio.run(Door(host, port).bind())
+
+
+class TestBind:
+    def test_any_free_port(self) -> None:
+        (one,) = bind(0)
+        with one:
+            assert one.getsockname()[1] > 0
+
+    def test_waits_for_who_is_about_to_go(self) -> None:
+        other = socket.create_server(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+
+        async def test() -> list[socket.socket]:
+            asyncio.get_running_loop().call_later(0.2, other.close)
+            return await Door("127.0.0.1", port).bind()
+
+        for one in asyncio.run(test()):
+            with one:
+                assert one.getsockname()[1] == port
+
+    def test_says_who_it_may_be_where_nobody_goes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(web.acceptor.door, "_BIND_SECONDS", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(ZoomBridgeError, match=f"127.0.0.1:{port} .*running already"):
+                bind(port)
+
+    def test_does_not_wait_for_an_address_that_is_not_this_machines(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(web.acceptor.door, "_BIND_AGAIN_SECONDS", 1000)
+        with pytest.raises(ZoomBridgeError, match=r"192\.0\.2\.1"):
+            bind(8765, "192.0.2.1")

@@ -1,0 +1,566 @@
+"""Who may open the bridge's own pages: the doors."""
+
+import asyncio
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from argon2 import PasswordHasher
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.testing import bind_unused_port
+
+from core.auth.passwords import Passwords
+from core.auth.service import Admission
+from core.bridge import Bridge
+from core.errors import StoreUnavailableError
+from core.store.auth import users
+from core.store.auth.one_time_links import Purpose
+from core.store.auth.users import Role
+from core.store.db.engine import Store
+from core.store.sites.sites import Site
+from tests.web.conftest import Http, text
+from web.app import make_app
+from web.http.server import make_server
+from web.signin.cookie import destination
+
+PASSWORD = "four words in a row"
+ANOTHER = "five other words in a row"
+PAGES = ["/webhooks", "/webhooks?site=s1"]
+# What has nothing to do with the database runs on one kind of it.
+alike = pytest.mark.parametrize("database_kind", ["sqlite"])
+ELSEWHERE = {"Origin": "https://s1.example.org", "Sec-Fetch-Site": "cross-site"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def post(http: Http, path: str, headers: dict[str, str] | None = None, /, **form: str) -> HTTPResponse:
+    return http("POST", path, urlencode(form).encode(), FORM | (headers or {}))
+
+
+def sign_in(http: Http, headers: dict[str, str] | None = None, /, **form: str) -> HTTPResponse:
+    return post(http, "/signin", headers, **({"name": "anna", "password": PASSWORD} | form))
+
+
+def cookie(answer: HTTPResponse) -> dict[str, str]:
+    """The browser's headers after an answer."""
+    return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+
+
+def is_in(http: Http, headers: dict[str, str]) -> bool:
+    return http("GET", "/webhooks", headers=headers).code == 200
+
+
+def served(http: Http, bridge: Bridge, **options: Any) -> Http:
+    """Another process on the same database, as far as HTTP sees."""
+    behind_proxy = options.pop("behind_proxy", False)
+
+    async def serve() -> int:
+        server = make_server(make_app(bridge, **options), behind_proxy=behind_proxy)
+        socket, port = bind_unused_port()
+        server.add_socket(socket)
+        return int(port)
+
+    return Http(http.loop, http.loop.run_sync(serve))
+
+
+@pytest.fixture
+def anna(admission: Admission) -> str:
+    return admission.add("anna", Role.ADMINISTRATOR, PASSWORD)
+
+
+@alike
+class TestNobody:
+    @pytest.mark.parametrize("path", PAGES)
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Cookie": "zoombridge=forged"},
+            {"Cookie": 'zoombridge="2|1:0"'},
+            {"Cookie": "zoombridge="},
+            {"Cookie": f"zoombridge={'x' * 8000}"},
+            {"Authorization": "Bearer x"},
+        ],
+    )
+    def test_gets_a_page(
+        self, http: Http, wp_site: Site, path: str, method: str, headers: dict[str, str]
+    ) -> None:
+        answer = http(method, path, b"site=s1" if method == "POST" else None, headers)
+        asked = f"/signin?{urlencode({'to': path})}" if method == "GET" else "/signin"
+        assert (answer.code, answer.headers["Location"]) == (303, asked)
+        assert b"example.org" not in (answer.body or b"")
+
+    def test_is_told_where_to_find_the_first_link(self, http: Http) -> None:
+        answer = http("GET", "/signin")
+        assert answer.code == 200
+        assert "zoombridge serve" in text(answer)
+        assert 'name="password"' not in answer.body.decode()
+
+    def test_is_told_what_to_do_without_the_password(self, http: Http, anna: str) -> None:
+        assert "zoombridge user link" in text(http("GET", "/signin"))
+
+    @pytest.mark.parametrize("path", ["/signin", "/first?ticket=x", "/password?ticket=x", "/link?ticket=x"])
+    def test_can_have_anything_kept_or_framed(self, http: Http, path: str) -> None:
+        answer = http("GET", path)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+        assert "Set-Cookie" not in answer.headers
+
+
+class TestPassword:
+    def test_opens_the_page_that_was_asked_for(self, http: Http, wp_site: Site, anna: str) -> None:
+        asked = http("GET", "/webhooks?site=s1").headers["Location"]
+        to = re.search(r'name="to" value="([^"]*)"', http("GET", asked).body.decode())
+        assert to is not None
+
+        answer = sign_in(http, name=" Anna ", to=to[1])
+        assert (answer.code, answer.headers["Location"]) == (303, "/webhooks?site=s1")
+        assert is_in(http, cookie(answer))
+        again = http("GET", asked, headers=cookie(answer))
+        assert (again.code, again.headers["Location"]) == (303, "/webhooks?site=s1"), (
+            "no need to sign in again"
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "password"),
+        [
+            ("anna", ANOTHER),
+            ("anna", ""),
+            ("nobody", PASSWORD),
+            ("", ""),
+            ("anna", "x" * 100_000),
+            ("é" * 5000, "x"),
+        ],
+    )
+    def test_has_to_be_right(self, http: Http, anna: str, name: str, password: str) -> None:
+        answer = sign_in(http, name=name, password=password)
+        assert answer.code == 422
+        assert "There is no such user, or the password is another." in text(answer)
+        assert "Set-Cookie" not in answer.headers
+        assert password[:1000] not in answer.body.decode() or len(password) < 2
+
+    def test_is_looked_for_also_where_there_is_no_such_user(
+        self, http: Http, anna: str, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The same work, whoever is named: how long it takes tells no names."""
+        asked: list[str | None] = []
+        matches = passwords.matches
+
+        def noting(kept: str | None, given: str) -> bool:
+            asked.append(kept)
+            return matches(kept, given)
+
+        monkeypatch.setattr(passwords, "matches", noting)
+        answers = [sign_in(http, name=name, password=ANOTHER) for name in ("anna", "nobody")]
+        assert len(asked) == 2
+        assert asked[1] is None
+        one, other = (text(answer).replace("nobody", "anna") for answer in answers)
+        assert one == other
+
+    def test_is_shown_to_nobody(self, http: Http, anna: str) -> None:
+        answer = sign_in(http, password="a secret that is wrong", name='"><script>alert(1)</script>')
+        assert b"a secret that is wrong" not in answer.body
+        assert b"<script>alert" not in answer.body
+
+
+@alike
+class TestCookie:
+    def test_is_read_by_no_script_and_sent_by_no_other_site(self, http: Http, anna: str) -> None:
+        given = sign_in(http).headers["Set-Cookie"].lower()
+        for attribute in ("zoombridge=", "httponly", "samesite=lax", "path=/", "max-age=2592000"):
+            assert attribute in given
+        assert "domain" not in given
+
+    def test_is_bound_to_the_host_on_https(
+        self, http: Http, bridge: Bridge, anna: str, passwords: Passwords
+    ) -> None:
+        behind = served(http, bridge, passwords=passwords, behind_proxy=True)
+        https = {"X-Forwarded-Proto": "https"}
+        answer = sign_in(behind, https)
+        given = answer.headers["Set-Cookie"]
+        assert given.startswith("__Host-zoombridge=")
+        assert "secure" in given.lower()
+        assert is_in(behind, cookie(answer) | https)
+        # What somebody on the way planted over http is not taken.
+        word = cookie(answer)["Cookie"].partition("=")[2]
+        assert not is_in(behind, {"Cookie": f"zoombridge={word}"} | https)
+
+    def test_on_http_claims_nothing(self, http: Http, anna: str) -> None:
+        """Without --behind-proxy nobody says https by a header."""
+        assert "secure" not in sign_in(http, {"X-Forwarded-Proto": "https"}).headers["Set-Cookie"].lower()
+
+    def test_is_new_with_each_sign_in(self, http: Http, anna: str) -> None:
+        """A word that somebody planted before is worth nothing after."""
+        planted = cookie(sign_in(http))
+        answer = sign_in(http, planted)
+        assert cookie(answer) != planted
+        assert not is_in(http, planted)
+        assert is_in(http, cookie(answer))
+
+    def test_of_an_attackers_choice_is_not_kept(self, http: Http, anna: str) -> None:
+        chosen = {"Cookie": "zoombridge=chosen-by-mallory"}
+        answer = sign_in(http, chosen)
+        assert cookie(answer) != chosen
+        assert not is_in(http, chosen)
+
+
+class TestSession:
+    def test_outlives_the_process_and_is_known_to_others(
+        self, http: Http, session: dict[str, str], wp_site: Site, bridge: Bridge
+    ) -> None:
+        assert is_in(served(http, bridge), session)
+
+    def test_is_not_to_be_changed(self, http: Http, session: dict[str, str], wp_site: Site) -> None:
+        assert is_in(http, session)
+        assert not is_in(http, {"Cookie": session["Cookie"][:-3] + "abc"})
+
+    def test_ends_by_signing_out(self, http: Http, session: dict[str, str]) -> None:
+        answer = post(http, "/signout", session)
+        assert (answer.code, answer.headers["Location"]) == (303, "/signin")
+        assert 'zoombridge=""' in answer.headers["Set-Cookie"]
+        assert not is_in(http, session)
+
+    def test_does_not_end_by_a_link(self, http: Http, session: dict[str, str]) -> None:
+        assert http("GET", "/signout", headers=session).code == 405
+        assert is_in(http, session)
+
+    def test_ends_with_the_user(self, http: Http, store: Store, session: dict[str, str]) -> None:
+        store.write(lambda connection: users.remove(connection, "anna"))
+        assert not is_in(http, session)
+
+    def test_signing_out_twice_is_no_mistake(self, http: Http, session: dict[str, str]) -> None:
+        post(http, "/signout", session)
+        assert post(http, "/signout", session).code == 303
+        assert post(http, "/signout").code == 303
+
+
+class TestDestination:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/",
+            "/events",
+            "/events?page=2&outcome=failed",
+            "/meetings/acc-1/85393847045",
+            "/sites/s1?a=%2F%2Fx",
+        ],
+    )
+    def test_is_a_page_of_the_bridge(self, path: str) -> None:
+        assert destination(path) == path
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            "", "x", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example",
+            "/\t/evil.example", "\n//evil.example", " //evil.example", "javascript:alert(1)", "/..//evil.example", "/.",
+            "/x\r\nSet-Cookie: a=b", "/%0d\n", "/é", "@evil.example", ".evil.example", "/" + "x" * 5000,
+            "/signin", "/signout", "/signin/", "/enter", "/link?ticket=x", "/password", "/first",
+        ],
+    )  # fmt: skip
+    def test_is_nowhere_else(self, asked: str) -> None:
+        assert destination(asked) == "/"
+
+    @alike
+    def test_of_a_forged_form_is_the_start(self, http: Http, anna: str) -> None:
+        for asked in ("//evil.example", "https://evil.example", "/\\evil.example", "\n//evil.example"):
+            assert sign_in(http, to=asked).headers["Location"] == "/"
+            signed_in = cookie(sign_in(http))
+            again = http("GET", f"/signin?{urlencode({'to': asked})}", headers=signed_in)
+            assert again.headers["Location"] == "/"
+
+
+@alike
+class TestTooMany:
+    def test_tries_have_to_wait_and_are_told_how_long(self, http: Http, anna: str) -> None:
+        for _ in range(5):
+            assert sign_in(http, password=ANOTHER).code == 422
+        answer = sign_in(http)
+        assert answer.code == 429, "the right one, too"
+        assert re.search(r"Wait [1-4] seconds?, then try again\.", text(answer))
+        assert 1 <= int(answer.headers["Retry-After"]) <= 4
+        assert "Set-Cookie" not in answer.headers
+
+    def test_tries_with_a_name_that_is_written_otherwise_are_the_same(self, http: Http, anna: str) -> None:
+        for name in ("anna", "Anna", " ANNA ", "\uff21nna", "anna"):
+            assert sign_in(http, name=name, password=ANOTHER).code == 422
+        assert sign_in(http).code == 429
+
+    def test_tries_with_a_name_that_is_nobodys_wait_alike(self, http: Http, anna: str) -> None:
+        for _ in range(5):
+            assert sign_in(http, name="nobody").code == 422
+        assert sign_in(http, name="nobody").code == 429
+
+    def test_tries_of_one_address_with_many_names(self, http: Http, anna: str) -> None:
+        for number in range(10):
+            assert sign_in(http, name=f"nobody{number}").code == 422
+        assert sign_in(http).code == 429
+
+    @pytest.mark.parametrize("behind_proxy", [True, False])
+    def test_addresses_are_told_by_a_proxy_that_was_declared(
+        self, http: Http, bridge: Bridge, passwords: Passwords, anna: str, behind_proxy: bool
+    ) -> None:
+        there = served(http, bridge, passwords=passwords, behind_proxy=behind_proxy)
+        codes = [
+            sign_in(there, {"X-Forwarded-For": f"192.0.2.{number}"}, name=f"nobody{number}").code
+            for number in range(12)
+        ]
+        assert codes == ([422] * 12 if behind_proxy else [422] * 10 + [429] * 2)
+
+    def test_a_sign_in_begins_anew(self, http: Http, anna: str) -> None:
+        for _ in range(2):
+            assert [sign_in(http, password=ANOTHER).code for _ in range(4)] == [422] * 4
+            assert sign_in(http).code == 303
+
+    def test_comparisons_run_two_at_once_and_few_wait(
+        self, http: Http, bridge: Bridge, admission: Admission, anna: str
+    ) -> None:
+        """A flood of sign-ins takes no more memory and no more processors than that."""
+        running = most = 0
+        counting, full, go = threading.Lock(), threading.Event(), threading.Event()
+
+        class Slow(PasswordHasher):
+            def verify(self, *given: Any, **more: Any) -> Any:
+                nonlocal running, most
+                with counting:
+                    running += 1
+                    most = max(most, running)
+                    if running == 2:
+                        full.set()
+                assert go.wait(30)
+                with counting:
+                    running -= 1
+                return super().verify(*given, **more)
+
+        slow = Passwords(Slow(time_cost=1, memory_cost=8, parallelism=1))
+        there = served(http, bridge, passwords=slow, behind_proxy=True)
+
+        async def flood() -> list[int]:
+            client = AsyncHTTPClient(force_instance=True, max_clients=100)
+
+            async def one(number: int) -> int:
+                answer = await client.fetch(
+                    f"http://127.0.0.1:{there.port}/signin",
+                    method="POST",
+                    body=urlencode({"name": f"name{number}", "password": PASSWORD}),
+                    headers={"X-Forwarded-For": f"192.0.2.{number}"},
+                    raise_error=False,
+                    request_timeout=60,
+                )
+                if answer.code == 503:
+                    assert "Too many people sign in at this moment" in answer.body.decode()
+                    assert answer.headers["Retry-After"]
+                return int(answer.code)
+
+            tasks = [asyncio.ensure_future(one(number)) for number in range(40)]
+            # Nobody is compared with yet, and all that do not fit have their answer.
+            refused = asyncio.as_completed(tasks)
+            for _ in range(40 - 2 - 16):
+                assert await next(refused) == 503
+            # Other pages are answered meanwhile.
+            assert (await client.fetch(f"http://127.0.0.1:{there.port}/signin")).code == 200
+            go.set()
+            codes = list(await asyncio.gather(*tasks))
+            client.close()
+            return codes
+
+        codes = http.loop.run_sync(flood, timeout=60)
+        assert full.is_set()
+        assert most == 2
+        assert codes.count(503) == 40 - 2 - 16
+        assert codes.count(422) == 2 + 16
+
+
+@alike
+class TestDatabaseThatIsDown:
+    def test_is_said_on_every_door_and_page(
+        self, http: Http, store: Store, session: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down() -> None:
+            raise StoreUnavailableError("The database cannot be used now.")
+
+        monkeypatch.setattr(store, "reading", down)
+        monkeypatch.setattr(store, "submit", lambda _: down())
+        for answer in (
+            http("GET", "/webhooks", headers=session),
+            http("GET", "/signin"),
+            sign_in(http),
+            http("GET", "/first?ticket=x"),
+            http("GET", "/link?ticket=x"),
+            post(http, "/enter", ticket="x"),
+            post(http, "/signout", session),
+        ):
+            assert answer.code == 503
+            assert "The database cannot be used now." in text(answer)
+            assert "Set-Cookie" not in answer.headers
+
+    def test_does_not_count_as_a_try(
+        self, http: Http, store: Store, anna: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "reading", StoreUnavailableError)
+            for _ in range(7):
+                assert sign_in(http).code in (500, 503)
+        assert sign_in(http).code == 303
+
+
+class TestLog:
+    def test_tells_who_came_and_of_who_failed_only_from_where(
+        self, http: Http, admission: Admission, wp_site: Site, anna: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A password that was typed into the wrong field is not kept."""
+        sign_in(http)
+        sign_in(http, name=PASSWORD, password="anna")
+        ticket = admission.from_wordpress("s1", "wanda")
+        post(http, "/enter", ELSEWHERE, ticket=ticket)
+        said = "".join(capsys.readouterr())
+        assert re.search(r"signed_in .*address=127\.0\.0\.1 .*name=anna", said)
+        assert re.search(r"sign_in_failed .*address=127\.0\.0\.1", said)
+        assert said.count("signed_in") == 2
+        for secret in (PASSWORD, ticket):
+            assert secret not in said
+
+
+class TestFirst:
+    def form(self, ticket: str, **changed: str) -> dict[str, str]:
+        return {"ticket": ticket, "name": "anna", "password": PASSWORD, "again": PASSWORD} | changed
+
+    def test_is_made_and_let_in(self, http: Http, admission: Admission) -> None:
+        ticket = admission.invitation()
+        shown = http("GET", f"/first?ticket={ticket}")
+        assert shown.code == 200
+        assert "12 characters or more" in text(shown)
+        assert http("GET", f"/first?ticket={ticket}").code == 200, "to look does not use it up"
+
+        answer = post(http, "/first", **self.form(ticket))
+        assert (answer.code, answer.headers["Location"]) == (303, "/")
+        assert is_in(http, cookie(answer))
+        assert sign_in(http).code == 303
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"password": "short", "again": "short"}, "fewer than 12"),
+            ({"again": ANOTHER}, "not the same"),
+            ({"name": "a b"}, "letters"),
+            (
+                {"name": "annabella.smith", "password": "annabella.smith", "again": "annabella.smith"},
+                "not be the name",
+            ),
+        ],
+    )
+    def test_is_told_what_is_wrong(
+        self, http: Http, admission: Admission, changed: dict[str, str], said: str
+    ) -> None:
+        ticket = admission.invitation()
+        answer = post(http, "/first", **self.form(ticket, **changed))
+        assert answer.code == 422
+        assert said in text(answer)
+        assert f'value="{self.form(ticket, **changed)["name"]}"' in answer.body.decode(), (
+            "what was typed stays"
+        )
+        assert PASSWORD not in answer.body.decode()
+        assert not admission.is_anybody()
+        assert post(http, "/first", **self.form(ticket)).code == 303
+
+    def test_is_made_once(self, http: Http, admission: Admission) -> None:
+        ticket = admission.invitation()
+        post(http, "/first", **self.form(ticket))
+        for answer in (
+            post(http, "/first", **self.form(ticket, name="mallory")),
+            http("GET", f"/first?ticket={ticket}"),
+        ):
+            assert answer.code == 403
+            assert "does not work any more" in text(answer)
+            assert "Set-Cookie" not in answer.headers
+        assert [user.name for user in admission.users()] == ["anna"]
+
+    def test_is_not_made_by_a_guess_and_nothing_is_computed_for_one(
+        self, http: Http, admission: Admission, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        admission.invitation()
+        monkeypatch.setattr(passwords, "hashed", lambda _: pytest.fail("computed"))
+        for guess in ("", "x", "é", "x" * 10_000):
+            assert post(http, "/first", **self.form(guess)).code == 403
+
+
+class TestLinks:
+    def test_for_a_password(self, http: Http, admission: Admission, anna: str) -> None:
+        before = cookie(sign_in(http))
+        ticket = admission.link("anna", Purpose.PASSWORD)
+        assert "For anna." in text(http("GET", f"/password?ticket={ticket}"))
+        form = {"ticket": ticket, "password": ANOTHER, "again": ANOTHER, "name": "mallory"}
+        assert "For anna." in text(post(http, "/password", **form | {"again": "x"}))
+        answer = post(http, "/password", **form)
+        assert answer.code == 303
+        assert is_in(http, cookie(answer))
+        assert not is_in(http, before), "signed out everywhere"
+        assert sign_in(http).code == 422
+        assert sign_in(http, password=ANOTHER).code == 303
+        assert post(http, "/password", **form).code == 403
+        assert [user.name for user in admission.users()] == ["anna"], "the ticket says whose it is"
+
+    def test_that_let_in_at_once(self, http: Http, admission: Admission, anna: str) -> None:
+        path = f"/link?ticket={admission.link('anna', Purpose.SIGN_IN)}"
+        answer = http("GET", path)
+        assert (answer.code, answer.headers["Location"]) == (303, "/")
+        assert is_in(http, cookie(answer))
+        again = http("GET", path)
+        assert (again.code, "Set-Cookie" in again.headers) == (403, False)
+
+    def test_from_wordpress_are_not_taken_from_an_address(
+        self, http: Http, admission: Admission, wp_site: Site
+    ) -> None:
+        ticket = admission.from_wordpress("s1", "wanda")
+        assert http("GET", f"/enter?ticket={ticket}").code == 405
+        assert http("GET", f"/link?ticket={ticket}").code == 403
+        assert post(http, f"/enter?ticket={ticket}").code == 403
+        assert post(http, "/enter", ticket=ticket).code == 303
+
+
+class TestFromWordPress:
+    def test_enters_from_another_origin(self, http: Http, admission: Admission, wp_site: Site) -> None:
+        ticket = admission.from_wordpress("s1", "wanda")
+        answer = post(http, "/enter", ELSEWHERE, ticket=ticket)
+        assert (answer.code, answer.headers["Location"]) == (303, "/")
+        shown = http("GET", "/webhooks", headers=cookie(answer))
+        assert shown.code == 200
+        assert "wanda, of Site s1" in text(shown)
+
+    def test_enters_without_saying_from_where(self, http: Http, admission: Admission, wp_site: Site) -> None:
+        """As a browser does that is told to keep it to itself."""
+        ticket = admission.from_wordpress("s1", "wanda")
+        hidden = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
+        assert post(http, "/enter", hidden, ticket=ticket).code == 303
+
+    def test_does_not_enter_again_or_by_a_guess(
+        self, http: Http, admission: Admission, wp_site: Site
+    ) -> None:
+        ticket = admission.from_wordpress("s1", "wanda")
+        post(http, "/enter", ELSEWHERE, ticket=ticket)
+        for given in (ticket, "", "x", "é", "x" * 10_000):
+            answer = post(http, "/enter", ELSEWHERE, ticket=given)
+            assert answer.code == 403
+            assert "Set-Cookie" not in answer.headers
+            assert "go back and press the button there again" in text(answer)
+
+    def test_the_cookie_of_who_was_here_opens_nothing_by_that(
+        self, http: Http, session: dict[str, str]
+    ) -> None:
+        """The one door that takes forms from anywhere looks at no cookie."""
+        assert post(http, "/enter", ELSEWHERE | session).code == 403
+
+    def test_many_at_the_same_moment_enter_once(self, admission: Admission, wp_site: Site) -> None:
+        ticket = admission.from_wordpress("s1", "wanda")
+
+        def enter(_: int) -> bool:
+            try:
+                return bool(admission.enter(Purpose.SITE, ticket))
+            except Exception:  # noqa: BLE001 - which one it is, is told elsewhere
+                return False
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(enter, range(8))) == 1

@@ -1,0 +1,72 @@
+"""What an event changed, in words."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from core.model.diff import Date, Difference
+from core.zoom.masking import HIDDEN
+from web.ui.change_labels import Told, told
+from web.ui.i18n import translations
+
+BERLIN = ZoneInfo("Europe/Berlin")
+EVENING = datetime(2026, 6, 1, 18, tzinfo=BERLIN)
+
+
+def say(field: str, old: Any, new: Any, *, passcodes: bool = False, language: str = "en") -> Told:
+    (one,) = told([Difference(field, old, new)], translations(language), language, passcodes=passcodes)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("field", "old", "new", "expected"),
+    [
+        ("topic", "Choir", "Rehearsal", Told("Topic", "Choir", "Rehearsal")),
+        ("topic", None, "Rehearsal", Told("Topic", "", "Rehearsal")),
+        ("agenda", "Bring scores", "", Told("Agenda", "Bring scores", "")),
+        ("duration", 60, 1, Told("Length", "60 minutes", "1 minute")),
+        ("state", "scheduled", "permanently_deleted", Told("State", "scheduled", "deleted for good")),
+        ("kind", "meeting", "webinar", Told("Kind", "meeting", "webinar")),
+        ("type", 2, 8, Told("Type in Zoom", "scheduled meeting", "series")),
+        ("type", None, 77, Told("Type in Zoom", "", "77")),
+        ("settings.waiting_room", False, True, Told("Setting “waiting room”", "no", "yes")),
+        ("recurrence.end_times", 5, 6, Told("Recurrence “end times”", "5", "6")),
+        ("occurrences", None, 12, Told("Dates", "", "12")),
+        ("something_new", {"a": 1}, None, Told("something new", '{"a": 1}', "")),
+        ("registrants.approved", None, 3, Told("Registered", "", "3")),
+    ],
+)  # fmt: skip
+def test_says_it_in_words(field: str, old: Any, new: Any, expected: Told) -> None:
+    assert say(field, old, new) == expected
+
+
+def test_times_are_in_the_meetings_zone() -> None:
+    one = say("start_time", None, EVENING)
+    assert one.new.endswith("Europe/Berlin")
+    assert "6:00" in one.new.replace("\u202f", " ")
+    german = say("start_time", None, EVENING, language="de")
+    assert "18:00" in german.new
+
+
+def test_a_date_of_a_series_that_was_cancelled() -> None:
+    one = say("occurrences.7", Date(EVENING, 60, available=True), Date(EVENING, 60, available=False))
+    assert one.name == "Date"
+    assert one.new == one.old + ", cancelled"
+
+
+def test_a_passcode_is_never_shown() -> None:
+    assert say("password", "abc123", "xyz789", passcodes=True) == Told("Passcode", HIDDEN, "another one")
+    assert say("password", None, "xyz789") == Told("Passcode", "", HIDDEN)
+    assert "xyz" not in str(say("settings.pstn_password", None, "xyz789"))
+
+
+def test_a_passcode_in_a_link_is_for_who_may_change() -> None:
+    link = "https://zoom.us/j/1?pwd=xyz"
+    assert "xyz" not in say("join_url", None, link).new
+    assert say("join_url", None, link, passcodes=True).new == link
+
+
+def test_what_is_long_is_cut() -> None:
+    assert len(say("agenda", None, "x" * 5000).new) < 400

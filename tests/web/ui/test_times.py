@@ -1,0 +1,36 @@
+"""Moments as people write them."""
+
+import pytest
+
+from web.ui.times import moment, written
+
+NOW = 1_795_424_400.0  # 2026-11-23 09:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-11-23", NOW - 9 * 3600),
+        ("2026-11-23 09:00", NOW),
+        ("2026-11-23T09:00", NOW),
+        ("2026-11-23T09:00:00Z", NOW),
+        ("2026-11-23T10:00+01:00", NOW),
+        (" 30m ", NOW - 1800),
+        ("3h", NOW - 3 * 3600),
+        ("2d ago", NOW - 2 * 86400),
+        ("1W", NOW - 7 * 86400),
+    ],
+)
+def test_are_read(text: str, seconds: float) -> None:
+    assert moment(text, now=NOW) == int(seconds * 1000)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "3x", "9" * 50])
+def test_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="neither a date nor how long ago"):
+        moment(text, now=NOW)
+
+
+def test_are_written_as_they_are_read() -> None:
+    for at in (int(NOW * 1000), int(NOW * 1000) + 5000):
+        assert moment(written(at), now=0) == at

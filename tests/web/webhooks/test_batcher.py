@@ -1,0 +1,146 @@
+"""Requests of one turn of the loop: together, bounded, answered in time."""
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING
+
+from web.webhooks.batcher import Groups
+from web.webhooks.messages import Asked, Reply
+
+if TYPE_CHECKING:
+    from web.webhooks.batcher import Group
+
+WITHIN = 30
+
+
+def asked(body: bytes = b"{}") -> Asked:
+    return Asked("s1", "/x", {}, body, time.monotonic())
+
+
+class Other:
+    """Whoever takes the groups, and answers when told to."""
+
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self.takes = True
+
+    def __call__(self, group: "Group") -> bool:
+        if self.takes:
+            self.groups.append(group)
+        return self.takes
+
+    @property
+    def numbers(self) -> list[int]:
+        return [number for group in self.groups for number, _ in group]
+
+
+async def all_of(groups: Groups, count: int) -> list[asyncio.Task[Reply]]:
+    """Ask so many at once, and let a turn of the loop go by."""
+    waiting = [asyncio.create_task(groups.answer(asked())) for _ in range(count)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return waiting
+
+
+def refused(reply: Reply) -> bool:
+    return (
+        reply.status == 503
+        and reply.retry_after is not None
+        and "Zoom sends again" in json.loads(reply.body)["message"]
+    )
+
+
+class TestGroups:
+    def test_what_comes_in_one_turn_goes_together_in_order(self) -> None:
+        async def test() -> None:
+            other = Other()
+            groups = Groups(other)
+            waiting = await all_of(groups, 5)
+            (group,) = other.groups
+            assert [number for number, _ in group] == [0, 1, 2, 3, 4]
+            groups.deliver([(3, Reply(200)), (1, Reply(401))])
+            assert [(await waiting[number]).status for number in (3, 1)] == [200, 401]
+            groups.deliver([(number, Reply(204)) for number in (0, 2, 4)])
+            assert [(await waiting[number]).status for number in (0, 2, 4)] == [204, 204, 204]
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+    def test_a_crowd_goes_in_several(self) -> None:
+        async def test() -> None:
+            other = Other()
+            groups = Groups(other)
+            waiting = await all_of(groups, 50)
+            assert max(len(group) for group in other.groups) == 16
+            assert other.numbers == list(range(50))
+            groups.deliver([(number, Reply(204)) for number in range(50)])
+            assert {reply.status for reply in await asyncio.gather(*waiting)} == {204}
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+    def test_an_answer_that_nobody_waits_for_is_dropped(self) -> None:
+        async def test() -> None:
+            other = Other()
+            groups = Groups(other)
+            (gone, waiting) = await all_of(groups, 2)
+            gone.cancel()
+            await asyncio.sleep(0)
+            groups.deliver([(0, Reply(204)), (1, Reply(204)), (1, Reply(500)), (99, Reply(204))])
+            assert (await waiting).status == 204
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+
+class TestInTime:
+    def test_where_nothing_comes_zoom_shall_send_again(self) -> None:
+        async def test() -> None:
+            groups = Groups(Other(), seconds=0.05)
+            first = await all_of(groups, 3)
+            assert all(map(refused, await asyncio.gather(*first)))
+            second = await all_of(groups, 3)
+            assert all(map(refused, await asyncio.gather(*second))), "and again later"
+            assert not groups._waiting
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+
+class TestBounds:
+    def test_refuses_at_once_what_would_be_too_many(self) -> None:
+        async def test() -> None:
+            other = Other()
+            groups = Groups(other, most=3)
+            waiting = await all_of(groups, 5)
+            assert [one.done() for one in waiting] == [False, False, False, True, True]
+            assert all(refused(one.result()) for one in waiting[3:])
+            groups.deliver([(number, Reply(204)) for number in range(3)])
+            await asyncio.gather(*waiting)
+            (again,) = await all_of(groups, 1)
+            assert not again.done()
+            groups.deliver([(other.numbers[-1], Reply(204))])
+            assert (await again).status == 204
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+    def test_refuses_what_would_be_too_much(self) -> None:
+        async def test() -> None:
+            groups = Groups(Other(), seconds=0.05, most_bytes=1000)
+            large = asyncio.ensure_future(groups.answer(asked(b"x" * 900)))
+            await asyncio.sleep(0)
+            assert refused(await groups.answer(asked(b"x" * 200)))
+            assert not large.done()
+            await large
+            again = asyncio.ensure_future(groups.answer(asked(b"x" * 200)))
+            await asyncio.sleep(0)
+            assert not again.done(), "there is room again"
+            await again
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+    def test_refuses_where_nobody_takes_it(self) -> None:
+        async def test() -> None:
+            other = Other()
+            other.takes = False
+            waiting = await all_of(Groups(other), 2)
+            assert all(map(refused, await asyncio.gather(*waiting)))
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))

@@ -1,0 +1,1 @@
+"""The HTTP server, its limits, the thread pool for blocking calls, request logs."""

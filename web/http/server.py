@@ -1,0 +1,37 @@
+"""The HTTP server, with every limit set; and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from tornado.httpserver import HTTPServer
+
+if TYPE_CHECKING:
+    from tornado.web import Application
+
+    from web.http.inflight import InFlight
+
+_MOST_BODY_BYTES = 1024 * 1024  # forms; events have a limit of their own
+_GRACE_SECONDS = 10.0
+
+
+def make_server(app: Application, *, behind_proxy: bool = False) -> HTTPServer:
+    """Return the server of an application. `behind_proxy` trusts X-Forwarded-For and -Proto."""
+    return HTTPServer(
+        app,
+        xheaders=behind_proxy,
+        max_body_size=_MOST_BODY_BYTES,
+        max_header_size=32 * 1024,
+        idle_connection_timeout=75,
+        body_timeout=10,
+    )
+
+
+async def drain(server: HTTPServer, in_flight: InFlight) -> None:
+    """Take no more requests, and answer those in flight."""
+    server.stop()
+    await in_flight.drain(_GRACE_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.close_all_connections(), _GRACE_SECONDS)

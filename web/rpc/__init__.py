@@ -1,0 +1,1 @@
+"""The command line's API to a running server."""

@@ -1,0 +1,1 @@
+"""Sign-in: pages, cookies and the throttle of failed attempts."""

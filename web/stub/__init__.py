@@ -1,0 +1,1 @@
+"""The API for the WordPress plugin: authentication, calendar, the plugin's zip."""

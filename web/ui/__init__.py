@@ -1,0 +1,1 @@
+"""What pages share: shell, translations, times, charts, labels."""

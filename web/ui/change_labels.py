@@ -1,0 +1,154 @@
+"""What an event changed, in words: for the pages of events and of meetings, and for the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal
+
+from core.model.diff import Date
+from core.zoom import masking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from babel.support import NullTranslations
+
+    from core.model.diff import Difference
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A field that changed: its name, what it was and what it is; empty where it was or is nothing."""
+
+    name: str
+    old: str
+    new: str
+
+
+def told(
+    differences: Iterable[Difference], words: NullTranslations, language: str, *, passcodes: bool
+) -> list[Told]:
+    """Say what differs. `passcodes` tells whether the passcodes inside links may be seen."""
+    teller = _Teller(words, language, passcodes)
+    return [teller.tell(difference) for difference in differences]
+
+
+# Marked for translation by the name of this function.
+def _(text: str) -> str:
+    return text
+
+
+_NAMES = {
+    "state": _("State"),
+    "kind": _("Kind"),
+    "started": _("Really began"),
+    "ended": _("Really ended"),
+    "topic": _("Topic"),
+    "agenda": _("Agenda"),
+    "type": _("Type in Zoom"),
+    "start_time": _("Begins"),
+    "duration": _("Length"),
+    "timezone": _("Time zone"),
+    "join_url": _("Join link"),
+    "password": _("Passcode"),
+    "host_id": _("Host ID"),
+    "host_email": _("Host"),
+    "occurrences": _("Dates"),
+    "recordings": _("Recordings to watch"),
+    "registrants.approved": _("Registered"),
+    "registrants.pending": _("Registrations that wait for approval"),
+    "registrants.denied": _("Registrations that were denied"),
+    "registrants.cancelled": _("Registrations that were cancelled"),
+}
+_GROUPS = {
+    "settings": _("Setting “%(name)s”"),
+    "recurrence": _("Recurrence “%(name)s”"),
+    "occurrences": _("Date"),
+}
+_VALUES = {
+    "state": {
+        "scheduled": _("scheduled"),
+        "deleted": _("deleted"),
+        "permanently_deleted": _("deleted for good"),
+        "recovered": _("recovered"),
+    },
+    "kind": {"meeting": _("meeting"), "webinar": _("webinar")},
+}
+_TYPES = {
+    1: _("instant meeting"),
+    2: _("scheduled meeting"),
+    3: _("series without a fixed time"),
+    4: _("personal meeting room"),
+    5: _("webinar"),
+    6: _("webinar series without a fixed time"),
+    8: _("series"),
+    9: _("webinar series"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    words: NullTranslations
+    language: str
+    passcodes: bool
+
+    def tell(self, difference: Difference) -> Told:
+        old, new = (self._value(difference.field, value) for value in (difference.old, difference.new))
+        if old == new:
+            new = self.words.gettext("another one")  # that it changed may be seen, though not to what
+        return Told(self._name(difference.field), old, new)
+
+    def _name(self, field: str) -> str:
+        if field in _NAMES:
+            return str(self.words.gettext(_NAMES[field]))
+        group, _, name = field.partition(".")
+        plain = (name or group).replace("_", " ")
+        return str(self.words.gettext(_GROUPS[group])) % {"name": plain} if group in _GROUPS else plain
+
+    def _value(self, field: str, value: Any) -> str:
+        if value is None or value == "":
+            return ""
+        if field in _VALUES:
+            return str(self.words.gettext(_VALUES[field].get(value, value)))
+        match value:
+            case bool():
+                return str(self.words.gettext("yes") if value else self.words.gettext("no"))
+            case datetime():
+                return self._moment(value)
+            case Date():
+                return self._date(value)
+        return self._plain(field, value)
+
+    def _plain(self, field: str, value: Any) -> str:
+        if isinstance(value, int):
+            if field == "duration":
+                return self._minutes(value)
+            named = _TYPES.get(value) if field == "type" else None
+            return str(self.words.gettext(named) if named else format_decimal(value, locale=self.language))
+        shown = masking.masked(value, passcodes=self.passcodes, name=field.rpartition(".")[2])
+        text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+    def _moment(self, moment: datetime) -> str:
+        zone = getattr(moment.tzinfo, "key", "UTC")
+        day = format_date(moment, "medium", locale=self.language)
+        return f"{day}, {format_time(moment, 'short', locale=self.language)} {zone}"
+
+    def _date(self, date: Date) -> str:
+        parts = [self._moment(date.start_time)]
+        if date.duration:
+            parts.append(self._minutes(date.duration))
+        if not date.available:
+            parts.append(self.words.gettext("cancelled"))
+        return ", ".join(parts)
+
+    def _minutes(self, count: int) -> str:
+        text = self.words.ngettext("%(count)s minute", "%(count)s minutes", count)
+        return str(text) % {"count": format_decimal(count, locale=self.language)}

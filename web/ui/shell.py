@@ -1,0 +1,191 @@
+"""What stands around a page: the bridge's own frame, or nothing but wp-admin.
+
+A page is made by the same template in both; the shell knows how links and forms are written there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, partial
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
+
+from babel.numbers import format_decimal
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from core import __version__
+from web.ui import i18n
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from babel.support import NullTranslations
+    from tornado.web import RequestHandler
+
+    from web.stub.auth import Context
+
+
+class Shell(Protocol):
+    """What a template asks of the frame that it stands in."""
+
+    @property
+    def template(self) -> str:
+        """The template of the frame."""
+
+    @property
+    def nonce(self) -> str:
+        """What allows this page's own style and script."""
+
+    @property
+    def in_wordpress(self) -> bool:
+        """Whether the page stands inside wp-admin."""
+
+    @property
+    def language(self) -> str:
+        """The language of its words, as `web.ui.i18n` names it."""
+
+    def link(self, path: str, **query: str) -> str:
+        """Return the address of another page of the bridge."""
+
+    def form_action(self, path: str) -> str:
+        """Return the address that a form posts to."""
+
+    def form_fields(self) -> Markup:
+        """Return the hidden fields that every form needs here."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserShell:
+    """The bridge's own address. `nonce` allows this page's script and style, and no others."""
+
+    nonce: str
+    xsrf_field: Markup
+    language: str = i18n.SOURCE
+    template: str = "shell/browser.jinja"
+    in_wordpress: bool = False
+
+    def link(self, path: str, **query: str) -> str:
+        """Return the path itself."""
+        return _with(path, query)
+
+    def form_action(self, path: str) -> str:
+        """Return the path itself."""
+        return path
+
+    def form_fields(self) -> Markup:
+        """Return the token against forged requests."""
+        return self.xsrf_field
+
+
+@dataclass(frozen=True, slots=True)
+class WordPressShell:
+    """A page inside wp-admin, which is addressed by WordPress's own address and a parameter."""
+
+    context: Context
+    template: str = "shell/wp-admin.jinja"
+    nonce: str = ""
+    in_wordpress: bool = True
+
+    @property
+    def language(self) -> str:
+        """Return the language that this user chose for wp-admin."""
+        return i18n.chosen([self.context.locale])
+
+    def link(self, path: str, **query: str) -> str:
+        """Return the address of the page in wp-admin that shows this path."""
+        separator = "&" if "?" in self.context.page else "?"
+        return self.context.page + separator + urlencode({self.context.parameter: _with(path, query)})
+
+    def form_action(self, path: str) -> str:
+        """Return the same as for a link: the stub takes the form from there."""
+        return self.link(path)
+
+    def form_fields(self) -> Markup:
+        """Return WordPress's own proof that the form is its own."""
+        return Markup('<input type="hidden" name="{}" value="{}">').format(
+            self.context.nonce_name, self.context.nonce_value
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A page that the others lead to. Its name is translated where it is shown."""
+
+    path: str
+    name: str
+    for_all_sites: bool = False  # only for who sees every site
+
+
+# Marked for translation by the name of this function.
+def _(text: str) -> str:
+    return text
+
+
+TABS = (
+    Tab("/", _("Overview")),
+    Tab("/meetings", _("Meetings")),
+    Tab("/events", _("Events")),
+    Tab("/sites", _("Sites")),
+    Tab("/accounts", _("Zoom accounts"), for_all_sites=True),
+    Tab("/webhooks", _("Webhooks")),
+    Tab("/settings", _("Settings")),
+)
+
+
+def guard(handler: RequestHandler, nonce: str) -> None:
+    """Let a browser run nothing on this page but what carries the nonce, and show it in no frame."""
+    handler.set_header(
+        "Content-Security-Policy",
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    )
+    handler.set_header("X-Content-Type-Options", "nosniff")
+
+
+def render(name: str, shell: Shell, values: Mapping[str, Any]) -> str:
+    """Return a page, in its shell."""
+    return _environment(shell.language).get_template(name).render(shell=shell, version=__version__, **values)
+
+
+def _with(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        autoescape=True,
+        extensions=["jinja2.ext.i18n"],
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_source),
+    )
+    said = i18n.translations(language)
+    environment.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.filters["time"] = partial(_time, said=said)
+    environment.filters["number"] = partial(format_decimal, locale=language)
+    environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
+    environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
+    return environment
+
+
+def _source(name: str) -> str:
+    file = files("templates")
+    for part in name.split("/"):
+        file = file / part
+    return file.read_text(encoding="utf-8")
+
+
+def _time(moment: int | None, *, said: NullTranslations) -> Markup:
+    """Show a moment (ms since 1970, UTC); the page's script turns it into the reader's own zone."""
+    if moment is None:
+        return escape(said.gettext("never"))
+    at = datetime.fromtimestamp(moment / 1000, UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        escape(at.isoformat(timespec="seconds")), at.strftime("%Y-%m-%d %H:%M")
+    )

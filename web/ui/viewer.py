@@ -1,0 +1,32 @@
+"""Who looks at a page, and what they may do there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.store.auth.users import Role
+
+__all__ = ["Role", "Viewer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A person before a page. `site_id` is the only site that they see; None: every site.
+
+    `site_name` is its name, for somebody who came from its wp-admin to the bridge's own address.
+    """
+
+    name: str
+    role: Role
+    site_id: str | None = None
+    site_name: str | None = None
+
+    @property
+    def may_change(self) -> bool:
+        """Whether they may do more than look."""
+        return self.role is Role.ADMINISTRATOR
+
+    @property
+    def may_admit(self) -> bool:
+        """Whether they may say who else is let in: not for one site's administrators."""
+        return self.may_change and self.site_id is None

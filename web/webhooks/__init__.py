@@ -1,0 +1,1 @@
+"""Zoom's endpoints: requests, batching and answers."""
