@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from core.model.snapshots import of_reading
-from core.pipeline.post_plan import Task
+from core.pipeline.post_plan import PlanTask
 from core.render import SiteRules, render
 from core.store.posts.posts import Written
 from core.zoom.rate_limit import Plan
@@ -73,13 +73,13 @@ class Truth:
         """The numbers of its meetings."""
         return sorted(self._account.held)
 
-    def task(self, number: int, *, as_number: int | None = None) -> Task:
+    def task(self, number: int, *, as_number: int | None = None) -> PlanTask:
         """Return a meeting and its post as the bridge makes them of what Zoom holds; under another number, if given."""
         named = as_number or number
         reading = Reading({**self._account.held[number], "id": named}, int(time.time() * 1000))
         meeting = of_reading(_ACCOUNT, named, None, reading).after
         assert meeting is not None
-        return Task(meeting, render(meeting, SiteRules(), datetime.now(UTC)), Written(), 1)
+        return PlanTask(meeting, render(meeting, SiteRules(), datetime.now(UTC)), Written(), 1)
 
     def read_again(self, zoom: ZoomServer) -> int:
         """Return how many times a meeting was read that had been read before."""
@@ -127,7 +127,7 @@ def compare(site: WordPress, truth: Truth) -> Compared:
     )
 
 
-def _is_right(post: dict[str, Any], task: Task) -> bool:
+def _is_right(post: dict[str, Any], task: PlanTask) -> bool:
     wanted, told = task.wanted, post["zoombridge"]
     details, given = json.loads(told["details"] or "{}"), json.loads(wanted.field["details"])
     return (

@@ -21,7 +21,7 @@ from core.pipeline.mirror_worker import PER_SITE
 from core.pipeline.post_plan import plan
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
 from core.wordpress.requests import CreatePost
-from core.zoom.rate_limit import PER_SECOND, SHARE, Label
+from core.zoom.rate_limit import PER_SECOND, SHARE, RateLabel
 from tests.running import RunningBridge
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 from web.cli.context import Place as Reached
@@ -54,12 +54,12 @@ def _within_limits(scale: Scale, say: Say) -> list[Figure]:
     """Import as Zoom lets it, on all of the machine."""
     with fast_site() as site, double(scale.imported, scale.hosts) as zoom:
         seen = _paced(site, zoom, RunningBridge, say)
-    most = PER_SECOND[PLAN][Label.LIGHT]
+    most = PER_SECOND[PLAN][RateLabel.LIGHT]
     allowed = most * SHARE
     lower = min(seen.takes, allowed)
     name = f"import of {scale.imported:,} meetings of {scale.hosts} users"
     asked = (
-        f"{len(zoom.behaviour.asked)} requests, at most {zoom.behaviour.busiest[Label.LIGHT]} of {most} in a second about "
+        f"{len(zoom.behaviour.asked)} requests, at most {zoom.behaviour.busiest[RateLabel.LIGHT]} of {most} in a second about "
         "single meetings"
     )
     told = f"{seen}; Zoom lets {allowed:.0f}/s through"

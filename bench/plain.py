@@ -22,25 +22,25 @@ from core.zoom.signature import Secret, verify
 from web.http.inflight import InFlight
 from web.http.server import make_server
 from web.webhooks.handler import ROUTES, WebhookHandler
-from web.webhooks.messages import Asked, Reply
+from web.webhooks.messages import InboundRequest, InboundResponse
 
 _SECRETS = [Secret(SECRET)]
-_ACCEPTED = Reply.of(ACCEPTED)
+_ACCEPTED = InboundResponse.of(ACCEPTED)
 
 
 class Plain:
     """Answers 204 to what Zoom signed, and forgets it."""
 
-    async def answer(self, asked: Asked) -> Reply:
+    async def answer(self, asked: InboundRequest) -> InboundResponse:
         """Say what it is, at once."""
         try:
             verify(asked.headers, asked.body, _SECRETS, now=time.time())
             document = json.loads(asked.body)
         except (SignatureError, ValueError):
-            return Reply.of(refusal(401, "plain_signature", "Not signed, or not JSON."))
+            return InboundResponse.of(refusal(401, "plain_signature", "Not signed, or not JSON."))
         if "event" in document and "payload" in document:
             return _ACCEPTED
-        return Reply.of(refusal(400, "plain_bad_request", "Not an event."))
+        return InboundResponse.of(refusal(400, "plain_bad_request", "Not an event."))
 
 
 async def _serve() -> None:

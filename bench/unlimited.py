@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from core.zoom.rate_limit import PER_SECOND, Label
+from core.zoom.rate_limit import PER_SECOND, RateLabel
 from tests.running import RunningBridge
 from web.cli import main
 
@@ -22,5 +22,5 @@ class UnlimitedBridge(RunningBridge):
 
 if __name__ == "__main__":
     for plan in PER_SECOND:
-        PER_SECOND[plan] = dict.fromkeys(Label, _PER_SECOND)
+        PER_SECOND[plan] = dict.fromkeys(RateLabel, _PER_SECOND)
     main()

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.accounts import backfill_job, import_job, reconcile_job
-from core.accounts.backfill_job import Completing
-from core.accounts.clients import Accounts
-from core.accounts.import_job import Import
-from core.accounts.reconcile_job import Repair
-from core.accounts.schedule import Scheduling
-from core.jobs.runner import Jobs
+from core.accounts.backfill_job import BackfillJob
+from core.accounts.clients import AccountClients
+from core.accounts.import_job import ImportJob
+from core.accounts.reconcile_job import ReconcileJob
+from core.accounts.schedule import JobScheduler
+from core.jobs.runner import JobRunner
 from core.pipeline import replay
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
-from core.pipeline.mirror_worker import LEASE_SECONDS, Mirror
-from core.pipeline.replay import Replay
+from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
+from core.pipeline.replay import ReplayJob
 from core.pipeline.retention import Retention
-from core.selftest.cleanup import CLEANING, TRIAL, Cleaning
-from core.selftest.job import Trying
+from core.selftest.cleanup import CLEANING, TRIAL, CleanupJob
+from core.selftest.job import SelfTestJob
 from core.sites.apply_rules import KIND as REVIEW
-from core.sites.apply_rules import Reviewing
-from core.sites.health import Looks
+from core.sites.apply_rules import ApplyRulesJob
+from core.sites.health import HealthChecker
 from core.store.db import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.jobs.runner import Kind
+    from core.jobs.runner import JobKind
     from core.store.db.engine import Store
 
 
@@ -49,13 +49,13 @@ class Bridge:
 
     store: Store
     ingest: Ingest
-    folding: Folding
-    mirror: Mirror
+    folding: FoldWorker
+    mirror: MirrorWorker
     retention: Retention
-    jobs: Jobs
-    scheduling: Scheduling
-    accounts: Accounts
-    looks: Looks
+    jobs: JobRunner
+    scheduling: JobScheduler
+    accounts: AccountClients
+    looks: HealthChecker
     listener: notify.Listener | None
 
     @classmethod
@@ -75,25 +75,25 @@ class Bridge:
 
         Other processes take over a post or a job after `lease_seconds` from one that died while it worked on it.
         """
-        mirror = Mirror(store, clock=clock, lease_seconds=lease_seconds)
-        folding = Folding(store, clock=clock)
-        accounts = Accounts(store, clock=clock or time.time)
+        mirror = MirrorWorker(store, clock=clock, lease_seconds=lease_seconds)
+        folding = FoldWorker(store, clock=clock)
+        accounts = AccountClients(store, clock=clock or time.time)
         ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
         keeping = Retention(store, keep_days, keep_events, keep_names_days, clock=clock or time.time)
         # Of long work.
-        kinds: dict[str, Kind] = {
-            REVIEW: Reviewing(store, asked=mirror.wake, clock=clock),
-            TRIAL: Trying(store, folding.wake, mirror.wake, clock or time.time),
-            CLEANING: Cleaning(store, folding.wake, clock or time.time),
-            import_job.KIND: Import(store, accounts, folding.wake, clock or time.time),
-            reconcile_job.KIND: Repair(
+        kinds: dict[str, JobKind] = {
+            REVIEW: ApplyRulesJob(store, asked=mirror.wake, clock=clock),
+            TRIAL: SelfTestJob(store, folding.wake, mirror.wake, clock or time.time),
+            CLEANING: CleanupJob(store, folding.wake, clock or time.time),
+            import_job.KIND: ImportJob(store, accounts, folding.wake, clock or time.time),
+            reconcile_job.KIND: ReconcileJob(
                 store, accounts, folding.wake, clock or time.time, mirrored=mirror.wake
             ),
-            replay.KIND: Replay(store, ingest, folding.wake, mirror.wake, clock),
-            backfill_job.KIND: Completing(store, accounts, folding.wake, clock or time.time),
+            replay.KIND: ReplayJob(store, ingest, folding.wake, mirror.wake, clock),
+            backfill_job.KIND: BackfillJob(store, accounts, folding.wake, clock or time.time),
         }
-        jobs = Jobs(store, kinds, clock=clock, lease_seconds=lease_seconds)
-        scheduling = Scheduling(store, jobs, clock=clock or time.time)
+        jobs = JobRunner(store, kinds, clock=clock, lease_seconds=lease_seconds)
+        scheduling = JobScheduler(store, jobs, clock=clock or time.time)
         folding.folded = both(mirror.wake, scheduling.wake)
         heard: dict[str, Callable[[str], None]] = {
             notify.EVENTS: lambda _: folding.wake(),
@@ -102,7 +102,7 @@ class Bridge:
             notify.SECRETS: lambda site_id: ingest.forget(site_id or None),
         }
         listener = notify.Listener(store.url, heard) if store.is_shared else None
-        looks = Looks(store, looked=mirror.wake)
+        looks = HealthChecker(store, looked=mirror.wake)
         return cls(store, ingest, folding, mirror, keeping, jobs, scheduling, accounts, looks, listener)
 
     def start(self) -> None:
@@ -126,7 +126,7 @@ class Bridge:
         self.scheduling.stop()
         self.jobs.stop()
         for kind in self.jobs.kinds.values():
-            if isinstance(kind, Import):
+            if isinstance(kind, ImportJob):
                 kind.close()
         self.retention.stop()
         self.folding.stop()

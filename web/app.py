@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from tornado.web import Application
 
 from core.auth.passwords import Passwords
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from web.http.inflight import InFlight
-from web.signin.handlers import Doors
+from web.signin.handlers import SignInGuard
 from web.urls import urls
-from web.webhooks.batcher import Groups
-from web.webhooks.dispatcher import Answering
+from web.webhooks.batcher import Batcher
+from web.webhooks.dispatcher import Dispatcher
 from web.webhooks.handler import NotFoundHandler
 
 if TYPE_CHECKING:
@@ -27,26 +27,26 @@ def make_app(
     control_token: str = "",
     metrics_token: str = "",
     in_flight: InFlight | None = None,
-    answering: Answering | None = None,
+    answering: Dispatcher | None = None,
     public_url: str = "",
 ) -> Application:
     """Return the application for a bridge, which browsers find at `public_url`.
 
     Without a control token, nobody can control it; without a metrics token, nobody is told its numbers.
     """
-    deciding = answering or Answering(bridge.ingest)
-    admission = Admission(bridge.store, passwords or Passwords())
+    deciding = answering or Dispatcher(bridge.ingest)
+    admission = AuthService(bridge.store, passwords or Passwords())
 
     def send(group: Group) -> bool:
         deciding.take(group, groups.deliver)
         return True
 
-    groups = Groups(send)
+    groups = Batcher(send)
     return Application(
         list(
             urls(
                 bridge,
-                doors=Doors(admission, deciding.executor, public_url),
+                doors=SignInGuard(admission, deciding.executor, public_url),
                 answers=groups,
                 keys=deciding.keys,
                 executor=deciding.executor,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from web.http.inflight import InFlight
-    from web.signin.handlers import Doors
+    from web.signin.handlers import SignInGuard
     from web.stub.auth import StubKeys
     from web.webhooks.messages import Answers
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 def urls(
     bridge: Bridge,
     *,
-    doors: Doors,
+    doors: SignInGuard,
     answers: Answers,
     keys: StubKeys,
     executor: Executor,

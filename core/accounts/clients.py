@@ -15,7 +15,7 @@ from core.store.accounts.credentials import StoredToken, ZoomAccount
 from core.store.events import log
 from core.store.events.request import Request
 from core.zoom.oauth import Tokens
-from core.zoom.rate_limit import Pace
+from core.zoom.rate_limit import RateLimiter
 from core.zoom.readings import Absence
 from core.zoom.rest import ZoomRest, session
 
@@ -33,7 +33,7 @@ _NO_WEBINARS = frozenset({200, 3161})  # Zoom's codes for users who may not have
 
 
 @dataclass(slots=True)
-class Accounts:
+class AccountClients:
     """Gives who asks Zoom for each account. All that ask for one account share its token and its pace."""
 
     store: Store
@@ -54,7 +54,7 @@ class Accounts:
                 return known[1]
             over = session(at_once=AT_ONCE)
             tokens = Tokens(over, account.credentials, StoredToken(self.store, account_id), clock=self.clock)
-            rest = ZoomRest(over, tokens, Pace(account.plan))
+            rest = ZoomRest(over, tokens, RateLimiter(account.plan))
             self._open[account_id] = (account, rest)
             return rest
 
@@ -62,7 +62,7 @@ class Accounts:
 def read_each(rest: ZoomRest, wanted: Iterable[tuple[int, bool]]) -> dict[int, Reading | Absence]:
     """Read meetings by number, and webinars where the second value says so.
 
-    Several at a time: what takes long is the way, and `Pace` keeps the limits. Raises `ZoomRestError`.
+    Several at a time: what takes long is the way, and `RateLimiter` keeps the limits. Raises `ZoomRestError`.
     """
     numbers = list(wanted)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="zoom") as pool:

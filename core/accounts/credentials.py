@@ -18,7 +18,7 @@ from core.zoom.rest import session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from core.jobs.runner import Jobs
+    from core.jobs.runner import JobRunner
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.zoom.oauth import Credentials
@@ -79,7 +79,7 @@ def lacking(granted: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def ask(store: Store, jobs: Jobs, kind: str, account_id: str, *, dry_run: bool, asked_by: str) -> Job:
+def ask(store: Store, jobs: JobRunner, kind: str, account_id: str, *, dry_run: bool, asked_by: str) -> Job:
     """Ask for an import or a repair of an account. Raises `UnknownAccountError`, `TooManyJobsError`."""
     if kind not in (import_job.KIND, reconcile_job.KIND):
         raise ZoomRestError(f"There is no work of the kind “{kind}”.")

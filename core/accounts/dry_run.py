@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.render import SiteRules
 
 
-class Would(StrEnum):
+class PlannedAction(StrEnum):
     """What would be done."""
 
     MAKE = "make"
@@ -26,16 +26,14 @@ class Would(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class DryRun:
     """What would be done with one post, and why nothing, where nothing would."""
 
-    would: Would
+    would: PlannedAction
     why: str = ""
 
 
-def foresee(
-    meeting: Meeting, rules: SiteRules, state: PostState, *, differs: bool, now: datetime
-) -> Foreseen:
+def dry_run(meeting: Meeting, rules: SiteRules, state: PostState, *, differs: bool, now: datetime) -> DryRun:
     """Return what would be done for `meeting` on a site whose post stands like `state`.
 
     `differs`: whether the meeting is another than the bridge knows. Whether the post still shows what was written
@@ -43,14 +41,18 @@ def foresee(
     """
     wanted = render(meeting, rules, now)
     if state is PostState.DETACHED:
-        return Foreseen(
-            Would.LEAVE,
+        return DryRun(
+            PlannedAction.LEAVE,
             "Somebody deleted its page for good. It can be made again on the page of the meeting.",
         )
     if wanted.presence is Presence.SHOWN:
         if state is PostState.SHOWN:
-            return Foreseen(Would.CHANGE) if differs else Foreseen(Would.LEAVE, "Its page shows it already.")
-        return Foreseen(Would.MAKE)
+            return (
+                DryRun(PlannedAction.CHANGE)
+                if differs
+                else DryRun(PlannedAction.LEAVE, "Its page shows it already.")
+            )
+        return DryRun(PlannedAction.MAKE)
     if wanted.presence in (Presence.TRASHED, Presence.GONE) and state is PostState.SHOWN:
-        return Foreseen(Would.TRASH, wanted.reason)
-    return Foreseen(Would.LEAVE, wanted.reason)
+        return DryRun(PlannedAction.TRASH, wanted.reason)
+    return DryRun(PlannedAction.LEAVE, wanted.reason)

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.accounts.clients import entry, listed, read_each
-from core.accounts.dry_run import foresee
-from core.accounts.prefetch import Ahead
+from core.accounts.dry_run import dry_run
+from core.accounts.prefetch import Prefetcher
 from core.errors import (
     ZoomCredentialsError,
     ZoomGoneError,
@@ -23,7 +23,7 @@ from core.errors import (
     ZoomScopeError,
     ZoomUnreachableError,
 )
-from core.jobs.runner import Piece
+from core.jobs.runner import JobStep
 from core.model import rules
 from core.model.meeting import WEBINARS
 from core.model.snapshots import Drift, is_current, of_reading
@@ -33,7 +33,7 @@ from core.store.accounts import findings
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
 from core.store.accounts.findings import Finding
-from core.store.accounts.users import Host
+from core.store.accounts.users import ZoomUser
 from core.store.events import log
 from core.store.meetings import meetings
 from core.store.posts import account_posts
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.accounts.clients import Accounts
+    from core.accounts.clients import AccountClients
     from core.model.snapshots import Snapshot
     from core.store.db.engine import Store
     from core.store.jobs import Job
@@ -65,25 +65,25 @@ _FOLDING_SECONDS = 0.5
 
 
 @dataclass(slots=True)
-class Import:
+class ImportJob:
     """Reads an account. `job.arguments`: `account`, and `dry_run`, which keeps nothing but what it would do.
 
     `appended` is called when the log has grown.
     """
 
     store: Store
-    accounts: Accounts
+    accounts: AccountClients
     appended: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     at_once: int = AT_ONCE
     # Of which job, when it was used last, and what is read ahead for it.
-    _ahead: tuple[int, float, Ahead] | None = None
+    _ahead: tuple[int, float, Prefetcher] | None = None
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - nobody knows before the users are listed
         """Return nothing: how many users there are is the first thing to find out."""
         return None
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         """Wait for the fold; list the users; then read one user's meetings after the other's; then wait for their posts."""
         account_id = str(job.arguments["account"])
         place = job.place or {"phase": "fold"}
@@ -97,7 +97,7 @@ class Import:
             wait = error.wait if isinstance(error, ZoomLimitError) else _TROUBLE_SECONDS
             note = partial(zoom_credentials.note_fault, account_id=account_id, message=str(error))
             self.store.write(note)
-            return Piece(place=place, wait=wait, message=str(error))
+            return JobStep(place=place, wait=wait, message=str(error))
         except (ZoomCredentialsError, ZoomScopeError) as error:
             self.close()
             note = partial(zoom_credentials.note_fault, account_id=account_id, message=str(error))
@@ -110,7 +110,7 @@ class Import:
             self.store.write(partial(zoom_credentials.note_fault, account_id=account_id, message=None))
         return piece
 
-    def _piece(self, job: Job, account_id: str, place: Mapping[str, Any]) -> Piece:
+    def _piece(self, job: Job, account_id: str, place: Mapping[str, Any]) -> JobStep:
         match place["phase"]:
             case "fold":
                 return self._fold(account_id, place)
@@ -121,20 +121,20 @@ class Import:
             case _:
                 return self._posts(job, account_id)
 
-    def _fold(self, account_id: str, place: Mapping[str, Any]) -> Piece:
+    def _fold(self, account_id: str, place: Mapping[str, Any]) -> JobStep:
         """Wait until what has come so far is folded: only then is it known what the bridge knows."""
         with self.store.reading() as connection:
             until = place.get("until") or account_posts.newest_pending(connection, account_id)
             waits = until is not None and account_posts.is_pending_up_to(connection, account_id, until)
         if waits:
-            return Piece(place={"phase": "fold", "until": until}, wait=_FOLDING_SECONDS)
-        return Piece(place={"phase": "users"})
+            return JobStep(place={"phase": "fold", "until": until}, wait=_FOLDING_SECONDS)
+        return JobStep(place={"phase": "users"})
 
-    def _users(self, account_id: str) -> Piece:
+    def _users(self, account_id: str) -> JobStep:
         """Keep who is in the account."""
         now = self._now_ms()
         found = [
-            Host(
+            ZoomUser(
                 account_id,
                 str(user["id"]),
                 email=str(user.get("email", ""))[:254],
@@ -149,9 +149,9 @@ class Import:
             zoom_users.keep(connection, found)
             zoom_users.drop_unseen(connection, account_id, now)
 
-        return Piece(place={"phase": "hosts", "after": "", "from": 0}, total=len(found), keep=keep)
+        return JobStep(place={"phase": "hosts", "after": "", "from": 0}, total=len(found), keep=keep)
 
-    def _host(self, job: Job, account_id: str, place: Mapping[str, Any]) -> Piece:
+    def _host(self, job: Job, account_id: str, place: Mapping[str, Any]) -> JobStep:
         """Read some of the next user's meetings."""
         with self.store.reading() as connection:
             coming = zoom_users.after(connection, account_id, place["after"], limit=1 + _USERS_AHEAD)
@@ -170,18 +170,18 @@ class Import:
             snapshots += self._unlisted(account_id, host.host_id, items)
         if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
             self.close()
-            return Piece(place=dict(place), wait=LATER_SECONDS)
+            return JobStep(place=dict(place), wait=LATER_SECONDS)
         next_place = (
             {"phase": "hosts", "after": host.host_id, "from": 0} if is_last else {**place, "from": chosen[-1]}
         )
         return self._keeping(job, account_id, snapshots, place=next_place, done=1 if is_last else 0)
 
-    def _reading_ahead(self, job: Job, account_id: str) -> Ahead:
+    def _reading_ahead(self, job: Job, account_id: str) -> Prefetcher:
         """Return what reads ahead for this job, from one piece to the next."""
         now = time.monotonic()
         if self._ahead is not None and (self._ahead[0] != job.id or now - self._ahead[1] > _FORGET_SECONDS):
             self.close()
-        ahead = self._ahead[2] if self._ahead else Ahead(self.accounts.rest(account_id), self._current)
+        ahead = self._ahead[2] if self._ahead else Prefetcher(self.accounts.rest(account_id), self._current)
         self._ahead = (job.id, now, ahead)
         return ahead
 
@@ -222,9 +222,9 @@ class Import:
         """Return what is to be said of meetings that are known and not listed: an import says nothing of them."""
         return []
 
-    def _after_hosts(self, job: Job, account_id: str) -> Piece:  # noqa: ARG002 - for those who repair
+    def _after_hosts(self, job: Job, account_id: str) -> JobStep:  # noqa: ARG002 - for those who repair
         """Return where to go on when every user was read."""
-        return Piece(place={"phase": "posts"}, finished=bool(job.arguments.get("dry_run")))
+        return JobStep(place={"phase": "posts"}, finished=bool(job.arguments.get("dry_run")))
 
     def _compare(self, account_id: str, readings: Mapping[int, Reading | Absence]) -> list[Snapshot]:
         found = []
@@ -237,7 +237,7 @@ class Import:
 
     def _keeping(
         self, job: Job, account_id: str, snapshots: list[Snapshot], *, place: Mapping[str, Any], done: int
-    ) -> Piece:
+    ) -> JobStep:
         """Return the piece that keeps snapshots, or what they would do."""
         counts: dict[str, int] = {}
         for snapshot in snapshots:
@@ -246,7 +246,7 @@ class Import:
             lines = self._would_do(job, account_id, snapshots)
             for line in lines:
                 counts[line.kind] = counts.get(line.kind, 0) + 1
-            return Piece(place=place, done=done, counts=counts, keep=partial(_note, lines=lines))
+            return JobStep(place=place, done=done, counts=counts, keep=partial(_note, lines=lines))
         now = self._now_ms()
         entries = [
             entry(self.store, account_id, snapshot, now=now)
@@ -266,7 +266,7 @@ class Import:
                 log.append(connection, entries)
             findings.note(connection, lines)
 
-        return Piece(
+        return JobStep(
             place=place, done=done, counts=counts, keep=keep, then=self.appended if entries else None
         )
 
@@ -286,7 +286,7 @@ class Import:
                 if snapshot.after is None:
                     continue
                 state = states.get((site.id, snapshot.number), PostState.NONE)
-                would = foresee(
+                would = dry_run(
                     snapshot.after, decided, state, differs=snapshot.drift is Drift.CHANGED, now=now
                 )
                 lines.append(
@@ -302,7 +302,7 @@ class Import:
                 )
         return lines
 
-    def _posts(self, job: Job, account_id: str) -> Piece:  # noqa: ARG002 - for those who repair
+    def _posts(self, job: Job, account_id: str) -> JobStep:  # noqa: ARG002 - for those who repair
         """Wait until the posts are written, or wait with their site."""
         with self.store.reading() as connection:
             left = account_posts.left(connection, account_id, now=self._now_ms())
@@ -311,10 +311,10 @@ class Import:
                 f"{left.due} pages are still to be written" if left.due else "It is on its way to the sites"
             )
             message = f"Everything is read. {still}."
-            return Piece(wait=_WRITING_SECONDS, message=message)
+            return JobStep(wait=_WRITING_SECONDS, message=message)
         if left.failing:
             message = f"{left.failing} pages could not be written yet; the page Meetings says why. The bridge goes on trying."
-            return Piece(finished=True, message=message, counts={"failing": left.failing})
+            return JobStep(finished=True, message=message, counts={"failing": left.failing})
         with self.store.reading() as connection:
             shown = zoom_credentials.sites_of(connection, account_id)
         message = (
@@ -323,7 +323,7 @@ class Import:
             else "Everything is read. No site shows this account yet: choose one on the page Zoom accounts, by adding it "
             "again."
         )
-        return Piece(finished=True, message=message)
+        return JobStep(finished=True, message=message)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)

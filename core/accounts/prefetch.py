@@ -41,7 +41,7 @@ class _User:
     reading: dict[int, Future[Reading | Absence]] = field(default_factory=dict)
 
 
-class Ahead:
+class Prefetcher:
     """Reads an account's users in the order in which they are asked for. For one thread that asks.
 
     `current` reads what is to be read of a user's list. It is called in other threads, and what it raises comes out

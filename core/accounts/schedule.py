@@ -18,7 +18,7 @@ from core.store.accounts import meetings as account_meetings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.jobs.runner import Jobs
+    from core.jobs.runner import JobRunner
     from core.store.db.engine import Store
 
 BY_ITSELF = "the bridge itself"
@@ -29,11 +29,11 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Scheduling:
+class JobScheduler:
     """Asks for jobs in a thread of its own. `wake` says that meetings have changed."""
 
     store: Store
-    jobs: Jobs
+    jobs: JobRunner
     clock: Callable[[], float] = time.time
     _wake: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)

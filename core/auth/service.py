@@ -13,7 +13,7 @@ from core.auth import passwords
 from core.auth.passwords import Passwords
 from core.errors import StoreUnavailableError, TicketError, UserError
 from core.store.auth import one_time_links, sessions, users
-from core.store.auth.one_time_links import Purpose, Ticket
+from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.auth.users import Role
 from core.store.db import clock
 
@@ -33,7 +33,7 @@ _TOO_LATE = "This link does not work any more: each works once, and only for a w
 
 
 @dataclass(slots=True)
-class Admission:
+class AuthService:
     """Makes and looks up all of it. What takes a password computes for a moment: see `core.auth.passwords`."""
 
     store: Store
@@ -176,7 +176,7 @@ class Admission:
             if users.is_anybody(connection):
                 raise UserError("There is an administrator already.")
             return one_time_links.issue(
-                connection, Ticket(Purpose.FIRST), now=clock.now(connection, self.clock)
+                connection, OneTimeLink(Purpose.FIRST), now=clock.now(connection, self.clock)
             )
 
         return self.store.write(invite)
@@ -189,7 +189,7 @@ class Admission:
             user = users.find(connection, name)
             if user is None:
                 raise _nobody(name)
-            ticket = Ticket(purpose, name, user.role)
+            ticket = OneTimeLink(purpose, name, user.role)
             return one_time_links.issue(connection, ticket, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
@@ -198,12 +198,12 @@ class Admission:
         """Return a word that lets an administrator of this site in at the bridge's own address."""
 
         def issue(connection: Connection) -> str:
-            ticket = Ticket(Purpose.SITE, name, Role.ADMINISTRATOR, site_id)
+            ticket = OneTimeLink(Purpose.SITE, name, Role.ADMINISTRATOR, site_id)
             return one_time_links.issue(connection, ticket, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
 
-    def is_good(self, purpose: Purpose, word: str) -> Ticket | None:
+    def is_good(self, purpose: Purpose, word: str) -> OneTimeLink | None:
         """Return the ticket of a word that was not used yet."""
         with self.store.reading() as connection:
             return one_time_links.look(connection, purpose, word, now=clock.now(connection, self.clock))

@@ -1,6 +1,6 @@
 """Long work: done piece by piece in the background, with its place kept, so that it goes on after a restart.
 
-A kind of work is an object with two methods, given to `Jobs` by name (see `core.bridge`):
+A kind of work is an object with two methods, given to `JobRunner` by name (see `core.bridge`):
 
     class Counting:
         def count(self, job: Job) -> int | None: ...    how much there is to do altogether, if that is known
@@ -50,7 +50,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class JobStep:
     """What came of one piece. What is left out stays as it was.
 
     `place` is where the next one begins, as JSON. `done` says by how much the work is further, and `counts` what
@@ -70,13 +70,13 @@ class Piece:
     then: Callable[[], None] | None = None
 
 
-class Kind(Protocol):
+class JobKind(Protocol):
     """A kind of long work."""
 
     def count(self, job: Job) -> int | None:
         """Return how much there is to do altogether; None where nobody knows. Asked once, at the beginning."""
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         """Do the next piece, from `job.place` (None at the beginning).
 
         What is raised ends the job as failed, and its words are shown to who asked; it can then be gone on with
@@ -89,11 +89,11 @@ class _LostError(Exception):
 
 
 @dataclass(slots=True)
-class Jobs:
+class JobRunner:
     """Does what is asked for, in threads of its own. Several processes share one database's jobs."""
 
     store: Store
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, JobKind]
     clock: Callable[[], float] | None = None  # without one, the store's own
     lease_seconds: float = LEASE_SECONDS
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
@@ -208,7 +208,7 @@ class Jobs:
             piece.then()
         return not (piece.finished or piece.wait)
 
-    def _settle(self, connection: Connection, *, taken: Job, total: int | None, piece: Piece) -> None:
+    def _settle(self, connection: Connection, *, taken: Job, total: int | None, piece: JobStep) -> None:
         """Keep what a piece did and where the next one begins, or neither."""
         job = jobs.held(connection, taken, for_update=True)
         if job is None:

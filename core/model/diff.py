@@ -33,7 +33,7 @@ _DATES = "occurrences"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EventDiff:
     """One event of a meeting, with the meeting before and after it; None where nothing was known.
 
     `too_late`: it happened before what the log has dropped, so it changed nothing.
@@ -46,7 +46,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Date:
+class DateChange:
     """One date of a series: when it begins, in the meeting's zone, for how many minutes, and whether it takes place."""
 
     start_time: datetime
@@ -55,12 +55,12 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FieldDiff:
     """A field that differs. None stands for what was not known, or is not there.
 
     `field` is Zoom's name, with a dot before what stands inside another (`settings.waiting_room`), or one of ours:
-    `state` (of `core.model.meeting.State`, or `recovered`), `kind`; `started` and `ended` of the last instance; `recordings`
-    and `registrants.…` by their state, which are counts, as is `occurrences`; `occurrences.…` is one date (`Date`).
+    `state` (of `core.model.meeting.MeetingState`, or `recovered`), `kind`; `started` and `ended` of the last instance; `recordings`
+    and `registrants.…` by their state, which are counts, as is `occurrences`; `occurrences.…` is one date (`DateChange`).
     Times are `datetime`s in the meeting's zone; the rest is as Zoom has it.
     """
 
@@ -71,7 +71,7 @@ class Difference:
 
 def steps(
     account_id: str, number: int, changes: Iterable[Change], *, base: Meeting | None = None
-) -> Iterator[Step]:
+) -> Iterator[EventDiff]:
     """Yield what each event made of the meeting, in the order in which they happened, as `fold` takes them."""
     meeting = base
     last = base.last if base is not None else None
@@ -79,21 +79,21 @@ def steps(
     for change in sorted(changes, key=lambda change: change.position):
         if last is not None and not last < change.position:
             if too_late:
-                yield Step(change, meeting, meeting, too_late=True)
+                yield EventDiff(change, meeting, meeting, too_late=True)
             continue  # the same event, given twice
         too_late = False
         last = change.position
         before, meeting = meeting, apply(meeting or Meeting(account_id, number), change)
-        yield Step(change, before, meeting)
+        yield EventDiff(change, before, meeting)
 
 
-def differences(before: Meeting | None, after: Meeting | None) -> list[Difference]:
+def differences(before: Meeting | None, after: Meeting | None) -> list[FieldDiff]:
     """Return the fields in which a meeting differs from what it was before."""
     if after is None:
         return []
     old, new = _facts(before), _facts(after)
     names = [*_order(old, new)]
-    found = [Difference(name, old.get(name), new.get(name)) for name in names]
+    found = [FieldDiff(name, old.get(name), new.get(name)) for name in names]
     return [one for one in found + _dates(before, after) if one.old != one.new]
 
 
@@ -127,20 +127,22 @@ def _order(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     yield from sorted(name for name in names if name not in first)
 
 
-def _dates(before: Meeting | None, after: Meeting) -> list[Difference]:
+def _dates(before: Meeting | None, after: Meeting) -> list[FieldDiff]:
     """Compare the dates of a series: one by one, or by their number where there were none before or are none now."""
     old, new = _dates_of(before), _dates_of(after)
     if not old or not new:
-        return [Difference(_DATES, len(old) or None, len(new) or None)]
+        return [FieldDiff(_DATES, len(old) or None, len(new) or None)]
     every = sorted({**old, **new}.items(), key=lambda item: (item[1].start_time, item[0]))
-    return [Difference(f"{_DATES}.{id_}", old.get(id_), new.get(id_)) for id_, _ in every]
+    return [FieldDiff(f"{_DATES}.{id_}", old.get(id_), new.get(id_)) for id_, _ in every]
 
 
-def _dates_of(meeting: Meeting | None) -> dict[str, Date]:
+def _dates_of(meeting: Meeting | None) -> dict[str, DateChange]:
     if meeting is None:
         return {}
     return {
-        one.occurrence_id: Date(one.start_time.astimezone(meeting.timezone), one.duration, one.available)
+        one.occurrence_id: DateChange(
+            one.start_time.astimezone(meeting.timezone), one.duration, one.available
+        )
         for one in meeting.occurrences
     }
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.model import activity
-from core.model.meeting import RECURRING_FIXED, WEBINARS, Kind, Meeting, Position, State
+from core.model.meeting import RECURRING_FIXED, WEBINARS, Meeting, MeetingKind, MeetingState, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -118,20 +118,20 @@ def _verb(event: str) -> str:
     return verb if subject in ("meeting", "webinar") else ""
 
 
-def _kind(envelope: Envelope, before: Kind) -> Kind:
+def _kind(envelope: Envelope, before: MeetingKind) -> MeetingKind:
     """Tell meetings from webinars: by the conversion, else by Zoom's type, else by the event's name."""
     match envelope.event:
         case "meeting.converted_to_webinar":
-            return Kind.WEBINAR
+            return MeetingKind.WEBINAR
         case "webinar.converted_to_meeting":
-            return Kind.MEETING
+            return MeetingKind.MEETING
     if envelope.event.startswith("recording."):
         return before  # their types are of recordings
     zoom_type = _kept(envelope.payload.object or {}).get("type")
     if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
-        return Kind.WEBINAR
+        return MeetingKind.WEBINAR
     # A snapshot has no such name; without a type it says nothing of this.
-    return before if envelope.event == SNAPSHOT and zoom_type is None else Kind.MEETING
+    return before if envelope.event == SNAPSHOT and zoom_type is None else MeetingKind.MEETING
 
 
 def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -143,7 +143,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
     """
     given = _kept(envelope.payload.object or {})
     if meeting.created and not _tells_of_this_life(meeting, envelope):
-        return replace(meeting, object=given, state=State.SCHEDULED, recovered=False)
+        return replace(meeting, object=given, state=MeetingState.SCHEDULED, recovered=False)
     merged = _merge(given, meeting.object)
     return replace(meeting, object=merged, created=True)
 
@@ -190,19 +190,19 @@ def _old_object(envelope: Envelope) -> Mapping[str, Any]:
 def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
-    return replace(_fill(meeting, envelope), state=State.DELETED, recovered=False)
+    return replace(_fill(meeting, envelope), state=MeetingState.DELETED, recovered=False)
 
 
 def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "available")
-    return replace(_fill(meeting, envelope), state=State.SCHEDULED, recovered=True)
+    return replace(_fill(meeting, envelope), state=MeetingState.SCHEDULED, recovered=True)
 
 
 def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
-    return replace(_fill(meeting, envelope), state=State.PERMANENTLY_DELETED, recovered=False)
+    return replace(_fill(meeting, envelope), state=MeetingState.PERMANENTLY_DELETED, recovered=False)
 
 
 def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -212,7 +212,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     not run any more has ended.
     """
     if envelope.payload.operation == GONE:
-        state = State.DELETED if meeting.state is State.SCHEDULED else meeting.state
+        state = MeetingState.DELETED if meeting.state is MeetingState.SCHEDULED else meeting.state
         return replace(meeting, state=state, recovered=False)
     instance = meeting.instance
     if (envelope.payload.object or {}).get("status") == "waiting" and instance and "ended" not in instance:
@@ -220,9 +220,9 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     return replace(
         meeting,
         object=_kept(envelope.payload.object or {}),
-        state=State.SCHEDULED,
+        state=MeetingState.SCHEDULED,
         created=True,
-        recovered=meeting.recovered or meeting.state is State.DELETED,
+        recovered=meeting.recovered or meeting.state is MeetingState.DELETED,
         instance=instance,
     )
 

@@ -22,14 +22,14 @@ LONGEST = 30 * 60
 """Minutes: Zoom ends every meeting after 30 hours, https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067972"""
 
 
-class Kind(StrEnum):
+class MeetingKind(StrEnum):
     """What Zoom calls it."""
 
     MEETING = "meeting"
     WEBINAR = "webinar"
 
 
-class State(StrEnum):
+class MeetingState(StrEnum):
     """Where a meeting stands between being made and being gone."""
 
     SCHEDULED = "scheduled"
@@ -86,8 +86,8 @@ class Meeting:
 
     account_id: str
     number: int
-    kind: Kind = Kind.MEETING
-    state: State = State.SCHEDULED
+    kind: MeetingKind = MeetingKind.MEETING
+    state: MeetingState = MeetingState.SCHEDULED
     object: Mapping[str, Any] = field(default_factory=dict)
     last: Position = BEFORE_ALL
     created: bool = False

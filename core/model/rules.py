@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.model.meeting import INSTANT, PERSONAL_ROOM, Kind
+from core.model.meeting import INSTANT, PERSONAL_ROOM, MeetingKind
 
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
@@ -32,7 +32,7 @@ _LONGEST_TOPIC = 1000  # characters that are compared; Zoom allows 200
 _LARGEST_ID = 2**53  # that JSON carries exactly
 
 
-class Status(StrEnum):
+class PostStatus(StrEnum):
     """What a new post is, as WordPress names it."""
 
     PUBLISH = "publish"
@@ -88,13 +88,13 @@ class Rules:
     `unknown` is what else is kept, for a version of the bridge that understands it.
     """
 
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[MeetingKind] = frozenset(MeetingKind)
     instant: bool = False
     personal_rooms: bool = False
     hosts: tuple[str, ...] | None = None
     only: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
-    status: Status = Status.PUBLISH
+    status: PostStatus = PostStatus.PUBLISH
     authors: tuple[Author, ...] = ()
     meeting_category: int | None = None
     webinar_category: int | None = None
@@ -135,9 +135,9 @@ class Rules:
         """Return who is to be the author of a meeting's post; None where that is not decided."""
         return next((author for author in self.authors if _is_of(meeting, (author.host,))), None)
 
-    def category_of(self, kind: Kind) -> int | None:
+    def category_of(self, kind: MeetingKind) -> int | None:
         """Return the category of new posts of this kind; None where that is not decided."""
-        return self.webinar_category if kind is Kind.WEBINAR else self.meeting_category
+        return self.webinar_category if kind is MeetingKind.WEBINAR else self.meeting_category
 
     def written(self) -> dict[str, Any]:
         """Return the rules as JSON, to be kept."""
@@ -188,7 +188,7 @@ def read(kept: Any) -> Read:
         hosts=reader.hosts(),
         only=reader.texts("only", MOST_PATTERNS, LONGEST_PATTERN),
         never=reader.texts("never", MOST_PATTERNS, LONGEST_PATTERN),
-        status=reader.choice("status", Status, default=DEFAULT.status, strictest=Status.DRAFT),
+        status=reader.choice("status", PostStatus, default=DEFAULT.status, strictest=PostStatus.DRAFT),
         authors=reader.authors(),
         meeting_category=reader.id("meeting_category"),
         webinar_category=reader.id("webinar_category"),
@@ -273,14 +273,14 @@ class _Reader:
             self._note(name, f"is taken for “{strictest}”")
             return strictest
 
-    def kinds(self) -> frozenset[Kind]:
+    def kinds(self) -> frozenset[MeetingKind]:
         value = self._kept.get("kinds")
         if value is None:
             return DEFAULT.kinds
         if not isinstance(value, list):
             self._note("kinds", "is left at its default")
             return DEFAULT.kinds
-        known = frozenset(kind for kind in Kind if str(kind) in value)
+        known = frozenset(kind for kind in MeetingKind if str(kind) in value)
         if len(known) < len(value):
             self._note("kinds", "was read in part")
         return known

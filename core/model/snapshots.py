@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.model.fold import GONE, SNAPSHOT, Change, apply, position
-from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Meeting, State
+from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Meeting, MeetingState
 from core.zoom import envelope as zoom_envelope
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     A number may expire 30 days after its last use, so that is no proof of deletion; but before that it cannot have
     expired. `at` is the moment of the answer (ms since 1970, UTC).
     """
-    if known.state is not State.SCHEDULED:
+    if known.state is not MeetingState.SCHEDULED:
         return Snapshot(known.number, Drift.SAME, known)
     if not cannot_have_expired(known, now):
         return Snapshot(known.number, Drift.UNSURE, known)

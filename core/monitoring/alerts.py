@@ -26,7 +26,7 @@ QUIET_TIMES = 4
 _SMALL_DISK, _SMALL_PART = 1024**3, 0.05
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """Who has to do something."""
 
     BAD = "bad"  # a person
@@ -35,7 +35,7 @@ class Level(StrEnum):
     )
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What it is."""
 
     FAILED_EVENTS = "failed-events"  # the bridge could not fold them
@@ -53,14 +53,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Alert:
     """One thing. `since` (ms since 1970, UTC) is when it began, or when all was well for the last time.
 
     `count` is how many events, posts or bytes it is about; `more`, whether that is only the least it may be.
     """
 
-    kind: Kind
-    level: Level
+    kind: AlertKind
+    level: Severity
     site_id: str | None = None
     site_name: str = ""
     count: int = 0
@@ -85,7 +85,7 @@ class Disk:
         )
 
 
-def troubles(
+def alerts_of(
     sites: Iterable[SiteFacts],
     *,
     now: int,
@@ -93,63 +93,67 @@ def troubles(
     more_failed: bool = False,
     disk: Disk | None = None,
     accounts: Iterable[tuple[str, str]] = (),
-) -> list[Trouble]:
+) -> list[Alert]:
     """Return what is not as it should be, what needs a person first.
 
     `accounts` are Zoom accounts that cannot be read, by name, and why.
     """
     found = []
     if failed_events:
-        found.append(Trouble(Kind.FAILED_EVENTS, Level.BAD, count=failed_events, more=more_failed))
+        found.append(Alert(AlertKind.FAILED_EVENTS, Severity.BAD, count=failed_events, more=more_failed))
     if disk is not None and disk.is_nearly_full:
-        found.append(Trouble(Kind.DISK, Level.BAD, count=disk.free))
+        found.append(Alert(AlertKind.DISK, Severity.BAD, count=disk.free))
     for name, message in accounts:
-        found.append(Trouble(Kind.ACCOUNT, Level.BAD, site_name=name, message=message))
+        found.append(Alert(AlertKind.ACCOUNT, Severity.BAD, site_name=name, message=message))
     for site in sites:
         for kind, level, values in _of_site(site, now):
-            found.append(Trouble(kind, level, site.id, site.name, **values))
-    return sorted(found, key=lambda trouble: trouble.level is not Level.BAD)
+            found.append(Alert(kind, level, site.id, site.name, **values))
+    return sorted(found, key=lambda trouble: trouble.level is not Severity.BAD)
 
 
-def _of_site(site: SiteFacts, now: int) -> Iterable[tuple[Kind, Level, dict[str, Any]]]:
+def _of_site(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     yield from _of_writing(site, now)
     yield from _of_zoom(site, now)
 
 
-def _of_writing(site: SiteFacts, now: int) -> Iterable[tuple[Kind, Level, dict[str, Any]]]:
+def _of_writing(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     waiting, since = site.count(Standing.WAITING), site.since(Standing.WAITING)
     if site.fault_message:
         behind = [moment for moment in (since, site.since(Standing.FAILING)) if moment is not None]
         began = min(behind, default=site.last_write_at)
         told = {"message": site.fault_message, "since": began, "until": site.blocked_until, "count": waiting}
-        yield Kind.SITE, _level(site.fault, began, now), told
+        yield AlertKind.SITE, _level(site.fault, began, now), told
     for one in site.open:
         if one.standing is Standing.FAILING and not site.fault_message:
             told = {"message": one.message, "since": one.since, "count": one.count}
-            yield Kind.FAILING, _level(one.fault, one.since, now), told
+            yield AlertKind.FAILING, _level(one.fault, one.since, now), told
     if waiting and not site.fault_message and since is not None and now - since > PATIENCE:
-        yield Kind.BEHIND, Level.WAITING, {"count": waiting, "since": since}
+        yield AlertKind.BEHIND, Severity.WAITING, {"count": waiting, "since": since}
 
 
-def _of_zoom(site: SiteFacts, now: int) -> Iterable[tuple[Kind, Level, dict[str, Any]]]:
+def _of_zoom(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     if not site.secrets:
-        yield Kind.NO_SECRET, Level.BAD, {}
+        yield AlertKind.NO_SECRET, Severity.BAD, {}
     if site.held:
-        yield Kind.QUARANTINE, Level.BAD, {"count": site.held, "since": site.held_since}
+        yield AlertKind.QUARANTINE, Severity.BAD, {"count": site.held, "since": site.held_since}
     if not site.secrets:
         return
     events_come = site.last_event_at is not None and now - site.last_event_at < QUIET_AT_LEAST
     if site.validated_at is None:
         if not events_come:
-            yield Kind.NOT_VALIDATED, Level.WAITING, {}
+            yield AlertKind.NOT_VALIDATED, Severity.WAITING, {}
     elif now - site.validated_at > VALIDATED_EVERY + _VALIDATION_GRACE:
         # While events come, Zoom still takes the endpoint for a valid one.
-        yield Kind.OVERDUE, Level.WAITING if events_come else Level.BAD, {"since": site.validated_at}
+        yield (
+            AlertKind.OVERDUE,
+            Severity.WAITING if events_come else Severity.BAD,
+            {"since": site.validated_at},
+        )
     if site.last_event_at is None:
         if site.validated_at is not None:
-            yield Kind.NO_EVENT, Level.WAITING, {"since": site.validated_at}
+            yield AlertKind.NO_EVENT, Severity.WAITING, {"since": site.validated_at}
     elif now - site.last_event_at > quiet_after(site.usual_gap):
-        yield Kind.QUIET, Level.WAITING, {"since": site.last_event_at}
+        yield AlertKind.QUIET, Severity.WAITING, {"since": site.last_event_at}
 
 
 def quiet_after(usual_gap: int | None) -> int:
@@ -157,9 +161,9 @@ def quiet_after(usual_gap: int | None) -> int:
     return max(QUIET_AT_LEAST, QUIET_TIMES * (usual_gap or 0))
 
 
-def _level(fault: str | None, since: int | None, now: int) -> Level:
+def _level(fault: str | None, since: int | None, now: int) -> Severity:
     """Return who has to do something: a person at once where only a person can mend it, else when it lasts."""
     passes = fault is not None and fault in Fault.__members__.values() and Fault(fault).retry
     if passes and (since is None or now - since <= PATIENCE):
-        return Level.WAITING
-    return Level.BAD
+        return Severity.WAITING
+    return Severity.BAD

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.errors import BadRequestError, SignatureError
-from core.model.diff import Step, steps
+from core.model.diff import EventDiff, steps
 from core.store.events import delivery, history, refusals
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
@@ -61,7 +61,7 @@ class Inspected:
     line: Line
     request: Request
     check: Check
-    step: Step | None
+    step: EventDiff | None
     is_whole: bool
     reached: list[Reached]
     attempts: Mapping[str, list[Attempt]]
@@ -138,7 +138,7 @@ def _check(headers: Mapping[str, str]) -> Check:
     return Check(Proof.TOKEN if TOKEN_HEADER in headers else Proof.OWN)
 
 
-def _step(connection: Connection, store: Store, line: Line) -> tuple[Step | None, bool]:
+def _step(connection: Connection, store: Store, line: Line) -> tuple[EventDiff | None, bool]:
     """Return what an event changed, by folding its meeting up to it."""
     if line.number is None or line.outcome not in (Outcome.PENDING, Outcome.FOLDED):
         return None, True

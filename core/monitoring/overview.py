@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Disk, Level, Trouble, troubles
+from core.monitoring.alerts import Alert, Disk, Severity, alerts_of
 from core.store.db import clock as store_clock
 from core.store.events import search as listed
 from core.store.events.log import Outcome
@@ -19,7 +19,7 @@ from core.store.sites import health as site_health
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.monitoring.throughput import Hours, Week
+    from core.monitoring.throughput import Throughput, Week
     from core.store.db.engine import Store
     from core.store.sites.health import SiteFacts
 
@@ -35,17 +35,17 @@ class Overview:
 
     now: int
     sites: Sequence[SiteFacts]
-    troubles: Sequence[Trouble]
+    alerts: Sequence[Alert]
     week: Week
     accounts: frozenset[str] | None
 
     @property
     def bad(self) -> int:
         """How many things need a person."""
-        return sum(trouble.level is Level.BAD for trouble in self.troubles)
+        return sum(trouble.level is Severity.BAD for trouble in self.alerts)
 
 
-def gather(store: Store, hours: Hours, *, site_id: str | None = None) -> Overview:
+def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Overview:
     """Return how it stands: with every site, or with one. Raises `StoreUnavailableError`."""
     with store.reading() as connection:
         now = store_clock.now(connection)
@@ -55,7 +55,7 @@ def gather(store: Store, hours: Hours, *, site_id: str | None = None) -> Overvie
         unreadable = site_health.unreadable_accounts(connection, site_id=site_id)
     week = hours.week(now)
     sites = [replace(site, usual_gap=_usual_gap(week, of_sites.get(site.id, ()))) for site in sites]
-    found = troubles(
+    found = alerts_of(
         sites,
         now=now,
         failed_events=failed.number,

@@ -59,7 +59,7 @@ class Week:
 
 
 @dataclass(slots=True)
-class Hours:
+class Throughput:
     """What one process knows of the last week. Threads take turns."""
 
     store: Store

@@ -12,7 +12,7 @@ _RETRY_AFTER_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WebhookResponse:
     """What a request is answered with. `body` becomes JSON; `retry_after` is in seconds."""
 
     status: int
@@ -20,14 +20,14 @@ class Answer:
     retry_after: int | None = None
 
 
-ACCEPTED = Answer(204)
+ACCEPTED = WebhookResponse(204)
 
 
-def refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> Answer:
+def refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> WebhookResponse:
     """Return an answer in the shape of WordPress's own REST errors."""
-    return Answer(status, {"code": code, "message": message}, retry_after)
+    return WebhookResponse(status, {"code": code, "message": message}, retry_after)
 
 
-def unavailable(message: str, code: str = "zoombridge_unavailable") -> Answer:
+def unavailable(message: str, code: str = "zoombridge_unavailable") -> WebhookResponse:
     """Return the answer that makes Zoom send the event again."""
     return refusal(503, code, message, retry_after=_RETRY_AFTER_SECONDS)

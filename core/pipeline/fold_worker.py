@@ -95,7 +95,7 @@ _Any = _Step | _Batches | _Failure
 
 
 @dataclass(slots=True)
-class Folding:
+class FoldWorker:
     """Folds pending events in a thread of its own. `folded` is called when meetings have changed."""
 
     store: Store

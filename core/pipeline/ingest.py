@@ -17,12 +17,12 @@ from core.errors import (
 from core.model.activity import BATCHES, named
 from core.model.fold import SNAPSHOT, acts_on, position
 from core.model.recording_batches import NO_INSTANCE
-from core.pipeline.answers import ACCEPTED, Answer, refusal, unavailable
+from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
 from core.store.events import log, quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom import envelope as zoom_envelope
 from core.zoom import signature, validation
-from core.zoom.probe import is_trial
+from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +97,7 @@ class Ingest:
         future.add_done_callback(lambda _: self.appended(len(entries)))
         return future
 
-    def receive(self, site_id: str, request: Request) -> Answer:
+    def receive(self, site_id: str, request: Request) -> WebhookResponse:
         """Take whatever came, and return what to answer. Blocks until that is durable."""
         try:
             return self._receive(site_id, request)
@@ -147,7 +147,7 @@ class Ingest:
         self.appended(len(entries))
         return Rechecked(verified=len(entries), kept=len(held) - len(entries))
 
-    def _receive(self, site_id: str, request: Request) -> Answer:
+    def _receive(self, site_id: str, request: Request) -> WebhookResponse:
         secrets = self._read_secrets(site_id)
         try:
             envelope = _verified(request, secrets, now=self.clock())
@@ -173,7 +173,9 @@ class Ingest:
         self._known[site_id] = _Known(secrets, self.clock())
         return secrets
 
-    def _validate(self, site_id: str, request: Request, envelope: Envelope, secrets: list[Secret]) -> Answer:
+    def _validate(
+        self, site_id: str, request: Request, envelope: Envelope, secrets: list[Secret]
+    ) -> WebhookResponse:
         secret = signature.verify(request.headers, request.body, secrets, now=self.clock())
         if secret.is_verification_token:
             raise NoSecretError(
@@ -183,7 +185,7 @@ class Ingest:
         body = validation.answer(envelope, secret.value)
         now = self._now()
         self.store.write(lambda connection: sites.note_validated(connection, site_id, now=now))
-        return Answer(200, body)
+        return WebhookResponse(200, body)
 
     def _hold(self, site_id: str, request: Request, *, reason: str) -> None:
         """Keep a refused request that looks like Zoom's: an event, with something to verify it by."""
@@ -236,7 +238,7 @@ def _is_for(secret: Secret, secrets: list[Secret], envelope: Envelope) -> bool:
     named = envelope.payload.account_id
     return (
         named is None
-        or is_trial(named)
+        or is_probe(named)
         or any(
             (saved.value, saved.is_verification_token) == (secret.value, secret.is_verification_token)
             and saved.account_id in (None, named)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.errors import Fault, SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
-from core.pipeline.post_plan import Reconciled, Task, carry_out, leaves
+from core.pipeline.post_plan import PlanResult, PlanTask, leaves, run_plans
 from core.render import Presence, render
 from core.store.db import clock as store_clock
 from core.store.meetings import meetings
@@ -74,8 +74,8 @@ class _Done:
     """A claim, what was to be done for it, and what came of that. `at` is in ms since 1970, UTC."""
 
     claim: Claim
-    task: Task
-    result: Reconciled | SiteFaultError
+    task: PlanTask
+    result: PlanResult | SiteFaultError
     at: int
     milliseconds: int
 
@@ -87,7 +87,7 @@ class _Done:
     @property
     def is_told(self) -> bool:
         """Whether it is kept among the attempts: also where nothing had to be written, since what came is shown then."""
-        return self.asked or (isinstance(self.result, Reconciled) and self.result.did == "unchanged")
+        return self.asked or (isinstance(self.result, PlanResult) and self.result.did == "unchanged")
 
     @property
     def attempt(self) -> Attempt:
@@ -95,14 +95,14 @@ class _Done:
         attempt = Attempt(
             self.claim.site_id, self.claim.account_id, self.claim.number, self.at, self.milliseconds
         )
-        if isinstance(self.result, Reconciled):
+        if isinstance(self.result, PlanResult):
             return replace(attempt, did=self.result.did, message=self.result.remark or None)
         fault = self.result
         return replace(attempt, fault=fault.fault, status=fault.status, message=str(fault)[:500])
 
 
 @dataclass(slots=True)
-class Mirror:
+class MirrorWorker:
     """Writes posts in threads of its own. `connect` makes the client of a site; tests may give another.
 
     Without a `clock` the store's own counts, which all processes share.
@@ -171,7 +171,7 @@ class Mirror:
             return
         clock = time.monotonic()
         try:
-            results = carry_out(self._client(site), tasks)
+            results = run_plans(self._client(site), tasks)
         finally:
             turn.release()
         milliseconds = round((time.monotonic() - clock) * 1000)
@@ -195,7 +195,9 @@ class Mirror:
             else:
                 return
 
-    def _tasks(self, connection: Connection, site: Site, taken: Sequence[Claim], *, now: int) -> list[Task]:
+    def _tasks(
+        self, connection: Connection, site: Site, taken: Sequence[Claim], *, now: int
+    ) -> list[PlanTask]:
         known = [meetings.load(connection, claim.account_id, claim.number) for claim in taken]
         decided = rules.of_site(connection, site, [found[0] for found in known if found is not None])
         moment = datetime.fromtimestamp(now / 1000, UTC)
@@ -205,7 +207,7 @@ class Mirror:
                 raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
             meeting, revision = found
             wanted = render(meeting, rules.for_meeting(decided, meeting), moment)
-            tasks.append(Task(meeting, wanted, claim.written, revision, in_doubt=claim.in_doubt))
+            tasks.append(PlanTask(meeting, wanted, claim.written, revision, in_doubt=claim.in_doubt))
         return tasks
 
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:
@@ -216,7 +218,7 @@ class Mirror:
         attempts.note(connection, [item.attempt for item in done if item.is_told])
         # In the order of the fold, so that no two processes wait for each other in a circle.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
-            if isinstance(item.result, Reconciled):
+            if isinstance(item.result, PlanResult):
                 posts.finish(
                     connection,
                     item.claim,
@@ -244,7 +246,7 @@ class Mirror:
             sites.note_fault(
                 connection, site.id, fault=fault.fault, message=str(fault), blocked_until=until_ms
             )
-        elif any(item.asked and isinstance(item.result, Reconciled) for item in done):
+        elif any(item.asked and isinstance(item.result, PlanResult) for item in done):
             sites.note_success(connection, site.id, now=now)
 
     def _fault_of_site(self, site: Site, done: Sequence[_Done]) -> SiteFaultError | None:
@@ -351,7 +353,7 @@ class Mirror:
         return store_clock.now(connection, self.clock)
 
 
-def _is_broken(result: Reconciled | SiteFaultError) -> bool:
+def _is_broken(result: PlanResult | SiteFaultError) -> bool:
     return isinstance(result, SiteFaultError) and result.fault is Fault.SERVER
 
 
@@ -364,7 +366,7 @@ def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:
         posts.note_leaving(connection, taken)
 
 
-def _why_none(wanted: Post, result: Reconciled) -> str | None:
+def _why_none(wanted: Post, result: PlanResult) -> str | None:
     """Return why a meeting has no post, where it is not to have one, or not yet."""
     written = result.written
     withheld = wanted.presence is Presence.WITHHELD and (
@@ -375,7 +377,7 @@ def _why_none(wanted: Post, result: Reconciled) -> str | None:
 
 def _tell(done: _Done) -> None:
     named = {"site": done.claim.site_id, "number": done.claim.number}
-    if isinstance(done.result, Reconciled):
+    if isinstance(done.result, PlanResult):
         logger.info("post_mirrored", **named, state=done.result.written.state, did=done.result.did)
     else:
         logger.warning("post_waits", **named, fault=done.result.fault, reason=str(done.result))

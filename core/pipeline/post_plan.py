@@ -47,7 +47,7 @@ _NOT_TO_BE_CHOSEN = ("rest_invalid_author", "rest_cannot_edit_others", "rest_can
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
+class PlanResult:
     """What is known of the post now; what was done, in a word; and whether WordPress was asked at all.
 
     `remark` is what an owner should know of it beyond that.
@@ -59,13 +59,13 @@ class Reconciled:
     remark: str = ""
 
 
-Plan = Generator[Ask, Any, Reconciled]
+Plan = Generator[Ask, Any, PlanResult]
 
-_LEFT_OUT = Reconciled(Written(base=Base(left_out=True)), "left out")
+_LEFT_OUT = PlanResult(Written(base=Base(left_out=True)), "left out")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class PlanTask:
     """A meeting, the post that a site should have for it, and what was written there before.
 
     `in_doubt`: an earlier attempt may have done more than `written` says, so the post is looked at first.
@@ -78,13 +78,13 @@ class Task:
     in_doubt: bool = False
 
 
-def carry_out(client: WordPressClient, tasks: Sequence[Task]) -> list[Reconciled | SiteFaultError]:
+def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanResult | SiteFaultError]:
     """Bring the posts of one site to what they should be; return for each what came of it.
 
     The writes of one round go together. After a fault the same task may be given again.
     """
     plans = [plan(task) for task in tasks]
-    results: list[Reconciled | SiteFaultError | None] = [None] * len(plans)
+    results: list[PlanResult | SiteFaultError | None] = [None] * len(plans)
     asks: dict[int, Ask] = {}
 
     def advance(index: int, answer: Any) -> None:
@@ -107,7 +107,7 @@ def carry_out(client: WordPressClient, tasks: Sequence[Task]) -> list[Reconciled
     return [result for result in results if result is not None]
 
 
-def plan(task: Task) -> Plan:
+def plan(task: PlanTask) -> Plan:
     """Yield what to ask of the site until its post is what it should be; return what is known of it then.
 
     Lets the `SiteFaultError` of an answer out where the site did not do it.
@@ -125,7 +125,7 @@ def plan(task: Task) -> Plan:
             return (yield from _show(task))
 
 
-def _show(task: Task) -> Plan:
+def _show(task: PlanTask) -> Plan:
     if task.written.post_id is None:
         exists: SiteFaultError | None = None
         if task.wanted.presence is Presence.SHOWN:
@@ -139,14 +139,14 @@ def _show(task: Task) -> Plan:
         if not found and exists is not None:
             raise exists  # it is there, but not to be seen: another look is needed, and the owner must know
         if not found:
-            return Reconciled(Written(), "withheld")
+            return PlanResult(Written(), "withheld")
         return (yield from _adopt(task, found[0]))
     if task.written.state is PostState.TRASHED:
         return (yield from _restore(task))
     return (yield from _update(task))
 
 
-def _create(task: Task) -> Plan:
+def _create(task: PlanTask) -> Plan:
     wanted = task.wanted
     fields = {
         "title": wanted.title,
@@ -177,10 +177,10 @@ def _create(task: Task) -> Plan:
         made=True,
         ticks=dict.fromkeys(wanted.ticks, False),
     )
-    return Reconciled(Written(PostState.SHOWN, made.id, made.link, base), "created", remark=remark)
+    return PlanResult(Written(PostState.SHOWN, made.id, made.link, base), "created", remark=remark)
 
 
-def _adopt(task: Task, found: SitePost) -> Plan:
+def _adopt(task: PlanTask, found: SitePost) -> Plan:
     """Take a post that is there already for the mirror of this meeting.
 
     The title that Zoom last gave it stands in its details. The content is its editors', unless the bridge
@@ -196,7 +196,7 @@ def _adopt(task: Task, found: SitePost) -> Plan:
     return replace(done, did="adopted")
 
 
-def _update(task: Task, *, status: str | None = None, now: SitePost | None = None) -> Plan:
+def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None = None) -> Plan:
     """Write what differs from what was written last, and nothing else. `now` is the post, where it was just read."""
     meeting, wanted, written = task.meeting, task.wanted, task.written
     assert written.post_id is not None  # noqa: S101 - callers have checked
@@ -218,7 +218,7 @@ def _update(task: Task, *, status: str | None = None, now: SitePost | None = Non
                 content = ""
         if not changes:
             kept = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
-            return Reconciled(replace(written, base=kept), "unchanged", asked=now is not None)
+            return PlanResult(replace(written, base=kept), "unchanged", asked=now is not None)
         post: SitePost = yield UpdatePost(written.post_id, changes)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
@@ -234,11 +234,11 @@ def _update(task: Task, *, status: str | None = None, now: SitePost | None = Non
         made=base.made,
         ticks=ticks,
     )
-    return Reconciled(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
+    return PlanResult(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
 
 
 def _look(
-    task: Task, post_id: int, now: SitePost | None
+    task: PlanTask, post_id: int, now: SitePost | None
 ) -> Generator[Ask, Any, tuple[Base, SitePost | None]]:
     """Return what was written last, and the post as it is, where that is needed before anything else."""
     base = task.written.base or Base()
@@ -268,16 +268,16 @@ def _ticked(field: Mapping[str, Any], ticks: Mapping[str, str]) -> dict[str, Any
     return {**field, "fields": {**field["fields"], **ticks}} if ticks else dict(field)
 
 
-def _find_again(task: Task) -> Plan:
+def _find_again(task: PlanTask) -> Plan:
     """Take another post of the same number for one that is gone, or accept that a person deleted it."""
     others: list[SitePost] = yield FindPosts(task.meeting.number)
     for found in others:
         if found.id != task.written.post_id:
             return (yield from _adopt(task, found))
-    return Reconciled(Written(PostState.DETACHED), "detached")
+    return PlanResult(Written(PostState.DETACHED), "detached")
 
 
-def _restore(task: Task) -> Plan:
+def _restore(task: PlanTask) -> Plan:
     """Take the post out of the trash, with the status that it had before.
 
     WordPress's own untrash makes a draft; a POST with the old status restores status and slug.
@@ -300,15 +300,15 @@ def _restore(task: Task) -> Plan:
     return replace(done, did="restored" if done.did == "updated" else done.did)
 
 
-def _trash(task: Task) -> Plan:
+def _trash(task: PlanTask) -> Plan:
     written = task.written
     if written.state is PostState.TRASHED and not task.in_doubt:
-        return Reconciled(written, "unchanged", asked=False)
+        return PlanResult(written, "unchanged", asked=False)
     if written.post_id is None:
         every: list[SitePost] = yield FindPosts(task.meeting.number)
         found = [post for post in every if post.status != _TRASH]
         if not found:
-            return Reconciled(Written(), "nothing to trash")
+            return PlanResult(Written(), "nothing to trash")
         written = Written(PostState.SHOWN, found[0].id, found[0].link, _base_in(task, found[0]))
         yield from _take_charge(task, found[0])
     assert written.post_id is not None  # noqa: S101 - just found
@@ -317,12 +317,12 @@ def _trash(task: Task) -> Plan:
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
-        return Reconciled(Written(PostState.DETACHED), "detached")
+        return PlanResult(Written(PostState.DETACHED), "detached")
     # One that a person had trashed before stays in the trash when the meeting is recovered.
-    return Reconciled(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
+    return PlanResult(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
 
 
-def leaves(task: Task) -> bool:
+def leaves(task: PlanTask) -> bool:
     """Whether the post of this task is about to be put into the trash, if it is not there yet."""
     if task.written.state is not PostState.SHOWN:
         return False
@@ -332,13 +332,13 @@ def leaves(task: Task) -> bool:
     )
 
 
-def _leave_out(task: Task) -> Plan:
+def _leave_out(task: PlanTask) -> Plan:
     """See to it that a meeting which the site's rules leave out has no post of the bridge's making."""
     written = task.written
     base = written.base or Base()
     if written.post_id is None:
         if base.left_out and not task.in_doubt:
-            return Reconciled(written, "unchanged", asked=False)
+            return PlanResult(written, "unchanged", asked=False)
         found: list[SitePost] = yield FindPosts(task.meeting.number)
         return (yield from _adopt(task, found[0])) if found else _LEFT_OUT
     if not base.made:
@@ -348,25 +348,25 @@ def _leave_out(task: Task) -> Plan:
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
-        return _LEFT_OUT if base.left_out else Reconciled(Written(PostState.DETACHED), "detached")
+        return _LEFT_OUT if base.left_out else PlanResult(Written(PostState.DETACHED), "detached")
 
 
-def _clear_away(task: Task, post_id: int, base: Base) -> Plan:
+def _clear_away(task: PlanTask, post_id: int, base: Base) -> Plan:
     """Put a post into the trash that the bridge has made, unless somebody has taken it out again."""
     away = replace(task.written, state=PostState.TRASHED, base=replace(base, left_out=True))
     if task.written.state is PostState.TRASHED:
         post: SitePost = yield ReadPost(post_id)
         if post.status == _TRASH:
-            return Reconciled(away, "unchanged")
+            return PlanResult(away, "unchanged")
         if not task.in_doubt:
             theirs = replace(task.written, state=PostState.SHOWN, base=replace(base, made=False))
             return (yield from _update(replace(task, written=theirs), now=post))
     moved: bool = yield TrashPost(post_id)
     # One that a person had trashed before stays in the trash when the rules let the meeting in again.
-    return Reconciled(away if moved else task.written, "left out")
+    return PlanResult(away if moved else task.written, "left out")
 
 
-def _delete(task: Task) -> Plan:
+def _delete(task: PlanTask) -> Plan:
     """Delete every post of the number for good, from the trash too."""
     found: list[SitePost] = yield FindPosts(task.meeting.number)
     for post in found:
@@ -380,10 +380,10 @@ def _delete(task: Task) -> Plan:
         except SiteFaultError as error:
             if error.fault is not Fault.POST_MISSING:
                 raise
-    return Reconciled(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
+    return PlanResult(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
 
 
-def _take_charge(task: Task, post: SitePost) -> Generator[Ask, Any, None]:
+def _take_charge(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
     """Make a post the bridge's before it goes: WordPress tells Zoom to delete what is lost of any other."""
     if post.field.get("revision") is None:
         try:
@@ -393,14 +393,14 @@ def _take_charge(task: Task, post: SitePost) -> Generator[Ask, Any, None]:
                 raise
 
 
-def _revive_or_leave(task: Task) -> Plan:
+def _revive_or_leave(task: PlanTask) -> Plan:
     """Leave a post alone that is gone, unless its meeting has come to life again after it was deleted."""
     if task.written.state is PostState.GONE and task.wanted.presence is Presence.SHOWN:
         return (yield from _show(replace(task, written=Written())))
-    return Reconciled(task.written, "left alone", asked=False)
+    return PlanResult(task.written, "left alone", asked=False)
 
 
-def _base_in(task: Task, post: SitePost, *, before: Base | None = None) -> Base:
+def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> Base:
     """Return what the bridge wrote last, as the post itself tells it, where nothing else does.
 
     The content is the bridge's where it is what the bridge makes of the agenda that the post's details hold,

@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreUnavailableError, UnknownEventError
-from core.jobs.runner import Piece
+from core.jobs.runner import JobStep
 from core.model.activity import BATCHES
 from core.model.fold import SNAPSHOT, acts_on, fold
 from core.store.db import clock as store_clock
@@ -33,14 +33,14 @@ from core.store.events.search_filters import Filter, Key, Line
 from core.store.meetings import meetings
 from core.store.posts import posts
 from core.store.posts import replay as kept
-from core.zoom.probe import is_trial
+from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
-    from core.jobs.runner import Jobs
+    from core.jobs.runner import JobRunner
     from core.model.meeting import Meeting
     from core.pipeline.ingest import Ingest
     from core.store.db.engine import Store
@@ -60,7 +60,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class ReplayPreview:
     """What a replay would take up: how many events by their outcome, and how many refused requests.
 
     Where `is_whole` is False there are at least so many.
@@ -84,9 +84,9 @@ class Foreseen:
         return not (self.events or self.refused)
 
 
-def foresee(
+def preview(
     connection: Connection, *, wanted: Filter | None, event_id: int | None = None, refused: bool = False
-) -> Foreseen:
+) -> ReplayPreview:
     """Count what would be taken up: one event, all that match a filter, or what was refused. Changes nothing."""
     counts = dict.fromkeys(Outcome, 0)
     is_whole = True
@@ -103,7 +103,7 @@ def foresee(
                 counted = event_search.count(connection, replace(wanted, outcome=outcome), most=MOST_FORESEEN)
                 counts[outcome] = counted.number
                 is_whole = is_whole and counted.is_whole
-    return Foreseen(
+    return ReplayPreview(
         failed=counts[Outcome.FAILED],
         ignored=counts[Outcome.IGNORED],
         folded=counts[Outcome.FOLDED],
@@ -114,7 +114,7 @@ def foresee(
 
 
 def ask(
-    of: Jobs,
+    of: JobRunner,
     *,
     wanted: Filter | None = None,
     event_id: int | None = None,
@@ -151,7 +151,7 @@ class _Turn:
 
 
 @dataclass(slots=True)
-class Replay:
+class ReplayJob:
     """Takes events up again. `reopened` is told how many are to be folded, `asked` that posts are due."""
 
     store: Store
@@ -171,12 +171,12 @@ class Replay:
             counted = event_search.count(connection, Filter.of(job.arguments["filter"]), most=_ALL)
         return counted.number if counted.is_whole else None
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         """Take up the next events, once the sites have nearly done what became due before."""
         if job.arguments.get("refused"):
             return self._recheck(job)
         if not self._has_room():
-            return Piece()
+            return JobStep()
         place = _FIRST if job.place is None else Key(*job.place)
         with self.store.reading() as connection:
             lines, following = self._next(connection, job, place)
@@ -195,7 +195,7 @@ class Replay:
             "without": sum(not (_is_of_a_meeting(line) or _is_of_meetings(line)) for line in lines),
             "failed": len(due) - len(turns),
         }
-        return Piece(
+        return JobStep(
             place=None if following is None else [following.received_at, following.id],
             done=len(lines),
             counts={name: count for name, count in counts.items() if count},
@@ -269,15 +269,15 @@ class Replay:
             "posts": looked,
         }
 
-    def _recheck(self, job: Job) -> Piece:
+    def _recheck(self, job: Job) -> JobStep:
         """Check what one site holds."""
         place = "" if job.place is None else str(job.place)
         with self.store.reading() as connection:
             named = [one for one in kept.sites_of(connection, job.arguments.get("site")) if one > place]
         if not named:
-            return Piece(finished=True)
+            return JobStep(finished=True)
         found = self.ingest.recheck(named[0])
-        return Piece(
+        return JobStep(
             place=named[0],
             done=1,
             counts={"verified": found.verified, "refused": found.kept},
@@ -299,7 +299,7 @@ class Replay:
 
 def _is_of_a_meeting(line: Line) -> bool:
     """Whether an event is, or should be, part of a meeting, as this version sees it; tests clean up after themselves."""
-    if line.number is None or is_trial(line.account_id):
+    if line.number is None or is_probe(line.account_id):
         return False
     if line.outcome == Outcome.IGNORED:
         # What the bridge itself read was never ignored, so one of that name came from outside, and stays so.
@@ -309,7 +309,7 @@ def _is_of_a_meeting(line: Line) -> bool:
 
 def _is_of_meetings(line: Line) -> bool:
     """Whether an event is about the meetings of many instances, and is taken apart for them: doing so again is harmless."""
-    return line.number is None and line.event in BATCHES and not is_trial(line.account_id)
+    return line.number is None and line.event in BATCHES and not is_probe(line.account_id)
 
 
 def _is_to_be_reopened(line: Line) -> bool:

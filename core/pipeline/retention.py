@@ -21,7 +21,7 @@ from core.errors import StoreError
 from core.model.activity import introduced
 from core.model.fold import fold
 from core.store.db import settings
-from core.store.db.settings import Keeping
+from core.store.db.settings import RetentionSettings
 from core.store.events import log, quarantine
 from core.store.events import recordings as recording_files
 from core.store.events import redaction as event_redaction
@@ -78,11 +78,11 @@ class Retention:
         """Say that something else was set: look now, and not in an hour."""
         self._wake.set()
 
-    def keeping(self) -> Keeping:
+    def keeping(self) -> RetentionSettings:
         """Return what counts: what is fixed from outside, else what is set."""
         with self.store.reading() as connection:
             found = settings.keeping(connection)
-        return Keeping(
+        return RetentionSettings(
             found.days if self.days is None else self.days,
             found.events if self.events is None else self.events,
             found.names_days if self.names_days is None else self.names_days,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.model.rules import Recordings
 from core.render.text import clean, web_address
 
@@ -28,7 +28,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class Activity:
     """What is told. `live_since` is None where nothing runs; `registered` where the site does not show it.
 
     `signed_in`: the recordings are only for visitors who are signed in. It is true until `until` (UTC).
@@ -42,19 +42,19 @@ class Around:
     until: datetime | None = None
 
 
-NOTHING = Around()
+NOTHING = Activity()
 
 
-def around(meeting: Meeting, rules: Rules, now: datetime) -> Around:
+def activity_of(meeting: Meeting, rules: Rules, now: datetime) -> Activity:
     """Return what is told of `meeting` at `now` (any zone)."""
-    if meeting.state is not State.SCHEDULED:
+    if meeting.state is not MeetingState.SCHEDULED:
         return NOTHING
     ends = meeting.runs_until
     is_live = ends is not None and now < ends
     registered = None
     if rules.registrations and meeting.registrants:
         registered = sum(status == "approved" for status in meeting.registrants.values())
-    return Around(
+    return Activity(
         live_since=meeting.started_at if is_live else None,
         is_over=is_over(meeting),
         recordings=_recordings(meeting, rules) if rules.recordings is not Recordings.NOBODY else (),

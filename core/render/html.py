@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.model.meeting import Meeting, Occurrence
-    from core.render.activity import Around
+    from core.render.activity import Activity
     from core.render.schedule import Schedule
-    from core.render.visibility import Visible
+    from core.render.visibility import VisibleFields
 
 LONGEST_LIST = 60
 """Dates of a series that are listed; how many follow is said below them."""
 
 
-def details(meeting: Meeting, standing: Schedule, seen: Visible, told: Around = NOTHING) -> str:
+def details(meeting: Meeting, standing: Schedule, seen: VisibleFields, told: Activity = NOTHING) -> str:
     """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates.
 
     What only visitors who are signed in to the site may see stands between marks, for which see docs/stub.md.

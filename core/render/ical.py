@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from icalendar import Calendar, Event, vDDDLists, vRecur
 
 from core import __version__
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.render.ical_recurrence import series
 from core.render.ical_timezone import vtimezone
 from core.render.schedule import dates
 from core.render.text import clean
-from core.render.visibility import visible
+from core.render.visibility import visible_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +79,7 @@ def is_told(meeting: Meeting, now: datetime) -> bool:
     """Whether a calendar has anything to say of a meeting: it has a date, and is not long gone."""
     if not dates(meeting):
         return False
-    if meeting.state is State.SCHEDULED:
+    if meeting.state is MeetingState.SCHEDULED:
         return True
     return now - datetime.fromtimestamp(max(meeting.last.at, 0) / 1000, UTC) < CANCELLED_FOR
 
@@ -90,7 +90,7 @@ def events(entry: Entry, rules: Rules, *, host: str, now: datetime) -> list[Even
     if not is_told(meeting, now):
         return []
     held = list(dates(meeting))
-    if meeting.is_series and any(date.available for date in held) and meeting.state is State.SCHEDULED:
+    if meeting.is_series and any(date.available for date in held) and meeting.state is MeetingState.SCHEDULED:
         held = [date for date in held if date.available]
     said = series(
         meeting.recurrence if meeting.is_series else {}, [date.start_time for date in held], meeting.timezone
@@ -135,10 +135,10 @@ def _event(
     event.add("summary", clean(meeting.topic).strip() or "Zoom")
     event.add("dtstart", start)
     event.add("dtend", (start.astimezone(UTC) + length).astimezone(start.tzinfo))
-    is_held = meeting.state is State.SCHEDULED and any(date.available for date in held)
+    is_held = meeting.state is MeetingState.SCHEDULED and any(date.available for date in held)
     event.add("status", "CONFIRMED" if is_held else "CANCELLED")
     event.add("transp", "OPAQUE" if is_held else "TRANSPARENT")
-    seen = visible(meeting, rules)
+    seen = visible_fields(meeting, rules)
     # Who reads a calendar is not signed in anywhere.
     join_url = seen.join_url if is_held and not seen.signed_in else ""
     told = [clean(meeting.agenda)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.model.meeting import Kind
+from core.model.meeting import MeetingKind
 from core.render.schedule import Phase
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _STATUS = {
     Phase.UNDATED: "No fixed time",
 }
 _PLURALS = {"person": "people"}
-_HEADING = {Kind.MEETING: "Meeting details", Kind.WEBINAR: "Webinar details"}
+_HEADING = {MeetingKind.MEETING: "Meeting details", MeetingKind.WEBINAR: "Webinar details"}
 _LABELS = {
     "when": "When",
     "next": "Next date",
@@ -51,23 +51,23 @@ _LABELS = {
     "calendar": "Add to your calendar",
 }
 _SIGN_IN = {
-    Kind.MEETING: "Sign in to see how to join the meeting",
-    Kind.WEBINAR: "Sign in to see how to join the webinar",
+    MeetingKind.MEETING: "Sign in to see how to join the meeting",
+    MeetingKind.WEBINAR: "Sign in to see how to join the webinar",
 }
-_JOIN = {Kind.MEETING: "Join the meeting", Kind.WEBINAR: "Join the webinar"}
+_JOIN = {MeetingKind.MEETING: "Join the meeting", MeetingKind.WEBINAR: "Join the webinar"}
 
 
-def heading(kind: Kind) -> str:
+def heading(kind: MeetingKind) -> str:
     """Return the heading of what is shown."""
     return _HEADING[kind]
 
 
-def join(kind: Kind) -> str:
+def join(kind: MeetingKind) -> str:
     """Return the text of the join link."""
     return _JOIN[kind]
 
 
-def sign_in(kind: Kind) -> str:
+def sign_in(kind: MeetingKind) -> str:
     """Return the text of the link that stands instead of the join link."""
     return _SIGN_IN[kind]
 

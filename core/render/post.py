@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
 from core.render import html, text, vczapi_meta
-from core.render.activity import around
+from core.render.activity import activity_of
 from core.render.schedule import Phase, Schedule, schedule
-from core.render.visibility import NOTHING, Visible, visible
+from core.render.visibility import NOTHING, VisibleFields, visible_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class Post:
     field: Mapping[str, Any] = field(default_factory=dict)
     ticks: frozenset[str] = frozenset()
     until: datetime | None = None
-    seen: Visible = NOTHING
+    seen: VisibleFields = NOTHING
 
 
 def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
@@ -87,17 +87,17 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     makes it raise.
     """
     rules = site.rules
-    if meeting.state is State.PERMANENTLY_DELETED:
+    if meeting.state is MeetingState.PERMANENTLY_DELETED:
         return Post(Presence.GONE, "It was deleted for good at Zoom.")
-    if meeting.state is State.DELETED:
+    if meeting.state is MeetingState.DELETED:
         return _trashed(meeting)
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
     standing = schedule(meeting, now)
-    told = around(meeting, rules, now)
+    told = activity_of(meeting, rules, now)
     if told.is_over and told.live_since is None:
         standing = replace(standing, phase=Phase.ENDED)
-    seen = visible(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
+    seen = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
     author = rules.author_of(meeting)
     return Post(
         presence=Presence.WITHHELD if reason else Presence.SHOWN,

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
+from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
 from core.model.rules import Passcode
 from core.render.activity import is_over
 from core.render.text import clean
@@ -14,7 +14,7 @@ from core.render.text import clean
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
     from core.render.schedule import Schedule
-    from core.render.visibility import Visible
+    from core.render.visibility import VisibleFields
 
 LONGEST = 200_000
 """Characters of JSON; the stub refuses more than 262,144."""
@@ -66,7 +66,7 @@ _NEVER = frozenset(
 )
 
 
-def details(meeting: Meeting, standing: Schedule, seen: Visible, *, without_pro: bool) -> str:
+def details(meeting: Meeting, standing: Schedule, seen: VisibleFields, *, without_pro: bool) -> str:
     """Return the meeting as the JSON text of Zoom's REST object, with the keys that are known.
 
     The plugin's template shows the link and the passcode from here, so that they are here only where visitors
@@ -109,7 +109,7 @@ def _sure(meeting: Meeting) -> dict[str, Any]:
 def _as_single(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
     leading = standing.leading
     single: dict[str, Any] = {
-        "type": 5 if meeting.kind is Kind.WEBINAR else 2,
+        "type": 5 if meeting.kind is MeetingKind.WEBINAR else 2,
         "start_time": None if leading is None else f"{leading.start_time:%Y-%m-%dT%H:%M:%SZ}",
         "occurrences": None,
         "recurrence": None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, Kind
+from core.model.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
 from core.render.text import clean
 from core.render.vczapi_details import details
 from core.render.visibility import LONGEST_PASSCODE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from core.model.meeting import Meeting
     from core.render.schedule import Schedule
-    from core.render.visibility import Visible
+    from core.render.visibility import VisibleFields
 
 NEVER_OVER = "2099-12-31 00:00:00"
 """The start of a meeting without one. The plugin lists only posts that have a start, calls those upcoming
@@ -29,13 +29,13 @@ _BOTH = {
     "meeting_authentication": "meeting_authentication",
 }
 _SWITCHES = {
-    Kind.MEETING: _BOTH
+    MeetingKind.MEETING: _BOTH
     | {
         "join_before_host": "join_before_host",
         "participant_video": "option_participants_video",
         "mute_upon_entry": "option_mute_participants",
     },
-    Kind.WEBINAR: _BOTH
+    MeetingKind.WEBINAR: _BOTH
     | {
         "panelists_video": "panelists_video",
         "practice_session": "practice_session",
@@ -59,7 +59,12 @@ _RECURRENCE = (
 
 
 def field(
-    meeting: Meeting, standing: Schedule, seen: Visible, *, with_pro: bool = False, without_pro: bool = False
+    meeting: Meeting,
+    standing: Schedule,
+    seen: VisibleFields,
+    *,
+    with_pro: bool = False,
+    without_pro: bool = False,
 ) -> dict[str, Any]:
     """Return the REST field `zoombridge` of docs/stub.md, but for `html` and `revision`.
 
@@ -94,7 +99,7 @@ def meeting_fields(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
     back to Zoom, where an empty one would take the meeting's passcode away.
     """
     leading = standing.leading
-    found: dict[str, Any] = {"meeting_type": 2 if meeting.kind is Kind.WEBINAR else 1}
+    found: dict[str, Any] = {"meeting_type": 2 if meeting.kind is MeetingKind.WEBINAR else 1}
     if leading is not None:
         found["start_date"] = f"{leading.start_time.astimezone(meeting.timezone):%Y-%m-%d %H:%M}"
     elif _is_undated(meeting):
@@ -139,7 +144,7 @@ def _awaits_dates(meeting: Meeting) -> bool:
     return meeting.is_series and meeting.start_time is not None and not meeting.occurrences
 
 
-def _options(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _options(kind: MeetingKind, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Map Zoom's settings to the plugin's. A box that is ticked is `"1"` there, one that is not is empty."""
     found: dict[str, Any] = {
         option: "1" if settings[setting] else ""
@@ -152,7 +157,7 @@ def _options(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(hosts, str):
         names = clean(hosts).replace(",", ";").split(";")
         found["alternative_host_ids"] = [name.strip() for name in names if name.strip()]
-    if kind is Kind.MEETING:
+    if kind is MeetingKind.MEETING:
         if _is_integer(settings.get("jbh_time")):
             found["jbh_time"] = settings["jbh_time"]
         if isinstance(settings.get("waiting_room"), bool):

@@ -18,7 +18,7 @@ LONGEST_PASSCODE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Visible:
+class VisibleFields:
     """What there is to see while the meeting can be joined; what is empty is not shown.
 
     `passcode_may_be` tells where the passcode may be, also beyond what is shown. `signed_in` tells whether link
@@ -32,10 +32,10 @@ class Visible:
     host: str = ""
 
 
-NOTHING = Visible()
+NOTHING = VisibleFields()
 
 
-def visible(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Visible:
+def visible_fields(meeting: Meeting, rules: Rules, *, host_name: str = "") -> VisibleFields:
     """Return what visitors may see of `meeting`. The passcode goes with the link: alone it would be of no use.
 
     `host_name` is what Zoom calls the host; on this site it is the name of the author chosen for them.
@@ -43,9 +43,9 @@ def visible(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Visible:
     author = rules.author_of(meeting)
     host = clean((author.name if author else "") or host_name)[:LONGEST_NAME] if rules.show_host else ""
     if rules.join_link is JoinLink.NOBODY:
-        return Visible(host=host)
+        return VisibleFields(host=host)
     url = web_address(meeting.join_url)
-    return Visible(
+    return VisibleFields(
         join_url=_without_passcode(url, meeting.password) if rules.passcode is Passcode.HIDDEN else url,
         passcode=clean(meeting.password)[:LONGEST_PASSCODE] if rules.passcode is Passcode.SHOWN else "",
         passcode_may_be=rules.passcode,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.jobs.runner import Piece
+from core.jobs.runner import JobStep
 from core.model.fold import position
 from core.store import jobs, selftest
 from core.store.events import log
 from core.store.events.request import Request
 from core.zoom import envelope as zoom_envelope
-from core.zoom.probe import Trial, account_of
+from core.zoom.probe import ProbeEvents, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ _MILLISECONDS = 1000
 
 
 @dataclass(slots=True)
-class Cleaning:
+class CleanupJob:
     """Takes away what broken tests of a site left behind, as soon as the site lets it."""
 
     store: Store
@@ -42,7 +42,7 @@ class Cleaning:
         """Return nothing: how much there is changes while it is done."""
         return None
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         """Go through what there is; come again where not all of it is gone."""
         site_id = job.arguments["site"]
         with self.store.reading() as connection:
@@ -56,13 +56,13 @@ class Cleaning:
         gone = [
             number
             for number in left - set(running)
-            if clean(self.store, Trial(site_id, number, ""), at=at, appended=self.appended)
+            if clean(self.store, ProbeEvents(site_id, number, ""), at=at, appended=self.appended)
         ]
         is_done = len(gone) == len(left)
-        return Piece(done=len(gone), finished=is_done, wait=0.0 if is_done else _AGAIN_SECONDS)
+        return JobStep(done=len(gone), finished=is_done, wait=0.0 if is_done else _AGAIN_SECONDS)
 
 
-def clean(store: Store, trial: Trial, *, at: datetime, appended: Callable[[int], None]) -> bool:
+def clean(store: Store, trial: ProbeEvents, *, at: datetime, appended: Callable[[int], None]) -> bool:
     """Have a test's meeting deleted for good, and forget it once its page is gone. Tell whether nothing is left.
 
     That it was deleted is noted in the log by the bridge itself, which made it: nothing need be sent for that.
@@ -83,7 +83,7 @@ def clean(store: Store, trial: Trial, *, at: datetime, appended: Callable[[int],
     return False
 
 
-def _entry(trial: Trial, body: bytes, *, received_at: int, store: Store) -> log.Entry:
+def _entry(trial: ProbeEvents, body: bytes, *, received_at: int, store: Store) -> log.Entry:
     envelope = zoom_envelope.parse(body)
     digest = zoom_envelope.digest(envelope)
     return log.Entry(

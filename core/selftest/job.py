@@ -11,10 +11,10 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from core.jobs.runner import Piece
+from core.jobs.runner import JobStep
 from core.selftest.cleanup import TRIAL
-from core.selftest.steps import Following, Line, Progress
-from core.sites.diagnosis import Stage, Verdict
+from core.selftest.steps import Progress, SelfTestSteps, StepReport
+from core.sites.diagnosis import Diagnosis, Stage
 from core.store import jobs
 from core.store.sites import sites, zoom_secrets
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.jobs.runner import Jobs
+    from core.jobs.runner import JobRunner
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SelfTestReport:
     """What a test has shown so far. `verdict` says what went wrong; None where nothing did.
 
     `trouble` says why the test itself could not go on. Times are in ms since 1970, UTC.
     """
 
-    lines: tuple[Line, ...]
-    verdict: Verdict | None
+    lines: tuple[StepReport, ...]
+    verdict: Diagnosis | None
     is_running: bool
     started_at: int
     ended_at: int | None
@@ -56,26 +56,26 @@ class Report:
         return not self.is_running and self.verdict is None and not self.trouble
 
     @classmethod
-    def of(cls, job: Job) -> Report:
+    def of(cls, job: Job) -> SelfTestReport:
         """Read what a job has kept."""
         kept = Progress.of(job.place)
         trouble = (job.message or str(job.state)) if job.has_ended and kept.step != "ended" else ""
         return cls(tuple(kept.lines), kept.verdict, not job.has_ended, job.created_at, job.ended_at, trouble)
 
 
-def ask(of: Jobs, site_id: str, *, asked_by: str) -> Job:
+def ask(of: JobRunner, site_id: str, *, asked_by: str) -> Job:
     """Ask for a test of a site; where one runs, that is the one. Raises `StoreError`."""
     return of.ask(TRIAL, {"site": site_id}, site_id=site_id, asked_by=asked_by)
 
 
-def latest(connection: Connection, site_id: str) -> Report | None:
+def latest(connection: Connection, site_id: str) -> SelfTestReport | None:
     """Return the report of a site's newest test; None where there was none."""
     found = jobs.latest(connection, 1, kind=TRIAL, site_id=site_id)
-    return Report.of(found[0]) if found else None
+    return SelfTestReport.of(found[0]) if found else None
 
 
 @dataclass(slots=True)
-class Trying:
+class SelfTestJob:
     """Does tests. `appended` and `wake` are told that the log has grown, and that something may be due."""
 
     store: Store
@@ -87,7 +87,7 @@ class Trying:
         """Return the number of stages."""
         return len(Stage)
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         """Do what comes next, or look for a second whether it has happened."""
         kept = Progress.of(job.place)
         before = len(kept.lines)
@@ -95,9 +95,9 @@ class Trying:
             site = sites.load(connection, job.arguments["site"], self.store.sealer)
             saved = zoom_secrets.of_site(connection, site.id, self.store.sealer)
         secrets = [token.secret for token in saved]
-        following = Following(self.store, site, secrets, kept, self.appended, self.clock)
+        following = SelfTestSteps(self.store, site, secrets, kept, self.appended, self.clock)
         following.step()
-        return Piece(
+        return JobStep(
             place=asdict(kept),
             done=len(kept.lines) - before,
             finished=kept.step == "ended",

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 from core.errors import Fault, SiteFaultError
 from core.selftest.cleanup import ask_for_cleaning, clean
 from core.sites import diagnosis as verdicts
-from core.sites.diagnosis import Answered, Cause, Sent, Stage, Verdict, Visited, Written
+from core.sites.diagnosis import Answered, Cause, Diagnosis, Sent, Stage, Visited, Written
 from core.sites.health import how_to_reach
 from core.sites.refused import refused
 from core.store import selftest
@@ -26,7 +26,7 @@ from core.wordpress import transport
 from core.wordpress.client import WordPressClient
 from core.wordpress.faults import page_title
 from core.zoom import envelope as zoom_envelope
-from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, REQUEST, Trial, account_of
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, REQUEST, ProbeEvents, account_of
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _SIGNATURE = "zoombridge_signature"  # the code of a refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StepReport:
     """One stage that is behind the test: whether it went well, how long it took, and what was seen."""
 
     stage: Stage
@@ -73,8 +73,8 @@ class Progress:
     at: int = 0
     since: int = 0
     step: str = "begin"
-    lines: list[Line] = field(default_factory=list)
-    verdict: Verdict | None = None
+    lines: list[StepReport] = field(default_factory=list)
+    verdict: Diagnosis | None = None
     link: str = ""
     post_id: int = 0
     ahead: float | None = None
@@ -83,14 +83,14 @@ class Progress:
     def of(cls, place: Mapping[str, Any] | None) -> Progress:
         """Read what a job has kept."""
         kept = dict(place or {})
-        lines = [Line(**{**line, "stage": Stage(line["stage"])}) for line in kept.pop("lines", ())]
+        lines = [StepReport(**{**line, "stage": Stage(line["stage"])}) for line in kept.pop("lines", ())]
         told = kept.pop("verdict", None)
-        verdict = told and Verdict(**{**told, "stage": Stage(told["stage"]), "cause": Cause(told["cause"])})
+        verdict = told and Diagnosis(**{**told, "stage": Stage(told["stage"]), "cause": Cause(told["cause"])})
         return cls(**kept, lines=lines, verdict=verdict)
 
 
 @dataclass(slots=True)
-class Following:
+class SelfTestSteps:
     """One step of the test of a site that has these `secrets`. What comes of it is noted in `kept`.
 
     `keep` is what it wants written together with that.
@@ -121,9 +121,9 @@ class Following:
         next(step for step in steps if step.__name__ == self.kept.step)()
 
     @property
-    def trial(self) -> Trial:
+    def trial(self) -> ProbeEvents:
         """The meeting that the test is about."""
-        return Trial(self.site.id, self.kept.number, self.kept.token)
+        return ProbeEvents(self.site.id, self.kept.number, self.kept.token)
 
     # --- The steps ----------------------------------------------------------------------------------------
 
@@ -338,7 +338,7 @@ class Following:
         self.kept.ahead = transport.seconds_ahead(answer)
         return Answered.of(answer, _since(began))
 
-    def _refusal(self, sent: Sent) -> Verdict:
+    def _refusal(self, sent: Sent) -> Diagnosis:
         mine = self._held()
         at = mine[0].received_at / _MILLISECONDS if mine else 0.0
         return verdicts.of_refusal(sent, mine[0].request if mine else None, self.secrets, at=at)
@@ -374,13 +374,13 @@ class Following:
 
     def _line(self, stage: Stage, detail: str = "", milliseconds: int | None = None) -> None:
         took = max(self._now() - self.kept.since, 0) if milliseconds is None else milliseconds
-        self.kept.lines.append(Line(stage, True, took, detail))
+        self.kept.lines.append(StepReport(stage, True, took, detail))
         self.kept.since = self._now()
 
-    def _judge(self, wrong: Verdict) -> None:
+    def _judge(self, wrong: Diagnosis) -> None:
         """Note what went wrong, and go on to clean up."""
         self.kept.verdict = wrong
-        self.kept.lines.append(Line(wrong.stage, False, max(self._now() - self.kept.since, 0)))
+        self.kept.lines.append(StepReport(wrong.stage, False, max(self._now() - self.kept.since, 0)))
         self._next("clean" if self.kept.number else "ended")
 
     def _next(self, step: str) -> None:

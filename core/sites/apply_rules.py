@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import UnknownSiteError
-from core.jobs.runner import Piece
+from core.jobs.runner import JobStep
 from core.store import jobs
 from core.store.db import clock as store_clock
 from core.store.posts import review
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.jobs.runner import Jobs
+    from core.jobs.runner import JobRunner
     from core.model.rules import Rules
     from core.store.db.engine import Store
     from core.store.jobs import Job
@@ -37,7 +37,7 @@ _MOST_JOBS = 100
 
 
 @dataclass(slots=True)
-class Reviewing:
+class ApplyRulesJob:
     """Makes the posts of a site due, one handful after the other. `asked` is told when there are more."""
 
     store: Store
@@ -50,7 +50,7 @@ class Reviewing:
         with self.store.reading() as connection:
             return review.count(connection, job.arguments["site"])
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         """Let the next ones be looked at, once those before are nearly done."""
         site_id = job.arguments["site"]
         place = job.place or {}
@@ -59,18 +59,18 @@ class Reviewing:
         if waiting is not None:
             return waiting
         if place.get("through"):
-            return Piece(finished=True)
+            return JobStep(finished=True)
         with self.store.reading() as connection:
             named = review.following(connection, site_id, after, limit=_AT_ONCE)
         if not named:
-            return Piece(place={**place, "through": True})
+            return JobStep(place={**place, "through": True})
 
         def keep(connection: Connection) -> None:
             review.ask(connection, site_id, named, now=self._now(connection))
 
-        return Piece(place={"after": list(named[-1])}, done=len(named), keep=keep, then=self.asked)
+        return JobStep(place={"after": list(named[-1])}, done=len(named), keep=keep, then=self.asked)
 
-    def _await_room(self, site_id: str, *, room: int) -> Piece | None:
+    def _await_room(self, site_id: str, *, room: int) -> JobStep | None:
         """Wait a moment until no more posts are due than `room`; return what is to be said if they stay."""
         until = time.monotonic() + _WAIT_SECONDS
         while True:
@@ -81,21 +81,21 @@ class Reviewing:
                 try:
                     site = sites.load(connection, site_id, self.store.sealer)
                 except UnknownSiteError:
-                    return Piece(finished=True)  # it was removed meanwhile, and its posts with it
+                    return JobStep(finished=True)  # it was removed meanwhile, and its posts with it
             if site.blocked_until > now:
-                return Piece(
+                return JobStep(
                     wait=_REST_SECONDS,
                     message=f"This waits for the site. {site.fault_message or ''} It goes on by itself.",
                 )
             if time.monotonic() >= until:
-                return Piece()
+                return JobStep()
             self.pause(_LOOK_SECONDS)
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)
 
 
-def decide(store: Store, running: Jobs, site_id: str, decided: Rules, *, asked_by: str) -> Job:
+def decide(store: Store, running: JobRunner, site_id: str, decided: Rules, *, asked_by: str) -> Job:
     """Keep the rules of a site, and ask for all of its posts to be looked at again.
 
     Raises `UnknownSiteError`, `StoreUnavailableError`.

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from core.errors import Fault, SiteFaultError, UnknownSiteError
-from core.sites.health import Finding, Look
+from core.sites.health import HealthFinding, HealthReport
 from core.store.sites import pending_sites, sites, zoom_secrets
-from core.store.sites.pending_sites import Candidate
+from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site, new_id, new_key
 from core.wordpress import discovery
 from core.wordpress.client import WordPressClient
@@ -53,7 +53,7 @@ class Problem(StrEnum):
 
 def begin(
     store: Store, address: str, *, asked_by: str, bridge_url: str, only: str | None = None
-) -> Candidate:
+) -> PendingSite:
     """Find the site whose address somebody typed, and keep it as a candidate. Raises `SiteFaultError`.
 
     `only` is the one site that may be connected, anew, by who asks.
@@ -66,7 +66,7 @@ def begin(
             raise not_wordpress(
                 f"The site has moved to {found.url}. Ask an administrator of the bridge to connect it there."
             )
-    candidate = Candidate(
+    candidate = PendingSite(
         id=pending_sites.new_id(),
         asked_by=asked_by,
         url=found.url,
@@ -83,13 +83,13 @@ def begin(
     return kept
 
 
-def load(store: Store, candidate_id: str, asked_by: str) -> Candidate | None:
+def load(store: Store, candidate_id: str, asked_by: str) -> PendingSite | None:
     """Return a candidate to who began it; None where there is none, or none any more."""
     with store.reading() as connection:
         return pending_sites.load(connection, candidate_id, asked_by, store.sealer, now=_now())
 
 
-def may_come_back(candidate: Candidate, own_url: str) -> bool:
+def may_come_back(candidate: PendingSite, own_url: str) -> bool:
     """Whether WordPress sends the browser back with the credential to a page at `own_url`.
 
     It does to https, and to http only where the site says that its environment is local; then it also gives
@@ -98,7 +98,7 @@ def may_come_back(candidate: Candidate, own_url: str) -> bool:
     return own_url.startswith("https://") or candidate.rest_root.startswith("http://")
 
 
-def authorization_link(candidate: Candidate, *, own_url: str, path: str, now: datetime) -> str:
+def authorization_link(candidate: PendingSite, *, own_url: str, path: str, now: datetime) -> str:
     """Return the address in wp-admin where an administrator approves; `path` is the candidate's page at `own_url`.
 
     https://make.wordpress.org/core/2020/11/05/application-passwords-integration-guide/
@@ -113,7 +113,7 @@ def authorization_link(candidate: Candidate, *, own_url: str, path: str, now: da
     return f"{candidate.authorization_url}{separator}{urlencode(query)}"
 
 
-def accept(store: Store, candidate: Candidate, username: str, password: str) -> bool:
+def accept(store: Store, candidate: PendingSite, username: str, password: str) -> bool:
     """Keep the credential that WordPress handed over; tell whether it was waited for. Brought once, no state is good again."""
     keep = partial(
         pending_sites.keep_credential,
@@ -126,7 +126,7 @@ def accept(store: Store, candidate: Candidate, username: str, password: str) -> 
     return store.write(keep)
 
 
-def go_on(store: Store, candidate: Candidate) -> Site | None:
+def go_on(store: Store, candidate: PendingSite) -> Site | None:
     """Pair a candidate that has a credential; return the site, or note what stands in the way and return None."""
     try:
         site = _pair(store, candidate, candidate.username, candidate.password, candidate.bridge_url)
@@ -144,7 +144,7 @@ def go_on(store: Store, candidate: Candidate) -> Site | None:
     return site
 
 
-def give_up(store: Store, candidate: Candidate) -> None:
+def give_up(store: Store, candidate: PendingSite) -> None:
     """Forget a candidate, and have WordPress forget the credential that it granted."""
     if candidate.password:
         _give_back(candidate)
@@ -184,7 +184,7 @@ def find(address: str) -> Discovery:
 
 def told_bridge(site: Site) -> str:
     """Return where a site's plugin was told that the bridge is; empty where nobody has looked yet."""
-    return Look.of(site).bridge
+    return HealthReport.of(site).bridge
 
 
 def move_bridge(store: Store, site_id: str, bridge_url: str) -> Site:
@@ -217,7 +217,7 @@ def disconnect(store: Store, name: str) -> tuple[Site, str]:
 
 
 def _pair(
-    store: Store, found: Discovery | Candidate | Site, username: str, password: str, bridge_url: str
+    store: Store, found: Discovery | PendingSite | Site, username: str, password: str, bridge_url: str
 ) -> Site:
     """Check the credential and the stub, pair with it, and keep the site."""
     try:
@@ -248,8 +248,11 @@ def _pair(
         bridge_url=bridge_url,
     )
     # As far as it is known by now; whether WordPress reaches the bridge is for the next look to say.
-    seen = Look(
-        (Finding("plugin", True, f"version {told.stub}"), Finding("pairing", True, "is with this bridge")),
+    seen = HealthReport(
+        (
+            HealthFinding("plugin", True, f"version {told.stub}"),
+            HealthFinding("pairing", True, "is with this bridge"),
+        ),
         told.bridge or bridge_url,
         told.page,
     )
@@ -264,7 +267,7 @@ def _pair(
     return site
 
 
-def _client(at: Discovery | Candidate | Site, username: str, password: str) -> WordPressClient:
+def _client(at: Discovery | PendingSite | Site, username: str, password: str) -> WordPressClient:
     return WordPressClient(at.rest_root, username, password, timeout=_TIMEOUT)
 
 
@@ -335,7 +338,7 @@ def _in_words_for_who_waits(error: SiteFaultError) -> SiteFaultError:
     )
 
 
-def _give_back(granted: Candidate | Site) -> None:
+def _give_back(granted: PendingSite | Site) -> None:
     """Have WordPress forget an application password that nobody will use; it does no harm where that fails."""
     with suppress(SiteFaultError), _client(granted, granted.username, granted.password) as client:
         _revoke_ours(client)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from core.sites.refused import Refused
     from core.store.events.request import Request
-    from core.wordpress.faults import Answer
+    from core.wordpress.faults import SiteResponse
     from core.zoom.signature import Secret
 
 ZOOM_WAITS_MILLISECONDS = 3000
@@ -65,7 +65,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Diagnosis:
     """What went wrong at which stage. `message` says what happened and what it means, `advice` what to do."""
 
     stage: Stage
@@ -97,7 +97,7 @@ class Answered:
     to: str = ""  # where it leads on to
 
     @classmethod
-    def of(cls, answer: Answer, milliseconds: int) -> Answered:
+    def of(cls, answer: SiteResponse, milliseconds: int) -> Answered:
         """Read an answer."""
         try:
             document: Any = answer.json()
@@ -129,9 +129,9 @@ class Visited:
     said: str = ""
 
 
-def no_secret() -> Verdict:
+def no_secret() -> Diagnosis:
     """Return the verdict where nothing can be signed yet."""
-    return Verdict(
+    return Diagnosis(
         Stage.SENT,
         Cause.NO_SECRET,
         "No secret token of Zoom's is saved for this site yet, so nothing could be signed, and nothing was sent.",
@@ -206,7 +206,7 @@ _OF_OUR_OWN: dict[str, tuple[Cause, str, str]] = {
 }
 
 
-def of_answer(answered: Answered, *, way_back: str = "") -> Verdict | None:
+def of_answer(answered: Answered, *, way_back: str = "") -> Diagnosis | None:
     """Judge what the endpoint answered; None where Zoom would be content.
 
     `way_back` is what the plugin says of the way to the bridge, where that was asked. What the bridge refuses over
@@ -234,7 +234,7 @@ def of_answer(answered: Answered, *, way_back: str = "") -> Verdict | None:
     return _slow(answered) if answered.status in range(200, 300) else _refused(answered, answered.status)
 
 
-def _slow(answered: Answered) -> Verdict | None:
+def _slow(answered: Answered) -> Diagnosis | None:
     if answered.milliseconds <= ZOOM_WAITS_MILLISECONDS:
         return None
     seconds = answered.milliseconds / 1000
@@ -247,7 +247,7 @@ def _slow(answered: Answered) -> Verdict | None:
     )
 
 
-def _refused(answered: Answered, status: int) -> Verdict:
+def _refused(answered: Answered, status: int) -> Diagnosis:
     """Judge a refusal by who knows what on the way."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer(
@@ -278,13 +278,13 @@ def _refused(answered: Answered, status: int) -> Verdict:
     )
 
 
-def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, at: float) -> Verdict:
+def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, at: float) -> Diagnosis:
     """Judge an event that the bridge refused over its signature, by what was kept of it.
 
     `at` is when it came (seconds since 1970).
     """
     if held is None:
-        return Verdict(
+        return Diagnosis(
             Stage.ARRIVED,
             Cause.HEADERS,
             "The event arrived without Zoom's headers (x-zm-signature, x-zm-request-timestamp), or was replaced on the "
@@ -298,7 +298,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
             )
         else:
             how = "Something was added, taken away or replaced."
-        return Verdict(
+        return Diagnosis(
             Stage.ARRIVED,
             Cause.ALTERED,
             f"The body of the event was changed on its way: {len(sent.body)} bytes left, {len(held.body)} arrived. {how} "
@@ -307,7 +307,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
         )
     for name in (signature.TIMESTAMP_HEADER, signature.SIGNATURE_HEADER):
         if held.headers.get(name) != sent.headers[name]:
-            return Verdict(
+            return Diagnosis(
                 Stage.ARRIVED,
                 Cause.HEADERS,
                 f"Zoom's header {name} was changed on the way, so the signature does not fit any more. Zoom's own "
@@ -317,7 +317,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
     try:
         signature.verify(held.headers, held.body, secrets, now=at)
     except StaleSignatureError as error:
-        return Verdict(
+        return Diagnosis(
             Stage.ARRIVED,
             Cause.CLOCK,
             f"The event took {error.seconds} seconds by the bridge's clock, and {signature.WINDOW_SECONDS} are allowed: "
@@ -326,7 +326,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
         )
     except SignatureError:
         pass
-    return Verdict(
+    return Diagnosis(
         Stage.ARRIVED,
         Cause.SECRET,
         "The event arrived unchanged, but the secret tokens of this site were changed while the test ran.",
@@ -334,9 +334,9 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
     )
 
 
-def swallowed(answered: Answered) -> Verdict:
+def swallowed(answered: Answered) -> Diagnosis:
     """Return the verdict where a success was answered, and nothing came to the bridge."""
-    return Verdict(
+    return Diagnosis(
         Stage.ARRIVED,
         Cause.SWALLOWED,
         f"HTTP {answered.status} was answered, but nothing arrived at the bridge: something else answered in its place, "
@@ -346,17 +346,17 @@ def swallowed(answered: Answered) -> Verdict:
     )
 
 
-def of_fold(outcome: str, reason: str | None) -> Verdict:
+def of_fold(outcome: str, reason: str | None) -> Diagnosis:
     """Judge an event that was kept, and did not become a part of its meeting in time."""
     if outcome == "pending":
-        return Verdict(
+        return Diagnosis(
             Stage.FOLDED,
             Cause.STUCK,
             "The event is kept, but the bridge does not get round to it. Nothing is lost.",
             "Many events may be waiting: look at the page Events, and test again when they are done. If that lasts, "
             "start the bridge anew; its log says more.",
         )
-    return Verdict(
+    return Diagnosis(
         Stage.FOLDED,
         Cause.MISTAKE,
         f"The event is kept, but the bridge could not make a meeting of it: {reason or outcome}",
@@ -364,17 +364,17 @@ def of_fold(outcome: str, reason: str | None) -> Verdict:
     )
 
 
-def of_writing(written: Written) -> Verdict:
+def of_writing(written: Written) -> Diagnosis:
     """Judge a page that was not written in time."""
     if written.withheld:
-        return Verdict(
+        return Diagnosis(
             Stage.WRITTEN,
             Cause.WRITE,
             f"Everything works up to here, but the site is to have no page for the test: {written.withheld}",
             "Look at the page Settings.",
         )
     if written.fault == Fault.CREDENTIALS:
-        return Verdict(
+        return Diagnosis(
             Stage.WRITTEN,
             Cause.PERMISSION,
             f"The event came through, but the bridge may not write to the site. {written.message}",
@@ -382,13 +382,13 @@ def of_writing(written: Written) -> Verdict:
             "an administrator.",
         )
     if written.fault:
-        return Verdict(
+        return Diagnosis(
             Stage.WRITTEN,
             Cause.WRITE,
             f"The event came through, but its page could not be written. {written.message}",
             "Nothing is lost: the bridge tries again by itself. Test again when that is mended.",
         )
-    return Verdict(
+    return Diagnosis(
         Stage.WRITTEN,
         Cause.STUCK,
         "The event came through, but its page was not written in time. Nothing is lost.",
@@ -397,7 +397,7 @@ def of_writing(written: Written) -> Verdict:
     )
 
 
-def of_visit(visited: Visited) -> Verdict | None:
+def of_visit(visited: Visited) -> Diagnosis | None:
     """Judge what a visitor of the page got; None where it was the page."""
     if visited.status == HTTPStatus.OK and visited.has_topic:
         return None
@@ -415,7 +415,7 @@ def of_visit(visited: Visited) -> Verdict | None:
             "The site keeps visitors out: it is in maintenance, private, or asks them to sign in. If that is meant, all "
             "is well otherwise."
         )
-    return Verdict(
+    return Diagnosis(
         Stage.SEEN,
         Cause.HIDDEN,
         f"The page was written, but a visitor does not see it ({what}{said}).",
@@ -423,9 +423,9 @@ def of_visit(visited: Visited) -> Verdict | None:
     )
 
 
-def not_removed() -> Verdict:
+def not_removed() -> Diagnosis:
     """Return the verdict where the test's page did not go in time."""
-    return Verdict(
+    return Diagnosis(
         Stage.REMOVED,
         Cause.WRITE,
         "The page of the test was made, but is not deleted yet.",
@@ -433,11 +433,11 @@ def not_removed() -> Verdict:
     )
 
 
-def of_clocks(ahead: float | None) -> Verdict | None:
+def of_clocks(ahead: float | None) -> Diagnosis | None:
     """Judge how far the site's clock is ahead of this machine's."""
     if ahead is None or abs(ahead) <= WINDOW_SECONDS:
         return None
-    return Verdict(Stage.CLOCKS, Cause.CLOCK, *clocks_apart(ahead))
+    return Diagnosis(Stage.CLOCKS, Cause.CLOCK, *clocks_apart(ahead))
 
 
 def clocks_apart(ahead: float) -> tuple[str, str]:
@@ -456,7 +456,7 @@ def clocks_apart(ahead: float) -> tuple[str, str]:
     return message, "Look which of the two is wrong, and have it set by the network (NTP)."
 
 
-def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None) -> Verdict | None:
+def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None) -> Diagnosis | None:
     """Judge whether Zoom's own events come through, by what was refused since the last one did.
 
     The test is signed with the token that is saved, so it cannot tell whether Zoom has the same one.
@@ -464,7 +464,7 @@ def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None)
     if not refused.matters(validated_at, event_at):
         return None
     if refused.wrong:
-        return Verdict(
+        return Diagnosis(
             Stage.ZOOM,
             Cause.SECRET,
             "Zoom's own events are refused, although the way works: Zoom signs them with another secret token than the "
@@ -473,7 +473,7 @@ def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None)
             "Webhooks. If you have several apps, take the one whose event subscription has this endpoint.",
         )
     ago = "behind" if refused.seconds < 0 else "ahead of"
-    return Verdict(
+    return Diagnosis(
         Stage.ZOOM,
         Cause.CLOCK,
         f"Zoom's own events are refused, although the way works: the bridge's clock is {abs(refused.seconds)} seconds "
@@ -483,8 +483,8 @@ def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None)
     )
 
 
-def _answer(cause: Cause, message: str, advice: str) -> Verdict:
-    return Verdict(Stage.ANSWERED, cause, message, advice)
+def _answer(cause: Cause, message: str, advice: str) -> Diagnosis:
+    return Diagnosis(Stage.ANSWERED, cause, message, advice)
 
 
 def _quoted(answered: Answered) -> str:

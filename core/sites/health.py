@@ -23,7 +23,7 @@ from core.wordpress.signing import WINDOW_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from core.sites.diagnosis import Verdict
+    from core.sites.diagnosis import Diagnosis
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
     from core.wordpress.responses import Connection
@@ -36,7 +36,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One thing that was looked at: `message` says what is wrong and what to do, or what was found well."""
 
     name: str
@@ -45,27 +45,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class HealthReport:
     """What a site looked like from both sides. `bridge` and `page` are addresses, as the plugin gave them."""
 
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthFinding, ...] = ()
     bridge: str = ""
     page: str = ""
 
-    def finding(self, name: str) -> Finding | None:
+    def finding(self, name: str) -> HealthFinding | None:
         """Return what was found of one thing; None where it was not looked at."""
         return next((found for found in self.findings if found.name == name), None)
 
     @classmethod
-    def of(cls, site: Site) -> Look:
+    def of(cls, site: Site) -> HealthReport:
         """Return the last look at a site; an empty one where nobody has looked yet."""
         kept: Mapping[str, Any] = site.look or {}
-        found = tuple(Finding(**finding) for finding in kept.get("findings", ()))
+        found = tuple(HealthFinding(**finding) for finding in kept.get("findings", ()))
         return cls(found, kept.get("bridge", ""), kept.get("page", ""))
 
 
 @dataclass(slots=True)
-class Looks:
+class HealthChecker:
     """Looks at sites in the background, at each by one thread at a time. `looked` is called after each look."""
 
     store: Store
@@ -98,7 +98,7 @@ class Looks:
                 self._underway.discard(site_id)
 
 
-def look(store: Store, site_id: str, *, lift: bool = True) -> Look:
+def look(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
     """Look at a site from both sides, and keep what was found.
 
     What WordPress says of itself is kept, too, and a block is lifted; without `lift` only one whose reason is
@@ -106,14 +106,14 @@ def look(store: Store, site_id: str, *, lift: bool = True) -> Look:
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
-    findings: list[Finding] = []
+    findings: list[HealthFinding] = []
     told: Connection | None = None
     try:
         with WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT) as client:
             user = client.me()
-            findings.append(Finding("WordPress", True, f"answers, signed in as {user.name}"))
+            findings.append(HealthFinding("WordPress", True, f"answers, signed in as {user.name}"))
             told = client.connection()
-            findings += [Finding("plugin", True, f"version {told.stub}"), _pairing(site, told)]
+            findings += [HealthFinding("plugin", True, f"version {told.stub}"), _pairing(site, told)]
             findings += [_clocks(client.seconds_ahead), _reached(client, site, told)]
         if lift or site.fault not in (Fault.SERVER, Fault.THROTTLED):
             renewed = replace(
@@ -122,14 +122,14 @@ def look(store: Store, site_id: str, *, lift: bool = True) -> Look:
             store.write(lambda connection: sites.save(connection, renewed, store.sealer))
     except SiteFaultError as error:
         name = "plugin" if error.fault is Fault.STUB_MISSING else "WordPress"
-        findings.append(Finding(name, False, str(error)))
-    made = Look(tuple(findings), (told and told.bridge) or "", (told and told.page) or "")
+        findings.append(HealthFinding(name, False, str(error)))
+    made = HealthReport(tuple(findings), (told and told.bridge) or "", (told and told.page) or "")
     now = _now()
     store.write(lambda connection: sites.note_look(connection, site_id, asdict(made), now=now))
     return made
 
 
-def check(store: Store, name: str) -> list[Finding]:
+def check(store: Store, name: str) -> list[HealthFinding]:
     """Look at a site from both sides, and at what is known of Zoom. Raises `UnknownSiteError`."""
     with store.reading() as connection:
         site = sites.find(connection, name, store.sealer)
@@ -137,14 +137,14 @@ def check(store: Store, name: str) -> list[Finding]:
         held = quarantine.latest(connection, site.id, store.sealer, REFUSED_LOOKED_AT)
     findings = list(look(store, site.id).findings)
     findings.append(
-        Finding("secret token", True, "is saved")
+        HealthFinding("secret token", True, "is saved")
         if saved
-        else Finding("secret token", False, "is not saved yet: paste it on the page Webhooks")
+        else HealthFinding("secret token", False, "is not saved yet: paste it on the page Webhooks")
     )
     findings.append(
-        Finding("Zoom", True, "has validated the endpoint")
+        HealthFinding("Zoom", True, "has validated the endpoint")
         if site.validated_at
-        else Finding("Zoom", False, "has not validated the endpoint yet: see the page Webhooks")
+        else HealthFinding("Zoom", False, "has not validated the endpoint yet: see the page Webhooks")
     )
     if saved:
         wrong = of_zoom(refused(held, saved), validated_at=site.validated_at, event_at=site.last_event_at)
@@ -152,19 +152,21 @@ def check(store: Store, name: str) -> list[Finding]:
     return findings
 
 
-def _events(site: Site, wrong: Verdict | None) -> Finding:
+def _events(site: Site, wrong: Diagnosis | None) -> HealthFinding:
     if wrong is not None:
-        return Finding("events", False, f"{wrong.message} {wrong.advice}")
+        return HealthFinding("events", False, f"{wrong.message} {wrong.advice}")
     if site.last_event_at is None:
-        return Finding("events", True, "none has come yet: tick them in Zoom, then schedule a meeting there")
+        return HealthFinding(
+            "events", True, "none has come yet: tick them in Zoom, then schedule a meeting there"
+        )
     at = datetime.fromtimestamp(site.last_event_at / 1000, UTC)
-    return Finding("events", True, f"come; the last, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC")
+    return HealthFinding("events", True, f"come; the last, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC")
 
 
-def _pairing(site: Site, told: Connection) -> Finding:
+def _pairing(site: Site, told: Connection) -> HealthFinding:
     if told.site == site.id:
-        return Finding("pairing", True, "is with this bridge")
-    return Finding(
+        return HealthFinding("pairing", True, "is with this bridge")
+    return HealthFinding(
         "pairing",
         False,
         "The plugin is not paired with this bridge any more. Connect the site again, with the button below or "
@@ -172,17 +174,17 @@ def _pairing(site: Site, told: Connection) -> Finding:
     )
 
 
-def _clocks(ahead: float | None) -> Finding:
+def _clocks(ahead: float | None) -> HealthFinding:
     if ahead is None or abs(ahead) <= WINDOW_SECONDS:
-        return Finding("clock", True, "agrees with the bridge's")
-    return Finding("clock", False, " ".join(clocks_apart(ahead)))
+        return HealthFinding("clock", True, "agrees with the bridge's")
+    return HealthFinding("clock", False, " ".join(clocks_apart(ahead)))
 
 
-def _reached(client: WordPressClient, site: Site, told: Connection) -> Finding:
+def _reached(client: WordPressClient, site: Site, told: Connection) -> HealthFinding:
     checked = client.check_connection()
     if checked.reached and not checked.message:
-        return Finding("bridge", True, f"is reached from WordPress, at {told.bridge}")
-    return Finding("bridge", False, f"{checked.message} {how_to_reach(told.bridge or '', site.url)}")
+        return HealthFinding("bridge", True, f"is reached from WordPress, at {told.bridge}")
+    return HealthFinding("bridge", False, f"{checked.message} {how_to_reach(told.bridge or '', site.url)}")
 
 
 def how_to_reach(bridge_url: str, site_url: str) -> str:

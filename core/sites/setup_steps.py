@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.sites.health import Look
+from core.sites.health import HealthReport
 from core.sites.refused import Refused
 
 if TYPE_CHECKING:
-    from core.sites.health import Finding
+    from core.sites.health import HealthFinding
 
 
-class Step(StrEnum):
+class SetupStep(StrEnum):
     """One line of the list."""
 
     PLUGIN = "plugin"  # it is there, and the bridge signs in to WordPress
@@ -38,7 +38,7 @@ class State(StrEnum):
 class Item:
     """One line. `message` is what the look said that found it wrong."""
 
-    step: Step
+    step: SetupStep
     state: State
     message: str = ""
 
@@ -47,7 +47,7 @@ class Item:
 class Facts:
     """What is known of a site and of Zoom. Times are in ms since 1970, UTC."""
 
-    look: Look = field(default_factory=Look)
+    look: HealthReport = field(default_factory=HealthReport)
     has_secret: bool = False
     validated_at: int | None = None
     event_at: int | None = None
@@ -60,16 +60,16 @@ def checklist(facts: Facts) -> list[Item]:
     """Return every line, with the first that is to be done marked as the next."""
     lines = [
         *_of_the_look(facts.look),
-        Item(Step.SECRET, State.DONE if facts.has_secret else State.WAITING),
-        Item(Step.VALIDATED, State.DONE if facts.validated_at else State.WAITING),
-        Item(Step.EVENT, State.DONE if facts.event_at else State.WAITING),
-        Item(Step.PAGE, State.DONE if facts.has_page else State.WAITING),
+        Item(SetupStep.SECRET, State.DONE if facts.has_secret else State.WAITING),
+        Item(SetupStep.VALIDATED, State.DONE if facts.validated_at else State.WAITING),
+        Item(SetupStep.EVENT, State.DONE if facts.event_at else State.WAITING),
+        Item(SetupStep.PAGE, State.DONE if facts.has_page else State.WAITING),
     ]
     if facts.refused.matters(facts.validated_at, facts.event_at):
-        place = [line.step for line in lines].index(Step.EVENT)
-        lines[place] = Item(Step.EVENT, State.BAD)
+        place = [line.step for line in lines].index(SetupStep.EVENT)
+        lines[place] = Item(SetupStep.EVENT, State.BAD)
     if facts.page_fault and not facts.has_page:
-        lines[-1] = Item(Step.PAGE, State.BAD, facts.page_fault)
+        lines[-1] = Item(SetupStep.PAGE, State.BAD, facts.page_fault)
     for place, line in enumerate(lines):
         if line.state is State.BAD:
             break
@@ -84,21 +84,21 @@ def is_done(lines: list[Item]) -> bool:
     return all(line.state is State.DONE for line in lines)
 
 
-def _of_the_look(look: Look) -> list[Item]:
+def _of_the_look(look: HealthReport) -> list[Item]:
     """Return the lines that only a look at the site can tell. What was not looked at waits."""
     plugin = _worst(look.finding("WordPress"), look.finding("plugin"))
     pairing = look.finding("pairing")
     reached = _worst(look.finding("clock"), look.finding("bridge"))
-    named = ((Step.PLUGIN, plugin), (Step.PAIRED, pairing), (Step.REACHED, reached))
+    named = ((SetupStep.PLUGIN, plugin), (SetupStep.PAIRED, pairing), (SetupStep.REACHED, reached))
     return [_item(step, finding) for step, finding in named]
 
 
-def _worst(*findings: Finding | None) -> Finding | None:
+def _worst(*findings: HealthFinding | None) -> HealthFinding | None:
     """Return the first that is wrong, else the last."""
     return next((found for found in findings if found is not None and not found.well), findings[-1])
 
 
-def _item(step: Step, finding: Finding | None) -> Item:
+def _item(step: SetupStep, finding: HealthFinding | None) -> Item:
     if finding is None:
         return Item(step, State.WAITING)
     return Item(step, State.DONE if finding.well else State.BAD, finding.message)

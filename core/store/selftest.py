@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, func, select
 
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.store.db.schema import accounts, attempts, bases, events, meetings, posts, sites
 from core.store.events.log import Outcome
 from core.store.events.request import Request
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
     from core.store.db.encryption import Sealer
-    from core.zoom.probe import Trial
+    from core.zoom.probe import ProbeEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def in_log(connection: Connection, digest: str, sealer: Sealer) -> InLog | None:
     return InLog(Outcome(row.outcome), row.reason, row.received_at, Request.opened(row.request, sealer))
 
 
-def on_site(connection: Connection, trial: Trial, *, now: int) -> OnSite | None:
+def on_site(connection: Connection, trial: ProbeEvents, *, now: int) -> OnSite | None:
     """Return how the page of a test stands; None before it is wanted."""
     row = connection.execute(
         select(
@@ -76,7 +76,7 @@ def on_site(connection: Connection, trial: Trial, *, now: int) -> OnSite | None:
     )
 
 
-def is_known(connection: Connection, trial: Trial) -> bool:
+def is_known(connection: Connection, trial: ProbeEvents) -> bool:
     """Whether anything is held of a test."""
     return any(
         connection.execute(select(table.c.number).where(_is_of(table, trial)).limit(1)).first() is not None
@@ -84,13 +84,13 @@ def is_known(connection: Connection, trial: Trial) -> bool:
     )
 
 
-def is_over(connection: Connection, trial: Trial) -> bool:
+def is_over(connection: Connection, trial: ProbeEvents) -> bool:
     """Whether the meeting of a test was deleted for good, as far as the fold has come."""
     state = connection.scalar(select(meetings.c.state).where(_is_of(meetings, trial)))
-    return bool(state == State.PERMANENTLY_DELETED)
+    return bool(state == MeetingState.PERMANENTLY_DELETED)
 
 
-def is_settled(connection: Connection, trial: Trial) -> bool:
+def is_settled(connection: Connection, trial: ProbeEvents) -> bool:
     """Whether nobody works on a test any more: what is known of it is on the site."""
     pending = select(func.count()).where(_is_of(events, trial), events.c.outcome == Outcome.PENDING)
     if connection.scalar(pending):
@@ -108,7 +108,7 @@ def numbers(connection: Connection, account_id: str) -> list[int]:
     return sorted(found)
 
 
-def forget(connection: Connection, trial: Trial) -> None:
+def forget(connection: Connection, trial: ProbeEvents) -> None:
     """Forget a test that is settled."""
     for table in (attempts, posts, meetings, bases, events):
         connection.execute(delete(table).where(_is_of(table, trial)))
@@ -116,5 +116,5 @@ def forget(connection: Connection, trial: Trial) -> None:
         connection.execute(delete(accounts).where(accounts.c.account_id == trial.account_id))
 
 
-def _is_of(table: Table, trial: Trial) -> ColumnElement[bool]:
+def _is_of(table: Table, trial: ProbeEvents) -> ColumnElement[bool]:
     return and_(table.c.account_id == trial.account_id, table.c.number == trial.number)

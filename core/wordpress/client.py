@@ -27,7 +27,7 @@ from core.wordpress.routes import Request, request_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from core.wordpress.faults import Answer
+    from core.wordpress.faults import SiteResponse
     from core.wordpress.requests import Ask
     from core.wordpress.responses import ApplicationPassword, Check, Choice, Connection, SitePost, User
 
@@ -236,7 +236,7 @@ class WordPressClient:
                 results.append(error)
         return results
 
-    def _settle(self, request: Request, answer: Answer) -> Any:
+    def _settle(self, request: Request, answer: SiteResponse) -> Any:
         """Return what a request's answer means; raise the fault that it tells of."""
         if request.method == "DELETE" and answer.status == HTTPStatus.GONE and not request.query.get("force"):
             return False  # rest_already_trashed
@@ -267,7 +267,7 @@ class WordPressClient:
         settled: Read = self._settle(request, answer)
         return settled
 
-    def _without_secrets(self, answer: Answer) -> Answer:
+    def _without_secrets(self, answer: SiteResponse) -> SiteResponse:
         """Return an answer without our password, should the site's error page repeat what it was sent."""
         body = answer.body
         for secret in self._secrets:

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import requests
 
 from core.wordpress import transport
-from core.wordpress.faults import Answer, classify, not_wordpress
+from core.wordpress.faults import SiteResponse, classify, not_wordpress
 
 if TYPE_CHECKING:
     from core.errors import SiteFaultError
@@ -81,7 +81,7 @@ def _typed(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path or "/", "", ""))
 
 
-def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tuple[str, Answer]:
+def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tuple[str, SiteResponse]:
     """Return the page at `url` and the address where it is in the end."""
     for _ in range(_MOST_REDIRECTS + 1):
         answer = transport.ask(over, "GET", url, timeout=timeout, headers={"Accept": "text/html, */*;q=0.1"})
@@ -97,7 +97,7 @@ def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tup
     )
 
 
-def _linked_root(url: str, page: Answer) -> str:
+def _linked_root(url: str, page: SiteResponse) -> str:
     """Return the REST root that the page names, in its headers or its head; empty where it names none."""
     for link in requests.utils.parse_header_links(page.header("Link")):
         if link.get("rel") == _RELATION:
@@ -129,7 +129,7 @@ def _slashed(root: str) -> str:
     return root if root.endswith("/") else root + "/"
 
 
-def _read_index(url: str, root: str, answer: Answer) -> Discovery:
+def _read_index(url: str, root: str, answer: SiteResponse) -> Discovery:
     index = _index(answer)
     namespaces = index.get("namespaces")
     if not isinstance(namespaces, list) or "wp/v2" not in namespaces:
@@ -147,7 +147,7 @@ def _read_index(url: str, root: str, answer: Answer) -> Discovery:
     )
 
 
-def _index(answer: Answer) -> dict[str, Any]:
+def _index(answer: SiteResponse) -> dict[str, Any]:
     try:
         index = answer.json() if answer.status in range(200, 300) else None
     except ValueError:

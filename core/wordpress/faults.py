@@ -26,7 +26,7 @@ LONGEST_WAIT = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SiteResponse:
     """What a site answered: its status, its headers (names in any case) and the bytes of its body."""
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
             raise ValueError("nested too deeply") from None
 
 
-def classify(answer: Answer, *, now: datetime, wrote: bool = True) -> SiteFaultError:
+def classify(answer: SiteResponse, *, now: datetime, wrote: bool = True) -> SiteFaultError:
     """Return what an answer that is not a success means.
 
     Call it for every status but 2xx, and for a 2xx whose body is not the JSON that was due. `now` (any
@@ -168,7 +168,7 @@ def page_title(body: bytes) -> str:
     return shorten(unescape(bare))
 
 
-def _json_error(answer: Answer) -> Mapping[str, Any] | None:
+def _json_error(answer: SiteResponse) -> Mapping[str, Any] | None:
     """Return WordPress's error object; None where the body is not one."""
     try:
         error = answer.json()
@@ -177,13 +177,13 @@ def _json_error(answer: Answer) -> Mapping[str, Any] | None:
     return error if isinstance(error, dict) and isinstance(error.get("code"), str) else None
 
 
-def _evidence(answer: Answer, error: Mapping[str, Any] | None) -> str:
+def _evidence(answer: SiteResponse, error: Mapping[str, Any] | None) -> str:
     if error is None:
         return page_title(answer.body)
     return shorten(f"{error['code']}: {error.get('message', '')}")
 
 
-def _moved(answer: Answer) -> SiteFaultError:
+def _moved(answer: SiteResponse) -> SiteFaultError:
     to = _address(answer.header("Location"))
     return SiteFaultError(
         f"The site sends the bridge on to another address{f' ({to})' if to else ''}. Connect the site again "
@@ -194,7 +194,7 @@ def _moved(answer: Answer) -> SiteFaultError:
     )
 
 
-def _throttled(answer: Answer, now: datetime) -> SiteFaultError:
+def _throttled(answer: SiteResponse, now: datetime) -> SiteFaultError:
     wait = retry_after(answer.header("Retry-After"), now)
     return SiteFaultError(
         "The site asks the bridge to come again later: it is busy, or being updated. The bridge does so by "
@@ -206,7 +206,7 @@ def _throttled(answer: Answer, now: datetime) -> SiteFaultError:
     )
 
 
-def _server(answer: Answer, error: Mapping[str, Any] | None, *, wrote: bool) -> SiteFaultError:
+def _server(answer: SiteResponse, error: Mapping[str, Any] | None, *, wrote: bool) -> SiteFaultError:
     if error is not None and error["code"] == "rest_trash_not_supported":
         return SiteFaultError(
             "The trash is switched off on this site (EMPTY_TRASH_DAYS is 0 in wp-config.php), so the page was "
@@ -227,7 +227,7 @@ def _server(answer: Answer, error: Mapping[str, Any] | None, *, wrote: bool) -> 
     )
 
 
-def _not_json(answer: Answer, *, wrote: bool) -> SiteFaultError:
+def _not_json(answer: SiteResponse, *, wrote: bool) -> SiteFaultError:
     seen = page_title(answer.body)
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return SiteFaultError(
@@ -253,7 +253,7 @@ def _not_json(answer: Answer, *, wrote: bool) -> SiteFaultError:
     )
 
 
-def _refused_by_wordpress(answer: Answer, error: Mapping[str, Any]) -> SiteFaultError:
+def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> SiteFaultError:
     code, evidence = error["code"], _evidence(answer, error)
     if code == "rest_no_route":
         return stub_missing(evidence, answer.status)

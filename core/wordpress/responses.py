@@ -13,7 +13,7 @@ from json import dumps as json_text
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Fault, SiteFaultError
-from core.wordpress.faults import Answer, credentials, stub_missing
+from core.wordpress.faults import SiteResponse, credentials, stub_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,10 +113,10 @@ def posts_of(number: int) -> Callable[[Any], list[SitePost]]:
     return read
 
 
-def batch(expected: int) -> Callable[[Any], list[Answer]]:
+def batch(expected: int) -> Callable[[Any], list[SiteResponse]]:
     """Return what reads a batch of so many answers, each as if it had come alone."""
 
-    def read(told: Any) -> list[Answer]:
+    def read(told: Any) -> list[SiteResponse]:
         answers = told.get("responses") if isinstance(told, dict) else None
         if not isinstance(answers, list) or len(answers) != expected:
             raise UnexpectedError("not a batch")
@@ -125,11 +125,11 @@ def batch(expected: int) -> Callable[[Any], list[Answer]]:
     return read
 
 
-def _part(told: Any) -> Answer:
+def _part(told: Any) -> SiteResponse:
     if not isinstance(told, dict) or not isinstance(told.get("status"), int):
         raise UnexpectedError("not a part of a batch")
     headers = told.get("headers")
-    return Answer(
+    return SiteResponse(
         told["status"],
         {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
         json_text(told.get("body")).encode(),

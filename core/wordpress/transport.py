@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 
 import core
-from core.wordpress.faults import Answer, endless, unreachable, untrusted
+from core.wordpress.faults import SiteResponse, endless, unreachable, untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ def ask(
     body: bytes | None = None,
     timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
     headers: Mapping[str, str] | None = None,
-) -> Answer:
+) -> SiteResponse:
     """Send one request and return the answer, whatever its status; SiteFaultError where none came.
 
     `body` is sent as it is, `json` encoded. `timeout` is for connecting and for each piece of the answer, in
@@ -82,7 +82,7 @@ def ask(
             allow_redirects=False,
             stream=True,
         ) as response:
-            return Answer(response.status_code, dict(response.headers), _body(response, wrote=wrote))
+            return SiteResponse(response.status_code, dict(response.headers), _body(response, wrote=wrote))
     except (requests.RequestException, HTTPError, OSError) as error:
         raise fault_of(error, wrote=wrote) from error
 
@@ -92,7 +92,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def seconds_ahead(answer: Answer) -> float | None:
+def seconds_ahead(answer: SiteResponse) -> float | None:
     """Return how far the clock of who answered is ahead of this machine's; None where the answer does not tell."""
     try:
         return parsedate_to_datetime(answer.header("Date")).timestamp() - time.time()

@@ -25,13 +25,13 @@ def account_of(site_id: str) -> str:
     return ACCOUNT + site_id
 
 
-def is_trial(account_id: str | None) -> bool:
+def is_probe(account_id: str | None) -> bool:
     """Whether an account is that of a test."""
     return account_id is not None and account_id.startswith(ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ProbeEvents:
     """One test: its meeting on one site. `token` stands in the topic, and is looked for in the page."""
 
     site_id: str

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Label(StrEnum):
+class RateLabel(StrEnum):
     """How Zoom weighs a kind of request."""
 
     LIGHT = "light"
@@ -31,9 +31,9 @@ class Plan(StrEnum):
 
 
 PER_SECOND = {
-    Plan.FREE: {Label.LIGHT: 4, Label.MEDIUM: 2, Label.HEAVY: 1},
-    Plan.PRO: {Label.LIGHT: 30, Label.MEDIUM: 20, Label.HEAVY: 10},
-    Plan.BUSINESS: {Label.LIGHT: 80, Label.MEDIUM: 60, Label.HEAVY: 40},
+    Plan.FREE: {RateLabel.LIGHT: 4, RateLabel.MEDIUM: 2, RateLabel.HEAVY: 1},
+    Plan.PRO: {RateLabel.LIGHT: 30, RateLabel.MEDIUM: 20, RateLabel.HEAVY: 10},
+    Plan.BUSINESS: {RateLabel.LIGHT: 80, RateLabel.MEDIUM: 60, RateLabel.HEAVY: 40},
 }
 # What other apps of the account ask counts, too: some of the share is left to them.
 SHARE = 0.8
@@ -42,7 +42,7 @@ SHARE = 0.8
 _AT_ONCE = 0.1
 
 
-class Pace:
+class RateLimiter:
     """Holds requests back until their turn comes. Safe to use from several threads. `sleep` waits so many seconds."""
 
     def __init__(
@@ -56,12 +56,12 @@ class Pace:
             label: (max(1, int(most * _AT_ONCE)) - 1) * self._apart[label]
             for label, most in PER_SECOND[plan].items()
         }
-        self._next = dict.fromkeys(Label, 0.0)
+        self._next = dict.fromkeys(RateLabel, 0.0)
         self._guard = threading.Lock()
         self._sleep = sleep
         self._clock = clock
 
-    def take_turn(self, label: Label) -> None:
+    def take_turn(self, label: RateLabel) -> None:
         """Return when one more request of this label may be sent."""
         late = True
         while late:

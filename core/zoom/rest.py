@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from core import __version__
 from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
-from core.zoom.rate_limit import Label
+from core.zoom.rate_limit import RateLabel
 from core.zoom.readings import Reading
 from core.zoom.rest_errors import refusal
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from core.zoom.oauth import Tokens
-    from core.zoom.rate_limit import Pace
+    from core.zoom.rate_limit import RateLimiter
 
 _TIMEOUT = (5.0, 30.0)
 _LARGEST_ANSWER = 32 * 1024 * 1024
@@ -53,7 +53,7 @@ class ZoomRest:
         self,
         over: requests.Session,
         tokens: Tokens,
-        pace: Pace,
+        pace: RateLimiter,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -67,7 +67,7 @@ class ZoomRest:
 
     def users(self, *, status: str = "active") -> Iterator[dict[str, Any]]:
         """Yield the account's users (`status`: active, inactive or pending), a page at a time."""
-        return self._list("/users", "users", Label.MEDIUM, page_size=_USERS_ON_PAGE, status=status)
+        return self._list("/users", "users", RateLabel.MEDIUM, page_size=_USERS_ON_PAGE, status=status)
 
     def meetings(self, user_id: str, *, type_: str = "scheduled") -> Iterator[dict[str, Any]]:
         """Yield a user's meetings: unexpired ones, no instant ones, the agenda cut at 250 characters.
@@ -75,24 +75,24 @@ class ZoomRest:
         `type_` is as Zoom has it: scheduled, upcoming, live, …
         """
         path = f"/users/{_segment(user_id)}/meetings"
-        return self._list(path, "meetings", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE, type=type_)
+        return self._list(path, "meetings", RateLabel.MEDIUM, page_size=_MEETINGS_ON_PAGE, type=type_)
 
     def webinars(self, user_id: str) -> Iterator[dict[str, Any]]:
         """Yield a user's unexpired webinars."""
         path = f"/users/{_segment(user_id)}/webinars"
-        return self._list(path, "webinars", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE)
+        return self._list(path, "webinars", RateLabel.MEDIUM, page_size=_MEETINGS_ON_PAGE)
 
     def meeting(self, number: int) -> Reading:
         """Return a meeting as a whole. Raises `ZoomWebinarError` for a webinar, `ZoomGoneError` for what is not there."""
-        return self._read(f"/meetings/{number}", Label.LIGHT, show_previous_occurrences="true")
+        return self._read(f"/meetings/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
 
     def webinar(self, number: int) -> Reading:
         """Return a webinar as a whole. Raises `ZoomGoneError` for what is not there."""
-        return self._read(f"/webinars/{number}", Label.LIGHT, show_previous_occurrences="true")
+        return self._read(f"/webinars/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
 
     def past_meeting(self, uuid: str) -> dict[str, Any]:
         """Return one instance that has ended. Raises `ZoomGoneError`."""
-        return dict(self._read(f"/past_meetings/{_segment(uuid)}", Label.LIGHT).document)
+        return dict(self._read(f"/past_meetings/{_segment(uuid)}", RateLabel.LIGHT).document)
 
     def recordings(
         self, user_id: str, since: date, until: date, *, trash: bool = False
@@ -100,9 +100,11 @@ class ZoomRest:
         """Yield a user's cloud recordings of at most a month, or what of them lies in the trash."""
         path = f"/users/{_segment(user_id)}/recordings"
         dates = {"from": since.isoformat(), "to": until.isoformat(), "trash": "true" if trash else "false"}
-        return self._list(path, "meetings", Label.MEDIUM, page_size=_MEETINGS_ON_PAGE, **dates)
+        return self._list(path, "meetings", RateLabel.MEDIUM, page_size=_MEETINGS_ON_PAGE, **dates)
 
-    def _list(self, path: str, key: str, label: Label, **parameters: str | int) -> Iterator[dict[str, Any]]:
+    def _list(
+        self, path: str, key: str, label: RateLabel, **parameters: str | int
+    ) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages. Zoom's page tokens end after 15 minutes: then raises `ZoomPageError`."""
         turned: dict[str, str | int] = {}
         for _ in range(_MOST_PAGES):
@@ -117,7 +119,7 @@ class ZoomRest:
             turned = following
         raise ZoomRestError(f"Zoom's list at {path} has no end.")
 
-    def _read(self, path: str, label: Label, **parameters: str | int) -> Reading:
+    def _read(self, path: str, label: RateLabel, **parameters: str | int) -> Reading:
         token = self._tokens.current()
         try:
             return self._ask(token.api_url, token.value, path, label, parameters)
@@ -127,7 +129,7 @@ class ZoomRest:
             return self._ask(token.api_url, token.value, path, label, parameters)
 
     def _ask(
-        self, api_url: str, token: str, path: str, label: Label, parameters: Mapping[str, str | int]
+        self, api_url: str, token: str, path: str, label: RateLabel, parameters: Mapping[str, str | int]
     ) -> Reading:
         # Prepared by hand: what the session would do for each request (proxies, cookies, netrc) takes it longer.
         request = requests.Request(

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ZoomGoneError, ZoomUnreachableError, ZoomWebinarError
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.zoom.readings import Reading
 from tests.convergence.zoom_double import HOST
 
@@ -54,7 +54,7 @@ class RestDouble:
         self._speak()
         assert user_id == HOST
         for held in self._zoom.held.values():
-            if held.kind == kind and held.state is State.SCHEDULED:
+            if held.kind == kind and held.state is MeetingState.SCHEDULED:
                 listed = (
                     "id",
                     "uuid",
@@ -71,7 +71,7 @@ class RestDouble:
     def _held(self, number: int) -> Held:
         self._speak()
         held = self._zoom.held.get(number)
-        if held is None or held.state is not State.SCHEDULED:
+        if held is None or held.state is not MeetingState.SCHEDULED:
             raise self._gone(number)
         return held
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import SiteFaultError
 from core.wordpress.client import WordPressClient
-from core.wordpress.faults import Answer, classify, unreachable
+from core.wordpress.faults import SiteResponse, classify, unreachable
 from core.wordpress.requests import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import SitePost
 
@@ -155,7 +155,7 @@ class SiteDouble(WordPressClient):
         status, headers = {"busy": (429, {"Retry-After": "7"}), "down": (503, {"Retry-After": "60"})}.get(
             trouble, (500, {})
         )
-        answer = Answer(status, headers, b"<title>Trouble</title>")
+        answer = SiteResponse(status, headers, b"<title>Trouble</title>")
         return classify(answer, now=datetime.now(UTC), wrote=wrote)
 
     def _doubt(self, ask: Ask) -> None:
@@ -289,4 +289,4 @@ def _told(post: PostDouble) -> SitePost:
 
 def _error(status: int, code: str, **data: Any) -> SiteFaultError:
     body = json.dumps({"code": code, "message": "", "data": {"status": status, **data}})
-    return classify(Answer(status, {}, body.encode()), now=datetime.now(UTC))
+    return classify(SiteResponse(status, {}, body.encode()), now=datetime.now(UTC))

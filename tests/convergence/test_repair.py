@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from core.accounts import backfill_job, reconcile_job
-from core.accounts.backfill_job import Completing
-from core.accounts.reconcile_job import Repair
-from core.jobs.runner import Jobs
-from core.model.meeting import State
+from core.accounts.backfill_job import BackfillJob
+from core.accounts.reconcile_job import ReconcileJob
+from core.jobs.runner import JobRunner
+from core.model.meeting import MeetingState
 from core.model.snapshots import Snapshot, of_reading
 from core.render import Presence, SiteRules, render
 from core.store import jobs
@@ -31,8 +31,7 @@ from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES
 from tests.examples import REPAIR, SOAK, Progress
 
 if TYPE_CHECKING:
-    from core.accounts.clients import Accounts
-    from core.jobs.runner import Kind
+    from core.jobs.runner import JobKind
     from core.store.jobs import Job
     from tests.convergence.ground import Ground
 
@@ -121,12 +120,12 @@ class Repairing(RuleBasedStateMachine):
     def done(self, kind: str) -> Job:
         """Run one job to its end, with the bridge at work beside it."""
         store = self.world.store
-        accounts = cast("Accounts", AccountsDouble(self.rest))
-        kinds: dict[str, Kind] = {
-            reconcile_job.KIND: Repair(store, accounts, clock=self.world.clock, at_once=2),
-            backfill_job.KIND: Completing(store, accounts, clock=self.world.clock),
+        accounts = cast("AccountClients", AccountsDouble(self.rest))
+        kinds: dict[str, JobKind] = {
+            reconcile_job.KIND: ReconcileJob(store, accounts, clock=self.world.clock, at_once=2),
+            backfill_job.KIND: BackfillJob(store, accounts, clock=self.world.clock),
         }
-        working = Jobs(store, kinds, clock=self.world.clock)
+        working = JobRunner(store, kinds, clock=self.world.clock)
         asked = working.ask(kind, {"account": ACCOUNT})
         for _ in range(_LONGEST_WAY):
             for taken in working.take():
@@ -147,7 +146,7 @@ class Repairing(RuleBasedStateMachine):
         for number, held in self.world.zoom.held.items():
             found = self.world.site.of(number)
             assert len(found) <= 1
-            if held.state is State.SCHEDULED:
+            if held.state is MeetingState.SCHEDULED:
                 meeting = self._read(number).after
                 assert meeting is not None
                 wanted = render(meeting, SiteRules(), self.world.clock.moment)

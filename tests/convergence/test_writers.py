@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 
 from core.model.meeting import Meeting
-from core.pipeline.mirror_worker import LEASE_SECONDS, Mirror
+from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
 from core.store.db.schema import accounts
 from core.store.db.schema import posts as posts_table
 from core.store.meetings import meetings
@@ -140,7 +140,7 @@ def row(store: Store, number: int) -> Any:
 
 
 @contextmanager
-def running(mirror: Mirror, watched: Watched) -> Iterator[None]:
+def running(mirror: MirrorWorker, watched: Watched) -> Iterator[None]:
     mirror.start()
     try:
         yield
@@ -155,7 +155,7 @@ def test_site_with_much_to_do_has_two_writers_at_most_and_starves_no_other(store
     wanted(store, "small", 1)
     watched = Watched()
     watched.held.add("large")
-    mirror = Mirror(store, connect=watched.connect)
+    mirror = MirrorWorker(store, connect=watched.connect)
     with running(mirror, watched):
         watched.wait_for(lambda: len(watched.inside.get("large", [])) == 2)
         watched.wait_for(lambda: watched.posts_of("small") == 1)
@@ -176,7 +176,7 @@ def test_post_has_one_writer_however_often_it_changes(store: Store) -> None:
     (number,) = wanted(store, "s1", 1)
     watched = Watched()
     watched.held.add("s1")
-    mirror = Mirror(store, connect=watched.connect)
+    mirror = MirrorWorker(store, connect=watched.connect)
     with running(mirror, watched):
         watched.wait_for(lambda: len(watched.inside.get("s1", [])) == 1)
         for seen in (1, 2, 3):
@@ -196,7 +196,7 @@ def test_result_of_who_lost_the_lease_does_not_count(store: Store) -> None:
     (number,) = wanted(store, "s1", 1)
     watched, clock = Watched(), Clock(START)
     watched.held.add("s1")
-    slow = Mirror(store, connect=watched.connect, clock=clock)
+    slow = MirrorWorker(store, connect=watched.connect, clock=clock)
     # Without its loop, which could otherwise take the post again as soon as the lease is over.
     (first,) = store.write(lambda connection: slow._claim(connection, room=1, busy=[]))
     working = threading.Thread(target=slow.work, args=([first],))
@@ -206,7 +206,7 @@ def test_result_of_who_lost_the_lease_does_not_count(store: Store) -> None:
         clock.forward(LEASE_SECONDS + 1)
         changed(store, "s1", number, seen=1)
         other = SiteDouble(posts=watched.doubles["s1"].posts)
-        quick = Mirror(store, connect=lambda _: other, clock=clock)
+        quick = MirrorWorker(store, connect=lambda _: other, clock=clock)
         claims = store.write(lambda connection: quick._claim(connection, room=1, busy=[]))
         assert [claim.epoch for claim in claims] == [first.epoch + 1]
         assert claims[0].in_doubt
@@ -229,7 +229,7 @@ def test_probe_is_one_for_all_writers(store: Store) -> None:
     store.write(
         lambda connection: sites.note_fault(connection, "s1", fault="network", message="", blocked_until=0)
     )
-    mirror = Mirror(store, connect=watched.connect, clock=clock)
+    mirror = MirrorWorker(store, connect=watched.connect, clock=clock)
     with running(mirror, watched):
         watched.wait_for(lambda: len(watched.inside.get("s1", [])) == 1)
         mirror.wake()

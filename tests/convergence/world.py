@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.model.fold import Change, fold, position
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
-from core.pipeline.mirror_worker import LEASE_SECONDS, Mirror
+from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
 from core.render import Presence, SiteRules, render
 from core.store.db.schema import posts as posts_table
 from core.store.events import log
@@ -45,8 +45,8 @@ class Process:
     def __init__(self, store: Store, clock: Clock, site: SiteDouble) -> None:
         self.store = store
         self.ingest = Ingest(store, clock=clock)
-        self.folding = Folding(store, clock=clock)
-        self.mirror = Mirror(store, clock=clock, connect=lambda _: site, chance=lambda: 0.0)
+        self.folding = FoldWorker(store, clock=clock)
+        self.mirror = MirrorWorker(store, clock=clock, connect=lambda _: site, chance=lambda: 0.0)
         self.claims: list[Claim] = []
         if store.is_exclusive:
             store.write(posts.release_all)  # as the mirror does when it starts

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.model.fold import SNAPSHOT
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
@@ -39,7 +39,7 @@ class Held:
 
     object: dict[str, Any]
     kind: str
-    state: State = State.SCHEDULED
+    state: MeetingState = MeetingState.SCHEDULED
     told_at: int = 0
     told_rank: int = -1
     losses: int = 0  # events of it that were lost, and that no snapshot has made good
@@ -91,15 +91,15 @@ class ZoomDouble:
     def do(self, operation: Operation, number: int) -> None:
         """Do something with a meeting, where that can be done with it now."""
         held = self.held[number]
-        if held.state is State.PERMANENTLY_DELETED:
+        if held.state is MeetingState.PERMANENTLY_DELETED:
             return
         if operation == "delete for good":
-            self._state(number, "permanently_deleted", State.PERMANENTLY_DELETED)
-        elif held.state is State.DELETED:
+            self._state(number, "permanently_deleted", MeetingState.PERMANENTLY_DELETED)
+        elif held.state is MeetingState.DELETED:
             if operation == "recover":
-                self._state(number, "recovered", State.SCHEDULED)
+                self._state(number, "recovered", MeetingState.SCHEDULED)
         elif operation == "delete":
-            self._state(number, "deleted", State.DELETED)
+            self._state(number, "deleted", MeetingState.DELETED)
         elif operation == "convert":
             self._convert(number)
         elif operation in ("cancel date", "recover date", "move date", "add date", "drop date"):
@@ -111,7 +111,7 @@ class ZoomDouble:
     def snapshot(self, number: int) -> dict[str, Any] | None:
         """Return what Zoom's REST API tells of a meeting now, as an entry of the log; None where it has none."""
         held = self.held[number]
-        if held.state is not State.SCHEDULED:
+        if held.state is not MeetingState.SCHEDULED:
             return None
         held.losses = 0
         at = self._later(number, "snapshot")
@@ -127,7 +127,7 @@ class ZoomDouble:
             return "there is none"
         if meeting.state is not held.state:
             return f"it is {meeting.state}, and should be {held.state}"
-        if held.state is State.PERMANENTLY_DELETED:
+        if held.state is MeetingState.PERMANENTLY_DELETED:
             return ""
         if meeting.kind != held.kind:
             return f"it is a {meeting.kind}, and should be a {held.kind}"
@@ -141,7 +141,7 @@ class ZoomDouble:
 
     # --- How it tells of it -------------------------------------------------------------------------------
 
-    def _state(self, number: int, verb: str, state: State) -> None:
+    def _state(self, number: int, verb: str, state: MeetingState) -> None:
         held = self.held[number]
         held.state = state
         # Such events neither name the join link nor the agenda, and list no dates when the whole is meant.

@@ -6,9 +6,9 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
-from core.pipeline.mirror_worker import Mirror
+from core.pipeline.mirror_worker import MirrorWorker
 from core.store.db.engine import Store
 from core.store.db.migrate import upgrade
 from core.store.db.schema import posts as posts_table
@@ -62,8 +62,8 @@ class Stepped:
             lambda connection: zoom_secrets.save(connection, SITE, Secret(SECRET), self.store.sealer, now=1)
         )
         self.ingest = Ingest(self.store, clock=self.clock)
-        self.folding = Folding(self.store, clock=self.clock)
-        self.mirror = Mirror(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
+        self.folding = FoldWorker(self.store, clock=self.clock)
+        self.mirror = MirrorWorker(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
 
     def connect(self, **known: Any) -> None:
         """Keep the site, as `site add` does once it has looked at it."""
@@ -88,7 +88,7 @@ class Stepped:
 
     def again(self) -> None:
         """Let the mirror make its clients anew, as another process would."""
-        self.mirror = Mirror(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
+        self.mirror = MirrorWorker(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
 
     # --- Steps --------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from tornado.tcpclient import TCPClient
 from tornado.testing import bind_unused_port
 
 from core.auth.passwords import Passwords
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.store.auth.one_time_links import Purpose
 from core.store.auth.users import Role
@@ -127,9 +127,9 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture
-def admission(store: Store, passwords: Passwords) -> Admission:
+def admission(store: Store, passwords: Passwords) -> AuthService:
     """Who is let in."""
-    return Admission(store, passwords)
+    return AuthService(store, passwords)
 
 
 @pytest.fixture
@@ -147,25 +147,25 @@ def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http
 
 
 @pytest.fixture
-def session(admission: Admission) -> dict[str, str]:
+def session(admission: AuthService) -> dict[str, str]:
     """The headers of a browser in which an administrator of the bridge is signed in."""
     return signed_in(admission, "anna", Role.ADMINISTRATOR)
 
 
 @pytest.fixture
-def looker(admission: Admission) -> dict[str, str]:
+def looker(admission: AuthService) -> dict[str, str]:
     """The headers of a browser in which somebody is signed in who may only look."""
     return signed_in(admission, "luke", Role.LOOKER)
 
 
 @pytest.fixture
-def from_wordpress(admission: Admission, wp_site: Site) -> dict[str, str]:
+def from_wordpress(admission: AuthService, wp_site: Site) -> dict[str, str]:
     """The headers of a browser that came from the wp-admin of the site s1: it sees that site only."""
     word = admission.enter(Purpose.SITE, admission.from_wordpress(wp_site.id, "wanda"))
     return {"Cookie": f"zoombridge={word}"}
 
 
-def signed_in(admission: Admission, name: str, role: Role) -> dict[str, str]:
+def signed_in(admission: AuthService, name: str, role: Role) -> dict[str, str]:
     """Make a user; return the headers of their browser."""
     admission.add(name, role)
     return {"Cookie": f"zoombridge={admission.enter(Purpose.SIGN_IN, admission.link(name, Purpose.SIGN_IN))}"}

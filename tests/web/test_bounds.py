@@ -24,7 +24,7 @@ from core.store.db.engine import Store
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
 from core.store.sites import pending_sites
-from core.store.sites.pending_sites import Candidate
+from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site
 from core.wordpress import signing
 from core.zoom.signature import Secret
@@ -226,7 +226,7 @@ def names(
         store.write(lambda connection, one=attempt: attempts.note(connection, [one]))  # type: ignore[misc]
     bridge.folding.fold_pending()
 
-    begun = Candidate(
+    begun = PendingSite(
         pending_sites.new_id(), "/anna", "https://theirs.example.net", "Theirs only", "https://theirs.example.net/wp-json/",
         "https://theirs.example.net/authorize", "https://bridge.example.org", now + 10**7,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, Finish, RequestHandler
 
-from core.zoom.rate_limit import PER_SECOND, Label, Plan
+from core.zoom.rate_limit import PER_SECOND, Plan, RateLabel
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,7 +44,9 @@ class Behaviour:
     latency: float = 0.0  # seconds before each answer
     asked: list[str] = field(default_factory=list)
     refused_by_limit: int = 0
-    busiest: dict[Label, int] = field(default_factory=dict)  # most requests that were let through in a second
+    busiest: dict[RateLabel, int] = field(
+        default_factory=dict
+    )  # most requests that were let through in a second
     tokens_given: int = 0
 
 
@@ -58,7 +60,7 @@ class ZoomServer:
         self.token = ""
         self.token_until = 0.0
         self.pages: dict[str, tuple[str, int, float]] = {}
-        self._recent: dict[Label, deque[float]] = {label: deque() for label in Label}
+        self._recent: dict[RateLabel, deque[float]] = {label: deque() for label in RateLabel}
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="zoom-double", daemon=True)
 
@@ -83,7 +85,7 @@ class ZoomServer:
         """Where tokens are asked for."""
         return f"{self.url}/oauth/token"
 
-    def is_over_limit(self, label: Label) -> bool:
+    def is_over_limit(self, label: RateLabel) -> bool:
         """Count a request; tell whether it is one too many within this second."""
         now = time.monotonic()
         recent = self._recent[label]
@@ -163,7 +165,7 @@ class TokenHandler(_Handler):
 
 
 class _ApiHandler(_Handler):
-    label = Label.MEDIUM
+    label = RateLabel.MEDIUM
 
     async def prepare(self) -> None:
         behaviour = self.zoom.behaviour
@@ -253,7 +255,7 @@ class ListHandler(_ApiHandler):
 class MeetingHandler(_ApiHandler):
     """`GET /meetings/{meetingId}` and `/webinars/{webinarId}`."""
 
-    label = Label.LIGHT
+    label = RateLabel.LIGHT
 
     def get(self, what: str, number: str) -> None:
         """Answer with one meeting, or say that it is a webinar, or gone."""

@@ -16,7 +16,7 @@ from core.errors import (
     ZoomWebinarError,
 )
 from core.zoom.oauth import Credentials, Memory, Tokens
-from core.zoom.rate_limit import Pace, Plan
+from core.zoom.rate_limit import Plan, RateLimiter
 from core.zoom.rest import ZoomRest, session
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET, PAGE_TOKEN_SECONDS
@@ -52,7 +52,7 @@ def client(
 ) -> ZoomRest:
     over = session()
     credentials = Credentials(zoom.account.account_id, CLIENT_ID, secret, zoom.oauth_url)
-    return ZoomRest(over, Tokens(over, credentials, Memory(), clock=clock), Pace(plan))
+    return ZoomRest(over, Tokens(over, credentials, Memory(), clock=clock), RateLimiter(plan))
 
 
 class TestTokens:

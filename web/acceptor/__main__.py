@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 
-from web.acceptor.worker import Accepting
+from web.acceptor.worker import AcceptorWorker
 from web.http.logs import log_to_stderr
 
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 async def _accept(line: int, listening: list[int], *, behind_proxy: bool) -> None:
     # At once, with whatever is open: without the bridge nothing can be answered, and a new one wants the address.
-    accepting = Accepting(ended=lambda: os._exit(0))
+    accepting = AcceptorWorker(ended=lambda: os._exit(0))
     sockets = [socket.socket(fileno=number) for number in listening]
     await accepting.run(socket.socket(fileno=line), sockets, behind_proxy=behind_proxy)
     await asyncio.Event().wait()  # until the line has ended, and all with it

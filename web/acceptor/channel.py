@@ -20,7 +20,7 @@ GROUP = "group"  # requests of Zoom's, in a list; the replies come back under th
 PAGE = "page"  # one request to any other address, and its reply
 
 
-class Line(asyncio.Protocol):
+class Channel(asyncio.Protocol):
     """One end. Calls `heard` for each message, and `ended` once, when there will be no more.
 
     A message is of marshal's types: both ends are the same program.

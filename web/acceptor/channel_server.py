@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from web.acceptor import proxy_server
-from web.acceptor.channel import GROUP, PAGE, READY, STOP, Line
-from web.acceptor.proxy_messages import Wanted
-from web.webhooks.messages import Asked
+from web.acceptor.channel import GROUP, PAGE, READY, STOP, Channel
+from web.acceptor.proxy_messages import ProxiedRequest
+from web.webhooks.messages import InboundRequest
 
 if TYPE_CHECKING:
     import socket
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
     from web.webhooks.batcher import Replies
-    from web.webhooks.dispatcher import Answering
+    from web.webhooks.dispatcher import Dispatcher
 
 
-class Serving:
+class ChannelServer:
     """Answers one acceptor. `ready` is done when that accepts, or has ended before; `ended` is set at its end."""
 
-    def __init__(self, app: Application, answering: Answering) -> None:
+    def __init__(self, app: Application, answering: Dispatcher) -> None:
         """Take who answers: the endpoints, and everything else."""
         self._app = app
         self._answering = answering
-        self._line = Line(self._hear, self._end)
+        self._line = Channel(self._hear, self._end)
         self._tasks: set[asyncio.Task[None]] = set()
         self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.ended = asyncio.Event()
@@ -45,11 +45,11 @@ class Serving:
 
     def _hear(self, kind: str, content: Any) -> None:
         if kind == GROUP:
-            group = [(number, Asked(*asked)) for number, *asked in content]
+            group = [(number, InboundRequest(*asked)) for number, *asked in content]
             self._answering.take(group, self._deliver)
         elif kind == PAGE:
             number, *wanted = content
-            task = asyncio.ensure_future(self._answer(number, Wanted(*wanted)))
+            task = asyncio.ensure_future(self._answer(number, ProxiedRequest(*wanted)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif kind == READY and not self.ready.done():
@@ -58,7 +58,7 @@ class Serving:
     def _deliver(self, replies: Replies) -> None:
         self._line.send(GROUP, [(number, *reply) for number, reply in replies])
 
-    async def _answer(self, number: int, wanted: Wanted) -> None:
+    async def _answer(self, number: int, wanted: ProxiedRequest) -> None:
         page = await proxy_server.answer(self._app, wanted)
         if not self._line.send(PAGE, (number, *page)):
             self._line.send(PAGE, (number, *proxy_server.failed()))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tornado.netutil import bind_sockets
 
 from core.errors import ZoomBridgeError
-from web.acceptor.supervisor import Acceptors
+from web.acceptor.supervisor import AcceptorSupervisor
 from web.http.server import drain, make_server
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
     from web.http.inflight import InFlight
-    from web.webhooks.dispatcher import Answering
+    from web.webhooks.dispatcher import Dispatcher
 
 _BIND_SECONDS = 5.0
 _BIND_AGAIN_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Listener:
     """An address, and how many processes take requests there for this one; without any, it does so itself."""
 
     host: str
@@ -55,14 +55,14 @@ class Door:
             await asyncio.sleep(_BIND_AGAIN_SECONDS)
 
     async def open(
-        self, sockets: list[socket.socket], app: Application, answering: Answering, in_flight: InFlight
+        self, sockets: list[socket.socket], app: Application, answering: Dispatcher, in_flight: InFlight
     ) -> Callable[[], Awaitable[None]]:
         """Take requests from now on; return what ends that in order. Raises `ZoomBridgeError`."""
         if not self.acceptors:
             server = make_server(app, behind_proxy=self.behind_proxy)
             server.add_sockets(sockets)
             return lambda: drain(server, in_flight)
-        acceptors = Acceptors(
+        acceptors = AcceptorSupervisor(
             sockets, app, answering, behind_proxy=self.behind_proxy, log_level=self.log_level
         )
         await acceptors.start(self.acceptors)

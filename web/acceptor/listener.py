@@ -23,7 +23,7 @@ _PAUSE_SECONDS = 1.0
 logger = structlog.get_logger(__name__)
 
 
-class Listening:
+class ConnectionAcceptor:
     """Takes connections from sockets, for a server."""
 
     def __init__(self, server: HTTPServer, sockets: Sequence[socket.socket]) -> None:

@@ -22,14 +22,14 @@ from tornado.httputil import (
 
 from core.pipeline.answers import unavailable
 from web.acceptor.channel import PAGE
-from web.acceptor.proxy_messages import Page, Wanted
+from web.acceptor.proxy_messages import ProxiedRequest, ProxiedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from tornado.httputil import HTTPConnection
 
-    from web.acceptor.channel import Line
+    from web.acceptor.channel import Channel
     from web.http.inflight import InFlight
 
 _MOST = 128  # requests that wait for their answers
@@ -38,11 +38,11 @@ _SECONDS = 150.0  # connecting a site asks WordPress several times
 logger = structlog.get_logger(__name__)
 
 
-class PassingOn(HTTPServerConnectionDelegate):
+class ProxyClient(HTTPServerConnectionDelegate):
     """Passes requests on over a line, and writes what comes back. Routes have it as their target."""
 
     def __init__(
-        self, line: Line, in_flight: InFlight, *, seconds: float = _SECONDS, most: int = _MOST
+        self, line: Channel, in_flight: InFlight, *, seconds: float = _SECONDS, most: int = _MOST
     ) -> None:
         """Take the line to the bridge's process, how long an answer may take, and how many may be open."""
         self._line = line
@@ -50,7 +50,7 @@ class PassingOn(HTTPServerConnectionDelegate):
         self._seconds = seconds
         self._most = most
         self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Page]] = {}
+        self._waiting: dict[int, asyncio.Future[ProxiedResponse]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:  # noqa: ARG002
@@ -63,7 +63,7 @@ class PassingOn(HTTPServerConnectionDelegate):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def hear(self, number: int, page: Page) -> None:
+    def hear(self, number: int, page: ProxiedResponse) -> None:
         """Take what the bridge answered. What nobody waits for any more is dropped."""
         waiter = self._waiting.get(number)
         if waiter is not None and not waiter.done():
@@ -84,11 +84,11 @@ class PassingOn(HTTPServerConnectionDelegate):
         finally:
             request.leave()
 
-    async def _ask(self, request: _Coming) -> Page:
+    async def _ask(self, request: _Coming) -> ProxiedResponse:
         if len(self._waiting) >= self._most:
             return _BUSY
         number = next(self._numbers)
-        waiter: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[ProxiedResponse] = asyncio.get_running_loop().create_future()
         if not self._line.send(PAGE, (number, *request.wanted())):
             return _HANGS
         self._waiting[number] = waiter
@@ -105,17 +105,17 @@ class _Coming(HTTPMessageDelegate):
 
     start_line: RequestStartLine
 
-    def __init__(self, passing: PassingOn, connection: HTTPConnection, in_flight: InFlight) -> None:
+    def __init__(self, passing: ProxyClient, connection: HTTPConnection, in_flight: InFlight) -> None:
         self.connection = connection
         self._passing = passing
         self._in_flight = in_flight
         self._counted = False
         self._chunks: list[bytes] = []
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ProxiedRequest:
         """Return the whole of it."""
         headers = list(self._headers.get_all())
-        return Wanted(*self.start_line, headers, b"".join(self._chunks), *self._from)
+        return ProxiedRequest(*self.start_line, headers, b"".join(self._chunks), *self._from)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -150,7 +150,7 @@ class _Coming(HTTPMessageDelegate):
             self._in_flight.leave()
 
 
-def _page(message: str) -> Page:
+def _page(message: str) -> ProxiedResponse:
     answer = unavailable(message)
     body = json.dumps(answer.body).encode()
     headers = [
@@ -159,7 +159,7 @@ def _page(message: str) -> Page:
         ("Cache-Control", "no-store"),
         ("Retry-After", str(answer.retry_after)),
     ]
-    return Page(answer.status, "Service Unavailable", headers, body)
+    return ProxiedResponse(answer.status, "Service Unavailable", headers, body)
 
 
 _HANGS = _page(

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Wanted(NamedTuple):
+class ProxiedRequest(NamedTuple):
     """A whole request. Who asked, and by which protocol, is what the acceptor's server found out."""
 
     method: str
@@ -20,7 +20,7 @@ class Wanted(NamedTuple):
     protocol: str
 
 
-class Page(NamedTuple):
+class ProxiedResponse(NamedTuple):
     """A whole answer."""
 
     status: int

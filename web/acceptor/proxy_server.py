@@ -11,14 +11,14 @@ import structlog
 from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
 
 from core.pipeline.answers import refusal
-from web.acceptor.proxy_messages import Page
+from web.acceptor.proxy_messages import ProxiedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tornado.web import Application
 
-    from web.acceptor.proxy_messages import Wanted
+    from web.acceptor.proxy_messages import ProxiedRequest
 
 logger = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class _Context:
     protocol: str
 
 
-async def answer(app: Application, wanted: Wanted) -> Page:
+async def answer(app: Application, wanted: ProxiedRequest) -> ProxiedResponse:
     """Return what an application answers to a request."""
     connection = _Connection(_Context(wanted.remote_ip, wanted.protocol))
     start_line = RequestStartLine(wanted.method, wanted.target, wanted.version)
@@ -51,12 +51,12 @@ async def answer(app: Application, wanted: Wanted) -> Page:
         return failed()
 
 
-def failed() -> Page:
+def failed() -> ProxiedResponse:
     """Return what is answered where the application's own answer cannot be."""
     told = refusal(500, "zoombridge_error", "The bridge made a mistake. Its log says more.").body
     body = json.dumps(told).encode()
     headers = [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))]
-    return Page(500, "Internal Server Error", headers, body)
+    return ProxiedResponse(500, "Internal Server Error", headers, body)
 
 
 class _Connection(HTTPConnection):
@@ -64,7 +64,7 @@ class _Connection(HTTPConnection):
 
     def __init__(self, context: _Context) -> None:
         self.context = context
-        self.page: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+        self.page: asyncio.Future[ProxiedResponse] = asyncio.get_running_loop().create_future()
         self._chunks: list[bytes] = []
 
     def set_close_callback(self, callback: Callable[[], None] | None) -> None:
@@ -92,4 +92,6 @@ class _Connection(HTTPConnection):
     def finish(self) -> None:
         """End it."""
         if not self.page.done():
-            self.page.set_result(Page(self._status, self._reason, self._headers, b"".join(self._chunks)))
+            self.page.set_result(
+                ProxiedResponse(self._status, self._reason, self._headers, b"".join(self._chunks))
+            )

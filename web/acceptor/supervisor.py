@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.errors import ZoomBridgeError
-from web.acceptor.channel_server import Serving
+from web.acceptor.channel_server import ChannelServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tornado.web import Application
 
-    from web.webhooks.dispatcher import Answering
+    from web.webhooks.dispatcher import Dispatcher
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 12.0
@@ -30,14 +30,14 @@ _WELL_SECONDS = 60.0  # one that lived so long starts again without a pause
 logger = structlog.get_logger(__name__)
 
 
-class Acceptors:
+class AcceptorSupervisor:
     """So many processes that accept from the same sockets."""
 
     def __init__(
         self,
         sockets: Sequence[socket.socket],
         app: Application,
-        answering: Answering,
+        answering: Dispatcher,
         *,
         behind_proxy: bool = False,
         log_level: str = "info",
@@ -96,7 +96,7 @@ class Acceptors:
                 logger.warning("acceptor_not_started", reason=str(error), again_in_seconds=pause)
 
     async def _started(self) -> _Acceptor:
-        acceptor = _Acceptor(Serving(self._app, self._answering))
+        acceptor = _Acceptor(ChannelServer(self._app, self._answering))
         await acceptor.start(self._sockets, self._options)
         self._running.add(acceptor)
         return acceptor
@@ -105,7 +105,7 @@ class Acceptors:
 class _Acceptor:
     """One process, and the line to it."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: ChannelServer) -> None:
         self._serving = serving
 
     @property

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from tornado.routing import AnyMatches, Rule, URLSpec
 from tornado.web import Application
 
-from web.acceptor.channel import GROUP, PAGE, READY, STOP, Line
-from web.acceptor.listener import Listening
-from web.acceptor.proxy_client import PassingOn
-from web.acceptor.proxy_messages import Page
+from web.acceptor.channel import GROUP, PAGE, READY, STOP, Channel
+from web.acceptor.listener import ConnectionAcceptor
+from web.acceptor.proxy_client import ProxyClient
+from web.acceptor.proxy_messages import ProxiedResponse
 from web.http.inflight import InFlight
 from web.http.server import drain, make_server
-from web.webhooks.batcher import Groups
+from web.webhooks.batcher import Batcher
 from web.webhooks.handler import ROUTES, WebhookHandler
-from web.webhooks.messages import Reply
+from web.webhooks.messages import InboundResponse
 
 if TYPE_CHECKING:
     import socket
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from web.webhooks.batcher import Group
 
 
-class Accepting:
+class AcceptorWorker:
     """Takes requests from sockets that listen, and answers what comes back over the line."""
 
     def __init__(self, ended: Callable[[], None]) -> None:
         """Take what is to be done when the line has ended, without which nothing can be answered."""
-        self._line = Line(self._hear, ended)
+        self._line = Channel(self._hear, ended)
         self._in_flight = InFlight()
-        self._groups = Groups(self._send)
-        self._passing = PassingOn(self._line, self._in_flight)
+        self._groups = Batcher(self._send)
+        self._passing = ProxyClient(self._line, self._in_flight)
         self._stop = asyncio.Event()
 
     async def run(
@@ -42,7 +42,7 @@ class Accepting:
         """Accept until the bridge says stop; then answer what there is, and let the line go."""
         await asyncio.get_running_loop().create_unix_connection(lambda: self._line, sock=line)
         server = make_server(self._app(), behind_proxy=behind_proxy)
-        connections = Listening(server, listening)
+        connections = ConnectionAcceptor(server, listening)
         self._line.send(READY)
         await self._stop.wait()
         connections.end()
@@ -64,9 +64,9 @@ class Accepting:
 
     def _hear(self, kind: str, content: Any) -> None:
         if kind == GROUP:
-            self._groups.deliver((number, Reply(*reply)) for number, *reply in content)
+            self._groups.deliver((number, InboundResponse(*reply)) for number, *reply in content)
         elif kind == PAGE:
             number, *page = content
-            self._passing.hear(number, Page(*page))
+            self._passing.hear(number, ProxiedResponse(*page))
         elif kind == STOP:
             self._stop.set()

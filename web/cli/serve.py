@@ -24,14 +24,14 @@ from core.store.db.settings import (
     LONGEST_DAYS,
     MOST_EVENTS,
 )
-from web.acceptor.door import Door
+from web.acceptor.door import Listener
 from web.app import make_app
 from web.cli.context import Place, make_ready, place_options, public_url_option
 from web.cli.user import way_in
 from web.http.inflight import InFlight
 from web.http.logs import log_to_stderr
 from web.monitoring.metrics import SHORTEST_TOKEN
-from web.webhooks.dispatcher import Answering
+from web.webhooks.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,17 +125,19 @@ def serve(
             keep_names_days=keep_names_days,
             lease_seconds=lease_seconds,
         )
-        door = Door(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
+        door = Listener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
         asyncio.run(_serve(bridge, place, door, public_url=public_url or "", metrics_token=metrics_token))
     finally:
         store.close()
 
 
-async def _serve(bridge: Bridge, place: Place, door: Door, *, public_url: str, metrics_token: str) -> None:
+async def _serve(
+    bridge: Bridge, place: Place, door: Listener, *, public_url: str, metrics_token: str
+) -> None:
     # With PostgreSQL the other commands open the database themselves, and nobody controls this process.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
     in_flight = InFlight()
-    answering = Answering(bridge.ingest)
+    answering = Dispatcher(bridge.ingest)
     app = make_app(
         bridge,
         control_token=token,

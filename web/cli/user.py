@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.errors import StoreUnavailableError
 from core.store.auth.users import Role
 from web.cli.context import Place, place_options, public_url_option
@@ -23,7 +23,7 @@ _BRIDGE = "http://127.0.0.1:8765"
 
 def way_in(store: Store, url: str) -> str:
     """Return what `serve` says about its pages: while nobody can sign in, with a link for the first who does."""
-    admission = Admission(store)
+    admission = AuthService(store)
     try:
         if admission.is_anybody():
             return f"Settings pages: {url}/"

@@ -18,7 +18,7 @@ _MOST = 200
 
 
 @dataclass(slots=True)
-class Remembered:
+class Cache:
     """Results by key, good for so many seconds. Threads that ask for the same wait for one of them."""
 
     seconds: float
@@ -52,9 +52,9 @@ class Remembered:
 _together = threading.Lock()
 
 
-def remembered(application: Application, name: str, seconds: float) -> Remembered:
+def remembered(application: Application, name: str, seconds: float) -> Cache:
     """Return what this application remembers under a name; it is forgotten with the application."""
     with _together:
-        found = application.settings.setdefault(f"remembered_{name}", Remembered(seconds))
-    assert isinstance(found, Remembered)  # noqa: S101 - nobody else takes such names
+        found = application.settings.setdefault(f"remembered_{name}", Cache(seconds))
+    assert isinstance(found, Cache)  # noqa: S101 - nobody else takes such names
     return found

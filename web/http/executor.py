@@ -19,7 +19,7 @@ _THREADS = 8
 _WAITING = 64
 
 
-class Blocking(Executor):
+class BlockingExecutor(Executor):
     """Runs calls in threads of its own. Unlike `ThreadPoolExecutor` it refuses what would have to wait long.
 
     A call that nobody waits for any more keeps its place until its turn, so that a database that hangs

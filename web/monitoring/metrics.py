@@ -20,9 +20,9 @@ from tornado.web import RequestHandler
 from core import __version__
 from core.errors import StoreUnavailableError
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Level
+from core.monitoring.alerts import Severity
 from core.monitoring.overview import disk, gather
-from core.monitoring.throughput import Hours
+from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from core.store.posts.status import Standing
 from web.http.cache import remembered
@@ -83,7 +83,7 @@ class MetricsHandler(RequestHandler):
 
     def _measured(self) -> bytes:
         store = self._bridge.store
-        hours: Hours = self.settings.setdefault("hours", Hours(store))
+        hours: Throughput = self.settings.setdefault("hours", Throughput(store))
         known = remembered(self.application, "metrics", _SECONDS)
         shown = known.get(None, partial(gather, store, hours))
         registry = CollectorRegistry()
@@ -117,8 +117,8 @@ class _Measured:
             "Things that are not as they should be; “bad” ones need a person.",
             labels=["level"],
         )
-        for level in Level:
-            troubles.add_metric([level], sum(one.level is level for one in self._shown.troubles))
+        for level in Severity:
+            troubles.add_metric([level], sum(one.level is level for one in self._shown.alerts))
         yield troubles
 
     def _of_sites(self) -> Iterator[Metric]:

@@ -18,7 +18,7 @@ from web.pages.page import PageHandler
 from web.stub.plugin_zip import SLUG, archive
 
 if TYPE_CHECKING:
-    from core.store.sites.pending_sites import Candidate
+    from core.store.sites.pending_sites import PendingSite
     from core.store.sites.sites import Site
 
 _LONGEST_ADDRESS = 2000
@@ -64,7 +64,7 @@ class ConnectPage(PageHandler):
                 )
             )
 
-    async def _candidate(self, candidate_id: str) -> Candidate:
+    async def _candidate(self, candidate_id: str) -> PendingSite:
         """Return the candidate of who asks; where there is none any more, begin anew."""
         found = await self.blocking(site_connect.load, self.bridge.store, candidate_id, self.asked_by)
         if found is None:
@@ -167,7 +167,7 @@ class CandidateHandler(ConnectPage):
         else:
             await self._by_hand(candidate)
 
-    async def _by_hand(self, candidate: Candidate) -> None:
+    async def _by_hand(self, candidate: PendingSite) -> None:
         username = self.get_body_argument("username", "").strip()
         password = self.get_body_argument("password", "").strip()
         errors = {}
@@ -184,7 +184,7 @@ class CandidateHandler(ConnectPage):
         await self.blocking(site_connect.accept, self.bridge.store, candidate, username, password)
         self.go(f"/sites/connect/{candidate.id}")
 
-    async def _go_on(self, candidate: Candidate, **told: str) -> None:
+    async def _go_on(self, candidate: PendingSite, **told: str) -> None:
         site = await self.blocking(site_connect.go_on, self.bridge.store, candidate)
         if site is None:
             self.go(f"/sites/connect/{candidate.id}", **told)
@@ -195,7 +195,7 @@ class CandidateHandler(ConnectPage):
 
     def _show(
         self,
-        candidate: Candidate,
+        candidate: PendingSite,
         *,
         link: str,
         errors: dict[str, str] | None = None,

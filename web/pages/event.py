@@ -21,11 +21,11 @@ from web.pages.events import ASKED, REFUSED, Asked, read
 from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
 from web.ui.change_labels import told
-from web.ui.durations import Lengths
+from web.ui.durations import DurationField
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.pipeline.replay import Foreseen
+    from core.pipeline.replay import ReplayPreview
     from core.store.jobs import Job
 
 
@@ -64,7 +64,7 @@ class EventHandler(PageHandler):
             names_removed_at=found.names_removed_at,
             address=address,
             spaced=spaced,
-            length=Lengths(self.words, self.shell.language).said,
+            length=DurationField(self.words, self.shell.language).said,
         )
 
 
@@ -163,9 +163,9 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
     return found, topic, names.get(line.site_id or "", "") if shown else ""
 
 
-def _foresee(bridge: Bridge, asked: Asked, event_id: int | None) -> Foreseen:
+def _foresee(bridge: Bridge, asked: Asked, event_id: int | None) -> ReplayPreview:
     with bridge.store.reading() as connection:
-        return replay.foresee(connection, wanted=asked.wanted, event_id=event_id, refused=asked.refused)
+        return replay.preview(connection, wanted=asked.wanted, event_id=event_id, refused=asked.refused)
 
 
 def _ask(bridge: Bridge, asked: Asked, event_id: int | None, *, of_site: str | None, name: str) -> Job:

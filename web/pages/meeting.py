@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 from babel.dates import format_date, format_time, get_timezone_name
 from tornado.web import Finish
 
-from core.model.diff import Step, differences, steps
-from core.model.meeting import State
+from core.model.diff import EventDiff, differences, steps
+from core.model.meeting import MeetingState
 from core.render.html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Schedule, end_of, schedule
 from core.render.search_fields import host_of
@@ -28,12 +28,12 @@ from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.posts import attempts, requeue
 from core.store.posts import status as post_status
-from core.store.posts.requeue import Again
+from core.store.posts.requeue import RequeueResult
 from core.store.posts.status import PostLine, Standing
 from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
 from web.ui.change_labels import Told, told
-from web.ui.durations import Lengths
+from web.ui.durations import DurationField
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -70,7 +70,7 @@ class _Happened:
     event: str
     at: int
     received_at: int
-    step: Step
+    step: EventDiff
     reached: list[Reached]
 
 
@@ -108,7 +108,7 @@ class MeetingHandler(PageHandler):
             address=address(meeting.account_id, meeting.number),
             spaced=spaced(meeting.number),
             phase=state.standing.phase,
-            is_joinable=state.standing.phase in JOINABLE and meeting.state is State.SCHEDULED,
+            is_joinable=state.standing.phase in JOINABLE and meeting.state is MeetingState.SCHEDULED,
             leading=None
             if state.standing.leading is None
             else _Date.of(meeting, state.standing.leading, language),
@@ -131,7 +131,7 @@ class MeetingHandler(PageHandler):
             now=state.now,
             history=state.history,
             told=self._told,
-            length=Lengths(self.words, language).said,
+            length=DurationField(self.words, language).said,
             before=int(known),
             did=self.get_query_argument("did", ""),
             at=next(
@@ -147,7 +147,7 @@ class MeetingHandler(PageHandler):
         ask = {"write": requeue.write, "make": requeue.make}.get(self.get_body_argument("do", ""))
         path = address(meeting.account_id, meeting.number)
         if ask is None or not any(post.site_id == site_id for post in state.posts):
-            self.go(path, did=Again.NOT_SO)
+            self.go(path, did=RequeueResult.NOT_SO)
             return
         told = await self.blocking(
             partial(
@@ -155,9 +155,9 @@ class MeetingHandler(PageHandler):
             )
         )
         done = "made" if ask is requeue.make else "written"
-        self.go(path, did=done if told is Again.DUE else told, at=site_id)
+        self.go(path, did=done if told is RequeueResult.DUE else told, at=site_id)
 
-    def _told(self, step: Step) -> list[Told]:
+    def _told(self, step: EventDiff) -> list[Told]:
         """Say what an event changed."""
         found = differences(step.before, step.after)
         return told(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
@@ -278,8 +278,8 @@ def _history(
     )
 
 
-def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: int) -> Again:
-    told: Again = bridge.store.write(
+def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: int) -> RequeueResult:
+    told: RequeueResult = bridge.store.write(
         lambda connection: what(connection, site_id, account_id, number, now=store_clock.now(connection))
     )
     bridge.mirror.wake()

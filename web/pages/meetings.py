@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from core.model.meeting import Kind, State
+from core.model.meeting import MeetingKind, MeetingState
 from core.monitoring.meeting_search import find
 from core.store.db import clock as store_clock
 from core.store.meetings import search as meeting_search
@@ -103,8 +103,8 @@ def read(asked: dict[str, str], *, of_site: str | None) -> Filter:
     """
     wanted = Filter(
         words=" ".join(asked.get("q", "").split())[:LONGEST_SEARCH],
-        state=_one_of(State, asked.get("state", "")),
-        kind=_one_of(Kind, asked.get("kind", "")),
+        state=_one_of(MeetingState, asked.get("state", "")),
+        kind=_one_of(MeetingKind, asked.get("kind", "")),
         host_id=asked.get("host", "")[:_LONGEST_ID],
         standing=_one_of(Standing, asked.get("posts", "")),
         site_id=of_site or asked.get("site", "")[:_LONGEST_ID] or None,

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from babel.numbers import format_decimal
 
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Level
+from core.monitoring.alerts import Severity
 from core.monitoring.overview import gather
-from core.monitoring.throughput import Hours
+from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from core.store.posts.status import Standing
 from web.http.cache import remembered
 from web.pages.page import PageHandler
 from web.ui import charts
 from web.ui.charts import Frame, Mark, Series
-from web.ui.durations import Lengths, in_units, unit_of
+from web.ui.durations import DurationField, in_units, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ class OverviewHandler(PageHandler):
             "pages/overview.jinja",
             shown=shown,
             is_bad=shown.bad > 0,
-            is_waiting=bool(shown.troubles),
+            is_waiting=bool(shown.alerts),
             spans=[
                 {"name": "day", "pieces": of_day, **self._charts("day", of_day, self._hour_marks())},
                 {"name": "week", "pieces": of_week, **self._charts("week", of_week, self._day_marks())},
@@ -72,13 +72,13 @@ class OverviewHandler(PageHandler):
             seconds=_LOOK_AGAIN if week.is_whole else _LOOK_AGAIN_WHILE_COUNTING,
             outcomes=_OUTCOMES,
             css=_CSS,
-            said=Lengths(self.words, self.shell.language).said,
+            said=DurationField(self.words, self.shell.language).said,
             Standing=Standing,
-            Level=Level,
+            Level=Severity,
         )
 
     def _gather(self) -> Overview:
-        hours: Hours = self.settings.setdefault("hours", Hours(self.bridge.store))
+        hours: Throughput = self.settings.setdefault("hours", Throughput(self.bridge.store))
         known = remembered(self.application, "overview", _SECONDS)
         return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
 
@@ -112,7 +112,7 @@ class OverviewHandler(PageHandler):
                 "week": _("From event to page in the last 7 days"),
             }
             slowest = max(one.most or 0 for one in measured)
-            unit, lengths = unit_of(slowest), Lengths(self.words, self.shell.language)
+            unit, lengths = unit_of(slowest), DurationField(self.words, self.shell.language)
             told = _(
                 "At most %(time)s for 95 of 100 events, in the slowest part. The numbers stand in the table below."
             )

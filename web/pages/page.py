@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
-    from web.signin.handlers import Doors
+    from web.signin.handlers import SignInGuard
     from web.stub.auth import StubKeys
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class PageHandler(RequestHandler):
     viewer: Viewer
     site_id: str | None
 
-    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, doors: Doors) -> None:
+    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, doors: SignInGuard) -> None:
         """Take what it works with."""
         self.bridge = bridge
         self.doors = doors

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import Kind
+from core.model.meeting import MeetingKind
 from core.model.rules import (
     LONGEST_HOST,
     LONGEST_PATTERN,
@@ -17,9 +17,9 @@ from core.model.rules import (
     Author,
     JoinLink,
     Passcode,
+    PostStatus,
     Recordings,
     Rules,
-    Status,
     tidy,
 )
 
@@ -143,13 +143,13 @@ class Reading:
         """Return what the form means; None where something is wrong with it."""
         given = self.given
         read = {
-            "kinds": frozenset(kind for kind in Kind if str(kind) in given.kinds),
+            "kinds": frozenset(kind for kind in MeetingKind if str(kind) in given.kinds),
             "instant": given.instant,
             "personal_rooms": given.personal_rooms,
             "hosts": self._hosts(),
             "only": self._patterns("only", given.only),
             "never": self._patterns("never", given.never),
-            "status": self._one_of("status", Status, given.status),
+            "status": self._one_of("status", PostStatus, given.status),
             "authors": self._authors(),
             "meeting_category": self._category("meeting_category", given.meeting_category),
             "webinar_category": self._category("webinar_category", given.webinar_category),

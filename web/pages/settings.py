@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownSiteError
 from core.model import rules
-from core.model.rules import JoinLink, Passcode, Status
+from core.model.rules import JoinLink, Passcode, PostStatus
 from core.sites import apply_rules, secret_rotation
 from core.sites import preview as rules_preview
 from core.sites.options import Choices
 from core.sites.preview import Outcome, Part
 from core.store.accounts import known_hosts
 from core.store.db import settings
-from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, Keeping
+from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, RetentionSettings
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import MOST_CHOICES
 from core.zoom.signature import Secret
@@ -138,7 +138,7 @@ class SettingsPage(PageHandler):
             form=form,
             author_rows=rules_form.author_rows(form.given, state.hosts),
             author_names={str(one.user): one.name for one in state.decided.rules.authors},
-            kinds=(Status, Passcode, JoinLink),
+            kinds=(PostStatus, Passcode, JoinLink),
             outcomes=Outcome,
             parts=Part,
             address=address,
@@ -162,7 +162,7 @@ class SettingsPage(PageHandler):
     async def _rotation(self, site: Site) -> Rotation:
         return await self.blocking(secret_rotation.rotation, self.bridge.store, site.id)
 
-    def _keeping(self) -> Keeping:
+    def _keeping(self) -> RetentionSettings:
         return self.bridge.retention.keeping()
 
 
@@ -270,7 +270,7 @@ class KeepingHandler(SettingsPage):
         now = await self.blocking(self._keeping)
         typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events", "names")}
         errors: dict[str, str] = {}
-        wanted = Keeping(
+        wanted = RetentionSettings(
             now.days if fixed.days else self._read("days", typed, 1, LONGEST_DAYS, errors),
             now.events if fixed.events else self._read("events", typed, FEWEST_EVENTS, MOST_EVENTS, errors),
             now.names_days if fixed.names_days else self._read("names", typed, 1, LONGEST_DAYS, errors),
@@ -339,7 +339,7 @@ def _fixed(bridge: Bridge) -> _Fixed:
     return _Fixed(given.days is not None, given.events is not None, given.names_days is not None)
 
 
-def _keep(bridge: Bridge, wanted: Keeping) -> None:
+def _keep(bridge: Bridge, wanted: RetentionSettings) -> None:
     fixed = _fixed(bridge)
 
     # What is fixed from outside is passed over while it is, and not forgotten for that.
@@ -347,7 +347,7 @@ def _keep(bridge: Bridge, wanted: Keeping) -> None:
         before = settings.keeping(connection)
         settings.keep(
             connection,
-            Keeping(
+            RetentionSettings(
                 before.days if fixed.days else wanted.days,
                 before.events if fixed.events else wanted.events,
                 before.names_days if fixed.names_days else wanted.names_days,

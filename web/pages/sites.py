@@ -14,9 +14,9 @@ from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health
 from core.sites.diagnosis import Stage
-from core.sites.health import Look
+from core.sites.health import HealthReport
 from core.sites.refused import Refused, refused
-from core.sites.setup_steps import Facts, Step, checklist, is_done
+from core.sites.setup_steps import Facts, SetupStep, checklist, is_done
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom.probe import account_of
@@ -39,11 +39,11 @@ class _State:
     """What the page of a site shows."""
 
     site: Site
-    look: Look
+    look: HealthReport
     lines: list[Item]
     refused: Refused
     held: int
-    report: selftest_job.Report | None
+    report: selftest_job.SelfTestReport | None
 
 
 class SitesHandler(PageHandler):
@@ -120,7 +120,7 @@ class SiteHandler(SitePage):
             lines=state.lines,
             refused=state.refused,
             held=state.held,
-            steps=Step,
+            steps=SetupStep,
             is_done=is_done(state.lines),
             is_looking=underway,
             to_tick=TO_TICK,
@@ -172,7 +172,7 @@ def _state(bridge: Bridge, site_id: str) -> _State:
         count = quarantine.count(connection, site_id)
         report = selftest_job.latest(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=account_of(site_id))
-    look = Look.of(site)
+    look = HealthReport.of(site)
     told = refused(held, saved)
     facts = Facts(
         look=look,

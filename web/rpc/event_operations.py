@@ -68,7 +68,7 @@ def event_foresee(
     """Tell what a replay would take up."""
     with bridge.store.reading() as connection:
         asked = _filter(bridge, connection, wanted)
-        return asdict(replay.foresee(connection, wanted=asked, event_id=event, refused=refused))
+        return asdict(replay.preview(connection, wanted=asked, event_id=event, refused=refused))
 
 
 def event_replay(

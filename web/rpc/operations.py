@@ -10,7 +10,7 @@ import inspect
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.errors import UserError, ZoomBridgeError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
@@ -128,7 +128,7 @@ def user_add(bridge: Bridge, *, name: str, role: str, password: str) -> dict[str
     """Let somebody sign in."""
     if role not in set(Role):
         raise UserError(f"There is no role {role}. There are: {', '.join(Role)}", field="role")
-    return {"name": Admission(bridge.store).add(name, Role(role), password)}
+    return {"name": AuthService(bridge.store).add(name, Role(role), password)}
 
 
 def user_list(bridge: Bridge) -> list[dict[str, Any]]:
@@ -140,23 +140,23 @@ def user_list(bridge: Bridge) -> list[dict[str, Any]]:
             "last_seen_at": user.last_seen_at,
             "has_password": user.has_password,
         }
-        for user in Admission(bridge.store).users()
+        for user in AuthService(bridge.store).users()
     ]
 
 
 def user_remove(bridge: Bridge, *, name: str) -> None:
     """Let somebody sign in no more."""
-    Admission(bridge.store).remove(name)
+    AuthService(bridge.store).remove(name)
 
 
 def user_password(bridge: Bridge, *, name: str, password: str) -> None:
     """Give a user another password."""
-    Admission(bridge.store).set_password(name, password)
+    AuthService(bridge.store).set_password(name, password)
 
 
 def user_link(bridge: Bridge, *, name: str | None, keep_password: bool) -> dict[str, Any]:
     """Make a link that works once."""
-    admission = Admission(bridge.store)
+    admission = AuthService(bridge.store)
     if name is None:
         users = [user.name for user in admission.users()]
         if users:

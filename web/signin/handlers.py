@@ -15,7 +15,7 @@ from tornado.web import RequestHandler
 from core.auth.service import canonical
 from core.errors import StoreUnavailableError, TicketError, UserError
 from core.store.auth.one_time_links import Purpose
-from web.http.executor import Blocking
+from web.http.executor import BlockingExecutor
 from web.signin import cookie
 from web.signin.throttle import Throttle
 from web.ui.i18n import accepted, chosen, translations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from babel.support import NullTranslations
 
-    from core.auth.service import Admission
+    from core.auth.service import AuthService
 
 T = TypeVar("T")
 
@@ -39,16 +39,16 @@ _BUSY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class SignInGuard:
     """What lets people in: `executor` runs what waits for the store, `hashing` what computes with passwords.
 
     `public_url` is where browsers find the bridge; empty where nobody said.
     """
 
-    admission: Admission
+    admission: AuthService
     executor: Executor
     public_url: str = ""
-    hashing: Executor = field(default_factory=lambda: Blocking(_HASHING, _WAITING_FOR_IT))
+    hashing: Executor = field(default_factory=lambda: BlockingExecutor(_HASHING, _WAITING_FOR_IT))
     throttle: Throttle = field(default_factory=Throttle)
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -113,7 +113,7 @@ def wait_message(words: NullTranslations, error: WaitError | BusyError) -> str:
 class DoorHandler(RequestHandler):
     """A page that is open to those who are not signed in."""
 
-    def initialize(self, doors: Doors) -> None:
+    def initialize(self, doors: SignInGuard) -> None:
         """Take what it works with."""
         self.doors = doors
         self.admission = doors.admission

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
-from core.model.diff import Date
+from core.model.diff import DateChange
 from core.zoom import masking
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from babel.support import NullTranslations
 
-    from core.model.diff import Difference
+    from core.model.diff import FieldDiff
 
 _LONGEST = 300
 
@@ -33,7 +33,7 @@ class Told:
 
 
 def told(
-    differences: Iterable[Difference], words: NullTranslations, language: str, *, passcodes: bool
+    differences: Iterable[FieldDiff], words: NullTranslations, language: str, *, passcodes: bool
 ) -> list[Told]:
     """Say what differs. `passcodes` tells whether the passcodes inside links may be seen."""
     teller = _Teller(words, language, passcodes)
@@ -99,7 +99,7 @@ class _Teller:
     language: str
     passcodes: bool
 
-    def tell(self, difference: Difference) -> Told:
+    def tell(self, difference: FieldDiff) -> Told:
         old, new = (self._value(difference.field, value) for value in (difference.old, difference.new))
         if old == new:
             new = self.words.gettext("another one")  # that it changed may be seen, though not to what
@@ -122,7 +122,7 @@ class _Teller:
                 return str(self.words.gettext("yes") if value else self.words.gettext("no"))
             case datetime():
                 return self._moment(value)
-            case Date():
+            case DateChange():
                 return self._date(value)
         return self._plain(field, value)
 
@@ -141,7 +141,7 @@ class _Teller:
         day = format_date(moment, "medium", locale=self.language)
         return f"{day}, {format_time(moment, 'short', locale=self.language)} {zone}"
 
-    def _date(self, date: Date) -> str:
+    def _date(self, date: DateChange) -> str:
         parts = [self._moment(date.start_time)]
         if date.duration:
             parts.append(self._minutes(date.duration))

@@ -18,7 +18,7 @@ _FEW = 10  # and more of a unit need no fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class DurationField:
     """Says lengths of time, which are in milliseconds, in a language."""
 
     words: NullTranslations

@@ -10,15 +10,15 @@ import itertools
 from typing import TYPE_CHECKING
 
 from core.pipeline.answers import unavailable
-from web.webhooks.messages import ANSWER_SECONDS, Reply
+from web.webhooks.messages import ANSWER_SECONDS, InboundResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from web.webhooks.messages import Asked
+    from web.webhooks.messages import InboundRequest
 
-    Group = Sequence[tuple[int, Asked]]
-    Replies = Iterable[tuple[int, Reply]]
+    Group = Sequence[tuple[int, InboundRequest]]
+    Replies = Iterable[tuple[int, InboundResponse]]
 
 # In one group, which goes on as soon as it is full: while a part of a crowd waits for its commit, the next one is
 # looked at, and the last one answered.
@@ -27,7 +27,7 @@ _MOST = 512  # requests that wait for their answers; more are refused, so that m
 _MOST_BYTES = 32 * 1024 * 1024  # of them together
 
 
-class Groups:
+class Batcher:
     """Gives requests to `send` in groups, and waits for what is delivered: for `ANSWER_SECONDS` at most.
 
     `send` tells whether it took them.
@@ -47,18 +47,18 @@ class Groups:
         self._most = most
         self._room = most_bytes
         self._numbers = itertools.count()
-        self._group: list[tuple[int, Asked]] = []
-        self._waiting: dict[int, tuple[float, asyncio.Future[Reply]]] = {}  # the first began first
+        self._group: list[tuple[int, InboundRequest]] = []
+        self._waiting: dict[int, tuple[float, asyncio.Future[InboundResponse]]] = {}  # the first began first
         self._timer: asyncio.TimerHandle | None = None
 
-    async def answer(self, asked: Asked) -> Reply:
+    async def answer(self, asked: InboundRequest) -> InboundResponse:
         """Return what to answer, in time: 503 where nothing else is known until then."""
         size = asked.size
         if len(self._waiting) >= self._most or size > self._room:
             return _TOO_MANY
         loop = asyncio.get_running_loop()
         number = next(self._numbers)
-        waiter: asyncio.Future[Reply] = loop.create_future()
+        waiter: asyncio.Future[InboundResponse] = loop.create_future()
         self._waiting[number] = (loop.time() + self._seconds, waiter)
         self._room -= size
         if self._timer is None:
@@ -98,8 +98,10 @@ class Groups:
                 waiter.set_result(_TOO_SLOW)
 
 
-_TOO_SLOW = Reply.of(unavailable("The bridge took too long to answer. Nothing is lost: Zoom sends again."))
-_TOO_MANY = Reply.of(
+_TOO_SLOW = InboundResponse.of(
+    unavailable("The bridge took too long to answer. Nothing is lost: Zoom sends again.")
+)
+_TOO_MANY = InboundResponse.of(
     unavailable(
         "Too many requests wait for the bridge. Nothing is lost: Zoom sends again. If this lasts, look at its log."
     )

@@ -14,19 +14,19 @@ from core.errors import SignatureError, StoreUnavailableError, UnknownSiteError
 from core.pipeline.answers import ACCEPTED, refusal, unavailable
 from core.store.events.request import Request
 from core.wordpress import signing
-from web.http.executor import Blocking
+from web.http.executor import BlockingExecutor
 from web.stub.auth import StubKeys
-from web.webhooks.messages import Reply, is_zooms
+from web.webhooks.messages import InboundResponse, is_zooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
 
-    from core.pipeline.answers import Answer
+    from core.pipeline.answers import WebhookResponse
     from core.pipeline.ingest import Ingest
     from core.store.events.log import Entry
     from web.webhooks.batcher import Group, Replies
-    from web.webhooks.messages import Asked
+    from web.webhooks.messages import InboundRequest
 
     Deliver = Callable[[Replies], None]
 
@@ -37,12 +37,12 @@ _LOOK_SECONDS = 1.0  # of that, for what a site may sign with
 logger = structlog.get_logger(__name__)
 
 
-class Answering:
+class Dispatcher:
     """Answers groups of requests. What is simply an event of Zoom's is kept together with the others of its group."""
 
     def __init__(self, ingest: Ingest) -> None:
         """Take who keeps the events."""
-        self.executor = Blocking()
+        self.executor = BlockingExecutor()
         self.keys = StubKeys(ingest.store, self.executor)
         self._ingest = ingest
         self._outstanding: deque[_Kept] = deque()  # the first began first
@@ -55,8 +55,8 @@ class Answering:
 
         Never blocks, and never raises: one request that goes wrong does not harm the others.
         """
-        ready: list[tuple[int, Asked]] = []
-        unknown: defaultdict[str, list[tuple[int, Asked]]] = defaultdict(list)
+        ready: list[tuple[int, InboundRequest]] = []
+        unknown: defaultdict[str, list[tuple[int, InboundRequest]]] = defaultdict(list)
         for request in group:
             site_id = _site_of(request[1])
             (ready if self._knows(site_id) else unknown[site_id]).append(request)
@@ -98,7 +98,7 @@ class Answering:
             try:
                 entry = self._entry(number, asked, kept)
             except Exception:
-                deliver([(number, Reply.of(_MISTAKE))])
+                deliver([(number, InboundResponse.of(_MISTAKE))])
                 logger.exception("answering_failed")
                 continue
             if entry is not None:
@@ -108,7 +108,7 @@ class Answering:
         if entries:
             self._keep(entries, kept)
 
-    def _entry(self, number: int, asked: Asked, kept: _Kept) -> Entry | None:
+    def _entry(self, number: int, asked: InboundRequest, kept: _Kept) -> Entry | None:
         """Return what a request becomes in the log, where what is known already allows it."""
         site_id, key = asked.site_id, None
         if not _is_json(asked):
@@ -151,7 +151,7 @@ class Answering:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _slowly(self, number: int, asked: Asked, deliver: Deliver) -> None:
+    async def _slowly(self, number: int, asked: InboundRequest, deliver: Deliver) -> None:
         """Answer a request for which something has to be looked up, or written, by itself."""
         key = None
         try:
@@ -172,7 +172,7 @@ class Answering:
             return
         deliver([(number, _reply(answer, asked, key))])
 
-    async def _from_stub(self, asked: Asked) -> tuple[str, str]:
+    async def _from_stub(self, asked: InboundRequest) -> tuple[str, str]:
         """Return the site whose stub sent this, and its key."""
         site_id = asked.headers.get(signing.SITE_HEADER)
         if site_id is None:
@@ -185,7 +185,7 @@ class Answering:
         )
         return site_id, await asyncio.wait_for(verified, _LOOK_SECONDS)
 
-    async def _receive(self, site_id: str, asked: Asked) -> Answer:
+    async def _receive(self, site_id: str, asked: InboundRequest) -> WebhookResponse:
         if not _is_json(asked):
             return _NOT_JSON
         loop = asyncio.get_running_loop()
@@ -201,9 +201,9 @@ class _Kept:
     def __init__(self, began: float, deliver: Deliver) -> None:
         self.began = began
         self.deliver = deliver
-        self.waiting: list[tuple[int, Asked, str | None]] = []
+        self.waiting: list[tuple[int, InboundRequest, str | None]] = []
 
-    def answer_all(self, answer: Answer) -> None:
+    def answer_all(self, answer: WebhookResponse) -> None:
         """Answer all of them the same."""
         waiting, self.waiting = self.waiting, []
         if waiting:
@@ -236,25 +236,25 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
         return  # the loop is closed: nobody waits any more
 
 
-def _site_of(asked: Asked) -> str:
+def _site_of(asked: InboundRequest) -> str:
     """Return the site that is meant; nothing where the stub should say so, and nobody does."""
     return asked.headers.get(signing.SITE_HEADER, "") if asked.site_id is None else asked.site_id
 
 
-def _is_json(asked: Asked) -> bool:
+def _is_json(asked: InboundRequest) -> bool:
     return asked.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
 
 
-def _request(asked: Asked) -> Request:
+def _request(asked: InboundRequest) -> Request:
     return Request({name: value for name, value in asked.headers.items() if is_zooms(name)}, asked.body)
 
 
-def _reply(answer: Answer, asked: Asked, key: str | None) -> Reply:
-    reply = _ACCEPTED if answer is ACCEPTED else Reply.of(answer)
+def _reply(answer: WebhookResponse, asked: InboundRequest, key: str | None) -> InboundResponse:
+    reply = _ACCEPTED if answer is ACCEPTED else InboundResponse.of(answer)
     return reply if key is None else reply.signed(key, asked)
 
 
-_ACCEPTED = Reply.of(ACCEPTED)
+_ACCEPTED = InboundResponse.of(ACCEPTED)
 _MISTAKE = refusal(500, "zoombridge_error", "The request failed (500).")
 _NOT_JSON = refusal(400, "zoombridge_content_type", "Zoom's events are of content type application/json.")
 _TOO_SLOW = unavailable("The database took too long to answer. Nothing is lost: Zoom sends again.")

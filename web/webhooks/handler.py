@@ -10,7 +10,7 @@ from tornado.web import RequestHandler, stream_request_body
 
 from core.pipeline.answers import refusal
 from core.wordpress import signing
-from web.webhooks.messages import MOST_BYTES, Asked, Reply, is_handed_over
+from web.webhooks.messages import MOST_BYTES, InboundRequest, InboundResponse, is_handed_over
 
 if TYPE_CHECKING:
     from web.http.inflight import InFlight
@@ -78,7 +78,7 @@ class WebhookHandler(RequestHandler):
             self._write(_TOO_LARGE)
             return
         named = ((name.lower(), value) for name, value in self.request.headers.get_all())
-        asked = Asked(
+        asked = InboundRequest(
             site_id,
             self.request.uri or "",
             {name: value for name, value in named if is_handed_over(name)},
@@ -98,10 +98,10 @@ class WebhookHandler(RequestHandler):
         else:
             code = "zoombridge_error"
             message = f"The request failed ({status_code})."
-        self._write(Reply.of(refusal(status_code, code, message)))
+        self._write(InboundResponse.of(refusal(status_code, code, message)))
         self.finish()
 
-    def _write(self, reply: Reply) -> None:
+    def _write(self, reply: InboundResponse) -> None:
         self.set_status(reply.status)
         self.set_header("Cache-Control", "no-store")
         if reply.retry_after is not None:
@@ -128,6 +128,6 @@ class NotFoundHandler(RequestHandler):
         self.finish({"code": "zoombridge_error", "message": f"The request failed ({status_code})."})
 
 
-_TOO_LARGE = Reply.of(
+_TOO_LARGE = InboundResponse.of(
     refusal(413, "zoombridge_too_large", "The body is over 1 MiB, and no event of Zoom's is.")
 )

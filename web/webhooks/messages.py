@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from core.wordpress import signing
 
 if TYPE_CHECKING:
-    from core.pipeline.answers import Answer
+    from core.pipeline.answers import WebhookResponse
 
 MOST_BYTES = 1024 * 1024  # Zoom's events are a few kilobytes; a megabyte is nobody's event
 # Zoom waits three seconds, and the stub two and a half, of which some go by on the way.
@@ -18,7 +18,7 @@ _ZOOMS_OWN = ("content-type", "authorization", "user-agent", "clientid", "tracep
 _STUBS_OWN = (signing.SITE_HEADER, signing.TIMESTAMP_HEADER, signing.CONTEXT_HEADER, signing.SIGNATURE_HEADER)
 
 
-class Asked(NamedTuple):
+class InboundRequest(NamedTuple):
     """What came to an endpoint: header names in lower case, the bytes as they were sent, the moment (monotonic).
 
     `site_id` is None where the stub must say, and prove, which site it speaks for.
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
         return len(self.body) + sum(map(len, self.headers.values()))
 
 
-class Reply(NamedTuple):
+class InboundResponse(NamedTuple):
     """What is answered: `body` is JSON, or empty. `signature` is what the stub knows the bridge by."""
 
     status: int
@@ -45,12 +45,12 @@ class Reply(NamedTuple):
     signature: str | None = None
 
     @classmethod
-    def of(cls, answer: Answer) -> Reply:
+    def of(cls, answer: WebhookResponse) -> InboundResponse:
         """Write an answer out."""
         body = b"" if answer.body is None else json.dumps(dict(answer.body)).encode()
         return cls(answer.status, body, answer.retry_after)
 
-    def signed(self, key: str, asked: Asked) -> Reply:
+    def signed(self, key: str, asked: InboundRequest) -> InboundResponse:
         """Show the stub that asked whose reply it is."""
         signature = signing.sign_answer(
             key,
@@ -65,7 +65,7 @@ class Reply(NamedTuple):
 class Answers(Protocol):
     """Whoever knows what to answer: in this process, or behind a line to another."""
 
-    async def answer(self, asked: Asked) -> Reply:
+    async def answer(self, asked: InboundRequest) -> InboundResponse:
         """Return what to answer, in time."""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select
 
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.store.db.schema import hosts, meetings
 from core.store.meetings import meetings as kept
 
@@ -64,7 +64,7 @@ def changed_since(connection: Connection, account_id: str, moments: Mapping[int,
 def _is_current(account_id: str, now: int) -> Any:
     return and_(
         meetings.c.account_id == account_id,
-        meetings.c.state == State.SCHEDULED,
+        meetings.c.state == MeetingState.SCHEDULED,
         or_(meetings.c.starts_at == 0, meetings.c.over_at > now),
     )
 

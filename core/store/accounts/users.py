@@ -19,7 +19,7 @@ _ROWS = 100  # in one statement
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class ZoomUser:
     """One user. `seen_at` is when Zoom last named them (ms since 1970, UTC)."""
 
     account_id: str
@@ -29,7 +29,7 @@ class Host:
     seen_at: int
 
 
-def keep(connection: Connection, found: Sequence[Host]) -> None:
+def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
     """Keep users, or what they are called now."""
     for start in range(0, len(found), _ROWS):
         rows = [asdict(host) for host in found[start : start + _ROWS]]
@@ -48,16 +48,16 @@ def drop_unseen(connection: Connection, account_id: str, since: int) -> None:
     connection.execute(delete(hosts).where(hosts.c.account_id == account_id, hosts.c.seen_at < since))
 
 
-def after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[Host]:
+def after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
     """Return the next users in the order of their ids."""
-    columns = [hosts.c[name] for name in Host.__dataclass_fields__]
+    columns = [hosts.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
         .where(hosts.c.account_id == account_id, hosts.c.host_id > host_id)
         .order_by(hosts.c.host_id)
         .limit(limit)
     )
-    return [Host(*row) for row in rows]
+    return [ZoomUser(*row) for row in rows]
 
 
 def count(connection: Connection, account_id: str) -> int:
@@ -65,13 +65,13 @@ def count(connection: Connection, account_id: str) -> int:
     return connection.scalar(select(func.count()).where(hosts.c.account_id == account_id)) or 0
 
 
-def of_account(connection: Connection, account_id: str, *, limit: int) -> list[Host]:
+def of_account(connection: Connection, account_id: str, *, limit: int) -> list[ZoomUser]:
     """Return users by name."""
-    columns = [hosts.c[name] for name in Host.__dataclass_fields__]
+    columns = [hosts.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
         .where(hosts.c.account_id == account_id)
         .order_by(hosts.c.name, hosts.c.host_id)
         .limit(limit)
     )
-    return [Host(*row) for row in rows]
+    return [ZoomUser(*row) for row in rows]

@@ -37,7 +37,7 @@ LIFETIME = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class OneTimeLink:
     """Whom a ticket lets in, as what; `site_id` is the only site that they then see, None: every site."""
 
     purpose: Purpose
@@ -46,7 +46,7 @@ class Ticket:
     site_id: str | None = None
 
 
-def issue(connection: Connection, ticket: Ticket, *, now: int) -> str:
+def issue(connection: Connection, ticket: OneTimeLink, *, now: int) -> str:
     """Keep a ticket; return the word for it. One for the same person and purpose is good no more."""
     connection.execute(delete(tickets).where(tickets.c.expires_at <= now))
     if ticket.purpose is not Purpose.FIRST:  # of which several processes may have printed one each
@@ -65,17 +65,17 @@ def issue(connection: Connection, ticket: Ticket, *, now: int) -> str:
     return word
 
 
-def look(connection: Connection, purpose: Purpose, word: str, *, now: int) -> Ticket | None:
+def look(connection: Connection, purpose: Purpose, word: str, *, now: int) -> OneTimeLink | None:
     """Return the ticket of this word, if it is good for this purpose."""
     row = connection.execute(
         select(tickets).where(
             tickets.c.digest == tokens.digest(word), tickets.c.purpose == purpose, tickets.c.expires_at > now
         )
     ).one_or_none()
-    return None if row is None else Ticket(Purpose(row.purpose), row.name, Role(row.role), row.site_id)
+    return None if row is None else OneTimeLink(Purpose(row.purpose), row.name, Role(row.role), row.site_id)
 
 
-def use(connection: Connection, purpose: Purpose, word: str, *, now: int) -> Ticket | None:
+def use(connection: Connection, purpose: Purpose, word: str, *, now: int) -> OneTimeLink | None:
     """Do what `look` does, and let nobody use it again."""
     found = look(connection, purpose, word, now=now)
     used = connection.execute(

@@ -26,7 +26,7 @@ _NAMES_REMOVED_TO = "names_removed_to"
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionSettings:
     """For how many days events stay in the log, how many of them at most, and for how many days with names in them."""
 
     days: int = KEEP_DAYS
@@ -34,17 +34,17 @@ class Keeping:
     names_days: int = KEEP_NAMES_DAYS
 
 
-def keeping(connection: Connection) -> Keeping:
+def keeping(connection: Connection) -> RetentionSettings:
     """Return how long events are kept. What cannot be read counts as not set."""
     found = _all(connection, (_DAYS, _EVENTS, _NAMES))
-    return Keeping(
+    return RetentionSettings(
         days=_between(found.get(_DAYS), 1, LONGEST_DAYS, KEEP_DAYS),
         events=_between(found.get(_EVENTS), FEWEST_EVENTS, MOST_EVENTS, KEEP_EVENTS),
         names_days=_between(found.get(_NAMES), 1, LONGEST_DAYS, KEEP_NAMES_DAYS),
     )
 
 
-def keep(connection: Connection, wanted: Keeping) -> None:
+def keep(connection: Connection, wanted: RetentionSettings) -> None:
     """Set how long events are kept."""
     _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events, _NAMES: wanted.names_days})
 

@@ -21,7 +21,7 @@ from core.store.db.upsert import insert_for
 from core.store.events.request import Request
 from core.store.posts import posts
 from core.zoom import envelope as zoom_envelope
-from core.zoom.probe import is_trial
+from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -221,7 +221,7 @@ def last_of_site(
         .limit(2 * limit)
     )
     found = [
-        (row.received_at, Request.opened(row.request, sealer)) for row in rows if not is_trial(row.account_id)
+        (row.received_at, Request.opened(row.request, sealer)) for row in rows if not is_probe(row.account_id)
     ]
     return found[:limit]
 
@@ -332,7 +332,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
     """Note when a site's endpoint was last used, and for which account. A test says nothing of Zoom."""
     last = {entry.site_id: entry for entry in entries if entry.site_id is not None}
-    of_zoom = [entry for entry in entries if not is_trial(entry.account_id)]
+    of_zoom = [entry for entry in entries if not is_probe(entry.account_id)]
     seen = {entry.site_id: entry for entry in of_zoom if entry.site_id is not None}
     for site_id, entry in sorted(seen.items()):
         said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}

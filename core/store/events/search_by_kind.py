@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Combination:
+class KindFilter:
     """Values that occur together in the log."""
 
     event: str
@@ -36,10 +36,10 @@ class Combination:
     outcome: str
 
 
-def found(connection: Connection, *, site_id: str | None = None) -> list[Combination]:
+def found(connection: Connection, *, site_id: str | None = None) -> list[KindFilter]:
     """Return which accounts, events and outcomes occur together in the log, or in what concerns one site."""
     rows = connection.execute(_NAMING[site_id is not None], _of(site_id))
-    return [Combination(*row) for row in rows]
+    return [KindFilter(*row) for row in rows]
 
 
 def in_order(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select
 
-from core.model.meeting import State
+from core.model.meeting import MeetingState
 from core.render.ical import CANCELLED_FOR, Entry
 from core.store.db.schema import meetings, posts
 from core.store.meetings import meetings as kept
@@ -24,7 +24,7 @@ def entries(connection: Connection, site_id: str, *, now: int, number: int | Non
     is_shown = posts.c.state == PostState.SHOWN
     went = and_(
         posts.c.state == PostState.TRASHED,
-        meetings.c.state != State.SCHEDULED,
+        meetings.c.state != MeetingState.SCHEDULED,
         meetings.c.last_at > now - int(CANCELLED_FOR.total_seconds() * 1000),
     )
     query = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select, tuple_, update
 
-from core.model.meeting import Kind, Meeting, Position, State
+from core.model.meeting import Meeting, MeetingKind, MeetingState, Position
 from core.render.search_fields import Listed, listed
 from core.store.db.schema import bases, meetings
 from core.store.db.statements import Prepared
@@ -93,8 +93,8 @@ def _meeting(row: Any) -> Meeting:
     return Meeting(
         account_id=row.account_id,
         number=row.number,
-        kind=Kind(row.kind),
-        state=State(row.state),
+        kind=MeetingKind(row.kind),
+        state=MeetingState(row.state),
         object=row.object,
         last=Position(row.last_at, row.last_rank, row.last_digest),
         created=row.created,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
-from core.model.meeting import RECURRING_FIXED, Kind, Meeting, State
+from core.model.meeting import RECURRING_FIXED, Meeting, MeetingKind, MeetingState
 from core.render.search_fields import folded, listed
 from core.store.db.schema import hosts as table
 from core.store.db.schema import meetings, posts, sites
@@ -47,8 +47,8 @@ class Filter:
 
     words: str = ""
     when: When = When.UPCOMING
-    state: State | None = None
-    kind: Kind | None = None
+    state: MeetingState | None = None
+    kind: MeetingKind | None = None
     host_id: str = ""
     standing: Standing | None = None
     site_id: str | None = None
@@ -139,8 +139,8 @@ def lines(connection: Connection, keys: Sequence[Key]) -> list[Line]:
             Meeting(
                 row.account_id,
                 row.number,
-                Kind(row.kind),
-                State(row.state),
+                MeetingKind(row.kind),
+                MeetingState(row.state),
                 row.object,
                 created=row.created,
                 recovered=row.recovered,

@@ -15,7 +15,7 @@ from core.store.db.schema import accounts, meetings, posts, sites
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert_for
 from core.store.sites.accounts import accounts_of
-from core.zoom.probe import is_trial
+from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -379,7 +379,7 @@ def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[st
     mirrored = accounts_of(site_id)
     last: list[tuple[int, int, str]] = []
     for account_id in connection.scalars(mirrored).all():
-        if not is_trial(account_id):
+        if not is_probe(account_id):
             newest = (meetings.c.last_at.desc(), meetings.c.number.desc())
             rows = connection.execute(
                 select(meetings.c.last_at, meetings.c.number, meetings.c.account_id)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ASKED = "a person"  # an owner that never works: whoever takes the post next finds it in doubt
 
 
-class Again(StrEnum):
+class RequeueResult(StrEnum):
     """What came of asking."""
 
     DUE = "due"  # it is done as soon as a worker is free
@@ -25,7 +25,7 @@ class Again(StrEnum):
     NOT_SO = "not-so"  # there is no such post, or it does not stand as was thought
 
 
-def write(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> Again:
+def write(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> RequeueResult:
     """Let a post be looked at and written now, whatever is known of it.
 
     It counts as in doubt: all that the bridge decides is written, and what people have changed stays.
@@ -34,7 +34,7 @@ def write(connection: Connection, site_id: str, account_id: str, number: int, *,
     return _again(connection, which, now=now, values={"owner": _ASKED})
 
 
-def make(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> Again:
+def make(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> RequeueResult:
     """Let a post be made again that a person deleted for good."""
     unknown = dict.fromkeys(("owner", "post_id", "link", "base", "fault", "fault_message", "reason"))
     which = and_(_is(site_id, account_id, number), posts.c.state == PostState.DETACHED)
@@ -42,7 +42,9 @@ def make(connection: Connection, site_id: str, account_id: str, number: int, *, 
     return _again(connection, which, now=now, values=made)
 
 
-def _again(connection: Connection, which: ColumnElement[bool], *, now: int, values: dict[str, Any]) -> Again:
+def _again(
+    connection: Connection, which: ColumnElement[bool], *, now: int, values: dict[str, Any]
+) -> RequeueResult:
     """Change a post that nobody holds, let it be due, and leave its site alone no longer."""
     earlier = case((or_(posts.c.due_at.is_(None), posts.c.due_at > now), now), else_=posts.c.due_at)
     taken = connection.execute(
@@ -53,10 +55,14 @@ def _again(connection: Connection, which: ColumnElement[bool], *, now: int, valu
         .returning(posts.c.site_id)
     ).scalar_one_or_none()
     if taken is None:
-        return Again.BUSY if connection.execute(select(posts.c.number).where(which)).first() else Again.NOT_SO
+        return (
+            RequeueResult.BUSY
+            if connection.execute(select(posts.c.number).where(which)).first()
+            else RequeueResult.NOT_SO
+        )
     connection.execute(update(sites).where(sites.c.id == taken).values(blocked_until=0))
     notify.notify(connection, notify.POSTS)
-    return Again.DUE
+    return RequeueResult.DUE
 
 
 def _is(site_id: str, account_id: str, number: int) -> ColumnElement[bool]:

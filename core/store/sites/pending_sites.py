@@ -28,7 +28,7 @@ MOST = 50  # of one person
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class PendingSite:
     """A site on its way. `state` is empty once the credential is there; times are in ms since 1970, UTC.
 
     `problem` names what keeps it from being paired, and `message` says it in words.
@@ -54,7 +54,7 @@ def new_id() -> str:
     return randomness.token_hex(8)
 
 
-def add(connection: Connection, candidate: Candidate, sealer: Sealer, *, now: int) -> None:
+def add(connection: Connection, candidate: PendingSite, sealer: Sealer, *, now: int) -> None:
     """Keep a new one; those whose time is up go, and the oldest of who began very many."""
     connection.execute(delete(candidates).where(candidates.c.expires_at <= now))
     surplus = (
@@ -81,7 +81,7 @@ def add(connection: Connection, candidate: Candidate, sealer: Sealer, *, now: in
 
 def load(
     connection: Connection, candidate_id: str, asked_by: str, sealer: Sealer, *, now: int
-) -> Candidate | None:
+) -> PendingSite | None:
     """Return one to who began it, and to nobody else; None also where its time is up."""
     row = connection.execute(
         select(candidates).where(
@@ -90,7 +90,7 @@ def load(
     ).one_or_none()
     if row is None:
         return None
-    return Candidate(
+    return PendingSite(
         id=row.id,
         asked_by=row.asked_by,
         url=row.url,
@@ -107,13 +107,13 @@ def load(
     )
 
 
-def brings(candidate: Candidate, state: str) -> bool:
+def brings(candidate: PendingSite, state: str) -> bool:
     """Whether this is the state that the candidate waits for."""
     return bool(candidate.state) and hmac.compare_digest(candidate.state.encode(), state.encode())
 
 
 def keep_credential(
-    connection: Connection, candidate: Candidate, username: str, password: str, sealer: Sealer, *, now: int
+    connection: Connection, candidate: PendingSite, username: str, password: str, sealer: Sealer, *, now: int
 ) -> bool:
     """Keep what WordPress handed over, and let no state bring another; tell whether it was still waited for."""
     changed = connection.execute(

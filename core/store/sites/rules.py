@@ -12,7 +12,7 @@ from core.model import rules
 from core.render import SiteRules
 from core.store.db import locks
 from core.store.db.schema import hosts, sites
-from core.zoom.probe import is_trial
+from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
 
     Where new pages are drafts, so is this one: nobody but editors sees what was not looked at.
     """
-    if not is_trial(meeting.account_id):
+    if not is_probe(meeting.account_id):
         return decided
     return replace(decided, rules=replace(rules.DEFAULT, status=decided.rules.status))
 

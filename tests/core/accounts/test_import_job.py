@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.accounts import backfill_job, import_job, reconcile_job
-from core.accounts.backfill_job import Completing
-from core.accounts.clients import Accounts
-from core.accounts.import_job import Import
-from core.accounts.reconcile_job import Repair
-from core.accounts.schedule import Scheduling
+from core.accounts.backfill_job import BackfillJob
+from core.accounts.clients import AccountClients
+from core.accounts.import_job import ImportJob
+from core.accounts.reconcile_job import ReconcileJob
+from core.accounts.schedule import JobScheduler
 from core.errors import UnknownJobError
-from core.jobs.runner import Jobs
-from core.model.meeting import Kind, State
-from core.pipeline.fold_worker import Folding
+from core.jobs.runner import JobRunner
+from core.model.meeting import MeetingKind, MeetingState
+from core.pipeline.fold_worker import FoldWorker
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
@@ -56,14 +56,14 @@ class World:
         account = ZoomAccount("The choir's", credentials, plan=Plan.BUSINESS, created_at=1)
         store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
         store.write(lambda connection: zoom_credentials.link(connection, account.id, site.id, now=1))
-        accounts = Accounts(store)
+        accounts = AccountClients(store)
         self.kinds: dict[str, Any] = {
-            import_job.KIND: Import(store, accounts, at_once=3),
-            reconcile_job.KIND: Repair(store, accounts, at_once=3),
-            backfill_job.KIND: Completing(store, accounts),
+            import_job.KIND: ImportJob(store, accounts, at_once=3),
+            reconcile_job.KIND: ReconcileJob(store, accounts, at_once=3),
+            backfill_job.KIND: BackfillJob(store, accounts),
         }
-        self.jobs = Jobs(store, self.kinds)
-        self.folding = Folding(store)
+        self.jobs = JobRunner(store, self.kinds)
+        self.folding = FoldWorker(store)
 
     def ask(self, kind: str, **more: Any) -> Job:
         return self.jobs.ask(kind, {"account": self.zoom.account.account_id, **more})
@@ -120,7 +120,7 @@ class TestImport:
         assert all((found := world.meeting(number)) and found.is_complete for number in numbers)
         lecture = world.meeting(webinar)
         assert lecture is not None
-        assert (lecture.kind, lecture.agenda) == (Kind.WEBINAR, "Long")
+        assert (lecture.kind, lecture.agenda) == (MeetingKind.WEBINAR, "Long")
         with world.store.reading() as connection:
             names = [
                 host.name
@@ -157,7 +157,7 @@ class TestImport:
         numbers = [world.zoom.account.make(anna, f"Choir {number}") for number in range(7)]
         asked = world.ask(import_job.KIND)
         world.pieces(asked, most=4)  # fold, users, and two pieces of three
-        world.jobs = Jobs(world.store, world.kinds)  # as after a crash
+        world.jobs = JobRunner(world.store, world.kinds)  # as after a crash
         job = world.pieces(asked)
         assert all(world.meeting(number) for number in numbers)
         assert job.counts == {"new": 7}
@@ -228,9 +228,9 @@ class TestRepair:
         assert world.found(job) == {moved: "changed", gone: "gone", added: "new"}
         assert job.counts["same"] == 1
         assert (found := world.meeting(gone)) is not None
-        assert found.state is State.DELETED
+        assert found.state is MeetingState.DELETED
         assert (found := world.meeting(kept)) is not None
-        assert found.state is State.SCHEDULED
+        assert found.state is MeetingState.SCHEDULED
 
     def test_silence_deletes_nothing(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
@@ -241,7 +241,7 @@ class TestRepair:
         world.pieces(world.ask(reconcile_job.KIND))
         found = world.meeting(number)
         assert found is not None
-        assert found.state is State.SCHEDULED
+        assert found.state is MeetingState.SCHEDULED
 
     def test_a_host_who_left_takes_the_meetings_along(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
@@ -263,12 +263,12 @@ class TestRepair:
         assert job.counts.get("gone") == 1
         found = world.meeting(number)
         assert found is not None
-        assert found.state is State.SCHEDULED
+        assert found.state is MeetingState.SCHEDULED
 
 
 class TestScheduling:
     def test_asks_for_what_is_due_once(self, world: World) -> None:
-        scheduling = Scheduling(world.store, world.jobs)
+        scheduling = JobScheduler(world.store, world.jobs)
         scheduling.ask_for_due()
         scheduling.ask_for_due()
         with world.store.reading() as connection:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.accounts import prefetch
-from core.accounts.prefetch import Ahead
+from core.accounts.prefetch import Prefetcher
 from core.errors import ZoomLimitError
 from core.zoom.readings import Reading
 
@@ -43,11 +43,11 @@ LISTS = {"anna": [1, 2, 3], "bert": [], "cleo": [4, 5]}
 
 
 @pytest.fixture
-def reader(rest: Rest) -> Iterator[Ahead]:
+def reader(rest: Rest) -> Iterator[Prefetcher]:
     def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
         return {number: {"type": 2} for number in LISTS[user_id]}
 
-    made = Ahead(rest, current)  # type: ignore[arg-type]
+    made = Prefetcher(rest, current)  # type: ignore[arg-type]
     yield made
     made.close()
 
@@ -60,7 +60,7 @@ def until(look: Callable[[], bool]) -> None:
 
 
 class TestAhead:
-    def test_reads_the_next_users_before_they_are_asked_for(self, reader: Ahead, rest: Rest) -> None:
+    def test_reads_the_next_users_before_they_are_asked_for(self, reader: Prefetcher, rest: Rest) -> None:
         assert list(reader.items("anna", ["bert", "cleo"], after=0)) == [1, 2, 3]
         until(lambda: sorted(rest.asked) == [1, 2, 3, 4, 5])
 
@@ -71,12 +71,12 @@ class TestAhead:
         assert list(reader.take([4, 5])) == [4, 5]
         assert len(rest.asked) == 5
 
-    def test_begins_after_what_is_done(self, reader: Ahead, rest: Rest) -> None:
+    def test_begins_after_what_is_done(self, reader: Prefetcher, rest: Rest) -> None:
         reader.items("anna", ["bert", "cleo"], after=2)
         until(lambda: sorted(rest.asked) == [3, 4, 5])
 
     def test_reads_no_more_than_there_is_room_for(
-        self, reader: Ahead, rest: Rest, monkeypatch: pytest.MonkeyPatch
+        self, reader: Prefetcher, rest: Rest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(prefetch, "_MEETINGS", 2)
         reader.items("anna", ["bert", "cleo"], after=0)
@@ -94,19 +94,19 @@ class TestAhead:
             listed.append(user_id)
             return {len(listed): {"type": 2}}
 
-        reader = Ahead(rest, current)  # type: ignore[arg-type]
+        reader = Prefetcher(rest, current)  # type: ignore[arg-type]
         reader.items("anna", ["bert", "cleo"], after=0)
         reader.items("anna", ["bert", "cleo"], after=0)
         reader.close()
         assert listed == ["anna"]
 
-    def test_reads_again_what_is_taken_twice(self, reader: Ahead, rest: Rest) -> None:
+    def test_reads_again_what_is_taken_twice(self, reader: Prefetcher, rest: Rest) -> None:
         reader.items("anna", [], after=0)
         reader.take([1, 2, 3])
         assert list(reader.take([2])) == [2]
         assert rest.asked.count(2) == 2
 
-    def test_trouble_comes_out_where_it_is_taken(self, reader: Ahead, rest: Rest) -> None:
+    def test_trouble_comes_out_where_it_is_taken(self, reader: Prefetcher, rest: Rest) -> None:
         rest.limited.add(2)
         reader.items("anna", [], after=0)
         assert list(reader.take([1])) == [1]
@@ -117,7 +117,7 @@ class TestAhead:
         def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
             raise ZoomLimitError(user_id, wait=1.0, daily=False)
 
-        reader = Ahead(rest, current)  # type: ignore[arg-type]
+        reader = Prefetcher(rest, current)  # type: ignore[arg-type]
         with pytest.raises(ZoomLimitError, match="anna"):
             reader.items("anna", ["bert"], after=0)
         reader.close()
@@ -129,7 +129,7 @@ class TestAhead:
             answers.wait(10)
             return {1: {"type": 2}}
 
-        reader = Ahead(rest, current)  # type: ignore[arg-type]
+        reader = Prefetcher(rest, current)  # type: ignore[arg-type]
         reader._add("anna")
         reader.close()
         answers.set()

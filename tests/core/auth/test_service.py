@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from core.auth.passwords import Passwords
-from core.auth.service import Admission, canonical
+from core.auth.service import AuthService, canonical
 from core.errors import TicketError, UserError
 from core.store.auth.one_time_links import LIFETIME, Purpose
 from core.store.auth.sessions import IDLE, LONGEST
@@ -32,16 +32,16 @@ def hasher() -> Counting:
 
 
 @pytest.fixture
-def admission(store: Store, hasher: Counting, clock: Clock) -> Admission:
-    return Admission(store, Passwords(hasher), clock)
+def admission(store: Store, hasher: Counting, clock: Clock) -> AuthService:
+    return AuthService(store, Passwords(hasher), clock)
 
 
 @pytest.fixture
-def anna(admission: Admission) -> str:
+def anna(admission: AuthService) -> str:
     return admission.add("anna", Role.ADMINISTRATOR, PASSWORD)
 
 
-def name_of(admission: Admission, word: str | None) -> str | None:
+def name_of(admission: AuthService, word: str | None) -> str | None:
     session = admission.session(word) if word else None
     return session.name if session else None
 
@@ -50,30 +50,30 @@ class TestAdd:
     @pytest.mark.parametrize(
         ("given", "kept"), [(" Anna ", "anna"), ("\uff21nna", "anna"), ("a@b.org", "a@b.org")]
     )
-    def test_keeps_one_form_of_a_name(self, admission: Admission, given: str, kept: str) -> None:
+    def test_keeps_one_form_of_a_name(self, admission: AuthService, given: str, kept: str) -> None:
         assert admission.add(given, Role.LOOKER, PASSWORD) == kept
         assert admission.sign_in(given, PASSWORD)
         assert canonical(given) == kept
 
     @pytest.mark.parametrize("name", ["", "a", "a b", "x" * 61, "a\nb", "<b>", "a/b", "ab\u202e"])
-    def test_refuses_what_is_no_name(self, admission: Admission, name: str) -> None:
+    def test_refuses_what_is_no_name(self, admission: AuthService, name: str) -> None:
         with pytest.raises(UserError, match="letters"):
             admission.add(name, Role.LOOKER, PASSWORD)
 
-    def test_refuses_a_bad_password(self, admission: Admission) -> None:
+    def test_refuses_a_bad_password(self, admission: AuthService) -> None:
         with pytest.raises(UserError) as refused:
             admission.add("anna", Role.LOOKER, "short")
         assert refused.value.field == "password"
         assert admission.users() == []
 
-    def test_refuses_a_name_that_is_taken(self, admission: Admission, anna: str) -> None:
+    def test_refuses_a_name_that_is_taken(self, admission: AuthService, anna: str) -> None:
         with pytest.raises(UserError, match="already"):
             admission.add("Anna", Role.LOOKER, ANOTHER)
         assert admission.sign_in("anna", PASSWORD)
 
 
 class TestSignIn:
-    def test_with_the_right_password(self, admission: Admission, anna: str, clock: Clock) -> None:
+    def test_with_the_right_password(self, admission: AuthService, anna: str, clock: Clock) -> None:
         word = admission.sign_in("Anna", PASSWORD)
         assert name_of(admission, word) == "anna"
         assert admission.users()[0].last_seen_at == int(clock() * 1000)
@@ -82,7 +82,7 @@ class TestSignIn:
         ("name", "password"), [("anna", ANOTHER), ("nobody", PASSWORD), ("", ""), ("anna", "")]
     )
     def test_with_no_other(
-        self, admission: Admission, anna: str, hasher: Counting, name: str, password: str
+        self, admission: AuthService, anna: str, hasher: Counting, name: str, password: str
     ) -> None:
         """And a name that does not exist costs the same work as one that does."""
         before = hasher.verified
@@ -90,7 +90,7 @@ class TestSignIn:
         assert hasher.verified == before + 1
 
     def test_makes_a_new_word_each_time_and_ends_the_one_before(
-        self, admission: Admission, anna: str
+        self, admission: AuthService, anna: str
     ) -> None:
         planted = admission.sign_in("anna", PASSWORD)
         assert planted is not None
@@ -99,29 +99,29 @@ class TestSignIn:
         assert name_of(admission, planted) is None
         assert name_of(admission, word) == "anna"
 
-    def test_is_not_possible_without_a_password(self, admission: Admission) -> None:
+    def test_is_not_possible_without_a_password(self, admission: AuthService) -> None:
         admission.add("luke", Role.LOOKER)
         for given in ("", "!", PASSWORD):
             assert admission.sign_in("luke", given) is None
 
     def test_makes_a_hash_stronger_that_is_outdated(
-        self, store: Store, admission: Admission, anna: str
+        self, store: Store, admission: AuthService, anna: str
     ) -> None:
         before = admission.users()[0].password
-        stronger = Admission(store, Passwords(PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)))
+        stronger = AuthService(store, Passwords(PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)))
         assert stronger.sign_in("anna", PASSWORD)
         assert admission.users()[0].password != before
         assert "t=2" in admission.users()[0].password
         assert stronger.sign_in("anna", PASSWORD)
 
     def test_fails_where_the_password_was_changed_meanwhile(
-        self, store: Store, admission: Admission, anna: str, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, admission: AuthService, anna: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         matches = admission.passwords.matches
 
         def and_then_it_changes(kept: str | None, password: str) -> bool:
             right = matches(kept, password)
-            Admission(store, Passwords(Counting())).set_password("anna", ANOTHER)
+            AuthService(store, Passwords(Counting())).set_password("anna", ANOTHER)
             return right
 
         monkeypatch.setattr(admission.passwords, "matches", and_then_it_changes)
@@ -130,12 +130,12 @@ class TestSignIn:
 
 class TestSession:
     def test_is_known_to_every_process(
-        self, store: Store, admission: Admission, anna: str, clock: Clock
+        self, store: Store, admission: AuthService, anna: str, clock: Clock
     ) -> None:
         word = admission.sign_in("anna", PASSWORD)
-        assert name_of(Admission(store, clock=clock), word) == "anna"
+        assert name_of(AuthService(store, clock=clock), word) == "anna"
 
-    def test_lasts_longer_for_being_used(self, admission: Admission, anna: str, clock: Clock) -> None:
+    def test_lasts_longer_for_being_used(self, admission: AuthService, anna: str, clock: Clock) -> None:
         word = admission.sign_in("anna", PASSWORD)
         begun = clock()
         while name_of(admission, word):
@@ -144,12 +144,12 @@ class TestSession:
         lasted = (clock() - begun) * 1000
         assert LONGEST <= lasted < LONGEST + IDLE
 
-    def test_ends_without_that(self, admission: Admission, anna: str, clock: Clock) -> None:
+    def test_ends_without_that(self, admission: AuthService, anna: str, clock: Clock) -> None:
         word = admission.sign_in("anna", PASSWORD)
         clock.now += IDLE / 1000
         assert name_of(admission, word) is None
 
-    def test_ends_by_signing_out(self, admission: Admission, anna: str) -> None:
+    def test_ends_by_signing_out(self, admission: AuthService, anna: str) -> None:
         word, other = admission.sign_in("anna", PASSWORD), admission.sign_in("anna", PASSWORD)
         assert word is not None
         admission.sign_out(word)
@@ -158,7 +158,7 @@ class TestSession:
 
 
 class TestPasswords:
-    def test_of_ones_own_ends_all_other_sessions(self, admission: Admission, anna: str) -> None:
+    def test_of_ones_own_ends_all_other_sessions(self, admission: AuthService, anna: str) -> None:
         before = admission.sign_in("anna", PASSWORD)
         link = admission.link("anna", Purpose.SIGN_IN)
         word = admission.change_password("anna", PASSWORD, ANOTHER)
@@ -169,42 +169,42 @@ class TestPasswords:
         assert admission.sign_in("anna", PASSWORD) is None
         assert admission.sign_in("anna", ANOTHER)
 
-    def test_of_ones_own_needs_the_present_one(self, admission: Admission, anna: str) -> None:
+    def test_of_ones_own_needs_the_present_one(self, admission: AuthService, anna: str) -> None:
         assert admission.change_password("anna", "a wrong password", ANOTHER) is None
         assert admission.change_password("nobody", PASSWORD, ANOTHER) is None
         assert admission.sign_in("anna", PASSWORD)
 
-    def test_of_ones_own_needs_none_where_there_is_none(self, admission: Admission) -> None:
+    def test_of_ones_own_needs_none_where_there_is_none(self, admission: AuthService) -> None:
         admission.add("luke", Role.LOOKER)
         assert admission.change_password("luke", "", PASSWORD)
         assert admission.sign_in("luke", PASSWORD)
 
-    def test_is_refused_where_it_is_bad(self, admission: Admission, anna: str) -> None:
+    def test_is_refused_where_it_is_bad(self, admission: AuthService, anna: str) -> None:
         with pytest.raises(UserError):
             admission.change_password("anna", PASSWORD, "short")
         with pytest.raises(UserError):
             admission.set_password("anna", "short")
         assert admission.sign_in("anna", PASSWORD)
 
-    def test_set_from_the_shell_ends_all_sessions(self, admission: Admission, anna: str) -> None:
+    def test_set_from_the_shell_ends_all_sessions(self, admission: AuthService, anna: str) -> None:
         word = admission.sign_in("anna", PASSWORD)
         admission.set_password("Anna", ANOTHER)
         assert name_of(admission, word) is None
         assert admission.sign_in("anna", ANOTHER)
 
-    def test_of_nobody(self, admission: Admission) -> None:
+    def test_of_nobody(self, admission: AuthService) -> None:
         with pytest.raises(UserError, match="no user"):
             admission.set_password("nobody", PASSWORD)
 
 
 class TestFirst:
-    def test_is_made_with_the_link_that_was_printed(self, admission: Admission) -> None:
+    def test_is_made_with_the_link_that_was_printed(self, admission: AuthService) -> None:
         word = admission.make_first(admission.invitation(), "Anna", PASSWORD)
         assert name_of(admission, word) == "anna"
         (anna,) = admission.users()
         assert anna.role is Role.ADMINISTRATOR
 
-    def test_is_made_once(self, admission: Admission) -> None:
+    def test_is_made_once(self, admission: AuthService) -> None:
         one, other = admission.invitation(), admission.invitation()
         admission.make_first(one, "anna", PASSWORD)
         for ticket in (one, other):
@@ -214,7 +214,7 @@ class TestFirst:
             admission.invitation()
         assert len(admission.users()) == 1
 
-    def test_is_made_once_by_many_at_the_same_moment(self, admission: Admission) -> None:
+    def test_is_made_once_by_many_at_the_same_moment(self, admission: AuthService) -> None:
         tickets = [admission.invitation() for _ in range(6)]
 
         def make(number: int) -> bool:
@@ -228,13 +228,13 @@ class TestFirst:
             assert sum(pool.map(make, range(6))) == 1
         assert len(admission.users()) == 1
 
-    def test_is_not_made_with_a_bad_password_which_leaves_the_link_good(self, admission: Admission) -> None:
+    def test_is_not_made_with_a_bad_password_which_leaves_the_link_good(self, admission: AuthService) -> None:
         ticket = admission.invitation()
         with pytest.raises(UserError):
             admission.make_first(ticket, "anna", "short")
         assert admission.make_first(ticket, "anna", PASSWORD)
 
-    def test_is_not_made_where_somebody_was_added_meanwhile(self, admission: Admission) -> None:
+    def test_is_not_made_where_somebody_was_added_meanwhile(self, admission: AuthService) -> None:
         ticket = admission.invitation()
         admission.add("anna", Role.LOOKER, PASSWORD)
         with pytest.raises(TicketError):
@@ -242,7 +242,7 @@ class TestFirst:
 
 
 class TestLinks:
-    def test_choose_a_password_once(self, admission: Admission, anna: str) -> None:
+    def test_choose_a_password_once(self, admission: AuthService, anna: str) -> None:
         before = admission.sign_in("anna", PASSWORD)
         ticket = admission.link("anna", Purpose.PASSWORD)
         assert admission.sign_in("anna", PASSWORD), "the old one is good until a new one is chosen"
@@ -253,13 +253,13 @@ class TestLinks:
         with pytest.raises(TicketError):
             admission.choose_password(ticket, PASSWORD)
 
-    def test_leave_a_bad_password_unchosen(self, admission: Admission, anna: str) -> None:
+    def test_leave_a_bad_password_unchosen(self, admission: AuthService, anna: str) -> None:
         ticket = admission.link("anna", Purpose.PASSWORD)
         with pytest.raises(UserError):
             admission.choose_password(ticket, "short")
         assert admission.choose_password(ticket, ANOTHER)
 
-    def test_let_in_once(self, admission: Admission, anna: str) -> None:
+    def test_let_in_once(self, admission: AuthService, anna: str) -> None:
         ticket = admission.link("anna", Purpose.SIGN_IN)
         assert name_of(admission, admission.enter(Purpose.SIGN_IN, ticket)) == "anna"
         with pytest.raises(TicketError):
@@ -267,7 +267,7 @@ class TestLinks:
 
     @pytest.mark.parametrize("purpose", [Purpose.PASSWORD, Purpose.SIGN_IN])
     def test_are_over_at_their_time(
-        self, admission: Admission, anna: str, clock: Clock, purpose: Purpose
+        self, admission: AuthService, anna: str, clock: Clock, purpose: Purpose
     ) -> None:
         ticket = admission.link("anna", purpose)
         clock.now += LIFETIME[purpose] / 1000
@@ -280,7 +280,7 @@ class TestLinks:
         with pytest.raises(TicketError):
             opens(purpose, ticket)
 
-    def test_end_with_the_user(self, admission: Admission, anna: str) -> None:
+    def test_end_with_the_user(self, admission: AuthService, anna: str) -> None:
         """Also where another of the same name comes after."""
         admission.add("bert", Role.ADMINISTRATOR, PASSWORD)
         tickets = {
@@ -293,13 +293,13 @@ class TestLinks:
         for purpose, ticket in tickets.items():
             assert admission.is_good(purpose, ticket) is None
 
-    def test_are_not_for_nobody(self, admission: Admission) -> None:
+    def test_are_not_for_nobody(self, admission: AuthService) -> None:
         with pytest.raises(UserError):
             admission.link("nobody", Purpose.PASSWORD)
 
 
 class TestFromWordPress:
-    def test_sees_its_site_once(self, admission: Admission, site: Site) -> None:
+    def test_sees_its_site_once(self, admission: AuthService, site: Site) -> None:
         ticket = admission.from_wordpress(site.id, "wanda")
         session = admission.session(admission.enter(Purpose.SITE, ticket))
         assert session is not None
@@ -307,13 +307,13 @@ class TestFromWordPress:
         with pytest.raises(TicketError):
             admission.enter(Purpose.SITE, ticket)
 
-    def test_is_over_in_a_minute(self, admission: Admission, site: Site, clock: Clock) -> None:
+    def test_is_over_in_a_minute(self, admission: AuthService, site: Site, clock: Clock) -> None:
         ticket = admission.from_wordpress(site.id, "wanda")
         clock.now += 60
         with pytest.raises(TicketError):
             admission.enter(Purpose.SITE, ticket)
 
-    def test_is_good_for_no_other_door(self, admission: Admission, site: Site, anna: str) -> None:
+    def test_is_good_for_no_other_door(self, admission: AuthService, site: Site, anna: str) -> None:
         ticket = admission.from_wordpress(site.id, "anna")
         with pytest.raises(TicketError):
             admission.enter(Purpose.SIGN_IN, ticket)
@@ -321,20 +321,22 @@ class TestFromWordPress:
             admission.choose_password(ticket, ANOTHER)
 
     def test_sees_nothing_where_the_site_was_let_go(
-        self, store: Store, admission: Admission, site: Site
+        self, store: Store, admission: AuthService, site: Site
     ) -> None:
         ticket = admission.from_wordpress(site.id, "wanda")
         store.write(lambda connection: sites.remove(connection, site.id))
         assert admission.session(admission.enter(Purpose.SITE, ticket)) is None
 
-    def test_does_not_end_with_a_user_of_that_name(self, admission: Admission, site: Site, anna: str) -> None:
+    def test_does_not_end_with_a_user_of_that_name(
+        self, admission: AuthService, site: Site, anna: str
+    ) -> None:
         word = admission.enter(Purpose.SITE, admission.from_wordpress(site.id, "anna"))
         admission.set_password("anna", ANOTHER)
         assert name_of(admission, word) == "anna"
 
 
 class TestLastAdministrator:
-    def test_stays_one(self, admission: Admission, anna: str) -> None:
+    def test_stays_one(self, admission: AuthService, anna: str) -> None:
         admission.add("luke", Role.LOOKER, PASSWORD)
         admission.add("bert", Role.ADMINISTRATOR)  # who cannot sign in yet
         with pytest.raises(UserError, match="only administrator"):
@@ -343,13 +345,13 @@ class TestLastAdministrator:
             admission.set_role("Anna", Role.LOOKER)
         assert admission.users()[0].role is Role.ADMINISTRATOR
 
-    def test_may_go_when_there_is_another(self, admission: Admission, anna: str) -> None:
+    def test_may_go_when_there_is_another(self, admission: AuthService, anna: str) -> None:
         admission.add("bert", Role.ADMINISTRATOR, PASSWORD)
         admission.set_role("anna", Role.LOOKER)
         admission.remove("anna")
         assert [user.name for user in admission.users()] == ["bert"]
 
-    def test_stays_where_two_remove_each_other(self, admission: Admission, anna: str) -> None:
+    def test_stays_where_two_remove_each_other(self, admission: AuthService, anna: str) -> None:
         admission.add("bert", Role.ADMINISTRATOR, PASSWORD)
 
         def remove(name: str) -> bool:
@@ -362,7 +364,7 @@ class TestLastAdministrator:
         with ThreadPoolExecutor(2) as pool:
             assert sum(pool.map(remove, ("anna", "bert"))) == 1
 
-    def test_does_not_keep_lookers(self, admission: Admission, anna: str) -> None:
+    def test_does_not_keep_lookers(self, admission: AuthService, anna: str) -> None:
         admission.add("luke", Role.LOOKER, PASSWORD)
         admission.remove("luke")
         with pytest.raises(UserError, match="no user"):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 import core.jobs.runner
 from core.errors import StoreUnavailableError, TooManyJobsError, UnknownJobError, ZoomBridgeError
-from core.jobs.runner import Jobs, Piece
+from core.jobs.runner import JobRunner, JobStep
 from core.store import jobs as kept
 from core.store.db.engine import Store
 from core.store.db.schema import settings
@@ -41,14 +41,16 @@ class Adding:
         self.counted += 1
         return int(job.arguments["upto"])
 
-    def piece(self, job: Job) -> Piece:
+    def piece(self, job: Job) -> JobStep:
         at = 0 if job.place is None else int(job.place)
         self.pieces.append(at)
         self.before(at)
         upto = min(at + self.at_once, int(job.arguments["upto"]))
         finished = upto == job.arguments["upto"]
         keep = partial(self._keep, at=at, upto=upto)
-        return Piece(upto, upto - at, {"asked": upto - at}, finished, keep=keep, then=lambda: self.after(at))
+        return JobStep(
+            upto, upto - at, {"asked": upto - at}, finished, keep=keep, then=lambda: self.after(at)
+        )
 
     def _keep(self, connection: Connection, *, at: int, upto: int) -> Mapping[str, int]:
         for number in range(at, upto):
@@ -68,13 +70,13 @@ def adding() -> Adding:
 
 
 @pytest.fixture
-def jobs(store: Store, adding: Adding, clock: Clock) -> Jobs:
+def jobs(store: Store, adding: Adding, clock: Clock) -> JobRunner:
     return another(store, adding, clock)
 
 
-def another(store: Store, adding: Adding, clock: Clock) -> Jobs:
+def another(store: Store, adding: Adding, clock: Clock) -> JobRunner:
     """What another process has."""
-    return Jobs(store, {"adding": adding, "more": adding}, clock=clock, lease_seconds=LEASE)
+    return JobRunner(store, {"adding": adding, "more": adding}, clock=clock, lease_seconds=LEASE)
 
 
 def load(store: Store, job: Job) -> Job:
@@ -87,7 +89,7 @@ def added(store: Store) -> list[int]:
         return sorted(connection.scalars(select(settings.c.value)))
 
 
-def run(jobs: Jobs) -> None:
+def run(jobs: JobRunner) -> None:
     """Do all that is due, in this thread."""
     while taken := jobs.take():
         for job in taken:
@@ -95,7 +97,7 @@ def run(jobs: Jobs) -> None:
 
 
 class TestWork:
-    def test_is_done_piece_by_piece(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+    def test_is_done_piece_by_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
         asked = jobs.ask("adding", {"upto": 5}, asked_by="anna")
         assert (asked.state, asked.asked_by, asked.done, asked.total) == (JobState.WAITING, "anna", 0, None)
         run(jobs)
@@ -107,7 +109,7 @@ class TestWork:
         assert adding.counted == 1
         assert done.ended_at is not None
 
-    def test_shows_how_far_it_is(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+    def test_shows_how_far_it_is(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
         asked = jobs.ask("adding", {"upto": 6})
         seen = []
         adding.after = lambda _at: seen.append(load(store, asked))
@@ -118,28 +120,28 @@ class TestWork:
             (JobState.DONE, 6, 6),
         ]
 
-    def test_is_not_known_here(self, jobs: Jobs) -> None:
+    def test_is_not_known_here(self, jobs: JobRunner) -> None:
         with pytest.raises(ZoomBridgeError, match="knows no work"):
             jobs.ask("another", {})
 
     def test_of_a_kind_that_only_another_process_knows_is_left_to_it(
-        self, store: Store, clock: Clock, jobs: Jobs
+        self, store: Store, clock: Clock, jobs: JobRunner
     ) -> None:
         jobs.ask("adding", {"upto": 1})
-        assert Jobs(store, {"else": Adding()}, clock=clock).take() == []
+        assert JobRunner(store, {"else": Adding()}, clock=clock).take() == []
 
-    def test_may_change_how_much_there_is(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+    def test_may_change_how_much_there_is(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
         asked = jobs.ask("more", {"upto": 1})
-        adding.piece = lambda job: Piece(1, 1, total=7, message="More was found.", finished=True)  # type: ignore[method-assign]
+        adding.piece = lambda job: JobStep(1, 1, total=7, message="More was found.", finished=True)  # type: ignore[method-assign]
         run(jobs)
         assert (load(store, asked).total, load(store, asked).message) == (7, "More was found.")
 
     def test_waits_where_its_peer_asks_for_it(
-        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+        self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
         asked = jobs.ask("adding", {"upto": 2})
         usual = adding.piece
-        adding.piece = lambda job: Piece(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
+        adding.piece = lambda job: JobStep(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
         run(jobs)
         waiting = load(store, asked)
         assert (waiting.state, waiting.message) == (JobState.RUNNING, "Zoom asks to wait.")
@@ -152,17 +154,17 @@ class TestWork:
 
 
 class TestAsk:
-    def test_the_same_twice_is_one(self, jobs: Jobs) -> None:
+    def test_the_same_twice_is_one(self, jobs: JobRunner) -> None:
         assert jobs.ask("adding", {"upto": 2}).id == jobs.ask("adding", {"upto": 2}).id
         assert jobs.ask("adding", {"upto": 3}).id != jobs.ask("adding", {"upto": 2}).id
 
-    def test_again_once_it_has_ended(self, store: Store, jobs: Jobs) -> None:
+    def test_again_once_it_has_ended(self, store: Store, jobs: JobRunner) -> None:
         first = jobs.ask("more", {"upto": 0})
         run(jobs)
         assert load(store, first).state is JobState.DONE
         assert jobs.ask("more", {"upto": 0}).id != first.id
 
-    def test_too_many_are_refused(self, jobs: Jobs) -> None:
+    def test_too_many_are_refused(self, jobs: JobRunner) -> None:
         for number in range(MOST_UNFINISHED):
             jobs.ask("adding", {"upto": number})
         with pytest.raises(TooManyJobsError, match="was not added"):
@@ -171,7 +173,7 @@ class TestAsk:
 
 
 class TestTurns:
-    def test_one_of_a_kind_and_site_at_a_time(self, store: Store, jobs: Jobs) -> None:
+    def test_one_of_a_kind_and_site_at_a_time(self, store: Store, jobs: JobRunner) -> None:
         asked = [
             jobs.ask("adding", {"upto": 1}),
             jobs.ask("adding", {"upto": 2}),
@@ -182,13 +184,13 @@ class TestTurns:
         assert taken == [asked[0].id, asked[2].id, asked[3].id]
         assert jobs.take() == []
 
-    def test_no_more_than_there_is_room_for(self, jobs: Jobs) -> None:
+    def test_no_more_than_there_is_room_for(self, jobs: JobRunner) -> None:
         for site_id in ("s1", "s2", "s3"):
             jobs.ask("adding", {"upto": 1}, site_id=site_id)
         assert len(jobs.take(2)) == 2
 
     def test_another_process_takes_what_is_left(
-        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+        self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
         jobs.ask("adding", {"upto": 1})
         jobs.ask("more", {"upto": 1})
@@ -204,7 +206,7 @@ class TestCrash:
     @pytest.mark.parametrize("at", [0, 2, 4])
     @pytest.mark.parametrize("step", STEPS)
     def test_between_any_two_steps(
-        self, jobs: Jobs, adding: Adding, step: str, at: int, monkeypatch: pytest.MonkeyPatch
+        self, jobs: JobRunner, adding: Adding, step: str, at: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Killed before a piece, in the midst of its write, or after that: another goes on, and once only."""
         store, clock = jobs.store, jobs.clock
@@ -246,7 +248,7 @@ class TestCrash:
         assert done.counts == {"asked": 5, "added": 5}
         assert added(store) == [0, 1, 2, 3, 4]
 
-    def test_after_the_claim(self, store: Store, jobs: Jobs, adding: Adding, clock: Clock) -> None:
+    def test_after_the_claim(self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock) -> None:
         asked = jobs.ask("adding", {"upto": 3})
         assert len(jobs.take()) == 1  # and then nothing more is heard of it
         clock.now += LEASE - 1
@@ -256,7 +258,7 @@ class TestCrash:
         assert load(store, asked).state is JobState.DONE
 
     def test_a_process_that_comes_back_late_changes_nothing(
-        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+        self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
         asked = jobs.ask("adding", {"upto": 4})
         (late,) = jobs.take()
@@ -278,7 +280,7 @@ class TestCrash:
         assert (done.state, done.done, done.counts["added"]) == (JobState.DONE, 4, 4)
 
     def test_what_comes_before_it_was_begun_comes_first(
-        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+        self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
         """Also where it is newer than one that waits."""
         first = jobs.ask("adding", {"upto": 1})
@@ -296,7 +298,7 @@ def die_instead(_event: object, _seconds: float | None = None) -> bool:
 
 class TestTheDatabaseIsAway:
     def test_and_the_work_goes_on_when_it_is_back(
-        self, store: Store, jobs: Jobs, adding: Adding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, jobs: JobRunner, adding: Adding, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(core.jobs.runner, "_FIRST_PAUSE_SECONDS", 0.0)
         troubles = iter([True, True])
@@ -315,7 +317,7 @@ class TestTheDatabaseIsAway:
 
 class TestFailure:
     def test_says_what_is_wrong_and_goes_on_from_there(
-        self, store: Store, jobs: Jobs, adding: Adding
+        self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
         def refuse(at: int) -> None:
             if at == 2:
@@ -335,7 +337,7 @@ class TestFailure:
         assert (load(store, asked).state, load(store, asked).done) == (JobState.DONE, 4)
 
     def test_a_mistake_of_ours_does_not_show_how_the_bridge_is_made(
-        self, store: Store, jobs: Jobs, adding: Adding
+        self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
         def mistake(_at: int) -> None:
             raise KeyError("secret-in-a-message")
@@ -350,7 +352,7 @@ class TestFailure:
         assert "secret" not in failed.message
 
     def test_what_could_not_be_kept_counts_nothing(
-        self, store: Store, jobs: Jobs, adding: Adding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, jobs: JobRunner, adding: Adding, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def end(*_: object, **__: object) -> None:
             raise ZeroDivisionError
@@ -362,7 +364,7 @@ class TestFailure:
 
 
 class TestStop:
-    def test_before_it_began(self, store: Store, jobs: Jobs) -> None:
+    def test_before_it_began(self, store: Store, jobs: JobRunner) -> None:
         asked = jobs.ask("adding", {"upto": 1})
         assert jobs.stop_job(asked.id)
         assert jobs.take() == []
@@ -370,7 +372,7 @@ class TestStop:
         assert not jobs.stop_job(asked.id)
 
     def test_after_the_piece_at_hand_and_on_from_there(
-        self, store: Store, jobs: Jobs, adding: Adding
+        self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
         asked = jobs.ask("adding", {"upto": 5})
         adding.before = lambda at: jobs.stop_job(asked.id) if at == 2 else None  # type: ignore[assignment]
@@ -383,14 +385,14 @@ class TestStop:
         run(jobs)
         assert (load(store, asked).state, added(store)) == (JobState.DONE, [0, 1, 2, 3, 4])
 
-    def test_comes_too_late_for_the_last_piece(self, store: Store, jobs: Jobs, adding: Adding) -> None:
+    def test_comes_too_late_for_the_last_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
         asked = jobs.ask("adding", {"upto": 1})
         adding.before = lambda _at: jobs.stop_job(asked.id)  # type: ignore[assignment]
         run(jobs)
         assert load(store, asked).state is JobState.DONE
 
     def test_stays_stopped_where_the_piece_at_hand_fails(
-        self, store: Store, jobs: Jobs, adding: Adding
+        self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
         asked = jobs.ask("adding", {"upto": 1})
 
@@ -403,7 +405,7 @@ class TestStop:
         assert load(store, asked).state is JobState.STOPPED
 
     def test_one_that_was_gone_on_with_meanwhile_is_not_done_twice(
-        self, store: Store, jobs: Jobs, adding: Adding, clock: Clock
+        self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
         asked = jobs.ask("adding", {"upto": 5})
 
@@ -420,7 +422,7 @@ class TestStop:
 
 
 class TestLooking:
-    def test_a_site_sees_only_its_own(self, store: Store, jobs: Jobs, site: Site) -> None:
+    def test_a_site_sees_only_its_own(self, store: Store, jobs: JobRunner, site: Site) -> None:
         connected(store, "s2")
         mine = jobs.ask("adding", {"upto": 1}, site_id="s1")
         jobs.ask("adding", {"upto": 1}, site_id="s2")
@@ -437,7 +439,7 @@ class TestLooking:
             assert len(kept.latest(connection, 2)) == 2
             assert [job.kind for job in kept.latest(connection, 9, kind="more")] == ["more"]
 
-    def test_ended_ones_are_forgotten_in_time(self, store: Store, jobs: Jobs, clock: Clock) -> None:
+    def test_ended_ones_are_forgotten_in_time(self, store: Store, jobs: JobRunner, clock: Clock) -> None:
         ended = jobs.ask("adding", {"upto": 1})
         waits = jobs.ask("more", {"upto": 1}, site_id="s1")
         jobs.stop_job(ended.id)
@@ -449,7 +451,7 @@ class TestLooking:
 
 class TestThread:
     def test_does_what_is_asked_and_lets_go_when_it_is_stopped(self, store: Store, adding: Adding) -> None:
-        jobs = Jobs(store, {"adding": adding})
+        jobs = JobRunner(store, {"adding": adding})
         reached, go = threading.Event(), threading.Event()
 
         def hold(at: int) -> None:
@@ -471,7 +473,7 @@ class TestThread:
         finished = threading.Event()
         adding.before = lambda _at: None
         adding.after = lambda at: finished.set() if at == 98 else None
-        following = Jobs(store, {"adding": adding})
+        following = JobRunner(store, {"adding": adding})
         following.start()
         assert finished.wait(30)
         following.stop()

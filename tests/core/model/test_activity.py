@@ -7,7 +7,7 @@ import pytest
 
 from core.model import activity
 from core.model.fold import Change, fold, position
-from core.model.meeting import Kind, Meeting
+from core.model.meeting import Meeting, MeetingKind
 from core.zoom.envelope import Envelope, digest, parse
 from tests.core.events import ACCOUNT, NUMBER, event, raw
 
@@ -64,7 +64,7 @@ class TestInstance:
     def test_introduces_a_meeting_never_seen_without_making_it_complete(self) -> None:
         meeting = folded(told("webinar.started", uuid="u", type=5, topic="Hello", join_url=None))
         assert meeting.topic == "Hello"
-        assert meeting.kind is Kind.WEBINAR
+        assert meeting.kind is MeetingKind.WEBINAR
         assert not meeting.is_complete
 
 
@@ -95,7 +95,7 @@ class TestRecordings:
     def test_do_not_make_a_webinar_a_meeting(self) -> None:
         created = told("webinar.created", type=5)
         meeting = folded(created, told("recording.completed", 2, uuid="u", type=99, recording_files=FILES))
-        assert meeting.kind is Kind.WEBINAR
+        assert meeting.kind is MeetingKind.WEBINAR
         assert meeting.type == 5
 
     def test_passcodes_that_open_them_for_everybody_are_not_kept(self) -> None:

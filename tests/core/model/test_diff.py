@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.model.diff import Date, Difference, Step, differences, steps
+from core.model.diff import DateChange, EventDiff, FieldDiff, differences, steps
 from core.model.fold import Change, fold, position
 from core.model.meeting import Meeting
 from core.zoom.envelope import digest, parse
@@ -36,11 +36,11 @@ def made(at: int = 1, **object_: Any) -> Change:
     return change(event(at=at, **{**MEETING, **object_}))
 
 
-def walk(*changes: Change, base: Meeting | None = None) -> list[Step]:
+def walk(*changes: Change, base: Meeting | None = None) -> list[EventDiff]:
     return list(steps(ACCOUNT, NUMBER, changes, base=base))
 
 
-def changed(*changes: Change, base: Meeting | None = None) -> list[Difference]:
+def changed(*changes: Change, base: Meeting | None = None) -> list[FieldDiff]:
     """What the last of these changed."""
     step = walk(*changes, base=base)[-1]
     return differences(step.before, step.after)
@@ -75,7 +75,7 @@ class TestSteps:
         assert (late.too_late, late.before, late.after) == (True, base, base)
         assert differences(late.before, late.after) == []
         assert not new.too_late
-        assert differences(new.before, new.after) == [Difference("agenda", None, "Bring scores")]
+        assert differences(new.before, new.after) == [FieldDiff("agenda", None, "Bring scores")]
 
     def test_of_nothing_are_none(self) -> None:
         assert walk() == []
@@ -84,7 +84,7 @@ class TestSteps:
 class TestDifferences:
     def test_are_only_what_differs(self) -> None:
         assert changed(made(), updated(2, topic="Rehearsal", duration=60)) == [
-            Difference("topic", "Choir", "Rehearsal")
+            FieldDiff("topic", "Choir", "Rehearsal")
         ]
 
     def test_tell_of_a_new_meeting_all_that_is_known(self) -> None:
@@ -101,7 +101,7 @@ class TestDifferences:
 
     def test_have_times_in_the_meetings_zone(self) -> None:
         assert changed(made(), updated(2, start_time="2026-12-01T17:00:00Z")) == [
-            Difference(
+            FieldDiff(
                 "start_time",
                 datetime(2026, 6, 1, 18, tzinfo=BERLIN),
                 datetime(2026, 12, 1, 18, tzinfo=BERLIN),
@@ -113,22 +113,22 @@ class TestDifferences:
 
     def test_look_into_settings(self) -> None:
         assert changed(made(), updated(2, settings={"waiting_room": True})) == [
-            Difference("settings.waiting_room", False, True)
+            FieldDiff("settings.waiting_room", False, True)
         ]
 
     def test_tell_of_deletion_and_recovery(self) -> None:
         deleted = change(event("meeting.deleted", 2, payload={"operation": "all"}))
         recovered = change(event("meeting.recovered", 3, payload={"operation": "all"}))
         gone = change(event("meeting.permanently_deleted", 4, payload={"operation": "all"}))
-        assert changed(made(), deleted) == [Difference("state", "scheduled", "deleted")]
-        assert changed(made(), deleted, recovered) == [Difference("state", "deleted", "recovered")]
+        assert changed(made(), deleted) == [FieldDiff("state", "scheduled", "deleted")]
+        assert changed(made(), deleted, recovered) == [FieldDiff("state", "deleted", "recovered")]
         assert changed(made(), deleted, recovered, gone) == [
-            Difference("state", "recovered", "permanently_deleted")
+            FieldDiff("state", "recovered", "permanently_deleted")
         ]
 
     def test_tell_of_a_meeting_that_becomes_a_webinar(self) -> None:
         told = changed(made(), change(event("meeting.converted_to_webinar", 2, type=5)))
-        assert Difference("kind", "meeting", "webinar") in told
+        assert FieldDiff("kind", "meeting", "webinar") in told
 
     def test_count_the_dates_of_a_new_series_and_name_those_that_change(self) -> None:
         series = {
@@ -139,7 +139,7 @@ class TestDifferences:
             ],
         }
         first = made(1, **series)
-        assert Difference("occurrences", None, 2) in changed(first)
+        assert FieldDiff("occurrences", None, 2) in changed(first)
         cancelled = change(
             event(
                 "meeting.deleted",
@@ -151,19 +151,19 @@ class TestDifferences:
         )
         start = datetime(2026, 6, 2, 16, tzinfo=UTC).astimezone(BERLIN)
         assert changed(first, cancelled) == [
-            Difference("occurrences.2", Date(start, 60, True), Date(start, 60, False))
+            FieldDiff("occurrences.2", DateChange(start, 60, True), DateChange(start, 60, False))
         ]
         single = changed(first, updated(2, type=2))
-        assert Difference("occurrences", 2, None) in single
+        assert FieldDiff("occurrences", 2, None) in single
 
     def test_tell_that_it_began_and_ended(self) -> None:
         instance: dict[str, Any] = {"uuid": "u1", "start_time": "2026-06-01T16:01:00Z"}
         started = change(event("meeting.started", 2, **instance))
         ended = change(event("meeting.ended", 3, **instance, end_time="2026-06-01T17:00:00Z"))
         began = datetime(2026, 6, 1, 18, 1, tzinfo=BERLIN)
-        assert changed(made(), started) == [Difference("started", None, began)]
+        assert changed(made(), started) == [FieldDiff("started", None, began)]
         assert changed(made(), started, ended) == [
-            Difference("ended", None, datetime(2026, 6, 1, 19, tzinfo=BERLIN))
+            FieldDiff("ended", None, datetime(2026, 6, 1, 19, tzinfo=BERLIN))
         ]
 
     def test_count_recordings_and_registrants(self) -> None:
@@ -172,7 +172,7 @@ class TestDifferences:
         assert told["recordings"] == 1
         registrant = {"id": "r1", "email": "guest@example.org"}
         registered = change(event("meeting.registration_created", 2, registrant=registrant))
-        assert changed(made(), registered) == [Difference("registrants.approved", None, 1)]
+        assert changed(made(), registered) == [FieldDiff("registrants.approved", None, 1)]
 
     def test_never_hold_the_key_to_the_hosts_account(self) -> None:
         told = changed(made(start_url="https://zoom.us/s/1?zak=key", settings={"start_url": "zak=key"}))

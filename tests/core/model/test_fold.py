@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.fold import SNAPSHOT, Change, acts_on, apply, fold, position
-from core.model.meeting import BEFORE_ALL, Kind, Meeting, State
+from core.model.meeting import BEFORE_ALL, Meeting, MeetingKind, MeetingState
 from core.zoom.envelope import digest, parse
 from tests.core.events import ACCOUNT, JSON, NUMBER, SERIES, event, raw, sample
 
@@ -135,7 +135,7 @@ class TestCreated:
         assert meeting.topic == sample("meeting.created")["payload"]["object"]["topic"]
         assert meeting.duration == 90
         assert meeting.created
-        assert meeting.state is State.SCHEDULED
+        assert meeting.state is MeetingState.SCHEDULED
         assert meeting.object["settings"]["alternative_hosts"] == ""
 
     def test_does_not_undo_what_was_read_of_that_same_creation(self) -> None:
@@ -157,7 +157,7 @@ class TestCreated:
         meeting = folded(created(agenda="Old"), said("deleted", 2), created(3, topic="Again"))
         assert meeting.topic == "Again"
         assert meeting.agenda == ""
-        assert meeting.state is State.SCHEDULED
+        assert meeting.state is MeetingState.SCHEDULED
 
 
 class TestUpdated:
@@ -208,7 +208,7 @@ class TestUpdated:
         assert not meeting.is_series
 
     def test_does_not_bring_a_deleted_meeting_back(self) -> None:
-        assert folded(created(), said("deleted", 2), updated(3, topic="New")).state is State.DELETED
+        assert folded(created(), said("deleted", 2), updated(3, topic="New")).state is MeetingState.DELETED
 
     def test_alone_makes_an_incomplete_meeting(self) -> None:
         meeting = folded(updated(1, topic="New"))
@@ -225,12 +225,12 @@ class TestUpdated:
 
 class TestDeletedAndRecovered:
     def test_follow_each_other(self) -> None:
-        assert folded(created(), said("deleted", 2)).state is State.DELETED
+        assert folded(created(), said("deleted", 2)).state is MeetingState.DELETED
         recovered = folded(created(), said("deleted", 2), said("recovered", 3))
-        assert recovered.state is State.SCHEDULED
+        assert recovered.state is MeetingState.SCHEDULED
         assert recovered.recovered
         again = folded(created(), said("deleted", 2), said("recovered", 3), said("deleted", 4))
-        assert again.state is State.DELETED
+        assert again.state is MeetingState.DELETED
         assert not again.recovered
 
     @pytest.mark.parametrize("verb", ["deleted", "recovered", "permanently_deleted"])
@@ -252,15 +252,15 @@ class TestDeletedAndRecovered:
 
     def test_permanently_deleted_is_the_end(self) -> None:
         meeting = folded(created(), said("deleted", 2), said("permanently_deleted", 2))
-        assert meeting.state is State.PERMANENTLY_DELETED
+        assert meeting.state is MeetingState.PERMANENTLY_DELETED
 
     def test_single_comes_with_an_ordinary_meeting_too(self) -> None:
         told = said("deleted", 2, operation="single", type=2, occurrences=[{"occurrence_id": "1"}])
-        assert folded(created(), told).state is State.DELETED
-        assert folded(created(), said("deleted", 2, operation="single")).state is State.DELETED
+        assert folded(created(), told).state is MeetingState.DELETED
+        assert folded(created(), said("deleted", 2, operation="single")).state is MeetingState.DELETED
 
     def test_all_of_a_series_may_name_its_dates(self) -> None:
-        assert folded(series(), said("deleted", 2, type=8, occurrences=DATES)).state is State.DELETED
+        assert folded(series(), said("deleted", 2, type=8, occurrences=DATES)).state is MeetingState.DELETED
 
 
 class TestSingleOccurrences:
@@ -269,7 +269,7 @@ class TestSingleOccurrences:
         gone = said("deleted", 2, operation="single", type=8, occurrences=[date])
         back = said("recovered", 3, operation="single", type=8, occurrences=[date])
         assert statuses(folded(series(), gone)) == {"1": True, "2": False, "3": True}
-        assert folded(series(), gone).state is State.SCHEDULED
+        assert folded(series(), gone).state is MeetingState.SCHEDULED
         meeting = folded(series(), gone, back)
         assert statuses(meeting) == {"1": True, "2": True, "3": True}
         assert not meeting.recovered
@@ -279,7 +279,7 @@ class TestSingleOccurrences:
         assert statuses(folded(series(), gone)) == {"1": True, "2": True, "3": False}
 
     def test_are_not_meant_where_none_is_named(self) -> None:
-        assert folded(series(), said("deleted", 2, operation="single", type=8)).state is State.DELETED
+        assert folded(series(), said("deleted", 2, operation="single", type=8)).state is MeetingState.DELETED
 
     def test_go_by_the_known_type_where_none_is_told(self) -> None:
         gone = said("deleted", 2, operation="single", occurrences=[DATES[0]])
@@ -288,7 +288,7 @@ class TestSingleOccurrences:
     def test_of_a_series_never_seen_are_noted(self) -> None:
         gone = said("deleted", 2, operation="single", type=8, occurrences=[DATES[0]])
         meeting = folded(gone)
-        assert meeting.state is State.SCHEDULED
+        assert meeting.state is MeetingState.SCHEDULED
         assert statuses(meeting) == {"1": False}
 
     def test_samples_are_taken_as_documented(self) -> None:
@@ -312,30 +312,30 @@ class TestKind:
     @pytest.mark.parametrize(
         ("told", "kind"),
         [
-            (created(), Kind.MEETING),
-            (created(name="webinar", type=5), Kind.WEBINAR),
-            (created(name="webinar", type=None), Kind.WEBINAR),
-            (created(type=5), Kind.WEBINAR),
-            (created(type=9), Kind.WEBINAR),
-            (event(SNAPSHOT, type=6), Kind.WEBINAR),
-            (event("meeting.converted_to_webinar", type=2), Kind.WEBINAR),
-            (event("webinar.converted_to_meeting", type=5), Kind.MEETING),
+            (created(), MeetingKind.MEETING),
+            (created(name="webinar", type=5), MeetingKind.WEBINAR),
+            (created(name="webinar", type=None), MeetingKind.WEBINAR),
+            (created(type=5), MeetingKind.WEBINAR),
+            (created(type=9), MeetingKind.WEBINAR),
+            (event(SNAPSHOT, type=6), MeetingKind.WEBINAR),
+            (event("meeting.converted_to_webinar", type=2), MeetingKind.WEBINAR),
+            (event("webinar.converted_to_meeting", type=5), MeetingKind.MEETING),
         ],
     )
-    def test_is_told_by_conversion_type_or_name(self, told: dict[str, Any], kind: Kind) -> None:
+    def test_is_told_by_conversion_type_or_name(self, told: dict[str, Any], kind: MeetingKind) -> None:
         assert folded(told).kind is kind
 
     def test_changes_and_changes_back(self) -> None:
         told = [created(), event("meeting.converted_to_webinar", 2, type=5)]
-        assert folded(*told).kind is Kind.WEBINAR
+        assert folded(*told).kind is MeetingKind.WEBINAR
         assert folded(*told).topic == "Choir"
-        assert folded(*told, event("webinar.converted_to_meeting", 3, type=2)).kind is Kind.MEETING
+        assert folded(*told, event("webinar.converted_to_meeting", 3, type=2)).kind is MeetingKind.MEETING
 
     def test_goes_by_the_name_where_the_type_does_not_tell(self) -> None:
-        assert folded(created(name="webinar", type=5), updated(2, topic="New")).kind is Kind.MEETING
+        assert folded(created(name="webinar", type=5), updated(2, topic="New")).kind is MeetingKind.MEETING
 
     def test_a_snapshot_without_a_type_leaves_it(self) -> None:
-        assert folded(created(name="webinar", type=5), event(SNAPSHOT, 2)).kind is Kind.WEBINAR
+        assert folded(created(name="webinar", type=5), event(SNAPSHOT, 2)).kind is MeetingKind.WEBINAR
 
 
 class TestSnapshot:
@@ -343,7 +343,7 @@ class TestSnapshot:
         told = event(SNAPSHOT, 3, topic="From REST", type=2)
         meeting = folded(created(password="old"), updated(2, agenda="old"), said("deleted", 2), told)
         assert meeting.object == {"topic": "From REST", "type": 2}
-        assert meeting.state is State.SCHEDULED
+        assert meeting.state is MeetingState.SCHEDULED
         assert meeting.created
 
     def test_is_changed_by_what_comes_after_it(self) -> None:

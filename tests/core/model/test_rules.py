@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.model import rules
-from core.model.meeting import Kind, Meeting
-from core.model.rules import Author, JoinLink, Passcode, Rules, Status, matches, read
+from core.model.meeting import Meeting, MeetingKind
+from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules, matches, read
 from tests.core.events import JSON
 
 HOST = "x1yCzABCDEfg23HiJKl4mN"
@@ -21,13 +21,13 @@ KEYS = [
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1, max_size=20)
 RULES = st.builds(
     Rules,
-    kinds=st.frozensets(st.sampled_from(Kind)),
+    kinds=st.frozensets(st.sampled_from(MeetingKind)),
     instant=st.booleans(),
     personal_rooms=st.booleans(),
     hosts=st.none() | st.lists(TEXTS, max_size=4, unique=True).map(tuple),
     only=st.lists(TEXTS, max_size=3, unique=True).map(tuple),
     never=st.lists(TEXTS, max_size=3, unique=True).map(tuple),
-    status=st.sampled_from(Status),
+    status=st.sampled_from(PostStatus),
     authors=st.lists(
         st.builds(Author, TEXTS, st.integers(1, 10**6), TEXTS), max_size=3, unique_by=lambda one: one.host
     ).map(tuple),
@@ -40,7 +40,7 @@ RULES = st.builds(
 )
 
 
-def meeting(kind: Kind = Kind.MEETING, **object_: Any) -> Meeting:
+def meeting(kind: MeetingKind = MeetingKind.MEETING, **object_: Any) -> Meeting:
     told = {"topic": "Choir practice", "type": 2, "host_id": HOST, **object_}
     return Meeting("account", 7, kind=kind, object={key: value for key, value in told.items() if value})
 
@@ -53,7 +53,7 @@ class TestRead:
             assert found.rules == Rules()
             assert found.notes == ()
         assert Rules().why_not(meeting()) == ""
-        assert Rules().why_not(meeting(Kind.WEBINAR, type=5)) == ""
+        assert Rules().why_not(meeting(MeetingKind.WEBINAR, type=5)) == ""
 
     @given(RULES)
     def test_what_was_written_is_read_again(self, decided: Rules) -> None:
@@ -80,7 +80,7 @@ class TestRead:
         )
         assert found.rules.passcode is Passcode.HIDDEN
         assert found.rules.join_link is JoinLink.NOBODY
-        assert found.rules.status is Status.DRAFT
+        assert found.rules.status is PostStatus.DRAFT
         assert not found.rules.show_host
         assert not found.rules.instant
         assert len(found.notes) == 5
@@ -89,7 +89,7 @@ class TestRead:
     def test_what_can_be_read_of_a_list_counts(self) -> None:
         found = read({"never": ["secret*", 7, " secret* "], "kinds": ["webinar", "party"]})
         assert found.rules.never == ("secret*",)
-        assert found.rules.kinds == {Kind.WEBINAR}
+        assert found.rules.kinds == {MeetingKind.WEBINAR}
         assert len(found.notes) == 2
 
     def test_is_bounded(self) -> None:
@@ -115,8 +115,12 @@ class TestPublishes:
     @pytest.mark.parametrize(
         ("decided", "about", "reason"),
         [
-            (Rules(kinds=frozenset({Kind.WEBINAR})), meeting(), "publish no meetings"),
-            (Rules(kinds=frozenset({Kind.MEETING})), meeting(Kind.WEBINAR), "publish no webinars"),
+            (Rules(kinds=frozenset({MeetingKind.WEBINAR})), meeting(), "publish no meetings"),
+            (
+                Rules(kinds=frozenset({MeetingKind.MEETING})),
+                meeting(MeetingKind.WEBINAR),
+                "publish no webinars",
+            ),
             (Rules(), meeting(type=1), "instant meeting"),
             (Rules(), meeting(type=4), "personal meeting room"),
             (Rules(hosts=("somebody else",)), meeting(), "host"),
@@ -163,8 +167,8 @@ class TestAuthor:
 class TestCategory:
     def test_is_each_kinds_own(self) -> None:
         decided = Rules(webinar_category=5)
-        assert decided.category_of(Kind.WEBINAR) == 5
-        assert decided.category_of(Kind.MEETING) is None
+        assert decided.category_of(MeetingKind.WEBINAR) == 5
+        assert decided.category_of(MeetingKind.MEETING) is None
 
 
 class TestMatches:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.model.fold import Change, fold, position
-from core.model.meeting import Meeting, State
+from core.model.meeting import Meeting, MeetingState
 from core.model.snapshots import Drift, Snapshot, is_current, of_absence, of_reading
 from core.zoom.envelope import digest, parse
 from core.zoom.readings import Reading
@@ -87,7 +87,7 @@ class TestOfReading:
         assert found.drift is Drift.COMPLETED
         assert found.after is not None
         assert found.after.is_complete
-        assert found.after.state is State.SCHEDULED
+        assert found.after.state is MeetingState.SCHEDULED
 
     def test_what_happened_since_counts_more(self) -> None:
         moved = event("meeting.updated", AT + 1, topic="Moved")
@@ -125,7 +125,7 @@ class TestOfAbsence:
         made = known(event("meeting.created", 1, **{**WHOLE, "start_time": start}))
         found = of_absence(ACCOUNT, made, at=AT, now=NOW)
         assert found.drift is Drift.GONE
-        assert refolded(found, event("meeting.created", 1, **WHOLE)).state is State.DELETED
+        assert refolded(found, event("meeting.created", 1, **WHOLE)).state is MeetingState.DELETED
 
     @pytest.mark.parametrize(
         "changed",
@@ -172,7 +172,7 @@ class TestOfAbsence:
         assert gone is not None
         back = read(gone, AT + 5000).after
         assert back is not None
-        assert (back.state, back.recovered) == (State.SCHEDULED, True)
+        assert (back.state, back.recovered) == (MeetingState.SCHEDULED, True)
 
 
 class TestIsCurrent:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import Fault
-from core.monitoring.alerts import PATIENCE, Disk, Kind, Level, Trouble, troubles
+from core.monitoring.alerts import PATIENCE, Alert, AlertKind, Disk, Severity, alerts_of
 from core.store.posts.status import Standing
 from core.store.sites.health import Open, SiteFacts
 
@@ -23,31 +23,31 @@ WELL = SiteFacts(
 )
 
 
-def found(site: SiteFacts = WELL, **more: Any) -> list[Trouble]:
-    return troubles([site], now=NOW, **more)
+def found(site: SiteFacts = WELL, **more: Any) -> list[Alert]:
+    return alerts_of([site], now=NOW, **more)
 
 
-def told(**values: Any) -> list[tuple[Kind, Level]]:
+def told(**values: Any) -> list[tuple[AlertKind, Severity]]:
     return [(one.kind, one.level) for one in found(replace(WELL, **values))]
 
 
 def test_nothing_where_all_is_well() -> None:
     assert found() == []
-    assert troubles([], now=NOW) == []
+    assert alerts_of([], now=NOW) == []
 
 
 class TestSite:
     @pytest.mark.parametrize("fault", [Fault.CREDENTIALS, Fault.MOVED, "what a later version knows"])
     def test_that_only_a_person_can_mend_needs_one_at_once(self, fault: str) -> None:
-        assert told(fault=fault, fault_message="It is so.") == [(Kind.SITE, Level.BAD)]
+        assert told(fault=fault, fault_message="It is so.") == [(AlertKind.SITE, Severity.BAD)]
 
-    @pytest.mark.parametrize(("ago", "level"), [(PATIENCE, Level.WAITING), (PATIENCE + 1, Level.BAD)])
-    def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, level: Level) -> None:
+    @pytest.mark.parametrize(("ago", "level"), [(PATIENCE, Severity.WAITING), (PATIENCE + 1, Severity.BAD)])
+    def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, level: Severity) -> None:
         waiting = (Open(Standing.WAITING, 3, since=NOW - ago),)
         (one,) = found(
             replace(WELL, fault=Fault.NETWORK, fault_message="Away.", open=waiting, blocked_until=NOW + 1)
         )
-        assert (one.kind, one.level, one.message, one.count) == (Kind.SITE, level, "Away.", 3)
+        assert (one.kind, one.level, one.message, one.count) == (AlertKind.SITE, level, "Away.", 3)
         assert (one.since, one.until) == (NOW - ago, NOW + 1)
 
     def test_is_told_once_for_all_its_posts(self) -> None:
@@ -55,7 +55,9 @@ class TestSite:
             Open(Standing.FAILING, 2, since=NOW - 2 * HOUR, fault="network", message="Away."),
             Open(Standing.WAITING, 5, since=NOW - HOUR),
         )
-        assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [(Kind.SITE, Level.BAD)]
+        assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
+            (AlertKind.SITE, Severity.BAD)
+        ]
 
 
 class TestPosts:
@@ -66,15 +68,15 @@ class TestPosts:
         )
         first, second = found(replace(WELL, open=posts))
         assert (first.kind, first.level, first.count, first.message) == (
-            Kind.FAILING,
-            Level.BAD,
+            AlertKind.FAILING,
+            Severity.BAD,
             2,
             "Refused.",
         )
-        assert (second.level, second.count, second.message) == (Level.WAITING, 1, "It broke.")
+        assert (second.level, second.count, second.message) == (Severity.WAITING, 1, "It broke.")
 
     @pytest.mark.parametrize(
-        ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(Kind.BEHIND, Level.WAITING)])]
+        ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(AlertKind.BEHIND, Severity.WAITING)])]
     )
     def test_that_wait_are_told_when_it_is_long(self, ago: int, kinds: list[Any]) -> None:
         assert told(open=(Open(Standing.WAITING, 5, since=NOW - ago),)) == kinds
@@ -86,23 +88,28 @@ class TestPosts:
 
 class TestZoom:
     def test_without_a_secret_nothing_else_matters(self) -> None:
-        assert told(secrets=0, validated_at=None, last_event_at=None) == [(Kind.NO_SECRET, Level.BAD)]
+        assert told(secrets=0, validated_at=None, last_event_at=None) == [(AlertKind.NO_SECRET, Severity.BAD)]
 
     def test_refused_events_need_somebody(self) -> None:
         (one,) = found(replace(WELL, held=3, held_since=NOW - HOUR))
-        assert (one.kind, one.level, one.count, one.since) == (Kind.QUARANTINE, Level.BAD, 3, NOW - HOUR)
+        assert (one.kind, one.level, one.count, one.since) == (
+            AlertKind.QUARANTINE,
+            Severity.BAD,
+            3,
+            NOW - HOUR,
+        )
 
     def test_a_new_site_waits_for_zoom(self) -> None:
         new = {"validated_at": None, "last_event": None, "last_event_at": None}
-        assert told(**new) == [(Kind.NOT_VALIDATED, Level.WAITING)]
-        assert told(**new | {"validated_at": NOW - HOUR}) == [(Kind.NO_EVENT, Level.WAITING)]
+        assert told(**new) == [(AlertKind.NOT_VALIDATED, Severity.WAITING)]
+        assert told(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WAITING)]
 
     @pytest.mark.parametrize(
         ("validated", "event", "kinds"),
         [
-            (73, 30, [(Kind.QUIET, Level.WAITING)]),
-            (75, 30, [(Kind.OVERDUE, Level.BAD), (Kind.QUIET, Level.WAITING)]),
-            (75, 1, [(Kind.OVERDUE, Level.WAITING)]),
+            (73, 30, [(AlertKind.QUIET, Severity.WAITING)]),
+            (75, 30, [(AlertKind.OVERDUE, Severity.BAD), (AlertKind.QUIET, Severity.WAITING)]),
+            (75, 1, [(AlertKind.OVERDUE, Severity.WAITING)]),
         ],
     )
     def test_an_overdue_validation_is_told_before_zoom_stops(
@@ -126,7 +133,7 @@ class TestZoom:
     ) -> None:
         usual = None if gap is None else gap * HOUR
         kinds = told(last_event_at=NOW - hours * HOUR, usual_gap=usual)
-        assert kinds == ([(Kind.QUIET, Level.WAITING)] if is_quiet else [])
+        assert kinds == ([(AlertKind.QUIET, Severity.WAITING)] if is_quiet else [])
 
     def test_no_validation_is_missed_while_events_come(self) -> None:
         assert told(validated_at=None) == []
@@ -135,11 +142,11 @@ class TestZoom:
 class TestBridge:
     def test_events_that_it_could_not_fold(self) -> None:
         (one,) = found(failed_events=7, more_failed=True)
-        assert (one.kind, one.level, one.count, one.more) == (Kind.FAILED_EVENTS, Level.BAD, 7, True)
+        assert (one.kind, one.level, one.count, one.more) == (AlertKind.FAILED_EVENTS, Severity.BAD, 7, True)
 
     def test_accounts_that_it_cannot_read(self) -> None:
         (one,) = found(accounts=[("Choir", "The scope is missing.")])
-        assert (one.kind, one.site_name, one.message) == (Kind.ACCOUNT, "Choir", "The scope is missing.")
+        assert (one.kind, one.site_name, one.message) == (AlertKind.ACCOUNT, "Choir", "The scope is missing.")
 
     @pytest.mark.parametrize(
         ("free", "total", "is_full"),
@@ -152,9 +159,12 @@ class TestBridge:
         ],
     )
     def test_a_disk_that_is_nearly_full(self, free: int, total: int, is_full: bool) -> None:
-        assert [one.kind for one in found(disk=Disk(free, total))] == ([Kind.DISK] if is_full else [])
+        assert [one.kind for one in found(disk=Disk(free, total))] == ([AlertKind.DISK] if is_full else [])
 
     def test_what_needs_a_person_comes_first(self) -> None:
         quiet = replace(WELL, last_event_at=NOW - 30 * HOUR)
         refused = replace(WELL, id="s2", held=1)
-        assert [one.kind for one in troubles([quiet, refused], now=NOW)] == [Kind.QUARANTINE, Kind.QUIET]
+        assert [one.kind for one in alerts_of([quiet, refused], now=NOW)] == [
+            AlertKind.QUARANTINE,
+            AlertKind.QUIET,
+        ]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import UnknownEventError
-from core.model.diff import Difference, differences
+from core.model.diff import FieldDiff, differences
 from core.model.fold import fold
 from core.monitoring.event_detail import Check, Inspected, Proof, inspect, inspect_refusal
 from core.store.db.engine import Store
@@ -37,7 +37,7 @@ def looked(bench: Bench, event_id: int, **more: Any) -> Inspected:
     return inspect(bench.store, event_id, **more)
 
 
-def told(found: Inspected) -> list[Difference]:
+def told(found: Inspected) -> list[FieldDiff]:
     assert found.step is not None
     return differences(found.step.before, found.step.after)
 
@@ -47,7 +47,7 @@ class TestInspect:
         bench.happens(1, agenda="One")
         bench.happens(1, "meeting.updated", agenda="Two")
         bench.happens(1, "meeting.updated", agenda="Three")
-        assert told(looked(bench, 2)) == [Difference("agenda", "One", "Two")]
+        assert told(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
         created = {one.field: one.new for one in told(looked(bench, 1))}
         assert (created["topic"], created["agenda"]) == ("Choir", "One")
 
@@ -61,14 +61,14 @@ class TestInspect:
         assert base is not None
         bench.store.write(lambda connection: meetings.save_base(connection, base))
         bench.store.write(lambda connection: log.drop_folded(connection, ACCOUNT, 1, base.last))
-        assert told(looked(bench, 2)) == [Difference("agenda", "One", "Two")]
+        assert told(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
 
     def test_says_what_one_that_is_not_folded_yet_will_change(self, bench: Bench) -> None:
         bench.happens(1)
         line = entry(bench.store, event("meeting.updated", 9, id=1, topic="New"))
         bench.store.write(lambda connection: log.append(connection, [line]))
         found = looked(bench, 2)
-        assert told(found) == [Difference("topic", "Choir", "New")]
+        assert told(found) == [FieldDiff("topic", "Choir", "New")]
         assert [one.way for one in found.reached] == [Way.WAITING]
 
     def test_says_when_it_reached_each_site_and_by_which_attempts(self, bench: Bench) -> None:

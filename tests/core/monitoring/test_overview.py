@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from core.monitoring import overview
-from core.monitoring.alerts import Disk, Kind
+from core.monitoring.alerts import AlertKind, Disk
 from core.monitoring.overview import Overview, gather
-from core.monitoring.throughput import Hours
+from core.monitoring.throughput import Throughput
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.events import log
@@ -54,11 +54,11 @@ def came(
 
 
 def looked(store: Store, site_id: str | None = None, *, seconds: float = 60) -> Overview:
-    return gather(store, Hours(store, look_seconds=seconds), site_id=site_id)
+    return gather(store, Throughput(store, look_seconds=seconds), site_id=site_id)
 
 
-def kinds(found: Overview) -> list[tuple[Kind, str | None]]:
-    return [(one.kind, one.site_id) for one in found.troubles]
+def kinds(found: Overview) -> list[tuple[AlertKind, str | None]]:
+    return [(one.kind, one.site_id) for one in found.alerts]
 
 
 def test_tells_of_all_sites_or_of_one(two: Store) -> None:
@@ -75,16 +75,16 @@ def test_tells_of_all_sites_or_of_one(two: Store) -> None:
 def test_what_could_not_be_folded_is_told_to_whom_it_concerns(two: Store) -> None:
     came(two, "s1", ACCOUNT, 1, 2, outcome=Outcome.FAILED)
     came(two, "s2", "another", 1)
-    assert kinds(looked(two)) == [(Kind.FAILED_EVENTS, None)]
-    assert looked(two).troubles[0].count == 2
-    assert kinds(looked(two, "s1")) == [(Kind.FAILED_EVENTS, None)]
+    assert kinds(looked(two)) == [(AlertKind.FAILED_EVENTS, None)]
+    assert looked(two).alerts[0].count == 2
+    assert kinds(looked(two, "s1")) == [(AlertKind.FAILED_EVENTS, None)]
     assert kinds(looked(two, "s2")) == []
 
 
 def test_silence_is_measured_by_the_habit_of_each_site(two: Store) -> None:
     came(two, "s1", ACCOUNT, 32, 31, 30)
     came(two, "s2", "another", 70, 50, 30)
-    assert kinds(looked(two)) == [(Kind.QUIET, "s1")]
+    assert kinds(looked(two)) == [(AlertKind.QUIET, "s1")]
 
 
 def test_nothing_is_said_of_a_habit_before_the_week_is_counted(two: Store) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from core.monitoring.throughput import (
     WEEK_HOURS,
     Hour,
-    Hours,
+    Throughput,
     Times,
     Week,
     days,
@@ -86,9 +86,9 @@ def tried(
     store.write(lambda connection: attempts.note(connection, [made]))
 
 
-def patient(store: Store) -> Hours:
+def patient(store: Store) -> Throughput:
     """Looks that are whole, however slow the machine is."""
-    return Hours(store, look_seconds=60)
+    return Throughput(store, look_seconds=60)
 
 
 class TestCounts:
@@ -194,7 +194,7 @@ class TestKeeping:
         told(0)
         told(100)
         now = iter(range(10_000))
-        hours = Hours(two, look_seconds=3, clock=lambda: float(next(now)))
+        hours = Throughput(two, look_seconds=3, clock=lambda: float(next(now)))
         first = hours.week(NOW)
         assert not first.is_whole
         assert len(first.hours) == WEEK_HOURS

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 import core.pipeline.fold_worker
 from core.errors import StoreUnavailableError
 from core.model.fold import Change, apply, fold
-from core.model.meeting import Meeting, State
-from core.pipeline.fold_worker import Folding
+from core.model.meeting import Meeting, MeetingState
+from core.pipeline.fold_worker import FoldWorker
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
 from core.store.db.schema import posts as posts_table
@@ -32,8 +32,8 @@ def woken() -> list[int]:
 
 
 @pytest.fixture
-def folding(store: Store, site: Site, woken: list[int]) -> Folding:
-    return Folding(store, folded=lambda: woken.append(1), clock=Clock())
+def folding(store: Store, site: Site, woken: list[int]) -> FoldWorker:
+    return FoldWorker(store, folded=lambda: woken.append(1), clock=Clock())
 
 
 def append(store: Store, *told: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ def updated(at: int, **object_: Any) -> dict[str, Any]:
 
 class TestFoldPending:
     def test_makes_a_meeting_and_wants_its_post(
-        self, store: Store, folding: Folding, woken: list[int]
+        self, store: Store, folding: FoldWorker, woken: list[int]
     ) -> None:
         append(store, event(at=1, **TOPIC))
         assert folding.fold_pending() == 1
@@ -73,7 +73,7 @@ class TestFoldPending:
         assert (row.site_id, row.number, row.wanted, row.written) == ("s1", NUMBER, 1, 0)
         assert outcomes(store) == [(NUMBER, Outcome.FOLDED)]
 
-    def test_notes_since_when_an_event_is_in_its_meeting(self, store: Store, folding: Folding) -> None:
+    def test_notes_since_when_an_event_is_in_its_meeting(self, store: Store, folding: FoldWorker) -> None:
         append(store, event(at=1, **TOPIC))
         folding.fold_pending()
         append(store, updated(2, topic="Later"))
@@ -82,7 +82,7 @@ class TestFoldPending:
         assert noted == [Clock().ms, None]
 
     def test_does_nothing_where_nothing_is_pending(
-        self, store: Store, folding: Folding, woken: list[int]
+        self, store: Store, folding: FoldWorker, woken: list[int]
     ) -> None:
         assert folding.fold_pending() == 0
         append(store, event(at=1))
@@ -90,14 +90,14 @@ class TestFoldPending:
         assert folding.fold_pending() == 0
         assert woken == [1]
 
-    def test_takes_many_events_of_one_meeting_in_one_step(self, store: Store, folding: Folding) -> None:
+    def test_takes_many_events_of_one_meeting_in_one_step(self, store: Store, folding: FoldWorker) -> None:
         append(store, event(at=1, **TOPIC), *(updated(at, topic=f"T{at}") for at in range(2, 12)))
         assert folding.fold_pending() == 1
         meeting, revision = kept(store)
         assert (meeting.topic, revision) == ("T11", 1)
 
     def test_lays_newer_events_over_what_is_kept(
-        self, store: Store, folding: Folding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, folding: FoldWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         append(store, event(at=1, **TOPIC))
         folding.fold_pending()
@@ -111,7 +111,9 @@ class TestFoldPending:
         meeting, revision = kept(store)
         assert (meeting.topic, dict(meeting.settings), revision) == ("Third", {"a": 1, "b": 2}, 2)
 
-    def test_folds_all_over_again_where_an_older_one_came_late(self, store: Store, folding: Folding) -> None:
+    def test_folds_all_over_again_where_an_older_one_came_late(
+        self, store: Store, folding: FoldWorker
+    ) -> None:
         append(store, event(at=1, **TOPIC))
         folding.fold_pending()
         append(store, updated(30, topic="Late"))
@@ -121,7 +123,7 @@ class TestFoldPending:
         meeting, revision = kept(store)
         assert (meeting.topic, meeting.agenda, revision) == ("Late", "Kept", 3)
 
-    def test_and_also_where_a_newer_one_came_with_it(self, store: Store, folding: Folding) -> None:
+    def test_and_also_where_a_newer_one_came_with_it(self, store: Store, folding: FoldWorker) -> None:
         append(store, event(at=1, **TOPIC))
         folding.fold_pending()
         append(store, updated(30, topic="Late"))
@@ -131,7 +133,7 @@ class TestFoldPending:
         meeting, _ = kept(store)
         assert (meeting.topic, meeting.agenda) == ("Late", "Newest")
 
-    def test_gives_the_same_in_any_order_of_arrival(self, store: Store, folding: Folding) -> None:
+    def test_gives_the_same_in_any_order_of_arrival(self, store: Store, folding: FoldWorker) -> None:
         told = [
             event(at=1, **TOPIC),
             updated(2, topic="Second"),
@@ -146,18 +148,18 @@ class TestFoldPending:
                 append(store, {**one, "payload": {**one["payload"], "object": about}})
                 folding.fold_pending()
         made = [kept(store, number)[0] for number in (1, 2, 3)]
-        assert made[0].state is State.SCHEDULED
+        assert made[0].state is MeetingState.SCHEDULED
         assert made[0].recovered
         assert [one.object for one in made] == [made[0].object] * 3
         assert [(one.state, one.recovered) for one in made] == [(made[0].state, True)] * 3
 
     def test_goes_on_where_an_earlier_process_died(self, store: Store, site: Site) -> None:
         append(store, event(at=1, **TOPIC))
-        assert Folding(store).fold_pending() == 1, "pending is what the log says, not what is in memory"
+        assert FoldWorker(store).fold_pending() == 1, "pending is what the log says, not what is in memory"
         assert kept(store)[0].topic == "Choir"
 
     def test_keeps_nothing_by_halves(
-        self, store: Store, folding: Folding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, folding: FoldWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A database that fails between two steps leaves all as it was."""
         append(store, event(at=1, **TOPIC))
@@ -179,7 +181,7 @@ def fails(*_: object, **__: object) -> None:
 
 class TestFailures:
     def test_one_meeting_that_cannot_be_folded_does_not_stop_others(
-        self, store: Store, folding: Folding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, folding: FoldWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fold_but_two(account_id: str, number: int, changes: list[Change], **more: Any) -> Meeting | None:
             if number == 2:
@@ -196,7 +198,7 @@ class TestFailures:
         assert folding.fold_pending() == 0
 
     def test_one_that_cannot_be_kept_does_not_stop_others(
-        self, store: Store, folding: Folding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, folding: FoldWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         save = meetings.save
 
@@ -228,7 +230,7 @@ class TestThread:
             return found
 
         monkeypatch.setattr(log, "pending_meetings", look)
-        folding = Folding(store, folded=folded.set)
+        folding = FoldWorker(store, folded=folded.set)
         folding.start()
         try:
             append(store, event(at=1, **TOPIC))
@@ -244,7 +246,7 @@ class TestThread:
 
 
 class TestApplyIsUsedAsFoldWould:
-    def test_stepwise(self, store: Store, folding: Folding) -> None:
+    def test_stepwise(self, store: Store, folding: FoldWorker) -> None:
         told = [event(at=1, **TOPIC), updated(2, topic="Two"), updated(3, settings={"a": 2})]
         for one in told:
             append(store, one)
@@ -269,7 +271,7 @@ class TestFlood:
         return [outcome for _, outcome in outcomes(store)].count(Outcome.PENDING)
 
     @pytest.mark.usefixtures("five")
-    def test_is_folded_bite_by_bite(self, folding: Folding, store: Store) -> None:
+    def test_is_folded_bite_by_bite(self, folding: FoldWorker, store: Store) -> None:
         folding._flooded = True
         left = []
         while folding._round():
@@ -279,7 +281,7 @@ class TestFlood:
 
     @pytest.mark.usefixtures("five")
     def test_sites_wait_for_it_and_no_longer(
-        self, folding: Folding, store: Store, monkeypatch: pytest.MonkeyPatch
+        self, folding: FoldWorker, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(core.pipeline.fold_worker, "_BURST_EVENTS", 0)
         folding.clock = lambda: 1.0
@@ -299,6 +301,6 @@ class TestFlood:
             return list(connection.scalars(select(posts_table.c.due_at)))
 
     @pytest.mark.usefixtures("five")
-    def test_without_one_all_is_folded_at_once(self, folding: Folding, store: Store) -> None:
+    def test_without_one_all_is_folded_at_once(self, folding: FoldWorker, store: Store) -> None:
         assert folding._round()
         assert self.pending(store) == 0

@@ -10,7 +10,7 @@ import pytest
 from core.errors import StoreUnavailableError
 from core.model import activity
 from core.model.fold import acts_on
-from core.pipeline.answers import ACCEPTED, Answer
+from core.pipeline.answers import ACCEPTED, WebhookResponse
 from core.pipeline.ingest import Ingest
 from core.store.db.engine import Store
 from core.store.db.schema import metadata
@@ -26,7 +26,7 @@ from tests.core.clock import Clock
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NOW, NUMBER, SAMPLES, SECRET, event, raw, sample, sample_files, signed
 
-Receive = Callable[[str, Request], Answer]
+Receive = Callable[[str, Request], WebhookResponse]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def ingest(store: Store, site: Site, clock: Clock, woken: list[int]) -> Ingest:
 def receive(request: pytest.FixtureRequest, ingest: Ingest) -> Receive:
     """Both ways into the log: quickly where that takes it, as web/webhooks does; or always slowly."""
 
-    def quickly(site_id: str, given: Request) -> Answer:
+    def quickly(site_id: str, given: Request) -> WebhookResponse:
         ingest.receive(
             site_id, request_of(event("meeting.participant_joined", at=1))
         )  # makes the secrets known
@@ -91,7 +91,7 @@ def held(store: Store, site_id: str = "s1") -> list[quarantine.Held]:
         return quarantine.held(connection, site_id, store.sealer)
 
 
-def code(answer: Answer) -> str:
+def code(answer: WebhookResponse) -> str:
     return str((answer.body or {}).get("code"))
 
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import Fault, SiteFaultError
-from core.pipeline.fold_worker import Folding
-from core.pipeline.mirror_worker import PER_SITE, Mirror, retry_delay
+from core.pipeline.fold_worker import FoldWorker
+from core.pipeline.mirror_worker import PER_SITE, MirrorWorker, retry_delay
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.events import log
@@ -42,12 +42,12 @@ class Bench:
         self.store = store
         self.clock = Clock()
         self.doubles: dict[str, SiteDouble] = {}
-        self.folding = Folding(store, clock=self.clock)
+        self.folding = FoldWorker(store, clock=self.clock)
         self.mirror = self.another_mirror()
         self._at = 0
 
-    def another_mirror(self) -> Mirror:
-        return Mirror(
+    def another_mirror(self) -> MirrorWorker:
+        return MirrorWorker(
             self.store,
             clock=self.clock,
             connect=lambda site: self.doubles.setdefault(site.id, SiteDouble()),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from core.errors import Fault, SiteFaultError
-from core.model.meeting import Meeting, State
-from core.model.rules import Author, JoinLink, Passcode, Rules, Status
-from core.pipeline.post_plan import Reconciled, Task, carry_out
+from core.model.meeting import Meeting, MeetingState
+from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
+from core.pipeline.post_plan import PlanResult, PlanTask, run_plans
 from core.render import SiteRules, render
 from core.store.posts.posts import PostState, Written
 from core.wordpress.requests import Ask, CreatePost, FindPosts, UpdatePost
@@ -28,13 +28,15 @@ OBJECT: dict[str, Any] = {
 }
 
 
-def meeting(state: State = State.SCHEDULED, *, recovered: bool = False, **changes: Any) -> Meeting:
+def meeting(
+    state: MeetingState = MeetingState.SCHEDULED, *, recovered: bool = False, **changes: Any
+) -> Meeting:
     told = {key: value for key, value in {**OBJECT, **changes}.items() if value is not None}
     return Meeting(ACCOUNT, NUMBER, state=state, object=told, created=True, recovered=recovered)
 
 
-DELETED = meeting(State.DELETED)
-GONE = meeting(State.PERMANENTLY_DELETED)
+DELETED = meeting(MeetingState.DELETED)
+GONE = meeting(MeetingState.PERMANENTLY_DELETED)
 WITHHELD = meeting(join_url=None)
 
 
@@ -53,8 +55,8 @@ class Bench:
         self.revision += 1
         self.site.forget()
         rendered = render(wanted, SiteRules(self.rules), NOW)
-        (result,) = carry_out(
-            self.site, [Task(wanted, rendered, self.written, self.revision, in_doubt=in_doubt)]
+        (result,) = run_plans(
+            self.site, [PlanTask(wanted, rendered, self.written, self.revision, in_doubt=in_doubt)]
         )
         if isinstance(result, SiteFaultError):
             raise result
@@ -487,7 +489,7 @@ class TestLeftOut:
 
 class TestChosen:
     CHOSEN = Rules(
-        status=Status.DRAFT, authors=(Author("anna", 7),), meeting_category=3, never=("a pattern",)
+        status=PostStatus.DRAFT, authors=(Author("anna", 7),), meeting_category=3, never=("a pattern",)
     )
 
     def test_when_a_post_is_made_and_never_after(self, bench: Bench) -> None:
@@ -496,7 +498,7 @@ class TestChosen:
         made = bench.site.only
         assert (made["status"], made["author"], made["zoom_meeting_cats"]) == ("draft", 7, [3])
         made.update(status="publish", author=9, zoom_meeting_cats=[])
-        bench.rules = replace(self.CHOSEN, status=Status.PRIVATE, authors=(Author("anna", 8),))
+        bench.rules = replace(self.CHOSEN, status=PostStatus.PRIVATE, authors=(Author("anna", 8),))
         assert bench(meeting(host_id="anna")) == "unchanged"
         bench(meeting(host_id="anna", duration=90))
         assert (made["status"], made["author"], made["zoom_meeting_cats"]) == ("publish", 9, [])
@@ -610,14 +612,14 @@ class TestFaults:
 
 
 class TestCarryOut:
-    def task(self, number: int) -> Task:
+    def task(self, number: int) -> PlanTask:
         wanted = replace(meeting(), number=number)
-        return Task(wanted, render(wanted, SiteRules(), NOW), Written(), 1)
+        return PlanTask(wanted, render(wanted, SiteRules(), NOW), Written(), 1)
 
     def test_writes_of_one_round_go_together(self) -> None:
         site = SiteDouble()
-        results = carry_out(site, [self.task(number) for number in range(1, 11)])
-        assert [isinstance(one, Reconciled) for one in results] == [True] * 10
+        results = run_plans(site, [self.task(number) for number in range(1, 11)])
+        assert [isinstance(one, PlanResult) for one in results] == [True] * 10
         assert site.rounds == 1
         assert len(site.posts) == 10
 
@@ -628,13 +630,13 @@ class TestCarryOut:
             return fault(Fault.REFUSED) if site.rounds == 1 and len(site.asked) == 2 else None
 
         site.trouble = refuse
-        results = carry_out(site, [self.task(number) for number in (1, 2, 3)])
+        results = run_plans(site, [self.task(number) for number in (1, 2, 3)])
         assert [isinstance(one, SiteFaultError) for one in results] == [False, True, False]
         assert sorted(post["number"] for post in site.posts.values()) == ["1", "3"]
 
     def test_one_that_needs_more_rounds_does_not_hold_the_others_up(self) -> None:
         site = SiteDouble()
         site.made_by_hand(2)
-        results = carry_out(site, [self.task(number) for number in (1, 2)])
-        assert [one.did for one in results if isinstance(one, Reconciled)] == ["created", "adopted"]
+        results = run_plans(site, [self.task(number) for number in (1, 2)])
+        assert [one.did for one in results if isinstance(one, PlanResult)] == ["created", "adopted"]
         assert [ask for ask in site.asked if isinstance(ask, FindPosts)] == [FindPosts(2)]

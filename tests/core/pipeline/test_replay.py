@@ -8,11 +8,11 @@ from sqlalchemy import select, update
 
 import core.pipeline.replay
 import core.store.sites.sites
-from core.jobs.runner import Jobs
+from core.jobs.runner import JobRunner
 from core.model.fold import fold
 from core.model.meeting import Meeting
 from core.pipeline.ingest import Ingest
-from core.pipeline.replay import KIND, Foreseen, Replay, ask, foresee
+from core.pipeline.replay import KIND, ReplayJob, ReplayPreview, ask, preview
 from core.store.db.schema import accounts, events
 from core.store.db.schema import meetings as table
 from core.store.events import log, quarantine
@@ -39,14 +39,14 @@ def bench(store: Any, site: Site) -> Bench:
 
 
 @pytest.fixture
-def jobs(bench: Bench) -> Jobs:
+def jobs(bench: Bench) -> JobRunner:
     store = bench.store
     ingest = Ingest(store, clock=bench.clock)
-    replay = Replay(store, ingest, clock=bench.clock, pause=lambda _: None)
-    return Jobs(store, {KIND: replay}, clock=bench.clock)
+    replay = ReplayJob(store, ingest, clock=bench.clock, pause=lambda _: None)
+    return JobRunner(store, {KIND: replay}, clock=bench.clock)
 
 
-def replayed(bench: Bench, jobs: Jobs, wanted: Filter | None = None, **more: Any) -> Job:
+def replayed(bench: Bench, jobs: JobRunner, wanted: Filter | None = None, **more: Any) -> Job:
     """Do a replay from beginning to end."""
     asked = ask(jobs, wanted=wanted, now=bench.clock.ms, **more)
     run(jobs)
@@ -104,7 +104,7 @@ def three(bench: Bench) -> Bench:
 
 
 class TestFailed:
-    def test_are_folded_again(self, bench: Bench, jobs: Jobs) -> None:
+    def test_are_folded_again(self, bench: Bench, jobs: JobRunner) -> None:
         happened(bench, Outcome.FAILED)
         done = replayed(bench, jobs, Filter(outcome=Outcome.FAILED))
         assert (done.state, done.done, done.total) == (JobState.DONE, 1, 1)
@@ -114,7 +114,7 @@ class TestFailed:
         assert lines(bench) == [(1, "folded", None)]
         assert meeting(bench, 1)[0].topic == "Choir"
 
-    def test_fall_into_their_place_in_the_meeting(self, bench: Bench, jobs: Jobs) -> None:
+    def test_fall_into_their_place_in_the_meeting(self, bench: Bench, jobs: JobRunner) -> None:
         bench.happens(1, agenda="First")
         happened(bench, Outcome.FAILED, name="meeting.updated", at=2, topic="Failed", agenda="Failed")
         bench.happens(1)  # the third
@@ -123,7 +123,7 @@ class TestFailed:
         bench.folding.fold_pending()
         assert meeting(bench, 1)[0].topic == "Last"
 
-    def test_others_are_left_alone(self, bench: Bench, jobs: Jobs) -> None:
+    def test_others_are_left_alone(self, bench: Bench, jobs: JobRunner) -> None:
         first = happened(bench, Outcome.FAILED, 1)
         happened(bench, Outcome.FAILED, 2)
         replayed(bench, jobs, event_id=first)
@@ -131,7 +131,7 @@ class TestFailed:
 
 
 class TestIgnored:
-    def test_is_folded_where_this_version_acts_on_it(self, bench: Bench, jobs: Jobs) -> None:
+    def test_is_folded_where_this_version_acts_on_it(self, bench: Bench, jobs: JobRunner) -> None:
         happened(bench, Outcome.IGNORED, name="meeting.created")
         happened(bench, Outcome.IGNORED, name="user.updated")
         happened(bench, Outcome.IGNORED, name="snapshot")
@@ -141,7 +141,7 @@ class TestIgnored:
 
     @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.IGNORED])
     def test_one_about_many_recordings_is_taken_apart_again(
-        self, bench: Bench, jobs: Jobs, outcome: Outcome
+        self, bench: Bench, jobs: JobRunner, outcome: Outcome
     ) -> None:
         bench.happens(1, "recording.completed", uuid="u", recording_files=[{"id": "f"}])
         told = {
@@ -158,7 +158,7 @@ class TestIgnored:
                 pass
             assert meeting(bench, 1)[0].recordings["u"]["state"] == "trashed"
 
-    def test_what_a_test_left_is_not_touched(self, bench: Bench, jobs: Jobs) -> None:
+    def test_what_a_test_left_is_not_touched(self, bench: Bench, jobs: JobRunner) -> None:
         happened(bench, Outcome.FAILED, account_id=account_of("s1"))
         done = replayed(bench, jobs, Filter())
         assert [outcome for _, outcome, _ in lines(bench)] == ["failed"]
@@ -166,7 +166,7 @@ class TestIgnored:
 
 
 class TestMeetings:
-    def test_are_folded_from_the_whole_log_and_shown_again(self, three: Bench, jobs: Jobs) -> None:
+    def test_are_folded_from_the_whole_log_and_shown_again(self, three: Bench, jobs: JobRunner) -> None:
         spoil(three, 2)
         before = meeting(three, 2)[1]
         done = replayed(three, jobs, Filter(number=2))
@@ -177,13 +177,13 @@ class TestMeetings:
         assert three.work() == 1
         assert three.row(2).written == revision
 
-    def test_that_are_right_stay_as_they_are(self, three: Bench, jobs: Jobs) -> None:
+    def test_that_are_right_stay_as_they_are(self, three: Bench, jobs: JobRunner) -> None:
         before = [meeting(three, number) for number in (1, 2, 3)]
         done = replayed(three, jobs, Filter())
         assert (done.counts["changed"], done.counts["same"]) == (0, 3)
         assert [meeting(three, number) for number in (1, 2, 3)] == before
 
-    def test_keep_what_the_log_has_dropped(self, three: Bench, jobs: Jobs) -> None:
+    def test_keep_what_the_log_has_dropped(self, three: Bench, jobs: JobRunner) -> None:
         whole, _ = meeting(three, 1)
         with three.store.reading() as connection:
             changes, _ = log.changes_of(connection, three.store.sealer, ACCOUNT, 1, pending_only=False)
@@ -196,7 +196,7 @@ class TestMeetings:
         assert meeting(three, 1)[0] == whole
 
     def test_one_that_was_folded_meanwhile_is_looked_at_again(
-        self, three: Bench, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+        self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         spoil(three, 2)
         revision = kept.revision
@@ -214,7 +214,7 @@ class TestMeetings:
         assert (made.topic, now) == ("Choir", 10)
 
     def test_one_that_cannot_be_folded_does_not_stop_others(
-        self, three: Bench, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+        self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fold_but_two(account_id: str, number: int, *given: Any, **more: Any) -> Meeting | None:
             if number == 2:
@@ -228,7 +228,7 @@ class TestMeetings:
 
 
 class TestPosts:
-    def test_are_compared_and_written_as_after_doubt(self, three: Bench, jobs: Jobs) -> None:
+    def test_are_compared_and_written_as_after_doubt(self, three: Bench, jobs: JobRunner) -> None:
         """What the bridge decides is written again, what people have changed stays."""
         post = next(one for one in three.doubles["s1"].posts.values() if one["number"] == "2")
         post["details"] = {}
@@ -239,7 +239,7 @@ class TestPosts:
         assert post["slug"] == "chosen-by-an-editor"
         assert len(three.doubles["s1"].posts) == 3
 
-    def test_that_people_deleted_for_good_are_not_made_again(self, three: Bench, jobs: Jobs) -> None:
+    def test_that_people_deleted_for_good_are_not_made_again(self, three: Bench, jobs: JobRunner) -> None:
         for post_id in [*three.doubles["s1"].posts]:
             del three.doubles["s1"].posts[post_id]
         three.happens(1, "meeting.updated", topic="New")
@@ -250,7 +250,7 @@ class TestPosts:
         assert done.counts["posts"] == 0
         assert three.work() == 0
 
-    def test_of_another_site_are_left_alone(self, three: Bench, jobs: Jobs) -> None:
+    def test_of_another_site_are_left_alone(self, three: Bench, jobs: JobRunner) -> None:
         connected(three.store, "s2")
         three.store.write(
             lambda connection: connection.execute(accounts.insert().values(account_id=ACCOUNT, site_id="s2"))
@@ -263,7 +263,7 @@ class TestPosts:
         assert three.row(2, "s2").owner is not None
         assert replayed(three, jobs, Filter(number=2)).counts["posts"] == 2
 
-    def test_being_written_now_are_left_to_who_does_that(self, three: Bench, jobs: Jobs) -> None:
+    def test_being_written_now_are_left_to_who_does_that(self, three: Bench, jobs: JobRunner) -> None:
         three.happens(1, "meeting.updated", topic="New")
         three.clock.now += 60
         (claim,) = three.claim()
@@ -274,7 +274,7 @@ class TestPosts:
 
 class TestPieces:
     def test_give_each_meeting_one_turn(
-        self, three: Bench, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+        self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(core.pipeline.replay, "_AT_ONCE", 2)
         done = replayed(three, jobs, Filter())
@@ -282,7 +282,7 @@ class TestPieces:
         assert done.counts["same"] == 3
         assert done.counts["posts"] == 3
 
-    def test_go_no_further_than_what_had_come_when_it_was_asked(self, three: Bench, jobs: Jobs) -> None:
+    def test_go_no_further_than_what_had_come_when_it_was_asked(self, three: Bench, jobs: JobRunner) -> None:
         asked = ask(jobs, wanted=Filter(), now=three.clock.ms)
         three.clock.now += 10
         late = happened(three, Outcome.FAILED, 7)
@@ -292,7 +292,7 @@ class TestPieces:
         assert late
 
     def test_wait_until_the_sites_have_nearly_done_what_is_due(
-        self, three: Bench, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+        self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(core.pipeline.replay, "_AT_ONCE", 1)
         monkeypatch.setattr(core.pipeline.replay, "_ROOM", 0)
@@ -308,7 +308,7 @@ class TestPieces:
         assert load(three.store, asked).state is JobState.DONE
         assert load(three.store, asked).counts["posts"] == 3
 
-    def test_do_not_wait_for_a_site_that_takes_nothing(self, three: Bench, jobs: Jobs) -> None:
+    def test_do_not_wait_for_a_site_that_takes_nothing(self, three: Bench, jobs: JobRunner) -> None:
         with three.store.reading() as connection:
             assert kept.due(connection, now=three.clock.ms, most=9) == 0
         replayed(three, jobs, Filter())
@@ -322,7 +322,7 @@ class TestPieces:
         with three.store.reading() as connection:
             assert kept.due(connection, now=three.clock.ms, most=9) == 0
 
-    def test_twice_do_no_harm(self, three: Bench, jobs: Jobs) -> None:
+    def test_twice_do_no_harm(self, three: Bench, jobs: JobRunner) -> None:
         spoil(three, 1)
         happened(three, Outcome.FAILED, 3, "meeting.updated", at=600, topic="Was failed")
         for _ in range(2):
@@ -334,17 +334,17 @@ class TestPieces:
         assert len(three.doubles["s1"].posts) == 3
         assert three.work() == 0
 
-    def test_of_an_event_that_was_dropped_meanwhile_are_none(self, bench: Bench, jobs: Jobs) -> None:
+    def test_of_an_event_that_was_dropped_meanwhile_are_none(self, bench: Bench, jobs: JobRunner) -> None:
         done = replayed(bench, jobs, event_id=77)
         assert (done.state, done.done) == (JobState.DONE, 0)
 
-    def test_of_nothing_are_none(self, bench: Bench, jobs: Jobs) -> None:
+    def test_of_nothing_are_none(self, bench: Bench, jobs: JobRunner) -> None:
         done = replayed(bench, jobs, Filter(event="none.such"))
         assert (done.state, done.done, done.total) == (JobState.DONE, 0, 0)
 
 
 class TestRefused:
-    def test_are_checked_with_the_secrets_of_now(self, bench: Bench, jobs: Jobs) -> None:
+    def test_are_checked_with_the_secrets_of_now(self, bench: Bench, jobs: JobRunner) -> None:
         connected(bench.store, "s2")
         for site_id in ("s1", "s2"):
             for secret in (SECRET, "another"):
@@ -361,15 +361,15 @@ class TestRefused:
                 )
             )
         with bench.store.reading() as connection:
-            assert foresee(connection, wanted=None, refused=True).refused == 4
-            assert foresee(connection, wanted=Filter(site_id="s2"), refused=True).refused == 2
+            assert preview(connection, wanted=None, refused=True).refused == 4
+            assert preview(connection, wanted=Filter(site_id="s2"), refused=True).refused == 2
         done = replayed(bench, jobs, Filter(site_id="s2"), refused=True)
         assert (done.total, dict(done.counts)) == (1, {"verified": 1, "refused": 1})
         done = replayed(bench, jobs, refused=True)
         assert (done.total, done.done, dict(done.counts)) == (2, 2, {"verified": 1, "refused": 2})
         assert [outcome for _, outcome, _ in lines(bench)] == ["pending", "pending"]
 
-    def test_of_no_site_are_none(self, bench: Bench, jobs: Jobs) -> None:
+    def test_of_no_site_are_none(self, bench: Bench, jobs: JobRunner) -> None:
         assert replayed(bench, jobs, Filter(site_id="gone"), refused=True).state is JobState.DONE
 
 
@@ -379,11 +379,11 @@ class TestForesee:
         happened(three, Outcome.IGNORED, 9, "user.updated")
         before = lines(three)
         with three.store.reading() as connection:
-            every = foresee(connection, wanted=Filter())
-            failed = foresee(connection, wanted=Filter(outcome=Outcome.FAILED))
-            none = foresee(connection, wanted=Filter(event="none.such"))
-            one = foresee(connection, wanted=None, event_id=1)
-        assert every == Foreseen(failed=1, ignored=1, folded=7, pending=0, refused=0, is_whole=True)
+            every = preview(connection, wanted=Filter())
+            failed = preview(connection, wanted=Filter(outcome=Outcome.FAILED))
+            none = preview(connection, wanted=Filter(event="none.such"))
+            one = preview(connection, wanted=None, event_id=1)
+        assert every == ReplayPreview(failed=1, ignored=1, folded=7, pending=0, refused=0, is_whole=True)
         assert (failed.events, failed.folded) == (1, 0)
         assert (one.events, one.is_empty) == (1, False)
         assert none.is_empty

@@ -9,12 +9,12 @@ from sqlalchemy import delete, func, select
 
 from core.model.fold import fold
 from core.model.meeting import Meeting
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.retention import Retention
 from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import events
-from core.store.db.settings import Keeping
+from core.store.db.settings import RetentionSettings
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
 from core.store.events.redaction import REMOVED_HEADER
@@ -46,7 +46,7 @@ def kept(store: Store) -> int:
 
 
 def put(store: Store, days: int) -> None:
-    store.write(lambda connection: settings.keep(connection, Keeping(days=days)))
+    store.write(lambda connection: settings.keep(connection, RetentionSettings(days=days)))
 
 
 class TestKeeping:
@@ -60,7 +60,7 @@ class TestKeeping:
     def test_is_what_is_fixed_from_outside(self, store: Store, clock: Clock) -> None:
         put(store, 10)
         retention = Retention(store, days=15, clock=clock)
-        assert retention.keeping() == Keeping(days=15)
+        assert retention.keeping() == RetentionSettings(days=15)
         assert retention.drop() == 5
 
     def test_counts_as_soon_as_it_was_set(self, store: Store, clock: Clock) -> None:
@@ -110,7 +110,7 @@ class TestNames:
     def came(self, store: Store, clock: Clock, *told: dict[str, Any], **more: Any) -> None:
         entries = [entry(store, one, received_at=one["event_ts"], **more) for one in told]
         store.write(lambda connection: log.append(connection, entries))
-        while Folding(store, clock=clock).fold_pending():
+        while FoldWorker(store, clock=clock).fold_pending():
             pass
 
     def meeting(self, store: Store) -> tuple[Meeting, Meeting | None]:
@@ -148,7 +148,7 @@ class TestNames:
 
     def test_go_after_as_many_days_as_are_set(self, store: Store, clock: Clock) -> None:
         self.came(store, clock, registration(clock, 9), registration(clock, 11))
-        store.write(lambda connection: settings.keep(connection, Keeping(names_days=10)))
+        store.write(lambda connection: settings.keep(connection, RetentionSettings(names_days=10)))
         Retention(store, clock=clock).drop()
         assert [b"jill" in one.body for one in requests_of(store, "meeting.registration_created")] == [
             True,

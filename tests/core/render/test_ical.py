@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import vobject
 
-from core.model.meeting import Meeting, Position, State
+from core.model.meeting import Meeting, MeetingState, Position
 from core.model.rules import DEFAULT, JoinLink, Rules
 from core.render.ical import CANCELLED_FOR, Entry, calendar, is_told, uid
 from core.render.ical_recurrence import series
@@ -26,7 +26,7 @@ ZONES = [
 
 
 def meeting(
-    zone: str = "Europe/Berlin", *, state: State = State.SCHEDULED, at: int = 0, **more: Any
+    zone: str = "Europe/Berlin", *, state: MeetingState = MeetingState.SCHEDULED, at: int = 0, **more: Any
 ) -> Meeting:
     object_ = {
         "topic": "Choir; rehearsal, weekly",
@@ -187,7 +187,7 @@ class TestValid:
             [meeting()],
             [meeting(zone, topic="") for zone in ZONES],
             [weekly(zone) for zone in ZONES],
-            [meeting(state=State.DELETED, at=int(NOW.timestamp() * 1000))],
+            [meeting(state=MeetingState.DELETED, at=int(NOW.timestamp() * 1000))],
             [meeting(topic="x" * 300 + "\u2028" + "é" * 200, agenda="a\r\nb\x00;,\\")],
         ],
     )
@@ -207,7 +207,7 @@ class TestTold:
 
     def test_a_deleted_meeting_is_told_of_as_cancelled_for_a_while(self) -> None:
         at = int(NOW.timestamp() * 1000)
-        gone = meeting(state=State.DELETED, at=at)
+        gone = meeting(state=MeetingState.DELETED, at=at)
         assert b"STATUS:CANCELLED" in made(gone)
         assert b"zoom.us" not in made(gone)
         assert not is_told(gone, NOW + CANCELLED_FOR + timedelta(seconds=1))

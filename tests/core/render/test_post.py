@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.model.meeting import Kind, Meeting, State
-from core.model.rules import Author, JoinLink, Passcode, Rules, Status
+from core.model.meeting import Meeting, MeetingKind, MeetingState
+from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.render import Post, Presence, SiteRules, render
 from core.render.vczapi_meta import NEVER_OVER
 
@@ -50,8 +50,8 @@ WEEKLY: dict[str, Any] = {
 def meeting(
     base: Mapping[str, Any] = SINGLE,
     *,
-    kind: Kind = Kind.MEETING,
-    state: State = State.SCHEDULED,
+    kind: MeetingKind = MeetingKind.MEETING,
+    state: MeetingState = MeetingState.SCHEDULED,
     without: str = "",
     **changes: Any,
 ) -> Meeting:
@@ -105,11 +105,11 @@ def page(post: Post) -> Page:
 
 class TestPresence:
     def test_a_complete_meeting_is_shown_with_the_status_that_the_site_wants(self) -> None:
-        post = render(meeting(), SiteRules(Rules(status=Status.DRAFT)), NOW)
+        post = render(meeting(), SiteRules(Rules(status=PostStatus.DRAFT)), NOW)
         assert (post.presence, post.status, post.reason) == (Presence.SHOWN, "draft", "")
 
     def test_a_deleted_meeting_belongs_in_the_trash_and_offers_no_link(self) -> None:
-        post = render(meeting(state=State.DELETED), PLAIN, NOW)
+        post = render(meeting(state=MeetingState.DELETED), PLAIN, NOW)
         assert post.presence is Presence.TRASHED
         assert "recovered" in post.reason
         assert page(post).links == []
@@ -118,7 +118,7 @@ class TestPresence:
         assert post.until is None
 
     def test_one_deleted_for_good_is_gone(self) -> None:
-        post = render(meeting(state=State.PERMANENTLY_DELETED), PLAIN, NOW)
+        post = render(meeting(state=MeetingState.PERMANENTLY_DELETED), PLAIN, NOW)
         assert (post.presence, post.field, post.until) == (Presence.GONE, {}, None)
 
     @pytest.mark.parametrize(("kind_of_meeting", "word"), [(1, "instant"), (4, "personal")])
@@ -235,7 +235,7 @@ class TestPage:
         assert "Ended" in page(shown(untimed, start + timedelta(hours=1))).text
 
     def test_a_webinar_is_called_one(self) -> None:
-        assert "Join the webinar" in page(shown(meeting(type=5, kind=Kind.WEBINAR))).text
+        assert "Join the webinar" in page(shown(meeting(type=5, kind=MeetingKind.WEBINAR))).text
 
     @pytest.mark.parametrize(
         "hostile",
@@ -266,7 +266,7 @@ class TestPage:
         assert post.field["fields"]["password"] == "[a]<b>&"
 
     def test_it_keeps_to_its_tags_and_attributes_and_class_names(self) -> None:
-        for of in (meeting(), meeting(WEEKLY), meeting(WEEKLY, type=3), meeting(state=State.DELETED)):
+        for of in (meeting(), meeting(WEEKLY), meeting(WEEKLY, type=3), meeting(state=MeetingState.DELETED)):
             seen = page(render(of, PLAIN, NOW))
             allowed = "section p dl dt dd ul ol li a strong time span h2"
             assert set(seen.tags) <= set(allowed.split())
@@ -442,7 +442,7 @@ class TestField:
             "hd_video": True,
             "join_before_host": True,
         }
-        post = shown(meeting(type=5, kind=Kind.WEBINAR, settings=settings))
+        post = shown(meeting(type=5, kind=MeetingKind.WEBINAR, settings=settings))
         fields = post.field["fields"]
         assert (post.field["kind"], fields["meeting_type"]) == ("webinar", 2)
         assert (fields["panelists_video"], fields["practice_session"], fields["hd_video"]) == ("1", "", "1")
@@ -567,7 +567,7 @@ class TestTheFreePlugin:
 
     @pytest.mark.parametrize(("series", "single"), [(9, 5), (6, 5)])
     def test_a_webinar_is_a_single_webinar(self, series: int, single: int) -> None:
-        post = shown(meeting(WEEKLY, type=series, kind=Kind.WEBINAR), site=FREE)
+        post = shown(meeting(WEEKLY, type=series, kind=MeetingKind.WEBINAR), site=FREE)
         assert details(post)["type"] == single
 
     def test_without_a_fixed_time_it_is_a_single_one_without_a_date(self) -> None:
@@ -616,17 +616,17 @@ class TestRules:
         post = shown(meeting(type=kind_of_meeting, without="start_time"), site=ruled(**{rule: True}))
         assert page(post).links == ["https://us02web.zoom.us/j/85393847045?pwd=abc"]
 
-    @pytest.mark.parametrize("state", [State.DELETED, State.PERMANENTLY_DELETED])
-    def test_zoom_goes_first(self, state: State) -> None:
+    @pytest.mark.parametrize("state", [MeetingState.DELETED, MeetingState.PERMANENTLY_DELETED])
+    def test_zoom_goes_first(self, state: MeetingState) -> None:
         post = render(meeting(state=state), ruled(kinds=frozenset()), NOW)
         assert post.presence in (Presence.TRASHED, Presence.GONE)
         assert not post.by_rule
 
     def test_a_new_post_has_the_status_author_and_category_that_were_decided(self) -> None:
-        site = ruled(status=Status.PENDING, authors=(ANNA,), meeting_category=3, webinar_category=4)
+        site = ruled(status=PostStatus.PENDING, authors=(ANNA,), meeting_category=3, webinar_category=4)
         post = shown(meeting(), site=site)
         assert (post.status, post.author, post.category) == ("pending", 7, 3)
-        other = shown(meeting(kind=Kind.WEBINAR, type=5, host_id="another"), site=site)
+        other = shown(meeting(kind=MeetingKind.WEBINAR, type=5, host_id="another"), site=site)
         assert (other.author, other.category) == (None, 4)
 
 

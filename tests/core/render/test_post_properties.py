@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlencode
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.model.meeting import Kind, Meeting, State
+from core.model.meeting import Meeting, MeetingKind, MeetingState
 from core.model.rules import Author, JoinLink, Passcode, Rules
 from core.render import Post, Presence, SiteRules, render
 
@@ -59,8 +59,8 @@ DECIDED = st.builds(
     show_host=st.booleans(),
 )
 RULES = st.builds(SiteRules, DECIDED, vczapi=st.booleans(), vczapi_pro=st.booleans())
-STATES = st.sampled_from(list(State))
-KINDS = st.sampled_from(list(Kind))
+STATES = st.sampled_from(list(MeetingState))
+KINDS = st.sampled_from(list(MeetingKind))
 
 
 def meetings(objects: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Meeting]:
@@ -211,7 +211,7 @@ def test_a_post_stays_the_same_until_its_until(
 @settings(deadline=None)
 @given(LIKELY, MOMENTS)
 def test_the_join_link_is_never_shown_once_the_meeting_is_deleted(meeting: Meeting, now: datetime) -> None:
-    post = render(replace(meeting, state=State.DELETED), SiteRules(), now)
+    post = render(replace(meeting, state=MeetingState.DELETED), SiteRules(), now)
     assert Tags(post.field["html"]).links == []
 
 

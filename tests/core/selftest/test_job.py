@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
-from core.model.rules import Rules, Status
+from core.model.rules import PostStatus, Rules
 from core.selftest import cleanup, steps
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import TRIAL
-from core.selftest.job import Report
+from core.selftest.job import SelfTestReport
 from core.sites.diagnosis import Cause, Stage
 from core.store import jobs, selftest
 from core.store.db.engine import Store
@@ -29,7 +29,7 @@ from core.store.sites import rules, sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.wordpress.requests import Ask, CreatePost, DeletePost
 from core.wordpress.responses import Check, Connection
-from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, Trial, account_of
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, account_of
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
@@ -102,13 +102,13 @@ def save(store: Store, secret: Secret) -> None:
     store.write(lambda connection: zoom_secrets.save(connection, "s1", secret, store.sealer, now=1))
 
 
-def tried(way: Way) -> Report:
+def tried(way: Way) -> SelfTestReport:
     """Ask for a test, and wait for its end."""
     selftest_job.ask(way.bridge.jobs, "s1", asked_by="anna")
     return await_end(way)
 
 
-def await_end(way: Way) -> Report:
+def await_end(way: Way) -> SelfTestReport:
     deadline = time.monotonic() + WITHIN_SECONDS
     while True:
         with way.bridge.store.reading() as connection:
@@ -135,7 +135,7 @@ def left(store: Store) -> int:
         )
 
 
-def stages(report: Report, *, well: bool = True) -> list[Stage]:
+def stages(report: SelfTestReport, *, well: bool = True) -> list[Stage]:
     return [line.stage for line in report.lines if line.well is well]
 
 
@@ -202,7 +202,7 @@ class TestGoesWell:
         assert tried(way).is_well
 
     def test_where_nothing_is_published_and_new_pages_are_drafts(self, way: Way, store: Store) -> None:
-        decided = Rules(kinds=frozenset(), hosts=(), never=("*",), status=Status.DRAFT)
+        decided = Rules(kinds=frozenset(), hosts=(), never=("*",), status=PostStatus.DRAFT)
         store.write(lambda connection: rules.save(connection, "s1", decided))
         report = tried(way)
         assert report.is_well, report
@@ -346,7 +346,7 @@ class TestFails:
             assert quarantine.count(connection, "s1") == 1, "Zoom's own stays where it is"
 
     def test_of_a_site_that_is_gone_say_so(self, way: Way) -> None:
-        report = Report.of(way.bridge.jobs.ask(TRIAL, {"site": "gone"}, site_id="gone"))
+        report = SelfTestReport.of(way.bridge.jobs.ask(TRIAL, {"site": "gone"}, site_id="gone"))
         assert report.is_running
 
         def ended() -> bool:
@@ -401,7 +401,7 @@ class TestCleaning:
         self, way: Way, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(cleanup, "_AGAIN_SECONDS", 0.2)
-        earlier = Trial("s1", FIRST_NUMBER + 1, "5f3c")
+        earlier = ProbeEvents("s1", FIRST_NUMBER + 1, "5f3c")
         line = entry(store, json.loads(earlier.created(datetime.now(UTC))), site_id="s1")
         store.write(lambda connection: log.append(connection, [line]))
         way.bridge.folding.wake()
@@ -426,7 +426,7 @@ class TestCleaning:
         store.write(lambda connection: cleanup.ask_for_cleaning(connection, "s1", now=1))
         with store.reading() as connection:
             [asked] = jobs.latest(connection, 1, kind=cleanup.CLEANING, site_id="s1")
-        piece = cleanup.Cleaning(store).piece(asked)
+        piece = cleanup.CleanupJob(store).piece(asked)
         assert (piece.done, piece.finished) == (0, False)
         with store.reading() as connection:
             assert selftest.numbers(connection, account_of("s1")) == [number]
@@ -437,5 +437,5 @@ class TestCleaning:
 class TestReport:
     def test_tells_what_is_still_before_it(self, way: Way, site: Site) -> None:
         job = way.bridge.jobs.ask(TRIAL, {"site": "s1"}, site_id="s1")
-        assert Report.of(job).ahead == tuple(Stage)
+        assert SelfTestReport.of(job).ahead == tuple(Stage)
         assert await_end(way).ahead == ()

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import UnknownSiteError
-from core.jobs.runner import Jobs
+from core.jobs.runner import JobRunner
 from core.model.rules import Rules, read
 from core.sites import apply_rules
-from core.sites.apply_rules import Reviewing
+from core.sites.apply_rules import ApplyRulesJob
 from core.store import jobs as kept
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
@@ -32,10 +32,10 @@ class Bridge:
         self.bench = Bench(store)
         self.most_due = 0
         self.meanwhile = self.mirror
-        self.reviewing = Reviewing(
+        self.reviewing = ApplyRulesJob(
             store, asked=lambda: None, clock=self.bench.clock, pause=lambda _: self.meanwhile()
         )
-        self.jobs = Jobs(store, {apply_rules.KIND: self.reviewing}, clock=self.bench.clock)
+        self.jobs = JobRunner(store, {apply_rules.KIND: self.reviewing}, clock=self.bench.clock)
 
     def mirror(self) -> None:
         self.most_due = max(self.most_due, len(self.due()))

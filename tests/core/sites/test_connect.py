@@ -14,10 +14,10 @@ import responses
 from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.sites import connect as site_connect
 from core.sites.connect import APP_ID, Problem
-from core.sites.health import Look
+from core.sites.health import HealthReport
 from core.store.db.engine import Store
 from core.store.sites import sites
-from core.store.sites.pending_sites import Candidate
+from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 
@@ -110,19 +110,19 @@ def wordpress() -> Iterator[WordPressDouble]:
 
 
 @pytest.fixture
-def candidate(store: Store, wordpress: WordPressDouble) -> Candidate:
+def candidate(store: Store, wordpress: WordPressDouble) -> PendingSite:
     """A site that was found, before anybody approved."""
     return site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
 
 
 @pytest.fixture
-def granted(store: Store, candidate: Candidate) -> Candidate:
+def granted(store: Store, candidate: PendingSite) -> PendingSite:
     """The same once WordPress has handed over a credential."""
     assert site_connect.accept(store, candidate, "anna", "abcd efgh")
     return again(store, candidate)
 
 
-def again(store: Store, candidate: Candidate) -> Candidate:
+def again(store: Store, candidate: PendingSite) -> PendingSite:
     kept = site_connect.load(store, candidate.id, "/anna")
     assert kept is not None
     return kept
@@ -134,7 +134,7 @@ def every(store: Store) -> list[Site]:
 
 
 class TestBegin:
-    def test_keeps_what_was_found(self, candidate: Candidate) -> None:
+    def test_keeps_what_was_found(self, candidate: PendingSite) -> None:
         assert (candidate.url, candidate.name, candidate.rest_root) == ("https://example.org/", "Choir", ROOT)
         assert candidate.authorization_url == GRANT
         assert candidate.bridge_url == BRIDGE
@@ -176,37 +176,37 @@ class TestBegin:
 class TestAuthorizationLink:
     AT = datetime(2026, 3, 3, 18, 0, 1, tzinfo=UTC)
 
-    def query(self, candidate: Candidate, own_url: str = BRIDGE) -> dict[str, str]:
+    def query(self, candidate: PendingSite, own_url: str = BRIDGE) -> dict[str, str]:
         link = site_connect.authorization_link(
             candidate, own_url=own_url, path="/sites/connect/1", now=self.AT
         )
         assert link.startswith(candidate.authorization_url)
         return {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
 
-    def test_asks_wordpress_to_send_the_browser_back(self, candidate: Candidate) -> None:
+    def test_asks_wordpress_to_send_the_browser_back(self, candidate: PendingSite) -> None:
         given = self.query(candidate)
         assert given["success_url"] == f"{BRIDGE}/sites/connect/1/back?state={candidate.state}"
         assert given["reject_url"] == f"{BRIDGE}/sites/connect/1?refused=yes"
         assert given["app_id"] == APP_ID
 
-    def test_names_each_password_otherwise(self, candidate: Candidate) -> None:
+    def test_names_each_password_otherwise(self, candidate: PendingSite) -> None:
         """WordPress refuses a second one of the same name."""
         assert self.query(candidate)["app_name"] == "Zoom WordPress Bridge, 2026-03-03 18:00:01"
 
-    def test_keeps_to_what_wordpress_takes(self, candidate: Candidate) -> None:
+    def test_keeps_to_what_wordpress_takes(self, candidate: PendingSite) -> None:
         """It hands passwords to plain http only where the site is one for trying things out."""
         assert "success_url" not in self.query(candidate, "http://bridge.example.org")
         local = replace(candidate, rest_root="http://127.0.0.1:8080/wp-json/")
         assert "success_url" in self.query(local, "http://127.0.0.1:8765")
 
-    def test_leaves_a_query_as_it_is(self, candidate: Candidate) -> None:
+    def test_leaves_a_query_as_it_is(self, candidate: PendingSite) -> None:
         odd = replace(candidate, authorization_url="https://example.org/?page=authorize")
         assert self.query(odd)["page"] == "authorize"
 
 
 class TestGoOn:
     def test_pairs_and_keeps_the_site(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         site = site_connect.go_on(store, granted)
         assert site is not None
@@ -214,11 +214,13 @@ class TestGoOn:
         assert (site.username, site.password, site.name) == ("anna", "abcd efgh", "Choir")
         assert wordpress.paired == [{"bridge": BRIDGE, "site": site.id, "key": site.key}]
         assert site_connect.load(store, granted.id, "/anna") is None
-        seen = Look.of(every(store)[0])
+        seen = HealthReport.of(every(store)[0])
         assert seen.bridge == BRIDGE
         assert [found.name for found in seen.findings if found.well] == ["plugin", "pairing"]
 
-    def test_waits_for_the_plugin(self, store: Store, wordpress: WordPressDouble, granted: Candidate) -> None:
+    def test_waits_for_the_plugin(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
+    ) -> None:
         wordpress.plugin = NO_ROUTE
         assert site_connect.go_on(store, granted) is None
         kept = again(store, granted)
@@ -232,7 +234,7 @@ class TestGoOn:
         "plugin", [NO_ROUTE, {"status": 403, "json": {"code": "rest_forbidden", "message": "Sorry."}}]
     )
     def test_wants_an_administrator(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate, plugin: dict[str, Any]
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite, plugin: dict[str, Any]
     ) -> None:
         wordpress.user, wordpress.plugin = {"json": EDITOR}, plugin
         assert site_connect.go_on(store, granted) is None
@@ -243,13 +245,13 @@ class TestGoOn:
         assert len(wordpress.revoked) == 1, "and WordPress forgets this one"
 
     def test_takes_a_super_administrator_without_capabilities(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.user = {"json": {"id": 1, "name": "Super", "capabilities": []}}
         assert site_connect.go_on(store, granted) is not None
 
     def test_says_that_the_password_is_not_accepted(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.user = {"status": 401, "json": {"code": "rest_not_logged_in", "message": "You are not."}}
         assert site_connect.go_on(store, granted) is None
@@ -259,7 +261,7 @@ class TestGoOn:
         assert kept.password == ""
 
     def test_keeps_the_credential_over_a_fault_that_passes(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.user = {"status": 503}
         assert site_connect.go_on(store, granted) is None
@@ -270,21 +272,21 @@ class TestGoOn:
 
 class TestGiveUp:
     def test_gives_the_credential_back(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         site_connect.give_up(store, granted)
         assert site_connect.load(store, granted.id, "/anna") is None
         assert len(wordpress.revoked) == 1
 
     def test_leaves_alone_what_was_made_by_hand(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.app_id = ""
         site_connect.give_up(store, granted)
         assert wordpress.revoked == []
 
     def test_works_although_the_site_is_down(
-        self, store: Store, wordpress: WordPressDouble, granted: Candidate
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.wire.replace("GET", f"{ROOT}wp/v2/users/me/application-passwords/introspect", status=500)
         site_connect.give_up(store, granted)

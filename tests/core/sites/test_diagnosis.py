@@ -7,10 +7,10 @@ import pytest
 
 from core.errors import Fault
 from core.sites import diagnosis as verdicts
-from core.sites.diagnosis import Answered, Cause, Sent, Stage, Verdict, Visited, Written
+from core.sites.diagnosis import Answered, Cause, Diagnosis, Sent, Stage, Visited, Written
 from core.sites.refused import Refused
 from core.store.events.request import Request
-from core.wordpress.faults import Answer
+from core.wordpress.faults import SiteResponse
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
 from tests.core.events import NOW, SECRET, signed
 
@@ -22,7 +22,7 @@ SAVED = [Secret(SECRET)]
 def answered(
     status: int, *, body: bytes = b"", headers: dict[str, str] | None = None, ms: int = 50
 ) -> Answered:
-    return Answered.of(Answer(status, headers or {}, body), ms)
+    return Answered.of(SiteResponse(status, headers or {}, body), ms)
 
 
 def error(status: int, code: str, message: str = "Because.") -> Answered:
@@ -33,7 +33,7 @@ def page(status: int, title: str = "Blocked by Shield") -> Answered:
     return answered(status, body=f"<html><title>{title}</title><body>No.</body>".encode())
 
 
-def judged(found: Answered, **more: Any) -> Verdict:
+def judged(found: Answered, **more: Any) -> Diagnosis:
     wrong = verdicts.of_answer(found, **more)
     assert wrong is not None
     assert wrong.message.endswith((".", "”).", ")."))
@@ -113,7 +113,9 @@ class TestAnswer:
 
 
 class TestRefusal:
-    def refused(self, held: Request | None, at: float = NOW, secrets: list[Secret] | None = None) -> Verdict:
+    def refused(
+        self, held: Request | None, at: float = NOW, secrets: list[Secret] | None = None
+    ) -> Diagnosis:
         return verdicts.of_refusal(SENT, held, SAVED if secrets is None else secrets, at=at)
 
     def test_a_body_that_was_encoded_again(self) -> None:

@@ -12,7 +12,7 @@ import responses
 
 from core.errors import Fault, UnknownSiteError
 from core.sites import health
-from core.sites.health import Look, Looks, how_to_reach
+from core.sites.health import HealthChecker, HealthReport, how_to_reach
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -54,7 +54,7 @@ def wordpress(site: Site) -> Iterator[WordPressDouble]:
         yield WordPressDouble(wire)
 
 
-def wrong(found: Look) -> dict[str, str]:
+def wrong(found: HealthReport) -> dict[str, str]:
     return {finding.name: finding.message for finding in found.findings if not finding.well}
 
 
@@ -78,7 +78,7 @@ class TestLook:
             "WordPress", "plugin", "pairing", "clock", "bridge",
         ]  # fmt: skip
         assert wrong(found) == {}
-        assert Look.of(kept(store)) == found
+        assert HealthReport.of(kept(store)) == found
         assert (found.bridge, found.page) == (BRIDGE, "https://s1.example.org/page")
         assert abs((kept(store).looked_at or 0) - time.time() * 1000) < 60_000
 
@@ -182,7 +182,7 @@ class TestLooks:
             assert may_end.wait(20)
 
         monkeypatch.setattr(health, "look", slowly)
-        looks = Looks(store, looked=ended.release)
+        looks = HealthChecker(store, looked=ended.release)
         looks.begin("s1")
         assert begun.acquire(timeout=20)
         looks.begin("s1")
@@ -204,7 +204,7 @@ class TestLooks:
             raise UnknownSiteError("gone")
 
         monkeypatch.setattr(health, "look", fail)
-        looks = Looks(store)
+        looks = HealthChecker(store)
         for _ in range(3):
             deadline = time.monotonic() + 20
             while looks.is_underway("s1"):

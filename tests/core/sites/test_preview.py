@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from core.model.meeting import Kind
-from core.model.rules import Author, JoinLink, Passcode, Rules, Status
+from core.model.meeting import MeetingKind
+from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.sites import preview as rules_preview
 from core.sites.preview import MEETINGS, Change, Outcome, Part, preview
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.sites import rules
 from core.store.sites.sites import Site
-from core.zoom.probe import FIRST_NUMBER, Trial
+from core.zoom.probe import FIRST_NUMBER, ProbeEvents
 from tests.core.events import NUMBER
 from tests.core.pipeline.test_mirror_worker import Bench
 from tests.core.store.entries import entry
@@ -49,12 +49,12 @@ def made(bench: Bench, **object_: Any) -> None:
 class TestOutcome:
     def test_same(self, bench: Bench) -> None:
         made(bench)
-        for decided in (Rules(), Rules(never=("orchestra",)), Rules(status=Status.DRAFT)):
+        for decided in (Rules(), Rules(never=("orchestra",)), Rules(status=PostStatus.DRAFT)):
             assert look(bench, decided).outcome is Outcome.SAME
 
     def test_gets_a_page(self, bench: Bench) -> None:
         made(bench, type=1)
-        change = look(bench, Rules(instant=True, status=Status.DRAFT, meeting_category=4))
+        change = look(bench, Rules(instant=True, status=PostStatus.DRAFT, meeting_category=4))
         assert change.outcome is Outcome.GETS
         assert (change.after.status, change.after.category) == ("draft", 4)
 
@@ -133,8 +133,8 @@ class TestPreview:
 
     def test_compares_with_the_rules_that_are_saved(self, bench: Bench) -> None:
         made(bench)
-        decide(bench, Rules(kinds=frozenset({Kind.WEBINAR})))
-        assert look(bench, Rules(kinds=frozenset({Kind.WEBINAR}))).outcome is Outcome.SAME
+        decide(bench, Rules(kinds=frozenset({MeetingKind.WEBINAR})))
+        assert look(bench, Rules(kinds=frozenset({MeetingKind.WEBINAR}))).outcome is Outcome.SAME
 
     def test_of_a_site_without_meetings_is_empty(self, bench: Bench) -> None:
         assert rules_preview.preview(bench.store, bench.site(), CHOIR, clock=bench.clock).changes == []
@@ -144,8 +144,8 @@ class TestTest:
     """The made-up meeting of *Test it* has a page whatever is left out, and is nobody's meeting."""
 
     def test_has_a_page_whatever_the_rules_leave_out(self, bench: Bench) -> None:
-        trial = Trial("s1", FIRST_NUMBER, "token")
-        decide(bench, Rules(kinds=frozenset(), status=Status.DRAFT))
+        trial = ProbeEvents("s1", FIRST_NUMBER, "token")
+        decide(bench, Rules(kinds=frozenset(), status=PostStatus.DRAFT))
         told = json.loads(trial.created(datetime(2036, 1, 1, tzinfo=UTC)))
         line = entry(bench.store, told, site_id="s1")
         bench.store.write(lambda connection: log.append(connection, [line]))

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from core.model.meeting import Kind, Meeting, State
+from core.model.meeting import Meeting, MeetingKind, MeetingState
 from core.store.db.engine import Store
 from core.store.db.schema import posts as posts_table
 from core.store.meetings import meetings
@@ -25,8 +25,8 @@ def keep(
     number: int,
     hours: float | None = 1,
     *,
-    kind: Kind = Kind.MEETING,
-    state: State = State.SCHEDULED,
+    kind: MeetingKind = MeetingKind.MEETING,
+    state: MeetingState = MeetingState.SCHEDULED,
     now: int = NOW_MS,
     account_id: str = ACCOUNT,
     **object_: Any,

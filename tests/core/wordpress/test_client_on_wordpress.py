@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from core.errors import Fault, SiteFaultError
-from core.model.meeting import Meeting, State
+from core.model.meeting import Meeting, MeetingState
 from core.render import SiteRules, render
 from core.wordpress.client import WordPressClient
 from core.wordpress.discovery import discover
@@ -207,7 +207,7 @@ def test_the_trash_switched_off_is_told(site: WordPress, client: WordPressClient
 
 def test_a_meeting_that_is_deleted_shows_no_link_to_those_who_see_its_page(client: WordPressClient) -> None:
     made = client.create_post(fields())
-    gone = render(replace(MEETING, state=State.DELETED), SiteRules(), NOW)
+    gone = render(replace(MEETING, state=MeetingState.DELETED), SiteRules(), NOW)
     client.update_post(made.id, {"zoombridge": dict(gone.field)})
     assert "zoombridge-join-link" not in requests.get(made.link, timeout=30).text
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import Fault
 from core.wordpress.faults import (
     LONGEST_EVIDENCE,
-    Answer,
+    SiteResponse,
     classify,
     page_title,
     retry_after,
@@ -24,12 +24,12 @@ NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 HTML = b"<!doctype html><html><head><title>Attention &amp; Required! | Cloudflare</title></head><body>No</body></html>"
 
 
-def answer(status: int, body: bytes | dict[str, Any] = HTML, **headers: str) -> Answer:
+def answer(status: int, body: bytes | dict[str, Any] = HTML, **headers: str) -> SiteResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, {key.replace("_", "-"): value for key, value in headers.items()}, raw)
+    return SiteResponse(status, {key.replace("_", "-"): value for key, value in headers.items()}, raw)
 
 
-def error(code: str, status: int, message: str = "…", **data: Any) -> Answer:
+def error(code: str, status: int, message: str = "…", **data: Any) -> SiteResponse:
     return answer(status, {"code": code, "message": message, "data": {"status": status, **data}})
 
 
@@ -64,7 +64,7 @@ def error(code: str, status: int, message: str = "…", **data: Any) -> Answer:
     ],
     ids=lambda value: value if isinstance(value, Fault) else None,
 )
-def test_each_failure_has_its_name(given_answer: Answer, fault: Fault) -> None:
+def test_each_failure_has_its_name(given_answer: SiteResponse, fault: Fault) -> None:
     found = classify(given_answer, now=NOW)
     assert found.fault is fault
     assert found.status == given_answer.status
@@ -175,13 +175,13 @@ class TestEvidence:
     @settings(deadline=None)
     @given(st.integers(200, 599), st.binary(max_size=2000) | st.text(max_size=500).map(str.encode))
     def test_any_answer_is_classified_with_bounded_evidence(self, status: int, body: bytes) -> None:
-        found = classify(Answer(status, {}, body), now=NOW)
+        found = classify(SiteResponse(status, {}, body), now=NOW)
         assert len(found.evidence) <= LONGEST_EVIDENCE
         assert found.evidence.isprintable()
         assert len(str(found)) < 2 * LONGEST_EVIDENCE + 400
 
     def test_a_byte_order_mark_before_json_is_forgiven(self) -> None:
-        assert Answer(200, {}, b'\xef\xbb\xbf{"a": 1}').json() == {"a": 1}
+        assert SiteResponse(200, {}, b'\xef\xbb\xbf{"a": 1}').json() == {"a": 1}
 
     def test_a_body_nested_without_end_is_not_json(self) -> None:
         assert classify(answer(400, b"[" * 500_000), now=NOW).fault is Fault.NOT_JSON

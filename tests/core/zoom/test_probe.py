@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from core.model.meeting import Meeting
 from core.zoom import envelope
-from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, Trial, account_of, is_trial
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, account_of, is_probe
 
 AT = datetime(2026, 3, 3, 18, tzinfo=UTC)
-TRIAL = Trial("s1", FIRST_NUMBER + 7, "5f3c9a1b")
+TRIAL = ProbeEvents("s1", FIRST_NUMBER + 7, "5f3c9a1b")
 
 
 class TestTrial:
@@ -27,7 +27,7 @@ class TestTrial:
 
     def test_is_the_same_when_it_is_made_again(self) -> None:
         """After a restart it is not kept what was sent, but what it was made of."""
-        again = Trial("s1", TRIAL.number, TRIAL.token)
+        again = ProbeEvents("s1", TRIAL.number, TRIAL.token)
         assert again.created(AT) == TRIAL.created(AT)
 
     def test_has_a_number_that_zoom_never_gives(self) -> None:
@@ -35,10 +35,10 @@ class TestTrial:
         assert LAST_NUMBER < 10**15, "what the envelope and the plugin take"
 
     def test_belongs_to_an_account_of_its_own(self) -> None:
-        assert is_trial(account_of("s1"))
+        assert is_probe(account_of("s1"))
         assert account_of("s1") != account_of("s2")
         for real in ("SampleAccount0000000AA", "", None):
-            assert not is_trial(real)
+            assert not is_probe(real)
 
     def test_bytes_do_not_survive_being_decoded_and_encoded_again(self) -> None:
         """So whatever does that on the way is found."""

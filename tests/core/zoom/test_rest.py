@@ -18,7 +18,7 @@ from core.errors import (
     ZoomWebinarError,
 )
 from core.zoom.oauth import OAUTH_URL, Credentials, Memory, Tokens
-from core.zoom.rate_limit import PER_SECOND, Label, Pace, Plan
+from core.zoom.rate_limit import PER_SECOND, Plan, RateLabel, RateLimiter
 from core.zoom.rest import ZoomRest, session
 
 API = "https://api-eu.zoom.us/v2"
@@ -39,7 +39,7 @@ def zoom() -> Iterator[responses.RequestsMock]:
 def rest() -> ZoomRest:
     over = session()
     tokens = Tokens(over, Credentials("account", "client", "secret"), Memory())
-    return ZoomRest(over, tokens, Pace(Plan.BUSINESS))
+    return ZoomRest(over, tokens, RateLimiter(Plan.BUSINESS))
 
 
 class TestLists:
@@ -158,10 +158,10 @@ class Time:
 
 class TestPace:
     @pytest.mark.parametrize("plan", Plan)
-    @pytest.mark.parametrize("label", Label)
-    def test_leaves_a_share_of_every_second_to_others(self, plan: Plan, label: Label) -> None:
+    @pytest.mark.parametrize("label", RateLabel)
+    def test_leaves_a_share_of_every_second_to_others(self, plan: Plan, label: RateLabel) -> None:
         time = Time()
-        pace = Pace(plan, time.sleep, time.clock)
+        pace = RateLimiter(plan, time.sleep, time.clock)
         turns = []
         for _ in range(300):
             pace.take_turn(label)
@@ -175,8 +175,8 @@ class TestPace:
         def sleep(_: float) -> None:
             raise AssertionError("held back")
 
-        pace = Pace(Plan.FREE, sleep)
-        for label in Label:
+        pace = RateLimiter(Plan.FREE, sleep)
+        for label in RateLabel:
             pace.take_turn(label)
 
     def test_turns_that_went_by_while_the_process_stood_still_are_not_taken_all_at_once(self) -> None:
@@ -191,11 +191,11 @@ class TestPace:
             asleep.wait(10)
             assert awake.wait(10)
 
-        pace = Pace(Plan.BUSINESS, sleep, time.clock)
+        pace = RateLimiter(Plan.BUSINESS, sleep, time.clock)
         for _ in range(8):
-            pace.take_turn(Label.LIGHT)  # what may go at once after a rest
+            pace.take_turn(RateLabel.LIGHT)  # what may go at once after a rest
         with ThreadPoolExecutor(16) as threads:
-            turns = [threads.submit(pace.take_turn, Label.LIGHT) for _ in range(16)]
+            turns = [threads.submit(pace.take_turn, RateLabel.LIGHT) for _ in range(16)]
             asleep.wait(10)
             time.sleep(10)
             awake.set()
@@ -205,7 +205,7 @@ class TestPace:
 
     def test_threads_wait_for_different_turns(self) -> None:
         slept: list[float] = []
-        pace = Pace(Plan.FREE, slept.append, lambda: 1000.0)
+        pace = RateLimiter(Plan.FREE, slept.append, lambda: 1000.0)
         for _ in range(4):
-            pace.take_turn(Label.HEAVY)
+            pace.take_turn(RateLabel.HEAVY)
         assert slept == [pytest.approx(1.25), pytest.approx(2.5), pytest.approx(3.75)]

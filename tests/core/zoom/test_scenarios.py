@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.model.fold import Change, acts_on, fold, position
-from core.model.meeting import Kind, State
+from core.model.meeting import MeetingKind, MeetingState
 from core.zoom.envelope import digest, parse
 from core.zoom.scenarios import lifecycle, validation
 from core.zoom.validation import answer
@@ -15,8 +15,8 @@ NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
 class TestLifecycle:
-    @pytest.mark.parametrize("kind", list(Kind))
-    def test_tells_a_whole_life(self, kind: Kind) -> None:
+    @pytest.mark.parametrize("kind", list(MeetingKind))
+    def test_tells_a_whole_life(self, kind: MeetingKind) -> None:
         changes = []
         states = []
         for event in lifecycle(kind, 90_000_000_001, now=NOW):
@@ -29,12 +29,12 @@ class TestLifecycle:
             assert meeting.is_complete
             states.append(meeting.state)
         assert states == [
-            State.SCHEDULED,
-            State.SCHEDULED,
-            State.DELETED,
-            State.SCHEDULED,
-            State.DELETED,
-            State.PERMANENTLY_DELETED,
+            MeetingState.SCHEDULED,
+            MeetingState.SCHEDULED,
+            MeetingState.DELETED,
+            MeetingState.SCHEDULED,
+            MeetingState.DELETED,
+            MeetingState.PERMANENTLY_DELETED,
         ]
 
     def test_begins_in_the_future(self) -> None:

@@ -11,7 +11,7 @@ from tornado.web import Application, RequestHandler
 from core.bridge import Bridge
 from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import Http
-from web.webhooks.dispatcher import Answering
+from web.webhooks.dispatcher import Dispatcher
 
 Told = dict[str, Any]
 
@@ -73,7 +73,7 @@ def through(io_loop: IOLoop, bridge: Bridge) -> Iterator[Through]:
                 log_function=lambda _: None,
             )
             return stack.enter_context(
-                accepted(io_loop, asked, Answering(bridge.ingest), behind_proxy=behind_proxy)
+                accepted(io_loop, asked, Dispatcher(bridge.ingest), behind_proxy=behind_proxy)
             )
 
         yield ask

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tornado.testing import bind_unused_port
 
 from tests.web.conftest import Http
-from web.acceptor.channel_server import Serving
-from web.acceptor.worker import Accepting
+from web.acceptor.channel_server import ChannelServer
+from web.acceptor.worker import AcceptorWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
     from tornado.web import Application
 
-    from web.webhooks.dispatcher import Answering
+    from web.webhooks.dispatcher import Dispatcher
 
 
 @contextmanager
 def accepted(
-    loop: IOLoop, app: Application, answering: Answering, *, behind_proxy: bool = False
+    loop: IOLoop, app: Application, answering: Dispatcher, *, behind_proxy: bool = False
 ) -> Iterator[Http]:
     """Ask through an acceptor; what ends it in order is what ends it in earnest."""
 
-    async def begin() -> tuple[Serving, asyncio.Future[None], asyncio.Event, int]:
+    async def begin() -> tuple[ChannelServer, asyncio.Future[None], asyncio.Event, int]:
         ours, theirs = socket.socketpair()
         listening, port = bind_unused_port()
         ended = asyncio.Event()
-        serving = Serving(app, answering)
+        serving = ChannelServer(app, answering)
         await serving.begin(ours)
         running = asyncio.ensure_future(
-            Accepting(ended.set).run(theirs, [listening], behind_proxy=behind_proxy)
+            AcceptorWorker(ended.set).run(theirs, [listening], behind_proxy=behind_proxy)
         )
         assert await serving.ready
         return serving, running, ended, port

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from web.acceptor import channel as line_module
-from web.acceptor.channel import GROUP, PAGE, Line
+from web.acceptor.channel import GROUP, PAGE, Channel
 
 
 class Ends:
@@ -18,7 +18,7 @@ class Ends:
     def __init__(self) -> None:
         self.heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         self.ended = asyncio.Event()
-        self.line = Line(lambda *message: self.heard.put_nowait(message), self.ended.set)
+        self.line = Channel(lambda *message: self.heard.put_nowait(message), self.ended.set)
         own, self.other = socket.socketpair()
         self.other.setblocking(False)
         self.own = own

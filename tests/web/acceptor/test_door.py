@@ -9,7 +9,7 @@ import pytest
 
 import web.acceptor.door
 from core.errors import ZoomBridgeError
-from web.acceptor.door import Door
+from web.acceptor.door import Listener
 
 # Tornado leaves a socket that could not be bound to the garbage.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -22,7 +22,7 @@ def _left_over() -> Iterator[None]:
 
 
 def bind(port: int, host: str = "127.0.0.1") -> list[socket.socket]:
-    return asyncio.run(Door(host, port).bind())
+    return asyncio.run(Listener(host, port).bind())
 
 
 class TestBind:
@@ -37,7 +37,7 @@ class TestBind:
 
         async def test() -> list[socket.socket]:
             asyncio.get_running_loop().call_later(0.2, other.close)
-            return await Door("127.0.0.1", port).bind()
+            return await Listener("127.0.0.1", port).bind()
 
         for one in asyncio.run(test()):
             with one:

@@ -11,7 +11,7 @@ from tornado.iostream import IOStream
 from tornado.testing import bind_unused_port
 
 from web.acceptor import listener
-from web.acceptor.listener import Listening
+from web.acceptor.listener import ConnectionAcceptor
 
 
 class Counting(HTTPServer):
@@ -60,7 +60,8 @@ class TestListening:
             taken: asyncio.Queue[IOStream] = asyncio.Queue()
             servers = [Counting(taken), Counting(taken)]
             each = [
-                Listening(server, [one]) for server, one in zip(servers, [bound.dup(), bound], strict=True)
+                ConnectionAcceptor(server, [one])
+                for server, one in zip(servers, [bound.dup(), bound], strict=True)
             ]
             given = [await taken.get() for _ in waiting]
             for one in each:
@@ -76,7 +77,8 @@ class TestListening:
             taken: asyncio.Queue[IOStream] = asyncio.Queue()
             servers = [Counting(taken), Counting(taken)]
             one, other = (
-                Listening(server, [sock]) for server, sock in zip(servers, [bound.dup(), bound], strict=True)
+                ConnectionAcceptor(server, [sock])
+                for server, sock in zip(servers, [bound.dup(), bound], strict=True)
             )
             one.end()
             waiting = crowd(port, 5)
@@ -93,7 +95,7 @@ class TestListening:
         async def run() -> int:
             bound, port = bind_unused_port()
             taken: asyncio.Queue[IOStream] = asyncio.Queue()
-            one = Listening(Counting(taken), [OutOfFiles(fileno=bound.detach())])
+            one = ConnectionAcceptor(Counting(taken), [OutOfFiles(fileno=bound.detach())])
             waiting = crowd(port, 3)
             given = [await taken.get() for _ in waiting]
             one.end()

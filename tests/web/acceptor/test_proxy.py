@@ -15,8 +15,8 @@ from tornado.web import Application, RequestHandler
 from tests.web.acceptor.conftest import Through
 from tests.web.conftest import Http
 from web.acceptor import proxy_client
-from web.acceptor.channel import Line
-from web.acceptor.worker import Accepting
+from web.acceptor.channel import Channel
+from web.acceptor.worker import AcceptorWorker
 
 
 def told(answer: HTTPResponse) -> dict[str, Any]:
@@ -154,16 +154,18 @@ class Never(RequestHandler):
 
 class TestTrouble:
     def test_a_bridge_that_hangs(self, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(proxy_client.PassingOn.__init__, "__kwdefaults__", {"seconds": 0.05, "most": 128})
+        monkeypatch.setattr(
+            proxy_client.ProxyClient.__init__, "__kwdefaults__", {"seconds": 0.05, "most": 128}
+        )
         listening, port = bind_unused_port()
         heard: list[str] = []
 
-        async def begin() -> tuple[Line, list[asyncio.Event], asyncio.Task[None]]:
+        async def begin() -> tuple[Channel, list[asyncio.Event], asyncio.Task[None]]:
             ours, theirs = socket.socketpair()
             ended = [asyncio.Event(), asyncio.Event()]
-            line = Line(lambda kind, _: heard.append(kind), ended[0].set)
+            line = Channel(lambda kind, _: heard.append(kind), ended[0].set)
             await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours)
-            running = asyncio.create_task(Accepting(ended[1].set).run(theirs, [listening]))
+            running = asyncio.create_task(AcceptorWorker(ended[1].set).run(theirs, [listening]))
             return line, ended, running
 
         async def end() -> None:
@@ -183,7 +185,7 @@ class TestTrouble:
     def test_too_many_at_once(
         self, through: Through, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(proxy_client.PassingOn.__init__, "__kwdefaults__", {"seconds": 30.0, "most": 2})
+        monkeypatch.setattr(proxy_client.ProxyClient.__init__, "__kwdefaults__", {"seconds": 30.0, "most": 2})
         Never.go, Never.asked = asyncio.Event(), asyncio.Queue()
         http = through(Application([("/never", Never)], log_function=lambda _: None))
         request = b"GET /never HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

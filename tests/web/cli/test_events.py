@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.events import log, quarantine
@@ -44,7 +44,7 @@ def url(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         ]
         entries = [entry(store, told, received_at=AT + at) for at, told in enumerate(made)]
         store.write(lambda connection: log.append(connection, entries))
-        Folding(store).fold_pending()
+        FoldWorker(store).fold_pending()
         failed = entry(store, event("meeting.updated", 4, id=2, topic="Failed"), received_at=AT + 3_600_000)
         failed = replace(failed, outcome=Outcome.FAILED, reason="ZeroDivisionError: a mistake")
         store.write(lambda connection: log.append(connection, [failed]))
@@ -199,7 +199,7 @@ class TestJob:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("web.cli.progress.time.sleep", press_ctrl_c)
-        monkeypatch.setattr("core.jobs.runner.Jobs.start", lambda _: None)
+        monkeypatch.setattr("core.jobs.runner.JobRunner.start", lambda _: None)
         ran = run("events", "replay", "4", "--yes")
         assert ran.status == 130
         assert "goes on in the background" in ran.err

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.errors import StoreUnavailableError
-from core.store.auth.one_time_links import Purpose, Ticket
+from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.db.engine import Store
 from tests.core.auth.test_passwords import Counting
 from tests.core.conftest import KEYS
@@ -28,14 +28,16 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def kept(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Purpose, str], Ticket | None]:
+def kept(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Purpose, str], OneTimeLink | None]:
     """Look up a ticket in the folder where the commands keep their things."""
     monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
 
-    def look(purpose: Purpose, word: str) -> Ticket | None:
+    def look(purpose: Purpose, word: str) -> OneTimeLink | None:
         store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
         try:
-            return Admission(store).is_good(purpose, word)
+            return AuthService(store).is_good(purpose, word)
         finally:
             store.close()
 
@@ -127,7 +129,7 @@ class TestOthers:
     def test_link(
         self,
         run: Run,
-        kept: Callable[[Purpose, str], Ticket | None],
+        kept: Callable[[Purpose, str], OneTimeLink | None],
         options: tuple[str, ...],
         path: str,
         purpose: Purpose,
@@ -154,13 +156,13 @@ class TestOthers:
 
 class TestFirst:
     def test_link_without_a_name_is_for_the_first_administrator(
-        self, run: Run, kept: Callable[[Purpose, str], Ticket | None]
+        self, run: Run, kept: Callable[[Purpose, str], OneTimeLink | None]
     ) -> None:
         found = re.search(r"http://127\.0\.0\.1:8765/first\?ticket=(\S+)", run("user", "link").out)
         assert found
         assert kept(Purpose.FIRST, found[1])
 
-    def test_serve_prints_one_until_there_is_somebody(self, admission: Admission, store: Store) -> None:
+    def test_serve_prints_one_until_there_is_somebody(self, admission: AuthService, store: Store) -> None:
         said = way_in(store, "http://127.0.0.1:8765")
         found = re.search(r"works once\): http://127\.0\.0\.1:8765/first\?ticket=(\S+)$", said)
         assert found

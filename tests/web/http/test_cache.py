@@ -5,7 +5,7 @@ import threading
 import pytest
 from tornado.web import Application
 
-from web.http.cache import _MOST, Remembered, remembered
+from web.http.cache import _MOST, Cache, remembered
 
 
 @pytest.fixture
@@ -14,11 +14,11 @@ def now() -> list[float]:
 
 
 @pytest.fixture
-def known(now: list[float]) -> Remembered:
-    return Remembered(5, clock=lambda: now[0])
+def known(now: list[float]) -> Cache:
+    return Cache(5, clock=lambda: now[0])
 
 
-def test_is_found_out_again_when_it_is_old(known: Remembered, now: list[float]) -> None:
+def test_is_found_out_again_when_it_is_old(known: Cache, now: list[float]) -> None:
     found = iter(range(9))
     assert [known.get("a", lambda: next(found)) for _ in range(3)] == [0, 0, 0]
     now[0] += 4.9
@@ -27,11 +27,11 @@ def test_is_found_out_again_when_it_is_old(known: Remembered, now: list[float]) 
     assert known.get("a", lambda: next(found)) == 1
 
 
-def test_is_kept_apart_by_key(known: Remembered) -> None:
+def test_is_kept_apart_by_key(known: Cache) -> None:
     assert [known.get(key, lambda key=key: key) for key in ("s1", None, "s1")] == ["s1", None, "s1"]  # type: ignore[misc]
 
 
-def test_mistakes_are_not_remembered(known: Remembered) -> None:
+def test_mistakes_are_not_remembered(known: Cache) -> None:
     def fail() -> int:
         raise ValueError("away")
 
@@ -40,14 +40,14 @@ def test_mistakes_are_not_remembered(known: Remembered) -> None:
     assert known.get("a", lambda: 1) == 1
 
 
-def test_is_bounded(known: Remembered) -> None:
+def test_is_bounded(known: Cache) -> None:
     for number in range(3 * _MOST):
         known.get(number, lambda: 0)
     assert len(known._known) <= _MOST
     assert len(known._locks) <= _MOST
 
 
-def test_threads_that_ask_for_the_same_wait_for_one_of_them(known: Remembered) -> None:
+def test_threads_that_ask_for_the_same_wait_for_one_of_them(known: Cache) -> None:
     asked = threading.Semaphore(0)
     go_on = threading.Event()
     calls = []

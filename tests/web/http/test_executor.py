@@ -9,7 +9,7 @@ from concurrent.futures import wait
 import pytest
 
 from core.errors import StoreUnavailableError
-from web.http.executor import Blocking
+from web.http.executor import BlockingExecutor
 
 
 def names() -> int:
@@ -18,13 +18,13 @@ def names() -> int:
 
 class TestBlocking:
     def test_returns_and_raises_what_the_call_does(self) -> None:
-        executor = Blocking()
+        executor = BlockingExecutor()
         assert executor.submit(int, "7").result(30) == 7
         with pytest.raises(ValueError, match="seven"):
             executor.submit(int, "seven").result(30)
 
     def test_refuses_at_once_what_would_have_to_wait_long(self) -> None:
-        executor = Blocking(threads=2, waiting=3)
+        executor = BlockingExecutor(threads=2, waiting=3)
         go = threading.Event()
         began = threading.Barrier(3)
 
@@ -44,7 +44,7 @@ class TestBlocking:
         assert executor.submit(int).result(30) == 0
 
     def test_a_call_that_was_given_up_keeps_its_place_and_is_not_made(self) -> None:
-        executor = Blocking(threads=1, waiting=1)
+        executor = BlockingExecutor(threads=1, waiting=1)
         go, made, began = threading.Event(), threading.Event(), threading.Event()
 
         def hang() -> bool:
@@ -67,7 +67,7 @@ class TestBlocking:
 
     def test_its_threads_end_with_it(self) -> None:
         before = names()
-        executor = Blocking(threads=3)
+        executor = BlockingExecutor(threads=3)
         threads = [executor.submit(threading.current_thread).result(30) for _ in range(3)]
         assert names() > before
         del executor

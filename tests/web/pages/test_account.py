@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from tornado.httpclient import HTTPResponse
 
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.store.auth.users import Role
 from tests.web.conftest import Http, text
 
@@ -15,7 +15,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture(params=list(Role))
-def luke(request: pytest.FixtureRequest, admission: Admission) -> dict[str, str]:
+def luke(request: pytest.FixtureRequest, admission: AuthService) -> dict[str, str]:
     admission.add("luke", request.param, PASSWORD)
     return {"Cookie": f"zoombridge={admission.sign_in('luke', PASSWORD)}"}
 
@@ -27,7 +27,7 @@ def change(http: Http, session: dict[str, str], **changed: str) -> HTTPResponse:
 
 class TestPassword:
     def test_is_changed_and_everybody_else_is_signed_out(
-        self, http: Http, admission: Admission, luke: dict[str, str]
+        self, http: Http, admission: AuthService, luke: dict[str, str]
     ) -> None:
         elsewhere = {"Cookie": f"zoombridge={admission.sign_in('luke', PASSWORD)}"}
         answer = change(http, luke)
@@ -51,7 +51,7 @@ class TestPassword:
         ],
     )
     def test_is_not_changed_by_a_wrong_form(
-        self, http: Http, admission: Admission, luke: dict[str, str], changed: dict[str, str], said: str
+        self, http: Http, admission: AuthService, luke: dict[str, str], changed: dict[str, str], said: str
     ) -> None:
         answer = change(http, luke, **changed)
         assert answer.code == 422
@@ -62,7 +62,7 @@ class TestPassword:
         assert http("GET", "/account", headers=luke).code == 200
 
     def test_is_not_found_out_by_who_sits_at_an_open_browser(
-        self, http: Http, admission: Admission, luke: dict[str, str]
+        self, http: Http, admission: AuthService, luke: dict[str, str]
     ) -> None:
         for _ in range(5):
             change(http, luke, password="a wrong password")
@@ -72,7 +72,7 @@ class TestPassword:
         assert admission.sign_in("luke", ANOTHER) is None
 
     def test_is_chosen_by_who_has_none_yet(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         """They came by a link from the shell."""
         assert "Present password" not in text(http("GET", "/account", headers=session))

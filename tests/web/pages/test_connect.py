@@ -13,7 +13,7 @@ from core.sites import connect as site_connect
 from core.sites.connect import Problem
 from core.store.db.engine import Store
 from core.store.sites import pending_sites
-from core.store.sites.pending_sites import Candidate
+from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site
 from core.wordpress.discovery import Discovery
 from core.wordpress.faults import not_wordpress
@@ -78,7 +78,7 @@ def begun(door: Door) -> str:
     return location
 
 
-def candidate(store: Store, page: str, asked_by: str = "/anna") -> Candidate:
+def candidate(store: Store, page: str, asked_by: str = "/anna") -> PendingSite:
     found = site_connect.load(store, page.split("?", maxsplit=1)[0].rpartition("/")[2], asked_by)
     assert found is not None
     return found

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from core.bridge import Bridge
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.retention import Retention
 from core.store import jobs
 from core.store.db.engine import Store
@@ -74,7 +74,7 @@ def full(store: Store, admin: Door) -> Store:
         site_id="s2",
         **{**OBJECT, "topic": "Foreign"},
     )
-    Folding(store).fold_pending()
+    FoldWorker(store).fold_pending()
     put(
         store,
         "user.updated",
@@ -211,7 +211,7 @@ class TestList:
 
     def test_text_from_outside_is_text(self, door: Door, store: Store, wp_site: Site) -> None:
         put(store, "meeting.created", 0, id=1, **{**OBJECT, "topic": HOSTILE})
-        Folding(store).fold_pending()
+        FoldWorker(store).fold_pending()
         for path in ("/events", "/events/1", f"/events?event={HOSTILE}", f"/events?number={HOSTILE}"):
             assert b"<script>alert" not in door.get(path).body
 
@@ -298,7 +298,7 @@ class TestEvent:
         line = entry(full, told, received_at=NOON + 30 * MINUTE)
         full.write(lambda connection: log.append(connection, [line]))
         put(full, "recording.completed", 10, id=CHOIR, uuid="u", recording_files=[{"id": "f"}])
-        while Folding(full).fold_pending():
+        while FoldWorker(full).fold_pending():
             pass
         assert ids(stub.get("/events?event=recording.batch_trashed")) == [10, 8]
         assert (

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import update
 
-from core.model.meeting import Kind, State
+from core.model.meeting import MeetingKind, MeetingState
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.db.schema import events as events_table
@@ -112,9 +112,12 @@ class TestFacts:
 
     @pytest.mark.parametrize(
         ("state", "said"),
-        [(State.DELETED, "can be recovered"), (State.PERMANENTLY_DELETED, "deleted for good in Zoom")],
+        [
+            (MeetingState.DELETED, "can be recovered"),
+            (MeetingState.PERMANENTLY_DELETED, "deleted for good in Zoom"),
+        ],
     )
-    def test_say_that_it_is_gone(self, door: Door, kept: Store, state: State, said: str) -> None:
+    def test_say_that_it_is_gone(self, door: Door, kept: Store, state: MeetingState, said: str) -> None:
         choir(kept, state=state)
         answer = door.get(PATH)
         assert said in words(answer)
@@ -127,7 +130,7 @@ class TestDates:
     def test_are_in_the_zone_of_the_meeting(self, door: Door, kept: Store) -> None:
         dates = weekly(-100, 24, 48, now=NOW)
         dates["occurrences"][2]["status"] = "deleted"
-        choir(kept, kind=Kind.WEBINAR, **dates)
+        choir(kept, kind=MeetingKind.WEBINAR, **dates)
         shown = words(door.get(PATH))
         assert "Webinar Series" in shown
         assert shown.count("Cancelled") == 1
@@ -340,7 +343,7 @@ class TestAgain:
         assert taken.written.state is posts.PostState.NONE
 
     def test_is_not_offered_where_it_makes_no_sense(self, stub: Door, kept: Store) -> None:
-        choir(kept, state=State.DELETED)
+        choir(kept, state=MeetingState.DELETED)
         stand(kept, 85393847045, state="detached", post_id=None)
         shown = words(stub.get(PATH))
         assert "Make it again" not in shown

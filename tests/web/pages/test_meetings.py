@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from core.model.meeting import Kind, State
+from core.model.meeting import MeetingKind, MeetingState
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.meetings.search import Filter, When
@@ -30,8 +30,8 @@ def kept(store: Store, admin: Door) -> Store:
     store.write(lambda connection: connection.execute(accounts.insert(), pairs))
     told: dict[str, Any] = {"now": NOW}
     keep(store, 85393847045, 24, topic="Choir rehearsal", host_id="anna", **told)
-    keep(store, 84200300400, 48, topic="Webinar of May", kind=Kind.WEBINAR, host_id="ben", **told)
-    keep(store, 84200300401, -48, topic="Long ago", state=State.DELETED, host_id="ben", **told)
+    keep(store, 84200300400, 48, topic="Webinar of May", kind=MeetingKind.WEBINAR, host_id="ben", **told)
+    keep(store, 84200300401, -48, topic="Long ago", state=MeetingState.DELETED, host_id="ben", **told)
     keep(store, 84200300402, None, topic="Office hours", host_id="ben", **told)
     keep(store, 84200300403, topic="Of others", account_id="another", **told)
     stand(store, 85393847045, link="https://s1.example.org/choir")
@@ -216,8 +216,8 @@ class TestQuery:
             Filter(
                 words="ü & =",
                 when=When.PAST,
-                state=State.DELETED,
-                kind=Kind.WEBINAR,
+                state=MeetingState.DELETED,
+                kind=MeetingKind.WEBINAR,
                 host_id="a/b==",
                 standing=Standing.FAILING,
                 site_id="s1",

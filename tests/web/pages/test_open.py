@@ -11,7 +11,7 @@ import pytest
 from tornado.httpclient import HTTPResponse
 from tornado.testing import bind_unused_port
 
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.store.auth.one_time_links import Purpose
 from core.store.db.engine import Store
@@ -65,7 +65,7 @@ class TestButton:
         assert "Open these pages" not in text(http("GET", "/webhooks", headers=session))
 
     def test_leads_to_the_address_that_the_site_was_paired_with(
-        self, http: Http, admission: Admission, paired: Site
+        self, http: Http, admission: AuthService, paired: Site
     ) -> None:
         answer = press(http, paired)
         assert answer.code == 200
@@ -90,7 +90,7 @@ class TestButton:
         assert http("POST", "/enter", sent, headers).code == 403
 
     def test_pressed_again_takes_the_ticket_before_back(
-        self, http: Http, admission: Admission, paired: Site
+        self, http: Http, admission: AuthService, paired: Site
     ) -> None:
         _, first = form(press(http, paired))
         _, second = form(press(http, paired))
@@ -109,7 +109,7 @@ class TestButton:
             answer = http("POST", "/open", b"", there)
             assert (answer.code, answer.headers["Location"], answer.body) == (303, "/", b"")
 
-    def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, admission: Admission) -> None:
+    def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, admission: AuthService) -> None:
         name = '"><script>alert(1)</script>' * 10
         _, ticket = form(press(http, paired, user={"login": name, "name": name}))
         word = admission.enter(Purpose.SITE, ticket)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from core.monitoring.alerts import Disk
-from core.monitoring.throughput import Hours
+from core.monitoring.throughput import Throughput
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.db.schema import events as events_table
@@ -42,7 +42,7 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look is a new one, and whole, however slow the machine is."""
     monkeypatch.setattr("web.pages.overview._SECONDS", 0.0)
-    monkeypatch.setattr("web.pages.overview.Hours", partial(Hours, look_seconds=60.0))
+    monkeypatch.setattr("web.pages.overview.Hours", partial(Throughput, look_seconds=60.0))
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ class TestCharts:
     def test_say_that_they_are_not_whole_yet(
         self, door: Door, well: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("web.pages.overview.Hours", partial(Hours, look_seconds=-1.0))
+        monkeypatch.setattr("web.pages.overview.Hours", partial(Throughput, look_seconds=-1.0))
         came(well, 1)
         answer = door.get("/")
         assert "Still counting" in words(answer)

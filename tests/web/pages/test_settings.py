@@ -12,15 +12,15 @@ from tornado.httpclient import HTTPResponse
 
 from core.bridge import Bridge
 from core.model import rules
-from core.model.meeting import Kind, Meeting
-from core.model.rules import Author, JoinLink, Passcode, Rules, Status
+from core.model.meeting import Meeting, MeetingKind
+from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.sites import apply_rules
 from core.sites.options import Choice, Choices, Found
 from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import posts as posts_table
 from core.store.db.schema import sites as sites_table
-from core.store.db.settings import Keeping
+from core.store.db.settings import RetentionSettings
 from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.jobs import JobState
@@ -140,12 +140,12 @@ class TestShows:
         decide(
             store,
             Rules(
-                kinds=frozenset({Kind.MEETING}),
+                kinds=frozenset({MeetingKind.MEETING}),
                 instant=True,
                 hosts=(ANNA, "bert@example.org"),
                 only=("a*", "b?"),
                 never=(HOSTILE,),
-                status=Status.DRAFT,
+                status=PostStatus.DRAFT,
                 authors=(Author(ANNA, 7, "Anna"), Author("bert@example.org", 99, "Gone")),
                 meeting_category=4,
                 webinar_category=5,
@@ -313,12 +313,12 @@ class TestSave:
         answer = send(door, do="save", previewed=mark(send(door, **form)), **form)
         assert answer.code == 303
         assert saved(store) == Rules(
-            kinds=frozenset({Kind.WEBINAR}),
+            kinds=frozenset({MeetingKind.WEBINAR}),
             personal_rooms=True,
             hosts=(ANNA, "bert@example.org"),
             only=("a*", "b c"),
             never=("x",),
-            status=Status.PENDING,
+            status=PostStatus.PENDING,
             authors=(Author(ANNA, 7, "Anna <Choir>"), Author("bert@example.org", 8, "Bert")),
             meeting_category=4,
             passcode=Passcode.HIDDEN,
@@ -443,7 +443,7 @@ class TestLooker:
         assert answer.code == 403
         assert secrets(store) == [SECRET]
         with store.reading() as connection:
-            assert settings.keeping(connection) == Keeping()
+            assert settings.keeping(connection) == RetentionSettings()
 
 
 class TestSecrets:
@@ -548,14 +548,14 @@ class TestSecrets:
 
 
 class TestKeeping:
-    def kept(self, store: Store) -> Keeping:
+    def kept(self, store: Store) -> RetentionSettings:
         with store.reading() as connection:
             return settings.keeping(connection)
 
     def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
         answer = admin.post("/settings/keeping", site="s1", days="30", events=" 5000 ", names="7")
         assert answer.code == 303
-        assert self.kept(store) == Keeping(30, 5000, 7)
+        assert self.kept(store) == RetentionSettings(30, 5000, 7)
         shown = admin.follow(answer)
         assert "What is too old by now is dropped" in words(shown)
         assert Elements(shown).named("zb-days")["value"] == "30"
@@ -583,18 +583,18 @@ class TestKeeping:
         assert answer.code == 422
         assert Elements(answer).named(f"zb-{name}")["aria-invalid"] == "true"
         assert Elements(answer).named(f"zb-{name}")["value"] == form[name]
-        assert self.kept(store) == Keeping()
+        assert self.kept(store) == RetentionSettings()
 
     def test_is_not_for_who_sees_one_site(self, narrow: Door, store: Store, wp_site: Site) -> None:
         answer = narrow.post("/settings/keeping", site="s1", days="30", events="5000")
         assert answer.code == 403
         assert "Ask an administrator of the bridge" in answer.body.decode()
-        assert self.kept(store) == Keeping()
+        assert self.kept(store) == RetentionSettings()
 
     def test_says_what_is_fixed_from_outside_and_leaves_it(
         self, admin: Door, store: Store, bridge: Bridge, wp_site: Site
     ) -> None:
-        store.write(lambda connection: settings.keep(connection, Keeping(30, 5000)))
+        store.write(lambda connection: settings.keep(connection, RetentionSettings(30, 5000)))
         bridge.retention.days = 7
         answer = admin.get("/settings")
         assert "Fixed by --keep-days" in words(answer)
@@ -603,19 +603,19 @@ class TestKeeping:
         assert "readonly" not in Elements(answer).named("zb-events")
         assert "readonly" not in Elements(answer).named("zb-names")
         assert admin.post("/settings/keeping", site="s1", days="99", events="6000", names="5").code == 303
-        assert self.kept(store) == Keeping(30, 6000, 5)
+        assert self.kept(store) == RetentionSettings(30, 6000, 5)
 
     def test_says_that_the_time_for_names_is_fixed_from_outside(
         self, admin: Door, store: Store, bridge: Bridge, wp_site: Site
     ) -> None:
-        store.write(lambda connection: settings.keep(connection, Keeping(30, 5000, 4)))
+        store.write(lambda connection: settings.keep(connection, RetentionSettings(30, 5000, 4)))
         bridge.retention.names_days = 3
         answer = admin.get("/settings")
         assert "Fixed by --keep-names-days" in words(answer)
         assert Elements(answer).named("zb-names")["value"] == "3"
         assert "readonly" in Elements(answer).named("zb-names")
         assert admin.post("/settings/keeping", site="s1", days="40", events="6000", names="99").code == 303
-        assert self.kept(store) == Keeping(40, 6000, 4)
+        assert self.kept(store) == RetentionSettings(40, 6000, 4)
 
 
 class TestBase:

@@ -13,11 +13,11 @@ from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import TRIAL
-from core.selftest.steps import Line, Progress
+from core.selftest.steps import Progress, StepReport
 from core.sites import connect as site_connect
 from core.sites import health
-from core.sites.diagnosis import Cause, Stage, Verdict
-from core.sites.health import Finding, Look, Looks
+from core.sites.diagnosis import Cause, Diagnosis, Stage
+from core.sites.health import HealthChecker, HealthFinding, HealthReport
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.events import quarantine
@@ -33,8 +33,10 @@ from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.subscription import TO_TICK
 
 HOSTILE = '"><script>alert(1)</script>'
-WELL = Look(
-    tuple(Finding(name, True, "fine") for name in ("WordPress", "plugin", "pairing", "clock", "bridge")),
+WELL = HealthReport(
+    tuple(
+        HealthFinding(name, True, "fine") for name in ("WordPress", "plugin", "pairing", "clock", "bridge")
+    ),
     "https://bridge.example.org",
     "https://s1.example.org/wp-admin/edit.php?page=webhooks",
 )
@@ -45,7 +47,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sites at which somebody looked; no request leaves this machine."""
     asked: list[str] = []
 
-    def look(_store: Store, site_id: str, *, lift: bool = True) -> Look:
+    def look(_store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
         asked.append(f"{site_id}{'' if lift else ' in the background'}")
         return WELL
 
@@ -53,7 +55,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def note_look(store: Store, found: Look = WELL, *, ago: float = 0) -> None:
+def note_look(store: Store, found: HealthReport = WELL, *, ago: float = 0) -> None:
     now = int((time.time() - ago) * 1000)
     store.write(lambda connection: sites.note_look(connection, "s1", asdict(found), now=now))
 
@@ -158,7 +160,9 @@ class TestSite:
         assert "Done: Zoom has validated the endpoint" in words(door.get("/sites/s1"))
 
     def test_says_what_is_wrong(self, door: Door, store: Store) -> None:
-        bad = Look((Finding("WordPress", True, ""), Finding("plugin", False, f"Gone {HOSTILE}.")))
+        bad = HealthReport(
+            (HealthFinding("WordPress", True, ""), HealthFinding("plugin", False, f"Gone {HOSTILE}."))
+        )
         note_look(store, bad)
         answer = door.get("/sites/s1")
         assert "Problem: The bridge and WordPress do not find together Gone" in words(answer)
@@ -185,7 +189,7 @@ class TestSite:
         self, door: Door, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         begun: list[str] = []
-        monkeypatch.setattr(Looks, "begin", lambda _, site_id: begun.append(site_id))
+        monkeypatch.setattr(HealthChecker, "begin", lambda _, site_id: begun.append(site_id))
         note_look(store)
         door.get("/sites/s1")
         assert begun == []
@@ -275,7 +279,10 @@ class TestTest:
             assert jobs.latest(connection, 10) == []
 
     def test_shows_how_far_it_is(self, door: Door, store: Store, bridge: Bridge) -> None:
-        lines = [Line(Stage.SENT, True, 0, "https://s1"), Line(Stage.ANSWERED, True, 1234, "HTTP 204")]
+        lines = [
+            StepReport(Stage.SENT, True, 0, "https://s1"),
+            StepReport(Stage.ANSWERED, True, 1234, "HTTP 204"),
+        ]
         kept_test(store, bridge, Progress(lines=lines, step="arrive"), state=None)
         shown = words(door.get("/sites/s1"))
         assert "Done: The endpoint answered HTTP 204 (1,234 ms)" in shown
@@ -283,7 +290,9 @@ class TestTest:
         assert "Waiting: In the log" in shown
 
     def test_that_went_well(self, door: Door, store: Store, bridge: Bridge) -> None:
-        kept_test(store, bridge, Progress(lines=[Line(stage, True, 1) for stage in Stage], step="ended"))
+        kept_test(
+            store, bridge, Progress(lines=[StepReport(stage, True, 1) for stage in Stage], step="ended")
+        )
         answer = door.get("/sites/s1")
         assert "Everything works" in words(answer)
         assert "data-live" not in Elements(answer).named("zb-test")
@@ -292,8 +301,8 @@ class TestTest:
     def test_that_did_not_names_the_stage_and_what_to_do(
         self, door: Door, store: Store, bridge: Bridge
     ) -> None:
-        wrong = Verdict(Stage.ANSWERED, Cause.BLOCKED, f"A page came {HOSTILE}.", "Allow it.")
-        lines = [Line(Stage.SENT, True, 0), Line(Stage.ANSWERED, False, 5)]
+        wrong = Diagnosis(Stage.ANSWERED, Cause.BLOCKED, f"A page came {HOSTILE}.", "Allow it.")
+        lines = [StepReport(Stage.SENT, True, 0), StepReport(Stage.ANSWERED, False, 5)]
         kept_test(store, bridge, Progress(lines=lines, verdict=wrong, step="ended"))
         answer = door.get("/sites/s1")
         shown = words(answer)
@@ -305,8 +314,10 @@ class TestTest:
     def test_without_a_token_is_the_next_step_and_no_failure(
         self, door: Door, store: Store, bridge: Bridge
     ) -> None:
-        wrong = Verdict(Stage.SENT, Cause.NO_SECRET, "No token.", "Paste it.")
-        kept_test(store, bridge, Progress(lines=[Line(Stage.SENT, False, 0)], verdict=wrong, step="ended"))
+        wrong = Diagnosis(Stage.SENT, Cause.NO_SECRET, "No token.", "Paste it.")
+        kept_test(
+            store, bridge, Progress(lines=[StepReport(Stage.SENT, False, 0)], verdict=wrong, step="ended")
+        )
         shown = words(door.get("/sites/s1"))
         assert "Before the test there is one more step. No token. Paste it." in shown
         assert "this did not work" not in shown

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from tornado.httpclient import HTTPResponse
 
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.store.auth.one_time_links import Purpose
 from core.store.auth.users import Role
 from tests.web.conftest import Http, text
@@ -28,7 +28,7 @@ def link_in(answer: HTTPResponse) -> str:
 
 class TestList:
     def test_names_everybody_and_no_password(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         admission.add("luke", Role.LOOKER, PASSWORD)
         answer = http("GET", "/users", headers=session)
@@ -46,7 +46,7 @@ class TestList:
 
 class TestAdd:
     def test_gives_a_link_with_which_they_choose_a_password(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         answer = post(http, session, do="add", name=" Luke ", role="looker")
         assert answer.code == 200
@@ -63,7 +63,7 @@ class TestAdd:
 
     @pytest.mark.parametrize(("name", "said"), [("", "letters"), ("a b", "letters"), ("Anna", "already")])
     def test_says_what_is_wrong_with_the_name(
-        self, http: Http, admission: Admission, session: dict[str, str], name: str, said: str
+        self, http: Http, admission: AuthService, session: dict[str, str], name: str, said: str
     ) -> None:
         answer = post(http, session, do="add", name=name, role="administrator")
         assert answer.code == 422
@@ -72,7 +72,7 @@ class TestAdd:
 
     @pytest.mark.parametrize("role", ["", "looker", "owner", "Administrator"])
     def test_makes_an_administrator_only_of_who_is_said_to_be_one(
-        self, http: Http, admission: Admission, session: dict[str, str], role: str
+        self, http: Http, admission: AuthService, session: dict[str, str], role: str
     ) -> None:
         post(http, session, do="add", name="luke", role=role)
         assert admission.users()[1].role is Role.LOOKER
@@ -86,7 +86,7 @@ class TestAdd:
 
 class TestLink:
     def test_is_for_a_password_that_was_lost(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         admission.add("luke", Role.LOOKER, PASSWORD)
         link = link_in(post(http, session, do="link", name="luke"))
@@ -112,7 +112,7 @@ class TestRole:
         assert http("GET", "/users", headers=looker).code == 200
 
     def test_of_the_only_administrator_stays(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         admission.set_password("anna", PASSWORD)
         word = admission.sign_in("anna", PASSWORD)
@@ -130,7 +130,7 @@ class TestRemove:
         assert http("GET", "/account", headers=looker).code == 303
 
     def test_leaves_the_only_administrator(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         answer = post(http, session, do="remove", name="anna")
         assert answer.code == 422
@@ -138,7 +138,7 @@ class TestRemove:
         assert http("GET", "/users", headers=session).code == 200
 
     def test_of_oneself_where_there_is_another(
-        self, http: Http, admission: Admission, session: dict[str, str]
+        self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         admission.add("bert", Role.ADMINISTRATOR, PASSWORD)
         assert post(http, session, do="remove", name="anna").code == 303

@@ -13,7 +13,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.testing import bind_unused_port
 
 from core.auth.passwords import Passwords
-from core.auth.service import Admission
+from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.store.auth import users
@@ -66,7 +66,7 @@ def served(http: Http, bridge: Bridge, **options: Any) -> Http:
 
 
 @pytest.fixture
-def anna(admission: Admission) -> str:
+def anna(admission: AuthService) -> str:
     return admission.add("anna", Role.ADMINISTRATOR, PASSWORD)
 
 
@@ -316,7 +316,7 @@ class TestTooMany:
             assert sign_in(http).code == 303
 
     def test_comparisons_run_two_at_once_and_few_wait(
-        self, http: Http, bridge: Bridge, admission: Admission, anna: str
+        self, http: Http, bridge: Bridge, admission: AuthService, anna: str
     ) -> None:
         """A flood of sign-ins takes no more memory and no more processors than that."""
         running = most = 0
@@ -409,7 +409,7 @@ class TestDatabaseThatIsDown:
 
 class TestLog:
     def test_tells_who_came_and_of_who_failed_only_from_where(
-        self, http: Http, admission: Admission, wp_site: Site, anna: str, capsys: pytest.CaptureFixture[str]
+        self, http: Http, admission: AuthService, wp_site: Site, anna: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """A password that was typed into the wrong field is not kept."""
         sign_in(http)
@@ -428,7 +428,7 @@ class TestFirst:
     def form(self, ticket: str, **changed: str) -> dict[str, str]:
         return {"ticket": ticket, "name": "anna", "password": PASSWORD, "again": PASSWORD} | changed
 
-    def test_is_made_and_let_in(self, http: Http, admission: Admission) -> None:
+    def test_is_made_and_let_in(self, http: Http, admission: AuthService) -> None:
         ticket = admission.invitation()
         shown = http("GET", f"/first?ticket={ticket}")
         assert shown.code == 200
@@ -453,7 +453,7 @@ class TestFirst:
         ],
     )
     def test_is_told_what_is_wrong(
-        self, http: Http, admission: Admission, changed: dict[str, str], said: str
+        self, http: Http, admission: AuthService, changed: dict[str, str], said: str
     ) -> None:
         ticket = admission.invitation()
         answer = post(http, "/first", **self.form(ticket, **changed))
@@ -466,7 +466,7 @@ class TestFirst:
         assert not admission.is_anybody()
         assert post(http, "/first", **self.form(ticket)).code == 303
 
-    def test_is_made_once(self, http: Http, admission: Admission) -> None:
+    def test_is_made_once(self, http: Http, admission: AuthService) -> None:
         ticket = admission.invitation()
         post(http, "/first", **self.form(ticket))
         for answer in (
@@ -479,7 +479,7 @@ class TestFirst:
         assert [user.name for user in admission.users()] == ["anna"]
 
     def test_is_not_made_by_a_guess_and_nothing_is_computed_for_one(
-        self, http: Http, admission: Admission, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+        self, http: Http, admission: AuthService, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         admission.invitation()
         monkeypatch.setattr(passwords, "hashed", lambda _: pytest.fail("computed"))
@@ -488,7 +488,7 @@ class TestFirst:
 
 
 class TestLinks:
-    def test_for_a_password(self, http: Http, admission: Admission, anna: str) -> None:
+    def test_for_a_password(self, http: Http, admission: AuthService, anna: str) -> None:
         before = cookie(sign_in(http))
         ticket = admission.link("anna", Purpose.PASSWORD)
         assert "For anna." in text(http("GET", f"/password?ticket={ticket}"))
@@ -503,7 +503,7 @@ class TestLinks:
         assert post(http, "/password", **form).code == 403
         assert [user.name for user in admission.users()] == ["anna"], "the ticket says whose it is"
 
-    def test_that_let_in_at_once(self, http: Http, admission: Admission, anna: str) -> None:
+    def test_that_let_in_at_once(self, http: Http, admission: AuthService, anna: str) -> None:
         path = f"/link?ticket={admission.link('anna', Purpose.SIGN_IN)}"
         answer = http("GET", path)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
@@ -512,7 +512,7 @@ class TestLinks:
         assert (again.code, "Set-Cookie" in again.headers) == (403, False)
 
     def test_from_wordpress_are_not_taken_from_an_address(
-        self, http: Http, admission: Admission, wp_site: Site
+        self, http: Http, admission: AuthService, wp_site: Site
     ) -> None:
         ticket = admission.from_wordpress("s1", "wanda")
         assert http("GET", f"/enter?ticket={ticket}").code == 405
@@ -522,7 +522,7 @@ class TestLinks:
 
 
 class TestFromWordPress:
-    def test_enters_from_another_origin(self, http: Http, admission: Admission, wp_site: Site) -> None:
+    def test_enters_from_another_origin(self, http: Http, admission: AuthService, wp_site: Site) -> None:
         ticket = admission.from_wordpress("s1", "wanda")
         answer = post(http, "/enter", ELSEWHERE, ticket=ticket)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
@@ -530,14 +530,16 @@ class TestFromWordPress:
         assert shown.code == 200
         assert "wanda, of Site s1" in text(shown)
 
-    def test_enters_without_saying_from_where(self, http: Http, admission: Admission, wp_site: Site) -> None:
+    def test_enters_without_saying_from_where(
+        self, http: Http, admission: AuthService, wp_site: Site
+    ) -> None:
         """As a browser does that is told to keep it to itself."""
         ticket = admission.from_wordpress("s1", "wanda")
         hidden = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
         assert post(http, "/enter", hidden, ticket=ticket).code == 303
 
     def test_does_not_enter_again_or_by_a_guess(
-        self, http: Http, admission: Admission, wp_site: Site
+        self, http: Http, admission: AuthService, wp_site: Site
     ) -> None:
         ticket = admission.from_wordpress("s1", "wanda")
         post(http, "/enter", ELSEWHERE, ticket=ticket)
@@ -553,7 +555,7 @@ class TestFromWordPress:
         """The one door that takes forms from anywhere looks at no cookie."""
         assert post(http, "/enter", ELSEWHERE | session).code == 403
 
-    def test_many_at_the_same_moment_enter_once(self, admission: Admission, wp_site: Site) -> None:
+    def test_many_at_the_same_moment_enter_once(self, admission: AuthService, wp_site: Site) -> None:
         ticket = admission.from_wordpress("s1", "wanda")
 
         def enter(_: int) -> bool:

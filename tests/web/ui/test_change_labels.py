@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.model.diff import Date, Difference
+from core.model.diff import DateChange, FieldDiff
 from core.zoom.masking import HIDDEN
 from web.ui.change_labels import Told, told
 from web.ui.i18n import translations
@@ -16,7 +16,7 @@ EVENING = datetime(2026, 6, 1, 18, tzinfo=BERLIN)
 
 
 def say(field: str, old: Any, new: Any, *, passcodes: bool = False, language: str = "en") -> Told:
-    (one,) = told([Difference(field, old, new)], translations(language), language, passcodes=passcodes)
+    (one,) = told([FieldDiff(field, old, new)], translations(language), language, passcodes=passcodes)
     return one
 
 
@@ -51,7 +51,9 @@ def test_times_are_in_the_meetings_zone() -> None:
 
 
 def test_a_date_of_a_series_that_was_cancelled() -> None:
-    one = say("occurrences.7", Date(EVENING, 60, available=True), Date(EVENING, 60, available=False))
+    one = say(
+        "occurrences.7", DateChange(EVENING, 60, available=True), DateChange(EVENING, 60, available=False)
+    )
     assert one.name == "Date"
     assert one.new == one.old + ", cancelled"
 

@@ -5,8 +5,8 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from web.webhooks.batcher import Groups
-from web.webhooks.messages import Asked, Reply
+from web.webhooks.batcher import Batcher
+from web.webhooks.messages import InboundRequest, InboundResponse
 
 if TYPE_CHECKING:
     from web.webhooks.batcher import Group
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 WITHIN = 30
 
 
-def asked(body: bytes = b"{}") -> Asked:
-    return Asked("s1", "/x", {}, body, time.monotonic())
+def asked(body: bytes = b"{}") -> InboundRequest:
+    return InboundRequest("s1", "/x", {}, body, time.monotonic())
 
 
 class Other:
@@ -35,7 +35,7 @@ class Other:
         return [number for group in self.groups for number, _ in group]
 
 
-async def all_of(groups: Groups, count: int) -> list[asyncio.Task[Reply]]:
+async def all_of(groups: Batcher, count: int) -> list[asyncio.Task[InboundResponse]]:
     """Ask so many at once, and let a turn of the loop go by."""
     waiting = [asyncio.create_task(groups.answer(asked())) for _ in range(count)]
     await asyncio.sleep(0)
@@ -43,7 +43,7 @@ async def all_of(groups: Groups, count: int) -> list[asyncio.Task[Reply]]:
     return waiting
 
 
-def refused(reply: Reply) -> bool:
+def refused(reply: InboundResponse) -> bool:
     return (
         reply.status == 503
         and reply.retry_after is not None
@@ -55,13 +55,13 @@ class TestGroups:
     def test_what_comes_in_one_turn_goes_together_in_order(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Groups(other)
+            groups = Batcher(other)
             waiting = await all_of(groups, 5)
             (group,) = other.groups
             assert [number for number, _ in group] == [0, 1, 2, 3, 4]
-            groups.deliver([(3, Reply(200)), (1, Reply(401))])
+            groups.deliver([(3, InboundResponse(200)), (1, InboundResponse(401))])
             assert [(await waiting[number]).status for number in (3, 1)] == [200, 401]
-            groups.deliver([(number, Reply(204)) for number in (0, 2, 4)])
+            groups.deliver([(number, InboundResponse(204)) for number in (0, 2, 4)])
             assert [(await waiting[number]).status for number in (0, 2, 4)] == [204, 204, 204]
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
@@ -69,11 +69,11 @@ class TestGroups:
     def test_a_crowd_goes_in_several(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Groups(other)
+            groups = Batcher(other)
             waiting = await all_of(groups, 50)
             assert max(len(group) for group in other.groups) == 16
             assert other.numbers == list(range(50))
-            groups.deliver([(number, Reply(204)) for number in range(50)])
+            groups.deliver([(number, InboundResponse(204)) for number in range(50)])
             assert {reply.status for reply in await asyncio.gather(*waiting)} == {204}
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
@@ -81,11 +81,18 @@ class TestGroups:
     def test_an_answer_that_nobody_waits_for_is_dropped(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Groups(other)
+            groups = Batcher(other)
             (gone, waiting) = await all_of(groups, 2)
             gone.cancel()
             await asyncio.sleep(0)
-            groups.deliver([(0, Reply(204)), (1, Reply(204)), (1, Reply(500)), (99, Reply(204))])
+            groups.deliver(
+                [
+                    (0, InboundResponse(204)),
+                    (1, InboundResponse(204)),
+                    (1, InboundResponse(500)),
+                    (99, InboundResponse(204)),
+                ]
+            )
             assert (await waiting).status == 204
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
@@ -94,7 +101,7 @@ class TestGroups:
 class TestInTime:
     def test_where_nothing_comes_zoom_shall_send_again(self) -> None:
         async def test() -> None:
-            groups = Groups(Other(), seconds=0.05)
+            groups = Batcher(Other(), seconds=0.05)
             first = await all_of(groups, 3)
             assert all(map(refused, await asyncio.gather(*first)))
             second = await all_of(groups, 3)
@@ -108,22 +115,22 @@ class TestBounds:
     def test_refuses_at_once_what_would_be_too_many(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Groups(other, most=3)
+            groups = Batcher(other, most=3)
             waiting = await all_of(groups, 5)
             assert [one.done() for one in waiting] == [False, False, False, True, True]
             assert all(refused(one.result()) for one in waiting[3:])
-            groups.deliver([(number, Reply(204)) for number in range(3)])
+            groups.deliver([(number, InboundResponse(204)) for number in range(3)])
             await asyncio.gather(*waiting)
             (again,) = await all_of(groups, 1)
             assert not again.done()
-            groups.deliver([(other.numbers[-1], Reply(204))])
+            groups.deliver([(other.numbers[-1], InboundResponse(204))])
             assert (await again).status == 204
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
 
     def test_refuses_what_would_be_too_much(self) -> None:
         async def test() -> None:
-            groups = Groups(Other(), seconds=0.05, most_bytes=1000)
+            groups = Batcher(Other(), seconds=0.05, most_bytes=1000)
             large = asyncio.ensure_future(groups.answer(asked(b"x" * 900)))
             await asyncio.sleep(0)
             assert refused(await groups.answer(asked(b"x" * 200)))
@@ -140,7 +147,7 @@ class TestBounds:
         async def test() -> None:
             other = Other()
             other.takes = False
-            waiting = await all_of(Groups(other), 2)
+            waiting = await all_of(Batcher(other), 2)
             assert all(map(refused, await asyncio.gather(*waiting)))
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))

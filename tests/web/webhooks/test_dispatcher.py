@@ -21,8 +21,8 @@ from core.zoom import envelope as zoom_envelope
 from tests.core.conftest import connected
 from tests.core.events import event, raw, signed
 from tests.web.conftest import from_stub
-from web.webhooks.dispatcher import Answering
-from web.webhooks.messages import Asked, Reply
+from web.webhooks.dispatcher import Dispatcher
+from web.webhooks.messages import InboundRequest, InboundResponse
 
 PATH = "/wp-json/vczapi/v1/meeting"
 WITHIN = 60
@@ -35,24 +35,24 @@ def ingest(store: Store, wp_site: Site) -> Ingest:
 
 @dataclass
 class Asking:
-    """Gives groups to an `Answering`, and gathers what comes back."""
+    """Gives groups to an `Dispatcher`, and gathers what comes back."""
 
     ingest: Ingest
-    replies: dict[int, Reply] = field(default_factory=dict)
+    replies: dict[int, InboundResponse] = field(default_factory=dict)
     deliveries: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.answering = Answering(self.ingest)
+        self.answering = Dispatcher(self.ingest)
         self._came = asyncio.Event()
 
-    def give(self, *group: Asked) -> None:
+    def give(self, *group: InboundRequest) -> None:
         self.answering.take(list(enumerate(group)), self._deliver)
 
-    async def answers(self, *group: Asked) -> list[Reply]:
+    async def answers(self, *group: InboundRequest) -> list[InboundResponse]:
         self.give(*group)
         return await self.all(len(group))
 
-    async def all(self, count: int) -> list[Reply]:
+    async def all(self, count: int) -> list[InboundResponse]:
         while len(self.replies) < count:
             self._came.clear()
             await self._came.wait()
@@ -72,14 +72,16 @@ def direct(
     *,
     site_id: str = "s1",
     at: float | None = None,
-) -> Asked:
+) -> InboundRequest:
     headers = signed(body, at=time.time()) | (more or {})
-    return Asked(site_id, f"/sites/{site_id}{PATH}", headers, body, time.monotonic() if at is None else at)
+    return InboundRequest(
+        site_id, f"/sites/{site_id}{PATH}", headers, body, time.monotonic() if at is None else at
+    )
 
 
-def stubs(site: Site, body: bytes) -> Asked:
+def stubs(site: Site, body: bytes) -> InboundRequest:
     headers = signed(body, at=time.time()) | from_stub(site, "POST", PATH, body, timestamp=1)
-    return Asked(None, PATH, headers, body, time.monotonic())
+    return InboundRequest(None, PATH, headers, body, time.monotonic())
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -126,7 +128,7 @@ class TestGroup:
                 direct(body, site_id="nowhere"),
                 direct(body, site_id="s2"),
                 stubs(wp_site, body),
-                Asked(None, PATH, signed(body, at=time.time()), body, time.monotonic()),
+                InboundRequest(None, PATH, signed(body, at=time.time()), body, time.monotonic()),
                 direct(body),
             )
             assert [reply.status for reply in replies] == [204, 401, 400, 400, 404, 503, 204, 404, 204]

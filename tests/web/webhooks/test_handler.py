@@ -22,7 +22,7 @@ from tests.core.events import SAMPLES, SECRET, event, raw, signed
 from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import Http, from_stub, is_answered_by_the_bridge
 from web.app import make_app
-from web.webhooks.dispatcher import Answering
+from web.webhooks.dispatcher import Dispatcher
 
 PATH = "/wp-json/vczapi/v1/meeting"
 MIB = 1024 * 1024
@@ -35,7 +35,7 @@ def http(request: pytest.FixtureRequest, http: Http, io_loop: IOLoop, bridge: Br
     if request.param == "alone":
         yield http
         return
-    answering = Answering(bridge.ingest)
+    answering = Dispatcher(bridge.ingest)
     with accepted(io_loop, make_app(bridge, answering=answering), answering) as accepting:
         yield accepting
 

@@ -6,7 +6,7 @@ from core.model.meeting import Meeting
 from core.store.accounts import known_hosts
 from core.store.accounts import users as zoom_users
 from core.store.accounts.known_hosts import KnownHost
-from core.store.accounts.users import Host
+from core.store.accounts.users import ZoomUser
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.meetings import meetings
@@ -45,9 +45,9 @@ def test_are_those_with_meetings_and_those_of_the_account(store: Store, site: Si
         happens(store, number, host_id=host_id, host_email=f"{host_id}@seen.example")
     happens(store, 9, "another", host_id="h9")
     named = [
-        Host(ACCOUNT, "h1", "anna@example.org", "Anna", 1),
-        Host(ACCOUNT, "h3", "cleo@example.org", "Cleo", 1),
-        Host("another", "h8", "x@example.org", "X", 1),
+        ZoomUser(ACCOUNT, "h1", "anna@example.org", "Anna", 1),
+        ZoomUser(ACCOUNT, "h3", "cleo@example.org", "Cleo", 1),
+        ZoomUser("another", "h8", "x@example.org", "X", 1),
     ]
     store.write(lambda connection: zoom_users.keep(connection, named))
     assert of_site(store) == [

@@ -7,24 +7,24 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from core.store.auth import one_time_links
-from core.store.auth.one_time_links import LIFETIME, Purpose, Ticket
+from core.store.auth.one_time_links import LIFETIME, OneTimeLink, Purpose
 from core.store.auth.users import Role
 from core.store.db.engine import Store
 from core.store.db.schema import tickets as table
 from tests.core.conftest import KEYS
 
-SITE = Ticket(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s1")
+SITE = OneTimeLink(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s1")
 
 
-def issue(store: Store, ticket: Ticket = SITE, now: int = 0) -> str:
+def issue(store: Store, ticket: OneTimeLink = SITE, now: int = 0) -> str:
     return store.write(lambda connection: one_time_links.issue(connection, ticket, now=now))
 
 
-def use(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> Ticket | None:
+def use(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> OneTimeLink | None:
     return store.write(lambda connection: one_time_links.use(connection, purpose, word, now=now))
 
 
-def look(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> Ticket | None:
+def look(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> OneTimeLink | None:
     with store.reading() as connection:
         return one_time_links.look(connection, purpose, word, now=now)
 
@@ -60,9 +60,9 @@ class TestTicket:
         word = issue(store)
         other = Store(migrated_url, keys=KEYS)
         looked = one_time_links.look
-        others: list[Ticket | None] = []
+        others: list[OneTimeLink | None] = []
 
-        def and_then(connection: Connection, *given: Any, **more: Any) -> Ticket | None:
+        def and_then(connection: Connection, *given: Any, **more: Any) -> OneTimeLink | None:
             found = looked(connection, *given, **more)
             monkeypatch.setattr(one_time_links, "look", looked)
             others.append(use(other, word))
@@ -77,7 +77,7 @@ class TestTicket:
 
     @pytest.mark.parametrize("purpose", Purpose)
     def test_works_for_so_long(self, store: Store, purpose: Purpose) -> None:
-        ticket = Ticket(purpose, "anna")
+        ticket = OneTimeLink(purpose, "anna")
         word = issue(store, ticket)
         assert look(store, word, purpose, LIFETIME[purpose] - 1) == ticket
         assert look(store, word, purpose, LIFETIME[purpose]) is None
@@ -88,7 +88,7 @@ class TestTicket:
 
     @pytest.mark.parametrize("purpose", Purpose)
     def test_opens_nothing_else(self, store: Store, purpose: Purpose) -> None:
-        word = issue(store, Ticket(purpose, "anna"))
+        word = issue(store, OneTimeLink(purpose, "anna"))
         for other in set(Purpose) - {purpose}:
             assert look(store, word, other) is None
             assert use(store, word, other) is None
@@ -104,8 +104,8 @@ class TestIssue:
     def test_again_for_the_same_person_takes_the_one_before_back(self, store: Store) -> None:
         first = issue(store)
         others = [
-            issue(store, Ticket(Purpose.SITE, "willy", Role.ADMINISTRATOR, "s1")),
-            issue(store, Ticket(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s2")),
+            issue(store, OneTimeLink(Purpose.SITE, "willy", Role.ADMINISTRATOR, "s1")),
+            issue(store, OneTimeLink(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s2")),
         ]
         second = issue(store)
         assert look(store, first) is None
@@ -113,12 +113,12 @@ class TestIssue:
         assert None not in [look(store, word) for word in others]
 
     def test_of_the_first_leaves_what_other_processes_have_printed(self, store: Store) -> None:
-        words = [issue(store, Ticket(Purpose.FIRST)) for _ in range(2)]
+        words = [issue(store, OneTimeLink(Purpose.FIRST)) for _ in range(2)]
         assert None not in [look(store, word, Purpose.FIRST) for word in words]
 
     def test_sweeps_what_is_over(self, store: Store) -> None:
         for name in ("a", "b", "c"):
-            issue(store, Ticket(Purpose.SITE, name, Role.ADMINISTRATOR, "s1"))
+            issue(store, OneTimeLink(Purpose.SITE, name, Role.ADMINISTRATOR, "s1"))
         issue(store, now=LIFETIME[Purpose.SITE])
         with store.reading() as connection:
             assert connection.scalar(select(func.count()).select_from(table)) == 1

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from core.bridge import Bridge
 from core.errors import StoreError
-from core.pipeline.fold_worker import Folding
+from core.pipeline.fold_worker import FoldWorker
 from core.store.db import clock, locks
 from core.store.db.engine import Store, address
 from core.store.db.notify import EVENTS, POSTS, SECRETS, Listener
@@ -71,7 +71,7 @@ def wanted(store: Store, *numbers: int) -> None:
     """Make meetings that a post is wanted of."""
     for number in numbers:  # one by one, which is no burst that would be waited for
         append(store, number)
-        assert Folding(store).fold_pending() == 1
+        assert FoldWorker(store).fold_pending() == 1
 
 
 def claim(store: Store, owner: str, *, now: int | None = None, seconds: int = 60) -> list[posts.Claim]:
@@ -192,9 +192,9 @@ class TestFolding:
         append(one, 1, 2)
         with one.reading() as connection:
             assert log.pending_meetings(connection, 1) == [(ACCOUNT, 1)]
-            assert Folding(other).fold_pending() == 1
-        assert Folding(other).fold_pending() == 1
-        assert Folding(one).fold_pending() == 0
+            assert FoldWorker(other).fold_pending() == 1
+        assert FoldWorker(other).fold_pending() == 1
+        assert FoldWorker(one).fold_pending() == 0
         with one.reading() as connection:
             revisions = connection.execute(text("SELECT number, revision FROM meetings ORDER BY 1")).all()
         assert revisions == [(1, 1), (2, 1)]
@@ -206,7 +206,7 @@ class TestFolding:
         append(one, NUMBER)
         first_of_s2 = entry(one, event("meeting.ended", at=9), site_id="s2", outcome=log.Outcome.IGNORED)
         with Held(one, lambda connection: log.append(connection, [first_of_s2])):
-            folding = threading.Thread(target=Folding(other).fold_pending)
+            folding = threading.Thread(target=FoldWorker(other).fold_pending)
             folding.start()
             with one.reading() as connection:
                 waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
@@ -308,7 +308,7 @@ class TestWakeUp:
         append(one, 1)
         assert heard[EVENTS].wait(WITHIN_SECONDS)
         assert not heard[POSTS].is_set()
-        Folding(one).fold_pending()
+        FoldWorker(one).fold_pending()
         assert heard[POSTS].wait(WITHIN_SECONDS)
         assert not heard["s1"].is_set()
         one.write(

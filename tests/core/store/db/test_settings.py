@@ -8,20 +8,20 @@ from sqlalchemy import insert
 from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import settings as table
-from core.store.db.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, Keeping
+from core.store.db.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, RetentionSettings
 
 
-def keeping(store: Store) -> Keeping:
+def keeping(store: Store) -> RetentionSettings:
     with store.reading() as connection:
         return settings.keeping(connection)
 
 
 class TestKeeping:
     def test_is_the_usual_at_first(self, store: Store) -> None:
-        assert keeping(store) == Keeping(KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS)
+        assert keeping(store) == RetentionSettings(KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS)
 
     def test_is_what_was_set_last(self, store: Store) -> None:
-        for wanted in (Keeping(7, 5000), Keeping(30, 2_000_000, 5)):
+        for wanted in (RetentionSettings(7, 5000), RetentionSettings(30, 2_000_000, 5)):
             store.write(lambda connection, wanted=wanted: settings.keep(connection, wanted))  # type: ignore[misc]
             assert keeping(store) == wanted
 
@@ -29,4 +29,4 @@ class TestKeeping:
     def test_that_cannot_be_read_is_the_usual(self, store: Store, value: Any) -> None:
         rows = [{"name": name, "value": value} for name in ("keep_days", "keep_events", "keep_names_days")]
         store.write(lambda connection: connection.execute(insert(table), rows))
-        assert keeping(store) == Keeping()
+        assert keeping(store) == RetentionSettings()

@@ -15,7 +15,7 @@ from core.store.events import log, search_by_kind, search_by_meeting
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import Page
-from core.store.events.search_by_kind import Combination
+from core.store.events.search_by_kind import KindFilter
 from core.store.events.search_filters import COLUMNS, Count, Filter, Key, Line
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
@@ -233,7 +233,7 @@ class TestCount:
 
 class TestCombinations:
     def test_are_those_that_occur(self, full: Store) -> None:
-        expected = {Combination(line.event, line.account_id, line.outcome) for line in every(full)}
+        expected = {KindFilter(line.event, line.account_id, line.outcome) for line in every(full)}
         with full.reading() as connection:
             found = search_by_kind.found(connection)
             of_site = search_by_kind.found(connection, site_id="s2")

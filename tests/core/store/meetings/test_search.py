@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.model.meeting import Kind, Meeting, State
+from core.model.meeting import Meeting, MeetingKind, MeetingState
 from core.monitoring.meeting_search import find, let_dates_pass
 from core.store.accounts import users as zoom_users
 from core.store.db.engine import Store
@@ -120,12 +120,12 @@ class TestSearch:
 class TestFilters:
     def test_by_state_kind_and_host(self, sites: Store) -> None:
         keep(sites, 1, host_id="anna")
-        keep(sites, 2, host_id="ben", kind=Kind.WEBINAR)
-        keep(sites, 3, host_id="anna", state=State.DELETED)
-        assert numbers(sites, state=State.DELETED) == [3]
-        assert numbers(sites, kind=Kind.WEBINAR) == [2]
+        keep(sites, 2, host_id="ben", kind=MeetingKind.WEBINAR)
+        keep(sites, 3, host_id="anna", state=MeetingState.DELETED)
+        assert numbers(sites, state=MeetingState.DELETED) == [3]
+        assert numbers(sites, kind=MeetingKind.WEBINAR) == [2]
         assert numbers(sites, host_id="anna") == [1, 3]
-        assert numbers(sites, host_id="anna", state=State.SCHEDULED, kind=Kind.MEETING) == [1]
+        assert numbers(sites, host_id="anna", state=MeetingState.SCHEDULED, kind=MeetingKind.MEETING) == [1]
         assert numbers(sites, host_id="%") == []
 
     def test_by_site(self, sites: Store) -> None:
@@ -256,7 +256,7 @@ class TestHosts:
 
     def test_are_called_by_their_names_where_the_account_tells_them(self, sites: Store) -> None:
         keep(sites, 1, host_id="anna", host_email="old@example.org")
-        told = [zoom_users.Host(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]
+        told = [zoom_users.ZoomUser(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]
         sites.write(lambda connection: zoom_users.keep(connection, told))
         with sites.reading() as connection:
             (found,) = meeting_search.hosts(connection)

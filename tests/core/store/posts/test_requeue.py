@@ -12,7 +12,7 @@ from core.store.db.schema import posts as table
 from core.store.meetings import meetings
 from core.store.posts import posts, requeue
 from core.store.posts.posts import Base, Claim, PostState, Written
-from core.store.posts.requeue import Again
+from core.store.posts.requeue import RequeueResult
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from tests.core.events import ACCOUNT
@@ -51,8 +51,8 @@ def finish(store: Store, written: Written, now: int = 110, due_at: int | None = 
     )
 
 
-def ask(store: Store, what: Any, now: int = 200, site_id: str = "s1", number: int = 1) -> Again:
-    told: Again = store.write(lambda connection: what(connection, site_id, ACCOUNT, number, now=now))
+def ask(store: Store, what: Any, now: int = 200, site_id: str = "s1", number: int = 1) -> RequeueResult:
+    told: RequeueResult = store.write(lambda connection: what(connection, site_id, ACCOUNT, number, now=now))
     return told
 
 
@@ -65,7 +65,7 @@ class TestWrite:
     def test_lets_a_post_be_taken_now_and_looked_at(self, kept: Store) -> None:
         finish(kept, SHOWN, due_at=10**12)
         assert claim(kept, 200) == []
-        assert ask(kept, requeue.write) is Again.DUE
+        assert ask(kept, requeue.write) is RequeueResult.DUE
         (taken,) = claim(kept, 200)
         assert (taken.written, taken.in_doubt, taken.attempts) == (SHOWN, True, 0)
 
@@ -79,7 +79,7 @@ class TestWrite:
     def test_leaves_a_worker_alone(self, kept: Store) -> None:
         (taken,) = claim(kept, 190)
         before = row(kept)
-        assert ask(kept, requeue.write) is Again.BUSY
+        assert ask(kept, requeue.write) is RequeueResult.BUSY
         assert row(kept) == before
         assert kept.write(
             lambda connection: posts.finish(
@@ -89,14 +89,14 @@ class TestWrite:
 
     def test_a_worker_that_lost_its_lease_tells_nothing_any_more(self, kept: Store) -> None:
         (lost,) = claim(kept, 100)
-        assert ask(kept, requeue.write, now=200) is Again.DUE
+        assert ask(kept, requeue.write, now=200) is RequeueResult.DUE
         assert not kept.write(
             lambda connection: posts.finish(connection, lost, revision=1, written=SHOWN, due_at=None, now=210)
         )
         assert row(kept).owner is not None, "still in doubt"
 
     def test_keeps_the_place_of_what_is_overdue(self, kept: Store) -> None:
-        assert ask(kept, requeue.write) is Again.DUE
+        assert ask(kept, requeue.write) is RequeueResult.DUE
         assert row(kept).due_at == 100
 
     def test_ends_that_the_site_is_left_alone(self, kept: Store) -> None:
@@ -123,19 +123,19 @@ class TestWrite:
     def test_is_not_for_what_somebody_deleted(self, kept: Store) -> None:
         finish(kept, DETACHED)
         before = row(kept)
-        assert ask(kept, requeue.write) is Again.NOT_SO
+        assert ask(kept, requeue.write) is RequeueResult.NOT_SO
         assert row(kept) == before
 
     @pytest.mark.parametrize("which", [{"site_id": "s2"}, {"number": 2}])
     @pytest.mark.parametrize("what", [requeue.write, requeue.make])
     def test_of_nothing_asks_nothing(self, kept: Store, what: Any, which: dict[str, Any]) -> None:
-        assert ask(kept, what, **which) is Again.NOT_SO
+        assert ask(kept, what, **which) is RequeueResult.NOT_SO
 
 
 class TestMake:
     def test_lets_a_detached_post_be_made(self, kept: Store) -> None:
         finish(kept, DETACHED)
-        assert ask(kept, requeue.make) is Again.DUE
+        assert ask(kept, requeue.make) is RequeueResult.DUE
         found = row(kept)
         assert (found.wanted, found.written, found.behind_since) == (1, 0, 200)
         (taken,) = claim(kept, 200)
@@ -144,11 +144,11 @@ class TestMake:
     def test_is_only_for_what_is_detached(self, kept: Store) -> None:
         finish(kept, SHOWN)
         before = row(kept)
-        assert ask(kept, requeue.make) is Again.NOT_SO
+        assert ask(kept, requeue.make) is RequeueResult.NOT_SO
         assert row(kept) == before
 
     def test_leaves_a_worker_alone(self, kept: Store) -> None:
         finish(kept, DETACHED)
         kept.write(lambda connection: connection.execute(update(table).values(due_at=120)))
         claim(kept, 190)
-        assert ask(kept, requeue.make) is Again.BUSY
+        assert ask(kept, requeue.make) is RequeueResult.BUSY

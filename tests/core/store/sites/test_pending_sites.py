@@ -8,20 +8,20 @@ from sqlalchemy import func, select
 from core.store.db.engine import Store
 from core.store.db.schema import candidates as table
 from core.store.sites import pending_sites
-from core.store.sites.pending_sites import CREDENTIAL_LIFETIME, MOST, STATE_LIFETIME, Candidate
+from core.store.sites.pending_sites import CREDENTIAL_LIFETIME, MOST, STATE_LIFETIME, PendingSite
 
 NOW = 1_767_603_600_000
 
 
 @pytest.fixture
-def candidate(store: Store) -> Candidate:
+def candidate(store: Store) -> PendingSite:
     kept = load(store, add(store))
     assert kept is not None
     return kept
 
 
 def add(store: Store, asked_by: str = "/anna", now: int = NOW) -> str:
-    made = Candidate(
+    made = PendingSite(
         id=pending_sites.new_id(),
         asked_by=asked_by,
         url="https://example.org/",
@@ -35,12 +35,12 @@ def add(store: Store, asked_by: str = "/anna", now: int = NOW) -> str:
     return made.id
 
 
-def load(store: Store, candidate_id: str, asked_by: str = "/anna", now: int = NOW) -> Candidate | None:
+def load(store: Store, candidate_id: str, asked_by: str = "/anna", now: int = NOW) -> PendingSite | None:
     with store.reading() as connection:
         return pending_sites.load(connection, candidate_id, asked_by, store.sealer, now=now)
 
 
-def accept(store: Store, candidate: Candidate, password: str = "abcd efgh", now: int = NOW) -> bool:
+def accept(store: Store, candidate: PendingSite, password: str = "abcd efgh", now: int = NOW) -> bool:
     return store.write(
         lambda connection: pending_sites.keep_credential(
             connection, candidate, "admin", password, store.sealer, now=now
@@ -49,12 +49,12 @@ def accept(store: Store, candidate: Candidate, password: str = "abcd efgh", now:
 
 
 class TestAdded:
-    def test_is_there_for_who_began_and_for_nobody_else(self, store: Store, candidate: Candidate) -> None:
+    def test_is_there_for_who_began_and_for_nobody_else(self, store: Store, candidate: PendingSite) -> None:
         assert load(store, candidate.id, "/ben") is None
         assert load(store, "0" * 16) is None
         assert (candidate.name, candidate.username, candidate.password) == ("Choir", "", "")
 
-    def test_waits_for_a_state_that_nobody_guesses(self, store: Store, candidate: Candidate) -> None:
+    def test_waits_for_a_state_that_nobody_guesses(self, store: Store, candidate: PendingSite) -> None:
         other = load(store, add(store))
         assert other is not None
         assert len(candidate.state) > 30
@@ -62,7 +62,7 @@ class TestAdded:
         for wrong in ("", "x", other.state, candidate.state[:-1], "é"):
             assert not pending_sites.brings(candidate, wrong)
 
-    def test_ends_after_a_while(self, store: Store, candidate: Candidate) -> None:
+    def test_ends_after_a_while(self, store: Store, candidate: PendingSite) -> None:
         assert load(store, candidate.id, now=NOW + STATE_LIFETIME - 1) is not None
         assert load(store, candidate.id, now=NOW + STATE_LIFETIME) is None
         add(store, now=NOW + STATE_LIFETIME)
@@ -80,7 +80,7 @@ class TestAdded:
 
 
 class TestCredential:
-    def test_is_kept_sealed_and_longer(self, store: Store, candidate: Candidate) -> None:
+    def test_is_kept_sealed_and_longer(self, store: Store, candidate: PendingSite) -> None:
         assert accept(store, candidate)
         kept = load(store, candidate.id, now=NOW + CREDENTIAL_LIFETIME - 1)
         assert kept is not None
@@ -90,7 +90,7 @@ class TestCredential:
         assert b"abcd" not in row.password
         assert "abcd" not in repr(kept)
 
-    def test_is_brought_once(self, store: Store, candidate: Candidate) -> None:
+    def test_is_brought_once(self, store: Store, candidate: PendingSite) -> None:
         assert accept(store, candidate)
         assert not accept(store, candidate, "another")
         kept = load(store, candidate.id)
@@ -99,10 +99,10 @@ class TestCredential:
         assert not pending_sites.brings(kept, candidate.state)
         assert not pending_sites.brings(kept, "")
 
-    def test_is_not_brought_too_late(self, store: Store, candidate: Candidate) -> None:
+    def test_is_not_brought_too_late(self, store: Store, candidate: PendingSite) -> None:
         assert not accept(store, candidate, now=NOW + STATE_LIFETIME)
 
-    def test_that_is_no_good_makes_room_for_another(self, store: Store, candidate: Candidate) -> None:
+    def test_that_is_no_good_makes_room_for_another(self, store: Store, candidate: PendingSite) -> None:
         accept(store, candidate)
         store.write(
             lambda connection: pending_sites.drop_credential(
@@ -120,7 +120,7 @@ class TestCredential:
 
 
 class TestProblem:
-    def test_is_noted_and_taken_away(self, store: Store, candidate: Candidate) -> None:
+    def test_is_noted_and_taken_away(self, store: Store, candidate: PendingSite) -> None:
         for problem, message in (("stub_missing", "It is not there."), ("", "")):
             store.write(
                 lambda connection, problem=problem, message=message: pending_sites.note_problem(  # type: ignore[misc]
@@ -132,6 +132,6 @@ class TestProblem:
 
 
 class TestRemoved:
-    def test_is_gone(self, store: Store, candidate: Candidate) -> None:
+    def test_is_gone(self, store: Store, candidate: PendingSite) -> None:
         store.write(lambda connection: pending_sites.remove(connection, candidate.id))
         assert load(store, candidate.id) is None

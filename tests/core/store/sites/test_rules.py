@@ -7,9 +7,9 @@ from sqlalchemy import update
 
 from core.errors import UnknownSiteError
 from core.model.meeting import Meeting
-from core.model.rules import Author, Rules, Status, read
+from core.model.rules import Author, PostStatus, Rules, read
 from core.store.accounts import users as zoom_users
-from core.store.accounts.users import Host
+from core.store.accounts.users import ZoomUser
 from core.store.db.engine import Store
 from core.store.db.schema import sites as table
 from core.store.sites import rules, sites
@@ -21,8 +21,8 @@ def kept(store: Store) -> Site:
         return sites.load(connection, "s1", store.sealer)
 
 
-def host(host_id: str, email: str, name: str = "", account_id: str = "a") -> Host:
-    return Host(account_id, host_id, email, name, 1)
+def host(host_id: str, email: str, name: str = "", account_id: str = "a") -> ZoomUser:
+    return ZoomUser(account_id, host_id, email, name, 1)
 
 
 def about(**object_: Any) -> Meeting:
@@ -31,7 +31,7 @@ def about(**object_: Any) -> Meeting:
 
 class TestSave:
     def test_keeps_them_through_another_pairing(self, store: Store, site: Site) -> None:
-        decided = Rules(status=Status.DRAFT, never=("a*",), unknown={"later": 1})
+        decided = Rules(status=PostStatus.DRAFT, never=("a*",), unknown={"later": 1})
         store.write(lambda connection: rules.save(connection, "s1", decided))
         assert read(kept(store).rules).rules == decided
         store.write(lambda connection: sites.save(connection, site, store.sealer))
