@@ -31,6 +31,7 @@ from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES
 from tests.examples import REPAIR, SOAK, Progress
 
 if TYPE_CHECKING:
+    from core.accounts.clients import AccountClients
     from core.jobs.runner import JobKind
     from core.store.jobs import Job
     from tests.convergence.ground import Ground
