@@ -1,6 +1,6 @@
-"""What happens around a meeting: it runs and ends, is recorded, and people register. Pure, as the fold is.
+"""Instances, recordings and registrants of a meeting, folded from events. Pure.
 
-None of it touches the schedule: https://developers.zoom.us/docs/api/meetings/events/
+None of these events changes the schedule: https://developers.zoom.us/docs/api/meetings/events/
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from core.zoom.envelope import Envelope
 
-MOST_RECORDINGS = 100  # of one meeting: the newest are kept
-MOST_REGISTRANTS = 50_000  # more than Zoom's largest webinar takes
+MOST_RECORDINGS = 100  # per meeting; older ones are dropped
+MOST_REGISTRANTS = 50_000  # above the capacity of Zoom's largest webinar
 _TRASHED, _AVAILABLE, _DELETED = "trashed", "available", "deleted"
 _LONGEST_UUID = 200  # Zoom's own have 24 characters
 
@@ -23,18 +23,18 @@ BATCHES = {
     "recording.batch_deleted": _DELETED,
     "recording.batch_recovered": _AVAILABLE,
 }
-# What tells of a recording that was not known. All else takes away from what these have told.
+# The only events that add a recording; all others change one that is known.
 _INTRODUCING = frozenset({"recording.completed", "recording.recovered"})
 
 
 def started(envelope: Envelope) -> dict[str, Any]:
-    """Return the instance that runs now: its uuid and its actual start, as Zoom writes it."""
+    """Return the running instance: its uuid and actual start, in Zoom's notation."""
     given = envelope.payload.object or {}
     return {"uuid": _text(given.get("uuid")), "started": _text(given.get("start_time"))}
 
 
 def ended(instance: Mapping[str, Any], envelope: Envelope) -> Mapping[str, Any]:
-    """Return the last instance once one has ended; the end of another one than runs now says nothing of it."""
+    """Return the last instance after an `ended` event; the end of an instance that is not running is ignored."""
     given = envelope.payload.object or {}
     uuid = _text(given.get("uuid"))
     running = instance and "ended" not in instance
@@ -45,7 +45,7 @@ def ended(instance: Mapping[str, Any], envelope: Envelope) -> Mapping[str, Any]:
 
 
 def recorded(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
-    """Return the recordings, by the uuid of what was recorded, with one that is there to be watched."""
+    """Return the recordings, by instance uuid, with the event's recording available."""
     given = envelope.payload.object or {}
     uuid = _text(given.get("uuid"))
     if not uuid:
@@ -73,25 +73,26 @@ def recorded(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any
 
 
 def trashed(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
-    """Return the recordings without what was put into Zoom's trash: whole, or only the files that are named."""
+    """Return the recordings with the named files in Zoom's trash, or all files where the event names none."""
     return _taken_away(recordings, envelope, _TRASHED)
 
 
 def deleted(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
-    """Return the recordings without what was deleted for good."""
+    """Return the recordings without the files that were permanently deleted."""
     return _taken_away(recordings, envelope, _DELETED)
 
 
-def introduced(envelope: Envelope) -> str | None:
-    """Return which instance an event says was recorded; None where it says so of none."""
+def recorded_instance(envelope: Envelope) -> str | None:
+    """Return the uuid of the instance that an event adds a recording of, or None."""
     uuid = _text((envelope.payload.object or {}).get("uuid"))
     return uuid if envelope.event in _INTRODUCING and 0 < len(uuid) <= _LONGEST_UUID else None
 
 
-def named(envelope: Envelope) -> dict[str, list[str]]:
-    """Return which instances an event about many recordings names, and which files of each; no files: all of them.
+def named_instances(envelope: Envelope) -> dict[str, list[str]]:
+    """Return the instance uuids of a batch event, each with its file ids; an empty list means all files.
 
-    It names no meeting: https://developers.zoom.us/docs/api/meetings/events/#tag/recording/postrecording.batch_deleted
+    A batch event has no meeting number:
+    https://developers.zoom.us/docs/api/meetings/events/#tag/recording/postrecording.batch_deleted
     """
     given = envelope.payload.object or {}
     plain = given.get("meeting_uuids")
@@ -107,24 +108,24 @@ def named(envelope: Envelope) -> dict[str, list[str]]:
     return {uuid: files for uuid, files in found.items() if 0 < len(uuid) <= _LONGEST_UUID}
 
 
-def batched(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
-    """Return the recordings after an event about many of them, of which these may be some."""
+def apply_batch(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
+    """Return the recordings after a batch event, which may name instances of other meetings as well."""
     result = dict(recordings)
-    for uuid, files in named(envelope).items():
+    for uuid, files in named_instances(envelope).items():
         _change(result, uuid, files, BATCHES[envelope.event])
     return result
 
 
 def registered(registrants: Mapping[str, str], envelope: Envelope, status: str | None) -> dict[str, str]:
-    """Return where each registrant stands: approved, pending, denied or cancelled. Nobody is named.
+    """Return the status of each registrant (approved, pending, denied or cancelled) by an anonymous key.
 
-    Without a `status`, the event says it: registrations wait for approval only where the host wants that.
+    Where `status` is None the event holds it: a registration is pending only where the host approves manually.
     """
     registrant = (envelope.payload.object or {}).get("registrant")
     identifier = _text(registrant.get("id")) if isinstance(registrant, dict) else ""
     if not identifier or not isinstance(registrant, dict):
         return dict(registrants)
-    # A digest tells one from another, and nothing else of anybody.
+    # A digest distinguishes registrants without identifying a person.
     name = hashlib.sha256(identifier.encode()).hexdigest()[:12]
     if name not in registrants and len(registrants) >= MOST_REGISTRANTS:
         return dict(registrants)
@@ -140,7 +141,7 @@ def _taken_away(recordings: Mapping[str, Any], envelope: Envelope, state: str) -
 
 
 def _change(recordings: dict[str, Any], uuid: str, names: list[str], state: str) -> None:
-    """Bring some files of a recording, or all where none is named, to a state."""
+    """Set the state of the named files of a recording, or of all files where none is named."""
     recording = recordings.get(uuid)
     if recording is None:
         return

@@ -1,4 +1,4 @@
-"""What each event changed: the meeting before and after it, and the fields that differ. Pure."""
+"""Diffs of a meeting per event: the meeting before and after, and the fields that changed. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from core.model.fold import Change
 
-# In this order they are told; the rest follows by name.
+# Listed first and in this order; the rest follows by name.
 _FIRST = (
     "topic",
     "agenda",
@@ -28,15 +28,15 @@ _FIRST = (
     "host_id",
     "host_email",
 )
-_INNER = ("settings", "recurrence")  # told field by field
+_INNER = ("settings", "recurrence")  # compared field by field
 _DATES = "occurrences"
 
 
 @dataclass(frozen=True, slots=True)
 class EventDiff:
-    """One event of a meeting, with the meeting before and after it; None where nothing was known.
+    """One event of a meeting, with the meeting before and after it, or None where it was unknown.
 
-    `too_late`: it happened before what the log has dropped, so it changed nothing.
+    `too_late`: the event happened before the retained part of the log, so it changed nothing.
     """
 
     change: Change
@@ -47,7 +47,7 @@ class EventDiff:
 
 @dataclass(frozen=True, slots=True)
 class DateChange:
-    """One date of a series: when it begins, in the meeting's zone, for how many minutes, and whether it takes place."""
+    """One occurrence of a series: start in the meeting's time zone, duration in minutes, whether it takes place."""
 
     start_time: datetime
     duration: int
@@ -56,12 +56,12 @@ class DateChange:
 
 @dataclass(frozen=True, slots=True)
 class FieldDiff:
-    """A field that differs. None stands for what was not known, or is not there.
+    """A changed field. None means unknown or absent.
 
-    `field` is Zoom's name, with a dot before what stands inside another (`settings.waiting_room`), or one of ours:
-    `state` (of `core.model.meeting.MeetingState`, or `recovered`), `kind`; `started` and `ended` of the last instance; `recordings`
-    and `registrants.…` by their state, which are counts, as is `occurrences`; `occurrences.…` is one date (`DateChange`).
-    Times are `datetime`s in the meeting's zone; the rest is as Zoom has it.
+    `field` is Zoom's name, dotted for nested fields (`settings.waiting_room`), or one of the bridge's: `state` (a
+    `core.model.meeting.MeetingState`, or `recovered`), `kind`, `started` and `ended` of the last instance, the counts
+    `recordings`, `registrants.STATUS` and `occurrences`, and `occurrences.ID` for one occurrence (`DateChange`).
+    Times are `datetime`s in the meeting's time zone; all other values are Zoom's.
     """
 
     field: str
@@ -69,10 +69,10 @@ class FieldDiff:
     new: Any
 
 
-def steps(
+def event_diffs(
     account_id: str, number: int, changes: Iterable[Change], *, base: Meeting | None = None
 ) -> Iterator[EventDiff]:
-    """Yield what each event made of the meeting, in the order in which they happened, as `fold` takes them."""
+    """Yield one diff per event, in the order of `core.model.fold.fold`."""
     meeting = base
     last = base.last if base is not None else None
     too_late = base is not None
@@ -80,15 +80,15 @@ def steps(
         if last is not None and not last < change.position:
             if too_late:
                 yield EventDiff(change, meeting, meeting, too_late=True)
-            continue  # the same event, given twice
+            continue  # a duplicate of the last event
         too_late = False
         last = change.position
         before, meeting = meeting, apply(meeting or Meeting(account_id, number), change)
         yield EventDiff(change, before, meeting)
 
 
-def differences(before: Meeting | None, after: Meeting | None) -> list[FieldDiff]:
-    """Return the fields in which a meeting differs from what it was before."""
+def field_diffs(before: Meeting | None, after: Meeting | None) -> list[FieldDiff]:
+    """Return the fields that differ between two states of a meeting."""
     if after is None:
         return []
     old, new = _facts(before), _facts(after)
@@ -98,7 +98,7 @@ def differences(before: Meeting | None, after: Meeting | None) -> list[FieldDiff
 
 
 def _facts(meeting: Meeting | None) -> dict[str, Any]:
-    """Return what is known of a meeting, by field; what stands inside another has a dot in its name."""
+    """Return the values of a meeting by field name, dotted for nested fields."""
     if meeting is None:
         return {}
     facts: dict[str, Any] = {
@@ -128,7 +128,7 @@ def _order(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _dates(before: Meeting | None, after: Meeting) -> list[FieldDiff]:
-    """Compare the dates of a series: one by one, or by their number where there were none before or are none now."""
+    """Compare the occurrences one by one, or only their number where either side has none."""
     old, new = _dates_of(before), _dates_of(after)
     if not old or not new:
         return [FieldDiff(_DATES, len(old) or None, len(new) or None)]
@@ -148,7 +148,7 @@ def _dates_of(meeting: Meeting | None) -> dict[str, DateChange]:
 
 
 def _available(meeting: Meeting) -> int:
-    """Count the recordings that are there to be watched."""
+    """Count the available recordings."""
     return sum(one.get("state") == "available" for one in meeting.recordings.values())
 
 

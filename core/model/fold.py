@@ -1,7 +1,7 @@
-"""Events to meeting: a pure function of what happened, in whatever order it arrived.
+"""Fold a meeting's events into its state, in any order of arrival. Pure.
 
-`fold` sorts and reduces. `apply` takes one step, for the usual case that an event is newer than all that
-came before it; both give the same meeting, which the tests show for any order and any duplicates.
+`fold` sorts the events and reduces them. `apply` adds one event that is newer than all others, which is the usual
+case. Both give the same meeting; the tests show it for any order and any duplicates.
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ if TYPE_CHECKING:
 
     from core.zoom.envelope import Envelope
 
-SNAPSHOT = "snapshot"  # what the bridge itself read from Zoom's REST API; Zoom sends no event of this name
-GONE = "gone"  # the operation of a snapshot of what is no longer there
+SNAPSHOT = "snapshot"  # read by the bridge from Zoom's REST API; Zoom sends no event of this name
+GONE = "gone"  # the `operation` of a snapshot of a meeting that no longer exists
 
-# `start_url` is a key to the host's account, and the other passwords are nobody's business; the number has a
-# place of its own; what was replaced is not what is.
+# `start_url` gives access to the host's account, and the other passwords are not for participants; the number has
+# its own attribute; `old_object` holds replaced values.
 _NEVER_KEPT = frozenset(
     {"start_url", "h323_password", "encrypted_password", "pstn_password", "id", "old_object"}
 )
-# `started` and `ended` describe the running instance, deletions only name what is deleted: these never say
-# what the schedule is.
+# Events of an instance and deletions carry these fields too, but with values that are not the schedule.
 _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An event as the fold takes it: what happened, to which meeting, and its place in the order."""
+    """An event with its position in the order of folding."""
 
     position: Position
     envelope: Envelope
 
 
-_SAME_CREATION_SECONDS = 60  # between what REST and the event say of one creation
+_SAME_CREATION_SECONDS = 60  # difference between the creation times of REST and of the event
 
 
 _RANKS = {
@@ -67,12 +66,12 @@ _RANKS = {
 
 
 def acts_on(event: str) -> bool:
-    """Whether an event of this name changes a meeting."""
+    """Tell whether events of this name change a meeting."""
     return event == SNAPSHOT or _verb(event) in _RANKS
 
 
 def position(envelope: Envelope, digest: str, *, received_at: int) -> Position:
-    """Return an event's place in the order; `received_at` (ms since 1970, UTC) stands in for a missing time."""
+    """Return an event's position; `received_at` (Unix milliseconds, UTC) replaces a missing time."""
     at = envelope.happened_at
     return Position(
         at=received_at if at is None else at,
@@ -84,23 +83,23 @@ def position(envelope: Envelope, digest: str, *, received_at: int) -> Position:
 def fold(
     account_id: str, number: int, changes: Iterable[Change], *, base: Meeting | None = None
 ) -> Meeting | None:
-    """Return the meeting that these changes make; None where there are none.
+    """Fold changes into a meeting; None where there are none.
 
-    `base` is what earlier changes made that are no longer at hand. One that happened before its last is too
-    late to count.
+    `base` is the state folded from earlier changes that the log has dropped. Changes before its last position are
+    too late and are ignored.
     """
     meeting = base
     last = base.last if base else None
     for change in sorted(changes, key=lambda change: _key(change.position)):
         if last is not None and _key(change.position) <= _key(last):
-            continue  # the same event, given twice, or part of the base
+            continue  # a duplicate, or already part of the baseline
         last = change.position
         meeting = apply(meeting or Meeting(account_id, number), change)
     return meeting
 
 
 def apply(meeting: Meeting, change: Change) -> Meeting:
-    """Return the meeting after one change that is newer than all it has seen."""
+    """Return the meeting after one change that is newer than all its earlier ones."""
     envelope = change.envelope
     step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
     kind = _kind(envelope, meeting.kind)
@@ -119,27 +118,26 @@ def _verb(event: str) -> str:
 
 
 def _kind(envelope: Envelope, before: MeetingKind) -> MeetingKind:
-    """Tell meetings from webinars: by the conversion, else by Zoom's type, else by the event's name."""
+    """Return whether it is a meeting or a webinar: by a conversion, else Zoom's type, else the event's name."""
     match envelope.event:
         case "meeting.converted_to_webinar":
             return MeetingKind.WEBINAR
         case "webinar.converted_to_meeting":
             return MeetingKind.MEETING
     if envelope.event.startswith("recording."):
-        return before  # their types are of recordings
+        return before  # `type` has other values in recording events
     zoom_type = _kept(envelope.payload.object or {}).get("type")
     if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
         return MeetingKind.WEBINAR
-    # A snapshot has no such name; without a type it says nothing of this.
+    # The name of a snapshot does not tell the kind, so without a type it stays as it was.
     return before if envelope.event == SNAPSHOT and zoom_type is None else MeetingKind.MEETING
 
 
 def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
-    """Nothing happens to a meeting before it is made.
+    """Create the meeting; values of updates that seem older are kept.
 
-    An update that seems older has a clock of its own (`time_stamp` is when the change was made, `event_ts`
-    when it was told), so what it said stands. A second creation under one number is a new life of it, as
-    with the personal meeting room.
+    Nothing can precede the creation: an older update only uses another clock (`time_stamp` is the time of the change,
+    `event_ts` the time of sending). A second creation of the same number starts anew, as with a personal meeting room.
     """
     given = _kept(envelope.payload.object or {})
     if meeting.created and not _tells_of_this_life(meeting, envelope):
@@ -149,7 +147,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
-    """Whether a creation is the one that a snapshot has told of already: Zoom's REST API says when that was."""
+    """Tell whether a snapshot already holds this creation: REST gives the time of creation as `created_at`."""
     told = meeting.object.get("created_at")
     if not isinstance(told, str) or envelope.happened_at is None:
         return False
@@ -163,7 +161,7 @@ def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
 
 
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
-    """Lay what changed over what was known: only `id` is sure to be in an update."""
+    """Merge the changed fields: an update holds `id` for certain and otherwise only what changed."""
     given = _kept(envelope.payload.object or {})
     vanished = {_id(item) for item in _items(_kept(_old_object(envelope)))}
     vanished -= {_id(item) for item in _items(given)}
@@ -171,7 +169,7 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _items(before):
         before["occurrences"] = [item for item in _items(before) if _id(item) not in vanished]
     if envelope.payload.scope == "single" and _items(given) and _items(before):
-        # One date of a series was moved or changed: the series itself keeps its own start and length.
+        # One occurrence was moved or changed: the series keeps its start and duration.
         changed = {"occurrences": _with_occurrences(before, given)}
         rest = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
         return replace(meeting, object=_merge(before, {**rest, **changed}))
@@ -182,7 +180,7 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _old_object(envelope: Envelope) -> Mapping[str, Any]:
-    """Return what an update replaced: beside `object` in real traffic, inside it in Zoom's own example."""
+    """Return the replaced values: a sibling of `object` in real traffic, nested in it in Zoom's own example."""
     inside = (envelope.payload.object or {}).get("old_object")
     return envelope.payload.old_object or (inside if isinstance(inside, dict) else {})
 
@@ -206,10 +204,10 @@ def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
-    """Take what Zoom's REST API answered as the whole truth at that moment.
+    """Replace the state by a REST answer, which is complete for its moment.
 
-    One that was deleted before has been recovered, though nobody told; one that is gone was deleted; and what does
-    not run any more has ended.
+    A deleted meeting that REST returns was recovered, one that is gone was deleted, and a running instance has ended
+    where Zoom's status is `waiting`, even where the event of it was lost.
     """
     if envelope.payload.operation == GONE:
         state = MeetingState.DELETED if meeting.state is MeetingState.SCHEDULED else meeting.state
@@ -228,7 +226,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _written(milliseconds: int | None) -> str:
-    """Return a moment as Zoom writes it."""
+    """Return a time in Zoom's notation."""
     if milliseconds is None:
         return ""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -243,12 +241,12 @@ def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
-    """Take what names the meeting from an event about one instance of it, where it was not known."""
+    """Add unknown identifying fields from an event of one instance."""
     given = _kept(envelope.payload.object or {})
     names: dict[str, Any] = {
         key: given[key]
         for key in ("topic", "type", "host_id", "timezone")
-        if isinstance(given.get(key), str | int | float)  # what is left of it by core.scrubbing, too
+        if isinstance(given.get(key), str | int | float)  # as `core.model.redaction` keeps them
     }
     return replace(meeting, object={**names, **meeting.object})
 
@@ -289,12 +287,12 @@ _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "recording.recovered": _recording(activity.recorded),
     "recording.trashed": _recording(activity.trashed),
     "recording.deleted": _recording(activity.deleted),
-    **dict.fromkeys(activity.BATCHES, _recording(activity.batched)),
+    **dict.fromkeys(activity.BATCHES, _recording(activity.apply_batch)),
 }
 
 
 def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
-    """Whether only the named dates are meant.
+    """Tell whether only the named occurrences are meant.
 
     `operation` is `single` for an ordinary meeting too, and `occurrences` may come with a whole series, so
     all three must agree: https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.deleted
@@ -305,7 +303,7 @@ def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
 
 
 def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
-    """Set the status of the named dates, which are added where they were not known."""
+    """Set the status of the named occurrences, adding unknown ones."""
     given = {
         "occurrences": [{**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))]
     }
@@ -314,7 +312,7 @@ def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
 
 
 def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
-    """Take from a deletion or recovery what was not known yet, and nothing of the schedule of a series."""
+    """Add unknown fields from a deletion or recovery, except the schedule of a series."""
     given = _kept(envelope.payload.object or {})
     if given.get("type", meeting.type) in RECURRING_FIXED:
         given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
@@ -322,7 +320,7 @@ def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether an update turns a series (type 8) into a single meeting (type 2); its dates go with it."""
+    """Tell whether an update turns a series (type 8) into a single meeting (type 2), which has no occurrences."""
     return (
         "type" in given
         and given["type"] not in RECURRING_FIXED
@@ -332,7 +330,7 @@ def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -
 
 
 def _with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Lay the given dates over those that were known, by `occurrence_id`."""
+    """Merge occurrences by `occurrence_id`."""
     known = {_id(item): item for item in _items(before)}
     for item in _items(given):
         known[_id(item)] = {**known.get(_id(item), {}), **item}
@@ -349,7 +347,7 @@ def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one object over another: settings deep, as updates hold only changed settings; the rest whole."""
+    """Merge two objects: `settings` field by field, as updates hold only changed ones; other fields whole."""
     merged = {**below, **above}
     if isinstance(below.get("settings"), dict) and isinstance(above.get("settings"), dict):
         merged["settings"] = {**below["settings"], **above["settings"]}
@@ -357,7 +355,7 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what must never be kept and what is not in Zoom's shape; the rest stays, known or unknown."""
+    """Drop fields that must not be stored and values of the wrong type; keep all others, known or unknown."""
     kept = {key: _without_start_url(value) for key, value in given.items() if key not in _NEVER_KEPT}
     for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
         if key in kept and not isinstance(kept[key], shape):
@@ -368,7 +366,7 @@ def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_start_url(value: Any) -> Any:
-    """Drop the key to the host's account wherever it stands, also in fields that Zoom may yet invent."""
+    """Drop `start_url` at any depth, in fields that Zoom adds later as well."""
     if isinstance(value, dict):
         return {key: _without_start_url(item) for key, item in value.items() if key != "start_url"}
     return [_without_start_url(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""One meeting (or webinar) as Zoom holds it."""
+"""The state of one meeting or webinar. Pure."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ WITHOUT_FIXED_TIME = frozenset({3, 6})
 RECURRING_FIXED = frozenset({8, 9})
 WEBINARS = frozenset({5, 6, 9})
 LONGEST = 30 * 60
-"""Minutes: Zoom ends every meeting after 30 hours, https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067972"""
+"""Maximum duration in minutes: Zoom ends every meeting after 30 hours.
+
+https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067972
+"""
 
 
 class MeetingKind(StrEnum):
-    """What Zoom calls it."""
+    """Zoom's product: a meeting or a webinar."""
 
     MEETING = "meeting"
     WEBINAR = "webinar"
 
 
 class MeetingState(StrEnum):
-    """Where a meeting stands between being made and being gone."""
+    """The life cycle of a meeting."""
 
     SCHEDULED = "scheduled"
-    DELETED = "deleted"  # can be recovered for a week
+    DELETED = "deleted"  # recoverable for a week
     PERMANENTLY_DELETED = "permanently_deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One date of a series. `start_time` is in UTC, `duration` in minutes."""
+    """One occurrence of a series. `start_time` is in UTC, `duration` in minutes."""
 
     occurrence_id: str
     start_time: datetime
@@ -48,17 +51,17 @@ class Occurrence:
 
     @property
     def end_time(self) -> datetime:
-        """When it is scheduled to end, in UTC."""
+        """The scheduled end, in UTC."""
         return self.start_time + timedelta(minutes=self.duration)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The place of an event among the events of its meeting; events are folded in this order.
+    """The position of an event among the events of its meeting; events are folded in this order.
 
-    `at` is when it happened (milliseconds since 1970, UTC). Zoom gives several events of one meeting the
-    same millisecond, so `rank` puts them in the only order that makes sense (made, changed, deleted,
-    recovered, deleted for good), and `digest` decides the rest, so that the order is total.
+    `at` is the time of the event (Unix milliseconds, UTC). Zoom gives several events of one meeting the same
+    millisecond: `rank` puts them in the only possible order (created, updated, deleted, recovered, permanently
+    deleted), and `digest` makes the order total.
     """
 
     at: int
@@ -74,14 +77,14 @@ BEFORE_ALL = Position(-1, -1, "")
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A meeting or webinar: the sum of its events.
+    """A meeting or webinar, folded from its events.
 
-    `object` is Zoom's own object, laid together from all that Zoom said of it, with unknown fields kept and
-    without `start_url`, which is a key to the host's account. The properties read it in typed form.
+    `object` is Zoom's object, merged from all events, with unknown fields kept and without `start_url`, which gives
+    access to the host's account. The properties read it in typed form.
 
-    `created` tells whether its creation (or a snapshot) was seen; `recovered`, whether it is scheduled
-    because it was recovered from deletion. `instance` is the one that ran last or runs now, `recordings` what was
-    recorded of each instance, `registrants` where each of them stands (see `core.model.activity`).
+    `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
+    deletion. `instance` is the running or last instance, `recordings` holds the recordings by instance, `registrants`
+    the status of each registrant (see `core.model.activity`).
     """
 
     account_id: str
@@ -98,12 +101,12 @@ class Meeting:
 
     @property
     def topic(self) -> str:
-        """The title; empty while it is not known."""
+        """The title; empty while unknown."""
         return _text(self.object.get("topic"))
 
     @property
     def agenda(self) -> str:
-        """The description, as plain text; empty while it is not known (`created` does not carry it)."""
+        """The description, as plain text; empty while unknown (`created` does not carry it)."""
         return _text(self.object.get("agenda"))
 
     @property
@@ -113,49 +116,49 @@ class Meeting:
 
     @property
     def host_id(self) -> str:
-        """Zoom's id of the host."""
+        """Zoom's user id of the host."""
         return _text(self.object.get("host_id"))
 
     @property
     def join_url(self) -> str:
-        """Where participants join; it may carry the passcode as `pwd`."""
+        """The participants' link; it may carry the passcode as `pwd`."""
         return _text(self.object.get("join_url"))
 
     @property
     def password(self) -> str:
-        """The passcode that participants type."""
+        """The participants' passcode."""
         return _text(self.object.get("password"))
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Zoom's settings of the meeting, as far as they are known."""
+        """Zoom's settings of the meeting, as far as known."""
         settings = self.object.get("settings")
         return settings if isinstance(settings, dict) else {}
 
     @property
     def recurrence(self) -> Mapping[str, Any]:
-        """Zoom's rule of the series; empty where there is none."""
+        """Zoom's recurrence rule; empty where there is none."""
         recurrence = self.object.get("recurrence")
         return recurrence if isinstance(recurrence, dict) else {}
 
     @property
     def timezone(self) -> ZoneInfo:
-        """The zone in which its times are shown."""
+        """The time zone in which its times are shown."""
         return zone(_text(self.object.get("timezone")))
 
     @property
     def start_time(self) -> datetime | None:
-        """The scheduled start in UTC; None without a fixed time. For a series, the first that Zoom named."""
+        """The scheduled start in UTC; None without a fixed time. For a series, its first occurrence as Zoom named it."""
         return _instant(self.object.get("start_time"), self.timezone)
 
     @property
     def duration(self) -> int:
-        """The scheduled length in minutes; 0 while it is not known."""
+        """The scheduled duration in minutes; 0 while unknown."""
         return _minutes(self.object.get("duration"))
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
-        """The dates of a series in order of time, the cancelled ones too; empty for a single meeting."""
+        """The occurrences by start time, cancelled ones included; empty for a single meeting."""
         found = []
         listed = self.object.get("occurrences")
         for item in listed if isinstance(listed, list | tuple) else ():
@@ -175,29 +178,29 @@ class Meeting:
 
     @property
     def is_series(self) -> bool:
-        """Whether it has dates of its own (types 8 and 9)."""
+        """Whether it is a recurring meeting with fixed times (types 8 and 9)."""
         return self.type in RECURRING_FIXED
 
     @property
     def has_fixed_time(self) -> bool:
-        """Whether there is a time to show at all."""
+        """Whether a scheduled time is known."""
         return self.type not in WITHOUT_FIXED_TIME and (self.start_time is not None or bool(self.occurrences))
 
     @property
     def started_at(self) -> datetime | None:
-        """When the last instance really began, in UTC."""
+        """The actual start of the last instance, in UTC."""
         return _instant(self.instance.get("started"), self.timezone)
 
     @property
     def ended_at(self) -> datetime | None:
-        """When the last instance really ended, in UTC; None while it runs, or where none ever did."""
+        """The actual end of the last instance, in UTC; None while it runs, or where there was none."""
         return _instant(self.instance.get("ended"), self.timezone)
 
     @property
     def runs_until(self) -> datetime | None:
-        """Until when a running instance may run at most, in UTC; None where none runs.
+        """The latest possible end of the running instance, in UTC; None where none runs.
 
-        Zoom may forget to tell of its end, and ends every meeting after 30 hours.
+        The `ended` event may be lost, and Zoom ends every meeting after 30 hours.
         """
         if self.started_at is None or "ended" in self.instance:
             return None
@@ -205,7 +208,7 @@ class Meeting:
 
     @property
     def is_complete(self) -> bool:
-        """Whether enough is known to show it: events for a meeting never seen before may lack the rest."""
+        """Whether enough is known for a page: the first event of an unknown meeting may lack fields."""
         return bool(
             self.topic
             and self.join_url
@@ -237,9 +240,9 @@ def _minutes(value: Any) -> int:
 
 
 def _instant(value: Any, assumed: ZoneInfo) -> datetime | None:
-    """Read one of Zoom's times. They end in `Z`; one without is in the meeting's own zone.
+    """Parse one of Zoom's times. They end in `Z`; one without is in the meeting's own time zone.
 
-    What no calendar on Zoom's side offers counts as no time, so that reckoning with it cannot overflow.
+    Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow.
     """
     if not isinstance(value, str):
         return None

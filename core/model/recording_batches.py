@@ -1,8 +1,8 @@
-"""Batches: Zoom tells of many recordings at once, and names their instances, but no meeting. Pure.
+"""Split `recording.batch_*` events, which name instances but no meeting, into events per meeting. Pure.
 
-Such an event is taken apart: of each instance that is known to be of a meeting, the log gets an event of that
-meeting, which says the same of this instance alone. So a meeting stays a function of its own events. What is made
-here depends on the batch, the instance and the meeting only: however often, and in whatever order, it is one event.
+For each instance whose meeting is known, the log gets an event of that meeting about this instance alone, so that a
+meeting stays a function of its own events. The split event depends only on batch, instance and meeting: repeating it,
+in any order, gives the same event.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from core.model.activity import named
+from core.model.activity import named_instances
 
 if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 NO_INSTANCE = "The event names no recording."
 
 
-def part(batch: Envelope, digest: str, *, uuid: str, number: int, at: int) -> bytes:
-    """Return what a batch says of one instance, as an event of that instance's meeting.
+def event_of_instance(batch: Envelope, digest: str, *, uuid: str, number: int, at: int) -> bytes:
+    """Return the part of a batch about one instance, as a raw event of that instance's meeting.
 
-    `digest` is the batch's own, and `at` when it happened (ms since 1970, UTC).
+    `digest` identifies the batch; `at` is its time (Unix milliseconds, UTC).
     """
     about: dict[str, Any] = {"meeting_uuid": uuid}
-    if files := named(batch).get(uuid):
+    if files := named_instances(batch).get(uuid):
         about["recording_file_ids"] = files
     payload: dict[str, Any] = {"object": {"id": number, "meetings": [about]}}
     if batch.payload.account_id is not None:

@@ -1,8 +1,8 @@
-"""Names and addresses of people who registered or took part: what is kept of an event once they have to go. Pure.
+"""Redaction of events that name registrants and participants. Pure.
 
-What the fold takes of such an event stays, and so does what tells when it was and which meeting it is about: the
-meeting is the same before and after. Of a registrant that is an id of Zoom's, and where they stand. All else goes,
-known or unknown: https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.registration_created
+A redacted event keeps what the fold uses, its time and its meeting, so the folded meeting stays the same. Of a
+registrant that is Zoom's id and the status. All other fields are removed, known or unknown:
+https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.registration_created
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _OF_REGISTRANT = ("id", "status")
 
 
 def names_people(event: str) -> bool:
-    """Whether an event of this name is about people who are not of the account."""
+    """Tell whether events of this name hold personal data of people outside the account."""
     return _NAMING.fullmatch(event) is not None
 
 
-def scrubbed(raw: bytes) -> bytes:
-    """Return an event without the people in it. It must be one that was read before."""
+def redact(raw: bytes) -> bytes:
+    """Return a raw event without personal data. It must be a valid event."""
     document = json.loads(raw.decode("utf-8-sig"))
     payload = document["payload"]
     kept = _only(payload, _OF_PAYLOAD)
@@ -37,5 +37,5 @@ def scrubbed(raw: bytes) -> bytes:
 
 
 def _only(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return these fields, as far as they are plain values: what is nested may hold anything."""
+    """Return the named fields that hold plain values: nested ones may hold anything."""
     return {name: given[name] for name in names if isinstance(given.get(name), str | int | float)}

@@ -1,8 +1,7 @@
-"""What a site's owner decided: what is published there, as what, and what is shown of it. Pure.
+"""A site's publishing rules: which meetings get a post, of which status, and what visitors see. Pure.
 
-The rules are kept as JSON. Reading them forgives everything, since another version of the bridge may have
-written them: keys that are not known are kept, and a value that cannot be read counts as the default, or, where
-it decides who sees something, as the strictest there is.
+The rules are stored as JSON. Reading accepts everything, since another version of the bridge may have written them:
+unknown keys are kept, and an invalid value counts as the default or, where it controls access, as the strictest.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ MOST_PATTERNS = 50
 LONGEST_PATTERN = 200
 MOST_HOSTS = 500
 LONGEST_HOST = 254
-"""Characters of an e-mail address, which RFC 5321 allows; Zoom's ids have 22."""
+"""Maximum characters of an e-mail address (RFC 5321); Zoom's ids have 22."""
 LONGEST_NAME = 250
-"""Characters of a display name, of which WordPress keeps as many."""
+"""Maximum characters of a display name in WordPress."""
 
-_LONGEST_TOPIC = 1000  # characters that are compared; Zoom allows 200
-_LARGEST_ID = 2**53  # that JSON carries exactly
+_LONGEST_TOPIC = 1000  # compared characters; Zoom allows 200
+_LARGEST_ID = 2**53  # the largest integer that JSON carries exactly
 
 
 class PostStatus(StrEnum):
-    """What a new post is, as WordPress names it."""
+    """The WordPress status of new posts."""
 
     PUBLISH = "publish"
     DRAFT = "draft"
@@ -42,23 +41,23 @@ class PostStatus(StrEnum):
 
 
 class JoinLink(StrEnum):
-    """Who is shown the join link."""
+    """Visitors who see the join link."""
 
     EVERYBODY = "everybody"
-    SIGNED_IN = "signed_in"  # visitors who are signed in to the WordPress site
+    SIGNED_IN = "signed_in"  # visitors signed in to the WordPress site
     NOBODY = "nobody"
 
 
 class Passcode(StrEnum):
-    """Where the passcode may be."""
+    """How the passcode is published."""
 
     SHOWN = "shown"  # beside the join link
-    IN_LINK = "in_link"  # only inside the link, which then opens the meeting without asking
-    HIDDEN = "hidden"  # nowhere: who follows the link is asked for it
+    IN_LINK = "in_link"  # only inside the link, which then opens the meeting without asking for it
+    HIDDEN = "hidden"  # not at all: the link asks for it
 
 
 class Recordings(StrEnum):
-    """Who is shown links to recordings."""
+    """Visitors who see links to recordings."""
 
     EVERYBODY = "everybody"
     SIGNED_IN = "signed_in"
@@ -67,10 +66,10 @@ class Recordings(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who is the author of a host's meetings.
+    """The author of a host's posts.
 
-    `host` is Zoom's id of the host, or an e-mail address; `user` is WordPress's id of the author, and `name` the
-    display name that this user had when it was chosen.
+    `host` is the host's Zoom user id or e-mail address; `user` is the author's WordPress user id, and `name` the
+    display name at the time of the choice.
     """
 
     host: str
@@ -80,12 +79,12 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The decisions of one site; the defaults are those of a site whose owner has not decided anything.
+    """The rules of one site, with the defaults of a new one.
 
-    `hosts` are those whose meetings are published, by Zoom's id or by e-mail address; None is everybody. `only`
-    and `never` are patterns for topics, see `matches`; without any in `only`, every topic is right. `status`,
-    `authors` and the categories (WordPress's ids of terms) count when a post is made: after that, people decide.
-    `unknown` is what else is kept, for a version of the bridge that understands it.
+    `hosts` are the Zoom user ids or e-mail addresses whose meetings are published; None means all. `only` and `never`
+    are topic patterns (see `matches`); an empty `only` accepts every topic. `status`, `authors` and the categories
+    (WordPress term ids) apply when a post is created; afterwards editors decide. `unknown` holds keys of other
+    versions of the bridge.
     """
 
     kinds: frozenset[MeetingKind] = frozenset(MeetingKind)
@@ -132,15 +131,15 @@ class Rules:
         return ""
 
     def author_of(self, meeting: Meeting) -> Author | None:
-        """Return who is to be the author of a meeting's post; None where that is not decided."""
+        """Return the author of a meeting's post, or None where no rule names one."""
         return next((author for author in self.authors if _is_of(meeting, (author.host,))), None)
 
     def category_of(self, kind: MeetingKind) -> int | None:
-        """Return the category of new posts of this kind; None where that is not decided."""
+        """Return the term id of the category of new posts of this kind, or None."""
         return self.webinar_category if kind is MeetingKind.WEBINAR else self.meeting_category
 
     def written(self) -> dict[str, Any]:
-        """Return the rules as JSON, to be kept."""
+        """Return the rules as a JSON document."""
         return {
             **self.unknown,
             "kinds": sorted(self.kinds),
@@ -167,19 +166,21 @@ _KEYS = frozenset(DEFAULT.written())
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Rules as they were read, and in words what could not be."""
+class ReadRules:
+    """Rules read from JSON, with notes about values that were invalid."""
 
     rules: Rules
     notes: tuple[str, ...] = ()
 
 
-def read(kept: Any) -> Read:
-    """Read rules from the JSON that is kept of them. Never raises."""
+def read(kept: Any) -> ReadRules:
+    """Read rules from stored JSON. Never raises."""
     if kept is None or kept == {}:
-        return Read(DEFAULT)
+        return ReadRules(DEFAULT)
     if not isinstance(kept, Mapping):
-        return Read(DEFAULT, ("The rules that were kept could not be read: the usual ones count instead.",))
+        return ReadRules(
+            DEFAULT, ("The rules that were kept could not be read: the usual ones count instead.",)
+        )
     reader = _Reader(kept)
     rules = Rules(
         kinds=reader.kinds(),
@@ -202,15 +203,14 @@ def read(kept: Any) -> Read:
         registrations=reader.switch("registrations"),
         unknown={str(key): value for key, value in kept.items() if key not in _KEYS},
     )
-    return Read(rules, tuple(reader.notes))
+    return ReadRules(rules, tuple(reader.notes))
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """Whether the whole topic is as the pattern says: `*` stands for any text, `?` for one sign.
+    """Tell whether the whole topic matches a pattern: `*` is any text, `?` one character.
 
-    Upper and lower case are the same, and so are ways to write an accent, and one space or several. Everything
-    else stands for itself, brackets too, which people write into topics. It takes at most as many steps as
-    pattern and topic have pairs of signs: there is no pattern that hangs.
+    Case, Unicode composition and repeated spaces are ignored. All other characters are literal, brackets included,
+    which people write into topics. Time is bounded by the product of both lengths: no pattern backtracks forever.
     """
     wanted, text = _plain(pattern), _plain(topic[:_LONGEST_TOPIC])
     at = place = 0
@@ -222,7 +222,7 @@ def matches(pattern: str, topic: str) -> bool:
         elif place < len(wanted) and wanted[place] in ("?", text[at]):
             place += 1
             at += 1
-        elif star >= 0:  # let the last star take one sign more
+        elif star >= 0:  # let the last star match one more character
             taken += 1
             place, at = star + 1, taken
         else:
@@ -230,8 +230,8 @@ def matches(pattern: str, topic: str) -> bool:
     return not wanted[place:].strip("*")
 
 
-def tidy(text: str) -> str:
-    """Return one line of what a person typed, without what is not to be seen."""
+def single_line(text: str) -> str:
+    """Return typed text as a single line without control characters."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     seen = "".join(" " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign for sign in whole)
     return " ".join(seen.split())
@@ -242,7 +242,7 @@ def _plain(text: str) -> str:
 
 
 def _is_of(meeting: Meeting, hosts: tuple[str, ...]) -> bool:
-    """Whether one of `hosts` is the host. E-mail addresses are compared without regard to case, ids as they are."""
+    """Tell whether one of `hosts` is the host. E-mail addresses are compared case-insensitively, ids exactly."""
     email = meeting.object.get("host_email")
     known = email.strip().casefold() if isinstance(email, str) else ""
     return any(
@@ -252,7 +252,7 @@ def _is_of(meeting: Meeting, hosts: tuple[str, ...]) -> bool:
 
 
 class _Reader:
-    """Reads one value after the other, and notes what cannot be read."""
+    """Reads typed values from a JSON document and collects notes about invalid ones."""
 
     def __init__(self, kept: Mapping[str, Any]) -> None:
         self._kept = kept
@@ -297,7 +297,7 @@ class _Reader:
         if value is None:
             return ()
         listed = value if isinstance(value, list) else []
-        found = [tidy(text) for text in listed[:most] if isinstance(text, str)]
+        found = [single_line(text) for text in listed[:most] if isinstance(text, str)]
         right = tuple(dict.fromkeys(text for text in found if 0 < len(text) <= longest))
         if not isinstance(value, list) or len(right) < len(value):
             self._note(name, "was read in part")
@@ -335,11 +335,13 @@ def _author(value: Any) -> Author | None:
         or not _is_id(value.get("user"))
     ):
         return None
-    host = tidy(value["host"])
+    host = single_line(value["host"])
     name = value.get("name")
     if not 0 < len(host) <= LONGEST_HOST:
         return None
-    return Author(host, value["user"], tidy(name)[:LONGEST_NAME].strip() if isinstance(name, str) else "")
+    return Author(
+        host, value["user"], single_line(name)[:LONGEST_NAME].strip() if isinstance(name, str) else ""
+    )
 
 
 def _is_id(value: Any) -> bool:

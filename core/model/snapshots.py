@@ -1,6 +1,6 @@
-"""Snapshots: what was read of an account enters the log as an event does, and goes the same way. Pure.
+"""Snapshots: meetings read over REST, compared with the known state and logged as events. Pure.
 
-Nothing is written down that is known already: a snapshot is made only of what differs.
+A snapshot is appended to the log only where it differs from the known state.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from core.zoom.readings import Reading
 
 _KEPT = timedelta(days=30)
-# An event further ahead of Zoom's own clock is of a clock that is wrong: waiting would not help.
+# An event further ahead of Zoom's clock has a wrong clock: retrying would not help.
 _SOON_MILLISECONDS = 10_000
-# What differs from one look to the next though nobody changed anything.
+# Fields that differ from one answer to the next without a change by a person.
 _PASSING = frozenset(
     {"uuid", "status", "created_at", "start_url", "encrypted_password", "host_email", "assistant_id"}
 )
-# What visitors can see of a meeting.
+# Fields that visitors can see.
 _SEEN = (
     "kind", "state", "topic", "agenda", "type", "start_time", "duration", "timezone", "join_url", "password",
     "occurrences", "host_id",
@@ -37,20 +37,20 @@ _SEEN = (
 
 
 class Drift(StrEnum):
-    """How what the bridge knows of a meeting stands to what Zoom holds."""
+    """The result of comparing a known meeting with Zoom's answer."""
 
     SAME = "same"
-    NEW = "new"  # the bridge did not know it
-    CHANGED = "changed"  # visitors saw something else
-    COMPLETED = "completed"  # only what visitors do not see was missing or different
-    GONE = "gone"  # Zoom does not hold it any more
-    UNSURE = "unsure"  # Zoom does not show it, which need not mean that it was deleted
-    LATER = "later"  # something happened to it at this very moment: look again
+    NEW = "new"  # unknown to the bridge until now
+    CHANGED = "changed"  # a field that visitors see differed
+    COMPLETED = "completed"  # only fields that visitors do not see were missing or different
+    GONE = "gone"  # deleted at Zoom
+    UNSURE = "unsure"  # Zoom does not return it, which does not prove its deletion
+    LATER = "later"  # changed at this very moment: read it again
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a look at one meeting found. `raw` is the event to append, where there is something to say, and `place` its own."""
+    """The comparison of one meeting. `raw` is the event to append, or None where nothing differs; `place` its position."""
 
     number: int
     drift: Drift
@@ -61,12 +61,12 @@ class Snapshot:
 
     @property
     def topic(self) -> str:
-        """The meeting's title, as far as anybody knows."""
+        """The meeting's title; empty while unknown."""
         return self.after.topic if self.after is not None else ""
 
 
 def of_reading(account_id: str, number: int, known: Meeting | None, reading: Reading) -> Snapshot:
-    """Compare what Zoom answered with what is known."""
+    """Compare Zoom's answer with the known meeting."""
     given = {key: value for key, value in reading.document.items() if key != "start_url"}
     given.setdefault("agenda", "")
     raw = _raw(account_id, {**given, "id": number}, at=reading.at)
@@ -85,14 +85,14 @@ def of_reading(account_id: str, number: int, known: Meeting | None, reading: Rea
 
 
 def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Snapshot:
-    """Decide about a meeting that Zoom does not show, and knows nothing of when it is asked for.
+    """Decide about a meeting that is missing in Zoom's lists and answered with 404.
 
-    A number may expire 30 days after its last use, so that is no proof of deletion; but before that it cannot have
-    expired. `at` is the moment of the answer (ms since 1970, UTC).
+    A number may expire 30 days after its last use, so this proves a deletion only before that time. `at` is the time
+    of the answer (Unix milliseconds, UTC).
     """
     if known.state is not MeetingState.SCHEDULED:
         return Snapshot(known.number, Drift.SAME, known)
-    if not cannot_have_expired(known, now):
+    if not must_exist_at_zoom(known, now):
         return Snapshot(known.number, Drift.UNSURE, known)
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
     envelope, place = _read(raw, at=at)
@@ -102,17 +102,17 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
 
 
 def _overtaken(known: Meeting, at: int) -> Snapshot:
-    """Decide where something happened since the reading, which may be in it or not: look again, if that is near."""
+    """Handle an event newer than the answer, which may or may not hold it: read again if the two are close."""
     near = known.last.at - at < _SOON_MILLISECONDS
     return Snapshot(known.number, Drift.LATER if near else Drift.SAME, known)
 
 
-def cannot_have_expired(meeting: Meeting, now: datetime) -> bool:
-    """Whether Zoom must still hold it, unless it was deleted: it was used, or is to be, less than 30 days from now.
+def must_exist_at_zoom(meeting: Meeting, now: datetime) -> bool:
+    """Tell whether Zoom must still have the meeting, unless it was deleted: its last use is under 30 days ago or ahead.
 
     Zoom keeps a single meeting's number for 30 days after its date, and one without a fixed time for longer after
-    it was last used or changed: https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0065568
-    A series keeps its number for longer than that, so a date that was cancelled tells as much as one that is left.
+    its last use or change: https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0065568
+    A series keeps its number for longer than that, so cancelled occurrences count like the others.
     """
     if meeting.has_fixed_time:
         dates = [one.end_time for one in meeting.occurrences]
@@ -125,7 +125,7 @@ def cannot_have_expired(meeting: Meeting, now: datetime) -> bool:
 
 
 def is_current(item: Mapping[str, Any], now: datetime) -> bool:
-    """Whether an item of Zoom's lists is yet to come, under way, or has no end: what is over is not imported."""
+    """Tell whether an item of Zoom's lists is upcoming, running or has no end; past meetings are not imported."""
     listed = Meeting("", 0, object=item)
     if listed.type in RECURRING_FIXED or listed.type in WITHOUT_FIXED_TIME or listed.start_time is None:
         return True

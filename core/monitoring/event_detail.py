@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.errors import BadRequestError, SignatureError
-from core.model.diff import EventDiff, steps
+from core.model.diff import EventDiff, event_diffs
 from core.store.events import delivery, history, refusals
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
@@ -146,7 +146,7 @@ def _step(connection: Connection, store: Store, line: Line) -> tuple[EventDiff |
     if not told.is_whole:
         return None, False
     here = next((one.change.position for one in told.told if one.id == line.id), None)
-    for step in steps(line.account_id, line.number, [one.change for one in told.told], base=told.base):
+    for step in event_diffs(line.account_id, line.number, [one.change for one in told.told], base=told.base):
         if step.change.position == here:
             return step, True
     return None, True

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreError, StoreUnavailableError
-from core.model.activity import introduced
+from core.model.activity import recorded_instance
 from core.model.fold import apply, fold
 from core.store.db import clock as store_clock
 from core.store.events import log
@@ -268,7 +268,7 @@ def _failure(account_id: str, number: int | None, error: Exception) -> _Failure:
 
 
 def _recorded(changes: list[Change]) -> set[str]:
-    return {uuid for change in changes if (uuid := introduced(change.envelope)) is not None}
+    return {uuid for change in changes if (uuid := recorded_instance(change.envelope)) is not None}
 
 
 def _keep(

@@ -14,7 +14,7 @@ from core.errors import (
     UnknownSiteError,
     WrongSignatureError,
 )
-from core.model.activity import BATCHES, named
+from core.model.activity import BATCHES, named_instances
 from core.model.fold import SNAPSHOT, acts_on, position
 from core.model.recording_batches import NO_INSTANCE
 from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
@@ -235,13 +235,13 @@ def _is_for(secret: Secret, secrets: list[Secret], envelope: Envelope) -> bool:
 
     One app has one secret, also where several accounts have installed it: it may be saved for each of them.
     """
-    named = envelope.payload.account_id
+    named_instances = envelope.payload.account_id
     return (
-        named is None
-        or is_probe(named)
+        named_instances is None
+        or is_probe(named_instances)
         or any(
             (saved.value, saved.is_verification_token) == (secret.value, secret.is_verification_token)
-            and saved.account_id in (None, named)
+            and saved.account_id in (None, named_instances)
             for saved in secrets
         )
     )
@@ -252,7 +252,9 @@ def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:
         return log.Outcome.IGNORED, "The bridge does not act on events of this name."
     if envelope.event in BATCHES:
         # Which meetings it is about is found as it is folded: see core.store.instances.
-        return (log.Outcome.PENDING, None) if named(envelope) else (log.Outcome.IGNORED, NO_INSTANCE)
+        return (
+            (log.Outcome.PENDING, None) if named_instances(envelope) else (log.Outcome.IGNORED, NO_INSTANCE)
+        )
     if envelope.number is None:
         return log.Outcome.IGNORED, "The event names no meeting number."
     return log.Outcome.PENDING, None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.errors import StoreError
-from core.model.activity import introduced
+from core.model.activity import recorded_instance
 from core.model.fold import fold
 from core.store.db import settings
 from core.store.db.settings import RetentionSettings
@@ -148,7 +148,7 @@ class Retention:
                 meetings.save_base(connection, rebased)
                 dropped += log.drop_folded(connection, account_id, number, rebased.last)
                 recorded = {
-                    introduced(change.envelope) for change in changes if rebased.last < change.position
+                    recorded_instance(change.envelope) for change in changes if rebased.last < change.position
                 }
                 kept = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
                 recording_files.forget_but(connection, account_id, number, kept)

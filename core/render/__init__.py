@@ -1,4 +1,4 @@
-"""What a site shows of a meeting: a pure function of the meeting, the site's rules and the time."""
+"""Pure: render a meeting's post and iCalendar feed from the meeting, the site's rules and the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page tells of what happens around a meeting: it runs, it was recorded, people have registered."""
+"""What a page shows of a meeting's activity: the running instance, recordings, registrations. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting
     from core.model.rules import Rules
 
-MOST_RECORDINGS = 20  # that a page lists, the newest first
-_EARLY = timedelta(hours=1)  # who starts it sooner than this before its time only tries it
+MOST_RECORDINGS = 20  # listed on a page, the newest first
+_EARLY = timedelta(hours=1)  # an earlier start before the scheduled time is a rehearsal
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording that can be watched. `started` is when what it shows began, in UTC."""
+    """An available recording. `started` is the start of the recorded instance, in UTC."""
 
     url: str
     started: datetime | None
@@ -29,13 +29,13 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What is told. `live_since` is None where nothing runs; `registered` where the site does not show it.
+    """A meeting's activity. `live_since` is None where no instance runs; `registered` where the site hides it.
 
-    `signed_in`: the recordings are only for visitors who are signed in. It is true until `until` (UTC).
+    `signed_in`: recordings are for signed-in visitors only. Valid until `until` (UTC).
     """
 
     live_since: datetime | None = None
-    is_over: bool = False
+    has_ended: bool = False
     recordings: tuple[Recording, ...] = ()
     signed_in: bool = False
     registered: int | None = None
@@ -46,7 +46,7 @@ NOTHING = Activity()
 
 
 def activity_of(meeting: Meeting, rules: Rules, now: datetime) -> Activity:
-    """Return what is told of `meeting` at `now` (any zone)."""
+    """Return the activity of `meeting` at `now` (any time zone)."""
     if meeting.state is not MeetingState.SCHEDULED:
         return NOTHING
     ends = meeting.runs_until
@@ -56,7 +56,7 @@ def activity_of(meeting: Meeting, rules: Rules, now: datetime) -> Activity:
         registered = sum(status == "approved" for status in meeting.registrants.values())
     return Activity(
         live_since=meeting.started_at if is_live else None,
-        is_over=is_over(meeting),
+        has_ended=has_ended(meeting),
         recordings=_recordings(meeting, rules) if rules.recordings is not Recordings.NOBODY else (),
         signed_in=rules.recordings is Recordings.SIGNED_IN,
         registered=registered,
@@ -64,8 +64,8 @@ def activity_of(meeting: Meeting, rules: Rules, now: datetime) -> Activity:
     )
 
 
-def is_over(meeting: Meeting) -> bool:
-    """Whether the one date of a meeting was held, and has ended. A series and a room go on."""
+def has_ended(meeting: Meeting) -> bool:
+    """Tell whether a single meeting was held and has ended. A series or a room never ends."""
     start = meeting.start_time
     if meeting.is_series or not meeting.has_fixed_time or start is None:
         return False

@@ -1,4 +1,4 @@
-"""The HTML that visitors see: a meeting's details, and its agenda."""
+"""The HTML that visitors see: a meeting's details and its agenda. Pure."""
 
 from __future__ import annotations
 
@@ -23,42 +23,44 @@ if TYPE_CHECKING:
     from core.render.visibility import VisibleFields
 
 LONGEST_LIST = 60
-"""Dates of a series that are listed; how many follow is said below them."""
+"""Maximum number of listed dates of a series; the number of further ones follows below."""
 
 
-def details(meeting: Meeting, standing: Schedule, seen: VisibleFields, told: Activity = NOTHING) -> str:
-    """Return the HTML of a meeting as it stands: status, time in its own zone, join link, dates.
+def details(
+    meeting: Meeting, schedule: Schedule, visible: VisibleFields, activity: Activity = NOTHING
+) -> str:
+    """Return the HTML of a meeting: status, time in its own time zone, join link, dates.
 
-    What only visitors who are signed in to the site may see stands between marks, for which see docs/stub.md.
+    Parts for signed-in visitors only are enclosed in markers, see docs/stub.md.
     """
-    listed = standing.remaining[:LONGEST_LIST]
-    joinable = standing.phase in JOINABLE or told.live_since is not None
+    listed = schedule.remaining[:LONGEST_LIST]
+    joinable = schedule.phase in JOINABLE or activity.live_since is not None
     return _template("meeting/details.jinja").render(
         words=labels,
         text=_text,
         kind=meeting.kind,
-        phase=standing.phase,
+        phase=schedule.phase,
         series=meeting.is_series,
-        when=None if standing.phase is Phase.CANCELLED else _when(meeting, standing.leading),
-        host=seen.host,
-        join_url=_text(seen.join_url) if joinable else "",
-        passcode=seen.passcode if joinable else "",
-        signed_in=seen.signed_in,
+        when=None if schedule.phase is Phase.CANCELLED else _when(meeting, schedule.leading),
+        host=visible.host,
+        join_url=_text(visible.join_url) if joinable else "",
+        passcode=visible.passcode if joinable else "",
+        signed_in=visible.signed_in,
         dates=[_when(meeting, date) for date in listed],
-        left_out=len(standing.remaining) - len(listed),
-        live=_moment(meeting, told.live_since),
-        registered=told.registered,
+        left_out=len(schedule.remaining) - len(listed),
+        live=_moment(meeting, activity.live_since),
+        registered=activity.registered,
         recordings=[
             {"url": _text(one.url), "passcode": one.passcode, "when": _moment(meeting, one.started)}
-            for one in told.recordings
+            for one in activity.recordings
         ],
-        recordings_signed_in=told.signed_in,
-        has_calendar=meeting.has_fixed_time and standing.phase is not Phase.CANCELLED,
+        recordings_signed_in=activity.signed_in,
+        has_calendar=meeting.has_fixed_time and schedule.phase is not Phase.CANCELLED,
     )
 
 
 def agenda(meeting: Meeting) -> str:
-    """Return the HTML of the agenda, as the content of a new post; empty where there is none."""
+    """Return the HTML of the agenda as the content of a new post; empty where there is none."""
     found = [[Markup(line) for line in block] for block in paragraphs(meeting.agenda)]  # noqa: S704 (escaped)
     return (
         _template("meeting/agenda.jinja").render(paragraphs=found, line_break=Markup("<br />\n"))
@@ -68,7 +70,7 @@ def agenda(meeting: Meeting) -> str:
 
 
 def _moment(meeting: Meeting, moment: datetime | None) -> dict[str, str] | None:
-    """Return a moment in the meeting's own zone: as a machine reads it, and as people do."""
+    """Return a time in the meeting's time zone, machine-readable and as text."""
     if moment is None:
         return None
     local = moment.astimezone(meeting.timezone)
@@ -95,7 +97,7 @@ def _text(value: str) -> Markup:
 @cache
 def _environment() -> Environment:
     return Environment(
-        # Read through importlib, so that it works from a wheel, and from a zip.
+        # Read through importlib, which works in a wheel and in a zip.
         loader=FunctionLoader(lambda name: (files("templates") / name).read_text("utf-8")),
         autoescape=True,
         undefined=StrictUndefined,

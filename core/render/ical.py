@@ -1,7 +1,7 @@
-"""Meetings as a calendar takes them (RFC 5545). Pure.
+"""A site's iCalendar feed (RFC 5545). Pure.
 
-What changed carries a higher SEQUENCE, and what was deleted at Zoom stays for a while as CANCELLED, so that those
-who have it in their calendar hear of it. The UID of a meeting never changes: https://www.rfc-editor.org/rfc/rfc7986
+A changed meeting has a higher SEQUENCE, and one deleted at Zoom stays CANCELLED for a while, so that subscribers'
+calendars show it. The UID of a meeting never changes: https://www.rfc-editor.org/rfc/rfc7986
 """
 
 from __future__ import annotations
@@ -29,16 +29,13 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting, Occurrence
     from core.model.rules import Rules
 
-CANCELLED_FOR = timedelta(days=30)  # how long a deleted meeting is still told of as cancelled
+CANCELLED_FOR = timedelta(days=30)  # how long a deleted meeting stays in the feed as cancelled
 _REFRESH = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A meeting with what is known of it here: how often it changed, and where its page is.
-
-    By `post_id` the site tells whether everybody may see it.
-    """
+class CalendarEntry:
+    """A meeting with its revision and page. The site decides by `post_id` whether it is public."""
 
     meeting: Meeting
     revision: int
@@ -46,28 +43,28 @@ class Entry:
     post_id: int | None = None
 
 
-def calendar(entries: Iterable[Entry], rules: Rules, *, name: str, host: str, now: datetime) -> bytes:
-    """Return the calendar of a site. `name` is shown to who subscribes, `host` makes the UIDs the site's own."""
+def calendar(entries: Iterable[CalendarEntry], rules: Rules, *, name: str, host: str, now: datetime) -> bytes:
+    """Return the feed of a site as bytes. Subscribers see `name`; `host` makes the UIDs unique to the site."""
     made = Calendar()
     made.add("prodid", f"-//Zoom WordPress Bridge//{__version__}//EN")
     made.add("version", "2.0")
     made.add("name", clean(name))
-    made.add("x-wr-calname", clean(name))  # what Google, Apple and Outlook read instead
+    made.add("x-wr-calname", clean(name))  # read by Google, Apple and Outlook instead
     made.add("refresh-interval", _REFRESH, parameters={"VALUE": "DURATION"})
     made.add("x-published-ttl", "PT1H")
-    told = list(entries)
-    for zone in _zones([entry.meeting for entry in told if is_told(entry.meeting, now)]):
+    listed = list(entries)
+    for zone in _zones([entry.meeting for entry in listed if has_events(entry.meeting, now)]):
         made.add_component(zone)
-    for entry in told:
+    for entry in listed:
         for event in events(entry, rules, host=host, now=now):
             made.add_component(event)
     return bytes(made.to_ical())
 
 
-def _zones(told: list[Meeting]) -> list[Timezone]:
-    """Return the zones that these meetings are told in, for as long as they need them."""
+def _zones(listed: list[Meeting]) -> list[Timezone]:
+    """Return the time zones of these meetings, for the years that they need."""
     spans: dict[str, tuple[ZoneInfo, datetime, datetime]] = {}
-    for meeting in told:
+    for meeting in listed:
         starts = [date.start_time for date in dates(meeting)]
         zone = meeting.timezone
         _, first, last = spans.get(zone.key, (zone, starts[0], starts[-1]))
@@ -75,8 +72,8 @@ def _zones(told: list[Meeting]) -> list[Timezone]:
     return [vtimezone(*spans[key]) for key in sorted(spans) if key != "UTC"]
 
 
-def is_told(meeting: Meeting, now: datetime) -> bool:
-    """Whether a calendar has anything to say of a meeting: it has a date, and is not long gone."""
+def has_events(meeting: Meeting, now: datetime) -> bool:
+    """Tell whether a meeting is in the feed: it has a date and was not deleted long ago."""
     if not dates(meeting):
         return False
     if meeting.state is MeetingState.SCHEDULED:
@@ -84,10 +81,10 @@ def is_told(meeting: Meeting, now: datetime) -> bool:
     return now - datetime.fromtimestamp(max(meeting.last.at, 0) / 1000, UTC) < CANCELLED_FOR
 
 
-def events(entry: Entry, rules: Rules, *, host: str, now: datetime) -> list[Event]:
-    """Return a meeting's events: one, and another for each date that differs from its series in length."""
+def events(entry: CalendarEntry, rules: Rules, *, host: str, now: datetime) -> list[Event]:
+    """Return a meeting's VEVENTs: one, and one more for each date whose duration differs from the series."""
     meeting = entry.meeting
-    if not is_told(meeting, now):
+    if not has_events(meeting, now):
         return []
     held = list(dates(meeting))
     if meeting.is_series and any(date.available for date in held) and meeting.state is MeetingState.SCHEDULED:
@@ -102,7 +99,7 @@ def events(entry: Entry, rules: Rules, *, host: str, now: datetime) -> list[Even
     if said.without:
         main.add("exdate", vDDDLists(list(said.without)))
     if said.besides:
-        # By the standard the first date need not be among them, but without a rule some pass it over otherwise.
+        # The standard implies the first date, but without a rule some clients omit it.
         besides = said.besides if said.rule else (said.first, *said.besides)
         main.add("rdate", vDDDLists(list(besides)))
     found = [main]
@@ -118,12 +115,18 @@ def events(entry: Entry, rules: Rules, *, host: str, now: datetime) -> list[Even
 
 
 def uid(meeting: Meeting, host: str) -> str:
-    """Return what a meeting is known by in every calendar, for ever."""
+    """Return the permanent UID of a meeting."""
     return f"zoom-{meeting.number}@{host}"
 
 
 def _event(
-    entry: Entry, rules: Rules, *, host: str, start: datetime, length: timedelta, held: list[Occurrence]
+    entry: CalendarEntry,
+    rules: Rules,
+    *,
+    host: str,
+    start: datetime,
+    length: timedelta,
+    held: list[Occurrence],
 ) -> Event:
     meeting = entry.meeting
     changed = datetime.fromtimestamp(max(meeting.last.at, 0) / 1000, UTC)
@@ -138,26 +141,26 @@ def _event(
     is_held = meeting.state is MeetingState.SCHEDULED and any(date.available for date in held)
     event.add("status", "CONFIRMED" if is_held else "CANCELLED")
     event.add("transp", "OPAQUE" if is_held else "TRANSPARENT")
-    seen = visible_fields(meeting, rules)
-    # Who reads a calendar is not signed in anywhere.
-    join_url = seen.join_url if is_held and not seen.signed_in else ""
-    told = [clean(meeting.agenda)]
+    visible = visible_fields(meeting, rules)
+    # A subscriber of the feed is never signed in.
+    join_url = visible.join_url if is_held and not visible.signed_in else ""
+    parts = [clean(meeting.agenda)]
     if join_url:
         event.add("location", join_url)
-        told.append(f"Join: {join_url}")
-        if seen.passcode:
-            told.append(f"Passcode: {seen.passcode}")
+        parts.append(f"Join: {join_url}")
+        if visible.passcode:
+            parts.append(f"Passcode: {visible.passcode}")
     if entry.link:
         event.add("url", entry.link)
     if entry.post_id is not None:
         event.add("x-zoombridge-post", str(entry.post_id))
-    description = "\n\n".join(part for part in told if part)
+    description = "\n\n".join(part for part in parts if part)
     if description:
         event.add("description", description)
     return event
 
 
 def _usual_length(held: list[Occurrence]) -> timedelta:
-    """Return the length that most dates have."""
+    """Return the most frequent duration."""
     lengths = [date.duration for date in held]
     return timedelta(minutes=max(set(lengths), key=lambda length: (lengths.count(length), length)))

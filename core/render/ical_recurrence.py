@@ -1,6 +1,6 @@
-"""Zoom's rule of a series as the rule of a calendar (RFC 5545, section 3.3.10), and what differs from it. Pure.
+"""Convert Zoom's recurrence to an RFC 5545 rule (section 3.3.10) with its exceptions. Pure.
 
-Zoom's dates are what counts: a rule is used only as far as it gives them.
+Zoom's dates are authoritative: a rule is used only as far as it reproduces them.
 https://developers.zoom.us/docs/api/meetings/#tag/meetings/post/users/{userId}/meetings (recurrence)
 """
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-MOST_DATES = 366  # of one series; Zoom allows 60, or a year of days
+MOST_DATES = 366  # per series; Zoom allows 60, or a year of daily ones
 _FREQUENCIES = {1: "DAILY", 2: "WEEKLY", 3: "MONTHLY"}
 _STEPS: dict[str, Literal[1, 2, 3]] = {"DAILY": DAILY, "WEEKLY": WEEKLY, "MONTHLY": MONTHLY}
-_DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")  # as Zoom counts: 1 is Sunday
+_DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")  # Zoom's 1 is Sunday
 _LAST_WEEK = -1
 _DAYS_OF_A_MONTH = 31
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """Dates as a calendar takes them; all are the local times of their zone.
+class CalendarSeries:
+    """The dates of a series for a calendar, as local times.
 
-    `rule` is what the first date is repeated by (empty: not at all), `without` are dates of the rule that are not
-    held, and `besides` are dates that it does not give.
+    `rule` repeats the first date (empty: no rule), `without` are dates of the rule that do not take place (EXDATE), and
+    `besides` are further dates (RDATE).
     """
 
     first: datetime
@@ -39,37 +39,37 @@ class Series:
     besides: tuple[datetime, ...] = ()
 
 
-def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneInfo) -> Series:
-    """Return how to say these dates (in any zone, at least one) in a calendar.
+def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneInfo) -> CalendarSeries:
+    """Return these dates (any time zone, at least one) as rule, exceptions and additions.
 
-    The rule counts by the clock of the zone, as Zoom does: the hour stays over a change of daylight saving time.
+    The rule uses local time, as Zoom does: the hour stays the same over a change of daylight saving time.
     """
     local = [date.astimezone(zone) for date in dates]
     if any(date.fold for date in local):
-        # The hour that comes twice: calendars take it for the first time, so these are said in UTC.
+        # The hour that occurs twice: calendars assume the first, so these dates are written in UTC.
         local, recurrence = [date.astimezone(UTC) for date in dates], {}
     wanted = sorted(set(local))[:MOST_DATES]
     first = wanted[0]
     rule = _rule(recurrence, len(wanted))
     if rule is None or len(wanted) == 1:
-        return Series(first, {}, besides=tuple(wanted[1:]))
+        return CalendarSeries(first, {}, besides=tuple(wanted[1:]))
     given = _expanded(rule, first, until=wanted[-1], most=2 * len(wanted))
     without = tuple(date for date in given if date not in wanted)
     besides = tuple(date for date in wanted if date not in given)
     if first not in given or len(without) + len(besides) >= len(wanted):
-        return Series(first, {}, besides=tuple(wanted[1:]))  # the rule says another thing than the dates
-    return Series(first, {**rule, "COUNT": len(given)}, without, besides)
+        return CalendarSeries(first, {}, besides=tuple(wanted[1:]))  # the rule does not fit the dates
+    return CalendarSeries(first, {**rule, "COUNT": len(given)}, without, besides)
 
 
 def _rule(recurrence: Mapping[str, Any], count: int) -> dict[str, Any] | None:
-    """Read Zoom's rule; None where there is none that a calendar knows."""
+    """Convert Zoom's rule; None where iCalendar has no equivalent."""
     kind, interval = recurrence.get("type"), recurrence.get("repeat_interval", 1)
     if kind not in _FREQUENCIES or not isinstance(interval, int) or not 1 <= interval <= 90:  # noqa: PLR2004 - Zoom's most
         return None
     rule: dict[str, Any] = {"FREQ": _FREQUENCIES[kind], "INTERVAL": interval, "COUNT": count}
     if kind == 2:  # noqa: PLR2004 - weekly
         days = _days(recurrence.get("weekly_days"))
-        # Weeks begin on Sunday at Zoom, and on Monday in a calendar that is not told.
+        # Zoom's weeks begin on Sunday; iCalendar's default is Monday.
         rule |= {"BYDAY": days, "WKST": "SU"} if days else {"WKST": "SU"}
     elif kind == 3:  # noqa: PLR2004 - monthly
         by = _of_month(recurrence)
@@ -80,7 +80,7 @@ def _rule(recurrence: Mapping[str, Any], count: int) -> dict[str, Any] | None:
 
 
 def _days(value: Any) -> list[str]:
-    """Read `weekly_days`: numbers in a text, with commas between them."""
+    """Parse `weekly_days`: numbers separated by commas."""
     parts = str(value or "").split(",")
     numbers = sorted({int(part) for part in parts if part.strip().isascii() and part.strip().isdigit()})
     return [_DAYS[number - 1] for number in numbers if 1 <= number <= len(_DAYS)]
@@ -96,7 +96,7 @@ def _of_month(recurrence: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _expanded(rule: Mapping[str, Any], first: datetime, *, until: datetime, most: int) -> list[datetime]:
-    """Return the dates that a rule gives, up to a last one, by the clock of their zone."""
+    """Return the dates of a rule up to `until`, in local time."""
     parts: dict[str, Any] = {"interval": rule["INTERVAL"], "dtstart": first.replace(tzinfo=None)}
     if "WKST" in rule:
         parts["wkst"] = _weekday(rule["WKST"])

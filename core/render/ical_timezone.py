@@ -1,7 +1,6 @@
-"""The rules of a time zone as a calendar carries them (RFC 5545, section 3.6.5), for the years that it needs. Pure.
+"""A VTIMEZONE (RFC 5545, section 3.6.5) for the years that a feed needs. Pure.
 
-Each change of the clock is written down by itself: some calendars (Outlook among them) do not read the lists of
-dates, or the rules, by which many changes could be said at once.
+Each transition is a component of its own: some clients (Outlook among them) read neither RDATE lists nor rules there.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from zoneinfo import ZoneInfo
 
-_BEFORE_AND_AFTER = timedelta(days=400)  # so that the first date has a change before it, where there is one
-_STEP = timedelta(days=7)  # no zone changes its clock twice in a week
+_BEFORE_AND_AFTER = timedelta(days=400)  # so that a transition precedes the first date, where there is one
+_STEP = timedelta(days=7)  # no time zone has two transitions in a week
 _EXACT = timedelta(seconds=1)
 
 
 def vtimezone(zone: ZoneInfo, first: datetime, last: datetime) -> Timezone:
-    """Return what the clock of a zone does from `first` to `last` (any zone)."""
+    """Return the transitions of a time zone from `first` to `last` (any time zone)."""
     made = Timezone()
     made.add("tzid", zone.key)
     begin = (first - _BEFORE_AND_AFTER).astimezone(UTC)
@@ -35,7 +34,7 @@ def vtimezone(zone: ZoneInfo, first: datetime, last: datetime) -> Timezone:
 def _changes(
     zone: ZoneInfo, begin: datetime, end: datetime
 ) -> Iterator[tuple[datetime, timedelta, timedelta]]:
-    """Yield when the clock changes (UTC), and its distance from UTC before and after."""
+    """Yield each transition: its time (UTC) and the UTC offsets before and after."""
     moment = begin
     while moment < end:
         following = moment + _STEP

@@ -1,4 +1,7 @@
-"""What the page says, in English. Every word that a visitor reads stands here, to be translated later."""
+"""The English texts of a meeting's page on the site. Pure.
+
+All texts that visitors read are in this module, so that a translation finds them in one place.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ _JOIN = {MeetingKind.MEETING: "Join the meeting", MeetingKind.WEBINAR: "Join the
 
 
 def heading(kind: MeetingKind) -> str:
-    """Return the heading of what is shown."""
+    """Return the heading of the details."""
     return _HEADING[kind]
 
 
@@ -68,24 +71,24 @@ def join(kind: MeetingKind) -> str:
 
 
 def sign_in(kind: MeetingKind) -> str:
-    """Return the text of the link that stands instead of the join link."""
+    """Return the text of the sign-in link that replaces the join link."""
     return _SIGN_IN[kind]
 
 
 def status(phase: Phase) -> str:
-    """Return what a phase is called."""
+    """Return the label of a phase."""
     return _STATUS[phase]
 
 
 def label(name: str) -> str:
-    """Return the label of a part of what is shown; KeyError for one that there is not."""
+    """Return a label by name. Raises: KeyError for an unknown name."""
     return _LABELS[name]
 
 
 def moment(local: datetime) -> str:
     """Return a local time with its date: `Tuesday, March 3, 2026, 6:00 PM`.
 
-    Not `strftime`: its words follow the locale of the process, and some of its codes the platform.
+    Without `strftime`, whose output depends on the process's locale and on the platform.
     """
     hour = local.hour % 12 or 12
     half = "AM" if local.hour < 12 else "PM"  # noqa: PLR2004 (noon)
@@ -96,7 +99,7 @@ def moment(local: datetime) -> str:
 
 
 def zone(local: datetime) -> str:
-    """Return the zone of a local time, with its distance from UTC on that day: `Europe/Berlin, UTC+01:00`."""
+    """Return the time zone of a local time with its UTC offset on that day: `Europe/Berlin, UTC+01:00`."""
     offset = local.utcoffset()
     minutes = 0 if offset is None else round(offset.total_seconds() / 60)
     sign = "\N{MINUS SIGN}" if minutes < 0 else "+"
@@ -107,7 +110,7 @@ def zone(local: datetime) -> str:
 
 
 def length(minutes: int) -> str:
-    """Return a length of time: `1 hour 30 minutes`."""
+    """Return a duration: `1 hour 30 minutes`."""
     hours, rest = divmod(minutes, 60)
     parts = [_counted(hours, "hour")] if hours else []
     if rest or not hours:
@@ -116,12 +119,12 @@ def length(minutes: int) -> str:
 
 
 def registered(number: int) -> str:
-    """Return how many people have registered."""
+    """Return the number of registrants as text."""
     return "Nobody has registered yet" if not number else f"{_counted(number, 'person')} registered"
 
 
 def further(number: int) -> str:
-    """Return what stands below a list of dates that leaves `number` of them out."""
+    """Return the line below a list of dates that omits `number` of them."""
     return f"and {_counted(number, 'more date')}"
 
 

@@ -1,4 +1,4 @@
-"""`render`: a meeting, a site's rules and a moment make the post that the site should have."""
+"""Render the post that a site should have from a meeting, the site's rules and the time. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
 from core.render import html, text, vczapi_meta
 from core.render.activity import activity_of
-from core.render.schedule import Phase, Schedule, schedule
+from core.render.schedule import Phase, Schedule, schedule_at
 from core.render.visibility import NOTHING, VisibleFields, visible_fields
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting
     from core.model.rules import Rules
 
-# What the plugin VCZAPI lets a site choose for each meeting, and what the rules want chosen.
+# Per-meeting options of the plugin VCZAPI that each rule requires to be on.
 _TICKS = {
     JoinLink.EVERYBODY: frozenset[str](),
     JoinLink.SIGNED_IN: frozenset({"site_option_logged_in"}),
@@ -29,21 +29,20 @@ _TICKS = {
 
 
 class Presence(StrEnum):
-    """Where the post of a meeting should be."""
+    """The wanted presence of a meeting's post."""
 
     SHOWN = "shown"
-    TRASHED = "trashed"  # deleted at Zoom; it can be recovered for a week
-    GONE = "gone"  # deleted at Zoom for good
-    WITHHELD = "withheld"  # none is made, and one that is there is kept right; `Post.reason` says why
+    TRASHED = "trashed"  # deleted at Zoom; recoverable for a week
+    GONE = "gone"  # permanently deleted at Zoom
+    WITHHELD = "withheld"  # not created; an existing one is kept up to date; `Post.reason` says why
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """What a site decides about its posts, and what its plugins ask of them.
+    """A site's rules, and what its plugins require of posts.
 
-    `rules` are what its owner decided. `vczapi` and `vczapi_pro` tell whether the plugin *Video Conferencing with
-    Zoom* and its PRO add-on are active there. `locale` is the site's language, as WordPress names it; the page
-    speaks English in all of them so far. `host_names` is what Zoom calls hosts, by their ids, as far as it is known.
+    `vczapi` and `vczapi_pro`: the plugin *Video Conferencing with Zoom* and its PRO add-on are active. `host_names` are
+    the known display names of Zoom users by id.
     """
 
     rules: Rules = DEFAULT
@@ -55,15 +54,14 @@ class SiteRules:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The post that a site should have; of a meeting that is not fully known, as far as it is.
+    """The post that a site should have, as far as the meeting is known.
 
-    `reason` says, in words for the site's owner, why a post is not shown; empty when it is. `by_rule` tells
-    whether it is withheld because the site's rules leave the meeting out: then one that the bridge has made goes
-    into the trash. `title` and `content` are HTML. `content` is meant for a new post, or for one whose content is
-    still what the bridge wrote. `status`, `author` and `category` are those of a new post. `field` is what the
-    REST field `zoombridge` takes (docs/stub.md), but for the revision. `ticks` are options of the plugin VCZAPI
-    that belong to the site, and that its rules want ticked. All of it is true until `until` (UTC), or for ever
-    where that is None. `seen` is what `field` shows to visitors.
+    `reason` says why a post is not shown, for the site's owner; empty where it is shown. `by_rule`: it is withheld
+    because the site's rules exclude the meeting, so a post that the bridge created is trashed. `title` and `content`
+    are HTML; `content` applies to a new post, or to one whose content nobody but the bridge has written. `status`,
+    `author` and `category` apply to a new post. `field` is the value of the REST field `zoombridge` (docs/stub.md)
+    without the revision. `ticks` are per-meeting options of the plugin VCZAPI that the rules require to be on.
+    `visible` is what `field` shows to visitors. The post is valid until `until` (UTC), or without limit where None.
     """
 
     presence: Presence
@@ -77,14 +75,13 @@ class Post:
     field: Mapping[str, Any] = field(default_factory=dict)
     ticks: frozenset[str] = frozenset()
     until: datetime | None = None
-    seen: VisibleFields = NOTHING
+    visible: VisibleFields = NOTHING
 
 
 def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
-    """Return the post that `site` should have for `meeting` at `now` (any zone).
+    """Return the post that `site` should have for `meeting` at `now` (any time zone).
 
-    The same at any other moment before the post's `until`. Nothing that Zoom could put into the meeting
-    makes it raise.
+    The result is the same for any time before the post's `until`. Never raises, whatever Zoom put into the meeting.
     """
     rules = site.rules
     if meeting.state is MeetingState.PERMANENTLY_DELETED:
@@ -93,11 +90,11 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         return _trashed(meeting)
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
-    standing = schedule(meeting, now)
-    told = activity_of(meeting, rules, now)
-    if told.is_over and told.live_since is None:
-        standing = replace(standing, phase=Phase.ENDED)
-    seen = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
+    schedule = schedule_at(meeting, now)
+    activity = activity_of(meeting, rules, now)
+    if activity.has_ended and activity.live_since is None:
+        schedule = replace(schedule, phase=Phase.ENDED)
+    visible = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
     author = rules.author_of(meeting)
     return Post(
         presence=Presence.WITHHELD if reason else Presence.SHOWN,
@@ -111,21 +108,21 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         field={
             **vczapi_meta.field(
                 meeting,
-                standing,
-                seen,
+                schedule,
+                visible,
                 with_pro=site.vczapi_pro,
                 without_pro=site.vczapi and not site.vczapi_pro,
             ),
-            **({"html": html.details(meeting, standing, seen, told)} if meeting.is_complete else {}),
+            **({"html": html.details(meeting, schedule, visible, activity)} if meeting.is_complete else {}),
         },
         ticks=_TICKS[rules.join_link],
-        until=min((one for one in (standing.until, told.until) if one is not None), default=None),
-        seen=seen,
+        until=min((one for one in (schedule.until, activity.until) if one is not None), default=None),
+        visible=visible,
     )
 
 
 def _trashed(meeting: Meeting) -> Post:
-    """Return a post that says only that the meeting is cancelled, for whoever sees it all the same."""
+    """Return a post that says only that the meeting is cancelled, in case it is still displayed."""
     return Post(
         presence=Presence.TRASHED,
         reason="It was deleted at Zoom. When it is recovered there, the post comes back.",

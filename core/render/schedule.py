@@ -1,4 +1,4 @@
-"""Where a meeting stands at a moment: which of its dates leads, and until when that is true."""
+"""A meeting's schedule at a given time: its phase, its current or next date, and how long that holds. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting
 
 JOIN_GRACE = timedelta(hours=1)
-"""How long after the scheduled end the join link is still shown: meetings overrun, and Zoom lets them."""
+"""How long after the scheduled end the join link stays: Zoom lets meetings overrun."""
 
 
 class Phase(StrEnum):
-    """Where a meeting stands at a moment."""
+    """The phase of a meeting at a given time."""
 
     UPCOMING = "upcoming"
     RUNNING = "running"  # between the scheduled start and end of the leading date
     CLOSING = "closing"  # the last date is over, the join link is still shown
     ENDED = "ended"
-    CANCELLED = "cancelled"  # deleted at Zoom, or every date of the series is
-    UNDATED = "undated"  # no fixed time, or a series whose next date Zoom has not told
+    CANCELLED = "cancelled"  # deleted at Zoom, or every date of the series cancelled
+    UNDATED = "undated"  # no fixed time, or a series whose next date is unknown
 
 
 JOINABLE = frozenset({Phase.UPCOMING, Phase.RUNNING, Phase.CLOSING, Phase.UNDATED})
@@ -32,12 +32,12 @@ JOINABLE = frozenset({Phase.UPCOMING, Phase.RUNNING, Phase.CLOSING, Phase.UNDATE
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A meeting's dates as they stand at a moment.
+    """A meeting's dates at a given time.
 
-    `leading` is the date that the page and the metas are about: the one under way, else the next, else the
-    last; None when there is none. `remaining` are the dates of a series that are not over, the cancelled
-    ones too. `until` (UTC) is the first moment at which any of this changes; None when it never does. `over`
-    (UTC) is when the last date that is held ends; None where there is none.
+    `leading` is the date that the page and the metas describe: the running one, else the next, else the last; None
+    where there is none. `remaining` are the dates of a series that are not over, cancelled ones included. `until`
+    (UTC) is the time of the next change; None where there is none. `over` (UTC) is the end of the last date that
+    takes place; None where there is none.
     """
 
     phase: Phase
@@ -47,19 +47,21 @@ class Schedule:
     over: datetime | None = None
 
 
-def schedule(meeting: Meeting, now: datetime) -> Schedule:
-    """Return where `meeting` stands at `now` (any zone)."""
+def schedule_at(meeting: Meeting, now: datetime) -> Schedule:
+    """Return the schedule of `meeting` at `now` (any time zone)."""
     now = now.astimezone(UTC)
-    told = dates(meeting)
-    if not told:
+    all_dates = dates(meeting)
+    if not all_dates:
         return Schedule(Phase.UNDATED)
-    held = [date for date in told if date.available]
-    remaining = tuple(date for date in told if now < end_of(date)) if meeting.is_series else ()
+    held = [date for date in all_dates if date.available]
+    remaining = tuple(date for date in all_dates if now < end_of(date)) if meeting.is_series else ()
     if not held:
-        return Schedule(Phase.CANCELLED, told[-1], remaining, _next(now, [end_of(date) for date in told]))
+        return Schedule(
+            Phase.CANCELLED, all_dates[-1], remaining, _next(now, [end_of(date) for date in all_dates])
+        )
     link_ends = max(date.end_time for date in held) + JOIN_GRACE
     over = max(end_of(date) for date in held)
-    changes = [link_ends, *(end_of(date) for date in told), *(date.start_time for date in held)]
+    changes = [link_ends, *(end_of(date) for date in all_dates), *(date.start_time for date in held)]
     until = _next(now, changes)
     leading = next((date for date in held if now < end_of(date)), None)
     if leading is not None:
@@ -73,7 +75,7 @@ def schedule(meeting: Meeting, now: datetime) -> Schedule:
 
 
 def dates(meeting: Meeting) -> tuple[Occurrence, ...]:
-    """Return all dates in order; a single meeting has one. `occurrences` count only where they should be."""
+    """Return all dates in order; a single meeting has one. `occurrences` count only for types that have them."""
     if meeting.type in WITHOUT_FIXED_TIME:
         return ()
     if meeting.is_series and meeting.occurrences:
@@ -84,7 +86,7 @@ def dates(meeting: Meeting) -> tuple[Occurrence, ...]:
 
 
 def end_of(date: Occurrence) -> datetime:
-    """Return when a date is over. Where the length is not known, when its join link goes away."""
+    """Return the end of a date; where the duration is unknown, the time at which its join link is removed."""
     return date.end_time if date.duration else date.start_time + JOIN_GRACE
 
 

@@ -1,4 +1,4 @@
-"""What lists of meetings are searched and sorted by: a few plain values, made from a meeting. Pure."""
+"""The columns by which lists of meetings are searched and sorted, computed from a meeting. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.render.schedule import Phase, end_of, schedule
+from core.render.schedule import Phase, end_of, schedule_at
 from core.render.text import clean
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ _LARGEST_TYPE = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What a meeting is found by. Times are in milliseconds since 1970, UTC.
+class SearchFields:
+    """The search columns of a meeting. Times are Unix milliseconds (UTC).
 
-    `words` is the topic as `folded` makes it. `starts_at` and `ends_at` are of the date that leads: the one
-    under way, else the next, else the last; both are 0 without a fixed time. `over_at` is when the last date
-    ends. Between `ends_at` and `over_at` another date leads, so these are to be made anew.
+    `words` is the topic normalised by `search_text`. `starts_at` and `ends_at` belong to the leading date: the running
+    one, else the next, else the last; both are 0 without a fixed time. `over_at` is the end of the last date. Between
+    `ends_at` and `over_at` another date leads, so the columns must be computed again.
     """
 
     words: str
@@ -36,21 +36,21 @@ class Listed:
     over_at: int = 0
 
 
-def listed(meeting: Meeting, now: datetime) -> Listed:
-    """Return what `meeting` is found by at `now` (any zone)."""
+def search_fields_of(meeting: Meeting, now: datetime) -> SearchFields:
+    """Return the search columns of `meeting` at `now` (any time zone)."""
     zoom_type = meeting.type
-    found = Listed(
-        words=folded(meeting.topic),
-        host_id=host_of(meeting),
+    found = SearchFields(
+        words=search_text(meeting.topic),
+        host_id=search_host_id(meeting),
         type=zoom_type if zoom_type is not None and 0 <= zoom_type <= _LARGEST_TYPE else None,
     )
-    standing = schedule(meeting, now)
-    leading = standing.leading
+    schedule = schedule_at(meeting, now)
+    leading = schedule.leading
     if leading is None:
         return found
     ends = end_of(leading)
-    over = ends if standing.phase is Phase.CANCELLED or standing.over is None else standing.over
-    return Listed(
+    over = ends if schedule.phase is Phase.CANCELLED or schedule.over is None else schedule.over
+    return SearchFields(
         found.words,
         found.host_id,
         found.type,
@@ -60,13 +60,13 @@ def listed(meeting: Meeting, now: datetime) -> Listed:
     )
 
 
-def host_of(meeting: Meeting) -> str:
-    """Return Zoom's id of a meeting's host, as it is searched."""
+def search_host_id(meeting: Meeting) -> str:
+    """Return the Zoom user id of a meeting's host, cleaned and bounded."""
     return clean(meeting.host_id)[:_LONGEST_ID]
 
 
-def folded(text: str) -> str:
-    """Return a text as it is searched: without case and accents, its words one space apart, bounded."""
+def search_text(text: str) -> str:
+    """Return a text normalised for search: without case, accents and repeated spaces, and bounded."""
     apart = unicodedata.normalize("NFKD", clean(text))
     bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
     return " ".join(bare.casefold().split())[:LONGEST_WORDS]

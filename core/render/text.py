@@ -1,4 +1,4 @@
-"""Text from Zoom is text: how it becomes HTML that shows it letter by letter, and nothing else."""
+"""Escape text from Zoom, so that HTML shows it literally. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from html import escape
 from urllib.parse import urlsplit
 
 LONGEST_TITLE = 500
-"""Characters of a topic that become a title. Zoom allows 200; WordPress's column holds 65,535 bytes."""
+"""Maximum characters of a title. Zoom allows 200; WordPress's column holds 65,535 bytes."""
 
 LONGEST_ADDRESS = 2048
-"""Characters of a web address; a longer one is none that a browser would open."""
+"""Maximum characters of a web address; browsers do not open longer ones reliably."""
 
 _URL = re.compile(r"https?://[^\s<>\"'\[\]]+", re.IGNORECASE)
 _CLOSES_A_SENTENCE = ".,;:!?)}"
 
 
 def clean(text: str) -> str:
-    """Return `text` without what no database and no page can hold: control characters, lone surrogates.
+    """Return `text` without control characters and lone surrogates, which databases and pages cannot hold.
 
     Line breaks and tabs stay.
     """
@@ -28,10 +28,9 @@ def clean(text: str) -> str:
 
 
 def html_text(text: str) -> str:
-    """Return HTML that shows `text` as it is.
+    """Return HTML that shows `text` literally.
 
-    Square brackets are written as character references, because WordPress runs `[shortcodes]` that it
-    finds in what it shows.
+    Square brackets become character references, because WordPress executes `[shortcodes]` in content.
     """
     return escape(clean(text)).replace("[", "&#91;").replace("]", "&#93;")
 
@@ -39,7 +38,7 @@ def html_text(text: str) -> str:
 def title(topic: str) -> str:
     """Return the title of a post for `topic`: one line, with `&`, `<` and `>` escaped.
 
-    WordPress stores and prints titles unescaped for users who may post any HTML, as administrators may.
+    WordPress stores and prints titles unescaped for users who may post unfiltered HTML, such as administrators.
     """
     line = " ".join(clean(topic).split())
     if len(line) > LONGEST_TITLE:
@@ -48,9 +47,9 @@ def title(topic: str) -> str:
 
 
 def paragraphs(agenda: str) -> list[list[str]]:
-    """Return the paragraphs of `agenda`, each a list of its lines as HTML, web addresses in them as links.
+    """Return the paragraphs of `agenda`, each a list of its lines as HTML, with web addresses as links.
 
-    The links are more than a kindness: WordPress fetches and embeds an address that stands alone.
+    The links also keep WordPress from fetching and embedding an address on a line of its own.
     """
     blocks = re.split(r"\n\s*\n", clean(agenda).strip())
     return [
@@ -59,7 +58,7 @@ def paragraphs(agenda: str) -> list[list[str]]:
 
 
 def web_address(url: str) -> str:
-    """Return `url` when it is an http or https address, else the empty string: never a `javascript:` link."""
+    """Return `url` if it is an http or https address, else the empty string: never a `javascript:` link."""
     if len(url) > LONGEST_ADDRESS or re.search(r"[\s\x00-\x20\x7f<>\"\\^`{|}]", url) or not url.isprintable():
         return ""
     try:
@@ -70,7 +69,7 @@ def web_address(url: str) -> str:
         return ""
     if parts.scheme not in {"http", "https"} or not host:
         return ""
-    # A bracket belongs only to an IPv6 address, and no meeting lives at one.
+    # Brackets are only valid in IPv6 hosts, which no meeting has.
     return url.replace("[", "%5B").replace("]", "%5D")
 
 

@@ -1,4 +1,4 @@
-"""`_meeting_zoom_details`: the meeting as Zoom's REST API gives it, as JSON text."""
+"""The post meta `_meeting_zoom_details`: the meeting as Zoom's REST API returns it, as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
 from core.model.rules import Passcode
-from core.render.activity import is_over
+from core.render.activity import has_ended
 from core.render.text import clean
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from core.render.visibility import VisibleFields
 
 LONGEST = 200_000
-"""Characters of JSON; the stub refuses more than 262,144."""
+"""Maximum characters of JSON; the stub rejects more than 262,144."""
 
 _LONGEST_TEXT = 10_000
 _DEEPEST = 6
-_LARGEST = 2**63  # of what PHP reads as an integer
+_LARGEST = 2**63  # PHP's integers
 
 # https://developers.zoom.us/docs/api/meetings/ (GET /meetings/{meetingId} and /webinars/{webinarId}).
-# Without `start_url`, a key to the host's account, and without the passwords for room systems.
+# Without `start_url`, which gives access to the host's account, and the passwords for room systems.
 _KEYS = (
     "uuid",
     "id",
@@ -50,9 +50,9 @@ _KEYS = (
     "recurrence",
     "settings",
 )
-# What else of a passcode may stand in the details of a post that was not made by the bridge.
+# Further passcodes that the details of a post created by the plugin may hold.
 _PASSCODES = ("encrypted_password", "h323_password", "pstn_password")
-# Who is invited is nobody's business on the site; and start_url is dropped at any depth.
+# Dropped at any depth: personal data that does not belong on the site, and `start_url`.
 _NEVER = frozenset(
     {
         "start_url",
@@ -66,35 +66,35 @@ _NEVER = frozenset(
 )
 
 
-def details(meeting: Meeting, standing: Schedule, seen: VisibleFields, *, without_pro: bool) -> str:
-    """Return the meeting as the JSON text of Zoom's REST object, with the keys that are known.
+def details(meeting: Meeting, schedule: Schedule, visible: VisibleFields, *, without_pro: bool) -> str:
+    """Return the meeting as the JSON text of Zoom's REST object, with the known keys.
 
-    The plugin's template shows the link and the passcode from here, so that they are here only where visitors
-    may see them. What the type rules out is given as null, which removes it. Without the PRO add-on the plugin
-    shows no link for what recurs, so there it is told of a single meeting at the leading date.
+    The plugin's template reads link and passcode from it, so they are included only where visitors may see them. Fields
+    that the type excludes are null, which removes them. Without its PRO add-on the plugin shows no link for recurring
+    meetings, so there the details describe a single meeting at the leading date.
     """
-    told = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
-    told |= _sure(meeting)
+    document = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
+    document |= _sure(meeting)
     if meeting.instance:
-        # The plugin's own word for a meeting whose link is not to be shown any more.
-        told["state"] = "ended" if is_over(meeting) else ""
-    if "join_url" in told:
-        told["join_url"] = seen.join_url
-    if "password" in told and seen.passcode_may_be is not Passcode.SHOWN:
-        told["password"] = ""
-    if seen.passcode_may_be is Passcode.HIDDEN:
-        told |= dict.fromkeys(_PASSCODES)
+        # The plugin's own value for a meeting whose link must no longer be shown.
+        document["state"] = "ended" if has_ended(meeting) else ""
+    if "join_url" in document:
+        document["join_url"] = visible.join_url
+    if "password" in document and visible.passcode_may_be is not Passcode.SHOWN:
+        document["password"] = ""
+    if visible.passcode_may_be is Passcode.HIDDEN:
+        document |= dict.fromkeys(_PASSCODES)
     if meeting.type is not None and meeting.type not in RECURRING_FIXED:
-        told |= {"occurrences": None, "recurrence": None}
+        document |= {"occurrences": None, "recurrence": None}
     if meeting.type in WITHOUT_FIXED_TIME:
-        told["start_time"] = None
+        document["start_time"] = None
     if without_pro and meeting.type in RECURRING_FIXED | WITHOUT_FIXED_TIME:
-        told |= _as_single(meeting, standing)
-    return _json(told)
+        document |= _as_single(meeting, schedule)
+    return _json(document)
 
 
 def _sure(meeting: Meeting) -> dict[str, Any]:
-    """Return what the plugin reads, in the types in which it compares it."""
+    """Return the fields that the plugin reads, in the types that it compares with."""
     read: dict[str, Any] = {
         "type": meeting.type,
         "timezone": meeting.timezone.key,
@@ -106,8 +106,8 @@ def _sure(meeting: Meeting) -> dict[str, Any]:
     return {"id": meeting.number} | known
 
 
-def _as_single(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
-    leading = standing.leading
+def _as_single(meeting: Meeting, schedule: Schedule) -> dict[str, Any]:
+    leading = schedule.leading
     single: dict[str, Any] = {
         "type": 5 if meeting.kind is MeetingKind.WEBINAR else 2,
         "start_time": None if leading is None else f"{leading.start_time:%Y-%m-%dT%H:%M:%SZ}",
@@ -120,7 +120,7 @@ def _as_single(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
 
 
 def _harmless(value: Any, depth: int) -> Any:
-    """Return a JSON value that PHP can read, without what must not be on a site; null where it cannot be."""
+    """Return a JSON value that PHP can read, without private fields; null where that is impossible."""
     if isinstance(value, dict) and depth < _DEEPEST:
         return {
             clean(str(key)): _harmless(item, depth + 1) for key, item in value.items() if key not in _NEVER
@@ -136,11 +136,11 @@ def _harmless(value: Any, depth: int) -> Any:
     return None
 
 
-def _json(told: dict[str, Any]) -> str:
-    text = json.dumps(told, allow_nan=False, separators=(",", ":"))
+def _json(document: dict[str, Any]) -> str:
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
     if len(text) <= LONGEST:
         return text
-    # Nothing that Zoom makes is as long; what the plugin cannot do without is short.
-    short = {key: value for key, value in told.items() if not isinstance(value, dict | list)}
+    # No meeting of Zoom's is as long; the fields that the plugin needs are short.
+    short = {key: value for key, value in document.items() if not isinstance(value, dict | list)}
     short["agenda"] = None
     return json.dumps(short, allow_nan=False, separators=(",", ":"))

@@ -1,7 +1,4 @@
-"""The metas of a post, in exactly the shapes in which the plugin *Video Conferencing with Zoom* keeps them.
-
-The names and shapes are those of version 4.6.7 of that plugin, misspellings included.
-"""
+"""Post metas in the shapes of the plugin *Video Conferencing with Zoom* 4.6.7, misspellings included. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +18,8 @@ if TYPE_CHECKING:
     from core.render.visibility import VisibleFields
 
 NEVER_OVER = "2099-12-31 00:00:00"
-"""The start of a meeting without one. The plugin lists only posts that have a start, calls those upcoming
-whose start lies ahead, and takes the join link away an hour after it; it shows this date nowhere."""
+"""The start of a meeting without one. The plugin lists only posts with a start, shows future ones as upcoming, and
+removes the join link an hour after the start; it never shows this date."""
 
 _BOTH = {
     "host_video": "option_host_video",
@@ -60,31 +57,31 @@ _RECURRENCE = (
 
 def field(
     meeting: Meeting,
-    standing: Schedule,
-    seen: VisibleFields,
+    schedule: Schedule,
+    visible: VisibleFields,
     *,
     with_pro: bool = False,
     without_pro: bool = False,
 ) -> dict[str, Any]:
-    """Return the REST field `zoombridge` of docs/stub.md, but for `html` and `revision`.
+    """Return the REST field `zoombridge` (docs/stub.md) without `html` and `revision`.
 
-    It says only what is known: a post that people made may know more than the events that the bridge saw.
-    `with_pro`: the site has the plugin's PRO add-on, whose registration choices stand in the same meta as the
-    recurrence, and stay. `without_pro`: it has the plugin alone, which refuses to show what recurs.
+    It holds only known values: a post created by hand may have more than the bridge's events. `with_pro`: the site has
+    the plugin's PRO add-on, whose registration options share the meta of the recurrence and are preserved.
+    `without_pro`: it has the plugin alone, which does not show recurring meetings.
     """
     found: dict[str, Any] = {
         "number": str(meeting.number),
         "kind": str(meeting.kind),
-        "details": details(meeting, standing, seen, without_pro=without_pro),
-        "fields": meeting_fields(meeting, standing),
+        "details": details(meeting, schedule, visible, without_pro=without_pro),
+        "fields": meeting_fields(meeting, schedule),
     }
     if meeting.type is not None:
-        told = pro(meeting)
-        found["pro"] = dict.fromkeys(("use_pmi", *_RECURRENCE)) if told is None and with_pro else told
+        values = pro(meeting)
+        found["pro"] = dict.fromkeys(("use_pmi", *_RECURRENCE)) if values is None and with_pro else values
     if meeting.join_url:
-        found["join_url"] = seen.join_url
-    if standing.leading is not None:
-        found["start_date_utc"] = f"{standing.leading.start_time:%Y-%m-%d %H:%M:%S}"
+        found["join_url"] = visible.join_url
+    if schedule.leading is not None:
+        found["start_date_utc"] = f"{schedule.leading.start_time:%Y-%m-%d %H:%M:%S}"
     elif _is_undated(meeting):
         found["start_date_utc"] = NEVER_OVER
     if meeting.host_id:
@@ -92,13 +89,13 @@ def field(
     return found
 
 
-def meeting_fields(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
-    """Return `_meeting_fields`. What Zoom has not said is not in it; the site's own options never are.
+def meeting_fields(meeting: Meeting, schedule: Schedule) -> dict[str, Any]:
+    """Return `_meeting_fields` without unknown values and without the site's own options.
 
-    The passcode is, whoever may see it: no visitor is shown these, and the plugin's form in wp-admin sends them
-    back to Zoom, where an empty one would take the meeting's passcode away.
+    It always includes the passcode: visitors never see this meta, and the plugin's form in wp-admin sends it back to
+    Zoom, where an empty one would remove the meeting's passcode.
     """
-    leading = standing.leading
+    leading = schedule.leading
     found: dict[str, Any] = {"meeting_type": 2 if meeting.kind is MeetingKind.WEBINAR else 1}
     if leading is not None:
         found["start_date"] = f"{leading.start_time.astimezone(meeting.timezone):%Y-%m-%d %H:%M}"
@@ -117,35 +114,34 @@ def meeting_fields(meeting: Meeting, standing: Schedule) -> dict[str, Any]:
 
 
 def pro(meeting: Meeting) -> dict[str, Any] | None:
-    """Return `_vczapi_pro_meeting_details`: how a series recurs, no fixed time, the personal meeting id.
+    """Return `_vczapi_pro_meeting_details`: recurrence, no fixed time, personal meeting id; None without any.
 
-    None where there is nothing of the kind. Keys of the last recurrence that this one lacks are given as
-    None, which removes them.
+    Keys that this recurrence lacks are None, which removes them from the post.
     """
     room = meeting.settings.get("use_pmi") is True
     if meeting.type in RECURRING_FIXED:
-        told = {"enabled_recurring": "on"} | _recurrence(meeting)
+        values = {"enabled_recurring": "on"} | _recurrence(meeting)
     elif meeting.type in WITHOUT_FIXED_TIME:
-        told = {"enabled_recurring": "on", "frequency": "4"}
+        values = {"enabled_recurring": "on", "frequency": "4"}
     elif room:
-        told = {}
+        values = {}
     else:
         return None
-    return {"use_pmi": "2" if room else None} | dict.fromkeys(_RECURRENCE) | told
+    return {"use_pmi": "2" if room else None} | dict.fromkeys(_RECURRENCE) | values
 
 
 def _is_undated(meeting: Meeting) -> bool:
-    """Whether it is known to have no date, rather than its date not known."""
+    """Tell whether it is known to have no date, in contrast to an unknown date."""
     return meeting.type in WITHOUT_FIXED_TIME or meeting.type == PERSONAL_ROOM or _awaits_dates(meeting)
 
 
 def _awaits_dates(meeting: Meeting) -> bool:
-    """Whether it is a series that goes on, of whose dates Zoom named only the first."""
+    """Tell whether it is a series of which Zoom has named only the first date."""
     return meeting.is_series and meeting.start_time is not None and not meeting.occurrences
 
 
 def _options(kind: MeetingKind, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Map Zoom's settings to the plugin's. A box that is ticked is `"1"` there, one that is not is empty."""
+    """Map Zoom's settings to the plugin's, where a ticked box is `"1"` and an unticked one is empty."""
     found: dict[str, Any] = {
         option: "1" if settings[setting] else ""
         for setting, option in _SWITCHES[kind].items()
@@ -202,14 +198,14 @@ def _end(meeting: Meeting) -> dict[str, Any]:
 
 
 def _weekdays(days: Any) -> list[str]:
-    """Read Zoom's `"1,3"` (1 is Sunday) as the plugin's list."""
+    """Convert Zoom's `"1,3"` (1 is Sunday) to the plugin's list."""
     if not isinstance(days, str):
         return []
     return [day for day in (part.strip() for part in days.split(",")) if day in set("1234567")]
 
 
 def _day(value: Any, meeting: Meeting) -> str:
-    """Return the day of a moment in the meeting's zone, `Y-m-d`; empty where it is not one."""
+    """Return the day of a time in the meeting's time zone as `Y-m-d`; empty where it is invalid."""
     if not isinstance(value, str):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""What visitors may see of a meeting, as the site's rules have it."""
+"""The fields of a meeting that visitors may see under a site's rules. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from core.model.rules import Rules
 
 LONGEST_PASSCODE = 100
-"""Characters; Zoom allows 10."""
+"""Maximum characters; Zoom allows 10."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleFields:
-    """What there is to see while the meeting can be joined; what is empty is not shown.
+    """Fields shown while the meeting can be joined; empty ones are hidden.
 
-    `passcode_may_be` tells where the passcode may be, also beyond what is shown. `signed_in` tells whether link
-    and passcode are only for visitors who are signed in to the site.
+    `passcode_may_be` is the rule for the passcode, also where no link is shown. `signed_in`: link and passcode are for
+    visitors who are signed in to the site.
     """
 
     join_url: str = ""
@@ -36,9 +36,9 @@ NOTHING = VisibleFields()
 
 
 def visible_fields(meeting: Meeting, rules: Rules, *, host_name: str = "") -> VisibleFields:
-    """Return what visitors may see of `meeting`. The passcode goes with the link: alone it would be of no use.
+    """Return the visible fields of `meeting`. A passcode is only shown with the link: alone it is useless.
 
-    `host_name` is what Zoom calls the host; on this site it is the name of the author chosen for them.
+    `host_name` is the host's display name at Zoom; the name of the author that the rules map the host to overrides it.
     """
     author = rules.author_of(meeting)
     host = clean((author.name if author else "") or host_name)[:LONGEST_NAME] if rules.show_host else ""
@@ -55,7 +55,7 @@ def visible_fields(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Vi
 
 
 def _without_passcode(url: str, passcode: str) -> str:
-    """Return a join link that does not open the meeting by itself. Zoom puts an encrypted passcode into `pwd`."""
+    """Return a join link that asks for the passcode. Zoom puts an encrypted passcode into `pwd`."""
     if not url:
         return ""
     parts = urlsplit(url)

@@ -13,7 +13,7 @@ from core.store import jobs, selftest
 from core.store.events import log
 from core.store.events.request import Request
 from core.zoom import envelope as zoom_envelope
-from core.zoom.probe import ProbeEvents, account_of
+from core.zoom.probe import ProbeEvents, probe_account_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class CleanupJob:
         """Go through what there is; come again where not all of it is gone."""
         site_id = job.arguments["site"]
         with self.store.reading() as connection:
-            left = set(selftest.numbers(connection, account_of(site_id)))
+            left = set(selftest.numbers(connection, probe_account_id(site_id)))
             running = [
                 (one.place or {}).get("number")
                 for one in jobs.latest(connection, _TESTS_LOOKED_AT, kind=TRIAL, site_id=site_id)

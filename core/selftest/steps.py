@@ -26,7 +26,7 @@ from core.wordpress import transport
 from core.wordpress.client import WordPressClient
 from core.wordpress.faults import page_title
 from core.zoom import envelope as zoom_envelope
-from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, REQUEST, ProbeEvents, account_of
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, REQUEST, ProbeEvents, probe_account_id
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class SelfTestSteps:
         def keep(connection: Connection) -> None:
             sites.try_now(connection, self.site.id)
             if selftest.numbers(
-                connection, account_of(self.site.id)
+                connection, probe_account_id(self.site.id)
             ):  # an earlier test's, which was broken off
                 ask_for_cleaning(connection, self.site.id, now=self._now())
 

@@ -119,7 +119,7 @@ def compare(meeting: Meeting, written: Written, before: Post, after: Post) -> Ch
 
 
 def _parts(before: Post, after: Post) -> tuple[Part, ...]:
-    old, new = before.seen, after.seen
+    old, new = before.visible, after.visible
     differs = {
         Part.JOIN_LINK: (bool(old.join_url), old.signed_in) != (bool(new.join_url), new.signed_in),
         Part.PASSCODE: (old.passcode, old.passcode_may_be) != (new.passcode, new.passcode_may_be),

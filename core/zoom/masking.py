@@ -23,11 +23,11 @@ _IN_ADDRESS = re.compile(r"(?i)([?&;](?:zak|tk|\w*token|\w*secret|password|passc
 _PASSCODE_IN_ADDRESS = re.compile(r"(?i)([?&;]pwd=)[^&#\s\"'<>]+")
 
 
-def body(raw: bytes, *, passcodes: bool) -> str:
+def mask_body(raw: bytes, *, passcodes: bool) -> str:
     """Return a body for people to read, with secrets hidden; `passcodes` tells whether those inside links may be seen."""
     try:
         document = json.loads(raw.decode("utf-8-sig"))
-        shown = json.dumps(masked(document, passcodes=passcodes), ensure_ascii=False, indent=2)
+        shown = json.dumps(mask_value(document, passcodes=passcodes), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
         shown = _text(raw.decode("utf-8", "replace"), passcodes=passcodes)
     if len(shown) > MOST_CHARACTERS:
@@ -35,12 +35,12 @@ def body(raw: bytes, *, passcodes: bool) -> str:
     return shown
 
 
-def headers(given: Mapping[str, str]) -> dict[str, str]:
+def mask_headers(given: Mapping[str, str]) -> dict[str, str]:
     """Return headers for people to read, in the order of their names."""
     return {name: _header(name, value) for name, value in sorted(given.items())}
 
 
-def masked(value: Any, *, passcodes: bool, name: str = "", depth: int = 0) -> Any:
+def mask_value(value: Any, *, passcodes: bool, name: str = "", depth: int = 0) -> Any:
     """Return a JSON value with what is secret hidden, whatever its shape."""
     if depth > _DEEPEST:
         return HIDDEN
@@ -50,10 +50,11 @@ def masked(value: Any, *, passcodes: bool, name: str = "", depth: int = 0) -> An
         return HIDDEN
     if isinstance(value, dict):
         return {
-            key: masked(item, passcodes=passcodes, name=key, depth=depth + 1) for key, item in value.items()
+            key: mask_value(item, passcodes=passcodes, name=key, depth=depth + 1)
+            for key, item in value.items()
         }
     if isinstance(value, list):
-        return [masked(item, passcodes=passcodes, depth=depth + 1) for item in value]
+        return [mask_value(item, passcodes=passcodes, depth=depth + 1) for item in value]
     return _text(value, passcodes=passcodes) if isinstance(value, str) else value
 
 

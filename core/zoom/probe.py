@@ -20,7 +20,7 @@ _JOIN_URL = "https://zoom.us/test"  # where people try out whether Zoom works fo
 _HOST = "zoombridge-test"
 
 
-def account_of(site_id: str) -> str:
+def probe_account_id(site_id: str) -> str:
     """Return the account that a site's tests belong to."""
     return ACCOUNT + site_id
 
@@ -41,7 +41,7 @@ class ProbeEvents:
     @property
     def account_id(self) -> str:
         """The account that it belongs to."""
-        return account_of(self.site_id)
+        return probe_account_id(self.site_id)
 
     @property
     def topic(self) -> str:

@@ -16,7 +16,7 @@ ZOOM_WAITS_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class EndpointResponse:
     """What an endpoint answered; `status` is None where it did not, and `text` says why."""
 
     status: int | None
@@ -35,7 +35,7 @@ class Reply:
 
 def send(
     url: str, body: bytes, secret_token: str, *, timestamp: int, timeout: float = ZOOM_WAITS_SECONDS
-) -> Reply:
+) -> EndpointResponse:
     """Sign and post one event; `timestamp` is in seconds since 1970."""
     headers = {
         "user-agent": "Zoom Marketplace/1.0a",
@@ -47,7 +47,7 @@ def send(
     try:
         answer = requests.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
     except requests.RequestException as error:
-        return Reply(
+        return EndpointResponse(
             None, f"{type(error).__name__}: no answer within {timeout:g} s, or no connection at all."
         )
-    return Reply(answer.status_code, answer.text[:1000])
+    return EndpointResponse(answer.status_code, answer.text[:1000])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tornado.web import Finish
 
 from core.errors import TooManyJobsError, UnknownEventError
-from core.model.diff import differences
+from core.model.diff import field_diffs
 from core.monitoring.event_detail import Inspected, InspectedRefusal, inspect, inspect_refusal
 from core.pipeline import replay
 from core.store.db import clock as store_clock
@@ -43,7 +43,7 @@ class EventHandler(PageHandler):
         except UnknownEventError:
             self.go("/events", gone="yes")
             raise Finish from None
-        changed = [] if found.step is None else differences(found.step.before, found.step.after)
+        changed = [] if found.step is None else field_diffs(found.step.before, found.step.after)
         passcodes = self.viewer.may_change
         self.show(
             "pages/event.jinja",
@@ -59,8 +59,8 @@ class EventHandler(PageHandler):
             attempts=found.attempts,
             is_moving=found.line.outcome == Outcome.PENDING
             or any(one.way in (Way.WAITING, Way.STUCK) for one in found.reached),
-            headers=masking.headers(found.request.headers),
-            body=masking.body(found.request.body, passcodes=passcodes),
+            headers=masking.mask_headers(found.request.headers),
+            body=masking.mask_body(found.request.body, passcodes=passcodes),
             names_removed_at=found.names_removed_at,
             address=address,
             spaced=spaced,
@@ -87,9 +87,9 @@ class RefusalHandler(PageHandler):
             "pages/refusal.jinja",
             found=found,
             refusal=found.refusal,
-            headers=masking.headers(request.headers),
+            headers=masking.mask_headers(request.headers),
             # It may hold secrets of whoever it really comes from.
-            body=masking.body(request.body, passcodes=False),
+            body=masking.mask_body(request.body, passcodes=False),
             spaced=spaced,
         )
 

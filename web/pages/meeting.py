@@ -13,11 +13,11 @@ from urllib.parse import urlsplit, urlunsplit
 from babel.dates import format_date, format_time, get_timezone_name
 from tornado.web import Finish
 
-from core.model.diff import EventDiff, differences, steps
+from core.model.diff import EventDiff, event_diffs, field_diffs
 from core.model.meeting import MeetingState
 from core.render.html import LONGEST_LIST
-from core.render.schedule import JOINABLE, Schedule, end_of, schedule
-from core.render.search_fields import host_of
+from core.render.schedule import JOINABLE, Schedule, end_of, schedule_at
+from core.render.search_fields import search_host_id
 from core.render.text import web_address
 from core.store.db import clock as store_clock
 from core.store.events import delivery, history
@@ -116,7 +116,7 @@ class MeetingHandler(PageHandler):
             left_out=max(len(dates) - LONGEST_LIST, 0),
             over=len(meeting.occurrences) - len(dates) if meeting.is_series else 0,
             zone=get_timezone_name(meeting.timezone, locale=language),
-            host_id=host_of(meeting),
+            host_id=search_host_id(meeting),
             host=state.host,
             agenda=meeting.agenda[:_LONGEST_TEXT],
             join_url=self._join_url(meeting),
@@ -159,7 +159,7 @@ class MeetingHandler(PageHandler):
 
     def _told(self, step: EventDiff) -> list[Told]:
         """Say what an event changed."""
-        found = differences(step.before, step.after)
+        found = field_diffs(step.before, step.after)
         return told(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
 
     async def _state(self, account_id: str, number: int, *, before: int = 0) -> _State:
@@ -235,12 +235,12 @@ def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, 
         past = _history(connection, bridge, account_id, number, site_id=site_id, before=before)
     meeting = known[0]
     moment = datetime.fromtimestamp(time.time(), UTC)
-    return _State(meeting, schedule(meeting, moment), posts, tried, past, host, now)
+    return _State(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
 
 
 def _host(connection: Connection, meeting: Meeting) -> str:
     """Return what people call the host, as far as that is known."""
-    host_id = host_of(meeting)
+    host_id = search_host_id(meeting)
     name, email = meeting_search.named(connection, [host_id]).get(host_id, ("", ""))
     told = meeting.object.get("host_email")
     return name or email or (told if isinstance(told, str) else "") or host_id
@@ -251,7 +251,7 @@ def _history(
 ) -> _History:
     """Return the newest events, or those before one, in the order in which they happened."""
     known = history.of_meeting(connection, bridge.store.sealer, account_id, number)
-    every = list(steps(account_id, number, [one.change for one in known.told], base=known.base))
+    every = list(event_diffs(account_id, number, [one.change for one in known.told], base=known.base))
     of_event = {one.change.position: one for one in known.told}
     newest_first = [(of_event[step.change.position], step) for step in reversed(every)]
     place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)

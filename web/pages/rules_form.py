@@ -20,7 +20,7 @@ from core.model.rules import (
     PostStatus,
     Recordings,
     Rules,
-    tidy,
+    single_line,
 )
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Reading:
         before = {(one.host, str(one.user)): one.name for one in self.saved.authors}
         chosen: dict[str, Author] = {}
         for typed_host, user in self.given.authors:
-            host = tidy(typed_host)
+            host = single_line(typed_host)
             if not user:
                 continue
             if not host or len(host) > LONGEST_HOST or " " in host:
@@ -289,4 +289,4 @@ def digest(rules: Rules, saved: Mapping[str, Any]) -> str:
 
 
 def _lines(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line for line in map(tidy, re.split(r"\r\n|\r|\n", text)) if line))
+    return tuple(dict.fromkeys(line for line in map(single_line, re.split(r"\r\n|\r|\n", text)) if line))

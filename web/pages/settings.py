@@ -49,7 +49,7 @@ class _State:
     """What is known of a site before the page."""
 
     site: Site
-    decided: rules.Read
+    decided: rules.ReadRules
     hosts: list[KnownHost]
     found: Found
     review: Job | None

@@ -19,7 +19,7 @@ from core.sites.refused import Refused, refused
 from core.sites.setup_steps import Facts, SetupStep, checklist, is_done
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
-from core.zoom.probe import account_of
+from core.zoom.probe import probe_account_id
 from web.pages.connect import bridge_address
 from web.pages.page import PageHandler
 from web.pages.subscription import TO_TICK
@@ -171,7 +171,7 @@ def _state(bridge: Bridge, site_id: str) -> _State:
         held = quarantine.latest(connection, site_id, store.sealer, health.REFUSED_LOOKED_AT)
         count = quarantine.count(connection, site_id)
         report = selftest_job.latest(connection, site_id)
-        has_page = sites.has_page(connection, site_id, but_of=account_of(site_id))
+        has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
     look = HealthReport.of(site)
     told = refused(held, saved)
     facts = Facts(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from babel.support import NullTranslations
 
-from core.model.diff import differences
+from core.model.diff import field_diffs
 from core.monitoring.event_detail import inspect
 from core.pipeline import replay
 from core.store.db import clock as store_clock
@@ -45,13 +45,13 @@ def event_list(
 def event_show(bridge: Bridge, *, event: int) -> dict[str, Any]:
     """Tell all of one event, with what is secret hidden."""
     found = inspect(bridge.store, event)
-    changed = [] if found.step is None else differences(found.step.before, found.step.after)
+    changed = [] if found.step is None else field_diffs(found.step.before, found.step.after)
     return {
         "event": asdict(found.line),
         "proof": found.check.proof,
         "signed_at": found.check.signed_at,
-        "headers": masking.headers(found.request.headers),
-        "body": masking.body(found.request.body, passcodes=False),
+        "headers": masking.mask_headers(found.request.headers),
+        "body": masking.mask_body(found.request.body, passcodes=False),
         "is_whole": found.is_whole,
         "too_late": found.step is not None and found.step.too_late,
         "changed": [asdict(one) for one in told(changed, NullTranslations(), SOURCE, passcodes=False)],

@@ -71,7 +71,7 @@ def _calendar(store: Store, site_id: str, number: int | None) -> bytes | None:
         site = sites.load(connection, site_id, store.sealer)
         entries = meeting_calendar.entries(connection, site_id, now=int(now * 1000), number=number)
     moment = datetime.fromtimestamp(now, UTC)
-    if number is not None and not any(ical.is_told(entry.meeting, moment) for entry in entries):
+    if number is not None and not any(ical.has_events(entry.meeting, moment) for entry in entries):
         return None
     host = urlsplit(site.url).hostname or site.id
     return ical.calendar(entries, rules.read(site.rules).rules, name=site.name, host=host, now=moment)

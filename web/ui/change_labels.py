@@ -132,7 +132,7 @@ class _Teller:
                 return self._minutes(value)
             named = _TYPES.get(value) if field == "type" else None
             return str(self.words.gettext(named) if named else format_decimal(value, locale=self.language))
-        shown = masking.masked(value, passcodes=self.passcodes, name=field.rpartition(".")[2])
+        shown = masking.mask_value(value, passcodes=self.passcodes, name=field.rpartition(".")[2])
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 

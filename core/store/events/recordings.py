@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, func, literal_column, select, tuple_, update
 
 from core.model import recording_batches
-from core.model.activity import named
+from core.model.activity import named_instances
 from core.model.fold import position
 from core.store.db import locks
 from core.store.db.schema import batched, events, instances
@@ -65,7 +65,7 @@ def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> 
 
 def take_apart(connection: Connection, sealer: Sealer, batch: Batch) -> None:
     """Note what a batch names, and put what it says of known instances into the log. `hold` comes before."""
-    uuids = list(named(batch.envelope))
+    uuids = list(named_instances(batch.envelope))
     noted = {"event_id": batch.id, "account_id": batch.account_id, "at": batch.at}
     for some in _chunks(uuids):
         rows = [noted | {"uuid": uuid} for uuid in some]
@@ -139,7 +139,9 @@ def _batch(row: Any, sealer: Sealer) -> Batch:
 
 def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
     """Return what a batch says of an instance as a line of the log of its meeting."""
-    raw = recording_batches.part(batch.envelope, batch.digest, uuid=uuid, number=number, at=batch.at)
+    raw = recording_batches.event_of_instance(
+        batch.envelope, batch.digest, uuid=uuid, number=number, at=batch.at
+    )
     envelope = zoom_envelope.parse(raw)
     digest = zoom_envelope.digest(envelope)
     return Entry(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
-from core.model.redaction import names_people, scrubbed
+from core.model.redaction import names_people, redact
 from core.store.db import settings
 from core.store.db.schema import events
 from core.store.events.request import Request
@@ -54,5 +54,5 @@ def _remove(connection: Connection, sealer: Sealer, event_id: int, *, now: int) 
         return
     request = Request.opened(sealed, sealer)
     headers = {**request.headers, REMOVED_HEADER: str(now)}
-    kept = Request(headers, scrubbed(request.body)).sealed(sealer)
+    kept = Request(headers, redact(request.body)).sealed(sealer)
     connection.execute(update(events).where(events.c.id == event_id).values(request=kept))

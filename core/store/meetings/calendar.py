@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, or_, select
 
 from core.model.meeting import MeetingState
-from core.render.ical import CANCELLED_FOR, Entry
+from core.render.ical import CANCELLED_FOR, CalendarEntry
 from core.store.db.schema import meetings, posts
 from core.store.meetings import meetings as kept
 from core.store.posts.posts import PostState
@@ -19,7 +19,9 @@ MOST = 2000  # meetings in one calendar, the nearest first
 _PAST_MILLISECONDS = 90 * 24 * 3600 * 1000  # for how long what is over stays in it
 
 
-def entries(connection: Connection, site_id: str, *, now: int, number: int | None = None) -> list[Entry]:
+def entries(
+    connection: Connection, site_id: str, *, now: int, number: int | None = None
+) -> list[CalendarEntry]:
     """Return what a site's calendar tells of, or one meeting of it. `now` is in ms since 1970, UTC."""
     is_shown = posts.c.state == PostState.SHOWN
     went = and_(
@@ -44,5 +46,5 @@ def entries(connection: Connection, site_id: str, *, now: int, number: int | Non
     for row in connection.execute(query).all():
         known = kept.load(connection, row.account_id, row.number)
         if known is not None:
-            found.append(Entry(known[0], known[1], row.link or "", row.post_id))
+            found.append(CalendarEntry(known[0], known[1], row.link or "", row.post_id))
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, select, tuple_, update
 
 from core.model.meeting import Meeting, MeetingKind, MeetingState, Position
-from core.render.search_fields import Listed, listed
+from core.render.search_fields import SearchFields, search_fields_of
 from core.store.db.schema import bases, meetings
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert, insert_for
@@ -32,8 +32,8 @@ def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -
 
     `now` (ms since 1970, UTC) tells lists which of its dates leads. Without it they look by themselves.
     """
-    looked = listed(meeting, datetime.fromtimestamp(now / 1000, UTC))
-    found = {name: getattr(looked, name) for name in Listed.__dataclass_fields__}
+    looked = search_fields_of(meeting, datetime.fromtimestamp(now / 1000, UTC))
+    found = {name: getattr(looked, name) for name in SearchFields.__dataclass_fields__}
     if seen == 0:
         named = {"account_id": meeting.account_id, "number": meeting.number, "revision": 1}
         return _ADDING(connection, named | _state(meeting) | found).rowcount == 1

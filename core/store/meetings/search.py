@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
 from core.model.meeting import RECURRING_FIXED, Meeting, MeetingKind, MeetingState
-from core.render.search_fields import folded, listed
+from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import hosts as table
 from core.store.db.schema import meetings, posts, sites
 from core.store.posts import status as post_status
@@ -248,7 +248,7 @@ def moved(connection: Connection, *, now: int, limit: int) -> list[Moved]:
     moment = datetime.fromtimestamp(now / 1000, UTC)
     result = []
     for row in rows:
-        found = listed(Meeting(row.account_id, row.number, object=row.object), moment)
+        found = search_fields_of(Meeting(row.account_id, row.number, object=row.object), moment)
         result.append(
             Moved(row.account_id, row.number, row.revision, found.starts_at, found.ends_at, found.over_at)
         )
@@ -308,7 +308,7 @@ def _conditions(wanted: Filter, now: int) -> Iterable[ColumnElement[bool]]:
 
 def _matching(words: str) -> ColumnElement[bool]:
     """Return the condition for what a person searches: each word somewhere in the topic, or the number."""
-    searched = folded(words[:LONGEST_SEARCH])
+    searched = search_text(words[:LONGEST_SEARCH])
     in_topic = and_(
         *(meetings.c.words.contains(word, autoescape=True) for word in searched.split()[:_MOST_WORDS])
     )

@@ -165,13 +165,13 @@ class TestRecordings:
 
     def test_instances_of_both_forms_are_read(self) -> None:
         plain = told("recording.batch_trashed", meeting_uuids=["u", 7, "", "u", "x" * 201])
-        assert activity.named(plain) == {"u": []}
+        assert activity.named_instances(plain) == {"u": []}
         detailed = told(
             "recording.batch_deleted",
             meetings=[{"meeting_uuid": "v", "recording_file_ids": ["f", 1]}, {}, None],
         )
-        assert activity.named(detailed) == {"v": ["f"]}
-        assert activity.named(told("recording.batch_deleted", meetings="v", meeting_uuids={})) == {}
+        assert activity.named_instances(detailed) == {"v": ["f"]}
+        assert activity.named_instances(told("recording.batch_deleted", meetings="v", meeting_uuids={})) == {}
 
     @pytest.mark.parametrize(
         ("name", "given", "found"),
@@ -185,7 +185,7 @@ class TestRecordings:
         ],
     )
     def test_are_introduced_by_what_tells_of_them(self, name: str, given: str, found: str | None) -> None:
-        assert activity.introduced(told(name, uuid=given)) == found
+        assert activity.recorded_instance(told(name, uuid=given)) == found
 
     def test_are_bounded(self) -> None:
         recordings: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.model.diff import DateChange, EventDiff, FieldDiff, differences, steps
+from core.model.diff import DateChange, EventDiff, FieldDiff, event_diffs, field_diffs
 from core.model.fold import Change, fold, position
 from core.model.meeting import Meeting
 from core.zoom.envelope import digest, parse
@@ -37,13 +37,13 @@ def made(at: int = 1, **object_: Any) -> Change:
 
 
 def walk(*changes: Change, base: Meeting | None = None) -> list[EventDiff]:
-    return list(steps(ACCOUNT, NUMBER, changes, base=base))
+    return list(event_diffs(ACCOUNT, NUMBER, changes, base=base))
 
 
 def changed(*changes: Change, base: Meeting | None = None) -> list[FieldDiff]:
     """What the last of these changed."""
     step = walk(*changes, base=base)[-1]
-    return differences(step.before, step.after)
+    return field_diffs(step.before, step.after)
 
 
 class TestSteps:
@@ -73,9 +73,9 @@ class TestSteps:
         base = fold(ACCOUNT, NUMBER, [made(1), updated(5, topic="Five")])
         late, new = walk(updated(3, topic="Three"), updated(6, agenda="Bring scores"), base=base)
         assert (late.too_late, late.before, late.after) == (True, base, base)
-        assert differences(late.before, late.after) == []
+        assert field_diffs(late.before, late.after) == []
         assert not new.too_late
-        assert differences(new.before, new.after) == [FieldDiff("agenda", None, "Bring scores")]
+        assert field_diffs(new.before, new.after) == [FieldDiff("agenda", None, "Bring scores")]
 
     def test_of_nothing_are_none(self) -> None:
         assert walk() == []
@@ -184,4 +184,4 @@ class TestDifferences:
         assert all(one.old != one.new for one in changed(first, second))
 
     def test_of_nothing_are_none(self) -> None:
-        assert differences(None, None) == []
+        assert field_diffs(None, None) == []

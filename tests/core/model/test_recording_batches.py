@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.model import recording_batches
-from core.model.activity import named
+from core.model.activity import named_instances
 from core.model.fold import Change, fold, position
 from core.zoom.envelope import Envelope, digest, parse
 from tests.core.events import ACCOUNT, NUMBER, raw
@@ -19,7 +19,7 @@ def batch(name: str = "recording.batch_deleted", **more: object) -> Envelope:
 
 
 def part(one: Envelope, uuid: str = "u", number: int = NUMBER) -> bytes:
-    return recording_batches.part(one, digest(one), uuid=uuid, number=number, at=5)
+    return recording_batches.event_of_instance(one, digest(one), uuid=uuid, number=number, at=5)
 
 
 class TestPart:
@@ -27,8 +27,8 @@ class TestPart:
         said = parse(part(batch()))
         assert (said.event, said.happened_at, said.number) == ("recording.batch_deleted", 5, NUMBER)
         assert said.payload.account_id == ACCOUNT
-        assert named(said) == {"u": ["f", "g"]}
-        assert named(parse(part(batch(), "v"))) == {"v": []}
+        assert named_instances(said) == {"u": ["f", "g"]}
+        assert named_instances(parse(part(batch(), "v"))) == {"v": []}
 
     def test_names_nobody(self) -> None:
         assert b"admin" not in part(batch())
@@ -41,7 +41,7 @@ class TestPart:
 
     def test_takes_the_time_when_its_batch_happened(self) -> None:
         """Also where Zoom did not say when that was."""
-        said = parse(recording_batches.part(batch(), "d", uuid="u", number=NUMBER, at=77))
+        said = parse(recording_batches.event_of_instance(batch(), "d", uuid="u", number=NUMBER, at=77))
         assert position(said, digest(said), received_at=1).at == 77
 
     def test_is_folded_as_any_event_of_the_meeting(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.model.fold import Change, fold
 from core.model.meeting import Position
-from core.model.redaction import names_people, scrubbed
+from core.model.redaction import names_people, redact
 from core.zoom.envelope import parse
 from tests.core.events import ACCOUNT, JSON, NUMBER, SHARED, event, raw
 from tests.core.model.test_fold_properties import HISTORIES
@@ -33,7 +33,7 @@ def registration(**object_: Any) -> bytes:
 
 def without_people(history: list[Change]) -> list[Change]:
     return [
-        Change(change.position, parse(scrubbed(change.envelope.model_dump_json().encode())))
+        Change(change.position, parse(redact(change.envelope.model_dump_json().encode())))
         if names_people(change.envelope.event)
         else change
         for change in history
@@ -42,7 +42,7 @@ def without_people(history: list[Change]) -> list[Change]:
 
 class TestScrubbed:
     def test_names_nobody(self) -> None:
-        left = scrubbed(registration(agenda="Jill's party", field_of_tomorrow=["Jill"]))
+        left = redact(registration(agenda="Jill's party", field_of_tomorrow=["Jill"]))
         assert b"jill" not in left.lower()
         about = json.loads(left)["payload"]["object"]
         assert about == {"id": NUMBER, "topic": "Choir", "registrant": {"id": "r1", "status": "pending"}}
@@ -59,17 +59,17 @@ class TestScrubbed:
         told = event(f"meeting.registration_{verb}")
         told["payload"]["object"] = about
         body = raw(told)
-        before, after = parse(body), parse(scrubbed(body))
+        before, after = parse(body), parse(redact(body))
         at = Position(1, 9, "d")
         assert fold(ACCOUNT, NUMBER, [Change(at, after)]) == fold(ACCOUNT, NUMBER, [Change(at, before)])
-        assert scrubbed(scrubbed(body)) == scrubbed(body)
+        assert redact(redact(body)) == redact(body)
 
     @pytest.mark.skipif(not SHARED.exists(), reason="captures of others are not at hand")
     def test_of_others_captures_name_nobody(self) -> None:
         found = sorted(SHARED.glob("*registration*.json"))
         assert len(found) > 10
         for path in found:
-            left = scrubbed(path.read_bytes())
+            left = redact(path.read_bytes())
             assert b"@" not in left, path.name
             assert not set(_keys(json.loads(left))) & {"email", "first_name", "last_name", "join_url"}
 

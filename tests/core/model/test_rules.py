@@ -58,14 +58,14 @@ class TestRead:
     @given(RULES)
     def test_what_was_written_is_read_again(self, decided: Rules) -> None:
         kept = json.loads(json.dumps(decided.written()))
-        assert read(kept) == rules.Read(decided)
+        assert read(kept) == rules.ReadRules(decided)
 
     @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6))
     @example({"kinds": [[]], "hosts": {}, "authors": [{"host": 1}, {"host": "a", "user": True}]})
     @example({"status": ["draft"], "meeting_category": 1e300, "only": ["\x00", "a" * 300]})
     def test_anything_that_is_kept_gives_rules_that_can_be_kept(self, kept: Any) -> None:
         found = read(kept)
-        assert read(json.loads(json.dumps(found.rules.written()))) == rules.Read(found.rules)
+        assert read(json.loads(json.dumps(found.rules.written()))) == rules.ReadRules(found.rules)
         found.rules.why_not(meeting())
         found.rules.author_of(meeting())
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import UnknownEventError
-from core.model.diff import FieldDiff, differences
+from core.model.diff import FieldDiff, field_diffs
 from core.model.fold import fold
 from core.monitoring.event_detail import Check, Inspected, Proof, inspect, inspect_refusal
 from core.store.db.engine import Store
@@ -39,7 +39,7 @@ def looked(bench: Bench, event_id: int, **more: Any) -> Inspected:
 
 def told(found: Inspected) -> list[FieldDiff]:
     assert found.step is not None
-    return differences(found.step.before, found.step.after)
+    return field_diffs(found.step.before, found.step.after)
 
 
 class TestInspect:

@@ -129,7 +129,7 @@ class TestAccepted:
         assert answer == ACCEPTED
         with store.reading() as connection:
             (line,) = log.latest(connection, 9)
-        is_about_some = envelope.number or activity.named(envelope)
+        is_about_some = envelope.number or activity.named_instances(envelope)
         expected = Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
         assert line.outcome == expected
 

@@ -24,7 +24,7 @@ from core.store.meetings import meetings
 from core.store.posts import replay as kept
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site
-from core.zoom.probe import account_of
+from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event, raw, signed
@@ -159,7 +159,7 @@ class TestIgnored:
             assert meeting(bench, 1)[0].recordings["u"]["state"] == "trashed"
 
     def test_what_a_test_left_is_not_touched(self, bench: Bench, jobs: JobRunner) -> None:
-        happened(bench, Outcome.FAILED, account_id=account_of("s1"))
+        happened(bench, Outcome.FAILED, account_id=probe_account_id("s1"))
         done = replayed(bench, jobs, Filter())
         assert [outcome for _, outcome, _ in lines(bench)] == ["failed"]
         assert done.counts["without"] == 1

@@ -11,7 +11,7 @@ import vobject
 
 from core.model.meeting import Meeting, MeetingState, Position
 from core.model.rules import DEFAULT, JoinLink, Rules
-from core.render.ical import CANCELLED_FOR, Entry, calendar, is_told, uid
+from core.render.ical import CANCELLED_FOR, CalendarEntry, calendar, has_events, uid
 from core.render.ical_recurrence import series
 from tests.calendar_readers import complaints, icaljs
 
@@ -66,7 +66,7 @@ def weekly(zone: str, count: int = 52, **more: Any) -> Meeting:
 
 
 def made(*meetings: Meeting, rules: Rules = DEFAULT, revision: int = 3) -> bytes:
-    entries = [Entry(one, revision, "https://choir.example.org/meeting") for one in meetings]
+    entries = [CalendarEntry(one, revision, "https://choir.example.org/meeting") for one in meetings]
     return calendar(entries, rules, name="The city choir", host="choir.example.org", now=NOW)
 
 
@@ -210,7 +210,7 @@ class TestTold:
         gone = meeting(state=MeetingState.DELETED, at=at)
         assert b"STATUS:CANCELLED" in made(gone)
         assert b"zoom.us" not in made(gone)
-        assert not is_told(gone, NOW + CANCELLED_FOR + timedelta(seconds=1))
+        assert not has_events(gone, NOW + CANCELLED_FOR + timedelta(seconds=1))
 
     def test_a_series_of_which_every_date_is_cancelled_is_cancelled(self) -> None:
         whole = weekly("Europe/Berlin", 3)

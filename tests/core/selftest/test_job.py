@@ -29,7 +29,7 @@ from core.store.sites import rules, sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.wordpress.requests import Ask, CreatePost, DeletePost
 from core.wordpress.responses import Check, Connection
-from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, account_of
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, probe_account_id
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
@@ -130,7 +130,7 @@ def left(store: Store) -> int:
     """Count all that the store holds of tests."""
     with store.reading() as connection:
         return sum(
-            connection.scalar(select(func.count()).where(table.c.account_id == account_of("s1"))) or 0
+            connection.scalar(select(func.count()).where(table.c.account_id == probe_account_id("s1"))) or 0
             for table in (events, meetings, posts, attempts, accounts)
         )
 
@@ -186,11 +186,11 @@ class TestGoesWell:
             assert connection.scalar(select(func.count()).select_from(meetings)) == 1
             assert connection.scalar(select(func.count()).select_from(events)) == 1
             assert [row.site_id for row in connection.execute(select(posts))] == ["s2"]
-            assert not sites.has_page(connection, "s1", but_of=account_of("s1"))
+            assert not sites.has_page(connection, "s1", but_of=probe_account_id("s1"))
 
         def has_its_page() -> bool:
             with store.reading() as connection:
-                return sites.has_page(connection, "s2", but_of=account_of("s2"))
+                return sites.has_page(connection, "s2", but_of=probe_account_id("s2"))
 
         until(has_its_page)
 
@@ -390,7 +390,9 @@ class TestCleaning:
         assert len(way.site.posts) == 1
         with store.reading() as connection:
             assert sites.has_page(connection, "s1", but_of="")
-            assert not sites.has_page(connection, "s1", but_of=account_of("s1")), "it is no page of a meeting"
+            assert not sites.has_page(connection, "s1", but_of=probe_account_id("s1")), (
+                "it is no page of a meeting"
+            )
         refusing.clear()
         store.write(lambda connection: sites.try_now(connection, "s1"))
         way.bridge.mirror.wake()
@@ -422,14 +424,14 @@ class TestCleaning:
         selftest_job.ask(way.bridge.jobs, "s1", asked_by="anna")
         assert running.wait(WITHIN_SECONDS)
         with store.reading() as connection:
-            [number] = selftest.numbers(connection, account_of("s1"))
+            [number] = selftest.numbers(connection, probe_account_id("s1"))
         store.write(lambda connection: cleanup.ask_for_cleaning(connection, "s1", now=1))
         with store.reading() as connection:
             [asked] = jobs.latest(connection, 1, kind=cleanup.CLEANING, site_id="s1")
         piece = cleanup.CleanupJob(store).piece(asked)
         assert (piece.done, piece.finished) == (0, False)
         with store.reading() as connection:
-            assert selftest.numbers(connection, account_of("s1")) == [number]
+            assert selftest.numbers(connection, probe_account_id("s1")) == [number]
         may_go_on.set()
         assert await_end(way).is_well
 

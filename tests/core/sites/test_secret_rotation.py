@@ -14,7 +14,7 @@ from core.store.events.request import Request
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site
 from core.store.sites.zoom_secrets import SavedToken
-from core.zoom.probe import account_of
+from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import event, raw, signed
@@ -123,7 +123,7 @@ class TestRotation:
 
     def test_knows_nothing_of_other_sites_and_of_tests(self, two: Store) -> None:
         self.arrives(two, NEW, site_id="s2")
-        self.arrives(two, NEW, account_id=account_of("s1"))
+        self.arrives(two, NEW, account_id=probe_account_id("s1"))
         assert secret_rotation.rotation(two, "s1").events == 0
         assert secret_rotation.rotation(two, "s2").uses == []
 

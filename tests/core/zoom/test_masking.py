@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.zoom.masking import HIDDEN, MOST_CHARACTERS, body, headers, masked
+from core.zoom.masking import HIDDEN, MOST_CHARACTERS, mask_body, mask_headers, mask_value
 from tests.core.events import JSON, SECRET, event, raw, sample_files, signed
 
 SECRETS = (
@@ -35,44 +35,46 @@ class TestBody:
             {"payload": {"object": {"settings": {name: "opens-it"}}}},
             {"list": [{name: ["opens-it", {"x": 12345678}]}]},
         ):
-            shown = body(raw(document), passcodes=True)
+            shown = mask_body(raw(document), passcodes=True)
             assert "opens-it" not in shown
             assert "12345678" not in shown
             assert HIDDEN in shown
             assert name in shown
 
     def test_hides_the_key_to_the_hosts_account_inside_text(self) -> None:
-        shown = body(raw(event(agenda="Host: https://zoom.us/s/1?zak=KEY.abc_1&x=1 soon")), passcodes=True)
+        shown = mask_body(
+            raw(event(agenda="Host: https://zoom.us/s/1?zak=KEY.abc_1&x=1 soon")), passcodes=True
+        )
         assert "KEY" not in shown
         assert "&x=1 soon" in shown
 
     def test_hides_passcodes_in_links_from_who_may_only_look(self) -> None:
         told = raw(event(join_url="https://us02web.zoom.us/j/1?pwd=Abc.1&tk=registrant"))
-        shown = body(told, passcodes=False)
+        shown = mask_body(told, passcodes=False)
         assert "Abc.1" not in shown
         assert f"pwd={HIDDEN}" in shown
-        assert "Abc.1" in body(told, passcodes=True)
-        assert "registrant" not in body(told, passcodes=True)
+        assert "Abc.1" in mask_body(told, passcodes=True)
+        assert "registrant" not in mask_body(told, passcodes=True)
 
     def test_leaves_what_is_none_and_what_is_no_secret(self) -> None:
         told = {"password": "", "token": None, "passwordless": True, "topic": "Choir ♫", "id": 853}
-        assert json.loads(body(raw(told), passcodes=False)) == told
+        assert json.loads(mask_body(raw(told), passcodes=False)) == told
 
     def test_is_laid_out_for_people(self) -> None:
-        assert body(b'{"a":{"b":"\xc3\xbc"}}', passcodes=False) == '{\n  "a": {\n    "b": "ü"\n  }\n}'
+        assert mask_body(b'{"a":{"b":"\xc3\xbc"}}', passcodes=False) == '{\n  "a": {\n    "b": "ü"\n  }\n}'
 
     def test_of_what_is_not_json_hides_what_it_can(self) -> None:
-        shown = body(b"see https://zoom.us/s/1?zak=KEY\xff", passcodes=False)
+        shown = mask_body(b"see https://zoom.us/s/1?zak=KEY\xff", passcodes=False)
         assert "KEY" not in shown
 
     def test_is_not_without_end(self) -> None:
-        shown = body(raw({"topic": "x" * (MOST_CHARACTERS + 10)}), passcodes=False)
+        shown = mask_body(raw({"topic": "x" * (MOST_CHARACTERS + 10)}), passcodes=False)
         assert len(shown) < MOST_CHARACTERS + 10
         assert shown.endswith("…")
 
     def test_of_every_sample_shows_no_start_url_and_no_token(self) -> None:
         for path in sample_files():
-            shown = body(path.read_bytes(), passcodes=False)
+            shown = mask_body(path.read_bytes(), passcodes=False)
             assert "zak=" not in shown.replace(f"zak={HIDDEN}", "")
             for name in ("start_url", "plainToken", "encryptedToken", "password"):
                 for line in shown.splitlines():
@@ -83,7 +85,7 @@ class TestBody:
 class TestMasked:
     @given(JSON, st.booleans())
     def test_keeps_the_shape_of_anything(self, value: Any, passcodes: bool) -> None:
-        shown = masked(value, passcodes=passcodes)
+        shown = mask_value(value, passcodes=passcodes)
         assert type(shown) is type(value) or shown == HIDDEN
         json.dumps(shown)
 
@@ -91,13 +93,13 @@ class TestMasked:
         value: Any = "KEY"
         for _ in range(500):
             value = [value]
-        assert "KEY" not in str(masked(value, passcodes=True))
+        assert "KEY" not in str(mask_value(value, passcodes=True))
 
 
 class TestHeaders:
     def test_hide_what_proves_who_sent_it(self) -> None:
         given = signed(b"{}") | {"authorization": SECRET, "cookie": "session=1", "x-api-token": "t0ken"}
-        shown = headers(given)
+        shown = mask_headers(given)
         signature = given["x-zm-signature"]
         assert shown["x-zm-signature"] == HIDDEN + signature[-4:]
         assert shown["authorization"] == shown["cookie"] == shown["x-api-token"] == HIDDEN
@@ -105,7 +107,7 @@ class TestHeaders:
         assert signature not in str(shown)
 
     def test_are_in_the_order_of_their_names(self) -> None:
-        assert list(headers({"b": "1", "a": "2"})) == ["a", "b"]
+        assert list(mask_headers({"b": "1", "a": "2"})) == ["a", "b"]
 
     def test_show_nothing_of_a_signature_that_is_short(self) -> None:
-        assert headers({"x-zm-signature": "abcd"}) == {"x-zm-signature": HIDDEN}
+        assert mask_headers({"x-zm-signature": "abcd"}) == {"x-zm-signature": HIDDEN}

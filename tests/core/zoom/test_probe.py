@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from core.model.meeting import Meeting
 from core.zoom import envelope
-from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, account_of, is_probe
+from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, is_probe, probe_account_id
 
 AT = datetime(2026, 3, 3, 18, tzinfo=UTC)
 TRIAL = ProbeEvents("s1", FIRST_NUMBER + 7, "5f3c9a1b")
@@ -35,8 +35,8 @@ class TestTrial:
         assert LAST_NUMBER < 10**15, "what the envelope and the plugin take"
 
     def test_belongs_to_an_account_of_its_own(self) -> None:
-        assert is_probe(account_of("s1"))
-        assert account_of("s1") != account_of("s2")
+        assert is_probe(probe_account_id("s1"))
+        assert probe_account_id("s1") != probe_account_id("s2")
         for real in ("SampleAccount0000000AA", "", None):
             assert not is_probe(real)
 

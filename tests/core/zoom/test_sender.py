@@ -4,7 +4,7 @@ import pytest
 import requests
 import responses
 
-from core.zoom.sender import Reply, send
+from core.zoom.sender import EndpointResponse, send
 from core.zoom.signature import Secret, verify
 from tests.core.events import NOW, SAMPLES, SECRET
 
@@ -16,7 +16,7 @@ class TestSend:
     def test_sends_the_very_bytes_signed(self) -> None:
         responses.post(URL, status=204)
         body = (SAMPLES / "raw" / "odd.json").read_bytes()
-        assert send(URL, body, SECRET, timestamp=NOW) == Reply(204, "")
+        assert send(URL, body, SECRET, timestamp=NOW) == EndpointResponse(204, "")
         sent = responses.calls[0].request
         assert sent.body == body
         assert sent.headers["content-type"] == "application/json; charset=utf-8"
@@ -59,6 +59,6 @@ class TestSend:
         ],
     )
     def test_knows_what_zoom_makes_of_an_answer(self, status: int | None, success: bool, again: bool) -> None:
-        reply = Reply(status, "")
+        reply = EndpointResponse(status, "")
         assert reply.is_success is success
         assert reply.would_be_sent_again is again
