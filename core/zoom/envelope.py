@@ -1,7 +1,6 @@
-"""What Zoom's events are wrapped in. Tolerant: unknown fields and unknown events are kept.
+"""Parse the envelope of Zoom's events; unknown fields and event names are kept. Pure.
 
-Described at https://developers.zoom.us/docs/api/webhooks/ and, for each event, at
-https://developers.zoom.us/docs/api/meetings/events/.
+https://developers.zoom.us/docs/api/webhooks/ and, for each event, https://developers.zoom.us/docs/api/meetings/events/
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from core.errors import BadRequestError
 
-# Fields that differ between two deliveries of one and the same event: tokens that are made anew each time,
-# and the addresses that hold them.
-_MADE_ANEW = frozenset({"download_token", "download_access_token"})
-_MADE_ANEW_IN_RECORDINGS = frozenset(
+# Fields that differ between two deliveries of the same event: tokens issued per delivery, and addresses that hold them.
+_PER_DELIVERY = frozenset({"download_token", "download_access_token"})
+_PER_DELIVERY_IN_RECORDINGS = frozenset(
     {"download_url", "play_url", "share_url", "password", "recording_play_passcode"}
 )
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -33,7 +31,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _finite(number: str) -> float:
-    """Refuse what is JSON, but becomes an infinity that JSON cannot say again."""
+    """Reject a number that JSON allows but that overflows to infinity, which JSON cannot represent."""
     value = float(number)
     return value if math.isfinite(value) else _refuse_constant(number[:20])
 
@@ -42,7 +40,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 
 
 def _integer_or_none(value: Any) -> int | None:
-    """Read Zoom's numbers, which come as integers on some events and as text on others."""
+    """Parse Zoom's numbers, which are integers in some events and strings in others."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
@@ -64,7 +62,7 @@ _Mapping = Annotated[dict[str, Any] | None, BeforeValidator(_mapping_or_none)]
 
 
 class Payload(BaseModel):
-    """What an event is about. Only `account_id` is sure to be there, and not even that on validations."""
+    """The payload of an event. Only `account_id` is always present, and not in validations."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -77,7 +75,7 @@ class Payload(BaseModel):
 
 
 class Envelope(BaseModel):
-    """One event. `event_ts` is in milliseconds since 1970; old samples and some events lack it."""
+    """One event. `event_ts` is in Unix milliseconds (UTC); old samples and some events lack it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -87,20 +85,21 @@ class Envelope(BaseModel):
 
     @property
     def number(self) -> int | None:
-        """The meeting's number: an integer on some events, text on others, and the same meeting."""
+        """The meeting's number: an integer in some events, a string in others."""
         return _integer_or_none((self.payload.object or {}).get("id"))
 
     @property
     def happened_at(self) -> int | None:
-        """When it happened, in milliseconds since 1970: when the change was made, else when it was told."""
+        """The time of the change, else of sending, in Unix milliseconds (UTC)."""
         return self.payload.time_stamp or self.event_ts
 
 
 def parse(raw: bytes) -> Envelope:
-    """Read an event from its raw bytes, which must have been verified before.
+    """Parse the raw bytes of a verified event.
 
-    A byte order mark is allowed, repeated keys are (the last counts), and so is any white space. Raises
-    `BadRequestError` for what is not JSON or not an envelope.
+    A byte order mark, repeated keys (the last one counts) and any white space are allowed.
+
+    Raises: BadRequestError for anything that is not JSON or not an envelope.
     """
     try:
         document = _DECODER.decode(raw.decode("utf-8-sig"))
@@ -120,25 +119,25 @@ def parse(raw: bytes) -> Envelope:
 
 
 def digest(envelope: Envelope) -> str:
-    """Return what two deliveries of one event have in common, as 32 hexadecimal digits.
+    """Return a digest of 32 hexadecimal digits that is equal for all deliveries of one event.
 
-    Zoom's own retries have the same bytes; deliveries through overlapping subscriptions may order keys
-    differently; `recording.completed` may come twice with other tokens and addresses. Signature,
-    timestamp and request id stand outside the body and do not count.
+    Zoom's retries have the same bytes; deliveries through overlapping subscriptions may order keys differently;
+    `recording.completed` may come twice with other tokens and addresses. Signature, timestamp and request id are not
+    part of the body and do not count.
     """
-    made_anew = _MADE_ANEW
+    per_delivery = _PER_DELIVERY
     if envelope.event.startswith("recording."):
-        made_anew |= _MADE_ANEW_IN_RECORDINGS
+        per_delivery |= _PER_DELIVERY_IN_RECORDINGS
     payload = envelope.payload
-    # What `model_dump` gives, without copying all that is inside: this is done for every event.
+    # Equal to `model_dump`, but without a deep copy: this runs for every event.
     document = {
         **(envelope.model_extra or {}),
         **vars(envelope),
         "payload": {**(payload.model_extra or {}), **vars(payload)},
     }
     canonical = _CANONICAL.encode(document)
-    if any(f'"{key}":' in canonical for key in made_anew):  # which they seldom are: looking is quicker
-        canonical = _CANONICAL.encode(_without(document, made_anew))
+    if any(f'"{key}":' in canonical for key in per_delivery):  # rare, and the search is cheaper than a copy
+        canonical = _CANONICAL.encode(_without(document, per_delivery))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
 
 
@@ -151,9 +150,9 @@ def _without(value: Any, keys: frozenset[str]) -> Any:
 
 
 def _clean(value: Any, depth: int) -> Any:
-    """Replace what JSON's escapes can say and no database can store: lone surrogates and U+0000.
+    """Replace lone surrogates and U+0000, which JSON escapes allow and databases cannot store.
 
-    What is nested so deep that later steps could not follow is refused.
+    Raises: BadRequestError for a nesting too deep for later steps.
     """
     if depth > _DEEPEST:
         raise BadRequestError("The body is JSON, but nested deeper than any of Zoom's events.")

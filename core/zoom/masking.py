@@ -1,4 +1,4 @@
-"""What may be shown of a request: its body and headers without what opens accounts, meetings or recordings."""
+"""Mask secrets in a request's body and headers for display. Pure."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HIDDEN = "•" * 6
-MOST_CHARACTERS = 200_000  # of a body, as it is shown
+MOST_CHARACTERS = 200_000  # of a displayed body
 _DEEPEST = 100
 
-# By their names, wherever they stand and whatever Zoom may yet call them: `start_url` is a key to the host's account,
-# `plainToken` and `encryptedToken` validate an endpoint, `download_token` opens recordings.
+# Matched anywhere in a field's name, to cover fields that Zoom adds later: `start_url` gives access to the host's
+# account, `plainToken` and `encryptedToken` validate an endpoint, `download_token` gives access to recordings.
 _SECRET = re.compile(
     r"start_url|passw|passcode|pwd|token|secret|host_?key|h323|pstn|authorization", re.IGNORECASE
 )
-# The same inside addresses and text. `zak` is what makes a `start_url` one, `tk` is a registrant's own.
+# The same in addresses and text: `zak` is the secret of a `start_url`, `tk` is a registrant's token.
 _IN_ADDRESS = re.compile(r"(?i)([?&;](?:zak|tk|\w*token|\w*secret|password|passcode)=)[^&#\s\"'<>]+")
 _PASSCODE_IN_ADDRESS = re.compile(r"(?i)([?&;]pwd=)[^&#\s\"'<>]+")
 
 
 def mask_body(raw: bytes, *, passcodes: bool) -> str:
-    """Return a body for people to read, with secrets hidden; `passcodes` tells whether those inside links may be seen."""
+    """Return a body formatted for display with secrets masked; `passcodes` keeps passcodes inside links visible."""
     try:
         document = json.loads(raw.decode("utf-8-sig"))
         shown = json.dumps(mask_value(document, passcodes=passcodes), ensure_ascii=False, indent=2)
@@ -36,16 +36,16 @@ def mask_body(raw: bytes, *, passcodes: bool) -> str:
 
 
 def mask_headers(given: Mapping[str, str]) -> dict[str, str]:
-    """Return headers for people to read, in the order of their names."""
+    """Return headers for display, sorted by name, with secrets masked."""
     return {name: _header(name, value) for name, value in sorted(given.items())}
 
 
 def mask_value(value: Any, *, passcodes: bool, name: str = "", depth: int = 0) -> Any:
-    """Return a JSON value with what is secret hidden, whatever its shape."""
+    """Return a JSON value of any shape with secrets masked."""
     if depth > _DEEPEST:
         return HIDDEN
     if isinstance(value, bool) or not value:
-        return value  # that there is none is worth knowing
+        return value  # an empty value is shown as empty
     if _SECRET.search(name):
         return HIDDEN
     if isinstance(value, dict):
@@ -65,6 +65,6 @@ def _text(text: str, *, passcodes: bool) -> str:
 
 def _header(name: str, value: str) -> str:
     if name.lower() == "x-zm-signature":
-        # Enough to tell two of them apart.
+        # Enough to distinguish two signatures.
         return f"{HIDDEN}{value[-4:]}" if len(value) > 2 * len(HIDDEN) else HIDDEN
     return HIDDEN if _SECRET.search(name) or "cookie" in name.lower() else _text(value, passcodes=False)

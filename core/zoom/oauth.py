@@ -1,4 +1,4 @@
-"""Tokens of a Server-to-Server OAuth app: asked for with the account's credentials, kept until they end.
+"""Access tokens of a Server-to-Server OAuth app, requested with the account's credentials and shared until they expire.
 
 https://developers.zoom.us/docs/internal-apps/s2s-oauth/
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OAUTH_URL = "https://zoom.us/oauth/token"
 API_URL = "https://api.zoom.us"
-# Asked for anew so long before the old one ends, so that none ends on its way.
+# A token is renewed this long before it expires, so that none expires in flight.
 _EARLY_SECONDS = 120
 _TIMEOUT = (5.0, 20.0)
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
@@ -28,7 +28,7 @@ _BAD_REQUEST, _UNAUTHORIZED = 400, 401
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the app's page in the Zoom App Marketplace shows of it. `oauth_url` is another only in tests."""
+    """Credentials as shown in the Zoom App Marketplace. `oauth_url` differs only in tests."""
 
     account_id: str
     client_id: str
@@ -38,7 +38,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, until when it is good (ms since 1970, UTC), where to use it, and what for (as Zoom names scopes)."""
+    """An access token with its expiry (Unix milliseconds, UTC), API base address and Zoom's scope names."""
 
     value: str = field(repr=False)
     expires_at: int
@@ -46,14 +46,14 @@ class Token:
     scopes: tuple[str, ...]
 
 
-class TokenKeeper(Protocol):
-    """Where the account's one token is kept for everybody who uses it: a new one may end the one before."""
+class TokenStore(Protocol):
+    """Storage of an account's token, shared by all processes: a new token may invalidate the one before."""
 
-    def kept(self) -> Token | None:
-        """Return the token that is kept."""
+    def load(self) -> Token | None:
+        """Return the stored token, or None."""
 
-    def keep(self, token: Token) -> None:
-        """Keep another."""
+    def save(self, token: Token) -> None:
+        """Store a new token."""
 
 
 class Memory:
@@ -62,28 +62,28 @@ class Memory:
     def __init__(self) -> None:
         self._token: Token | None = None
 
-    def kept(self) -> Token | None:
-        """Return the token that is kept."""
+    def load(self) -> Token | None:
+        """Return the stored token, or None."""
         return self._token
 
-    def keep(self, token: Token) -> None:
-        """Keep another."""
+    def save(self, token: Token) -> None:
+        """Store a new token."""
         self._token = token
 
 
 class Tokens:
-    """Gives the token to use now. One thread at a time asks Zoom for a new one, and the others wait for it."""
+    """The current token of an account. Thread-safe; one thread at a time requests a new one, others wait for it."""
 
     def __init__(
         self,
         session: requests.Session,
         credentials: Credentials,
-        keeper: TokenKeeper,
+        store: TokenStore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._credentials = credentials
-        self._keeper = keeper
+        self._store = store
         self._clock = clock
         self._guard = threading.Lock()
         self._last: Token | None = (
@@ -91,19 +91,19 @@ class Tokens:
         )
 
     def current(self) -> Token:
-        """Return a token that is good for a while. Raises `ZoomRestError`."""
+        """Return a token that does not expire soon. Raises: ZoomRestError."""
         with self._guard:
             if self._last is None or not self._is_good(self._last):
-                kept = self._keeper.kept()
-                self._last = kept if kept is not None and self._is_good(kept) else self._renew()
+                stored = self._store.load()
+                self._last = stored if stored is not None and self._is_good(stored) else self._renew()
             return self._last
 
     def after(self, refused: Token) -> Token:
-        """Return another token than one that Zoom has just refused. Raises `ZoomRestError`."""
+        """Return another token than `refused`, which Zoom has rejected. Raises: ZoomRestError."""
         with self._guard:
-            kept = self._keeper.kept()
-            # Somebody else may have got a new one meanwhile, which is what ended the refused one.
-            self._last = kept if kept is not None and kept.value != refused.value else self._renew()
+            stored = self._store.load()
+            # Another process may have requested a new one, which invalidated the refused one.
+            self._last = stored if stored is not None and stored.value != refused.value else self._renew()
             return self._last
 
     def _is_good(self, token: Token) -> bool:
@@ -111,14 +111,14 @@ class Tokens:
 
     def _renew(self) -> Token:
         token = request_token(self._session, self._credentials, now=self._clock())
-        self._keeper.keep(token)
+        self._store.save(token)
         return token
 
 
 def request_token(session: requests.Session, credentials: Credentials, *, now: float) -> Token:
-    """Ask Zoom for a token; `now` is in seconds since 1970.
+    """Request a token from Zoom; `now` is in Unix seconds.
 
-    Raises `ZoomCredentialsError` where the credentials are wrong, `ZoomUnreachableError` where Zoom does not answer.
+    Raises: ZoomCredentialsError for wrong credentials, ZoomUnreachableError where Zoom does not answer.
     """
     try:
         answer = session.post(

@@ -1,7 +1,7 @@
-"""The meeting of the test: what is sent when somebody presses *Test it*. Pure.
+"""The probe meeting of a site's self-test. Pure.
 
-It can never be a real one: Zoom's numbers have up to 11 digits and these have 15; and it belongs to an account
-of its own, one for each site, so that it comes to that site alone and touches nothing of a real account's.
+It cannot collide with a real meeting: Zoom's numbers have up to 11 digits and these have 15. It belongs to a made-up
+account per site, so that it reaches that site alone and touches nothing of a real account.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any
 ACCOUNT = "zoombridge-test-"
 FIRST_NUMBER = 999_000_000_000_000
 LAST_NUMBER = 999_999_999_999_999
-REQUEST = "zoombridge-test-"  # what the id of each request begins with
-_JOIN_URL = "https://zoom.us/test"  # where people try out whether Zoom works for them
+REQUEST = "zoombridge-test-"  # prefix of the request ids
+_JOIN_URL = "https://zoom.us/test"  # Zoom's page for testing one's device
 _HOST = "zoombridge-test"
 
 
 def probe_account_id(site_id: str) -> str:
-    """Return the account that a site's tests belong to."""
+    """Return the made-up account id of a site's self-tests."""
     return ACCOUNT + site_id
 
 
 def is_probe(account_id: str | None) -> bool:
-    """Whether an account is that of a test."""
+    """Tell whether an account id belongs to a self-test."""
     return account_id is not None and account_id.startswith(ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeEvents:
-    """One test: its meeting on one site. `token` stands in the topic, and is looked for in the page."""
+    """The events of one self-test on one site. The topic contains `token`, which is searched for in the page."""
 
     site_id: str
     number: int
@@ -40,17 +40,17 @@ class ProbeEvents:
 
     @property
     def account_id(self) -> str:
-        """The account that it belongs to."""
+        """The made-up account id of the site's self-tests."""
         return probe_account_id(self.site_id)
 
     @property
     def topic(self) -> str:
-        """What is read in the page, should anybody come upon it."""
-        # Signs inside and outside the basic plane: see `_zooms_bytes`.
+        """The topic, which explains itself to visitors who find the page."""
+        # Characters inside and outside the basic plane: see `_zooms_bytes`.
         return f"Test {self.token} of Zoom WordPress Bridge… it goes away by itself 🚒"
 
     def created(self, at: datetime) -> bytes:
-        """Return the event that it was made."""
+        """Return the raw event `meeting.created`."""
         start = (at + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
         made = {
             **self._named,
@@ -61,11 +61,11 @@ class ProbeEvents:
         return self._event("created", at, made)
 
     def deleted(self, at: datetime) -> bytes:
-        """Return the event that it was deleted, and could be recovered."""
+        """Return the raw event `meeting.deleted`."""
         return self._event("deleted", at, self._named)
 
     def permanently_deleted(self, at: datetime) -> bytes:
-        """Return the event that it was deleted for good."""
+        """Return the raw event `meeting.permanently_deleted`."""
         return self._event("permanently_deleted", at, self._named)
 
     @property
@@ -88,9 +88,9 @@ class ProbeEvents:
 
 
 def _zooms_bytes(document: dict[str, Any]) -> bytes:
-    """Write JSON as Zoom does, which no decoder and encoder gives back: so what does both on the way is found.
+    """Encode JSON as Zoom does, which no usual encoder reproduces, so that re-encoding on the way is detected.
 
-    Characters of the basic plane stand as they are, the others as upper-case escapes, and slashes unescaped.
+    Characters of the basic plane are unescaped, others are upper-case escapes, and slashes are unescaped.
     """
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return re.sub(r"[\U00010000-\U0010ffff]", _escaped, text).encode()

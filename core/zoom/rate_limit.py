@@ -1,4 +1,4 @@
-"""How fast Zoom's REST API may be asked: so many requests a second for each label and plan.
+"""Rate limits of Zoom's REST API: requests per second for each label and plan.
 
 https://developers.zoom.us/docs/api/rate-limits/
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RateLabel(StrEnum):
-    """How Zoom weighs a kind of request."""
+    """Zoom's rate limit label of a request."""
 
     LIGHT = "light"
     MEDIUM = "medium"
@@ -23,7 +23,7 @@ class RateLabel(StrEnum):
 
 
 class Plan(StrEnum):
-    """What the account has bought, as far as the limits tell it apart."""
+    """The account's plan, as far as the limits differ."""
 
     FREE = "free"
     PRO = "pro"
@@ -35,15 +35,15 @@ PER_SECOND = {
     Plan.PRO: {RateLabel.LIGHT: 30, RateLabel.MEDIUM: 20, RateLabel.HEAVY: 10},
     Plan.BUSINESS: {RateLabel.LIGHT: 80, RateLabel.MEDIUM: 60, RateLabel.HEAVY: 40},
 }
-# What other apps of the account ask counts, too: some of the share is left to them.
+# Requests of the account's other apps count as well: a part of the limit is left to them.
 SHARE = 0.8
-# Asked for evenly, so that what is held up on its way does not arrive together with what comes next. After a rest so
-# much of the share may go at once.
-_AT_ONCE = 0.1
+# Requests are spaced evenly, so that delayed ones do not arrive together with the next. After a pause, this part of
+# the limit may go at once.
+_BURST = 0.1
 
 
 class RateLimiter:
-    """Holds requests back until their turn comes. Safe to use from several threads. `sleep` waits so many seconds."""
+    """Spaces requests within Zoom's limits. Thread-safe. `sleep` waits for a number of seconds."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class RateLimiter:
     ) -> None:
         self._apart = {label: 1 / (most * SHARE) for label, most in PER_SECOND[plan].items()}
         self._saved = {
-            label: (max(1, int(most * _AT_ONCE)) - 1) * self._apart[label]
+            label: (max(1, int(most * _BURST)) - 1) * self._apart[label]
             for label, most in PER_SECOND[plan].items()
         }
         self._next = dict.fromkeys(RateLabel, 0.0)
@@ -61,15 +61,15 @@ class RateLimiter:
         self._sleep = sleep
         self._clock = clock
 
-    def take_turn(self, label: RateLabel) -> None:
-        """Return when one more request of this label may be sent."""
+    def acquire(self, label: RateLabel) -> None:
+        """Block until one more request of this label may be sent."""
         late = True
         while late:
-            with self._guard:  # each takes the next turn, and waits for that alone
+            with self._guard:  # reserve the next turn, then wait for it without the lock
                 now = self._clock()
                 turn = max(self._next[label], now - self._saved[label])
                 self._next[label] = turn + self._apart[label]
             if turn > now:
                 self._sleep(turn - now)
-            # Where the process stood still, the turns of all who wait have gone by, and all would ask at once.
+            # After a standstill of the process all reserved turns have passed, and all waiting threads would send at once.
             late = turn > now and self._clock() - turn > self._saved[label] + self._apart[label]

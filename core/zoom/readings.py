@@ -1,4 +1,4 @@
-"""What one GET of a meeting or webinar found, with the time by Zoom's clock. Pure."""
+"""Results of one GET of a meeting or webinar, with the time by Zoom's clock. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A meeting or webinar as Zoom answered it, and a moment by Zoom's own clock (ms since 1970, UTC).
+    """A meeting or webinar as Zoom returned it, with a time by Zoom's clock (Unix milliseconds, UTC).
 
-    What happened before that moment is in it; what happened in the second after it may be in it, too.
+    It holds all changes before that time; those of the second after it may or may not be included.
     """
 
     document: Mapping[str, Any]
@@ -22,6 +22,6 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Zoom knows no such meeting at that moment, by its own clock (ms since 1970, UTC)."""
+    """Zoom has no such meeting at this time by its clock (Unix milliseconds, UTC)."""
 
     at: int

@@ -1,4 +1,4 @@
-"""What an account holds, as Zoom's REST API tells it. Reads only, in Zoom's pace, and never tries again by itself.
+"""Read a Zoom account over Zoom's REST API. Read-only, rate-limited, without retries.
 
 https://developers.zoom.us/docs/api/meetings/
 """
@@ -18,7 +18,7 @@ from core import __version__
 from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
 from core.zoom.rate_limit import RateLabel
 from core.zoom.readings import Reading
-from core.zoom.rest_errors import refusal
+from core.zoom.rest_errors import error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,12 +32,12 @@ _LARGEST_ANSWER = 32 * 1024 * 1024
 _PIECE = 64 * 1024
 _USERS_ON_PAGE = 300
 _MEETINGS_ON_PAGE = 300
-_MOST_PAGES = 1000  # of one list: bounded, whatever the other side says
+_MOST_PAGES = 1000  # per list: bounded, whatever the server answers
 _OK = 200
 
 
 def session(*, at_once: int = 1) -> requests.Session:
-    """Return a session for Zoom, for so many threads. It tries once: when to try again is decided elsewhere."""
+    """Return a session for `at_once` threads. It does not retry: the database holds the schedule of retries."""
     made = requests.Session()
     for scheme in ("http://", "https://"):
         made.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=at_once))
@@ -47,7 +47,7 @@ def session(*, at_once: int = 1) -> requests.Session:
 
 
 class ZoomRest:
-    """One Zoom account. Every method raises `ZoomRestError`; one of its kinds says what to do."""
+    """The REST API of one Zoom account. Raises: ZoomRestError from every method; its subclasses tell what to do."""
 
     def __init__(
         self,
@@ -66,13 +66,13 @@ class ZoomRest:
         ] = {}  # by the address of a region: by which proxy, and with which certificates
 
     def users(self, *, status: str = "active") -> Iterator[dict[str, Any]]:
-        """Yield the account's users (`status`: active, inactive or pending), a page at a time."""
+        """Yield the account's users (`status`: active, inactive or pending), reading page by page."""
         return self._list("/users", "users", RateLabel.MEDIUM, page_size=_USERS_ON_PAGE, status=status)
 
     def meetings(self, user_id: str, *, type_: str = "scheduled") -> Iterator[dict[str, Any]]:
-        """Yield a user's meetings: unexpired ones, no instant ones, the agenda cut at 250 characters.
+        """Yield a user's unexpired meetings without instant ones; the agenda is cut at 250 characters.
 
-        `type_` is as Zoom has it: scheduled, upcoming, live, …
+        `type_` is Zoom's: scheduled, upcoming, live, …
         """
         path = f"/users/{_segment(user_id)}/meetings"
         return self._list(path, "meetings", RateLabel.MEDIUM, page_size=_MEETINGS_ON_PAGE, type=type_)
@@ -83,11 +83,11 @@ class ZoomRest:
         return self._list(path, "webinars", RateLabel.MEDIUM, page_size=_MEETINGS_ON_PAGE)
 
     def meeting(self, number: int) -> Reading:
-        """Return a meeting as a whole. Raises `ZoomWebinarError` for a webinar, `ZoomGoneError` for what is not there."""
+        """Return a whole meeting. Raises: ZoomWebinarError for a webinar, ZoomGoneError where it does not exist."""
         return self._read(f"/meetings/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
 
     def webinar(self, number: int) -> Reading:
-        """Return a webinar as a whole. Raises `ZoomGoneError` for what is not there."""
+        """Return a whole webinar. Raises: ZoomGoneError where it does not exist."""
         return self._read(f"/webinars/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
 
     def past_meeting(self, uuid: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class ZoomRest:
     def _list(
         self, path: str, key: str, label: RateLabel, **parameters: str | int
     ) -> Iterator[dict[str, Any]]:
-        """Yield the items of all pages. Zoom's page tokens end after 15 minutes: then raises `ZoomPageError`."""
+        """Yield the items of all pages. Raises: ZoomPageError once a page token has expired (15 minutes)."""
         turned: dict[str, str | int] = {}
         for _ in range(_MOST_PAGES):
             page = self._read(path, label, **parameters, **turned).document
@@ -124,21 +124,21 @@ class ZoomRest:
         try:
             return self._ask(token.api_url, token.value, path, label, parameters)
         except ZoomCredentialsError:
-            # Somebody else's new token may have ended this one (Zoom's code 124): once more, with another.
+            # A new token of another process may have invalidated this one (Zoom's code 124): retry once with another.
             token = self._tokens.after(token)
             return self._ask(token.api_url, token.value, path, label, parameters)
 
     def _ask(
         self, api_url: str, token: str, path: str, label: RateLabel, parameters: Mapping[str, str | int]
     ) -> Reading:
-        # Prepared by hand: what the session would do for each request (proxies, cookies, netrc) takes it longer.
+        # Prepared by hand: the session's work per request (proxies, cookies, netrc) takes longer.
         request = requests.Request(
             "GET",
             f"{api_url}/v2{path}",
             params=dict(parameters),
             headers={**self._session.headers, "Authorization": f"Bearer {token}"},
         ).prepare()
-        self._pace.take_turn(label)
+        self._pace.acquire(label)
         try:
             with self._session.send(
                 request, timeout=_TIMEOUT, allow_redirects=False, **self._settings(api_url)
@@ -151,7 +151,7 @@ class ZoomRest:
             ) from error
         if status != _OK:
             paged = "next_page_token" in parameters
-            refused = refusal(status, headers, body, path=path, paged=paged, now=self._clock())
+            refused = error_for(status, headers, body, path=path, paged=paged, now=self._clock())
             refused.at = _moment(headers.get("Date", ""), otherwise=self._clock())
             raise refused
         try:
@@ -163,7 +163,7 @@ class ZoomRest:
         return Reading(document, _moment(headers.get("Date", ""), otherwise=self._clock()))
 
     def _settings(self, api_url: str) -> Mapping[str, Any]:
-        """Return what the environment says of the way to Zoom."""
+        """Return the environment's proxy and certificate settings, cached per address."""
         found = self._reached.get(api_url)
         if found is None:
             found = self._session.merge_environment_settings(api_url, {}, True, None, None)
@@ -172,7 +172,7 @@ class ZoomRest:
 
 
 def _moment(date_: str, *, otherwise: datetime) -> int:
-    """Return the second before Zoom answered: its clock is the one that its events are stamped by."""
+    """Return the second before the answer in Unix milliseconds, by Zoom's clock, which also stamps its events."""
     try:
         answered = parsedate_to_datetime(date_)
     except ValueError:
@@ -181,7 +181,7 @@ def _moment(date_: str, *, otherwise: datetime) -> int:
 
 
 def _next_page(page: Mapping[str, Any]) -> dict[str, str | int]:
-    """Return what to ask for the page after this one: by token, or by number, as the list of webinars has it."""
+    """Return the parameters of the next page: by token, or by number as in the list of webinars."""
     token, number, count = (page.get(name) for name in ("next_page_token", "page_number", "page_count"))
     if isinstance(token, str) and token:
         return {"next_page_token": token}
@@ -191,7 +191,7 @@ def _next_page(page: Mapping[str, Any]) -> dict[str, str | int]:
 
 
 def _segment(identifier: str) -> str:
-    """Write an id into a path. UUIDs that begin with a slash or hold two are encoded twice, as Zoom wants it.
+    """Quote an id for a path. UUIDs that begin with a slash or hold two in a row are encoded twice, as Zoom requires.
 
     https://developers.zoom.us/docs/api/meetings/ (“double-encode”)
     """

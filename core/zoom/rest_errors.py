@@ -1,4 +1,4 @@
-"""What it means when Zoom's REST API does not give what was asked for.
+"""Map error answers of Zoom's REST API to exceptions. Pure.
 
 Errors are `{"code", "message", "errors"?}`: https://developers.zoom.us/docs/api/errors/
 """
@@ -34,10 +34,10 @@ _SECOND = 1.0
 _LONGEST_SECONDS = 24 * 3600.0
 
 
-def refusal(
+def error_for(
     status: int, headers: Mapping[str, str], body: bytes, *, path: str, paged: bool, now: datetime
 ) -> ZoomRestError:
-    """Return the error for an answer that is none of success. `path` names what was asked for; it holds no secret."""
+    """Return the exception for an unsuccessful answer. `path` is the requested path, which holds no secret."""
     document = _document(body)
     code = document.get("code") if isinstance(document.get("code"), int) else None
     said = str(document.get("message", ""))[:300]
@@ -83,7 +83,7 @@ def _limit(headers: Mapping[str, str], said: str, code: int | None, *, now: date
     daily = "daily" in kind or ("daily" in said.lower() and not kind)
     wait = _retry_after(headers.get("Retry-After", ""), now=now)
     if wait is None:
-        # Days begin at midnight GMT for Zoom, as its message says; without a word it is the second's limit.
+        # Zoom's days begin at midnight GMT, as its message says; without a hint it is the limit per second.
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         wait = (midnight - now).total_seconds() if daily else _SECOND
     message = (
@@ -96,7 +96,7 @@ def _limit(headers: Mapping[str, str], said: str, code: int | None, *, now: date
 
 
 def _scope(said: str, status: int, code: int | None) -> ZoomScopeError:
-    """Name what is missing, as Zoom's message has it: “… does not contain scopes:[a:b:c, d:e]”."""
+    """Name the missing scopes of Zoom's message: “… does not contain scopes:[a:b:c, d:e]”."""
     found = re.search(r"scopes?:?\s*\[([^\]]{1,400})\]", said)
     scopes = tuple(part.strip() for part in found[1].split(",") if part.strip()) if found else ()
     named = " and ".join(scopes) or "the scopes that Zoom's message names"
@@ -110,7 +110,7 @@ def _scope(said: str, status: int, code: int | None) -> ZoomScopeError:
 
 
 def _retry_after(value: str, *, now: datetime) -> float | None:
-    """Read seconds, or the moment that Zoom's own example has (`2020-05-31T00:00:00Z`)."""
+    """Parse seconds, or the time of Zoom's own example (`2020-05-31T00:00:00Z`)."""
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
         return float(value)
     try:

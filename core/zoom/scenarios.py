@@ -1,4 +1,4 @@
-"""Whole stories of a meeting, as Zoom would tell them: for trying the system without a Zoom account.
+"""Scenarios: sequences of events as Zoom sends them, to try the bridge without a Zoom account. Pure.
 
 The shapes follow https://developers.zoom.us/docs/api/meetings/events/.
 """
@@ -15,7 +15,7 @@ _OPERATOR = {"operator": "host@example.org", "operator_id": _HOST}
 
 
 def lifecycle(kind: str, number: int, *, now: datetime) -> list[dict[str, Any]]:
-    """Return the life of a meeting or webinar (`kind`): made, moved, deleted, recovered, deleted for good."""
+    """Return the events of a meeting or webinar: created, moved, deleted, recovered, permanently deleted."""
     start = (now.astimezone(UTC) + timedelta(days=7)).replace(hour=16, minute=0, second=0, microsecond=0)
     moved = start + timedelta(days=1, hours=2)
     named = {
@@ -69,7 +69,7 @@ def lifecycle(kind: str, number: int, *, now: datetime) -> list[dict[str, Any]]:
 
 
 def series(number: int, *, now: datetime) -> dict[str, Any]:
-    """Return the creation of a series of five weekly meetings, the third of which is cancelled."""
+    """Return the creation of a weekly series of five meetings, the third of which is cancelled."""
     start = (now.astimezone(UTC) + timedelta(days=3)).replace(hour=17, minute=30, second=0, microsecond=0)
     dates = [
         {
@@ -105,7 +105,7 @@ def series(number: int, *, now: datetime) -> dict[str, Any]:
 
 
 def validation(plain_token: str, *, now: datetime) -> dict[str, Any]:
-    """Return the request with which Zoom checks that an endpoint is ours."""
+    """Return the request with which Zoom validates an endpoint."""
     return {
         "event": "endpoint.url_validation",
         "event_ts": int(now.timestamp() * 1000),

@@ -1,4 +1,4 @@
-"""Send an event as Zoom would: signed, with its headers, and never followed through a redirect.
+"""Send an event as Zoom does: signed, with its headers, without following redirects.
 
 https://developers.zoom.us/docs/api/webhooks/#notification-delivery
 """
@@ -17,26 +17,26 @@ ZOOM_WAITS_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class EndpointResponse:
-    """What an endpoint answered; `status` is None where it did not, and `text` says why."""
+    """An endpoint's answer; without one, `status` is None and `text` gives the reason."""
 
     status: int | None
     text: str
 
     @property
     def would_be_sent_again(self) -> bool:
-        """Whether Zoom tries again: after 5xx, or where there was no answer in time. After 3xx and 4xx, never."""
+        """Whether Zoom retries: after 5xx or without an answer in time, never after 3xx and 4xx."""
         return self.status is None or self.status >= 500  # noqa: PLR2004 - server errors
 
     @property
     def is_success(self) -> bool:
-        """Whether Zoom takes the event for delivered."""
+        """Whether Zoom counts the event as delivered."""
         return self.status in (200, 204)
 
 
 def send(
     url: str, body: bytes, secret_token: str, *, timestamp: int, timeout: float = ZOOM_WAITS_SECONDS
 ) -> EndpointResponse:
-    """Sign and post one event; `timestamp` is in seconds since 1970."""
+    """Sign and post one event; `timestamp` is in Unix seconds. Never raises for network failures."""
     headers = {
         "user-agent": "Zoom Marketplace/1.0a",
         "content-type": "application/json; charset=utf-8",

@@ -1,4 +1,4 @@
-"""Zoom's signature over the raw bytes, and the older verification token.
+"""Zoom's signature over the raw bytes, and the older verification token. Pure.
 
 https://developers.zoom.us/docs/api/webhooks/#verify-webhook-events
 """
@@ -16,7 +16,7 @@ from core.errors import NoSecretError, StaleSignatureError, WrongSignatureError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Zoom signs a retry anew, with a new timestamp, so five minutes are enough for the slowest way.
+# Zoom signs a retry again with a new timestamp, so five minutes cover the slowest delivery.
 WINDOW_SECONDS = 300
 
 SIGNATURE_HEADER = "x-zm-signature"
@@ -26,32 +26,31 @@ TOKEN_HEADER = "authorization"  # noqa: S105 - the name of a header
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret token or verification token, as saved for a site, for one Zoom account or for any."""
+    """A site's secret token or verification token, for one Zoom account or for any (`account_id` None)."""
 
     value: str
     is_verification_token: bool = False
     account_id: str | None = None
 
     def __repr__(self) -> str:
-        """Leave the value out: a secret that has no text form cannot end in a log."""
+        """Omit the value, so that it cannot end in a log."""
         kind = "verification token" if self.is_verification_token else "secret token"
         return f"<Secret {kind} for account {self.account_id or 'any'}>"
 
 
 def sign(secret_token: str, timestamp: int | str, body: bytes) -> str:
-    """Return the value of `x-zm-signature` for a body sent at `timestamp` (seconds since 1970)."""
+    """Return the value of `x-zm-signature` for a body sent at `timestamp` (Unix seconds)."""
     message = b"v0:" + str(timestamp).encode() + b":" + body
     return "v0=" + hmac.new(secret_token.encode(), message, hashlib.sha256).hexdigest()
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *, now: float) -> Secret:
-    """Return the secret that shows a request to be Zoom's.
+    """Return the secret that authenticates a request as Zoom's.
 
-    `headers` are looked up by lower-case name; `now` is in seconds since 1970. A signature, where there is
-    one and a secret token to check it with, decides alone; the older verification token counts only
-    without.
+    `headers` are looked up by lower-case name; `now` is in Unix seconds. Where a signature and a secret token are
+    present, they alone decide; the older verification token counts only without.
 
-    Raises `NoSecretError`, `WrongSignatureError` or `StaleSignatureError`.
+    Raises: NoSecretError, WrongSignatureError or StaleSignatureError.
     """
     if not secrets:
         raise NoSecretError(
@@ -84,7 +83,7 @@ def _verify_signature(
 ) -> Secret:
     match = None
     if re.fullmatch(r"[0-9]{1,12}", timestamp):
-        # Every secret is tried, also after a match: the time taken tells nothing.
+        # Every secret is tried, also after a match, so that the duration reveals nothing.
         for secret in secrets:
             if hmac.compare_digest(sign(secret.value, timestamp, body).encode(), signature.encode()):
                 match = secret

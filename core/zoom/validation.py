@@ -1,8 +1,7 @@
-"""Zoom's check that an endpoint is ours: a challenge, answered with the secret token.
+"""Zoom's endpoint validation: a challenge, answered with the secret token. Pure.
 
+Zoom sends it when an endpoint is saved and every 72 hours, and disables a subscription after six failures in a row:
 https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint
-Zoom asks when an endpoint is saved and every 72 hours after that; it disables a subscription after six
-failures in a row.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _LONGEST_TOKEN = 1000
 def answer(envelope: Envelope, secret_token: str) -> dict[str, str]:
     """Return the body that Zoom expects within three seconds.
 
-    Raises `BadRequestError` where the event carries no `plainToken`.
+    Raises: BadRequestError where the event has no `plainToken`.
     """
     plain = (envelope.payload.model_extra or {}).get("plainToken")
     if not isinstance(plain, str) or not 0 < len(plain) <= _LONGEST_TOKEN:

@@ -141,8 +141,8 @@ class StoredToken:
         self._store = store
         self._account_id = account_id
 
-    def kept(self) -> Token | None:
-        """Return the token that is kept. Raises `StoreUnavailableError`."""
+    def load(self) -> Token | None:
+        """Return the stored token, or None. Raises: StoreUnavailableError."""
         query = select(zoom_accounts.c.token).where(zoom_accounts.c.account_id == self._account_id)
         with self._store.reading() as connection:
             sealed = connection.scalar(query)
@@ -151,11 +151,11 @@ class StoredToken:
         said = json.loads(self._store.sealer.open_text(sealed))
         return Token(said["value"], said["expires_at"], said["api_url"], tuple(said["scopes"]))
 
-    def keep(self, token: Token) -> None:
-        """Keep another. Raises `StoreUnavailableError`."""
-        self._store.write(partial(self._keep, sealed=self._store.sealer.seal_text(json.dumps(asdict(token)))))
+    def save(self, token: Token) -> None:
+        """Store a new token. Raises: StoreUnavailableError."""
+        self._store.write(partial(self._save, sealed=self._store.sealer.seal_text(json.dumps(asdict(token)))))
 
-    def _keep(self, connection: Connection, *, sealed: bytes) -> None:
+    def _save(self, connection: Connection, *, sealed: bytes) -> None:
         this = zoom_accounts.c.account_id == self._account_id
         connection.execute(update(zoom_accounts).where(this).values(token=sealed))
 

@@ -164,7 +164,7 @@ class TestPace:
         pace = RateLimiter(plan, time.sleep, time.clock)
         turns = []
         for _ in range(300):
-            pace.take_turn(label)
+            pace.acquire(label)
             turns.append(time.now)
         most = max(sum(first <= turn < first + 1 for turn in turns) for first in turns)
         limit = PER_SECOND[plan][label]
@@ -177,7 +177,7 @@ class TestPace:
 
         pace = RateLimiter(Plan.FREE, sleep)
         for label in RateLabel:
-            pace.take_turn(label)
+            pace.acquire(label)
 
     def test_turns_that_went_by_while_the_process_stood_still_are_not_taken_all_at_once(self) -> None:
         time = Time()
@@ -193,9 +193,9 @@ class TestPace:
 
         pace = RateLimiter(Plan.BUSINESS, sleep, time.clock)
         for _ in range(8):
-            pace.take_turn(RateLabel.LIGHT)  # what may go at once after a rest
+            pace.acquire(RateLabel.LIGHT)  # what may go at once after a rest
         with ThreadPoolExecutor(16) as threads:
-            turns = [threads.submit(pace.take_turn, RateLabel.LIGHT) for _ in range(16)]
+            turns = [threads.submit(pace.acquire, RateLabel.LIGHT) for _ in range(16)]
             asleep.wait(10)
             time.sleep(10)
             awake.set()
@@ -207,5 +207,5 @@ class TestPace:
         slept: list[float] = []
         pace = RateLimiter(Plan.FREE, slept.append, lambda: 1000.0)
         for _ in range(4):
-            pace.take_turn(RateLabel.HEAVY)
+            pace.acquire(RateLabel.HEAVY)
         assert slept == [pytest.approx(1.25), pytest.approx(2.5), pytest.approx(3.75)]

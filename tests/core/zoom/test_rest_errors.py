@@ -15,14 +15,14 @@ from core.errors import (
     ZoomUnreachableError,
     ZoomWebinarError,
 )
-from core.zoom.rest_errors import refusal
+from core.zoom.rest_errors import error_for
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 def refused(status: int, document: object = None, *, paged: bool = False, **headers: str) -> ZoomRestError:
     body = b"" if document is None else json.dumps(document).encode()
-    return refusal(
+    return error_for(
         status,
         {name.replace("_", "-"): value for name, value in headers.items()},
         body,
@@ -71,7 +71,7 @@ class TestRefusal:
         assert "under Scopes" in str(error)
 
     def test_what_is_no_json_is_no_reason_to_break(self) -> None:
-        error = refusal(502, {}, b"<html>Bad Gateway", path="/users", paged=False, now=NOON)
+        error = error_for(502, {}, b"<html>Bad Gateway", path="/users", paged=False, now=NOON)
         assert isinstance(error, ZoomUnreachableError)
 
 
