@@ -20,9 +20,10 @@ from core.errors import SignatureError
 from core.pipeline.answers import ACCEPTED, refusal
 from core.zoom.signature import Secret, verify
 from web.http.inflight import InFlight
+from web.http.messages import InboundRequest, InboundResponse
 from web.http.server import make_server
-from web.webhooks.handler import ROUTES, WebhookHandler
-from web.webhooks.messages import InboundRequest, InboundResponse
+from web.webhooks.endpoint import ROUTE
+from web.webhooks.handler import WebhookHandler
 
 _SECRETS = [Secret(SECRET)]
 _ACCEPTED = InboundResponse.of(ACCEPTED)
@@ -31,11 +32,12 @@ _ACCEPTED = InboundResponse.of(ACCEPTED)
 class Plain:
     """Answers 204 to what Zoom signed, and forgets it."""
 
-    async def answer(self, asked: InboundRequest) -> InboundResponse:
-        """Say what it is, at once."""
+    async def respond(self, request: InboundRequest) -> InboundResponse:
+        """Answer at once."""
         try:
-            verify(asked.headers, asked.body, _SECRETS, now=time.time())
-            document = json.loads(asked.body)
+            headers = {name.lower(): value for name, value in request.headers}
+            verify(headers, request.body, _SECRETS, now=time.time())
+            document = json.loads(request.body)
         except (SignatureError, ValueError):
             return InboundResponse.of(refusal(401, "plain_signature", "Not signed, or not JSON."))
         if "event" in document and "payload" in document:
@@ -44,9 +46,9 @@ class Plain:
 
 
 async def _serve() -> None:
-    given = {"answers": Plain(), "in_flight": InFlight()}
+    options = {"responder": Plain(), "in_flight": InFlight()}
     app = Application(
-        [URLSpec(route, WebhookHandler, given) for route in ROUTES],
+        [URLSpec(ROUTE, WebhookHandler, options)],
         cross_origin_protection=True,
         log_function=lambda _: None,
     )

@@ -8,16 +8,16 @@ from tornado.web import Application
 
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService
+from web.http.batcher import Batcher
 from web.http.inflight import InFlight
 from web.signin.handlers import SignInGuard
 from web.urls import urls
-from web.webhooks.batcher import Batcher
 from web.webhooks.dispatcher import Dispatcher
 from web.webhooks.handler import NotFoundHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from web.webhooks.batcher import Group
+    from web.http.batcher import Requests
 
 
 def make_app(
@@ -27,29 +27,29 @@ def make_app(
     control_token: str = "",
     metrics_token: str = "",
     in_flight: InFlight | None = None,
-    answering: Dispatcher | None = None,
+    dispatcher: Dispatcher | None = None,
     public_url: str = "",
 ) -> Application:
     """Return the application for a bridge, which browsers find at `public_url`.
 
     Without a control token, nobody can control it; without a metrics token, nobody is told its numbers.
     """
-    deciding = answering or Dispatcher(bridge.ingest)
+    dispatcher = dispatcher or Dispatcher(bridge.ingest)
     admission = AuthService(bridge.store, passwords or Passwords())
 
-    def send(group: Group) -> bool:
-        deciding.take(group, groups.deliver)
+    def send(batch: Requests) -> bool:
+        dispatcher.dispatch(batch, batcher.deliver)
         return True
 
-    groups = Batcher(send)
+    batcher = Batcher(send)
     return Application(
         list(
             urls(
                 bridge,
-                doors=SignInGuard(admission, deciding.executor, public_url),
-                answers=groups,
-                keys=deciding.keys,
-                executor=deciding.executor,
+                doors=SignInGuard(admission, dispatcher.executor, public_url),
+                responder=batcher,
+                keys=dispatcher.keys,
+                executor=dispatcher.executor,
                 control_token=control_token,
                 metrics_token=metrics_token,
                 in_flight=in_flight or InFlight(),

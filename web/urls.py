@@ -33,23 +33,24 @@ from web.signin.handlers import (
 )
 from web.stub.auth import HelloHandler
 from web.stub.calendar import CalendarHandler
-from web.webhooks.handler import ROUTES, WebhookHandler
+from web.webhooks.endpoint import ROUTE
+from web.webhooks.handler import WebhookHandler
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from core.bridge import Bridge
     from web.http.inflight import InFlight
+    from web.http.messages import Responder
     from web.signin.handlers import SignInGuard
     from web.stub.auth import StubKeys
-    from web.webhooks.messages import Answers
 
 
 def urls(
     bridge: Bridge,
     *,
     doors: SignInGuard,
-    answers: Answers,
+    responder: Responder,
     keys: StubKeys,
     executor: Executor,
     control_token: str,
@@ -57,12 +58,12 @@ def urls(
     metrics_token: str = "",
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
-    webhook = {"answers": answers, "in_flight": in_flight}
+    webhook = {"responder": responder, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor, "doors": doors}
     door = {"doors": doors}
     calendar = {"store": bridge.store, "keys": keys, "executor": executor}
     return [
-        *(URLSpec(route, WebhookHandler, webhook) for route in ROUTES),
+        URLSpec(ROUTE, WebhookHandler, webhook),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
         URLSpec(r"/stub/calendar(?:/([0-9]{1,15}))?", CalendarHandler, calendar),
         URLSpec(r"/", OverviewHandler, page),

@@ -80,7 +80,7 @@ def _routes(kind: type[RequestHandler]) -> dict[str, re.Pattern[str]]:
     every = urls(
         nothing,
         doors=nothing,
-        answers=nothing,
+        responder=nothing,
         keys=nothing,
         executor=nothing,
         control_token="",

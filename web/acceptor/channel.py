@@ -1,4 +1,4 @@
-"""The line between an acceptor and the bridge's process: messages over a pair of sockets, each in one frame."""
+"""The channel between an acceptor and the bridge's process: messages over a pair of sockets, one per frame."""
 
 from __future__ import annotations
 
@@ -9,79 +9,85 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_BYTES = 16 * 1024 * 1024  # of a frame
-_MOST_WAITING = 8 * 1024 * 1024  # bytes that the other end has not taken; above that, the line is full
-_HEAD = 4  # bytes that tell how long the frame is
+MAX_FRAME_BYTES = 16 * 1024 * 1024
+_MAX_BUFFERED_BYTES = 8 * 1024 * 1024  # not yet read by the other end; above that, the channel is full
+_LENGTH_BYTES = 4  # before each frame
 
-# What a message is about; each end knows some of them.
-READY = "ready"  # the acceptor: it listens
-STOP = "stop"  # the bridge: take nothing more, answer what there is, and end
-GROUP = "group"  # requests of Zoom's, in a list; the replies come back under the same name, in any order
-PAGE = "page"  # one request to any other address, and its reply
+# The messages, and what they hold.
+READY = "ready"  # from the acceptor, nothing: it accepts connections
+STOP = "stop"  # from the bridge, nothing: accept no more, answer what is open, and end
+REQUESTS = "requests"  # from the acceptor: a list of (number, *InboundRequest)
+RESPONSES = "responses"  # from the bridge: a list of (number, *InboundResponse), in any order
 
 
 class Channel(asyncio.Protocol):
-    """One end. Calls `heard` for each message, and `ended` once, when there will be no more.
+    """One end of a channel. Calls `on_message` for each message, and `on_close` once, after the last.
 
-    A message is of marshal's types: both ends are the same program.
+    A message consists of the types that marshal knows: both ends are the same program.
     """
 
-    def __init__(self, heard: Callable[[str, Any], None], ended: Callable[[], None]) -> None:
-        """Take who listens."""
-        self._heard = heard
-        self._ended = ended
+    def __init__(
+        self,
+        on_message: Callable[[str, Any], None],
+        on_close: Callable[[], None],
+        *,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+    ) -> None:
+        self._on_message = on_message
+        self._on_close = on_close
+        self._max_frame_bytes = max_frame_bytes
         self._transport: asyncio.Transport | None = None
-        self._coming = bytearray()
-        self._full = False
+        self._received = bytearray()
+        self._is_full = False
 
     def send(self, kind: str, content: Any = None) -> bool:
-        """Send a message, without waiting; tell whether there was a line, and room for it."""
-        if self._transport is None or self._full:
+        """Send a message without waiting; return whether the channel was open and had room for it."""
+        if self._transport is None or self._is_full:
             return False
         frame = marshal.dumps((kind, content))
-        if len(frame) > MOST_BYTES:
+        if len(frame) > self._max_frame_bytes:
             return False
-        self._transport.write(len(frame).to_bytes(_HEAD, "big") + frame)
+        self._transport.write(len(frame).to_bytes(_LENGTH_BYTES, "big") + frame)
         return True
 
     def close(self) -> None:
-        """Let the other end hear what was sent, and then that this is the end."""
+        """Close the channel once everything sent has been written."""
         if self._transport is not None:
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=_MOST_WAITING)
+        self._transport.set_write_buffer_limits(high=_MAX_BUFFERED_BYTES)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it ends, whyever
-        """Say that it has ended."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - for whatever reason
+        """Report the end."""
         self._transport = None
-        self._ended()
+        self._on_close()
 
     def pause_writing(self) -> None:
-        """Take no more: the other end does not keep up, or stands still."""
-        self._full = True
+        """Refuse messages: the other end does not keep up, or hangs."""
+        self._is_full = True
 
     def resume_writing(self) -> None:
-        """Take more again."""
-        self._full = False
+        """Take messages again."""
+        self._is_full = False
 
     def data_received(self, data: bytes) -> None:
-        """Take frames apart."""
-        coming = self._coming
-        coming += data
+        """Split what was received into frames."""
+        received = self._received
+        received += data
         start = 0
-        while len(coming) - start >= _HEAD:
-            length = int.from_bytes(coming[start : start + _HEAD], "big")
-            end = start + _HEAD + length
-            if length > MOST_BYTES:
+        while len(received) - start >= _LENGTH_BYTES:
+            length = int.from_bytes(received[start : start + _LENGTH_BYTES], "big")
+            end = start + _LENGTH_BYTES + length
+            if length > self._max_frame_bytes:
                 self.close()
                 return
-            if len(coming) < end:
+            if len(received) < end:
                 break
-            with memoryview(coming) as view:
-                kind, content = marshal.loads(view[start + _HEAD : end])  # noqa: S302 - from our own program
+            with memoryview(received) as view:
+                kind, content = marshal.loads(view[start + _LENGTH_BYTES : end])  # noqa: S302 - from our own program
             start = end
-            self._heard(kind, content)
-        del coming[:start]
+            self._on_message(kind, content)
+        del received[:start]

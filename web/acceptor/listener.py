@@ -1,61 +1,76 @@
-"""Connections are taken one at a time, so that acceptors that listen to the same sockets share them.
-
-Tornado takes all that wait at once. Of a crowd that comes together, the acceptor that wakes first would have them
-all, and the others nothing to do.
-"""
+"""Listen at an address, and accept requests there: in this process, or by acceptors."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-from tornado.iostream import IOStream
+from tornado.netutil import bind_sockets
+
+from core.errors import ZoomBridgeError
+from web.acceptor.supervisor import AcceptorSupervisor
+from web.http.server import drain, make_server
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable
 
-    from tornado.httpserver import HTTPServer
+    from tornado.web import Application
 
-_PAUSE_SECONDS = 1.0
+    from web.http.inflight import InFlight
+    from web.webhooks.dispatcher import Dispatcher
 
-logger = structlog.get_logger(__name__)
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address, and the number of acceptor processes there; with none, this process accepts itself.
 
-class ConnectionAcceptor:
-    """Takes connections from sockets, for a server."""
+    Binding is tried for `bind_seconds`, every `retry_seconds`.
+    """
 
-    def __init__(self, server: HTTPServer, sockets: Sequence[socket.socket]) -> None:
-        """Begin."""
-        self._server = server
-        self._sockets = sockets
-        self._loop = asyncio.get_running_loop()
-        self._has_ended = False
-        for one in sockets:
-            one.setblocking(False)
-            self._listen(one)
+    host: str
+    port: int
+    acceptors: int = 1
+    behind_proxy: bool = False
+    log_level: str = "info"
+    bind_seconds: float = 5.0
+    retry_seconds: float = 0.05
 
-    def end(self) -> None:
-        """Take no more; other processes may listen on."""
-        self._has_ended = True
-        for one in self._sockets:
-            self._loop.remove_reader(one)
-            one.close()
+    async def bind(self) -> list[socket.socket]:
+        """Return listening sockets. Raises: ZoomBridgeError where the address cannot be used.
 
-    def _listen(self, listening: socket.socket) -> None:
-        if not self._has_ended:
-            self._loop.add_reader(listening, self._take, listening)
+        Acceptors of a bridge that was killed a moment ago may still hold it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.bind_seconds
+        while True:
+            try:
+                return bind_sockets(self.port, self.host)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or loop.time() > deadline:
+                    raise ZoomBridgeError(
+                        f"Cannot listen on {self.host}:{self.port} ({error.strerror}). Is a bridge already running? "
+                        "Choose another port with --port."
+                    ) from error
+            await asyncio.sleep(self.retry_seconds)
 
-    def _take(self, listening: socket.socket) -> None:
-        try:
-            connection, address = listening.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # another was quicker, or whoever it was has gone
-        except OSError as error:
-            # Too many files are open, or memory is short: some must be given back before it is any use to try again.
-            logger.warning("not_accepting", reason=str(error), again_in_seconds=_PAUSE_SECONDS)
-            self._loop.remove_reader(listening)
-            self._loop.call_later(_PAUSE_SECONDS, self._listen, listening)
-            return
-        self._server.handle_stream(IOStream(connection), address)
+    async def serve(
+        self, sockets: list[socket.socket], app: Application, dispatcher: Dispatcher, in_flight: InFlight
+    ) -> Callable[[], Awaitable[None]]:
+        """Accept requests from now on; return a function that stops in order. Raises: ZoomBridgeError."""
+        if not self.acceptors:
+            server = make_server(app, behind_proxy=self.behind_proxy)
+            server.add_sockets(sockets)
+            return lambda: drain(server, in_flight)
+        supervisor = AcceptorSupervisor(
+            sockets, app, dispatcher, behind_proxy=self.behind_proxy, log_level=self.log_level
+        )
+        await supervisor.start(self.acceptors)
+
+        async def stop() -> None:
+            in_flight.stopping = True
+            await supervisor.stop()
+
+        return stop

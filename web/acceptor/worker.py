@@ -1,72 +1,77 @@
-"""An acceptor at work, at its end of the line: Zoom's requests go on in groups, all others one by one."""
+"""An acceptor at work: it sends what it reads from the public sockets over the channel, and writes the responses."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from tornado.routing import AnyMatches, Rule, URLSpec
 from tornado.web import Application
 
-from web.acceptor.channel import GROUP, PAGE, READY, STOP, Channel
-from web.acceptor.listener import ConnectionAcceptor
-from web.acceptor.proxy_client import ProxyClient
-from web.acceptor.proxy_messages import ProxiedResponse
+from web.acceptor.accept_loop import AcceptLoop
+from web.acceptor.channel import READY, REQUESTS, RESPONSES, STOP, Channel
+from web.acceptor.forwarder import Forwarder
+from web.http.batcher import EVENT_LIMITS, PAGE_LIMITS, Batcher
 from web.http.inflight import InFlight
+from web.http.messages import InboundResponse
 from web.http.server import drain, make_server
-from web.webhooks.batcher import Batcher
-from web.webhooks.handler import ROUTES, WebhookHandler
-from web.webhooks.messages import InboundResponse
+from web.webhooks.endpoint import ROUTE
+from web.webhooks.handler import WebhookHandler
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from web.webhooks.batcher import Group
+    from web.http.batcher import Limits, Requests
 
 
 class AcceptorWorker:
-    """Takes requests from sockets that listen, and answers what comes back over the line."""
+    """Accepts requests from listening sockets, and has the bridge answer them.
 
-    def __init__(self, ended: Callable[[], None]) -> None:
-        """Take what is to be done when the line has ended, without which nothing can be answered."""
-        self._line = Channel(self._hear, ended)
+    `on_close` is called when the channel has closed, without which nothing can be answered.
+    """
+
+    def __init__(self, on_close: Callable[[], None], *, page_limits: Limits = PAGE_LIMITS) -> None:
+        numbers = itertools.count()
+        self._channel = Channel(self._receive, on_close)
         self._in_flight = InFlight()
-        self._groups = Batcher(self._send)
-        self._passing = ProxyClient(self._line, self._in_flight)
+        self._events = Batcher(self._send, EVENT_LIMITS, numbers)
+        self._pages = Batcher(self._send, page_limits, numbers)
         self._stop = asyncio.Event()
 
     async def run(
-        self, line: socket.socket, listening: Sequence[socket.socket], *, behind_proxy: bool = False
+        self, channel: socket.socket, listening: Sequence[socket.socket], *, behind_proxy: bool = False
     ) -> None:
-        """Accept until the bridge says stop; then answer what there is, and let the line go."""
-        await asyncio.get_running_loop().create_unix_connection(lambda: self._line, sock=line)
+        """Accept until the bridge sends STOP; then answer what is open, and close the channel."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: self._channel, sock=channel)
         server = make_server(self._app(), behind_proxy=behind_proxy)
-        connections = ConnectionAcceptor(server, listening)
-        self._line.send(READY)
+        accept_loop = AcceptLoop(server, listening)
+        self._channel.send(READY)
         await self._stop.wait()
-        connections.end()
+        accept_loop.stop()
         await drain(server, self._in_flight)
-        self._line.close()
+        self._channel.close()
 
     def _app(self) -> Application:
-        """Return the endpoints, and a way on for everything else."""
-        given = {"answers": self._groups, "in_flight": self._in_flight}
+        endpoint = {"responder": self._events, "in_flight": self._in_flight}
         return Application(
-            [*(URLSpec(route, WebhookHandler, given) for route in ROUTES), Rule(AnyMatches(), self._passing)],
+            [
+                URLSpec(ROUTE, WebhookHandler, endpoint),
+                Rule(AnyMatches(), Forwarder(self._pages, self._in_flight)),
+            ],
             cross_origin_protection=True,
             log_function=lambda _: None,
             compress_response=False,
         )
 
-    def _send(self, group: Group) -> bool:
-        return self._line.send(GROUP, [(number, *asked) for number, asked in group])
+    def _send(self, batch: Requests) -> bool:
+        return self._channel.send(REQUESTS, [(number, *request) for number, request in batch])
 
-    def _hear(self, kind: str, content: Any) -> None:
-        if kind == GROUP:
-            self._groups.deliver((number, InboundResponse(*reply)) for number, *reply in content)
-        elif kind == PAGE:
-            number, *page = content
-            self._passing.hear(number, ProxiedResponse(*page))
+    def _receive(self, kind: str, content: Any) -> None:
+        if kind == RESPONSES:
+            responses = [(number, InboundResponse(*fields)) for number, *fields in content]
+            self._events.deliver(responses)
+            self._pages.deliver(responses)
         elif kind == STOP:
             self._stop.set()

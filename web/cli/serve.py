@@ -24,7 +24,7 @@ from core.store.db.settings import (
     LONGEST_DAYS,
     MOST_EVENTS,
 )
-from web.acceptor.door import Listener
+from web.acceptor.listener import Listener
 from web.app import make_app
 from web.cli.context import Place, make_ready, place_options, public_url_option
 from web.cli.user import way_in
@@ -125,34 +125,34 @@ def serve(
             keep_names_days=keep_names_days,
             lease_seconds=lease_seconds,
         )
-        door = Listener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
-        asyncio.run(_serve(bridge, place, door, public_url=public_url or "", metrics_token=metrics_token))
+        listener = Listener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
+        asyncio.run(_serve(bridge, place, listener, public_url=public_url or "", metrics_token=metrics_token))
     finally:
         store.close()
 
 
 async def _serve(
-    bridge: Bridge, place: Place, door: Listener, *, public_url: str, metrics_token: str
+    bridge: Bridge, place: Place, listener: Listener, *, public_url: str, metrics_token: str
 ) -> None:
     # With PostgreSQL the other commands open the database themselves, and nobody controls this process.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
     in_flight = InFlight()
-    answering = Dispatcher(bridge.ingest)
+    dispatcher = Dispatcher(bridge.ingest)
     app = make_app(
         bridge,
         control_token=token,
         metrics_token=metrics_token,
         in_flight=in_flight,
-        answering=answering,
+        dispatcher=dispatcher,
         public_url=public_url,
     )
-    sockets = await door.bind()
-    url = f"http://{_in_url(door.host)}:{sockets[0].getsockname()[1]}"
+    sockets = await listener.bind()
+    url = f"http://{_in_url(listener.host)}:{sockets[0].getsockname()[1]}"
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    close = await door.open(sockets, app, answering, in_flight)
+    stop_serving = await listener.serve(sockets, app, dispatcher, in_flight)
     bridge.start()
     with place.serving(url, token) if token else contextlib.nullcontext():
         click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
@@ -160,7 +160,7 @@ async def _serve(
         sys.stdout.flush()
         await stop.wait()
         click.echo("Stopping: finishing what is under way.", err=True)
-        await close()
+        await stop_serving()
         await _stop(bridge)
 
 

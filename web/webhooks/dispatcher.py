@@ -1,4 +1,4 @@
-"""Where it is decided what the endpoints answer: who sent a request, what it is, and whether it is durable."""
+"""Decide what the endpoints answer: who sent a request, what it is, and whether it is durable."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from core.pipeline.answers import ACCEPTED, refusal, unavailable
 from core.store.events.request import Request
 from core.wordpress import signing
 from web.http.executor import BlockingExecutor
+from web.http.messages import InboundResponse
 from web.stub.auth import StubKeys
-from web.webhooks.messages import InboundResponse, is_zooms
+from web.webhooks.endpoint import is_stored, site_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,236 +26,267 @@ if TYPE_CHECKING:
     from core.pipeline.answers import WebhookResponse
     from core.pipeline.ingest import Ingest
     from core.store.events.log import Entry
-    from web.webhooks.batcher import Group, Replies
-    from web.webhooks.messages import InboundRequest
+    from web.http.batcher import Requests, Responses
+    from web.http.messages import InboundRequest
 
-    Deliver = Callable[[Replies], None]
+    Deliver = Callable[[Responses], object]
 
-# Of the time in which a request must be answered; the rest is for the ways to here and back.
-_DECIDE_SECONDS = 1.8
-_LOOK_SECONDS = 1.0  # of that, for what a site may sign with
+_ANSWER_SECONDS = 1.8  # of the time that Zoom waits; the rest is for the ways to here and back
+_LOOKUP_SECONDS = 1.0  # of that, for the secrets and the key of a site
 
 logger = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """Answers groups of requests. What is simply an event of Zoom's is kept together with the others of its group."""
+    """Answers batches of requests. Those that can be verified at once are stored by one commit.
 
-    def __init__(self, ingest: Ingest) -> None:
-        """Take who keeps the events."""
+    Used by one event loop. Each request is answered within `answer_seconds` of its receipt.
+    """
+
+    def __init__(self, ingest: Ingest, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
         self.executor = BlockingExecutor()
         self.keys = StubKeys(ingest.store, self.executor)
         self._ingest = ingest
-        self._outstanding: deque[_Kept] = deque()  # the first began first
+        self._answer_seconds = answer_seconds
+        self._outstanding: deque[_Commit] = deque()  # the earliest first
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: dict[str, list[tuple[Group, Deliver]]] = {}
+        self._held: dict[str, list[tuple[list[_Webhook], Deliver]]] = {}
 
-    def take(self, group: Group, deliver: Deliver) -> None:
-        """Answer each request of a group in time, by calling `deliver` with some of them, again and again.
+    def dispatch(self, batch: Requests, deliver: Deliver) -> None:
+        """Answer each request of a batch, by calling `deliver` with some of them, several times.
 
-        Never blocks, and never raises: one request that goes wrong does not harm the others.
+        Never blocks and never raises: one request that fails does not harm the others.
         """
-        ready: list[tuple[int, InboundRequest]] = []
-        unknown: defaultdict[str, list[tuple[int, InboundRequest]]] = defaultdict(list)
-        for request in group:
-            site_id = _site_of(request[1])
-            (ready if self._knows(site_id) else unknown[site_id]).append(request)
-        if ready:
-            self._take(ready, deliver)
-        for site_id, requests in unknown.items():
-            self._hold(site_id, requests, deliver)
+        known: list[_Webhook] = []
+        unknown: defaultdict[str, list[_Webhook]] = defaultdict(list)
+        for number, request in batch:
+            webhook = _Webhook(number, request)
+            (known if self._is_known(webhook.site_id) else unknown[webhook.site_id]).append(webhook)
+        if known:
+            self._process(known, deliver)
+        for site_id, webhooks in unknown.items():
+            self._hold(site_id, webhooks, deliver)
 
-    def _knows(self, site_id: str) -> bool:
+    def _is_known(self, site_id: str) -> bool:
         return not site_id or (self._ingest.knows(site_id) and self.keys.knows(site_id))
 
-    def _hold(self, site_id: str, requests: Group, deliver: Deliver) -> None:
-        """Let requests wait until it is known who may sign for their site: one look-up serves all that come meanwhile."""
+    def _hold(self, site_id: str, webhooks: list[_Webhook], deliver: Deliver) -> None:
+        """Hold requests until the secrets of their site are read: one lookup serves all that come meanwhile."""
         held = self._held.get(site_id)
         if held is None:
             held = self._held[site_id] = []
-            self._run(self._look_up(site_id))
-        held.append((requests, deliver))
+            self._start(self._look_up(site_id))
+        held.append((webhooks, deliver))
 
     async def _look_up(self, site_id: str) -> None:
-        # Whatever goes wrong, each of them meets it again by itself, and is answered so.
+        # Each request meets an error again by itself, and is answered accordingly.
         with suppress(Exception):
-            looking = asyncio.get_running_loop().run_in_executor(self.executor, self._read, site_id)
-            await asyncio.wait_for(looking, _LOOK_SECONDS)
-        for requests, deliver in self._held.pop(site_id):
-            self._take(requests, deliver)
+            lookup = asyncio.get_running_loop().run_in_executor(self.executor, self._read, site_id)
+            await asyncio.wait_for(lookup, _LOOKUP_SECONDS)
+        for webhooks, deliver in self._held.pop(site_id):
+            self._process(webhooks, deliver)
 
     def _read(self, site_id: str) -> None:
         self._ingest.look_up(site_id)
         self.keys.look_up(site_id)
 
-    def _take(self, group: Group, deliver: Deliver) -> None:
-        began = time.monotonic()
-        kept = _Kept(began, deliver)
+    def _process(self, webhooks: list[_Webhook], deliver: Deliver) -> None:
+        now = time.monotonic()
+        commit = _Commit(now, deliver)
         entries: list[Entry] = []
-        for number, asked in group:
-            if began - asked.at > _DECIDE_SECONDS:
-                continue  # nobody waits for it any more: this process stood still, and Zoom sends again
+        for webhook in webhooks:
+            if now - webhook.request.received_at > self._answer_seconds:
+                continue  # it was answered 503: this process hung, and Zoom sends again
             try:
-                entry = self._entry(number, asked, kept)
+                entry = self._entry(webhook)
             except Exception:
-                deliver([(number, InboundResponse.of(_MISTAKE))])
-                logger.exception("answering_failed")
+                deliver([webhook.response(_FAILED)])
+                logger.exception("webhook_failed")
                 continue
             if entry is not None:
                 entries.append(entry)
+                commit.webhooks.append(webhook)
             else:
-                self._run(self._slowly(number, asked, deliver))
+                self._start(self._process_alone(webhook, deliver))
         if entries:
-            self._keep(entries, kept)
+            self._store(entries, commit)
 
-    def _entry(self, number: int, asked: InboundRequest, kept: _Kept) -> Entry | None:
-        """Return what a request becomes in the log, where what is known already allows it."""
-        site_id, key = asked.site_id, None
-        if not _is_json(asked):
+    def _entry(self, webhook: _Webhook) -> Entry | None:
+        """Return the log entry of an event that cached secrets verify; None where something must be read."""
+        if not webhook.is_json:
             return None
-        if site_id is None:
-            site_id = asked.headers.get(signing.SITE_HEADER, "")
-            key = self.keys.known(
-                site_id, asked.headers, method="POST", target=asked.target, body=asked.body, now=None
+        if webhook.is_from_stub:
+            webhook.key = self.keys.known(
+                webhook.site_id,
+                webhook.headers,
+                method="POST",
+                target=webhook.request.target,
+                body=webhook.request.body,
+                now=None,
             )
-            if key is None:
+            if webhook.key is None:
                 return None
-        entry = self._ingest.read_quickly(site_id, _request(asked))
-        if entry is not None:
-            kept.waiting.append((number, asked, key))
-        return entry
+        return self._ingest.read_quickly(webhook.site_id, webhook.event_request())
 
-    def _keep(self, entries: list[Entry], kept: _Kept) -> None:
+    def _store(self, entries: list[Entry], commit: _Commit) -> None:
         loop = asyncio.get_running_loop()
         try:
             future = self._ingest.keep(entries)
         except StoreUnavailableError as error:
-            kept.answer_all(unavailable(str(error)))
+            commit.answer_all(unavailable(str(error)))
             return
-        self._outstanding.append(kept)
+        self._outstanding.append(commit)
         if self._timer is None:
-            self._timer = loop.call_later(_DECIDE_SECONDS, self._look, loop)
-        future.add_done_callback(lambda done: _call_in(loop, lambda: kept.answer_each(done)))
+            self._timer = loop.call_later(self._answer_seconds, self._time_out, loop)
+        future.add_done_callback(lambda done: _call_in(loop, lambda: commit.answer_each(done)))
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Answer those whose time is up, and look again when the next one's will be."""
-        limit = time.monotonic() - _DECIDE_SECONDS
-        while self._outstanding and (not self._outstanding[0].waiting or self._outstanding[0].began <= limit):
-            self._outstanding.popleft().answer_all(_TOO_SLOW)
+    def _time_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer the requests whose commit takes too long, and wait for the next deadline."""
+        limit = time.monotonic() - self._answer_seconds
+        while self._outstanding and (
+            not self._outstanding[0].webhooks or self._outstanding[0].began_at <= limit
+        ):
+            self._outstanding.popleft().answer_all(_TIMED_OUT)
         self._timer = None
         if self._outstanding:
-            self._timer = loop.call_later(self._outstanding[0].began - limit, self._look, loop)
+            self._timer = loop.call_later(self._outstanding[0].began_at - limit, self._time_out, loop)
 
-    def _run(self, doing: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(doing)
+    def _start(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _slowly(self, number: int, asked: InboundRequest, deliver: Deliver) -> None:
-        """Answer a request for which something has to be looked up, or written, by itself."""
-        key = None
+    async def _process_alone(self, webhook: _Webhook, deliver: Deliver) -> None:
+        """Answer a request for which the store has to be read, or written beyond the log."""
+        webhook.key = None
         try:
-            site_id = asked.site_id
-            if site_id is None:
-                site_id, key = await self._from_stub(asked)
-            answer = await self._receive(site_id, asked)
+            if webhook.is_from_stub:
+                webhook.key = await self._verify_stub(webhook)
+            answer = await self._receive(webhook)
         except UnknownSiteError as error:
             answer = refusal(404, "zoombridge_unknown_site", str(error))
         except (SignatureError, StoreUnavailableError) as error:
-            # Where the pairing is broken, that is no fault of Zoom's: it shall send again.
+            # A broken pairing is no fault of Zoom's: it shall send again.
             answer = unavailable(str(error))
         except TimeoutError:
-            answer = _TOO_SLOW
+            answer = _TIMED_OUT
         except Exception:
-            deliver([(number, _reply(_MISTAKE, asked, key))])
-            logger.exception("answering_failed")
-            return
-        deliver([(number, _reply(answer, asked, key))])
+            answer = _FAILED
+            logger.exception("webhook_failed")
+        deliver([webhook.response(answer)])
 
-    async def _from_stub(self, asked: InboundRequest) -> tuple[str, str]:
-        """Return the site whose stub sent this, and its key."""
-        site_id = asked.headers.get(signing.SITE_HEADER)
-        if site_id is None:
+    async def _verify_stub(self, webhook: _Webhook) -> str:
+        """Return the key of the site whose plugin signed this request."""
+        if signing.SITE_HEADER not in webhook.headers:
             raise UnknownSiteError(
                 "This address is for the bridge's plugin in WordPress. Zoom's address is the one that the page "
                 "Webhooks shows, on the WordPress site itself."
             )
         verified = self.keys.verified(
-            site_id, asked.headers, method="POST", target=asked.target, body=asked.body, now=None
+            webhook.site_id,
+            webhook.headers,
+            method="POST",
+            target=webhook.request.target,
+            body=webhook.request.body,
+            now=None,
         )
-        return site_id, await asyncio.wait_for(verified, _LOOK_SECONDS)
+        return await asyncio.wait_for(verified, _LOOKUP_SECONDS)
 
-    async def _receive(self, site_id: str, asked: InboundRequest) -> WebhookResponse:
-        if not _is_json(asked):
+    async def _receive(self, webhook: _Webhook) -> WebhookResponse:
+        if not webhook.is_json:
             return _NOT_JSON
         loop = asyncio.get_running_loop()
-        receiving = loop.run_in_executor(self.executor, self._ingest.receive, site_id, _request(asked))
-        return await asyncio.wait_for(receiving, asked.at + _DECIDE_SECONDS - time.monotonic())
+        receiving = loop.run_in_executor(
+            self.executor, self._ingest.receive, webhook.site_id, webhook.event_request()
+        )
+        deadline = webhook.request.received_at + self._answer_seconds
+        return await asyncio.wait_for(receiving, deadline - time.monotonic())
 
 
-class _Kept:
-    """Requests of one group that wait for one commit."""
+class _Webhook:
+    """A request to an endpoint while it is answered. `key` is the key of the plugin that is known to have signed it."""
 
-    __slots__ = ("began", "deliver", "waiting")
+    __slots__ = ("headers", "is_from_stub", "key", "number", "request", "site_id")
 
-    def __init__(self, began: float, deliver: Deliver) -> None:
-        self.began = began
+    def __init__(self, number: int, request: InboundRequest) -> None:
+        self.number = number
+        self.request = request
+        self.headers = {name.lower(): value for name, value in request.headers}
+        self.key: str | None = None
+        site_id = site_id_of(request.target)
+        self.is_from_stub = site_id is None
+        self.site_id = self.headers.get(signing.SITE_HEADER, "") if site_id is None else site_id
+
+    @property
+    def is_json(self) -> bool:
+        return self.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+
+    def event_request(self) -> Request:
+        """Return what is stored of the request."""
+        headers = {name: value for name, value in self.headers.items() if is_stored(name)}
+        return Request(headers, self.request.body)
+
+    def response(self, answer: WebhookResponse) -> tuple[int, InboundResponse]:
+        """Return the response with its number, signed where the plugin is to know whose it is."""
+        response = _ACCEPTED if answer is ACCEPTED else InboundResponse.of(answer)
+        if self.key is not None:
+            signature = signing.sign_answer(
+                self.key,
+                request_signature=self.headers.get(signing.SIGNATURE_HEADER, ""),
+                status=response.status,
+                location="",
+                body=response.body,
+            )
+            response = response._replace(headers=[*response.headers, (signing.ANSWER_HEADER, signature)])
+        return self.number, response
+
+
+class _Commit:
+    """Requests of one batch that wait for one commit."""
+
+    __slots__ = ("began_at", "deliver", "webhooks")
+
+    def __init__(self, began_at: float, deliver: Deliver) -> None:
+        self.began_at = began_at
         self.deliver = deliver
-        self.waiting: list[tuple[int, InboundRequest, str | None]] = []
+        self.webhooks: list[_Webhook] = []
 
     def answer_all(self, answer: WebhookResponse) -> None:
-        """Answer all of them the same."""
-        waiting, self.waiting = self.waiting, []
-        if waiting:
-            self.deliver([(number, _reply(answer, asked, key)) for number, asked, key in waiting])
+        """Answer all requests the same, unless they were answered."""
+        webhooks, self.webhooks = self.webhooks, []
+        if webhooks:
+            self.deliver([webhook.response(answer) for webhook in webhooks])
 
     def answer_each(self, done: Future[list[bool | Exception]]) -> None:
-        """Answer what came of the commit."""
+        """Answer each request with the result of its entry, unless they were answered."""
         error = done.exception()
         if isinstance(error, StoreUnavailableError):
             self.answer_all(unavailable(str(error)))
             return
-        waiting, self.waiting = self.waiting, []
-        if not waiting:
-            return  # their time was up
-        results = [error] * len(waiting) if error is not None else done.result()
-        replies = []
-        for (number, asked, key), result in zip(waiting, results, strict=True):
-            answer = _MISTAKE if isinstance(result, BaseException) else ACCEPTED
-            replies.append((number, _reply(answer, asked, key)))
-        self.deliver(replies)
+        webhooks, self.webhooks = self.webhooks, []
+        if not webhooks:
+            return
+        results = [error] * len(webhooks) if error is not None else done.result()
+        self.deliver(
+            [
+                webhook.response(_FAILED if isinstance(result, BaseException) else ACCEPTED)
+                for webhook, result in zip(webhooks, results, strict=True)
+            ]
+        )
         for result in results:
             if isinstance(result, BaseException):
-                logger.error("answering_failed", exc_info=result)
+                logger.error("webhook_failed", exc_info=result)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     try:
         loop.call_soon_threadsafe(call)
     except RuntimeError:
-        return  # the loop is closed: nobody waits any more
-
-
-def _site_of(asked: InboundRequest) -> str:
-    """Return the site that is meant; nothing where the stub should say so, and nobody does."""
-    return asked.headers.get(signing.SITE_HEADER, "") if asked.site_id is None else asked.site_id
-
-
-def _is_json(asked: InboundRequest) -> bool:
-    return asked.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
-
-
-def _request(asked: InboundRequest) -> Request:
-    return Request({name: value for name, value in asked.headers.items() if is_zooms(name)}, asked.body)
-
-
-def _reply(answer: WebhookResponse, asked: InboundRequest, key: str | None) -> InboundResponse:
-    reply = _ACCEPTED if answer is ACCEPTED else InboundResponse.of(answer)
-    return reply if key is None else reply.signed(key, asked)
+        return  # the loop is closed, and with it every connection
 
 
 _ACCEPTED = InboundResponse.of(ACCEPTED)
-_MISTAKE = refusal(500, "zoombridge_error", "The request failed (500).")
+_FAILED = refusal(500, "zoombridge_error", "The request failed (500).")
 _NOT_JSON = refusal(400, "zoombridge_content_type", "Zoom's events are of content type application/json.")
-_TOO_SLOW = unavailable("The database took too long to answer. Nothing is lost: Zoom sends again.")
+_TIMED_OUT = unavailable("The database took too long to answer. Nothing is lost: Zoom sends again.")

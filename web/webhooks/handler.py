@@ -1,4 +1,4 @@
-"""The endpoints that Zoom's events come to, forwarded by the stub or directly."""
+"""The HTTP handlers of Zoom's endpoints, which the plugin forwards events to, or Zoom sends them to directly."""
 
 from __future__ import annotations
 
@@ -9,38 +9,35 @@ from tornado.http1connection import HTTP1Connection
 from tornado.web import RequestHandler, stream_request_body
 
 from core.pipeline.answers import refusal
-from core.wordpress import signing
-from web.webhooks.messages import MOST_BYTES, InboundRequest, InboundResponse, is_handed_over
+from web.http.messages import InboundRequest, InboundResponse
+from web.webhooks.endpoint import MAX_BODY_BYTES, is_forwarded
 
 if TYPE_CHECKING:
     from web.http.inflight import InFlight
-    from web.webhooks.messages import Answers
+    from web.http.messages import Responder
 
-_ROUTE = r"/wp-json/vczapi/v1/(?:meeting|webinar|recording)/?"
-ROUTES = (_ROUTE, r"/sites/([A-Za-z0-9_-]{1,64})" + _ROUTE)
-# What is read of a body that is too large, so that its sender hears the answer instead of a broken line.
-DRAIN_BYTES = 16 * MOST_BYTES
+# Read of a body that is too large, so that its sender receives the answer instead of a reset connection.
+DRAIN_BYTES = 16 * MAX_BODY_BYTES
 
 
 @stream_request_body
 class WebhookHandler(RequestHandler):
     """`POST …/wp-json/vczapi/v1/{meeting,webinar,recording}`: see *Answers to Zoom* in the design.
 
-    It takes the bytes and leaves to others what they are worth, in this process or in another.
+    Reads the request, and has a responder answer it: in this process, or over a channel in another.
     """
 
-    def initialize(self, answers: Answers, in_flight: InFlight) -> None:
-        """Take what it works with."""
-        self._answers = answers
+    def initialize(self, responder: Responder, in_flight: InFlight) -> None:
+        self._responder = responder
         self._in_flight = in_flight
-        self._counted = False
+        self._is_counted = False
         self._chunks: list[bytes] = []
         self._size = 0
 
     def prepare(self) -> None:
-        """Refuse at once what would be more than is worth draining."""
+        """Refuse at once a body that is too large to drain."""
         self._in_flight.enter()
-        self._counted = True
+        self._is_counted = True
         connection = self.request.connection
         if isinstance(connection, HTTP1Connection):
             connection.set_max_body_size(DRAIN_BYTES)
@@ -51,44 +48,47 @@ class WebhookHandler(RequestHandler):
             self.finish()
 
     def on_finish(self) -> None:
-        """Be counted out once the answer is written."""
+        """Count the request out once its response is written."""
         self._leave()
 
     def on_connection_close(self) -> None:
-        """Be counted out where the sender went before the end of its request."""
+        """Count the request out where the client disconnected before its end."""
         super().on_connection_close()
         self._leave()
 
     def _leave(self) -> None:
-        if self._counted:
-            self._counted = False
+        if self._is_counted:
+            self._is_counted = False
             self._in_flight.leave()
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep the bytes as they come, while they are few enough."""
+        """Collect the body as long as it is within the limit."""
         self._size += len(chunk)
-        if self._size <= MOST_BYTES:
+        if self._size <= MAX_BODY_BYTES:
             self._chunks.append(chunk)
         else:
             self._chunks.clear()
 
-    async def post(self, site_id: str | None = None) -> None:
-        """Answer what the bridge makes of the request."""
-        if self._size > MOST_BYTES:
+    async def post(self, _site_id: str | None = None) -> None:
+        """Answer what the responder decides."""
+        if self._size > MAX_BODY_BYTES:
             self._write(_TOO_LARGE)
             return
-        named = ((name.lower(), value) for name, value in self.request.headers.get_all())
-        asked = InboundRequest(
-            site_id,
-            self.request.uri or "",
-            {name: value for name, value in named if is_handed_over(name)},
+        request = self.request
+        inbound = InboundRequest(
+            "POST",
+            request.uri or "",
+            request.version,
+            [(name, value) for name, value in request.headers.get_all() if is_forwarded(name.lower())],
             b"".join(self._chunks),
+            request.remote_ip or "",
+            request.protocol,
             time.monotonic(),
         )
-        self._write(await self._answers.answer(asked))
+        self._write(await self._responder.respond(inbound))
 
     def write_error(self, status_code: int, **_: Any) -> None:
-        """Say what went wrong without showing how; Zoom sends again after every 5xx."""
+        """Say what went wrong without any detail; Zoom sends again after every 5xx."""
         if status_code == 405:  # noqa: PLR2004 - method not allowed
             code = "zoombridge_post_only"
             message = (
@@ -101,30 +101,25 @@ class WebhookHandler(RequestHandler):
         self._write(InboundResponse.of(refusal(status_code, code, message)))
         self.finish()
 
-    def _write(self, reply: InboundResponse) -> None:
-        self.set_status(reply.status)
-        self.set_header("Cache-Control", "no-store")
-        if reply.retry_after is not None:
-            self.set_header("Retry-After", str(reply.retry_after))
-        if reply.body:
-            self.set_header("Content-Type", "application/json; charset=utf-8")
-            self.write(reply.body)
-        else:
-            self.clear_header("Content-Type")
-        if reply.signature is not None:
-            self.set_header(signing.ANSWER_HEADER, reply.signature)
+    def _write(self, response: InboundResponse) -> None:
+        self.set_status(response.status)
+        self.clear_header("Content-Type")
+        for name, value in response.headers:
+            self.set_header(name, value)
+        if response.body:
+            self.write(response.body)
 
 
 class NotFoundHandler(RequestHandler):
-    """What is answered at addresses that there are not."""
+    """Answers at addresses that do not exist."""
 
     def prepare(self) -> None:
-        """Say so, as WordPress's REST would."""
+        """Answer 404 as WordPress's REST API would."""
         self.set_status(404)
         self.finish({"code": "zoombridge_no_route", "message": "There is nothing at this address."})
 
     def write_error(self, status_code: int, **_: Any) -> None:
-        """Say what went wrong without showing how."""
+        """Say what went wrong without any detail."""
         self.finish({"code": "zoombridge_error", "message": f"The request failed ({status_code})."})
 
 

@@ -11,6 +11,7 @@ from tornado.web import Application, RequestHandler
 from core.bridge import Bridge
 from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import Http
+from web.http.batcher import PAGE_LIMITS, Limits
 from web.webhooks.dispatcher import Dispatcher
 
 Told = dict[str, Any]
@@ -66,14 +67,22 @@ def through(io_loop: IOLoop, bridge: Bridge) -> Iterator[Through]:
     """Ask an application of a few handlers, through an acceptor."""
     with ExitStack() as stack:
 
-        def ask(app: Application | None = None, *, behind_proxy: bool = False) -> Http:
+        def ask(
+            app: Application | None = None, *, behind_proxy: bool = False, page_limits: Limits = PAGE_LIMITS
+        ) -> Http:
             asked = app or Application(
                 [("/mirror.*", Mirror), ("/long", Long), ("/mistaken", Mistaken)],
                 cross_origin_protection=True,
                 log_function=lambda _: None,
             )
             return stack.enter_context(
-                accepted(io_loop, asked, Dispatcher(bridge.ingest), behind_proxy=behind_proxy)
+                accepted(
+                    io_loop,
+                    asked,
+                    Dispatcher(bridge.ingest),
+                    behind_proxy=behind_proxy,
+                    page_limits=page_limits,
+                )
             )
 
         yield ask

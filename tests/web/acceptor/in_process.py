@@ -1,4 +1,4 @@
-"""Both ends of a line in one process: an acceptor's HTTP, and a bridge's answers."""
+"""Both ends of a channel in one process: an acceptor's HTTP, and a bridge's answers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tornado.testing import bind_unused_port
 from tests.web.conftest import Http
 from web.acceptor.channel_server import ChannelServer
 from web.acceptor.worker import AcceptorWorker
+from web.http.batcher import PAGE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
     from tornado.web import Application
 
+    from web.http.batcher import Limits
     from web.webhooks.dispatcher import Dispatcher
 
 
 @contextmanager
 def accepted(
-    loop: IOLoop, app: Application, answering: Dispatcher, *, behind_proxy: bool = False
+    loop: IOLoop,
+    app: Application,
+    dispatcher: Dispatcher,
+    *,
+    behind_proxy: bool = False,
+    page_limits: Limits = PAGE_LIMITS,
 ) -> Iterator[Http]:
     """Ask through an acceptor; what ends it in order is what ends it in earnest."""
 
@@ -32,10 +39,12 @@ def accepted(
         ours, theirs = socket.socketpair()
         listening, port = bind_unused_port()
         ended = asyncio.Event()
-        serving = ChannelServer(app, answering)
-        await serving.begin(ours)
+        serving = ChannelServer(app, dispatcher)
+        await serving.open(ours)
         running = asyncio.ensure_future(
-            AcceptorWorker(ended.set).run(theirs, [listening], behind_proxy=behind_proxy)
+            AcceptorWorker(ended.set, page_limits=page_limits).run(
+                theirs, [listening], behind_proxy=behind_proxy
+            )
         )
         assert await serving.ready
         return serving, running, ended, port
@@ -44,7 +53,7 @@ def accepted(
         serving.stop()
         await running
         await ended.wait()
-        await serving.ended.wait()
+        await serving.closed.wait()
 
     serving, running, ended, port = loop.run_sync(begin)
     try:

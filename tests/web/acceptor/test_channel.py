@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from web.acceptor import channel as line_module
-from web.acceptor.channel import GROUP, PAGE, Channel
+from web.acceptor.channel import MAX_FRAME_BYTES, READY, REQUESTS, RESPONSES, Channel
 
 
 class Ends:
     """A line, and the bare socket at its other end."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_frame_bytes: int) -> None:
         self.heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         self.ended = asyncio.Event()
-        self.line = Channel(lambda *message: self.heard.put_nowait(message), self.ended.set)
+        self.channel = Channel(
+            lambda *message: self.heard.put_nowait(message), self.ended.set, max_frame_bytes=max_frame_bytes
+        )
         own, self.other = socket.socketpair()
         self.other.setblocking(False)
         self.own = own
@@ -28,13 +29,13 @@ class Ends:
 
 
 @asynccontextmanager
-async def ends() -> AsyncIterator[Ends]:
-    made = Ends()
-    await asyncio.get_running_loop().create_unix_connection(lambda: made.line, sock=made.own)
+async def ends(max_frame_bytes: int = MAX_FRAME_BYTES) -> AsyncIterator[Ends]:
+    made = Ends(max_frame_bytes)
+    await asyncio.get_running_loop().create_unix_connection(lambda: made.channel, sock=made.own)
     try:
         yield made
     finally:
-        made.line.close()
+        made.channel.close()
         made.other.close()
         await asyncio.wait_for(made.ended.wait(), 30)
 
@@ -46,14 +47,14 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
-def sent_by_a_line(*messages: tuple[str, Any]) -> bytes:
+def sent_by_a_channel(*messages: tuple[str, Any]) -> bytes:
     """The bytes of some messages."""
 
     async def record() -> bytes:
         async with ends() as one:
             for message in messages:
-                assert one.line.send(*message)
-            one.line.close()
+                assert one.channel.send(*message)
+            one.channel.close()
             data = b""
             while piece := await asyncio.get_running_loop().sock_recv(one.other, 2**20):
                 data += piece
@@ -63,15 +64,15 @@ def sent_by_a_line(*messages: tuple[str, Any]) -> bytes:
 
 
 MESSAGES: list[tuple[str, Any]] = [
-    (GROUP, [(1, "s1", "/x", {"a": "é\x80"}, b"\x00\xff", 1.5), (2, None, "/y", {}, b"", 2.5)]),
-    (PAGE, (3, 200, "OK", [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], b"<p>")),
-    (PAGE, None),
+    (REQUESTS, [(1, "POST", "/x", "HTTP/1.1", [("a", "é\x80")], b"\x00\xff", "::1", "http", 1.5)]),
+    (RESPONSES, [(3, 200, [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], b"<p>"), (4, 204, [], b"")]),
+    (READY, None),
 ]
 
 
 class TestMessages:
     def test_come_as_they_went(self) -> None:
-        data = sent_by_a_line(*MESSAGES)
+        data = sent_by_a_channel(*MESSAGES)
 
         async def test() -> None:
             async with ends() as one:
@@ -82,7 +83,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("size", [1, 3, 7])
     def test_come_whole_however_they_are_cut(self, size: int) -> None:
-        data = sent_by_a_line(*MESSAGES)
+        data = sent_by_a_channel(*MESSAGES)
 
         async def test() -> None:
             async with ends() as one:
@@ -94,19 +95,15 @@ class TestMessages:
         run(test)
 
     def test_what_was_sent_before_the_end_is_heard(self) -> None:
-        assert sent_by_a_line((PAGE, b"x" * 3_000_000)).count(b"x" * 3_000_000) == 1
+        assert sent_by_a_channel((RESPONSES, b"x" * 3_000_000)).count(b"x" * 3_000_000) == 1
 
 
 class TestBounds:
-    def test_a_frame_that_is_too_long_is_not_sent_and_harms_nothing(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(line_module, "MOST_BYTES", 100)
-
+    def test_a_frame_that_is_too_long_is_not_sent_and_harms_nothing(self) -> None:
         async def test() -> None:
-            async with ends() as one:
-                assert not one.line.send(PAGE, b"x" * 100)
-                assert one.line.send(PAGE, b"x")
+            async with ends(max_frame_bytes=100) as one:
+                assert not one.channel.send(RESPONSES, b"x" * 100)
+                assert one.channel.send(RESPONSES, b"x")
 
         run(test)
 
@@ -115,7 +112,7 @@ class TestBounds:
             async with ends() as one:
                 await one.write((2**31).to_bytes(4, "big"))
                 await one.ended.wait()
-                assert not one.line.send(PAGE)
+                assert not one.channel.send(RESPONSES)
                 assert one.heard.empty()
 
         run(test)
@@ -124,11 +121,11 @@ class TestBounds:
         async def test() -> None:
             async with ends() as one:
                 sent = 0
-                while one.line.send(PAGE, b"x" * 500_000):
+                while one.channel.send(RESPONSES, b"x" * 500_000):
                     sent += 1
                     assert sent < 100, "it is bounded"
                 taking = asyncio.get_running_loop()
-                while not one.line.send(PAGE):
+                while not one.channel.send(RESPONSES):
                     assert await taking.sock_recv(one.other, 2**20)
 
         run(test)
@@ -140,7 +137,7 @@ class TestEnd:
             async with ends() as one:
                 one.other.close()
                 await one.ended.wait()
-                assert not one.line.send(PAGE)
-                one.line.close()
+                assert not one.channel.send(RESPONSES)
+                one.channel.close()
 
         run(test)

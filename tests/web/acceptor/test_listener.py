@@ -1,105 +1,53 @@
-"""Acceptors that listen together share what comes together."""
+"""The address: taken, given free by who is about to go, or somebody else's."""
 
 import asyncio
-import errno
+import gc
 import socket
+from collections.abc import Iterator
 
 import pytest
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerConnectionDelegate
-from tornado.iostream import IOStream
-from tornado.testing import bind_unused_port
 
-from web.acceptor import listener
-from web.acceptor.listener import ConnectionAcceptor
+from core.errors import ZoomBridgeError
+from web.acceptor.listener import Listener
 
-
-class Counting(HTTPServer):
-    """Keeps the connections that it is given, says so, and serves none."""
-
-    def initialize(self, taken: asyncio.Queue[IOStream]) -> None:  # type: ignore[override]
-        super().initialize(HTTPServerConnectionDelegate())
-        self.given: list[IOStream] = []
-        self._taken = taken
-
-    def handle_stream(self, stream: IOStream, address: tuple[object, ...]) -> None:
-        self.given.append(stream)
-        self._taken.put_nowait(stream)
+# Tornado leaves a socket that could not be bound to the garbage.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
-def crowd(port: int, count: int) -> list[socket.socket]:
-    """Connect so many, who wait until somebody takes them."""
-    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+@pytest.fixture(autouse=True)
+def _left_over() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
-def close(waiting: list[socket.socket], given: list[IOStream]) -> None:
-    """Let both ends of every connection go."""
-    for end in waiting:
-        end.close()
-    for stream in given:
-        stream.close()
+def bind(listener: Listener) -> list[socket.socket]:
+    return asyncio.run(listener.bind())
 
 
-class OutOfFiles(socket.socket):
-    """Can open no connection, the first time that it is asked."""
+class TestBind:
+    def test_any_free_port(self) -> None:
+        (one,) = bind(Listener("127.0.0.1", 0))
+        with one:
+            assert one.getsockname()[1] > 0
 
-    fails = 1
+    def test_waits_for_who_is_about_to_go(self) -> None:
+        other = socket.create_server(("127.0.0.1", 0))
+        port = other.getsockname()[1]
 
-    def accept(self) -> tuple[socket.socket, object]:
-        if self.fails:
-            self.fails -= 1
-            raise OSError(errno.EMFILE, "Too many open files")
-        return super().accept()
+        async def test() -> list[socket.socket]:
+            asyncio.get_running_loop().call_later(0.2, other.close)
+            return await Listener("127.0.0.1", port).bind()
 
+        for one in asyncio.run(test()):
+            with one:
+                assert one.getsockname()[1] == port
 
-class TestListening:
-    def test_shares_a_crowd_with_others_at_the_same_socket(self) -> None:
-        async def run() -> list[int]:
-            bound, port = bind_unused_port()
-            waiting = crowd(port, 20)
-            taken: asyncio.Queue[IOStream] = asyncio.Queue()
-            servers = [Counting(taken), Counting(taken)]
-            each = [
-                ConnectionAcceptor(server, [one])
-                for server, one in zip(servers, [bound.dup(), bound], strict=True)
-            ]
-            given = [await taken.get() for _ in waiting]
-            for one in each:
-                one.end()
-            close(waiting, given)
-            return [len(server.given) for server in servers]
+    def test_says_who_it_may_be_where_nobody_goes(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(ZoomBridgeError, match=f"127.0.0.1:{port} .*already running"):
+                bind(Listener("127.0.0.1", port, bind_seconds=0.1))
 
-        assert asyncio.run(run()) == [10, 10]
-
-    def test_leaves_what_comes_to_others_once_it_has_ended(self) -> None:
-        async def run() -> list[int]:
-            bound, port = bind_unused_port()
-            taken: asyncio.Queue[IOStream] = asyncio.Queue()
-            servers = [Counting(taken), Counting(taken)]
-            one, other = (
-                ConnectionAcceptor(server, [sock])
-                for server, sock in zip(servers, [bound.dup(), bound], strict=True)
-            )
-            one.end()
-            waiting = crowd(port, 5)
-            given = [await taken.get() for _ in waiting]
-            other.end()
-            close(waiting, given)
-            return [len(server.given) for server in servers]
-
-        assert asyncio.run(run()) == [0, 5]
-
-    def test_goes_on_once_there_is_room_for_connections_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(listener, "_PAUSE_SECONDS", 0.0)
-
-        async def run() -> int:
-            bound, port = bind_unused_port()
-            taken: asyncio.Queue[IOStream] = asyncio.Queue()
-            one = ConnectionAcceptor(Counting(taken), [OutOfFiles(fileno=bound.detach())])
-            waiting = crowd(port, 3)
-            given = [await taken.get() for _ in waiting]
-            one.end()
-            close(waiting, given)
-            return len(given)
-
-        assert asyncio.run(run()) == 3
+    def test_does_not_wait_for_an_address_that_is_not_this_machines(self) -> None:
+        with pytest.raises(ZoomBridgeError, match=r"192\.0\.2\.1"):
+            bind(Listener("192.0.2.1", 8765, retry_seconds=1000))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-import web.webhooks.dispatcher
 from core.pipeline.ingest import Ingest
 from core.store.db.engine import Store
 from core.store.events import log
@@ -21,8 +20,8 @@ from core.zoom import envelope as zoom_envelope
 from tests.core.conftest import connected
 from tests.core.events import event, raw, signed
 from tests.web.conftest import from_stub
+from web.http.messages import InboundRequest, InboundResponse
 from web.webhooks.dispatcher import Dispatcher
-from web.webhooks.messages import InboundRequest, InboundResponse
 
 PATH = "/wp-json/vczapi/v1/meeting"
 WITHIN = 60
@@ -38,15 +37,16 @@ class Asking:
     """Gives groups to an `Dispatcher`, and gathers what comes back."""
 
     ingest: Ingest
+    answer_seconds: float = 1.8
     replies: dict[int, InboundResponse] = field(default_factory=dict)
     deliveries: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.answering = Dispatcher(self.ingest)
+        self.dispatcher = Dispatcher(self.ingest, answer_seconds=self.answer_seconds)
         self._came = asyncio.Event()
 
     def give(self, *group: InboundRequest) -> None:
-        self.answering.take(list(enumerate(group)), self._deliver)
+        self.dispatcher.dispatch(list(enumerate(group)), self._deliver)
 
     async def answers(self, *group: InboundRequest) -> list[InboundResponse]:
         self.give(*group)
@@ -66,6 +66,17 @@ class Asking:
         self._came.set()
 
 
+def request(target: str, headers: dict[str, str], body: bytes, *, at: float | None = None) -> InboundRequest:
+    received_at = time.monotonic() if at is None else at
+    return InboundRequest(
+        "POST", target, "HTTP/1.1", [*headers.items()], body, "127.0.0.1", "http", received_at
+    )
+
+
+def header(reply: InboundResponse, name: str) -> str | None:
+    return dict(reply.headers).get(name)
+
+
 def direct(
     body: bytes,
     more: dict[str, str] | None = None,
@@ -74,14 +85,12 @@ def direct(
     at: float | None = None,
 ) -> InboundRequest:
     headers = signed(body, at=time.time()) | (more or {})
-    return InboundRequest(
-        site_id, f"/sites/{site_id}{PATH}", headers, body, time.monotonic() if at is None else at
-    )
+    return request(f"/sites/{site_id}{PATH}", headers, body, at=at)
 
 
 def stubs(site: Site, body: bytes) -> InboundRequest:
     headers = signed(body, at=time.time()) | from_stub(site, "POST", PATH, body, timestamp=1)
-    return InboundRequest(None, PATH, headers, body, time.monotonic())
+    return request(PATH, headers, body)
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -128,11 +137,13 @@ class TestGroup:
                 direct(body, site_id="nowhere"),
                 direct(body, site_id="s2"),
                 stubs(wp_site, body),
-                InboundRequest(None, PATH, signed(body, at=time.time()), body, time.monotonic()),
+                request(PATH, signed(body, at=time.time()), body),
                 direct(body),
             )
             assert [reply.status for reply in replies] == [204, 401, 400, 400, 404, 503, 204, 404, 204]
-            assert [bool(reply.signature) for reply in replies] == [False] * 6 + [True] + [False] * 2
+            assert [bool(header(reply, signing.ANSWER_HEADER)) for reply in replies] == [False] * 6 + [
+                True
+            ] + [False] * 2
 
         run(test)
         assert logged(store) == 1
@@ -177,7 +188,7 @@ class TestGroup:
                 direct(raw(event(at=1))), stubs(wp_site, raw(event(at=2))), stubs(wp_site, raw(event(at=3)))
             )
             assert [reply.status for reply in replies] == [204, 500, 204]
-            assert [bool(reply.signature) for reply in replies] == [False, True, True]
+            assert [bool(header(reply, signing.ANSWER_HEADER)) for reply in replies] == [False, True, True]
 
         run(test)
         assert logged(store) == 3
@@ -214,12 +225,12 @@ class TestKnowing:
                 (reply,) = await asking.answers(asked)
                 expected = signing.sign_answer(
                     wp_site.key,
-                    request_signature=asked.headers[signing.SIGNATURE_HEADER],
+                    request_signature=dict(asked.headers)[signing.SIGNATURE_HEADER],
                     status=204,
                     location="",
                     body=b"",
                 )
-                assert (reply.status, reply.signature) == (204, expected)
+                assert (reply.status, header(reply, signing.ANSWER_HEADER)) == (204, expected)
 
         run(test)
 
@@ -239,11 +250,8 @@ class TestInTime:
         run(test)
         assert logged(store) == 1
 
-    def test_a_database_that_hangs(
-        self, ingest: Ingest, store: Store, wp_site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_database_that_hangs(self, ingest: Ingest, store: Store, wp_site: Site) -> None:
         """Each is answered all the same, the stub so that it knows by whom; what is kept later does no harm."""
-        monkeypatch.setattr(web.webhooks.dispatcher, "_DECIDE_SECONDS", 0.3)
         go, began = threading.Event(), threading.Event()
 
         def hang(_: Connection) -> None:
@@ -251,7 +259,7 @@ class TestInTime:
             assert go.wait(WITHIN)
 
         async def test() -> None:
-            asking = Asking(ingest)
+            asking = Asking(ingest, answer_seconds=0.3)
             first = direct(raw(event(at=1)))
             await asking.answers(first, stubs(wp_site, first.body))
             hanging = store.submit(hang)
@@ -262,8 +270,8 @@ class TestInTime:
             )
             replies = await asking.answers(quick, slow, direct(raw(event(at=4))))
             assert [reply.status for reply in replies] == [503, 503, 503]
-            assert [bool(reply.signature) for reply in replies] == [True, False, False]
-            assert all(reply.retry_after for reply in replies)
+            assert [bool(header(reply, signing.ANSWER_HEADER)) for reply in replies] == [True, False, False]
+            assert all(header(reply, "Retry-After") for reply in replies)
             go.set()
             await asyncio.wrap_future(hanging)
             (again,) = await asking.answers(stubs(wp_site, raw(event(at=2))))

@@ -35,8 +35,8 @@ def http(request: pytest.FixtureRequest, http: Http, io_loop: IOLoop, bridge: Br
     if request.param == "alone":
         yield http
         return
-    answering = Dispatcher(bridge.ingest)
-    with accepted(io_loop, make_app(bridge, answering=answering), answering) as accepting:
+    dispatcher = Dispatcher(bridge.ingest)
+    with accepted(io_loop, make_app(bridge, dispatcher=dispatcher), dispatcher) as accepting:
         yield accepting
 
 

@@ -3,41 +3,42 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from web.webhooks.batcher import Batcher
-from web.webhooks.messages import InboundRequest, InboundResponse
+from web.http.batcher import EVENT_LIMITS, Batcher
+from web.http.messages import InboundRequest, InboundResponse
 
 if TYPE_CHECKING:
-    from web.webhooks.batcher import Group
+    from web.http.batcher import Requests
 
 WITHIN = 30
 
 
 def asked(body: bytes = b"{}") -> InboundRequest:
-    return InboundRequest("s1", "/x", {}, body, time.monotonic())
+    return InboundRequest("POST", "/x", "HTTP/1.1", [], body, "127.0.0.1", "http", time.monotonic())
 
 
 class Other:
-    """Whoever takes the groups, and answers when told to."""
+    """Whoever takes the batcher, and answers when told to."""
 
     def __init__(self) -> None:
-        self.groups: list[Group] = []
+        self.batches: list[Requests] = []
         self.takes = True
 
-    def __call__(self, group: "Group") -> bool:
+    def __call__(self, batch: "Requests") -> bool:
         if self.takes:
-            self.groups.append(group)
+            self.batches.append(batch)
         return self.takes
 
     @property
     def numbers(self) -> list[int]:
-        return [number for group in self.groups for number, _ in group]
+        return [number for batch in self.batches for number, _ in batch]
 
 
-async def all_of(groups: Batcher, count: int) -> list[asyncio.Task[InboundResponse]]:
+async def all_of(batcher: Batcher, count: int) -> list[asyncio.Task[InboundResponse]]:
     """Ask so many at once, and let a turn of the loop go by."""
-    waiting = [asyncio.create_task(groups.answer(asked())) for _ in range(count)]
+    waiting = [asyncio.create_task(batcher.respond(asked())) for _ in range(count)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return waiting
@@ -46,22 +47,22 @@ async def all_of(groups: Batcher, count: int) -> list[asyncio.Task[InboundRespon
 def refused(reply: InboundResponse) -> bool:
     return (
         reply.status == 503
-        and reply.retry_after is not None
+        and "Retry-After" in dict(reply.headers)
         and "Zoom sends again" in json.loads(reply.body)["message"]
     )
 
 
-class TestGroups:
+class TestBatches:
     def test_what_comes_in_one_turn_goes_together_in_order(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Batcher(other)
-            waiting = await all_of(groups, 5)
-            (group,) = other.groups
-            assert [number for number, _ in group] == [0, 1, 2, 3, 4]
-            groups.deliver([(3, InboundResponse(200)), (1, InboundResponse(401))])
+            batcher = Batcher(other)
+            waiting = await all_of(batcher, 5)
+            (batch,) = other.batches
+            assert [number for number, _ in batch] == [0, 1, 2, 3, 4]
+            batcher.deliver([(3, InboundResponse(200)), (1, InboundResponse(401))])
             assert [(await waiting[number]).status for number in (3, 1)] == [200, 401]
-            groups.deliver([(number, InboundResponse(204)) for number in (0, 2, 4)])
+            batcher.deliver([(number, InboundResponse(204)) for number in (0, 2, 4)])
             assert [(await waiting[number]).status for number in (0, 2, 4)] == [204, 204, 204]
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
@@ -69,11 +70,11 @@ class TestGroups:
     def test_a_crowd_goes_in_several(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Batcher(other)
-            waiting = await all_of(groups, 50)
-            assert max(len(group) for group in other.groups) == 16
+            batcher = Batcher(other)
+            waiting = await all_of(batcher, 50)
+            assert max(len(batch) for batch in other.batches) == 16
             assert other.numbers == list(range(50))
-            groups.deliver([(number, InboundResponse(204)) for number in range(50)])
+            batcher.deliver([(number, InboundResponse(204)) for number in range(50)])
             assert {reply.status for reply in await asyncio.gather(*waiting)} == {204}
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
@@ -81,11 +82,11 @@ class TestGroups:
     def test_an_answer_that_nobody_waits_for_is_dropped(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Batcher(other)
-            (gone, waiting) = await all_of(groups, 2)
+            batcher = Batcher(other)
+            (gone, waiting) = await all_of(batcher, 2)
             gone.cancel()
             await asyncio.sleep(0)
-            groups.deliver(
+            batcher.deliver(
                 [
                     (0, InboundResponse(204)),
                     (1, InboundResponse(204)),
@@ -101,12 +102,12 @@ class TestGroups:
 class TestInTime:
     def test_where_nothing_comes_zoom_shall_send_again(self) -> None:
         async def test() -> None:
-            groups = Batcher(Other(), seconds=0.05)
-            first = await all_of(groups, 3)
+            batcher = Batcher(Other(), replace(EVENT_LIMITS, seconds=0.05))
+            first = await all_of(batcher, 3)
             assert all(map(refused, await asyncio.gather(*first)))
-            second = await all_of(groups, 3)
+            second = await all_of(batcher, 3)
             assert all(map(refused, await asyncio.gather(*second))), "and again later"
-            assert not groups._waiting
+            assert not batcher._waiting
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
 
@@ -115,28 +116,28 @@ class TestBounds:
     def test_refuses_at_once_what_would_be_too_many(self) -> None:
         async def test() -> None:
             other = Other()
-            groups = Batcher(other, most=3)
-            waiting = await all_of(groups, 5)
+            batcher = Batcher(other, replace(EVENT_LIMITS, max_requests=3))
+            waiting = await all_of(batcher, 5)
             assert [one.done() for one in waiting] == [False, False, False, True, True]
             assert all(refused(one.result()) for one in waiting[3:])
-            groups.deliver([(number, InboundResponse(204)) for number in range(3)])
+            batcher.deliver([(number, InboundResponse(204)) for number in range(3)])
             await asyncio.gather(*waiting)
-            (again,) = await all_of(groups, 1)
+            (again,) = await all_of(batcher, 1)
             assert not again.done()
-            groups.deliver([(other.numbers[-1], InboundResponse(204))])
+            batcher.deliver([(other.numbers[-1], InboundResponse(204))])
             assert (await again).status == 204
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))
 
     def test_refuses_what_would_be_too_much(self) -> None:
         async def test() -> None:
-            groups = Batcher(Other(), seconds=0.05, most_bytes=1000)
-            large = asyncio.ensure_future(groups.answer(asked(b"x" * 900)))
+            batcher = Batcher(Other(), replace(EVENT_LIMITS, seconds=0.05, max_bytes=1000))
+            large = asyncio.ensure_future(batcher.respond(asked(b"x" * 900)))
             await asyncio.sleep(0)
-            assert refused(await groups.answer(asked(b"x" * 200)))
+            assert refused(await batcher.respond(asked(b"x" * 200)))
             assert not large.done()
             await large
-            again = asyncio.ensure_future(groups.answer(asked(b"x" * 200)))
+            again = asyncio.ensure_future(batcher.respond(asked(b"x" * 200)))
             await asyncio.sleep(0)
             assert not again.done(), "there is room again"
             await again

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from tornado.web import Application, RequestHandler
 
 from tests.web.acceptor.conftest import Through
 from tests.web.conftest import Http
-from web.acceptor import proxy_client
 from web.acceptor.channel import Channel
 from web.acceptor.worker import AcceptorWorker
+from web.http.batcher import PAGE_LIMITS
 
 
 def told(answer: HTTPResponse) -> dict[str, Any]:
@@ -111,7 +112,7 @@ class TestAnswers:
         answer = http("GET", "/long?pieces=17")
         assert answer.code == 500
         assert told(answer)["code"] == "zoombridge_error"
-        assert http("GET", "/mirror").code == 200, "the line goes on"
+        assert http("GET", "/mirror").code == 200, "the channel goes on"
 
     def test_of_a_mistake_show_nothing_of_it(self, through: Through) -> None:
         answer = through()("GET", "/mistaken")
@@ -153,10 +154,7 @@ class Never(RequestHandler):
 
 
 class TestTrouble:
-    def test_a_bridge_that_hangs(self, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(
-            proxy_client.ProxyClient.__init__, "__kwdefaults__", {"seconds": 0.05, "most": 128}
-        )
+    def test_a_bridge_that_hangs(self, io_loop: IOLoop) -> None:
         listening, port = bind_unused_port()
         heard: list[str] = []
 
@@ -165,7 +163,11 @@ class TestTrouble:
             ended = [asyncio.Event(), asyncio.Event()]
             line = Channel(lambda kind, _: heard.append(kind), ended[0].set)
             await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours)
-            running = asyncio.create_task(AcceptorWorker(ended[1].set).run(theirs, [listening]))
+            running = asyncio.create_task(
+                AcceptorWorker(ended[1].set, page_limits=replace(PAGE_LIMITS, seconds=0.05)).run(
+                    theirs, [listening]
+                )
+            )
             return line, ended, running
 
         async def end() -> None:
@@ -177,17 +179,17 @@ class TestTrouble:
         line, ended, running = io_loop.run_sync(begin)
         answer = Http(io_loop, port)("GET", "/webhooks")
         io_loop.run_sync(end)
-        assert heard == ["ready", "page"]
+        assert heard == ["ready", "requests"]
         assert answer.code == 503
         assert int(answer.headers["Retry-After"]) > 0
         assert "does not answer" in told(answer)["message"]
 
-    def test_too_many_at_once(
-        self, through: Through, io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(proxy_client.ProxyClient.__init__, "__kwdefaults__", {"seconds": 30.0, "most": 2})
+    def test_too_many_at_once(self, through: Through, io_loop: IOLoop) -> None:
         Never.go, Never.asked = asyncio.Event(), asyncio.Queue()
-        http = through(Application([("/never", Never)], log_function=lambda _: None))
+        http = through(
+            Application([("/never", Never)], log_function=lambda _: None),
+            page_limits=replace(PAGE_LIMITS, seconds=30.0, max_requests=2),
+        )
         request = b"GET /never HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
         async def ask() -> list[bytes]:
