@@ -32,21 +32,33 @@ CHROMIUM_FLAGS = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "wordpress: runs against a real WordPress (set by itself, from the fixtures used)"
-    )
+    for service in ("WordPress", "PostgreSQL", "browser"):
+        config.addinivalue_line(
+            "markers", f"{service.lower()}: uses a real {service} (set from the fixtures used)"
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
-        if "wordpress" in item.fixturenames:
-            item.add_marker("wordpress")
+        for service in _services(item):
+            item.add_marker(service)
         # Without the marker nothing awaits the coroutine. pytest itself only complains where no plugin
         # takes the test, and only as it runs; this is seen before anything does.
         if inspect.iscoroutinefunction(item.function) and not item.get_closest_marker("gen_test"):
             raise pytest.UsageError(f"{item.nodeid} is `async def`, but not marked: @pytest.mark.gen_test")
+
+
+def _services(item: pytest.Function) -> list[str]:
+    """Return the markers of the servers and programs that a test starts."""
+    services: list[str] = [
+        name for name in ("wordpress", "postgresql", "browser") if name in item.fixturenames
+    ]
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    if given.get("database_kind") == "postgresql" and "postgresql" not in services:
+        services.append("postgresql")
+    return services
 
 
 # --- WordPress ----------------------------------------------------------------------------------------

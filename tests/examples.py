@@ -1,4 +1,4 @@
-"""How much Hypothesis tries: in every run of the tests, and in the soak (HYPOTHESIS_PROFILE=soak).
+"""How much Hypothesis tries: in every run of the tests, in the soak and in `make check` (HYPOTHESIS_PROFILE=soak, quick).
 
 The one place for these numbers: the tests, `python -m bench.soak` and what it says take them from here.
 """
@@ -26,7 +26,8 @@ class Amount:
         return self.soak if SOAK else self.usual
 
 
-PROPERTY = Amount(100, 2_000)  # of each property of the pure rooms
+PROPERTY = Amount(100, 2_000)  # of each property of the pure packages
+QUICK_PROPERTY = 10  # the same in `make check`
 STEPS = Amount(20, 60)  # the most that one history of the machine has
 # A thousand altogether with every run of the tests, most of them on the store where they take half the time.
 MACHINE = {"sqlite": Amount(525, 2_000), "postgresql": Amount(225, 1_000)}

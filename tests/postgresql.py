@@ -19,6 +19,7 @@ import psycopg
 from sqlalchemy import create_engine
 
 from core.store.db.migrate import upgrade
+from tests.groups import memory
 from tests.wordpress.process import Server, ServerError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 USER = "zoombridge"
 _TEMPLATE = "zoombridge_template"
-_ENOUGH_BYTES = 2 * 1024**3
 
 
 class PostgreSQL:
@@ -34,9 +34,7 @@ class PostgreSQL:
 
     def __init__(self, *, fsync: bool = True) -> None:
         """Make its files in a folder of their own, which goes when it stops."""
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="zoombridge-postgresql-", dir=None if fsync else _memory())
-        )
+        self.folder = Path(tempfile.mkdtemp(prefix="zoombridge-postgresql-", dir=None if fsync else memory()))
         self._fsync = fsync
         self._owner = _unprivileged()
         self._names = itertools.count(1)
@@ -187,14 +185,6 @@ def _unprivileged() -> pwd.struct_passwd | None:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
     raise ServerError("PostgreSQL does not run as root, and there is no user `postgres` or `nobody`.")
-
-
-def _memory() -> str | None:
-    """Return a folder that is kept in memory, where there is a large one: a new database is many files."""
-    folder = Path("/dev/shm")
-    if folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > _ENOUGH_BYTES:
-        return str(folder)
-    return None
 
 
 def _free_port() -> int:

@@ -20,7 +20,7 @@ class TestSealer:
         assert sealer.open_text(sealer.seal_text("zürich")) == "zürich"
         assert b"secret" not in sealer.seal(b"secret")
 
-    @pytest.mark.parametrize("keys", [f"{OTHER},{KEYS}", f" {OTHER}\n{KEYS}\n"])
+    @pytest.mark.parametrize("keys", [f"{OTHER},{KEYS}", f" {OTHER}\n{KEYS}\n"], ids=["comma", "lines"])
     def test_opens_with_any_of_its_keys_and_seals_with_the_first(self, keys: str) -> None:
         both = Sealer(keys)
         assert both.open(Sealer(KEYS).seal(b"old")) == b"old"

@@ -1,0 +1,30 @@
+"""Check a change while it is made: the linters, and core's tests on SQLite. Starts no server, needs no network.
+
+`python -m tests.check` runs both side by side, prints the whole output of what failed, and a summary.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import groups
+
+_WITHOUT_SERVICES = "not wordpress and not postgresql and not browser"
+
+
+def main() -> int:
+    """Return 0 if all is well."""
+    with tempfile.TemporaryDirectory(prefix="zoombridge-check-", dir=groups.memory()) as folder:
+        tests = groups.pytest_group(
+            "tests",
+            ["tests/core", "tests/test_style.py", "-m", _WITHOUT_SERVICES, "-n", "auto"],
+            folder=Path(folder),
+            environment={"HYPOTHESIS_PROFILE": "quick"},
+        )
+        return groups.run([groups.Group("lint", ["make", "--no-print-directory", "lint"]), tests])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
