@@ -124,8 +124,8 @@ class TestWebhooks:
         field = page.get_by_label("Another secret token")
         expect(field).to_have_attribute("aria-invalid", "true")
         expect(field).to_have_accessible_description(
-            "A token has no spaces in it. Copy it again from Zoom, and only the token. "
-            "Several are good at once. To change to a new one, add it, change it in Zoom, then remove the old one."
+            "A token contains no spaces or special characters. Copy it again from Zoom, and only the token. "
+            "Several can be valid at once. To rotate, add the new one, change it in Zoom, then remove the old one."
         )
         assert_fits(page)
 
@@ -177,12 +177,12 @@ class TestWebhooks:
         expect(page.get_by_role("status")).to_contain_text("Saved.")
         assert fresh.send(held.created()).status_code == 401
         page.reload()
-        expect(page.get_by_text("1 event was signed with another secret token")).to_be_visible()
+        expect(page.get_by_text("1 event was signed with a different secret token")).to_be_visible()
         assert_fits(page)
 
         page.get_by_label("Another secret token").fill(SECRET)
         page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.get_by_role("status")).to_contain_text("One event that had been refused was accepted now")
+        expect(page.get_by_role("status")).to_contain_text("One quarantined event was accepted")
         fresh.await_page(held.number, held.topic)
 
 
@@ -196,7 +196,7 @@ class TestSignIn:
         try:
             stranger = other.new_page()
             stranger.goto(link)
-            expect(stranger.get_by_text("This link does not work any more")).to_be_visible()
+            expect(stranger.get_by_text("This link no longer works")).to_be_visible()
             stranger.goto(f"{quiet.bridge.url}/webhooks")
             expect(stranger.get_by_role("heading", name="Sign in")).to_be_visible()
         finally:

@@ -61,7 +61,7 @@ class TestFind:
         page.get_by_role("link", name=rehearsal.topic).click()
         expect(page.get_by_role("heading", name=rehearsal.topic)).to_be_visible()
         expect(post(page)).to_contain_text("Shown")
-        view = page.get_by_role("link", name="View the page")
+        view = page.get_by_role("link", name="View page")
         assert view.get_attribute("href") == pair.post(rehearsal.number)["link"]
         page.get_by_role("link", name="Edit in WordPress").click()
         # In the bridge's own shell, WordPress asks who it is first.
@@ -85,7 +85,7 @@ class TestFind:
             frame.enter(page)
             find(page, frame, rehearsal.topic)
             page.get_by_role("link", name=rehearsal.topic).click()
-            page.get_by_role("button", name="Write it again").click()
+            page.get_by_role("button", name="Resync page").click()
             expect(page.get_by_role("status").first).to_contain_text("Asked.")
         finally:
             context.close()
@@ -105,15 +105,15 @@ class TestAgain:
         find(page, frame, str(rehearsal.number))
         expect(page.get_by_role("row", name=rehearsal.topic)).to_contain_text("Deleted on the site")
         page.get_by_role("link", name=rehearsal.topic).click()
-        expect(post(page)).to_contain_text("Somebody deleted the page for good")
-        page.get_by_role("button", name="Make it again").click()
+        expect(post(page)).to_contain_text("t be recreated automatically.")
+        page.get_by_role("button", name="Recreate page").click()
 
         expect(page.get_by_role("status").first).to_contain_text("Asked.")
         expect(post(page).get_by_role("heading")).to_contain_text("Shown")
         made = pair.post(rehearsal.number)
         assert made["id"] != deleted
         assert rehearsal.topic + ", moved" in pair.page(rehearsal.number)
-        expect(page.get_by_role("button", name="Make it again")).to_have_count(0)
+        expect(page.get_by_role("button", name="Recreate page")).to_have_count(0)
 
     def test_writes_what_the_bridge_decides_and_leaves_the_rest(
         self, pair: Pair, page: Page, frame: Frame, rehearsal: Meeting
@@ -129,7 +129,7 @@ class TestAgain:
         frame.enter(page)
         find(page, frame, str(rehearsal.number))
         page.get_by_role("link", name=rehearsal.topic).click()
-        page.get_by_role("button", name="Write it again").click()
+        page.get_by_role("button", name="Resync page").click()
 
         expect(page.get_by_role("status").first).to_contain_text("Asked.")
         eventually(lambda: "_zoombridge_html" in pair.metas(made))

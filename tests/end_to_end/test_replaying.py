@@ -36,7 +36,7 @@ def test_an_event_is_found_inspected_and_replayed(pair: Pair, page: Page, frame:
     before = pair.rows(tried, meeting.number)[0][0]
 
     page.goto(frame.address("/events"))
-    page.get_by_label("Number of the meeting").fill(str(meeting.number))
+    page.get_by_label("Meeting number").fill(str(meeting.number))
     page.get_by_role("button", name="Search").click()
     root = page.locator(frame.root)
     expect(root.get_by_text("2 events match.")).to_be_visible()
@@ -45,21 +45,21 @@ def test_an_event_is_found_inspected_and_replayed(pair: Pair, page: Page, frame:
     expect(lines.nth(1)).to_contain_text("Applied")
 
     lines.nth(1).get_by_role("link", name="meeting.updated").click()
-    changed = root.get_by_role("table", name="What it changed").get_by_role("row", name="Topic")
+    changed = root.get_by_role("table", name="Changes").get_by_role("row", name="Topic")
     expect(changed).to_contain_text("Choir rehearsal")
     expect(changed).to_contain_text("Choir in spring")
-    expect(root.get_by_text("signature over its bytes was right")).to_be_visible()
+    expect(root.get_by_text("signature of the request body is valid")).to_be_visible()
     expect(root.locator(".zoombridge-badge").get_by_text("There")).to_be_visible()
     assert "KEY-TO-THE-HOSTS-ACCOUNT" not in page.content()
     look(page, frame, "event")
 
-    root.get_by_role("link", name="Replay it").click()
+    root.get_by_role("link", name="Replay event").click()
     expect(root.get_by_text("One event", exact=True)).to_be_visible()
     look(page, frame, "replay")
     root.get_by_role("button", name="Begin").click()
     # The page brings itself up to date.
     expect(root.locator(".zoombridge-progress").get_by_text("Done")).to_be_visible(timeout=30_000)
-    expect(root.get_by_text("Pages looked at again: 1")).to_be_visible()
+    expect(root.get_by_text("Pages checked: 1")).to_be_visible()
     look(page, frame, "job")
     pair.settled(meeting.number)
     assert pair.rows(tried, meeting.number)[0][0] == before + 1
@@ -72,7 +72,7 @@ def test_a_list_without_a_match_leads_on(pair: Pair, page: Page, frame: Frame) -
     pair.await_page(meeting.number, "Choir rehearsal")
     page.goto(frame.address(f"/events?number={meeting.number}&outcome=failed"))
     root = page.locator(frame.root)
-    expect(root.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    expect(root.get_by_role("heading", name="No matches")).to_be_visible()
     look(page, frame, "none")
     root.get_by_role("link", name="Show all events").click()
     expect(root.get_by_role("row").nth(1)).to_be_visible()

@@ -128,13 +128,13 @@ class TestWhatIsPublished:
 
         said = owner.decide(never=f"{named[:-2]}*")
 
-        assert "page goes to the trash" in said
+        assert "page is trashed" in said
         assert pair.visit(link).status_code == 404
         assert pair.post(meeting.number)["status"] == "trash"
         pair.tell(meeting.updated(duration=90))
         assert pair.visit(link).status_code == 404, "what happens in Zoom does not bring it back"
 
-        assert "page comes back" in owner.decide()
+        assert "page is restored" in owner.decide()
 
         page = pair.await_page(
             meeting.number, "Bring the blue folder.", "1 hour 30 minutes", meeting.join_url
@@ -256,7 +256,7 @@ class TestWhatAPageShows:
 
     def test_join_link_only_to_who_is_signed_in(self, pair: Pair, owner: Owner, shown: Meeting) -> None:
         link = pair.post(shown.number)["link"]
-        assert "page changes" in owner.decide(join_link="signed_in")
+        assert "page is updated" in owner.decide(join_link="signed_in")
 
         visitors = pair.visit(link).text
         assert named_in(visitors, shown)
@@ -399,20 +399,20 @@ class TestInChromium:
         where.enter(page)
         page.goto(where.address("/settings"))
 
-        page.get_by_label("Never topics like these").fill(named)
-        page.get_by_label("To visitors who are signed in to the site").check()
-        page.get_by_role("button", name="Show what would change").last.click()
+        page.get_by_label("Never topics matching").fill(named)
+        page.get_by_label("Visible to visitors who are signed in to the site").check()
+        page.get_by_role("button", name="Preview changes").last.click()
 
         preview = page.locator("#zb-preview")
-        expect(preview.get_by_role("row", name=named)).to_contain_text("page goes to the trash")
-        expect(page.get_by_label("Never topics like these")).to_have_value(named)
+        expect(preview.get_by_role("row", name=named)).to_contain_text("page is trashed")
+        expect(page.get_by_label("Never topics matching")).to_have_value(named)
         assert pair.post(meeting.number)["status"] == "publish"
 
         preview.get_by_role("button", name="Save").click()
 
-        expect(page.get_by_text("Saved. Every page of the site is looked at again now")).to_be_visible()
+        expect(page.get_by_text("Saved. Every page of the site is now checked now")).to_be_visible()
         expect(page.locator("#zb-review")).to_contain_text("Done", timeout=60_000)
-        expect(page.get_by_label("Never topics like these")).to_have_value(named)
+        expect(page.get_by_label("Never topics matching")).to_have_value(named)
         owner.wait()
         assert pair.post(meeting.number)["status"] == "trash"
 
@@ -426,10 +426,10 @@ class TestInChromium:
         where = frame(pair)
         where.enter(page)
         page.goto(where.address("/settings"))
-        page.get_by_label("Never topics like these").fill("x" * 201 if is_wrong else "choir*")
+        page.get_by_label("Never topics matching").fill("x" * 201 if is_wrong else "choir*")
         page.get_by_label("Only inside the link").check()
         with page.expect_navigation() as navigation:
-            page.get_by_role("button", name="Show what would change").last.click()
+            page.get_by_role("button", name="Preview changes").last.click()
         status = 422 if is_wrong else 200
         look(page, where, "/settings", navigation.value, statuses=(status,))
 
@@ -442,12 +442,12 @@ class TestInChromium:
             where = InWordPress(pair)
             where.enter(page)
             page.goto(where.address("/settings"))
-            page.get_by_label("Never topics like these").fill(named)
-            page.get_by_role("button", name="Show what would change").last.click()
+            page.get_by_label("Never topics matching").fill(named)
+            page.get_by_role("button", name="Preview changes").last.click()
             page.locator("#zb-preview").get_by_role("button", name="Save").click()
-            expect(page.get_by_text("Saved. Every page of the site is looked at again now")).to_be_visible()
+            expect(page.get_by_text("Saved. Every page of the site is now checked now")).to_be_visible()
             owner.wait()
-            again = page.get_by_role("link", name="Look again")
+            again = page.get_by_role("link", name="Refresh")
             if again.count():
                 again.click()
             expect(page.locator("#zb-review")).to_contain_text("Done")

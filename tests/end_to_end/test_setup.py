@@ -212,7 +212,7 @@ def test_from_nothing_to_a_page_and_what_goes_wrong(person: Person, page: Page, 
     visits(page, link, meeting.topic)
     told = person.test()
     assert "Everything works" in told
-    assert "Seen by a visitor" in told
+    assert "Page visible to a visitor" in told
     assert person.left_of_tests() == []
 
     finds_what_blocks(person)
@@ -238,29 +238,29 @@ def connects(person: Person, tmp_path: Path) -> None:
     page.goto(f"{person.bridge.url}/sites")
     page.get_by_role("link", name="Connect a site").click()
     page.get_by_label("Address of your site").fill(NOWHERE)
-    page.get_by_role("button", name="Look for WordPress there").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("its server refuses the connection")).to_be_visible()
     page.get_by_label("Address of your site").fill(f"{person.site.url}/wp-admin/")
-    page.get_by_role("button", name="Look for WordPress there").click()
-    expect(page.get_by_text("WordPress is found")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("WordPress found")).to_be_visible()
 
     page.get_by_role("link", name="Go to WordPress and approve").click()
     person.sign_in_to_wordpress()
     page.wait_for_url("**/authorize-application.php**")
     page.get_by_role("button", name="No, I do not approve").click()
     page.wait_for_url(f"{person.bridge.url}/sites/**")
-    expect(page.get_by_text("WordPress was told no")).to_be_visible()
+    expect(page.get_by_text("The connection was rejected in WordPress")).to_be_visible()
 
     page.get_by_role("link", name="Go to WordPress and approve").click()
     person.approve()
-    expect(page.get_by_text("The plugin is not there yet")).to_be_visible()
+    expect(page.get_by_text("The plugin is not installed yet")).to_be_visible()
     assert "password" not in page.url, "what WordPress handed over stands in no address"
     page.reload()
     with page.expect_download() as downloaded:
         page.get_by_role("link", name="Download the plugin").click()
     downloaded.value.save_as(tmp_path / "plugin.zip")
     person.install(tmp_path / "plugin.zip")
-    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_text("Connected. Now the Zoom side")).to_be_visible(timeout=SLOWLY)
     person.address = page.url.partition("?")[0]
     person.line("WordPress reaches the bridge")
@@ -276,7 +276,7 @@ def sets_up_zoom(person: Person) -> tuple[Meeting, str]:
     meeting = Meeting("meeting")
     assert person.zoom_sends(meeting.created()) == 204
     person.line("Meetings have pages on the site")
-    expect(person.page.get_by_role("heading", name="All is set up")).to_be_visible(timeout=SLOWLY)
+    expect(person.page.get_by_role("heading", name="Setup complete")).to_be_visible(timeout=SLOWLY)
     asked = {"zoombridge_number": str(meeting.number), "context": "edit"}
     [shown] = person.site.rest("GET", "wp/v2/zoom_meetings", params=asked).json()
     return meeting, str(shown["link"])
@@ -297,7 +297,7 @@ def finds_what_blocks(person: Person) -> None:
     """A firewall's page, and a plugin that wants a sign-in."""
     with in_the_way(person.site, BLOCKS):
         told = person.test()
-    assert "The endpoint answered: this did not work." in told
+    assert "The endpoint answered: this step failed." in told
     assert "A page came where the plugin should have answered (HTTP 403: “Blocked by a firewall”)" in told
     assert "Allow POST to /wp-json/vczapi/v1/" in told
 
@@ -311,7 +311,7 @@ def finds_what_changes(person: Person) -> None:
     """A plugin that encodes the body again, and one that changes a header."""
     with in_the_way(person.site, ENCODES_AGAIN):
         told = person.test()
-    assert "Arrived at the bridge, byte for byte: this did not work." in told
+    assert "Received by the bridge, byte for byte: this step failed." in told
     assert "decoded and encoded again" in told
 
     with in_the_way(person.site, CHANGES_THE_TIME):
@@ -325,11 +325,11 @@ def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
     person.remove_secret(SECRET[-4:])
     assert person.zoom_sends(meeting.updated(topic="Moved")) == 401
     told = person.test()
-    assert "own events are not refused: this did not work." in told
+    assert "own events are not refused: this step failed." in told
     assert "Zoom signs them with another secret token than the one saved here" in told
     person.line("They are signed with another secret token than the one saved here.")
     person.paste_secret(SECRET)
-    person.line("Events come from Zoom")
+    person.line("Events arrive from Zoom")
     person.remove_secret(WRONG_SECRET[-4:])
 
 
@@ -338,10 +338,10 @@ def finds_a_revoked_password(person: Person) -> None:
     page = person.page
     revoke(person.site)
     told = person.test()
-    assert "Written to the site as a page: this did not work." in told
+    assert "Page written to the site: this step failed." in told
     assert "WordPress does not accept the application password. It was revoked" in told
     page.locator("#zb-test").get_by_role("link", name="Connect the site again").click()
-    page.get_by_role("button", name="Look for WordPress there").click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_role("link", name="Go to WordPress and approve").click()
     person.approve()
     expect(page.get_by_text("Connected. Now the Zoom side")).to_be_visible(timeout=SLOWLY)
@@ -354,15 +354,15 @@ def finds_that_the_bridge_is_not_reached(person: Person) -> None:
     field = page.get_by_label("Address at which WordPress reaches the bridge")
     expect(field).to_have_value(person.bridge.url)
     field.fill(NOWHERE)
-    page.get_by_role("button", name="Save and try").click()
-    expect(page.get_by_text("the plugin was told")).to_be_visible(timeout=SLOWLY)
-    person.line("WordPress does not reach the bridge")
+    page.get_by_role("button", name="Save and check").click()
+    expect(page.get_by_text("Saved in the bridge and the plugin")).to_be_visible(timeout=SLOWLY)
+    person.line("WordPress can\u2019t reach the bridge")
     told = person.test()
     assert "The event reached WordPress, but WordPress does not reach the bridge." in told
     assert f"The bridge at {NOWHERE} could not be reached" in told
     assert f"{NOWHERE}/healthz" in told
     field.fill(person.bridge.url)
-    page.get_by_role("button", name="Save and try").click()
+    page.get_by_role("button", name="Save and check").click()
     person.line("WordPress reaches the bridge")
 
 
@@ -370,7 +370,7 @@ def finds_a_wrong_clock(person: Person) -> None:
     """The bridge's machine is a quarter of an hour ahead."""
     person.restart(AheadBridge)
     told = person.test()
-    assert "The clocks agree: this did not work." in told
+    assert "The clocks agree: this step failed." in told
     assert f"{SECONDS / 60:.0f} minutes behind that of the bridge's machine" in told
     person.restart(RunningBridge)
     person.mend()
@@ -380,7 +380,7 @@ def lets_go(person: Person) -> None:
     """Disconnect the site; its pages stay."""
     page = person.page
     page.get_by_role("link", name="Disconnect").click()
-    expect(page.get_by_text("Every page of a meeting on the site, as it is now.")).to_be_visible()
+    expect(page.get_by_text("Every meeting page on the site, as it is now.")).to_be_visible()
     page.get_by_role("button", name="Disconnect").click()
     expect(page.get_by_text("Disconnected. The site's pages stay as they are.")).to_be_visible(timeout=SLOWLY)
     assert application_passwords(person.site) == []

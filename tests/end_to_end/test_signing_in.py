@@ -49,8 +49,8 @@ def sign_in(page: Page, name: str, password: str) -> None:
 def choose(page: Page, password: str) -> None:
     """Choose a password, and send it."""
     page.get_by_label("New password").fill(password)
-    page.get_by_label("The same again").fill(password)
-    page.get_by_role("button", name="Save and open the pages").click()
+    page.get_by_label("Confirm password").fill(password)
+    page.get_by_role("button", name="Save and sign in").click()
 
 
 @pytest.mark.timeout(300)  # a long story, with a dozen passwords to be compared
@@ -89,14 +89,14 @@ def is_made_the_first(page: Page, link: str, stranger: Page) -> None:
     page.goto(link)
     page.get_by_label("Name").fill("Anna")
     page.get_by_label("New password").fill("short")
-    page.get_by_role("button", name="Save and open the pages").click()
+    page.get_by_role("button", name="Save and sign in").click()
     assert page.url == link, "the browser itself says what is missing"
     assert_fits(page)
     choose(page, PASSWORD)
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     assert_fits(page)
     stranger.goto(link)
-    expect(stranger.get_by_role("heading", name="This link does not work any more")).to_be_visible()
+    expect(stranger.get_by_role("heading", name="This link no longer works")).to_be_visible()
 
 
 def comes_back(page: Page, bridge: RunningBridge) -> None:
@@ -105,7 +105,7 @@ def comes_back(page: Page, bridge: RunningBridge) -> None:
     page.goto(f"{bridge.url}/users")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     sign_in(page, "anna", ANOTHER)
-    expect(page.get_by_role("alert")).to_contain_text("There is no such user, or the password is another.")
+    expect(page.get_by_role("alert")).to_contain_text("Incorrect user name or password.")
     expect(page.get_by_label("Name")).to_have_value("anna")
     assert_fits(page)
     sign_in(page, "anna", PASSWORD)
@@ -115,9 +115,9 @@ def comes_back(page: Page, bridge: RunningBridge) -> None:
 def is_let_in(page: Page, *, by: Page) -> None:
     """A looker, with a link that an administrator gives them."""
     by.get_by_label("Name").fill("luke")
-    by.get_by_role("button", name="Add, and make a link").click()
+    by.get_by_role("button", name="Create user and link").click()
     assert_fits(by)
-    page.goto(by.get_by_label("Link for a password").input_value())
+    page.goto(by.get_by_label("Password link").input_value())
     choose(page, PASSWORD)
     expect(page.get_by_text("luke", exact=True)).to_be_visible()
 
@@ -126,9 +126,9 @@ def changes_the_password(page: Page, bridge: RunningBridge) -> None:
     """Their own, in another browser."""
     page.goto(f"{bridge.url}/account")
     sign_in(page, "luke", PASSWORD)
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill(ANOTHER)
-    page.get_by_label("The same again").fill(ANOTHER)
+    page.get_by_label("Confirm password").fill(ANOTHER)
     page.get_by_role("button", name="Change it").click()
     expect(page.get_by_role("status")).to_contain_text("you are signed out now")
 
@@ -149,7 +149,7 @@ def a_looker_looks(page: Page, bridge: RunningBridge) -> None:
     expect(page.get_by_role("link", name="Users")).to_have_count(0)
     page.goto(f"{bridge.url}/users")
     expect(page.get_by_role("alert")).to_contain_text(
-        "Only administrators of the whole bridge say who is let in."
+        "Only administrators of the whole bridge can manage users."
     )
     page.goto(f"{bridge.url}/account")
     page.set_content(

@@ -31,7 +31,7 @@ class AccountHandler(PageHandler):
         present = self.get_body_argument("password", "", strip=False)[:1000]
         wanted = self.get_body_argument("wanted", "", strip=False)
         if wanted != self.get_body_argument("again", "", strip=False):
-            problem = self.words.gettext("The two are not the same. Type the password twice.")
+            problem = self.words.gettext("The passwords do not match. Enter the same password twice.")
             await self._show(status=422, errors={"again": problem})
             return
         try:
@@ -46,7 +46,7 @@ class AccountHandler(PageHandler):
             await self._show(status=422, problem=wait_message(self.words, error))
         else:
             if word is None:
-                problem = self.words.gettext("Your present password is another. Nothing was changed.")
+                problem = self.words.gettext("Your current password is incorrect. Nothing was changed.")
                 await self._show(status=422, errors={"present": problem})
                 return
             cookie.give(self, word)

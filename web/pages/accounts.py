@@ -51,7 +51,7 @@ class AccountsHandler(PageHandler):
         """Let in who sees every site: an account belongs to the bridge, not to one site."""
         await super().prepare()
         if self.site_id is not None:
-            self.forbid(self.words.gettext("Zoom accounts are looked after at the bridge's own address."))
+            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
 
     async def get(self) -> None:
         """Show the page, with what the last form did."""
@@ -104,7 +104,7 @@ class AccountsHandler(PageHandler):
         }
         secret = self.get_body_argument("client_secret", "").strip()
         errors = {
-            name: self.words.gettext("Copy this from the page App Credentials of your app at Zoom.")
+            name: self.words.gettext("Copy this from the App Credentials page of your app in Zoom.")
             for name, value in (*list(given.items())[:2], ("client_secret", secret))
             if not re.fullmatch(r"[!-~]{3,200}", value)
         }
@@ -164,7 +164,7 @@ class FindingsHandler(PageHandler):
         """Let in who sees every site."""
         await super().prepare()
         if self.site_id is not None:
-            self.forbid(self.words.gettext("Zoom accounts are looked after at the bridge's own address."))
+            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
 
     async def get(self, number: str) -> None:
         """Show a page of them."""

@@ -60,7 +60,7 @@ class ConnectPage(PageHandler):
         if self.shell.in_wordpress or not self.viewer.may_change:
             self.forbid(
                 self.words.gettext(
-                    "Sites are connected by an administrator, at the bridge's own address. Open it there, under Sites."
+                    "Only an administrator can connect sites, at the bridge's own address, under Sites."
                 )
             )
 
@@ -90,10 +90,10 @@ class ConnectHandler(ConnectPage):
         bridge_url = bridge_address(typed)
         errors = {}
         if not address or len(address) > _LONGEST_ADDRESS:
-            errors["address"] = self.words.gettext("Type the address of your site, as a browser shows it.")
+            errors["address"] = self.words.gettext("Enter the address of your site, as a browser shows it.")
         if bridge_url is None:
             errors["bridge_url"] = self.words.gettext(
-                "This is no address of the bridge. It looks like https://bridge.example.org"
+                "This is not a valid bridge address. It looks like https://bridge.example.org"
             )
         if not errors and bridge_url is not None:
             try:
@@ -172,7 +172,7 @@ class CandidateHandler(ConnectPage):
         password = self.get_body_argument("password", "").strip()
         errors = {}
         if not 0 < len(username) <= _LONGEST_CREDENTIAL:
-            errors["username"] = self.words.gettext("Type the user name that you sign in to WordPress with.")
+            errors["username"] = self.words.gettext("Enter the user name that you sign in to WordPress with.")
         if not 0 < len(password) <= _LONGEST_CREDENTIAL:
             errors["password"] = self.words.gettext("Paste the application password that WordPress showed.")
         if errors:

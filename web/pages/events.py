@@ -64,7 +64,7 @@ def read(given: dict[str, str], *, of_site: str | None) -> Asked:
     errors = {}
     number = re.sub(r"[\s-]", "", given.get("number", ""))
     if number and not re.fullmatch(r"[0-9]{1,15}", number):
-        errors["number"] = _("The number of a meeting has digits only, as in 853 9384 7045.")
+        errors["number"] = _("A meeting number consists of digits only, for example 853 9384 7045.")
     times: dict[str, int] = {}
     for name in ("since", "until"):
         text = given.get(name, "").strip()
@@ -72,9 +72,9 @@ def read(given: dict[str, str], *, of_site: str | None) -> Asked:
             try:
                 times[name] = moment(text, now=time.time())
             except ValueError:
-                errors[name] = _("Write a date, or a date and a time, as in 2026-11-23 10:00.")
+                errors[name] = _("Enter a date, or a date and a time, for example 2026-11-23 10:00.")
     if "since" in times and "until" in times and times["since"] >= times["until"]:
-        errors["until"] = _("This is not after the beginning.")
+        errors["until"] = _("The end must be after the start.")
     outcome = given.get("outcome", "")
     wanted = Filter(
         event=given.get("event", "").strip()[:_LONGEST],

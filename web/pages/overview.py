@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from core.monitoring.overview import Overview
     from core.monitoring.throughput import Hour, Times
 
-_SECONDS = 4.0  # for which a look serves everybody
-_LOOK_AGAIN, _LOOK_AGAIN_WHILE_COUNTING = 15, 2
+_REFRESH_SECONDS, _REFRESH_SECONDS_WHILE_COUNTING = 15, 2
 _OUTCOMES = (Outcome.FOLDED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
 _CSS = {
     Outcome.FOLDED: "is-good",
@@ -49,9 +48,11 @@ class Piece:
 
 
 class OverviewHandler(PageHandler):
-    """`GET /` shows how it stands; the page brings itself up to date."""
+    """`GET /` shows the status of each site and statistics of events; the page refreshes itself."""
 
     path = "/"
+    cache_seconds = 4.0  # one result serves every viewer for this long
+    count_seconds = 0.4  # of counting within one request; the next one continues
 
     async def get(self) -> None:
         """Show the page."""
@@ -69,7 +70,7 @@ class OverviewHandler(PageHandler):
                 {"name": "week", "pieces": of_week, **self._charts("week", of_week, self._day_marks())},
             ],
             is_whole=week.is_whole,
-            seconds=_LOOK_AGAIN if week.is_whole else _LOOK_AGAIN_WHILE_COUNTING,
+            seconds=_REFRESH_SECONDS if week.is_whole else _REFRESH_SECONDS_WHILE_COUNTING,
             outcomes=_OUTCOMES,
             css=_CSS,
             said=DurationField(self.words, self.shell.language).said,
@@ -78,8 +79,9 @@ class OverviewHandler(PageHandler):
         )
 
     def _gather(self) -> Overview:
-        hours: Throughput = self.settings.setdefault("hours", Throughput(self.bridge.store))
-        known = remembered(self.application, "overview", _SECONDS)
+        default = Throughput(self.bridge.store, look_seconds=self.count_seconds)
+        hours: Throughput = self.settings.setdefault("throughput", default)
+        known = remembered(self.application, "overview", self.cache_seconds)
         return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
 
     def _piece(self, hours: Sequence[Hour], shown: Overview) -> Piece:
@@ -94,8 +96,8 @@ class OverviewHandler(PageHandler):
         measured = [piece.times for piece in pieces if piece.times.most is not None]
         outcomes = times = None
         if events:
-            titles = {"day": _("Events of the last 24 hours"), "week": _("Events of the last 7 days")}
-            told = _("%(count)s events altogether. The numbers stand in the table below.") % {
+            titles = {"day": _("Events in the last 24 hours"), "week": _("Events in the last 7 days")}
+            told = _("%(count)s events in total. The table below lists the numbers.") % {
                 "count": self._number(events)
             }
             frame = Frame(f"zb-events-{name}", titles[name], told, marks, self._number)
@@ -108,13 +110,13 @@ class OverviewHandler(PageHandler):
             )
         if measured:
             titles = {
-                "day": _("From event to page in the last 24 hours"),
-                "week": _("From event to page in the last 7 days"),
+                "day": _("Time from event to page in the last 24 hours"),
+                "week": _("Time from event to page in the last 7 days"),
             }
             slowest = max(one.most or 0 for one in measured)
             unit, lengths = unit_of(slowest), DurationField(self.words, self.shell.language)
             told = _(
-                "At most %(time)s for 95 of 100 events, in the slowest part. The numbers stand in the table below."
+                "The 95th percentile is at most %(time)s, in the slowest interval. The table below lists the numbers."
             )
             told %= {"time": lengths.said(slowest)}
             frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(lengths.in_unit, unit))
@@ -122,12 +124,12 @@ class OverviewHandler(PageHandler):
                 frame,
                 [
                     Series(
-                        _("95 of 100 below"),
+                        _("95th percentile"),
                         "is-accent",
                         in_units(unit, [piece.times.most for piece in pieces]),
                     ),
                     Series(
-                        _("Half of them below"),
+                        _("Median"),
                         "is-good",
                         in_units(unit, [piece.times.median for piece in pieces]),
                     ),
@@ -140,7 +142,7 @@ class OverviewHandler(PageHandler):
         return {
             Outcome.FOLDED: _("Applied"),
             Outcome.IGNORED: _("Ignored"),
-            Outcome.PENDING: _("Waiting"),
+            Outcome.PENDING: _("Pending"),
             Outcome.FAILED: _("Failed"),
         }
 

@@ -78,8 +78,8 @@ class PageHandler(RequestHandler):
         """Refuse a form of somebody who may only look."""
         if self.request.method == "POST" and not (self.viewer.may_change or self.anyone_may_post):
             message = self.words.gettext(
-                "You may look at everything here, but not change it. Ask an administrator of the bridge to do it, "
-                "or to let you."
+                "You can view everything here but not change it. Ask an administrator of the bridge to make the change "
+                "or to change your role."
             )
             self.forbid(message)
 
@@ -169,12 +169,12 @@ class PageHandler(RequestHandler):
             status_code, message = 404, str(error)
         elif status_code == 403:  # noqa: PLR2004 - forbidden
             message = said.gettext(
-                "The form did not come from this page. Open the page again and send it from there."
+                "This form was not submitted from this page. Open the page again and submit it from there."
             )
         else:
             message = said.gettext(
-                "The bridge made a mistake. What was in the form may not be saved; nothing of Zoom's is lost. "
-                "The bridge's log says more."
+                "The bridge encountered an internal error. Your input may not have been saved; no Zoom data is lost. "
+                "See the bridge's log for details."
             )
         if self._key is not None:
             answer_signed(self, self._key, status_code, {"code": "zoombridge_error", "message": message})

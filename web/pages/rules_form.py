@@ -172,7 +172,7 @@ class Reading:
             self._wrong(
                 "hosts",
                 self.words.gettext(
-                    "Tick or name at least one host. To publish nothing at all, tick no kind of meeting above."
+                    "Select or enter at least one host. To publish nothing at all, select no kind of meeting above."
                 ),
             )
         elif len(hosts) > MOST_HOSTS:
@@ -180,7 +180,7 @@ class Reading:
         elif any(len(host) > LONGEST_HOST or " " in host for host in hosts):
             self._wrong(
                 "hosts",
-                self.words.gettext("On each line stands one e-mail address, or one of Zoom's user ids."),
+                self.words.gettext("Enter one e-mail address or Zoom user ID per line."),
             )
         return hosts
 
@@ -207,18 +207,17 @@ class Reading:
             if not host or len(host) > LONGEST_HOST or " " in host:
                 self._wrong(
                     "authors",
-                    self.words.gettext("Name the host by one e-mail address, or by one of Zoom's user ids."),
+                    self.words.gettext("Enter one e-mail address or Zoom user ID."),
                 )
             elif host in chosen:
                 self._wrong(
                     "authors",
-                    self.words.gettext("“%(host)s” stands here twice: a host has one author.")
-                    % {"host": host},
+                    self.words.gettext("“%(host)s” is listed twice: a host has one author.") % {"host": host},
                 )
             elif not _ID.fullmatch(user) or (user not in names and (host, user) not in before):
                 self._wrong(
                     "authors",
-                    self.words.gettext("This user is not there any more. Choose another one."),
+                    self.words.gettext("This user no longer exists. Choose another one."),
                 )
             else:
                 chosen[host] = Author(host, int(user), names.get(user) or before.get((host, user), ""))
@@ -231,7 +230,7 @@ class Reading:
             return None
         is_known = value in {str(one.id) for one in self.found.categories}
         if not _ID.fullmatch(value) or not (is_known or int(value) == getattr(self.saved, name)):
-            self._wrong(name, self.words.gettext("This category is not there any more. Choose another one."))
+            self._wrong(name, self.words.gettext("This category no longer exists. Choose another one."))
             return None
         return int(value)
 
@@ -243,7 +242,7 @@ class Reading:
             return None
 
     def _too_many(self, most: int) -> str:
-        return self.words.gettext("These are too many: %(most)s at most, one on each line.") % {"most": most}
+        return self.words.gettext("Too many entries: at most %(most)s, one per line.") % {"most": most}
 
     def _wrong(self, name: str, problem: str) -> None:
         self.errors.setdefault(name, problem)

@@ -263,7 +263,7 @@ class KeepingHandler(SettingsPage):
         if self.site_id is not None:
             self.forbid(
                 self.words.gettext(
-                    "How long events are kept counts for every site. Ask an administrator of the bridge to change it."
+                    "Event retention applies to every site. Ask an administrator of the bridge to change it."
                 )
             )
         fixed = _fixed(self.bridge)
@@ -286,7 +286,7 @@ class KeepingHandler(SettingsPage):
         text = typed[name].replace(" ", "")
         if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and least <= int(text) <= most:
             return int(text)
-        errors[name] = self.words.gettext("Type a whole number from %(least)s to %(most)s.") % {
+        errors[name] = self.words.gettext("Enter a whole number from %(least)s to %(most)s.") % {
             "least": least,
             "most": most,
         }

@@ -99,7 +99,7 @@ class SiteHandler(SitePage):
         address = bridge_address(typed)
         if address is None:
             wrong = self.words.gettext(
-                "This is no address of the bridge. It looks like https://bridge.example.org"
+                "This is not a valid bridge address. It looks like https://bridge.example.org"
             )
             await self._show(state, bridge_url=typed, wrong=wrong)
             return

@@ -22,7 +22,7 @@ class UsersHandler(PageHandler):
         """Let in nobody else: not lookers, and not the administrators of one site."""
         await super().prepare()
         if not self.viewer.may_admit:
-            self.forbid(self.words.gettext("Only administrators of the whole bridge say who is let in."))
+            self.forbid(self.words.gettext("Only administrators of the whole bridge can manage users."))
 
     async def get(self) -> None:
         """Show the page, with what the last form did."""

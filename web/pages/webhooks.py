@@ -133,9 +133,11 @@ def problem_of(words: NullTranslations, value: str) -> str | None:
     if not value:
         return None
     if re.search(r"\s", value) or not value.isascii():
-        return words.gettext("A token has no spaces in it. Copy it again from Zoom, and only the token.")
+        return words.gettext(
+            "A token contains no spaces or special characters. Copy it again from Zoom, and only the token."
+        )
     if not _SHORTEST <= len(value) <= _LONGEST:
-        return words.gettext("This is not a whole token. Copy it again from Zoom.")
+        return words.gettext("This is not a complete token. Copy it again from Zoom.")
     return None
 
 

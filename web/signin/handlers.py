@@ -99,14 +99,14 @@ class WaitError(Exception):
 def wait_message(words: NullTranslations, error: WaitError | BusyError) -> str:
     """Say how long to wait, and why."""
     if isinstance(error, BusyError):
-        return words.gettext("Too many people sign in at this moment. Try again in a few seconds.")
+        return words.gettext("Too many people are signing in right now. Try again in a few seconds.")
     if error.seconds <= 90:  # noqa: PLR2004 - up to here seconds say it better
         wait = words.ngettext("%(n)d second", "%(n)d seconds", error.seconds) % {"n": error.seconds}
     else:
         minutes = math.ceil(error.seconds / 60)
         wait = words.ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
     return words.gettext(
-        "There were too many wrong tries for this name, or from where you are. Wait %(wait)s, then try again."
+        "Too many failed attempts for this user name or from your network address. Wait %(wait)s, then try again."
     ) % {"wait": wait}
 
 
@@ -161,10 +161,10 @@ class DoorHandler(RequestHandler):
             status_code, message = 503, str(error)
         elif status_code == 403:  # noqa: PLR2004 - forbidden
             message = self.words.gettext(
-                "The form did not come from this page. Open the page again and send it from there."
+                "This form was not submitted from this page. Open the page again and submit it from there."
             )
         else:
-            message = self.words.gettext("The bridge made a mistake. Its log says more.")
+            message = self.words.gettext("The bridge encountered an internal error. See its log for details.")
         self.show("pages/error.jinja", status=status_code, message=message)
 
 
@@ -200,7 +200,7 @@ class SignInHandler(DoorHandler):
             return
         if word is None:
             logger.warning("sign_in_failed", address=self.address)  # not the name: it may be the password
-            problem = self.words.gettext("There is no such user, or the password is another. Try again.")
+            problem = self.words.gettext("Incorrect user name or password. Try again.")
             await self._ask(to, status=422, name=given, problem=problem)
             return
         logger.info("signed_in", name=canonical(given), address=self.address)
@@ -239,7 +239,7 @@ class _ChoosingHandler(DoorHandler):
         name = self.get_body_argument("name", "")
         password = self.get_body_argument("password", "", strip=False)
         if password != self.get_body_argument("again", "", strip=False):
-            problem = self.words.gettext("The two are not the same. Type the password twice.")
+            problem = self.words.gettext("The passwords do not match. Enter the same password twice.")
             await self._ask(ticket, status=422, name=name, errors={"again": problem})
             return
         if await self.doors.blocking(self.admission.is_good, self.purpose, ticket) is None:

@@ -46,37 +46,37 @@ def _(text: str) -> str:
 
 
 _NAMES = {
-    "state": _("State"),
+    "state": _("Status"),
     "kind": _("Kind"),
-    "started": _("Really began"),
-    "ended": _("Really ended"),
+    "started": _("Actual start"),
+    "ended": _("Actual end"),
     "topic": _("Topic"),
     "agenda": _("Agenda"),
     "type": _("Type in Zoom"),
-    "start_time": _("Begins"),
-    "duration": _("Length"),
+    "start_time": _("Start"),
+    "duration": _("Duration"),
     "timezone": _("Time zone"),
     "join_url": _("Join link"),
     "password": _("Passcode"),
     "host_id": _("Host ID"),
     "host_email": _("Host"),
-    "occurrences": _("Dates"),
-    "recordings": _("Recordings to watch"),
-    "registrants.approved": _("Registered"),
-    "registrants.pending": _("Registrations that wait for approval"),
-    "registrants.denied": _("Registrations that were denied"),
-    "registrants.cancelled": _("Registrations that were cancelled"),
+    "occurrences": _("Occurrences"),
+    "recordings": _("Available recordings"),
+    "registrants.approved": _("Approved registrations"),
+    "registrants.pending": _("Pending registrations"),
+    "registrants.denied": _("Denied registrations"),
+    "registrants.cancelled": _("Cancelled registrations"),
 }
 _GROUPS = {
     "settings": _("Setting “%(name)s”"),
     "recurrence": _("Recurrence “%(name)s”"),
-    "occurrences": _("Date"),
+    "occurrences": _("Occurrence"),
 }
 _VALUES = {
     "state": {
         "scheduled": _("scheduled"),
         "deleted": _("deleted"),
-        "permanently_deleted": _("deleted for good"),
+        "permanently_deleted": _("permanently deleted"),
         "recovered": _("recovered"),
     },
     "kind": {"meeting": _("meeting"), "webinar": _("webinar")},
@@ -102,7 +102,7 @@ class _Teller:
     def tell(self, difference: FieldDiff) -> Told:
         old, new = (self._value(difference.field, value) for value in (difference.old, difference.new))
         if old == new:
-            new = self.words.gettext("another one")  # that it changed may be seen, though not to what
+            new = self.words.gettext("changed")  # that it changed may be seen, though not to what
         return Told(self._name(difference.field), old, new)
 
     def _name(self, field: str) -> str:

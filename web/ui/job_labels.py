@@ -38,18 +38,18 @@ def _(text: str) -> str:
 
 # What comes of reading an account: see core.snapshots.Drift and core.foreseeing.Would.
 _DRIFTS = {
-    "new": _("Not known here before"),
-    "changed": _("Different here"),
-    "completed": _("Not known in full before"),
-    "gone": _("Gone at Zoom"),
-    "unsure": _("Not shown by Zoom, perhaps expired"),
-    "same": _("Right already"),
-    "make": _("Would get a page"),
-    "change": _("Page would change"),
-    "trash": _("Page would go to the trash"),
-    "leave": _("Would be left alone"),
-    "looked_at": _("Pages looked at again"),
-    "failing": _("Pages that could not be written yet"),
+    "new": _("New"),
+    "changed": _("Changed"),
+    "completed": _("Completed"),
+    "gone": _("No longer in Zoom"),
+    "unsure": _("Not listed by Zoom, possibly expired"),
+    "same": _("Already correct"),
+    "make": _("Page would be created"),
+    "change": _("Page would be updated"),
+    "trash": _("Page would be trashed"),
+    "leave": _("Would be unchanged"),
+    "looked_at": _("Pages checked"),
+    "failing": _("Failed updates"),
 }
 
 # By the kind of the job. Whoever adds a kind adds its words here.
@@ -57,24 +57,24 @@ WORKS: dict[str, Work] = {
     replay.KIND: Work(
         _("Replay"),
         {
-            "reopened": _("Taken up again"),
-            "changed": _("Meetings put right"),
-            "same": _("Meetings that were right already"),
-            "posts": _("Pages looked at again"),
-            "verified": _("Refused before, accepted now"),
-            "refused": _("Still refused"),
-            "failed": _("Meetings that the bridge could not work out"),
+            "reopened": _("Events replayed"),
+            "changed": _("Meetings changed"),
+            "same": _("Meetings already correct"),
+            "posts": _("Pages checked"),
+            "verified": _("Accepted from quarantine"),
+            "refused": _("Still quarantined"),
+            "failed": _("Meetings that could not be computed"),
             "without": _("Nothing to do"),
         },
         "/events",
         _("Events"),
     ),
     import_job.KIND: Work(_("Import from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
-    reconcile_job.KIND: Work(_("Comparison with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
-    backfill_job.KIND: Work(_("What was missing, read from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
-    apply_rules.KIND: Work(_("New rules for the pages of a site"), {}, "/settings", _("Settings")),
-    cleanup.TRIAL: Work(_("Test of a site"), {}, "/sites", _("Sites")),
-    cleanup.CLEANING: Work(_("What tests left behind"), {}, "/sites", _("Sites")),
+    reconcile_job.KIND: Work(_("Reconciliation with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    backfill_job.KIND: Work(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    apply_rules.KIND: Work(_("Apply rules to a site"), {}, "/settings", _("Settings")),
+    cleanup.TRIAL: Work(_("Site self-test"), {}, "/sites", _("Sites")),
+    cleanup.CLEANING: Work(_("Self-test cleanup"), {}, "/sites", _("Sites")),
 }
 
 

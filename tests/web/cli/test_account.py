@@ -43,7 +43,7 @@ class TestImport:
 
         assert ran.status == 0
         assert "Import from Zoom 1: done, 2 of 2 done" in ran.out
-        assert "Not known here before: 6" in ran.out
+        assert "New: 6" in ran.out
         assert "No site shows this account yet" in ran.out
 
 

@@ -133,7 +133,7 @@ class TestReplay:
         ran = run("events", "replay", "--outcome", "failed", "--yes")
         assert ran.status == 0, ran.err
         assert "Replay 1: done, 1 of 1 done" in ran.out
-        assert "Taken up again: 1" in ran.out
+        assert "Events replayed: 1" in ran.out
         assert "failed" not in run("events", "list").out
 
     def test_takes_up_one(self, run: Run, url: str) -> None:
@@ -162,7 +162,7 @@ class TestReplay:
         ran = run("events", "replay", "--refused", "--yes")
         assert ran.status == 0
         assert "1 refused requests would be checked again" in ran.out
-        assert "Refused before, accepted now: 1" in ran.out
+        assert "Accepted from quarantine: 1" in ran.out
         assert run("events", "replay", "--refused", "--number", "1").status == 2
 
 

@@ -35,7 +35,7 @@ class TestPassword:
         here = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
         shown = http("GET", "/account?saved=yes", headers=here)
         assert shown.code == 200
-        assert "Wherever else you were signed in, you are signed out now." in text(shown)
+        assert "All your other sessions have been signed out." in text(shown)
         for before in (luke, elsewhere):
             assert http("GET", "/account", headers=before).code == 303
         assert admission.sign_in("luke", PASSWORD) is None
@@ -44,9 +44,9 @@ class TestPassword:
     @pytest.mark.parametrize(
         ("changed", "said"),
         [
-            ({"password": "a wrong password"}, "Your present password is another. Nothing was changed."),
-            ({"password": ""}, "Your present password is another."),
-            ({"again": "something else altogether"}, "The two are not the same."),
+            ({"password": "a wrong password"}, "Your current password is incorrect. Nothing was changed."),
+            ({"password": ""}, "Your current password is incorrect."),
+            ({"again": "something else altogether"}, "The passwords do not match."),
             ({"wanted": "short", "again": "short"}, "fewer than 12 characters"),
         ],
     )
@@ -75,6 +75,6 @@ class TestPassword:
         self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
         """They came by a link from the shell."""
-        assert "Present password" not in text(http("GET", "/account", headers=session))
+        assert "Current password" not in text(http("GET", "/account", headers=session))
         assert change(http, session, password="").code == 303
         assert admission.sign_in("anna", ANOTHER)

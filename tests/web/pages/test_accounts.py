@@ -61,7 +61,7 @@ class TestAdd:
             assert zoom_credentials.sites_of(connection, account.id) == [site.id]
         assert (account.name, account.plan) == ("The choir's", "business")
         page = http("GET", answer.headers["Location"], headers=session)
-        assert "Zoom has taken the credentials" in text(page)
+        assert "Zoom accepted the credentials" in text(page)
         assert CLIENT_SECRET not in page.body.decode()
 
     def test_credentials_that_zoom_refuses_are_not(
@@ -80,7 +80,7 @@ class TestAdd:
         zoom.behaviour.scopes.discard("webinar:read:webinar:admin")
         answer = add(http, session, zoom)
         page = text(http("GET", answer.headers["Location"], headers=session))
-        assert "lacks these scopes" in page
+        assert "is missing these scopes" in page
         assert "webinar:read:webinar:admin" in page
 
     @pytest.mark.parametrize("name", ["account_id", "client_id", "client_secret"])
@@ -149,11 +149,11 @@ class TestWork:
         store.write(lambda connection: findings.note(connection, lines))
         page = http("GET", "/accounts/jobs/7", headers=session)
         assert "<b>Choir" not in page.body.decode()
-        assert "Gone at Zoom" in text(page)
+        assert "No longer in Zoom" in text(page)
         only = text(http("GET", "/accounts/jobs/7?kind=gone", headers=session))
         assert "Choir 2" in only
         assert "Choir 1" not in only
-        assert "Nothing was found" in text(http("GET", "/accounts/jobs/8", headers=session))
+        assert "No findings" in text(http("GET", "/accounts/jobs/8", headers=session))
 
 
 class TestChange:
@@ -165,7 +165,7 @@ class TestChange:
         with store.reading() as connection:
             (account,) = zoom_credentials.every(connection, store.sealer)
         assert account.repair_hours == 0
-        assert "only when somebody asks" in text(http("GET", "/accounts", headers=session))
+        assert "only on request" in text(http("GET", "/accounts", headers=session))
 
     def test_credentials_are_forgotten(
         self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer

@@ -108,7 +108,7 @@ class TestAddress:
         assert re.fullmatch(r"/sites/connect/[0-9a-f]{16}", page)
         assert wordpress.asked == ["example.org"]
         answer = admin.get(page)
-        assert "WordPress is found" in words(answer)
+        assert "WordPress found" in words(answer)
         assert "<b>" not in answer.body.decode().split("<main")[1]
 
     def test_that_is_no_good_stays_in_the_form(self, admin: Door, wordpress: WordPress) -> None:
@@ -127,7 +127,7 @@ class TestAddress:
     def test_of_the_bridge_must_be_one(self, admin: Door, wordpress: WordPress) -> None:
         answer = admin.post("/sites/connect", address="example.org", bridge_url="bridge")
         assert answer.code == 422
-        assert "no address of the bridge" in words(answer)
+        assert "not a valid bridge address" in words(answer)
         assert wordpress.asked == []
 
     @pytest.mark.parametrize(
@@ -177,12 +177,12 @@ class TestApproval:
         wordpress.found = FOUND
         answer = admin.get(begun(admin))
         assert "success_url" not in link(answer, "Open WordPress and approve")
-        assert "only to addresses with https" in words(answer)
+        assert "only to https addresses" in words(answer)
         assert "open" in next(iter(Elements(answer).all("details")))
 
     def test_that_is_refused_is_kindly_noted(self, admin: Door, wordpress: WordPress) -> None:
         shown = words(admin.get(f"{begun(admin)}?refused=yes"))
-        assert "WordPress was told no" in shown
+        assert "The connection was rejected in WordPress" in shown
         assert "Go to WordPress and approve" in shown
 
 
@@ -261,7 +261,7 @@ class TestBack:
         monkeypatch.setattr(site_connect, "_now", lambda: 10**14)
         answer = admin.get(address)
         assert answer.headers["Location"] == "/sites/connect?late=yes"
-        assert "took too long" in words(admin.follow(answer))
+        assert "has expired" in words(admin.follow(answer))
 
 
 class TestByHand:
@@ -300,7 +300,7 @@ class TestObstacle:
             admin, store, wordpress, SiteFaultError("It is not there.", fault=Fault.STUB_MISSING)
         )
         answer = admin.get(page)
-        assert "The plugin is not there yet" in words(answer)
+        assert "The plugin is not installed yet" in words(answer)
         assert link(answer, "Open that page").startswith("http://127.0.0.1:8080/wp-admin/plugin-install.php")
         zipped = admin.get(link(answer, "Download the plugin"))
         assert zipped.headers["Content-Type"] == "application/zip"
@@ -310,7 +310,7 @@ class TestObstacle:
         assert len(wordpress.paired) == 1
 
         answer = admin.follow(admin.post(page))
-        assert "still as it says" in words(answer)
+        assert "the problem below remains" in words(answer)
         wordpress.pairs = None
         assert admin.post(page).headers["Location"] == "/sites/new1?done=connected"
 

@@ -63,7 +63,7 @@ class TestFacts:
             "Choir rehearsal",
             "853 9384 7045",
             "Central European",
-            "For you: 20",
+            "Your time: 20",
             "60 minutes",
             "anna",
             "s3cret",
@@ -114,7 +114,7 @@ class TestFacts:
         ("state", "said"),
         [
             (MeetingState.DELETED, "can be recovered"),
-            (MeetingState.PERMANENTLY_DELETED, "deleted for good in Zoom"),
+            (MeetingState.PERMANENTLY_DELETED, "permanently deleted in Zoom"),
         ],
     )
     def test_say_that_it_is_gone(self, door: Door, kept: Store, state: MeetingState, said: str) -> None:
@@ -134,13 +134,13 @@ class TestDates:
         shown = words(door.get(PATH))
         assert "Webinar Series" in shown
         assert shown.count("Cancelled") == 1
-        assert "One date is over." in shown
+        assert "One occurrence has ended." in shown
         assert "Time (Central European" in shown
 
     def test_of_a_long_series_are_bounded(self, door: Door, kept: Store) -> None:
         choir(kept, **weekly(*range(1, 101), now=NOW))
         answer = door.get(PATH)
-        assert "40 more dates follow." in words(answer)
+        assert "40 more occurrences follow." in words(answer)
 
 
 class TestScope:
@@ -183,14 +183,14 @@ class TestPosts:
     @pytest.mark.parametrize(
         ("values", "said"),
         [
-            ({"link": "https://s1.example.org/choir", "written_at": NOW}, "It shows what Zoom says."),
-            ({"wanted": 2}, "It is to be written"),
-            ({"wanted": 2, "lease_until": NOW + 10**8}, "being written at this moment"),
+            ({"link": "https://s1.example.org/choir", "written_at": NOW}, "The page matches Zoom."),
+            ({"wanted": 2}, "The page will be updated shortly"),
+            ({"wanted": 2, "lease_until": NOW + 10**8}, "being written right now"),
             ({"fault": "refused", "fault_message": "It was refused."}, "It was refused."),
             ({"state": "none", "post_id": None, "reason": "Left out."}, "There is no page: Left out."),
-            ({"state": "detached", "post_id": None}, "Somebody deleted the page for good"),
-            ({"state": "trashed"}, "s trash. It comes back"),
-            ({"state": "gone", "post_id": None}, "deleted for good, as the meeting was"),
+            ({"state": "detached", "post_id": None}, "t be recreated automatically."),
+            ({"state": "trashed"}, "the WordPress trash. It comes back"),
+            ({"state": "gone", "post_id": None}, "permanently deleted, like the meeting"),
             ({"state": "none", "post_id": None}, "There is no page."),
         ],
     )
@@ -203,18 +203,18 @@ class TestPosts:
         choir(kept)
         stand(kept, 85393847045, link="https://s1.example.org/choir", post_id=17)
         answer = stub.get(PATH)
-        assert link(answer, "View the page") == "https://s1.example.org/choir"
+        assert link(answer, "View page") == "https://s1.example.org/choir"
         assert link(answer, "Edit") == "https://s1.example.org/wp-admin/post.php?post=17&action=edit"
 
     def test_bring_themselves_up_to_date_while_they_wait(self, stub: Door, kept: Store) -> None:
         choir(kept)
         answer = stub.get(PATH)
         assert Elements(answer).named("zb-posts")["data-live"] == "3"
-        assert "Look again" in words(answer)
+        assert "Refresh" in words(answer)
         stand(kept, 85393847045, due_at=NOW + 10**8)
         answer = stub.get(PATH)
         assert "data-live" not in Elements(answer).named("zb-posts")
-        assert "Look again" not in words(answer)
+        assert "Refresh" not in words(answer)
 
     def test_tell_what_was_tried(self, stub: Door, kept: Store) -> None:
         choir(kept)
@@ -230,7 +230,7 @@ class TestPosts:
         choir(kept, account_id="another")
         answer = admin.get("/meetings/another/85393847045")
         assert "No site shows this meeting" in words(answer)
-        assert link(answer, "Look at the sites") == "/sites"
+        assert link(answer, "View sites") == "/sites"
 
 
 class TestHistory:
@@ -265,15 +265,15 @@ class TestHistory:
         assert answer.code == 200
         assert b"<script>alert" not in answer.body
         shown = words(answer)
-        assert shown.index("It changed nothing.") < shown.index("Changed: Topic, Length, Passcode")
+        assert shown.index("It changed nothing.") < shown.index("Changed: Topic, Duration, Passcode")
         assert "Choir " + HOSTILE in shown
         assert "45 minutes" in shown
         assert len(re.findall(r"/events/[0-9]+", unquote(answer.body.decode()))) == 3
 
     def test_tells_when_it_reached_each_site(self, stub: Door, lived: Store) -> None:
         shown = words(stub.get(PATH))
-        assert shown.count("s after it came") == 2
-        assert shown.count("On its way to Site s1") == 1
+        assert shown.count("s after it was received") == 2
+        assert shown.count("Pending on Site s1") == 1
         assert "s2" not in shown
 
     def test_hides_passcodes_from_lookers(self, watcher: Door, lived: Store) -> None:
@@ -298,8 +298,8 @@ class TestHistory:
         change = update(events_table).where(events_table.c.at == NOW + 201).values(outcome="failed")
         lived.write(lambda connection: connection.execute(change))
         answer = stub.get(PATH)
-        assert "could not work out" in words(answer)
-        assert stub.path(link(answer, "Look at these events")) == "/events?number=85393847045&outcome=failed"
+        assert "could not process" in words(answer)
+        assert stub.path(link(answer, "View these events")) == "/events?number=85393847045&outcome=failed"
 
     @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "999999"])
     def test_of_no_place_begins_at_the_newest(self, stub: Door, lived: Store, before: str) -> None:
@@ -325,20 +325,20 @@ class TestAgain:
         for site_id in ("s1", "s2"):
             stand(kept, 85393847045, site_id, due_at=None)
         page = door.get(PATH)
-        assert "Write it again" in words(page)
+        assert "Resync page" in words(page)
         assert not bridge.mirror._wake.is_set()
         answer = door.post(PATH, do="write", site="s1")
         assert answer.headers["Location"] == f"{PATH}?did=written&at=s1"
-        assert "Asked. The bridge looks at the page on Site s1 now" in words(door.follow(answer))
+        assert "The bridge now compares the page on Site s1" in words(door.follow(answer))
         assert [(taken.site_id, taken.in_doubt) for taken in self.claims(kept)] == [("s1", True)]
         assert bridge.mirror._wake.is_set()
 
     def test_makes_what_somebody_deleted(self, door: Door, kept: Store) -> None:
         choir(kept)
         stand(kept, 85393847045, state="detached", post_id=None, due_at=None)
-        assert "Make it again" in words(door.get(PATH))
+        assert "Recreate page" in words(door.get(PATH))
         answer = door.post(PATH, do="make", site="s1")
-        assert "makes the page on Site s1 again now" in words(door.follow(answer))
+        assert "now recreating the page on Site s1" in words(door.follow(answer))
         (taken,) = [taken for taken in self.claims(kept) if taken.site_id == "s1"]
         assert taken.written.state is posts.PostState.NONE
 
@@ -346,14 +346,14 @@ class TestAgain:
         choir(kept, state=MeetingState.DELETED)
         stand(kept, 85393847045, state="detached", post_id=None)
         shown = words(stub.get(PATH))
-        assert "Make it again" not in shown
-        assert "Write it again" not in shown
+        assert "Recreate page" not in shown
+        assert "Resync page" not in shown
 
     def test_of_what_is_being_written_asks_nothing(self, door: Door, kept: Store) -> None:
         choir(kept)
         stand(kept, 85393847045, lease_until=NOW + 10**7)
         answer = door.post(PATH, do="write", site="s1")
-        assert "nothing was asked" in words(door.follow(answer))
+        assert "nothing was requested" in words(door.follow(answer))
 
     @pytest.mark.parametrize(
         "form",
@@ -382,6 +382,6 @@ class TestAgain:
     def test_is_not_for_lookers(self, watcher: Door, kept: Store) -> None:
         choir(kept)
         stand(kept, 85393847045, due_at=None)
-        assert "Write it again" not in words(watcher.get(PATH))
+        assert "Resync page" not in words(watcher.get(PATH))
         assert watcher.post(PATH, do="write", site="s1").code == 403
         assert "s1" not in [taken.site_id for taken in self.claims(kept)]

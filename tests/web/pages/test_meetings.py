@@ -59,10 +59,10 @@ class TestShows:
 
     def test_how_the_posts_stand_on_each_site(self, admin: Door, stub: Door, kept: Store) -> None:
         shown = words(admin.get("/meetings?q=choir"))
-        assert "Site s1: Shown" in shown
-        assert "Site s2: Waiting" in shown
+        assert "Site s1: Synced" in shown
+        assert "Site s2: Pending" in shown
         shown = words(stub.get("/meetings?q=choir"))
-        assert "Shown" in shown
+        assert "Synced" in shown
         assert "s2" not in shown
 
     @pytest.mark.parametrize(
@@ -163,16 +163,16 @@ class TestPages:
 class TestNothing:
     def test_known_yet_says_what_to_do(self, door: Door) -> None:
         answer = door.get("/meetings")
-        assert "No meeting is known yet" in words(answer)
-        assert door.path(link(answer, "Look whether the site is connected")) == "/sites"
+        assert "No meetings yet" in words(answer)
+        assert door.path(link(answer, "s connection")) == "/sites"
         assert not [form for form in Elements(answer).all("form") if form.get("role") == "search"]
 
     def test_found_leads_on(self, door: Door, kept: Store) -> None:
         shown = door.get("/meetings?q=rehearsal&when=past")
-        assert "Nothing here matches" in words(shown)
-        wider = door.get(door.path(link(shown, "Look at all times")))
+        assert "No matches" in words(shown)
+        wider = door.get(door.path(link(shown, "Search all periods")))
         assert topics(words(wider)) == ["Choir rehearsal"]
-        assert "Nothing matches" in words(door.get("/meetings?q=xyzzy"))
+        assert "No matches" in words(door.get("/meetings?q=xyzzy"))
 
     def test_upcoming_leads_to_all(self, door: Door, store: Store) -> None:
         store.write(
@@ -180,11 +180,11 @@ class TestNothing:
         )
         keep(store, 1, -50, topic="Long ago", now=NOW)
         shown = door.get("/meetings")
-        assert "Nothing is upcoming" in words(shown)
+        assert "No upcoming meetings" in words(shown)
         assert "Long ago" in words(door.get(door.path(link(shown, "Show all meetings"))))
 
     def test_of_this_name_is_said(self, door: Door, kept: Store) -> None:
-        assert "not known here" in words(door.get("/meetings?gone=yes"))
+        assert "does not exist here" in words(door.get("/meetings?gone=yes"))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,12 @@
 """The page Overview, in both shells: is it well, and what has been going on."""
 
 import time
-from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from core.monitoring.alerts import Disk
-from core.monitoring.throughput import Throughput
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.db.schema import events as events_table
@@ -26,6 +24,7 @@ from tests.core.store.entries import entry
 from tests.core.store.kept import keep, stand
 from tests.web.conftest import Http, save_token
 from tests.web.pages.doors import Door, Elements, link, words
+from web.pages.overview import OverviewHandler
 
 NOW = int(time.time() * 1000)
 HOUR = 3_600_000
@@ -41,8 +40,8 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look is a new one, and whole, however slow the machine is."""
-    monkeypatch.setattr("web.pages.overview._SECONDS", 0.0)
-    monkeypatch.setattr("web.pages.overview.Hours", partial(Throughput, look_seconds=60.0))
+    monkeypatch.setattr(OverviewHandler, "cache_seconds", 0.0)
+    monkeypatch.setattr(OverviewHandler, "count_seconds", 60.0)
 
 
 @pytest.fixture
@@ -86,14 +85,14 @@ class TestVerdict:
     def test_all_is_well(self, door: Door, well: Store) -> None:
         answer = door.get("/")
         assert answer.code == 200
-        assert "All is well." in words(answer)
-        assert Elements(answer).named("zb-overview")["data-said"] == "All is well."
-        assert "Look again" in words(answer)
+        assert "Everything is working" in words(answer)
+        assert Elements(answer).named("zb-overview")["data-said"] == "Everything is working"
+        assert "Refresh" in words(answer)
 
     def test_nothing_needs_anybody_at_once(self, door: Door, well: Store) -> None:
         seen(well, last_event_at=NOW - 30 * HOUR)
         shown = words(door.get("/"))
-        assert "Nothing needs you at once" in shown
+        assert "No urgent issues" in shown
         assert "No event for 30 hours." in shown
 
     def test_things_need_somebody(self, door: Door, well: Store) -> None:
@@ -103,10 +102,10 @@ class TestVerdict:
             )
 
         well.write(happens)
-        assert "One thing needs you." in words(door.get("/"))
+        assert "1 issue needs attention" in words(door.get("/"))
         seen(well, validated_at=NOW - 100 * HOUR, last_event_at=NOW - 60 * HOUR)
         shown = words(door.get("/"))
-        assert "2 things need you." in shown
+        assert "2 issues need attention" in shown
         assert "The password <b>." in shown
 
 
@@ -155,7 +154,7 @@ class TestSites:
         answer = admin.get("/")
         shown = words(answer)
         assert shown.index("Site s1") < shown.index("Site s2")
-        assert "Pages that wait 1 (the first since" in shown
+        assert "Pending updates 1 (oldest:" in shown
         assert "1: It is an instant meeting." in shown
         assert link(answer, "Site s1") == "/sites/s1"
         addresses = [element["href"] for element in Elements(answer).all("a")]
@@ -176,7 +175,7 @@ class TestSites:
         )
         answer = narrow.get("/")
         shown = words(answer)
-        assert "All is well." in shown
+        assert "Everything is working" in shown
         assert "Site s2" not in shown
         assert "Not for s1" not in shown
 
@@ -197,28 +196,28 @@ class TestCharts:
         assert len(pictures) == 4
         shown = words(answer)
         assert "3 2 0 0 3 s 3 s" in shown
-        assert "5 events altogether." in shown
-        assert "6 events altogether." in shown
-        assert "At most 3 s for 95 of 100 events" in shown
+        assert "5 events in total." in shown
+        assert "6 events in total." in shown
+        assert "The 95th percentile is at most 3 s" in shown
         assert b"<details" in answer.body
 
     def test_of_nothing_are_a_sentence(self, door: Door, well: Store) -> None:
         answer = door.get("/")
-        assert words(answer).count("No event has come in this time.") == 2
+        assert words(answer).count("No events in this period.") == 2
         assert not [one for one in Elements(answer).all("svg") if one.get("role") == "img"]
 
     def test_are_of_what_concerns_a_site(self, admin: Door, narrow: Door, well: Store) -> None:
         came(well, 3)
         came(well, 4, account_id="another", ago=2 * HOUR)
-        assert "7 events altogether." in words(admin.get("/"))
+        assert "7 events in total." in words(admin.get("/"))
         shown = words(narrow.get("/"))
-        assert "3 events altogether." in shown
+        assert "3 events in total." in shown
         assert "7 events" not in shown
 
     def test_say_that_they_are_not_whole_yet(
         self, door: Door, well: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("web.pages.overview.Hours", partial(Throughput, look_seconds=-1.0))
+        monkeypatch.setattr(OverviewHandler, "count_seconds", -1.0)
         came(well, 1)
         answer = door.get("/")
         assert "Still counting" in words(answer)
@@ -232,10 +231,10 @@ class TestLive:
     def test_one_look_serves_everybody_for_a_moment(
         self, admin: Door, watcher: Door, well: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("web.pages.overview._SECONDS", 600.0)
-        assert "All is well." in words(admin.get("/"))
+        monkeypatch.setattr(OverviewHandler, "cache_seconds", 600.0)
+        assert "Everything is working" in words(admin.get("/"))
         seen(well, validated_at=NOW - 100 * HOUR, last_event_at=NOW - 60 * HOUR)
-        assert "All is well." in words(watcher.get("/"))
+        assert "Everything is working" in words(watcher.get("/"))
 
 
 def test_no_secret_is_shown(door: Door, well: Store) -> None:

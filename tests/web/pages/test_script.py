@@ -146,15 +146,13 @@ class TestLive:
 
     def test_gives_up_when_the_bridge_does_not_answer_and_says_so(self, page: Page, bridge: Bridge) -> None:
         opened(page, bridge, job(10))
-        expect(page.get_by_role("link", name="Look again")).to_be_hidden()
+        expect(page.get_by_role("link", name="Refresh")).to_be_hidden()
         bridge.shows(None)
         for _ in range(8):
             page.clock.run_for(70_000)
             page.wait_for_function("true")
-        expect(
-            page.get_by_role("region", name="Replay").get_by_text("not brought up to date")
-        ).to_be_visible()
-        expect(page.get_by_role("link", name="Look again")).to_be_visible()
+        expect(page.get_by_role("region", name="Replay").get_by_text("no longer updated")).to_be_visible()
+        expect(page.get_by_role("link", name="Refresh")).to_be_visible()
         expect(page.get_by_text("10 of 100")).to_be_visible()
         asked = len(bridge.asked)
         page.clock.run_for(600_000)

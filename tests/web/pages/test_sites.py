@@ -111,9 +111,9 @@ class TestList:
         )
         answer = admin.get("/sites")
         shown = words(answer)
-        assert re.search(r"Site s1 https://s1\.example\.org To be set up", shown)
-        assert re.search(r"Site s2 https://s2\.example\.org Stuck", shown)
-        assert re.search(r"Site s3 https://s3\.example\.org Waits for events", shown)
+        assert re.search(r"Site s1 https://s1\.example\.org Setup incomplete", shown)
+        assert re.search(r"Site s2 https://s2\.example\.org Failing", shown)
+        assert re.search(r"Site s3 https://s3\.example\.org Waiting for events", shown)
         assert b"<script>alert" not in answer.body
         assert link(answer, "Site s3") == "/sites/s3"
 
@@ -129,10 +129,10 @@ class TestSite:
         note_look(store)
         answer = door.get("/sites/s1")
         shown = words(answer)
-        assert "Done: The plugin is there" in shown
-        assert "s secret token is saved Next:" in shown
-        assert "Next: Have Zoom validate the endpoint" in shown
-        assert "Waiting: Have Zoom send events" in shown
+        assert "Done: Plugin installed" in shown
+        assert "s secret token is saved Next step:" in shown
+        assert "Next step: Validate the endpoint in Zoom" in shown
+        assert "Waiting: Subscribe to events in Zoom" in shown
         for _, named in chain.from_iterable(TO_TICK.values()):
             for said, name in named:
                 assert said in shown
@@ -146,7 +146,7 @@ class TestSite:
             [saved] = zoom_secrets.of_site(connection, "s1", store.sealer)
         store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
         answer = door.get("/sites/s1")
-        assert "Next: Save Zoom" in words(answer)
+        assert "Next step: Save Zoom" in words(answer)
         assert door.path(link(answer, "Paste it on")).startswith("/webhooks?site=s1")
 
     def test_ticks_itself(self, door: Door, store: Store) -> None:
@@ -165,7 +165,7 @@ class TestSite:
         )
         note_look(store, bad)
         answer = door.get("/sites/s1")
-        assert "Problem: The bridge and WordPress do not find together Gone" in words(answer)
+        assert "t connect to WordPress Gone" in words(answer)
         assert b"<script>alert" not in answer.body
 
     def test_says_that_zooms_events_are_refused(self, door: Door, store: Store) -> None:
@@ -177,7 +177,7 @@ class TestSite:
             lambda connection: quarantine.keep(connection, "s1", held, store.sealer, reason="", now=now)
         )
         shown = words(door.get("/sites/s1"))
-        assert "s events are refused They are signed with another secret token" in shown
+        assert "s events are quarantined They are signed with a different secret token" in shown
 
     def test_shows_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
         note_look(store)
@@ -205,7 +205,7 @@ class TestSite:
 
     def test_that_is_gone_leads_to_the_others(self, admin: Door) -> None:
         answer = admin.get("/sites/s9")
-        assert "not connected, or not any more" in words(admin.follow(answer))
+        assert "not, or no longer, connected" in words(admin.follow(answer))
 
     def test_lets_who_only_looks_change_nothing(self, watcher: Door, store: Store) -> None:
         note_look(store)
@@ -248,7 +248,7 @@ class TestMove:
     def test_takes_no_other_words(self, door: Door, moved: list[tuple[str, str]], typed: str) -> None:
         answer = door.post("/sites/s1", bridge_url=typed)
         assert answer.code == 422
-        assert "no address of the bridge" in words(answer)
+        assert "not a valid bridge address" in words(answer)
         assert b"<script>alert" not in answer.body
         assert moved == []
 
@@ -269,8 +269,8 @@ class TestTest:
         assert (job.site_id, job.arguments) == ("s1", {"site": "s1"})
         shown = door.follow(answer)
         assert Elements(shown).named("zb-test")["data-live"] in ("1", "2")
-        assert "Next: Signed, and sent" in words(shown)
-        assert "Test again" not in words(shown)
+        assert "Next step: Signed and sent" in words(shown)
+        assert "Send another test event" not in words(shown)
 
     def test_not_of_another_site(self, narrow: Door, store: Store) -> None:
         connected(store, "s2")
@@ -286,8 +286,8 @@ class TestTest:
         kept_test(store, bridge, Progress(lines=lines, step="arrive"), state=None)
         shown = words(door.get("/sites/s1"))
         assert "Done: The endpoint answered HTTP 204 (1,234 ms)" in shown
-        assert "Next: Arrived at the bridge" in shown
-        assert "Waiting: In the log" in shown
+        assert "Next step: Received by the bridge" in shown
+        assert "Waiting: Stored in the log" in shown
 
     def test_that_went_well(self, door: Door, store: Store, bridge: Bridge) -> None:
         kept_test(
@@ -296,7 +296,7 @@ class TestTest:
         answer = door.get("/sites/s1")
         assert "Everything works" in words(answer)
         assert "data-live" not in Elements(answer).named("zb-test")
-        assert "Test again" in words(answer)
+        assert "Send another test event" in words(answer)
 
     def test_that_did_not_names_the_stage_and_what_to_do(
         self, door: Door, store: Store, bridge: Bridge
@@ -306,10 +306,10 @@ class TestTest:
         kept_test(store, bridge, Progress(lines=lines, verdict=wrong, step="ended"))
         answer = door.get("/sites/s1")
         shown = words(answer)
-        assert "The endpoint answered: this did not work. A page came" in shown
+        assert "The endpoint answered: this step failed. A page came" in shown
         assert "What to do: Allow it." in shown
         assert b"<script>alert" not in answer.body
-        assert "Waiting: In the log" not in shown, "what was not reached is not shown"
+        assert "Waiting: Stored in the log" not in shown, "what was not reached is not shown"
 
     def test_without_a_token_is_the_next_step_and_no_failure(
         self, door: Door, store: Store, bridge: Bridge
@@ -319,23 +319,25 @@ class TestTest:
             store, bridge, Progress(lines=[StepReport(Stage.SENT, False, 0)], verdict=wrong, step="ended")
         )
         shown = words(door.get("/sites/s1"))
-        assert "Before the test there is one more step. No token. Paste it." in shown
+        assert "One more step is needed before the test. No token. Paste it." in shown
         assert "this did not work" not in shown
 
     def test_that_could_not_go_on_says_so(self, door: Door, store: Store, bridge: Bridge) -> None:
         kept_test(store, bridge, Progress(step="fold"), state=JobState.FAILED)
         shown = words(door.get("/sites/s1"))
-        assert "The test itself could not go on." in shown
+        assert "The test itself could not continue." in shown
         assert "It broke." in shown
 
 
 class TestDisconnect:
     def test_says_first_what_stays_and_what_goes(self, door: Door) -> None:
         shown = words(door.get("/sites/s1/disconnect"))
-        assert "Every page of a meeting on the site, as it is now." in shown
-        assert "take the event subscription out of your Zoom app" in shown
+        assert "Every meeting page on the site, as it is now." in shown
+        assert "Remove the event subscription from your Zoom app" in shown
 
-    @pytest.mark.parametrize(("problem", "said"), [("", "Disconnected. The"), ("down", "could not be told")])
+    @pytest.mark.parametrize(
+        ("problem", "said"), [("", "Disconnected. The"), ("down", "could not be notified")]
+    )
     def test_lets_the_site_go(
         self, admin: Door, store: Store, monkeypatch: pytest.MonkeyPatch, problem: str, said: str
     ) -> None:

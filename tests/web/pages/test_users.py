@@ -33,7 +33,7 @@ class TestList:
         admission.add("luke", Role.LOOKER, PASSWORD)
         answer = http("GET", "/users", headers=session)
         assert answer.code == 200
-        for shown in ("anna", "you", "luke", "Looker"):
+        for shown in ("anna", "you", "luke", "Viewer"):
             assert shown in text(answer)
         for user in admission.users():
             assert user.password == "!" or user.password not in answer.body.decode()

@@ -115,7 +115,7 @@ class TestShows:
         shown = text(door("GET"))
         assert "A token is saved" in shown
         assert "has not validated" in shown
-        assert "No event has come yet" in shown
+        assert "No events yet" in shown
 
         def happens(connection: Any) -> None:
             sites.note_validated(connection, "s1", now=1_767_603_600_000)
@@ -126,7 +126,7 @@ class TestShows:
         shown = text(door("GET"))
         assert "2026-01-05 09:00 UTC" in shown
         assert "It is down." in shown
-        assert "1 event was signed with another secret token" in shown
+        assert "1 event was signed with a different secret token" in shown
 
     def test_meetings_without_a_page(
         self, door: Door, store: Store, wp_site: Site, monkeypatch: pytest.MonkeyPatch
@@ -185,9 +185,7 @@ class TestSaves:
     def test_and_looks_at_the_quarantine(self, door: Door, store: Store) -> None:
         hold(store)
         answer = door("POST", site="s1", secret_token=NEW)
-        assert "One event that had been refused was accepted now" in text(
-            door("GET", answer.headers["Location"])
-        )
+        assert "One quarantined event was accepted" in text(door("GET", answer.headers["Location"]))
         with store.reading() as connection:
             assert quarantine.count(connection, "s1") == 0
 
@@ -195,11 +193,11 @@ class TestSaves:
         ("form", "problem"),
         [
             ({}, "Paste the secret token"),
-            ({"secret_token": "sh0rt"}, "not a whole token"),
-            ({"secret_token": "x" * 201}, "not a whole token"),
+            ({"secret_token": "sh0rt"}, "not a complete token"),
+            ({"secret_token": "x" * 201}, "not a complete token"),
             ({"secret_token": "two words of it"}, "no spaces"),
             ({"secret_token": "dots••••••••"}, "no spaces"),
-            ({"verification_token": "sh0rt"}, "not a whole token"),
+            ({"verification_token": "sh0rt"}, "not a complete token"),
         ],
     )
     def test_nothing_of_a_wrong_form(
@@ -366,7 +364,7 @@ class TestMistakes:
         monkeypatch.setattr(quarantine, "count", None)
         answer = alone("GET")
         assert answer.code == 500
-        assert "The bridge made a mistake" in text(answer)
+        assert "The bridge encountered an internal error" in text(answer)
         answer = stub("GET")
         assert answer.code == 500
         assert answer.headers["Content-Type"].startswith("application/json")

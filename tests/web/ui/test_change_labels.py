@@ -26,16 +26,16 @@ def say(field: str, old: Any, new: Any, *, passcodes: bool = False, language: st
         ("topic", "Choir", "Rehearsal", Told("Topic", "Choir", "Rehearsal")),
         ("topic", None, "Rehearsal", Told("Topic", "", "Rehearsal")),
         ("agenda", "Bring scores", "", Told("Agenda", "Bring scores", "")),
-        ("duration", 60, 1, Told("Length", "60 minutes", "1 minute")),
-        ("state", "scheduled", "permanently_deleted", Told("State", "scheduled", "deleted for good")),
+        ("duration", 60, 1, Told("Duration", "60 minutes", "1 minute")),
+        ("state", "scheduled", "permanently_deleted", Told("Status", "scheduled", "permanently deleted")),
         ("kind", "meeting", "webinar", Told("Kind", "meeting", "webinar")),
         ("type", 2, 8, Told("Type in Zoom", "scheduled meeting", "series")),
         ("type", None, 77, Told("Type in Zoom", "", "77")),
         ("settings.waiting_room", False, True, Told("Setting “waiting room”", "no", "yes")),
         ("recurrence.end_times", 5, 6, Told("Recurrence “end times”", "5", "6")),
-        ("occurrences", None, 12, Told("Dates", "", "12")),
+        ("occurrences", None, 12, Told("Occurrences", "", "12")),
         ("something_new", {"a": 1}, None, Told("something new", '{"a": 1}', "")),
-        ("registrants.approved", None, 3, Told("Registered", "", "3")),
+        ("registrants.approved", None, 3, Told("Approved registrations", "", "3")),
     ],
 )  # fmt: skip
 def test_says_it_in_words(field: str, old: Any, new: Any, expected: Told) -> None:
@@ -54,12 +54,12 @@ def test_a_date_of_a_series_that_was_cancelled() -> None:
     one = say(
         "occurrences.7", DateChange(EVENING, 60, available=True), DateChange(EVENING, 60, available=False)
     )
-    assert one.name == "Date"
+    assert one.name == "Occurrence"
     assert one.new == one.old + ", cancelled"
 
 
 def test_a_passcode_is_never_shown() -> None:
-    assert say("password", "abc123", "xyz789", passcodes=True) == Told("Passcode", HIDDEN, "another one")
+    assert say("password", "abc123", "xyz789", passcodes=True) == Told("Passcode", HIDDEN, "changed")
     assert say("password", None, "xyz789") == Told("Passcode", "", HIDDEN)
     assert "xyz" not in str(say("settings.pstn_password", None, "xyz789"))
 

@@ -75,11 +75,11 @@ class TestPages:
     def test_browser(self, http: Http, wp_site: Site, session: dict[str, str]) -> None:
         answer = http("GET", "/webhooks", headers=session | {"Accept-Language": "de-AT,en;q=0.5"})
         assert b'<html lang="de">' in answer.body
-        assert "Zum Inhalt der Seite" in text(answer)
-        assert "Noch ist kein Ereignis eingetroffen" in text(answer)
+        assert "Zum Inhalt springen" in text(answer)
+        assert "Noch keine Ereignisse" in text(answer)
 
     @pytest.mark.parametrize(
-        ("locale", "shown"), [("de_DE", "Noch ist kein Ereignis"), ("tlh", "No event has come")]
+        ("locale", "shown"), [("de_DE", "Noch keine Ereignisse"), ("tlh", "No events yet")]
     )
     def test_wp_admin(self, http: Http, wp_site: Site, locale: str, shown: str) -> None:
         headers = from_stub(wp_site, "GET", "/webhooks", context=CONTEXT | {"locale": locale})
@@ -92,7 +92,7 @@ class TestPages:
     ) -> None:
         answer = http("GET", "/webhooks", headers=session | {"Accept-Language": "tlh"})
         assert b'<html lang="en">' in answer.body
-        assert "No event has come yet" in text(answer)
+        assert "No events yet" in text(answer)
 
     def test_message_of_a_form(self, http: Http, wp_site: Site) -> None:
         body = b"site=s1&secret_token=sh0rt"
@@ -101,13 +101,13 @@ class TestPages:
             "POST", "/webhooks", body, headers | {"Content-Type": "application/x-www-form-urlencoded"}
         )
         assert answer.code == 422
-        assert "Das ist kein ganzes Token" in text(answer)
+        assert "Das ist kein vollständiges Token" in text(answer)
 
     def test_message_of_a_mistake(self, http: Http, session: dict[str, str]) -> None:
         headers = session | {"Accept-Language": "de", "Sec-Fetch-Site": "cross-site"}
         answer = http("POST", "/webhooks", b"", headers)
         assert answer.code == 403
-        assert "Das Formular kam nicht von dieser Seite" in text(answer)
+        assert "Dieses Formular wurde nicht von dieser Seite gesendet" in text(answer)
 
 
 class TestFiles:
