@@ -24,7 +24,8 @@ from core.wordpress.requests import CreatePost
 from core.zoom.rate_limit import PER_SECOND, SHARE, RateLabel
 from tests.running import RunningBridge
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
-from web.cli.context import Place as Reached
+from web.cli.instance import Instance
+from web.rpc import api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -245,7 +246,7 @@ class Importing:
     def begin(self) -> None:
         """Ask for the import."""
         self._others = len(self.site.written())
-        Reached(self.place.data, None).ask("account-import", account=None, dry_run=False)
+        Instance(self.place.data, None).call(api.ACCOUNT_IMPORT, api.ReadAccount())
 
     def written(self) -> int:
         """Return how many posts are as they are wanted."""

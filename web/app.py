@@ -24,15 +24,15 @@ def make_app(
     bridge: Bridge,
     *,
     passwords: Passwords | None = None,
-    control_token: str = "",
+    rpc_token: str = "",
     metrics_token: str = "",
     in_flight: InFlight | None = None,
     dispatcher: Dispatcher | None = None,
     public_url: str = "",
 ) -> Application:
-    """Return the application for a bridge, which browsers find at `public_url`.
+    """Return the application of a bridge whose address in browsers is `public_url`.
 
-    Without a control token, nobody can control it; without a metrics token, nobody is told its numbers.
+    Without `rpc_token` the command line's API is off, without `metrics_token` the metrics are.
     """
     dispatcher = dispatcher or Dispatcher(bridge.ingest)
     admission = AuthService(bridge.store, passwords or Passwords())
@@ -50,7 +50,7 @@ def make_app(
                 responder=batcher,
                 keys=dispatcher.keys,
                 executor=dispatcher.executor,
-                control_token=control_token,
+                rpc_token=rpc_token,
                 metrics_token=metrics_token,
                 in_flight=in_flight or InFlight(),
             )

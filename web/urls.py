@@ -1,4 +1,4 @@
-"""Which address is answered by whom."""
+"""The routes of the application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from web.pages.settings import KeepingHandler, SecretsHandler, SettingsHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
 from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
-from web.rpc.handler import ControlHandler
+from web.rpc.handler import RpcHandler
 from web.signin.handlers import (
     EnterHandler,
     FirstHandler,
@@ -53,7 +53,7 @@ def urls(
     responder: Responder,
     keys: StubKeys,
     executor: Executor,
-    control_token: str,
+    rpc_token: str,
     in_flight: InFlight,
     metrics_token: str = "",
 ) -> list[URLSpec]:
@@ -106,8 +106,8 @@ def urls(
         ),
         URLSpec(r"/readyz", ReadyHandler, {"store": bridge.store, "in_flight": in_flight}),
         URLSpec(
-            r"/control/([a-z-]{1,40})",
-            ControlHandler,
-            {"bridge": bridge, "executor": executor, "token": control_token},
+            r"/rpc/([a-z.-]{1,40})",
+            RpcHandler,
+            {"bridge": bridge, "executor": executor, "token": rpc_token},
         ),
     ]

@@ -83,7 +83,7 @@ def _routes(kind: type[RequestHandler]) -> dict[str, re.Pattern[str]]:
         responder=nothing,
         keys=nothing,
         executor=nothing,
-        control_token="",
+        rpc_token="",
         in_flight=nothing,
     )
     return {

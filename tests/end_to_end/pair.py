@@ -18,6 +18,8 @@ from core.store.db.encryption import Sealer
 from core.store.events.request import Request
 from core.zoom.signature import sign
 from tests.running import RunningBridge
+from web.rpc import api
+from web.rpc.client import RpcClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,19 +86,18 @@ class Pair:
     def connect_again(self, secret: str = SECRET) -> None:
         """Do what `zoombridge site add` asks of the bridge that serves, without starting a process."""
         site = self.site
-        added = self._ask(
-            "site-add",
+        request = api.AddSite(
             url=site.url,
             username=site.user,
             password=site.application_password,
             bridge_url=self.bridge.url,
             secret_token=secret,
         )
-        self.id = added["id"]
+        self.id = self.rpc.call(api.SITE_ADD, request).id
 
     def start_over(self) -> None:
         """Let the bridge forget the site with its tokens and what is held, and connect it anew."""
-        self._ask("site-remove", site=self.site.url)
+        self.rpc.call(api.SITE_REMOVE, api.SiteRequest(site=self.site.url))
         self.connect_again()
 
     def session(self) -> str:
@@ -106,16 +107,9 @@ class Pair:
             self._session = (self.bridge, answer.cookies["zoombridge"])
         return self._session[1]
 
-    def _ask(self, operation: str, **arguments: Any) -> Any:
-        control = json.loads((self.bridge.data / "control.json").read_text())
-        answer = requests.post(
-            f"{control['url']}/control/{operation}",
-            json=arguments,
-            headers={"Authorization": f"Bearer {control['token']}"},
-            timeout=60,
-        )
-        assert answer.status_code == 200, answer.text
-        return answer.json()["result"]
+    @property
+    def rpc(self) -> RpcClient:
+        return RpcClient(self.bridge.data / "rpc.json")
 
     @property
     def is_connected(self) -> bool:

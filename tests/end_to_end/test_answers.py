@@ -236,7 +236,7 @@ class TestSilence:
             assert secret not in in_posts, secret
 
     def test_its_files_are_its_owners(self, pair: Pair) -> None:
-        for name in ("zoombridge.key", "control.json"):
+        for name in ("zoombridge.key", "rpc.json"):
             assert (pair.bridge.data / name).stat().st_mode & 0o077 == 0, name
 
     def test_answers_name_no_secret(self, pair: Pair, meeting: Meeting) -> None:

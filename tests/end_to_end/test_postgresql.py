@@ -143,4 +143,4 @@ def test_the_other_takes_over_from_one_that_was_killed_at_its_work(
 
 def test_the_command_line_opens_the_database_beside_them(several: Several) -> None:
     assert several.site.url in several.bridges[0].command("site", "list")
-    assert not (several.bridges[0].data / "control.json").exists()
+    assert not (several.bridges[0].data / "rpc.json").exists()

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.end_to_end.looks import assert_fits
 from tests.end_to_end.test_browser import open_in_wp_admin
 from tests.running import RunningBridge
+from web.rpc import api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,14 +193,14 @@ class TestFromWpAdmin:
     def elsewhere(self, pair: Pair) -> Iterator[str]:
         url = pair.bridge.url.replace("127.0.0.1", "localhost")
         pair.start_over()
-        pair._ask(
-            "site-add",
+        request = api.AddSite(
             url=pair.site.url,
             username=pair.site.user,
             password=pair.site.application_password,
             bridge_url=url,
             secret_token="",
         )
+        pair.rpc.call(api.SITE_ADD, request)
         yield url
         pair.start_over()
 
@@ -247,7 +248,7 @@ class TestFromWpAdmin:
         open_in_wp_admin(page, pair)
         page.get_by_role("button", name=BUTTON).click()
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-        pair._ask("site-remove", site=pair.site.url)
+        pair.rpc.call(api.SITE_REMOVE, api.SiteRequest(site=pair.site.url))
         page.goto(f"{elsewhere}/webhooks")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         pair.connect_again()

@@ -63,13 +63,13 @@ def test_revoked_password_is_told_and_a_new_one_heals_at_once(
     assert words in page
     assert "Connect the site again" in page
     assert "Nothing is lost" in page
-    assert f"WRONG  WordPress: {words}" in check(pair)
+    assert f"FAIL  WordPress: {words}" in check(pair)
 
     monkeypatch.setattr(site, "application_password", site.php(MAKE, user=site.user))
     pair.connect()
     checked = check(pair)
     assert "ok     WordPress: answers" in checked
-    assert checked.count("WRONG") == 1, "only Zoom has not validated the endpoint in this test"
+    assert checked.count("FAIL") == 1, "only Zoom has not validated the endpoint in this test"
     for meeting in meetings:
         pair.settled(meeting.number)
         assert pair.post(meeting.number)["status"] == "publish"

@@ -33,7 +33,7 @@ from tests.core.events import SECRET
 from web.app import make_app
 from web.http.server import make_server
 
-CONTROL_TOKEN = "control-token"
+RPC_TOKEN = "rpc-token"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
 CONTEXT = {
     "user": {"login": "anna", "name": "Anna"},
@@ -135,7 +135,7 @@ def admission(store: Store, passwords: Passwords) -> AuthService:
 @pytest.fixture
 def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http]:
     async def serve() -> Any:
-        server = make_server(make_app(bridge, passwords=passwords, control_token=CONTROL_TOKEN))
+        server = make_server(make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN))
         socket, port = bind_unused_port()
         server.add_socket(socket)
         return server, port

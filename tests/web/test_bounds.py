@@ -35,7 +35,7 @@ from web.app import make_app
 from web.monitoring.health import HealthHandler, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.page import PageHandler
-from web.rpc.handler import ControlHandler
+from web.rpc.handler import RpcHandler
 from web.signin.handlers import DoorHandler
 from web.webhooks.handler import WebhookHandler
 
@@ -43,7 +43,7 @@ from web.webhooks.handler import WebhookHandler
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 
 # Those who need no session: each has another proof of who asks, or tells nothing.
-OPEN = (WebhookHandler, HealthHandler, ReadyHandler, MetricsHandler, ControlHandler, DoorHandler)
+OPEN = (WebhookHandler, HealthHandler, ReadyHandler, MetricsHandler, RpcHandler, DoorHandler)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 OURS, THEIRS = 90_000_000_001, 90_000_000_777

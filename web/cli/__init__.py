@@ -10,7 +10,7 @@ import click
 from core import __version__
 from core.errors import ZoomBridgeError
 
-# Where each command is. Only the one that is asked for is loaded: most of them need little of the house.
+# The module and name of each command. Only the one that runs is loaded: most need few of the packages.
 _COMMANDS = {
     "serve": "serve:serve",
     "site": "site:site",
@@ -42,7 +42,7 @@ class _Commands(click.Group):
 
 
 def _prepare(command: click.Command) -> None:
-    """Have its options read from ZOOMBRIDGE_PORT and not ZOOMBRIDGE_SERVE_PORT."""
+    """Read its options from ZOOMBRIDGE_PORT, not ZOOMBRIDGE_SERVE_PORT."""
     command.context_settings["auto_envvar_prefix"] = "ZOOMBRIDGE"
     command.context_settings["show_default"] = True
     if isinstance(command, click.Group):
@@ -60,17 +60,17 @@ def _prepare(command: click.Command) -> None:
 )
 @click.version_option(__version__, prog_name="zoombridge")
 def zoombridge() -> None:
-    """Make what happens in a Zoom account appear on WordPress by itself.
+    """Show the meetings of a Zoom account on WordPress sites, and keep them up to date.
 
-    Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be given in the
-    environment, as ZOOMBRIDGE_… .
+    Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be set as an environment
+    variable: --port as ZOOMBRIDGE_PORT.
     """
 
 
 def main() -> None:
-    """Run a command, and end with a message rather than a traceback where one of our own errors says why."""
+    """Run a command; end with the message of one of our own errors rather than a traceback."""
     try:
-        # Without click's own ending, a command's status is handed back instead of ending the process.
+        # Without click's standalone mode, a command's status is returned instead of ending the process.
         sys.exit(zoombridge.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 import click
 
 from core.store.db.migrate import upgrade as migrate
-from web.cli.context import Place, place_options
+from web.cli.instance import instance_options
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from web.cli.instance import Instance
 
 
 @click.group()
 def db() -> None:
-    """Look after the database."""
+    """Manage the database."""
 
 
 @db.command("upgrade")
-@place_options
-def upgrade(data: Path, database_url: str | None) -> None:
-    """Make the tables that this version needs. `serve` does it by itself when it starts."""
-    store = Place(data, database_url).open()
+@instance_options
+def upgrade(instance: Instance) -> None:
+    """Run database migrations. `serve` runs them, too, when it starts."""
+    store = instance.open_store()
     try:
         before, after = migrate(store.engine)
     finally:

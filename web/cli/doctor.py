@@ -1,33 +1,35 @@
-"""`zoombridge doctor`: what is wrong, and how to mend it."""
+"""`zoombridge doctor`: find out what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from core.errors import StoreInUseError, ZoomBridgeError
 from core.sites.diagnosis import Cause
-from web.cli.context import Place, place_options
+from web.cli.instance import instance_options
+from web.rpc import api
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from web.cli.instance import Caller, Instance
+    from web.rpc.api import SelfTestStatus, SelfTestStep
 
-_LOOK_SECONDS = 0.5
-_BEGIN_SECONDS = 30.0  # for a bridge that serves to take the test up
+_POLL_SECONDS = 0.5
+_BEGIN_SECONDS = 30.0  # for a running server to begin the self-test
 
 _STAGES = {
     "sent": "signed and sent as Zoom would",
     "answered": "the endpoint answered",
-    "arrived": "arrived at the bridge, byte for byte",
-    "logged": "in the log",
-    "folded": "made into a meeting",
-    "written": "written to the site as a page",
-    "seen": "seen by a visitor",
-    "removed": "deleted again, the same way",
-    "clocks": "the clocks agree",
-    "zoom": "Zoom's own events are not refused",
+    "arrived": "arrived at the bridge unchanged",
+    "logged": "stored in the log",
+    "folded": "meeting computed",
+    "written": "page written to the site",
+    "seen": "page visible to visitors",
+    "removed": "page deleted the same way",
+    "clocks": "clocks agree",
+    "zoom": "Zoom's own events are accepted",
 }
 
 
@@ -36,93 +38,95 @@ _STAGES = {
 @click.option(
     "--test",
     is_flag=True,
-    help="Send an event of a made-up meeting as Zoom would, follow it to the site and back, and delete it again.",
+    help="Also send a test event as Zoom would, follow it to the site and back, and delete its page again. Needs a "
+    "running server.",
 )
-@place_options
+@instance_options
 @click.pass_context
-def doctor(
-    context: click.Context, site: str | None, test: bool, data: Path, database_url: str | None
-) -> None:
-    """Look at SITE (its address or id) from both sides, or at every site, and say what to do.
+def doctor(context: click.Context, site: str | None, test: bool, instance: Instance) -> None:
+    """Check SITE (its address or id), or every site, and say what to do.
 
-    With --test also along the way that Zoom's events go; for that a bridge must serve.
+    Ends with status 1 where something is wrong.
     """
-    place = Place(data, database_url)
-    names = [(one["id"], one["url"]) for one in place.ask("site-list")] if site is None else [(site, site)]
+    if site is None:
+        names = [(one.id, one.url) for one in instance.call(api.SITE_LIST, api.NoArguments())]
+    else:
+        names = [(site, site)]
     if not names:
         click.echo(
             "No site is connected yet. Open the bridge's pages, and under Sites press “Connect a site”; or: zoombridge "
             "site add https://example.org"
         )
-    if test and not _is_served(place):
-        raise ZoomBridgeError(
-            "No bridge serves here, and the test goes through one. Start it: zoombridge serve"
-        )
-    is_well = True
+    if test and not _is_served(instance):
+        raise ZoomBridgeError("The test needs a running server. Start it: zoombridge serve")
+    is_ok = True
     for name, shown in names:
         click.echo(shown)
-        is_well &= _look(place, name)
+        is_ok &= check_site(instance, name)
         if test:
-            is_well &= _test(place, name)
-    context.exit(0 if is_well else 1)
+            is_ok &= run_selftest(instance, name)
+    context.exit(0 if is_ok else 1)
 
 
-def _look(place: Place, site: str) -> bool:
-    findings = place.ask("site-check", site=site)
-    for found in findings:
-        _say(found["well"], f"{found['name']}: {found['message']}")
-    return all(found["well"] for found in findings)
+def check_site(caller: Caller, site: str) -> bool:
+    """Check a site and print the results; return whether all are ok."""
+    checks = caller.call(api.SITE_CHECK, api.SiteRequest(site=site))
+    for one in checks:
+        _print(one.ok, f"{one.name}: {one.message}")
+    return all(one.ok for one in checks)
 
 
-def _test(place: Place, site: str) -> bool:
-    """Have a test done, and tell of each stage as it comes."""
-    site_id = place.ask("site-test", site=site)
+def run_selftest(
+    caller: Caller, site: str, *, poll_seconds: float = _POLL_SECONDS, begin_seconds: float = _BEGIN_SECONDS
+) -> bool:
+    """Run a self-test and print each stage as it completes; return whether all are ok."""
+    site_id = caller.call(api.SELFTEST_START, api.SiteRequest(site=site)).site_id
     click.echo("  test:")
-    told = 0
-    deadline = time.monotonic() + _BEGIN_SECONDS
+    printed = 0
+    deadline = time.monotonic() + begin_seconds
     while True:
-        report = place.ask("site-report", site=site_id)
-        for line in report["lines"][told:]:
-            if line["well"]:
-                _tell(line)
-        told = len(report["lines"])
-        if not report["is_running"]:
-            return _conclude(report)
-        if not told and time.monotonic() > deadline:
+        status = caller.call(api.SELFTEST_STATUS, api.SiteRequest(site=site_id))
+        for step in status.steps[printed:]:
+            if step.ok:
+                _print_step(step)
+        printed = len(status.steps)
+        if not status.is_running:
+            return _conclude(status)
+        if not printed and time.monotonic() > deadline:
             raise ZoomBridgeError(
-                "No bridge took the test up, so none serves from this database. Start one: zoombridge serve"
+                "The test did not start: no server runs on this database. Start one: zoombridge serve"
             )
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(poll_seconds)
 
 
-def _tell(line: dict[str, Any]) -> None:
-    seen = [line["detail"]] if line["detail"] else []
-    seen += [f"{line['milliseconds']} ms"] if line["milliseconds"] else []
-    _say(True, _STAGES[line["stage"]] + (f" ({', '.join(seen)})" if seen else ""))
+def _print_step(step: SelfTestStep) -> None:
+    seen = [step.detail] if step.detail else []
+    seen += [f"{step.milliseconds} ms"] if step.milliseconds else []
+    _print(True, _STAGES[step.stage] + (f" ({', '.join(seen)})" if seen else ""))
 
 
-def _conclude(report: dict[str, Any]) -> bool:
-    verdict = report["verdict"]
-    if verdict is not None:
-        mark = "next " if verdict["cause"] == Cause.NO_SECRET else "WRONG"
-        click.echo(f"  {mark}  {_STAGES[verdict['stage']]}: {verdict['message']}")
-        click.echo(f"         {verdict['advice']}")
+def _conclude(status: SelfTestStatus) -> bool:
+    found = status.diagnosis
+    if found is not None:
+        mark = "todo" if found.cause == Cause.NO_SECRET else "FAIL"
+        click.echo(f"  {mark}  {_STAGES[found.stage]}: {found.message}")
+        click.echo(f"        {found.advice}")
         return False
-    if report["trouble"]:
-        _say(False, f"the test could not go on: {report['trouble']}")
+    if status.error:
+        _print(False, f"the test could not continue: {status.error}")
         return False
-    _say(True, "everything works, and nothing of the test is left")
+    _print(True, "everything works, and nothing of the test is left")
     return True
 
 
-def _say(well: bool, words: str) -> None:
-    click.echo(f"  {'ok   ' if well else 'WRONG'}  {words}")
+def _print(ok: bool, text: str) -> None:
+    click.echo(f"  {'ok  ' if ok else 'FAIL'}  {text}")
 
 
-def _is_served(place: Place) -> bool:
-    """Whether a bridge serves from here; with PostgreSQL nobody knows, so that it may."""
+def _is_served(instance: Instance) -> bool:
+    """Return whether a server runs here; with PostgreSQL that is unknown, so that one may."""
     try:
-        store = place.open()
+        store = instance.open_store()
     except StoreInUseError:
         return True
     try:

@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from core.pipeline.replay import MOST_FORESEEN
 from core.store.events.log import Outcome
-from core.store.events.search_filters import Filter
 from core.store.jobs import JobState
-from web.cli.context import Place, place_options
-from web.cli.progress import run
+from web.cli.instance import instance_options
+from web.cli.progress import run_job
+from web.cli.times import to_seconds
+from web.rpc import api
 from web.ui.times import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from web.cli.instance import Instance
+    from web.rpc.api import EventDelivery, EventDetail, EventLine, ReplayPreview
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _PROOFS = {
-    "signature": "Zoom's signature over its bytes was right",
-    "token": "Zoom's verification token was right",
-    "own": "the bridge noted it itself",
+    "signature": "Zoom's signature is valid",
+    "token": "Zoom's verification token is valid",
+    "own": "recorded by the bridge itself",
 }
-_WAYS = {
-    "reached": "reached",
-    "unneeded": "nothing had to be written",
-    "waiting": "waits to be written",
-    "stuck": "stuck",
+_DELIVERIES = {
+    "reached": "applied",
+    "unneeded": "nothing to write",
+    "waiting": "pending",
+    "stuck": "failed",
     "withheld": "no page",
 }
 
 
-def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+@click.group()
+def events() -> None:
+    """Show and replay events from the log."""
+
+
+def _parse_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     if value is None:
         return None
     try:
@@ -47,27 +54,22 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
         ) from error
 
 
-@click.group()
-def events() -> None:
-    """Look at Zoom's events, and take them up again."""
-
-
 def filter_options(command: F) -> F:
-    """Give a command the options that say which events."""
+    """Give a command the options that narrow down events."""
     for option in reversed(
         (
             click.option("--event", "name", help="Only events of this name, such as meeting.updated."),
             click.option(
                 "--outcome",
                 type=click.Choice([outcome.value for outcome in Outcome]),
-                help="Only events of which this became.",
+                help="Only events with this outcome.",
             ),
             click.option("--number", type=click.IntRange(0, 10**15 - 1), help="Only events of this meeting."),
             click.option("--site", help="Only events that concern this site (its address or id)."),
             click.option(
-                "--since", callback=_moment, help="Only what came since then: 2026-11-23, or 3h, 2d."
+                "--since", callback=_parse_time, help="Only events received since: 2026-11-23, or 3h, 2d."
             ),
-            click.option("--until", callback=_moment, help="Only what came before."),
+            click.option("--until", callback=_parse_time, help="Only events received before."),
         )
     ):
         command = option(command)
@@ -76,11 +78,9 @@ def filter_options(command: F) -> F:
 
 @events.command("list")
 @filter_options
-@click.option("--limit", type=click.IntRange(1, 1000), default=25, help="How many, the newest first.")
-@click.option(
-    "--before", help="Go on from the place that an earlier list named, where there were more events."
-)
-@place_options
+@click.option("--limit", type=click.IntRange(1, 1000), default=25, help="How many events to list.")
+@click.option("--before", help="Continue from the place that an earlier list printed.")
+@instance_options
 def list_(
     name: str | None,
     outcome: str | None,
@@ -90,59 +90,60 @@ def list_(
     until: int | None,
     limit: int,
     before: str | None,
-    data: Path,
-    database_url: str | None,
+    instance: Instance,
 ) -> None:
-    """List what is in the log, newest first."""
-    wanted = _wanted(name, outcome, number, site, since, until)
-    found = Place(data, database_url).ask("event-list", wanted=wanted, limit=limit, before=_key(before))
-    for event in found["events"]:
-        number_ = "-" if event["number"] is None else event["number"]
-        reason = f"  {event['reason']}" if event["reason"] else ""
+    """List the events in the log, newest first."""
+    request = api.ListEvents(
+        filter=_filter(name, outcome, number, site, since, until), limit=limit, before=_parse_place(before)
+    )
+    found = instance.call(api.EVENTS_LIST, request)
+    for event in found.events:
+        meeting = "-" if event.number is None else event.number
+        reason = f"  {event.reason}" if event.reason else ""
         click.echo(
-            f"{event['id']:>8}  {_time(event['received_at'])}  {event['outcome']:<7}  {event['event']}  {number_}{reason}"
+            f"{event.id:>8}  {to_seconds(event.received_at)}  {event.outcome:<7}  {event.event}  {meeting}{reason}"
         )
-    if found["further"]:
-        at, event_id = found["further"]
+    if found.next:
+        at, event_id = found.next
         click.echo(f"There may be more: --before {at}.{event_id}", err=True)
-    elif not found["events"]:
+    elif not found.events:
         click.echo("No event matches.", err=True)
 
 
 @events.command()
 @click.argument("event", type=click.IntRange(1))
-@place_options
-def show(event: int, data: Path, database_url: str | None) -> None:
-    """Show one EVENT by its number in the list, with what is secret hidden."""
-    found = Place(data, database_url).ask("event-show", event=event)
-    line = found["event"]
-    click.echo(f"{line['event']} {line['id']}, {line['outcome']}{_of_meeting(line)}")
-    click.echo(f"  came      {_time(line['received_at'])}, happened {_time(line['at'])}")
-    click.echo(f"  check     {_PROOFS[found['proof']]}{_signed(found)}")
-    if line["reason"]:
-        click.echo(f"  reason    {line['reason']}")
-    for site in found["reached"]:
-        _tell_site(site, found["attempts"].get(site["site_id"], []))
-    if found["too_late"]:
+@instance_options
+def show(event: int, instance: Instance) -> None:
+    """Show one EVENT by its number in the list, with secrets masked."""
+    found = instance.call(api.EVENTS_SHOW, api.EventRequest(event=event))
+    line = found.event
+    click.echo(f"{line.event} {line.id}, {line.outcome}{_of_meeting(line)}")
+    click.echo(f"  received  {to_seconds(line.received_at)}, happened {to_seconds(line.at)}")
+    click.echo(f"  check     {_PROOFS[found.proof]}{_signed(found)}")
+    if line.reason:
+        click.echo(f"  reason    {line.reason}")
+    for delivery in found.deliveries:
+        _print_delivery(delivery)
+    if found.is_too_late:
         click.echo("  changed   nothing: it happened before what the log still holds of its meeting")
-    if not found["is_whole"]:
-        click.echo("  changed   not worked out: its meeting has too many events")
-    for change in found["changed"]:
-        click.echo(f"  changed   {change['name']}: {change['old'] or '-'} → {change['new'] or '-'}")
+    if not found.is_whole:
+        click.echo("  changed   not computed: its meeting has too many events")
+    for change in found.changes:
+        click.echo(f"  changed   {change.name}: {change.old or '-'} → {change.new or '-'}")
     click.echo("Headers:")
-    for header, value in found["headers"].items():
+    for header, value in found.headers.items():
         click.echo(f"  {header}: {value}")
     click.echo("Body:")
-    click.echo(found["body"])
+    click.echo(found.body)
 
 
 @events.command()
 @click.argument("event", type=click.IntRange(1), required=False)
 @filter_options
-@click.option("--refused", is_flag=True, help="Instead, check what was refused with the secrets of now.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be taken up.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@place_options
+@click.option("--refused", is_flag=True, help="Verify refused requests with the current secrets instead.")
+@click.option("--dry-run", is_flag=True, help="Only count the events.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@instance_options
 @click.pass_context
 def replay(
     context: click.Context,
@@ -156,89 +157,83 @@ def replay(
     refused: bool,
     dry_run: bool,
     yes: bool,
-    data: Path,
-    database_url: str | None,
+    instance: Instance,
 ) -> None:
-    """Take one EVENT up again, or all that match.
+    """Replay one EVENT, or all that match.
 
-    Those that failed are folded again. Their meetings are folded again from the whole log, and the pages of these
-    meetings are looked at again on every site. What people have changed there stays.
+    Failed events are processed again. Their meetings are computed anew from the whole log, and the pages of these
+    meetings are compared again on every site. Changes that people made there stay.
     """
-    wanted = _wanted(name, outcome, number, site, since, until)
-    narrowed = [one for one, value in wanted.items() if value not in (None, "")]
+    wanted = _filter(name, outcome, number, site, since, until)
+    narrowed = {field for field, value in wanted if value not in (None, "")}
     if event is not None and (narrowed or refused):
-        raise click.UsageError("Name one event, or what the events have in common, but not both.")
-    if refused and set(narrowed) - {"site_id"}:
-        raise click.UsageError("What was refused is checked by site: only --site goes with --refused.")
-    place = Place(data, database_url)
-    foreseen = place.ask("event-foresee", wanted=wanted, event=event, refused=refused)
-    found = foreseen["refused"] + sum(foreseen[one] for one in Outcome)
-    click.echo(_foreseen(foreseen, refused=refused))
-    if dry_run or not found:
+        raise click.UsageError("Name one event, or options that match events, but not both.")
+    if refused and narrowed - {"site"}:
+        raise click.UsageError("Refused requests are verified by site: only --site goes with --refused.")
+    request = api.ReplayEvents(filter=wanted, event=event, refused=refused)
+    preview = instance.call(api.EVENTS_PREVIEW_REPLAY, request)
+    click.echo(_preview_text(preview, refused=refused))
+    if dry_run or not (preview.refused or any(preview.outcomes.values())):
         return
     if not yes:
-        click.confirm("Take them up again?", abort=True)
-    job = run(place, "event-replay", wanted=wanted, event=event, refused=refused)
+        click.confirm("Replay?", abort=True)
+    job = run_job(instance, api.EVENTS_REPLAY, request)
     context.exit(0 if job.state is JobState.DONE else 1)
 
 
-def _foreseen(foreseen: dict[str, Any], *, refused: bool) -> str:
+def _preview_text(preview: ReplayPreview, *, refused: bool) -> str:
     if refused:
-        return f"{foreseen['refused']:,} refused requests would be checked again."
-    parts = [f"{foreseen[outcome]:,} {outcome}" for outcome in Outcome if foreseen[outcome]]
+        return f"{preview.refused:,} refused requests would be verified again."
+    parts = [f"{preview.outcomes[outcome]:,} {outcome}" for outcome in Outcome if preview.outcomes[outcome]]
     if not parts:
         return "No event matches."
-    more = "" if foreseen["is_whole"] else f" (only the first {MOST_FORESEEN:,} of a kind are counted)"
-    return f"This takes up {', '.join(parts)}{more}."
+    more = "" if preview.is_whole else f" (only the first {MOST_FORESEEN:,} of each outcome are counted)"
+    return f"This replays {', '.join(parts)}{more}."
 
 
-def _wanted(
+def _filter(
     name: str | None,
     outcome: str | None,
     number: int | None,
     site: str | None,
     since: int | None,
     until: int | None,
-) -> dict[str, Any]:
-    return Filter(
-        event=name or "",
+) -> api.EventFilter:
+    return api.EventFilter(
+        event=name,
         outcome=None if outcome is None else Outcome(outcome),
         number=number,
-        site_id=site,
+        site=site,
         since=since,
         until=until,
-    ).told()
+    )
 
 
-def _key(given: str | None) -> list[int] | None:
+def _parse_place(given: str | None) -> tuple[int, int] | None:
     if given is None:
         return None
     at, _, event_id = given.partition(".")
     if not (at.isdigit() and event_id.isdigit()):
-        raise click.UsageError("--before wants the place that a list named, such as 1795424400000.42")
-    return [int(at), int(event_id)]
+        raise click.UsageError("--before needs the place that a list printed, such as 1795424400000.42")
+    return int(at), int(event_id)
 
 
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _of_meeting(line: EventLine) -> str:
+    return "" if line.number is None else f", meeting {line.number}"
 
 
-def _of_meeting(line: dict[str, Any]) -> str:
-    return "" if line["number"] is None else f", meeting {line['number']}"
-
-
-def _signed(found: dict[str, Any]) -> str:
-    if found["signed_at"] is None:
+def _signed(found: EventDetail) -> str:
+    if found.signed_at is None:
         return ""
-    seconds = (found["event"]["received_at"] - found["signed_at"]) / 1000
-    return f", signed {seconds:.1f} s before it came"
+    seconds = (found.event.received_at - found.signed_at) / 1000
+    return f", signed {seconds:.1f} s before it was received"
 
 
-def _tell_site(site: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
-    at = f" {_time(site['at'])}" if site["at"] else ""
-    did = f" ({site['did']})" if site["did"] else ""
-    message = f": {site['message']}" if site["message"] else ""
-    click.echo(f"  {site['site_name']}: {_WAYS[site['way']]}{at}{did}{message}")
-    for one in attempts:
-        came = one["did"] or f"failed: {one['message'] or one['fault']}"
-        click.echo(f"    tried {_time(one['at'])}, {one['milliseconds']} ms, {came}")
+def _print_delivery(found: EventDelivery) -> None:
+    at = f" {to_seconds(found.at)}" if found.at else ""
+    did = f" ({found.did})" if found.did else ""
+    message = f": {found.message}" if found.message else ""
+    click.echo(f"  {found.site_name}: {_DELIVERIES[found.status]}{at}{did}{message}")
+    for attempt in found.attempts:
+        result = attempt.did or f"failed: {attempt.message or attempt.fault}"
+        click.echo(f"    attempt {to_seconds(attempt.at)}, {attempt.milliseconds} ms, {result}")

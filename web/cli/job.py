@@ -1,63 +1,58 @@
-"""`zoombridge job`: long work, such as an import or a replay."""
+"""`zoombridge job`: background jobs, such as an import or a replay."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from core.store.jobs import JobState
-from web.cli.context import Place, place_options
-from web.cli.progress import follow as follow_job
-from web.cli.progress import read, tell
+from web.cli import progress
+from web.cli.instance import instance_options
+from web.rpc import api
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from web.cli.instance import Instance
 
 
 @click.group()
 def job() -> None:
-    """Look after long work: imports, replays and the like."""
+    """Manage background jobs: imports, replays and others."""
 
 
 @job.command("list")
-@place_options
-def list_(data: Path, database_url: str | None) -> None:
-    """List what is under way, and what has ended lately."""
-    found = Place(data, database_url).ask("job-list")
+@instance_options
+def list_(instance: Instance) -> None:
+    """List the running and recent jobs."""
+    found = instance.call(api.JOB_LIST, api.NoArguments())
     if not found:
-        click.echo("There was no long work lately.")
-    for told in found:
-        tell(read(told))
+        click.echo("No recent jobs.")
+    for status in found:
+        progress.print_job(status)
 
 
 @job.command()
 @click.argument("number", type=click.IntRange(1))
-@place_options
+@instance_options
 @click.pass_context
-def follow(context: click.Context, number: int, data: Path, database_url: str | None) -> None:
-    """Show how far job NUMBER is until it ends."""
-    with Place(data, database_url).working() as ask:
-        ended = follow_job(ask, read(ask("job-show", job=number)))
+def follow(context: click.Context, number: int, instance: Instance) -> None:
+    """Show the progress of job NUMBER until it ends."""
+    with instance.working() as caller:
+        ended = progress.follow(caller, caller.call(api.JOB_SHOW, api.JobRequest(job=number)))
     context.exit(0 if ended.state is JobState.DONE else 1)
 
 
 @job.command()
 @click.argument("number", type=click.IntRange(1))
-@place_options
-def stop(number: int, data: Path, database_url: str | None) -> None:
-    """Stop job NUMBER where it is. What was done stays done."""
-    _change(Place(data, database_url), "job-stop", number)
+@instance_options
+def stop(number: int, instance: Instance) -> None:
+    """Stop job NUMBER. Completed work is kept."""
+    progress.print_job(instance.call(api.JOB_STOP, api.JobRequest(job=number)))
 
 
-@job.command("continue")
+@job.command()
 @click.argument("number", type=click.IntRange(1))
-@place_options
-def continue_(number: int, data: Path, database_url: str | None) -> None:
-    """Go on with job NUMBER, which was stopped or has failed."""
-    _change(Place(data, database_url), "job-continue", number)
-
-
-def _change(place: Place, operation: str, number: int) -> None:
-    told: dict[str, Any] = place.ask(operation, job=number)
-    tell(read(told))
+@instance_options
+def resume(number: int, instance: Instance) -> None:
+    """Resume job NUMBER, which was stopped or has failed."""
+    progress.print_job(instance.call(api.JOB_RESUME, api.JobRequest(job=number)))

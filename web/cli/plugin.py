@@ -15,7 +15,7 @@ from web.stub.plugin_zip import SLUG, archive
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path(f"{SLUG}.zip"),
-    help="Where to write it.",
+    help="File to write.",
 )
 def plugin(output: Path) -> None:
     """Write the WordPress plugin as a zip, to install under Plugins > Add New > Upload Plugin."""

@@ -1,9 +1,9 @@
-"""Long work in the terminal: asked for, followed with a bar, and left to go on by itself when Ctrl-C is pressed."""
+"""Show a background job in the terminal: a progress bar until it ends. Ctrl-C leaves it running in the background."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from babel.support import NullTranslations
@@ -17,31 +17,31 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from core.store.jobs import Job, JobState
+from core.store.jobs import JobState
+from web.rpc import api
 from web.ui.job_labels import counted, work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from web.cli.instance import Caller, Instance
+    from web.rpc.api import JobStatus, Operation, RequestT
 
-    from web.cli.context import Place
-
-_LOOK_SECONDS = 0.5
-_PATIENCE_SECONDS = 10.0  # for somebody to begin with it
+_POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 10.0  # until a job that has not begun is said to be waiting
 
 
-def run(place: Place, operation: str, **arguments: Any) -> Job:
-    """Ask for a job by an operation that returns it, and follow it to its end; return it as it is then.
+def run_job(instance: Instance, operation: Operation[RequestT, JobStatus], request: RequestT) -> JobStatus:
+    """Enqueue a job by an operation that returns it, and follow it to its end. Raises: click.Abort on Ctrl-C.
 
-    Where no bridge serves from here, this process does the work.
+    Without a running server, this process does the work.
     """
-    with place.working() as ask:
-        return follow(ask, read(ask(operation, **arguments)))
+    with instance.working() as caller:
+        return follow(caller, caller.call(operation, request))
 
 
-def follow(ask: Callable[..., Any], job: Job) -> Job:
-    """Show how far a job is until it ends; Ctrl-C lets it go on in the background."""
+def follow(caller: Caller, job: JobStatus, *, poll_seconds: float = _POLL_SECONDS) -> JobStatus:
+    """Show the progress of a job until it ends; return it as it is then. Raises: click.Abort on Ctrl-C."""
     title = work(job.kind).title
-    # Where nobody looks at the terminal, as in a log, only what came of it is written.
+    # Where the output is no terminal, as in a log, only the result is written.
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
@@ -56,34 +56,29 @@ def follow(ask: Callable[..., Any], job: Job) -> Job:
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
             task = bar.add_task(title, total=None, message="")
             while not job.has_ended:
-                waits = job.state is JobState.WAITING and time.monotonic() - began > _PATIENCE_SECONDS
-                said = "waits for other work, or for a bridge that serves" if waits else job.message or ""
-                bar.update(task, total=job.total, completed=job.done, message=said)
-                time.sleep(_LOOK_SECONDS)
-                job = read(ask("job-show", job=job.id))
+                is_late = job.state is JobState.WAITING and time.monotonic() - began > _PATIENCE_SECONDS
+                message = "waiting for other jobs, or for a server" if is_late else job.message or ""
+                bar.update(task, total=job.total, completed=job.done, message=message)
+                time.sleep(poll_seconds)
+                job = caller.call(api.JOB_SHOW, api.JobRequest(job=job.id))
     except KeyboardInterrupt:
         click.echo(
-            f"\nThis goes on in the background, as long as a bridge serves. To follow it: zoombridge job follow "
-            f"{job.id}. To stop it: zoombridge job stop {job.id}",
+            f"\nThe job continues in the background while a server runs. Follow it: zoombridge job follow {job.id}. "
+            f"Stop it: zoombridge job stop {job.id}",
             err=True,
         )
         raise click.Abort from None
-    tell(job)
+    print_job(job)
     return job
 
 
-def tell(job: Job) -> None:
-    """Say how a job stands, and what came of it."""
+def print_job(job: JobStatus) -> None:
+    """Print the state of a job and its results."""
     total = "" if job.total is None else f" of {job.total:,}"
     click.echo(f"{work(job.kind).title} {job.id}: {job.state}, {job.done:,}{total} done")
-    for words, count in counted(job, NullTranslations()):
-        click.echo(f"  {words}: {count:,}")
+    for label, count in counted(job, NullTranslations()):
+        click.echo(f"  {label}: {count:,}")
     if job.message:
         click.echo(f"  {job.message}")
     if job.state in (JobState.STOPPED, JobState.FAILED):
-        click.echo(f"  To go on from there: zoombridge job continue {job.id}")
-
-
-def read(told: dict[str, Any]) -> Job:
-    """Read a job as the operations tell of it."""
-    return Job(**{**told, "state": JobState(told["state"])})
+        click.echo(f"  Resume it: zoombridge job resume {job.id}")

@@ -1,38 +1,38 @@
-"""`zoombridge quarantine`: requests that were refused, and kept."""
+"""`zoombridge quarantine`: refused requests that were stored."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from web.cli.context import Place, place_options
+from web.cli.instance import instance_options
+from web.cli.times import to_seconds
+from web.rpc import api
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from web.cli.instance import Instance
 
 
 @click.group()
 def quarantine() -> None:
-    """Look at refused requests that look like Zoom's."""
+    """Manage refused requests that look like Zoom's."""
 
 
 @quarantine.command("list")
-@place_options
-def list_(data: Path, database_url: str | None) -> None:
-    """List what is held, and why."""
-    held = Place(data, database_url).ask("quarantine-list")
-    if not held:
-        click.echo("Nothing is held: no request that looks like Zoom's was refused.")
-    for item in held:
-        at = datetime.fromtimestamp(item["received_at"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        click.echo(f"{at}  {item['site']}  {item['reason']}")
+@instance_options
+def list_(instance: Instance) -> None:
+    """List the refused requests, and why they were refused."""
+    found = instance.call(api.QUARANTINE_LIST, api.NoArguments())
+    if not found:
+        click.echo("The quarantine is empty: no request that looks like Zoom's was refused.")
+    for item in found:
+        click.echo(f"{to_seconds(item.received_at)}  {item.site_url}  {item.reason}")
 
 
 @quarantine.command("recheck")
-@place_options
-def recheck(data: Path, database_url: str | None) -> None:
-    """Check what is held against the secrets saved now; what verifies goes its normal way."""
-    for item in Place(data, database_url).ask("quarantine-recheck"):
-        click.echo(f"{item['site']}: {item['verified']} accepted, {item['kept']} still held")
+@instance_options
+def recheck(instance: Instance) -> None:
+    """Verify the refused requests with the secrets saved now, and process those that pass."""
+    for result in instance.call(api.QUARANTINE_RECHECK, api.NoArguments()):
+        click.echo(f"{result.site_url}: {result.accepted} accepted, {result.refused} still refused")

@@ -1,4 +1,4 @@
-"""`zoombridge send`: events, signed and posted as Zoom would."""
+"""`zoombridge send`: sign and post events as Zoom would."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ _SCENARIOS = ("meeting", "webinar", "validation")
     "--to",
     "url",
     required=True,
-    help="The endpoint, for example https://example.org/wp-json/vczapi/v1/meeting",
+    help="Endpoint URL, for example https://example.org/wp-json/vczapi/v1/meeting",
 )
-@click.option("--secret-token", prompt="Zoom's secret token", hide_input=True, help="What to sign with.")
+@click.option(
+    "--secret-token", prompt="Zoom's secret token", hide_input=True, help="Secret token to sign with."
+)
 @click.option(
     "--scenario",
     type=click.Choice(_SCENARIOS),
-    help="Send a story instead of files: the life of a meeting or of a webinar, or Zoom's validation.",
+    help="Send a scenario instead of files: the life of a meeting or a webinar, or Zoom's endpoint validation.",
 )
 @click.option(
-    "--number", type=click.IntRange(1, 10**13), help="Meeting number of the story; by default a new one."
+    "--number",
+    type=click.IntRange(1, 10**13),
+    show_default="a new one",
+    help="Meeting number of the scenario.",
 )
 @click.option("--pause", type=click.FloatRange(0, 3600), default=0.0, help="Seconds to wait between events.")
 @click.pass_context
@@ -44,16 +49,16 @@ def send(
     number: int | None,
     pause: float,
 ) -> None:
-    """Sign and post event FILES as Zoom would, in their order.
+    """Sign and post events from FILES as Zoom would, in order.
 
-    A file holds one event, whose bytes are sent as they are, or a JSON list of events. To try a site without
-    a Zoom account: zoombridge send --scenario meeting --to …
+    A file holds one event, whose bytes are sent unchanged, or a JSON list of events. To try a site without a Zoom
+    account: zoombridge send --scenario meeting --to …
     """
     bodies = [body for file in files for body in _bodies(file)]
     if scenario is not None:
-        bodies += _story(scenario, number)
+        bodies += _scenario(scenario, number)
     if not bodies:
-        raise click.UsageError("Name files to send, or a story: --scenario meeting")
+        raise click.UsageError("Name files to send, or a scenario: --scenario meeting")
     failed = 0
     for index, (name, body) in enumerate(bodies):
         if index and pause:
@@ -62,10 +67,10 @@ def send(
         click.echo(f"{reply.status or '---'}  {name}  {reply.text.strip()}".rstrip())
         if not reply.is_success:
             failed += 1
-            again = (
-                "sends it again" if reply.would_be_sent_again else "never sends it again: the event is lost"
+            retried = (
+                "would retry" if reply.would_be_sent_again else "never retries this: the event would be lost"
             )
-            click.echo(f"     Zoom {again}.")
+            click.echo(f"     Zoom {retried}.")
     context.exit(1 if failed else 0)
 
 
@@ -74,13 +79,13 @@ def _bodies(file: Path) -> list[tuple[str, bytes]]:
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError):
-        return [(file.name, raw)]  # sent as it is: how a bridge takes a broken body is worth trying too
+        return [(file.name, raw)]  # sent unchanged: how a bridge handles a broken body is worth trying, too
     if isinstance(document, list):
         return [(f"{file.name}[{index}]", _json(event)) for index, event in enumerate(document)]
     return [(file.name, raw)]
 
 
-def _story(scenario: str, number: int | None) -> list[tuple[str, bytes]]:
+def _scenario(scenario: str, number: int | None) -> list[tuple[str, bytes]]:
     now = datetime.now(UTC)
     if scenario == "validation":
         return [("endpoint.url_validation", _json(validation(secrets.token_urlsafe(16), now=now)))]

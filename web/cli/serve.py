@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from core import __version__
+from core.auth.service import AuthService
 from core.bridge import Bridge
+from core.errors import StoreUnavailableError
 from core.pipeline.mirror_worker import LEASE_SECONDS
 from core.store.db.settings import (
     FEWEST_EVENTS,
@@ -26,20 +28,20 @@ from core.store.db.settings import (
 )
 from web.acceptor.listener import Listener
 from web.app import make_app
-from web.cli.context import Place, make_ready, place_options, public_url_option
-from web.cli.user import way_in
+from web.cli.instance import instance_options, prepare_database, public_url_option
 from web.http.inflight import InFlight
 from web.http.logs import log_to_stderr
-from web.monitoring.metrics import SHORTEST_TOKEN
+from web.monitoring.metrics import MIN_TOKEN_LENGTH
 from web.webhooks.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from core.store.db.engine import Store
+    from web.cli.instance import Instance
 
 
 _STOP_SECONDS = 15.0
-# A commit hands the interpreter over and takes it back some ten times. With Python's own 5 ms, each time may cost that
-# much while the fold computes, and everyone who waits for the commit waits as well.
+# A commit releases and retakes the interpreter some ten times. With Python's default of 5 ms, each time may cost that
+# much while the fold computes, and all requests that wait for the commit wait as well.
 _SWITCH_SECONDS = 0.0005
 
 
@@ -51,49 +53,48 @@ _SWITCH_SECONDS = 0.0005
 @click.option(
     "--acceptors",
     default=2,
-    show_default=True,
     type=click.IntRange(0, 64),
-    help="Processes that take requests for this one: more for machines with more cores; 0 to do without.",
+    help="Processes that accept requests for this one: more on machines with more cores, 0 for none.",
 )
-@click.option("--behind-proxy", is_flag=True, help="Trust X-Forwarded-For and -Proto of a proxy in front.")
+@click.option("--behind-proxy", is_flag=True, help="Trust X-Forwarded-For and -Proto of a reverse proxy.")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
-    help="How much to write to standard error.",
+    help="Log level on standard error.",
 )
 @click.option(
     "--keep-days",
     type=click.IntRange(1, LONGEST_DAYS),
-    show_default=f"what the page Settings says, {KEEP_DAYS} at first",
-    help="Days that events stay in the log.",
+    show_default=f"as set on the page Settings, {KEEP_DAYS} at first",
+    help="Days to keep events in the log.",
 )
 @click.option(
     "--keep-events",
     type=click.IntRange(FEWEST_EVENTS, MOST_EVENTS),
-    show_default=f"what the page Settings says, {KEEP_EVENTS} at first",
-    help="Events that the log keeps at most.",
+    show_default=f"as set on the page Settings, {KEEP_EVENTS} at first",
+    help="Maximum number of events in the log.",
 )
 @click.option(
     "--keep-names-days",
     type=click.IntRange(1, LONGEST_DAYS),
-    show_default=f"what the page Settings says, {KEEP_NAMES_DAYS} at first",
-    help="Days that names and addresses of people who registered or took part stay in these events.",
+    show_default=f"as set on the page Settings, {KEEP_NAMES_DAYS} at first",
+    help="Days to keep personal data (names and addresses of registrants and participants) in these events.",
 )
 @click.option(
     "--lease-seconds",
     default=LEASE_SECONDS,
     type=click.IntRange(1),
-    help="With PostgreSQL: after so many seconds another process takes over from one that died at a post.",
+    help="With PostgreSQL: seconds after which another process takes over the work of one that died.",
 )
 @click.option(
     "--metrics-token",
     default="",
-    show_default="none, and /metrics tells nothing",
-    help="What Prometheus sends as bearer token to /metrics; rather set ZOOMBRIDGE_METRICS_TOKEN.",
+    show_default="none, and /metrics is off",
+    help="Bearer token for /metrics; better set as ZOOMBRIDGE_METRICS_TOKEN.",
 )
 @public_url_option
-@place_options
+@instance_options
 def serve(
     host: str,
     port: int,
@@ -106,18 +107,16 @@ def serve(
     lease_seconds: int,
     metrics_token: str,
     public_url: str | None,
-    data: Path,
-    database_url: str | None,
+    instance: Instance,
 ) -> None:
-    """Take Zoom's events and keep the WordPress sites right. Ends cleanly on Ctrl-C and SIGTERM."""
-    if metrics_token and len(metrics_token) < SHORTEST_TOKEN:
-        raise click.UsageError(f"--metrics-token must have at least {SHORTEST_TOKEN} characters.")
+    """Run the server: receive webhooks, sync sites. Stops cleanly on Ctrl-C and SIGTERM."""
+    if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
+        raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
     log_to_stderr(log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    place = Place(data, database_url)
-    store = place.open()
+    store = instance.open_store()
     try:
-        make_ready(store)
+        prepare_database(store)
         bridge = Bridge.on(
             store,
             keep_days=keep_days,
@@ -126,21 +125,36 @@ def serve(
             lease_seconds=lease_seconds,
         )
         listener = Listener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
-        asyncio.run(_serve(bridge, place, listener, public_url=public_url or "", metrics_token=metrics_token))
+        asyncio.run(
+            _serve(bridge, instance, listener, public_url=public_url or "", metrics_token=metrics_token)
+        )
     finally:
         store.close()
 
 
+def sign_in_hint(store: Store, url: str) -> str:
+    """Return the line on the bridge's pages that `serve` prints: a one-time link while there are no users."""
+    auth = AuthService(store)
+    try:
+        if auth.is_anybody():
+            return f"Pages: {url}/"
+        return (
+            f"Create the first administrator (this link works once): {url}/first?ticket={auth.invitation()}"
+        )
+    except StoreUnavailableError as error:
+        return f"Pages: {url}/ (not available: {error})"
+
+
 async def _serve(
-    bridge: Bridge, place: Place, listener: Listener, *, public_url: str, metrics_token: str
+    bridge: Bridge, instance: Instance, listener: Listener, *, public_url: str, metrics_token: str
 ) -> None:
-    # With PostgreSQL the other commands open the database themselves, and nobody controls this process.
+    # With PostgreSQL the other commands open the database themselves, and this process takes no calls.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
     in_flight = InFlight()
     dispatcher = Dispatcher(bridge.ingest)
     app = make_app(
         bridge,
-        control_token=token,
+        rpc_token=token,
         metrics_token=metrics_token,
         in_flight=in_flight,
         dispatcher=dispatcher,
@@ -154,29 +168,29 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     stop_serving = await listener.serve(sockets, app, dispatcher, in_flight)
     bridge.start()
-    with place.serving(url, token) if token else contextlib.nullcontext():
+    with instance.publish_rpc(url, token) if token else contextlib.nullcontext():
         click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
-        click.echo(await loop.run_in_executor(None, way_in, bridge.store, public_url or url))
+        click.echo(await loop.run_in_executor(None, sign_in_hint, bridge.store, public_url or url))
         sys.stdout.flush()
         await stop.wait()
-        click.echo("Stopping: finishing what is under way.", err=True)
+        click.echo("Stopping: finishing open work.", err=True)
         await stop_serving()
         await _stop(bridge)
 
 
 async def _stop(bridge: Bridge) -> None:
-    """Let the claims go, once every request is answered."""
+    """Stop the workers and release their leases, once every request is answered."""
     ended = threading.Event()
     threading.Thread(target=_stop_bridge, args=(bridge, ended), daemon=True).start()
     loop = asyncio.get_running_loop()
     if not await loop.run_in_executor(None, ended.wait, _STOP_SECONDS):
         click.echo(
-            "The database or a site does not answer, so that not everything could be finished. Nothing is lost: "
-            "the next start goes on from here.",
+            "The database or a site does not respond, so not all work could be finished. Nothing is lost: the next "
+            "start continues from here.",
             err=True,
         )
         sys.stderr.flush()
-        os._exit(1)  # an ordinary end would wait for the threads that hang
+        os._exit(1)  # a regular exit would wait for the threads that hang
 
 
 def _stop_bridge(bridge: Bridge, ended: threading.Event) -> None:

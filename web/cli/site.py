@@ -1,111 +1,108 @@
-"""`zoombridge site`: connect WordPress sites and look after them."""
+"""`zoombridge site`: WordPress sites."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from web.cli.context import Place, place_options
+from web.cli.instance import DEFAULT_URL, instance_options
+from web.cli.times import to_minutes
+from web.rpc import api
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-_BRIDGE = "http://127.0.0.1:8765"
+    from web.cli.instance import Instance
 
 
 @click.group()
 def site() -> None:
-    """Connect WordPress sites, and look after them."""
+    """Manage WordPress sites."""
 
 
 @site.command("add")
 @click.argument("url")
-@click.option("--username", prompt="WordPress user (an administrator)", help="Whom the bridge signs in as.")
+@click.option("--username", prompt="WordPress user (an administrator)", help="WordPress administrator.")
 @click.option(
     "--application-password",
     prompt="Application password (WordPress: Users > Profile > Application Passwords)",
     hide_input=True,
-    help="Made in WordPress under Users > Profile. Asked for when it is not given.",
+    help="Created in WordPress under Users > Profile. Prompted for when omitted.",
 )
 @click.option(
     "--bridge-url",
-    help="Address at which WordPress reaches the bridge; by default the one that serves from here.",
+    show_default="the running server",
+    help="Address at which WordPress reaches the bridge.",
 )
-@click.option(
-    "--secret-token", default="", show_default="none", help="Zoom's secret token, where it is known."
-)
-@place_options
+@click.option("--secret-token", default="", show_default="none", help="Zoom's secret token, if known.")
+@instance_options
 def add(
     url: str,
     username: str,
     application_password: str,
     bridge_url: str | None,
     secret_token: str,
-    data: Path,
-    database_url: str | None,
+    instance: Instance,
 ) -> None:
     """Connect the WordPress site at URL.
 
-    The plugin must be installed there: `zoombridge plugin` writes it. A site that is connected already is
-    paired anew.
+    The plugin must be installed there: `zoombridge plugin` writes it. A site that is already connected is paired
+    again.
     """
-    place = Place(data, database_url)
-    added = place.ask(
-        "site-add",
+    request = api.AddSite(
         url=url,
         username=username,
         password=application_password,
-        bridge_url=(bridge_url or place.served_at() or _BRIDGE).rstrip("/"),
+        bridge_url=(bridge_url or instance.server_url() or DEFAULT_URL).rstrip("/"),
         secret_token=secret_token,
     )
-    click.echo(f"Connected {added['name']} ({added['url']}) as {added['id']}.")
+    added = instance.call(api.SITE_ADD, request)
+    click.echo(f"Connected {added.name} ({added.url}) as {added.id}.")
     click.echo("Paste this into Zoom as the event notification endpoint URL:")
-    click.echo(f"  {added['endpoints']['meeting']}")
-    if added["released"]:
-        click.echo(f"{added['released']} events that had been refused were accepted now.")
+    click.echo(f"  {added.endpoints['meeting']}")
+    if added.accepted:
+        click.echo(f"{added.accepted} refused events were accepted now.")
 
 
 @site.command("list")
-@place_options
-def list_(data: Path, database_url: str | None) -> None:
-    """List the sites, and how they are."""
-    sites = Place(data, database_url).ask("site-list")
+@instance_options
+def list_(instance: Instance) -> None:
+    """List the sites and their status."""
+    sites = instance.call(api.SITE_LIST, api.NoArguments())
     if not sites:
         click.echo("No site is connected yet. Connect one: zoombridge site add https://example.org")
-    for item in sites:
-        seen = f"last event {_time(item['last_event_at'])}" if item["last_event_at"] else "no event yet"
-        click.echo(f"{item['id']}  {item['url']}  {seen}")
-        if item["fault_message"]:
-            click.echo(f"    {item['fault_message']}")
+    for status in sites:
+        at = status.last_event_at
+        click.echo(f"{status.id}  {status.url}  {f'last event {to_minutes(at)}' if at else 'no event yet'}")
+        if status.fault_message:
+            click.echo(f"    {status.fault_message}")
 
 
 @site.command("check")
 @click.argument("site")
-@place_options
+@instance_options
 @click.pass_context
-def check(context: click.Context, site: str, data: Path, database_url: str | None) -> None:
-    """Look whether SITE (its address or id) and the bridge reach each other."""
-    findings = Place(data, database_url).ask("site-check", site=site)
-    for found in findings:
-        click.echo(f"{'ok   ' if found['well'] else 'WRONG'}  {found['name']}: {found['message']}")
-    context.exit(0 if all(found["well"] for found in findings) else 1)
+def check(context: click.Context, site: str, instance: Instance) -> None:
+    """Check the connection between SITE (its address or id) and the bridge.
+
+    Ends with status 1 where a check fails.
+    """
+    checks = instance.call(api.SITE_CHECK, api.SiteRequest(site=site))
+    for one in checks:
+        click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.message}")
+    context.exit(0 if all(one.ok for one in checks) else 1)
 
 
 @site.command("remove")
 @click.argument("site")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@place_options
-def remove(site: str, yes: bool, data: Path, database_url: str | None) -> None:
-    """Let SITE (its address or id) go. Its posts stay as they are."""
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@instance_options
+def remove(site: str, yes: bool, instance: Instance) -> None:
+    """Disconnect SITE (its address or id). Its posts stay as they are."""
     if not yes:
-        click.confirm(f"Forget {site}, its secrets and what is known of its posts?", abort=True)
-    removed = Place(data, database_url).ask("site-remove", site=site)
-    click.echo(f"Forgot {removed['url']}. Its posts stay as they are.")
-    if removed["problem"]:
-        click.echo(f"The plugin there still thinks that it is connected: {removed['problem']}")
-
-
-def _time(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        click.confirm(
+            f"Disconnect {site}, and delete its secrets and what is known of its posts?", abort=True
+        )
+    removed = instance.call(api.SITE_REMOVE, api.SiteRequest(site=site))
+    click.echo(f"Disconnected {removed.url}. Its posts stay as they are.")
+    if removed.problem:
+        click.echo(f"The plugin there still considers itself connected: {removed.problem}")

@@ -1,43 +1,27 @@
-"""`zoombridge user`: who may sign in at the bridge's own address."""
+"""`zoombridge user`: users who sign in at the bridge's own address."""
 
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from core.auth.service import AuthService
-from core.errors import StoreUnavailableError
 from core.store.auth.users import Role
-from web.cli.context import Place, place_options, public_url_option
+from web.cli.instance import DEFAULT_URL, instance_options, public_url_option
+from web.cli.times import to_minutes
+from web.rpc import api
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from core.store.db.engine import Store
-
-_BRIDGE = "http://127.0.0.1:8765"
-
-
-def way_in(store: Store, url: str) -> str:
-    """Return what `serve` says about its pages: while nobody can sign in, with a link for the first who does."""
-    admission = AuthService(store)
-    try:
-        if admission.is_anybody():
-            return f"Settings pages: {url}/"
-        return f"Choose who may sign in (this link works once): {url}/first?ticket={admission.invitation()}"
-    except StoreUnavailableError as error:
-        return f"Settings pages: {url}/ (not at the moment: {error})"
+    from web.cli.instance import Instance
 
 
 @click.group()
 def user() -> None:
-    """Say who may sign in to the bridge's own pages.
+    """Manage users of the bridge's own pages.
 
-    Administrators may change everything, lookers may look. Whoever is an administrator of a connected
-    WordPress site needs no user here: its wp-admin shows the same pages, of that site.
+    Administrators can change everything, viewers can only view. An administrator of a connected WordPress site needs
+    no user here: wp-admin shows the same pages, for that site.
     """
 
 
@@ -47,54 +31,53 @@ def user() -> None:
     "--role",
     type=click.Choice([role.value for role in Role]),
     default=Role.ADMINISTRATOR.value,
-    help="What they may do.",
+    help="Role of the user.",
 )
-@place_options
-def add(name: str, role: str, data: Path, database_url: str | None) -> None:
-    """Let NAME sign in.
+@instance_options
+def add(name: str, role: str, instance: Instance) -> None:
+    """Add the user NAME.
 
-    The password is asked for, or read from standard input: zoombridge user add anna < password.txt
+    The password is prompted for, or read from standard input: zoombridge user add anna < password.txt
     """
-    place = Place(data, database_url)
-    added = place.ask("user-add", name=name, role=role, password=_password())
-    click.echo(f"{added['name']} can sign in now, as {role}.")
+    request = api.AddUser(name=name, role=Role(role), password=_password())
+    added = instance.call(api.USER_ADD, request)
+    click.echo(f"Added {added.name} as {role}.")
 
 
 @user.command("list")
-@place_options
-def list_(data: Path, database_url: str | None) -> None:
-    """List the users, and when they were here last."""
-    users = Place(data, database_url).ask("user-list")
+@instance_options
+def list_(instance: Instance) -> None:
+    """List the users, and when they were last seen."""
+    users = instance.call(api.USER_LIST, api.NoArguments())
     if not users:
-        click.echo("Nobody can sign in yet. Make an administrator: zoombridge user add NAME")
+        click.echo("There are no users yet. Add an administrator: zoombridge user add NAME")
     for one in users:
-        seen = f"last seen {_time(one['last_seen_at'])}" if one["last_seen_at"] else "never seen yet"
-        missing = "" if one["has_password"] else ", has to choose a password yet"
-        click.echo(f"{one['name']}  {one['role']}  {seen}{missing}")
+        seen = f"last seen {to_minutes(one.last_seen_at)}" if one.last_seen_at else "never seen"
+        click.echo(f"{one.name}  {one.role}  {seen}{'' if one.has_password else ', no password yet'}")
 
 
 @user.command("remove")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@place_options
-def remove(name: str, yes: bool, data: Path, database_url: str | None) -> None:
-    """Let NAME sign in no more; where they are signed in, they are signed out."""
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@instance_options
+def remove(name: str, yes: bool, instance: Instance) -> None:
+    """Remove the user NAME, and sign them out everywhere."""
     if not yes:
         click.confirm(f"Remove {name}?", abort=True)
-    Place(data, database_url).ask("user-remove", name=name)
+    instance.call(api.USER_REMOVE, api.UserRequest(name=name))
     click.echo(f"Removed {name}.")
 
 
 @user.command("password")
 @click.argument("name")
-@place_options
-def password(name: str, data: Path, database_url: str | None) -> None:
-    """Give NAME another password; where they are signed in, they are signed out.
+@instance_options
+def password(name: str, instance: Instance) -> None:
+    """Set the password of NAME, and sign them out everywhere.
 
-    It is asked for, or read from standard input: zoombridge user password anna < password.txt
+    It is prompted for, or read from standard input: zoombridge user password anna < password.txt
     """
-    Place(data, database_url).ask("user-password", name=name, password=_password())
-    click.echo(f"{name} has another password now.")
+    instance.call(api.USER_PASSWORD, api.SetPassword(name=name, password=_password()))
+    click.echo(f"Changed the password of {name}.")
 
 
 @user.command("link")
@@ -102,32 +85,25 @@ def password(name: str, data: Path, database_url: str | None) -> None:
 @click.option(
     "--keep-password",
     is_flag=True,
-    help="The link signs in at once, and leaves the password as it is. Good for an hour.",
+    help="Make a link that signs in at once and leaves the password unchanged. It is valid for an hour.",
 )
 @public_url_option
-@place_options
-def link(
-    name: str | None, keep_password: bool, public_url: str | None, data: Path, database_url: str | None
-) -> None:
-    """Make a link that works once, with which NAME chooses a new password. Good for three days.
+@instance_options
+def link(name: str | None, keep_password: bool, public_url: str | None, instance: Instance) -> None:
+    """Make a one-time link with which NAME sets a new password. It is valid for three days.
 
-    Without NAME: the link for the first administrator, while there is none.
+    Without NAME, make the link for the first administrator, as long as there are no users.
     """
-    place = Place(data, database_url)
-    made = place.ask("user-link", name=name, keep_password=keep_password)
-    click.echo(f"This link works once: {public_url or place.served_at() or _BRIDGE}{made['path']}")
+    made = instance.call(api.USER_LINK, api.MakeLink(name=name, keep_password=keep_password))
+    click.echo(f"This link works once: {public_url or instance.server_url() or DEFAULT_URL}{made.path}")
 
 
 def _password() -> str:
-    """Ask for a password, or read it from what is piped in. It is no option: `ps` shows those to everybody."""
+    """Prompt for a password, or read it from a pipe. It is no option: `ps` shows those to every local user."""
     if sys.stdin.isatty():
-        given: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+        given: str = click.prompt("Password", hide_input=True, confirmation_prompt="Confirm password")
         return given
     line = sys.stdin.readline()
     if not line:
         raise click.UsageError("Type the password, or pipe it in: zoombridge user … < password.txt")
     return line.rstrip("\r\n")
-
-
-def _time(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

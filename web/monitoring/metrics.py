@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.sites.health import SiteFacts
 
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 _SECONDS = 10.0  # for which a look serves every monitor
 _OPEN = (Standing.WAITING, Standing.FAILING, Standing.WITHHELD, Standing.DETACHED)
 

@@ -1,105 +1,108 @@
-"""What the command line asks of Zoom accounts: see `web.rpc.operations`."""
+"""The operations on Zoom accounts."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.accounts import credentials, import_job, reconcile_job
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
 from core.store.sites import sites
-from core.zoom.oauth import OAUTH_URL, Credentials
-from core.zoom.rate_limit import Plan
+from core.zoom.oauth import Credentials
+from web.rpc import api, job_operations
+from web.rpc.registry import Implementation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from core.bridge import Bridge
 
-_MOST_FINDINGS = 200
+_MAX_FINDINGS = 200
 
 
-def account_add(
-    bridge: Bridge,
-    *,
-    account_id: str,
-    client_id: str,
-    client_secret: str,
-    name: str,
-    plan: str,
-    site: list[str],
-    oauth_url: str = OAUTH_URL,
-) -> dict[str, Any]:
-    """Take an account's credentials, and say which sites show it: those that are named, or all."""
+def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
+    """Save an account's credentials, once Zoom has accepted them. Raises: ZoomBridgeError."""
     with bridge.store.reading() as connection:
-        chosen = [sites.find(connection, one, bridge.store.sealer) for one in site]
+        chosen = [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
         chosen = chosen or sites.every(connection, bridge.store.sealer)
-    account, lacking = credentials.enroll(
+    account, missing_scopes = credentials.enroll(
         bridge.store,
-        Credentials(account_id.strip(), client_id.strip(), client_secret.strip(), oauth_url),
-        name=name,
-        plan=Plan(plan),
-        site_ids=[one.id for one in chosen],
+        Credentials(
+            request.account_id.strip(),
+            request.client_id.strip(),
+            request.client_secret.strip(),
+            request.oauth_url,
+        ),
+        name=request.name,
+        plan=request.plan,
+        site_ids=[site.id for site in chosen],
     )
-    return {
-        "id": account.id,
-        "name": account.name,
-        "lacking": list(lacking),
-        "sites": [one.url for one in chosen],
-    }
+    return api.AddedAccount(
+        id=account.id,
+        name=account.name,
+        missing_scopes=list(missing_scopes),
+        site_urls=[site.url for site in chosen],
+    )
 
 
-def account_list(bridge: Bridge) -> list[dict[str, Any]]:
-    """Tell of the accounts that can be read."""
+def list_accounts(bridge: Bridge, _request: api.NoArguments) -> list[api.AccountStatus]:
+    """Return all accounts."""
     with bridge.store.reading() as connection:
         return [
-            {
-                "id": account.id,
-                "name": account.name,
-                "plan": account.plan.value,
-                "repair_hours": account.repair_hours,
-                "repair_at": account.repair_at,
-                "fault_message": account.fault_message,
-            }
+            api.AccountStatus(
+                id=account.id,
+                name=account.name,
+                plan=account.plan,
+                reconcile_hours=account.repair_hours,
+                reconcile_at=account.repair_at,
+                fault_message=account.fault_message,
+            )
             for account in zoom_credentials.every(connection, bridge.store.sealer)
         ]
 
 
-def account_remove(bridge: Bridge, *, account: str) -> dict[str, Any]:
-    """Forget an account's credentials."""
-    found = credentials.find(bridge.store, account)
+def remove_account(bridge: Bridge, request: api.AccountRequest) -> api.RemovedAccount:
+    """Delete an account's credentials. Raises: UnknownAccountError."""
+    found = credentials.find(bridge.store, request.account)
     bridge.store.write(lambda connection: zoom_credentials.remove(connection, found.id))
-    return {"name": found.name}
+    return api.RemovedAccount(name=found.name)
 
 
-def account_import(bridge: Bridge, *, account: str | None, dry_run: bool) -> dict[str, Any]:
-    """Ask for an import."""
-    return _ask(bridge, import_job.KIND, account, dry_run=dry_run)
+def import_account(bridge: Bridge, request: api.ReadAccount) -> api.JobStatus:
+    """Enqueue an import. Raises: UnknownAccountError, TooManyJobsError."""
+    return _enqueue(bridge, import_job.KIND, request)
 
 
-def account_repair(bridge: Bridge, *, account: str | None, dry_run: bool) -> dict[str, Any]:
-    """Ask for a repair."""
-    return _ask(bridge, reconcile_job.KIND, account, dry_run=dry_run)
+def reconcile_account(bridge: Bridge, request: api.ReadAccount) -> api.JobStatus:
+    """Enqueue a reconciliation. Raises: UnknownAccountError, TooManyJobsError."""
+    return _enqueue(bridge, reconcile_job.KIND, request)
 
 
-def account_findings(bridge: Bridge, *, job: int, after: int) -> list[dict[str, Any]]:
-    """Tell what a job found, from a place on."""
+def list_findings(bridge: Bridge, request: api.FindingsRequest) -> list[api.AccountFinding]:
+    """Return the next findings of a job, oldest first."""
     with bridge.store.reading() as connection:
-        found = findings.of_job(connection, job, after=after, limit=_MOST_FINDINGS)
-    return [{"place": place, **asdict(finding)} for place, finding in found]
+        found = findings.of_job(connection, request.job, after=request.after, limit=_MAX_FINDINGS)
+    return [
+        api.AccountFinding(
+            place=place,
+            number=finding.number,
+            kind=finding.kind,
+            topic=finding.topic,
+            detail=finding.detail,
+        )
+        for place, finding in found
+    ]
 
 
-def _ask(bridge: Bridge, kind: str, account: str | None, *, dry_run: bool) -> dict[str, Any]:
-    found = credentials.find(bridge.store, account)
-    return asdict(credentials.ask(bridge.store, bridge.jobs, kind, found.id, dry_run=dry_run, asked_by=""))
+def _enqueue(bridge: Bridge, kind: str, request: api.ReadAccount) -> api.JobStatus:
+    account = credentials.find(bridge.store, request.account)
+    job = credentials.ask(bridge.store, bridge.jobs, kind, account.id, dry_run=request.dry_run, asked_by="")
+    return job_operations.status(job)
 
 
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    "account-add": account_add,
-    "account-list": account_list,
-    "account-remove": account_remove,
-    "account-import": account_import,
-    "account-repair": account_repair,
-    "account-findings": account_findings,
-}
+IMPLEMENTATIONS = (
+    Implementation(api.ACCOUNT_ADD, add_account),
+    Implementation(api.ACCOUNT_LIST, list_accounts),
+    Implementation(api.ACCOUNT_REMOVE, remove_account),
+    Implementation(api.ACCOUNT_IMPORT, import_account),
+    Implementation(api.ACCOUNT_RECONCILE, reconcile_account),
+    Implementation(api.ACCOUNT_FINDINGS, list_findings),
+)

@@ -1,9 +1,8 @@
-"""What the command line asks of the log: to list and show events, and to replay them. Results are JSON."""
+"""The operations on the event log."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from babel.support import NullTranslations
 
@@ -12,86 +11,130 @@ from core.monitoring.event_detail import inspect
 from core.pipeline import replay
 from core.store.db import clock as store_clock
 from core.store.events import search as event_search
+from core.store.events.log import Outcome
 from core.store.events.search_filters import Filter, Key
 from core.store.sites import sites
 from core.zoom import masking
+from web.rpc import api, job_operations
+from web.rpc.registry import Implementation
 from web.ui.change_labels import told
 from web.ui.i18n import SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
+    from core.store.events.delivery import Reached
+    from core.store.events.search_filters import Line
+    from core.store.posts.attempts import Attempt
 
 
-def event_list(
-    bridge: Bridge, *, wanted: dict[str, Any], limit: int, before: list[int] | None
-) -> dict[str, Any]:
-    """Tell of the events that match, newest first. `site_id` of the filter is what a person calls the site."""
+def list_events(bridge: Bridge, request: api.ListEvents) -> api.EventList:
+    """Return the events that match, newest first. Raises: UnknownSiteError."""
     with bridge.store.reading() as connection:
-        asked = _filter(bridge, connection, wanted)
         page = event_search.page(
-            connection, asked, limit=limit, before=None if before is None else Key(*before)
+            connection,
+            _filter(bridge, connection, request.filter),
+            limit=request.limit,
+            before=None if request.before is None else Key(*request.before),
         )
     further = page.looked_to or (page.lines[-1].key if page.more_older else None)
-    return {
-        "events": [asdict(line) for line in page.lines],
-        "further": None if further is None else [further.received_at, further.id],
-    }
+    return api.EventList(
+        events=[_line(line) for line in page.lines],
+        next=None if further is None else (further.received_at, further.id),
+    )
 
 
-def event_show(bridge: Bridge, *, event: int) -> dict[str, Any]:
-    """Tell all of one event, with what is secret hidden."""
-    found = inspect(bridge.store, event)
-    changed = [] if found.step is None else field_diffs(found.step.before, found.step.after)
-    return {
-        "event": asdict(found.line),
-        "proof": found.check.proof,
-        "signed_at": found.check.signed_at,
-        "headers": masking.mask_headers(found.request.headers),
-        "body": masking.mask_body(found.request.body, passcodes=False),
-        "is_whole": found.is_whole,
-        "too_late": found.step is not None and found.step.too_late,
-        "changed": [asdict(one) for one in told(changed, NullTranslations(), SOURCE, passcodes=False)],
-        "reached": [asdict(one) for one in found.reached],
-        "attempts": {
-            site_id: [asdict(one) for one in attempts] for site_id, attempts in found.attempts.items()
-        },
-    }
+def show_event(bridge: Bridge, request: api.EventRequest) -> api.EventDetail:
+    """Return one event with its effect, secrets masked. Raises: UnknownEventError."""
+    found = inspect(bridge.store, request.event)
+    diffs = [] if found.step is None else field_diffs(found.step.before, found.step.after)
+    changes = told(diffs, NullTranslations(), SOURCE, passcodes=False)
+    return api.EventDetail(
+        event=_line(found.line),
+        proof=found.check.proof,
+        signed_at=found.check.signed_at,
+        headers=dict(masking.mask_headers(found.request.headers)),
+        body=masking.mask_body(found.request.body, passcodes=False),
+        is_whole=found.is_whole,
+        is_too_late=found.step is not None and found.step.too_late,
+        changes=[api.EventChange(name=change.name, old=change.old, new=change.new) for change in changes],
+        deliveries=[_delivery(one, found.attempts.get(one.site_id, [])) for one in found.reached],
+    )
 
 
-def event_foresee(
-    bridge: Bridge, *, wanted: dict[str, Any], event: int | None, refused: bool
-) -> dict[str, Any]:
-    """Tell what a replay would take up."""
+def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayPreview:
+    """Count the events that a replay would process. Raises: UnknownSiteError, UnknownEventError."""
     with bridge.store.reading() as connection:
-        asked = _filter(bridge, connection, wanted)
-        return asdict(replay.preview(connection, wanted=asked, event_id=event, refused=refused))
+        wanted = _filter(bridge, connection, request.filter)
+        found = replay.preview(connection, wanted=wanted, event_id=request.event, refused=request.refused)
+    outcomes = {
+        Outcome.FAILED: found.failed,
+        Outcome.IGNORED: found.ignored,
+        Outcome.FOLDED: found.folded,
+        Outcome.PENDING: found.pending,
+    }
+    return api.ReplayPreview(outcomes=outcomes, refused=found.refused, is_whole=found.is_whole)
 
 
-def event_replay(
-    bridge: Bridge, *, wanted: dict[str, Any], event: int | None, refused: bool
-) -> dict[str, Any]:
-    """Ask for a replay; tell of the job."""
+def replay_events(bridge: Bridge, request: api.ReplayEvents) -> api.JobStatus:
+    """Enqueue a replay. Raises: UnknownSiteError, TooManyJobsError."""
     with bridge.store.reading() as connection:
-        asked = _filter(bridge, connection, wanted)
+        wanted = _filter(bridge, connection, request.filter)
         now = store_clock.now(connection)
-    return asdict(replay.ask(bridge.jobs, wanted=asked, event_id=event, refused=refused, now=now))
+    job = replay.ask(bridge.jobs, wanted=wanted, event_id=request.event, refused=request.refused, now=now)
+    return job_operations.status(job)
 
 
-def _filter(bridge: Bridge, connection: Connection, wanted: dict[str, Any]) -> Filter:
-    """Return a filter, with the site found by what a person calls it. Raises `UnknownSiteError`."""
-    name = wanted.get("site_id")
-    if name is None:
-        return Filter.of(wanted)
-    return Filter.of(wanted | {"site_id": sites.find(connection, name, bridge.store.sealer).id})
+def _filter(bridge: Bridge, connection: Connection, given: api.EventFilter) -> Filter:
+    site = None if given.site is None else sites.find(connection, given.site, bridge.store.sealer)
+    return Filter(
+        event=given.event or "",
+        outcome=given.outcome,
+        number=given.number,
+        site_id=None if site is None else site.id,
+        since=given.since,
+        until=given.until,
+    )
 
 
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    "event-list": event_list,
-    "event-show": event_show,
-    "event-foresee": event_foresee,
-    "event-replay": event_replay,
-}
+def _line(line: Line) -> api.EventLine:
+    return api.EventLine(
+        id=line.id,
+        event=line.event,
+        number=line.number,
+        at=line.at,
+        received_at=line.received_at,
+        outcome=line.outcome,
+        reason=line.reason,
+    )
+
+
+def _delivery(found: Reached, attempts: Sequence[Attempt]) -> api.EventDelivery:
+    return api.EventDelivery(
+        site_name=found.site_name,
+        status=found.way,
+        at=found.at,
+        did=found.did,
+        message=found.message,
+        attempts=[
+            api.EventAttempt(
+                at=attempt.at,
+                milliseconds=attempt.milliseconds,
+                did=attempt.did,
+                fault=attempt.fault,
+                message=attempt.message,
+            )
+            for attempt in attempts
+        ],
+    )
+
+
+IMPLEMENTATIONS = (
+    Implementation(api.EVENTS_LIST, list_events),
+    Implementation(api.EVENTS_SHOW, show_event),
+    Implementation(api.EVENTS_PREVIEW_REPLAY, preview_replay),
+    Implementation(api.EVENTS_REPLAY, replay_events),
+)

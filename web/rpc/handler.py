@@ -1,16 +1,15 @@
-"""The door for the command line while `serve` holds the store. Opened by a token only its owner can read."""
+"""The HTTP end of the command line's API, which only the owner of the data folder can use."""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 from typing import TYPE_CHECKING
 
 from tornado.web import RequestHandler
 
 from core.errors import ZoomBridgeError
-from web.rpc import operations
+from web.rpc.operations import REGISTRY
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -18,30 +17,27 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
 
 
-class ControlHandler(RequestHandler):
-    """`POST /control/{operation}` with a bearer token and JSON arguments."""
+class RpcHandler(RequestHandler):
+    """`POST /rpc/{operation}` with the token that `serve` writes to `rpc.json`, and a JSON request."""
 
     def initialize(self, bridge: Bridge, executor: Executor, token: str) -> None:
-        """Take what it works with."""
         self._bridge = bridge
         self._executor = executor
         self._token = token
 
     async def post(self, name: str) -> None:
-        """Run the operation; answer its result, or what went wrong."""
+        """Execute the operation; answer its result, or its error with 422. Without a token nothing is allowed."""
         given = self.request.headers.get("Authorization", "")
         expected = f"Bearer {self._token}"
         if not self._token or not hmac.compare_digest(given.encode(), expected.encode()):
             self.set_status(401)
             self.write({"error": "This address is for the command line on the bridge's own machine."})
             return
-        try:
-            arguments = json.loads(self.request.body)
-        except ValueError:
-            arguments = None
         loop = asyncio.get_running_loop()
         try:
-            result = await loop.run_in_executor(self._executor, operations.run, self._bridge, name, arguments)
+            result = await loop.run_in_executor(
+                self._executor, REGISTRY.execute_json, self._bridge, name, self.request.body
+            )
         except ZoomBridgeError as error:
             self.set_status(422)
             self.write({"error": str(error)})

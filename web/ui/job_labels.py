@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.accounts import backfill_job, import_job, reconcile_job
 from core.pipeline import replay
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
     from babel.support import NullTranslations
 
-    from core.store.jobs import Job
+
+class JobCounts(Protocol):
+    """A job, or what a command knows of one."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def counts(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ def work(kind: str) -> Work:
     return WORKS.get(kind) or Work(kind.replace("-", " ").capitalize())
 
 
-def counted(job: Job, words: NullTranslations) -> list[tuple[str, int]]:
+def counted(job: JobCounts, words: NullTranslations) -> list[tuple[str, int]]:
     """Return what came of a job so far: words and number, in the order to show."""
     named = work(job.kind).counts
     told = [(words.gettext(text), job.counts[name]) for name, text in named.items() if name in job.counts]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
-from core.store.jobs import Job, JobState
+from core.store.jobs import JobState
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 from web.cli import progress
+from web.rpc.api import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,7 @@ def zoom() -> Iterator[ZoomServer]:
 
 
 class TestImport:
-    def test_is_followed_to_its_end(
-        self, run: Run, zoom: ZoomServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.02)
+    def test_is_followed_to_its_end(self, run: Run, zoom: ZoomServer) -> None:
         given = ["--account-id", zoom.account.account_id, "--client-id", CLIENT_ID, "--plan", "business"]
         added = run("account", "add", *given, "--client-secret", CLIENT_SECRET, "--oauth-url", zoom.oauth_url)
         assert added.status == 0
@@ -53,28 +51,14 @@ class TestFollow:
     ) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
         monkeypatch.setenv("COLUMNS", "150")
-        monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.25)
         said = "Everything is read. 300 pages are still to be written."
-        running = Job(
-            id=1,
-            kind="import",
-            site_id=None,
-            asked_by="",
-            arguments={},
-            state=JobState.RUNNING,
-            total=500,
-            done=123,
-            place=None,
-            counts={},
-            message=said,
-            created_at=1,
-            ended_at=None,
-            lease_until=0,
-            epoch=1,
+        running = JobStatus(
+            id=1, kind="import", state=JobState.RUNNING, total=500, done=123, counts={}, message=said
         )
-        states = iter([running, replace(running, state=JobState.DONE, done=500, message=None)])
+        done = running.model_copy(update={"state": JobState.DONE, "done": 500, "message": None})
+        caller = Mock(call=Mock(side_effect=[running, done]))
 
-        ended = progress.follow(lambda *_, **__: asdict(next(states)), running)
+        ended = progress.follow(caller, running, poll_seconds=0.25)
 
         assert ended.state is JobState.DONE
         told = capsys.readouterr()

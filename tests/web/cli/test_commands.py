@@ -14,7 +14,7 @@ COMMANDS = [
     "doctor", "user", "user add", "user list", "user remove", "user password", "user link",
     "quarantine", "quarantine list", "quarantine recheck", "db", "db upgrade",
     "account", "account add", "account list", "account remove", "import", "reconcile",
-    "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job continue", "job stop",
+    "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job resume", "job stop",
 ]  # fmt: skip
 
 

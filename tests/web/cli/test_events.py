@@ -20,7 +20,6 @@ from tests.core.pipeline.test_mirror_worker import OBJECT
 from tests.core.store.entries import entry
 from tests.web.cli.conftest import Run
 from tests.web.conftest import save_token
-from web.cli import progress
 
 AT = 1_795_424_400_000  # 2026-11-23 09:00 UTC
 LINK = "https://example.zoom.us/j/1?pwd=ThePasscode"
@@ -31,7 +30,6 @@ def url(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database of each kind with a site that nobody reaches, three folded events and one that failed."""
     monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
     monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", database_url)
-    monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.02)
     assert run("db", "upgrade").status == 0
     store = Store(database_url, keys=KEYS)
     try:
@@ -88,7 +86,7 @@ class TestList:
     def test_says_what_is_wrong_with_what_was_asked(self, run: Run, url: str) -> None:
         for options, said in (
             (("--since", "soon"), "neither a date nor how long ago"),
-            (("--before", "x"), "--before wants the place"),
+            (("--before", "x"), "--before needs the place"),
             (("--outcome", "lost"), "pending"),
             (("--site", "nowhere.example"), "No site “nowhere.example”"),
         ):
@@ -109,7 +107,7 @@ class TestShow:
         assert ran.status == 0
         assert "meeting.updated 2, folded, meeting 1" in ran.out
         assert "Topic: Choir → Rehearsal" in ran.out
-        assert "Site s1: waits to be written" in ran.out
+        assert "Site s1: pending" in ran.out
         assert '"topic": "Rehearsal"' in ran.out
         created = run("events", "show", "1").out
         assert "ThePasscode" not in created
@@ -124,7 +122,7 @@ class TestShow:
 class TestReplay:
     def test_says_first_what_it_would_take_up(self, run: Run, url: str) -> None:
         ran = run("events", "replay", "--dry-run")
-        assert (ran.status, ran.out) == (0, "This takes up 3 folded, 1 failed.\n")
+        assert (ran.status, ran.out) == (0, "This replays 3 folded, 1 failed.\n")
         assert "4 failed" not in run("events", "list").out
         ran = run("events", "replay", "--event", "none.such")
         assert (ran.status, ran.out) == (0, "No event matches.\n")
@@ -149,7 +147,7 @@ class TestReplay:
         monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
         assert run("events", "replay", "--outcome", "failed").status == 130
         assert "failed" in run("events", "list").out
-        assert "no long work" in run("job", "list").out
+        assert "No recent jobs" in run("job", "list").out
 
     def test_checks_what_was_refused(self, run: Run, url: str) -> None:
         store = Store(url, keys=KEYS)
@@ -161,7 +159,7 @@ class TestReplay:
         store.close()
         ran = run("events", "replay", "--refused", "--yes")
         assert ran.status == 0
-        assert "1 refused requests would be checked again" in ran.out
+        assert "1 refused requests would be verified again" in ran.out
         assert "Accepted from quarantine: 1" in ran.out
         assert run("events", "replay", "--refused", "--number", "1").status == 2
 
@@ -178,14 +176,14 @@ class TestJob:
         assert "Replay 1: waiting, 0 done" in run("job", "list").out
         ran = run("job", "stop", "1")
         assert "Replay 1: stopped" in ran.out
-        assert "zoombridge job continue 1" in ran.out
-        assert "Replay 1: waiting" in run("job", "continue", "1").out
+        assert "zoombridge job resume 1" in ran.out
+        assert "Replay 1: waiting" in run("job", "resume", "1").out
         ran = run("job", "follow", "1")
         assert ran.status == 0
         assert "Replay 1: done, 1 of 1 done" in ran.out
 
     def test_of_another_number_is_not_known(self, run: Run, url: str) -> None:
-        for command in ("follow", "stop", "continue"):
+        for command in ("follow", "stop", "resume"):
             ran = run("job", command, "7")
             assert ran.status == 1
             assert "no such job" in ran.err
@@ -202,7 +200,7 @@ class TestJob:
         monkeypatch.setattr("core.jobs.runner.JobRunner.start", lambda _: None)
         ran = run("events", "replay", "4", "--yes")
         assert ran.status == 130
-        assert "goes on in the background" in ran.err
+        assert "continues in the background" in ran.err
         assert "zoombridge job stop 1" in ran.err
         store = Store(url, keys=KEYS)
         with store.reading() as connection:
@@ -215,4 +213,4 @@ class TestWithoutADatabase:
         ran = run("events", "list")
         assert ran.status == 0
         assert "No event matches" in ran.err
-        assert "no long work" in run("job", "list").out
+        assert "No recent jobs" in run("job", "list").out

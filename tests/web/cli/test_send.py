@@ -108,9 +108,9 @@ class TestAnswers:
         ("status", "ended", "said"),
         [
             (200, 0, ""),
-            (401, 1, "the event is lost"),
-            (301, 1, "the event is lost"),
-            (503, 1, "sends it again"),
+            (401, 1, "the event would be lost"),
+            (301, 1, "the event would be lost"),
+            (503, 1, "would retry"),
         ],
     )
     def test_say_what_zoom_would_make_of_them(
@@ -128,4 +128,4 @@ class TestAnswers:
         ran = run("send", "--to", url, "--scenario", "validation", "--secret-token", SECRET)
         assert ran.status == 1
         assert ran.out.startswith("---")
-        assert "sends it again" in ran.out
+        assert "would retry" in ran.out

@@ -16,7 +16,7 @@ from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.cli.conftest import Run
 from tests.web.conftest import save_token
-from web.cli.context import Place
+from web.cli.instance import Instance
 
 NOWHERE = "http://127.0.0.1:1"
 ADD = ("--username", "bridge", "--application-password", "abcd efgh")
@@ -91,8 +91,8 @@ class TestCheck:
     def test_says_what_is_wrong(self, run: Run, with_site: Site, unreachable: None) -> None:
         ran = run("site", "check", "s1.example.org")
         assert ran.status == 1, "so that a script sees it"
-        assert "WRONG  WordPress: The site could not be reached" in ran.out
-        assert "ok     secret token" in ran.out
+        assert "FAIL  WordPress: The site could not be reached" in ran.out
+        assert "ok    secret token" in ran.out
 
     def test_knows_no_other_site(self, run: Run, with_site: Site) -> None:
         ran = run("site", "check", "nowhere.example")
@@ -106,8 +106,8 @@ class TestRemove:
     ) -> None:
         ran = run("site", "remove", "s1", "--yes")
         assert ran.status == 0
-        assert "Forgot https://s1.example.org" in ran.out
-        assert "still thinks that it is connected" in ran.out
+        assert "Disconnected https://s1.example.org" in ran.out
+        assert "still considers itself connected" in ran.out
         assert "No site is connected yet" in run("site", "list").out
 
     def test_asks_first(self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,20 +129,20 @@ class TestQuarantine:
         ran = run("quarantine", "list")
         assert ran.out.count("signed with another") == 2
         assert "Choir" not in ran.out
-        assert "https://s1.example.org: 1 accepted, 1 still held" in run("quarantine", "recheck").out
+        assert "https://s1.example.org: 1 accepted, 1 still refused" in run("quarantine", "recheck").out
         assert run("quarantine", "list").out.count("signed with another") == 1
 
     def test_is_empty_at_first(self, run: Run) -> None:
-        assert "Nothing is held" in run("quarantine", "list").out
+        assert "The quarantine is empty" in run("quarantine", "list").out
 
 
 class TestWhileABridgeServes:
     def test_one_that_does_not_answer_is_said_to_be(self, run: Run, data: Path) -> None:
-        store = Place(data, None).open()
+        store = Instance(data, None).open_store()
         try:
-            for control in (None, "{", "{}", '{"url": "http://127.0.0.1:1", "token": "x"}'):
-                if control is not None:
-                    (data / "control.json").write_text(control)
+            for server in (None, "{", "{}", '{"url": "http://127.0.0.1:1", "token": "x"}'):
+                if server is not None:
+                    (data / "rpc.json").write_text(server)
                 ran = run("site", "list")
                 assert ran.status == 1
                 assert "does not answer" in ran.err
@@ -151,11 +151,11 @@ class TestWhileABridgeServes:
 
     def test_its_word_is_left_for_its_owner_only(self, data: Path) -> None:
         data.mkdir()
-        place = Place(data, None)
-        with place.serving("http://127.0.0.1:9", "token"):
-            assert place.served_at() == "http://127.0.0.1:9"
-            assert place.control_file.stat().st_mode & 0o777 == 0o600
-        assert place.served_at() is None
+        instance = Instance(data, None)
+        with instance.publish_rpc("http://127.0.0.1:9", "token"):
+            assert instance.server_url() == "http://127.0.0.1:9"
+            assert instance.rpc_file.stat().st_mode & 0o777 == 0o600
+        assert instance.server_url() is None
 
 
 class TestAnotherKey:

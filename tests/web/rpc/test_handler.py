@@ -1,4 +1,4 @@
-"""The door for the command line."""
+"""The command line's API over HTTP."""
 
 import json
 
@@ -7,25 +7,25 @@ from tornado.testing import bind_unused_port
 
 from core.bridge import Bridge
 from core.store.sites.sites import Site
-from tests.web.conftest import CONTROL_TOKEN, Http
+from tests.web.conftest import RPC_TOKEN, Http
 from web.app import make_app
 from web.http.server import make_server
 
-RIGHT = {"Authorization": f"Bearer {CONTROL_TOKEN}"}
+RIGHT = {"Authorization": f"Bearer {RPC_TOKEN}"}
 
 
-class TestControl:
+class TestRpc:
     def test_runs_an_operation(self, http: Http, wp_site: Site) -> None:
-        answer = http("POST", "/control/site-list", b"{}", RIGHT)
+        answer = http("POST", "/rpc/site.list", b"{}", RIGHT)
         assert answer.code == 200
         assert [site["id"] for site in json.loads(answer.body)["result"]] == ["s1"]
 
     @pytest.mark.parametrize(
         "headers",
-        [{}, {"Authorization": CONTROL_TOKEN}, {"Authorization": "Bearer x"}, {"Authorization": "é"}],
+        [{}, {"Authorization": RPC_TOKEN}, {"Authorization": "Bearer x"}, {"Authorization": "é"}],
     )
     def test_needs_the_token(self, http: Http, wp_site: Site, headers: dict[str, str]) -> None:
-        answer = http("POST", "/control/site-list", b"{}", headers)
+        answer = http("POST", "/rpc/site.list", b"{}", headers)
         assert answer.code == 401
         assert b"s1" not in answer.body
 
@@ -37,21 +37,21 @@ class TestControl:
             return int(port)
 
         other = Http(http.loop, http.loop.run_sync(serve))
-        for given in ("Bearer", f"Bearer {CONTROL_TOKEN}"):
-            assert other("POST", "/control/site-list", b"{}", {"Authorization": given}).code == 401
+        for given in ("Bearer", f"Bearer {RPC_TOKEN}"):
+            assert other("POST", "/rpc/site.list", b"{}", {"Authorization": given}).code == 401
 
     def test_tells_what_went_wrong(self, http: Http) -> None:
-        answer = http("POST", "/control/site-check", b'{"site": "nowhere"}', RIGHT)
+        answer = http("POST", "/rpc/site.check", b'{"site": "nowhere"}', RIGHT)
         assert answer.code == 422
         assert "nowhere" in json.loads(answer.body)["error"]
 
     def test_knows_no_other_operations(self, http: Http) -> None:
-        answer = http("POST", "/control/format-disk", b"{}", RIGHT)
+        answer = http("POST", "/rpc/format.disk", b"{}", RIGHT)
         assert answer.code == 422
-        assert "format-disk" in json.loads(answer.body)["error"]
+        assert "format.disk" in json.loads(answer.body)["error"]
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"unheard": 1}'])
     def test_refuses_other_arguments(self, http: Http, body: bytes) -> None:
-        answer = http("POST", "/control/site-check", body, RIGHT)
+        answer = http("POST", "/rpc/site.check", body, RIGHT)
         assert answer.code == 422
         assert json.loads(answer.body)["error"]

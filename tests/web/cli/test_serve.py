@@ -1,0 +1,28 @@
+"""`zoombridge serve`: what it prints when it starts."""
+
+import re
+
+import pytest
+
+from core.auth.service import AuthService
+from core.errors import StoreUnavailableError
+from core.store.db.engine import Store
+from web.cli.serve import sign_in_hint
+
+
+class TestSignInHint:
+    def test_is_a_link_until_there_is_a_user(self, admission: AuthService, store: Store) -> None:
+        hint = sign_in_hint(store, "http://127.0.0.1:8765")
+        found = re.search(r"works once\): http://127\.0\.0\.1:8765/first\?ticket=(\S+)$", hint)
+        assert found
+        admission.make_first(found[1], "anna", "four words in a row")
+        assert sign_in_hint(store, "http://127.0.0.1:8765") == "Pages: http://127.0.0.1:8765/"
+
+    def test_does_not_need_a_store_that_can_be_written(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise StoreUnavailableError("The disk is full.")
+
+        monkeypatch.setattr(store, "write", full)
+        assert sign_in_hint(store, "http://x") == "Pages: http://x/ (not available: The disk is full.)"

@@ -1,0 +1,437 @@
+"""The operations of the command line's API: a name, a request and a result each, as a command calls them.
+
+Times are Unix milliseconds (UTC). A site is named by its address or id, a Zoom account by its id or name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from core.store.auth.users import Role
+from core.store.events.log import Outcome
+from core.store.jobs import UNFINISHED, JobState
+from core.zoom.oauth import OAUTH_URL
+from core.zoom.rate_limit import Plan
+
+
+class Model(BaseModel):
+    """A request or a result. Immutable; what it does not declare is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+RequestT = TypeVar("RequestT", bound=Model)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[RequestT, ResultT]):
+    """An operation. Its name is that of the command which calls it."""
+
+    name: str
+    request: type[RequestT]
+    result: type[ResultT]
+
+    def dump_result(self, result: ResultT) -> Any:
+        """Return a result as JSON."""
+        return TypeAdapter(self.result).dump_python(result, mode="json")
+
+    def load_result(self, document: Any) -> ResultT:
+        """Read a result from JSON. Raises: pydantic.ValidationError."""
+        return TypeAdapter(self.result).validate_python(document)
+
+
+class NoArguments(Model):
+    """A request that needs nothing."""
+
+
+class SiteRequest(Model):
+    """A request about one site."""
+
+    site: str
+
+
+class AddSite(Model):
+    """Connect a WordPress site, which reaches the bridge at `bridge_url`."""
+
+    url: str
+    username: str
+    password: str
+    bridge_url: str
+    secret_token: str
+
+
+class AddedSite(Model):
+    """A connected site. `accepted` counts the requests that its secret token let out of quarantine."""
+
+    id: str
+    name: str
+    url: str
+    endpoints: dict[str, str]
+    accepted: int
+
+
+class SiteStatus(Model):
+    """A connected site in a list."""
+
+    id: str
+    name: str
+    url: str
+    validated_at: int | None
+    last_event: str | None
+    last_event_at: int | None
+    fault_message: str | None
+
+
+class SiteCheck(Model):
+    """One check of a site. `message` says what is wrong and what to do, or what was found."""
+
+    name: str
+    ok: bool
+    message: str
+
+
+class RemovedSite(Model):
+    """A disconnected site. `problem` says why its plugin could not be told."""
+
+    url: str
+    problem: str | None
+
+
+SITE_ADD = Operation("site.add", AddSite, AddedSite)
+SITE_LIST = Operation("site.list", NoArguments, list[SiteStatus])
+SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
+SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
+
+
+class SelfTestStarted(Model):
+    """The site that a self-test was started for."""
+
+    site_id: str
+
+
+class SelfTestStep(Model):
+    """One completed stage of a self-test."""
+
+    stage: str
+    ok: bool
+    milliseconds: int
+    detail: str
+
+
+class SelfTestDiagnosis(Model):
+    """The fault that a self-test found, and what to do about it."""
+
+    stage: str
+    cause: str
+    message: str
+    advice: str
+
+
+class SelfTestStatus(Model):
+    """The newest self-test of a site. `error` says why the test itself could not go on."""
+
+    steps: list[SelfTestStep]
+    diagnosis: SelfTestDiagnosis | None
+    is_running: bool
+    error: str
+
+
+SELFTEST_START = Operation("selftest.start", SiteRequest, SelfTestStarted)
+SELFTEST_STATUS = Operation("selftest.status", SiteRequest, SelfTestStatus)
+
+
+class JobRequest(Model):
+    """A request about one background job."""
+
+    job: int
+
+
+class JobStatus(Model):
+    """A background job. `total` is None while nobody knows it."""
+
+    id: int
+    kind: str
+    state: JobState
+    total: int | None
+    done: int
+    counts: dict[str, int]
+    message: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state not in UNFINISHED
+
+
+JOB_LIST = Operation("job.list", NoArguments, list[JobStatus])
+JOB_SHOW = Operation("job.show", JobRequest, JobStatus)
+JOB_STOP = Operation("job.stop", JobRequest, JobStatus)
+JOB_RESUME = Operation("job.resume", JobRequest, JobStatus)
+
+
+class AddAccount(Model):
+    """Add a Zoom account, which the named sites show, or all where none is named."""
+
+    account_id: str
+    client_id: str
+    client_secret: str
+    name: str
+    plan: Plan
+    sites: list[str]
+    oauth_url: str = OAUTH_URL
+
+
+class AddedAccount(Model):
+    """An added account: the scopes that its app lacks, and the addresses of the sites that show it."""
+
+    id: str
+    name: str
+    missing_scopes: list[str]
+    site_urls: list[str]
+
+
+class AccountStatus(Model):
+    """A Zoom account in a list."""
+
+    id: str
+    name: str
+    plan: Plan
+    reconcile_hours: int
+    reconcile_at: int | None
+    fault_message: str | None
+
+
+class AccountRequest(Model):
+    """A request about one account."""
+
+    account: str
+
+
+class RemovedAccount(Model):
+    """An account whose credentials were deleted."""
+
+    name: str
+
+
+class ReadAccount(Model):
+    """Import or reconcile an account; None where there is but one. A dry run changes nothing."""
+
+    account: str | None = None
+    dry_run: bool = False
+
+
+class FindingsRequest(Model):
+    """The findings of a job that follow the one at `after`."""
+
+    job: int
+    after: int
+
+
+class AccountFinding(Model):
+    """One line of a job's report, at a `place` in it."""
+
+    place: int
+    number: int
+    kind: str
+    topic: str
+    detail: str
+
+
+ACCOUNT_ADD = Operation("account.add", AddAccount, AddedAccount)
+ACCOUNT_LIST = Operation("account.list", NoArguments, list[AccountStatus])
+ACCOUNT_REMOVE = Operation("account.remove", AccountRequest, RemovedAccount)
+ACCOUNT_IMPORT = Operation("account.import", ReadAccount, JobStatus)
+ACCOUNT_RECONCILE = Operation("account.reconcile", ReadAccount, JobStatus)
+ACCOUNT_FINDINGS = Operation("account.findings", FindingsRequest, list[AccountFinding])
+
+
+class EventFilter(Model):
+    """Which events. None matches all; `until` is exclusive."""
+
+    event: str | None = None
+    outcome: Outcome | None = None
+    number: int | None = None
+    site: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class ListEvents(Model):
+    """The newest events that match, or those `before` a place in the list."""
+
+    filter: EventFilter
+    limit: int
+    before: tuple[int, int] | None = None
+
+
+class EventLine(Model):
+    """One event in a list."""
+
+    id: int
+    event: str
+    number: int | None
+    at: int
+    received_at: int
+    outcome: str
+    reason: str | None
+
+
+class EventList(Model):
+    """Events, newest first. `next` is the place to continue from, None at the end."""
+
+    events: list[EventLine]
+    next: tuple[int, int] | None
+
+
+class EventRequest(Model):
+    """A request about one event."""
+
+    event: int
+
+
+class EventChange(Model):
+    """A field of the meeting that an event changed."""
+
+    name: str
+    old: str
+    new: str
+
+
+class EventAttempt(Model):
+    """One attempt to write the event's meeting to a site: what it did, or the fault that stopped it."""
+
+    at: int
+    milliseconds: int
+    did: str | None
+    fault: str | None
+    message: str | None
+
+
+class EventDelivery(Model):
+    """How far an event came on one site."""
+
+    site_name: str
+    status: str
+    at: int | None
+    did: str | None
+    message: str | None
+    attempts: list[EventAttempt]
+
+
+class EventDetail(Model):
+    """One event with secrets masked. `is_whole` is False where its changes were not computed."""
+
+    event: EventLine
+    proof: str
+    signed_at: int | None
+    headers: dict[str, str]
+    body: str
+    is_whole: bool
+    is_too_late: bool
+    changes: list[EventChange]
+    deliveries: list[EventDelivery]
+
+
+class ReplayEvents(Model):
+    """Replay one event, all that match, or (`refused`) check refused requests again."""
+
+    filter: EventFilter
+    event: int | None = None
+    refused: bool = False
+
+
+class ReplayPreview(Model):
+    """How many events a replay would process, by outcome; `is_whole` is False where not all were counted."""
+
+    outcomes: dict[Outcome, int]
+    refused: int
+    is_whole: bool
+
+
+EVENTS_LIST = Operation("events.list", ListEvents, EventList)
+EVENTS_SHOW = Operation("events.show", EventRequest, EventDetail)
+EVENTS_PREVIEW_REPLAY = Operation("events.preview-replay", ReplayEvents, ReplayPreview)
+EVENTS_REPLAY = Operation("events.replay", ReplayEvents, JobStatus)
+
+
+class AddUser(Model):
+    """Add a user."""
+
+    name: str
+    role: Role
+    password: str
+
+
+class UserRequest(Model):
+    """A request about one user."""
+
+    name: str
+
+
+class UserStatus(Model):
+    """A user in a list."""
+
+    name: str
+    role: Role
+    last_seen_at: int | None
+    has_password: bool
+
+
+class SetPassword(Model):
+    """Set a user's password."""
+
+    name: str
+    password: str
+
+
+class MakeLink(Model):
+    """Make a one-time link; without a name, for the first administrator."""
+
+    name: str | None
+    keep_password: bool
+
+
+class OneTimeLink(Model):
+    """The path of a one-time link, behind the address of the bridge."""
+
+    path: str
+
+
+USER_ADD = Operation("user.add", AddUser, UserRequest)
+USER_LIST = Operation("user.list", NoArguments, list[UserStatus])
+USER_REMOVE = Operation("user.remove", UserRequest, NoArguments)
+USER_PASSWORD = Operation("user.password", SetPassword, NoArguments)
+USER_LINK = Operation("user.link", MakeLink, OneTimeLink)
+
+
+class QuarantinedRequest(Model):
+    """A refused request, without its body."""
+
+    site_url: str
+    received_at: int
+    reason: str
+
+
+class QuarantineRecheck(Model):
+    """What a recheck found for one site."""
+
+    site_url: str
+    accepted: int
+    refused: int
+
+
+QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[QuarantinedRequest])
+QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    SITE_ADD, SITE_LIST, SITE_CHECK, SITE_REMOVE,
+    SELFTEST_START, SELFTEST_STATUS,
+    JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
+    ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,
+    EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
+    USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK,
+    QUARANTINE_LIST, QUARANTINE_RECHECK,
+)  # fmt: skip

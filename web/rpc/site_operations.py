@@ -1,0 +1,132 @@
+"""The operations on sites: connecting, checks, self-tests and quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import ZoomBridgeError
+from core.selftest import job as selftest_job
+from core.sites import connect as site_connect
+from core.sites import health
+from core.store.events import quarantine
+from core.store.sites import sites
+from web.rpc import api
+from web.rpc.registry import Implementation
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+
+
+def add_site(bridge: Bridge, request: api.AddSite) -> api.AddedSite:
+    """Connect a site, and recheck its quarantine. Raises: ZoomBridgeError."""
+    site = site_connect.connect(
+        bridge.store,
+        request.url,
+        request.username,
+        request.password,
+        bridge_url=request.bridge_url,
+        secret_token=request.secret_token,
+    )
+    accepted = bridge.ingest.recheck(site.id).verified
+    bridge.mirror.wake()
+    return api.AddedSite(
+        id=site.id, name=site.name, url=site.url, endpoints=dict(site.endpoints), accepted=accepted
+    )
+
+
+def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.SiteStatus]:
+    """Return all sites."""
+    with bridge.store.reading() as connection:
+        return [
+            api.SiteStatus(
+                id=site.id,
+                name=site.name,
+                url=site.url,
+                validated_at=site.validated_at,
+                last_event=site.last_event,
+                last_event_at=site.last_event_at,
+                fault_message=site.fault_message,
+            )
+            for site in sites.every(connection, bridge.store.sealer)
+        ]
+
+
+def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
+    """Check the connection of a site in both directions. Raises: UnknownSiteError."""
+    findings = health.check(bridge.store, request.site)
+    bridge.mirror.wake()
+    return [api.SiteCheck(name=found.name, ok=found.well, message=found.message) for found in findings]
+
+
+def remove_site(bridge: Bridge, request: api.SiteRequest) -> api.RemovedSite:
+    """Disconnect a site. Raises: UnknownSiteError."""
+    removed, problem = site_connect.disconnect(bridge.store, request.site)
+    bridge.ingest.forget(removed.id)
+    return api.RemovedSite(url=removed.url, problem=problem)
+
+
+def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStarted:
+    """Start a self-test of a site. Raises: UnknownSiteError, TooManyJobsError."""
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    selftest_job.ask(bridge.jobs, site.id, asked_by="")
+    return api.SelfTestStarted(site_id=site.id)
+
+
+def selftest_status(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStatus:
+    """Return how far the newest self-test of a site has come, by the site's id."""
+    with bridge.store.reading() as connection:
+        report = selftest_job.latest(connection, request.site)
+    if report is None:
+        raise ZoomBridgeError("This site has not been tested.")
+    found = report.verdict
+    return api.SelfTestStatus(
+        steps=[
+            api.SelfTestStep(
+                stage=step.stage, ok=step.well, milliseconds=step.milliseconds, detail=step.detail
+            )
+            for step in report.lines
+        ],
+        diagnosis=None
+        if found is None
+        else api.SelfTestDiagnosis(
+            stage=found.stage, cause=found.cause, message=found.message, advice=found.advice
+        ),
+        is_running=report.is_running,
+        error=report.trouble,
+    )
+
+
+def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.QuarantinedRequest]:
+    """Return the refused requests of all sites."""
+    found = []
+    with bridge.store.reading() as connection:
+        for site in sites.every(connection, bridge.store.sealer):
+            found += [
+                api.QuarantinedRequest(site_url=site.url, received_at=item.received_at, reason=item.reason)
+                for item in quarantine.held(connection, site.id, bridge.store.sealer)
+            ]
+    return found
+
+
+def recheck_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.QuarantineRecheck]:
+    """Verify all refused requests with the secrets that are saved now."""
+    with bridge.store.reading() as connection:
+        every = sites.every(connection, bridge.store.sealer)
+    results = []
+    for site in every:
+        found = bridge.ingest.recheck(site.id)
+        results.append(api.QuarantineRecheck(site_url=site.url, accepted=found.verified, refused=found.kept))
+    return results
+
+
+IMPLEMENTATIONS = (
+    Implementation(api.SITE_ADD, add_site),
+    Implementation(api.SITE_LIST, list_sites),
+    Implementation(api.SITE_CHECK, check_site),
+    Implementation(api.SITE_REMOVE, remove_site),
+    Implementation(api.SELFTEST_START, start_selftest),
+    Implementation(api.SELFTEST_STATUS, selftest_status),
+    Implementation(api.QUARANTINE_LIST, list_quarantine),
+    Implementation(api.QUARANTINE_RECHECK, recheck_quarantine),
+)

@@ -1,0 +1,69 @@
+"""The operations on users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.auth.service import AuthService
+from core.errors import UserError
+from core.store.auth.one_time_links import Purpose
+from web.rpc import api
+from web.rpc.registry import Implementation
+
+if TYPE_CHECKING:
+    from core.bridge import Bridge
+
+
+def add_user(bridge: Bridge, request: api.AddUser) -> api.UserRequest:
+    """Add a user; return the name as it is stored. Raises: UserError."""
+    return api.UserRequest(name=AuthService(bridge.store).add(request.name, request.role, request.password))
+
+
+def list_users(bridge: Bridge, _request: api.NoArguments) -> list[api.UserStatus]:
+    """Return all users."""
+    return [
+        api.UserStatus(
+            name=user.name,
+            role=user.role,
+            last_seen_at=user.last_seen_at,
+            has_password=user.has_password,
+        )
+        for user in AuthService(bridge.store).users()
+    ]
+
+
+def remove_user(bridge: Bridge, request: api.UserRequest) -> api.NoArguments:
+    """Remove a user, and end their sessions. Raises: UserError."""
+    AuthService(bridge.store).remove(request.name)
+    return api.NoArguments()
+
+
+def set_password(bridge: Bridge, request: api.SetPassword) -> api.NoArguments:
+    """Set a user's password, and end their sessions. Raises: UserError."""
+    AuthService(bridge.store).set_password(request.name, request.password)
+    return api.NoArguments()
+
+
+def make_link(bridge: Bridge, request: api.MakeLink) -> api.OneTimeLink:
+    """Make a one-time link: to choose a password, to sign in, or for the first administrator.
+
+    Raises: UserError.
+    """
+    auth = AuthService(bridge.store)
+    if request.name is None:
+        names = [user.name for user in auth.users()]
+        if names:
+            raise UserError(f"Name the user: zoombridge user link NAME. There are: {', '.join(names)}")
+        return api.OneTimeLink(path=f"/first?ticket={auth.invitation()}")
+    if request.keep_password:
+        return api.OneTimeLink(path=f"/link?ticket={auth.link(request.name, Purpose.SIGN_IN)}")
+    return api.OneTimeLink(path=f"/password?ticket={auth.link(request.name, Purpose.PASSWORD)}")
+
+
+IMPLEMENTATIONS = (
+    Implementation(api.USER_ADD, add_user),
+    Implementation(api.USER_LIST, list_users),
+    Implementation(api.USER_REMOVE, remove_user),
+    Implementation(api.USER_PASSWORD, set_password),
+    Implementation(api.USER_LINK, make_link),
+)
