@@ -1,10 +1,20 @@
-"""What the tests of pages share: the ways to them."""
+"""Fixtures for the pages: the ways to them, and the store, which is SQLite unless a test is marked `both_stores`."""
 
 import pytest
 
 from core.store.sites.sites import Site
 from tests.web.conftest import Http
 from tests.web.pages.doors import Door
+
+# The tests of core run on both stores; of each handler at least one reading and one writing test does.
+both_stores = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(params=["sqlite"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of the store."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture

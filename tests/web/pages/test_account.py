@@ -8,6 +8,7 @@ from tornado.httpclient import HTTPResponse
 from core.auth.service import AuthService
 from core.store.auth.users import Role
 from tests.web.conftest import Http, text
+from tests.web.pages.conftest import both_stores
 
 PASSWORD = "four words in a row"
 ANOTHER = "five other words in a row"
@@ -26,6 +27,7 @@ def change(http: Http, session: dict[str, str], **changed: str) -> HTTPResponse:
 
 
 class TestPassword:
+    @both_stores
     def test_is_changed_and_everybody_else_is_signed_out(
         self, http: Http, admission: AuthService, luke: dict[str, str]
     ) -> None:

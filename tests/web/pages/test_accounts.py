@@ -20,6 +20,7 @@ from core.store.db.schema import jobs as jobs_table
 from core.store.jobs import JobState
 from tests.core.conftest import connected
 from tests.web.conftest import Http, text
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Elements
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
@@ -50,6 +51,7 @@ def add(http: Http, session: dict[str, str], zoom: ZoomServer, **changed: str) -
 
 
 class TestAdd:
+    @both_stores
     def test_an_account_whose_credentials_zoom_takes_is_kept(
         self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
     ) -> None:
@@ -100,6 +102,7 @@ class TestAdd:
 
 
 class TestWork:
+    @both_stores
     @pytest.mark.parametrize("do", ["import", "import-dry", "repair", "repair-dry"])
     def test_is_asked_for(
         self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer, do: str
@@ -113,6 +116,7 @@ class TestWork:
         assert (job.kind, bool(job.arguments.get("dry_run")), job.asked_by) == (kind, bool(dry), "anna")
         assert http("GET", "/accounts", headers=session).code == 200
 
+    @both_stores
     def test_shows_how_far_an_import_is(
         self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer
     ) -> None:
@@ -141,6 +145,7 @@ class TestWork:
     def test_of_an_account_that_is_gone_is_not(self, http: Http, session: dict[str, str]) -> None:
         assert post(http, session, do="import", account="gone").headers["Location"] == "/accounts"
 
+    @both_stores
     def test_tells_what_it_found(self, http: Http, session: dict[str, str], store: Store) -> None:
         lines = [
             Finding(7, "account", number, kind, f"<b>Choir {number}</b>")
@@ -167,6 +172,7 @@ class TestChange:
         assert account.repair_hours == 0
         assert "only on request" in text(http("GET", "/accounts", headers=session))
 
+    @both_stores
     def test_credentials_are_forgotten(
         self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer
     ) -> None:

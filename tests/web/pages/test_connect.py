@@ -19,6 +19,7 @@ from core.wordpress.discovery import Discovery
 from core.wordpress.faults import not_wordpress
 from tests.core.conftest import connected
 from tests.web.conftest import Http
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.connect import bridge_address
 
@@ -96,12 +97,14 @@ def back(store: Store, page: str, **given: str) -> str:
 
 
 class TestAddress:
+    @both_stores
     def test_is_asked_for(self, admin: Door) -> None:
         answer = admin.get("/sites/connect")
         assert answer.code == 200
         given = {field.get("name"): field.get("value") for field in Elements(answer).all("input")}
         assert given["bridge_url"] == f"http://127.0.0.1:{admin.http.port}", "as the browser asked"
 
+    @both_stores
     def test_leads_to_the_next_step(self, admin: Door, wordpress: WordPress) -> None:
         wordpress.found = FOUND
         page = begun(admin)
@@ -200,6 +203,7 @@ class TestBack:
         kept = candidate(store, page)
         assert (kept.username, kept.password) == ("admin", PASSWORD)
 
+    @both_stores
     def test_goes_on_to_pair(self, admin: Door, store: Store, wordpress: WordPress) -> None:
         page = begun(admin)
         answer = admin.follow(admin.get(back(store, page)))
@@ -265,6 +269,7 @@ class TestBack:
 
 
 class TestByHand:
+    @both_stores
     def test_a_credential_is_kept_and_used(self, admin: Door, store: Store, wordpress: WordPress) -> None:
         page = begun(admin)
         answer = admin.post(page, username=" admin ", password=f" {PASSWORD}\n")
@@ -295,6 +300,7 @@ class TestObstacle:
         assert answer.headers["Location"] == page
         return page
 
+    @both_stores
     def test_a_missing_plugin_is_offered(self, admin: Door, store: Store, wordpress: WordPress) -> None:
         page = self.trouble(
             admin, store, wordpress, SiteFaultError("It is not there.", fault=Fault.STUB_MISSING)
@@ -335,6 +341,7 @@ class TestObstacle:
 
 
 class TestGiveUp:
+    @both_stores
     def test_forgets_all_of_it(self, admin: Door, store: Store, wordpress: WordPress) -> None:
         page = begun(admin)
         answer = admin.post(page, give_up="yes")

@@ -26,6 +26,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event, raw, signed
 from tests.core.pipeline.test_mirror_worker import OBJECT
 from tests.core.store.entries import entry
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.events import read
 
@@ -108,6 +109,7 @@ def ids(answer: Any) -> list[int]:
 
 
 class TestList:
+    @both_stores
     def test_shows_what_came_newest_first(self, door: Door, full: Store) -> None:
         answer = door.get("/events")
         assert answer.code == 200
@@ -119,6 +121,7 @@ class TestList:
         assert ("Foreign" in shown) is (door.site is None)
         assert f"{len(expected)} events match." in shown
 
+    @both_stores
     @pytest.mark.parametrize(
         ("query", "found"),
         [
@@ -151,6 +154,7 @@ class TestList:
             assert "Foreign" not in words(answer)
         assert "s2" not in words(narrow.get("/events"))
 
+    @both_stores
     def test_the_form_leads_to_what_it_asks_for(self, door: Door, full: Store) -> None:
         answer = door.post("/events/find", event="meeting.updated", number="842 0030 0400", outcome="failed")
         query = parse_qs(urlsplit(answer.headers["Location"]).query)
@@ -173,6 +177,7 @@ class TestList:
         answer = door.post("/events/find", since="2026-11-23T12:00", until="2026-11-22T12:00")
         assert "must be after the start" in words(answer)
 
+    @both_stores
     def test_is_paged_by_links_that_stay(self, door: Door, full: Store) -> None:
         for minute in range(10, 70):
             put(full, "meeting.updated", minute, id=COUNCIL, topic=f"T{minute}")
@@ -244,6 +249,7 @@ class TestRead:
 
 
 class TestEvent:
+    @both_stores
     def test_tells_what_came_and_what_it_changed(self, door: Door, full: Store) -> None:
         answer = door.get("/events/2")
         shown = words(answer)
@@ -356,6 +362,7 @@ class TestRefused:
         assert words(admin.get("/events?outcome=refused&site=s2")).count("Signed with another secret.") == 1
         assert words(stub.get("/events?outcome=refused")).count("Signed with another secret.") == 2
 
+    @both_stores
     def test_one_says_what_it_claims_and_hides_what_is_secret(self, door: Door, held: Store) -> None:
         answer = door.get("/events/refused/1")
         shown = words(answer)
@@ -371,6 +378,7 @@ class TestRefused:
     def test_none_says_that_all_is_well(self, door: Door, full: Store) -> None:
         assert "Nothing is quarantined" in words(door.get("/events?outcome=refused"))
 
+    @both_stores
     def test_are_checked_again(self, stub: Door, bridge: Bridge, held: Store) -> None:
         answer = stub.get(stub.path(link(stub.get("/events?outcome=refused"), "Recheck requests")))
         assert "2 quarantined requests" in words(answer)
@@ -382,6 +390,7 @@ class TestRefused:
 
 
 class TestReplay:
+    @both_stores
     def test_counts_first_and_says_what_will_happen(self, door: Door, full: Store) -> None:
         answer = door.get("/events/replay")
         shown = words(answer)
@@ -392,6 +401,7 @@ class TestReplay:
         assert "One event" in shown
         assert "whole log. You" not in shown
 
+    @both_stores
     def test_begins_with_what_was_counted(self, door: Door, bridge: Bridge, full: Store) -> None:
         form = Elements(door.get(f"/events/replay?number={COUNCIL}&event=meeting.updated"))
         hidden = {
@@ -459,6 +469,7 @@ class TestJob:
             )
         )
 
+    @both_stores
     def test_shows_how_far_it_is_and_brings_itself_up_to_date(
         self, door: Door, full: Store, job_id: int
     ) -> None:
@@ -476,6 +487,7 @@ class TestJob:
         assert (bar["max"], bar["value"]) == ("340", "120")
         assert door.path(link(answer, "Refresh")) == f"/jobs/{job_id}"
 
+    @both_stores
     def test_is_stopped_and_gone_on_with(self, door: Door, full: Store, job_id: int) -> None:
         assert "Stopped" in words(door.follow(door.post(f"/jobs/{job_id}", do="stop")))
         answer = door.follow(door.post(f"/jobs/{job_id}", do="continue"))
@@ -506,6 +518,7 @@ class TestJob:
         with bridge.store.reading() as connection:
             assert not any(job.has_ended for job in jobs.latest(connection, 9))
 
+    @both_stores
     def test_is_listed(self, door: Door, bridge: Bridge, full: Store, job_id: int) -> None:
         bridge.jobs.ask("replay", {"event": 4}, site_id="s2", asked_by="berta")
         shown = words(door.get("/jobs"))

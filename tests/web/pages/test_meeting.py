@@ -19,6 +19,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
 from tests.core.store.entries import entry
 from tests.core.store.kept import keep, stand, weekly
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 
 NOW = int(time.time() * 1000)
@@ -54,6 +55,7 @@ def tried(store: Store, site_id: str = "s1", **values: Any) -> None:
 
 
 class TestFacts:
+    @both_stores
     def test_are_shown(self, door: Door, kept: Store) -> None:
         choir(kept)
         answer = door.get(PATH)
@@ -216,6 +218,7 @@ class TestPosts:
         assert "data-live" not in Elements(answer).named("zb-posts")
         assert "Refresh" not in words(answer)
 
+    @both_stores
     def test_tell_what_was_tried(self, stub: Door, kept: Store) -> None:
         choir(kept)
         tried(kept, fault="server", message="The site broke down <here>.")
@@ -260,6 +263,7 @@ class TestHistory:
         )
         store.write(lambda connection: connection.execute(change))
 
+    @both_stores
     def test_tells_what_each_event_changed_the_newest_first(self, door: Door, lived: Store) -> None:
         answer = door.get(PATH)
         assert answer.code == 200
@@ -320,6 +324,7 @@ class TestAgain:
             )
         )
 
+    @both_stores
     def test_writes_on_the_site_that_was_meant(self, door: Door, kept: Store, bridge: Any) -> None:
         choir(kept)
         for site_id in ("s1", "s2"):
@@ -333,6 +338,7 @@ class TestAgain:
         assert [(taken.site_id, taken.in_doubt) for taken in self.claims(kept)] == [("s1", True)]
         assert bridge.mirror._wake.is_set()
 
+    @both_stores
     def test_makes_what_somebody_deleted(self, door: Door, kept: Store) -> None:
         choir(kept)
         stand(kept, 85393847045, state="detached", post_id=None, due_at=None)

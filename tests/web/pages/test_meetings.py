@@ -15,6 +15,7 @@ from core.store.posts.status import Standing
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.store.kept import keep, stand, weekly
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.meetings import read, spaced, written
 
@@ -44,6 +45,7 @@ def topics(shown: str) -> list[str]:
 
 
 class TestShows:
+    @both_stores
     def test_what_is_upcoming_first(self, door: Door, kept: Store) -> None:
         answer = door.get("/meetings")
         assert answer.code == 200
@@ -65,6 +67,7 @@ class TestShows:
         assert "Synced" in shown
         assert "s2" not in shown
 
+    @both_stores
     @pytest.mark.parametrize(
         ("said", "found"),
         [
@@ -122,6 +125,7 @@ class TestFind:
         assert topics(words(shown)) == ["Choir rehearsal"]
         assert 'value="choir rehearsal"' in shown.body.decode()
 
+    @both_stores
     @pytest.mark.parametrize(
         ("form", "found"),
         [

@@ -18,6 +18,7 @@ from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from tests.web.conftest import CONTEXT, Http, from_stub, is_answered_by_the_bridge, text
+from tests.web.pages.conftest import both_stores
 from web.app import make_app
 from web.http.server import make_server
 
@@ -75,6 +76,7 @@ class TestButton:
         assert good is not None
         assert (good.site_id, good.name) == ("s1", "anna")
 
+    @both_stores
     def test_lets_in_once(self, http: Http, paired: Site) -> None:
         _, ticket = form(press(http, paired))
         sent = urlencode({"ticket": ticket}).encode()

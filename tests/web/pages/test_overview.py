@@ -23,6 +23,7 @@ from tests.core.events import ACCOUNT, event, raw
 from tests.core.store.entries import entry
 from tests.core.store.kept import keep, stand
 from tests.web.conftest import Http, save_token
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.overview import OverviewHandler
 
@@ -82,6 +83,7 @@ def came(
 
 
 class TestVerdict:
+    @both_stores
     def test_all_is_well(self, door: Door, well: Store) -> None:
         answer = door.get("/")
         assert answer.code == 200
@@ -110,6 +112,7 @@ class TestVerdict:
 
 
 class TestTroubles:
+    @both_stores
     def test_say_what_to_do(self, door: Door, well: Store) -> None:
         keep(well, 1)
         stand(well, 1, wanted=2, fault="refused", fault_message="Refused <i>.", behind_since=NOW)
@@ -144,6 +147,7 @@ class TestTroubles:
 
 
 class TestSites:
+    @both_stores
     def test_are_told_one_by_one(self, admin: Door, well: Store) -> None:
         keep(well, 1)
         keep(well, 2)
@@ -187,6 +191,7 @@ class TestSites:
 
 
 class TestCharts:
+    @both_stores
     def test_stand_beside_a_table_of_the_same_numbers(self, door: Door, well: Store) -> None:
         came(well, 3)
         came(well, 2, Outcome.IGNORED)

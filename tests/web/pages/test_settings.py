@@ -35,6 +35,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event, raw, signed
 from tests.core.store.entries import entry
 from tests.web.conftest import save_token
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, words
 from web.pages.webhooks import mask
 
@@ -136,6 +137,7 @@ def chosen(answer: HTTPResponse, name: str) -> list[str]:
 
 
 class TestShows:
+    @both_stores
     def test_the_rules_that_are_saved(self, door: Door, store: Store, choir: None) -> None:
         decide(
             store,
@@ -229,6 +231,7 @@ class TestShows:
 
 
 class TestPreview:
+    @both_stores
     def test_says_what_would_come_of_it_and_saves_nothing(
         self, door: Door, store: Store, choir: None
     ) -> None:
@@ -291,6 +294,7 @@ class TestPreview:
 
 
 class TestSave:
+    @both_stores
     def test_keeps_what_was_looked_at_and_asks_for_every_page(
         self, door: Door, store: Store, choir: None
     ) -> None:
@@ -467,6 +471,7 @@ class TestSecrets:
         assert mask(SECRET) in words(answer)
         assert SECRET not in answer.body.decode()
 
+    @both_stores
     def test_are_added_and_what_was_refused_is_accepted(
         self, door: Door, store: Store, wp_site: Site
     ) -> None:
@@ -552,6 +557,7 @@ class TestKeeping:
         with store.reading() as connection:
             return settings.keeping(connection)
 
+    @both_stores
     def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
         answer = admin.post("/settings/keeping", site="s1", days="30", events=" 5000 ", names="7")
         assert answer.code == 303

@@ -29,6 +29,7 @@ from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import event, raw, signed
 from tests.web.conftest import Http, save_token
+from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.subscription import TO_TICK
 
@@ -98,6 +99,7 @@ class TestList:
         assert "An administrator of the bridge can connect one" in words(answer)
         assert b"/sites/connect" not in answer.body
 
+    @both_stores
     def test_shows_each_with_its_state(self, admin: Door, store: Store) -> None:
         for name in ("s2", "s3", "s4"):
             connected(store, name)
@@ -125,6 +127,7 @@ class TestList:
 
 
 class TestSite:
+    @both_stores
     def test_says_what_is_done_and_what_is_next(self, door: Door, store: Store) -> None:
         note_look(store)
         answer = door.get("/sites/s1")
@@ -217,6 +220,7 @@ class TestSite:
 
 
 class TestLook:
+    @both_stores
     def test_is_done_at_once_on_request(self, door: Door, looked: list[str]) -> None:
         answer = door.post("/sites/s1")
         assert answer.headers["Location"] == "/sites/s1?done=looked"
@@ -260,6 +264,7 @@ class TestMove:
 
 
 class TestTest:
+    @both_stores
     def test_is_asked_for(self, door: Door, store: Store) -> None:
         assert "Sends the event of a made-up meeting" in words(door.get("/sites/s1"))
         answer = door.post("/sites/s1/test")
@@ -289,6 +294,7 @@ class TestTest:
         assert "Next step: Received by the bridge" in shown
         assert "Waiting: Stored in the log" in shown
 
+    @both_stores
     def test_that_went_well(self, door: Door, store: Store, bridge: Bridge) -> None:
         kept_test(
             store, bridge, Progress(lines=[StepReport(stage, True, 1) for stage in Stage], step="ended")
@@ -330,11 +336,13 @@ class TestTest:
 
 
 class TestDisconnect:
+    @both_stores
     def test_says_first_what_stays_and_what_goes(self, door: Door) -> None:
         shown = words(door.get("/sites/s1/disconnect"))
         assert "Every meeting page on the site, as it is now." in shown
         assert "Remove the event subscription from your Zoom app" in shown
 
+    @both_stores
     @pytest.mark.parametrize(
         ("problem", "said"), [("", "Disconnected. The"), ("down", "could not be notified")]
     )

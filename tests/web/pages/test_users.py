@@ -11,6 +11,7 @@ from core.auth.service import AuthService
 from core.store.auth.one_time_links import Purpose
 from core.store.auth.users import Role
 from tests.web.conftest import Http, text
+from tests.web.pages.conftest import both_stores
 
 PASSWORD = "four words in a row"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -27,6 +28,7 @@ def link_in(answer: HTTPResponse) -> str:
 
 
 class TestList:
+    @both_stores
     def test_names_everybody_and_no_password(
         self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
@@ -45,6 +47,7 @@ class TestList:
 
 
 class TestAdd:
+    @both_stores
     def test_gives_a_link_with_which_they_choose_a_password(
         self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
@@ -103,6 +106,7 @@ class TestLink:
 
 
 class TestRole:
+    @both_stores
     def test_counts_from_their_next_page_on(
         self, http: Http, session: dict[str, str], looker: dict[str, str]
     ) -> None:
@@ -122,6 +126,7 @@ class TestRole:
 
 
 class TestRemove:
+    @both_stores
     def test_signs_them_out_at_once(
         self, http: Http, session: dict[str, str], looker: dict[str, str]
     ) -> None:

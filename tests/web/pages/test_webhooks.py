@@ -23,6 +23,7 @@ from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.conftest import CONTEXT, PAGE, Http, from_stub, is_answered_by_the_bridge, save_token, text
+from tests.web.pages.conftest import both_stores
 from web.pages.subscription import TO_TICK
 from web.pages.webhooks import mask
 
@@ -111,6 +112,7 @@ class TestShows:
                 assert words in html
                 assert f"<code>{name}</code>" in html
 
+    @both_stores
     def test_how_it_stands(self, door: Door, store: Store, wp_site: Site) -> None:
         shown = text(door("GET"))
         assert "A token is saved" in shown
@@ -182,6 +184,7 @@ class TestSaves:
         assert NEW not in location
         assert "Saved." in text(door("GET", location))
 
+    @both_stores
     def test_and_looks_at_the_quarantine(self, door: Door, store: Store) -> None:
         hold(store)
         answer = door("POST", site="s1", secret_token=NEW)
@@ -221,6 +224,7 @@ class TestSaves:
 
 
 class TestRemoves:
+    @both_stores
     def test_a_token_which_is_refused_from_now_on(self, door: Door, store: Store, http: Http) -> None:
         body = raw(event())
         path = "/sites/s1/wp-json/vczapi/v1/meeting"
