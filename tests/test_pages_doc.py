@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.end_to_end.pages import PICTURES, door_routes, page_routes
+from tests.end_to_end.pages import PICTURES, page_routes, sign_in_routes
 
 DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (DOCS / "pages.md").read_text(encoding="utf-8")
@@ -11,7 +11,7 @@ SHOWN = set(re.findall(r"pictures/([a-z-]+)-(?:browser|wp-admin)-\d+\.png", TEXT
 
 
 def test_every_page_has_a_name_and_is_told_of() -> None:
-    assert set(page_routes()) | set(door_routes()) == set(PICTURES)
+    assert set(page_routes()) | set(sign_in_routes()) == set(PICTURES)
     assert set(PICTURES.values()) == SHOWN
 
 

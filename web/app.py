@@ -35,7 +35,7 @@ def make_app(
     Without `rpc_token` the command line's API is off, without `metrics_token` the metrics are.
     """
     dispatcher = dispatcher or Dispatcher(bridge.ingest)
-    admission = AuthService(bridge.store, passwords or Passwords())
+    auth = AuthService(bridge.store, passwords or Passwords())
 
     def send(batch: Requests) -> bool:
         dispatcher.dispatch(batch, batcher.deliver)
@@ -46,7 +46,7 @@ def make_app(
         list(
             urls(
                 bridge,
-                doors=SignInGuard(admission, dispatcher.executor, public_url),
+                sign_in=SignInGuard(auth, dispatcher.executor, public_url),
                 responder=batcher,
                 keys=dispatcher.keys,
                 executor=dispatcher.executor,

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 def urls(
     bridge: Bridge,
     *,
-    doors: SignInGuard,
+    sign_in: SignInGuard,
     responder: Responder,
     keys: StubKeys,
     executor: Executor,
@@ -59,8 +59,8 @@ def urls(
 ) -> list[URLSpec]:
     """Return every route of the bridge."""
     webhook = {"responder": responder, "in_flight": in_flight}
-    page = {"bridge": bridge, "keys": keys, "executor": executor, "doors": doors}
-    door = {"doors": doors}
+    page = {"bridge": bridge, "keys": keys, "executor": executor, "sign_in": sign_in}
+    sign_in_page = {"sign_in": sign_in}
     calendar = {"store": bridge.store, "keys": keys, "executor": executor}
     return [
         URLSpec(ROUTE, WebhookHandler, webhook),
@@ -94,12 +94,12 @@ def urls(
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/open", OpenHandler, page),
-        URLSpec(r"/signin", SignInHandler, door),
-        URLSpec(r"/signout", SignOutHandler, door),
-        URLSpec(r"/first", FirstHandler, door),
-        URLSpec(r"/password", PasswordHandler, door),
-        URLSpec(r"/link", LinkHandler, door),
-        URLSpec(r"/enter", EnterHandler, door),
+        URLSpec(r"/signin", SignInHandler, sign_in_page),
+        URLSpec(r"/signout", SignOutHandler, sign_in_page),
+        URLSpec(r"/first", FirstHandler, sign_in_page),
+        URLSpec(r"/password", PasswordHandler, sign_in_page),
+        URLSpec(r"/link", LinkHandler, sign_in_page),
+        URLSpec(r"/enter", EnterHandler, sign_in_page),
         URLSpec(r"/healthz", HealthHandler),
         URLSpec(
             r"/metrics", MetricsHandler, {"bridge": bridge, "executor": executor, "token": metrics_token}

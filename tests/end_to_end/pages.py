@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 from tornado.web import RequestHandler
 
 from web.pages.page import PageHandler
-from web.signin.handlers import DoorHandler
+from web.signin.handlers import SignInPageHandler
 from web.urls import urls
 
 if TYPE_CHECKING:
@@ -70,16 +70,16 @@ def page_routes() -> dict[str, re.Pattern[str]]:
 
 
 @cache
-def door_routes() -> dict[str, re.Pattern[str]]:
+def sign_in_routes() -> dict[str, re.Pattern[str]]:
     """Return the routes of the pages for who is not."""
-    return _routes(DoorHandler)
+    return _routes(SignInPageHandler)
 
 
 def _routes(kind: type[RequestHandler]) -> dict[str, re.Pattern[str]]:
     nothing = MagicMock()
     every = urls(
         nothing,
-        doors=nothing,
+        sign_in=nothing,
         responder=nothing,
         keys=nothing,
         executor=nothing,

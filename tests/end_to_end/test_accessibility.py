@@ -15,7 +15,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
-from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, door_routes, page_routes
+from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, page_routes, sign_in_routes
 from tests.end_to_end.pair import Pair
 from tests.end_to_end.scene import REHEARSAL, YOUTH_CHOIR, furnish
 from tests.zoom import Account, ZoomServer
@@ -287,7 +287,7 @@ class TestEveryDoor:
             r"/password$": [choose],
             r"/link$": [f"{url}/link?ticket=used-up"],
         }
-        assert set(addresses) == set(door_routes())
+        assert set(addresses) == set(sign_in_routes())
         for route, several in addresses.items():
             for address in several:
                 response = page.goto(address)

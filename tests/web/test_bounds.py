@@ -36,14 +36,14 @@ from web.monitoring.health import HealthHandler, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.page import PageHandler
 from web.rpc.handler import RpcHandler
-from web.signin.handlers import DoorHandler
+from web.signin.handlers import SignInPageHandler
 from web.webhooks.handler import WebhookHandler
 
 # Nothing here has to do with the database.
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 
 # Those who need no session: each has another proof of who asks, or tells nothing.
-OPEN = (WebhookHandler, HealthHandler, ReadyHandler, MetricsHandler, RpcHandler, DoorHandler)
+OPEN = (WebhookHandler, HealthHandler, ReadyHandler, MetricsHandler, RpcHandler, SignInPageHandler)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 OURS, THEIRS = 90_000_000_001, 90_000_000_777
@@ -352,7 +352,7 @@ class TestEveryRoute:
                 for path in route.paths[:2]:
                     answer = http("POST", path, b"site=s1&do=remove&name=anna", FORM | session | headers)
                     assert answer.code == 403, (path, headers)
-                    assert b"did not come from this page" in answer.body
+                    assert b"was not submitted from this page" in answer.body
             for door in ("/signin", "/signout", "/first", "/password"):
                 assert http("POST", door, b"", FORM | session | headers).code == 403
         assert rows(store, but=("sessions", "users")) == before

@@ -1,1 +1,1 @@
-"""The HTTP server, its limits, the thread pool for blocking calls, request logs."""
+"""The HTTP server, its limits, requests handed between processes, a thread pool for blocking calls, caches, logs."""

@@ -1,4 +1,4 @@
-"""What takes a while to find out and may be some seconds old: found out once for all who look."""
+"""Cache results that are expensive to compute and may be some seconds old."""
 
 from __future__ import annotations
 
@@ -14,47 +14,51 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST = 200
+_MAX_ENTRIES = 200
 
 
 @dataclass(slots=True)
 class Cache:
-    """Results by key, good for so many seconds. Threads that ask for the same wait for one of them."""
+    """Results by key, valid for `seconds`. Thread-safe: threads that need the same key wait for one of them.
+
+    Beyond `max_entries` it starts empty.
+    """
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
-    _known: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
+    max_entries: int = _MAX_ENTRIES
+    _entries: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
     _locks: dict[Hashable, threading.Lock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, key: Hashable, find: Callable[[], T]) -> T:
-        """Return what `find` returned a moment ago, or returns now. What it raises is not remembered."""
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the cached result of `compute`, or compute it now. Exceptions are not cached."""
         with self._guard:
-            if len(self._locks) >= _MOST and key not in self._locks:
+            if len(self._locks) >= self.max_entries and key not in self._locks:
                 self._locks.clear()
-                self._known.clear()
+                self._entries.clear()
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
-            known = self._known.get(key)
-            if known is not None and self.clock() - known[0] < self.seconds:
-                found: T = known[1]
-                return found
-            found = find()
-            self._known[key] = (self.clock(), found)
-            return found
+            entry = self._entries.get(key)
+            if entry is not None and self.clock() - entry[0] < self.seconds:
+                cached: T = entry[1]
+                return cached
+            computed = compute()
+            self._entries[key] = (self.clock(), computed)
+            return computed
 
-    def forget(self) -> None:
-        """Find everything out again."""
+    def clear(self) -> None:
+        """Drop all results."""
         with self._guard:
-            self._known.clear()
+            self._entries.clear()
 
 
-_together = threading.Lock()
+_creation = threading.Lock()
 
 
-def remembered(application: Application, name: str, seconds: float) -> Cache:
-    """Return what this application remembers under a name; it is forgotten with the application."""
-    with _together:
-        found = application.settings.setdefault(f"remembered_{name}", Cache(seconds))
-    assert isinstance(found, Cache)  # noqa: S101 - nobody else takes such names
-    return found
+def application_cache(application: Application, name: str, seconds: float) -> Cache:
+    """Return the cache of this name, which lives as long as the application."""
+    with _creation:
+        cache = application.settings.setdefault(f"cache_{name}", Cache(seconds))
+    assert isinstance(cache, Cache)  # noqa: S101 - no other setting has such a name
+    return cache

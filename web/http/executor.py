@@ -1,4 +1,4 @@
-"""Threads for what waits for the database or for a site: a few, with a bounded number of calls in front of them."""
+"""Run blocking calls (to the database or a site) in a few threads, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -16,31 +16,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _THREADS = 8
-_WAITING = 64
+_QUEUE_SIZE = 64
 
 
 class BlockingExecutor(Executor):
-    """Runs calls in threads of its own. Unlike `ThreadPoolExecutor` it refuses what would have to wait long.
+    """Runs calls in threads of its own. Unlike `ThreadPoolExecutor` it refuses calls when its queue is full.
 
-    A call that nobody waits for any more keeps its place until its turn, so that a database that hangs
-    cannot gather more of them than there are places. The threads do not keep a process from ending.
+    A call whose caller has given up stays in the queue until its turn, so that a hanging database cannot accumulate
+    more calls than the queue holds. The threads are daemons: they do not keep a process from ending.
     """
 
-    def __init__(self, threads: int = _THREADS, waiting: int = _WAITING) -> None:
-        """Take how many threads there may be, and how many calls may wait for one."""
-        self._queue: queue.Queue[_Call | None] = queue.Queue(waiting)
+    def __init__(self, threads: int = _THREADS, queue_size: int = _QUEUE_SIZE) -> None:
+        self._queue: queue.Queue[_Call | None] = queue.Queue(queue_size)
         self._missing = threads
         weakref.finalize(self, _end, self._queue, threads).atexit = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run a call in the first thread that is free. Raises `StoreUnavailableError` where too many wait."""
+        """Queue a call for the next free thread. Does not block. Raises: StoreUnavailableError where the queue is full."""
         future: Future[T] = Future()
         try:
             self._queue.put_nowait((future, fn, args, kwargs))
         except queue.Full:
             raise StoreUnavailableError(
-                "Too many requests wait for the database. Nothing is lost: Zoom sends again. If this lasts, look "
-                "whether the database answers."
+                "Too many requests are waiting for the database. Nothing is lost: Zoom sends again. If this lasts, check "
+                "whether the database responds."
             ) from None
         if self._missing:
             self._missing -= 1
@@ -54,9 +53,9 @@ def _run(calls: queue.Queue[_Call | None]) -> None:
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(function(*positional, **named))
-            except BaseException as error:  # noqa: BLE001 - handed to whoever asked
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
                 future.set_exception(error)
-        del call, future, function, positional, named  # until the next one they would be kept alive
+        del call, future, function, positional, named  # or they would live until the next call
 
 
 def _end(calls: queue.Queue[_Call | None], threads: int) -> None:

@@ -1,4 +1,4 @@
-"""Requests that are being answered: what a bridge that stops waits for."""
+"""Count the requests in flight, which a stopping server waits for."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class InFlight:
-    """Counts requests between their first byte and their answer. `stopping` is set once, at the end."""
+    """Counts requests between their first byte and the end of their response. `stopping` is set once, on shutdown."""
 
     stopping: bool = False
     _count: int = 0
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def enter(self) -> None:
-        """Count a request that has begun."""
+        """Count a request in."""
         self._count += 1
         self._idle.clear()
 
     def leave(self) -> None:
-        """Count a request that was answered, or whose sender has gone."""
+        """Count a request out: it was answered, or its client has disconnected."""
         self._count -= 1
         if not self._count:
             self._idle.set()
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until every request is answered; tell whether that was so in time."""
+        """Wait until no request is in flight; return whether that was so within `seconds`."""
         self.stopping = True
         if not self._count:
             return True

@@ -1,4 +1,4 @@
-"""What is logged, and where: to standard error, whichever process it is."""
+"""Configure logging to standard error."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import structlog
 
 
 def log_to_stderr(level: str) -> None:
-    """Log so much ("debug", "info", "warning" or "error")."""
+    """Log from a level on: "debug", "info", "warning" or "error"."""
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    # urllib3 logs addresses and tornado logs requests; both may hold what must not be in a log.
+    # urllib3 logs addresses and tornado logs requests; both may contain secrets.
     for name in ("urllib3", "tornado.access", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(

@@ -1,4 +1,4 @@
-"""The HTTP server, with every limit set; and how it ends."""
+"""The HTTP server with all its limits, and its shutdown."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from web.http.inflight import InFlight
 
-_MOST_BODY_BYTES = 1024 * 1024  # forms; events have a limit of their own
+_MAX_BODY_BYTES = 1024 * 1024  # forms; events have a limit of their own
 _GRACE_SECONDS = 10.0
 
 
 def make_server(app: Application, *, behind_proxy: bool = False) -> HTTPServer:
-    """Return the server of an application. `behind_proxy` trusts X-Forwarded-For and -Proto."""
+    """Return the server of an application. With `behind_proxy` it trusts X-Forwarded-For and -Proto."""
     return HTTPServer(
         app,
         xheaders=behind_proxy,
-        max_body_size=_MOST_BODY_BYTES,
+        max_body_size=_MAX_BODY_BYTES,
         max_header_size=32 * 1024,
         idle_connection_timeout=75,
         body_timeout=10,
@@ -30,7 +30,7 @@ def make_server(app: Application, *, behind_proxy: bool = False) -> HTTPServer:
 
 
 async def drain(server: HTTPServer, in_flight: InFlight) -> None:
-    """Take no more requests, and answer those in flight."""
+    """Accept no more requests, and answer those in flight, for at most 10 s; then close all connections."""
     server.stop()
     await in_flight.drain(_GRACE_SECONDS)
     with contextlib.suppress(TimeoutError):

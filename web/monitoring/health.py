@@ -1,4 +1,4 @@
-"""What monitors ask."""
+"""Health checks for monitoring."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ class HealthHandler(RequestHandler):
     """`GET /healthz`: the process answers."""
 
     def get(self) -> None:
-        """Say so."""
+        """Answer 200."""
         self.write({"status": "ok"})
 
 
 class ReadyHandler(RequestHandler):
-    """`GET /readyz`: events can be taken, which needs a database that can be written; 503 when not."""
+    """`GET /readyz`: 200 where events can be accepted, which needs a writable database; else 503."""
 
     def initialize(self, store: Store, in_flight: InFlight) -> None:
-        """Take what it works with."""
         self._store = store
         self._in_flight = in_flight
 
     async def get(self) -> None:
-        """Write nothing, durably."""
+        """Run a write transaction that changes nothing."""
         if self._in_flight.stopping:
             self.set_status(503)
             self.write({"status": "not ready", "message": "The bridge is stopping."})
@@ -44,6 +43,6 @@ class ReadyHandler(RequestHandler):
             await asyncio.wait_for(asyncio.wrap_future(future), _READY_SECONDS)
         except (StoreUnavailableError, TimeoutError) as error:
             self.set_status(503)
-            self.write({"status": "not ready", "message": str(error) or "The database does not answer."})
+            self.write({"status": "not ready", "message": str(error) or "The database does not respond."})
         else:
             self.write({"status": "ready"})

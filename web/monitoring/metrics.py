@@ -1,8 +1,8 @@
-"""`GET /metrics`: what monitors measure, as Prometheus reads it.
+"""`GET /metrics` in Prometheus's text format.
 
-How many meetings a company holds, and when, is nobody else's business, and a bridge behind a web server is open to
-everybody: so without a token nothing is told. The numbers come from the database, so that every bridge on it tells
-the same. Labels name sites, outcomes and kinds of faults, of which there are few; never a meeting or a person.
+See https://prometheus.io/docs/instrumenting/exposition_formats/. The numbers show how many meetings a company holds, and when, and a bridge behind a web server is public: so without a
+token there are none. They come from the database, so every bridge on it reports the same. Labels name sites, outcomes
+and states, of which there are few; never a meeting or a person.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.monitoring.overview import disk, gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from core.store.posts.status import Standing
-from web.http.cache import remembered
+from web.http.cache import application_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,21 +39,20 @@ if TYPE_CHECKING:
     from core.store.sites.health import SiteFacts
 
 MIN_TOKEN_LENGTH = 16
-_SECONDS = 10.0  # for which a look serves every monitor
-_OPEN = (Standing.WAITING, Standing.FAILING, Standing.WITHHELD, Standing.DETACHED)
+_CACHE_SECONDS = 10.0
+_REPORTED = (Standing.WAITING, Standing.FAILING, Standing.WITHHELD, Standing.DETACHED)
 
 
 class MetricsHandler(RequestHandler):
-    """Tells the numbers to who has the token."""
+    """`GET /metrics` with the bearer token."""
 
     def initialize(self, bridge: Bridge, executor: Executor, token: str) -> None:
-        """Take what it works with; without a token, nobody is told anything."""
         self._bridge = bridge
         self._executor = executor
         self._token = token
 
     async def get(self) -> None:
-        """Answer as the text format 0.0.4 has it."""
+        """Answer in the text format 0.0.4; 403 where metrics are off, 401 without the token."""
         self.set_header("Cache-Control", "no-store")
         if not self._token:
             self._refuse(
@@ -63,7 +62,7 @@ class MetricsHandler(RequestHandler):
             self.set_header("WWW-Authenticate", 'Bearer realm="metrics"')
             self._refuse(401, "Send the token of ZOOMBRIDGE_METRICS_TOKEN as: Authorization: Bearer TOKEN")
         else:
-            await self._tell()
+            await self._export()
 
     def _is_allowed(self) -> bool:
         scheme, _, given = self.request.headers.get("Authorization", "").partition(" ")
@@ -71,26 +70,26 @@ class MetricsHandler(RequestHandler):
             given.strip().encode(), self._token.encode()
         )
 
-    async def _tell(self) -> None:
+    async def _export(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            text = await loop.run_in_executor(self._executor, self._measured)
+            text = await loop.run_in_executor(self._executor, self._exposition)
         except StoreUnavailableError as error:
             self._refuse(503, str(error))
         else:
             self.set_header("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)
             self.finish(text)
 
-    def _measured(self) -> bytes:
+    def _exposition(self) -> bytes:
         store = self._bridge.store
         hours: Throughput = self.settings.setdefault("hours", Throughput(store))
-        known = remembered(self.application, "metrics", _SECONDS)
-        shown = known.get(None, partial(gather, store, hours))
+        cache = application_cache(self.application, "metrics", _CACHE_SECONDS)
+        overview = cache.get(None, partial(gather, store, hours))
         registry = CollectorRegistry()
         PlatformCollector(registry)
         ProcessCollector(registry=registry)
         GCCollector(registry)
-        registry.register(_Measured(shown, store))
+        registry.register(_OverviewCollector(overview, store))
         return generate_latest(registry)
 
     def _refuse(self, status: int, message: str) -> None:
@@ -98,77 +97,85 @@ class MetricsHandler(RequestHandler):
         self.finish({"code": "zoombridge_metrics", "message": message})
 
 
-class _Measured:
-    """Collects what an overview holds."""
+class _OverviewCollector:
+    """Collects the metrics of an overview."""
 
-    def __init__(self, shown: Overview, store: Store) -> None:
-        self._shown = shown
+    def __init__(self, overview: Overview, store: Store) -> None:
+        self._overview = overview
         self._store = store
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("zoombridge", "The bridge.", {"version": __version__})
-        yield from self._of_sites()
-        yield from self._of_log()
+        yield from self._site_metrics()
+        yield from self._log_metrics()
         found = disk(self._store)
         if found is not None:
-            yield GaugeMetricFamily("zoombridge_disk_free_bytes", "Room for the database.", found.free)
-        troubles = GaugeMetricFamily(
-            "zoombridge_troubles",
-            "Things that are not as they should be; “bad” ones need a person.",
-            labels=["level"],
+            yield GaugeMetricFamily(
+                "zoombridge_disk_free_bytes", "Free space where the SQLite file is.", found.free
+            )
+        alerts = GaugeMetricFamily(
+            "zoombridge_alerts", "Open alerts; the most severe ones need a person.", labels=["severity"]
         )
         for level in Severity:
-            troubles.add_metric([level], sum(one.level is level for one in self._shown.alerts))
-        yield troubles
+            alerts.add_metric([level], sum(one.level is level for one in self._overview.alerts))
+        yield alerts
 
-    def _of_sites(self) -> Iterator[Metric]:
-        sites = self._shown.sites
+    def _site_metrics(self) -> Iterator[Metric]:
+        sites = self._overview.sites
         info = InfoMetricFamily("zoombridge_site", "A connected WordPress site.", labels=["site"])
         for site in sites:
             info.add_metric([site.id], {"url": site.url})
         yield info
-        for name, told, moments in (
+        for name, help_text, times in (
             (
                 "last_event",
-                "When the last event of Zoom came to its endpoint.",
+                "Time of the last event that its endpoint received.",
                 [site.last_event_at for site in sites],
             ),
-            ("validated", "When Zoom last validated its endpoint.", [site.validated_at for site in sites]),
-            ("last_write", "When the bridge last wrote to it.", [site.last_write_at for site in sites]),
             (
-                "behind_since",
-                "Since when the page that waits longest is out of date.",
-                [_behind(site) for site in sites],
+                "last_validation",
+                "Time of the last validation of its endpoint by Zoom.",
+                [site.validated_at for site in sites],
+            ),
+            (
+                "last_write",
+                "Time of the last write of the bridge to it.",
+                [site.last_write_at for site in sites],
+            ),
+            (
+                "oldest_pending_post",
+                "Time since which the longest pending post is out of date.",
+                [_oldest_pending(site) for site in sites],
             ),
         ):
             yield _by_site(
                 f"zoombridge_site_{name}_timestamp_seconds",
-                told,
-                ((site, at / 1000) for site, at in zip(sites, moments, strict=True) if at is not None),
+                help_text,
+                ((site, at / 1000) for site, at in zip(sites, times, strict=True) if at is not None),
             )
         yield _by_site(
-            "zoombridge_site_failures",
-            "How often in a row the site as a whole failed.",
+            "zoombridge_site_consecutive_failures",
+            "Consecutive failures of the site as a whole.",
             ((site, site.failures) for site in sites),
         )
         yield _by_site(
             "zoombridge_site_quarantined_requests",
-            "Refused requests that are kept until the right secret token is saved.",
+            "Refused requests in quarantine.",
             ((site, site.held) for site in sites),
         )
         posts = GaugeMetricFamily(
-            "zoombridge_site_posts", "Posts that are not simply shown.", labels=["site", "standing"]
+            "zoombridge_site_posts", "Posts that are not up to date, by status.", labels=["site", "status"]
         )
         for site in sites:
-            for standing in _OPEN:
+            for standing in _REPORTED:
                 posts.add_metric([site.id, standing], site.count(standing))
         yield posts
 
-    def _of_log(self) -> Iterator[Metric]:
-        day = self._shown.week.hours[-hourly.DAY_HOURS :]
+    def _log_metrics(self) -> Iterator[Metric]:
+        day = self._overview.week.hours[-hourly.DAY_HOURS :]
         events = GaugeMetricFamily(
             "zoombridge_last_day_events",
-            "Events of the last 24 hours by what became of them.",
+            "Events received in the last 24 hours, by outcome.",
             labels=["outcome"],
         )
         counted = hourly.outcomes(day)
@@ -176,8 +183,8 @@ class _Measured:
             events.add_metric([outcome], counted[outcome])
         yield events
         times = GaugeMetricFamily(
-            "zoombridge_last_hours_event_to_page_seconds",
-            "From an event's arrival to the end of its write, within this hour and the last, of a sample.",
+            "zoombridge_event_to_post_seconds",
+            "Time from receiving an event to writing its post, of a sample from the current and the last hour.",
             labels=["quantile"],
         )
         measured = hourly.times(day[-2:])
@@ -187,13 +194,13 @@ class _Measured:
         yield times
 
 
-def _behind(site: SiteFacts) -> int | None:
+def _oldest_pending(site: SiteFacts) -> int | None:
     moments = (site.since(standing) for standing in (Standing.WAITING, Standing.FAILING))
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _by_site(name: str, told: str, values: Iterable[tuple[SiteFacts, float]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, told, labels=["site"])
+def _by_site(name: str, help_text: str, values: Iterable[tuple[SiteFacts, float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_text, labels=["site"])
     for site, value in values:
         family.add_metric([site.id], value)
     return family

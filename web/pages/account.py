@@ -6,7 +6,7 @@ from core.auth.service import canonical
 from core.errors import UserError
 from web.pages.page import PageHandler
 from web.signin import cookie
-from web.signin.handlers import BusyError, WaitError, wait_message
+from web.signin.handlers import SignInBusyError, TooManyAttemptsError, refusal_message
 
 
 class AccountHandler(PageHandler):
@@ -35,21 +35,21 @@ class AccountHandler(PageHandler):
             await self._show(status=422, errors={"again": problem})
             return
         try:
-            word = await self.doors.trying(
+            token = await self.sign_in.attempt(
                 canonical(name),
                 self.request.remote_ip or "",
-                lambda: self.doors.admission.change_password(name, present, wanted),
+                lambda: self.sign_in.auth.change_password(name, present, wanted),
             )
         except UserError as error:
             await self._show(status=422, errors={error.field: str(error)})
-        except (BusyError, WaitError) as error:
-            await self._show(status=422, problem=wait_message(self.words, error))
+        except (SignInBusyError, TooManyAttemptsError) as error:
+            await self._show(status=422, problem=refusal_message(self.words, error))
         else:
-            if word is None:
+            if token is None:
                 problem = self.words.gettext("Your current password is incorrect. Nothing was changed.")
                 await self._show(status=422, errors={"present": problem})
                 return
-            cookie.give(self, word)
+            cookie.set_token(self, token)
             self.go("/account", saved="yes")
 
     async def _show(
@@ -60,7 +60,7 @@ class AccountHandler(PageHandler):
         problem: str = "",
         errors: dict[str, str] | None = None,
     ) -> None:
-        has_password = await self.blocking(self.doors.admission.has_password, self.viewer.name)
+        has_password = await self.blocking(self.sign_in.auth.has_password, self.viewer.name)
         self.show(
             "pages/account.jinja",
             status=status,

@@ -45,7 +45,7 @@ class ConnectPage(PageHandler):
     @property
     def own_url(self) -> str:
         """Where the browser that asks finds the bridge."""
-        return self.doors.public_url.rstrip("/") or f"{self.request.protocol}://{self.request.host}"
+        return self.sign_in.public_url.rstrip("/") or f"{self.request.protocol}://{self.request.host}"
 
     @property
     def asked_by(self) -> str:

@@ -18,7 +18,7 @@ from core.store.meetings.search import LONGEST_SEARCH, Filter, Key, When
 from core.store.posts import status as post_status
 from core.store.posts.status import Standing
 from core.store.sites import sites
-from web.http.cache import remembered
+from web.http.cache import application_cache
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class MeetingsHandler(PageHandler):
             with self.bridge.store.reading() as connection:
                 return meeting_search.hosts(connection, site_id=self.site_id)
 
-        return remembered(self.application, "hosts", _HOSTS_SECONDS).get(self.site_id, look)
+        return application_cache(self.application, "hosts", _HOSTS_SECONDS).get(self.site_id, look)
 
 
 class FindMeetingsHandler(PageHandler):

@@ -31,14 +31,14 @@ class OpenHandler(PageHandler):
             self.go("/")  # they are there
             return
         paired = await self.blocking(_bridge_url, self.bridge, self.site_id)
-        address = self.doors.public_url or paired
-        ticket = await self.blocking(self.doors.admission.from_wordpress, self.site_id, self.viewer.name[:60])
+        address = self.sign_in.public_url or paired
+        ticket = await self.blocking(self.sign_in.auth.from_wordpress, self.site_id, self.viewer.name[:60])
         self.show(
             "pages/open.jinja",
             ticket=ticket,
             address=address,
             # Nobody is sent off to where nothing may be: at an address of WordPress's own machine or network.
-            at_once=bool(self.doors.public_url) or not _is_out_of_reach(address, self.shell.link("/")),
+            at_once=bool(self.sign_in.public_url) or not _is_out_of_reach(address, self.shell.link("/")),
         )
 
 

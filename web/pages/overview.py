@@ -14,7 +14,7 @@ from core.monitoring.overview import gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from core.store.posts.status import Standing
-from web.http.cache import remembered
+from web.http.cache import application_cache
 from web.pages.page import PageHandler
 from web.ui import charts
 from web.ui.charts import Frame, Mark, Series
@@ -81,7 +81,7 @@ class OverviewHandler(PageHandler):
     def _gather(self) -> Overview:
         default = Throughput(self.bridge.store, look_seconds=self.count_seconds)
         hours: Throughput = self.settings.setdefault("throughput", default)
-        known = remembered(self.application, "overview", self.cache_seconds)
+        known = application_cache(self.application, "overview", self.cache_seconds)
         return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
 
     def _piece(self, hours: Sequence[Hour], shown: Overview) -> Piece:

@@ -14,7 +14,7 @@ from tornado.web import Finish, RequestHandler
 from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
 from core.wordpress import signing
 from web.signin import cookie
-from web.stub.auth import Context, answer_signed, sign_answer
+from web.stub.auth import Context, StubRequest, answer_signed, sign_answer
 from web.ui.i18n import accepted, chosen, translations
 from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, guard, render
 from web.ui.viewer import Role, Viewer
@@ -45,10 +45,10 @@ class PageHandler(RequestHandler):
     viewer: Viewer
     site_id: str | None
 
-    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, doors: SignInGuard) -> None:
+    def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, sign_in: SignInGuard) -> None:
         """Take what it works with."""
         self.bridge = bridge
-        self.doors = doors
+        self.sign_in = sign_in
         self._keys = keys
         self._executor = executor
         self._key: str | None = None
@@ -60,8 +60,8 @@ class PageHandler(RequestHandler):
         if signing.SIGNATURE_HEADER in self.request.headers:
             await self._from_stub()
             return
-        word = cookie.word_of(self)
-        known = await self.blocking(self.doors.admission.session, word) if word else None
+        token = cookie.read_token(self)
+        known = await self.blocking(self.sign_in.auth.session, token) if token else None
         if known is None:
             asked = {"to": self.request.uri or ""} if self.request.method == "GET" else {}
             self.redirect("/signin?" + urlencode(asked) if asked else "/signin", status=303)
@@ -124,18 +124,11 @@ class PageHandler(RequestHandler):
         self.finish()
 
     async def _from_stub(self) -> None:
-        headers = {name.lower(): value for name, value in self.request.headers.get_all()}
-        self.site_id = headers.get(signing.SITE_HEADER, "")
+        request = StubRequest.of(self.request)
+        self.site_id = request.site_id
         try:
-            self._key = await self._keys.verified(
-                self.site_id,
-                headers,
-                method=self.request.method or "",
-                target=self.request.uri or "",
-                body=self.request.body,
-                now=time.time(),
-            )
-            context = Context.from_header(headers.get(signing.CONTEXT_HEADER, ""))
+            self._key = await self._keys.verify(request, now=time.time())
+            context = Context.from_header(request.headers.get(signing.CONTEXT_HEADER, ""))
             # The stub asks for who may `manage_options`, and for nobody else.
             self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)
             self.shell = WordPressShell(context)

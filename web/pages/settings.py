@@ -22,7 +22,7 @@ from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, Ret
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import MOST_CHOICES
 from core.zoom.signature import Secret
-from web.http.cache import remembered
+from web.http.cache import application_cache
 from web.pages import rules_form
 from web.pages.meetings import address
 from web.pages.page import PageHandler
@@ -157,7 +157,7 @@ class SettingsPage(PageHandler):
             with self.bridge.store.reading() as connection:
                 return known_hosts.of_site(connection, site_id)
 
-        return remembered(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
+        return application_cache(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 
     async def _rotation(self, site: Site) -> Rotation:
         return await self.blocking(secret_rotation.rotation, self.bridge.store, site.id)

@@ -30,7 +30,7 @@ class UsersHandler(PageHandler):
 
     async def post(self) -> None:
         """Do what the form asks."""
-        admission = self.doors.admission
+        admission = self.sign_in.auth
         name = self.get_body_argument("name", "")
         role = Role.ADMINISTRATOR if self.get_body_argument("role", "") == Role.ADMINISTRATOR else Role.LOOKER
         match self.get_body_argument("do", ""):
@@ -61,11 +61,11 @@ class UsersHandler(PageHandler):
     async def _show_link(self, name: str) -> None:
         """Make a link and show it: in the answer itself, since nothing may keep it, not even an address."""
         try:
-            word = await self.blocking(self.doors.admission.link, name, Purpose.PASSWORD)
+            word = await self.blocking(self.sign_in.auth.link, name, Purpose.PASSWORD)
         except UserError as error:
             await self._show(status=422, problem=str(error))
             return
-        here = self.doors.public_url or f"{self.request.protocol}://{self.request.host}"
+        here = self.sign_in.public_url or f"{self.request.protocol}://{self.request.host}"
         await self._show(link=f"{here}/password?ticket={word}", made=name)
 
     async def _show(
@@ -79,7 +79,7 @@ class UsersHandler(PageHandler):
         link: str = "",
         made: str = "",
     ) -> None:
-        users = await self.blocking(self.doors.admission.users)
+        users = await self.blocking(self.sign_in.auth.users)
         self.show(
             "pages/users.jinja",
             status=status,

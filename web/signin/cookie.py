@@ -1,4 +1,4 @@
-"""The cookie of a browser that is signed in."""
+"""The session cookie of a signed-in browser, and where to redirect after sign-in."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
 _NAME = "zoombridge"
-# A browser takes a cookie of such a name only over https and from this very host: nobody on the way, and no
-# neighbour under the same domain, can plant one.
+# A browser accepts a cookie with this prefix only over https and from this very host: neither an attacker on the
+# network nor a neighbour under the same domain can set one. https://www.rfc-editor.org/rfc/rfc6265bis
 _SECURE_NAME = "__Host-zoombridge"
 
 _START = "/"
-# As the stub lets paths through, and nothing that a browser could take for another host.
+# As the plugin lets paths through, and nothing that a browser could take for another host.
 _PATH = re.compile(r"/(?!/)[\w/.~%?=&+,:;@-]{0,2000}", re.ASCII)
-_DOORS = ("/signin", "/signout", "/first", "/password", "/enter", "/link")
+_SIGN_IN_PATHS = ("/signin", "/signout", "/first", "/password", "/enter", "/link")
 
 
-def word_of(handler: RequestHandler) -> str:
-    """Return what the browser brings; empty where it brings nothing."""
+def read_token(handler: RequestHandler) -> str:
+    """Return the session token that the browser sent; empty without one."""
     return handler.get_cookie(_name(handler)) or ""
 
 
-def give(handler: RequestHandler, word: str) -> None:
-    """Have the browser bring this word from now on, where no script can read it.
+def set_token(handler: RequestHandler, token: str) -> None:
+    """Have the browser store a session token, out of reach of scripts.
 
-    With SameSite=Lax it is not sent along with what other sites post.
+    With SameSite=Lax it is not sent along with forms that other sites post.
     """
     handler.set_cookie(
         _name(handler),
-        word,
-        max_age=LONGEST // 1000,  # it may end sooner: the database knows
+        token,
+        max_age=LONGEST // 1000,  # the session may end sooner: the database decides
         path="/",
         httponly=True,
         samesite="Lax",
@@ -42,17 +42,17 @@ def give(handler: RequestHandler, word: str) -> None:
     )
 
 
-def take(handler: RequestHandler) -> None:
-    """Have the browser forget it."""
+def clear_token(handler: RequestHandler) -> None:
+    """Have the browser delete its session token."""
     handler.clear_cookie(_name(handler), path="/", secure=_is_secure(handler), httponly=True, samesite="Lax")
 
 
-def destination(asked: str) -> str:
-    """Return the page to go to after signing in: the one asked for, where that is a page of the bridge."""
-    path = asked.partition("?")[0]
-    if not _PATH.fullmatch(asked) or "/." in path or path.rstrip("/") in _DOORS:
+def redirect_target(requested: str) -> str:
+    """Return the path to redirect to after sign-in: the requested one where it is a page of the bridge."""
+    path = requested.partition("?")[0]
+    if not _PATH.fullmatch(requested) or "/." in path or path.rstrip("/") in _SIGN_IN_PATHS:
         return _START
-    return asked
+    return requested
 
 
 def _name(handler: RequestHandler) -> str:

@@ -1,4 +1,4 @@
-"""The doors to the bridge's own pages: signing in and out, and the links that work once."""
+"""The pages for signing in and out, and for one-time links."""
 
 from __future__ import annotations
 
@@ -33,49 +33,46 @@ T = TypeVar("T")
 
 logger = structlog.get_logger(__name__)
 
-_HASHING = 2  # at once: each takes 64 MiB and a processor for a moment
-_WAITING_FOR_IT = 16
-_BUSY_SECONDS = 5
+_HASH_THREADS = 2  # each takes 64 MiB and a processor for a moment
+_HASH_QUEUE = 16
+_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SignInGuard:
-    """What lets people in: `executor` runs what waits for the store, `hashing` what computes with passwords.
+    """Runs the steps of signing in: store calls in `executor`, password hashing in `hashing`.
 
-    `public_url` is where browsers find the bridge; empty where nobody said.
+    `public_url` is the address of the bridge in browsers; empty where it is not configured.
     """
 
-    admission: AuthService
+    auth: AuthService
     executor: Executor
     public_url: str = ""
-    hashing: Executor = field(default_factory=lambda: BlockingExecutor(_HASHING, _WAITING_FOR_IT))
+    hashing: Executor = field(default_factory=lambda: BlockingExecutor(_HASH_THREADS, _HASH_QUEUE))
     throttle: Throttle = field(default_factory=Throttle)
 
-    async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what waits for the store in a thread of its own."""
+    async def run_blocking(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a store call in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)
 
-    async def computing(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what computes with passwords; of those few at once, and not many waiting.
-
-        Raises `BusyError`.
-        """
+    async def run_hashing(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Hash passwords in a thread, few at once and few waiting. Raises: SignInBusyError."""
         try:
             waiting = asyncio.get_running_loop().run_in_executor(self.hashing, function, *arguments)
         except StoreUnavailableError as error:
-            raise BusyError from error
+            raise SignInBusyError from error
         return await waiting
 
-    async def trying(self, name: str, address: str, function: Callable[[], T | None]) -> T | None:
-        """Run what compares a password of this name; None where it is another.
+    async def attempt(self, name: str, address: str, function: Callable[[], T | None]) -> T | None:
+        """Verify a password of this name by `function`, throttled; None where it is wrong.
 
-        Raises `WaitError` where there were too many tries, and `BusyError`.
+        Raises: TooManyAttemptsError, SignInBusyError.
         """
         seconds = self.throttle.enter(name, address)
         if seconds > 0:
-            raise WaitError(seconds)
+            raise TooManyAttemptsError(seconds)
         try:
-            result = await self.computing(function)
+            result = await self.run_hashing(function)
         except BaseException:
             self.throttle.undo(name, address)
             raise
@@ -84,21 +81,21 @@ class SignInGuard:
         return result
 
 
-class BusyError(Exception):
-    """Too many people sign in at this moment."""
+class SignInBusyError(Exception):
+    """Too many sign-ins are in progress."""
 
 
-class WaitError(Exception):
-    """There were too many tries. `seconds` says how long to wait until the next."""
+class TooManyAttemptsError(Exception):
+    """Too many attempts failed. `seconds` is the time to wait until the next."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.seconds = math.ceil(seconds)
 
 
-def wait_message(words: NullTranslations, error: WaitError | BusyError) -> str:
-    """Say how long to wait, and why."""
-    if isinstance(error, BusyError):
+def refusal_message(words: NullTranslations, error: TooManyAttemptsError | SignInBusyError) -> str:
+    """Return the message of a refused attempt: why, and how long to wait."""
+    if isinstance(error, SignInBusyError):
         return words.gettext("Too many people are signing in right now. Try again in a few seconds.")
     if error.seconds <= 90:  # noqa: PLR2004 - up to here seconds say it better
         wait = words.ngettext("%(n)d second", "%(n)d seconds", error.seconds) % {"n": error.seconds}
@@ -110,23 +107,22 @@ def wait_message(words: NullTranslations, error: WaitError | BusyError) -> str:
     ) % {"wait": wait}
 
 
-class DoorHandler(RequestHandler):
-    """A page that is open to those who are not signed in."""
+class SignInPageHandler(RequestHandler):
+    """A page for browsers that are not signed in."""
 
-    def initialize(self, doors: SignInGuard) -> None:
-        """Take what it works with."""
-        self.doors = doors
-        self.admission = doors.admission
+    def initialize(self, sign_in: SignInGuard) -> None:
+        self.sign_in = sign_in
+        self.auth = sign_in.auth
 
     def prepare(self) -> None:
-        """Leave no trace of what these addresses and forms hold."""
+        """Keep the tokens in these addresses and forms out of caches and referrers."""
         self.set_header("Cache-Control", "no-store")
-        # Not `no-referrer`: a browser would then not say either where a form comes from, which is looked at.
+        # Not `no-referrer`: a browser would then omit the origin of a form, too, which is checked.
         self.set_header("Referrer-Policy", "same-origin")
 
     @property
     def words(self) -> NullTranslations:
-        """The words of the reader's language."""
+        """Translations for the browser's language."""
         return translations(self._language)
 
     @property
@@ -135,27 +131,27 @@ class DoorHandler(RequestHandler):
 
     @property
     def address(self) -> str:
-        """Where the request comes from; behind a proxy that was declared, from where that says."""
+        """The remote address; with --behind-proxy the one that the proxy states."""
         return self.request.remote_ip or ""
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> None:
-        """Answer with a page."""
+        """Respond with a page."""
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""), language=self._language)
         guard(self, shell.nonce)
         self.set_status(status)
         self.finish(render(template, shell, {"tabs": (), "current": ""} | values))
 
-    def let_in(self, word: str, to: str = "/") -> None:
-        """Send on a browser that is signed in now."""
-        cookie.give(self, word)
+    def start_session(self, token: str, to: str = "/") -> None:
+        """Store the token of a new session in the browser, and redirect it."""
+        cookie.set_token(self, token)
         self.redirect(to, status=303)
 
-    def used_up(self) -> None:
-        """Tell that a link does not work any more."""
+    def show_used_link(self) -> None:
+        """Respond that a link is no longer valid."""
         self.show("pages/used-up.jinja", status=403)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Tell what happened and what to do."""
+        """Respond with what happened and what to do."""
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, StoreUnavailableError):
             status_code, message = 503, str(error)
@@ -168,169 +164,167 @@ class DoorHandler(RequestHandler):
         self.show("pages/error.jinja", status=status_code, message=message)
 
 
-class SignInHandler(DoorHandler):
-    """`/signin`: name and password."""
+class SignInHandler(SignInPageHandler):
+    """`/signin`: sign in with name and password."""
 
     async def get(self) -> None:
-        """Ask for them, where that is not done yet."""
-        to = cookie.destination(self.get_query_argument("to", "", strip=False))
-        word = cookie.word_of(self)
-        if word and await self.doors.blocking(self.admission.session, word) is not None:
+        """Show the form, or redirect a browser that is signed in."""
+        to = cookie.redirect_target(self.get_query_argument("to", "", strip=False))
+        token = cookie.read_token(self)
+        if token and await self.sign_in.run_blocking(self.auth.session, token) is not None:
             self.redirect(to, status=303)
             return
-        await self._ask(to, status=200)
+        await self._show_form(to, status=200)
 
     async def post(self) -> None:
-        """Let in who knows them."""
-        to = cookie.destination(self.get_body_argument("to", "", strip=False))
+        """Verify name and password, and start a session."""
+        to = cookie.redirect_target(self.get_body_argument("to", "", strip=False))
         given = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)[:1000]
-        before = cookie.word_of(self)
+        before = cookie.read_token(self)
         try:
-            word = await self.doors.trying(
+            token = await self.sign_in.attempt(
                 canonical(given),
                 self.address,
-                lambda: self.admission.sign_in(given, password, instead_of=before),
+                lambda: self.auth.sign_in(given, password, instead_of=before),
             )
-        except (BusyError, WaitError) as error:
-            seconds = error.seconds if isinstance(error, WaitError) else _BUSY_SECONDS
+        except (SignInBusyError, TooManyAttemptsError) as error:
+            seconds = error.seconds if isinstance(error, TooManyAttemptsError) else _RETRY_SECONDS
             self.set_header("Retry-After", str(seconds))
-            status = 429 if isinstance(error, WaitError) else 503
-            await self._ask(to, status=status, name=given, problem=wait_message(self.words, error))
+            status = 429 if isinstance(error, TooManyAttemptsError) else 503
+            await self._show_form(to, status=status, name=given, problem=refusal_message(self.words, error))
             return
-        if word is None:
+        if token is None:
             logger.warning("sign_in_failed", address=self.address)  # not the name: it may be the password
             problem = self.words.gettext("Incorrect user name or password. Try again.")
-            await self._ask(to, status=422, name=given, problem=problem)
+            await self._show_form(to, status=422, name=given, problem=problem)
             return
         logger.info("signed_in", name=canonical(given), address=self.address)
-        self.let_in(word, to)
+        self.start_session(token, to)
 
-    async def _ask(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
-        anybody = await self.doors.blocking(self.admission.is_anybody)
+    async def _show_form(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
+        anybody = await self.sign_in.run_blocking(self.auth.is_anybody)
         self.show("pages/signin.jinja", status=status, to=to, name=name, problem=problem, anybody=anybody)
 
 
-class SignOutHandler(DoorHandler):
-    """`POST /signout`."""
+class SignOutHandler(SignInPageHandler):
+    """`POST /signout`: sign out."""
 
     async def post(self) -> None:
-        """End the session, here and in the database."""
-        word = cookie.word_of(self)
-        if word:
-            await self.doors.blocking(self.admission.sign_out, word)
-        cookie.take(self)
+        """End the session in the browser and in the database."""
+        token = cookie.read_token(self)
+        if token:
+            await self.sign_in.run_blocking(self.auth.sign_out, token)
+        cookie.clear_token(self)
         self.redirect("/signin", status=303)
 
 
-class _ChoosingHandler(DoorHandler):
-    """A page to which a link leads where somebody chooses a password. To look at it does not use up the link."""
+class _PasswordLinkHandler(SignInPageHandler):
+    """A page behind a one-time link, where its user chooses a password. Showing it does not use the link."""
 
     purpose: Purpose
     template: str
 
     async def get(self) -> None:
         """Show the form."""
-        await self._ask(self.get_query_argument("ticket", ""), status=200)
+        await self._show_form(self.get_query_argument("ticket", ""), status=200)
 
     async def post(self) -> None:
-        """Take what was chosen, and let them in."""
+        """Save the password, and start a session."""
         ticket = self.get_body_argument("ticket", "")
         name = self.get_body_argument("name", "")
         password = self.get_body_argument("password", "", strip=False)
         if password != self.get_body_argument("again", "", strip=False):
             problem = self.words.gettext("The passwords do not match. Enter the same password twice.")
-            await self._ask(ticket, status=422, name=name, errors={"again": problem})
+            await self._show_form(ticket, status=422, name=name, errors={"again": problem})
             return
-        if await self.doors.blocking(self.admission.is_good, self.purpose, ticket) is None:
-            self.used_up()  # before anything is computed: this page is open to everybody
+        if await self.sign_in.run_blocking(self.auth.is_good, self.purpose, ticket) is None:
+            self.show_used_link()  # before any hashing: this page is open to everybody
             return
         try:
-            word = await self.doors.computing(self.choose, ticket, name, password)
+            token = await self.sign_in.run_hashing(self.save, ticket, name, password)
         except UserError as error:
-            await self._ask(ticket, status=422, name=name, errors={error.field: str(error)})
-        except BusyError as error:
-            errors = {"password": wait_message(self.words, error)}
-            await self._ask(ticket, status=503, name=name, errors=errors)
+            await self._show_form(ticket, status=422, name=name, errors={error.field: str(error)})
+        except SignInBusyError as error:
+            errors = {"password": refusal_message(self.words, error)}
+            await self._show_form(ticket, status=503, name=name, errors=errors)
         except TicketError:
-            self.used_up()
+            self.show_used_link()
         else:
             logger.info("signed_in", by=self.purpose.value, address=self.address)
-            self.let_in(word)
+            self.start_session(token)
 
-    def choose(self, ticket: str, name: str, password: str) -> str:
-        """Keep what was chosen; return the word of a session. Raises `UserError` or `TicketError`."""
+    def save(self, ticket: str, name: str, password: str) -> str:
+        """Save the password; return the token of a session. Raises: UserError, TicketError."""
         raise NotImplementedError
 
-    async def _ask(
+    async def _show_form(
         self, ticket: str, *, status: int, name: str = "", errors: dict[str, str] | None = None
     ) -> None:
-        good = await self.doors.blocking(self.admission.is_good, self.purpose, ticket)
+        good = await self.sign_in.run_blocking(self.auth.is_good, self.purpose, ticket)
         if good is None:
-            self.used_up()
+            self.show_used_link()
             return
         values = {"ticket": ticket, "name": good.name or name, "errors": errors or {}}
         self.show(self.template, status=status, **values)
 
 
-class FirstHandler(_ChoosingHandler):
-    """`/first`: where the first administrator chooses name and password."""
+class FirstHandler(_PasswordLinkHandler):
+    """`/first`: the first administrator chooses name and password."""
 
     purpose = Purpose.FIRST
     template = "pages/first.jinja"
 
-    def choose(self, ticket: str, name: str, password: str) -> str:
-        """Make them."""
-        return self.admission.make_first(ticket, name, password)
+    def save(self, ticket: str, name: str, password: str) -> str:
+        return self.auth.make_first(ticket, name, password)
 
 
-class PasswordHandler(_ChoosingHandler):
-    """`/password`: where a user chooses a password, with a link that an administrator made."""
+class PasswordHandler(_PasswordLinkHandler):
+    """`/password`: a user chooses a password, with a link from an administrator."""
 
     purpose = Purpose.PASSWORD
     template = "pages/password.jinja"
 
-    def choose(self, ticket: str, name: str, password: str) -> str:  # noqa: ARG002 - the ticket says whose
-        """Keep it."""
-        return self.admission.choose_password(ticket, password)
+    def save(self, ticket: str, name: str, password: str) -> str:  # noqa: ARG002 - the ticket says whose
+        return self.auth.choose_password(ticket, password)
 
 
-class LinkHandler(DoorHandler):
-    """`GET /link`: lets in at once, as a user. For who has the bridge's own shell and made the link there."""
+class LinkHandler(SignInPageHandler):
+    """`GET /link`: sign in at once with a link that was made on the bridge's own machine."""
 
     async def get(self) -> None:
-        """Use up the link."""
-        await _enter(self, Purpose.SIGN_IN, self.get_query_argument("ticket", ""))
+        """Use the link."""
+        await _sign_in_by_link(self, Purpose.SIGN_IN, self.get_query_argument("ticket", ""))
 
 
-class EnterHandler(DoorHandler):
-    """`POST /enter`: lets in an administrator of a site who comes from its wp-admin, and shows that site only."""
+class EnterHandler(SignInPageHandler):
+    """`POST /enter`: sign in an administrator who comes from a site's wp-admin, for that site only."""
 
     def check_trusted_origin(self, origin: str) -> bool:  # noqa: ARG002 - any
-        """Let the form come from anywhere: it comes from WordPress, which has an address of its own.
+        """Accept the form from any origin: it comes from WordPress, which has an address of its own.
 
-        What it may do does not rest on cookies, which the protection is there for, but on the ticket in the form: a
-        secret that was made for a minute and works once. It is posted, and not in the address, so that it gets into
-        no history and no log. Whoever has a ticket could post it from another's browser, too, which would then show
-        the site that the ticket is for, with its name on top.
+        The request is authorised not by cookies, which the protection is there for, but by the ticket in the form: a
+        secret that is valid for a minute and works once. It is posted, not in the address, so that it gets into no
+        history and no log. An attacker with a ticket could post it from another person's browser, which would then
+        show the site of that ticket, with its name on top.
         """
         return True
 
     async def post(self) -> None:
-        """Use up the ticket."""
-        await _enter(self, Purpose.SITE, self.get_body_argument("ticket", ""))
+        """Use the ticket."""
+        await _sign_in_by_link(self, Purpose.SITE, self.get_body_argument("ticket", ""))
 
 
-async def _enter(handler: DoorHandler, purpose: Purpose, ticket: str) -> None:
-    before = cookie.word_of(handler)
+async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, ticket: str) -> None:
+    before = cookie.read_token(handler)
 
-    def enter() -> str:
-        return handler.admission.enter(purpose, ticket, instead_of=before)
+    def use() -> str:
+        return handler.auth.enter(purpose, ticket, instead_of=before)
 
     try:
-        word = await handler.doors.blocking(enter)
+        token = await handler.sign_in.run_blocking(use)
     except TicketError:
-        handler.used_up()
+        handler.show_used_link()
     else:
         logger.info("signed_in", by=purpose.value, address=handler.address)
-        handler.let_in(word)
+        handler.start_session(token)

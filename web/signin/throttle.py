@@ -1,7 +1,7 @@
-"""How long somebody has to wait who tries passwords.
+"""Throttle failed sign-in attempts by user name and remote address.
 
-Each process counts for itself. With several of them one may try as many times more, which the waits outweigh by
-far; and a flood of tries costs the database, which is there for Zoom's events, not one write.
+Each process counts for itself. Several processes allow as many times more attempts, which the delays outweigh by far;
+and a flood of attempts costs the database, which is needed for Zoom's events, not one write.
 """
 
 from __future__ import annotations
@@ -14,48 +14,51 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MOST = 10_000
+_MAX_ENTRIES = 10_000
 _FORGET_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """After so many tries at no cost each next one doubles the wait, up to the longest."""
+    """`free` attempts cost no delay; each further one doubles it, up to the longest."""
 
     free: int
     first_seconds: float
     longest_seconds: float
 
-    def wait(self, tries: int) -> float:
-        over = tries - self.free
+    def delay(self, attempts: int) -> float:
+        over = attempts - self.free
         if over < 0:
             return 0.0
         return min(self.first_seconds * 2.0 ** min(over, 30), self.longest_seconds)
 
 
-# A name is not held up for long: whoever wants to keep its owner out can make it wait, but from many addresses.
+# Short for a name: an attacker with many addresses could otherwise lock out its owner.
 _NAME = _Limit(free=5, first_seconds=4, longest_seconds=300)
 _ADDRESS = _Limit(free=10, first_seconds=4, longest_seconds=900)
 
 
 @dataclass(slots=True)
-class _Tries:
+class _Attempts:
     count: int = 0
     last: float = 0.0
 
 
 @dataclass(slots=True)
 class Throttle:
-    """Counts tries by name and by remote address. It remembers a bounded number of them, the busiest first."""
+    """Counts attempts by name and by network of the remote address, in memory.
+
+    Holds at most `max_entries`, and drops those with the fewest attempts first. Used by one event loop.
+    """
 
     clock: Callable[[], float] = time.monotonic
-    most: int = _MOST
-    _known: dict[tuple[str, str], _Tries] = field(default_factory=dict)
+    max_entries: int = _MAX_ENTRIES
+    _known: dict[tuple[str, str], _Attempts] = field(default_factory=dict)
 
     def enter(self, name: str, address: str) -> float:
-        """Count a try, before it is known how it ends: many at once do not get by. Return 0.0 if it may be made.
+        """Count an attempt before its result is known, so that parallel ones count, too. Return 0.0 if it is allowed.
 
-        Otherwise return how many seconds to wait, and count nothing.
+        Otherwise return the seconds to wait, and count nothing.
         """
         now = self.clock()
         keys = _keys(name, address)
@@ -63,44 +66,44 @@ class Throttle:
         if wait > 0:
             return wait
         for key, _ in keys:
-            tries = self._known.get(key)
-            if tries is None or now - tries.last > _FORGET_SECONDS:
+            attempts = self._known.get(key)
+            if attempts is None or now - attempts.last > _FORGET_SECONDS:
                 self._make_room(now)
-                tries = self._known[key] = _Tries()
-            tries.count += 1
-            tries.last = now
+                attempts = self._known[key] = _Attempts()
+            attempts.count += 1
+            attempts.last = now
         return 0.0
 
     def succeeded(self, name: str, address: str) -> None:
-        """Forget what was tried with this name; of the address only this try: others may sit there, too."""
+        """Reset the count of the name; of the address, which other people may share, take back this attempt only."""
         self.undo(name, address)
         (by_name, _), _ = _keys(name, address)
         self._known.pop(by_name, None)
 
     def undo(self, name: str, address: str) -> None:
-        """Take a try back that came to nothing, through no fault of who tried."""
+        """Take back an attempt that failed for another reason than its password."""
         for key, _ in _keys(name, address):
-            tries = self._known.get(key)
-            if tries is not None:
-                tries.count -= 1
-                if tries.count <= 0:
+            attempts = self._known.get(key)
+            if attempts is not None:
+                attempts.count -= 1
+                if attempts.count <= 0:
                     del self._known[key]
 
     def _wait(self, key: tuple[str, str], limit: _Limit, now: float) -> float:
-        tries = self._known.get(key)
-        if tries is None or now - tries.last > _FORGET_SECONDS:
+        attempts = self._known.get(key)
+        if attempts is None or now - attempts.last > _FORGET_SECONDS:
             return 0.0
-        return max(0.0, tries.last + limit.wait(tries.count) - now)
+        return max(0.0, attempts.last + limit.delay(attempts.count) - now)
 
     def _make_room(self, now: float) -> None:
-        if len(self._known) < self.most:
+        if len(self._known) < self.max_entries:
             return
-        for key in [key for key, tries in self._known.items() if now - tries.last > _FORGET_SECONDS]:
+        for key in [key for key, attempts in self._known.items() if now - attempts.last > _FORGET_SECONDS]:
             del self._known[key]
-        if len(self._known) >= self.most:
-            # Those who tried least, so that nobody is forgotten for a crowd of others who tried once.
+        if len(self._known) >= self.max_entries:
+            # Those with the fewest attempts: many single attempts must not push out an attacker.
             least = sorted(self._known, key=lambda key: (self._known[key].count, self._known[key].last))
-            for key in least[: self.most // 10]:
+            for key in least[: self.max_entries // 10]:
                 del self._known[key]
 
 
@@ -109,7 +112,7 @@ def _keys(name: str, address: str) -> tuple[tuple[tuple[str, str], _Limit], tupl
 
 
 def _network(address: str) -> str:
-    """Return what one person can hardly have several of: of IPv6 the half that names the network."""
+    """Return the address; of IPv6 its /64 network, of which one person hardly has several."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,1 +1,1 @@
-"""The API for the WordPress plugin: authentication, calendar, the plugin's zip."""
+"""The plugin's API: signed requests, the calendar, and the plugin itself as a zip."""

@@ -1,4 +1,4 @@
-"""What the stub asks: who it is, and pages on behalf of an administrator of its site."""
+"""Verify the requests of the plugin, read their context, and sign the answers."""
 
 from __future__ import annotations
 
@@ -20,79 +20,89 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Executor
 
+    from tornado.httputil import HTTPServerRequest
+
     from core.store.db.engine import Store
 
-_TRUST_SECONDS = 5
+_CACHE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StubRequest:
+    """What the plugin signs of a request. `headers` have lower-case names."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, request: HTTPServerRequest) -> StubRequest:
+        """Return what may be signed of a request as Tornado has it."""
+        headers = {name.lower(): value for name, value in request.headers.get_all()}
+        return cls(request.method or "", request.uri or "", headers, request.body)
+
+    @property
+    def site_id(self) -> str:
+        """The site whose plugin the request claims to come from; empty where it names none."""
+        return self.headers.get(signing.SITE_HEADER, "")
+
+    def verify(self, key: str, *, now: float | None) -> None:
+        """Verify the signature; without `now` whatever its timestamp. Raises: SignatureError."""
+        signing.verify_request(
+            key, self.headers, method=self.method, target=self.target, body=self.body, now=now
+        )
 
 
 @dataclass(slots=True)
 class StubKeys:
-    """The keys of the sites, read from the store and kept for a moment."""
+    """The keys of the sites, which their plugins sign with; cached for 5 s. Used by one event loop."""
 
     store: Store
     executor: Executor
-    _known: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _cache: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    async def verified(
-        self,
-        site_id: str,
-        headers: Mapping[str, str],
-        *,
-        method: str,
-        target: str,
-        body: bytes,
-        now: float | None,
-    ) -> str:
-        """Return the key of the site, once the request is shown to come from its stub.
+    def has_key(self, site_id: str) -> bool:
+        """Whether the key of a site is cached."""
+        cached = self._cache.get(site_id)
+        return cached is not None and time.monotonic() - cached[1] < _CACHE_SECONDS
 
-        Raises `UnknownSiteError`, `SignatureError` or `StoreUnavailableError`.
-        """
-        known = self.known(site_id, headers, method=method, target=target, body=body, now=now)
-        if known is not None:
-            return known
-        loop = asyncio.get_running_loop()
-        key = await loop.run_in_executor(self.executor, self._read, site_id)
-        signing.verify_request(key, headers, method=method, target=target, body=body, now=now)
-        self._known[site_id] = (key, time.monotonic())
+    def load_key(self, site_id: str) -> str:
+        """Read the key of a site into the cache. Blocks. Raises: UnknownSiteError, StoreUnavailableError."""
+        with self.store.reading() as connection:
+            key = sites.load(connection, site_id, self.store.sealer).key
+        self._cache[site_id] = (key, time.monotonic())
         return key
 
-    def knows(self, site_id: str) -> bool:
-        """Whether the key of a site was read a moment ago."""
-        known = self._known.get(site_id)
-        return known is not None and time.monotonic() - known[1] < _TRUST_SECONDS
-
-    def look_up(self, site_id: str) -> None:
-        """Read the key of a site. Blocks. Raises `UnknownSiteError` or `StoreUnavailableError`."""
-        self._known[site_id] = (self._read(site_id), time.monotonic())
-
-    def known(
-        self,
-        site_id: str,
-        headers: Mapping[str, str],
-        *,
-        method: str,
-        target: str,
-        body: bytes,
-        now: float | None,
-    ) -> str | None:
-        """Return the key of the site, where what is known already shows the request to come from its stub."""
-        known = self._known.get(site_id)
-        if known is None or not self.knows(site_id):
+    def verify_cached(self, request: StubRequest, *, now: float | None) -> str | None:
+        """Return the key that signed a request, where that is the cached one. Does not block."""
+        if not self.has_key(request.site_id):
             return None
+        key = self._cache[request.site_id][0]
         try:
-            signing.verify_request(known[0], headers, method=method, target=target, body=body, now=now)
+            request.verify(key, now=now)
         except SignatureError:
-            return None  # the site may have been paired anew since: look again before saying no
-        return known[0]
+            return (
+                None  # the site may have been paired again since: its key must be read before it is refused
+            )
+        return key
 
-    def _read(self, site_id: str) -> str:
-        with self.store.reading() as connection:
-            return sites.load(connection, site_id, self.store.sealer).key
+    async def verify(self, request: StubRequest, *, now: float | None) -> str:
+        """Return the key that signed a request, read from the store where the cached one does not fit.
+
+        Raises: UnknownSiteError, SignatureError, StoreUnavailableError.
+        """
+        key = self.verify_cached(request, now=now)
+        if key is None:
+            loop = asyncio.get_running_loop()
+            key = await loop.run_in_executor(self.executor, self.load_key, request.site_id)
+            request.verify(key, now=now)
+        return key
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the stub tells of where a page stands: see docs/stub.md."""
+    """Where in wp-admin a page is embedded, and for which user: see docs/stub.md."""
 
     page: str
     parameter: str
@@ -103,11 +113,11 @@ class Context:
 
     @classmethod
     def from_header(cls, value: str) -> Context:
-        """Read the header `X-Zoombridge-Context`. Raises `BadRequestError`."""
+        """Read the header `X-Zoombridge-Context`. Raises: BadRequestError."""
         try:
             given = json.loads(base64.b64decode(value, validate=True))
             return cls(
-                page=_address(given["page"]),
+                page=_web_url(given["page"]),
                 parameter=str(given["parameter"]),
                 nonce_name=str(given["nonce"]["name"]),
                 nonce_value=str(given["nonce"]["value"]),
@@ -116,42 +126,37 @@ class Context:
             )
         except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRequestError(
-                "The plugin's request does not say where the page stands. Install the plugin again from this "
-                "version of the bridge: zoombridge plugin"
+                "The plugin's request does not say where its page is embedded. Install the plugin again from this version "
+                "of the bridge: zoombridge plugin"
             ) from error
 
 
 class HelloHandler(RequestHandler):
-    """`GET /stub/hello`: the stub's way to see that the bridge is there and knows it."""
+    """`GET /stub/hello`: lets the plugin check that the bridge is there and knows it."""
 
     def initialize(self, keys: StubKeys) -> None:
-        """Take what it works with."""
         self._keys = keys
 
     async def get(self) -> None:
-        """Answer a signed request with a signed answer, and any other with what is wrong."""
-        headers = {name.lower(): value for name, value in self.request.headers.get_all()}
-        site_id = headers.get(signing.SITE_HEADER, "")
+        """Answer a signed request with a signed answer, any other with what is wrong."""
         try:
-            key = await self._keys.verified(
-                site_id, headers, method="GET", target=self.request.uri or "", body=b"", now=time.time()
-            )
+            key = await self._keys.verify(StubRequest.of(self.request), now=time.time())
         except UnknownSiteError as error:
-            self._say(404, "zoombridge_unknown_site", str(error))
+            self._refuse(404, "zoombridge_unknown_site", str(error))
         except SignatureError as error:
-            self._say(401, "zoombridge_signature", str(error))
+            self._refuse(401, "zoombridge_signature", str(error))
         except StoreUnavailableError as error:
-            self._say(503, "zoombridge_unavailable", str(error))
+            self._refuse(503, "zoombridge_unavailable", str(error))
         else:
             answer_signed(self, key, 200, {"code": "zoombridge_hello", "message": ""})
 
-    def _say(self, status: int, code: str, message: str) -> None:
+    def _refuse(self, status: int, code: str, message: str) -> None:
         self.set_status(status)
         self.write({"code": code, "message": message})
 
 
 def answer_signed(handler: RequestHandler, key: str, status: int, document: Mapping[str, Any]) -> None:
-    """Answer the stub with JSON, signed so that it knows whose answer it is."""
+    """Answer the plugin with JSON, signed so that it knows whose answer it is."""
     body = json.dumps(dict(document)).encode()
     handler.set_status(status)
     handler.set_header("Content-Type", "application/json; charset=utf-8")
@@ -166,8 +171,8 @@ def sign_answer(handler: RequestHandler, key: str, status: int, location: str, b
     handler.set_header(signing.ANSWER_HEADER, signature)
 
 
-def _address(value: Any) -> str:
-    """Take only addresses of the web for links: a page must not carry any other."""
+def _web_url(value: Any) -> str:
+    """Return a URL for links, which may only be of the web. Raises: ValueError."""
     if not isinstance(value, str) or not value.startswith(("https://", "http://")):
         raise ValueError("not an address")
     return value

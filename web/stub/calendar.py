@@ -1,4 +1,4 @@
-"""The calendar of a site, and of each of its meetings, for the stub to hand on to everybody."""
+"""The iCalendar feed of a site and of each of its meetings, which the plugin publishes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from core.model import rules
 from core.render import ical
 from core.store.meetings import calendar as meeting_calendar
 from core.store.sites import sites
-from core.wordpress import signing
-from web.stub.auth import answer_signed, sign_answer
+from web.stub.auth import StubRequest, answer_signed, sign_answer
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -29,35 +28,33 @@ class CalendarHandler(RequestHandler):
     """`GET /stub/calendar` and `/stub/calendar/NUMBER`, signed by the stub: see docs/stub.md."""
 
     def initialize(self, store: Store, keys: StubKeys, executor: Executor) -> None:
-        """Take what it works with."""
         self._store = store
         self._keys = keys
         self._executor = executor
 
     async def get(self, number: str | None = None) -> None:
-        """Answer with the calendar. One meeting that is in none of the site's pages is not found."""
-        headers = {name.lower(): value for name, value in self.request.headers.get_all()}
-        site_id = headers.get(signing.SITE_HEADER, "")
+        """Answer with the calendar; 404 for a meeting that has no page on the site."""
+        request = StubRequest.of(self.request)
         try:
-            key = await self._keys.verified(
-                site_id, headers, method="GET", target=self.request.uri or "", body=b"", now=time.time()
-            )
+            key = await self._keys.verify(request, now=time.time())
             loop = asyncio.get_running_loop()
-            asked = None if number is None else int(number)
-            made = await loop.run_in_executor(self._executor, _calendar, self._store, site_id, asked)
+            requested = None if number is None else int(number)
+            calendar = await loop.run_in_executor(
+                self._executor, _calendar, self._store, request.site_id, requested
+            )
         except UnknownSiteError as error:
             self._refuse(404, "zoombridge_unknown_site", str(error))
         except SignatureError as error:
             self._refuse(401, "zoombridge_signature", str(error))
         except StoreUnavailableError as error:
             self._refuse(503, "zoombridge_unavailable", str(error))
-        if made is None:
-            message = "This site has no page of such a meeting."
+        if calendar is None:
+            message = "This site has no page for this meeting."
             answer_signed(self, key, 404, {"code": "zoombridge_no_meeting", "message": message})
             return
         self.set_header("Content-Type", "text/calendar; charset=utf-8")
-        sign_answer(self, key, 200, "", made)
-        self.finish(made)
+        sign_answer(self, key, 200, "", calendar)
+        self.finish(calendar)
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         self.set_status(status)

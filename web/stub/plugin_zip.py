@@ -1,4 +1,4 @@
-"""The WordPress plugin as a zip, to upload in wp-admin."""
+"""Pack the WordPress plugin as a zip, to upload in wp-admin."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SLUG = "zoom-wordpress-bridge"
-# The date in the archive is fixed, so that the same version gives the same bytes.
+# Fixed, so that the same version gives the same bytes.
 _DATE = (2020, 1, 1, 0, 0, 0)
 _LEFT_OUT = ("__pycache__", "__init__.py")
 
 
 def archive() -> bytes:
-    """Return the zip. Raises `ZoomBridgeError` where the plugin is missing from this installation."""
+    """Return the zip. Raises: ZoomBridgeError where the plugin is missing from this installation."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in _contents(_stub(), SLUG):
@@ -33,13 +33,13 @@ def archive() -> bytes:
 def _stub() -> Path:
     """Return the folder of the plugin, beside the packages or installed with them.
 
-    It holds no Python, so it is a namespace to Python, and importlib.resources refuses those of an editable
-    installation, whose path has an entry that is no folder.
+    Without Python in it, it is a namespace package, and importlib.resources refuses those of an editable installation,
+    whose path has an entry that is no folder.
     """
     found = find_spec("plugin_stub")
-    for place in (found and found.submodule_search_locations) or ():
-        if (Path(place) / "load.php").is_file():
-            return Path(place)
+    for folder in (found and found.submodule_search_locations) or ():
+        if (Path(folder) / "load.php").is_file():
+            return Path(folder)
     raise ZoomBridgeError("The WordPress plugin is missing from this installation. Install it again.")
 
 

@@ -16,7 +16,7 @@ from core.store.events.request import Request
 from core.wordpress import signing
 from web.http.executor import BlockingExecutor
 from web.http.messages import InboundResponse
-from web.stub.auth import StubKeys
+from web.stub.auth import StubKeys, StubRequest
 from web.webhooks.endpoint import is_stored, site_id_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Dispatcher:
             self._hold(site_id, webhooks, deliver)
 
     def _is_known(self, site_id: str) -> bool:
-        return not site_id or (self._ingest.knows(site_id) and self.keys.knows(site_id))
+        return not site_id or (self._ingest.knows(site_id) and self.keys.has_key(site_id))
 
     def _hold(self, site_id: str, webhooks: list[_Webhook], deliver: Deliver) -> None:
         """Hold requests until the secrets of their site are read: one lookup serves all that come meanwhile."""
@@ -89,7 +89,7 @@ class Dispatcher:
 
     def _read(self, site_id: str) -> None:
         self._ingest.look_up(site_id)
-        self.keys.look_up(site_id)
+        self.keys.load_key(site_id)
 
     def _process(self, webhooks: list[_Webhook], deliver: Deliver) -> None:
         now = time.monotonic()
@@ -117,14 +117,7 @@ class Dispatcher:
         if not webhook.is_json:
             return None
         if webhook.is_from_stub:
-            webhook.key = self.keys.known(
-                webhook.site_id,
-                webhook.headers,
-                method="POST",
-                target=webhook.request.target,
-                body=webhook.request.body,
-                now=None,
-            )
+            webhook.key = self.keys.verify_cached(webhook.stub_request(), now=None)
             if webhook.key is None:
                 return None
         return self._ingest.read_quickly(webhook.site_id, webhook.event_request())
@@ -183,15 +176,8 @@ class Dispatcher:
                 "This address is for the bridge's plugin in WordPress. Zoom's address is the one that the page "
                 "Webhooks shows, on the WordPress site itself."
             )
-        verified = self.keys.verified(
-            webhook.site_id,
-            webhook.headers,
-            method="POST",
-            target=webhook.request.target,
-            body=webhook.request.body,
-            now=None,
-        )
-        return await asyncio.wait_for(verified, _LOOKUP_SECONDS)
+        verifying = self.keys.verify(webhook.stub_request(), now=None)
+        return await asyncio.wait_for(verifying, _LOOKUP_SECONDS)
 
     async def _receive(self, webhook: _Webhook) -> WebhookResponse:
         if not webhook.is_json:
@@ -221,6 +207,10 @@ class _Webhook:
     @property
     def is_json(self) -> bool:
         return self.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
+
+    def stub_request(self) -> StubRequest:
+        """Return what the plugin signed of the request; its own clock does not matter, Zoom's timestamp does."""
+        return StubRequest("POST", self.request.target, self.headers, self.request.body)
 
     def event_request(self) -> Request:
         """Return what is stored of the request."""

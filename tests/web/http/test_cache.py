@@ -5,7 +5,7 @@ import threading
 import pytest
 from tornado.web import Application
 
-from web.http.cache import _MOST, Cache, remembered
+from web.http.cache import Cache, application_cache
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def test_mistakes_are_not_remembered(known: Cache) -> None:
 
 
 def test_is_bounded(known: Cache) -> None:
-    for number in range(3 * _MOST):
+    for number in range(3 * known.max_entries):
         known.get(number, lambda: 0)
-    assert len(known._known) <= _MOST
-    assert len(known._locks) <= _MOST
+    assert len(known._entries) <= known.max_entries
+    assert len(known._locks) <= known.max_entries
 
 
 def test_threads_that_ask_for_the_same_wait_for_one_of_them(known: Cache) -> None:
@@ -72,6 +72,6 @@ def test_threads_that_ask_for_the_same_wait_for_one_of_them(known: Cache) -> Non
 
 def test_each_application_remembers_for_itself() -> None:
     one, other = Application(), Application()
-    assert remembered(one, "hosts", 5) is remembered(one, "hosts", 5)
-    assert remembered(one, "hosts", 5) is not remembered(one, "overview", 5)
-    assert remembered(one, "hosts", 5) is not remembered(other, "hosts", 5)
+    assert application_cache(one, "hosts", 5) is application_cache(one, "hosts", 5)
+    assert application_cache(one, "hosts", 5) is not application_cache(one, "overview", 5)
+    assert application_cache(one, "hosts", 5) is not application_cache(other, "hosts", 5)

@@ -24,7 +24,7 @@ class TestBlocking:
             executor.submit(int, "seven").result(30)
 
     def test_refuses_at_once_what_would_have_to_wait_long(self) -> None:
-        executor = BlockingExecutor(threads=2, waiting=3)
+        executor = BlockingExecutor(threads=2, queue_size=3)
         go = threading.Event()
         began = threading.Barrier(3)
 
@@ -44,7 +44,7 @@ class TestBlocking:
         assert executor.submit(int).result(30) == 0
 
     def test_a_call_that_was_given_up_keeps_its_place_and_is_not_made(self) -> None:
-        executor = BlockingExecutor(threads=1, waiting=1)
+        executor = BlockingExecutor(threads=1, queue_size=1)
         go, made, began = threading.Event(), threading.Event(), threading.Event()
 
         def hang() -> bool:

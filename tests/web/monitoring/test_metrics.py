@@ -14,6 +14,7 @@ from tornado.testing import bind_unused_port
 
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
+from core.monitoring.alerts import Severity
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.db.schema import sites as sites_table
@@ -67,7 +68,7 @@ def measured(http: Http) -> dict[tuple[str, ...], float]:
     }
 
 
-class TestDoor:
+class TestToken:
     @pytest.mark.parametrize(
         "headers",
         [
@@ -126,16 +127,16 @@ class TestNumbers:
         found = measured(monitored)
         assert found["zoombridge_site_info", "s1", "https://s1.example.org"] == 1
         assert found["zoombridge_site_last_event_timestamp_seconds", "s1"] == 61
-        assert found["zoombridge_site_validated_timestamp_seconds", "s1"] == 62
+        assert found["zoombridge_site_last_validation_timestamp_seconds", "s1"] == 62
         assert found["zoombridge_site_last_write_timestamp_seconds", "s1"] == 63
-        assert found["zoombridge_site_behind_since_timestamp_seconds", "s1"] == 5
-        assert ("zoombridge_site_behind_since_timestamp_seconds", "s2") not in found
-        assert found["zoombridge_site_failures", "s1"] == 1
+        assert found["zoombridge_site_oldest_pending_post_timestamp_seconds", "s1"] == 5
+        assert ("zoombridge_site_oldest_pending_post_timestamp_seconds", "s2") not in found
+        assert found["zoombridge_site_consecutive_failures", "s1"] == 1
         assert found["zoombridge_site_posts", "s1", "waiting"] == 1
         assert found["zoombridge_site_posts", "s1", "failing"] == 1
         assert found["zoombridge_site_posts", "s2", "failing"] == 0
         assert found["zoombridge_site_quarantined_requests", "s2"] == 0
-        assert found["zoombridge_troubles", "bad"] >= 2
+        assert found["zoombridge_alerts", Severity.BAD] >= 2
 
     def test_of_the_log(self, monitored: Http, store: Store) -> None:
         lines = [

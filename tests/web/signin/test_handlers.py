@@ -24,7 +24,7 @@ from core.store.sites.sites import Site
 from tests.web.conftest import Http, text
 from web.app import make_app
 from web.http.server import make_server
-from web.signin.cookie import destination
+from web.signin.cookie import redirect_target
 
 PASSWORD = "four words in a row"
 ANOTHER = "five other words in a row"
@@ -250,7 +250,7 @@ class TestDestination:
         ],
     )
     def test_is_a_page_of_the_bridge(self, path: str) -> None:
-        assert destination(path) == path
+        assert redirect_target(path) == path
 
     @pytest.mark.parametrize(
         "asked",
@@ -262,7 +262,7 @@ class TestDestination:
         ],
     )  # fmt: skip
     def test_is_nowhere_else(self, asked: str) -> None:
-        assert destination(asked) == "/"
+        assert redirect_target(asked) == "/"
 
     @alike
     def test_of_a_forged_form_is_the_start(self, http: Http, anna: str) -> None:

@@ -114,7 +114,7 @@ class TestCount:
 
 class TestMemory:
     def test_is_bounded_and_keeps_those_who_tried_most(self, clock: Clock) -> None:
-        throttle = Throttle(clock, most=100)
+        throttle = Throttle(clock, max_entries=100)
         for number in range(8):
             clock.now += throttle.enter("anna", f"198.51.100.{number}")
             throttle.enter("anna", f"198.51.100.{number}")
