@@ -34,12 +34,19 @@ _FINDINGS = {
 
 @click.group()
 def account() -> None:
-    """Manage Zoom API credentials: of Server-to-Server OAuth apps, one per Zoom account."""
+    """Manage Zoom API credentials.
+
+    Each Zoom account has a Server-to-Server OAuth app, whose credentials let the bridge read its meetings.
+    """
 
 
 @account.command("add")
-@click.option("--account-id", prompt="Account ID", help="From the page App Credentials of your Zoom app.")
-@click.option("--client-id", prompt="Client ID", help="From the same page.")
+@click.option(
+    "--account-id",
+    prompt="Account ID",
+    help="From the page App Credentials of your Zoom app. Prompted for when omitted.",
+)
+@click.option("--client-id", prompt="Client ID", help="From the same page. Prompted for when omitted.")
 @click.option(
     "--client-secret",
     help="From the same page. Prompted for when omitted; “-” reads it from standard input.",
@@ -52,7 +59,10 @@ def account() -> None:
     help="The account's Zoom plan, which determines the API rate limits.",
 )
 @click.option(
-    "--site", multiple=True, show_default="all sites", help="Site (address or id) to show its meetings."
+    "--site",
+    multiple=True,
+    show_default="all sites",
+    help="Site (address or id) that shows its meetings; repeatable.",
 )
 @click.option("--oauth-url", default=OAUTH_URL, hidden=True)
 @instance_options
@@ -119,7 +129,7 @@ def remove(account: str, instance: Instance) -> None:
 
 @click.command("import")
 @click.option("--account", help="Account id or name; not needed where there is only one.")
-@click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left unchanged.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left alone.")
 @instance_options
 @click.pass_context
 def import_(context: click.Context, account: str | None, dry_run: bool, instance: Instance) -> None:

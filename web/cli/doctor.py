@@ -44,9 +44,9 @@ _STAGES = {
 @instance_options
 @click.pass_context
 def doctor(context: click.Context, site: str | None, test: bool, instance: Instance) -> None:
-    """Check SITE (its address or id), or every site, and say what to do.
+    """Check SITE (its address or id), or all sites.
 
-    Ends with status 1 where something is wrong.
+    Prints what is wrong and what to do, and ends with status 1 where something is.
     """
     if site is None:
         names = [(one.id, one.url) for one in instance.call(api.SITE_LIST, api.NoArguments())]

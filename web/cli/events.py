@@ -67,9 +67,11 @@ def filter_options(command: F) -> F:
             click.option("--number", type=click.IntRange(0, 10**15 - 1), help="Only events of this meeting."),
             click.option("--site", help="Only events that concern this site (its address or id)."),
             click.option(
-                "--since", callback=_parse_time, help="Only events received since: 2026-11-23, or 3h, 2d."
+                "--since",
+                callback=_parse_time,
+                help="Only events received since 2026-11-23, or since 3h or 2d ago.",
             ),
-            click.option("--until", callback=_parse_time, help="Only events received before."),
+            click.option("--until", callback=_parse_time, help="Only events received before then."),
         )
     ):
         command = option(command)

@@ -18,6 +18,9 @@ from web.stub.plugin_zip import SLUG, archive
     help="File to write.",
 )
 def plugin(output: Path) -> None:
-    """Write the WordPress plugin as a zip, to install under Plugins > Add New > Upload Plugin."""
+    """Write the WordPress plugin as a zip file.
+
+    Install it in WordPress under Plugins > Add New > Upload Plugin.
+    """
     output.write_bytes(archive())
     click.echo(f"Wrote {output}. Install it in WordPress: Plugins > Add New > Upload Plugin.")

@@ -33,6 +33,9 @@ def list_(instance: Instance) -> None:
 @quarantine.command("recheck")
 @instance_options
 def recheck(instance: Instance) -> None:
-    """Verify the refused requests with the secrets saved now, and process those that pass."""
+    """Verify the refused requests again.
+
+    Uses the secrets that are saved now. Requests that pass are processed as events.
+    """
     for result in instance.call(api.QUARANTINE_RECHECK, api.NoArguments()):
         click.echo(f"{result.site_url}: {result.accepted} accepted, {result.refused} still refused")

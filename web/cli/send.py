@@ -25,7 +25,10 @@ _SCENARIOS = ("meeting", "webinar", "validation")
     help="Endpoint URL, for example https://example.org/wp-json/vczapi/v1/meeting",
 )
 @click.option(
-    "--secret-token", prompt="Zoom's secret token", hide_input=True, help="Secret token to sign with."
+    "--secret-token",
+    prompt="Zoom's secret token",
+    hide_input=True,
+    help="Secret token to sign with. Prompted for when omitted.",
 )
 @click.option(
     "--scenario",
@@ -49,9 +52,9 @@ def send(
     number: int | None,
     pause: float,
 ) -> None:
-    """Sign and post events from FILES as Zoom would, in order.
+    """Sign and post events from FILES as Zoom would.
 
-    A file holds one event, whose bytes are sent unchanged, or a JSON list of events. To try a site without a Zoom
+    Events are sent in order. A file holds one event, whose bytes are sent unchanged, or a JSON list of events. To try a site without a Zoom
     account: zoombridge send --scenario meeting --to …
     """
     bodies = [body for file in files for body in _bodies(file)]

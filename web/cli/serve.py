@@ -48,13 +48,13 @@ _SWITCH_SECONDS = 0.0005
 @click.command()
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option(
-    "--port", default=8765, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+    "--port", default=8765, type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one."
 )
 @click.option(
     "--acceptors",
     default=2,
     type=click.IntRange(0, 64),
-    help="Processes that accept requests for this one: more on machines with more cores, 0 for none.",
+    help="Processes that accept requests for the server; 0 for none.",
 )
 @click.option("--behind-proxy", is_flag=True, help="Trust X-Forwarded-For and -Proto of a reverse proxy.")
 @click.option(

@@ -21,7 +21,11 @@ def site() -> None:
 
 @site.command("add")
 @click.argument("url")
-@click.option("--username", prompt="WordPress user (an administrator)", help="WordPress administrator.")
+@click.option(
+    "--username",
+    prompt="WordPress user (an administrator)",
+    help="User name of an administrator. Prompted for when omitted.",
+)
 @click.option(
     "--application-password",
     prompt="Application password (WordPress: Users > Profile > Application Passwords)",
@@ -82,9 +86,9 @@ def list_(instance: Instance) -> None:
 @instance_options
 @click.pass_context
 def check(context: click.Context, site: str, instance: Instance) -> None:
-    """Check the connection between SITE (its address or id) and the bridge.
+    """Check the connection to SITE (its address or id).
 
-    Ends with status 1 where a check fails.
+    Checks both directions, and ends with status 1 where one fails.
     """
     checks = instance.call(api.SITE_CHECK, api.SiteRequest(site=site))
     for one in checks:

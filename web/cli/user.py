@@ -90,9 +90,9 @@ def password(name: str, instance: Instance) -> None:
 @public_url_option
 @instance_options
 def link(name: str | None, keep_password: bool, public_url: str | None, instance: Instance) -> None:
-    """Make a one-time link with which NAME sets a new password. It is valid for three days.
+    """Make a one-time link with which NAME sets a password.
 
-    Without NAME, make the link for the first administrator, as long as there are no users.
+    It is valid for three days. Without NAME, make the link for the first administrator, while there are no users.
     """
     made = instance.call(api.USER_LINK, api.MakeLink(name=name, keep_password=keep_password))
     click.echo(f"This link works once: {public_url or instance.server_url() or DEFAULT_URL}{made.path}")

@@ -1,1 +1,1 @@
-"""Zoom's endpoints: requests, batching and answers."""
+"""Zoom's endpoints: their handlers, and the dispatcher that decides the responses."""

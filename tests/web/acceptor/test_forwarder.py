@@ -1,4 +1,4 @@
-"""All addresses but Zoom's, through an acceptor: as if there were none."""
+"""Requests to all addresses but Zoom's endpoints, through an acceptor: as if there were none."""
 
 import asyncio
 import json

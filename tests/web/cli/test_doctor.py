@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import Fault, SiteFaultError, ZoomBridgeError
+from core.errors import Fault, SiteFaultError, StoreInUseError, ZoomBridgeError
 from core.sites.diagnosis import Cause, Stage
 from core.store.db.engine import Store
 from tests.core.conftest import KEYS, connected
@@ -81,11 +81,15 @@ class Served:
         raise AssertionError(operation.name)
 
 
+def in_use(_instance: Instance) -> Store:
+    raise StoreInUseError("A server has it open.")
+
+
 @pytest.fixture
 def served(run: Run, monkeypatch: pytest.MonkeyPatch) -> Served:
     made = Served()
     monkeypatch.setattr(Instance, "call", lambda _, operation, request: made.call(operation, request))
-    monkeypatch.setattr(doctor, "_is_served", lambda _: True)
+    monkeypatch.setattr(Instance, "open_store", in_use)
     monkeypatch.setattr("time.sleep", lambda _: None)
     return made
 

@@ -1,4 +1,4 @@
-"""Requests of one turn of the loop: together, bounded, answered in time."""
+"""Requests of one turn of the event loop: one batch, bounded, answered in time."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What monitors ask."""
+"""Health checks: the process, and the database."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What monitors measure: told to who has the token, in Prometheus's own format, and no more than that."""
+"""Metrics in Prometheus's format, for holders of the token, with no private data."""
 
 import time
 from collections.abc import Iterator
