@@ -10,15 +10,15 @@ from web.monitoring.health import HealthHandler, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.account import AccountHandler
 from web.pages.accounts import AccountsHandler, FindingsHandler
+from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
-from web.pages.event import EventHandler, RefusalHandler, ReplayHandler
+from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import EventsHandler, FindEventsHandler
 from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
-from web.pages.open import OpenHandler
 from web.pages.overview import OverviewHandler
-from web.pages.settings import KeepingHandler, SecretsHandler, SettingsHandler
+from web.pages.settings import RetentionHandler, SecretsHandler, SettingsHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
 from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
@@ -74,7 +74,7 @@ def urls(
         URLSpec(r"/events/find", FindEventsHandler, page),
         URLSpec(r"/events/replay", ReplayHandler, page),
         URLSpec(r"/events/([0-9]{1,18})", EventHandler, page),
-        URLSpec(r"/events/refused/([0-9]{1,18})", RefusalHandler, page),
+        URLSpec(r"/events/quarantine/([0-9]{1,18})", QuarantinedRequestHandler, page),
         URLSpec(r"/jobs", JobsHandler, page),
         URLSpec(r"/jobs/([0-9]{1,18})", JobHandler, page),
         URLSpec(r"/webhooks", WebhooksHandler, page),
@@ -87,13 +87,13 @@ def urls(
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),
         URLSpec(r"/plugin\.zip", PluginHandler, page),
         URLSpec(r"/accounts", AccountsHandler, page),
-        URLSpec(r"/accounts/jobs/([0-9]{1,18})", FindingsHandler, page),
+        URLSpec(r"/jobs/([0-9]{1,18})/findings", FindingsHandler, page),
         URLSpec(r"/settings", SettingsHandler, page),
         URLSpec(r"/settings/secrets", SecretsHandler, page),
-        URLSpec(r"/settings/keeping", KeepingHandler, page),
+        URLSpec(r"/settings/retention", RetentionHandler, page),
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/account", AccountHandler, page),
-        URLSpec(r"/open", OpenHandler, page),
+        URLSpec(r"/bridge-link", BridgeLinkHandler, page),
         URLSpec(r"/signin", SignInHandler, sign_in_page),
         URLSpec(r"/signout", SignOutHandler, sign_in_page),
         URLSpec(r"/first", FirstHandler, sign_in_page),

@@ -54,15 +54,15 @@
         : Promise.reject(new Error("not allowed"));
     copied.then(
       function () {
-        button.textContent = root.dataset.wordCopied;
-        say(root.dataset.wordCopied);
+        button.textContent = root.dataset.textCopied;
+        say(root.dataset.textCopied);
         window.setTimeout(function () {
           button.textContent = words;
         }, 2000);
       },
       function () {
-        button.textContent = root.dataset.wordPress;
-        say(root.dataset.wordPress);
+        button.textContent = root.dataset.textPress;
+        say(root.dataset.textPress);
       }
     );
   }
@@ -102,12 +102,12 @@
     dialog.setAttribute("aria-labelledby", words.id);
     buttons.method = "dialog";
     buttons.className = "zoombridge-actions";
-    no.textContent = root.dataset.wordCancel;
+    no.textContent = root.dataset.textCancel;
     no.value = "no";
     no.autofocus = true;
-    go.textContent = yes || root.dataset.wordGoOn;
+    go.textContent = yes || root.dataset.textContinue;
     go.value = "yes";
-    go.className = "is-main is-danger";
+    go.className = "is-primary is-danger";
     buttons.append(no, go);
     dialog.append(words, buttons);
     dialog.addEventListener("close", function () {
@@ -203,7 +203,7 @@
       details.open = opened[position] || details.open;
     });
     var again = active && places(old).indexOf(active);
-    var said = old.dataset.said;
+    var said = old.dataset.announce;
     old.replaceWith(fresh);
     enhance(fresh);
     if (active) {
@@ -213,8 +213,8 @@
       }
       same.focus({ preventScroll: true });
     }
-    if (fresh.dataset.said && fresh.dataset.said !== said) {
-      say(fresh.dataset.said);
+    if (fresh.dataset.announce && fresh.dataset.announce !== said) {
+      say(fresh.dataset.announce);
     }
   }
 
@@ -223,14 +223,14 @@
   }
 
   function giveUp(part) {
-    part.querySelectorAll("[data-again]").forEach(function (link) {
+    part.querySelectorAll("[data-refresh]").forEach(function (link) {
       link.hidden = false;
     });
     var words = document.createElement("p");
     words.className = "zoombridge-stale";
-    words.textContent = root.dataset.wordStale;
+    words.textContent = root.dataset.textStale;
     part.append(words);
-    say(root.dataset.wordStale);
+    say(root.dataset.textStale);
   }
 
   document.addEventListener("visibilitychange", function () {
@@ -245,7 +245,7 @@
     nameTables(part);
     showCopyButtons(part);
     if (part.matches("[data-live]") || part === root) {
-      part.querySelectorAll("[data-again]").forEach(function (link) {
+      part.querySelectorAll("[data-refresh]").forEach(function (link) {
         link.hidden = Boolean(link.closest("[id][data-live]"));
       });
     }

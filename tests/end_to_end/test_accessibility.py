@@ -80,7 +80,7 @@ _WITHOUT_SCRIPT = """
     const shown = (it) => it.checkVisibility();
     root.querySelectorAll('form').forEach((it) => it.getAttribute('action') || wrong.push(it));
     root.querySelectorAll('button').forEach((it) => (it.form && it.type === 'submit') || !shown(it) || wrong.push(it));
-    root.querySelectorAll('[data-live]').forEach((it) => it.querySelector('[data-again] a[href]') || wrong.push(it));
+    root.querySelectorAll('[data-live]').forEach((it) => it.querySelector('[data-refresh] a[href]') || wrong.push(it));
     root.querySelectorAll('[onclick], [onchange], [role=button], a:not([href])').forEach((it) => wrong.push(it));
     return wrong.map((it) => it.outerHTML.slice(0, 300));
 }
@@ -388,7 +388,7 @@ ELSEWHERE: dict[type[Frame], set[str]] = {
     InBrowser: set(),
     InWordPress: {
         r"/accounts$",
-        r"/accounts/jobs/([0-9]{1,18})$",
+        r"/jobs/([0-9]{1,18})/findings$",
         "/users$",
         "/account$",
         "/sites/connect$",

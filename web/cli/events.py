@@ -14,7 +14,7 @@ from web.cli.instance import instance_options
 from web.cli.progress import run_job
 from web.cli.times import to_seconds
 from web.rpc import api
-from web.ui.times import moment
+from web.ui.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def _parse_time(_context: click.Context, _parameter: click.Parameter, value: str
     if value is None:
         return None
     try:
-        return moment(value, now=time.time())
+        return parse_time(value, now=time.time())
     except ValueError as error:
         raise click.BadParameter(
             f"{error}. Write 2026-11-23, “2026-11-23 10:00” (UTC), or 30m, 3h, 2d."

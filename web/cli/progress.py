@@ -19,7 +19,7 @@ from rich.progress import (
 
 from core.store.jobs import JobState
 from web.rpc import api
-from web.ui.job_labels import counted, work
+from web.ui.job_labels import label_counts, labels_for
 
 if TYPE_CHECKING:
     from web.cli.instance import Caller, Instance
@@ -40,7 +40,7 @@ def run_job(instance: Instance, operation: Operation[RequestT, JobStatus], reque
 
 def follow(caller: Caller, job: JobStatus, *, poll_seconds: float = _POLL_SECONDS) -> JobStatus:
     """Show the progress of a job until it ends; return it as it is then. Raises: click.Abort on Ctrl-C."""
-    title = work(job.kind).title
+    title = labels_for(job.kind).title
     # Where the output is no terminal, as in a log, only the result is written.
     console = Console(stderr=True)
     columns = (
@@ -75,8 +75,8 @@ def follow(caller: Caller, job: JobStatus, *, poll_seconds: float = _POLL_SECOND
 def print_job(job: JobStatus) -> None:
     """Print the state of a job and its results."""
     total = "" if job.total is None else f" of {job.total:,}"
-    click.echo(f"{work(job.kind).title} {job.id}: {job.state}, {job.done:,}{total} done")
-    for label, count in counted(job, NullTranslations()):
+    click.echo(f"{labels_for(job.kind).title} {job.id}: {job.state}, {job.done:,}{total} done")
+    for label, count in label_counts(job, NullTranslations()):
         click.echo(f"  {label}: {count:,}")
     if job.message:
         click.echo(f"  {job.message}")

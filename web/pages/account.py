@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from core.auth.service import canonical
 from core.errors import UserError
 from web.pages.page import PageHandler
 from web.signin import cookie
 from web.signin.handlers import SignInBusyError, TooManyAttemptsError, refusal_message
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """The form for a new password. `errors`: by field."""
+
+    saved: bool
+    problem: str
+    errors: dict[str, str]
+    has_password: bool
 
 
 class AccountHandler(PageHandler):
@@ -62,10 +74,5 @@ class AccountHandler(PageHandler):
     ) -> None:
         has_password = await self.blocking(self.sign_in.auth.has_password, self.viewer.name)
         self.show(
-            "pages/account.jinja",
-            status=status,
-            saved=saved,
-            problem=problem,
-            errors=errors or {},
-            has_password=has_password,
+            "pages/account.jinja", AccountView(saved, problem, errors or {}, has_password), status=status
         )

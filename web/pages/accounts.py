@@ -17,14 +17,17 @@ from core.store.sites import sites
 from core.zoom.oauth import OAUTH_URL, Credentials
 from core.zoom.rate_limit import Plan
 from web.pages.page import PageHandler
-from web.ui.job_labels import WORKS
+from web.ui.job_labels import JOB_LABELS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.bridge import Bridge
     from core.store.accounts.credentials import ZoomAccount
     from core.store.accounts.findings import Finding
     from core.store.jobs import Job
     from core.store.sites.sites import Site
+    from web.ui.job_labels import JobLabels
 
 _LONGEST = 200
 _FINDINGS = 100
@@ -33,13 +36,41 @@ _DRY = "dry"
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What the page shows."""
+class AccountList:
+    """The accounts with the names of their sites by account ID, all sites, and the newest jobs of accounts."""
 
     accounts: list[ZoomAccount]
     sites: list[Site]
     shown_on: dict[str, list[str]]
     jobs: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsView:
+    """The accounts, the result of the last form, and the form for another account with `errors` by field."""
+
+    accounts: list[ZoomAccount]
+    sites: list[Site]
+    shown_on: dict[str, list[str]]
+    jobs: list[Job]
+    labels: dict[str, JobLabels]
+    scopes: Sequence[str]
+    done: str
+    lacking: list[str]
+    problem: str
+    errors: dict[str, str]
+    given: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsView:
+    """A page of the findings of a job. `next_key` leads to the next page; `kind` is the only kind shown."""
+
+    job_id: int
+    findings: list[Finding]
+    next_key: int | None
+    labels: dict[str, str]
+    kind: str
 
 
 class AccountsHandler(PageHandler):
@@ -137,15 +168,13 @@ class AccountsHandler(PageHandler):
         errors: dict[str, str] | None = None,
         given: dict[str, str] | None = None,
     ) -> None:
-        state = await self.blocking(_state, self.bridge)
-        self.show(
-            "pages/accounts.jinja",
-            status=status,
-            accounts=state.accounts,
-            sites=state.sites,
-            shown_on=state.shown_on,
-            jobs=state.jobs,
-            works=WORKS,
+        listed = await self.blocking(_list_accounts, self.bridge)
+        view = AccountsView(
+            accounts=listed.accounts,
+            sites=listed.sites,
+            shown_on=listed.shown_on,
+            jobs=listed.jobs,
+            labels=JOB_LABELS,
             scopes=SCOPES,
             done=done if done in ("added", "removed", "hours") else "",
             lacking=[scope for scope in lacking.split(",") if scope in SCOPES],
@@ -153,10 +182,11 @@ class AccountsHandler(PageHandler):
             errors=errors or {},
             given=given or {},
         )
+        self.show("pages/accounts.jinja", view, status=status)
 
 
 class FindingsHandler(PageHandler):
-    """`GET /accounts/jobs/NUMBER`: what an import or a comparison found, or would do."""
+    """`GET /jobs/NUMBER/findings`: what an import or a comparison found, or would do."""
 
     path = "/accounts"
 
@@ -179,18 +209,18 @@ class FindingsHandler(PageHandler):
                 after=int(after) if re.fullmatch(r"[0-9]{1,18}", after) else 0,
             )
         )
-        names = {name: words for one in WORKS.values() for name, words in one.counts.items()}
-        self.show(
-            "pages/findings.jinja",
+        labels = {name: text for one in JOB_LABELS.values() for name, text in one.counts.items()}
+        view = FindingsView(
             job_id=int(number),
             findings=[finding for _, finding in found],
-            following=found[-1][0] if len(found) == _FINDINGS else None,
-            names=names,
-            kind=kind if kind in names else "",
+            next_key=found[-1][0] if len(found) == _FINDINGS else None,
+            labels=labels,
+            kind=kind if kind in labels else "",
         )
+        self.show("pages/findings.jinja", view)
 
 
-def _state(bridge: Bridge) -> _State:
+def _list_accounts(bridge: Bridge) -> AccountList:
     with bridge.store.reading() as connection:
         accounts = zoom_credentials.every(connection, bridge.store.sealer)
         every = sites.every(connection, bridge.store.sealer)
@@ -206,7 +236,7 @@ def _state(bridge: Bridge) -> _State:
             for job in jobs.latest(connection, _MOST_JOBS)
             if job.kind in (import_job.KIND, reconcile_job.KIND)
         ]
-    return _State(accounts, every, shown_on, of_accounts)
+    return AccountList(accounts, every, shown_on, of_accounts)
 
 
 def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> list[tuple[int, Finding]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from tornado.web import Finish
 
 from core.errors import TooManyJobsError, UnknownEventError
 from core.model.diff import field_diffs
-from core.monitoring.event_detail import Inspected, InspectedRefusal, inspect, inspect_refusal
+from core.monitoring.event_detail import Check, Inspected, InspectedRefusal, inspect, inspect_refusal
 from core.pipeline import replay
 from core.store.db import clock as store_clock
 from core.store.events.delivery import Way
@@ -17,16 +18,69 @@ from core.store.events.log import Outcome
 from core.store.meetings import meetings
 from core.store.sites import sites
 from core.zoom import masking
-from web.pages.events import ASKED, REFUSED, Asked, read
-from web.pages.meetings import address, spaced
+from web.pages.events import PARAMETERS, QUARANTINED, EventQuery, parse_query
 from web.pages.page import PageHandler
-from web.ui.change_labels import told
-from web.ui.durations import DurationField
+from web.ui.change_labels import label_changes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from babel.support import NullTranslations
+
     from core.bridge import Bridge
     from core.pipeline.replay import ReplayPreview
+    from core.store.events.delivery import Reached
+    from core.store.events.refusals import Refusal
+    from core.store.events.search_filters import Line
     from core.store.jobs import Job
+    from core.store.posts.attempts import Attempt
+    from web.ui.change_labels import ChangeLabel
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event: how it was verified, what it changed, its delivery to the sites, and the request, masked.
+
+    `is_whole` is False if the meeting has too many events to compute the changes; `too_late`: it was not applied,
+    because events after it have left the log. `is_pending`: the page refreshes itself. Times are Unix milliseconds.
+    """
+
+    line: Line
+    topic: str
+    site_name: str
+    check: Check
+    is_whole: bool
+    too_late: bool
+    is_new: bool
+    changes: list[ChangeLabel]
+    reached: Sequence[Reached]
+    attempts: Mapping[str, list[Attempt]]
+    is_pending: bool
+    headers: dict[str, str]
+    body: str
+    names_removed_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRequestView:
+    """A quarantined request with what it claims to be, masked."""
+
+    found: InspectedRefusal
+    refusal: Refusal
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """A replay before it starts. `problem`: why it was not started; `fields` are the hidden fields of the form."""
+
+    preview: ReplayPreview
+    query: EventQuery
+    event_id: int | None
+    parameters: dict[str, str]
+    fields: dict[str, str]
+    problem: str
 
 
 class EventHandler(PageHandler):
@@ -43,33 +97,19 @@ class EventHandler(PageHandler):
         except UnknownEventError:
             self.go("/events", gone="yes")
             raise Finish from None
-        changed = [] if found.step is None else field_diffs(found.step.before, found.step.after)
-        passcodes = self.viewer.may_change
-        self.show(
-            "pages/event.jinja",
-            line=found.line,
-            topic=topic,
-            site_name=name,
-            check=found.check,
-            is_whole=found.is_whole,
-            too_late=found.step is not None and found.step.too_late,
-            is_new=found.step is not None and found.step.before is None,
-            changed=told(changed, self.words, self.shell.language, passcodes=passcodes),
-            reached=found.reached,
-            attempts=found.attempts,
-            is_moving=found.line.outcome == Outcome.PENDING
-            or any(one.way in (Way.WAITING, Way.STUCK) for one in found.reached),
-            headers=masking.mask_headers(found.request.headers),
-            body=masking.mask_body(found.request.body, passcodes=passcodes),
-            names_removed_at=found.names_removed_at,
-            address=address,
-            spaced=spaced,
-            length=DurationField(self.words, self.shell.language).said,
+        view = event_view(
+            found,
+            topic,
+            name,
+            words=self.words,
+            language=self.shell.language,
+            passcodes=self.viewer.may_change,
         )
+        self.show("pages/event.jinja", view)
 
 
-class RefusalHandler(PageHandler):
-    """`GET /events/refused/NUMBER`: one refused request."""
+class QuarantinedRequestHandler(PageHandler):
+    """`GET /events/quarantine/NUMBER`: one refused request."""
 
     path = "/events"
 
@@ -80,18 +120,17 @@ class RefusalHandler(PageHandler):
                 partial(inspect_refusal, self.bridge.store, int(number), site_id=self.site_id)
             )
         except UnknownEventError:
-            self.go("/events", outcome=REFUSED, gone="yes")
+            self.go("/events", outcome=QUARANTINED, gone="yes")
             raise Finish from None
         request = found.refusal.request
-        self.show(
-            "pages/refusal.jinja",
+        view = QuarantinedRequestView(
             found=found,
             refusal=found.refusal,
             headers=masking.mask_headers(request.headers),
-            # It may hold secrets of whoever it really comes from.
+            # It may hold secrets of its actual sender.
             body=masking.mask_body(request.body, passcodes=False),
-            spaced=spaced,
         )
+        self.show("pages/quarantined-request.jinja", view)
 
 
 class ReplayHandler(PageHandler):
@@ -101,12 +140,12 @@ class ReplayHandler(PageHandler):
 
     async def get(self) -> None:
         """Count first."""
-        await self._show({name: self.get_query_argument(name, "") for name in (*ASKED, "id")})
+        await self._show({name: self.get_query_argument(name, "") for name in (*PARAMETERS, "id")})
 
     async def post(self) -> None:
         """Ask for it, and lead to where it shows how far it is."""
-        given = {name: self.get_body_argument(name, "") for name in (*ASKED, "id")}
-        asked = read(given, of_site=self.site_id)
+        given = {name: self.get_body_argument(name, "") for name in (*PARAMETERS, "id")}
+        asked = parse_query(given, of_site=self.site_id)
         if asked.errors:
             await self._show(given)
             return
@@ -115,35 +154,60 @@ class ReplayHandler(PageHandler):
                 partial(_ask, self.bridge, asked, _id(given), of_site=self.site_id, name=self.viewer.name)
             )
         except TooManyJobsError as error:
-            await self._show(given, trouble=str(error))
+            await self._show(given, problem=str(error))
         except UnknownEventError:
             self.go("/events", gone="yes")
         else:
             self.go(f"/jobs/{job.id}")
 
-    async def _show(self, given: dict[str, str], *, trouble: str = "") -> None:
-        asked = read(given, of_site=self.site_id)
+    async def _show(self, given: dict[str, str], *, problem: str = "") -> None:
+        asked = parse_query(given, of_site=self.site_id)
         if asked.errors:
-            self.go("/events", **{name: value for name, value in given.items() if name in ASKED and value})
+            self.go(
+                "/events", **{name: value for name, value in given.items() if name in PARAMETERS and value}
+            )
             return
         event_id = _id(given)
         try:
-            foreseen = await self.blocking(partial(_foresee, self.bridge, asked, event_id))
+            preview = await self.blocking(partial(_preview, self.bridge, asked, event_id))
         except UnknownEventError:
             self.go("/events", gone="yes")
             return
         query = asked.query(of_site=self.site_id)
-        self.show(
-            "pages/replay.jinja",
-            status=422 if trouble else 200,
-            foreseen=foreseen,
-            asked=asked,
+        view = ReplayView(
+            preview=preview,
+            query=asked,
             event_id=event_id,
-            query=query,
+            parameters=query,
             fields={"id": str(event_id)} if event_id is not None else query,
-            most=replay.MOST_FORESEEN,
-            trouble=trouble,
+            problem=problem,
         )
+        self.show("pages/replay.jinja", view, status=422 if problem else 200)
+
+
+def event_view(
+    found: Inspected, topic: str, site_name: str, *, words: NullTranslations, language: str, passcodes: bool
+) -> EventView:
+    """Return the view of an event. Pure."""
+    step = found.step
+    changes = [] if step is None else field_diffs(step.before, step.after)
+    return EventView(
+        line=found.line,
+        topic=topic,
+        site_name=site_name,
+        check=found.check,
+        is_whole=found.is_whole,
+        too_late=step is not None and step.too_late,
+        is_new=step is not None and step.before is None,
+        changes=label_changes(changes, words, language, passcodes=passcodes),
+        reached=found.reached,
+        attempts=found.attempts,
+        is_pending=found.line.outcome == Outcome.PENDING
+        or any(one.way in (Way.WAITING, Way.STUCK) for one in found.reached),
+        headers=masking.mask_headers(found.request.headers),
+        body=masking.mask_body(found.request.body, passcodes=passcodes),
+        names_removed_at=found.names_removed_at,
+    )
 
 
 def _id(given: dict[str, str]) -> int | None:
@@ -163,13 +227,13 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
     return found, topic, names.get(line.site_id or "", "") if shown else ""
 
 
-def _foresee(bridge: Bridge, asked: Asked, event_id: int | None) -> ReplayPreview:
+def _preview(bridge: Bridge, asked: EventQuery, event_id: int | None) -> ReplayPreview:
     with bridge.store.reading() as connection:
         return replay.preview(connection, wanted=asked.wanted, event_id=event_id, refused=asked.refused)
 
 
-def _ask(bridge: Bridge, asked: Asked, event_id: int | None, *, of_site: str | None, name: str) -> Job:
-    _foresee(bridge, asked, event_id)  # of a single event: whether it may be seen at all
+def _ask(bridge: Bridge, asked: EventQuery, event_id: int | None, *, of_site: str | None, name: str) -> Job:
+    _preview(bridge, asked, event_id)  # raises if a single event may not be seen
     with bridge.store.reading() as connection:
         now = store_clock.now(connection)
     return replay.ask(

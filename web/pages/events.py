@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,8 @@ from core.store.events.log import Outcome
 from core.store.events.search_filters import Filter, Key
 from core.store.meetings import meetings
 from core.store.sites import sites
-from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
-from web.ui.times import moment, written
+from web.ui.times import format_utc, parse_time
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 _ON_A_PAGE = 50
 _LONGEST = 200
 _KEY = re.compile(r"([0-9]{1,16})\.([0-9]{1,18})")
-REFUSED = "refused"
-ASKED = ("event", "outcome", "number", "site", "since", "until")
+QUARANTINED = "refused"
+PARAMETERS = ("event", "outcome", "number", "site", "since", "until")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EventQuery:
     """What a person asks for. `errors` says by field what could not be read; `given` is what they wrote."""
 
     wanted: Filter
@@ -45,11 +44,11 @@ class Asked:
         wanted = self.wanted
         query = {
             "event": wanted.event,
-            "outcome": REFUSED if self.refused else wanted.outcome or "",
+            "outcome": QUARANTINED if self.refused else wanted.outcome or "",
             "number": "" if wanted.number is None else str(wanted.number),
             "site": "" if of_site else wanted.site_id or "",
-            "since": "" if wanted.since is None else written(wanted.since),
-            "until": "" if wanted.until is None else written(wanted.until),
+            "since": "" if wanted.since is None else format_utc(wanted.since),
+            "until": "" if wanted.until is None else format_utc(wanted.until),
         }
         return {name: str(value) for name, value in query.items() if value}
 
@@ -59,7 +58,7 @@ def _(text: str) -> str:
     return text
 
 
-def read(given: dict[str, str], *, of_site: str | None) -> Asked:
+def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
     """Return what a query or a form asks for. `of_site` is the only site that may be seen."""
     errors = {}
     number = re.sub(r"[\s-]", "", given.get("number", ""))
@@ -70,7 +69,7 @@ def read(given: dict[str, str], *, of_site: str | None) -> Asked:
         text = given.get(name, "").strip()
         if text:
             try:
-                times[name] = moment(text, now=time.time())
+                times[name] = parse_time(text, now=time.time())
             except ValueError:
                 errors[name] = _("Enter a date, or a date and a time, for example 2026-11-23 10:00.")
     if "since" in times and "until" in times and times["since"] >= times["until"]:
@@ -84,12 +83,15 @@ def read(given: dict[str, str], *, of_site: str | None) -> Asked:
         since=times.get("since"),
         until=times.get("until"),
     )
-    return Asked(wanted, outcome == REFUSED, given, errors)
+    return EventQuery(wanted, outcome == QUARANTINED, given, errors)
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    """What the list shows."""
+class EventList:
+    """A page of events, or of quarantined requests. `newer` and `older` are keys of the pages beside it.
+
+    `is_further`: the search ended before the end of the log; `is_any`: the log holds any event at all.
+    """
 
     lines: list[Line]
     refused: list[tuple[Refusal, str, int | None]]
@@ -102,6 +104,26 @@ class _Listed:
     is_any: bool
 
 
+@dataclass(frozen=True, slots=True)
+class EventsView:
+    """The list, the filters as they were read, and the sites to choose from.
+
+    `is_filtered`: by more than the status; `is_newest`: the list starts with the newest event; `gone`: the event
+    that was asked for does not exist.
+    """
+
+    listed: EventList
+    query: EventQuery
+    filter: Filter
+    parameters: dict[str, str]
+    statuses: list[tuple[str, dict[str, str]]]
+    is_filtered: bool
+    sites: list[sites.Site]
+    site_names: dict[str, str]
+    gone: bool
+    is_newest: bool
+
+
 class EventsHandler(PageHandler):
     """`GET /events` shows the list, or the piece of it that was asked for."""
 
@@ -109,30 +131,27 @@ class EventsHandler(PageHandler):
 
     async def get(self) -> None:
         """Show the list."""
-        await self._show({name: self.get_query_argument(name, "") for name in ASKED})
+        await self._show({name: self.get_query_argument(name, "") for name in PARAMETERS})
 
     async def _show(self, given: dict[str, str]) -> None:
-        asked = read(given, of_site=self.site_id)
-        before, after = (key(self.get_query_argument(name, "")) for name in ("before", "after"))
+        asked = parse_query(given, of_site=self.site_id)
+        before, after = (parse_key(self.get_query_argument(name, "")) for name in ("before", "after"))
         listed = await self.blocking(partial(_listed, self.bridge, asked, before=before, after=after))
         every = await self.blocking(partial(_sites, self.bridge, self.site_id))
         query = asked.query(of_site=self.site_id)
-        self.show(
-            "pages/events.jinja",
-            status=422 if asked.errors else 200,
+        view = EventsView(
             listed=listed,
-            asked=asked,
-            wanted=asked.wanted,
-            query=query,
-            views=[(outcome, _with(query, outcome)) for outcome in ("", *Outcome, REFUSED)],
-            is_narrowed=any(name != "outcome" for name in query),
+            query=asked,
+            filter=asked.wanted,
+            parameters=query,
+            statuses=[(outcome, _with(query, outcome)) for outcome in ("", *Outcome, QUARANTINED)],
+            is_filtered=any(name != "outcome" for name in query),
             sites=every,
             site_names={site.id: site.name for site in every},
-            address=address,
-            spaced=spaced,
             gone=bool(self.get_query_argument("gone", "")),
             is_newest=before is None and after is None,
         )
+        self.show("pages/events.jinja", view, status=422 if asked.errors else 200)
 
 
 class FindEventsHandler(EventsHandler):
@@ -146,15 +165,15 @@ class FindEventsHandler(EventsHandler):
 
     async def post(self) -> None:
         """Send the browser to what it asks for, or say what could not be read."""
-        given = {name: self.get_body_argument(name, "") for name in ASKED}
-        asked = read(given, of_site=self.site_id)
+        given = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        asked = parse_query(given, of_site=self.site_id)
         if asked.errors:
             await self._show(given)
         else:
             self.go("/events", **asked.query(of_site=self.site_id))
 
 
-def key(value: str) -> Key | None:
+def parse_key(value: str) -> Key | None:
     """Return the place in the list that an address names."""
     found = _KEY.fullmatch(value)
     return Key(int(found[1]), int(found[2])) if found else None
@@ -167,12 +186,12 @@ def _spelled(place: Key) -> str:
 def _with(query: dict[str, str], outcome: str) -> dict[str, str]:
     """Return the same question about another outcome; what is refused is asked for by site and time only."""
     kept = {name: value for name, value in query.items() if name != "outcome"}
-    if outcome == REFUSED:
+    if outcome == QUARANTINED:
         kept = {name: value for name, value in kept.items() if name in ("site", "since", "until")}
     return kept | ({"outcome": str(outcome)} if outcome else {})
 
 
-def _listed(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | None) -> _Listed:
+def _listed(bridge: Bridge, asked: EventQuery, *, before: Key | None, after: Key | None) -> EventList:
     if asked.refused:
         return _listed_refused(bridge, asked, before=before, after=after)
     wanted = asked.wanted
@@ -186,7 +205,7 @@ def _listed(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | No
     if page.looked_to is not None:
         # Nothing more was found as far as was looked, which is not all there is.
         newer, older = (_spelled(page.looked_to), older) if after else (newer, _spelled(page.looked_to))
-    return _Listed(
+    return EventList(
         lines=page.lines,
         refused=[],
         topics=topics,
@@ -199,13 +218,13 @@ def _listed(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | No
     )
 
 
-def _listed_refused(bridge: Bridge, asked: Asked, *, before: Key | None, after: Key | None) -> _Listed:
+def _listed_refused(bridge: Bridge, asked: EventQuery, *, before: Key | None, after: Key | None) -> EventList:
     with bridge.store.reading() as connection:
         page = refusals.page(
             connection, asked.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
         )
     newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")
-    return _Listed(
+    return EventList(
         lines=[],
         refused=[(one, *claims(one)) for one in page.lines],
         topics={},
@@ -226,6 +245,3 @@ def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:
     with bridge.store.reading() as connection:
         every = sites.every(connection, bridge.store.sealer)
     return [site for site in every if site_id in (None, site.id)]
-
-
-__all__ = ["ASKED", "REFUSED", "Asked", "EventsHandler", "FindEventsHandler", "key", "read", "replace"]

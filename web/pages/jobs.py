@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,38 @@ from tornado.web import Finish
 from core.errors import UnknownJobError
 from core.store import jobs
 from web.pages.page import PageHandler
-from web.ui.job_labels import counted, work
+from web.ui.job_labels import label_counts, labels_for
 
 if TYPE_CHECKING:
+    from babel.support import NullTranslations
+
     from core.bridge import Bridge
     from core.store.jobs import Job
+    from web.ui.job_labels import JobLabels
 
 _MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job with its labels, and its counts as pairs of label and number."""
+
+    job: Job
+    labels: JobLabels
+    counts: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsView:
+    """The newest jobs. `gone`: the job that was asked for does not exist."""
+
+    jobs: list[JobView]
+    gone: bool
+
+    @property
+    def has_running(self) -> bool:
+        """Whether a job is queued or running."""
+        return any(not one.job.has_ended for one in self.jobs)
 
 
 class JobsHandler(PageHandler):
@@ -25,13 +51,8 @@ class JobsHandler(PageHandler):
     async def get(self) -> None:
         """Show them."""
         found = await self.blocking(partial(_latest, self.bridge, self.site_id))
-        self.show(
-            "pages/jobs.jinja",
-            jobs=found,
-            work=work,
-            counted=lambda job: counted(job, self.words),
-            gone=bool(self.get_query_argument("gone", "")),
-        )
+        gone = bool(self.get_query_argument("gone", ""))
+        self.show("pages/jobs.jinja", JobsView([job_view(job, self.words) for job in found], gone))
 
 
 class JobHandler(PageHandler):
@@ -40,7 +61,7 @@ class JobHandler(PageHandler):
     async def get(self, number: str) -> None:
         """Show it."""
         job = await self._job(number)
-        self.show("pages/job.jinja", job=job, work=work(job.kind), counted=counted(job, self.words))
+        self.show("pages/job.jinja", job_view(job, self.words))
 
     async def post(self, number: str) -> None:
         """Do what the form asks, if it still can be done."""
@@ -59,6 +80,11 @@ class JobHandler(PageHandler):
         except UnknownJobError:
             self.go("/jobs", gone="yes")
             raise Finish from None
+
+
+def job_view(job: Job, words: NullTranslations) -> JobView:
+    """Return a job with its labels. Pure."""
+    return JobView(job, labels_for(job.kind), label_counts(job, words))
 
 
 def _load(bridge: Bridge, job_id: int, site_id: str | None) -> Job:

@@ -16,7 +16,7 @@ from tornado.web import Finish
 from core.model.diff import EventDiff, event_diffs, field_diffs
 from core.model.meeting import MeetingState
 from core.render.html import LONGEST_LIST
-from core.render.schedule import JOINABLE, Schedule, end_of, schedule_at
+from core.render.schedule import JOINABLE, Phase, Schedule, end_of, schedule_at
 from core.render.search_fields import search_host_id
 from core.render.text import web_address
 from core.store.db import clock as store_clock
@@ -30,10 +30,9 @@ from core.store.posts import attempts, requeue
 from core.store.posts import status as post_status
 from core.store.posts.requeue import RequeueResult
 from core.store.posts.status import PostLine, Standing
-from web.pages.meetings import address, spaced
 from web.pages.page import PageHandler
-from web.ui.change_labels import Told, told
-from web.ui.durations import DurationField
+from web.ui.change_labels import ChangeLabel, label_changes
+from web.ui.meetings import meeting_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -50,21 +49,21 @@ _HIDDEN = "•" * 6
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What the page shows."""
+class MeetingDetail:
+    """A meeting with its schedule, posts, attempts by site ID, and history. `now` is in Unix milliseconds."""
 
     meeting: Meeting
     standing: Schedule
     posts: list[PostLine]
     attempts: dict[str, list[Attempt]]
-    history: _History
+    history: MeetingHistory
     host: str
     now: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Happened:
-    """One event of the meeting: what it changed, and where it is on its way to the sites."""
+class HistoryEntry:
+    """One event of the meeting: what it changed, and its delivery to the sites. Times are Unix milliseconds."""
 
     id: int
     event: str
@@ -75,18 +74,52 @@ class _Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class _History:
-    """Some events, the newest first. `older` leads to those before them. `failed`: some could not be folded.
+class MeetingHistory:
+    """A page of events, newest first. `older` is the key of the next page; `failed`: some events failed.
 
-    `is_whole` is False where there are so many that only the first ones are told here; `dropped`: the log does not
-    hold what happened before them any more.
+    `is_whole` is False if the meeting has too many events and only the first ones are listed; `dropped`: earlier
+    events are no longer in the log.
     """
 
-    events: list[_Happened]
+    events: list[HistoryEntry]
     older: str
     is_whole: bool
     dropped: bool
     failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingView:
+    """One meeting: its data, occurrences, posts and history.
+
+    `left_out` and `over` count occurrences that are not listed: later ones and ended ones. `is_pending`: a post is
+    about to change, so the page refreshes itself. `result` is that of the last form, for the post `result_of`.
+    `changes` are by event ID; `before` is the key of the page of the history, 0 on the first.
+    """
+
+    meeting: Meeting
+    path: str
+    phase: Phase
+    is_joinable: bool
+    leading: OccurrenceView | None
+    occurrences: list[OccurrenceView]
+    left_out: int
+    over: int
+    zone: str
+    host_id: str
+    host: str
+    agenda: str
+    join_url: str
+    passcode: str
+    posts: list[PostLine]
+    is_pending: bool
+    attempts: dict[str, list[Attempt]]
+    now: int
+    history: MeetingHistory
+    changes: dict[int, list[ChangeLabel]]
+    before: int
+    result: str
+    result_of: PostLine | None
 
 
 class MeetingHandler(PageHandler):
@@ -102,17 +135,16 @@ class MeetingHandler(PageHandler):
         meeting = state.meeting
         language = self.shell.language
         dates = state.standing.remaining if meeting.is_series else ()
-        self.show(
-            "pages/meeting.jinja",
+        result_of = self.get_query_argument("at", "")
+        view = MeetingView(
             meeting=meeting,
-            address=address(meeting.account_id, meeting.number),
-            spaced=spaced(meeting.number),
+            path=meeting_path(meeting.account_id, meeting.number),
             phase=state.standing.phase,
             is_joinable=state.standing.phase in JOINABLE and meeting.state is MeetingState.SCHEDULED,
             leading=None
             if state.standing.leading is None
-            else _Date.of(meeting, state.standing.leading, language),
-            dates=[_Date.of(meeting, date, language) for date in dates[:LONGEST_LIST]],
+            else OccurrenceView.of(meeting, state.standing.leading, language),
+            occurrences=[OccurrenceView.of(meeting, date, language) for date in dates[:LONGEST_LIST]],
             left_out=max(len(dates) - LONGEST_LIST, 0),
             over=len(meeting.occurrences) - len(dates) if meeting.is_series else 0,
             zone=get_timezone_name(meeting.timezone, locale=language),
@@ -126,43 +158,40 @@ class MeetingHandler(PageHandler):
             if meeting.password
             else "",
             posts=state.posts,
-            is_moving=any(_is_moving(post, state.now) for post in state.posts),
+            is_pending=any(_is_pending(post, state.now) for post in state.posts),
             attempts=state.attempts,
             now=state.now,
             history=state.history,
-            told=self._told,
-            length=DurationField(self.words, language).said,
+            changes={one.id: self._changes(one.step) for one in state.history.events},
             before=int(known),
-            did=self.get_query_argument("did", ""),
-            at=next(
-                (post for post in state.posts if post.site_id == self.get_query_argument("at", "")), None
-            ),
+            result=self.get_query_argument("result", ""),
+            result_of=next((post for post in state.posts if post.site_id == result_of), None),
         )
+        self.show("pages/meeting.jinja", view)
 
     async def post(self, account_id: str, number: str) -> None:
         """Ask for a post to be written again, or to be made again."""
         state = await self._state(_account(account_id), int(number))
         meeting = state.meeting
         site_id = self.get_body_argument("site", "")
-        ask = {"write": requeue.write, "make": requeue.make}.get(self.get_body_argument("do", ""))
-        path = address(meeting.account_id, meeting.number)
+        ask = {"resync": requeue.write, "recreate": requeue.make}.get(self.get_body_argument("do", ""))
+        path = meeting_path(meeting.account_id, meeting.number)
         if ask is None or not any(post.site_id == site_id for post in state.posts):
-            self.go(path, did=RequeueResult.NOT_SO)
+            self.go(path, result=RequeueResult.NOT_SO)
             return
-        told = await self.blocking(
+        label_changes = await self.blocking(
             partial(
                 _ask, self.bridge, ask, site_id=site_id, account_id=meeting.account_id, number=meeting.number
             )
         )
-        done = "made" if ask is requeue.make else "written"
-        self.go(path, did=done if told is RequeueResult.DUE else told, at=site_id)
+        done = "recreated" if ask is requeue.make else "resynced"
+        self.go(path, result=done if label_changes is RequeueResult.DUE else label_changes, at=site_id)
 
-    def _told(self, step: EventDiff) -> list[Told]:
-        """Say what an event changed."""
+    def _changes(self, step: EventDiff) -> list[ChangeLabel]:
         found = field_diffs(step.before, step.after)
-        return told(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
+        return label_changes(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
 
-    async def _state(self, account_id: str, number: int, *, before: int = 0) -> _State:
+    async def _state(self, account_id: str, number: int, *, before: int = 0) -> MeetingDetail:
         """Return what is known of a meeting; where it may not be seen, or is not there, lead to the list."""
         state = await self.blocking(
             partial(_read, self.bridge, account_id, number, site_id=self.site_id, before=before)
@@ -182,8 +211,8 @@ class MeetingHandler(PageHandler):
 
 
 @dataclass(frozen=True, slots=True)
-class _Date:
-    """A date in words, in the meeting's own zone."""
+class OccurrenceView:
+    """An occurrence, formatted in the meeting's time zone. `at` is in Unix milliseconds; `minutes`: its duration."""
 
     day: str
     time: str
@@ -193,7 +222,7 @@ class _Date:
     is_over: bool
 
     @classmethod
-    def of(cls, meeting: Meeting, date: Occurrence, language: str) -> _Date:
+    def of(cls, meeting: Meeting, date: Occurrence, language: str) -> OccurrenceView:
         local = date.start_time.astimezone(meeting.timezone)
         return cls(
             day=format_date(local, "full", locale=language),
@@ -209,14 +238,16 @@ def _account(given: str) -> str:
     return "" if given == "-" else given
 
 
-def _is_moving(post: PostLine, now: int) -> bool:
+def _is_pending(post: PostLine, now: int) -> bool:
     """Whether a post is about to change by itself, so that the page looks again soon."""
     if post.is_held or post.standing is Standing.WAITING:
         return True
     return post.due_at is not None and post.due_at <= now
 
 
-def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int) -> _State | None:
+def _read(
+    bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int
+) -> MeetingDetail | None:
     with bridge.store.reading() as connection:
         if site_id is not None and not meeting_search.is_listed(
             connection, account_id, number, site_id=site_id
@@ -235,20 +266,20 @@ def _read(bridge: Bridge, account_id: str, number: int, *, site_id: str | None, 
         past = _history(connection, bridge, account_id, number, site_id=site_id, before=before)
     meeting = known[0]
     moment = datetime.fromtimestamp(time.time(), UTC)
-    return _State(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
+    return MeetingDetail(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
 
 
 def _host(connection: Connection, meeting: Meeting) -> str:
     """Return what people call the host, as far as that is known."""
     host_id = search_host_id(meeting)
     name, email = meeting_search.named(connection, [host_id]).get(host_id, ("", ""))
-    told = meeting.object.get("host_email")
-    return name or email or (told if isinstance(told, str) else "") or host_id
+    label_changes = meeting.object.get("host_email")
+    return name or email or (label_changes if isinstance(label_changes, str) else "") or host_id
 
 
 def _history(
     connection: Connection, bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int
-) -> _History:
+) -> MeetingHistory:
     """Return the newest events, or those before one, in the order in which they happened."""
     known = history.of_meeting(connection, bridge.store.sealer, account_id, number)
     every = list(event_diffs(account_id, number, [one.change for one in known.told], base=known.base))
@@ -259,9 +290,9 @@ def _history(
     failed = event_search.page(
         connection, Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1
     )
-    return _History(
+    return MeetingHistory(
         [
-            _Happened(
+            HistoryEntry(
                 one.id,
                 one.change.envelope.event,
                 one.change.position.at,
@@ -279,8 +310,8 @@ def _history(
 
 
 def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: int) -> RequeueResult:
-    told: RequeueResult = bridge.store.write(
+    label_changes: RequeueResult = bridge.store.write(
         lambda connection: what(connection, site_id, account_id, number, now=store_clock.now(connection))
     )
     bridge.mirror.wake()
-    return told
+    return label_changes

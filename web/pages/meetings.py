@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 from core.model.meeting import MeetingKind, MeetingState
 from core.monitoring.meeting_search import find
@@ -35,8 +34,11 @@ _HOSTS_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    """What the list shows."""
+class MeetingList:
+    """A page of meetings with their posts. `newer` and `older` are keys of the pages beside it.
+
+    `now` is in Unix milliseconds; `is_any`: any meeting is known at all.
+    """
 
     lines: list[Line]
     posts: dict[tuple[str, int], list[PostLine]]
@@ -46,6 +48,25 @@ class _Listed:
     is_any: bool
 
 
+@dataclass(frozen=True, slots=True)
+class MeetingsView:
+    """The list, its filter, and what to choose from.
+
+    `is_narrowed`: by anything but the period; `is_filtered`: by more than words and period, so that the form for that
+    is open; `gone`: the meeting that was asked for does not exist.
+    """
+
+    listed: MeetingList
+    filter: Filter
+    parameters: dict[str, str]
+    is_narrowed: bool
+    is_filtered: bool
+    periods: list[tuple[When, dict[str, str]]]
+    gone: bool
+    hosts: list[Host]
+    sites: list[sites.Site]
+
+
 class MeetingsHandler(PageHandler):
     """`GET /meetings` shows the list, or the piece of it that was asked for."""
 
@@ -53,25 +74,23 @@ class MeetingsHandler(PageHandler):
 
     async def get(self) -> None:
         """Show the list."""
-        asked = {name: self.get_query_argument(name, "") for name in ASKED}
-        wanted = read(asked, of_site=self.site_id)
+        asked = {name: self.get_query_argument(name, "") for name in PARAMETERS}
+        wanted = parse_query(asked, of_site=self.site_id)
         after, before = (_key(self.get_query_argument(name, "")) for name in ("after", "before"))
         listed = await self.blocking(partial(_listed, self.bridge, wanted, after=after, before=before))
         every = await self.blocking(_sites, self.bridge, self.site_id)
-        self.show(
-            "pages/meetings.jinja",
+        view = MeetingsView(
             listed=listed,
-            wanted=wanted,
-            asked=written(wanted, of_site=self.site_id),
+            filter=wanted,
+            parameters=to_query(wanted, of_site=self.site_id),
             is_narrowed=wanted != Filter(when=wanted.when, site_id=self.site_id),
             is_filtered=wanted != Filter(wanted.words, wanted.when, site_id=self.site_id),
-            views=[(when, written(replace(wanted, when=when), of_site=self.site_id)) for when in When],
+            periods=[(when, to_query(replace(wanted, when=when), of_site=self.site_id)) for when in When],
             gone=bool(self.get_query_argument("gone", "")),
             hosts=await self.blocking(self._find_hosts),
             sites=every,
-            address=address,
-            spaced=spaced,
         )
+        self.show("pages/meetings.jinja", view)
 
     def _find_hosts(self) -> list[Host]:
         def look() -> list[Host]:
@@ -89,14 +108,14 @@ class FindMeetingsHandler(PageHandler):
 
     def post(self) -> None:
         """Send the browser to what it asks for."""
-        asked = {name: self.get_body_argument(name, "") for name in ASKED}
-        self.go("/meetings", **written(read(asked, of_site=self.site_id), of_site=self.site_id))
+        asked = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        self.go("/meetings", **to_query(parse_query(asked, of_site=self.site_id), of_site=self.site_id))
 
 
-ASKED = ("q", "when", "state", "kind", "host", "posts", "site")
+PARAMETERS = ("q", "when", "state", "kind", "host", "posts", "site")
 
 
-def read(asked: dict[str, str], *, of_site: str | None) -> Filter:
+def parse_query(asked: dict[str, str], *, of_site: str | None) -> Filter:
     """Return the filter that a query asks for; what it does not say, or says wrong, is left open.
 
     Who looks for nothing in particular sees what is upcoming. `of_site` is the only site that may be seen.
@@ -109,20 +128,20 @@ def read(asked: dict[str, str], *, of_site: str | None) -> Filter:
         standing=_one_of(Standing, asked.get("posts", "")),
         site_id=of_site or asked.get("site", "")[:_LONGEST_ID] or None,
     )
-    return replace(wanted, when=_one_of(When, asked.get("when", "")) or usual(wanted))
+    return replace(wanted, when=_one_of(When, asked.get("when", "")) or default_period(wanted))
 
 
-def usual(wanted: Filter) -> When:
+def default_period(wanted: Filter) -> When:
     """Return what is meant where nothing is said of the time."""
     narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.standing)
     return When.ALL if any(narrowed) else When.UPCOMING
 
 
-def written(wanted: Filter, *, of_site: str | None) -> dict[str, str]:
+def to_query(wanted: Filter, *, of_site: str | None) -> dict[str, str]:
     """Return the query that asks for a filter."""
     query = {
         "q": wanted.words,
-        "when": "" if wanted.when is usual(wanted) else wanted.when,
+        "when": "" if wanted.when is default_period(wanted) else wanted.when,
         "state": wanted.state or "",
         "kind": wanted.kind or "",
         "host": wanted.host_id,
@@ -130,18 +149,6 @@ def written(wanted: Filter, *, of_site: str | None) -> dict[str, str]:
         "site": "" if of_site else wanted.site_id or "",
     }
     return {name: str(value) for name, value in query.items() if value}
-
-
-def address(account_id: str, number: int) -> str:
-    """Return the path of a meeting's page."""
-    return f"/meetings/{quote(account_id, safe='') or '-'}/{number}"
-
-
-def spaced(number: int) -> str:
-    """Return a meeting's number as Zoom writes it."""
-    digits = str(number)
-    second = 7 if len(digits) > 10 else 6  # noqa: PLR2004 - digits: 853 9384 7045, but 938 470 4512
-    return "\u00a0".join(part for part in (digits[:3], digits[3:second], digits[second:]) if part)
 
 
 def _one_of(kind: type[E], value: str) -> E | None:
@@ -160,7 +167,7 @@ def _spelled(key: Key) -> str:
     return f"{key.starts_at}.{key.number}.{key.account_id}"
 
 
-def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | None) -> _Listed:
+def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | None) -> MeetingList:
     now = int(time.time() * 1000)
     page = find(bridge.store, wanted, now=now, limit=_ON_A_PAGE, after=after, before=before)
     with bridge.store.reading() as connection:
@@ -173,7 +180,7 @@ def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | 
     of_each: dict[tuple[str, int], list[PostLine]] = {name: [] for name in named}
     for post in posts:
         of_each[post.account_id, post.number].append(post)
-    return _Listed(
+    return MeetingList(
         lines=lines,
         posts=of_each,
         newer=_spelled(page.keys[0]) if page.more_before and page.keys else "",

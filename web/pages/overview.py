@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from babel.numbers import format_decimal
 
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Severity
 from core.monitoring.overview import gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
@@ -18,7 +17,7 @@ from web.http.cache import application_cache
 from web.pages.page import PageHandler
 from web.ui import charts
 from web.ui.charts import Frame, Mark, Series
-from web.ui.durations import DurationField, in_units, unit_of
+from web.ui.durations import DurationFormat, in_units, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +46,34 @@ class Piece:
     times: Times
 
 
+@dataclass(frozen=True, slots=True)
+class SpanView:
+    """The last day or week: its pieces, oldest first, and charts of events and times; None without data."""
+
+    name: str
+    pieces: list[Piece]
+    events: Markup | None
+    times: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """The sites with their alerts, and statistics of events. `is_whole` is False while events are being counted.
+
+    The page refreshes itself after `seconds`.
+    """
+
+    overview: Overview
+    is_critical: bool
+    has_warnings: bool
+    spans: list[SpanView]
+    is_whole: bool
+    seconds: int
+    outcomes: Sequence[Outcome]
+    css: dict[Outcome, str]
+    statuses: type[Standing]
+
+
 class OverviewHandler(PageHandler):
     """`GET /` shows the status of each site and statistics of events; the page refreshes itself."""
 
@@ -60,23 +87,21 @@ class OverviewHandler(PageHandler):
         week = shown.week
         of_day = [self._piece([hour], shown) for hour in week.hours[-hourly.DAY_HOURS :]]
         of_week = [self._piece(day, shown) for day in hourly.days(week)]
-        self.show(
-            "pages/overview.jinja",
-            shown=shown,
-            is_bad=shown.bad > 0,
-            is_waiting=bool(shown.alerts),
+        view = OverviewView(
+            overview=shown,
+            is_critical=shown.bad > 0,
+            has_warnings=bool(shown.alerts),
             spans=[
-                {"name": "day", "pieces": of_day, **self._charts("day", of_day, self._hour_marks())},
-                {"name": "week", "pieces": of_week, **self._charts("week", of_week, self._day_marks())},
+                SpanView("day", of_day, *self._charts("day", of_day, self._hour_marks())),
+                SpanView("week", of_week, *self._charts("week", of_week, self._day_marks())),
             ],
             is_whole=week.is_whole,
             seconds=_REFRESH_SECONDS if week.is_whole else _REFRESH_SECONDS_WHILE_COUNTING,
             outcomes=_OUTCOMES,
             css=_CSS,
-            said=DurationField(self.words, self.shell.language).said,
-            Standing=Standing,
-            Level=Severity,
+            statuses=Standing,
         )
+        self.show("pages/overview.jinja", view)
 
     def _gather(self) -> Overview:
         default = Throughput(self.bridge.store, look_seconds=self.count_seconds)
@@ -89,7 +114,9 @@ class OverviewHandler(PageHandler):
         times = hourly.times(hours, self.site_id)
         return Piece(hours[0].begins, {outcome: counted[outcome] for outcome in _OUTCOMES}, times)
 
-    def _charts(self, name: str, pieces: Sequence[Piece], marks: Sequence[Mark]) -> dict[str, Markup | None]:
+    def _charts(
+        self, name: str, pieces: Sequence[Piece], marks: Sequence[Mark]
+    ) -> tuple[Markup | None, Markup | None]:
         """Return the two charts of a span; None where there is nothing to draw."""
         _ = self.words.gettext
         events = sum(sum(piece.outcomes.values()) for piece in pieces)
@@ -114,12 +141,12 @@ class OverviewHandler(PageHandler):
                 "week": _("Time from event to page in the last 7 days"),
             }
             slowest = max(one.most or 0 for one in measured)
-            unit, lengths = unit_of(slowest), DurationField(self.words, self.shell.language)
+            unit, lengths = unit_of(slowest), DurationFormat(self.words, self.shell.language)
             told = _(
                 "The 95th percentile is at most %(time)s, in the slowest interval. The table below lists the numbers."
             )
-            told %= {"time": lengths.said(slowest)}
-            frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(lengths.in_unit, unit))
+            told %= {"time": lengths.format(slowest)}
+            frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(lengths.format_in, unit))
             times = charts.lines(
                 frame,
                 [
@@ -135,7 +162,7 @@ class OverviewHandler(PageHandler):
                     ),
                 ],
             )
-        return {"events": outcomes, "times": times}
+        return outcomes, times
 
     def _outcome_words(self) -> dict[Outcome, str]:
         _ = self.words.gettext

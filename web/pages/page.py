@@ -15,8 +15,8 @@ from core.errors import BadRequestError, SignatureError, StoreUnavailableError, 
 from core.wordpress import signing
 from web.signin import cookie
 from web.stub.auth import Context, StubRequest, answer_signed, sign_answer
-from web.ui.i18n import accepted, chosen, translations
-from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, guard, render
+from web.ui.i18n import accepted_languages, choose_language, translations
+from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_security_headers
 from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class PageHandler(RequestHandler):
         self.site_id = self.viewer.site_id
         nonce = secrets.token_urlsafe(16)
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
-        guard(self, nonce)
+        set_security_headers(self, nonce)
         self.set_header("Referrer-Policy", "same-origin")
         self._let_change()
 
@@ -96,16 +96,16 @@ class PageHandler(RequestHandler):
         return translations(self.shell.language)
 
     def _language(self) -> str:
-        return chosen(accepted(self.request.headers.get("Accept-Language", "")))
+        return choose_language(accepted_languages(self.request.headers.get("Accept-Language", "")))
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what waits for the store in a thread of its own."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
-    def show(self, template: str, *, status: int = 200, **values: Any) -> None:
-        """Answer with a page."""
+    def show(self, template: str, view: object = None, *, status: int = 200, **values: Any) -> None:
+        """Render a page and finish the response; `view` holds what the template shows."""
         tabs = [tab for tab in TABS if self.site_id is None or not tab.for_all_sites]
-        frame = {"viewer": self.viewer, "current": self.path, "tabs": tabs}
+        frame = {"viewer": self.viewer, "current": self.path, "tabs": tabs, "view": view}
         # JSON may hold halves of characters, and so may what Zoom sends.
         body = render(template, self.shell, frame | values).encode(errors="replace")
         self.set_status(status)
@@ -176,5 +176,5 @@ class PageHandler(RequestHandler):
         self.set_status(status_code)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""), language=language)
-        guard(self, shell.nonce)
+        set_security_headers(self, shell.nonce)
         self.finish(render("pages/error.jinja", shell, {"message": message, "tabs": ()}))

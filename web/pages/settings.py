@@ -24,13 +24,12 @@ from core.wordpress.client import MOST_CHOICES
 from core.zoom.signature import Secret
 from web.http.cache import application_cache
 from web.pages import rules_form
-from web.pages.meetings import address
 from web.pages.page import PageHandler
-from web.pages.rules_form import Given, Reading
-from web.pages.webhooks import mask, problem_of
+from web.pages.rules_form import AuthorRow, Given, Reading
+from web.pages.webhooks import mask, token_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from core.bridge import Bridge
     from core.model.rules import Rules
@@ -45,8 +44,8 @@ _HOSTS_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What is known of a site before the page."""
+class SiteSettings:
+    """A site's rules, hosts and options, and the latest job that applied its rules."""
 
     site: Site
     decided: rules.ReadRules
@@ -56,8 +55,11 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """The form of the rules as it is to be shown. `previewed` marks what the preview was of."""
+class RulesView:
+    """The form of the rules. `previewed` is the digest of the previewed rules.
+
+    `has_changed`: the form or the saved rules changed since the preview; `unknown`: e-mail addresses of no known host.
+    """
 
     given: Given
     errors: dict[str, str]
@@ -66,6 +68,57 @@ class _Form:
     has_changed: bool = False
     is_saved_already: bool = False
     unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionView:
+    """Event retention: the values, which of them options fix, and the bounds: most days, fewest and most events."""
+
+    values: RetentionSettings
+    fixed: _Fixed
+    bounds: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettingsView:
+    """One site's rules and secret tokens.
+
+    `job` applied the rules last; `rotation` is None if the viewer may not see tokens; `confirm_token` is the ID of
+    the token in use whose removal needs confirmation.
+    """
+
+    site: Site
+    notes: Sequence[str]
+    hosts: list[KnownHost]
+    label: Callable[[KnownHost], str]
+    options: Found
+    most_options: int
+    job: Job | None
+    form: RulesView
+    author_rows: list[AuthorRow]
+    author_names: dict[str, str]
+    choices: tuple[type[PostStatus], type[Passcode], type[JoinLink]]
+    outcomes: type[Outcome]
+    parts: type[Part]
+    limit: int
+    rotation: Rotation | None
+    confirm_token: int | None
+    mask: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """The page of all settings. `errors` and `typed` are by field of the forms for tokens and retention.
+
+    `retention` is None if the viewer sees one site only, `of_site` if no site is connected.
+    """
+
+    sites: list[Site]
+    done: str
+    errors: dict[str, str]
+    typed: dict[str, str]
+    retention: RetentionView | None
+    of_site: SiteSettingsView | None
 
 
 class SettingsPage(PageHandler):
@@ -101,56 +154,57 @@ class SettingsPage(PageHandler):
         self,
         asked: str | None,
         *,
-        form: _Form | None = None,
+        form: RulesView | None = None,
         errors: dict[str, str] | None = None,
         typed: dict[str, str] | None = None,
-        asking: int | None = None,
+        confirm_token: int | None = None,
     ) -> None:
-        """Show the page. `errors` and `typed` are those of the smaller forms; `asking` is a secret about to go."""
+        """Show the page. `errors` and `typed` are those of the forms for tokens and retention.
+
+        `confirm_token` is the ID of the token in use whose removal needs confirmation.
+        """
         every, site = await self._chosen(asked)
-        keeping = await self.blocking(self._keeping) if self.site_id is None else None
-        frame = {
-            "sites": every,
-            "done": self.get_query_argument("done", ""),
-            "errors": errors or {},
-            "typed": typed or {},
-            "keeping": keeping,
-            "fixed": _fixed(self.bridge),
-            "bounds": (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS),
-        }
-        wrong = bool(errors) or asking is not None or (form is not None and bool(form.errors))
-        if site is None:
-            self.show("pages/settings.jinja", status=422 if wrong else 200, site=None, **frame)
-            return
+        values = await self.blocking(self._retention) if self.site_id is None else None
+        bounds = (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS)
+        view = SettingsView(
+            sites=every,
+            done=self.get_query_argument("done", ""),
+            errors=errors or {},
+            typed=typed or {},
+            retention=None if values is None else RetentionView(values, _fixed(self.bridge), bounds),
+            of_site=None if site is None else await self._site_view(site, form, confirm_token),
+        )
+        is_invalid = bool(errors) or confirm_token is not None or (form is not None and bool(form.errors))
+        self.show("pages/settings.jinja", view, status=422 if is_invalid else 200)
+
+    async def _site_view(
+        self, site: Site, form: RulesView | None, confirm_token: int | None
+    ) -> SiteSettingsView:
         state = await self._state(site)
-        form = form or _Form(rules_form.of_rules(state.decided.rules, state.hosts), {})
+        form = form or RulesView(rules_form.of_rules(state.decided.rules, state.hosts), {})
         rotation = await self._rotation(site) if self.viewer.may_change else None
-        self.show(
-            "pages/settings.jinja",
-            status=422 if wrong else 200,
+        return SiteSettingsView(
             site=state.site,
             notes=state.decided.notes,
             hosts=state.hosts,
             label=rules_form.label,
-            found=state.found,
-            most_choices=MOST_CHOICES,
-            review=state.review,
+            options=state.found,
+            most_options=MOST_CHOICES,
+            job=state.review,
             form=form,
             author_rows=rules_form.author_rows(form.given, state.hosts),
             author_names={str(one.user): one.name for one in state.decided.rules.authors},
-            kinds=(PostStatus, Passcode, JoinLink),
+            choices=(PostStatus, Passcode, JoinLink),
             outcomes=Outcome,
             parts=Part,
-            address=address,
             limit=rules_preview.MEETINGS,
             rotation=rotation,
-            asking=asking,
+            confirm_token=confirm_token,
             mask=mask,
-            **frame,
         )
 
-    async def _state(self, site: Site) -> _State:
-        return await self.blocking(_state, self.bridge, self._choices, self._hosts, site)
+    async def _state(self, site: Site) -> SiteSettings:
+        return await self.blocking(_read, self.bridge, self._choices, self._hosts, site)
 
     def _hosts(self, site_id: str) -> list[KnownHost]:
         def look() -> list[KnownHost]:
@@ -162,7 +216,7 @@ class SettingsPage(PageHandler):
     async def _rotation(self, site: Site) -> Rotation:
         return await self.blocking(secret_rotation.rotation, self.bridge.store, site.id)
 
-    def _keeping(self) -> RetentionSettings:
+    def _retention(self) -> RetentionSettings:
         return self.bridge.retention.keeping()
 
 
@@ -183,7 +237,7 @@ class SettingsHandler(SettingsPage):
         reading = Reading(given, state.decided.rules, state.found, self.words)
         decided = reading.rules()
         if decided is None:
-            await self._show(site.id, form=_Form(given, reading.errors))
+            await self._show(site.id, form=RulesView(given, reading.errors))
             return
         mark = rules_form.digest(decided, state.site.rules)
         asked_to_save = self.get_body_argument("do", "") == "save"
@@ -193,7 +247,7 @@ class SettingsHandler(SettingsPage):
         found = await self.blocking(rules_preview.preview, self.bridge.store, state.site, decided)
         await self._show(
             site.id,
-            form=_Form(
+            form=RulesView(
                 given,
                 {},
                 preview=found,
@@ -235,7 +289,7 @@ class SecretsHandler(SettingsPage):
             await self._remove(site, int(remove))
             return
         value = self.get_body_argument("secret_token", "").strip()
-        problem = problem_of(self.words, value)
+        problem = token_problem(self.words, value)
         if not value:
             problem = self.words.gettext("Paste the secret token from Zoom first.")
         if problem is not None:
@@ -249,14 +303,14 @@ class SecretsHandler(SettingsPage):
         use = next((one for one in rotation.uses if one.token.id == token_id), None)
         is_needed = use is not None and (use is rotation.current or len(rotation.uses) == 1)
         if is_needed and not self.get_body_argument("sure", ""):
-            await self._show(site.id, asking=token_id)
+            await self._show(site.id, confirm_token=token_id)
             return
         await self.blocking(_forget, self.bridge, site.id, token_id)
         self.go("/settings", site=site.id, done="removed")
 
 
-class KeepingHandler(SettingsPage):
-    """`POST /settings/keeping`: how long events are kept. For who sees every site."""
+class RetentionHandler(SettingsPage):
+    """`POST /settings/retention`: how long events are kept. For who sees every site."""
 
     async def post(self) -> None:
         """Save it."""
@@ -267,7 +321,7 @@ class KeepingHandler(SettingsPage):
                 )
             )
         fixed = _fixed(self.bridge)
-        now = await self.blocking(self._keeping)
+        now = await self.blocking(self._retention)
         typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events", "names")}
         errors: dict[str, str] = {}
         wanted = RetentionSettings(
@@ -280,7 +334,7 @@ class KeepingHandler(SettingsPage):
             return
         await self.blocking(_keep, self.bridge, wanted)
         site = self.get_body_argument("site", "")
-        self.go("/settings", **({"site": site} if site else {}), done="keeping")
+        self.go("/settings", **({"site": site} if site else {}), done="retention")
 
     def _read(self, name: str, typed: dict[str, str], least: int, most: int, errors: dict[str, str]) -> int:
         text = typed[name].replace(" ", "")
@@ -298,12 +352,14 @@ def _sites(bridge: Bridge) -> list[Site]:
         return sites.every(connection, bridge.store.sealer)
 
 
-def _state(bridge: Bridge, choices: Choices, hosts: Callable[[str], list[KnownHost]], site: Site) -> _State:
+def _read(
+    bridge: Bridge, choices: Choices, hosts: Callable[[str], list[KnownHost]], site: Site
+) -> SiteSettings:
     found, known = choices.of(site), hosts(site.id)
     with bridge.store.reading() as connection:
         with suppress(UnknownSiteError):  # removed since it was chosen; the next look says so
             site = sites.load(connection, site.id, bridge.store.sealer)
-        return _State(
+        return SiteSettings(
             site,
             rules.read(site.rules),
             known,

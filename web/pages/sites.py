@@ -22,12 +22,13 @@ from core.store.sites import sites, zoom_secrets
 from core.zoom.probe import probe_account_id
 from web.pages.connect import bridge_address
 from web.pages.page import PageHandler
-from web.pages.subscription import TO_TICK
+from web.pages.subscription import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.sites.setup_steps import Item
     from core.store.sites.sites import Site
+    from web.pages.subscription import EventGroups
 
 # While something is to be done, the page looks often, so that lines tick themselves.
 _LOOK_AGAIN_SECONDS = 15
@@ -35,8 +36,8 @@ _LOOK_AGAIN_WHEN_DONE_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What the page of a site shows."""
+class SiteStatus:
+    """A site's health, setup steps, quarantined requests (`held`) and latest self-test."""
 
     site: Site
     look: HealthReport
@@ -44,6 +45,41 @@ class _State:
     refused: Refused
     held: int
     report: selftest_job.SelfTestReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class SitesView:
+    """The list of sites. `gone`: what became of the site that the viewer came from."""
+
+    sites: list[Site]
+    gone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """One site: its setup checklist, connection and self-test. `wrong` is the error of `bridge_url`."""
+
+    site: Site
+    look: HealthReport
+    lines: list[Item]
+    refused: Refused
+    held: int
+    steps: type[SetupStep]
+    is_done: bool
+    is_looking: bool
+    subscription: dict[str, EventGroups]
+    report: selftest_job.SelfTestReport | None
+    stages: type[Stage]
+    bridge_url: str
+    wrong: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectView:
+    """The site that is about to be disconnected."""
+
+    site: Site
 
 
 class SitesHandler(PageHandler):
@@ -57,7 +93,7 @@ class SitesHandler(PageHandler):
             self.go(f"/sites/{self.site_id}")
             return
         every = await self.blocking(_every, self.bridge)
-        self.show("pages/sites.jinja", sites=every, gone=self.get_query_argument("gone", ""))
+        self.show("pages/sites.jinja", SitesView(every, self.get_query_argument("gone", "")))
 
 
 class SitePage(PageHandler):
@@ -65,11 +101,11 @@ class SitePage(PageHandler):
 
     path = "/sites"
 
-    async def _state(self, site_id: str) -> _State:
+    async def _state(self, site_id: str) -> SiteStatus:
         """Return what is known of a site; where it may not be seen, or is gone, lead to those that may."""
         if self.site_id in (None, site_id):
             try:
-                return await self.blocking(_state, self.bridge, site_id)
+                return await self.blocking(_status, self.bridge, site_id)
             except UnknownSiteError:
                 pass
         self.go("/sites", gone="yes")
@@ -110,11 +146,9 @@ class SiteHandler(SitePage):
             return
         self.go(f"/sites/{site_id}", done="moved")
 
-    async def _show(self, state: _State, *, bridge_url: str = "", wrong: str = "") -> None:
+    async def _show(self, state: SiteStatus, *, bridge_url: str = "", wrong: str = "") -> None:
         underway = self.bridge.looks.is_underway(state.site.id)
-        self.show(
-            "pages/site.jinja",
-            status=422 if wrong else 200,
+        view = SiteView(
             site=state.site,
             look=state.look,
             lines=state.lines,
@@ -123,13 +157,14 @@ class SiteHandler(SitePage):
             steps=SetupStep,
             is_done=is_done(state.lines),
             is_looking=underway,
-            to_tick=TO_TICK,
+            subscription=SUBSCRIPTION,
             report=state.report,
             stages=Stage,
             bridge_url=bridge_url or state.look.bridge,
             wrong=wrong,
             done=self.get_query_argument("done", ""),
         )
+        self.show("pages/site.jinja", view, status=422 if wrong else 200)
 
 
 class TestHandler(SitePage):
@@ -148,7 +183,7 @@ class DisconnectHandler(SitePage):
     async def get(self, site_id: str) -> None:
         """Say what goes and what stays."""
         state = await self._state(site_id)
-        self.show("pages/disconnect.jinja", site=state.site)
+        self.show("pages/disconnect.jinja", DisconnectView(state.site))
 
     async def post(self, site_id: str) -> None:
         """Let the site go."""
@@ -163,7 +198,7 @@ def _every(bridge: Bridge) -> list[Site]:
         return sites.every(connection, bridge.store.sealer)
 
 
-def _state(bridge: Bridge, site_id: str) -> _State:
+def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     store = bridge.store
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
@@ -183,7 +218,7 @@ def _state(bridge: Bridge, site_id: str) -> _State:
         has_page=has_page,
         page_fault=site.fault_message or "",
     )
-    return _State(site, look, checklist(facts), told, count, report)
+    return SiteStatus(site, look, checklist(facts), told, count, report)
 
 
 def _move(bridge: Bridge, site_id: str, address: str) -> None:

@@ -8,9 +8,9 @@ it could not be read how an event is listed, its name stands alone.
 from __future__ import annotations
 
 # By what Zoom lists them under: the words there, and the event's name.
-Listed = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+EventGroups = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
-ALWAYS: Listed = (
+ALWAYS: EventGroups = (
     (
         "Meeting",
         (
@@ -36,7 +36,7 @@ ALWAYS: Listed = (
         ),
     ),
 )
-RECORDINGS: Listed = (
+RECORDINGS: EventGroups = (
     (
         "Recording",
         (
@@ -50,7 +50,7 @@ RECORDINGS: Listed = (
         ),
     ),
 )
-REGISTRATIONS: Listed = (
+REGISTRATIONS: EventGroups = (
     (
         "Meeting",
         (
@@ -70,4 +70,4 @@ REGISTRATIONS: Listed = (
         ),
     ),
 )
-TO_TICK = {"always": ALWAYS, "recordings": RECORDINGS, "registrations": REGISTRATIONS}
+SUBSCRIPTION = {"always": ALWAYS, "recordings": RECORDINGS, "registrations": REGISTRATIONS}

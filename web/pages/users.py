@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
@@ -10,7 +11,22 @@ from core.store.auth.users import Role
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from core.store.auth.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class UsersView:
+    """The users, and the result of the last form. `link` is the new one-time link of the user `link_for`."""
+
+    users: Sequence[User]
+    done: str
+    problem: str
+    errors: dict[str, str]
+    given: str
+    link: str
+    link_for: str
 
 
 class UsersHandler(PageHandler):
@@ -66,7 +82,7 @@ class UsersHandler(PageHandler):
             await self._show(status=422, problem=str(error))
             return
         here = self.sign_in.public_url or f"{self.request.protocol}://{self.request.host}"
-        await self._show(link=f"{here}/password?ticket={word}", made=name)
+        await self._show(link=f"{here}/password?ticket={word}", link_for=name)
 
     async def _show(
         self,
@@ -77,17 +93,8 @@ class UsersHandler(PageHandler):
         errors: dict[str, str] | None = None,
         given: str = "",
         link: str = "",
-        made: str = "",
+        link_for: str = "",
     ) -> None:
         users = await self.blocking(self.sign_in.auth.users)
-        self.show(
-            "pages/users.jinja",
-            status=status,
-            users=users,
-            done=done,
-            problem=problem,
-            errors=errors or {},
-            given=given,
-            link=link,
-            made=made,
-        )
+        view = UsersView(users, done, problem, errors or {}, given, link, link_for)
+        self.show("pages/users.jinja", view, status=status)

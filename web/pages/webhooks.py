@@ -14,27 +14,47 @@ from core.store.posts import posts
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from web.pages.page import PageHandler
-from web.pages.subscription import TO_TICK
+from web.pages.subscription import SUBSCRIPTION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
     from core.store.sites.sites import Site
     from core.store.sites.zoom_secrets import SavedToken
+    from web.pages.subscription import EventGroups
 
 _SHORTEST, _LONGEST = 8, 200
 _FIELDS = (("secret_token", False), ("verification_token", True))
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What the page shows of a site."""
+class WebhookStatus:
+    """A site with its secret tokens, the number of quarantined requests, and withheld posts by reason."""
 
     site: Site
     tokens: list[SavedToken]
     held: int
     withheld: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksView:
+    """One site's endpoints, tokens and status. `mask` shortens a token; `errors` and `given` are by field."""
+
+    sites: list[Site]
+    site: Site
+    tokens: list[SavedToken]
+    mask: Callable[[str], str]
+    held: int
+    withheld: list[tuple[str, int]]
+    subscription: dict[str, EventGroups]
+    done: str
+    released: int
+    errors: dict[str, str]
+    given: dict[str, str]
 
 
 class WebhooksHandler(PageHandler):
@@ -62,7 +82,7 @@ class WebhooksHandler(PageHandler):
         errors = {
             name: problem
             for name, _ in _FIELDS
-            if (problem := problem_of(self.words, given[name])) is not None
+            if (problem := token_problem(self.words, given[name])) is not None
         }
         if not errors and not any(given.values()):
             errors["secret_token"] = self.words.gettext("Paste the secret token from Zoom first.")
@@ -89,25 +109,24 @@ class WebhooksHandler(PageHandler):
     ) -> None:
         every, site = await self._chosen(site_id or self.get_query_argument("site", None))
         if site is None:
-            self.show("pages/no-site.jinja")
+            self.show("pages/no-sites.jinja")
             return
-        state = await self.blocking(_state, self.bridge, site)
+        state = await self.blocking(_status, self.bridge, site)
         done, _, count = saved.partition(",")
-        self.show(
-            "pages/webhooks.jinja",
-            status=status,
+        view = WebhooksView(
             sites=every,
             site=state.site,
             tokens=state.tokens,
             mask=mask if self.viewer.may_change else hide,
             held=state.held,
             withheld=state.withheld,
-            to_tick=TO_TICK,
+            subscription=SUBSCRIPTION,
             done=done if done in ("token", "removed") else "",
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
             errors=errors,
             given=given,
         )
+        self.show("pages/webhooks.jinja", view, status=status)
 
     async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
         """Return the sites to choose from and the one chosen; the stub sees none but its own."""
@@ -128,7 +147,7 @@ def hide(_secret: str) -> str:
     return "•" * 8
 
 
-def problem_of(words: NullTranslations, value: str) -> str | None:
+def token_problem(words: NullTranslations, value: str) -> str | None:
     """Return what is wrong with a token that was typed; None where nothing is, or nothing was typed."""
     if not value:
         return None
@@ -146,13 +165,13 @@ def _sites(bridge: Bridge) -> list[Site]:
         return sites.every(connection, bridge.store.sealer)
 
 
-def _state(bridge: Bridge, site: Site) -> _State:
+def _status(bridge: Bridge, site: Site) -> WebhookStatus:
     with bridge.store.reading() as connection:
         try:
             site = sites.load(connection, site.id, bridge.store.sealer)
         except UnknownSiteError:
-            return _State(site, [], 0, [])  # removed since it was chosen; the next look says so
-        return _State(
+            return WebhookStatus(site, [], 0, [])  # removed since it was chosen; the next look says so
+        return WebhookStatus(
             site,
             zoom_secrets.of_site(connection, site.id, bridge.store.sealer),
             quarantine.count(connection, site.id),

@@ -17,7 +17,7 @@ from core.store.sites import sites
 from core.zoom import masking
 from web.rpc import api, job_operations
 from web.rpc.registry import Implementation
-from web.ui.change_labels import told
+from web.ui.change_labels import label_changes
 from web.ui.i18n import SOURCE
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def show_event(bridge: Bridge, request: api.EventRequest) -> api.EventDetail:
     """Return one event with its effect, secrets masked. Raises: UnknownEventError."""
     found = inspect(bridge.store, request.event)
     diffs = [] if found.step is None else field_diffs(found.step.before, found.step.after)
-    changes = told(diffs, NullTranslations(), SOURCE, passcodes=False)
+    changes = label_changes(diffs, NullTranslations(), SOURCE, passcodes=False)
     return api.EventDetail(
         event=_line(found.line),
         proof=found.check.proof,

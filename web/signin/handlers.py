@@ -18,8 +18,8 @@ from core.store.auth.one_time_links import Purpose
 from web.http.executor import BlockingExecutor
 from web.signin import cookie
 from web.signin.throttle import Throttle
-from web.ui.i18n import accepted, chosen, translations
-from web.ui.shell import BrowserShell, guard, render
+from web.ui.i18n import accepted_languages, choose_language, translations
+from web.ui.shell import BrowserShell, render, set_security_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ class SignInPageHandler(RequestHandler):
 
     @property
     def _language(self) -> str:
-        return chosen(accepted(self.request.headers.get("Accept-Language", "")))
+        return choose_language(accepted_languages(self.request.headers.get("Accept-Language", "")))
 
     @property
     def address(self) -> str:
@@ -137,7 +137,7 @@ class SignInPageHandler(RequestHandler):
     def show(self, template: str, *, status: int = 200, **values: Any) -> None:
         """Respond with a page."""
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""), language=self._language)
-        guard(self, shell.nonce)
+        set_security_headers(self, shell.nonce)
         self.set_status(status)
         self.finish(render(template, shell, {"tabs": (), "current": ""} | values))
 
@@ -148,7 +148,7 @@ class SignInPageHandler(RequestHandler):
 
     def show_used_link(self) -> None:
         """Respond that a link is no longer valid."""
-        self.show("pages/used-up.jinja", status=403)
+        self.show("pages/link-expired.jinja", status=403)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Respond with what happened and what to do."""
@@ -273,7 +273,7 @@ class FirstHandler(_PasswordLinkHandler):
     """`/first`: the first administrator chooses name and password."""
 
     purpose = Purpose.FIRST
-    template = "pages/first.jinja"
+    template = "pages/first-administrator.jinja"
 
     def save(self, ticket: str, name: str, password: str) -> str:
         return self.auth.make_first(ticket, name, password)

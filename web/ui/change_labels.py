@@ -24,7 +24,7 @@ _LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ChangeLabel:
     """A field that changed: its name, what it was and what it is; empty where it was or is nothing."""
 
     name: str
@@ -32,9 +32,9 @@ class Told:
     new: str
 
 
-def told(
+def label_changes(
     differences: Iterable[FieldDiff], words: NullTranslations, language: str, *, passcodes: bool
-) -> list[Told]:
+) -> list[ChangeLabel]:
     """Say what differs. `passcodes` tells whether the passcodes inside links may be seen."""
     teller = _Teller(words, language, passcodes)
     return [teller.tell(difference) for difference in differences]
@@ -99,11 +99,11 @@ class _Teller:
     language: str
     passcodes: bool
 
-    def tell(self, difference: FieldDiff) -> Told:
+    def tell(self, difference: FieldDiff) -> ChangeLabel:
         old, new = (self._value(difference.field, value) for value in (difference.old, difference.new))
         if old == new:
             new = self.words.gettext("changed")  # that it changed may be seen, though not to what
-        return Told(self._name(difference.field), old, new)
+        return ChangeLabel(self._name(difference.field), old, new)
 
     def _name(self, field: str) -> str:
         if field in _NAMES:

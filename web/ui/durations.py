@@ -18,21 +18,21 @@ _FEW = 10  # and more of a unit need no fraction
 
 
 @dataclass(frozen=True, slots=True)
-class DurationField:
+class DurationFormat:
     """Says lengths of time, which are in milliseconds, in a language."""
 
     words: NullTranslations
     language: str
 
-    def said(self, milliseconds: float | None) -> str:
+    def format(self, milliseconds: float | None) -> str:
         """Say one; nothing for None."""
         if milliseconds is None:
             return ""
         unit = unit_of(milliseconds)
         value = milliseconds / unit
-        return self.in_unit(unit, round(value, 1) if value < _FEW else round(value))
+        return self.format_in(unit, round(value, 1) if value < _FEW else round(value))
 
-    def in_unit(self, unit: int, value: float) -> str:
+    def format_in(self, unit: int, value: float) -> str:
         """Say so many of a unit."""
         _ = self.words.gettext
         said = {

@@ -27,7 +27,7 @@ def languages() -> tuple[str, ...]:
     return (SOURCE, *made)
 
 
-def chosen(asked: Sequence[str]) -> str:
+def choose_language(asked: Sequence[str]) -> str:
     """Return the language to answer in, for those that a person understands, the best first (`de_DE`, `de-AT`, `fr`)."""
     known = []
     for name in asked:
@@ -38,7 +38,7 @@ def chosen(asked: Sequence[str]) -> str:
     return negotiate_locale(known, languages()) or SOURCE
 
 
-def accepted(header: str) -> list[str]:
+def accepted_languages(header: str) -> list[str]:
     """Return the languages of an `Accept-Language` header, the most wanted first (RFC 9110, section 12.5.4)."""
     weighed = []
     for position, part in enumerate(header[:500].split(",")):

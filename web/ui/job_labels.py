@@ -27,7 +27,7 @@ class JobCounts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class JobLabels:
     """One kind of long work, in words. `counts` names what came of it, in the order to show, by `Job.counts`.
 
     `path` is the page that it belongs to, called `place`.
@@ -61,8 +61,8 @@ _DRIFTS = {
 }
 
 # By the kind of the job. Whoever adds a kind adds its words here.
-WORKS: dict[str, Work] = {
-    replay.KIND: Work(
+JOB_LABELS: dict[str, JobLabels] = {
+    replay.KIND: JobLabels(
         _("Replay"),
         {
             "reopened": _("Events replayed"),
@@ -77,23 +77,23 @@ WORKS: dict[str, Work] = {
         "/events",
         _("Events"),
     ),
-    import_job.KIND: Work(_("Import from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
-    reconcile_job.KIND: Work(_("Reconciliation with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
-    backfill_job.KIND: Work(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
-    apply_rules.KIND: Work(_("Apply rules to a site"), {}, "/settings", _("Settings")),
-    cleanup.TRIAL: Work(_("Site self-test"), {}, "/sites", _("Sites")),
-    cleanup.CLEANING: Work(_("Self-test cleanup"), {}, "/sites", _("Sites")),
+    import_job.KIND: JobLabels(_("Import from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    reconcile_job.KIND: JobLabels(_("Reconciliation with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    backfill_job.KIND: JobLabels(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    apply_rules.KIND: JobLabels(_("Apply rules to a site"), {}, "/settings", _("Settings")),
+    cleanup.TRIAL: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),
+    cleanup.CLEANING: JobLabels(_("Self-test cleanup"), {}, "/sites", _("Sites")),
 }
 
 
-def work(kind: str) -> Work:
+def labels_for(kind: str) -> JobLabels:
     """Return the words for a kind of work."""
-    return WORKS.get(kind) or Work(kind.replace("-", " ").capitalize())
+    return JOB_LABELS.get(kind) or JobLabels(kind.replace("-", " ").capitalize())
 
 
-def counted(job: JobCounts, words: NullTranslations) -> list[tuple[str, int]]:
+def label_counts(job: JobCounts, words: NullTranslations) -> list[tuple[str, int]]:
     """Return what came of a job so far: words and number, in the order to show."""
-    named = work(job.kind).counts
+    named = labels_for(job.kind).counts
     told = [(words.gettext(text), job.counts[name]) for name, text in named.items() if name in job.counts]
     rest = [(name.replace("_", " "), count) for name, count in job.counts.items() if name not in named]
     return told + rest

@@ -18,6 +18,8 @@ from markupsafe import Markup, escape
 
 from core import __version__
 from web.ui import i18n
+from web.ui.durations import DurationFormat
+from web.ui.meetings import format_number, meeting_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +94,7 @@ class WordPressShell:
     @property
     def language(self) -> str:
         """Return the language that this user chose for wp-admin."""
-        return i18n.chosen([self.context.locale])
+        return i18n.choose_language([self.context.locale])
 
     def link(self, path: str, **query: str) -> str:
         """Return the address of the page in wp-admin that shows this path."""
@@ -135,7 +137,7 @@ TABS = (
 )
 
 
-def guard(handler: RequestHandler, nonce: str) -> None:
+def set_security_headers(handler: RequestHandler, nonce: str) -> None:
     """Let a browser run nothing on this page but what carries the nonce, and show it in no frame."""
     handler.set_header(
         "Content-Security-Policy",
@@ -169,6 +171,9 @@ def _environment(language: str) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["time"] = partial(_time, said=said)
     environment.filters["number"] = partial(format_decimal, locale=language)
+    environment.filters["duration"] = DurationFormat(said, language).format
+    environment.filters["meeting_number"] = format_number
+    environment.globals["meeting_path"] = meeting_path
     environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
     environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
     return environment

@@ -9,7 +9,7 @@ _AGO = re.compile(r"\s*([0-9]{1,5})\s*([mhdw])\s*(?:ago)?\s*", re.IGNORECASE)
 _SECONDS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 
-def moment(text: str, *, now: float) -> int:
+def parse_time(text: str, *, now: float) -> int:
     """Return what is meant, in milliseconds since 1970, UTC; `now` is in seconds. Raises `ValueError`.
 
     "2026-11-23", "2026-11-23 10:00" and "2026-11-23T10:00Z" are in UTC unless they say otherwise; "30m", "3h", "2d"
@@ -27,7 +27,7 @@ def moment(text: str, *, now: float) -> int:
     return int(at.timestamp() * 1000)
 
 
-def written(milliseconds: int) -> str:
-    """Return a moment as `moment` reads it, and as a browser's field for date and time wants it: in UTC."""
+def format_utc(milliseconds: int) -> str:
+    """Return a moment as `parse_time` reads it, and as a browser's field for date and time wants it: in UTC."""
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return at.strftime("%Y-%m-%dT%H:%M" if at.second == 0 else "%Y-%m-%dT%H:%M:%S")

@@ -152,13 +152,13 @@ class TestWork:
             for number, kind in ((1, "new"), (2, "gone"))
         ]
         store.write(lambda connection: findings.note(connection, lines))
-        page = http("GET", "/accounts/jobs/7", headers=session)
+        page = http("GET", "/jobs/7/findings", headers=session)
         assert "<b>Choir" not in page.body.decode()
         assert "No longer in Zoom" in text(page)
-        only = text(http("GET", "/accounts/jobs/7?kind=gone", headers=session))
+        only = text(http("GET", "/jobs/7/findings?kind=gone", headers=session))
         assert "Choir 2" in only
         assert "Choir 1" not in only
-        assert "No findings" in text(http("GET", "/accounts/jobs/8", headers=session))
+        assert "No findings" in text(http("GET", "/jobs/8/findings", headers=session))
 
 
 class TestChange:

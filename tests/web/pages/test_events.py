@@ -28,7 +28,7 @@ from tests.core.pipeline.test_mirror_worker import OBJECT
 from tests.core.store.entries import entry
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
-from web.pages.events import read
+from web.pages.events import parse_query
 
 CHOIR, COUNCIL, FOREIGN = 85393847045, 84200300400, 84200300401
 NOON = 1_795_435_200_000  # 2026-11-23 12:00 UTC
@@ -242,10 +242,10 @@ class TestRead:
         ],
     )
     def test_is_written_as_it_is_read(self, given: dict[str, str]) -> None:
-        asked = read(given, of_site=None)
+        asked = parse_query(given, of_site=None)
         assert not asked.errors
         assert asked.query(of_site=None) == given
-        assert read(asked.query(of_site=None), of_site=None).wanted == asked.wanted
+        assert parse_query(asked.query(of_site=None), of_site=None).wanted == asked.wanted
 
 
 class TestEvent:
@@ -364,7 +364,7 @@ class TestRefused:
 
     @both_stores
     def test_one_says_what_it_claims_and_hides_what_is_secret(self, door: Door, held: Store) -> None:
-        answer = door.get("/events/refused/1")
+        answer = door.get("/events/quarantine/1")
         shown = words(answer)
         assert "could not be verified that Zoom sent this" in shown
         assert "meeting.created" in shown
@@ -372,7 +372,7 @@ class TestRefused:
         assert door.path(link(answer, "View secret tokens")).startswith("/webhooks")
 
     def test_of_another_site_are_not_there(self, narrow: Door, held: Store) -> None:
-        answer = narrow.get("/events/refused/2")
+        answer = narrow.get("/events/quarantine/2")
         assert "no longer exists" in words(narrow.follow(answer))
 
     def test_none_says_that_all_is_well(self, door: Door, full: Store) -> None:

@@ -164,7 +164,7 @@ class TestScope:
         choir(kept, account_id="another")
         for answer in (
             narrow.get("/meetings/another/85393847045"),
-            narrow.post("/meetings/another/85393847045", do="write", site="s1"),
+            narrow.post("/meetings/another/85393847045", do="resync", site="s1"),
         ):
             assert answer.headers["Location"] == "/meetings?gone=yes"
 
@@ -332,8 +332,8 @@ class TestAgain:
         page = door.get(PATH)
         assert "Resync page" in words(page)
         assert not bridge.mirror._wake.is_set()
-        answer = door.post(PATH, do="write", site="s1")
-        assert answer.headers["Location"] == f"{PATH}?did=written&at=s1"
+        answer = door.post(PATH, do="resync", site="s1")
+        assert answer.headers["Location"] == f"{PATH}?result=resynced&at=s1"
         assert "The bridge now compares the page on Site s1" in words(door.follow(answer))
         assert [(taken.site_id, taken.in_doubt) for taken in self.claims(kept)] == [("s1", True)]
         assert bridge.mirror._wake.is_set()
@@ -343,7 +343,7 @@ class TestAgain:
         choir(kept)
         stand(kept, 85393847045, state="detached", post_id=None, due_at=None)
         assert "Recreate page" in words(door.get(PATH))
-        answer = door.post(PATH, do="make", site="s1")
+        answer = door.post(PATH, do="recreate", site="s1")
         assert "now recreating the page on Site s1" in words(door.follow(answer))
         (taken,) = [taken for taken in self.claims(kept) if taken.site_id == "s1"]
         assert taken.written.state is posts.PostState.NONE
@@ -358,7 +358,7 @@ class TestAgain:
     def test_of_what_is_being_written_asks_nothing(self, door: Door, kept: Store) -> None:
         choir(kept)
         stand(kept, 85393847045, lease_until=NOW + 10**7)
-        answer = door.post(PATH, do="write", site="s1")
+        answer = door.post(PATH, do="resync", site="s1")
         assert "nothing was requested" in words(door.follow(answer))
 
     @pytest.mark.parametrize(
@@ -381,13 +381,13 @@ class TestAgain:
         choir(kept)
         for site_id in ("s1", "s2"):
             stand(kept, 85393847045, site_id, due_at=None)
-        answer = narrow.post(PATH, do="write", site="s2")
-        assert answer.headers["Location"] == f"{PATH}?did=not-so"
+        answer = narrow.post(PATH, do="resync", site="s2")
+        assert answer.headers["Location"] == f"{PATH}?result=not-so"
         assert self.claims(kept) == []
 
     def test_is_not_for_lookers(self, watcher: Door, kept: Store) -> None:
         choir(kept)
         stand(kept, 85393847045, due_at=None)
         assert "Resync page" not in words(watcher.get(PATH))
-        assert watcher.post(PATH, do="write", site="s1").code == 403
+        assert watcher.post(PATH, do="resync", site="s1").code == 403
         assert "s1" not in [taken.site_id for taken in self.claims(kept)]

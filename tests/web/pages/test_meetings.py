@@ -17,7 +17,8 @@ from tests.core.events import ACCOUNT
 from tests.core.store.kept import keep, stand, weekly
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
-from web.pages.meetings import read, spaced, written
+from web.pages.meetings import parse_query, to_query
+from web.ui.meetings import format_number
 
 HOSTILE = '"><script>alert(1)</script>\ud83d'
 NOW = int(time.time() * 1000)
@@ -229,11 +230,11 @@ class TestQuery:
         ],
     )
     def test_is_read_as_it_was_written(self, wanted: Filter) -> None:
-        assert read(written(wanted, of_site=None), of_site=None) == wanted
+        assert parse_query(to_query(wanted, of_site=None), of_site=None) == wanted
 
     def test_of_a_site_names_no_other(self) -> None:
-        assert read({"site": "s2"}, of_site="s1").site_id == "s1"
-        assert "site" not in written(Filter(site_id="s1"), of_site="s1")
+        assert parse_query({"site": "s2"}, of_site="s1").site_id == "s1"
+        assert "site" not in to_query(Filter(site_id="s1"), of_site="s1")
 
 
 @pytest.mark.parametrize(
@@ -246,4 +247,4 @@ class TestQuery:
     ],
 )
 def test_numbers_are_written_as_zoom_does(number: int, said: str) -> None:
-    assert spaced(number) == said.replace(" ", "\u00a0")
+    assert format_number(number) == said.replace(" ", "\u00a0")

@@ -88,7 +88,7 @@ class TestVerdict:
         answer = door.get("/")
         assert answer.code == 200
         assert "Everything is working" in words(answer)
-        assert Elements(answer).named("zb-overview")["data-said"] == "Everything is working"
+        assert Elements(answer).named("zb-overview")["data-announce"] == "Everything is working"
         assert "Refresh" in words(answer)
 
     def test_nothing_needs_anybody_at_once(self, door: Door, well: Store) -> None:

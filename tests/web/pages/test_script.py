@@ -14,7 +14,7 @@ from markupsafe import Markup
 from playwright.sync_api import expect
 from tornado.web import RequestHandler
 
-from web.ui.shell import BrowserShell, _environment, guard
+from web.ui.shell import BrowserShell, _environment, set_security_headers
 from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Bridge:
         self.answer: Callable[[], str | None] = lambda: ""
         self.asked: list[Request] = []
         headers = _Headers()
-        guard(headers, NONCE)
+        set_security_headers(headers, NONCE)
         self._headers = headers.given | {"Content-Type": "text/html; charset=utf-8"}
         page.route("**/*", self._fulfil)
 

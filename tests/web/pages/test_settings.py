@@ -439,9 +439,9 @@ class TestLooker:
     def test_sees_how_long_events_are_kept(self, watcher: Door, wp_site: Site) -> None:
         answer = watcher.get("/settings")
         assert "Event retention" in words(answer)
-        assert "/settings/keeping" in answer.body.decode()
+        assert "/settings/retention" in answer.body.decode()
 
-    @pytest.mark.parametrize("path", ["/settings", "/settings/secrets", "/settings/keeping"])
+    @pytest.mark.parametrize("path", ["/settings", "/settings/secrets", "/settings/retention"])
     def test_is_refused(self, watcher: Door, store: Store, wp_site: Site, path: str) -> None:
         answer = watcher.post(path, site="s1", do="save", secret_token=NEW, days="5", events="5000")
         assert answer.code == 403
@@ -559,7 +559,7 @@ class TestKeeping:
 
     @both_stores
     def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
-        answer = admin.post("/settings/keeping", site="s1", days="30", events=" 5000 ", names="7")
+        answer = admin.post("/settings/retention", site="s1", days="30", events=" 5000 ", names="7")
         assert answer.code == 303
         assert self.kept(store) == RetentionSettings(30, 5000, 7)
         shown = admin.follow(answer)
@@ -585,14 +585,14 @@ class TestKeeping:
         self, admin: Door, store: Store, wp_site: Site, form: dict[str, str], name: str
     ) -> None:
         form = {"names": "7", **form}
-        answer = admin.post("/settings/keeping", site="s1", **form)
+        answer = admin.post("/settings/retention", site="s1", **form)
         assert answer.code == 422
         assert Elements(answer).named(f"zb-{name}")["aria-invalid"] == "true"
         assert Elements(answer).named(f"zb-{name}")["value"] == form[name]
         assert self.kept(store) == RetentionSettings()
 
     def test_is_not_for_who_sees_one_site(self, narrow: Door, store: Store, wp_site: Site) -> None:
-        answer = narrow.post("/settings/keeping", site="s1", days="30", events="5000")
+        answer = narrow.post("/settings/retention", site="s1", days="30", events="5000")
         assert answer.code == 403
         assert "Ask an administrator of the bridge" in answer.body.decode()
         assert self.kept(store) == RetentionSettings()
@@ -608,7 +608,7 @@ class TestKeeping:
         assert "readonly" in Elements(answer).named("zb-days")
         assert "readonly" not in Elements(answer).named("zb-events")
         assert "readonly" not in Elements(answer).named("zb-names")
-        assert admin.post("/settings/keeping", site="s1", days="99", events="6000", names="5").code == 303
+        assert admin.post("/settings/retention", site="s1", days="99", events="6000", names="5").code == 303
         assert self.kept(store) == RetentionSettings(30, 6000, 5)
 
     def test_says_that_the_time_for_names_is_fixed_from_outside(
@@ -620,7 +620,7 @@ class TestKeeping:
         assert "Set by --keep-names-days" in words(answer)
         assert Elements(answer).named("zb-names")["value"] == "3"
         assert "readonly" in Elements(answer).named("zb-names")
-        assert admin.post("/settings/keeping", site="s1", days="40", events="6000", names="99").code == 303
+        assert admin.post("/settings/retention", site="s1", days="40", events="6000", names="99").code == 303
         assert self.kept(store) == RetentionSettings(40, 6000, 4)
 
 

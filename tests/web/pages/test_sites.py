@@ -31,7 +31,7 @@ from tests.core.events import event, raw, signed
 from tests.web.conftest import Http, save_token
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
-from web.pages.subscription import TO_TICK
+from web.pages.subscription import SUBSCRIPTION
 
 HOSTILE = '"><script>alert(1)</script>'
 WELL = HealthReport(
@@ -136,7 +136,7 @@ class TestSite:
         assert "s secret token is saved Next step:" in shown
         assert "Next step: Validate the endpoint in Zoom" in shown
         assert "Waiting: Subscribe to events in Zoom" in shown
-        for _, named in chain.from_iterable(TO_TICK.values()):
+        for _, named in chain.from_iterable(SUBSCRIPTION.values()):
             for said, name in named:
                 assert said in shown
                 assert name in shown

@@ -3,9 +3,9 @@
 from itertools import chain
 
 from core.model.fold import acts_on
-from web.pages.subscription import TO_TICK
+from web.pages.subscription import SUBSCRIPTION
 
-NAMES = [name for _, named in chain.from_iterable(TO_TICK.values()) for _, name in named]
+NAMES = [name for _, named in chain.from_iterable(SUBSCRIPTION.values()) for _, name in named]
 
 
 def test_bridge_acts_on_every_event_to_tick() -> None:

@@ -24,7 +24,7 @@ from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.conftest import CONTEXT, PAGE, Http, from_stub, is_answered_by_the_bridge, save_token, text
 from tests.web.pages.conftest import both_stores
-from web.pages.subscription import TO_TICK
+from web.pages.subscription import SUBSCRIPTION
 from web.pages.webhooks import mask
 
 HOSTILE = '"><script>alert(1)</script>&amp;'
@@ -107,7 +107,7 @@ class TestShows:
         values = [field.get("value") for field in Elements(html).all("input")]
         for url in wp_site.endpoints.values():
             assert url in values
-        for _, named in chain.from_iterable(TO_TICK.values()):
+        for _, named in chain.from_iterable(SUBSCRIPTION.values()):
             for words, name in named:
                 assert words in html
                 assert f"<code>{name}</code>" in html
@@ -307,7 +307,7 @@ class TestWordPress:
         for form in forms:
             action = urlsplit(form["action"] or "")
             assert (form["action"] or "").startswith(PAGE)
-            assert parse_qs(action.query)["zoombridge"][0] in ("/webhooks", "/open")
+            assert parse_qs(action.query)["zoombridge"][0] in ("/webhooks", "/bridge-link")
             assert form["method"] == "post"
         nonces = [one for one in Elements(html).all("input") if one.get("name") == "_zoombridge_nonce"]
         assert len(nonces) == len(forms)

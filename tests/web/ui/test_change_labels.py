@@ -8,37 +8,39 @@ import pytest
 
 from core.model.diff import DateChange, FieldDiff
 from core.zoom.masking import HIDDEN
-from web.ui.change_labels import Told, told
+from web.ui.change_labels import ChangeLabel, label_changes
 from web.ui.i18n import translations
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 6, 1, 18, tzinfo=BERLIN)
 
 
-def say(field: str, old: Any, new: Any, *, passcodes: bool = False, language: str = "en") -> Told:
-    (one,) = told([FieldDiff(field, old, new)], translations(language), language, passcodes=passcodes)
+def say(field: str, old: Any, new: Any, *, passcodes: bool = False, language: str = "en") -> ChangeLabel:
+    (one,) = label_changes(
+        [FieldDiff(field, old, new)], translations(language), language, passcodes=passcodes
+    )
     return one
 
 
 @pytest.mark.parametrize(
     ("field", "old", "new", "expected"),
     [
-        ("topic", "Choir", "Rehearsal", Told("Topic", "Choir", "Rehearsal")),
-        ("topic", None, "Rehearsal", Told("Topic", "", "Rehearsal")),
-        ("agenda", "Bring scores", "", Told("Agenda", "Bring scores", "")),
-        ("duration", 60, 1, Told("Duration", "60 minutes", "1 minute")),
-        ("state", "scheduled", "permanently_deleted", Told("Status", "scheduled", "permanently deleted")),
-        ("kind", "meeting", "webinar", Told("Kind", "meeting", "webinar")),
-        ("type", 2, 8, Told("Type in Zoom", "scheduled meeting", "series")),
-        ("type", None, 77, Told("Type in Zoom", "", "77")),
-        ("settings.waiting_room", False, True, Told("Setting “waiting room”", "no", "yes")),
-        ("recurrence.end_times", 5, 6, Told("Recurrence “end times”", "5", "6")),
-        ("occurrences", None, 12, Told("Occurrences", "", "12")),
-        ("something_new", {"a": 1}, None, Told("something new", '{"a": 1}', "")),
-        ("registrants.approved", None, 3, Told("Approved registrations", "", "3")),
+        ("topic", "Choir", "Rehearsal", ChangeLabel("Topic", "Choir", "Rehearsal")),
+        ("topic", None, "Rehearsal", ChangeLabel("Topic", "", "Rehearsal")),
+        ("agenda", "Bring scores", "", ChangeLabel("Agenda", "Bring scores", "")),
+        ("duration", 60, 1, ChangeLabel("Duration", "60 minutes", "1 minute")),
+        ("state", "scheduled", "permanently_deleted", ChangeLabel("Status", "scheduled", "permanently deleted")),
+        ("kind", "meeting", "webinar", ChangeLabel("Kind", "meeting", "webinar")),
+        ("type", 2, 8, ChangeLabel("Type in Zoom", "scheduled meeting", "series")),
+        ("type", None, 77, ChangeLabel("Type in Zoom", "", "77")),
+        ("settings.waiting_room", False, True, ChangeLabel("Setting “waiting room”", "no", "yes")),
+        ("recurrence.end_times", 5, 6, ChangeLabel("Recurrence “end times”", "5", "6")),
+        ("occurrences", None, 12, ChangeLabel("Occurrences", "", "12")),
+        ("something_new", {"a": 1}, None, ChangeLabel("something new", '{"a": 1}', "")),
+        ("registrants.approved", None, 3, ChangeLabel("Approved registrations", "", "3")),
     ],
 )  # fmt: skip
-def test_says_it_in_words(field: str, old: Any, new: Any, expected: Told) -> None:
+def test_says_it_in_words(field: str, old: Any, new: Any, expected: ChangeLabel) -> None:
     assert say(field, old, new) == expected
 
 
@@ -59,8 +61,8 @@ def test_a_date_of_a_series_that_was_cancelled() -> None:
 
 
 def test_a_passcode_is_never_shown() -> None:
-    assert say("password", "abc123", "xyz789", passcodes=True) == Told("Passcode", HIDDEN, "changed")
-    assert say("password", None, "xyz789") == Told("Passcode", "", HIDDEN)
+    assert say("password", "abc123", "xyz789", passcodes=True) == ChangeLabel("Passcode", HIDDEN, "changed")
+    assert say("password", None, "xyz789") == ChangeLabel("Passcode", "", HIDDEN)
     assert "xyz" not in str(say("settings.pstn_password", None, "xyz789"))
 
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, nodes
 
 from tests import words as found
 from tests.web.conftest import CONTEXT, Http, from_stub, text
-from web.pages.subscription import TO_TICK
+from web.pages.subscription import SUBSCRIPTION
 from web.ui import i18n
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class TestChosen:
         ],
     )
     def test_is_the_first_that_there_are_words_for(self, asked: list[str], language: str) -> None:
-        assert i18n.chosen(asked) == language
+        assert i18n.choose_language(asked) == language
 
     @pytest.mark.parametrize(
         ("header", "asked"),
@@ -63,10 +63,10 @@ class TestChosen:
         ],
     )
     def test_header_is_read_by_its_weights(self, header: str, asked: list[str]) -> None:
-        assert i18n.accepted(header) == asked
+        assert i18n.accepted_languages(header) == asked
 
     def test_header_of_any_length_is_read(self) -> None:
-        assert i18n.chosen(i18n.accepted("de," + "x," * 100_000)) == "de"
+        assert i18n.choose_language(i18n.accepted_languages("de," + "x," * 100_000)) == "de"
 
 
 class TestPages:
@@ -150,7 +150,7 @@ class TestSources:
 
     @pytest.mark.parametrize("path", sorted((ROOT / "web/pages").glob("*.py")), ids=lambda path: path.name)
     def test_module_says_nothing_untranslated(self, path: Path) -> None:
-        named_by_zoom = {name for _, group in chain.from_iterable(TO_TICK.values()) for name, _ in group}
+        named_by_zoom = {name for _, group in chain.from_iterable(SUBSCRIPTION.values()) for name, _ in group}
         spoken = _Spoken()
         spoken.visit(ast.parse(path.read_text(encoding="utf-8")))
         assert [said for said in spoken.untranslated if said not in named_by_zoom] == []
@@ -210,7 +210,7 @@ class _Reader(HTMLParser):
         "placeholder",
         "data-label",
         "data-confirm",
-        "data-said",
+        "data-announce",
         "summary",
     )
     UNREAD = ("code", "style", "script", "pre")

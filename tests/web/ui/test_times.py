@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.ui.times import moment, written
+from web.ui.times import format_utc, parse_time
 
 NOW = 1_795_424_400.0  # 2026-11-23 09:00 UTC
 
@@ -22,15 +22,15 @@ NOW = 1_795_424_400.0  # 2026-11-23 09:00 UTC
     ],
 )
 def test_are_read(text: str, seconds: float) -> None:
-    assert moment(text, now=NOW) == int(seconds * 1000)
+    assert parse_time(text, now=NOW) == int(seconds * 1000)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "3x", "9" * 50])
 def test_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="neither a date nor how long ago"):
-        moment(text, now=NOW)
+        parse_time(text, now=NOW)
 
 
 def test_are_written_as_they_are_read() -> None:
     for at in (int(NOW * 1000), int(NOW * 1000) + 5000):
-        assert moment(written(at), now=0) == at
+        assert parse_time(format_utc(at), now=0) == at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,13 +14,22 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
 
 
-class OpenHandler(PageHandler):
+@dataclass(frozen=True, slots=True)
+class BridgeLinkView:
+    """The one-time `ticket` and the bridge's `address`. `at_once`: the script submits the form by itself."""
+
+    ticket: str
+    address: str
+    at_once: bool
+
+
+class BridgeLinkHandler(PageHandler):
     """`POST` inside wp-admin makes a ticket for its site, and shows a form that takes it to the bridge's address.
 
     WordPress's administrator is known here by the stub's signature, and at the other address only by the ticket.
     """
 
-    path = "/open"
+    path = "/bridge-link"
 
     async def get(self) -> None:
         """Make no ticket for who only looks by."""
@@ -33,13 +43,9 @@ class OpenHandler(PageHandler):
         paired = await self.blocking(_bridge_url, self.bridge, self.site_id)
         address = self.sign_in.public_url or paired
         ticket = await self.blocking(self.sign_in.auth.from_wordpress, self.site_id, self.viewer.name[:60])
-        self.show(
-            "pages/open.jinja",
-            ticket=ticket,
-            address=address,
-            # Nobody is sent off to where nothing may be: at an address of WordPress's own machine or network.
-            at_once=bool(self.sign_in.public_url) or not _is_out_of_reach(address, self.shell.link("/")),
-        )
+        # A browser is not sent to an address of WordPress's own machine or network, which it may not reach.
+        at_once = bool(self.sign_in.public_url) or not _is_out_of_reach(address, self.shell.link("/"))
+        self.show("pages/bridge-link.jinja", BridgeLinkView(ticket, address, at_once))
 
 
 def _bridge_url(bridge: Bridge, site_id: str) -> str:

@@ -40,8 +40,8 @@ def paired(save: Callable[[Site], None], wp_site: Site) -> Site:
 
 def press(http: Http, site: Site, **changed: Any) -> HTTPResponse:
     """Press the button in wp-admin."""
-    headers = from_stub(site, "POST", "/open", b"", context=IN_ENGLISH | changed)
-    answer = http("POST", "/open", b"", headers)
+    headers = from_stub(site, "POST", "/bridge-link", b"", context=IN_ENGLISH | changed)
+    answer = http("POST", "/bridge-link", b"", headers)
     assert is_answered_by_the_bridge(site, headers, answer)
     return answer
 
@@ -100,15 +100,15 @@ class TestButton:
         assert admission.is_good(Purpose.SITE, second) is not None
 
     def test_makes_no_ticket_for_who_only_looks_by(self, http: Http, paired: Site) -> None:
-        headers = from_stub(paired, "GET", "/open", context=IN_ENGLISH)
-        answer = http("GET", "/open", headers=headers)
+        headers = from_stub(paired, "GET", "/bridge-link", context=IN_ENGLISH)
+        answer = http("GET", "/bridge-link", headers=headers)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
 
     def test_makes_no_ticket_at_the_other_address(
         self, http: Http, paired: Site, session: dict[str, str], from_wordpress: dict[str, str]
     ) -> None:
         for there in (session, from_wordpress):
-            answer = http("POST", "/open", b"", there)
+            answer = http("POST", "/bridge-link", b"", there)
             assert (answer.code, answer.headers["Location"], answer.body) == (303, "/", b"")
 
     def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, admission: AuthService) -> None:
