@@ -42,7 +42,8 @@ lint: ## Check style, types, package layers, spelling, templates and PHP
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/djlint templates --lint --quiet --extension jinja --profile jinja
-	find plugin_stub tests -name '*.php' -print0 | xargs -0 -r -n 1 php -d display_errors=stderr -l >/dev/null
+	find plugin_stub tests bench -name '*.php' -print0 | xargs -0 -r -n 1 php -d display_errors=stderr -l >/dev/null
+	phpcs -q
 
 clean: ## Remove generated files; downloads stay in ~/.cache/zoombridge
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

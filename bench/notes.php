@@ -1,7 +1,9 @@
 <?php
 /**
  * Plugin Name: Notes for benchmarks
- * Description: Notes when a write of a meeting's post is done: one line each, at the end of the request.
+ * Description: Records when a write of a meeting's post has ended: one line each, at the end of the request.
+ *
+ * @package Zoom_WordPress_Bridge
  */
 
 add_action(

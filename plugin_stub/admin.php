@@ -1,103 +1,307 @@
 <?php
-/** @since 0.1.0 The page "Webhooks" in wp-admin. The bridge makes it; the stub shows it. */
+/**
+ * Shows the page "Webhooks" in wp-admin. The bridge generates its content.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.1.0
+ */
+
 defined( 'ABSPATH' ) || exit;
 
-/** @since 0.1.0 Where the page stands: a tab of VCZAPI's settings, or a page of its own. */
+/**
+ * Returns the address of the page: a tab of VCZAPI's settings, or a page of its own without VCZAPI.
+ *
+ * @since 0.1.0
+ *
+ * @return string The address.
+ */
 function zoombridge_page_url(): string {
 	$page = zoombridge_has_vczapi() ? 'zoom-video-conferencing-settings&tab=zoombridge' : 'zoombridge-settings';
 	return admin_url( 'edit.php?post_type=zoom-meetings&page=' . $page );
 }
 
-// Adds the page where VCZAPI is not active.
-add_action( 'admin_menu', static fn() => zoombridge_has_vczapi() || add_submenu_page( 'edit.php?post_type=zoom-meetings', __( 'Zoom settings', 'zoom-wordpress-bridge' ), __( 'Settings', 'zoom-wordpress-bridge' ), 'manage_options', 'zoombridge-settings', 'zoombridge_show_own_page' ) );
+/**
+ * Adds the page to the menu where VCZAPI is not active.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_add_settings_page(): void {
+	if ( zoombridge_has_vczapi() ) {
+		return;
+	}
+	add_submenu_page(
+		'edit.php?post_type=zoom-meetings',
+		__( 'Zoom settings', 'zoom-wordpress-bridge' ),
+		__( 'Settings', 'zoom-wordpress-bridge' ),
+		'manage_options',
+		'zoombridge-settings',
+		'zoombridge_render_settings_page'
+	);
+}
+add_action( 'admin_menu', 'zoombridge_add_settings_page' );
 
-/** @since 0.1.0 Asks the bridge for the page before WordPress prints anything, so that it can still redirect. */
+/**
+ * Requests the page from the bridge before WordPress prints anything, so that it can still redirect.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
 function zoombridge_load_page(): void {
-	if ( zoombridge_has_vczapi() && 'zoombridge' !== ( $_GET['tab'] ?? '' ) ) {
-		return; // Another tab of VCZAPI's.
+	if ( zoombridge_has_vczapi() && ! zoombridge_is_tab_open() ) {
+		return;
 	}
-	if ( ! current_user_can( 'manage_options' ) ) {
-		wp_die( esc_html__( 'Only administrators can see this page.', 'zoom-wordpress-bridge' ), '', [ 'response' => 403 ] );
+	if ( ! zoombridge_can_manage() ) {
+		wp_die(
+			esc_html__( 'Only administrators can see this page.', 'zoom-wordpress-bridge' ),
+			'',
+			array( 'response' => 403 )
+		);
 	}
-	$args = [ 'context' => zoombridge_page_context(), 'timeout' => 10.0 ];
-	$post = 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' );
-	if ( $post ) {
-		if ( ! is_string( $_POST['_zoombridge_nonce'] ?? null ) || ! wp_verify_nonce( $_POST['_zoombridge_nonce'], 'zoombridge-page' ) ) {
+	$method = isset( $_SERVER['REQUEST_METHOD'] ) && 'POST' === $_SERVER['REQUEST_METHOD'] ? 'POST' : 'GET';
+	$args   = array(
+		'context' => zoombridge_page_context(),
+		'timeout' => 10.0,
+	);
+	if ( 'POST' === $method ) {
+		if ( ! zoombridge_is_nonce_valid() ) {
 			status_header( 403 );
-			zoombridge_page( zoombridge_notice( __( 'This form has been open for too long, or was sent from elsewhere. Nothing was changed. Please try again.', 'zoom-wordpress-bridge' ) ) );
+			$message = __(
+				'This form has expired or was sent from elsewhere. Nothing was changed. Please try again.',
+				'zoom-wordpress-bridge'
+			);
+			zoombridge_page_content( zoombridge_error_notice( $message ) );
 			return;
 		}
-		$args['body']    = zoombridge_form( (string) file_get_contents( 'php://input' ) );
-		$args['headers'] = [ 'content-type' => 'application/x-www-form-urlencoded' ];
+		$args['body']    = zoombridge_form_fields( (string) file_get_contents( 'php://input' ) );
+		$args['headers'] = array( 'content-type' => 'application/x-www-form-urlencoded' );
 	}
-	$answer = zoombridge_ask( $post ? 'POST' : 'GET', zoombridge_page_path( $_GET['zoombridge'] ?? '' ), $args );
-	$status = is_wp_error( $answer ) ? 0 : $answer['status'];
-	if ( 200 === $status || 422 === $status ) {
-		status_header( $status );
-		zoombridge_page( $answer['body'] );
-	} elseif ( 303 === $status ) {
-		wp_safe_redirect( add_query_arg( 'zoombridge', rawurlencode( zoombridge_page_path( $answer['location'] ) ), zoombridge_page_url() ), 303 );
-		exit;
-	} else {
-		zoombridge_page( zoombridge_notice( zoombridge_complaint( $answer ) ) );
-	}
+	zoombridge_handle_page_response( zoombridge_request( $method, zoombridge_requested_path(), $args ) );
 }
 add_action( 'load-zoom-meetings_page_zoombridge-settings', 'zoombridge_load_page' );
 add_action( 'load-zoom-meetings_page_zoom-video-conferencing-settings', 'zoombridge_load_page' );
 
-/** @since 0.1.0 Keeps the page between its loading and its printing. */
-function zoombridge_page( ?string $html = null ): string {
-	static $page = '';
-	$page        = $html ?? $page;
-	return $page;
+/**
+ * Whether the plugin's own tab of VCZAPI's settings is requested.
+ *
+ * @since 0.1.0
+ *
+ * @return bool False on VCZAPI's other tabs.
+ */
+function zoombridge_is_tab_open(): bool {
+	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Opening a tab changes nothing.
+	return isset( $_GET['tab'] ) && 'zoombridge' === $_GET['tab'];
 }
 
-/** @since 0.1.0 What the bridge must know to make a page that works here. */
+/**
+ * Whether the submitted form carries a valid nonce of the page.
+ *
+ * @since 0.1.0
+ *
+ * @return bool True if it does.
+ */
+function zoombridge_is_nonce_valid(): bool {
+	if ( ! isset( $_POST['_zoombridge_nonce'] ) || ! is_string( $_POST['_zoombridge_nonce'] ) ) {
+		return false;
+	}
+	$nonce = sanitize_text_field( wp_unslash( $_POST['_zoombridge_nonce'] ) );
+	return (bool) wp_verify_nonce( $nonce, 'zoombridge-page' );
+}
+
+/**
+ * Returns the path of the bridge that is requested in the query of the page's address.
+ *
+ * @since 0.1.0
+ *
+ * @return string The path, normalized.
+ */
+function zoombridge_requested_path(): string {
+	// phpcs:disable WordPress.Security.NonceVerification.Recommended -- Forms are verified; links change nothing.
+	// phpcs:disable WordPress.Security.ValidatedSanitizedInput -- A path in any other form is rejected.
+	$path = isset( $_GET['zoombridge'] ) ? wp_unslash( $_GET['zoombridge'] ) : '';
+	// phpcs:enable
+	return zoombridge_normalize_path( $path );
+}
+
+/**
+ * Handles the bridge's response: stores its HTML to be printed, or redirects.
+ *
+ * @since 0.1.0
+ *
+ * @param array|WP_Error $response Result of zoombridge_request().
+ * @return void
+ */
+function zoombridge_handle_page_response( $response ): void {
+	$status = is_wp_error( $response ) ? 0 : $response['status'];
+	if ( 303 === $status ) {
+		$path = rawurlencode( zoombridge_normalize_path( $response['location'] ) );
+		wp_safe_redirect( add_query_arg( 'zoombridge', $path, zoombridge_page_url() ), 303 );
+		exit;
+	}
+	if ( 200 === $status || 422 === $status ) {
+		status_header( $status );
+		zoombridge_page_content( $response['body'] );
+	} else {
+		zoombridge_page_content( zoombridge_error_notice( zoombridge_error_message( $response ) ) );
+	}
+}
+
+/**
+ * Stores the content of the page when it is loaded, and returns it when it is printed.
+ *
+ * @since 0.1.0
+ *
+ * @param string|null $html Optional. The content to store. Default null: unchanged.
+ * @return string HTML that the bridge signed, or a notice whose text was escaped; empty before the page is loaded.
+ */
+function zoombridge_page_content( ?string $html = null ): string {
+	static $content = '';
+	if ( null !== $html ) {
+		$content = $html;
+	}
+	return $content;
+}
+
+/**
+ * Describes the page's surroundings, which the bridge needs to generate working links and forms.
+ *
+ * @since 0.1.0
+ *
+ * @return string Value of the header X-Zoombridge-Context; see docs/stub.md.
+ */
 function zoombridge_page_context(): string {
-	$context = [
-		'user'      => [ 'login' => wp_get_current_user()->user_login, 'name' => wp_get_current_user()->display_name ],
+	$user    = wp_get_current_user();
+	$context = array(
+		'user'      => array(
+			'login' => $user->user_login,
+			'name'  => $user->display_name,
+		),
 		'locale'    => get_user_locale(),
 		'page'      => zoombridge_page_url(),
 		'parameter' => 'zoombridge',
-		'nonce'     => [ 'name' => '_zoombridge_nonce', 'value' => wp_create_nonce( 'zoombridge-page' ) ],
+		'nonce'     => array(
+			'name'  => '_zoombridge_nonce',
+			'value' => wp_create_nonce( 'zoombridge-page' ),
+		),
 		'endpoints' => zoombridge_endpoints(),
 		'version'   => ZOOMBRIDGE_VERSION,
-	];
+	);
+	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header's value must be ASCII.
 	return base64_encode( (string) wp_json_encode( $context ) );
 }
 
-/** @since 0.1.0 A path of the bridge, written the one way that WordPress's HTTP client leaves alone: it is signed. */
-function zoombridge_page_path( $path ): string {
-	if ( ! is_string( $path ) || ! preg_match( '#^/(?!/)[\w/.~%?=&+,:;@-]*$#D', $path ) || false !== strpos( $path, '/.' ) ) {
+/**
+ * Normalizes a path of the bridge to the form that WordPress's HTTP client leaves unchanged: the path is signed.
+ *
+ * @since 0.1.0
+ *
+ * @param mixed $path Path and query, from a request or a response.
+ * @return string The path; `/webhooks` for anything that is not a path of the bridge.
+ */
+function zoombridge_normalize_path( $path ): string {
+	if ( ! is_string( $path ) || ! preg_match( '#^/(?!/)[\w/.~%?=&+,:;@-]*$#D', $path ) ) {
 		return '/webhooks';
 	}
-	$normal = static fn( array $found ): string => preg_match( '/[\w.~-]/', chr( hexdec( $found[1] ) ) ) ? chr( hexdec( $found[1] ) ) : strtoupper( $found[0] );
-	return (string) preg_replace_callback( '/%([0-9a-f]{2})/i', $normal, $path );
+	if ( false !== strpos( $path, '/.' ) ) {
+		return '/webhooks';
+	}
+	return (string) preg_replace_callback(
+		'/%([0-9a-f]{2})/i',
+		static function ( array $found ): string {
+			$character = chr( hexdec( $found[1] ) );
+			return preg_match( '/[\w.~-]/', $character ) ? $character : strtoupper( $found[0] );
+		},
+		$path
+	);
 }
 
-/** @since 0.1.0 A form without the stub's own fields; not made from $_POST, where PHP renames and drops some. */
-function zoombridge_form( string $body ): string {
-	return implode( '&', preg_grep( '/^(_zoombridge_nonce|_wp_http_referer|zoombridge)?(=|$)/', explode( '&', $body ), PREG_GREP_INVERT ) );
+/**
+ * Removes the plugin's and WordPress's own fields from a form.
+ *
+ * Works on the raw body instead of $_POST, because PHP renames and drops some fields there.
+ *
+ * @since 0.1.0
+ *
+ * @param string $body Body of the request, URL-encoded.
+ * @return string The body without those fields.
+ */
+function zoombridge_form_fields( string $body ): string {
+	$own = '/^(_zoombridge_nonce|_wp_http_referer|zoombridge)?(=|$)/';
+	return implode( '&', preg_grep( $own, explode( '&', $body ), PREG_GREP_INVERT ) );
 }
 
-/** @since 0.1.0 An error notice, of plain text. */
-function zoombridge_notice( string $message ): string {
+/**
+ * Formats an error notice.
+ *
+ * @since 0.1.0
+ *
+ * @param string $message Plain text.
+ * @return string HTML.
+ */
+function zoombridge_error_notice( string $message ): string {
 	return '<div class="notice notice-error inline"><p>' . esc_html( $message ) . '</p></div>';
 }
 
-/** @since 0.1.0 The tab's heading. */
-function zoombridge_show_tab_heading( $active ): void {
-	$class = 'zoombridge' === $active ? 'nav-tab nav-tab-active' : 'nav-tab';
-	echo '<a href="' . esc_url( zoombridge_page_url() ) . '" class="' . esc_attr( $class ) . '">' . esc_html__( 'Webhooks', 'zoom-wordpress-bridge' ) . '</a>';
+/**
+ * Prints the tab's heading.
+ *
+ * @since 0.1.0
+ *
+ * @param string $active_tab Name of the open tab.
+ * @return void
+ */
+function zoombridge_render_tab_heading( $active_tab ): void {
+	printf(
+		'<a href="%1$s" class="%2$s">%3$s</a>',
+		esc_url( zoombridge_page_url() ),
+		esc_attr( 'zoombridge' === $active_tab ? 'nav-tab nav-tab-active' : 'nav-tab' ),
+		esc_html__( 'Webhooks', 'zoom-wordpress-bridge' )
+	);
 }
-add_action( 'vczapi_admin_tabs_heading', 'zoombridge_show_tab_heading' );
+add_action( 'vczapi_admin_tabs_heading', 'zoombridge_render_tab_heading' );
 
-// The tab's content: the bridge's HTML, known by its signature, or a notice, whose text was escaped.
-add_action( 'vczapi_admin_tabs_content', static fn( $active ) => print( 'zoombridge' === $active ? zoombridge_page() : '' ) );
+/**
+ * Prints the tab's content.
+ *
+ * @since 0.1.0
+ *
+ * @param string $active_tab Name of the open tab.
+ * @return void
+ */
+function zoombridge_render_tab_content( $active_tab ): void {
+	if ( 'zoombridge' === $active_tab ) {
+		zoombridge_render_page_content();
+	}
+}
+add_action( 'vczapi_admin_tabs_content', 'zoombridge_render_tab_content' );
 
-/** @since 0.1.0 The page of our own. */
-function zoombridge_show_own_page(): void {
-	echo '<div class="wrap"><h1>' . esc_html__( 'Zoom settings', 'zoom-wordpress-bridge' ) . '</h1><h2 class="nav-tab-wrapper">';
-	zoombridge_show_tab_heading( 'zoombridge' );
-	echo '</h2>' . zoombridge_page() . '</div>';
+/**
+ * Prints the content of the page.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_render_page_content(): void {
+	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- HTML that the bridge signed, or an escaped notice.
+	echo zoombridge_page_content();
+}
+
+/**
+ * Prints the page of the plugin's own, which has one tab.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_render_settings_page(): void {
+	?>
+	<div class="wrap">
+		<h1><?php esc_html_e( 'Zoom settings', 'zoom-wordpress-bridge' ); ?></h1>
+		<h2 class="nav-tab-wrapper"><?php zoombridge_render_tab_heading( 'zoombridge' ); ?></h2>
+		<?php zoombridge_render_page_content(); ?>
+	</div>
+	<?php
 }

@@ -1,7 +1,9 @@
 <?php
 /**
+ * Loads the plugin.
+ *
  * Plugin Name:       Zoom WordPress Bridge
- * Description:       What happens in your Zoom account appears on this site by itself. This small plugin connects the site to a bridge, a server of your own that does the work.
+ * Description:       Publishes Zoom meetings and webinars on this site through a bridge, a server of your own.
  * Version:           0.1.0
  * Requires at least: 5.8
  * Requires PHP:      7.4
@@ -10,17 +12,50 @@
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       zoom-wordpress-bridge
  * Domain Path:       /languages
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.1.0
  */
 
 defined( 'ABSPATH' ) || exit;
+
 define( 'ZOOMBRIDGE_VERSION', '0.1.0' );
 
-foreach ( [ 'connection', 'forward', 'type', 'field', 'admin' ] as $zoombridge_file ) {
-	require_once __DIR__ . "/$zoombridge_file.php";
-}
-add_action( 'init', static fn() => load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' ) );
+// Forwarding needs these two files only.
+require_once __DIR__ . '/bridge-client.php';
+require_once __DIR__ . '/forward.php';
 
-// Has rewrite rules made on the next request: in this one the type is not there yet, or still is.
-$zoombridge_renew = static fn() => delete_option( 'rewrite_rules' );
-register_activation_hook( __FILE__, $zoombridge_renew );
-register_deactivation_hook( __FILE__, $zoombridge_renew );
+require_once __DIR__ . '/vczapi.php';
+require_once __DIR__ . '/connection.php';
+require_once __DIR__ . '/calendar.php';
+require_once __DIR__ . '/post-type.php';
+require_once __DIR__ . '/content.php';
+require_once __DIR__ . '/rest-field.php';
+require_once __DIR__ . '/admin.php';
+
+/**
+ * Loads the translations.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_load_textdomain(): void {
+	load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' );
+}
+add_action( 'init', 'zoombridge_load_textdomain' );
+
+/**
+ * Deletes the rewrite rules, so that the next request generates them.
+ *
+ * The current request cannot: the post type is not registered yet on activation, and still is on deactivation.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_reset_rewrite_rules(): void {
+	delete_option( 'rewrite_rules' );
+}
+register_activation_hook( __FILE__, 'zoombridge_reset_rewrite_rules' );
+register_deactivation_hook( __FILE__, 'zoombridge_reset_rewrite_rules' );

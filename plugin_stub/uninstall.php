@@ -1,11 +1,49 @@
 <?php
-/** @since 0.1.0 Removes what is the stub's own: pairing and metas. Meetings are the site's, and stay. */
+/**
+ * Removes the plugin's own data: the connection and the metas. Meetings belong to the site and stay.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.1.0
+ */
 
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
-foreach ( is_multisite() ? get_sites( [ 'fields' => 'ids', 'number' => 0 ] ) : [ 0 ] as $zoombridge_site ) {
-	$zoombridge_site && switch_to_blog( $zoombridge_site );
+/**
+ * Removes the plugin's data from the current site.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_uninstall_site(): void {
 	delete_option( 'zoombridge_connection' );
-	array_map( 'delete_post_meta_by_key', [ '_zoombridge_html', '_zoombridge_revision' ] );
-	$zoombridge_site && restore_current_blog();
+	delete_post_meta_by_key( '_zoombridge_html' );
+	delete_post_meta_by_key( '_zoombridge_revision' );
+}
+
+/**
+ * Removes the plugin's data from each site of a network.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_uninstall_network(): void {
+	$site_ids = get_sites(
+		array(
+			'fields' => 'ids',
+			'number' => 0,
+		)
+	);
+	foreach ( $site_ids as $site_id ) {
+		switch_to_blog( $site_id );
+		zoombridge_uninstall_site();
+		restore_current_blog();
+	}
+}
+
+if ( is_multisite() ) {
+	zoombridge_uninstall_network();
+} else {
+	zoombridge_uninstall_site();
 }

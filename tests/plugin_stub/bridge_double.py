@@ -1,4 +1,4 @@
-"""A bridge that does what a test says. It signs and checks as docs/stub.md tells, with code of its own."""
+"""Double of the bridge, whose responses a test sets. It signs and verifies as docs/stub.md specifies, by its own code."""
 
 import base64
 import hashlib
@@ -25,8 +25,8 @@ def _signature(key: str, *lines: str) -> str:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request of the stub's, as it came."""
+class BridgeRequest:
+    """A request of the stub as it was received."""
 
     method: str
     target: str
@@ -35,12 +35,12 @@ class Asked:
 
     @property
     def signature(self) -> str:
-        """The signature that it carries."""
+        """The value of the header X-Zoombridge-Signature."""
         return str(self.headers["X-Zoombridge-Signature"])
 
     @property
     def is_signed(self) -> bool:
-        """Whether the signature is the one that the contract asks for."""
+        """Whether the signature is the one that docs/stub.md specifies."""
         expected = _signature(
             KEY,
             "v1",
@@ -54,62 +54,62 @@ class Asked:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What the stub tells of the page that it wants."""
-        told: dict[str, Any] = json.loads(base64.b64decode(self.headers["X-Zoombridge-Context"]))
-        return told
+        """The decoded header X-Zoombridge-Context."""
+        context: dict[str, Any] = json.loads(base64.b64decode(self.headers["X-Zoombridge-Context"]))
+        return context
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the double answers."""
+class BridgeResponse:
+    """A response of the double, signed unless `signed_with` is None."""
 
     status: int = 204
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     signed_with: str | None = KEY
-    # Sent in place of what was signed, as something between the two would.
+    # Sent in place of the signed body, as by a proxy that changes it.
     sent: bytes | None = None
-    # The signature of the request that it answers; None: of the one that came.
+    # Signature of the request that the response is for; None: of the received one.
     to: str | None = None
 
 
-def html(text: str, status: int = 200) -> Answer:
-    """A piece of a page."""
-    return Answer(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
+def html(text: str, status: int = 200) -> BridgeResponse:
+    """Return a response with an HTML fragment."""
+    return BridgeResponse(status, text.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
-def as_json(value: object, status: int = 200, **headers: str) -> Answer:
-    """JSON."""
-    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
+def as_json(value: object, status: int = 200, **headers: str) -> BridgeResponse:
+    """Return a response with JSON."""
+    return BridgeResponse(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
 
 
 class BridgeDouble:
-    """Listens on a port of this machine; a context manager that ends it."""
+    """HTTP server on a free local port. A context manager; leaving it stops the server."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self.answer: Callable[[Asked], Answer] = lambda _: Answer()
-        self.given_up = threading.Event()
-        self._hang_on = threading.Event()
-        self._hang_on.set()
+        self.requests: list[BridgeRequest] = []
+        self.respond: Callable[[BridgeRequest], BridgeResponse] = lambda _: BridgeResponse()
+        self.timed_out = threading.Event()
+        self._may_respond = threading.Event()
+        self._may_respond.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The address of the server."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def hang(self) -> None:
-        """Read requests from now on, and answer none of them until the test ends."""
-        self._hang_on.clear()
+        """Read requests from now on, and respond to none of them until the test ends."""
+        self._may_respond.clear()
 
-    def reply(self, asked: Asked) -> Answer:
-        """Keep the request, then answer it."""
-        self.asked.append(asked)
-        self._hang_on.wait()
-        return self.answer(asked)
+    def reply(self, request: BridgeRequest) -> BridgeResponse:
+        """Record a request and return its response."""
+        self.requests.append(request)
+        self._may_respond.wait()
+        return self.respond(request)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -118,7 +118,7 @@ class BridgeDouble:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hang_on.set()
+        self._may_respond.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -130,8 +130,8 @@ def _handler(double: BridgeDouble) -> type[BaseHTTPRequestHandler]:
 
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, self.headers, body)
-            answer = double.reply(asked)
+            request = BridgeRequest(self.command, self.path, self.headers, body)
+            answer = double.reply(request)
             try:
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
@@ -140,7 +140,7 @@ def _handler(double: BridgeDouble) -> type[BaseHTTPRequestHandler]:
                     signature = _signature(
                         answer.signed_with,
                         "v1-answer",
-                        answer.to or asked.signature,
+                        answer.to or request.signature,
                         str(answer.status),
                         answer.headers.get("Location", ""),
                         _sha256(answer.body),
@@ -153,13 +153,13 @@ def _handler(double: BridgeDouble) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(sent)
             except OSError:
-                # The stub has stopped waiting.
-                double.given_up.set()
+                # The stub has timed out.
+                double.timed_out.set()
             self.close_connection = True
 
-        do_GET = do_POST = _reply  # noqa: N815 - the names that http.server looks for
+        do_GET = do_POST = _reply  # noqa: N815 - the names that http.server calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Fixtures for the stub: a bridge that does as told, a site that is paired with it, a browser's session."""
+"""Fixtures for the stub: a double of the bridge, a site that is paired with it, a session in wp-admin."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import requests
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
 from tests.wordpress import WordPress
 
-# Not the stub's: WordPress 6.1's HTTP client is older than PHP 8.2, its reading of "Basic garbage" takes it
-# for more than that, its SQLite integration is no newer, and PHP tells of each body over its own limit.
+# Messages that the stub does not cause: WordPress 6.1's HTTP client and SQLite integration are older than PHP 8.2, its
+# parser of "Basic garbage" expects a colon, and PHP logs each body over its own limit.
 NOT_OURS = re.compile(
     r"Deprecated: .* in \S+/wp-includes/Requests/"
     r"|Undefined array key 1 in \S+/wp-includes/load\.php"
@@ -30,16 +30,16 @@ def bridge() -> Iterator[BridgeDouble]:
 
 @pytest.fixture
 def paired(site: WordPress, bridge: BridgeDouble) -> WordPress:
-    """A site that is connected to the double."""
-    told = {"bridge": bridge.url, "site": SITE, "key": KEY}
-    response = site.rest("POST", "zoombridge/v1/connection", json=told)
+    """A site that is paired with the double."""
+    connection = {"bridge": bridge.url, "site": SITE, "key": KEY}
+    response = site.rest("POST", "zoombridge/v1/connection", json=connection)
     assert response.status_code == 200, response.text
     return site
 
 
 @pytest.fixture
 def with_vczapi(site: WordPress) -> Iterator[WordPress]:
-    """A site on which the plugin's double is active."""
+    """A site on which the double of VCZAPI is active."""
     site.add_plugin(VCZAPI)
     yield site
     site.deactivate_plugin("vczapi")
@@ -47,7 +47,7 @@ def with_vczapi(site: WordPress) -> Iterator[WordPress]:
 
 @pytest.fixture(autouse=True)
 def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No notice, warning, deprecation or error of PHP's, in any test."""
+    """Fail a test that makes PHP log a notice, warning, deprecation or error."""
     yield
     if "wordpress" in request.fixturenames:
         site: WordPress = request.getfixturevalue("wordpress")
@@ -57,7 +57,7 @@ def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
 def sign_in(site: WordPress, user: str | None = None, password: str | None = None) -> requests.Session:
     """Sign in to wp-admin, as a browser does."""
     session = requests.Session()
-    # WordPress wants to see that cookies work.
+    # WordPress checks that cookies work.
     session.cookies.set("wordpress_test_cookie", "WP Cookie check")
     form = {"log": user or site.user, "pwd": password or site.password, "testcookie": "1"}
     response = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=30)

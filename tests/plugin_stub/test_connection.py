@@ -1,4 +1,4 @@
-"""Pairing, and the check of it."""
+"""The connection: pairing, and its check."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import pytest
 import requests
 
 from core.wordpress.signing import verify_request
-from tests.plugin_stub.bridge_double import KEY, SITE, Answer, BridgeDouble, as_json
+from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeResponse, as_json
 from tests.wordpress import WordPress
 
 ROUTE = "zoombridge/v1/connection"
-TOLD = {"bridge": "https://bridge.example.org", "site": SITE, "key": KEY}
+CONNECTION = {"bridge": "https://bridge.example.org", "site": SITE, "key": KEY}
 
 
 def stored(site: WordPress) -> Any:
@@ -35,15 +35,15 @@ class TestPairing:
             "page": f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings",
         }
 
-    def test_saved_shown_and_forgotten(self, site: WordPress) -> None:
-        saved = site.rest("POST", ROUTE, json=TOLD | {"bridge": "https://bridge.example.org/"})
+    def test_save_read_and_delete(self, site: WordPress) -> None:
+        saved = site.rest("POST", ROUTE, json=CONNECTION | {"bridge": "https://bridge.example.org/"})
 
         assert saved.json() == site.rest("GET", ROUTE).json()
         assert saved.json()["paired"] is True
         assert saved.json()["bridge"] == "https://bridge.example.org"
         assert saved.json()["site"] == SITE
         assert KEY not in saved.text
-        assert stored(site) == TOLD
+        assert stored(site) == CONNECTION
 
         assert site.rest("DELETE", ROUTE).json()["paired"] is False
         assert stored(site) is None
@@ -65,19 +65,19 @@ class TestPairing:
         ],
         ids=str,
     )
-    def test_what_cannot_be_is_refused(self, site: WordPress, wrong: dict[str, object]) -> None:
-        assert site.rest("POST", ROUTE, json=TOLD | wrong).status_code == 400
+    def test_invalid_values_are_refused(self, site: WordPress, wrong: dict[str, object]) -> None:
+        assert site.rest("POST", ROUTE, json=CONNECTION | wrong).status_code == 400
         assert stored(site) is None
 
-    def test_all_three_are_needed(self, site: WordPress) -> None:
-        for name in TOLD:
-            told = {other: value for other, value in TOLD.items() if other != name}
-            assert site.rest("POST", ROUTE, json=told).status_code == 400
+    def test_all_three_are_required(self, site: WordPress) -> None:
+        for name in CONNECTION:
+            connection = {other: value for other, value in CONNECTION.items() if other != name}
+            assert site.rest("POST", ROUTE, json=connection).status_code == 400
 
     @pytest.mark.parametrize(
         ("method", "route"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("POST", "/check")]
     )
-    def test_only_who_may_manage_options(self, site: WordPress, method: str, route: str) -> None:
+    def test_only_users_who_can_manage_options(self, site: WordPress, method: str, route: str) -> None:
         url = site.rest_root + ROUTE + route
         editor = site.php(
             """
@@ -87,8 +87,8 @@ class TestPairing:
             """
         )
 
-        assert requests.request(method, url, json=TOLD, timeout=30).status_code == 401
-        response = requests.request(method, url, json=TOLD, auth=("editor", editor), timeout=30)
+        assert requests.request(method, url, json=CONNECTION, timeout=30).status_code == 401
+        response = requests.request(method, url, json=CONNECTION, auth=("editor", editor), timeout=30)
         assert response.status_code == 403
         assert stored(site) is None
 
@@ -119,19 +119,19 @@ class TestCheck:
         return answer
 
     def test_reached(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.answer = lambda _: as_json({"version": "0.1.0"})
+        bridge.respond = lambda _: as_json({"version": "0.1.0"})
 
         assert self.check(paired) == {"reached": True, "status": 200, "message": ""}
-        [asked] = bridge.asked
-        assert (asked.method, asked.target, asked.body) == ("GET", "/stub/hello", b"")
-        assert asked.is_signed
+        [request] = bridge.requests
+        assert (request.method, request.target, request.body) == ("GET", "/stub/hello", b"")
+        assert request.is_signed
 
-    def test_signature_is_one_that_the_bridge_takes(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        """The double's code and the bridge's say the same of it."""
+    def test_signature_is_valid_for_the_bridge(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """The bridge's own code accepts it, as the double's does."""
         self.check(paired)
 
-        [asked] = bridge.asked
-        headers = {name.lower(): value for name, value in asked.headers.items()}
+        [request] = bridge.requests
+        headers = {name.lower(): value for name, value in request.headers.items()}
         verify_request(KEY, headers, method="GET", target="/stub/hello", body=b"", now=None)
 
     def test_not_paired(self, site: WordPress) -> None:
@@ -141,28 +141,28 @@ class TestCheck:
         assert f"zoombridge site add {site.url}" in answer["message"]
 
     def test_not_reached(self, paired: WordPress) -> None:
-        # Port 1 is nobody's.
-        paired.rest("POST", ROUTE, json=TOLD | {"bridge": "http://127.0.0.1:1"})
+        # No server listens on port 1.
+        paired.rest("POST", ROUTE, json=CONNECTION | {"bridge": "http://127.0.0.1:1"})
         answer = self.check(paired)
 
         assert (answer["reached"], answer["status"]) == (False, None)
         assert "http://127.0.0.1:1 could not be reached" in answer["message"]
 
     def test_another_key(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.answer = lambda _: Answer(401, b"{}", signed_with=None)
+        bridge.respond = lambda _: BridgeResponse(401, b"{}", signed_with=None)
         answer = self.check(paired)
 
         assert (answer["reached"], answer["status"]) == (False, 401)
         assert "clock" in answer["message"]
         assert "connect the site again" in answer["message"]
 
-    def test_bridge_complains(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.answer = lambda _: as_json({"code": "busy", "message": "The log's disk is full."}, 503)
+    def test_message_of_the_bridge(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: as_json({"code": "busy", "message": "The log's disk is full."}, 503)
 
         assert self.check(paired) == {"reached": True, "status": 503, "message": "The log's disk is full."}
 
-    def test_bridge_answers_oddly(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.answer = lambda _: Answer(500, b"oh")
+    def test_unknown_response_of_the_bridge(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: BridgeResponse(500, b"oh")
         answer = self.check(paired)
 
         assert (answer["reached"], answer["status"]) == (True, 500)

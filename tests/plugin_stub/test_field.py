@@ -1,4 +1,4 @@
-"""The field `zoombridge`: each shape that docs/stub.md and the plugin VCZAPI ask for, and nobody's loss."""
+"""The REST field `zoombridge`: the shapes that docs/stub.md specifies and VCZAPI expects; no value of the site is lost."""
 
 import json
 from collections.abc import Callable
@@ -45,8 +45,8 @@ EMPTY = dict.fromkeys([*FIELD, "trashed_from"])
 
 
 def make(site: WordPress, field: dict[str, Any] | None = None, **post: Any) -> dict[str, Any]:
-    told = {"title": "A meeting", "status": "publish", "zoombridge": field or FIELD} | post
-    response = site.rest("POST", POSTS, json=told)
+    payload = {"title": "A meeting", "status": "publish", "zoombridge": field or FIELD} | post
+    response = site.rest("POST", POSTS, json=payload)
     assert response.status_code == 201, response.text
     made: dict[str, Any] = response.json()
     return made
@@ -67,7 +67,7 @@ def read(site: WordPress, post: int) -> dict[str, Any]:
 
 
 def stored(site: WordPress, post: int, meta: str) -> str:
-    """Return the meta as WordPress's database holds it; a PHP value is serialized there."""
+    """Return a meta as the database stores it: PHP values are serialized."""
     value: str = site.php(
         """
         global $wpdb;
@@ -87,7 +87,7 @@ def count(site: WordPress) -> int:
 
 
 def password_of(site: WordPress, name: str, role: str) -> str:
-    """Make a user, and return an application password."""
+    """Create a user and return an application password."""
     password: str = site.php(
         """
         $id = wp_insert_user( array( 'user_login' => $name, 'user_pass' => 'a-password', 'role' => $role ) );
@@ -109,14 +109,14 @@ class TestWritten:
         assert read(site, made["id"]) == field
 
     def test_details_is_the_object_that_vczapi_stores(self, site: WordPress) -> None:
-        """Object where Zoom has an object, array where it has an array, and integers as integers."""
+        """Objects, arrays and integers keep their types."""
         post = make(site)["id"]
         expected = site.php("return serialize( json_decode( $json ) );", json=FIELD["details"])
 
         assert expected.startswith('O:8:"stdClass"')
         assert 's:4:"type";i:2;' in expected
         assert stored(site, post, "_meeting_zoom_details") == expected
-        # Again, over what is there: nothing doubles, no slash goes.
+        # Merged into the same value: nothing doubles, no backslash is lost.
         write(site, post, details=FIELD["details"])
         assert stored(site, post, "_meeting_zoom_details") == expected
 
@@ -139,7 +139,7 @@ class TestWritten:
         assert stored(site, post, "_zoombridge_revision") == "7"
         assert stored(site, post, "_meeting_zoom_start_url") == ""
 
-    def test_what_is_not_given_stays(self, site: WordPress) -> None:
+    def test_properties_not_given_stay(self, site: WordPress) -> None:
         post = make(site)["id"]
         before = read(site, post)
 
@@ -154,21 +154,21 @@ class TestWritten:
         assert stored(site, post, "_zoombridge_revision") == "there are 0"
         assert read(site, post)["html"] is None
 
-    def test_nothing_is_there_before(self, site: WordPress) -> None:
+    def test_post_made_by_hand_has_none(self, site: WordPress) -> None:
         post = site.rest("POST", POSTS, json={"title": "By hand"}).json()["id"]
 
         assert read(site, post) == EMPTY
         assert stored(site, post, "_meeting_zoom_start_url") == "there are 0"
 
-    def test_back_comes_what_was_read(self, site: WordPress) -> None:
-        """A client may read, change one thing, and write it all."""
+    def test_writing_what_was_read_changes_nothing(self, site: WordPress) -> None:
+        """A client may read all, change one property and write all."""
         post = make(site)["id"]
         field = read(site, post)
 
         assert write(site, post, **field) == field
 
 
-class TestLaidOver:
+class TestMerged:
     def test_details(self, site: WordPress) -> None:
         post = make(site)["id"]
         given = {
@@ -190,14 +190,14 @@ class TestLaidOver:
             "recurrence": {"type": 1},
         }
 
-    def test_only_settings_goes_deeper(self, site: WordPress) -> None:
+    def test_only_settings_is_merged_deeper(self, site: WordPress) -> None:
         post = make(site, FIELD | {"details": '{"recurrence":{"type":1,"interval":2}}'})["id"]
 
         assert (
             write(site, post, details='{"recurrence":{"type":2}}')["details"] == '{"recurrence":{"type":2}}'
         )
 
-    def test_what_is_emptied_stays_an_object(self, site: WordPress) -> None:
+    def test_emptied_object_stays_an_object(self, site: WordPress) -> None:
         post = make(site, FIELD | {"details": '{"a":1,"settings":{"b":1}}'})["id"]
 
         written = write(site, post, details='{"a":null,"settings":{"b":null}}')["details"]
@@ -242,7 +242,7 @@ class TestLaidOver:
         assert stored(site, post, "_vczapi_pro_meeting_details") == "there are 0"
 
     def test_details_in_the_newer_shape(self, site: WordPress) -> None:
-        """The newer generation of VCZAPI's code stores an array."""
+        """Newer versions of VCZAPI store an array."""
         post = make(site)["id"]
         site.php("update_post_meta( $post, '_meeting_zoom_details', array( 'a' => 1 ) );", post=post)
 
@@ -251,7 +251,7 @@ class TestLaidOver:
 
 
 class TestStartUrl:
-    def test_dropped_when_written(self, site: WordPress) -> None:
+    def test_removed_when_written(self, site: WordPress) -> None:
         given = {
             "start_url": "https://zoom.us/s/1?zak=key",
             "nested": {"start_url": "key", "a": [{"start_url": 1}]},
@@ -265,7 +265,7 @@ class TestStartUrl:
         metas = site.php("return serialize( get_post_meta( $post ) );", post=made["id"])
         assert "key" not in metas.replace("_meeting_zoom_start_url", "")
 
-    def test_dropped_when_read(self, with_vczapi: WordPress) -> None:
+    def test_removed_when_read(self, with_vczapi: WordPress) -> None:
         post = with_vczapi.php(
             "return vczapi_double_make( array( 'id' => 1, 'topic' => 'x', 'start_url' => 'https://z/s?zak=key' ) );"
         )
@@ -316,7 +316,7 @@ class TestRefused:
         ],
         ids=lambda wrong: str(wrong)[:40],
     )
-    def test_before_anything_is_made(self, site: WordPress, wrong: dict[str, object]) -> None:
+    def test_before_the_post_is_created(self, site: WordPress, wrong: dict[str, object]) -> None:
         response = site.rest("POST", POSTS, json={"title": "x", "zoombridge": wrong})
 
         assert response.status_code == 400, response.text
@@ -337,10 +337,10 @@ class TestHtml:
             ("<form><input></form>", ""),
         ],
     )
-    def test_harmful_is_taken_out(self, site: WordPress, given: str, kept: str) -> None:
+    def test_harmful_tags_are_removed(self, site: WordPress, given: str, kept: str) -> None:
         assert make(site, FIELD | {"html": given})["zoombridge"]["html"] == kept
 
-    def test_what_the_bridge_needs_stays(self, site: WordPress) -> None:
+    def test_tags_of_the_bridge_stay(self, site: WordPress) -> None:
         html = (
             '<section class="zoombridge" aria-label="Meeting"><h2 class="a">b</h2><dl class="x"><dt>When</dt>'
             '<dd class="y"><time class="t" datetime="2026-03-02T09:00:00Z">10:00</time></dd></dl>'
@@ -356,7 +356,7 @@ class TestHtml:
 
 
 class TestPermission:
-    def test_strangers_see_nothing(self, site: WordPress) -> None:
+    def test_visitors_see_nothing(self, site: WordPress) -> None:
         post = make(site)["id"]
 
         for url in (f"{POSTS}/{post}", POSTS):
@@ -374,7 +374,7 @@ class TestPermission:
         assert "zoombridge" not in site.rest("GET", f"{POSTS}/{post}", params={"context": "embed"}).json()
 
     def test_contributors_see_only_what_they_may_edit(self, site: WordPress) -> None:
-        """Some versions of WordPress let them list everybody's posts in context `edit`."""
+        """Some versions of WordPress let them list the posts of all users in context `edit`."""
         post = make(site)["id"]
         auth = ("connie", password_of(site, "connie", "contributor"))
 
@@ -418,7 +418,7 @@ class TestOnePost:
         assert answer["data"] == {"status": 409, "post": post}
         assert count(site) == 1
 
-    def test_one_outside_the_trash_with_the_lowest_id_is_meant(self, site: WordPress) -> None:
+    def test_names_the_lowest_id_outside_the_trash(self, site: WordPress) -> None:
         posts = [make(site, FIELD | {"number": str(number)})["id"] for number in range(1, 5)]
         for post in posts:
             write(site, post, number=NUMBER)
@@ -429,7 +429,7 @@ class TestOnePost:
         assert response.json()["data"]["post"] == posts[1]
 
     @pytest.mark.parametrize("name", ["zoombridge_saving_17", f"zoombridge_making_{NUMBER}"])
-    def test_waits_while_another_request_may_be_making_it(self, site: WordPress, name: str) -> None:
+    def test_refused_while_another_request_may_be_creating_it(self, site: WordPress, name: str) -> None:
         hold = "update_option( $name, time() - $age, false );"
         site.php(hold, name=name, age=5)
         response = site.rest("POST", POSTS, json={"title": "New", "zoombridge": FIELD})
@@ -438,14 +438,14 @@ class TestOnePost:
 
         site.php(hold, name="zoombridge_saving_17", age=61)
         site.php(hold, name=f"zoombridge_making_{NUMBER}", age=61)
-        assert make(site, FIELD)["zoombridge"]["number"] == NUMBER, "whoever it was has died"
+        assert make(site, FIELD)["zoombridge"]["number"] == NUMBER, "a lock expires after a minute"
 
-    def test_nothing_is_held_after_it_is_made(self, site: WordPress) -> None:
+    def test_lock_is_released_after_creation(self, site: WordPress) -> None:
         make(site, FIELD)
         held = "SELECT COUNT(*) FROM {$wpdb->options} WHERE option_name = 'zoombridge_making_$number'"
         assert int(site.php(f'global $wpdb; return $wpdb->get_var( "{held}" );', number=NUMBER)) == 0
 
-    def test_while_vczapi_saves_its_form_no_other_is_made(self, with_vczapi: WordPress) -> None:
+    def test_refused_while_vczapi_saves_its_form(self, with_vczapi: WordPress) -> None:
         saving = """
             $_SERVER['REQUEST_METHOD'] = 'POST';
             vczapi_double_make( array( 'id' => 1, 'topic' => 'x' ) );
@@ -459,19 +459,19 @@ class TestOnePost:
         assert with_vczapi.php(saving, number=NUMBER, **access) == 423
         assert make(with_vczapi, FIELD)["zoombridge"]["number"] == NUMBER
 
-    def test_found_where_vczapi_made_it(self, with_vczapi: WordPress) -> None:
+    def test_post_of_vczapi_is_found(self, with_vczapi: WordPress) -> None:
         post = with_vczapi.php("return vczapi_double_make( array( 'id' => 85393847045, 'topic' => 'x' ) );")
 
         response = with_vczapi.rest("POST", POSTS, json={"title": "Again", "zoombridge": FIELD})
 
         assert (response.status_code, response.json()["data"]["post"]) == (409, post)
 
-    def test_update_is_not_meant(self, site: WordPress) -> None:
+    def test_update_is_allowed(self, site: WordPress) -> None:
         post = make(site)["id"]
 
         assert write(site, post, number=NUMBER)["number"] == NUMBER
 
-    def test_other_types_are_not_meant(self, site: WordPress) -> None:
+    def test_posts_of_other_types_do_not_count(self, site: WordPress) -> None:
         site.php("add_post_meta( 1, '_meeting_zoom_meeting_id', $number );", number=NUMBER)
 
         assert make(site)["zoombridge"]["number"] == NUMBER
@@ -497,7 +497,7 @@ class TestNumber:
         assert self.find(site) == []
         assert self.find(site, status="any,trash", context="edit") == [post]
 
-    def test_not_for_strangers(self, site: WordPress) -> None:
+    def test_not_for_visitors(self, site: WordPress) -> None:
         make(site)
 
         response = requests.get(f"{site.rest_root}{POSTS}?zoombridge_number={NUMBER}", timeout=30)
@@ -505,7 +505,7 @@ class TestNumber:
         assert "zoombridge_number" in response.json()["data"]["params"]
 
     @pytest.mark.parametrize("number", ["a", "1 OR 1", "", "-1"])
-    def test_what_is_no_number(self, site: WordPress, number: str) -> None:
+    def test_invalid_number_is_refused(self, site: WordPress, number: str) -> None:
         assert site.rest("GET", POSTS, params={"zoombridge_number": number}).status_code == 400
 
 
@@ -530,23 +530,23 @@ class TestHost:
     def test_unknown_leaves_the_author(self, site: WordPress, host: int) -> None:
         assert make(site, FIELD | {"host": "HOST-2"})["author"] == 1
 
-    def test_only_when_a_post_is_made(self, site: WordPress, host: int) -> None:
+    def test_only_when_a_post_is_created(self, site: WordPress, host: int) -> None:
         post = make(site)["id"]
         write(site, post, host="HOST-1")
 
         assert site.rest("GET", f"{POSTS}/{post}").json()["author"] == 1
 
-    def test_not_by_who_may_not_write_for_others(self, site: WordPress, host: int) -> None:
+    def test_not_by_users_who_cannot_edit_posts_of_others(self, site: WordPress, host: int) -> None:
         auth = ("anton", password_of(site, "anton", "author"))
-        told = {"title": "x", "status": "publish", "zoombridge": FIELD | {"host": "HOST-1"}}
+        payload = {"title": "x", "status": "publish", "zoombridge": FIELD | {"host": "HOST-1"}}
 
-        made = site.rest("POST", POSTS, auth=auth, json=told).json()
+        made = site.rest("POST", POSTS, auth=auth, json=payload).json()
 
         assert made["author"] != host
 
 
 class TestBatch:
-    def test_makes_and_refuses_each_by_itself(self, site: WordPress) -> None:
+    def test_creates_and_refuses_each_separately(self, site: WordPress) -> None:
         make(site)
         numbers = [NUMBER, "1", "2", "1"]
         requests_ = [
@@ -569,21 +569,21 @@ class TestBatch:
 
     def test_deletes(self, site: WordPress) -> None:
         post = make(site)["id"]
-        told = {"requests": [{"method": "DELETE", "path": f"/{POSTS}/{post}?force=true"}]}
+        payload = {"requests": [{"method": "DELETE", "path": f"/{POSTS}/{post}?force=true"}]}
 
-        assert site.rest("POST", "batch/v1", json=told).json()["responses"][0]["status"] == 200
+        assert site.rest("POST", "batch/v1", json=payload).json()["responses"][0]["status"] == 200
         assert count(site) == 0
 
-    def test_endpoints_of_zooms_are_not_batched(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        told = {"requests": [{"method": "POST", "path": "/vczapi/v1/meeting"}]}
+    def test_endpoints_of_zoom_cannot_be_batched(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        payload = {"requests": [{"method": "POST", "path": "/vczapi/v1/meeting"}]}
 
-        [answer] = paired.rest("POST", "batch/v1", json=told).json()["responses"]
+        [answer] = paired.rest("POST", "batch/v1", json=payload).json()["responses"]
         assert answer["status"] == 400
-        assert bridge.asked == []
+        assert bridge.requests == []
 
 
 class TestPermanentDelete:
-    """VCZAPI's own DELETE at Zoom, which its double writes down."""
+    """VCZAPI's DELETE at Zoom, which its double records."""
 
     Make = Callable[[str], int]
 
@@ -609,13 +609,13 @@ class TestPermanentDelete:
         assert self.deletes(with_vczapi) == []
 
     def test_unmanaged_still_is(self, with_vczapi: WordPress, make_by_hand: Make) -> None:
-        """What the bridge does not manage is the site's business as before."""
+        """VCZAPI handles posts that the bridge does not manage as before."""
         with_vczapi.rest("DELETE", f"{POSTS}/{make_by_hand('2')}", params={"force": "true"})
 
         assert self.deletes(with_vczapi) == ["2"]
 
     def test_emptied_trash(self, with_vczapi: WordPress, make_by_hand: Make) -> None:
-        """By hand, all in one request, managed and not, one after the other."""
+        """One request deletes managed and other posts, in turn."""
         posts = [make_by_hand(str(number)) for number in range(1, 6)]
         for post in posts[::2]:
             write(with_vczapi, post, revision=3)
@@ -631,7 +631,7 @@ class TestPermanentDelete:
         assert count(with_vczapi) == 0
 
     def test_newer_vczapi(self, with_vczapi: WordPress, make_by_hand: Make) -> None:
-        """From 4.7 on the same choice stands in an option of another name."""
+        """From 4.7 on the choice is stored in an option of another name."""
         post = make_by_hand("1")
         write(with_vczapi, post, revision=1)
 

@@ -1,4 +1,4 @@
-"""Zoom's requests reach the bridge as they came, and Zoom gets the bridge's answer or a 503."""
+"""Forwarding: the bridge receives Zoom's requests unchanged, and Zoom receives the bridge's response or a 503."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.plugin_stub.bridge_double import KEY, SITE, Answer, Asked, BridgeDouble, as_json
+from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeRequest, BridgeResponse, as_json
 from tests.wordpress import WordPress
 
 ZOOM = {
@@ -54,34 +54,34 @@ def send(
 
 class TestBytes:
     @pytest.mark.parametrize("name", BODIES)
-    def test_pass_unchanged(self, paired: WordPress, bridge: BridgeDouble, name: str) -> None:
+    def test_are_forwarded_unchanged(self, paired: WordPress, bridge: BridgeDouble, name: str) -> None:
         assert send(paired, BODIES[name]).status_code == 204
 
-        assert [asked.body for asked in bridge.asked] == [BODIES[name]]
-        assert bridge.asked[0].is_signed
+        assert [request.body for request in bridge.requests] == [BODIES[name]]
+        assert bridge.requests[0].is_signed
 
     @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain"])
-    def test_whatever_they_claim_to_be(
+    def test_with_other_content_types(
         self, paired: WordPress, bridge: BridgeDouble, content_type: str
     ) -> None:
         send(paired, b"a=1&b=%7b", headers={"Content-Type": content_type})
 
-        assert bridge.asked[0].body == b"a=1&b=%7b"
-        assert bridge.asked[0].headers["Content-Type"] == content_type
+        assert bridge.requests[0].body == b"a=1&b=%7b"
+        assert bridge.requests[0].headers["Content-Type"] == content_type
 
-    def test_over_1_mib_are_refused_without_asking(self, paired: WordPress, bridge: BridgeDouble) -> None:
+    def test_over_1_mib_are_refused_without_a_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
         assert send(paired, b"x" * (1024 * 1024 + 1)).status_code == 413
-        # Over PHP's own limit too, so that PHP hands over none of it.
+        # Over PHP's own limit too, so that PHP passes none of it.
         assert send(paired, b"x" * (9 * 1024 * 1024)).status_code == 413
 
-        assert bridge.asked == []
+        assert bridge.requests == []
 
 
 class TestRequest:
-    def test_zooms_headers_pass(self, paired: WordPress, bridge: BridgeDouble) -> None:
+    def test_headers_of_zoom_are_forwarded(self, paired: WordPress, bridge: BridgeDouble) -> None:
         send(paired, headers={"Authorization": "a-verification-token", "X-Other": "stays", "Cookie": "a=b"})
 
-        headers = bridge.asked[0].headers
+        headers = bridge.requests[0].headers
         for name, value in (ZOOM | {"Authorization": "a-verification-token"}).items():
             assert headers.get_all(name) == [value]
         assert "X-Other" not in headers
@@ -89,40 +89,40 @@ class TestRequest:
         assert "Expect" not in headers
         assert headers["Accept-Encoding"] == "identity"
 
-    def test_what_did_not_come_is_not_made_up(self, paired: WordPress, bridge: BridgeDouble) -> None:
+    def test_missing_headers_stay_missing(self, paired: WordPress, bridge: BridgeDouble) -> None:
         requests.post(f"{paired.rest_root}vczapi/v1/meeting", data=b"{}", timeout=30)
 
-        assert "Content-Type" not in bridge.asked[0].headers
-        assert "Authorization" not in bridge.asked[0].headers
+        assert "Content-Type" not in bridge.requests[0].headers
+        assert "Authorization" not in bridge.requests[0].headers
 
     @pytest.mark.parametrize(
         "authorization", ["Basic garbage", "Basic YWRtaW46d3Jvbmc=", "Bearer x.y.z", "token"]
     )
-    def test_authorization_is_not_wordpress_business(
+    def test_authorization_is_not_for_wordpress(
         self, paired: WordPress, bridge: BridgeDouble, authorization: str
     ) -> None:
         assert send(paired, headers={"Authorization": authorization}).status_code == 204
 
-        assert bridge.asked[0].headers["Authorization"] == authorization
+        assert bridge.requests[0].headers["Authorization"] == authorization
 
     def test_signature(self, paired: WordPress, bridge: BridgeDouble) -> None:
         before = int(time.time())
         send(paired)
 
-        [asked] = bridge.asked
-        assert asked.method == "POST"
-        assert asked.target == "/wp-json/vczapi/v1/meeting"
-        assert asked.headers["X-Zoombridge-Site"] == SITE
-        assert before <= int(asked.headers["X-Zoombridge-Timestamp"]) <= time.time()
-        assert "X-Zoombridge-Context" not in asked.headers
-        assert asked.is_signed
+        [request] = bridge.requests
+        assert request.method == "POST"
+        assert request.target == "/wp-json/vczapi/v1/meeting"
+        assert request.headers["X-Zoombridge-Site"] == SITE
+        assert before <= int(request.headers["X-Zoombridge-Timestamp"]) <= time.time()
+        assert "X-Zoombridge-Context" not in request.headers
+        assert request.is_signed
 
     @pytest.mark.parametrize("endpoint", ["meeting", "webinar", "recording"])
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_each_endpoint(self, paired: WordPress, bridge: BridgeDouble, endpoint: str, slash: str) -> None:
         assert send(paired, to=endpoint + slash).status_code == 204
 
-        assert bridge.asked[0].target == f"/wp-json/vczapi/v1/{endpoint}"
+        assert bridge.requests[0].target == f"/wp-json/vczapi/v1/{endpoint}"
 
     def test_plain_permalinks(self, paired: WordPress, bridge: BridgeDouble) -> None:
         for route in ("/vczapi/v1/meeting", "/vczapi/v1/meeting/"):
@@ -130,28 +130,30 @@ class TestRequest:
             headers = ZOOM | {"Authorization": "Basic YWRtaW46d3Jvbmc="}
             assert requests.post(url, data=b"{", headers=headers, timeout=30).status_code == 204
 
-        assert [asked.body for asked in bridge.asked] == [b"{", b"{"]
+        assert [request.body for request in bridge.requests] == [b"{", b"{"]
 
     def test_endpoint_as_rest_url_gives_it(self, paired: WordPress, bridge: BridgeDouble) -> None:
         endpoints = paired.rest("GET", "zoombridge/v1/connection").json()["endpoints"]
 
         assert requests.post(endpoints["webinar"], data=b"{}", timeout=30).status_code == 204
-        assert bridge.asked[0].target == "/wp-json/vczapi/v1/webinar"
+        assert bridge.requests[0].target == "/wp-json/vczapi/v1/webinar"
 
     def test_bridge_below_a_folder(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        """The signature leaves out "the bridge's own address", which the folder is part of."""
-        told = {"bridge": bridge.url + "/zoom/", "site": SITE, "key": KEY}
-        assert paired.rest("POST", "zoombridge/v1/connection", json=told).status_code == 200
+        """The signature excludes "the bridge's own address", which includes the folder."""
+        connection = {"bridge": bridge.url + "/zoom/", "site": SITE, "key": KEY}
+        assert paired.rest("POST", "zoombridge/v1/connection", json=connection).status_code == 200
 
         send(paired)
 
-        [asked] = bridge.asked
-        assert asked.target == "/zoom/wp-json/vczapi/v1/meeting"
-        inside = Asked(asked.method, asked.target.removeprefix("/zoom"), asked.headers, asked.body)
+        [request] = bridge.requests
+        assert request.target == "/zoom/wp-json/vczapi/v1/meeting"
+        inside = BridgeRequest(
+            request.method, request.target.removeprefix("/zoom"), request.headers, request.body
+        )
         assert inside.is_signed
 
 
-class TestAnswer:
+class TestResponse:
     def test_204(self, paired: WordPress) -> None:
         response = send(paired)
 
@@ -160,7 +162,7 @@ class TestAnswer:
 
     def test_validation(self, paired: WordPress, bridge: BridgeDouble) -> None:
         answer = {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": "ab" * 32}
-        bridge.answer = lambda _: as_json(answer)
+        bridge.respond = lambda _: as_json(answer)
 
         response = send(paired)
 
@@ -170,7 +172,7 @@ class TestAnswer:
 
     def test_errors_and_retry_after(self, paired: WordPress, bridge: BridgeDouble) -> None:
         error = {"code": "no_secret", "message": "Save a secret.", "data": {}}
-        bridge.answer = lambda _: as_json(error, 503, **{"Retry-After": "17"})
+        bridge.respond = lambda _: as_json(error, 503, **{"Retry-After": "17"})
 
         response = send(paired)
 
@@ -179,8 +181,8 @@ class TestAnswer:
         assert response.headers["Retry-After"] == "17"
 
     @pytest.mark.parametrize("status", [400, 401, 413])
-    def test_refusals(self, paired: WordPress, bridge: BridgeDouble, status: int) -> None:
-        bridge.answer = lambda _: as_json({"code": "no", "message": "No."}, status)
+    def test_errors_without_retry_after(self, paired: WordPress, bridge: BridgeDouble, status: int) -> None:
+        bridge.respond = lambda _: as_json({"code": "no", "message": "No."}, status)
 
         response = send(paired)
 
@@ -188,11 +190,13 @@ class TestAnswer:
         assert "Retry-After" not in response.headers
 
     def test_no_redirect_is_followed(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        """Only what listens at the bridge's own address is the bridge."""
-        bridge.answer = lambda _: Answer(302, headers={"Location": bridge.url + "/other"}, signed_with=None)
+        """Only the server at the bridge's own address is the bridge."""
+        bridge.respond = lambda _: BridgeResponse(
+            302, headers={"Location": bridge.url + "/other"}, signed_with=None
+        )
 
         assert send(paired).status_code == 503
-        assert len(bridge.asked) == 1
+        assert len(bridge.requests) == 1
 
 
 def unreachable(response: requests.Response, code: str = "zoombridge_unreachable") -> bool:
@@ -205,22 +209,22 @@ def unreachable(response: requests.Response, code: str = "zoombridge_unreachable
     )
 
 
-class TestNoAnswer:
+class TestNoResponse:
     def test_not_paired(self, site: WordPress) -> None:
         assert unreachable(send(site), "zoombridge_not_paired")
 
     def test_bridge_is_down(self, paired: WordPress) -> None:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
-            told = {"bridge": f"http://127.0.0.1:{nobody.getsockname()[1]}", "site": SITE, "key": KEY}
-            paired.rest("POST", "zoombridge/v1/connection", json=told)
+            connection = {"bridge": f"http://127.0.0.1:{nobody.getsockname()[1]}", "site": SITE, "key": KEY}
+            paired.rest("POST", "zoombridge/v1/connection", json=connection)
             response = send(paired)
 
         assert unreachable(response)
         assert "127.0.0.1" not in response.text
 
     def test_bridge_hangs(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        """Zoom waits for three seconds. The double answers when the test has ended, which is too late."""
+        """Zoom waits for three seconds. The double does not respond before the test has ended."""
         bridge.hang()
         began = time.monotonic()
 
@@ -228,29 +232,31 @@ class TestNoAnswer:
 
         assert time.monotonic() - began < 3
         assert unreachable(response)
-        assert len(bridge.asked) == 1
+        assert len(bridge.requests) == 1
 
     @pytest.mark.parametrize(
         "answer",
         [
-            Answer(204, signed_with=None),
-            Answer(204, signed_with="f" * 64),
-            Answer(200, b'{"a":1}', sent=b'{"a":2}'),
-            Answer(200, b"{}", {"Location": "/else"}, signed_with=None),
-            Answer(404, b"<h1>nginx</h1>", signed_with=None),
+            BridgeResponse(204, signed_with=None),
+            BridgeResponse(204, signed_with="f" * 64),
+            BridgeResponse(200, b'{"a":1}', sent=b'{"a":2}'),
+            BridgeResponse(200, b"{}", {"Location": "/else"}, signed_with=None),
+            BridgeResponse(404, b"<h1>nginx</h1>", signed_with=None),
         ],
         ids=["unsigned", "another key", "changed", "unsigned location", "another server"],
     )
-    def test_answer_is_not_the_bridges(self, paired: WordPress, bridge: BridgeDouble, answer: Answer) -> None:
-        bridge.answer = lambda _: answer
+    def test_response_of_another_server(
+        self, paired: WordPress, bridge: BridgeDouble, answer: BridgeResponse
+    ) -> None:
+        bridge.respond = lambda _: answer
 
         assert unreachable(send(paired))
 
-    def test_answer_to_another_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        """An answer holds the signature of its request, and is nothing worth for another."""
+    def test_response_to_another_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """The signature of a response covers that of its request."""
         send(paired, b'{"first":1}')
-        first = bridge.asked[0].signature
-        bridge.answer = lambda _: Answer(204, to=first)
+        first = bridge.requests[0].signature
+        bridge.respond = lambda _: BridgeResponse(204, to=first)
 
         assert unreachable(send(paired, b'{"second":2}'))
 
@@ -261,7 +267,7 @@ class TestOtherMethods:
 
         assert response.status_code == 405
         assert "Zoom" in response.json()["message"]
-        assert bridge.asked == []
+        assert bridge.requests == []
 
     def test_routes_are_discoverable(self, site: WordPress) -> None:
         routes = requests.get(site.rest_root, timeout=30).json()["routes"]
@@ -271,13 +277,13 @@ class TestOtherMethods:
 
 
 SECURITY_PLUGIN = """<?php
-/* Plugin Name: Closes the REST API to strangers */
+/* Plugin Name: Closes the REST API to visitors */
 $refuse = static function ( $result ) {
 	return is_user_logged_in() ? $result : new WP_Error( 'closed', 'Sign in first.', array( 'status' => 403 ) );
 };
 add_filter( 'rest_authentication_errors', static function ( $result ) {
 	if ( null === $result && ! is_user_logged_in() ) {
-		http_response_code( 403 ); // Nobody has decided yet; it does, and lets nobody speak after it.
+		http_response_code( 403 ); // No plugin has decided yet; it does, and ends the request.
 		exit;
 	}
 	return $result;
@@ -286,9 +292,9 @@ add_filter( 'rest_authentication_errors', $refuse, 10 );
 add_filter( 'rest_authentication_errors', $refuse, 999 );
 add_filter( 'rest_pre_dispatch', $refuse, 10 );
 add_action( 'rest_api_init', static function () {
-	// Somebody else's route of the same name, as the PRO add-on has one.
+	// Another plugin's route of the same name, as the PRO add-on has one.
 	register_rest_route( 'vczapi/v1', '/meeting', array( 'methods' => 'POST', 'permission_callback' => '__return_true',
-		'callback' => static function () { return array( 'answered by' => 'somebody else' ); } ), true );
+		'callback' => static function () { return array( 'answered by' => 'another plugin' ); } ), true );
 	register_rest_route( 'vczapi/v1', '/signature', array( 'methods' => 'POST', 'permission_callback' => '__return_true',
 		'callback' => static function () { return array( 'answered by' => 'VCZAPI' ); } ) );
 }, 99 );
@@ -303,11 +309,13 @@ class TestOtherPlugins:
         paired.add_plugin(tmp_path / "closed")
         return paired
 
-    def test_zoom_passes_a_plugin_that_closes_the_api(self, closed: WordPress, bridge: BridgeDouble) -> None:
+    def test_endpoints_stay_open_where_a_plugin_closes_the_api(
+        self, closed: WordPress, bridge: BridgeDouble
+    ) -> None:
         for endpoint in ("meeting", "webinar/", "recording"):
             assert send(closed, to=endpoint).status_code == 204
 
-        assert len(bridge.asked) == 3
+        assert len(bridge.requests) == 3
 
     @pytest.mark.parametrize(
         "route",
@@ -320,14 +328,16 @@ class TestOtherPlugins:
             "wp/v2/posts?x=/vczapi/v1/meeting",
         ],
     )
-    def test_nothing_else_does(self, closed: WordPress, bridge: BridgeDouble, route: str) -> None:
+    def test_other_routes_stay_closed(self, closed: WordPress, bridge: BridgeDouble, route: str) -> None:
         response = requests.post(closed.rest_root + route, json={}, timeout=30)
 
         assert response.status_code == 403
-        assert bridge.asked == []
+        assert bridge.requests == []
 
-    def test_rest_of_the_namespace_is_not_ours(self, closed: WordPress, bridge: BridgeDouble) -> None:
+    def test_other_routes_of_the_namespace_belong_to_vczapi(
+        self, closed: WordPress, bridge: BridgeDouble
+    ) -> None:
         response = closed.rest("POST", "vczapi/v1/signature", json={})
 
         assert response.json() == {"answered by": "VCZAPI"}
-        assert bridge.asked == []
+        assert bridge.requests == []

@@ -1,4 +1,4 @@
-"""The post type, and what a visitor gets, with and without the plugin VCZAPI."""
+"""The post type and the pages that visitors see, with and without the plugin VCZAPI."""
 
 import re
 from html import unescape
@@ -42,7 +42,7 @@ class TestType:
         assert with_vczapi.php(self.SEEN) == alone
         assert with_vczapi.rest("GET", "zoombridge/v1/connection").json()["type"] == "other"
 
-    def test_what_it_is(self, site: WordPress) -> None:
+    def test_arguments(self, site: WordPress) -> None:
         assert site.php(self.SEEN) == {
             "public": True,
             "archive": True,
@@ -108,7 +108,7 @@ class TestDetails:
         assert "By an editor." in page(site, post).text
 
     def test_not_in_the_excerpt(self, site: WordPress, post: dict[str, Any]) -> None:
-        """Themes and plugins for search engines make one on the page itself."""
+        """Themes and SEO plugins generate an excerpt on the page itself."""
         shown = site.php(
             """
             $GLOBALS['wp_query']->query( array( 'post_type' => 'zoom-meetings', 'p' => $post ) );
@@ -147,7 +147,7 @@ MARKED = (
 
 
 class TestSignedIn:
-    """What stands between the marks is for who is signed in, or for who is not."""
+    """The parts between the marks are for signed-in users, or for all other visitors."""
 
     @pytest.fixture
     def post(self, site: WordPress) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class TestSignedIn:
     def test_page_caches_keep_what_visitors_see(
         self, site: WordPress, user: int, marked: bool, kept: bool
     ) -> None:
-        """Plugins that cache pages, and serve them before WordPress knows who asks, heed this constant."""
+        """Plugins that cache pages, and serve them before WordPress knows the user, respect this constant."""
         post = make(site, FIELD | {"html": MARKED if marked else HTML})
         defined = site.php(
             """
@@ -199,14 +199,14 @@ class TestSignedIn:
         )
         assert defined is not kept
 
-    def test_half_a_mark_shows_nobody_more(self, site: WordPress) -> None:
+    def test_incomplete_marks_show_no_more(self, site: WordPress) -> None:
         post = make(site, FIELD | {"html": MARKED + "<!--zoombridge-in--><p>loose</p>"})
 
         assert "sing4us" not in page(site, post).text
 
 
 class TestWithVczapi:
-    def test_its_template_shows_what_the_field_wrote(self, with_vczapi: WordPress) -> None:
+    def test_its_template_shows_the_field(self, with_vczapi: WordPress) -> None:
         field = FIELD | {
             "start_date_utc": "2099-03-02 09:00:00",
             "fields": FIELD["fields"] | {"start_date": "2099-03-02 10:00"},
@@ -230,21 +230,21 @@ class TestWithVczapi:
         assert '<p class="vczapi-kind">webinar</p>' in page(with_vczapi, make(with_vczapi, field)).text
 
     @pytest.mark.parametrize("kind", [3, 6, 8, 9])
-    def test_types_that_want_pro(self, with_vczapi: WordPress, kind: int) -> None:
-        """They are compared with `===`: an integer must have stayed one."""
+    def test_types_that_require_pro(self, with_vczapi: WordPress, kind: int) -> None:
+        """VCZAPI compares with `===`: integers must stay integers."""
         post = make(with_vczapi, FIELD | {"details": f'{{"type":{kind}}}'})
 
         assert "PRO version is required" in page(with_vczapi, post).text
 
-    def test_double_fails_as_the_plugin_does(self, with_vczapi: WordPress) -> None:
-        """A post without `_meeting_fields` is a fatal error: why the field must be written with the post."""
+    def test_double_fails_as_vczapi_does(self, with_vczapi: WordPress) -> None:
+        """A post without `_meeting_fields` is a fatal error, so the field must be written with the post."""
         made = with_vczapi.rest("POST", POSTS, json={"title": "Bare", "status": "publish"}).json()
 
         assert "vczapi-start" not in requests.get(made["link"], timeout=30).text
         assert "Uncaught TypeError" in with_vczapi.php_log()
         with_vczapi.reset()
 
-    def test_made_by_hand(self, with_vczapi: WordPress) -> None:
+    def test_created_by_hand(self, with_vczapi: WordPress) -> None:
         link = with_vczapi.php(
             """
             return get_permalink( vczapi_double_make(

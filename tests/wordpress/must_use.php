@@ -1,12 +1,14 @@
 <?php
 /**
  * Plugin Name: A site for tests
- * Description: Sends no mail, and asks wordpress.org nothing.
+ * Description: Sends no mail and no requests to wordpress.org.
+ *
+ * @package Zoom_WordPress_Bridge
  */
 
 add_filter( 'pre_wp_mail', '__return_true' );
 
-// Offline, each question for updates is a warning in the log, which tests want empty.
+// Offline, each check for updates logs a warning, and tests require an empty log.
 foreach ( array( 'core', 'plugins', 'themes' ) as $zoombridge_what ) {
 	add_filter(
 		"pre_site_transient_update_$zoombridge_what",
@@ -25,7 +27,7 @@ foreach ( array( 'core', 'plugins', 'themes' ) as $zoombridge_what ) {
 }
 unset( $zoombridge_what );
 
-// Older versions of WordPress pass null where PHP wants text, on their own page for signing in.
+// Older versions of WordPress pass null where PHP expects a string, on their own sign-in page.
 add_action(
 	'login_init',
 	static function () {
@@ -33,7 +35,7 @@ add_action(
 	}
 );
 
-// The dashboard asks for news by itself, after its page: that request may outlive the test that opened it.
+// The dashboard requests news after its page has loaded: that request may outlive the test that opened it.
 add_action(
 	'wp_dashboard_setup',
 	static function () {

@@ -1,6 +1,8 @@
 <?php
 /**
- * What a web server's rewrite rules do for WordPress, for PHP's own server.
+ * Routes requests for PHP's built-in server as a web server's rewrite rules do for WordPress.
+ *
+ * @package Zoom_WordPress_Bridge
  */
 
 $zoombridge_path = rawurldecode( (string) parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH ) );
@@ -18,7 +20,7 @@ if ( is_file( $zoombridge_file ) ) {
 	return false;
 }
 
-// PHP's server takes the path for the script's, and WordPress works out its own address from that.
+// PHP's server takes the path for the script's, and WordPress derives its own address from that.
 $_SERVER['SCRIPT_NAME']     = '/index.php';
 $_SERVER['PHP_SELF']        = '/index.php';
 $_SERVER['SCRIPT_FILENAME'] = $_SERVER['DOCUMENT_ROOT'] . '/index.php';

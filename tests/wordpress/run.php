@@ -1,7 +1,11 @@
 <?php
 /**
- * Runs code inside WordPress. What to run comes as JSON on standard input; what it returned goes, as JSON,
- * into a file of its own, so that whatever WordPress and its plugins print cannot be taken for it.
+ * Runs code inside WordPress.
+ *
+ * Reads the code as JSON from standard input and writes what it returned, as JSON, to a file of its own, so that output
+ * of WordPress and its plugins cannot be mistaken for it.
+ *
+ * @package Zoom_WordPress_Bridge
  *
  * phpcs:disable WordPress.NamingConventions.PrefixAllGlobals
  */
@@ -12,7 +16,7 @@ foreach ( $zoombridge_request['constants'] as $zoombridge_name => $zoombridge_va
 	define( $zoombridge_name, $zoombridge_value );
 }
 
-// WordPress and plugins read these without asking whether there is a request at all.
+// WordPress and plugins read these without checking whether there is a request at all.
 $_SERVER['HTTP_HOST']       = substr( $zoombridge_request['url'], strlen( 'http://' ) );
 $_SERVER['SERVER_NAME']     = '127.0.0.1';
 $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
@@ -23,7 +27,7 @@ $_SERVER['REMOTE_ADDR']     = '127.0.0.1';
 require $zoombridge_request['load'];
 
 try {
-	// In a function, so that its variables are not WordPress's global ones.
+	// In a function, so that its variables are not global ones, which WordPress uses.
 	$zoombridge_answer = array(
 		'value' => ( static function ( array $zoombridge_request ) {
 			extract( $zoombridge_request['arguments'] );
@@ -37,6 +41,7 @@ try {
 try {
 	$zoombridge_json = json_encode( $zoombridge_answer, JSON_THROW_ON_ERROR | JSON_PRESERVE_ZERO_FRACTION );
 } catch ( JsonException $zoombridge_error ) {
-	$zoombridge_json = json_encode( array( 'error' => 'What it returned is no JSON: ' . $zoombridge_error->getMessage() ) );
+	$zoombridge_answer = array( 'error' => 'The returned value is no JSON: ' . $zoombridge_error->getMessage() );
+	$zoombridge_json   = json_encode( $zoombridge_answer );
 }
 file_put_contents( $zoombridge_request['answer'], $zoombridge_json );

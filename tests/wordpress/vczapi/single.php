@@ -1,6 +1,8 @@
 <?php
 /**
  * The double's template of a meeting's page.
+ *
+ * @package Zoom_WordPress_Bridge
  */
 
 the_post();
@@ -10,7 +12,7 @@ the_post();
 <body <?php body_class( 'vczapi-single' ); ?>>
 <h1><?php the_title(); ?></h1>
 <?php
-// As they are stored: the documentation's types are what they must be.
+// The metas as they are stored: the parameters' types are the documentation's.
 echo vczapi_double_show(
 	get_the_ID(),
 	get_post_meta( get_the_ID(), '_meeting_fields', true ),

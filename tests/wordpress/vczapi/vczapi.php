@@ -1,10 +1,13 @@
 <?php
 /**
  * Plugin Name: VCZAPI, a double for tests
- * Description: Behaves as the free plugin "Video Conferencing with Zoom" is documented to. It holds none of its code, and never calls Zoom.
+ * Description: Behaves as the free plugin "Video Conferencing with Zoom" is documented to.
  * Version:     4.6.7
  *
- * Each part names what it stands for. What the documentation does not say is not here.
+ * It contains none of that plugin's code and never calls Zoom. Each part quotes the documentation that it implements;
+ * what the documentation does not say is not here.
+ *
+ * @package Zoom_WordPress_Bridge
  */
 
 define( 'ZVC_PLUGIN_VERSION', '4.6.7' );
@@ -60,13 +63,14 @@ add_filter(
 );
 
 /**
- * What the template shows of a meeting below its title.
+ * Renders what the template shows of a meeting below its title.
  *
- * The typed parameter is "a zoom-meetings post without _meeting_fields is a fatal error on its page".
+ * The typed parameter reproduces "a zoom-meetings post without _meeting_fields is a fatal error on its page".
  *
  * @param int      $post    The post.
  * @param array    $fields  `_meeting_fields`.
  * @param stdClass $details `_meeting_zoom_details`, an object.
+ * @return string HTML.
  */
 function vczapi_double_show( int $post, array $fields, stdClass $details ): string {
 	$kind  = 2 === ( $fields['meeting_type'] ?? null ) ? 'webinar' : 'meeting'; // "Compared with ===".
@@ -76,7 +80,8 @@ function vczapi_double_show( int $post, array $fields, stdClass $details ): stri
 
 	// "Without its PRO add-on, types 3, 6, 8 and 9 show 'PRO version is required' and no join link."
 	require_once ABSPATH . 'wp-admin/includes/plugin.php';
-	if ( in_array( $details->type ?? null, array( 3, 6, 8, 9 ), true ) && ! is_plugin_active( 'vczapi-pro/vczapi-pro.php' ) ) {
+	$needs_pro = in_array( $details->type ?? null, array( 3, 6, 8, 9 ), true );
+	if ( $needs_pro && ! is_plugin_active( 'vczapi-pro/vczapi-pro.php' ) ) {
 		return $shown . '<p class="vczapi-pro">PRO version is required</p>';
 	}
 	// "`state`, 'ended' or '', set by its 'Disable join' button."
@@ -92,16 +97,19 @@ function vczapi_double_show( int $post, array $fields, stdClass $details ): stri
 	if ( $start && $start + HOUR_IN_SECONDS < time() ) {
 		return $shown . '<p class="vczapi-past">This meeting is over.</p>';
 	}
-	// Its published templates: a link from the details, none where there is none; and a second one, to join in the
-	// browser, which carries the passcode, and which the site's own choice `site_option_browser_join` hides.
+	// Its published templates: a link from the details, if they have one; and a second one, to join in the browser,
+	// which carries the passcode, and which the site's own choice `site_option_browser_join` hides.
 	$join = $details->join_url ?? get_post_meta( $post, '_meeting_zoom_join_url', true );
 	$link = empty( $join ) ? '' : '<p><a class="vczapi-join" href="' . esc_url( $join ) . '">Join</a></p>';
 	$pak  = empty( $details->password ) ? array() : array( 'pak' => $details->password );
 	$own  = add_query_arg( array( 'join' => $details->id ?? '' ) + $pak, get_permalink( $post ) );
-	return $shown . $link . ( empty( $fields['site_option_browser_join'] ) ? '<p><a class="vczapi-browser" href="' . esc_url( $own ) . '">Join in the browser</a></p>' : '' );
+	if ( empty( $fields['site_option_browser_join'] ) ) {
+		$link .= '<p><a class="vczapi-browser" href="' . esc_url( $own ) . '">Join in the browser</a></p>';
+	}
+	return $shown . $link;
 }
 
-// --- "`before_delete_post` sends a DELETE to Zoom, unless the option is set": here it is written down.
+// --- "`before_delete_post` sends a DELETE to Zoom, unless the option is set": here it is recorded.
 add_action(
 	'before_delete_post',
 	static function ( $post ) {
@@ -141,7 +149,7 @@ add_action(
 );
 
 /**
- * Makes a post by hand, as the plugin's own form does: with every meta that it would write.
+ * Creates a post as the plugin's own form does, with every meta that it would write.
  *
  * @param array $details What Zoom's REST API answered; a stdClass is stored.
  * @param array $fields  What differs from the form's own values.

@@ -1,0 +1,250 @@
+<?php
+/**
+ * Sends signed requests to the bridge and verifies its signed responses.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.1.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Retrieves the connection: the bridge that this site is paired with.
+ *
+ * @since 0.1.0
+ *
+ * @return array|null {
+ *     The connection, or null if the site is not paired.
+ *
+ *     @type string $bridge Address of the bridge, without a trailing slash.
+ *     @type string $site   The bridge's name for this site.
+ *     @type string $key    The shared key, 64 hexadecimal characters.
+ * }
+ */
+function zoombridge_get_connection(): ?array {
+	$connection = get_option( 'zoombridge_connection' );
+	if ( ! is_array( $connection ) || ! isset( $connection['bridge'], $connection['site'], $connection['key'] ) ) {
+		return null;
+	}
+	return $connection;
+}
+
+/**
+ * Signs lines of text with HMAC-SHA256.
+ *
+ * @since 0.1.0
+ *
+ * @param string   $key   The shared key. Its 64 characters are used as they are written, not decoded.
+ * @param string[] $lines The lines to sign; they are joined by line feeds.
+ * @return string The signature: `v1=` and 64 lowercase hexadecimal characters.
+ */
+function zoombridge_sign( string $key, array $lines ): string {
+	return 'v1=' . hash_hmac( 'sha256', implode( "\n", $lines ), $key );
+}
+
+/**
+ * Sends a signed request to the bridge.
+ *
+ * A response counts only if the bridge signed it.
+ *
+ * @since 0.1.0
+ *
+ * @param string $method HTTP method.
+ * @param string $path   Path and query, without the bridge's own address.
+ * @param array  $args   {
+ *     Optional. What the request contains.
+ *
+ *     @type string $body    Raw body. Default empty.
+ *     @type string $context Value of the header X-Zoombridge-Context. Default empty: the header is not sent.
+ *     @type array  $headers Further headers, by name. Default none.
+ *     @type float  $timeout Seconds to wait for the response. Default 2.5.
+ * }
+ * @return array|WP_Error {
+ *     The verified response, or an error with the code `zoombridge_not_paired` or `zoombridge_unreachable`.
+ *
+ *     @type int    $status      HTTP status.
+ *     @type string $body        Body.
+ *     @type string $location    Value of the header Location, or empty.
+ *     @type string $retry_after Value of the header Retry-After, or empty.
+ * }
+ */
+function zoombridge_request( string $method, string $path, array $args = array() ) {
+	$connection = zoombridge_get_connection();
+	if ( null === $connection ) {
+		return zoombridge_not_paired_error();
+	}
+	$args += array(
+		'body'    => '',
+		'context' => '',
+		'headers' => array(),
+		'timeout' => 2.5,
+	);
+
+	$headers  = zoombridge_request_headers( $connection, $method, $path, $args );
+	$response = wp_remote_request(
+		$connection['bridge'] . $path,
+		array(
+			'method'              => $method,
+			'body'                => 'GET' === $method ? null : $args['body'],
+			'headers'             => $headers,
+			'user-agent'          => $headers['user-agent'] ?? 'zoom-wordpress-bridge/' . ZOOMBRIDGE_VERSION,
+			'timeout'             => $args['timeout'],
+			'redirection'         => 0,
+			'limit_response_size' => 4 * MB_IN_BYTES,
+			'decompress'          => false,
+		)
+	);
+	if ( is_wp_error( $response ) ) {
+		/* translators: 1: address of the bridge, 2: error message of the HTTP client. */
+		$message = __( 'The bridge at %1$s could not be reached: %2$s', 'zoom-wordpress-bridge' );
+		$message = sprintf( $message, $connection['bridge'], $response->get_error_message() );
+		return new WP_Error( 'zoombridge_unreachable', $message );
+	}
+	return zoombridge_verify_response( $response, $connection, $headers['X-Zoombridge-Signature'] );
+}
+
+/**
+ * Creates the error for a site that is not paired with a bridge.
+ *
+ * @since 0.1.0
+ *
+ * @return WP_Error The error, with the code `zoombridge_not_paired`.
+ */
+function zoombridge_not_paired_error(): WP_Error {
+	/* translators: %s: a command. */
+	$advice  = __( 'Connect it on the bridge, under Sites, or run on its server: %s', 'zoom-wordpress-bridge' );
+	$message = __( 'This site is not connected to a bridge yet.', 'zoom-wordpress-bridge' );
+	$message = $message . ' ' . sprintf( $advice, 'zoombridge site add ' . home_url() );
+	return new WP_Error( 'zoombridge_not_paired', $message );
+}
+
+/**
+ * Builds the headers of a request, its signature included.
+ *
+ * @since 0.1.0
+ *
+ * @param array  $connection The connection; see zoombridge_get_connection().
+ * @param string $method     HTTP method.
+ * @param string $path       Path and query, without the bridge's own address.
+ * @param array  $args       Body, context and further headers; see zoombridge_request().
+ * @return array Headers by name.
+ */
+function zoombridge_request_headers( array $connection, string $method, string $path, array $args ): array {
+	$timestamp = (string) time();
+	$signature = zoombridge_sign(
+		$connection['key'],
+		array(
+			'v1',
+			$timestamp,
+			$method,
+			$path,
+			hash( 'sha256', $args['context'] ),
+			hash( 'sha256', $args['body'] ),
+		)
+	);
+
+	$headers = array(
+		'X-Zoombridge-Site'      => $connection['site'],
+		'X-Zoombridge-Timestamp' => $timestamp,
+		'X-Zoombridge-Signature' => $signature,
+	);
+	if ( '' !== $args['context'] ) {
+		$headers['X-Zoombridge-Context'] = $args['context'];
+	}
+	// The response's signature covers the bytes as sent, so they must not be compressed.
+	$headers['Accept-Encoding'] = 'identity';
+	// Otherwise cURL may wait for "100 Continue".
+	$headers['Expect'] = '';
+	return $headers + $args['headers'];
+}
+
+/**
+ * Verifies the bridge's signature of a response.
+ *
+ * @since 0.1.0
+ *
+ * @param array  $response          Response of wp_remote_request().
+ * @param array  $connection        The connection; see zoombridge_get_connection().
+ * @param string $request_signature Signature of the request, which the response's signature covers.
+ * @return array|WP_Error The response as zoombridge_request() returns it, or an error with the code
+ *                        `zoombridge_unreachable` and the received HTTP status as `answered` in its data.
+ */
+function zoombridge_verify_response( array $response, array $connection, string $request_signature ) {
+	$status   = (int) wp_remote_retrieve_response_code( $response );
+	$body     = wp_remote_retrieve_body( $response );
+	$location = zoombridge_response_header( $response, 'location' );
+	$expected = zoombridge_sign(
+		$connection['key'],
+		array(
+			'v1-answer',
+			$request_signature,
+			(string) $status,
+			$location,
+			hash( 'sha256', $body ),
+		)
+	);
+	if ( ! hash_equals( $expected, zoombridge_response_header( $response, 'x-zoombridge-answer' ) ) ) {
+		$message = zoombridge_unsigned_message( $connection['bridge'], $status );
+		return new WP_Error( 'zoombridge_unreachable', $message, array( 'answered' => $status ) );
+	}
+	return array(
+		'status'      => $status,
+		'body'        => $body,
+		'location'    => $location,
+		'retry_after' => zoombridge_response_header( $response, 'retry-after' ),
+	);
+}
+
+/**
+ * Describes a response without a valid signature.
+ *
+ * @since 0.1.0
+ *
+ * @param string $bridge Address of the bridge.
+ * @param int    $status HTTP status of the response.
+ * @return string The message, unescaped.
+ */
+function zoombridge_unsigned_message( string $bridge, int $status ): string {
+	/* translators: 1: address of the bridge, 2: an HTTP status. */
+	$message = __( '%1$s answered with status %2$d, but without a valid signature.', 'zoom-wordpress-bridge' );
+	$advice  = __(
+		'Check that it is the bridge and that this server\'s clock is right. If so, connect the site again.',
+		'zoom-wordpress-bridge'
+	);
+	return sprintf( $message, $bridge, $status ) . ' ' . $advice;
+}
+
+/**
+ * Retrieves one header of a response.
+ *
+ * @since 0.1.0
+ *
+ * @param array  $response Response of wp_remote_request().
+ * @param string $name     Name of the header, in lower case.
+ * @return string The value. Empty if the header is missing or repeated: WordPress makes an array of repeated headers.
+ */
+function zoombridge_response_header( array $response, string $name ): string {
+	$value = wp_remote_retrieve_header( $response, $name );
+	return is_string( $value ) ? $value : '';
+}
+
+/**
+ * Describes a failed request in plain words, in the bridge's own where it sent any.
+ *
+ * @since 0.1.0
+ *
+ * @param array|WP_Error $response Result of zoombridge_request().
+ * @return string The message, unescaped.
+ */
+function zoombridge_error_message( $response ): string {
+	if ( is_wp_error( $response ) ) {
+		return $response->get_error_message();
+	}
+	$error = json_decode( $response['body'], true );
+	if ( is_array( $error ) && is_string( $error['message'] ?? null ) ) {
+		return $error['message'];
+	}
+	/* translators: %d: an HTTP status. */
+	$message = __( 'The bridge answered with status %d. See its log for the reason.', 'zoom-wordpress-bridge' );
+	return sprintf( $message, $response['status'] );
+}

@@ -1,0 +1,73 @@
+<?php
+/**
+ * Shows a meeting's details above the content of its page.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.1.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Prepends a meeting's details to the content, on the meeting's own page.
+ *
+ * @since 0.1.0
+ *
+ * @param string $content Content of the post.
+ * @return string The content, with the details in front where they are shown.
+ */
+function zoombridge_prepend_details( $content ) {
+	$post = get_post();
+	if ( ! $post || ! zoombridge_shows_details( $post ) ) {
+		return $content;
+	}
+	$html         = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
+	$number       = get_post_meta( $post->ID, '_meeting_zoom_meeting_id', true );
+	$replacements = array(
+		// A topic may contain text that looks like a shortcode.
+		'['                    => '&#91;',
+		'#zoombridge-sign-in'  => esc_url( wp_login_url( (string) get_permalink() ) ),
+		'#zoombridge-calendar' => esc_url( rest_url( 'zoombridge/v1/calendar/' . $number . '.ics' ) ),
+	);
+	return str_replace( array_keys( $replacements ), $replacements, $html ) . $content;
+}
+add_filter( 'the_content', 'zoombridge_prepend_details', 30 ); // After wpautop() and shortcodes.
+
+/**
+ * Whether the details of a post are shown: on its own page, where no template of VCZAPI shows them.
+ *
+ * @since 0.1.0
+ *
+ * @param WP_Post $post The post whose content is filtered.
+ * @return bool False in lists, feeds and excerpts, in other posts shown on the page, and without the post's password.
+ */
+function zoombridge_shows_details( WP_Post $post ): bool {
+	if ( zoombridge_has_vczapi() || ! is_singular( 'zoom-meetings' ) || ! is_main_query() || is_feed() ) {
+		return false;
+	}
+	if ( get_queried_object_id() !== $post->ID || doing_filter( 'get_the_excerpt' ) ) {
+		return false;
+	}
+	return ! post_password_required( $post );
+}
+
+/**
+ * Selects the parts of the details that the current visitor may see.
+ *
+ * Between the marks, the first part is for signed-in users and the second for all other visitors.
+ *
+ * @since 0.1.0
+ *
+ * @param string $html The details, with marks.
+ * @return string The details, without marks and without the other part.
+ */
+function zoombridge_select_audience( string $html ): string {
+	$marks        = '#<!--zoombridge-in-->(.*?)<!--zoombridge-out-->(.*?)<!--zoombridge-end-->#s';
+	$is_signed_in = is_user_logged_in();
+	$html         = (string) preg_replace( $marks, $is_signed_in ? '$1' : '$2', $html, -1, $count );
+	// Page caches would show this page to every visitor.
+	if ( $count && $is_signed_in && ! defined( 'DONOTCACHEPAGE' ) ) {
+		define( 'DONOTCACHEPAGE', true );
+	}
+	return $html;
+}
