@@ -62,7 +62,7 @@ def published(pair: Pair) -> dict[int, str]:
 class TestImport:
     def test_says_first_what_it_would_do(self, reading: Pair, zoom: ZoomServer) -> None:
         said = reading.bridge.command("import", "--dry-run")
-        assert said.count("would get a page") == MEETINGS
+        assert said.count("page would be created") == MEETINGS
         assert not set(zoom.account.held) & set(published(reading))
 
     def test_brings_everything_through_a_crash(self, reading: Pair, zoom: ZoomServer) -> None:
@@ -102,9 +102,9 @@ class TestRepair:
         said = reading.bridge.command("reconcile")
 
         for number, found in (
-            (numbers[0], "was different here"),
-            (numbers[1], "is gone at Zoom"),
-            (added, "was not known here"),
+            (numbers[0], ": changed"),
+            (numbers[1], "no longer in Zoom"),
+            (added, ": new"),
         ):
             assert f"{number}" in said
             assert found in said

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 _FINDINGS = {
     "make": "page would be created",
-    "change": "page would change",
-    "trash": "page would go to the trash",
-    "leave": "unchanged",
-    "new": "was missing here",
-    "changed": "differed here",
-    "completed": "was incomplete here",
-    "gone": "no longer exists at Zoom",
-    "unsure": "not returned by Zoom, possibly expired",
+    "change": "page would be updated",
+    "trash": "page would be trashed",
+    "leave": "would be unchanged",
+    "new": "new",
+    "changed": "changed",
+    "completed": "completed",
+    "gone": "no longer in Zoom",
+    "unsure": "not listed by Zoom, possibly expired",
     "later": "changed while it was read",
 }
 

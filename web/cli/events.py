@@ -30,10 +30,10 @@ _PROOFS = {
     "own": "recorded by the bridge itself",
 }
 _DELIVERIES = {
-    "reached": "applied",
-    "unneeded": "nothing to write",
+    "reached": "delivered",
+    "unneeded": "delivered, no update needed",
     "waiting": "pending",
-    "stuck": "failed",
+    "stuck": "failing",
     "withheld": "no page",
 }
 
