@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # What answers with no page of its own: it redirects, or gives a file.
 NO_PAGES = {
-    r"/open$",
+    r"/bridge-link$",
     r"/plugin\.zip$",
     r"/sites/connect/([0-9a-f]{16})/back$",
     r"/events/find$",
@@ -43,7 +43,7 @@ PICTURES = {
     r"/sites/([A-Za-z0-9_-]{1,64})/disconnect$": "disconnect",
     r"/events$": "events",
     r"/events/([0-9]{1,18})$": "event",
-    r"/events/quarantine/([0-9]{1,18})$": "refused",
+    r"/events/quarantine/([0-9]{1,18})$": "quarantined-request",
     r"/events/replay$": "replay",
     r"/jobs$": "jobs",
     r"/jobs/([0-9]{1,18})$": "job",
@@ -54,9 +54,9 @@ PICTURES = {
     r"/users$": "users",
     r"/account$": "account",
     r"/signin$": "signin",
-    r"/first$": "first",
+    r"/first$": "first-administrator",
     r"/password$": "password",
-    r"/link$": "used-up",
+    r"/link$": "link-expired",
 }
 
 # Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.

@@ -316,7 +316,7 @@ class TestKeyboard:
         frame.enter(page)
         page.goto(frame.address("/webhooks"))
         page.keyboard.press("Tab")
-        expect(page.get_by_role("link", name="To the page")).to_be_focused()
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
         assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
@@ -369,7 +369,7 @@ def begin_connecting(page: Page, frame: Frame) -> str:
 def begin_replaying(page: Page, frame: Frame) -> str:
     """Replay the events of one meeting, which makes a job, where it has any."""
     page.goto(frame.address(f"/events/replay?number={REHEARSAL}"))
-    button = page.get_by_role("button", name="Begin")
+    button = page.get_by_role("button", name="Start replay")
     if not button.count():
         return ""
     button.click()

@@ -156,7 +156,7 @@ class TestQuarantine:
 
         page = save_secret(fresh.site, SECRET)
 
-        assert "3 events that had been refused were accepted now" in page
+        assert "3 quarantined events were accepted" in page
         fresh.await_page(kept.number, kept.topic)
         fresh.await_page(moved.number, "Moved meanwhile</h1>")
         assert fresh.posts(forged.number) == []

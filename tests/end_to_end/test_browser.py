@@ -80,7 +80,7 @@ class TestWebhooks:
         expect(page.get_by_label("Endpoint for all events")).to_have_value(quiet.endpoint)
         expect(page.get_by_text("meeting.permanently_deleted")).to_be_visible()
         expect(page.get_by_text("webinar.recovered")).to_be_visible()
-        expect(page.get_by_text("The last event, meeting.created, came")).to_be_visible()
+        expect(page.get_by_text("The last event, meeting.created, was received")).to_be_visible()
         assert SECRET not in page.content()
         assert_fits(page)
         page.get_by_text("Separate endpoints").click()

@@ -60,7 +60,7 @@ class TestFind:
         find(page, frame, rehearsal.topic.lower() if by == "topic" else spaced)
         page.get_by_role("link", name=rehearsal.topic).click()
         expect(page.get_by_role("heading", name=rehearsal.topic)).to_be_visible()
-        expect(post(page)).to_contain_text("Shown")
+        expect(post(page)).to_contain_text("Synced")
         view = page.get_by_role("link", name="View page")
         assert view.get_attribute("href") == pair.post(rehearsal.number)["link"]
         page.get_by_role("link", name="Edit in WordPress").click()
@@ -86,7 +86,7 @@ class TestFind:
             find(page, frame, rehearsal.topic)
             page.get_by_role("link", name=rehearsal.topic).click()
             page.get_by_role("button", name="Resync page").click()
-            expect(page.get_by_role("status").first).to_contain_text("Asked.")
+            expect(page.get_by_role("status").first).to_contain_text("Resync requested.")
         finally:
             context.close()
 
@@ -108,8 +108,8 @@ class TestAgain:
         expect(post(page)).to_contain_text("t be recreated automatically.")
         page.get_by_role("button", name="Recreate page").click()
 
-        expect(page.get_by_role("status").first).to_contain_text("Asked.")
-        expect(post(page).get_by_role("heading")).to_contain_text("Shown")
+        expect(page.get_by_role("status").first).to_contain_text("Requested.")
+        expect(post(page).get_by_role("heading")).to_contain_text("Synced")
         made = pair.post(rehearsal.number)
         assert made["id"] != deleted
         assert rehearsal.topic + ", moved" in pair.page(rehearsal.number)
@@ -131,7 +131,7 @@ class TestAgain:
         page.get_by_role("link", name=rehearsal.topic).click()
         page.get_by_role("button", name="Resync page").click()
 
-        expect(page.get_by_role("status").first).to_contain_text("Asked.")
+        expect(page.get_by_role("status").first).to_contain_text("Resync requested.")
         eventually(lambda: "_zoombridge_html" in pair.metas(made))
         pair.settled(rehearsal.number)
         assert pair.metas(made)["_meeting_zoom_join_url"] == rehearsal.join_url
@@ -149,10 +149,10 @@ class TestHistory:
         happened = page.locator(".zoombridge-history > li")
         expect(happened).to_have_count(2)
         expect(happened.first).to_contain_text("meeting.updated")
-        expect(happened.first).to_contain_text("Changed: Length")
+        expect(happened.first).to_contain_text("Changed: Duration")
         expect(happened.first).to_contain_text("90 minutes")
         for place in range(2):
-            expect(happened.nth(place)).to_contain_text("after it came")
+            expect(happened.nth(place)).to_contain_text("after it was received")
 
 
 class TestOverview:
@@ -160,7 +160,7 @@ class TestOverview:
         frame.enter(page)
         page.goto(frame.address("/"))
         expect(page.locator("#zb-overview svg[role=img]").first).to_be_visible()
-        counted = page.locator("#zb-overview svg[role=img]").first.get_by_text("events altogether")
+        counted = page.locator("#zb-overview svg[role=img]").first.get_by_text("events in total")
         before = counted.text_content()
         pair.tell(Meeting("meeting", topic="One more").created())
         expect(counted).not_to_have_text(before or "", timeout=40_000)

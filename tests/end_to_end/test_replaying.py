@@ -49,14 +49,14 @@ def test_an_event_is_found_inspected_and_replayed(pair: Pair, page: Page, frame:
     expect(changed).to_contain_text("Choir rehearsal")
     expect(changed).to_contain_text("Choir in spring")
     expect(root.get_by_text("signature of the request body is valid")).to_be_visible()
-    expect(root.locator(".zoombridge-badge").get_by_text("There")).to_be_visible()
+    expect(root.locator(".zoombridge-badge").get_by_text("Delivered")).to_be_visible()
     assert "KEY-TO-THE-HOSTS-ACCOUNT" not in page.content()
     look(page, frame, "event")
 
     root.get_by_role("link", name="Replay event").click()
     expect(root.get_by_text("One event", exact=True)).to_be_visible()
     look(page, frame, "replay")
-    root.get_by_role("button", name="Begin").click()
+    root.get_by_role("button", name="Start replay").click()
     # The page brings itself up to date.
     expect(root.locator(".zoombridge-progress").get_by_text("Done")).to_be_visible(timeout=30_000)
     expect(root.get_by_text("Pages checked: 1")).to_be_visible()

@@ -155,7 +155,7 @@ class TestWhatIsPublished:
 
         said = owner.decide(never=named)
 
-        assert "But people made this page" in said
+        assert "However, this page was created" in said
         assert pair.post(meeting.number)["status"] == "publish"
         pair.tell(meeting.updated(duration=90))
         pair.await_page(meeting.number, "1 hour 30 minutes")
@@ -410,7 +410,7 @@ class TestInChromium:
 
         preview.get_by_role("button", name="Save").click()
 
-        expect(page.get_by_text("Saved. Every page of the site is now checked now")).to_be_visible()
+        expect(page.get_by_text("Saved. Every page of the site is now checked")).to_be_visible()
         expect(page.locator("#zb-review")).to_contain_text("Done", timeout=60_000)
         expect(page.get_by_label("Never topics matching")).to_have_value(named)
         owner.wait()
@@ -445,7 +445,7 @@ class TestInChromium:
             page.get_by_label("Never topics matching").fill(named)
             page.get_by_role("button", name="Preview changes").last.click()
             page.locator("#zb-preview").get_by_role("button", name="Save").click()
-            expect(page.get_by_text("Saved. Every page of the site is now checked now")).to_be_visible()
+            expect(page.get_by_text("Saved. Every page of the site is now checked")).to_be_visible()
             owner.wait()
             again = page.get_by_role("link", name="Refresh")
             if again.count():

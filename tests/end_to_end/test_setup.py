@@ -142,7 +142,7 @@ class Person:
     def test(self) -> str:
         """Press the button, wait for the end, and read what the page says then."""
         self.open_site()
-        self.page.get_by_role("button", name=re.compile("^Test")).click()
+        self.page.get_by_role("button", name=re.compile("test event$")).click()
         expect(self.page.locator("#zb-test:not([data-live])")).to_be_visible(timeout=SLOWLY)
         return self.page.locator("#zb-test").inner_text()
 
@@ -260,15 +260,15 @@ def connects(person: Person, tmp_path: Path) -> None:
         page.get_by_role("link", name="Download the plugin").click()
     downloaded.value.save_as(tmp_path / "plugin.zip")
     person.install(tmp_path / "plugin.zip")
-    page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_text("Connected. Now the Zoom side")).to_be_visible(timeout=SLOWLY)
+    page.get_by_role("button", name="Check again").click()
+    expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible(timeout=SLOWLY)
     person.address = page.url.partition("?")[0]
     person.line("WordPress reaches the bridge")
 
 
 def sets_up_zoom(person: Person) -> tuple[Meeting, str]:
     """The list ticks itself; return the first meeting, and the address of its page."""
-    assert "one more step" in person.test()
+    assert "One more step" in person.test()
     person.paste_secret(SECRET)
     person.line("secret token is saved")
     assert person.zoom_sends(validation("plain-token", now=datetime.now(UTC))) == 200
@@ -325,9 +325,9 @@ def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
     person.remove_secret(SECRET[-4:])
     assert person.zoom_sends(meeting.updated(topic="Moved")) == 401
     told = person.test()
-    assert "own events are not refused: this step failed." in told
+    assert "own events are not quarantined: this step failed." in told
     assert "Zoom signs them with another secret token than the one saved here" in told
-    person.line("They are signed with another secret token than the one saved here.")
+    person.line("They are signed with a different secret token than the one saved here.")
     person.paste_secret(SECRET)
     person.line("Events arrive from Zoom")
     person.remove_secret(WRONG_SECRET[-4:])
@@ -344,7 +344,7 @@ def finds_a_revoked_password(person: Person) -> None:
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("link", name="Go to WordPress and approve").click()
     person.approve()
-    expect(page.get_by_text("Connected. Now the Zoom side")).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible(timeout=SLOWLY)
     person.mend()
 
 
