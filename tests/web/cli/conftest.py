@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,14 @@ from pathlib import Path
 import pytest
 import structlog
 
+from core.store.db.engine import Store
+from core.store.events import quarantine
+from core.store.events.request import Request
+from core.store.sites.sites import Site
+from core.zoom.signature import Secret
+from tests.core.conftest import KEYS, connected
+from tests.core.events import SECRET, event, raw, signed
+from tests.web.conftest import save_token
 from web.cli import main
 
 
@@ -48,3 +57,26 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
 
     yield command
     structlog.reset_defaults()  # `serve` logs to the standard error of its test, which is closed then
+
+
+@pytest.fixture
+def with_site(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A database of each kind in which a site is connected, that nobody can reach."""
+    monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
+    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", database_url)
+    assert run("db", "upgrade").status == 0
+    store = Store(database_url, keys=KEYS)
+    try:
+        site = connected(store, "s1")
+        save_token(store, Secret(SECRET))
+        body = raw(event())
+        for secret in (SECRET, "another"):
+            held = Request(signed(body, secret=secret, at=time.time()), body)
+            store.write(
+                lambda connection, held=held: quarantine.keep(  # type: ignore[misc]
+                    connection, "s1", held, store.sealer, reason="signed with another", now=int(time.time() * 1000)
+                )
+            )  # fmt: skip
+    finally:
+        store.close()
+    return site

@@ -1,48 +1,14 @@
-"""`zoombridge site` and `zoombridge quarantine`: messages, not tracebacks."""
-
-import time
-from pathlib import Path
+"""`zoombridge site`: messages, not tracebacks."""
 
 import pytest
-from cryptography.fernet import Fernet
 
 from core.errors import Fault, SiteFaultError
-from core.store.db.engine import Store
-from core.store.events import quarantine
-from core.store.events.request import Request
 from core.store.sites.sites import Site
-from core.zoom.signature import Secret
-from tests.core.conftest import KEYS, connected
-from tests.core.events import SECRET, event, raw, signed
+from tests.core.events import SECRET
 from tests.web.cli.conftest import Run
-from tests.web.conftest import save_token
-from web.cli.instance import Instance
 
 NOWHERE = "http://127.0.0.1:1"
 ADD = ("--username", "bridge", "--application-password", "abcd efgh")
-
-
-@pytest.fixture
-def with_site(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A database of each kind in which a site is connected, that nobody can reach."""
-    monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
-    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", database_url)
-    assert run("db", "upgrade").status == 0
-    store = Store(database_url, keys=KEYS)
-    try:
-        site = connected(store, "s1")
-        save_token(store, Secret(SECRET))
-        body = raw(event())
-        for secret in (SECRET, "another"):
-            held = Request(signed(body, secret=secret, at=time.time()), body)
-            store.write(
-                lambda connection, held=held: quarantine.keep(  # type: ignore[misc]
-                    connection, "s1", held, store.sealer, reason="signed with another", now=int(time.time() * 1000)
-                )
-            )  # fmt: skip
-    finally:
-        store.close()
-    return site
 
 
 @pytest.fixture
@@ -122,48 +88,3 @@ class TestRemove:
         ran = run("site", "remove", "nowhere", "--yes")
         assert ran.status == 1
         assert ran.err.startswith("Error: ")
-
-
-class TestQuarantine:
-    def test_is_listed_and_checked_again(self, run: Run, with_site: Site) -> None:
-        ran = run("quarantine", "list")
-        assert ran.out.count("signed with another") == 2
-        assert "Choir" not in ran.out
-        assert "https://s1.example.org: 1 accepted, 1 still refused" in run("quarantine", "recheck").out
-        assert run("quarantine", "list").out.count("signed with another") == 1
-
-    def test_is_empty_at_first(self, run: Run) -> None:
-        assert "The quarantine is empty" in run("quarantine", "list").out
-
-
-class TestWhileABridgeServes:
-    def test_one_that_does_not_answer_is_said_to_be(self, run: Run, data: Path) -> None:
-        store = Instance(data, None).open_store()
-        try:
-            for server in (None, "{", "{}", '{"url": "http://127.0.0.1:1", "token": "x"}'):
-                if server is not None:
-                    (data / "rpc.json").write_text(server)
-                ran = run("site", "list")
-                assert ran.status == 1
-                assert "does not answer" in ran.err
-        finally:
-            store.close()
-
-    def test_its_word_is_left_for_its_owner_only(self, data: Path) -> None:
-        data.mkdir()
-        instance = Instance(data, None)
-        with instance.publish_rpc("http://127.0.0.1:9", "token"):
-            assert instance.server_url() == "http://127.0.0.1:9"
-            assert instance.rpc_file.stat().st_mode & 0o777 == 0o600
-        assert instance.server_url() is None
-
-
-class TestAnotherKey:
-    def test_is_refused_before_anything_is_done_with_it(
-        self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("ZOOMBRIDGE_KEY", Fernet.generate_key().decode())
-        for command in (("site", "list"), ("serve", "--port", "0")):
-            ran = run(*command)
-            assert ran.status == 1
-            assert "sealed with another key" in ran.err
