@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import BadRequestError, SignatureError
 from core.model.diff import EventDiff, event_diffs
-from core.store.events import delivery, history, refusals
+from core.store.events import delivery, history, quarantine
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.redaction import REMOVED_HEADER
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
     from core.store.events.delivery import Reached
-    from core.store.events.refusals import Refusal
+    from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.request import Request
-    from core.store.events.search_filters import Line
+    from core.store.events.search import EventSummary
     from core.store.posts.attempts import Attempt
 
 _ATTEMPTS = 20  # on one site
@@ -58,7 +58,7 @@ class Inspected:
     `attempts` are those by which it reached each site, or has not yet.
     """
 
-    line: Line
+    line: EventSummary
     request: Request
     check: Check
     step: EventDiff | None
@@ -80,7 +80,7 @@ class InspectedRefusal:
     `problem` is what the check says with the secrets that are saved now; empty where it passes now.
     """
 
-    refusal: Refusal
+    refusal: QuarantinedRequest
     event: str
     number: int | None
     problem: str
@@ -92,8 +92,8 @@ def inspect(store: Store, event_id: int, *, site_id: str | None = None) -> Inspe
     Raises `UnknownEventError`, `StoreUnavailableError`.
     """
     with store.reading() as connection:
-        line = event_search.line(connection, event_id, site_id=site_id)
-        request = event_search.request(connection, event_id, store.sealer)
+        line = event_search.load(connection, event_id, site_id=site_id)
+        request = event_search.load_request(connection, event_id, store.sealer)
         step, is_whole = _step(connection, store, line)
         found: list[Reached] = []
         if line.number is not None and line.outcome in (Outcome.PENDING, Outcome.FOLDED):
@@ -110,7 +110,7 @@ def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None
     Raises `UnknownEventError`, `StoreUnavailableError`.
     """
     with store.reading() as connection:
-        refusal = refusals.load(connection, refusal_id, store.sealer, site_id=site_id)
+        refusal = quarantine.load(connection, refusal_id, store.sealer, site_id=site_id)
         secrets = [saved.secret for saved in zoom_secrets.of_site(connection, refusal.site_id, store.sealer)]
     problem = ""
     try:
@@ -122,7 +122,7 @@ def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None
     return InspectedRefusal(refusal, *claims(refusal), problem)
 
 
-def claims(refusal: Refusal) -> tuple[str, int | None]:
+def claims(refusal: QuarantinedRequest) -> tuple[str, int | None]:
     """Return the event and the meeting's number that a refused request says it is about; nothing shows it to be true."""
     try:
         envelope = zoom_envelope.parse(refusal.request.body)
@@ -138,7 +138,7 @@ def _check(headers: Mapping[str, str]) -> Check:
     return Check(Proof.TOKEN if TOKEN_HEADER in headers else Proof.OWN)
 
 
-def _step(connection: Connection, store: Store, line: Line) -> tuple[EventDiff | None, bool]:
+def _step(connection: Connection, store: Store, line: EventSummary) -> tuple[EventDiff | None, bool]:
     """Return what an event changed, by folding its meeting up to it."""
     if line.number is None or line.outcome not in (Outcome.PENDING, Outcome.FOLDED):
         return None, True
@@ -152,7 +152,7 @@ def _step(connection: Connection, store: Store, line: Line) -> tuple[EventDiff |
     return None, True
 
 
-def _attempts(connection: Connection, line: Line, site_id: str) -> list[Attempt]:
+def _attempts(connection: Connection, line: EventSummary, site_id: str) -> list[Attempt]:
     """Return the attempts on a site since an event was folded, up to the one that went well; oldest first."""
     if line.number is None or line.folded_at is None:
         return []

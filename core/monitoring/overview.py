@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from core.monitoring import throughput as hourly
 from core.monitoring.alerts import Alert, Disk, Severity, alerts_of
 from core.store.db import clock as store_clock
-from core.store.events import search as listed
+from core.store.events import search as event_search
 from core.store.events.log import Outcome
-from core.store.events.search_filters import Filter
+from core.store.events.search import EventFilter
 from core.store.events.stats import HOUR
 from core.store.sites import health as site_health
 
@@ -51,7 +51,9 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
         now = store_clock.now(connection)
         sites = site_health.facts(connection, site_id=site_id)
         of_sites = site_health.accounts_of_sites(connection, site_id=site_id)
-        failed = listed.count(connection, Filter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED)
+        failed = event_search.count(
+            connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED
+        )
         unreadable = site_health.unreadable_accounts(connection, site_id=site_id)
     week = hours.week(now)
     sites = [replace(site, usual_gap=_usual_gap(week, of_sites.get(site.id, ()))) for site in sites]

@@ -29,7 +29,7 @@ from core.store.db import clock as store_clock
 from core.store.events import log
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
-from core.store.events.search_filters import Filter, Key, Line
+from core.store.events.search import EventFilter, EventKey, EventSummary
 from core.store.meetings import meetings
 from core.store.posts import posts
 from core.store.posts import replay as kept
@@ -54,7 +54,7 @@ _ROOM = 50  # posts that may be due when more are asked for
 _WAIT_SECONDS = 1.5
 _LOOK_SECONDS = 0.1
 _ALL = 10**12
-_FIRST = Key(-1, 0)
+_FIRST = EventKey(-1, 0)
 
 logger = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class ReplayPreview:
 
 
 def preview(
-    connection: Connection, *, wanted: Filter | None, event_id: int | None = None, refused: bool = False
+    connection: Connection, *, wanted: EventFilter | None, event_id: int | None = None, refused: bool = False
 ) -> ReplayPreview:
     """Count what would be taken up: one event, all that match a filter, or what was refused. Changes nothing."""
     counts = dict.fromkeys(Outcome, 0)
@@ -95,7 +95,7 @@ def preview(
         site_id = None if wanted is None else wanted.site_id
         held = sum(kept.held(connection, one) for one in kept.sites_of(connection, site_id))
     elif event_id is not None:
-        line = event_search.line(connection, event_id, site_id=None if wanted is None else wanted.site_id)
+        line = event_search.load(connection, event_id, site_id=None if wanted is None else wanted.site_id)
         counts[Outcome(line.outcome)] = 1
     elif wanted is not None:
         for outcome in Outcome:
@@ -116,7 +116,7 @@ def preview(
 def ask(
     of: JobRunner,
     *,
-    wanted: Filter | None = None,
+    wanted: EventFilter | None = None,
     event_id: int | None = None,
     refused: bool = False,
     now: int,
@@ -134,9 +134,9 @@ def ask(
     elif event_id is not None:
         arguments = {"event": event_id}
     else:
-        chosen = wanted or Filter()
+        chosen = wanted or EventFilter()
         until = now + 1 if chosen.until is None else min(chosen.until, now + 1)
-        arguments = {"filter": replace(chosen, site_id=site_id or chosen.site_id, until=until).told()}
+        arguments = {"filter": replace(chosen, site_id=site_id or chosen.site_id, until=until).to_json()}
     return of.ask(KIND, arguments, site_id=site_id, asked_by=asked_by)
 
 
@@ -168,7 +168,9 @@ class ReplayJob:
                 return len(kept.sites_of(connection, job.arguments.get("site")))
             if "event" in job.arguments:
                 return 1
-            counted = event_search.count(connection, Filter.of(job.arguments["filter"]), most=_ALL)
+            counted = event_search.count(
+                connection, EventFilter.from_json(job.arguments["filter"]), most=_ALL
+            )
         return counted.number if counted.is_whole else None
 
     def piece(self, job: Job) -> JobStep:
@@ -177,7 +179,7 @@ class ReplayJob:
             return self._recheck(job)
         if not self._has_room():
             return JobStep()
-        place = _FIRST if job.place is None else Key(*job.place)
+        place = _FIRST if job.place is None else EventKey(*job.place)
         with self.store.reading() as connection:
             lines, following = self._next(connection, job, place)
             due = self._due(connection, job, lines, following)
@@ -204,21 +206,25 @@ class ReplayJob:
             then=then,
         )
 
-    def _next(self, connection: Connection, job: Job, place: Key) -> tuple[list[Line], Key | None]:
+    def _next(
+        self, connection: Connection, job: Job, place: EventKey
+    ) -> tuple[list[EventSummary], EventKey | None]:
         """Return the next events, and where those after them begin; None where these are the last."""
         if "event" in job.arguments:
             try:
-                return [event_search.line(connection, job.arguments["event"])], None
+                return [event_search.load(connection, job.arguments["event"])], None
             except UnknownEventError:
                 return [], None  # dropped for its age since
-        page = event_search.page(connection, Filter.of(job.arguments["filter"]), limit=_AT_ONCE, after=place)
-        lines = page.lines[::-1]
+        page = event_search.page(
+            connection, EventFilter.from_json(job.arguments["filter"]), limit=_AT_ONCE, after=place
+        )
+        lines = page.events[::-1]
         if not page.more_newer:
             return lines, None
-        return lines, page.looked_to or lines[-1].key
+        return lines, lines[-1].key
 
     def _due(
-        self, connection: Connection, job: Job, lines: Sequence[Line], following: Key | None
+        self, connection: Connection, job: Job, lines: Sequence[EventSummary], following: EventKey | None
     ) -> list[Named]:
         """Return the meetings whose turn it is, in one order for all processes."""
         named = {
@@ -227,7 +233,7 @@ class ReplayJob:
             if line.number is not None and _is_of_a_meeting(line)
         }
         if following is not None:
-            wanted = Filter.of(job.arguments["filter"])
+            wanted = EventFilter.from_json(job.arguments["filter"])
             named = {one for one in named if not kept.comes_again(connection, one, wanted, following)}
         return sorted(named)
 
@@ -297,7 +303,7 @@ class ReplayJob:
             self.pause(_LOOK_SECONDS)
 
 
-def _is_of_a_meeting(line: Line) -> bool:
+def _is_of_a_meeting(line: EventSummary) -> bool:
     """Whether an event is, or should be, part of a meeting, as this version sees it; tests clean up after themselves."""
     if line.number is None or is_probe(line.account_id):
         return False
@@ -307,11 +313,11 @@ def _is_of_a_meeting(line: Line) -> bool:
     return True
 
 
-def _is_of_meetings(line: Line) -> bool:
+def _is_of_meetings(line: EventSummary) -> bool:
     """Whether an event is about the meetings of many instances, and is taken apart for them: doing so again is harmless."""
     return line.number is None and line.event in BATCHES and not is_probe(line.account_id)
 
 
-def _is_to_be_reopened(line: Line) -> bool:
+def _is_to_be_reopened(line: EventSummary) -> bool:
     is_acted_on = _is_of_a_meeting(line) or _is_of_meetings(line)
     return is_acted_on and line.outcome in (Outcome.FAILED, Outcome.IGNORED)

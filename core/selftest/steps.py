@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.db.engine import Store
-    from core.store.events.quarantine import Held
+    from core.store.events.quarantine import QuarantinedRequest
     from core.store.sites.sites import Site
     from core.zoom.signature import Secret
 
@@ -343,7 +343,7 @@ class SelfTestSteps:
         at = mine[0].received_at / _MILLISECONDS if mine else 0.0
         return verdicts.of_refusal(sent, mine[0].request if mine else None, self.secrets, at=at)
 
-    def _held(self) -> list[Held]:
+    def _held(self) -> list[QuarantinedRequest]:
         """Return what is in quarantine of this test, the newest first."""
         with self.store.reading() as connection:
             held = quarantine.latest(connection, self.site.id, self.store.sealer, _HELD_LOOKED_AT)

@@ -12,7 +12,7 @@ from core.zoom.probe import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.store.events.quarantine import Held
+    from core.store.events.quarantine import QuarantinedRequest
     from core.zoom.signature import Secret
 
 
@@ -38,7 +38,7 @@ class Refused:
         return self.newest_at > max((moment or 0 for moment in well_at), default=0)
 
 
-def refused(held: Sequence[Held], secrets: Sequence[Secret]) -> Refused:
+def refused(held: Sequence[QuarantinedRequest], secrets: Sequence[Secret]) -> Refused:
     """Return what the requests that are held tell; those of the test are left out."""
     wrong = stale = seconds = newest = 0
     for item in held:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.pipeline.replay import ReplayPreview
     from core.store.events.delivery import Reached
-    from core.store.events.refusals import Refusal
-    from core.store.events.search_filters import Line
+    from core.store.events.quarantine import QuarantinedRequest
+    from core.store.events.search import EventSummary
     from core.store.jobs import Job
     from core.store.posts.attempts import Attempt
     from web.ui.change_labels import ChangeLabel
@@ -45,7 +45,7 @@ class EventView:
     because events after it have left the log. `is_pending`: the page refreshes itself. Times are Unix milliseconds.
     """
 
-    line: Line
+    line: EventSummary
     topic: str
     site_name: str
     check: Check
@@ -66,7 +66,7 @@ class QuarantinedRequestView:
     """A quarantined request with what it claims to be, masked."""
 
     found: InspectedRefusal
-    refusal: Refusal
+    refusal: QuarantinedRequest
     headers: dict[str, str]
     body: str
 

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.monitoring.event_detail import claims
-from core.store.events import refusals, search_by_kind
+from core.store.events import quarantine
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
-from core.store.events.search_filters import Filter, Key
+from core.store.events.search import EventFilter, EventKey
 from core.store.meetings import meetings
 from core.store.sites import sites
 from web.pages.page import PageHandler
@@ -20,8 +20,8 @@ from web.ui.times import format_utc, parse_time
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.events.refusals import Refusal
-    from core.store.events.search_filters import Count, Line
+    from core.store.events.quarantine import QuarantinedRequest
+    from core.store.events.search import EventCount, EventSummary
 
 _ON_A_PAGE = 50
 _LONGEST = 200
@@ -34,7 +34,7 @@ PARAMETERS = ("event", "outcome", "number", "site", "since", "until")
 class EventQuery:
     """What a person asks for. `errors` says by field what could not be read; `given` is what they wrote."""
 
-    wanted: Filter
+    wanted: EventFilter
     refused: bool
     given: dict[str, str]
     errors: dict[str, str]
@@ -75,7 +75,7 @@ def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
     if "since" in times and "until" in times and times["since"] >= times["until"]:
         errors["until"] = _("The end must be after the start.")
     outcome = given.get("outcome", "")
-    wanted = Filter(
+    wanted = EventFilter(
         event=given.get("event", "").strip()[:_LONGEST],
         outcome=Outcome(outcome) if outcome in set(Outcome) else None,
         number=int(number) if number and "number" not in errors else None,
@@ -90,16 +90,15 @@ def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
 class EventList:
     """A page of events, or of quarantined requests. `newer` and `older` are keys of the pages beside it.
 
-    `is_further`: the search ended before the end of the log; `is_any`: the log holds any event at all.
+    `is_any`: the log holds any event at all.
     """
 
-    lines: list[Line]
-    refused: list[tuple[Refusal, str, int | None]]
+    lines: list[EventSummary]
+    refused: list[tuple[QuarantinedRequest, str, int | None]]
     topics: dict[tuple[str, int], str]
     newer: str
     older: str
-    is_further: bool
-    count: Count | None
+    count: EventCount | None
     names: list[str]
     is_any: bool
 
@@ -114,7 +113,7 @@ class EventsView:
 
     listed: EventList
     query: EventQuery
-    filter: Filter
+    filter: EventFilter
     parameters: dict[str, str]
     statuses: list[tuple[str, dict[str, str]]]
     is_filtered: bool
@@ -173,13 +172,13 @@ class FindEventsHandler(EventsHandler):
             self.go("/events", **asked.query(of_site=self.site_id))
 
 
-def parse_key(value: str) -> Key | None:
+def parse_key(value: str) -> EventKey | None:
     """Return the place in the list that an address names."""
     found = _KEY.fullmatch(value)
-    return Key(int(found[1]), int(found[2])) if found else None
+    return EventKey(int(found[1]), int(found[2])) if found else None
 
 
-def _spelled(place: Key) -> str:
+def _spelled(place: EventKey) -> str:
     return f"{place.received_at}.{place.id}"
 
 
@@ -191,53 +190,52 @@ def _with(query: dict[str, str], outcome: str) -> dict[str, str]:
     return kept | ({"outcome": str(outcome)} if outcome else {})
 
 
-def _listed(bridge: Bridge, asked: EventQuery, *, before: Key | None, after: Key | None) -> EventList:
+def _listed(
+    bridge: Bridge, asked: EventQuery, *, before: EventKey | None, after: EventKey | None
+) -> EventList:
     if asked.refused:
         return _listed_refused(bridge, asked, before=before, after=after)
     wanted = asked.wanted
     with bridge.store.reading() as connection:
         page = event_search.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
         count = event_search.count(connection, wanted)
-        found = search_by_kind.found(connection, site_id=wanted.site_id)
-        named = {(line.account_id, line.number) for line in page.lines if line.number is not None}
+        names = event_search.event_names(connection, wanted.site_id)
+        named = {(line.account_id, line.number) for line in page.events if line.number is not None}
         topics = meetings.topics(connection, sorted(named))
-    newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")
-    if page.looked_to is not None:
-        # Nothing more was found as far as was looked, which is not all there is.
-        newer, older = (_spelled(page.looked_to), older) if after else (newer, _spelled(page.looked_to))
+    newer, older = _beside(page.events[0].key, page.events[-1].key) if page.events else ("", "")
     return EventList(
-        lines=page.lines,
+        lines=page.events,
         refused=[],
         topics=topics,
         newer=newer if page.more_newer else "",
         older=older if page.more_older else "",
-        is_further=page.looked_to is not None,
         count=count,
-        names=sorted({one.event for one in found}),
-        is_any=bool(found),
+        names=names,
+        is_any=bool(names),
     )
 
 
-def _listed_refused(bridge: Bridge, asked: EventQuery, *, before: Key | None, after: Key | None) -> EventList:
+def _listed_refused(
+    bridge: Bridge, asked: EventQuery, *, before: EventKey | None, after: EventKey | None
+) -> EventList:
     with bridge.store.reading() as connection:
-        page = refusals.page(
+        page = quarantine.page(
             connection, asked.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
         )
-    newer, older = _beside(page.lines[0].key, page.lines[-1].key) if page.lines else ("", "")
+    newer, older = _beside(page.requests[0].key, page.requests[-1].key) if page.requests else ("", "")
     return EventList(
         lines=[],
-        refused=[(one, *claims(one)) for one in page.lines],
+        refused=[(one, *claims(one)) for one in page.requests],
         topics={},
         newer=newer if page.more_newer else "",
         older=older if page.more_older else "",
-        is_further=False,
         count=None,
         names=[],
         is_any=True,
     )
 
 
-def _beside(first: Key, last: Key) -> tuple[str, str]:
+def _beside(first: EventKey, last: EventKey) -> tuple[str, str]:
     return _spelled(first), _spelled(last)
 
 

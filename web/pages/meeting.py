@@ -23,7 +23,7 @@ from core.store.db import clock as store_clock
 from core.store.events import delivery, history
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
-from core.store.events.search_filters import Filter
+from core.store.events.search import EventFilter
 from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.posts import attempts, requeue
@@ -288,7 +288,7 @@ def _history(
     place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)
     some = newest_first[place + 1 : place + 1 + _EVENTS]
     failed = event_search.page(
-        connection, Filter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1
+        connection, EventFilter(number=number, outcome=Outcome.FAILED, site_id=site_id), limit=1
     )
     return MeetingHistory(
         [
@@ -305,7 +305,7 @@ def _history(
         older=str(some[-1][0].id) if some and place + 1 + _EVENTS < len(newest_first) else "",
         is_whole=known.is_whole,
         dropped=known.base is not None,
-        failed=bool(failed.lines),
+        failed=bool(failed.events),
     )
 
 

@@ -12,7 +12,7 @@ from core.pipeline import replay
 from core.store.db import clock as store_clock
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
-from core.store.events.search_filters import Filter, Key
+from core.store.events.search import EventFilter, EventKey
 from core.store.sites import sites
 from core.zoom import masking
 from web.rpc import api, job_operations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.store.events.delivery import Reached
-    from core.store.events.search_filters import Line
+    from core.store.events.search import EventSummary
     from core.store.posts.attempts import Attempt
 
 
@@ -38,11 +38,11 @@ def list_events(bridge: Bridge, request: api.ListEvents) -> api.EventList:
             connection,
             _filter(bridge, connection, request.filter),
             limit=request.limit,
-            before=None if request.before is None else Key(*request.before),
+            before=None if request.before is None else EventKey(*request.before),
         )
-    further = page.looked_to or (page.lines[-1].key if page.more_older else None)
+    further = page.events[-1].key if page.more_older else None
     return api.EventList(
-        events=[_line(line) for line in page.lines],
+        events=[_line(line) for line in page.events],
         next=None if further is None else (further.received_at, further.id),
     )
 
@@ -88,9 +88,9 @@ def replay_events(bridge: Bridge, request: api.ReplayEvents) -> api.JobStatus:
     return job_operations.status(job)
 
 
-def _filter(bridge: Bridge, connection: Connection, given: api.EventFilter) -> Filter:
+def _filter(bridge: Bridge, connection: Connection, given: api.EventFilter) -> EventFilter:
     site = None if given.site is None else sites.find(connection, given.site, bridge.store.sealer)
-    return Filter(
+    return EventFilter(
         event=given.event or "",
         outcome=given.outcome,
         number=given.number,
@@ -100,7 +100,7 @@ def _filter(bridge: Bridge, connection: Connection, given: api.EventFilter) -> F
     )
 
 
-def _line(line: Line) -> api.EventLine:
+def _line(line: EventSummary) -> api.EventLine:
     return api.EventLine(
         id=line.id,
         event=line.event,

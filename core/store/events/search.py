@@ -1,93 +1,233 @@
-"""The log as people look at it: filtered, newest first, paged by key; and one event with its request.
+"""Search the event log: filtered, newest first, paged by key; and load one event with its request.
 
-Any filter takes about the same time over a thousand events and over a million: why, say `core.store.events.search_by_kind` and
-`core.store.events.search_by_meeting`. A count stops at `MOST_COUNTED`.
+A search reads a few index ranges, each of which holds its events in the order of a page, and merges them. Without a
+meeting's number there is one range for each account and outcome, and with an event name the index holds that, too:
+there are four outcomes and few accounts. With a number there is one range, whose index holds the other columns of the
+filter as well, so that an event that does not match is passed over without reading its row.
 
-Sites come in by their Zoom accounts: an event concerns every site that mirrors its account, whichever of their
-endpoints it came to first.
+A filter by site means the Zoom accounts that the site mirrors: an event concerns each of their sites, whichever
+endpoint received it first.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import heapq
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, tuple_
 
 from core.errors import UnknownEventError
 from core.store.db.schema import events
-from core.store.events import search_by_kind, search_by_meeting, search_filters
+from core.store.events.log import Outcome
 from core.store.events.request import Request
-from core.store.events.search_filters import Count, Line
 from core.store.sites.accounts import accounts_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection
 
     from core.store.db.encryption import Sealer
-    from core.store.events.search_filters import Filter, Key
 
-MOST_COUNTED = 1_000  # for the page: a count that grew with the log would make it slower and slower
+MAX_COUNT = 1_000
+"""Where a count stops, so that it does not take longer as the log grows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A piece of the list, newest first, and whether there is more on both sides.
+class EventFilter:
+    """The events to search for. A field that is None or empty does not filter.
 
-    `looked_to` is where the search stopped before the page was full, though there is more to look at beyond.
+    `site_id` is a site that mirrors the event's account. `since` (inclusive) and `until` (exclusive) limit the time
+    of receipt, in Unix milliseconds (UTC).
     """
 
-    lines: list[Line]
+    event: str = ""
+    outcome: Outcome | None = None
+    number: int | None = None
+    site_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the filter as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EventFilter:
+        """Return the filter that `to_json` returned as `values`; unknown fields are ignored."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        outcome = known.get("outcome")
+        return cls(**known | {"outcome": None if outcome is None else Outcome(outcome)})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EventKey:
+    """The position of an event in the list. `received_at` is in Unix milliseconds (UTC)."""
+
+    received_at: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """One event in the list, without its body. Times are Unix milliseconds (UTC)."""
+
+    id: int
+    event: str
+    account_id: str
+    number: int | None
+    at: int
+    received_at: int
+    site_id: str | None
+    outcome: str
+    reason: str | None
+    folded_at: int | None
+
+    @property
+    def key(self) -> EventKey:
+        """Its position in the list."""
+        return EventKey(self.received_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One page of the list, newest first, and whether there are newer and older events beyond it."""
+
+    events: list[EventSummary]
     more_newer: bool
     more_older: bool
-    looked_to: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventCount:
+    """The number of events that match; at least that many where `is_whole` is False."""
+
+    number: int
+    is_whole: bool
+
+
+COLUMNS = [events.c[name] for name in EventSummary.__dataclass_fields__]
+"""The columns of the log that make an `EventSummary`, in its order."""
+_KEY = (events.c.received_at, events.c.id)
 
 
 def page(
     connection: Connection,
-    wanted: Filter,
+    wanted: EventFilter,
     *,
     limit: int,
-    before: Key | None = None,
-    after: Key | None = None,
-) -> Page:
-    """Return up to `limit` events: the newest, or those next to a key (`before` it in time, or `after` it)."""
+    before: EventKey | None = None,
+    after: EventKey | None = None,
+) -> EventPage:
+    """Return up to `limit` events: the newest, or those next to a key (older than `before`, or newer than `after`)."""
     rising = after is not None
-    bounds = search_filters.bounds(wanted, before, after)
-    looked_to = None
-    if wanted.number is not None:
-        found, looked_to = search_by_meeting.in_order(connection, wanted, bounds, limit + 1, rising=rising)
-    else:
-        found = search_by_kind.in_order(connection, wanted, bounds, limit + 1, rising=rising)
-    more = len(found) > limit or looked_to is not None
-    lines = found[:limit]
+    order = _KEY if rising else tuple(column.desc() for column in _KEY)
+    bounds = _bounds(wanted, before, after)
+    ranges = [
+        connection.execute(select(*_KEY).where(*chosen, *bounds).order_by(*order).limit(limit + 1)).all()
+        for chosen in _ranges(connection, wanted)
+    ]
+    keys = list(islice(heapq.merge(*ranges, reverse=not rising), limit + 1))
+    found = _summaries(connection, [key.id for key in keys[:limit]])
+    more = len(keys) > limit
     if rising:
-        return Page(lines[::-1], more_newer=more, more_older=True, looked_to=looked_to)
-    return Page(lines, more_newer=before is not None, more_older=more, looked_to=looked_to)
+        return EventPage(found, more_newer=more, more_older=True)
+    return EventPage(found, more_newer=before is not None, more_older=more)
 
 
-def count(connection: Connection, wanted: Filter, *, most: int = MOST_COUNTED) -> Count:
-    """Count what matches, up to `most`; of a meeting with many events, only the newest may have been looked at."""
-    bounds = search_filters.bounds(wanted)
-    if wanted.number is not None:
-        return search_by_meeting.count(connection, wanted, bounds, most=most)
-    counted = search_by_kind.count(connection, wanted, bounds, most=most + 1)
-    return Count(min(counted, most), is_whole=counted <= most)
+def count(connection: Connection, wanted: EventFilter, *, most: int = MAX_COUNT) -> EventCount:
+    """Count the events that match, up to `most`."""
+    bounds = _bounds(wanted)
+    counted = 0
+    for chosen in _ranges(connection, wanted):
+        matching = select(events.c.id).where(*chosen, *bounds).limit(most + 1 - counted).subquery()
+        counted += connection.scalar(select(func.count()).select_from(matching)) or 0
+        if counted > most:
+            return EventCount(most, is_whole=False)
+    return EventCount(counted, is_whole=True)
 
 
-def line(connection: Connection, event_id: int, *, site_id: str | None = None) -> Line:
-    """Return an event; with a `site_id`, only one that concerns this site. Raises `UnknownEventError`."""
-    row = connection.execute(select(*search_filters.COLUMNS).where(events.c.id == event_id)).one_or_none()
-    concerned = None if site_id is None else connection.scalars(accounts_of(site_id)).all()
-    if row is None or (concerned is not None and row.account_id not in concerned):
+def load(connection: Connection, event_id: int, *, site_id: str | None = None) -> EventSummary:
+    """Return one event; with a `site_id`, only if it concerns that site. Raises: UnknownEventError."""
+    found = _summaries(connection, [event_id])
+    if not found or (site_id is not None and found[0].account_id not in account_ids(connection, site_id)):
         raise UnknownEventError(
             "The log holds no event of this number. It may be so old that it was dropped: see the retention "
             "in the settings."
         )
-    return Line(*row)
+    return found[0]
 
 
-def request(connection: Connection, event_id: int, sealer: Sealer) -> Request:
-    """Return the request that brought an event."""
+def load_request(connection: Connection, event_id: int, sealer: Sealer) -> Request:
+    """Return the HTTP request that delivered an event."""
     sealed = connection.execute(select(events.c.request).where(events.c.id == event_id)).scalar_one()
     return Request.opened(sealed, sealer)
+
+
+def account_ids(connection: Connection, site_id: str | None = None) -> Sequence[str]:
+    """Return the accounts that a site mirrors, or all that have events in the log."""
+    if site_id is not None:
+        return connection.scalars(accounts_of(site_id)).all()
+    return _distinct(connection, events.c.account_id)
+
+
+def event_names(connection: Connection, site_id: str | None = None) -> list[str]:
+    """Return the names of the events in the log, or of those that concern one site, in alphabetical order."""
+    found: set[str] = set()
+    for account_id in account_ids(connection, site_id):
+        found.update(_distinct(connection, events.c.event, events.c.account_id == account_id))
+    return sorted(found)
+
+
+def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElement[bool]]]:
+    """Return the conditions of each index range; together they hold what matches at any time, and once each."""
+    named = [events.c.event == wanted.event] if wanted.event else []
+    if wanted.number is not None:
+        chosen = [events.c.number == wanted.number, *named]
+        if wanted.outcome is not None:
+            chosen.append(events.c.outcome == wanted.outcome)
+        if wanted.site_id is not None:
+            chosen.append(events.c.account_id.in_(account_ids(connection, wanted.site_id)))
+        return [chosen]
+    return [
+        [events.c.account_id == account_id, events.c.outcome == outcome, *named]
+        for account_id in account_ids(connection, wanted.site_id)
+        for outcome in ([wanted.outcome] if wanted.outcome else Outcome)
+    ]
+
+
+def _bounds(
+    wanted: EventFilter, before: EventKey | None = None, after: EventKey | None = None
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for the time of receipt and the position in the list, as one range of an index."""
+    since = [] if wanted.since is None else [EventKey(wanted.since, 0)]
+    until = [] if wanted.until is None else [EventKey(wanted.until, 0)]
+    above = max(since + ([after] if after else []), default=None)
+    below = min(until + ([before] if before else []), default=None)
+    bounds = []
+    if above is not None:
+        bounds.append(tuple_(*_KEY) > tuple_(above.received_at, above.id))
+    if below is not None:
+        bounds.append(tuple_(*_KEY) < tuple_(below.received_at, below.id))
+    return bounds
+
+
+def _summaries(connection: Connection, ids: Sequence[int]) -> list[EventSummary]:
+    """Return these events, newest first."""
+    rows = connection.execute(select(*COLUMNS).where(events.c.id.in_(ids)))
+    return sorted((EventSummary(*row) for row in rows), key=lambda event: event.key, reverse=True)
+
+
+def _distinct(
+    connection: Connection, column: ColumnElement[str], *conditions: ColumnElement[bool]
+) -> Sequence[str]:
+    """Return the distinct values of a column by a loose index scan: one step of the index for each value.
+
+    SELECT DISTINCT would read every entry: https://wiki.postgresql.org/wiki/Loose_indexscan
+    """
+    value = select(func.min(column).label("value")).where(*conditions).cte("value", recursive=True)
+    following = select(func.min(column)).where(*conditions, column > value.c.value).scalar_subquery()
+    values = value.union_all(select(following).where(value.c.value.is_not(None)))
+    return connection.scalars(select(values.c.value).where(values.c.value.is_not(None))).all()

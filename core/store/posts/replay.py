@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.store.events.search_filters import Filter, Key
+    from core.store.events.search import EventFilter, EventKey
 
 Named = tuple[str, int]
 """A meeting: account and number."""
@@ -81,7 +81,7 @@ def due(connection: Connection, *, now: int, most: int) -> int:
     return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0
 
 
-def comes_again(connection: Connection, named: Named, wanted: Filter, beyond: Key) -> bool:
+def comes_again(connection: Connection, named: Named, wanted: EventFilter, beyond: EventKey) -> bool:
     """Whether a later event of this meeting matches, so that its turn is yet to come.
 
     Only so many later events are looked at: where that does not decide it, the answer is no, and the meeting may

@@ -10,12 +10,12 @@ from core.model.diff import FieldDiff, field_diffs
 from core.model.fold import fold
 from core.monitoring.event_detail import Check, Inspected, Proof, inspect, inspect_refusal
 from core.store.db.engine import Store
-from core.store.events import history, log, quarantine, refusals
+from core.store.events import history, log, quarantine
 from core.store.events import search as event_search
 from core.store.events.delivery import Way
 from core.store.events.log import Outcome
 from core.store.events.request import Request
-from core.store.events.search_filters import Filter, Key
+from core.store.events.search import EventFilter, EventKey
 from core.store.meetings import meetings
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
@@ -126,7 +126,7 @@ class TestInspect:
             )
             bench.store.write(lambda connection: log.append(connection, [line]))
             with bench.store.reading() as connection:
-                newest = max(one.id for one in event_search.page(connection, Filter(), limit=9).lines)
+                newest = max(one.id for one in event_search.page(connection, EventFilter(), limit=9).events)
             return looked(bench, newest).check
 
         assert check(signed(b"{}")) == Check(Proof.SIGNATURE, NOW * 1000)
@@ -153,26 +153,30 @@ class TestRefusals:
             )
         return store
 
-    def reasons(self, store: Store, wanted: Filter, **more: Any) -> list[str]:
+    def reasons(self, store: Store, wanted: EventFilter, **more: Any) -> list[str]:
         with store.reading() as connection:
-            page = refusals.page(connection, wanted, store.sealer, **{"limit": 9, **more})
-        return [one.reason for one in page.lines]
+            page = quarantine.page(connection, wanted, store.sealer, **{"limit": 9, **more})
+        return [one.reason for one in page.requests]
 
     def test_are_listed_newest_first_by_site_and_time(self, held: Store) -> None:
-        assert self.reasons(held, Filter()) == ["why 3", "why 2", "why 1", "why 0"]
-        assert self.reasons(held, Filter(site_id="s2")) == ["why 1"]
-        assert self.reasons(held, Filter(since=1000, until=3000)) == ["why 2", "why 1"]
+        assert self.reasons(held, EventFilter()) == ["why 3", "why 2", "why 1", "why 0"]
+        assert self.reasons(held, EventFilter(site_id="s2")) == ["why 1"]
+        assert self.reasons(held, EventFilter(since=1000, until=3000)) == ["why 2", "why 1"]
 
     def test_are_paged_both_ways(self, held: Store) -> None:
         with held.reading() as connection:
-            first = refusals.page(connection, Filter(), held.sealer, limit=3)
-            rest = refusals.page(connection, Filter(), held.sealer, limit=3, before=first.lines[-1].key)
-            back = refusals.page(connection, Filter(), held.sealer, limit=3, after=rest.lines[0].key)
+            first = quarantine.page(connection, EventFilter(), held.sealer, limit=3)
+            rest = quarantine.page(
+                connection, EventFilter(), held.sealer, limit=3, before=first.requests[-1].key
+            )
+            back = quarantine.page(
+                connection, EventFilter(), held.sealer, limit=3, after=rest.requests[0].key
+            )
         assert (first.more_newer, first.more_older) == (False, True)
-        assert ([one.reason for one in rest.lines], rest.more_older) == (["why 0"], False)
-        assert [one.reason for one in back.lines] == [one.reason for one in first.lines]
+        assert ([one.reason for one in rest.requests], rest.more_older) == (["why 0"], False)
+        assert [one.reason for one in back.requests] == [one.reason for one in first.requests]
         assert not back.more_newer
-        assert self.reasons(held, Filter(), after=Key(0, 0), limit=2) == ["why 1", "why 0"]
+        assert self.reasons(held, EventFilter(), after=EventKey(0, 0), limit=2) == ["why 1", "why 0"]
 
     def test_tell_what_they_say_of_themselves_and_what_is_wrong_with_them_now(self, held: Store) -> None:
         wrong = inspect_refusal(held, 1)

@@ -86,7 +86,7 @@ def lines(store: Store) -> Sequence[Logged]:
         return [line for line in log.latest(connection, 1000) if line.event != "meeting.participant_joined"]
 
 
-def held(store: Store, site_id: str = "s1") -> list[quarantine.Held]:
+def held(store: Store, site_id: str = "s1") -> list[quarantine.QuarantinedRequest]:
     with store.reading() as connection:
         return quarantine.held(connection, site_id, store.sealer)
 

@@ -18,7 +18,7 @@ from core.store.db.schema import meetings as table
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
 from core.store.events.request import Request
-from core.store.events.search_filters import Filter
+from core.store.events.search import EventFilter
 from core.store.jobs import Job, JobState
 from core.store.meetings import meetings
 from core.store.posts import replay as kept
@@ -46,7 +46,7 @@ def jobs(bench: Bench) -> JobRunner:
     return JobRunner(store, {KIND: replay}, clock=bench.clock)
 
 
-def replayed(bench: Bench, jobs: JobRunner, wanted: Filter | None = None, **more: Any) -> Job:
+def replayed(bench: Bench, jobs: JobRunner, wanted: EventFilter | None = None, **more: Any) -> Job:
     """Do a replay from beginning to end."""
     asked = ask(jobs, wanted=wanted, now=bench.clock.ms, **more)
     run(jobs)
@@ -106,7 +106,7 @@ def three(bench: Bench) -> Bench:
 class TestFailed:
     def test_are_folded_again(self, bench: Bench, jobs: JobRunner) -> None:
         happened(bench, Outcome.FAILED)
-        done = replayed(bench, jobs, Filter(outcome=Outcome.FAILED))
+        done = replayed(bench, jobs, EventFilter(outcome=Outcome.FAILED))
         assert (done.state, done.done, done.total) == (JobState.DONE, 1, 1)
         assert done.counts["reopened"] == 1
         assert lines(bench) == [(1, "pending", None)]
@@ -119,7 +119,7 @@ class TestFailed:
         happened(bench, Outcome.FAILED, name="meeting.updated", at=2, topic="Failed", agenda="Failed")
         bench.happens(1)  # the third
         bench.happens(1, "meeting.updated", topic="Last")
-        replayed(bench, jobs, Filter(outcome=Outcome.FAILED))
+        replayed(bench, jobs, EventFilter(outcome=Outcome.FAILED))
         bench.folding.fold_pending()
         assert meeting(bench, 1)[0].topic == "Last"
 
@@ -135,7 +135,7 @@ class TestIgnored:
         happened(bench, Outcome.IGNORED, name="meeting.created")
         happened(bench, Outcome.IGNORED, name="user.updated")
         happened(bench, Outcome.IGNORED, name="snapshot")
-        done = replayed(bench, jobs, Filter())
+        done = replayed(bench, jobs, EventFilter())
         assert [outcome for _, outcome, _ in lines(bench)] == ["pending", "ignored", "ignored"]
         assert (done.counts["reopened"], done.counts["without"]) == (1, 2)
 
@@ -152,7 +152,7 @@ class TestIgnored:
         bench.store.write(lambda connection: log.append(connection, [line]))
         bench.clock.now += 60
         for _ in range(2):
-            done = replayed(bench, jobs, Filter(event="recording.batch_trashed"))
+            done = replayed(bench, jobs, EventFilter(event="recording.batch_trashed"))
             assert done.counts["reopened"] == 1
             while bench.folding.fold_pending():
                 pass
@@ -160,7 +160,7 @@ class TestIgnored:
 
     def test_what_a_test_left_is_not_touched(self, bench: Bench, jobs: JobRunner) -> None:
         happened(bench, Outcome.FAILED, account_id=probe_account_id("s1"))
-        done = replayed(bench, jobs, Filter())
+        done = replayed(bench, jobs, EventFilter())
         assert [outcome for _, outcome, _ in lines(bench)] == ["failed"]
         assert done.counts["without"] == 1
 
@@ -169,7 +169,7 @@ class TestMeetings:
     def test_are_folded_from_the_whole_log_and_shown_again(self, three: Bench, jobs: JobRunner) -> None:
         spoil(three, 2)
         before = meeting(three, 2)[1]
-        done = replayed(three, jobs, Filter(number=2))
+        done = replayed(three, jobs, EventFilter(number=2))
         assert (done.counts["changed"], done.counts["same"]) == (1, 0)
         made, revision = meeting(three, 2)
         assert (made.topic, made.agenda, revision) == ("Choir", "Agenda 2", before + 1)
@@ -179,7 +179,7 @@ class TestMeetings:
 
     def test_that_are_right_stay_as_they_are(self, three: Bench, jobs: JobRunner) -> None:
         before = [meeting(three, number) for number in (1, 2, 3)]
-        done = replayed(three, jobs, Filter())
+        done = replayed(three, jobs, EventFilter())
         assert (done.counts["changed"], done.counts["same"]) == (0, 3)
         assert [meeting(three, number) for number in (1, 2, 3)] == before
 
@@ -192,7 +192,7 @@ class TestMeetings:
         assert base is not None
         three.store.write(lambda connection: meetings.save_base(connection, base))
         three.store.write(lambda connection: log.drop_folded(connection, ACCOUNT, 1, base.last))
-        replayed(three, jobs, Filter(number=1))
+        replayed(three, jobs, EventFilter(number=1))
         assert meeting(three, 1)[0] == whole
 
     def test_one_that_was_folded_meanwhile_is_looked_at_again(
@@ -209,7 +209,7 @@ class TestMeetings:
             return revision(*given)
 
         monkeypatch.setattr(kept, "revision", first_something_happens)
-        replayed(three, jobs, Filter(number=2))
+        replayed(three, jobs, EventFilter(number=2))
         made, now = meeting(three, 2)
         assert (made.topic, now) == ("Choir", 10)
 
@@ -223,7 +223,7 @@ class TestMeetings:
 
         monkeypatch.setattr(core.pipeline.replay, "fold", fold_but_two)
         spoil(three, 3)
-        done = replayed(three, jobs, Filter())
+        done = replayed(three, jobs, EventFilter())
         assert (done.state, done.counts["failed"], done.counts["changed"]) == (JobState.DONE, 1, 1)
 
 
@@ -233,7 +233,7 @@ class TestPosts:
         post = next(one for one in three.doubles["s1"].posts.values() if one["number"] == "2")
         post["details"] = {}
         post["slug"] = "chosen-by-an-editor"
-        replayed(three, jobs, Filter(number=2))
+        replayed(three, jobs, EventFilter(number=2))
         assert three.work() == 1
         assert post["details"]
         assert post["slug"] == "chosen-by-an-editor"
@@ -246,7 +246,7 @@ class TestPosts:
         three.clock.now += 60
         three.work()
         assert three.row(1).state == "detached"
-        done = replayed(three, jobs, Filter(number=1))
+        done = replayed(three, jobs, EventFilter(number=1))
         assert done.counts["posts"] == 0
         assert three.work() == 0
 
@@ -258,16 +258,16 @@ class TestPosts:
         three.happens(2, "meeting.updated", topic="For both")
         three.clock.now += 60
         three.work()
-        assert replayed(three, jobs, Filter(number=2), site_id="s2").counts["posts"] == 1
+        assert replayed(three, jobs, EventFilter(number=2), site_id="s2").counts["posts"] == 1
         assert three.row(2, "s1").owner is None
         assert three.row(2, "s2").owner is not None
-        assert replayed(three, jobs, Filter(number=2)).counts["posts"] == 2
+        assert replayed(three, jobs, EventFilter(number=2)).counts["posts"] == 2
 
     def test_being_written_now_are_left_to_who_does_that(self, three: Bench, jobs: JobRunner) -> None:
         three.happens(1, "meeting.updated", topic="New")
         three.clock.now += 60
         (claim,) = three.claim()
-        assert replayed(three, jobs, Filter(number=1)).counts["posts"] == 0
+        assert replayed(three, jobs, EventFilter(number=1)).counts["posts"] == 0
         three.mirror.work([claim])
         assert three.row(1).written == claim.wanted
 
@@ -277,13 +277,13 @@ class TestPieces:
         self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(core.pipeline.replay, "_AT_ONCE", 2)
-        done = replayed(three, jobs, Filter())
+        done = replayed(three, jobs, EventFilter())
         assert (done.done, done.total) == (7, 7)
         assert done.counts["same"] == 3
         assert done.counts["posts"] == 3
 
     def test_go_no_further_than_what_had_come_when_it_was_asked(self, three: Bench, jobs: JobRunner) -> None:
-        asked = ask(jobs, wanted=Filter(), now=three.clock.ms)
+        asked = ask(jobs, wanted=EventFilter(), now=three.clock.ms)
         three.clock.now += 10
         late = happened(three, Outcome.FAILED, 7)
         run(jobs)
@@ -297,7 +297,7 @@ class TestPieces:
         monkeypatch.setattr(core.pipeline.replay, "_AT_ONCE", 1)
         monkeypatch.setattr(core.pipeline.replay, "_ROOM", 0)
         monkeypatch.setattr(core.pipeline.replay, "_WAIT_SECONDS", 0.0)
-        asked = ask(jobs, wanted=Filter(), now=three.clock.ms)
+        asked = ask(jobs, wanted=EventFilter(), now=three.clock.ms)
         (taken,) = jobs.take()
         due = []
         while jobs._step(taken):
@@ -311,7 +311,7 @@ class TestPieces:
     def test_do_not_wait_for_a_site_that_takes_nothing(self, three: Bench, jobs: JobRunner) -> None:
         with three.store.reading() as connection:
             assert kept.due(connection, now=three.clock.ms, most=9) == 0
-        replayed(three, jobs, Filter())
+        replayed(three, jobs, EventFilter())
         with three.store.reading() as connection:
             assert kept.due(connection, now=three.clock.ms, most=9) == 3
         three.store.write(
@@ -326,7 +326,7 @@ class TestPieces:
         spoil(three, 1)
         happened(three, Outcome.FAILED, 3, "meeting.updated", at=600, topic="Was failed")
         for _ in range(2):
-            replayed(three, jobs, Filter())
+            replayed(three, jobs, EventFilter())
             three.folding.fold_pending()
             three.clock.now += 60
             three.work()
@@ -339,7 +339,7 @@ class TestPieces:
         assert (done.state, done.done) == (JobState.DONE, 0)
 
     def test_of_nothing_are_none(self, bench: Bench, jobs: JobRunner) -> None:
-        done = replayed(bench, jobs, Filter(event="none.such"))
+        done = replayed(bench, jobs, EventFilter(event="none.such"))
         assert (done.state, done.done, done.total) == (JobState.DONE, 0, 0)
 
 
@@ -362,15 +362,15 @@ class TestRefused:
             )
         with bench.store.reading() as connection:
             assert preview(connection, wanted=None, refused=True).refused == 4
-            assert preview(connection, wanted=Filter(site_id="s2"), refused=True).refused == 2
-        done = replayed(bench, jobs, Filter(site_id="s2"), refused=True)
+            assert preview(connection, wanted=EventFilter(site_id="s2"), refused=True).refused == 2
+        done = replayed(bench, jobs, EventFilter(site_id="s2"), refused=True)
         assert (done.total, dict(done.counts)) == (1, {"verified": 1, "refused": 1})
         done = replayed(bench, jobs, refused=True)
         assert (done.total, done.done, dict(done.counts)) == (2, 2, {"verified": 1, "refused": 2})
         assert [outcome for _, outcome, _ in lines(bench)] == ["pending", "pending"]
 
     def test_of_no_site_are_none(self, bench: Bench, jobs: JobRunner) -> None:
-        assert replayed(bench, jobs, Filter(site_id="gone"), refused=True).state is JobState.DONE
+        assert replayed(bench, jobs, EventFilter(site_id="gone"), refused=True).state is JobState.DONE
 
 
 class TestForesee:
@@ -379,9 +379,9 @@ class TestForesee:
         happened(three, Outcome.IGNORED, 9, "user.updated")
         before = lines(three)
         with three.store.reading() as connection:
-            every = preview(connection, wanted=Filter())
-            failed = preview(connection, wanted=Filter(outcome=Outcome.FAILED))
-            none = preview(connection, wanted=Filter(event="none.such"))
+            every = preview(connection, wanted=EventFilter())
+            failed = preview(connection, wanted=EventFilter(outcome=Outcome.FAILED))
+            none = preview(connection, wanted=EventFilter(event="none.such"))
             one = preview(connection, wanted=None, event_id=1)
         assert every == ReplayPreview(failed=1, ignored=1, folded=7, pending=0, refused=0, is_whole=True)
         assert (failed.events, failed.folded) == (1, 0)

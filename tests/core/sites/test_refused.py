@@ -1,7 +1,7 @@
 """What the quarantine tells of who signed."""
 
 from core.sites.refused import Refused, refused
-from core.store.events.quarantine import Held
+from core.store.events.quarantine import QuarantinedRequest
 from core.store.events.request import Request
 from core.zoom.probe import REQUEST
 from core.zoom.signature import Secret
@@ -12,10 +12,10 @@ SAVED = [Secret(SECRET)]
 
 def held(
     *, secret: str = SECRET, signed_at: float = NOW, came_at: float = NOW, request_id: str = "zoom-1"
-) -> Held:
+) -> QuarantinedRequest:
     body = raw(event())
     headers = {**signed(body, secret=secret, at=signed_at), "x-zm-request-id": request_id}
-    return Held(1, int(came_at * 1000), "", Request(headers, body))
+    return QuarantinedRequest(1, "s1", "Site", int(came_at * 1000), "", Request(headers, body))
 
 
 class TestRefused:

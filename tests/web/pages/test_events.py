@@ -15,11 +15,11 @@ from core.pipeline.retention import Retention
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
-from core.store.events import log, quarantine, search_by_meeting
+from core.store.events import log, quarantine
 from core.store.events import search as log_events
 from core.store.events.log import Outcome
 from core.store.events.request import Request
-from core.store.events.search_filters import Filter
+from core.store.events.search import EventFilter
 from core.store.jobs import JobState
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
@@ -50,7 +50,7 @@ def put(store: Store, name: str, minute: int, outcome: Outcome = Outcome.PENDING
     )
     store.write(lambda connection: log.append(connection, [line]))
     with store.reading() as connection:
-        return log_events.page(connection, Filter(), limit=1, after=None).lines[0].id
+        return log_events.page(connection, EventFilter(), limit=1, after=None).events[0].id
 
 
 @pytest.fixture
@@ -198,15 +198,8 @@ class TestList:
         assert "No more events" in words(answer)
         assert stub.path(link(answer, "Back to the newest events")) == "/events?outcome=failed"
 
-    def test_says_where_it_stopped_looking(
-        self, stub: Door, full: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(search_by_meeting, "_WINDOW", 1)
-        monkeypatch.setattr(search_by_meeting, "_FEW", 1)
+    def test_finds_an_old_event_of_a_meeting_at_once(self, stub: Door, full: Store) -> None:
         answer = stub.get(f"/events?number={COUNCIL}&event=meeting.created")
-        assert "No matches so far" in words(answer)
-        for _ in range(2):
-            answer = stub.get(stub.path(link(answer, "Search older events")))
         assert ids(answer) == [3]
 
     def test_says_what_to_do_where_nothing_ever_came(self, door: Door) -> None:
@@ -273,7 +266,7 @@ class TestEvent:
         assert "ThePasscode" in shown, "an administrator may follow the link"
         assert "ThePasscode" not in words(watcher.get("/events/1"))
         with full.reading() as connection:
-            signature = log_events.request(connection, 1, full.sealer).headers["x-zm-signature"]
+            signature = log_events.load_request(connection, 1, full.sealer).headers["x-zm-signature"]
         for one in (door, watcher):
             assert signature not in one.get("/events/1").body.decode()
 
@@ -414,7 +407,7 @@ class TestReplay:
         assert re.fullmatch(r"/jobs/[0-9]+", answer.headers["Location"])
         with bridge.store.reading() as connection:
             (job,) = jobs.latest(connection, 9)
-        asked = Filter.of(job.arguments["filter"])
+        asked = EventFilter.from_json(job.arguments["filter"])
         assert (asked.number, asked.event) == (COUNCIL, "meeting.updated")
         assert asked.until is not None
         assert asked.until <= time.time() * 1000 + 1000
@@ -436,7 +429,7 @@ class TestReplay:
         narrow.post("/events/replay", site="s2")
         with bridge.store.reading() as connection:
             found = jobs.latest(connection, 9)
-        assert [Filter.of(job.arguments["filter"]).site_id for job in found] == ["s1"]
+        assert [EventFilter.from_json(job.arguments["filter"]).site_id for job in found] == ["s1"]
 
     def test_is_not_for_who_may_only_look(self, watcher: Door, bridge: Bridge, full: Store) -> None:
         assert "Replay events" not in words(watcher.get("/events"))

@@ -76,7 +76,7 @@ def logged(store: Store) -> list[str]:
         return [line.event for line in log.latest(connection, 100)]
 
 
-def held(store: Store) -> list[quarantine.Held]:
+def held(store: Store) -> list[quarantine.QuarantinedRequest]:
     with store.reading() as connection:
         return quarantine.held(connection, "s1", store.sealer)
 

@@ -1,7 +1,5 @@
 """The quarantine holds what was refused, once and bounded."""
 
-import pytest
-
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -15,13 +13,15 @@ def request(number: int = 0, size: int = 0) -> Request:
     return Request(signed(body), body)
 
 
-def keep(store: Store, kept: Request, site_id: str = "s1", now: int = 1) -> None:
+def keep(store: Store, kept: Request, site_id: str = "s1", now: int = 1, **limits: int) -> None:
     store.write(
-        lambda connection: quarantine.keep(connection, site_id, kept, store.sealer, reason="why", now=now)
+        lambda connection: quarantine.keep(
+            connection, site_id, kept, store.sealer, reason="why", now=now, **limits
+        )
     )
 
 
-def held(store: Store, site_id: str = "s1") -> list[quarantine.Held]:
+def held(store: Store, site_id: str = "s1") -> list[quarantine.QuarantinedRequest]:
     with store.reading() as connection:
         found = quarantine.held(connection, site_id, store.sealer)
         assert quarantine.count(connection, site_id) == len(found)
@@ -46,23 +46,17 @@ class TestKeep:
         keep(store, request(), "s2")
         assert len(held(store)) == len(held(store, "s2")) == 1
 
-    def test_lets_the_oldest_go_where_there_are_too_many(
-        self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(quarantine, "MOST_REQUESTS", 3)
+    def test_lets_the_oldest_go_where_there_are_too_many(self, store: Store, site: Site) -> None:
         connected(store, "s2")
-        keep(store, request(99), "s2")
+        keep(store, request(99), "s2", most_requests=3)
         for number in range(5):
-            keep(store, request(number))
+            keep(store, request(number), most_requests=3)
         assert [item.request for item in held(store)] == [request(number) for number in (2, 3, 4)]
         assert len(held(store, "s2")) == 1
 
-    def test_lets_the_oldest_go_where_they_are_too_large(
-        self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(quarantine, "MOST_BYTES", 12_500)
+    def test_lets_the_oldest_go_where_they_are_too_large(self, store: Store, site: Site) -> None:
         for number in range(5):
-            keep(store, request(number, 5000))
+            keep(store, request(number, 5000), most_bytes=12_500)
         assert [item.request for item in held(store)] == [request(number, 5000) for number in (3, 4)]
 
 

@@ -11,12 +11,17 @@ from sqlalchemy import insert, select, text
 from core.errors import UnknownEventError
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
-from core.store.events import log, search_by_kind, search_by_meeting
+from core.store.events import log
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
-from core.store.events.search import Page
-from core.store.events.search_by_kind import KindFilter
-from core.store.events.search_filters import COLUMNS, Count, Filter, Key, Line
+from core.store.events.search import (
+    COLUMNS,
+    EventCount,
+    EventFilter,
+    EventKey,
+    EventPage,
+    EventSummary,
+)
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NUMBER, event
@@ -52,14 +57,14 @@ def full(store: Store, site: Site) -> Store:
     return store
 
 
-def every(store: Store) -> list[Line]:
+def every(store: Store) -> list[EventSummary]:
     """All lines, newest first, read in the plainest way."""
     with store.reading() as connection:
         rows = connection.execute(select(*COLUMNS)).all()
-    return sorted((Line(*row) for row in rows), key=lambda line: line.key, reverse=True)
+    return sorted((EventSummary(*row) for row in rows), key=lambda line: line.key, reverse=True)
 
 
-def matches(line: Line, wanted: Filter) -> bool:
+def matches(line: EventSummary, wanted: EventFilter) -> bool:
     """What a filter means."""
     of_site = {"s1": {"A", "B", ""}, "s2": {"A"}}
     return (
@@ -72,7 +77,7 @@ def matches(line: Line, wanted: Filter) -> bool:
     )
 
 
-def filters() -> Iterator[Filter]:
+def filters() -> Iterator[EventFilter]:
     """Every combination of what can be asked."""
     times = ((None, None), (1050, None), (None, 1060), (1040, 1080), (1050, 1050), (9999, None))
     for name, outcome, number, site_id in itertools.product(
@@ -82,60 +87,57 @@ def filters() -> Iterator[Filter]:
         (None, "s2", "nowhere"),
     ):
         for since, until in times:
-            yield Filter(name, outcome, number, site_id, since, until)
+            yield EventFilter(name, outcome, number, site_id, since, until)
 
 
-def page(store: Store, wanted: Filter = Filter(), limit: int = 50, **beside: Key) -> Page:  # noqa: B008 - frozen
+def page(store: Store, wanted: EventFilter = EventFilter(), limit: int = 50, **beside: EventKey) -> EventPage:  # noqa: B008 - frozen
     with store.reading() as connection:
         return event_search.page(connection, wanted, limit=limit, **beside)
 
 
 class TestPage:
-    def test_any_filter_gives_what_it_says_newest_first(
-        self, full: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(search_by_meeting, "_FEW", MANY)
+    def test_any_filter_gives_what_it_says_newest_first(self, full: Store) -> None:
         lines = every(full)
         for wanted in filters():
             expected = [line for line in lines if matches(line, wanted)]
             found = page(full, wanted, 20)
-            assert found.lines == expected[:20], wanted
+            assert found.events == expected[:20], wanted
             assert found.more_older == (len(expected) > 20), wanted
             assert not found.more_newer
 
     def test_is_gone_through_to_the_end_and_back(self, full: Store) -> None:
         lines = every(full)
         for wanted in [
-            Filter(),
-            Filter(event=NAMES[1]),
-            Filter(outcome=Outcome.IGNORED),
-            Filter(site_id="s2", since=1010, until=1120),
-            Filter(number=2),
-            Filter(number=1, event=NAMES[0], outcome=Outcome.FOLDED),
+            EventFilter(),
+            EventFilter(event=NAMES[1]),
+            EventFilter(outcome=Outcome.IGNORED),
+            EventFilter(site_id="s2", since=1010, until=1120),
+            EventFilter(number=2),
+            EventFilter(number=1, event=NAMES[0], outcome=Outcome.FOLDED),
         ]:
             expected = [line for line in lines if matches(line, wanted)]
             forth = [page(full, wanted, 7)]
             while forth[-1].more_older:
-                forth.append(page(full, wanted, 7, before=forth[-1].lines[-1].key))
-            assert [line for one in forth for line in one.lines] == expected
+                forth.append(page(full, wanted, 7, before=forth[-1].events[-1].key))
+            assert [line for one in forth for line in one.events] == expected
             assert all(one.more_newer for one in forth[1:])
             back = [forth[-1]]
             while back[-1].more_newer:
-                back.append(page(full, wanted, 7, after=back[-1].lines[0].key))
-            assert [line for one in reversed(back) for line in one.lines] == expected
+                back.append(page(full, wanted, 7, after=back[-1].events[0].key))
+            assert [line for one in reversed(back) for line in one.events] == expected
 
     def test_stays_the_same_while_new_events_arrive(self, full: Store) -> None:
         first = page(full, limit=5)
-        second = page(full, limit=5, before=first.lines[-1].key)
+        second = page(full, limit=5, before=first.events[-1].key)
         new = [entry(full, event(at=at), received_at=9000 + at) for at in range(7)]
         full.write(lambda connection: log.append(connection, new))
-        assert page(full, limit=5, before=first.lines[-1].key).lines == second.lines
-        newer = page(full, limit=5, after=first.lines[0].key)
-        assert [line.received_at for line in newer.lines] == [9004, 9003, 9002, 9001, 9000]
+        assert page(full, limit=5, before=first.events[-1].key).events == second.events
+        newer = page(full, limit=5, after=first.events[0].key)
+        assert [line.received_at for line in newer.events] == [9004, 9003, 9002, 9001, 9000]
         assert newer.more_newer
 
     def test_of_an_empty_log_is_empty(self, store: Store) -> None:
-        assert page(store) == Page([], more_newer=False, more_older=False)
+        assert page(store) == EventPage([], more_newer=False, more_older=False)
 
     def test_merges_more_combinations_than_fit_on_a_page(self, store: Store, site: Site) -> None:
         made = [
@@ -144,55 +146,30 @@ class TestPage:
         ]
         store.write(lambda connection: log.append(connection, made))
         found = page(store, limit=10)
-        assert [line.received_at for line in found.lines] == list(range(119, 109, -1))
-        found = page(store, limit=10, after=Key(29, 10_000))
-        assert [line.received_at for line in found.lines] == list(range(39, 29, -1))
+        assert [line.received_at for line in found.events] == list(range(119, 109, -1))
+        found = page(store, limit=10, after=EventKey(29, 10_000))
+        assert [line.received_at for line in found.events] == list(range(39, 29, -1))
 
-    @pytest.fixture
-    def busy(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> Store:
-        """A meeting with more events than are looked at, two kinds of which are many and one is rare."""
-        monkeypatch.setattr(search_by_meeting, "_WINDOW", 10)
-        monkeypatch.setattr(search_by_meeting, "_FEW", 10)
+    def test_of_a_meeting_with_many_events_finds_the_rare_one(self, store: Store, site: Site) -> None:
         names = {3: "meeting.created", **dict.fromkeys(range(4, 16), "meeting.deleted")}
         made = [
             entry(store, event(names.get(at, "meeting.updated"), at=at), received_at=at)
-            for at in range(1, 31)
+            for at in range(1, 301)
         ]
         store.write(lambda connection: log.append(connection, made))
-        return store
-
-    def test_of_a_meeting_with_many_events_looks_at_a_part_at_a_time(self, busy: Store) -> None:
-        wanted = Filter(number=NUMBER, event="meeting.deleted")
-        first = page(busy, wanted, 5)
-        assert (first.lines, first.more_older) == ([], True)
-        assert first.looked_to is not None
-        assert first.looked_to.received_at == 21
-        second = page(busy, wanted, 7, before=first.looked_to)
-        assert [line.received_at for line in second.lines] == [15, 14, 13, 12, 11]
-        assert second.looked_to is not None
-        assert second.more_older
-        third = page(busy, wanted, 9, before=second.looked_to)
-        assert [line.received_at for line in third.lines] == [10, 9, 8, 7, 6, 5, 4]
-        assert third.looked_to is None or page(busy, wanted, 9, before=third.looked_to).lines == []
-        back = page(busy, wanted, 20, after=Key(0, 0))
-        assert [line.received_at for line in back.lines] == [10, 9, 8, 7, 6, 5, 4]
-        assert back.looked_to == Key(10, back.looked_to.id if back.looked_to else 0)
-        assert back.more_newer
-
-    def test_of_a_meeting_with_many_events_finds_what_is_rare_at_once(self, busy: Store) -> None:
-        for name, found in (("meeting.created", [3]), ("none.such", [])):
-            for beside in ({}, {"after": Key(0, 0)}):
-                of_it = page(busy, Filter(number=NUMBER, event=name), 5, **beside)
-                assert [line.received_at for line in of_it.lines] == found
-                assert of_it.looked_to is None
-                assert page(busy, Filter(number=77, event=name), 5, **beside).lines == []
+        for name, found in (
+            ("meeting.created", [3]),
+            ("meeting.deleted", [*range(15, 3, -1)]),
+            ("none.such", []),
+        ):
+            for beside in ({}, {"after": EventKey(0, 0)}):
+                of_it = page(store, EventFilter(number=NUMBER, event=name), 20, **beside)
+                assert [summary.received_at for summary in of_it.events] == found
+                assert page(store, EventFilter(number=77, event=name), 5, **beside).events == []
 
 
 class TestCount:
-    def test_of_any_filter_is_exact_among_as_many_as_are_looked_at(
-        self, full: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(search_by_meeting, "_FEW", MANY)
+    def test_of_any_filter_is_exact_among_as_many_as_are_looked_at(self, full: Store) -> None:
         lines = every(full)
         with full.reading() as connection:
             for wanted in filters():
@@ -204,76 +181,68 @@ class TestCount:
 
     def test_stops_where_there_are_many(self, full: Store) -> None:
         with full.reading() as connection:
-            counted = event_search.count(connection, Filter(), most=100)
+            counted = event_search.count(connection, EventFilter(), most=100)
             assert (counted.number, counted.is_whole) == (100, False)
-            counted = event_search.count(connection, Filter(), most=MANY)
+            counted = event_search.count(connection, EventFilter(), most=MANY)
             assert (counted.number, counted.is_whole) == (MANY, True)
 
-    def test_of_a_meeting_with_many_events_is_a_least(
-        self, full: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_of_a_meeting_stops_as_well(self, full: Store) -> None:
         lines = every(full)
-        exact = sum(line.number == 1 for line in lines)
-        monkeypatch.setattr(search_by_meeting, "_WINDOW", 10)
-        monkeypatch.setattr(search_by_meeting, "_FEW", 10)
-        with full.reading() as connection:
-            assert event_search.count(connection, Filter(number=1)) == Count(exact, is_whole=True)
-            assert event_search.count(connection, Filter(number=1), most=10) == Count(10, is_whole=False)
-            assert event_search.count(connection, Filter(number=1, event="none.such")) == Count(
-                0, is_whole=True
-            )
-            counted = event_search.count(connection, Filter(number=1, outcome=Outcome.FOLDED))
-            assert not counted.is_whole
-            assert 0 < counted.number <= 10
-            failed = Filter(number=1, outcome=Outcome.FAILED)
-            assert event_search.count(connection, failed).number == sum(
-                matches(line, failed) for line in lines
-            )
+        for wanted in (EventFilter(number=1), EventFilter(number=1, outcome=Outcome.FOLDED)):
+            exact = sum(matches(line, wanted) for line in lines)
+            with full.reading() as connection:
+                assert event_search.count(connection, wanted) == EventCount(exact, is_whole=True)
+                assert event_search.count(connection, wanted, most=10) == EventCount(10, is_whole=False)
 
 
-class TestCombinations:
-    def test_are_those_that_occur(self, full: Store) -> None:
-        expected = {KindFilter(line.event, line.account_id, line.outcome) for line in every(full)}
+class TestEventNames:
+    def test_are_those_in_the_log(self, full: Store) -> None:
+        lines = every(full)
         with full.reading() as connection:
-            found = search_by_kind.found(connection)
-            of_site = search_by_kind.found(connection, site_id="s2")
-            of_none = search_by_kind.found(connection, site_id="nowhere")
-        assert set(found) == expected
-        assert len(found) == len(expected)
-        assert set(of_site) == {one for one in expected if one.account_id == "A"}
-        assert of_none == []
+            assert event_search.event_names(connection) == sorted({line.event for line in lines})
+            of_site = event_search.event_names(connection, "s2")
+            assert of_site == sorted({line.event for line in lines if line.account_id == "A"})
+            assert event_search.event_names(connection, "nowhere") == []
 
     def test_of_an_empty_log_are_none(self, store: Store) -> None:
         with store.reading() as connection:
-            assert search_by_kind.found(connection) == []
+            assert event_search.event_names(connection) == []
+            assert event_search.account_ids(connection) == []
 
 
-class TestLine:
+class TestAccountIds:
+    def test_are_those_in_the_log_or_those_of_a_site(self, full: Store) -> None:
+        with full.reading() as connection:
+            assert event_search.account_ids(connection) == ["", "A", "B"]
+            assert event_search.account_ids(connection, "s2") == ["A", "gone"]
+
+
+class TestLoad:
     def test_is_one_event_with_its_request(self, full: Store) -> None:
         expected = every(full)[0]
         with full.reading() as connection:
-            assert event_search.line(connection, expected.id) == expected
-            assert b"event" in event_search.request(connection, expected.id, full.sealer).body
+            assert event_search.load(connection, expected.id) == expected
+            assert b"event" in event_search.load_request(connection, expected.id, full.sealer).body
 
     def test_a_site_sees_the_events_of_its_accounts(self, full: Store) -> None:
         lines = every(full)
         mine = next(line for line in lines if line.account_id == "A")
         others = next(line for line in lines if line.account_id == "B")
         with full.reading() as connection:
-            assert event_search.line(connection, mine.id, site_id="s2") == mine
+            assert event_search.load(connection, mine.id, site_id="s2") == mine
             for event_id in (others.id, 10**9):
                 with pytest.raises(UnknownEventError):
-                    event_search.line(connection, event_id, site_id="s2")
+                    event_search.load(connection, event_id, site_id="s2")
 
 
 class TestFilter:
     def test_goes_through_json(self) -> None:
         for wanted in (
-            Filter(),
-            Filter("meeting.created", Outcome.FAILED, 7, "s1", 1, 2),
-            Filter(number=NUMBER, site_id=ACCOUNT),
+            EventFilter(),
+            EventFilter("meeting.created", Outcome.FAILED, 7, "s1", 1, 2),
+            EventFilter(number=NUMBER, site_id=ACCOUNT),
         ):
-            assert Filter.of(wanted.told()) == wanted
+            assert EventFilter.from_json(wanted.to_json()) == wanted
 
 
 class TestPostgresql:
