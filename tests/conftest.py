@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
 from sqlalchemy import create_engine
 from tornado.ioloop import IOLoop
 
@@ -28,7 +29,11 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page that asks for a picture at Gravatar must not wait for a name server that does not answer.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+# How long a browser waits for something to appear. Only a test that fails waits as long; a busy machine may need it.
+BROWSER_SECONDS = 90
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -146,6 +151,26 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if platform.freedesktop_os_release()["ID"] == "debian" and CHROMIUM.exists():
         args["executable_path"] = str(CHROMIUM)
     return args
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience_of_expectations() -> None:
+    """Let `expect` wait longer than Playwright's five seconds."""
+    expect.set_options(timeout=BROWSER_SECONDS * 1000)
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """The context of `page`."""
+    context.set_default_timeout(BROWSER_SECONDS * 1000)
+    return context
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """Return another context of a browser, which waits as long as the one of `page`."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(BROWSER_SECONDS * 1000)
+    return context
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STUB = Path(__file__).parent.parent / "plugin_stub"
-_SHOWN_SECONDS = 20.0
+_SHOWN_SECONDS = 90.0
 _STATUSES = ["publish", "draft", "private", "pending", "future", "trash"]
 
 
@@ -151,13 +151,13 @@ class Demo:
         ).json()
         if not found:
             link = self._links.get(number)
-            status = requests.get(link, timeout=30).status_code if link else None
+            status = requests.get(link, timeout=90).status_code if link else None
             return Seen("no post", "", status, "", link or "")
         post = found[0]
         if post["status"] == "publish":
             self._links[number] = post["link"]
         link = self._links.get(number, post["link"])
-        page = requests.get(link, timeout=30)
+        page = requests.get(link, timeout=90)
         text = re.search(r'<section class="zoombridge-meeting.*?</section>', page.text, re.DOTALL)
         return Seen(
             "in the trash" if post["status"] == "trash" else f"a page, {post['status']}",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 _START_SECONDS = 120
-_STOP_SECONDS = 30
+_STOP_SECONDS = 90
 
 PASSWORD = "correct horse battery staple"
 

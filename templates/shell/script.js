@@ -41,9 +41,22 @@
     });
   }
 
+  // A button that says "Copied" gets its own label back with the next click on the page.
+  var restoreLabel = function () {};
+
+  function label(button, text) {
+    restoreLabel();
+    var own = button.textContent;
+    restoreLabel = function () {
+      button.textContent = own;
+      restoreLabel = function () {};
+    };
+    button.textContent = text;
+    say(text);
+  }
+
   function copy(button) {
     var field = document.getElementById(button.getAttribute("data-copy"));
-    var words = button.textContent;
     field.focus();
     field.select();
     // The clipboard needs a secure context; the older command works on plain http, too.
@@ -54,18 +67,17 @@
         : Promise.reject(new Error("not allowed"));
     copied.then(
       function () {
-        button.textContent = root.dataset.textCopied;
-        say(root.dataset.textCopied);
-        window.setTimeout(function () {
-          button.textContent = words;
-        }, 2000);
+        label(button, root.dataset.textCopied);
       },
       function () {
-        button.textContent = root.dataset.textPress;
-        say(root.dataset.textPress);
+        label(button, root.dataset.textPress);
       }
     );
   }
+
+  document.addEventListener("click", function () {
+    restoreLabel();
+  }, true);
 
   root.addEventListener("click", function (event) {
     var button = event.target.closest("[data-copy]");

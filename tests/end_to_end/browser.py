@@ -17,7 +17,7 @@ def sign_in(site: WordPress) -> requests.Session:
     session = requests.Session()
     session.cookies.set("wordpress_test_cookie", "WP Cookie check")
     form = {"log": site.user, "pwd": site.password, "testcookie": "1"}
-    answer = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=30)
+    answer = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=90)
     assert answer.status_code == 302, answer.text
     return session
 
@@ -26,13 +26,13 @@ def save_secret(site: WordPress, secret: str) -> str:
     """Save a secret token on the page Webhooks inside wp-admin; return the page that follows."""
     with sign_in(site) as session:
         page = str(site.rest("GET", "zoombridge/v1/connection").json()["page"])
-        shown = session.get(page, timeout=30)
+        shown = session.get(page, timeout=90)
         assert shown.status_code == 200
         form = next(part for part in shown.text.split("<form")[1:] if 'name="secret_token"' in part)
         action = re.search(r'action="([^"]*)"', form)
         assert action
         hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
         fields = {name: unescape(value) for name, value in hidden} | {"secret_token": secret}
-        answer = session.post(unescape(action[1]), data=fields, timeout=30)
+        answer = session.post(unescape(action[1]), data=fields, timeout=90)
         assert answer.status_code == 200, answer.text
         return unescape(answer.text)

@@ -58,8 +58,11 @@ class Gate:
 
     def await_held(self, moment: str, count: int) -> None:
         """Wait until so many writes stand there."""
-        pattern = f"arrived-{moment}-*"
-        eventually(lambda: len(list(self._folder.glob(pattern))) >= count, lambda: f"{count} {moment}")
+        eventually(lambda: self.held(moment) >= count, lambda: f"{count} {moment}")
+
+    def held(self, moment: str) -> int:
+        """Return how many writes have come there so far."""
+        return len(list(self._folder.glob(f"arrived-{moment}-*")))
 
     def open(self) -> None:
         """Let everything through."""

@@ -172,7 +172,9 @@ def sign_in(page: Page, site: WordPress) -> None:
     page.get_by_label("Username or Email Address").fill(site.user)
     page.get_by_label("Password", exact=True).fill(site.password)
     page.get_by_role("button", name="Log In").click()
-    page.wait_for_url("**/wp-admin/**")
+    page.wait_for_url(
+        "**/wp-admin/**", wait_until="commit"
+    )  # the cookie has come; the dashboard is not needed
 
 
 def crawl(page: Page, frame: Frame, *more: str) -> dict[str, list[str]]:

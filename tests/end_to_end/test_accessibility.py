@@ -14,6 +14,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
+from tests.conftest import new_context
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import PICTURES, Frame, InBrowser, InWordPress, crawl, page_routes, sign_in_routes
 from tests.end_to_end.pair import Pair
@@ -152,8 +153,8 @@ class Watch:
         key = (pair.bridge.url, kind)
         if key not in self._kept:
             frame = kind(pair)
-            page = self._browser.new_context().new_page()
-            plain = self._browser.new_context(java_script_enabled=False).new_page()
+            page = new_context(self._browser).new_page()
+            plain = new_context(self._browser, java_script_enabled=False).new_page()
             frame.enter(page)
             frame.enter(plain)
             begun = [
@@ -181,7 +182,7 @@ def watch(browser: Browser) -> Iterator[Watch]:
 @pytest.fixture
 def plain(browser: Browser) -> Iterator[Page]:
     """A page without JavaScript."""
-    context = browser.new_context(java_script_enabled=False)
+    context = new_context(browser, java_script_enabled=False)
     yield context.new_page()
     context.close()
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import new_context
 from tests.end_to_end.events import Meeting, series
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import sign_in
@@ -141,9 +142,13 @@ class TestWebhooks:
 
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         assert page.evaluate("navigator.clipboard.readText()") == quiet.endpoint
+        page.get_by_role("button", name="Copied").click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        page.get_by_label("Endpoint for all events").click()
+        expect(page.get_by_role("button", name="Copied")).to_have_count(0)
 
     def test_without_javascript(self, quiet: Pair, browser: Browser, frame: str) -> None:
-        context = browser.new_context(java_script_enabled=False)
+        context = new_context(browser, java_script_enabled=False)
         try:
             page = context.new_page()
             OPEN[frame](page, quiet)
@@ -156,7 +161,7 @@ class TestWebhooks:
             context.close()
 
     def test_dark(self, quiet: Pair, browser: Browser) -> None:
-        context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 800})
+        context = new_context(browser, color_scheme="dark", viewport={"width": 1280, "height": 800})
         try:
             page = context.new_page()
             open_in_browser(page, quiet)
@@ -192,7 +197,7 @@ class TestSignIn:
         page.goto(link)
         expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
 
-        other = browser.new_context()
+        other = new_context(browser)
         try:
             stranger = other.new_page()
             stranger.goto(link)
@@ -214,7 +219,7 @@ class TestSignIn:
         page.get_by_label("Username or Email Address").fill("ed")
         page.get_by_label("Password", exact=True).fill("secret of ed")
         page.get_by_role("button", name="Log In").click()
-        page.wait_for_url("**/wp-admin/**")
+        page.wait_for_url("**/wp-admin/**", wait_until="commit")
 
         shown = page.goto(str(quiet.site.rest("GET", "zoombridge/v1/connection").json()["page"]))
 

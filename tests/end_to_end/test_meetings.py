@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import new_context
 from tests.end_to_end.events import Meeting, next_number
 from tests.end_to_end.looks import WIDTHS, assert_fits
 from tests.end_to_end.pages import Frame, InBrowser, InWordPress
@@ -79,7 +80,7 @@ class TestFind:
         assert_fits(page)
 
     def test_works_without_javascript(self, browser: Browser, frame: Frame, rehearsal: Meeting) -> None:
-        context = browser.new_context(java_script_enabled=False)
+        context = new_context(browser, java_script_enabled=False)
         try:
             page = context.new_page()
             frame.enter(page)
@@ -163,4 +164,4 @@ class TestOverview:
         counted = page.locator("#zb-overview svg[role=img]").first.get_by_text("events in total")
         before = counted.text_content()
         pair.tell(Meeting("meeting", topic="One more").created())
-        expect(counted).not_to_have_text(before or "", timeout=40_000)
+        expect(counted).not_to_have_text(before or "", timeout=90_000)

@@ -14,7 +14,7 @@ import requests
 from core.zoom.signature import sign
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.gate import Gate
-from tests.end_to_end.pair import SECRET, ZOOM_WAITS_SECONDS, eventually
+from tests.end_to_end.pair import SECRET, SEND_SECONDS, eventually
 from tests.running import RunningBridge
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class Several:
             "x-zm-signature": sign(SECRET, timestamp, body),
         }
         url = f"{bridge.url}/sites/{self.id}/wp-json/vczapi/v1/meeting"
-        return requests.post(url, data=body, headers=headers, timeout=ZOOM_WAITS_SECONDS).status_code
+        return requests.post(url, data=body, headers=headers, timeout=SEND_SECONDS).status_code
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
             return connection.execute(query.encode(), values).fetchall()
 
-    def settled(self, *, within: float = 60) -> None:
+    def settled(self, *, within: float = 90) -> None:
         """Wait until nothing waits for anything any more."""
         pending = "SELECT count(*) FROM events WHERE outcome = 'pending'"
         behind = "SELECT count(*) FROM posts WHERE wanted > written OR lease_until > 0"

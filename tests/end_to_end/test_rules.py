@@ -10,6 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.conftest import new_context
 from tests.end_to_end.browser import sign_in
 from tests.end_to_end.events import HOST, Meeting, next_number
 from tests.end_to_end.pages import InBrowser, InWordPress
@@ -264,8 +265,8 @@ class TestWhatAPageShows:
             assert secret not in visitors
         assert "Sign in to see how to join the meeting" in visitors
         (login,) = re.findall(r'<a class="zoombridge-sign-in-link" href="([^"]+)"', visitors)
-        assert 'id="loginform"' in requests.get(html.unescape(login), timeout=30).text
-        members = html.unescape(member(pair).get(link, timeout=30).text)
+        assert 'id="loginform"' in requests.get(html.unescape(login), timeout=90).text
+        members = html.unescape(member(pair).get(link, timeout=90).text)
         assert shown.join_url in members
         assert PASSCODE in members
         assert "zoombridge-sign-in" not in members
@@ -278,7 +279,7 @@ class TestWhatAPageShows:
         owner.decide(passcode="hidden")
 
         link = pair.post(shown.number)["link"]
-        for page in (pair.visit(link).text, member(pair).get(link, timeout=30).text):
+        for page in (pair.visit(link).text, member(pair).get(link, timeout=90).text):
             assert f'href="{shown.join_url.partition("?")[0]}"' in html.unescape(page)
             assert PASSCODE not in page
             assert "pwd=" not in page
@@ -292,7 +293,7 @@ class TestWhatAPageShows:
         owner.decide(join_link="nobody")
 
         link = pair.post(shown.number)["link"]
-        for page in (pair.visit(link).text, member(pair).get(link, timeout=30).text):
+        for page in (pair.visit(link).text, member(pair).get(link, timeout=90).text):
             assert named_in(page, shown)
             for secret in (PASSCODE, "example.zoom.us", "pwd="):
                 assert secret not in page
@@ -328,7 +329,7 @@ class TestWithVczapi:
         assert "You need to log in." in visitors
         assert PASSCODE not in visitors
         assert "example.zoom.us" not in visitors
-        assert shown.join_url in html.unescape(member(with_vczapi).get(link, timeout=30).text)
+        assert shown.join_url in html.unescape(member(with_vczapi).get(link, timeout=90).text)
         # A new one, too.
         other = Meeting("meeting", topic=shown.topic)
         with_vczapi.tell(other.created())
@@ -357,7 +358,7 @@ class TestWithVczapi:
         post = with_vczapi.post(shown.number)
         for page in (
             with_vczapi.visit(post["link"]).text,
-            member(with_vczapi).get(post["link"], timeout=30).text,
+            member(with_vczapi).get(post["link"], timeout=90).text,
         ):
             assert shown.join_url.partition("?")[0] in page
             for secret in (PASSCODE, "pwd=", "pak="):
@@ -436,7 +437,7 @@ class TestInChromium:
     def test_without_javascript(self, pair: Pair, owner: Owner, browser: Browser, named: str) -> None:
         meeting = Meeting("meeting", topic=named)
         pair.tell(meeting.created())
-        context = browser.new_context(java_script_enabled=False)
+        context = new_context(browser, java_script_enabled=False)
         try:
             page = context.new_page()
             where = InWordPress(pair)

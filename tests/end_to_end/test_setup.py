@@ -22,7 +22,7 @@ from playwright.sync_api import expect
 from core.sites.connect import APP_ID
 from core.zoom.scenarios import validation
 from core.zoom.sender import send
-from tests.conftest import STUB, STUB_SLUG
+from tests.conftest import STUB, STUB_SLUG, new_context
 from tests.end_to_end.ahead import SECONDS
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.pair import SECRET, eventually
@@ -168,7 +168,7 @@ class Person:
 
 def post(site: WordPress, event: dict[str, object], secret: str) -> int:
     body = json.dumps(event).encode()
-    reply = send(f"{site.rest_root}vczapi/v1/meeting", body, secret, timestamp=int(time.time()), timeout=10)
+    reply = send(f"{site.rest_root}vczapi/v1/meeting", body, secret, timestamp=int(time.time()), timeout=90)
     assert reply.status is not None, reply.text
     return reply.status
 
@@ -229,7 +229,7 @@ def test_from_nothing_to_a_page_and_what_goes_wrong(person: Person, page: Page, 
     assert "password=" not in log
     assert errors == []
     lets_go(person)
-    assert requests.get(link, timeout=30).status_code == 200
+    assert requests.get(link, timeout=90).status_code == 200
 
 
 def connects(person: Person, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def visits(page: Page, link: str, topic: str) -> None:
     """A visitor, who is not signed in anywhere, sees the page."""
     browser = page.context.browser
     assert browser
-    context = browser.new_context()
+    context = new_context(browser)
     visitor = context.new_page()
     visitor.goto(link)
     expect(visitor.get_by_role("heading", name=topic)).to_be_visible()

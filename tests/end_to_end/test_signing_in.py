@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import new_context
 from tests.end_to_end.looks import assert_fits
 from tests.end_to_end.test_browser import open_in_wp_admin
 from tests.running import RunningBridge
@@ -32,7 +33,7 @@ def somebody(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
 
     def come(**options: object) -> Page:
-        contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
+        contexts.append(new_context(browser, **options))
         return contexts[-1].new_page()
 
     yield come

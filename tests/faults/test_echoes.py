@@ -55,13 +55,13 @@ class Form:
     def __init__(self, site: WordPress, folder: Path, pool: ThreadPoolExecutor, meeting: Meeting) -> None:
         self._folder = folder
         told = {"vczapi_double_form": json.dumps(meeting.object)}
-        self._answer = pool.submit(requests.post, site.url, data=told, timeout=30)
+        self._answer = pool.submit(requests.post, site.url, data=told, timeout=90)
         eventually((folder / "asked-zoom").exists)
 
     def saved(self) -> int:
         """Zoom answers; return the post that was saved."""
         (self._folder / "zoom-answered").touch()
-        answer = self._answer.result(30)
+        answer = self._answer.result(90)
         assert answer.status_code == 200, answer.text
         return int(answer.text)
 

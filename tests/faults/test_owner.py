@@ -45,7 +45,7 @@ def check(pair: Pair) -> str:
 
 def webhooks_page(site: WordPress, address: str) -> str:
     with sign_in(site) as session:
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", session.get(address, timeout=30).text)).split())
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", session.get(address, timeout=90).text)).split())
 
 
 def test_revoked_password_is_told_and_a_new_one_heals_at_once(

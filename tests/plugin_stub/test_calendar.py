@@ -30,7 +30,7 @@ def post(site: WordPress, status: str = "publish", **more: str) -> int:
 
 
 def fetch(site: WordPress, name: str = "calendar.ics", **headers: str) -> requests.Response:
-    return requests.get(f"{site.rest_root}zoombridge/v1/{name}", headers=headers, timeout=30)
+    return requests.get(f"{site.rest_root}zoombridge/v1/{name}", headers=headers, timeout=90)
 
 
 class TestCalendar:

@@ -87,8 +87,8 @@ class TestPairing:
             """
         )
 
-        assert requests.request(method, url, json=CONNECTION, timeout=30).status_code == 401
-        response = requests.request(method, url, json=CONNECTION, auth=("editor", editor), timeout=30)
+        assert requests.request(method, url, json=CONNECTION, timeout=90).status_code == 401
+        response = requests.request(method, url, json=CONNECTION, auth=("editor", editor), timeout=90)
         assert response.status_code == 403
         assert stored(site) is None
 

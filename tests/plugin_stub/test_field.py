@@ -360,11 +360,11 @@ class TestPermission:
         post = make(site)["id"]
 
         for url in (f"{POSTS}/{post}", POSTS):
-            shown = requests.get(site.rest_root + url, timeout=30)
+            shown = requests.get(site.rest_root + url, timeout=90)
             assert shown.status_code == 200
             assert "zoombridge" not in shown.text
         assert (
-            requests.post(site.rest_root + POSTS, json={"zoombridge": FIELD}, timeout=30).status_code == 401
+            requests.post(site.rest_root + POSTS, json={"zoombridge": FIELD}, timeout=90).status_code == 401
         )
 
     def test_field_is_not_in_other_contexts(self, site: WordPress) -> None:
@@ -500,7 +500,7 @@ class TestNumber:
     def test_not_for_visitors(self, site: WordPress) -> None:
         make(site)
 
-        response = requests.get(f"{site.rest_root}{POSTS}?zoombridge_number={NUMBER}", timeout=30)
+        response = requests.get(f"{site.rest_root}{POSTS}?zoombridge_number={NUMBER}", timeout=90)
         assert response.status_code == 400
         assert "zoombridge_number" in response.json()["data"]["params"]
 

@@ -46,7 +46,7 @@ def notices(text: str) -> list[str]:
 
 class TestShown:
     def test_inside_wp_admin(self, hosted: WordPress, bridge: BridgeDouble) -> None:
-        response = sign_in(hosted).get(page_of(hosted), timeout=30)
+        response = sign_in(hosted).get(page_of(hosted), timeout=90)
 
         assert response.status_code == 200
         assert PIECE in response.text
@@ -56,7 +56,7 @@ class TestShown:
 
     def test_request(self, hosted: WordPress, bridge: BridgeDouble) -> None:
         hosted.php("wp_update_user( array( 'ID' => 1, 'display_name' => 'Änne 🚒', 'locale' => '' ) );")
-        sign_in(hosted).get(page_of(hosted), timeout=30)
+        sign_in(hosted).get(page_of(hosted), timeout=90)
 
         [request] = bridge.requests
         assert (request.method, request.target, request.body) == ("GET", "/webhooks", b"")
@@ -95,19 +95,19 @@ class TestShown:
     def test_other_pages(self, paired: WordPress, bridge: BridgeDouble, path: str, target: str) -> None:
         """The signed path is exactly the requested one."""
         bridge.respond = lambda _: html(PIECE)
-        response = sign_in(paired).get(page_of(paired), params={"zoombridge": path}, timeout=30)
+        response = sign_in(paired).get(page_of(paired), params={"zoombridge": path}, timeout=90)
 
         assert PIECE in response.text
         assert bridge.requests[0].target == target
         assert bridge.requests[0].is_signed
 
     def test_parameter_that_is_an_array(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        sign_in(paired).get(page_of(paired), params={"zoombridge[]": "/x"}, timeout=30)
+        sign_in(paired).get(page_of(paired), params={"zoombridge[]": "/x"}, timeout=90)
 
         assert bridge.requests[0].target == "/webhooks"
 
     def test_in_the_menu(self, hosted: WordPress) -> None:
-        response = sign_in(hosted).get(f"{hosted.url}/wp-admin/", timeout=30)
+        response = sign_in(hosted).get(f"{hosted.url}/wp-admin/", timeout=90)
 
         # VCZAPI links to its settings; the tab is there.
         link = page_of(hosted).removeprefix(f"{hosted.url}/wp-admin/").replace("&tab=zoombridge", "")
@@ -116,7 +116,7 @@ class TestShown:
     def test_other_tabs_of_vczapi_send_no_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
         paired.add_plugin(VCZAPI)
         page = page_of(paired).replace("&tab=zoombridge", "")
-        response = sign_in(paired).get(page, timeout=30)
+        response = sign_in(paired).get(page, timeout=90)
 
         assert "Connect your Zoom account" in response.text
         assert re.search(r'class="nav-tab">Webhooks</a>', response.text)
@@ -135,14 +135,14 @@ class TestForm:
         session = session or sign_in(site)
         page = page_of(site)
         if not bridge.requests:
-            session.get(page, timeout=30)
+            session.get(page, timeout=90)
         [(name, value)] = nonce(bridge).items()
         return session.post(
             page + (f"&zoombridge={path}" if path else ""),
             data=f"{name}={value}&{form}",
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             allow_redirects=False,
-            timeout=30,
+            timeout=90,
         )
 
     def test_fields_are_forwarded_without_the_plugins_own(
@@ -186,13 +186,13 @@ class TestForm:
         assert parse_qs(urlsplit(location).query)["zoombridge"] == ["/webhooks?saved=1&x=a%20b"]
         # The redirect leads there.
         session = sign_in(hosted)
-        assert PIECE in session.get(location, timeout=30).text
+        assert PIECE in session.get(location, timeout=90).text
         assert bridge.requests[-1].target == "/webhooks?saved=1&x=a%20b"
 
     def test_redirect_stays_on_the_site(self, paired: WordPress, bridge: BridgeDouble) -> None:
         bridge.respond = lambda _: BridgeResponse(303, headers={"Location": "https://evil.example/"})
 
-        response = sign_in(paired).get(page_of(paired), allow_redirects=False, timeout=30)
+        response = sign_in(paired).get(page_of(paired), allow_redirects=False, timeout=90)
 
         assert response.headers["Location"] == page_of(paired) + "&zoombridge=%2Fwebhooks"
 
@@ -201,7 +201,7 @@ class TestForm:
     )
     def test_without_a_nonce(self, hosted: WordPress, bridge: BridgeDouble, form: str) -> None:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        response = sign_in(hosted).post(page_of(hosted), data=form, headers=headers, timeout=30)
+        response = sign_in(hosted).post(page_of(hosted), data=form, headers=headers, timeout=90)
 
         assert response.status_code == 403
         [notice] = notices(response.text)
@@ -212,7 +212,7 @@ class TestForm:
         hosted.php(
             "wp_insert_user( array( 'user_login' => 'ada', 'user_pass' => 'a-password', 'role' => 'administrator' ) );"
         )
-        sign_in(hosted).get(page_of(hosted), timeout=30)
+        sign_in(hosted).get(page_of(hosted), timeout=90)
 
         response = self.post(hosted, bridge, "a=b", session=sign_in(hosted, "ada", "a-password"))
 
@@ -232,13 +232,13 @@ class TestPermission:
         page = page_of(hosted)
         session = sign_in(hosted, "eve", "a-password")
 
-        for response in (session.get(page, timeout=30), session.post(page, data={"a": "b"}, timeout=30)):
+        for response in (session.get(page, timeout=90), session.post(page, data={"a": "b"}, timeout=90)):
             assert response.status_code == 403
             assert PIECE not in response.text
         assert bridge.requests == []
 
     def test_not_for_visitors(self, hosted: WordPress, bridge: BridgeDouble) -> None:
-        response = requests.get(page_of(hosted), allow_redirects=False, timeout=30)
+        response = requests.get(page_of(hosted), allow_redirects=False, timeout=90)
 
         assert response.status_code == 302
         assert "wp-login.php" in response.headers["Location"]
@@ -247,7 +247,7 @@ class TestPermission:
 
 class TestNotice:
     def notice(self, site: WordPress) -> str:
-        response = sign_in(site).get(page_of(site), timeout=30)
+        response = sign_in(site).get(page_of(site), timeout=90)
         assert 'id="adminmenu"' in response.text
         [notice] = notices(response.text)
         return notice
@@ -269,7 +269,7 @@ class TestNotice:
     def test_not_the_bridge(self, hosted: WordPress, bridge: BridgeDouble, key: str | None) -> None:
         bridge.respond = lambda _: BridgeResponse(200, PIECE.encode(), signed_with=key)
 
-        response = sign_in(hosted).get(page_of(hosted), timeout=30)
+        response = sign_in(hosted).get(page_of(hosted), timeout=90)
         assert PIECE not in response.text
         [notice] = notices(response.text)
         assert "connect the site again" in notice
@@ -294,4 +294,4 @@ class TestNotice:
 
         bridge.respond = slowly
 
-        assert PIECE in sign_in(paired).get(page_of(paired), timeout=30).text
+        assert PIECE in sign_in(paired).get(page_of(paired), timeout=90).text

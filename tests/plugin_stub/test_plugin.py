@@ -36,7 +36,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", [name for name in CODE if name not in ("load.php", "uninstall.php")])
     def test_direct_request_shows_no_server_path(self, site: WordPress, name: str) -> None:
-        response = requests.get(f"{site.url}/wp-content/plugins/zoom-wordpress-bridge/{name}", timeout=30)
+        response = requests.get(f"{site.url}/wp-content/plugins/zoom-wordpress-bridge/{name}", timeout=90)
 
         assert "/wp-content/" not in response.text
 
@@ -113,7 +113,7 @@ class TestForwardingAlone:
 
         assert site.rest("GET", "zoombridge/v1/connection").status_code == 404
         assert (
-            requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=30).status_code == 204
+            requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=90).status_code == 204
         )
         [request] = bridge.requests
         assert request.body == b"{\xff"
@@ -125,11 +125,11 @@ class TestActivation:
         """Activation makes WordPress generate its rewrite rules, with those of the post type."""
         load = "require_once ABSPATH . 'wp-admin/includes/plugin.php';"
         site.php(f"{load} deactivate_plugins( $plugin );", plugin=PLUGIN)
-        assert requests.get(f"{site.url}/zoom-meetings/", timeout=30).status_code == 404
+        assert requests.get(f"{site.url}/zoom-meetings/", timeout=90).status_code == 404
         site.php(f"{load} activate_plugin( $plugin );", plugin=PLUGIN)
 
-        assert requests.get(make(site)["link"], timeout=30).status_code == 200
-        assert requests.get(f"{site.url}/zoom-meetings/", timeout=30).status_code == 200
+        assert requests.get(make(site)["link"], timeout=90).status_code == 200
+        assert requests.get(f"{site.url}/zoom-meetings/", timeout=90).status_code == 200
 
 
 class TestUninstall:
@@ -157,6 +157,6 @@ class TestUninstall:
         assert left["title"] == "A meeting"
 
     def test_direct_request_removes_nothing(self, paired: WordPress) -> None:
-        requests.get(f"{paired.url}/wp-content/plugins/zoom-wordpress-bridge/uninstall.php", timeout=30)
+        requests.get(f"{paired.url}/wp-content/plugins/zoom-wordpress-bridge/uninstall.php", timeout=90)
 
         assert paired.rest("GET", "zoombridge/v1/connection").json()["paired"] is True

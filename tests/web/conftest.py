@@ -64,7 +64,7 @@ class Http:
             headers=HTTPHeaders(headers or {}),
             follow_redirects=False,
             allow_nonstandard_methods=True,
-            request_timeout=30,
+            request_timeout=90,
         )
         client = AsyncHTTPClient(force_instance=True)
         try:
@@ -90,7 +90,7 @@ class Http:
             finally:
                 stream.close()
 
-        heard: bytes = self.loop.run_sync(talk, timeout=40)
+        heard: bytes = self.loop.run_sync(talk, timeout=90)
         return heard
 
 
@@ -143,7 +143,7 @@ def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http
     server, port = io_loop.run_sync(serve)
     yield Http(io_loop, port)
     server.stop()
-    io_loop.run_sync(server.close_all_connections, timeout=10)
+    io_loop.run_sync(server.close_all_connections, timeout=90)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 SUPERVISE = Path(__file__).with_name("supervise.py")
-STOP_WITHIN = 20.0
+STOP_WITHIN = 20.0  # then it is killed
 
 
 class ServerError(Exception):
@@ -50,7 +50,7 @@ class Server:
         """The id of the process, and of its group."""
         return self._process.pid
 
-    def wait_until(self, ready: Callable[[], bool], within: float = 60.0) -> None:
+    def wait_until(self, ready: Callable[[], bool], within: float = 90.0) -> None:
         """Return when `ready` says so, or raise with the end of the log."""
         deadline = time.monotonic() + within
         while not ready():

@@ -53,7 +53,7 @@ def reader(rest: Rest) -> Iterator[Prefetcher]:
 
 
 def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 90
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -126,7 +126,7 @@ class TestAhead:
         answers = threading.Event()
 
         def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
-            answers.wait(10)
+            answers.wait(90)
             return {1: {"type": 2}}
 
         reader = Prefetcher(rest, current)  # type: ignore[arg-type]

@@ -457,17 +457,17 @@ class TestThread:
         def hold(at: int) -> None:
             if at == 2:
                 reached.set()
-                assert go.wait(30)
+                assert go.wait(90)
 
         adding.before = hold
         jobs.start()
         asked = jobs.ask("adding", {"upto": 100})
-        assert reached.wait(30)
+        assert reached.wait(90)
         stopper = threading.Thread(target=jobs.stop)
         stopper.start()
-        assert jobs._stopping.wait(30)
+        assert jobs._stopping.wait(90)
         go.set()
-        stopper.join(30)
+        stopper.join(90)
         left = load(store, asked)
         assert (left.state, left.done, left.lease_until) == (JobState.RUNNING, 4, 0)
         finished = threading.Event()
@@ -475,7 +475,7 @@ class TestThread:
         adding.after = lambda at: finished.set() if at == 98 else None
         following = JobRunner(store, {"adding": adding})
         following.start()
-        assert finished.wait(30)
+        assert finished.wait(90)
         following.stop()
         assert load(store, asked).state is JobState.DONE
         assert len(added(store)) == 100

@@ -236,10 +236,10 @@ class TestThread:
             append(store, event(at=1, **TOPIC))
             for _ in range(2):
                 folding.wake()
-                assert tried.wait(30)
+                assert tried.wait(90)
                 tried.clear()
             folding.wake()
-            assert folded.wait(30)
+            assert folded.wait(90)
         finally:
             folding.stop()
         assert kept(store)[0].topic == "Choir"

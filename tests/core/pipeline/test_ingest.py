@@ -65,7 +65,7 @@ def take_quickly(ingest: Ingest, site_id: str, given: Request) -> bool | None:
     entry = ingest.read_quickly(site_id, given)
     if entry is None:
         return None
-    (new,) = ingest.keep([entry]).result(30)
+    (new,) = ingest.keep([entry]).result(90)
     assert isinstance(new, bool)
     return new
 

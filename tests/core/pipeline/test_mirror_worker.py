@@ -107,7 +107,7 @@ def bench(store: Store, site: Site) -> Bench:
 
 
 def eventually(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -359,7 +359,7 @@ class TestThreads:
         bench.happens(1)
         bench.mirror.start()
         try:
-            assert written.acquire(timeout=30)
+            assert written.acquire(timeout=90)
             looked = threading.Event()
             next_due = posts.next_due
 
@@ -371,10 +371,10 @@ class TestThreads:
 
             monkeypatch.setattr(posts, "next_due", mistake)
             bench.mirror.wake()
-            assert looked.wait(30)
+            assert looked.wait(90)
             bench.happens(2)
             bench.mirror.wake()
-            assert written.acquire(timeout=30)
+            assert written.acquire(timeout=90)
         finally:
             bench.mirror.stop()
         assert len(double.posts) == 2
@@ -389,7 +389,7 @@ class TestThreads:
             if threading.get_ident() not in asking:
                 asking.add(threading.get_ident())
                 entered.release()
-            answered.wait(30)
+            answered.wait(90)
             return None
 
         double.trouble = hold
@@ -399,7 +399,7 @@ class TestThreads:
         bench.mirror.start()
         try:
             for _ in range(PER_SITE):
-                assert entered.acquire(timeout=30)
+                assert entered.acquire(timeout=90)
             eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_IN_BATCH)
             assert len(asking) == PER_SITE
             answered.set()
@@ -418,7 +418,7 @@ class TestThreads:
         double.trouble = lambda ask: written.set() if isinstance(ask, CreatePost) else None
         bench.mirror.start()
         try:
-            assert written.wait(30)
+            assert written.wait(90)
         finally:
             bench.mirror.stop()
         assert bench.row(1).state == "shown"

@@ -75,10 +75,10 @@ class TestKeeping:
         retention = Counting(store, clock=clock)
         retention.start()
         try:
-            assert rounds.acquire(timeout=30)
+            assert rounds.acquire(timeout=90)
             put(store, 10)
             retention.wake()
-            assert rounds.acquire(timeout=30)
+            assert rounds.acquire(timeout=90)
             assert kept(store) == 10
         finally:
             retention.stop()

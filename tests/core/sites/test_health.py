@@ -179,19 +179,19 @@ class TestLooks:
         def slowly(_store: Store, _site_id: str, *, lift: bool) -> None:
             assert not lift
             begun.release()
-            assert may_end.wait(20)
+            assert may_end.wait(90)
 
         monkeypatch.setattr(health, "look", slowly)
         looks = HealthChecker(store, looked=ended.release)
         looks.begin("s1")
-        assert begun.acquire(timeout=20)
+        assert begun.acquire(timeout=90)
         looks.begin("s1")
         looks.begin("s2")
-        assert begun.acquire(timeout=20)
+        assert begun.acquire(timeout=90)
         assert looks.is_underway("s1")
         may_end.set()
         for _ in range(2):
-            assert ended.acquire(timeout=20)
+            assert ended.acquire(timeout=90)
         assert not begun.acquire(blocking=False), "nobody looked at the same site a second time"
 
     def test_a_look_that_fails_leaves_room_for_the_next(
@@ -206,9 +206,9 @@ class TestLooks:
         monkeypatch.setattr(health, "look", fail)
         looks = HealthChecker(store)
         for _ in range(3):
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 90
             while looks.is_underway("s1"):
                 assert time.monotonic() < deadline
                 threading.Event().wait(0.01)
             looks.begin("s1")
-            assert failed.acquire(timeout=20)
+            assert failed.acquire(timeout=90)

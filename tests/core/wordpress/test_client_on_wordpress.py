@@ -88,7 +88,7 @@ def test_a_meeting_goes_there_and_comes_back_whole(client: WordPressClient) -> N
 
 def test_visitors_see_the_text_as_text(client: WordPressClient) -> None:
     made = client.create_post(fields())
-    page = requests.get(made.link, timeout=30).text
+    page = requests.get(made.link, timeout=90).text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
     assert "&#91;gallery&#93;" in page
@@ -209,7 +209,7 @@ def test_a_meeting_that_is_deleted_shows_no_link_to_those_who_see_its_page(clien
     made = client.create_post(fields())
     gone = render(replace(MEETING, state=MeetingState.DELETED), SiteRules(), NOW)
     client.update_post(made.id, {"zoombridge": dict(gone.field)})
-    assert "zoombridge-join-link" not in requests.get(made.link, timeout=30).text
+    assert "zoombridge-join-link" not in requests.get(made.link, timeout=90).text
 
 
 def test_pairing(client: WordPressClient) -> None:

@@ -59,4 +59,4 @@ def accepted(
     try:
         yield Http(loop, port)
     finally:
-        loop.run_sync(end, timeout=30)
+        loop.run_sync(end, timeout=90)

@@ -207,7 +207,7 @@ class TestTrouble:
                 await writer.wait_closed()
             return answers
 
-        refused, *answered = io_loop.run_sync(ask, timeout=30)
+        refused, *answered = io_loop.run_sync(ask, timeout=90)
         assert refused.startswith(b"HTTP/1.1 503")
         assert b"Too many" in refused
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answered)
@@ -223,4 +223,4 @@ class TestTrouble:
                 await Never.asked.get()
             Never.go.set()
 
-        io_loop.run_sync(ask_and_go, timeout=30)
+        io_loop.run_sync(ask_and_go, timeout=90)

@@ -12,7 +12,7 @@ from web.http.messages import InboundRequest, InboundResponse
 if TYPE_CHECKING:
     from web.http.batcher import Requests
 
-WITHIN = 30
+WITHIN = 90
 
 
 def asked(body: bytes = b"{}") -> InboundRequest:

@@ -48,7 +48,7 @@ def monitored(io_loop: IOLoop, bridge: Bridge, wp_site: Site) -> Iterator[Http]:
     server, port = io_loop.run_sync(serve)
     yield Http(io_loop, port)
     server.stop()
-    io_loop.run_sync(server.close_all_connections, timeout=10)
+    io_loop.run_sync(server.close_all_connections, timeout=90)
 
 
 def bearer(token: str = TOKEN) -> dict[str, str]:

@@ -54,11 +54,11 @@ class TestKeyFrom:
         together = threading.Barrier(8)
 
         def read() -> str:
-            together.wait(30)
+            together.wait(90)
             return key_from(path)
 
         with ThreadPoolExecutor(8) as pool:
-            keys = {future.result(30) for future in [pool.submit(read) for _ in range(8)]}
+            keys = {future.result(90) for future in [pool.submit(read) for _ in range(8)]}
         assert keys == {path.read_text()}
         Sealer(keys.pop())
         assert path.stat().st_mode & 0o777 == 0o600

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.postgresql import PostgreSQL
 
-WITHIN_SECONDS = 30.0
+WITHIN_SECONDS = 90.0
 
 
 @pytest.fixture
