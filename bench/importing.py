@@ -18,7 +18,7 @@ from bench.place import Place, await_, connect, folder
 from bench.site import fast_site
 from bench.unlimited import UnlimitedBridge
 from core.pipeline.mirror_worker import PER_SITE
-from core.pipeline.post_plan import plan
+from core.pipeline.post_plan import plan_post
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
 from core.wordpress.requests import CreatePost
 from core.zoom.rate_limit import PER_SECOND, SHARE, RateLabel
@@ -178,7 +178,7 @@ class Direct:
             lap, which = divmod(index, len(numbers))
             named = numbers[which] + self._apart + lap * len(numbers)
             task = self._truth.task(numbers[which], as_number=named)
-            asks.append(next(plan(task)))
+            asks.append(next(plan_post(task)))
         self._next += count
         assert all(isinstance(ask, CreatePost) for ask in asks)
         batches = iter([asks[start : start + MOST_IN_BATCH] for start in range(0, count, MOST_IN_BATCH)])

@@ -23,7 +23,7 @@ import click
 
 from bench import keeping, killing
 from bench.figures import WHOLE
-from tests.examples import MACHINE, PROPERTY, REPAIR, RETENTION, STEPS
+from tests.examples import MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,16 +137,16 @@ class Measured:
 
 
 _MACHINE = "tests/convergence/test_convergence.py::test_site_ends_up_right"
-_REPAIR = "tests/convergence/test_repair.py::test_site_equals_the_account_after_one_repair"
+_RECONCILE = "tests/convergence/test_reconcile.py::test_site_equals_the_account_after_one_reconciliation"
 _RETENTION = "tests/convergence/test_retention.py::TestProperty::test_fold_stays_exact"
 
 
 def _convergence(store: str) -> Examples:
     about = (
         f"{MACHINE[store].soak:,} histories of up to {STEPS.soak} steps, "
-        f"{RETENTION[store].soak:,} that are shortened, {REPAIR[store].soak:,} that are repaired"
+        f"{RETENTION[store].soak:,} that are shortened, {RECONCILE[store].soak:,} that are reconciled"
     )
-    return Examples(about, [f"{test}[{store}]" for test in (_MACHINE, _RETENTION, _REPAIR)])
+    return Examples(about, [f"{test}[{store}]" for test in (_MACHINE, _RETENTION, _RECONCILE)])
 
 
 PARTS: dict[str, Part] = {

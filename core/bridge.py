@@ -1,7 +1,8 @@
-"""The things that run, and how they wake each other: bytes → log → meetings → posts."""
+"""Wire the parts of one process, and the signals by which each wakes the next: bytes → log → meetings → posts."""
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from core.pipeline.replay import ReplayJob
 from core.pipeline.retention import Retention
 from core.selftest.cleanup import CLEANING, TRIAL, CleanupJob
 from core.selftest.job import SelfTestJob
-from core.sites.apply_rules import KIND as REVIEW
+from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
 from core.sites.health import HealthChecker
 from core.store.db import notify
@@ -33,33 +34,23 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
 
 
-def both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
-    """Return what calls the one, then the other."""
-
-    def call() -> None:
-        one()
-        other()
-
-    return call
-
-
 @dataclass(slots=True)
 class Bridge:
     """One process of the bridge, on an open store whose tables are up to date."""
 
     store: Store
     ingest: Ingest
-    folding: FoldWorker
-    mirror: MirrorWorker
+    fold_worker: FoldWorker
+    mirror_worker: MirrorWorker
     retention: Retention
-    jobs: JobRunner
-    scheduling: JobScheduler
-    accounts: AccountClients
-    looks: HealthChecker
+    job_runner: JobRunner
+    scheduler: JobScheduler
+    account_clients: AccountClients
+    health_checker: HealthChecker
     listener: notify.Listener | None
 
     @classmethod
-    def on(
+    def create(
         cls,
         store: Store,
         *,
@@ -69,65 +60,77 @@ class Bridge:
         keep_names_days: int | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> Bridge:
-        """Wire the parts together. The log keeps events for `keep_days`, and `keep_events` at most, or as is set.
+        """Create and connect the parts; `start` starts them.
 
-        Names of people who registered or took part stay in them for `keep_names_days`, or as is set.
-
-        Other processes take over a post or a job after `lease_seconds` from one that died while it worked on it.
+        The log keeps events for `keep_days`, and at most `keep_events`; names of registrants and participants stay in
+        them for `keep_names_days`. Each overrides the stored setting. Other processes take over a post or a job
+        `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock, which all processes
+        share, and everything else the system's.
         """
-        mirror = MirrorWorker(store, clock=clock, lease_seconds=lease_seconds)
-        folding = FoldWorker(store, clock=clock)
-        accounts = AccountClients(store, clock=clock or time.time)
-        ingest = Ingest(store, appended=folding.wake, clock=clock or time.time)
-        keeping = Retention(store, keep_days, keep_events, keep_names_days, clock=clock or time.time)
-        # Of long work.
+        now = clock or time.time
+        meetings_changed = (
+            threading.Event()
+        )  # wakes the scheduler, which is created after the worker that sets it
+        mirror_worker = MirrorWorker(store, clock=clock, lease_seconds=lease_seconds)
+
+        def wake_after_fold() -> None:
+            mirror_worker.wake()
+            meetings_changed.set()
+
+        fold_worker = FoldWorker(store, wake_after_fold, clock)
+        account_clients = AccountClients(store, clock=now)
+        ingest = Ingest(store, fold_worker.wake, now)
         kinds: dict[str, JobKind] = {
-            REVIEW: ApplyRulesJob(store, asked=mirror.wake, clock=clock),
-            TRIAL: SelfTestJob(store, folding.wake, mirror.wake, clock or time.time),
-            CLEANING: CleanupJob(store, folding.wake, clock or time.time),
-            import_job.KIND: ImportJob(store, accounts, folding.wake, clock or time.time),
+            apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
+            TRIAL: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
+            CLEANING: CleanupJob(store, fold_worker.wake, now),
+            import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now),
             reconcile_job.KIND: ReconcileJob(
-                store, accounts, folding.wake, clock or time.time, mirrored=mirror.wake
+                store, account_clients, fold_worker.wake, now, posts_due=mirror_worker.wake
             ),
-            replay.KIND: ReplayJob(store, ingest, folding.wake, mirror.wake, clock),
-            backfill_job.KIND: BackfillJob(store, accounts, folding.wake, clock or time.time),
+            replay.KIND: ReplayJob(store, ingest, fold_worker.wake, mirror_worker.wake, clock),
+            backfill_job.KIND: BackfillJob(store, account_clients, fold_worker.wake, now),
         }
-        jobs = JobRunner(store, kinds, clock=clock, lease_seconds=lease_seconds)
-        scheduling = JobScheduler(store, jobs, clock=clock or time.time)
-        folding.folded = both(mirror.wake, scheduling.wake)
-        heard: dict[str, Callable[[str], None]] = {
-            notify.EVENTS: lambda _: folding.wake(),
-            notify.POSTS: lambda _: mirror.wake(),
-            notify.JOBS: lambda _: jobs.wake(),
-            notify.SECRETS: lambda site_id: ingest.forget(site_id or None),
+        job_runner = JobRunner(store, kinds, clock=clock, lease_seconds=lease_seconds)
+        handlers: dict[str, Callable[[str], None]] = {
+            notify.EVENTS: lambda _: fold_worker.wake(),
+            notify.POSTS: lambda _: mirror_worker.wake(),
+            notify.JOBS: lambda _: job_runner.wake(),
+            notify.SECRETS: lambda site_id: ingest.invalidate_secrets(site_id or None),
         }
-        listener = notify.Listener(store.url, heard) if store.is_shared else None
-        looks = HealthChecker(store, looked=mirror.wake)
-        return cls(store, ingest, folding, mirror, keeping, jobs, scheduling, accounts, looks, listener)
+        return cls(
+            store,
+            ingest,
+            fold_worker,
+            mirror_worker,
+            Retention(store, keep_days, keep_events, keep_names_days, now),
+            job_runner,
+            JobScheduler(store, job_runner, now, meetings_changed),
+            account_clients,
+            HealthChecker(store, looked=mirror_worker.wake),
+            notify.Listener(store.url, handlers) if store.is_shared else None,
+        )
 
     def start(self) -> None:
-        """Begin to fold and to mirror, with what an earlier process may have left."""
-        self.work()
+        """Start every part, with the work that an earlier process left."""
+        self.start_workers()
         self.retention.start()
-        self.scheduling.start()
+        self.scheduler.start()
         if self.listener is not None:
             self.listener.start()
 
-    def work(self) -> None:
-        """Begin only with what is there to do, for a while: nothing is dropped for its age, and nothing is due by itself."""
-        self.folding.start()
-        self.mirror.start()
-        self.jobs.start()
+    def start_workers(self) -> None:
+        """Start only what does existing work, for a short-lived process: nothing expires, and nothing is scheduled."""
+        self.fold_worker.start()
+        self.mirror_worker.start()
+        self.job_runner.start()
 
     def stop(self) -> None:
-        """Finish the steps at hand and let go of every claim. The store stays open."""
+        """Finish the current steps, release every claim and stop. Blocks; the store stays open."""
         if self.listener is not None:
             self.listener.stop()
-        self.scheduling.stop()
-        self.jobs.stop()
-        for kind in self.jobs.kinds.values():
-            if isinstance(kind, ImportJob):
-                kind.close()
+        self.scheduler.stop()
+        self.job_runner.stop()
         self.retention.stop()
-        self.folding.stop()
-        self.mirror.stop()
+        self.fold_worker.stop()
+        self.mirror_worker.stop()

@@ -32,7 +32,7 @@ STEPS = Amount(20, 60)  # the most that one history of the machine has
 # A thousand altogether with every run of the tests, most of them on the store where they take half the time.
 MACHINE = {"sqlite": Amount(525, 2_000), "postgresql": Amount(225, 1_000)}
 RETENTION = {"sqlite": Amount(175, 1_000), "postgresql": Amount(75, 500)}
-REPAIR = {"sqlite": Amount(60, 500), "postgresql": Amount(20, 250)}
+RECONCILE = {"sqlite": Amount(60, 500), "postgresql": Amount(20, 250)}
 
 _SAY_SECONDS = 30.0
 

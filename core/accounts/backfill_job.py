@@ -1,4 +1,4 @@
-"""Completing: what events leave out is read from the account at once.
+"""Backfill meetings: read from the account at once what events leave out.
 
 `created` carries no agenda, and an event for a meeting never seen before may lack nearly everything:
 https://developers.zoom.us/docs/api/meetings/events/
@@ -6,50 +6,50 @@ https://developers.zoom.us/docs/api/meetings/events/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from core.accounts.clients import read_each
-from core.accounts.import_job import LATER_SECONDS, ImportJob
-from core.jobs.runner import JobStep
-from core.model.meeting import MeetingKind
-from core.model.snapshots import Drift, of_absence
-from core.store.accounts import meetings as account_meetings
-from core.zoom.readings import Absence
+from core.accounts.recorder import SnapshotRecorder
+from core.accounts.scan import AccountScan, IncompletePhase, ScanContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
+    from core.accounts.clients import AccountClients
+    from core.jobs.runner import JobStep
+    from core.store.db.engine import Store
     from core.store.jobs import Job
 
 KIND = "complete"
-_AT_ONCE = 50
 
 
 @dataclass(slots=True)
-class BackfillJob(ImportJob):
-    """Reads the meetings of which events alone tell too little. `job.arguments`: `account`."""
+class BackfillJob:
+    """Read the incomplete meetings of an account. `job.arguments`: `account`.
 
-    def _piece(self, job: Job, account_id: str, place: Mapping[str, Any]) -> JobStep:
-        after = int(place.get("from", 0))
-        with self.store.reading() as connection:
-            known = account_meetings.to_complete(
-                connection, account_id, now=self._now_ms(), after=after, limit=_AT_ONCE
-            )
-        if not known:
-            return JobStep(finished=True)
-        rest = self.accounts.rest(account_id)
-        readings = read_each(
-            rest, [(meeting.number, meeting.kind is MeetingKind.WEBINAR) for meeting in known]
-        )
-        snapshots = self._compare(account_id, readings)
-        # Told of late, it may be gone by now.
-        snapshots += [
-            of_absence(account_id, meeting, at=absence.at, now=self._now())
-            for meeting in known
-            if isinstance(absence := readings[meeting.number], Absence)
-        ]
-        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
-            return JobStep(place=dict(place), wait=LATER_SECONDS)
-        following = {"phase": "complete", "from": known[-1].number}
-        return self._keeping(job, account_id, snapshots, place=following, done=len(known))
+    `events_appended` is called after a commit that appended to the log.
+    """
+
+    store: Store
+    clients: AccountClients
+    events_appended: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.time
+    _scan: AccountScan = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compose the scan."""
+        context = ScanContext(self.store, self.clients, self.clock)
+        recorder = SnapshotRecorder(self.store, self.events_appended, context.now)
+        self._scan = AccountScan(context, (IncompletePhase(context, recorder),))
+
+    def count(self, job: Job) -> int | None:  # noqa: ARG002 - reading one may complete others
+        """Return None: the number of incomplete meetings is not known in advance."""
+        return None
+
+    def step(self, job: Job) -> JobStep:
+        """Read the next meetings."""
+        return self._scan.step(job)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,4 +1,4 @@
-"""Zoom accounts that can be read: who asks Zoom, and how what was read enters the log."""
+"""Read Zoom accounts over REST, and turn what was read into log entries."""
 
 from __future__ import annotations
 
@@ -26,52 +26,55 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.zoom.readings import Reading
 
-# Requests under way to Zoom at the same time, for one account: so many that the pace of the plan Business is kept where
-# an answer takes half a second.
-AT_ONCE = 32
-_NO_WEBINARS = frozenset({200, 3161})  # Zoom's codes for users who may not have any
+# Concurrent requests for one account: enough to use the rate limit of the plan Business where a response takes half a
+# second.
+CONCURRENT_REQUESTS = 32
+_NO_WEBINARS = frozenset({200, 3161})  # Zoom's codes for users without a webinar plan
 
 
 @dataclass(slots=True)
 class AccountClients:
-    """Gives who asks Zoom for each account. All that ask for one account share its token and its pace."""
+    """Create and cache the REST client of each account. Thread-safe; users of one account share token and rate limits."""
 
     store: Store
     clock: Callable[[], float] = time.time
-    _open: dict[str, tuple[ZoomAccount, ZoomRest]] = field(default_factory=dict)
+    _clients: dict[str, tuple[ZoomAccount, ZoomRest]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def rest(self, account_id: str) -> ZoomRest:
-        """Return who asks Zoom for this account. Raises `UnknownAccountError`, `StoreUnavailableError`."""
+        """Return the client of an account, new after its credentials or plan changed.
+
+        Raises: UnknownAccountError, StoreUnavailableError.
+        """
         with self.store.reading() as connection:
             account = zoom_credentials.load(connection, account_id, self.store.sealer)
         with self._guard:
-            known = self._open.get(account_id)
+            known = self._clients.get(account_id)
             if known is not None and (known[0].credentials, known[0].plan) == (
                 account.credentials,
                 account.plan,
             ):
                 return known[1]
-            over = session(at_once=AT_ONCE)
-            tokens = Tokens(over, account.credentials, StoredToken(self.store, account_id), clock=self.clock)
-            rest = ZoomRest(over, tokens, RateLimiter(account.plan))
-            self._open[account_id] = (account, rest)
+            http = session(at_once=CONCURRENT_REQUESTS)
+            tokens = Tokens(http, account.credentials, StoredToken(self.store, account_id), clock=self.clock)
+            rest = ZoomRest(http, tokens, RateLimiter(account.plan))
+            self._clients[account_id] = (account, rest)
             return rest
 
 
 def read_each(rest: ZoomRest, wanted: Iterable[tuple[int, bool]]) -> dict[int, Reading | Absence]:
     """Read meetings by number, and webinars where the second value says so.
 
-    Several at a time: what takes long is the way, and `RateLimiter` keeps the limits. Raises `ZoomRestError`.
+    Requests run concurrently, since latency dominates; `RateLimiter` enforces the limits. Raises: ZoomRestError.
     """
     numbers = list(wanted)
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="zoom") as pool:
+    with ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="zoom") as pool:
         readings = pool.map(lambda one: read_one(rest, one[0], is_webinar=one[1]), numbers)
         return {number: reading for (number, _), reading in zip(numbers, readings, strict=True)}
 
 
 def read_one(rest: ZoomRest, number: int, *, is_webinar: bool) -> Reading | Absence:
-    """Read one meeting or webinar, which may have become the other meanwhile. Raises `ZoomRestError`."""
+    """Read one meeting or webinar, which may have been converted to the other. Raises: ZoomRestError."""
     first, second = (rest.webinar, rest.meeting) if is_webinar else (rest.meeting, rest.webinar)
     try:
         return first(number)
@@ -85,10 +88,10 @@ def read_one(rest: ZoomRest, number: int, *, is_webinar: bool) -> Reading | Abse
         return Absence(absence.at or 0)
 
 
-def listed(rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
-    """Return what Zoom lists of a user, by number: meetings and webinars, whose items say so by their type.
+def list_meetings(rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
+    """List a user's meetings and webinars by number; the items tell them apart by `type`.
 
-    Raises `ZoomRestError`; a user who may not have webinars, or an app that may not list them, has none.
+    No webinars are listed where the user's plan or the app's scopes do not include them. Raises: ZoomRestError.
     """
     found = {number: item for item in rest.meetings(host_id) if (number := _number(item)) is not None}
     try:
@@ -104,10 +107,10 @@ def listed(rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
     return found
 
 
-def entry(store: Store, account_id: str, snapshot: Snapshot, *, now: int) -> log.Entry:
-    """Return a snapshot as it enters the log; `now` is in ms since 1970, UTC."""
-    assert snapshot.raw is not None  # noqa: S101 - who asks has looked
-    assert snapshot.place is not None  # noqa: S101 - it came with it
+def log_entry(store: Store, account_id: str, snapshot: Snapshot, *, now: int) -> log.Entry:
+    """Return the log entry of a snapshot that differs; `now` is in Unix milliseconds (UTC)."""
+    assert snapshot.raw is not None  # noqa: S101 - callers have checked
+    assert snapshot.place is not None  # noqa: S101 - set together with `raw`
     return log.Entry(
         digest=snapshot.place.digest,
         account_id=account_id,

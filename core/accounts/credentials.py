@@ -1,4 +1,4 @@
-"""Let the bridge read a Zoom account: take its credentials, see that they work, and say which sites show it."""
+"""Manage Zoom API credentials: add and find accounts, check their scopes, and enqueue their jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.zoom.oauth import Credentials
     from core.zoom.rate_limit import Plan
 
-# As Zoom names them on the page Scopes of the app: https://developers.zoom.us/docs/internal-apps/s2s-oauth/.
+# Named as on the page Scopes of the Zoom app: https://developers.zoom.us/docs/internal-apps/s2s-oauth/.
 SCOPES = (
     "user:read:list_users:admin",
     "meeting:read:list_meetings:admin",
@@ -32,24 +32,24 @@ SCOPES = (
     "webinar:read:list_webinars:admin",
     "webinar:read:webinar:admin",
 )
-# An older app has these instead.
+# Apps created before granular scopes have these instead.
 _CLASSIC = {"user": "user:read:admin", "meeting": "meeting:read:admin", "webinar": "webinar:read:admin"}
 
 
-def enroll(
+def add_account(
     store: Store,
     credentials: Credentials,
     *,
     name: str,
     plan: Plan,
     site_ids: Sequence[str],
-    repair_hours: int = zoom_credentials.REPAIR_HOURS,
+    reconcile_hours: int = zoom_credentials.REPAIR_HOURS,
     clock: Callable[[], float] = time.time,
 ) -> tuple[ZoomAccount, tuple[str, ...]]:
-    """Keep an account, once Zoom has taken its credentials; return it, and which scopes its app lacks.
+    """Store an account once Zoom has accepted its credentials; return it, and the scopes that its app lacks.
 
-    The first repair is due after the usual time: an import is asked for by people, who may look first what it would
-    do. Raises `ZoomRestError`, `UnknownSiteError`.
+    The first reconciliation is due after the usual interval: an import is started by a person, who may do a dry run
+    first. Raises: ZoomRestError, UnknownSiteError.
     """
     now = clock()
     token = request_token(session(), credentials, now=now)
@@ -60,8 +60,8 @@ def enroll(
         name=name or credentials.account_id,
         credentials=credentials,
         plan=plan,
-        repair_hours=repair_hours,
-        repair_at=int(now * 1000) + repair_hours * 3600 * 1000,
+        repair_hours=reconcile_hours,
+        repair_at=int(now * 1000) + reconcile_hours * 3600 * 1000,
         created_at=int(now * 1000),
     )
     store.write(partial(zoom_credentials.save, account=account, sealer=store.sealer))
@@ -69,28 +69,30 @@ def enroll(
         store.write(
             partial(zoom_credentials.link, account_id=account.id, site_id=site_id, now=int(now * 1000))
         )
-    return account, lacking(token.scopes)
+    return account, missing_scopes(token.scopes)
 
 
-def lacking(granted: Sequence[str]) -> tuple[str, ...]:
-    """Return which of `SCOPES` an app has not been given, in its newer or its older form."""
+def missing_scopes(granted: Sequence[str]) -> tuple[str, ...]:
+    """Return the `SCOPES` that an app was not granted, neither in their granular nor in their classic form."""
     return tuple(
         scope for scope in SCOPES if scope not in granted and _CLASSIC[scope.partition(":")[0]] not in granted
     )
 
 
-def ask(store: Store, jobs: JobRunner, kind: str, account_id: str, *, dry_run: bool, asked_by: str) -> Job:
-    """Ask for an import or a repair of an account. Raises `UnknownAccountError`, `TooManyJobsError`."""
+def enqueue_job(
+    store: Store, job_runner: JobRunner, kind: str, account_id: str, *, dry_run: bool, asked_by: str
+) -> Job:
+    """Enqueue an import or a reconciliation of an account. Raises: UnknownAccountError, TooManyJobsError."""
     if kind not in (import_job.KIND, reconcile_job.KIND):
-        raise ZoomRestError(f"There is no work of the kind “{kind}”.")
+        raise ZoomRestError(f"There is no kind of job named “{kind}”.")
     with store.reading() as connection:
         zoom_credentials.load(connection, account_id, store.sealer)
     arguments = {"account": account_id, **({"dry_run": True} if dry_run else {})}
-    return jobs.ask(kind, arguments, asked_by=asked_by)
+    return job_runner.enqueue(kind, arguments, asked_by=asked_by)
 
 
-def find(store: Store, named: str | None) -> ZoomAccount:
-    """Return an account by its id or name; the only one, where none is named. Raises `UnknownAccountError`."""
+def find_account(store: Store, named: str | None) -> ZoomAccount:
+    """Return an account by its id or name; without a name, the only one. Raises: UnknownAccountError."""
     with store.reading() as connection:
         every = zoom_credentials.every(connection, store.sealer)
     found = [account for account in every if named in (None, account.id, account.name)]
@@ -104,8 +106,10 @@ def find(store: Store, named: str | None) -> ZoomAccount:
     )
 
 
-def set_repair(store: Store, account_id: str, hours: int, *, clock: Callable[[], float] = time.time) -> None:
-    """Set how often an account is compared by itself; 0: never. Raises `UnknownAccountError`."""
+def set_reconcile_interval(
+    store: Store, account_id: str, hours: int, *, clock: Callable[[], float] = time.time
+) -> None:
+    """Set the interval in hours at which an account is reconciled; 0: never. Raises: UnknownAccountError."""
     with store.reading() as connection:
         account = zoom_credentials.load(connection, account_id, store.sealer)
     due = int(clock() * 1000) + hours * 3600 * 1000

@@ -1,4 +1,4 @@
-"""What would become of a meeting on a site: for those who want to know before anything is done. Pure."""
+"""Decide what would be done with a post, for a dry run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PlannedAction(StrEnum):
-    """What would be done."""
+    """What would be done with a post."""
 
     MAKE = "make"
     CHANGE = "change"
@@ -27,17 +27,19 @@ class PlannedAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What would be done with one post, and why nothing, where nothing would."""
+    """The planned action for one post, and the reason where it is none."""
 
-    would: PlannedAction
-    why: str = ""
+    action: PlannedAction
+    reason: str = ""
 
 
-def dry_run(meeting: Meeting, rules: SiteRules, state: PostState, *, differs: bool, now: datetime) -> DryRun:
-    """Return what would be done for `meeting` on a site whose post stands like `state`.
+def planned_action(
+    meeting: Meeting, rules: SiteRules, state: PostState, *, differs: bool, now: datetime
+) -> DryRun:
+    """Return what would be done for `meeting` on a site whose post has this state.
 
-    `differs`: whether the meeting is another than the bridge knows. Whether the post still shows what was written
-    there, only a look at the site tells.
+    `differs`: whether the meeting differs from the one that the bridge knows. Whether the post still shows what was
+    written, only the site can tell.
     """
     wanted = render(meeting, rules, now)
     if state is PostState.DETACHED:

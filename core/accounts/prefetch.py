@@ -1,7 +1,7 @@
-"""Reading ahead: what comes next of an account is on its way from Zoom while the last piece is still compared and kept.
+"""Prefetch meeting details from Zoom's REST API during the scan of an account.
 
-Zoom's answers come from far away, and one request tells of one meeting. So some are always under way, in the order
-in which they will be needed, and as many as `Pace` lets through.
+One GET returns one meeting, so latency dominates. Up to 160 reads and 8 user lists are in flight, in the order in which
+the scan consumes them; `RateLimiter` enforces Zoom's limits: https://developers.zoom.us/docs/api/rate-limits/
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.accounts.clients import AT_ONCE, read_one
+from core.accounts.clients import CONCURRENT_REQUESTS, read_one
 from core.model.meeting import WEBINARS
 
 if TYPE_CHECKING:
@@ -24,57 +24,71 @@ if TYPE_CHECKING:
 
     Items = dict[int, dict[str, Any]]
 
-_MEETINGS = 160  # read, or about to be, and not taken yet
-# Known by their lists, and not about to be read: the next lists must come before these are used up.
-_LISTED = 100
-_LISTS = 8  # on their way at the same time
+MEETINGS = 160
+LISTED = 100
+LISTS = 8
 
 
 @dataclass(slots=True)
 class _User:
-    """One user: the list of what they have, and what is being read of it."""
+    """One user: their list, and the meetings of it that are being read."""
 
     id: str
     items: Future[Items]
-    after: int  # the number that comes before what is to be read
-    waiting: deque[int] | None = None  # numbers that nobody reads yet; None until the list is there
+    after: int  # meetings up to this number are skipped
+    waiting: deque[int] | None = None  # numbers not requested yet; None until the list has arrived
     reading: dict[int, Future[Reading | Absence]] = field(default_factory=dict)
 
 
 class Prefetcher:
-    """Reads an account's users in the order in which they are asked for. For one thread that asks.
+    """Prefetch users' meetings in the order in which one consumer thread reads them.
 
-    `current` reads what is to be read of a user's list. It is called in other threads, and what it raises comes out
-    where the list is asked for.
+    `list_user` lists the meetings to read of a user. It is called in a private ThreadPoolExecutor, and its exceptions
+    are raised by `items`. At most `meetings` are requested or read and not consumed, and `lists` lists are in flight;
+    further lists are requested while fewer than `listed` meetings are known and not requested.
     """
 
-    def __init__(self, rest: ZoomRest, current: Callable[[ZoomRest, str], Items]) -> None:
+    def __init__(
+        self,
+        rest: ZoomRest,
+        list_user: Callable[[ZoomRest, str], Items],
+        *,
+        meetings: int = MEETINGS,
+        listed: int = LISTED,
+        lists: int = LISTS,
+    ) -> None:
         self._rest = rest
-        self._current = current
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="zoom")
+        self._list_user = list_user
+        self._most_meetings = meetings
+        self._most_listed = listed
+        self._most_lists = lists
+        self._pool = ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="zoom")
         self._users: deque[_User] = deque()
         self._following: deque[str] = deque()
         self._guard = threading.RLock()
         self._is_closed = False
 
     def items(self, user_id: str, following: Sequence[str], *, after: int) -> Items:
-        """Return what is current of a user's list, and begin to read what comes after a number of it.
+        """Return a user's list, and start to read its meetings with numbers above `after`.
 
-        `following` are the users who come next. Raises `ZoomRestError`.
+        `following` are the ids of the next users. Blocks. Raises: ZoomRestError.
         """
         with self._guard:
             while self._users and self._users[0].id != user_id:
                 self._users.popleft()
             if not self._users:
                 self._add(user_id, after=after)
-            begun = {user.id for user in self._users}
-            self._following = deque(one for one in following if one not in begun)
+            started = {user.id for user in self._users}
+            self._following = deque(user_id for user_id in following if user_id not in started)
             user = self._users[0]
         self._fill()
         return user.items.result()
 
-    def take(self, numbers: Sequence[int]) -> dict[int, Reading | Absence]:
-        """Return what Zoom says of meetings of the user whose list was asked for last. Raises `ZoomRestError`."""
+    def readings(self, numbers: Sequence[int]) -> dict[int, Reading | Absence]:
+        """Return the readings of meetings of the user whose `items` were returned last, and drop them here.
+
+        Blocks. Raises: ZoomRestError.
+        """
         with self._guard:
             user = self._users[0]
             items = user.items.result()
@@ -86,13 +100,13 @@ class Prefetcher:
         return {number: future.result() for number, future in reading.items()}
 
     def close(self) -> None:
-        """Forget everything; what is under way is not waited for."""
+        """Discard everything, without waiting for requests in flight."""
         with self._guard:
             self._is_closed = True
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, user_id: str, *, after: int = 0) -> None:
-        user = _User(user_id, self._pool.submit(self._current, self._rest, user_id), after)
+        user = _User(user_id, self._pool.submit(self._list_user, self._rest, user_id), after)
         self._users.append(user)
         user.items.add_done_callback(lambda _: self._fill())
 
@@ -101,15 +115,15 @@ class Prefetcher:
         return self._pool.submit(read_one, self._rest, number, is_webinar=is_webinar)
 
     def _fill(self) -> None:
-        """Begin to read as much as there is room for."""
+        """Start requests up to the limits."""
         with self._guard:
             if self._is_closed:
                 return
-            room = _MEETINGS - sum(len(user.reading) for user in self._users)
+            room = self._most_meetings - sum(len(user.reading) for user in self._users)
             listed = 0
             for user in self._users:
                 if not user.items.done() or user.items.exception() is not None:
-                    break  # nothing that comes after it is needed sooner
+                    break  # what follows is needed later
                 items = user.items.result()
                 if user.waiting is None:
                     user.waiting = deque(sorted(number for number in items if number > user.after))
@@ -118,7 +132,7 @@ class Prefetcher:
                     user.reading[number] = self._read(number, items)
                     room -= 1
                 listed += len(user.waiting)
-            coming = sum(user.waiting is None for user in self._users)
-            while self._following and listed < _LISTED and coming < _LISTS:
-                coming += 1
+            lists = sum(user.waiting is None for user in self._users)
+            while self._following and listed < self._most_listed and lists < self._most_lists:
+                lists += 1
                 self._add(self._following.popleft())

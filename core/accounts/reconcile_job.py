@@ -1,95 +1,79 @@
-"""Repair: compare what Zoom holds, what the bridge knows and what each site shows; mend what differs.
+"""Reconcile a Zoom account: compare Zoom, the bridge and the sites, and correct differences.
 
-It reads the account as an import does. Besides, it asks for each meeting that is known and not listed, and has
-every post looked at: people's edits stay, what the bridge wrote is put right. Zoom being silent never makes a
-meeting look deleted.
+The account is scanned as by an import (`core.accounts.scan`). In addition, known meetings that Zoom does not list are
+read one by one, and every post is compared with WordPress: people's edits stay, what the bridge wrote is corrected.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from core.accounts.clients import read_one
-from core.accounts.import_job import LATER_SECONDS, ImportJob
-from core.jobs.runner import JobStep
-from core.model.meeting import MeetingKind
-from core.model.snapshots import Drift, of_absence, of_reading
-from core.store.accounts import meetings as account_meetings
-from core.store.posts import account_posts
-from core.zoom.readings import Absence
+from core.accounts.recorder import SnapshotRecorder
+from core.accounts.scan import (
+    BATCH_SIZE,
+    AccountScan,
+    FoldPhase,
+    MeetingsPhase,
+    MissingPhase,
+    PostsPhase,
+    RequeuePhase,
+    ScanContext,
+    UsersPhase,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from core.model.meeting import Meeting
-    from core.model.snapshots import Snapshot
+    from core.accounts.clients import AccountClients
+    from core.jobs.runner import JobStep
+    from core.store.db.engine import Store
     from core.store.jobs import Job
 
 KIND = "repair"
-_LEFT_AT_ONCE = 50
 
 
 @dataclass(slots=True)
-class ReconcileJob(ImportJob):
-    """Makes the sites what the account is. `job.arguments`: `account`, and `dry_run`.
+class ReconcileJob:
+    """Reconcile an account. `job.arguments`: `account`, and `dry_run`, which only notes the planned actions.
 
-    `mirrored` is called when posts are to be looked at.
+    `events_appended` is called after a commit that appended to the log, `posts_due` after one that requeued posts.
     """
 
-    mirrored: Callable[[], None] = lambda: None
+    store: Store
+    clients: AccountClients
+    events_appended: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.time
+    batch_size: int = BATCH_SIZE
+    posts_due: Callable[[], None] = lambda: None
+    _scan: AccountScan = field(init=False)
 
-    def _unlisted(self, account_id: str, host_id: str, items: Mapping[int, Any]) -> list[Snapshot]:
-        with self.store.reading() as connection:
-            known = account_meetings.of_host(connection, account_id, host_id, now=self._now_ms())
-        return self._ask_about(account_id, [meeting for meeting in known if meeting.number not in items])
-
-    def _piece(self, job: Job, account_id: str, place: Mapping[str, Any]) -> JobStep:
-        if place["phase"] == "left":
-            return self._left(job, account_id, place)
-        if place["phase"] == "look":
-            return self._look(job, account_id)
-        return super(ReconcileJob, self)._piece(job, account_id, place)
-
-    def _after_hosts(self, job: Job, account_id: str) -> JobStep:  # noqa: ARG002 - the phase says it all
-        return JobStep(place={"phase": "left", "from": 0})
-
-    def _left(self, job: Job, account_id: str, place: Mapping[str, Any]) -> JobStep:
-        """Ask about meetings to come whose host is in no list: unknown, or gone from the account."""
-        with self.store.reading() as connection:
-            known = account_meetings.of_nobody(
-                connection, account_id, now=self._now_ms(), after=place["from"], limit=_LEFT_AT_ONCE
-            )
-        snapshots = self._ask_about(account_id, known)
-        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
-            return JobStep(place=dict(place), wait=LATER_SECONDS)
-        finished = len(known) < _LEFT_AT_ONCE
-        is_dry = bool(job.arguments.get("dry_run"))
-        following: dict[str, Any] = (
-            {"phase": "posts" if is_dry else "look"}
-            if finished
-            else {"phase": "left", "from": known[-1].number}
+    def __post_init__(self) -> None:
+        """Compose the phases of the scan."""
+        context = ScanContext(self.store, self.clients, self.clock)
+        recorder = SnapshotRecorder(self.store, self.events_appended, context.now)
+        reading = (
+            FoldPhase(context),
+            UsersPhase(context),
+            MeetingsPhase(context, recorder, batch_size=self.batch_size, checks_missing=True),
+            MissingPhase(context, recorder),
         )
-        return self._keeping(job, account_id, snapshots, place=following, done=0)
+        posts = PostsPhase(context)
+        self._scan = AccountScan(
+            context,
+            (*reading, RequeuePhase(context, self.posts_due), posts),
+            dry_phases=(*reading, posts),
+        )
 
-    def _look(self, job: Job, account_id: str) -> JobStep:  # noqa: ARG002 - the account says which
-        """Have every post of the account looked at, whatever the bridge believes of it."""
-        now = self._now_ms()
+    def count(self, job: Job) -> int | None:  # noqa: ARG002 - the first phase finds it out
+        """Return None: the number of users is not known before they are listed."""
+        return None
 
-        def keep(connection: Any) -> dict[str, int]:
-            return {"looked_at": account_posts.look_at_all(connection, account_id, now=now)}
+    def step(self, job: Job) -> JobStep:
+        """Do the next step of the scan."""
+        return self._scan.step(job)
 
-        return JobStep(place={"phase": "posts"}, keep=keep, then=self.mirrored)
-
-    def _ask_about(self, account_id: str, known: list[Meeting]) -> list[Snapshot]:
-        """Ask Zoom for meetings that it did not list."""
-        rest = self.accounts.rest(account_id)
-        found = []
-        for meeting in known:
-            reading = read_one(rest, meeting.number, is_webinar=meeting.kind is MeetingKind.WEBINAR)
-            found.append(
-                of_absence(account_id, meeting, at=reading.at, now=self._now())
-                if isinstance(reading, Absence)
-                else of_reading(account_id, meeting.number, meeting, reading)
-            )
-        return found
+    def close(self) -> None:
+        """Stop prefetching."""
+        self._scan.close()

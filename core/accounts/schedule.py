@@ -1,8 +1,7 @@
-"""What is asked of accounts without anybody asking: repairs when they are due, and what events left out."""
+"""Enqueue the jobs of Zoom accounts that are due: reconciliations by schedule, and reads of incomplete meetings."""
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.accounts import backfill_job, reconcile_job
-from core.errors import StoreError, TooManyJobsError
+from core.errors import TooManyJobsError
+from core.jobs.worker import WorkerThread
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import meetings as account_meetings
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from core.jobs.runner import JobRunner
@@ -23,71 +24,63 @@ if TYPE_CHECKING:
 
 BY_ITSELF = "the bridge itself"
 _POLL_SECONDS = 60.0
-_GATHER_SECONDS = 2.0  # what comes together is read together
+_GATHER_SECONDS = 2.0  # meetings that change within this time are read by one job
 
 logger = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class JobScheduler:
-    """Asks for jobs in a thread of its own. `wake` says that meetings have changed."""
+    """Enqueue due jobs, in a thread of its own. `meetings_changed` is set when a meeting may have become incomplete."""
 
     store: Store
-    jobs: JobRunner
+    job_runner: JobRunner
     clock: Callable[[], float] = time.time
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    meetings_changed: threading.Event | None = None
+    thread: WorkerThread = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Create the thread that enqueues."""
+        self.thread = WorkerThread(
+            "schedule",
+            self._step,
+            retry_seconds=_POLL_SECONDS,
+            initial_wait=_POLL_SECONDS,
+            gather_seconds=_GATHER_SECONDS,
+            wake_event=self.meetings_changed,
+        )
 
     def start(self) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._run, name="scheduling", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Say that meetings have changed, of which some may be to complete."""
-        self._wake.set()
+        """Start: check every minute, and two seconds after meetings have changed."""
+        self.thread.start()
 
     def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        """Stop. Blocks."""
+        self.thread.stop()
 
-    def ask_for_due(self) -> None:
-        """Ask for what is due now. Raises `StoreUnavailableError`."""
+    def enqueue_due(self) -> None:
+        """Enqueue the jobs that are due now. Raises: StoreUnavailableError."""
         now = int(self.clock() * 1000)
         with self.store.reading() as connection:
-            known = [account.id for account in zoom_credentials.every(connection, self.store.sealer)]
+            account_ids = [account.id for account in zoom_credentials.every(connection, self.store.sealer)]
             due = zoom_credentials.due(connection, now)
-            lacking = [
+            incomplete = [
                 account_id
-                for account_id in known
+                for account_id in account_ids
                 if account_meetings.to_complete(connection, account_id, now=now, after=0, limit=1)
             ]
-        for account_id in lacking:
-            self._ask(backfill_job.KIND, account_id)
+        for account_id in incomplete:
+            self._enqueue(backfill_job.KIND, account_id)
         for account_id in due:
-            self._ask(reconcile_job.KIND, account_id)
+            self._enqueue(reconcile_job.KIND, account_id)
             self.store.write(partial(zoom_credentials.postpone, account_id=account_id, now=now))
 
-    def _ask(self, kind: str, account_id: str) -> None:
+    def _enqueue(self, kind: str, account_id: str) -> None:
         try:
-            self.jobs.ask(kind, {"account": account_id}, asked_by=BY_ITSELF)
+            self.job_runner.enqueue(kind, {"account": account_id}, asked_by=BY_ITSELF)
         except TooManyJobsError as error:
-            logger.warning("job_not_asked", kind=kind, account=account_id, reason=str(error))
+            logger.warning("job_not_enqueued", kind=kind, account=account_id, reason=str(error))
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(_POLL_SECONDS)
-            self._stop.wait(_GATHER_SECONDS)
-            self._wake.clear()
-            if self._stop.is_set():
-                return
-            try:
-                self.ask_for_due()
-            except StoreError as error:
-                logger.warning("scheduling_waits", reason=str(error))
-            except Exception:
-                logger.exception("scheduling_failed")  # nothing is lost: it is looked at again
+    def _step(self) -> float:
+        self.enqueue_due()
+        return _POLL_SECONDS

@@ -1,1 +1,1 @@
-"""Background jobs: the runner."""
+"""Background jobs: the runner, and the thread loop that every worker uses."""

@@ -1,14 +1,15 @@
-"""Long work: done piece by piece in the background, with its place kept, so that it goes on after a restart.
+"""Run background jobs step by step. Each step's result is saved, so that a job resumes after a restart.
 
-A kind of work is an object with two methods, given to `JobRunner` by name (see `core.bridge`):
+A kind of job is an object with three methods, given to `JobRunner` by name (see `core.bridge`):
 
-    class Counting:
-        def count(self, job: Job) -> int | None: ...    how much there is to do altogether, if that is known
-        def piece(self, job: Job) -> Piece: ...         do the next piece, from `job.place` on
+    class CountJob:
+        def count(self, job: Job) -> int | None: ...    the total number of items, where it is known
+        def step(self, job: Job) -> JobStep: ...        do the next step, starting at `job.place`
+        def close(self) -> None: ...                    release what it holds between steps
 
-A piece is small (a second or two), and doing it twice does no harm: after a crash, or when the database could
-not be written, the last one is done again. What it writes here belongs into `Piece.keep`, which runs in the
-transaction that notes the place, so that both are kept or neither.
+A step is small (a second or two) and idempotent: after a crash, or when the database could not be written, the last
+one is repeated. What it writes to this database belongs into `JobStep.write`, which runs in the transaction that
+saves the place, so that both are stored or neither.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from core.errors import StoreError, StoreUnavailableError, ZoomBridgeError
+from core.errors import StoreUnavailableError, ZoomBridgeError
+from core.jobs.worker import WorkerThread
 from core.store import jobs
 from core.store.db import clock as store_clock
 from core.store.jobs import Job, JobState
@@ -37,13 +39,12 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
 
-LEASE_SECONDS = 300  # longer than any piece takes
-_WORKERS = 4
-_POLL_SECONDS = 5.0  # a wake-up may be missed where another process was asked
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 30.0
-_KEEP_MILLISECONDS = 30 * 24 * 3600 * 1000  # how long one that has ended is shown
-_SWEEP_EVERY = 720  # polls: about an hour
+LEASE_SECONDS = 300  # longer than any step takes
+_CONCURRENT_JOBS = 4
+_POLL_SECONDS = 5.0  # a wake-up may be missed where another process enqueued the job
+_LONGEST_RETRY_SECONDS = 30.0
+_RETENTION_MILLISECONDS = 30 * 24 * 3600 * 1000  # how long an ended job is shown
+_POLLS_PER_SWEEP = 720  # about an hour
 _STOP_SECONDS = 5.0
 
 logger = structlog.get_logger(__name__)
@@ -51,12 +52,12 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobStep:
-    """What came of one piece. What is left out stays as it was.
+    """The result of one step. What is left out stays as it was.
 
-    `place` is where the next one begins, as JSON. `done` says by how much the work is further, and `counts` what
-    came of that, by kind of result; both are added up. `keep` writes, in the same transaction as the place, and
-    may return more counts. `then` is called once that is durable. `wait` is for how many seconds the next piece
-    should wait, where the peer asks for it; `message` says why, or whatever else is worth saying now.
+    `place` is where the next step starts, as JSON. `done` is added to the job's progress, and `counts` to its counts
+    by kind of result. `write` runs in the transaction that saves the place, and may return more counts.
+    `after_commit` is called once that is durable. `wait` is the time in seconds before the next step, where the peer
+    asks for it; `message` is shown with the job, such as the reason for the wait.
     """
 
     place: Any = None
@@ -66,226 +67,226 @@ class JobStep:
     total: int | None = None
     message: str | None = None
     wait: float = 0.0
-    keep: Callable[[Connection], Mapping[str, int] | None] | None = None
-    then: Callable[[], None] | None = None
+    write: Callable[[Connection], Mapping[str, int] | None] | None = None
+    after_commit: Callable[[], None] | None = None
 
 
 class JobKind(Protocol):
-    """A kind of long work."""
+    """A kind of background job. Steps of several jobs may run at the same time."""
 
     def count(self, job: Job) -> int | None:
-        """Return how much there is to do altogether; None where nobody knows. Asked once, at the beginning."""
+        """Return the total number of items; None where it is not known. Called once, before the first step."""
 
-    def piece(self, job: Job) -> JobStep:
-        """Do the next piece, from `job.place` (None at the beginning).
+    def step(self, job: Job) -> JobStep:
+        """Do the next step, starting at `job.place` (None at the beginning).
 
-        What is raised ends the job as failed, and its words are shown to who asked; it can then be gone on with
-        from the same place. `StoreUnavailableError` only makes it wait for the database.
+        An exception ends the job as failed, and its message is shown with it; the job can then be resumed from the
+        same place. `StoreUnavailableError` only makes it wait for the database.
         """
 
+    def close(self) -> None:
+        """Release what is held between steps, such as threads. Called when the process stops."""
 
-class _LostError(Exception):
-    """Somebody else took the job over, or nobody is to work on it any more."""
+
+class _LeaseLostError(Exception):
+    """Another process has claimed the job, or it was stopped."""
 
 
 @dataclass(slots=True)
 class JobRunner:
-    """Does what is asked for, in threads of its own. Several processes share one database's jobs."""
+    """Run enqueued jobs in threads of its own. Several processes share the jobs of one database.
+
+    Without a `clock` the store's own is used. Another process takes over a job `lease_seconds` after its owner's
+    last step. A step that the database refuses is repeated after `retry_seconds`, doubling up to 30 s.
+    """
 
     store: Store
     kinds: Mapping[str, JobKind]
-    clock: Callable[[], float] | None = None  # without one, the store's own
+    clock: Callable[[], float] | None = None
     lease_seconds: float = LEASE_SECONDS
+    retry_seconds: float = 1.0
+    thread: WorkerThread = field(init=False)
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
     _pool: ThreadPoolExecutor | None = None
-    _working: int = 0
+    _running: int = 0
+    _polls: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(
+    def __post_init__(self) -> None:
+        """Create the thread that claims jobs."""
+        self.thread = WorkerThread("jobs", self._poll, retry_seconds=_POLL_SECONDS)
+
+    def enqueue(
         self, kind: str, arguments: Mapping[str, Any], *, site_id: str | None = None, asked_by: str = ""
     ) -> Job:
-        """Ask for a job; the same one, asked for twice, is there once. Raises `TooManyJobsError`, `StoreError`.
+        """Enqueue a job; an unfinished job with the same arguments is returned instead of a second one.
 
-        `site_id` is whose administrator asks; None is one who sees every site.
+        `site_id` limits it to what the administrator of that site may see; None is not limited.
+        Raises: TooManyJobsError, StoreError.
         """
         if kind not in self.kinds:
-            raise ZoomBridgeError(f"This bridge knows no work of the kind “{kind}”.")
+            raise ZoomBridgeError(f"There is no kind of job named “{kind}”.")
 
-        def keep(connection: Connection) -> Job:
+        def write(connection: Connection) -> Job:
             now = store_clock.now(connection, self.clock)
             return jobs.ask(connection, kind, arguments, site_id=site_id, asked_by=asked_by, now=now)
 
-        asked = self.store.write(keep)
+        job = self.store.write(write)
         self.wake()
-        return asked
+        return job
 
     def stop_job(self, job_id: int) -> bool:
-        """End a job where it is. Tell whether it had not ended."""
+        """Stop a job after its current step. Return False where it had ended."""
         return self.store.write(
             lambda connection: jobs.stop(connection, job_id, now=store_clock.now(connection, self.clock))
         )
 
-    def go_on(self, job_id: int) -> bool:
-        """Go on with a job that was stopped or failed. Tell whether it was one of these."""
-        went = self.store.write(lambda connection: jobs.go_on(connection, job_id))
+    def resume_job(self, job_id: int) -> bool:
+        """Resume a job that was stopped or failed. Return False where it was neither."""
+        resumed = self.store.write(lambda connection: jobs.go_on(connection, job_id))
         self.wake()
-        return went
+        return resumed
 
     def start(self) -> None:
-        """Begin, with what an earlier process may have left."""
+        """Start, and resume what an earlier process left unfinished."""
         if self.store.is_exclusive:
             self.store.write(jobs.release_all)
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="job")
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(_CONCURRENT_JOBS, thread_name_prefix="job")
+        self.thread.start()
 
     def wake(self) -> None:
-        """Say that there may be something to do."""
-        self._wake.set()
+        """Check for due jobs now."""
+        self.thread.wake()
 
     def stop(self) -> None:
-        """Finish the pieces at hand, let go of every job, and end: the next start goes on with them."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        """Finish the current steps, release every job and stop: the next start resumes them. Blocks."""
+        self.thread.stop()
         if self._pool is not None:
             self._pool.shutdown(wait=True)
+        for kind in self.kinds.values():
+            kind.close()
 
-    def take(self, room: int = _WORKERS) -> list[Job]:
-        """Claim what is due, up to `room` jobs."""
+    def claim(self, limit: int = _CONCURRENT_JOBS) -> list[Job]:
+        """Claim due jobs, up to `limit`."""
         with self.store.reading() as connection:
-            if not jobs.due(connection, kinds=self.kinds, now=self._now(connection), room=room):
+            if not jobs.due(connection, kinds=self.kinds, now=self._now(connection), room=limit):
                 return []
-        return self.store.write(partial(self._claim, room=room))
+        return self.store.write(partial(self._claim, limit=limit))
 
-    def work(self, taken: Job) -> None:
-        """Work on a claimed job until it ends, is stopped, must wait, or somebody else has it."""
-        pause = _FIRST_PAUSE_SECONDS
+    def run(self, claimed: Job) -> None:
+        """Run a claimed job until it ends, is stopped, has to wait, or its lease is lost."""
+        stopping = self.thread.stopping
+        retry_seconds = self.retry_seconds
         try:
-            while not self._stopping.is_set():
+            while not stopping.is_set():
                 try:
-                    if not self._step(taken):
+                    if not self.run_step(claimed):
                         return
-                    pause = _FIRST_PAUSE_SECONDS
+                    retry_seconds = self.retry_seconds
                 except StoreUnavailableError as error:
-                    logger.warning("job_waits", job=taken.id, kind=taken.kind, reason=str(error))
-                    self._stopping.wait(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            with contextlib.suppress(StoreUnavailableError):  # then the lease ends by itself
-                self.store.write(lambda connection: jobs.release(connection, taken), within=_STOP_SECONDS)
-        except _LostError:
-            logger.info("job_lost", job=taken.id, kind=taken.kind)
+                    logger.warning("job_retries", job=claimed.id, kind=claimed.kind, reason=str(error))
+                    stopping.wait(retry_seconds)
+                    retry_seconds = min(2 * retry_seconds, _LONGEST_RETRY_SECONDS)
+            with contextlib.suppress(StoreUnavailableError):  # then the lease expires
+                self.store.write(lambda connection: jobs.release(connection, claimed), within=_STOP_SECONDS)
+        except _LeaseLostError:
+            logger.info("job_lease_lost", job=claimed.id, kind=claimed.kind)
 
-    def _step(self, taken: Job) -> bool:
-        """Do one piece and note it. Tell whether to go on with the next one at once."""
+    def run_step(self, claimed: Job) -> bool:
+        """Run one step of a claimed job and save its result. Return whether the next one is due at once."""
         with self.store.reading() as connection:
-            job = jobs.held(connection, taken)
+            job = jobs.held(connection, claimed)
         if job is None or job.has_ended:
-            raise _LostError
+            raise _LeaseLostError
         kind = self.kinds[job.kind]
         try:
             total = kind.count(job) if job.total is None and job.place is None else job.total
-            piece = kind.piece(job)
-            self.store.write(partial(self._settle, taken=taken, total=total, piece=piece))
-        except (StoreUnavailableError, _LostError):
+            step = kind.step(job)
+            self.store.write(partial(self._save, claimed=claimed, total=total, step=step))
+        except (StoreUnavailableError, _LeaseLostError):
             raise
         except ZoomBridgeError as error:
-            self._fail(taken, str(error))
+            self._fail(claimed, str(error))
             return False
         except Exception as error:
-            logger.exception("job_failed", job=taken.id, kind=taken.kind)
+            logger.exception("job_failed", job=claimed.id, kind=claimed.kind)
             self._fail(
-                taken,
+                claimed,
                 f"The bridge made a mistake ({type(error).__name__}); its log says more. What was done so far stays "
                 "done, and you can go on from there.",
             )
             return False
-        if piece.then is not None:
-            piece.then()
-        return not (piece.finished or piece.wait)
+        if step.after_commit is not None:
+            step.after_commit()
+        return not (step.finished or step.wait)
 
-    def _settle(self, connection: Connection, *, taken: Job, total: int | None, piece: JobStep) -> None:
-        """Keep what a piece did and where the next one begins, or neither."""
-        job = jobs.held(connection, taken, for_update=True)
+    def _save(self, connection: Connection, *, claimed: Job, total: int | None, step: JobStep) -> None:
+        """Save what a step did and where the next one starts, or neither."""
+        job = jobs.held(connection, claimed, for_update=True)
         if job is None:
-            raise _LostError
-        told = (piece.keep(connection) if piece.keep is not None else None) or {}
+            raise _LeaseLostError
+        written = (step.write(connection) if step.write is not None else None) or {}
         counts = dict(job.counts)
-        for more in (piece.counts, told):
+        for more in (step.counts, written):
             for name, count in more.items():
                 counts[name] = counts.get(name, 0) + count
         now = self._now(connection)
         jobs.save(
             connection,
             job,
-            place=job.place if piece.place is None else piece.place,
-            done=job.done + piece.done,
+            place=job.place if step.place is None else step.place,
+            done=job.done + step.done,
             counts=counts,
-            total=total if piece.total is None else piece.total,
-            message=piece.message if not job.has_ended else job.message,
+            total=total if step.total is None else step.total,
+            message=step.message if not job.has_ended else job.message,
             lease_until=now + int(self.lease_seconds * 1000),
         )
-        if piece.finished:
-            jobs.end(connection, job, JobState.DONE, message=piece.message, now=now)
-        elif piece.wait or job.has_ended:
-            jobs.release(connection, job, until=now + int(piece.wait * 1000))
+        if step.finished:
+            jobs.end(connection, job, JobState.DONE, message=step.message, now=now)
+        elif step.wait or job.has_ended:
+            jobs.release(connection, job, until=now + int(step.wait * 1000))
 
-    def _fail(self, taken: Job, message: str) -> None:
+    def _fail(self, claimed: Job, message: str) -> None:
         self.store.write(
             lambda connection: jobs.end(
-                connection, taken, JobState.FAILED, message=message, now=self._now(connection)
+                connection, claimed, JobState.FAILED, message=message, now=self._now(connection)
             )
         )
 
-    def _run(self) -> None:
-        polls = 0
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                if polls % _SWEEP_EVERY == 0:
-                    self.store.write(self._sweep)
-                self._take_due()
-            except StoreError as error:
-                logger.warning("jobs_wait", reason=str(error))
-            except Exception:
-                logger.exception("jobs_failed")  # nothing is lost: what is due is looked for again
-            polls += 1
-            self._wake.wait(_POLL_SECONDS)
-
-    def _take_due(self) -> None:
+    def _poll(self) -> float:
+        """Start due jobs; return how many seconds to wait before the next poll."""
+        if self._polls % _POLLS_PER_SWEEP == 0:
+            self.store.write(self._drop_ended)
+        self._polls += 1
         with self._guard:
-            room = _WORKERS - self._working
-        if room <= 0:
-            return
-        assert self._pool is not None  # noqa: S101 - `start` has made it
-        for taken in self.take(room):
-            with self._guard:
-                self._working += 1
-            self._pool.submit(self._work_and_free, taken)
+            free = _CONCURRENT_JOBS - self._running
+        if free > 0:
+            assert self._pool is not None  # noqa: S101 - created by `start`
+            for claimed in self.claim(free):
+                with self._guard:
+                    self._running += 1
+                self._pool.submit(self._run_in_pool, claimed)
+        return _POLL_SECONDS
 
-    def _work_and_free(self, taken: Job) -> None:
+    def _run_in_pool(self, claimed: Job) -> None:
         try:
-            self.work(taken)
+            self.run(claimed)
         except Exception:
-            logger.exception("job_failed", job=taken.id, kind=taken.kind)  # its lease ends by itself
+            logger.exception("job_failed", job=claimed.id, kind=claimed.kind)  # its lease expires
         finally:
             with self._guard:
-                self._working -= 1
-            self._wake.set()
+                self._running -= 1
+            self.wake()
 
-    def _claim(self, connection: Connection, *, room: int) -> list[Job]:
+    def _claim(self, connection: Connection, *, limit: int) -> list[Job]:
         now = self._now(connection)
         lease_until = now + int(self.lease_seconds * 1000)
         return jobs.claim(
-            connection, kinds=self.kinds, owner=self._owner, now=now, lease_until=lease_until, room=room
+            connection, kinds=self.kinds, owner=self._owner, now=now, lease_until=lease_until, room=limit
         )
 
-    def _sweep(self, connection: Connection) -> None:
-        jobs.drop_before(connection, self._now(connection) - _KEEP_MILLISECONDS)
+    def _drop_ended(self, connection: Connection) -> None:
+        jobs.drop_before(connection, self._now(connection) - _RETENTION_MILLISECONDS)
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)

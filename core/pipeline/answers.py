@@ -1,4 +1,4 @@
-"""What a request is answered with, before anything makes HTTP of it."""
+"""Responses to webhook requests, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RETRY_AFTER_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class WebhookResponse:
-    """What a request is answered with. `body` becomes JSON; `retry_after` is in seconds."""
+    """A response. `body` is sent as JSON; `retry_after` is in seconds."""
 
     status: int
     body: Mapping[str, Any] | None = None
@@ -24,10 +24,10 @@ ACCEPTED = WebhookResponse(204)
 
 
 def refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> WebhookResponse:
-    """Return an answer in the shape of WordPress's own REST errors."""
+    """Return an error response in the format of WordPress's REST errors."""
     return WebhookResponse(status, {"code": code, "message": message}, retry_after)
 
 
 def unavailable(message: str, code: str = "zoombridge_unavailable") -> WebhookResponse:
-    """Return the answer that makes Zoom send the event again."""
+    """Return the response (503) that makes Zoom send the event again."""
     return refusal(503, code, message, retry_after=_RETRY_AFTER_SECONDS)

@@ -1,8 +1,8 @@
-"""Meetings to posts: what runs the mirror. The one writer of posts.
+"""Mirror meetings to WordPress posts. The only writer of posts.
 
-Level-triggered: for each post the store knows the revision wanted and the revision written, and when to look
-next. Whatever happened in between, the mirror reads the meeting as it is, renders the post as it should be,
-and writes the difference.
+Level-triggered: for each post the store knows the revision wanted, the revision written, and when the post is due.
+Whatever happened in between, the worker reads the meeting as it is, renders the post as it should be, and writes the
+difference.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.errors import Fault, SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
-from core.pipeline.post_plan import PlanResult, PlanTask, leaves, run_plans
+from core.jobs.worker import WorkerThread
+from core.pipeline.post_plan import PlanResult, PlanTask, moves_to_trash, run_plans
 from core.render import Presence, render
 from core.store.db import clock as store_clock
 from core.store.meetings import meetings
@@ -44,25 +45,25 @@ if TYPE_CHECKING:
     from core.store.sites.sites import Site
 
 _WORKERS = 8
-PER_SITE = 2  # requests at a time: WordPress hosts run few workers, and their visitors need them
-# Besides, posts that are claimed and rendered meanwhile, so that the site need not wait for the bridge.
-_READY = 1
-LEASE_SECONDS = 300  # longer than the client's time-outs for one round altogether
+PER_SITE = 2  # concurrent requests: WordPress hosts run few workers, and visitors need them
+# Batches that are claimed and rendered meanwhile, so that the site does not wait for the bridge.
+_READY_PER_SITE = 1
+LEASE_SECONDS = 300  # longer than the sum of the client's time-outs for one round
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 3600.0
 _BROKEN_IN_A_ROW = 5
-_POLL_AFTER_TROUBLE_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 _STOP_SECONDS = 5.0
 
 logger = structlog.get_logger(__name__)
 
 
 def retry_delay(failures: int, fault: SiteFaultError, *, chance: float) -> int:
-    """Return how many milliseconds to wait after so many failures in a row: doubling, bounded, spread out.
+    """Return the delay in milliseconds after a number of failures in a row: exponential, bounded, with jitter.
 
-    `chance` (0 to 1) spreads the retries of many posts over time. What only a person can mend is tried
-    again after an hour, in case they did not tell; and what the site asks for with Retry-After is obeyed.
+    `chance` (0 to 1) is the jitter, which spreads the retries of many posts over time. A fault that only a person can
+    fix is retried after an hour, in case it was fixed without notice. A longer Retry-After of the site is obeyed.
     """
     longest = min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures, 20), _LONGEST_RETRY_SECONDS)
     wait = longest * (0.5 + chance / 2) if fault.fault.retry else _LONGEST_RETRY_SECONDS
@@ -70,8 +71,8 @@ def retry_delay(failures: int, fault: SiteFaultError, *, chance: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """A claim, what was to be done for it, and what came of that. `at` is in ms since 1970, UTC."""
+class _Attempt:
+    """A claim, its task and its result. `at` is in Unix milliseconds (UTC), `milliseconds` the duration."""
 
     claim: Claim
     task: PlanTask
@@ -80,18 +81,17 @@ class _Done:
     milliseconds: int
 
     @property
-    def asked(self) -> bool:
-        """Whether WordPress was asked at all."""
-        return isinstance(self.result, SiteFaultError) or self.result.asked
+    def sent_request(self) -> bool:
+        """Whether a request was sent to WordPress."""
+        return isinstance(self.result, SiteFaultError) or self.result.sent_request
 
     @property
-    def is_told(self) -> bool:
-        """Whether it is kept among the attempts: also where nothing had to be written, since what came is shown then."""
-        return self.asked or (isinstance(self.result, PlanResult) and self.result.did == "unchanged")
+    def is_recorded(self) -> bool:
+        """Whether it is stored as an attempt: also where nothing had to be written, so that pages show the event."""
+        return self.sent_request or (isinstance(self.result, PlanResult) and self.result.did == "unchanged")
 
-    @property
-    def attempt(self) -> Attempt:
-        """What is kept of it."""
+    def record(self) -> Attempt:
+        """Return the attempt as it is stored."""
         attempt = Attempt(
             self.claim.site_id, self.claim.account_id, self.claim.number, self.at, self.milliseconds
         )
@@ -103,9 +103,10 @@ class _Done:
 
 @dataclass(slots=True)
 class MirrorWorker:
-    """Writes posts in threads of its own. `connect` makes the client of a site; tests may give another.
+    """Write posts in threads of its own. `connect` creates a site's client, `chance` the jitter of retries.
 
-    Without a `clock` the store's own counts, which all processes share.
+    Without a `clock` the store's own is used, which all processes share. Another process takes over a post
+    `lease_seconds` after its owner claimed it.
     """
 
     store: Store
@@ -116,93 +117,91 @@ class MirrorWorker:
     chance: Callable[[], float] = random.random
     lease_seconds: float = LEASE_SECONDS
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    thread: WorkerThread = field(init=False)
     _pool: ThreadPoolExecutor | None = None
-    _working: dict[str, int] = field(default_factory=dict)
-    _turns: dict[str, threading.Semaphore] = field(default_factory=dict)
+    _batches: dict[str, int] = field(default_factory=dict)  # by site, those claimed and not done
+    _request_slots: dict[str, threading.Semaphore] = field(default_factory=dict)
     _broken: dict[str, set[int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _clients: threading.local = field(default_factory=threading.local)
 
+    def __post_init__(self) -> None:
+        """Create the thread that claims posts."""
+        self.thread = WorkerThread("mirror", self._submit_due, retry_seconds=_RETRY_SECONDS)
+
     def start(self) -> None:
-        """Begin, with whatever is due."""
+        """Start, with the posts that are due."""
         if self.store.is_exclusive:
-            # An earlier process may have died with claims in its hands, and there is no other than this one.
+            # An earlier process may have died while it held claims, and no other process can hold one.
             self.store.write(posts.release_all)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mirror")
-        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
-        self._thread.start()
+        self.thread.start()
 
     def wake(self) -> None:
-        """Say that something may be due."""
-        self._wake.set()
+        """Check for due posts now."""
+        self.thread.wake()
 
     def stop(self) -> None:
-        """Finish the writes at hand, let go of every claim, and end."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        """Finish the current writes, release every claim and stop. Blocks."""
+        self.thread.stop()
         if self._pool is not None:
             self._pool.shutdown(wait=True)
-            with contextlib.suppress(StoreUnavailableError):  # then the leases end by themselves
+            with contextlib.suppress(StoreUnavailableError):  # then the leases expire
                 self.store.write(
                     lambda connection: posts.release(connection, self._owner), within=_STOP_SECONDS
                 )
 
-    def work(self, taken: Sequence[Claim]) -> None:
-        """Bring the claimed posts of one site to what they should be, and note what came of it."""
+    def mirror(self, claims: Sequence[Claim]) -> None:
+        """Write the claimed posts of one site, and store the results. Blocks."""
         until = time.monotonic() + self.lease_seconds
         try:
             with self.store.reading() as connection:
-                site = sites.load(connection, taken[0].site_id, self.store.sealer)
-                began = self._now(connection)
-                tasks = self._tasks(connection, site, taken, now=began)
+                site = sites.load(connection, claims[0].site_id, self.store.sealer)
+                started_at = self._now(connection)
+                tasks = self._tasks(connection, site, claims, now=started_at)
         except UnknownSiteError:
-            return  # it was removed while the posts waited, and its posts with it
-        leaving = [claim for claim, task in zip(taken, tasks, strict=True) if leaves(task)]
+            return  # the site was removed while the posts waited, and its posts with it
+        leaving = [claim for claim, task in zip(claims, tasks, strict=True) if moves_to_trash(task)]
         if leaving:
             self.store.write(partial(_note_leaving, leaving=leaving))
-        turn = self._turn(site.id)
-        # Where the site takes so long for what came before, the claims end by themselves, and are taken again.
-        if not turn.acquire(timeout=self.lease_seconds / 4):
+        slot = self._request_slot(site.id)
+        # Where the site takes that long for earlier requests, the claims expire, and the posts are claimed again.
+        if not slot.acquire(timeout=self.lease_seconds / 4):
             return
         clock = time.monotonic()
         try:
             results = run_plans(self._client(site), tasks)
         finally:
-            turn.release()
+            slot.release()
         milliseconds = round((time.monotonic() - clock) * 1000)
         done = [
-            _Done(claim, task, result, began, milliseconds)
-            for claim, task, result in zip(taken, tasks, results, strict=True)
+            _Attempt(claim, task, result, started_at, milliseconds)
+            for claim, task, result in zip(claims, tasks, results, strict=True)
         ]
-        for item in done:
-            _tell(item)
-        self._keep(partial(self._settle, site=site, done=done), until=until)
+        for attempt in done:
+            _log(attempt)
+        self._write_results(partial(self._settle, site=site, done=done), until=until)
 
-    def _keep(self, settle: Callable[[Connection], None], *, until: float) -> None:
-        """Note results as soon as the database takes them, for as long as the claims may hold."""
+    def _write_results(self, settle: Callable[[Connection], None], *, until: float) -> None:
+        """Store results, repeating it while the database is unavailable, until the claims expire."""
         while True:
             try:
                 self.store.write(settle)
             except StoreUnavailableError:
-                if self._stopping.is_set() or time.monotonic() > until:
+                if self.thread.stopping.is_set() or time.monotonic() > until:
                     raise
-                self._stopping.wait(_POLL_AFTER_TROUBLE_SECONDS)
+                self.thread.stopping.wait(_RETRY_SECONDS)
             else:
                 return
 
     def _tasks(
-        self, connection: Connection, site: Site, taken: Sequence[Claim], *, now: int
+        self, connection: Connection, site: Site, claims: Sequence[Claim], *, now: int
     ) -> list[PlanTask]:
-        known = [meetings.load(connection, claim.account_id, claim.number) for claim in taken]
+        known = [meetings.load(connection, claim.account_id, claim.number) for claim in claims]
         decided = rules.of_site(connection, site, [found[0] for found in known if found is not None])
         moment = datetime.fromtimestamp(now / 1000, UTC)
         tasks = []
-        for claim, found in zip(taken, known, strict=True):
+        for claim, found in zip(claims, known, strict=True):
             if found is None:
                 raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
             meeting, revision = found
@@ -210,13 +209,13 @@ class MirrorWorker:
             tasks.append(PlanTask(meeting, wanted, claim.written, revision, in_doubt=claim.in_doubt))
         return tasks
 
-    def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Done]) -> None:
-        """Note results: those that went well end their claims, faults wait with their site or by themselves."""
+    def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Attempt]) -> None:
+        """Store results: a success ends its claim, a fault postpones its post or blocks the whole site."""
         now = self._now(connection)
-        # Where the rules have changed meanwhile, all of this was made by those of before.
+        # Where the rules have changed meanwhile, the posts were rendered by the previous ones.
         is_current = rules.still_are(connection, site.id, site.rules)
-        attempts.note(connection, [item.attempt for item in done if item.is_told])
-        # In the order of the fold, so that no two processes wait for each other in a circle.
+        attempts.note(connection, [item.record() for item in done if item.is_recorded])
+        # In the order of the fold, to avoid deadlocks between processes.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
             if isinstance(item.result, PlanResult):
                 posts.finish(
@@ -246,14 +245,14 @@ class MirrorWorker:
             sites.note_fault(
                 connection, site.id, fault=fault.fault, message=str(fault), blocked_until=until_ms
             )
-        elif any(item.asked and isinstance(item.result, PlanResult) for item in done):
+        elif any(item.sent_request and isinstance(item.result, PlanResult) for item in done):
             sites.note_success(connection, site.id, now=now)
 
-    def _fault_of_site(self, site: Site, done: Sequence[_Done]) -> SiteFaultError | None:
-        """Return what is wrong with the site as a whole.
+    def _fault_of_site(self, site: Site, done: Sequence[_Attempt]) -> SiteFaultError | None:
+        """Return the fault of the site as a whole, if there is one.
 
-        A single post may break WordPress down (5xx), and all that share a request with it; several, each by
-        a request of its own, tell of the site.
+        A single post may cause a 5xx, also for those that share its request; several, each in a request of its own,
+        indicate that the site is at fault.
         """
         faults = [item.result for item in done if isinstance(item.result, SiteFaultError)]
         for fault in faults:
@@ -269,7 +268,7 @@ class MirrorWorker:
             return faults[-1] if broken and len(in_a_row) >= _BROKEN_IN_A_ROW else None
 
     def _client(self, site: Site) -> WordPressClient:
-        """Return this thread's client of a site; a new one where the site's address or password changed."""
+        """Return this thread's client of a site; a new one after the site's address or password changed."""
         clients: dict[str, tuple[Site, WordPressClient]] = self._clients.__dict__.setdefault("of_site", {})
         known = clients.get(site.id)
         if known is not None and _same_access(known[0], site):
@@ -278,24 +277,10 @@ class MirrorWorker:
         clients[site.id] = (site, client)
         return client
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                wait = self._take_due()
-            except StoreError as error:
-                logger.warning("mirror_waits", reason=str(error))
-                wait = _POLL_AFTER_TROUBLE_SECONDS
-            except Exception:
-                logger.exception("mirror_failed")  # nothing is lost: what is due is looked for again
-                wait = _POLL_AFTER_TROUBLE_SECONDS
-            if wait > 0:
-                self._wake.wait(wait)
-
-    def _take_due(self) -> float:
-        """Hand what is due to the workers; return how many seconds there is nothing to do."""
-        busy, room = self._busy()
-        if room <= 0:
+    def _submit_due(self) -> float:
+        """Claim due posts and submit them to the pool; return how many seconds nothing more is due."""
+        busy, free = self._busy()
+        if free <= 0:
             return _LONGEST_WAIT_SECONDS
         with self.store.reading() as connection:
             now = self._now(connection)
@@ -304,50 +289,51 @@ class MirrorWorker:
             return _LONGEST_WAIT_SECONDS
         if next_due > now:
             return min((next_due - now) / 1000, _LONGEST_WAIT_SECONDS)
-        claims = self.store.write(partial(self._claim, room=room, busy=busy))
-        assert self._pool is not None  # noqa: S101 - `start` has made it
-        for site_id in dict.fromkeys(taken.site_id for taken in claims):
+        claims = self.store.write(partial(self._claim, limit=free, busy=busy))
+        assert self._pool is not None  # noqa: S101 - created by `start`
+        for site_id in dict.fromkeys(claim.site_id for claim in claims):
             with self._guard:
-                self._working[site_id] = self._working.get(site_id, 0) + 1
-            together = [taken for taken in claims if taken.site_id == site_id]
-            self._pool.submit(self._work_and_free, site_id, together)
-        return 0.0 if claims else _POLL_AFTER_TROUBLE_SECONDS
+                self._batches[site_id] = self._batches.get(site_id, 0) + 1
+            batch = [claim for claim in claims if claim.site_id == site_id]
+            self._pool.submit(self._mirror_in_pool, site_id, batch)
+        return 0.0 if claims else _RETRY_SECONDS
 
-    def _claim(self, connection: Connection, *, room: int, busy: list[str]) -> list[Claim]:
+    def _claim(self, connection: Connection, *, limit: int, busy: list[str]) -> list[Claim]:
         now = self._now(connection)
         return posts.claim(
             connection,
             owner=self._owner,
             now=now,
             lease_until=now + int(self.lease_seconds * 1000),
-            room=room,
+            room=limit,
             busy=busy,
             at_once=MOST_IN_BATCH,
         )
 
     def _busy(self) -> tuple[list[str], int]:
+        """Return the sites that have enough batches, and the number of free workers."""
         with self._guard:
-            busy = [site_id for site_id, count in self._working.items() if count >= PER_SITE + _READY]
-            return busy, _WORKERS - sum(self._working.values())
+            most = PER_SITE + _READY_PER_SITE
+            busy = [site_id for site_id, count in self._batches.items() if count >= most]
+            return busy, _WORKERS - sum(self._batches.values())
 
-    def _turn(self, site_id: str) -> threading.Semaphore:
-        """Return what lets only so many requests go to a site at a time."""
+    def _request_slot(self, site_id: str) -> threading.Semaphore:
+        """Return the semaphore that limits the concurrent requests to a site."""
         with self._guard:
-            return self._turns.setdefault(site_id, threading.Semaphore(PER_SITE))
+            return self._request_slots.setdefault(site_id, threading.Semaphore(PER_SITE))
 
-    def _work_and_free(self, site_id: str, taken: list[Claim]) -> None:
+    def _mirror_in_pool(self, site_id: str, claims: list[Claim]) -> None:
         try:
-            self.work(taken)
+            self.mirror(claims)
         except Exception:
-            # The claims' leases end by themselves, and the posts are tried again: nothing is lost, but
-            # somebody should read this.
+            # The claims' leases expire, and the posts are claimed again.
             logger.exception("mirror_failed", site=site_id)
         finally:
             with self._guard:
-                self._working[site_id] -= 1
-                if not self._working[site_id]:
-                    del self._working[site_id]
-            self._wake.set()
+                self._batches[site_id] -= 1
+                if not self._batches[site_id]:
+                    del self._batches[site_id]
+            self.wake()
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)
@@ -362,12 +348,12 @@ def _true_until(wanted: Post) -> int | None:
 
 
 def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:
-    for taken in leaving:
-        posts.note_leaving(connection, taken)
+    for claim in leaving:
+        posts.note_leaving(connection, claim)
 
 
 def _why_none(wanted: Post, result: PlanResult) -> str | None:
-    """Return why a meeting has no post, where it is not to have one, or not yet."""
+    """Return the reason for which a meeting has no post, or none yet, where that is intended."""
     written = result.written
     withheld = wanted.presence is Presence.WITHHELD and (
         written.post_id is None or written.state is PostState.TRASHED
@@ -375,12 +361,13 @@ def _why_none(wanted: Post, result: PlanResult) -> str | None:
     return wanted.reason if withheld else None
 
 
-def _tell(done: _Done) -> None:
-    named = {"site": done.claim.site_id, "number": done.claim.number}
-    if isinstance(done.result, PlanResult):
-        logger.info("post_mirrored", **named, state=done.result.written.state, did=done.result.did)
+def _log(attempt: _Attempt) -> None:
+    post = {"site": attempt.claim.site_id, "number": attempt.claim.number}
+    result = attempt.result
+    if isinstance(result, PlanResult):
+        logger.info("post_mirrored", **post, state=result.written.state, did=result.did)
     else:
-        logger.warning("post_waits", **named, fault=done.result.fault, reason=str(done.result))
+        logger.warning("post_failed", **post, fault=result.fault, reason=str(result))
 
 
 def _same_access(one: Site, other: Site) -> bool:

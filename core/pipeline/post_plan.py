@@ -1,15 +1,14 @@
-"""One post brought to what it should be: compare, then ask WordPress for the difference.
+"""Plan the requests that bring one post to its wanted state: compare, then write the difference.
 
-Zoom decides that a meeting exists and what it is; people decide everything else. So only what Zoom changed
-since the last write is written, and what editors own (content, image, category, slug, status, author) is
-left as it is.
+Zoom decides that a meeting exists and what it is; people decide everything else. So only what Zoom changed since the
+last write is written, and what editors own (content, image, category, slug, status, author) is left as it is.
 
-A meeting that the site's rules leave out has no post. One that the bridge has made goes into the trash, with all
-that editors have added, and comes back with it; one that people made, or took out of the trash again, is theirs:
-it stays, and is kept right.
+A meeting that the site's rules exclude has no post. A post that the bridge created is moved to the trash, with all
+that editors have added, and is restored with it; one that people created, or took out of the trash again, is theirs:
+it stays, and is updated.
 
-A plan does no I/O: it is a generator that yields what to ask of the site and is sent the answers, so that
-the asks of many posts can travel in one request.
+A plan does no I/O: it is a generator that yields requests to the site and is sent the responses, so that the requests
+of many posts can be batched.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ if TYPE_CHECKING:
     from core.wordpress.responses import SitePost
 
 _TRASH = "trash"
-# What WordPress says of an author or a category that is not there any more, or not to be chosen.
-_NOT_TO_BE_CHOSEN = ("rest_invalid_author", "rest_cannot_edit_others", "rest_cannot_assign_term")
+# WordPress's error codes for an author or a category that does not exist any more, or may not be chosen.
+_INVALID_CHOICE = ("rest_invalid_author", "rest_cannot_edit_others", "rest_cannot_assign_term")
 
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """What is known of the post now; what was done, in a word; and whether WordPress was asked at all.
+    """The post's state now, the action taken (`did`), and whether a request was sent to WordPress.
 
-    `remark` is what an owner should know of it beyond that.
+    `remark` is a message for the site's owner.
     """
 
     written: Written
     did: str
-    asked: bool = True
+    sent_request: bool = True
     remark: str = ""
 
 
@@ -68,7 +67,7 @@ _LEFT_OUT = PlanResult(Written(base=Base(left_out=True)), "left out")
 class PlanTask:
     """A meeting, the post that a site should have for it, and what was written there before.
 
-    `in_doubt`: an earlier attempt may have done more than `written` says, so the post is looked at first.
+    `in_doubt`: an earlier attempt may have done more than `written` says, so the post is read first.
     """
 
     meeting: Meeting
@@ -79,20 +78,20 @@ class PlanTask:
 
 
 def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanResult | SiteFaultError]:
-    """Bring the posts of one site to what they should be; return for each what came of it.
+    """Bring the posts of one site to their wanted state; return the result of each, in order. Blocks.
 
-    The writes of one round go together. After a fault the same task may be given again.
+    The requests of one round are batched. After a fault the same task may be repeated.
     """
-    plans = [plan(task) for task in tasks]
+    plans = [plan_post(task) for task in tasks]
     results: list[PlanResult | SiteFaultError | None] = [None] * len(plans)
-    asks: dict[int, Ask] = {}
+    requests: dict[int, Ask] = {}
 
     def advance(index: int, answer: Any) -> None:
         try:
             if isinstance(answer, SiteFaultError):
-                asks[index] = plans[index].throw(answer)
+                requests[index] = plans[index].throw(answer)
             else:
-                asks[index] = plans[index].send(answer)
+                requests[index] = plans[index].send(answer)
         except StopIteration as done:
             results[index] = done.value
         except SiteFaultError as error:
@@ -100,17 +99,17 @@ def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanRe
 
     for index in range(len(plans)):
         advance(index, None)
-    while asks:
-        asked, asks = asks, {}
-        for index, answer in zip(asked, client.perform(list(asked.values())), strict=True):
+    while requests:
+        sent, requests = requests, {}
+        for index, answer in zip(sent, client.perform(list(sent.values())), strict=True):
             advance(index, answer)
     return [result for result in results if result is not None]
 
 
-def plan(task: PlanTask) -> Plan:
-    """Yield what to ask of the site until its post is what it should be; return what is known of it then.
+def plan_post(task: PlanTask) -> Plan:
+    """Yield requests until the site's post is in its wanted state; return the result.
 
-    Lets the `SiteFaultError` of an answer out where the site did not do it.
+    Raises: SiteFaultError where the site answered a request with it.
     """
     if task.written.state in (PostState.DETACHED, PostState.GONE):
         return (yield from _revive_or_leave(task))
@@ -137,7 +136,7 @@ def _show(task: PlanTask) -> Plan:
                 exists = error
         found: list[SitePost] = yield FindPosts(task.meeting.number)
         if not found and exists is not None:
-            raise exists  # it is there, but not to be seen: another look is needed, and the owner must know
+            raise exists  # it exists, but cannot be read: retry later, and show the owner
         if not found:
             return PlanResult(Written(), "withheld")
         return (yield from _adopt(task, found[0]))
@@ -161,7 +160,7 @@ def _create(task: PlanTask) -> Plan:
     try:
         made: SitePost = yield CreatePost(fields | chosen)
     except SiteFaultError as error:
-        if not chosen or not error.evidence.startswith(_NOT_TO_BE_CHOSEN):
+        if not chosen or not error.evidence.startswith(_INVALID_CHOICE):
             raise
         # Better a page without its author than none.
         made = yield CreatePost(fields)
@@ -181,10 +180,10 @@ def _create(task: PlanTask) -> Plan:
 
 
 def _adopt(task: PlanTask, found: SitePost) -> Plan:
-    """Take a post that is there already for the mirror of this meeting.
+    """Adopt an existing post as the meeting's mirror.
 
-    The title that Zoom last gave it stands in its details. The content is its editors', unless the bridge
-    has made the post, and did not hear of it.
+    Its details hold the title that Zoom last gave it. The content is its editors', unless the bridge created the post
+    and did not receive the response.
     """
     base = _base_in(task, found)
     base = replace(base, made=task.in_doubt and bool(base.content))
@@ -197,12 +196,12 @@ def _adopt(task: PlanTask, found: SitePost) -> Plan:
 
 
 def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None = None) -> Plan:
-    """Write what differs from what was written last, and nothing else. `now` is the post, where it was just read."""
+    """Write what differs from the last write, and nothing else. `now` is the post, where it was just read."""
     meeting, wanted, written = task.meeting, task.wanted, task.written
     assert written.post_id is not None  # noqa: S101 - callers have checked
     changes: dict[str, Any] = {} if status is None else {"status": status}
     try:
-        base, now = yield from _look(task, written.post_id, now)
+        base, now = yield from _read_base(task, written.post_id, now)
         if meeting.topic and meeting.topic != base.topic:
             changes["title"] = wanted.title
         ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
@@ -210,15 +209,15 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
             changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}
         agenda, content = base.agenda, base.content
         if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
-            # The agenda has changed; it goes into the content only while no editor has been there.
+            # The agenda has changed; it is written into the content only where no editor has changed that.
             now = now or (yield ReadPost(written.post_id))
             if _digest(now.content) == base.content:
                 changes["content"] = wanted.content
             else:
                 content = ""
         if not changes:
-            kept = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
-            return PlanResult(replace(written, base=kept), "unchanged", asked=now is not None)
+            base = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
+            return PlanResult(replace(written, base=base), "unchanged", sent_request=now is not None)
         post: SitePost = yield UpdatePost(written.post_id, changes)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
@@ -237,10 +236,10 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     return PlanResult(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
 
 
-def _look(
+def _read_base(
     task: PlanTask, post_id: int, now: SitePost | None
 ) -> Generator[Ask, Any, tuple[Base, SitePost | None]]:
-    """Return what was written last, and the post as it is, where that is needed before anything else."""
+    """Return the base of the comparison, and the post, where it has to be read first."""
     base = task.written.base or Base()
     if now is None and (task.in_doubt or base.ticks.keys() != task.wanted.ticks):
         now = yield ReadPost(post_id)
@@ -250,10 +249,10 @@ def _look(
 def _choose(
     before: Mapping[str, bool], wanted: frozenset[str], post: SitePost | None
 ) -> tuple[dict[str, bool], dict[str, str]]:
-    """Return the site's options that the rules have ticked from now on, and what to write for that.
+    """Return the options that the rules tick from now on, and the fields to write for that.
 
-    A tick is set when the rule comes and taken back when it goes. In between it is the site's, as it was before:
-    what was ticked already stays so. `post` is needed where the rules have changed.
+    An option is ticked when the rule comes and unticked when it goes. In between it belongs to the site, and what was
+    ticked before the rule stays so. `post` is needed where the rules have changed.
     """
     fields = None if post is None else post.field.get("fields")
     options = fields if isinstance(fields, dict) else {}
@@ -269,7 +268,7 @@ def _ticked(field: Mapping[str, Any], ticks: Mapping[str, str]) -> dict[str, Any
 
 
 def _find_again(task: PlanTask) -> Plan:
-    """Take another post of the same number for one that is gone, or accept that a person deleted it."""
+    """Adopt another post of the same number in place of a missing one, or accept that a person deleted it."""
     others: list[SitePost] = yield FindPosts(task.meeting.number)
     for found in others:
         if found.id != task.written.post_id:
@@ -278,7 +277,7 @@ def _find_again(task: PlanTask) -> Plan:
 
 
 def _restore(task: PlanTask) -> Plan:
-    """Take the post out of the trash, with the status that it had before.
+    """Restore the post from the trash, with its previous status.
 
     WordPress's own untrash makes a draft; a POST with the old status restores status and slug.
     """
@@ -289,7 +288,7 @@ def _restore(task: PlanTask) -> Plan:
         if error.fault is not Fault.POST_MISSING:
             raise
         if task.written.base is not None and task.written.base.left_out:
-            # Nobody has decided against it: WordPress empties its trash by itself after a month.
+            # No person decided against it: WordPress empties its trash automatically after a month.
             return (yield from _show(replace(task, written=Written(), in_doubt=False)))
         return (yield from _find_again(task))
     before = post.field.get("trashed_from")
@@ -303,14 +302,14 @@ def _restore(task: PlanTask) -> Plan:
 def _trash(task: PlanTask) -> Plan:
     written = task.written
     if written.state is PostState.TRASHED and not task.in_doubt:
-        return PlanResult(written, "unchanged", asked=False)
+        return PlanResult(written, "unchanged", sent_request=False)
     if written.post_id is None:
         every: list[SitePost] = yield FindPosts(task.meeting.number)
         found = [post for post in every if post.status != _TRASH]
         if not found:
             return PlanResult(Written(), "nothing to trash")
         written = Written(PostState.SHOWN, found[0].id, found[0].link, _base_in(task, found[0]))
-        yield from _take_charge(task, found[0])
+        yield from _take_over(task, found[0])
     assert written.post_id is not None  # noqa: S101 - just found
     try:
         moved: bool = yield TrashPost(written.post_id)
@@ -318,12 +317,12 @@ def _trash(task: PlanTask) -> Plan:
         if error.fault is not Fault.POST_MISSING:
             raise
         return PlanResult(Written(PostState.DETACHED), "detached")
-    # One that a person had trashed before stays in the trash when the meeting is recovered.
+    # A post that a person had trashed before stays in the trash when the meeting is recovered.
     return PlanResult(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
 
 
-def leaves(task: PlanTask) -> bool:
-    """Whether the post of this task is about to be put into the trash, if it is not there yet."""
+def moves_to_trash(task: PlanTask) -> bool:
+    """Whether this task will move a shown post to the trash."""
     if task.written.state is not PostState.SHOWN:
         return False
     base = task.written.base
@@ -333,26 +332,26 @@ def leaves(task: PlanTask) -> bool:
 
 
 def _leave_out(task: PlanTask) -> Plan:
-    """See to it that a meeting which the site's rules leave out has no post of the bridge's making."""
+    """Ensure that a meeting excluded by the site's rules has no post that the bridge created."""
     written = task.written
     base = written.base or Base()
     if written.post_id is None:
         if base.left_out and not task.in_doubt:
-            return PlanResult(written, "unchanged", asked=False)
+            return PlanResult(written, "unchanged", sent_request=False)
         found: list[SitePost] = yield FindPosts(task.meeting.number)
         return (yield from _adopt(task, found[0])) if found else _LEFT_OUT
     if not base.made:
         return (yield from (_restore(task) if written.state is PostState.TRASHED else _update(task)))
     try:
-        return (yield from _clear_away(task, written.post_id, base))
+        return (yield from _exclude(task, written.post_id, base))
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
         return _LEFT_OUT if base.left_out else PlanResult(Written(PostState.DETACHED), "detached")
 
 
-def _clear_away(task: PlanTask, post_id: int, base: Base) -> Plan:
-    """Put a post into the trash that the bridge has made, unless somebody has taken it out again."""
+def _exclude(task: PlanTask, post_id: int, base: Base) -> Plan:
+    """Move a post that the bridge created to the trash, unless a person has restored it."""
     away = replace(task.written, state=PostState.TRASHED, base=replace(base, left_out=True))
     if task.written.state is PostState.TRASHED:
         post: SitePost = yield ReadPost(post_id)
@@ -362,15 +361,15 @@ def _clear_away(task: PlanTask, post_id: int, base: Base) -> Plan:
             theirs = replace(task.written, state=PostState.SHOWN, base=replace(base, made=False))
             return (yield from _update(replace(task, written=theirs), now=post))
     moved: bool = yield TrashPost(post_id)
-    # One that a person had trashed before stays in the trash when the rules let the meeting in again.
+    # A post that a person had trashed before stays in the trash when the rules include the meeting again.
     return PlanResult(away if moved else task.written, "left out")
 
 
 def _delete(task: PlanTask) -> Plan:
-    """Delete every post of the number for good, from the trash too."""
+    """Permanently delete every post of the number, also from the trash."""
     found: list[SitePost] = yield FindPosts(task.meeting.number)
     for post in found:
-        yield from _take_charge(task, post)
+        yield from _take_over(task, post)
     ids = {post.id for post in found}
     if task.written.post_id is not None:
         ids.add(task.written.post_id)
@@ -383,8 +382,8 @@ def _delete(task: PlanTask) -> Plan:
     return PlanResult(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
 
 
-def _take_charge(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
-    """Make a post the bridge's before it goes: WordPress tells Zoom to delete what is lost of any other."""
+def _take_over(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
+    """Mark a post as the bridge's before its deletion: for any other, WordPress asks Zoom to delete the meeting."""
     if post.field.get("revision") is None:
         try:
             yield UpdatePost(post.id, {"zoombridge": {"revision": task.revision}})
@@ -394,31 +393,34 @@ def _take_charge(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
 
 
 def _revive_or_leave(task: PlanTask) -> Plan:
-    """Leave a post alone that is gone, unless its meeting has come to life again after it was deleted."""
+    """Leave a deleted post alone, unless its meeting exists again after it was deleted."""
     if task.written.state is PostState.GONE and task.wanted.presence is Presence.SHOWN:
         return (yield from _show(replace(task, written=Written())))
-    return PlanResult(task.written, "left alone", asked=False)
+    return PlanResult(task.written, "left alone", sent_request=False)
 
 
 def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> Base:
-    """Return what the bridge wrote last, as the post itself tells it, where nothing else does.
+    """Derive from the post itself what the bridge wrote last, where nothing else records it.
 
-    The content is the bridge's where it is what the bridge makes of the agenda that the post's details hold,
-    or what it was `before`; then it may be written again. So it is where another plugin broke down before the
-    details of a new post were kept, and nobody has saved the post since. All else is written again for sure.
+    The content is the bridge's, and may be overwritten, where it is what the bridge renders from the agenda in the
+    post's details, or what it was `before`; also where another plugin failed before the details of a new post were
+    stored, and nobody has saved the post since. Everything else is written again in any case.
     """
-    made = (html.agenda(replace(task.meeting, object={"agenda": _told(post, "agenda")})), task.wanted.content)
+    made = (
+        html.agenda(replace(task.meeting, object={"agenda": _detail(post, "agenda")})),
+        task.wanted.content,
+    )
     if before is None:
         is_as_made = post.untouched and post.field.get("details") is None
         is_ours = post.field.get("revision") is not None and (is_as_made or post.content in made)
     else:
         is_ours = bool(before.content) and (_digest(post.content) == before.content or post.content in made)
-    base = Base(topic=_told(post, "topic"), content=_digest(post.content) if is_ours else "")
+    base = Base(topic=_detail(post, "topic"), content=_digest(post.content) if is_ours else "")
     return base if before is None else replace(base, made=before.made, ticks=before.ticks)
 
 
-def _told(post: SitePost, key: str) -> str:
-    """Return a text that Zoom last gave a post, from the details that it carries; empty if unknown."""
+def _detail(post: SitePost, key: str) -> str:
+    """Return a text of Zoom's from the details in the post; empty if unknown."""
     details = post.field.get("details")
     if not isinstance(details, str):
         return ""

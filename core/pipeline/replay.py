@@ -1,15 +1,15 @@
-"""Replay: events are taken up again, by the code and the secrets of now. Long work, see `core.jobs.runner`.
+"""Replay events with the present code and secrets. A background job, see `core.jobs.runner`.
 
-For each event that is chosen:
+For each selected event:
 
-- one that failed, or was ignored though this version acts on it, is folded again;
-- its meeting is folded again from the whole log, and kept only if that makes it another;
-- the posts of the meeting are looked at again on every site that shows it, as after doubt: the mirror compares, and
+- an event that failed, or was ignored although this version acts on it, is reopened, and folded again;
+- its meeting is folded from the whole log, and saved only if it differs;
+- the meeting's posts are requeued on every site that shows it, in doubt: the mirror compares them with WordPress and
   writes what the bridge decides; what people have changed stays.
 
-What was refused is checked again with the secrets that are saved now. All of it may be done twice without harm. A
-meeting has its turn once, at its newest event that is chosen; and no more posts become due than the sites are about
-to write, so that what Zoom says meanwhile does not wait behind them.
+Quarantined requests are verified again with the secrets that are saved now. Replaying twice is harmless. A meeting is
+handled once, at its newest selected event; and no more posts become due than the sites are about to write, so that
+events that Zoom sends meanwhile do not wait behind them.
 """
 
 from __future__ import annotations
@@ -48,11 +48,10 @@ if TYPE_CHECKING:
     from core.store.posts.replay import Named
 
 KIND = "replay"
-MOST_FORESEEN = 10_000  # of a kind, that are counted before it begins
-_AT_ONCE = 50  # events
-_ROOM = 50  # posts that may be due when more are asked for
-_WAIT_SECONDS = 1.5
-_LOOK_SECONDS = 0.1
+MOST_PREVIEWED = 10_000  # of an outcome, that a preview counts
+BATCH_SIZE = 50  # events in one step
+MOST_DUE = 50  # posts that may be due when more are requeued
+_POLL_SECONDS = 0.1
 _ALL = 10**12
 _FIRST = EventKey(-1, 0)
 
@@ -61,9 +60,9 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReplayPreview:
-    """What a replay would take up: how many events by their outcome, and how many refused requests.
+    """The extent of a replay: the number of events by outcome, and of quarantined requests.
 
-    Where `is_whole` is False there are at least so many.
+    Where `is_whole` is False, there are at least so many.
     """
 
     failed: int
@@ -75,19 +74,19 @@ class ReplayPreview:
 
     @property
     def events(self) -> int:
-        """How many events altogether."""
+        """The total number of events."""
         return self.failed + self.ignored + self.folded + self.pending
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to take up."""
+        """Whether there is nothing to replay."""
         return not (self.events or self.refused)
 
 
 def preview(
     connection: Connection, *, wanted: EventFilter | None, event_id: int | None = None, refused: bool = False
 ) -> ReplayPreview:
-    """Count what would be taken up: one event, all that match a filter, or what was refused. Changes nothing."""
+    """Count what would be replayed: one event, all that match a filter, or the quarantined requests. Read-only."""
     counts = dict.fromkeys(Outcome, 0)
     is_whole = True
     held = 0
@@ -100,7 +99,9 @@ def preview(
     elif wanted is not None:
         for outcome in Outcome:
             if wanted.outcome in (None, outcome):
-                counted = event_search.count(connection, replace(wanted, outcome=outcome), most=MOST_FORESEEN)
+                counted = event_search.count(
+                    connection, replace(wanted, outcome=outcome), most=MOST_PREVIEWED
+                )
                 counts[outcome] = counted.number
                 is_whole = is_whole and counted.is_whole
     return ReplayPreview(
@@ -113,8 +114,8 @@ def preview(
     )
 
 
-def ask(
-    of: JobRunner,
+def enqueue_replay(
+    job_runner: JobRunner,
     *,
     wanted: EventFilter | None = None,
     event_id: int | None = None,
@@ -123,10 +124,10 @@ def ask(
     site_id: str | None = None,
     asked_by: str = "",
 ) -> Job:
-    """Ask for a replay. Events that come later than `now` (ms since 1970, UTC) are no part of it.
+    """Enqueue a replay of events received until `now` (Unix milliseconds, UTC).
 
-    `site_id` is the only site that who asks may see: other sites' posts are left alone then.
-    Raises `TooManyJobsError`, `StoreError`.
+    `site_id` limits it to one site, for that site's administrator: posts on other sites are left alone then.
+    Raises: TooManyJobsError, StoreError.
     """
     arguments: dict[str, Any]
     if refused:
@@ -137,32 +138,38 @@ def ask(
         chosen = wanted or EventFilter()
         until = now + 1 if chosen.until is None else min(chosen.until, now + 1)
         arguments = {"filter": replace(chosen, site_id=site_id or chosen.site_id, until=until).to_json()}
-    return of.ask(KIND, arguments, site_id=site_id, asked_by=asked_by)
+    return job_runner.enqueue(KIND, arguments, site_id=site_id, asked_by=asked_by)
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
-    """A meeting as the whole log makes it, beside the one that is kept, and the revision of that."""
+class _Refolded:
+    """A meeting folded from the whole log, beside the stored one, and the stored one's revision."""
 
-    named: Named
-    made: Meeting | None
-    known: Meeting | None
+    key: Named
+    folded: Meeting | None
+    stored: Meeting | None
     seen: int
 
 
 @dataclass(slots=True)
 class ReplayJob:
-    """Takes events up again. `reopened` is told how many are to be folded, `asked` that posts are due."""
+    """Replay events. After a commit, `events_reopened` is called with their number, and `posts_due`.
+
+    A step waits up to `wait_seconds`, in pauses, until at most `most_due` posts are due.
+    """
 
     store: Store
     ingest: Ingest
-    reopened: Callable[[int], None] = lambda _: None
-    asked: Callable[[], None] = lambda: None
+    events_reopened: Callable[[int], None] = lambda _: None
+    posts_due: Callable[[], None] = lambda: None
     clock: Callable[[], float] | None = None
     pause: Callable[[float], None] = time.sleep
+    batch_size: int = BATCH_SIZE
+    most_due: int = MOST_DUE
+    wait_seconds: float = 1.5
 
     def count(self, job: Job) -> int | None:
-        """Return how many events, or sites whose refused requests are checked."""
+        """Return the number of events, or of sites whose quarantined requests are verified again."""
         with self.store.reading() as connection:
             if job.arguments.get("refused"):
                 return len(kept.sites_of(connection, job.arguments.get("site")))
@@ -173,8 +180,8 @@ class ReplayJob:
             )
         return counted.number if counted.is_whole else None
 
-    def piece(self, job: Job) -> JobStep:
-        """Take up the next events, once the sites have nearly done what became due before."""
+    def step(self, job: Job) -> JobStep:
+        """Replay the next events, once the posts of the earlier ones are nearly done."""
         if job.arguments.get("refused"):
             return self._recheck(job)
         if not self._has_room():
@@ -183,40 +190,43 @@ class ReplayJob:
         with self.store.reading() as connection:
             lines, following = self._next(connection, job, place)
             due = self._due(connection, job, lines, following)
-            turns = [turn for named in due if (turn := self._turn_or_none(connection, named)) is not None]
-        again = [line.id for line in lines if _is_to_be_reopened(line)]
+            refolded = [one for key in due if (one := self._refold_or_none(connection, key)) is not None]
+        reopened = [line.id for line in lines if _is_reopened(line)]
 
-        def keep(connection: Connection) -> dict[str, int]:
-            return self._keep(connection, turns, again, site_id=job.site_id)
+        def write(connection: Connection) -> dict[str, int]:
+            return self._write(connection, refolded, reopened, site_id=job.site_id)
 
-        def then() -> None:
-            self.reopened(len(again))
-            self.asked()
+        def wake_workers() -> None:
+            self.events_reopened(len(reopened))
+            self.posts_due()
 
         counts = {
             "without": sum(not (_is_of_a_meeting(line) or _is_of_meetings(line)) for line in lines),
-            "failed": len(due) - len(turns),
+            "failed": len(due) - len(refolded),
         }
         return JobStep(
             place=None if following is None else [following.received_at, following.id],
             done=len(lines),
             counts={name: count for name, count in counts.items() if count},
             finished=following is None,
-            keep=keep,
-            then=then,
+            write=write,
+            after_commit=wake_workers,
         )
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _next(
         self, connection: Connection, job: Job, place: EventKey
     ) -> tuple[list[EventSummary], EventKey | None]:
-        """Return the next events, and where those after them begin; None where these are the last."""
+        """Return the next events, and the key from which to go on; None where these are the last."""
         if "event" in job.arguments:
             try:
                 return [event_search.load(connection, job.arguments["event"])], None
             except UnknownEventError:
-                return [], None  # dropped for its age since
+                return [], None  # dropped by the retention since
         page = event_search.page(
-            connection, EventFilter.from_json(job.arguments["filter"]), limit=_AT_ONCE, after=place
+            connection, EventFilter.from_json(job.arguments["filter"]), limit=self.batch_size, after=place
         )
         lines = page.events[::-1]
         if not page.more_newer:
@@ -226,7 +236,7 @@ class ReplayJob:
     def _due(
         self, connection: Connection, job: Job, lines: Sequence[EventSummary], following: EventKey | None
     ) -> list[Named]:
-        """Return the meetings whose turn it is, in one order for all processes."""
+        """Return the meetings to handle with these events, in one order for all processes, to avoid deadlocks."""
         named = {
             (line.account_id, line.number)
             for line in lines
@@ -237,46 +247,52 @@ class ReplayJob:
             named = {one for one in named if not kept.comes_again(connection, one, wanted, following)}
         return sorted(named)
 
-    def _turn_or_none(self, connection: Connection, named: Named) -> _Turn | None:
-        """Leave a meeting that cannot be folded as it is: the others have their turn all the same."""
+    def _refold_or_none(self, connection: Connection, key: Named) -> _Refolded | None:
+        """Refold a meeting; None where that fails, so that the others are replayed all the same."""
         try:
-            return self._turn(connection, named)
+            return self._refold(connection, key)
         except (StoreUnavailableError, SQLAlchemyError):
             raise
         except Exception:
-            logger.exception("replay_failed", account_id=named[0], number=named[1])
+            logger.exception("replay_failed", account_id=key[0], number=key[1])
             return None
 
-    def _turn(self, connection: Connection, named: Named) -> _Turn:
-        known = meetings.load(connection, *named)
-        changes, _ = log.changes_of(connection, self.store.sealer, *named, pending_only=False)
-        made = fold(*named, changes, base=meetings.load_base(connection, *named))
-        return _Turn(named, made, *(known or (None, 0)))
+    def _refold(self, connection: Connection, key: Named) -> _Refolded:
+        stored = meetings.load(connection, *key)
+        changes, _ = log.changes_of(connection, self.store.sealer, *key, pending_only=False)
+        folded = fold(*key, changes, base=meetings.load_base(connection, *key))
+        return _Refolded(key, folded, *(stored or (None, 0)))
 
-    def _keep(
-        self, connection: Connection, turns: Sequence[_Turn], again: Sequence[int], *, site_id: str | None
+    def _write(
+        self,
+        connection: Connection,
+        refolded: Sequence[_Refolded],
+        event_ids: Sequence[int],
+        *,
+        site_id: str | None,
     ) -> dict[str, int]:
+        """Save meetings that differ, reopen events and requeue posts; return the counts."""
         now = store_clock.now(connection, self.clock)
         wanted = []
-        for turn in turns:
-            if kept.revision(connection, turn.named) != turn.seen:
-                turn = self._turn(connection, turn.named)  # noqa: PLW2901 - it was folded since: look again
-            if turn.made is None or turn.made == turn.known:
+        for one in refolded:
+            if kept.revision(connection, one.key) != one.seen:
+                one = self._refold(connection, one.key)  # noqa: PLW2901 - it was folded by another since
+            if one.folded is None or one.folded == one.stored:
                 continue
-            if meetings.save(connection, turn.made, seen=turn.seen, now=now):
-                wanted.append((*turn.named, turn.seen + 1))
-        reopened = kept.reopen(connection, again)
+            if meetings.save(connection, one.folded, seen=one.seen, now=now):
+                wanted.append((*one.key, one.seen + 1))
+        reopened = kept.reopen(connection, event_ids)
         posts.want_each(connection, wanted, now=now)
-        looked = kept.look_again(connection, [turn.named for turn in turns], site_id=site_id, now=now)
+        requeued = kept.look_again(connection, [one.key for one in refolded], site_id=site_id, now=now)
         return {
             "reopened": reopened,
             "changed": len(wanted),
-            "same": len(turns) - len(wanted),
-            "posts": looked,
+            "same": len(refolded) - len(wanted),
+            "posts": requeued,
         }
 
     def _recheck(self, job: Job) -> JobStep:
-        """Check what one site holds."""
+        """Verify the quarantined requests of one site again."""
         place = "" if job.place is None else str(job.place)
         with self.store.reading() as connection:
             named = [one for one in kept.sites_of(connection, job.arguments.get("site")) if one > place]
@@ -291,33 +307,33 @@ class ReplayJob:
         )
 
     def _has_room(self) -> bool:
-        """Wait a moment until few posts are due; tell whether that is so."""
-        until = time.monotonic() + _WAIT_SECONDS
+        """Wait until few posts are due; return False where they stay."""
+        until = time.monotonic() + self.wait_seconds
         while True:
             with self.store.reading() as connection:
                 now = store_clock.now(connection, self.clock)
-                if kept.due(connection, now=now, most=_ROOM + 1) <= _ROOM:
+                if kept.due(connection, now=now, most=self.most_due + 1) <= self.most_due:
                     return True
             if time.monotonic() >= until:
                 return False
-            self.pause(_LOOK_SECONDS)
+            self.pause(_POLL_SECONDS)
 
 
 def _is_of_a_meeting(line: EventSummary) -> bool:
-    """Whether an event is, or should be, part of a meeting, as this version sees it; tests clean up after themselves."""
+    """Whether an event is, or should be, part of a meeting for this version. Self-tests clean up after themselves."""
     if line.number is None or is_probe(line.account_id):
         return False
     if line.outcome == Outcome.IGNORED:
-        # What the bridge itself read was never ignored, so one of that name came from outside, and stays so.
+        # The bridge's own snapshots are never ignored, so an ignored one came from outside, and stays ignored.
         return acts_on(line.event) and line.event != SNAPSHOT
     return True
 
 
 def _is_of_meetings(line: EventSummary) -> bool:
-    """Whether an event is about the meetings of many instances, and is taken apart for them: doing so again is harmless."""
+    """Whether an event names instances of several meetings, and is split by meeting: repeating that is harmless."""
     return line.number is None and line.event in BATCHES and not is_probe(line.account_id)
 
 
-def _is_to_be_reopened(line: EventSummary) -> bool:
+def _is_reopened(line: EventSummary) -> bool:
     is_acted_on = _is_of_a_meeting(line) or _is_of_meetings(line)
     return is_acted_on and line.outcome in (Outcome.FAILED, Outcome.IGNORED)

@@ -1,15 +1,14 @@
-"""What keeps the log from growing without end: old events go, and what they made stays.
+"""Limit the size of the log: drop old events, and keep the meetings folded from them.
 
-Before a meeting's events are dropped, the meeting that they make is kept as the base that it is folded from,
-so that the fold stays exact. What happened before the base and comes only then is too late to count; Zoom's
-own retries end after an hour and a half.
+Before a meeting's events are dropped, the meeting folded from them is stored as its base, from which it is folded from
+then on, so that the fold stays exact. An event that happened before the base and arrives after it is too late to
+count; Zoom's own retries end after an hour and a half.
 
-Names and addresses of people who registered or took part go earlier, out of events that stay.
+Names and addresses of registrants and participants are removed earlier, from events that stay.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from core.errors import StoreError
+from core.jobs.worker import WorkerThread
 from core.model.activity import recorded_instance
 from core.model.fold import fold
-from core.store.db import settings
+from core.store.db import settings as stored_settings
 from core.store.db.settings import RetentionSettings
 from core.store.events import log, quarantine
 from core.store.events import recordings as recording_files
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
     from core.model.fold import Change
     from core.store.db.engine import Store
 
-_AT_ONCE = 50  # meetings, or hundreds of other events, that share one transaction: others write, too
-_EVERY_SECONDS = 3600.0
+_BATCH_SIZE = 50  # meetings, or hundreds of other events, in one transaction: others write, too
+_INTERVAL_SECONDS = 3600.0
 _DAY_MILLISECONDS = 24 * 3600 * 1000
-# Zoom tries for 85 minutes: an event younger than this may yet have older ones to come.
+# Zoom retries for 85 minutes: an older event may yet arrive after one that is younger than this.
 _SHORTEST_MILLISECONDS = _DAY_MILLISECONDS
 
 logger = structlog.get_logger(__name__)
@@ -47,10 +46,9 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Retention:
-    """Drops what is too old, and the oldest of what is too much, in a thread of its own.
+    """Drop events that are too old, and the oldest where there are too many, in a thread of its own.
 
-    `days`, `events` and `names_days` are fixed from outside where they are given; else what is set counts, from the
-    next round on.
+    `days`, `events` and `names_days` override the stored settings, which apply from the next round on.
     """
 
     store: Store
@@ -58,30 +56,28 @@ class Retention:
     events: int | None = None
     names_days: int | None = None
     clock: Callable[[], float] = time.time
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    thread: WorkerThread = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Create the thread that drops events."""
+        self.thread = WorkerThread("retention", self._step, retry_seconds=_INTERVAL_SECONDS)
 
     def start(self) -> None:
-        """Begin, and look every hour."""
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
-        self._thread.start()
+        """Start: drop now, then every hour."""
+        self.thread.start()
 
     def stop(self) -> None:
-        """End after the step at hand."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        """Stop after the current transaction. Blocks."""
+        self.thread.stop()
 
     def wake(self) -> None:
-        """Say that something else was set: look now, and not in an hour."""
-        self._wake.set()
+        """Apply changed settings now, instead of within an hour."""
+        self.thread.wake()
 
-    def keeping(self) -> RetentionSettings:
-        """Return what counts: what is fixed from outside, else what is set."""
+    def settings(self) -> RetentionSettings:
+        """Return the settings in effect: the overrides, else those stored."""
         with self.store.reading() as connection:
-            found = settings.keeping(connection)
+            found = stored_settings.keeping(connection)
         return RetentionSettings(
             found.days if self.days is None else self.days,
             found.events if self.events is None else self.events,
@@ -89,60 +85,60 @@ class Retention:
         )
 
     def drop(self) -> int:
-        """Drop what is due; return how many events that were. Raises `StoreUnavailableError`."""
+        """Drop what is due; return the number of events. Raises: StoreUnavailableError."""
         now = int(self.clock() * 1000)
-        keeping = self.keeping()
-        moment = now - keeping.days * _DAY_MILLISECONDS
+        settings = self.settings()
+        moment = now - settings.days * _DAY_MILLISECONDS
         with self.store.reading() as connection:
-            surplus = log.cutoff_for(connection, keeping.events)
+            surplus = log.cutoff_for(connection, settings.events)
         if surplus is not None:
             moment = max(moment, min(surplus, now - _SHORTEST_MILLISECONDS))
         dropped = 0
         for step in (self._drop_folded, self._drop_others):
-            while not self._stop.is_set() and (count := step(moment)):
+            while not self.thread.stopping.is_set() and (count := step(moment)):
                 dropped += count
         self.store.write(partial(attempts.drop_before, moment=moment))
-        self._remove_names(now, now - keeping.names_days * _DAY_MILLISECONDS)
+        self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)
         return dropped
 
     def _remove_names(self, now: int, moment: int) -> None:
-        """Take the names out of what came before `moment`; the events stay, and make the same meetings.
+        """Remove names from events received before `moment`; the events stay, and fold to the same meetings.
 
-        What was refused and names people goes as a whole: nobody could verify what would be left of it.
+        A quarantined request that names people is dropped as a whole: what would be left could not be verified.
         """
         step = partial(
             event_redaction.remove_before,
             sealer=self.store.sealer,
             moment=moment,
-            limit=_AT_ONCE * 20,
+            limit=_BATCH_SIZE * 20,
             now=now,
         )
-        while not self._stop.is_set() and self.store.write(step):
+        while not self.thread.stopping.is_set() and self.store.write(step):
             pass
         with self.store.reading() as connection:
-            refused = quarantine.about_people(connection, self.store.sealer, moment)
+            quarantined = quarantine.about_people(connection, self.store.sealer, moment)
 
         def release(connection: Connection) -> None:
-            for held_id in refused:
+            for held_id in quarantined:
                 quarantine.release(connection, held_id)
 
-        if refused:
+        if quarantined:
             self.store.write(release)
 
     def _drop_folded(self, moment: int) -> int:
         with self.store.reading() as connection:
-            named = log.meetings_before(connection, moment, _AT_ONCE)
-        return self.store.write(partial(self._rebase, named=named, moment=moment)) if named else 0
+            keys = log.meetings_before(connection, moment, _BATCH_SIZE)
+        return self.store.write(partial(self._rebase, keys=keys, moment=moment)) if keys else 0
 
-    def _rebase(self, connection: Connection, *, named: list[tuple[str, int]], moment: int) -> int:
-        """Move the base of these meetings up to `moment`, and drop what is in it."""
+    def _rebase(self, connection: Connection, *, keys: list[tuple[str, int]], moment: int) -> int:
+        """Move the base of these meetings up to `moment`, and drop the events in it; return their number."""
         dropped = 0
-        recording_files.hold(connection, [account_id for account_id, _ in named])
-        for account_id, number in named:
+        recording_files.hold(connection, [account_id for account_id, _ in keys])
+        for account_id, number in keys:
             changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
             base = meetings.load_base(connection, account_id, number)
             pending, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=True)
-            old = _up_to_the_last_folded(changes, pending, moment)
+            old = _up_to_last_folded(changes, pending, moment)
             rebased = fold(account_id, number, old, base=base)
             if rebased is not None:
                 meetings.save_base(connection, rebased)
@@ -150,42 +146,36 @@ class Retention:
                 recorded = {
                     recorded_instance(change.envelope) for change in changes if rebased.last < change.position
                 }
-                kept = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
-                recording_files.forget_but(connection, account_id, number, kept)
+                instances = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
+                recording_files.forget_but(connection, account_id, number, instances)
         event_redaction.note_dropped(connection)
         return dropped
 
     def _drop_others(self, moment: int) -> int:
         def drop(connection: Connection) -> int:
             recording_files.drop_batches_before(connection, moment)
-            dropped = log.drop_others(connection, moment, _AT_ONCE * 100)
+            dropped = log.drop_others(connection, moment, _BATCH_SIZE * 100)
             event_redaction.note_dropped(connection)
             return dropped
 
         return self.store.write(drop)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.clear()
-            if self._stop.is_set():
-                return
-            try:
-                dropped = self.drop()
-                if dropped:
-                    logger.info("log_shortened", events=dropped)
-            except StoreError as error:
-                logger.warning("retention_waits", reason=str(error))
-            self._wake.wait(_EVERY_SECONDS)
+    def _step(self) -> float:
+        """Drop what is due; return how many seconds to wait before the next round."""
+        dropped = self.drop()
+        if dropped:
+            logger.info("events_dropped", events=dropped)
+        return _INTERVAL_SECONDS
 
 
-def _up_to_the_last_folded(changes: list[Change], pending: list[Change], moment: int) -> list[Change]:
-    """Return what becomes a part of the base: what happened before `moment`, up to the last of it that is folded.
+def _up_to_last_folded(changes: list[Change], pending: list[Change], moment: int) -> list[Change]:
+    """Return the changes that become part of the base: those before `moment`, up to the last one that is folded.
 
-    What is pending beyond that stays out: something that happened in between may come yet, and counts.
+    Pending changes beyond that stay out: one that happened in between may yet arrive, and counts.
     """
-    waiting = {change.position for change in pending}
+    not_folded = {change.position for change in pending}
     old = [change for change in changes if change.position.at < moment]
-    folded = [change.position for change in old if change.position not in waiting]
+    folded = [change.position for change in old if change.position not in not_folded]
     if not folded:
         return []
     last = max(folded)

@@ -48,7 +48,6 @@ class SiteRules:
     rules: Rules = DEFAULT
     vczapi: bool = False
     vczapi_pro: bool = False
-    locale: str = "en_US"
     host_names: Mapping[str, str] = field(default_factory=dict)
 
 

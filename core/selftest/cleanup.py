@@ -42,7 +42,7 @@ class CleanupJob:
         """Return nothing: how much there is changes while it is done."""
         return None
 
-    def piece(self, job: Job) -> JobStep:
+    def step(self, job: Job) -> JobStep:
         """Go through what there is; come again where not all of it is gone."""
         site_id = job.arguments["site"]
         with self.store.reading() as connection:
@@ -60,6 +60,9 @@ class CleanupJob:
         ]
         is_done = len(gone) == len(left)
         return JobStep(done=len(gone), finished=is_done, wait=0.0 if is_done else _AGAIN_SECONDS)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def clean(store: Store, trial: ProbeEvents, *, at: datetime, appended: Callable[[int], None]) -> bool:

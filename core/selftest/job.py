@@ -65,7 +65,7 @@ class SelfTestReport:
 
 def ask(of: JobRunner, site_id: str, *, asked_by: str) -> Job:
     """Ask for a test of a site; where one runs, that is the one. Raises `StoreError`."""
-    return of.ask(TRIAL, {"site": site_id}, site_id=site_id, asked_by=asked_by)
+    return of.enqueue(TRIAL, {"site": site_id}, site_id=site_id, asked_by=asked_by)
 
 
 def latest(connection: Connection, site_id: str) -> SelfTestReport | None:
@@ -87,7 +87,7 @@ class SelfTestJob:
         """Return the number of stages."""
         return len(Stage)
 
-    def piece(self, job: Job) -> JobStep:
+    def step(self, job: Job) -> JobStep:
         """Do what comes next, or look for a second whether it has happened."""
         kept = Progress.of(job.place)
         before = len(kept.lines)
@@ -101,6 +101,9 @@ class SelfTestJob:
             place=asdict(kept),
             done=len(kept.lines) - before,
             finished=kept.step == "ended",
-            keep=following.keep,
-            then=self.wake,
+            write=following.keep,
+            after_commit=self.wake,
         )
+
+    def close(self) -> None:
+        """Nothing is held."""

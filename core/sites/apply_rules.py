@@ -1,7 +1,7 @@
-"""New rules for a site: keep them, and look at every post of it again. Long work, see `core.jobs.runner`.
+"""Save new rules for a site, and requeue its posts. A background job, see `core.jobs.runner`.
 
-Rules change what is wanted of posts whose meetings have not changed. So all of them become due, a few at a time:
-the site has no more to do than its workers take, and what Zoom says meanwhile does not wait behind them.
+Rules change what is wanted of posts whose meetings have not changed. So all of them are requeued, a few at a time: the
+site gets no more work than its workers take, and events that Zoom sends meanwhile do not wait behind them.
 """
 
 from __future__ import annotations
@@ -29,94 +29,102 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
 
 KIND = "review"
-_AT_ONCE = 2 * MOST_IN_BATCH
-_WAIT_SECONDS = 1.5
-_LOOK_SECONDS = 0.1
-_REST_SECONDS = 30.0
+_BATCH_SIZE = 2 * MOST_IN_BATCH
+_POLL_SECONDS = 0.1
+_BLOCKED_SECONDS = 30.0
 _MOST_JOBS = 100
 
 
 @dataclass(slots=True)
 class ApplyRulesJob:
-    """Makes the posts of a site due, one handful after the other. `asked` is told when there are more."""
+    """Requeue the posts of a site batch by batch. `posts_due` is called after each commit that requeued some.
+
+    A step waits up to `wait_seconds`, in pauses, until the earlier posts are nearly done.
+    """
 
     store: Store
-    asked: Callable[[], None]
+    posts_due: Callable[[], None]
     clock: Callable[[], float] | None = None
     pause: Callable[[float], None] = time.sleep
+    wait_seconds: float = 1.5
 
     def count(self, job: Job) -> int:
-        """Return how many posts the site has."""
+        """Return the number of the site's posts."""
         with self.store.reading() as connection:
             return review.count(connection, job.arguments["site"])
 
-    def piece(self, job: Job) -> JobStep:
-        """Let the next ones be looked at, once those before are nearly done."""
+    def step(self, job: Job) -> JobStep:
+        """Requeue the next posts, once the earlier ones are nearly done."""
         site_id = job.arguments["site"]
         place = job.place or {}
         after = tuple(place["after"]) if "after" in place else None
-        waiting = self._await_room(site_id, room=0 if place.get("through") else MOST_IN_BATCH)
+        waiting = self._wait_for_room(site_id, most=0 if place.get("through") else MOST_IN_BATCH)
         if waiting is not None:
             return waiting
         if place.get("through"):
             return JobStep(finished=True)
         with self.store.reading() as connection:
-            named = review.following(connection, site_id, after, limit=_AT_ONCE)
+            named = review.following(connection, site_id, after, limit=_BATCH_SIZE)
         if not named:
             return JobStep(place={**place, "through": True})
 
-        def keep(connection: Connection) -> None:
+        def write(connection: Connection) -> None:
             review.ask(connection, site_id, named, now=self._now(connection))
 
-        return JobStep(place={"after": list(named[-1])}, done=len(named), keep=keep, then=self.asked)
+        return JobStep(
+            place={"after": list(named[-1])}, done=len(named), write=write, after_commit=self.posts_due
+        )
 
-    def _await_room(self, site_id: str, *, room: int) -> JobStep | None:
-        """Wait a moment until no more posts are due than `room`; return what is to be said if they stay."""
-        until = time.monotonic() + _WAIT_SECONDS
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _wait_for_room(self, site_id: str, *, most: int) -> JobStep | None:
+        """Wait until at most `most` posts are due; return the step that waits on, where they stay."""
+        until = time.monotonic() + self.wait_seconds
         while True:
             with self.store.reading() as connection:
                 now = self._now(connection)
-                if review.due(connection, site_id, now=now, most=room + 1) <= room:
+                if review.due(connection, site_id, now=now, most=most + 1) <= most:
                     return None
                 try:
                     site = sites.load(connection, site_id, self.store.sealer)
                 except UnknownSiteError:
-                    return JobStep(finished=True)  # it was removed meanwhile, and its posts with it
+                    return JobStep(finished=True)  # the site was removed meanwhile, and its posts with it
             if site.blocked_until > now:
                 return JobStep(
-                    wait=_REST_SECONDS,
+                    wait=_BLOCKED_SECONDS,
                     message=f"This waits for the site. {site.fault_message or ''} It goes on by itself.",
                 )
             if time.monotonic() >= until:
                 return JobStep()
-            self.pause(_LOOK_SECONDS)
+            self.pause(_POLL_SECONDS)
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)
 
 
-def decide(store: Store, running: JobRunner, site_id: str, decided: Rules, *, asked_by: str) -> Job:
-    """Keep the rules of a site, and ask for all of its posts to be looked at again.
+def save_rules(store: Store, job_runner: JobRunner, site_id: str, decided: Rules, *, asked_by: str) -> Job:
+    """Save the rules of a site, and enqueue the job that requeues its posts.
 
-    Raises `UnknownSiteError`, `StoreUnavailableError`.
+    Raises: UnknownSiteError, StoreUnavailableError.
     """
 
-    def keep(connection: Connection) -> Job:
-        now = store_clock.now(connection, running.clock)
+    def write(connection: Connection) -> Job:
+        now = store_clock.now(connection, job_runner.clock)
         rules.save(connection, site_id, decided)
         for job in jobs.latest(connection, _MOST_JOBS, kind=KIND, site_id=site_id):
-            if not job.has_ended:  # it would go on in the middle, with the new rules; this one begins again
+            if not job.has_ended:  # it would go on in the middle, with the new rules; the new job starts over
                 jobs.stop(connection, job.id, now=now)
         return jobs.ask(
             connection, KIND, {"site": site_id, "at": now}, site_id=site_id, asked_by=asked_by, now=now
         )
 
-    asked = store.write(keep)
-    running.wake()
-    return asked
+    job = store.write(write)
+    job_runner.wake()
+    return job
 
 
 def latest(connection: Connection, site_id: str) -> Job | None:
-    """Return the newest review of a site's posts; None where there never was one."""
+    """Return the newest job of this kind for a site; None where there was none."""
     found = jobs.latest(connection, 1, kind=KIND, site_id=site_id)
     return found[0] if found else None

@@ -56,21 +56,6 @@ class TokenStore(Protocol):
         """Store a new token."""
 
 
-class Memory:
-    """Keeps a token for this process alone."""
-
-    def __init__(self) -> None:
-        self._token: Token | None = None
-
-    def load(self) -> Token | None:
-        """Return the stored token, or None."""
-        return self._token
-
-    def save(self, token: Token) -> None:
-        """Store a new token."""
-        self._token = token
-
-
 class Tokens:
     """The current token of an account. Thread-safe; one thread at a time requests a new one, others wait for it."""
 

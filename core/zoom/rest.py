@@ -22,7 +22,6 @@ from core.zoom.rest_errors import error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import date
 
     from core.zoom.oauth import Tokens
     from core.zoom.rate_limit import RateLimiter
@@ -89,18 +88,6 @@ class ZoomRest:
     def webinar(self, number: int) -> Reading:
         """Return a whole webinar. Raises: ZoomGoneError where it does not exist."""
         return self._read(f"/webinars/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
-
-    def past_meeting(self, uuid: str) -> dict[str, Any]:
-        """Return one instance that has ended. Raises `ZoomGoneError`."""
-        return dict(self._read(f"/past_meetings/{_segment(uuid)}", RateLabel.LIGHT).document)
-
-    def recordings(
-        self, user_id: str, since: date, until: date, *, trash: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """Yield a user's cloud recordings of at most a month, or what of them lies in the trash."""
-        path = f"/users/{_segment(user_id)}/recordings"
-        dates = {"from": since.isoformat(), "to": until.isoformat(), "trash": "true" if trash else "false"}
-        return self._list(path, "meetings", RateLabel.MEDIUM, page_size=_MEETINGS_ON_PAGE, **dates)
 
     def _list(
         self, path: str, key: str, label: RateLabel, **parameters: str | int

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from bench import soak
 from bench.figures import WHOLE, Figure, Scale
 from bench.soak import PARTS, Examples, Measured
-from tests.examples import MACHINE, PROPERTY, REPAIR, RETENTION, STEPS
+from tests.examples import MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -33,10 +33,10 @@ def test_tests_that_it_names_are_there() -> None:
 
 def test_sizes_are_written_as_they_are() -> None:
     machine, retention = [a.soak for a in MACHINE.values()], [a.soak for a in RETENTION.values()]
-    repair = [a.soak for a in REPAIR.values()]
+    reconcile = [a.soak for a in RECONCILE.values()]
     readme = (ROOT / "bench/README.md").read_text()
     makefile = (ROOT / "Makefile").read_text()
-    for number in (PROPERTY.soak, STEPS.soak, *machine, *retention, *repair, WHOLE.kills, WHOLE.memory):
+    for number in (PROPERTY.soak, STEPS.soak, *machine, *retention, *reconcile, WHOLE.kills, WHOLE.memory):
         assert f"{number:,}" in readme
     for number in (PROPERTY.soak, sum(machine), 2 * WHOLE.kills, WHOLE.memory):
         assert f"{number:,}" in makefile

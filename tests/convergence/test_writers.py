@@ -198,8 +198,8 @@ def test_result_of_who_lost_the_lease_does_not_count(store: Store) -> None:
     watched.held.add("s1")
     slow = MirrorWorker(store, connect=watched.connect, clock=clock)
     # Without its loop, which could otherwise take the post again as soon as the lease is over.
-    (first,) = store.write(lambda connection: slow._claim(connection, room=1, busy=[]))
-    working = threading.Thread(target=slow.work, args=([first],))
+    (first,) = store.write(lambda connection: slow._claim(connection, limit=1, busy=[]))
+    working = threading.Thread(target=slow.mirror, args=([first],))
     working.start()
     try:
         watched.wait_for(lambda: len(watched.inside.get("s1", [])) == 1)
@@ -207,10 +207,10 @@ def test_result_of_who_lost_the_lease_does_not_count(store: Store) -> None:
         changed(store, "s1", number, seen=1)
         other = SiteDouble(posts=watched.doubles["s1"].posts)
         quick = MirrorWorker(store, connect=lambda _: other, clock=clock)
-        claims = store.write(lambda connection: quick._claim(connection, room=1, busy=[]))
+        claims = store.write(lambda connection: quick._claim(connection, limit=1, busy=[]))
         assert [claim.epoch for claim in claims] == [first.epoch + 1]
         assert claims[0].in_doubt
-        quick.work(claims)
+        quick.mirror(claims)
         settled = row(store, number)
         assert (settled.written, settled.lease_until) == (2, 0)
     finally:
@@ -234,7 +234,7 @@ def test_probe_is_one_for_all_writers(store: Store) -> None:
         watched.wait_for(lambda: len(watched.inside.get("s1", [])) == 1)
         mirror.wake()
         assert [len(numbers) for numbers in watched.inside["s1"]] == [1]
-        claimed = store.write(lambda connection: mirror._claim(connection, room=8, busy=[]))
+        claimed = store.write(lambda connection: mirror._claim(connection, limit=8, busy=[]))
         assert claimed == [], "while it is probed, nobody else may"
         watched.release("s1")
         watched.wait_for(lambda: watched.posts_of("s1") == 60)

@@ -127,7 +127,7 @@ class World:
 
     def claim(self) -> None:
         """The mirror takes what is due."""
-        claimed = self.store.write(partial(self.process.mirror._claim, room=8, busy=[]))
+        claimed = self.store.write(partial(self.process.mirror._claim, limit=8, busy=[]))
         held = {claim.number for process in self._processes for claim in process.claims}
         assert not held & {claim.number for claim in claimed}, "Claimed by two at once."
         self.process.claims += claimed
@@ -137,7 +137,7 @@ class World:
         claims, self.process.claims = self.process.claims, []
         if claims:
             try:
-                self.process.mirror.work(claims)
+                self.process.mirror.mirror(claims)
             except Killed:
                 self.crash()
 

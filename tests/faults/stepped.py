@@ -104,9 +104,9 @@ class Stepped:
     def step(self) -> list[int]:
         """Let the mirror take what is due, once; return the numbers that it worked on."""
         self.clock.forward(0.001)
-        claims = self.store.write(partial(self.mirror._claim, room=8, busy=[]))
+        claims = self.store.write(partial(self.mirror._claim, limit=8, busy=[]))
         if claims:
-            self.mirror.work(claims)
+            self.mirror.mirror(claims)
         return [claim.number for claim in claims]
 
     def run(self) -> list[list[int]]:

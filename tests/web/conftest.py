@@ -117,7 +117,7 @@ def save_token(store: Store, secret: Secret, site_id: str = "s1") -> None:
 @pytest.fixture
 def bridge(store: Store) -> Bridge:
     """Not started: nothing folds or mirrors meanwhile."""
-    return Bridge.on(store)
+    return Bridge.create(store)
 
 
 @pytest.fixture

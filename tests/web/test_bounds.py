@@ -224,7 +224,7 @@ def names(
             site_id, account, number, now, 10, fault="network", message=f"{site_id}.example.org is down"
         )
         store.write(lambda connection, one=attempt: attempts.note(connection, [one]))  # type: ignore[misc]
-    bridge.folding.fold_pending()
+    bridge.fold_worker.fold_pending()
 
     begun = PendingSite(
         pending_sites.new_id(), "/anna", "https://theirs.example.net", "Theirs only", "https://theirs.example.net/wp-json/",

@@ -15,11 +15,12 @@ from core.errors import (
     ZoomUnreachableError,
     ZoomWebinarError,
 )
-from core.zoom.oauth import Credentials, Memory, Tokens
+from core.zoom.oauth import Credentials, Tokens
 from core.zoom.rate_limit import Plan, RateLimiter
 from core.zoom.rest import ZoomRest, session
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET, PAGE_TOKEN_SECONDS
+from tests.zoom.tokens import MemoryTokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def client(
 ) -> ZoomRest:
     over = session()
     credentials = Credentials(zoom.account.account_id, CLIENT_ID, secret, zoom.oauth_url)
-    return ZoomRest(over, Tokens(over, credentials, Memory(), clock=clock), RateLimiter(plan))
+    return ZoomRest(over, Tokens(over, credentials, MemoryTokenStore(), clock=clock), RateLimiter(plan))
 
 
 class TestTokens:

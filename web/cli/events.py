@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from core.pipeline.replay import MOST_FORESEEN
+from core.pipeline.replay import MOST_PREVIEWED
 from core.store.events.log import Outcome
 from core.store.jobs import JobState
 from web.cli.instance import instance_options
@@ -189,7 +189,7 @@ def _preview_text(preview: ReplayPreview, *, refused: bool) -> str:
     parts = [f"{preview.outcomes[outcome]:,} {outcome}" for outcome in Outcome if preview.outcomes[outcome]]
     if not parts:
         return "No event matches."
-    more = "" if preview.is_whole else f" (only the first {MOST_FORESEEN:,} of each outcome are counted)"
+    more = "" if preview.is_whole else f" (only the first {MOST_PREVIEWED:,} of each outcome are counted)"
     return f"This replays {', '.join(parts)}{more}."
 
 

@@ -70,7 +70,7 @@ class Instance:
 
         try:
             prepare_database(store)
-            return _LocalCaller(Bridge.on(store)).call(operation, request)
+            return _LocalCaller(Bridge.create(store)).call(operation, request)
         finally:
             store.close()
 
@@ -90,8 +90,8 @@ class Instance:
         try:
             prepare_database(store)
             log_to_stderr("warning")
-            bridge = Bridge.on(store)
-            bridge.work()
+            bridge = Bridge.create(store)
+            bridge.start_workers()
             try:
                 yield _LocalCaller(bridge)
             finally:

@@ -117,7 +117,7 @@ def serve(
     store = instance.open_store()
     try:
         prepare_database(store)
-        bridge = Bridge.on(
+        bridge = Bridge.create(
             store,
             keep_days=keep_days,
             keep_events=keep_events,

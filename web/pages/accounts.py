@@ -103,7 +103,9 @@ class AccountsHandler(PageHandler):
                 case "hours":
                     hours = self.get_body_argument("hours", "")
                     if re.fullmatch(r"[0-9]{1,4}", hours):
-                        await self.blocking(credentials.set_repair, self.bridge.store, account_id, int(hours))
+                        await self.blocking(
+                            credentials.set_reconcile_interval, self.bridge.store, account_id, int(hours)
+                        )
                     self.go("/accounts", done="hours")
                 case "import" | "import-dry" | "repair" | "repair-dry" as asked:
                     await self._work(asked, account_id)
@@ -117,9 +119,9 @@ class AccountsHandler(PageHandler):
     async def _work(self, asked: str, account_id: str) -> None:
         kind = import_job.KIND if asked.startswith("import") else reconcile_job.KIND
         ask = partial(
-            credentials.ask,
+            credentials.enqueue_job,
             self.bridge.store,
-            self.bridge.jobs,
+            self.bridge.job_runner,
             kind,
             account_id,
             dry_run=asked.endswith(_DRY),
@@ -144,7 +146,7 @@ class AccountsHandler(PageHandler):
             await self._show(status=422, errors=errors, given=given)
             return
         enroll = partial(
-            credentials.enroll,
+            credentials.add_account,
             self.bridge.store,
             Credentials(given["account_id"], given["client_id"], secret, OAUTH_URL),
             name=given["name"][:_LONGEST],

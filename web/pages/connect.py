@@ -189,8 +189,8 @@ class CandidateHandler(ConnectPage):
         if site is None:
             self.go(f"/sites/connect/{candidate.id}", **told)
             return
-        self.bridge.mirror.wake()
-        self.bridge.looks.begin(site.id)
+        self.bridge.mirror_worker.wake()
+        self.bridge.health_checker.begin(site.id)
         self.go(f"/sites/{site.id}", done="connected")
 
     def _show(

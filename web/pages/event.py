@@ -236,8 +236,8 @@ def _ask(bridge: Bridge, asked: EventQuery, event_id: int | None, *, of_site: st
     _preview(bridge, asked, event_id)  # raises if a single event may not be seen
     with bridge.store.reading() as connection:
         now = store_clock.now(connection)
-    return replay.ask(
-        bridge.jobs,
+    return replay.enqueue_replay(
+        bridge.job_runner,
         wanted=asked.wanted,
         event_id=event_id,
         refused=asked.refused,

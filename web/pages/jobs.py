@@ -68,9 +68,9 @@ class JobHandler(PageHandler):
         job = await self._job(number)
         match self.get_body_argument("do", ""):
             case "stop":
-                await self.blocking(self.bridge.jobs.stop_job, job.id)
+                await self.blocking(self.bridge.job_runner.stop_job, job.id)
             case "continue":
-                await self.blocking(self.bridge.jobs.go_on, job.id)
+                await self.blocking(self.bridge.job_runner.resume_job, job.id)
         self.go(f"/jobs/{job.id}")
 
     async def _job(self, number: str) -> Job:

@@ -313,5 +313,5 @@ def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: in
     label_changes: RequeueResult = bridge.store.write(
         lambda connection: what(connection, site_id, account_id, number, now=store_clock.now(connection))
     )
-    bridge.mirror.wake()
+    bridge.mirror_worker.wake()
     return label_changes

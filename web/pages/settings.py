@@ -217,7 +217,7 @@ class SettingsPage(PageHandler):
         return await self.blocking(secret_rotation.rotation, self.bridge.store, site.id)
 
     def _retention(self) -> RetentionSettings:
-        return self.bridge.retention.keeping()
+        return self.bridge.retention.settings()
 
 
 class SettingsHandler(SettingsPage):
@@ -260,9 +260,9 @@ class SettingsHandler(SettingsPage):
 
     async def _save(self, site: Site, decided: Rules) -> None:
         save = partial(
-            apply_rules.decide,
+            apply_rules.save_rules,
             self.bridge.store,
-            self.bridge.jobs,
+            self.bridge.job_runner,
             site.id,
             decided,
             asked_by=self.viewer.name,
@@ -378,7 +378,7 @@ def _add(bridge: Bridge, site_id: str, secret: Secret) -> int:
 
 def _forget(bridge: Bridge, site_id: str, token_id: int) -> None:
     bridge.store.write(lambda connection: zoom_secrets.remove(connection, site_id, token_id))
-    bridge.ingest.forget(site_id)
+    bridge.ingest.invalidate_secrets(site_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class SiteHandler(SitePage):
         state = await self._state(site_id)
         seconds = _LOOK_AGAIN_WHEN_DONE_SECONDS if is_done(state.lines) else _LOOK_AGAIN_SECONDS
         if (state.site.looked_at or 0) < (time.time() - seconds) * 1000:
-            self.bridge.looks.begin(site_id)
+            self.bridge.health_checker.begin(site_id)
         await self._show(state)
 
     async def post(self, site_id: str) -> None:
@@ -128,7 +128,7 @@ class SiteHandler(SitePage):
         state = await self._state(site_id)
         if not self.get_body_argument("bridge_url", ""):
             await self.blocking(health.look, self.bridge.store, site_id)
-            self.bridge.mirror.wake()
+            self.bridge.mirror_worker.wake()
             self.go(f"/sites/{site_id}", done="looked")
             return
         typed = self.get_body_argument("bridge_url")
@@ -147,7 +147,7 @@ class SiteHandler(SitePage):
         self.go(f"/sites/{site_id}", done="moved")
 
     async def _show(self, state: SiteStatus, *, bridge_url: str = "", wrong: str = "") -> None:
-        underway = self.bridge.looks.is_underway(state.site.id)
+        underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
             look=state.look,
@@ -173,7 +173,9 @@ class TestHandler(SitePage):
     async def post(self, site_id: str) -> None:
         """Ask for one, and show how it goes."""
         await self._state(site_id)
-        await self.blocking(partial(selftest_job.ask, self.bridge.jobs, site_id, asked_by=self.viewer.name))
+        await self.blocking(
+            partial(selftest_job.ask, self.bridge.job_runner, site_id, asked_by=self.viewer.name)
+        )
         self.go(f"/sites/{site_id}", done="asked")
 
 
@@ -189,7 +191,7 @@ class DisconnectHandler(SitePage):
         """Let the site go."""
         await self._state(site_id)
         site, problem = await self.blocking(site_connect.disconnect, self.bridge.store, site_id)
-        self.bridge.ingest.forget(site.id)
+        self.bridge.ingest.invalidate_secrets(site.id)
         self.go("/sites", gone="trouble" if problem else "done")
 
 
@@ -224,4 +226,4 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
 def _move(bridge: Bridge, site_id: str, address: str) -> None:
     site_connect.move_bridge(bridge.store, site_id, address)
     health.look(bridge.store, site_id)
-    bridge.mirror.wake()
+    bridge.mirror_worker.wake()

@@ -189,4 +189,4 @@ def _save(bridge: Bridge, site_id: str, secrets: list[Secret]) -> int:
 
 def _remove(bridge: Bridge, site_id: str, token_id: int) -> None:
     bridge.store.write(lambda connection: zoom_secrets.remove(connection, site_id, token_id))
-    bridge.ingest.forget(site_id)
+    bridge.ingest.invalidate_secrets(site_id)

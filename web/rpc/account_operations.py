@@ -23,7 +23,7 @@ def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
     with bridge.store.reading() as connection:
         chosen = [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
         chosen = chosen or sites.every(connection, bridge.store.sealer)
-    account, missing_scopes = credentials.enroll(
+    account, missing_scopes = credentials.add_account(
         bridge.store,
         Credentials(
             request.account_id.strip(),
@@ -61,7 +61,7 @@ def list_accounts(bridge: Bridge, _request: api.NoArguments) -> list[api.Account
 
 def remove_account(bridge: Bridge, request: api.AccountRequest) -> api.RemovedAccount:
     """Delete an account's credentials. Raises: UnknownAccountError."""
-    found = credentials.find(bridge.store, request.account)
+    found = credentials.find_account(bridge.store, request.account)
     bridge.store.write(lambda connection: zoom_credentials.remove(connection, found.id))
     return api.RemovedAccount(name=found.name)
 
@@ -93,8 +93,10 @@ def list_findings(bridge: Bridge, request: api.FindingsRequest) -> list[api.Acco
 
 
 def _enqueue(bridge: Bridge, kind: str, request: api.ReadAccount) -> api.JobStatus:
-    account = credentials.find(bridge.store, request.account)
-    job = credentials.ask(bridge.store, bridge.jobs, kind, account.id, dry_run=request.dry_run, asked_by="")
+    account = credentials.find_account(bridge.store, request.account)
+    job = credentials.enqueue_job(
+        bridge.store, bridge.job_runner, kind, account.id, dry_run=request.dry_run, asked_by=""
+    )
     return job_operations.status(job)
 
 

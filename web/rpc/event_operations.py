@@ -84,7 +84,9 @@ def replay_events(bridge: Bridge, request: api.ReplayEvents) -> api.JobStatus:
     with bridge.store.reading() as connection:
         wanted = _filter(bridge, connection, request.filter)
         now = store_clock.now(connection)
-    job = replay.ask(bridge.jobs, wanted=wanted, event_id=request.event, refused=request.refused, now=now)
+    job = replay.enqueue_replay(
+        bridge.job_runner, wanted=wanted, event_id=request.event, refused=request.refused, now=now
+    )
     return job_operations.status(job)
 
 

@@ -43,13 +43,13 @@ def show_job(bridge: Bridge, request: api.JobRequest) -> api.JobStatus:
 def stop_job(bridge: Bridge, request: api.JobRequest) -> api.JobStatus:
     """Stop a job where it is; return it. Raises: UnknownJobError."""
     job = show_job(bridge, request)
-    return show_job(bridge, request) if bridge.jobs.stop_job(request.job) else job
+    return show_job(bridge, request) if bridge.job_runner.stop_job(request.job) else job
 
 
 def resume_job(bridge: Bridge, request: api.JobRequest) -> api.JobStatus:
     """Resume a job that was stopped or has failed; return it. Raises: UnknownJobError."""
     job = show_job(bridge, request)
-    return show_job(bridge, request) if bridge.jobs.go_on(request.job) else job
+    return show_job(bridge, request) if bridge.job_runner.resume_job(request.job) else job
 
 
 IMPLEMENTATIONS = (

@@ -28,7 +28,7 @@ def add_site(bridge: Bridge, request: api.AddSite) -> api.AddedSite:
         secret_token=request.secret_token,
     )
     accepted = bridge.ingest.recheck(site.id).verified
-    bridge.mirror.wake()
+    bridge.mirror_worker.wake()
     return api.AddedSite(
         id=site.id, name=site.name, url=site.url, endpoints=dict(site.endpoints), accepted=accepted
     )
@@ -54,14 +54,14 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.SiteStatus
 def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
     """Check the connection of a site in both directions. Raises: UnknownSiteError."""
     findings = health.check(bridge.store, request.site)
-    bridge.mirror.wake()
+    bridge.mirror_worker.wake()
     return [api.SiteCheck(name=found.name, ok=found.well, message=found.message) for found in findings]
 
 
 def remove_site(bridge: Bridge, request: api.SiteRequest) -> api.RemovedSite:
     """Disconnect a site. Raises: UnknownSiteError."""
     removed, problem = site_connect.disconnect(bridge.store, request.site)
-    bridge.ingest.forget(removed.id)
+    bridge.ingest.invalidate_secrets(removed.id)
     return api.RemovedSite(url=removed.url, problem=problem)
 
 
@@ -69,7 +69,7 @@ def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStar
     """Start a self-test of a site. Raises: UnknownSiteError, TooManyJobsError."""
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
-    selftest_job.ask(bridge.jobs, site.id, asked_by="")
+    selftest_job.ask(bridge.job_runner, site.id, asked_by="")
     return api.SelfTestStarted(site_id=site.id)
 
 

@@ -69,7 +69,7 @@ class Dispatcher:
             self._hold(site_id, webhooks, deliver)
 
     def _is_known(self, site_id: str) -> bool:
-        return not site_id or (self._ingest.knows(site_id) and self.keys.has_key(site_id))
+        return not site_id or (self._ingest.has_secrets(site_id) and self.keys.has_key(site_id))
 
     def _hold(self, site_id: str, webhooks: list[_Webhook], deliver: Deliver) -> None:
         """Hold requests until the secrets of their site are read: one lookup serves all that come meanwhile."""
@@ -88,7 +88,7 @@ class Dispatcher:
             self._process(webhooks, deliver)
 
     def _read(self, site_id: str) -> None:
-        self._ingest.look_up(site_id)
+        self._ingest.load_secrets(site_id)
         self.keys.load_key(site_id)
 
     def _process(self, webhooks: list[_Webhook], deliver: Deliver) -> None:
@@ -120,12 +120,16 @@ class Dispatcher:
             webhook.key = self.keys.verify_cached(webhook.stub_request(), now=None)
             if webhook.key is None:
                 return None
-        return self._ingest.read_quickly(webhook.site_id, webhook.event_request())
+        request = webhook.event_request()
+        verification = self._ingest.verify(webhook.site_id, request)
+        if verification is None or verification.event is None:
+            return None
+        return self._ingest.entry(webhook.site_id, request, verification.event)
 
     def _store(self, entries: list[Entry], commit: _Commit) -> None:
         loop = asyncio.get_running_loop()
         try:
-            future = self._ingest.keep(entries)
+            future = self._ingest.append(entries)
         except StoreUnavailableError as error:
             commit.answer_all(unavailable(str(error)))
             return

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.accounts import prefetch
 from core.accounts.prefetch import Prefetcher
 from core.errors import ZoomLimitError
 from core.zoom.readings import Reading
@@ -42,12 +41,13 @@ def rest() -> Rest:
 LISTS = {"anna": [1, 2, 3], "bert": [], "cleo": [4, 5]}
 
 
+def list_user(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+    return {number: {"type": 2} for number in LISTS[user_id]}
+
+
 @pytest.fixture
 def reader(rest: Rest) -> Iterator[Prefetcher]:
-    def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
-        return {number: {"type": 2} for number in LISTS[user_id]}
-
-    made = Prefetcher(rest, current)  # type: ignore[arg-type]
+    made = Prefetcher(rest, list_user)  # type: ignore[arg-type]
     yield made
     made.close()
 
@@ -64,37 +64,32 @@ class TestAhead:
         assert list(reader.items("anna", ["bert", "cleo"], after=0)) == [1, 2, 3]
         until(lambda: sorted(rest.asked) == [1, 2, 3, 4, 5])
 
-        assert {number: one.at for number, one in reader.take([1, 2]).items()} == {1: 1, 2: 2}
-        assert list(reader.take([3])) == [3]
+        assert {number: one.at for number, one in reader.readings([1, 2]).items()} == {1: 1, 2: 2}
+        assert list(reader.readings([3])) == [3]
         assert list(reader.items("bert", ["cleo"], after=0)) == []
         assert list(reader.items("cleo", [], after=0)) == [4, 5]
-        assert list(reader.take([4, 5])) == [4, 5]
+        assert list(reader.readings([4, 5])) == [4, 5]
         assert len(rest.asked) == 5
 
     def test_begins_after_what_is_done(self, reader: Prefetcher, rest: Rest) -> None:
         reader.items("anna", ["bert", "cleo"], after=2)
         until(lambda: sorted(rest.asked) == [3, 4, 5])
 
-    def test_reads_no_more_than_there_is_room_for(
-        self, reader: Prefetcher, rest: Rest, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(prefetch, "_MEETINGS", 2)
+    def test_reads_no_more_than_there_is_room_for(self, rest: Rest) -> None:
+        reader = Prefetcher(rest, list_user, meetings=2)  # type: ignore[arg-type]
         reader.items("anna", ["bert", "cleo"], after=0)
         until(lambda: sorted(rest.asked) == [1, 2])
-        reader.take([1])
+        reader.readings([1])
         until(lambda: sorted(rest.asked) == [1, 2, 3])
 
-    def test_lists_no_more_than_are_needed_soon(self, rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(prefetch, "_LISTS", 1)
-        monkeypatch.setattr(prefetch, "_MEETINGS", 0)
-        monkeypatch.setattr(prefetch, "_LISTED", 1)
+    def test_lists_no_more_than_are_needed_soon(self, rest: Rest) -> None:
         listed = []
 
         def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
             listed.append(user_id)
             return {len(listed): {"type": 2}}
 
-        reader = Prefetcher(rest, current)  # type: ignore[arg-type]
+        reader = Prefetcher(rest, current, meetings=0, listed=1, lists=1)  # type: ignore[arg-type]
         reader.items("anna", ["bert", "cleo"], after=0)
         reader.items("anna", ["bert", "cleo"], after=0)
         reader.close()
@@ -102,16 +97,16 @@ class TestAhead:
 
     def test_reads_again_what_is_taken_twice(self, reader: Prefetcher, rest: Rest) -> None:
         reader.items("anna", [], after=0)
-        reader.take([1, 2, 3])
-        assert list(reader.take([2])) == [2]
+        reader.readings([1, 2, 3])
+        assert list(reader.readings([2])) == [2]
         assert rest.asked.count(2) == 2
 
     def test_trouble_comes_out_where_it_is_taken(self, reader: Prefetcher, rest: Rest) -> None:
         rest.limited.add(2)
         reader.items("anna", [], after=0)
-        assert list(reader.take([1])) == [1]
+        assert list(reader.readings([1])) == [1]
         with pytest.raises(ZoomLimitError):
-            reader.take([2, 3])
+            reader.readings([2, 3])
 
     def test_trouble_with_a_list_comes_out_where_it_is_asked_for(self, rest: Rest) -> None:
         def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 
-import core.jobs.runner
 from core.errors import StoreUnavailableError, TooManyJobsError, UnknownJobError, ZoomBridgeError
 from core.jobs.runner import JobRunner, JobStep
 from core.store import jobs as kept
@@ -34,25 +33,29 @@ class Adding:
     at_once: int = 2
     before: Callable[[int], None] = lambda _at: None
     after: Callable[[int], None] = lambda _at: None
-    pieces: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     counted: int = 0
+    closed: bool = False
 
     def count(self, job: Job) -> int | None:
         self.counted += 1
         return int(job.arguments["upto"])
 
-    def piece(self, job: Job) -> JobStep:
+    def step(self, job: Job) -> JobStep:
         at = 0 if job.place is None else int(job.place)
-        self.pieces.append(at)
+        self.steps.append(at)
         self.before(at)
         upto = min(at + self.at_once, int(job.arguments["upto"]))
         finished = upto == job.arguments["upto"]
-        keep = partial(self._keep, at=at, upto=upto)
+        write = partial(self._write, at=at, upto=upto)
         return JobStep(
-            upto, upto - at, {"asked": upto - at}, finished, keep=keep, then=lambda: self.after(at)
+            upto, upto - at, {"asked": upto - at}, finished, write=write, after_commit=lambda: self.after(at)
         )
 
-    def _keep(self, connection: Connection, *, at: int, upto: int) -> Mapping[str, int]:
+    def close(self) -> None:
+        self.closed = True
+
+    def _write(self, connection: Connection, *, at: int, upto: int) -> Mapping[str, int]:
         for number in range(at, upto):
             # Not idempotent by itself: a piece that was kept twice would fail here.
             connection.execute(insert(settings).values(name=str(number), value=number))
@@ -76,7 +79,9 @@ def jobs(store: Store, adding: Adding, clock: Clock) -> JobRunner:
 
 def another(store: Store, adding: Adding, clock: Clock) -> JobRunner:
     """What another process has."""
-    return JobRunner(store, {"adding": adding, "more": adding}, clock=clock, lease_seconds=LEASE)
+    return JobRunner(
+        store, {"adding": adding, "more": adding}, clock=clock, lease_seconds=LEASE, retry_seconds=0.0
+    )
 
 
 def load(store: Store, job: Job) -> Job:
@@ -91,26 +96,26 @@ def added(store: Store) -> list[int]:
 
 def run(jobs: JobRunner) -> None:
     """Do all that is due, in this thread."""
-    while taken := jobs.take():
+    while taken := jobs.claim():
         for job in taken:
-            jobs.work(job)
+            jobs.run(job)
 
 
 class TestWork:
     def test_is_done_piece_by_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.ask("adding", {"upto": 5}, asked_by="anna")
+        asked = jobs.enqueue("adding", {"upto": 5}, asked_by="anna")
         assert (asked.state, asked.asked_by, asked.done, asked.total) == (JobState.WAITING, "anna", 0, None)
         run(jobs)
         done = load(store, asked)
         assert (done.state, done.done, done.total) == (JobState.DONE, 5, 5)
         assert done.counts == {"asked": 5, "added": 5}
         assert added(store) == [0, 1, 2, 3, 4]
-        assert adding.pieces == [0, 2, 4]
+        assert adding.steps == [0, 2, 4]
         assert adding.counted == 1
         assert done.ended_at is not None
 
     def test_shows_how_far_it_is(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.ask("adding", {"upto": 6})
+        asked = jobs.enqueue("adding", {"upto": 6})
         seen = []
         adding.after = lambda _at: seen.append(load(store, asked))
         run(jobs)
@@ -121,33 +126,33 @@ class TestWork:
         ]
 
     def test_is_not_known_here(self, jobs: JobRunner) -> None:
-        with pytest.raises(ZoomBridgeError, match="knows no work"):
-            jobs.ask("another", {})
+        with pytest.raises(ZoomBridgeError, match="no kind of job named"):
+            jobs.enqueue("another", {})
 
     def test_of_a_kind_that_only_another_process_knows_is_left_to_it(
         self, store: Store, clock: Clock, jobs: JobRunner
     ) -> None:
-        jobs.ask("adding", {"upto": 1})
-        assert JobRunner(store, {"else": Adding()}, clock=clock).take() == []
+        jobs.enqueue("adding", {"upto": 1})
+        assert JobRunner(store, {"else": Adding()}, clock=clock).claim() == []
 
     def test_may_change_how_much_there_is(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.ask("more", {"upto": 1})
-        adding.piece = lambda job: JobStep(1, 1, total=7, message="More was found.", finished=True)  # type: ignore[method-assign]
+        asked = jobs.enqueue("more", {"upto": 1})
+        adding.step = lambda job: JobStep(1, 1, total=7, message="More was found.", finished=True)  # type: ignore[method-assign]
         run(jobs)
         assert (load(store, asked).total, load(store, asked).message) == (7, "More was found.")
 
     def test_waits_where_its_peer_asks_for_it(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        asked = jobs.ask("adding", {"upto": 2})
-        usual = adding.piece
-        adding.piece = lambda job: JobStep(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
+        asked = jobs.enqueue("adding", {"upto": 2})
+        usual = adding.step
+        adding.step = lambda job: JobStep(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
         run(jobs)
         waiting = load(store, asked)
         assert (waiting.state, waiting.message) == (JobState.RUNNING, "Zoom asks to wait.")
-        adding.piece = usual  # type: ignore[method-assign]
+        adding.step = usual  # type: ignore[method-assign]
         clock.now += 29
-        assert jobs.take() == []
+        assert jobs.claim() == []
         clock.now += 2
         run(jobs)
         assert (load(store, asked).state, load(store, asked).message) == (JobState.DONE, None)
@@ -155,47 +160,47 @@ class TestWork:
 
 class TestAsk:
     def test_the_same_twice_is_one(self, jobs: JobRunner) -> None:
-        assert jobs.ask("adding", {"upto": 2}).id == jobs.ask("adding", {"upto": 2}).id
-        assert jobs.ask("adding", {"upto": 3}).id != jobs.ask("adding", {"upto": 2}).id
+        assert jobs.enqueue("adding", {"upto": 2}).id == jobs.enqueue("adding", {"upto": 2}).id
+        assert jobs.enqueue("adding", {"upto": 3}).id != jobs.enqueue("adding", {"upto": 2}).id
 
     def test_again_once_it_has_ended(self, store: Store, jobs: JobRunner) -> None:
-        first = jobs.ask("more", {"upto": 0})
+        first = jobs.enqueue("more", {"upto": 0})
         run(jobs)
         assert load(store, first).state is JobState.DONE
-        assert jobs.ask("more", {"upto": 0}).id != first.id
+        assert jobs.enqueue("more", {"upto": 0}).id != first.id
 
     def test_too_many_are_refused(self, jobs: JobRunner) -> None:
         for number in range(MOST_UNFINISHED):
-            jobs.ask("adding", {"upto": number})
+            jobs.enqueue("adding", {"upto": number})
         with pytest.raises(TooManyJobsError, match="was not added"):
-            jobs.ask("adding", {"upto": 1000})
-        jobs.ask("adding", {"upto": 1000}, site_id="s2")
+            jobs.enqueue("adding", {"upto": 1000})
+        jobs.enqueue("adding", {"upto": 1000}, site_id="s2")
 
 
 class TestTurns:
     def test_one_of_a_kind_and_site_at_a_time(self, store: Store, jobs: JobRunner) -> None:
         asked = [
-            jobs.ask("adding", {"upto": 1}),
-            jobs.ask("adding", {"upto": 2}),
-            jobs.ask("adding", {"upto": 1}, site_id="s1"),
-            jobs.ask("more", {"upto": 1}),
+            jobs.enqueue("adding", {"upto": 1}),
+            jobs.enqueue("adding", {"upto": 2}),
+            jobs.enqueue("adding", {"upto": 1}, site_id="s1"),
+            jobs.enqueue("more", {"upto": 1}),
         ]
-        taken = [job.id for job in jobs.take()]
+        taken = [job.id for job in jobs.claim()]
         assert taken == [asked[0].id, asked[2].id, asked[3].id]
-        assert jobs.take() == []
+        assert jobs.claim() == []
 
     def test_no_more_than_there_is_room_for(self, jobs: JobRunner) -> None:
         for site_id in ("s1", "s2", "s3"):
-            jobs.ask("adding", {"upto": 1}, site_id=site_id)
-        assert len(jobs.take(2)) == 2
+            jobs.enqueue("adding", {"upto": 1}, site_id=site_id)
+        assert len(jobs.claim(2)) == 2
 
     def test_another_process_takes_what_is_left(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        jobs.ask("adding", {"upto": 1})
-        jobs.ask("more", {"upto": 1})
-        mine = jobs.take(1)
-        others = another(store, adding, clock).take()
+        jobs.enqueue("adding", {"upto": 1})
+        jobs.enqueue("more", {"upto": 1})
+        mine = jobs.claim(1)
+        others = another(store, adding, clock).claim()
         assert [job.kind for job in mine + others] == ["adding", "more"]
 
 
@@ -211,7 +216,7 @@ class TestCrash:
         """Killed before a piece, in the midst of its write, or after that: another goes on, and once only."""
         store, clock = jobs.store, jobs.clock
         assert isinstance(clock, Clock)
-        asked = jobs.ask("adding", {"upto": 5})
+        asked = jobs.enqueue("adding", {"upto": 5})
 
         def die(here: int) -> None:
             if here == at:
@@ -234,13 +239,12 @@ class TestCrash:
                     usual(connection, job, **more)
 
             monkeypatch.setattr(kept, "save", save)
-            monkeypatch.setattr(core.jobs.runner, "_FIRST_PAUSE_SECONDS", 0.0)
             monkeypatch.setattr(threading.Event, "wait", die_instead)
         with pytest.raises(Killed):
             run(jobs)
         monkeypatch.undo()
         adding.before = adding.after = lambda _at: None
-        assert another(store, adding, clock).take() == [] or (step, at) == ("saved", 4)
+        assert another(store, adding, clock).claim() == [] or (step, at) == ("saved", 4)
         clock.now += LEASE + 1
         run(another(store, adding, clock))
         done = load(store, asked)
@@ -249,10 +253,10 @@ class TestCrash:
         assert added(store) == [0, 1, 2, 3, 4]
 
     def test_after_the_claim(self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock) -> None:
-        asked = jobs.ask("adding", {"upto": 3})
-        assert len(jobs.take()) == 1  # and then nothing more is heard of it
+        asked = jobs.enqueue("adding", {"upto": 3})
+        assert len(jobs.claim()) == 1  # and then nothing more is heard of it
         clock.now += LEASE - 1
-        assert another(store, adding, clock).take() == []
+        assert another(store, adding, clock).claim() == []
         clock.now += 2
         run(another(store, adding, clock))
         assert load(store, asked).state is JobState.DONE
@@ -260,13 +264,13 @@ class TestCrash:
     def test_a_process_that_comes_back_late_changes_nothing(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        asked = jobs.ask("adding", {"upto": 4})
-        (late,) = jobs.take()
+        asked = jobs.enqueue("adding", {"upto": 4})
+        (late,) = jobs.claim()
         clock.now += LEASE + 1
-        (mine,) = another(store, adding, clock).take()
-        jobs.work(late)
+        (mine,) = another(store, adding, clock).claim()
+        jobs.run(late)
         assert added(store) == []
-        assert adding.pieces == []
+        assert adding.steps == []
 
         def clock_runs_out(at: int) -> None:
             """The lease ends while the piece is done, and another process takes the job."""
@@ -275,7 +279,7 @@ class TestCrash:
             run(another(store, adding, clock))
 
         adding.before = clock_runs_out
-        jobs.work(mine)
+        jobs.run(mine)
         done = load(store, asked)
         assert (done.state, done.done, done.counts["added"]) == (JobState.DONE, 4, 4)
 
@@ -283,13 +287,13 @@ class TestCrash:
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
         """Also where it is newer than one that waits."""
-        first = jobs.ask("adding", {"upto": 1})
+        first = jobs.enqueue("adding", {"upto": 1})
         jobs.stop_job(first.id)
-        second = jobs.ask("adding", {"upto": 2})
-        assert [job.id for job in jobs.take()] == [second.id]
-        jobs.go_on(first.id)
+        second = jobs.enqueue("adding", {"upto": 2})
+        assert [job.id for job in jobs.claim()] == [second.id]
+        jobs.resume_job(first.id)
         clock.now += LEASE + 1
-        assert [job.id for job in another(store, adding, clock).take()] == [second.id]
+        assert [job.id for job in another(store, adding, clock).claim()] == [second.id]
 
 
 def die_instead(_event: object, _seconds: float | None = None) -> bool:
@@ -298,9 +302,8 @@ def die_instead(_event: object, _seconds: float | None = None) -> bool:
 
 class TestTheDatabaseIsAway:
     def test_and_the_work_goes_on_when_it_is_back(
-        self, store: Store, jobs: JobRunner, adding: Adding, monkeypatch: pytest.MonkeyPatch
+        self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
-        monkeypatch.setattr(core.jobs.runner, "_FIRST_PAUSE_SECONDS", 0.0)
         troubles = iter([True, True])
 
         def trouble(_at: int) -> None:
@@ -308,10 +311,10 @@ class TestTheDatabaseIsAway:
                 raise StoreUnavailableError("The disk is full.")
 
         adding.before = trouble
-        asked = jobs.ask("adding", {"upto": 3})
+        asked = jobs.enqueue("adding", {"upto": 3})
         run(jobs)
         assert load(store, asked).state is JobState.DONE
-        assert adding.pieces == [0, 0, 0, 2]
+        assert adding.steps == [0, 0, 0, 2]
         assert adding.counted == 3
 
 
@@ -324,14 +327,14 @@ class TestFailure:
                 raise ZoomBridgeError("Zoom does not know this account. Save its credentials again.")
 
         adding.before = refuse
-        asked = jobs.ask("adding", {"upto": 4})
+        asked = jobs.enqueue("adding", {"upto": 4})
         run(jobs)
         failed = load(store, asked)
         assert (failed.state, failed.done) == (JobState.FAILED, 2)
         assert failed.message == "Zoom does not know this account. Save its credentials again."
-        assert jobs.take() == []
+        assert jobs.claim() == []
         adding.before = lambda _at: None
-        assert jobs.go_on(asked.id)
+        assert jobs.resume_job(asked.id)
         assert load(store, asked).message is None
         run(jobs)
         assert (load(store, asked).state, load(store, asked).done) == (JobState.DONE, 4)
@@ -343,7 +346,7 @@ class TestFailure:
             raise KeyError("secret-in-a-message")
 
         adding.before = mistake
-        asked = jobs.ask("adding", {"upto": 4})
+        asked = jobs.enqueue("adding", {"upto": 4})
         run(jobs)
         failed = load(store, asked)
         assert failed.state is JobState.FAILED
@@ -358,35 +361,35 @@ class TestFailure:
             raise ZeroDivisionError
 
         monkeypatch.setattr(kept, "save", end)
-        asked = jobs.ask("adding", {"upto": 1})
+        asked = jobs.enqueue("adding", {"upto": 1})
         run(jobs)
         assert (load(store, asked).state, load(store, asked).done, added(store)) == (JobState.FAILED, 0, [])
 
 
 class TestStop:
     def test_before_it_began(self, store: Store, jobs: JobRunner) -> None:
-        asked = jobs.ask("adding", {"upto": 1})
+        asked = jobs.enqueue("adding", {"upto": 1})
         assert jobs.stop_job(asked.id)
-        assert jobs.take() == []
+        assert jobs.claim() == []
         assert load(store, asked).state is JobState.STOPPED
         assert not jobs.stop_job(asked.id)
 
     def test_after_the_piece_at_hand_and_on_from_there(
         self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
-        asked = jobs.ask("adding", {"upto": 5})
+        asked = jobs.enqueue("adding", {"upto": 5})
         adding.before = lambda at: jobs.stop_job(asked.id) if at == 2 else None  # type: ignore[assignment]
         run(jobs)
         stopped = load(store, asked)
         assert (stopped.state, stopped.done, added(store)) == (JobState.STOPPED, 4, [0, 1, 2, 3])
         adding.before = lambda _at: None
-        assert jobs.go_on(asked.id)
-        assert not jobs.go_on(asked.id)
+        assert jobs.resume_job(asked.id)
+        assert not jobs.resume_job(asked.id)
         run(jobs)
         assert (load(store, asked).state, added(store)) == (JobState.DONE, [0, 1, 2, 3, 4])
 
     def test_comes_too_late_for_the_last_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.ask("adding", {"upto": 1})
+        asked = jobs.enqueue("adding", {"upto": 1})
         adding.before = lambda _at: jobs.stop_job(asked.id)  # type: ignore[assignment]
         run(jobs)
         assert load(store, asked).state is JobState.DONE
@@ -394,7 +397,7 @@ class TestStop:
     def test_stays_stopped_where_the_piece_at_hand_fails(
         self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
-        asked = jobs.ask("adding", {"upto": 1})
+        asked = jobs.enqueue("adding", {"upto": 1})
 
         def stop_and_fail(_at: int) -> None:
             jobs.stop_job(asked.id)
@@ -407,12 +410,12 @@ class TestStop:
     def test_one_that_was_gone_on_with_meanwhile_is_not_done_twice(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        asked = jobs.ask("adding", {"upto": 5})
+        asked = jobs.enqueue("adding", {"upto": 5})
 
         def stop_go_on_and_take_over(_at: int) -> None:
             adding.before = lambda _at: None
             jobs.stop_job(asked.id)
-            jobs.go_on(asked.id)
+            jobs.resume_job(asked.id)
             run(another(store, adding, clock))
 
         adding.before = stop_go_on_and_take_over
@@ -424,9 +427,9 @@ class TestStop:
 class TestLooking:
     def test_a_site_sees_only_its_own(self, store: Store, jobs: JobRunner, site: Site) -> None:
         connected(store, "s2")
-        mine = jobs.ask("adding", {"upto": 1}, site_id="s1")
-        jobs.ask("adding", {"upto": 1}, site_id="s2")
-        everybodys = jobs.ask("more", {"upto": 1})
+        mine = jobs.enqueue("adding", {"upto": 1}, site_id="s1")
+        jobs.enqueue("adding", {"upto": 1}, site_id="s2")
+        everybodys = jobs.enqueue("more", {"upto": 1})
         with store.reading() as connection:
             assert kept.load(connection, mine.id, site_id="s1").id == mine.id
             for other in ("s2", "s3"):
@@ -440,8 +443,8 @@ class TestLooking:
             assert [job.kind for job in kept.latest(connection, 9, kind="more")] == ["more"]
 
     def test_ended_ones_are_forgotten_in_time(self, store: Store, jobs: JobRunner, clock: Clock) -> None:
-        ended = jobs.ask("adding", {"upto": 1})
-        waits = jobs.ask("more", {"upto": 1}, site_id="s1")
+        ended = jobs.enqueue("adding", {"upto": 1})
+        waits = jobs.enqueue("more", {"upto": 1}, site_id="s1")
         jobs.stop_job(ended.id)
         assert store.write(lambda connection: kept.drop_before(connection, clock.ms)) == 0
         assert store.write(lambda connection: kept.drop_before(connection, clock.ms + 1)) == 1
@@ -461,13 +464,14 @@ class TestThread:
 
         adding.before = hold
         jobs.start()
-        asked = jobs.ask("adding", {"upto": 100})
+        asked = jobs.enqueue("adding", {"upto": 100})
         assert reached.wait(90)
         stopper = threading.Thread(target=jobs.stop)
         stopper.start()
-        assert jobs._stopping.wait(90)
+        assert jobs.thread.stopping.wait(90)
         go.set()
         stopper.join(90)
+        assert adding.closed
         left = load(store, asked)
         assert (left.state, left.done, left.lease_until) == (JobState.RUNNING, 4, 0)
         finished = threading.Event()

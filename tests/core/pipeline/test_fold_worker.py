@@ -33,7 +33,7 @@ def woken() -> list[int]:
 
 @pytest.fixture
 def folding(store: Store, site: Site, woken: list[int]) -> FoldWorker:
-    return FoldWorker(store, folded=lambda: woken.append(1), clock=Clock())
+    return FoldWorker(store, meetings_changed=lambda: woken.append(1), clock=Clock())
 
 
 def append(store: Store, *told: dict[str, Any]) -> None:
@@ -230,7 +230,7 @@ class TestThread:
             return found
 
         monkeypatch.setattr(log, "pending_meetings", look)
-        folding = FoldWorker(store, folded=folded.set)
+        folding = FoldWorker(store, meetings_changed=folded.set)
         folding.start()
         try:
             append(store, event(at=1, **TOPIC))
@@ -262,9 +262,8 @@ class TestApplyIsUsedAsFoldWould:
 
 class TestFlood:
     @pytest.fixture
-    def five(self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(core.pipeline.fold_worker, "_BITE", 2)
-        monkeypatch.setattr(core.pipeline.fold_worker, "_AT_ONCE", 2)
+    def five(self, store: Store, folding: FoldWorker) -> None:
+        folding.batch_size = folding.flood_batch_size = 2
         append(store, *(event(id=NUMBER + number) for number in range(5)))
 
     def pending(self, store: Store) -> int:
@@ -274,26 +273,24 @@ class TestFlood:
     def test_is_folded_bite_by_bite(self, folding: FoldWorker, store: Store) -> None:
         folding._flooded = True
         left = []
-        while folding._round():
+        while folding.fold_round():
             left.append(self.pending(store))
         assert left == [3, 1, 0]
         assert not folding._flooded, "nothing is left of it"
 
     @pytest.mark.usefixtures("five")
-    def test_sites_wait_for_it_and_no_longer(
-        self, folding: FoldWorker, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(core.pipeline.fold_worker, "_BURST_EVENTS", 0)
+    def test_sites_wait_for_it_and_no_longer(self, folding: FoldWorker, store: Store) -> None:
+        folding.burst_events = 0
         folding.clock = lambda: 1.0
         folding._flooded = True
         waits = []
-        while took := folding._round():
+        while took := folding.fold_round():
             waits.append(self.due(store))
         assert waits[-1] == [12_000] * 5, "more may come of each"
         assert took == 0
         assert self.due(store) == [2000] * 5
         folding._flooded = True
-        assert not folding._round()
+        assert not folding.fold_round()
         assert self.due(store) == [2000] * 5
 
     def due(self, store: Store) -> list[int | None]:
@@ -302,5 +299,5 @@ class TestFlood:
 
     @pytest.mark.usefixtures("five")
     def test_without_one_all_is_folded_at_once(self, folding: FoldWorker, store: Store) -> None:
-        assert folding._round()
+        assert folding.fold_round()
         assert self.pending(store) == 0

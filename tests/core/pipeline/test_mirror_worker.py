@@ -75,7 +75,7 @@ class Bench:
         """Do once what is due; return how many posts that were."""
         taken = self.claim()
         for site_id in dict.fromkeys(one.site_id for one in taken):
-            self.mirror.work([one for one in taken if one.site_id == site_id])
+            self.mirror.mirror([one for one in taken if one.site_id == site_id])
         return len(taken)
 
     def row(self, number: int, site_id: str = "s1") -> Any:
@@ -189,7 +189,7 @@ class TestWork:
         bench.happens(1)
         taken = bench.claim()
         store.write(lambda connection: sites.remove(connection, "s1"))
-        bench.mirror.work(taken)
+        bench.mirror.mirror(taken)
         assert bench.doubles == {}
 
 
@@ -215,10 +215,10 @@ class TestMeanwhile:
         bench.clock.now += 301
         (again,) = bench.claim(owner="another")
         assert again.in_doubt
-        bench.mirror.work(late)
+        bench.mirror.mirror(late)
         row = bench.row(1)
         assert (row.owner, row.epoch, row.post_id, row.written) == ("another", again.epoch, None, 0)
-        bench.mirror.work([again])
+        bench.mirror.mirror([again])
         assert bench.row(1).post_id is not None
         assert len(bench.doubles["s1"].posts) == 1
 

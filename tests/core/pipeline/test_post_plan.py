@@ -62,7 +62,7 @@ class Bench:
             raise result
         self.written = result.written
         self.remark = result.remark
-        assert result.asked == bool(self.site.asked) or result.did == "unchanged"
+        assert result.sent_request == bool(self.site.asked) or result.did == "unchanged"
         return result.did
 
     @property

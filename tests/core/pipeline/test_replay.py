@@ -12,7 +12,7 @@ from core.jobs.runner import JobRunner
 from core.model.fold import fold
 from core.model.meeting import Meeting
 from core.pipeline.ingest import Ingest
-from core.pipeline.replay import KIND, ReplayJob, ReplayPreview, ask, preview
+from core.pipeline.replay import KIND, ReplayJob, ReplayPreview, enqueue_replay, preview
 from core.store.db.schema import accounts, events
 from core.store.db.schema import meetings as table
 from core.store.events import log, quarantine
@@ -40,15 +40,20 @@ def bench(store: Any, site: Site) -> Bench:
 
 @pytest.fixture
 def jobs(bench: Bench) -> JobRunner:
+    return runner(bench)
+
+
+def runner(bench: Bench, **tuned: Any) -> JobRunner:
+    """The runner of a replay that never sleeps, and is `tuned`."""
     store = bench.store
     ingest = Ingest(store, clock=bench.clock)
-    replay = ReplayJob(store, ingest, clock=bench.clock, pause=lambda _: None)
+    replay = ReplayJob(store, ingest, clock=bench.clock, pause=lambda _: None, **tuned)
     return JobRunner(store, {KIND: replay}, clock=bench.clock)
 
 
 def replayed(bench: Bench, jobs: JobRunner, wanted: EventFilter | None = None, **more: Any) -> Job:
     """Do a replay from beginning to end."""
-    asked = ask(jobs, wanted=wanted, now=bench.clock.ms, **more)
+    asked = enqueue_replay(jobs, wanted=wanted, now=bench.clock.ms, **more)
     run(jobs)
     return load(bench.store, asked)
 
@@ -268,22 +273,20 @@ class TestPosts:
         three.clock.now += 60
         (claim,) = three.claim()
         assert replayed(three, jobs, EventFilter(number=1)).counts["posts"] == 0
-        three.mirror.work([claim])
+        three.mirror.mirror([claim])
         assert three.row(1).written == claim.wanted
 
 
 class TestPieces:
-    def test_give_each_meeting_one_turn(
-        self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(core.pipeline.replay, "_AT_ONCE", 2)
+    def test_give_each_meeting_one_turn(self, three: Bench) -> None:
+        jobs = runner(three, batch_size=2)
         done = replayed(three, jobs, EventFilter())
         assert (done.done, done.total) == (7, 7)
         assert done.counts["same"] == 3
         assert done.counts["posts"] == 3
 
     def test_go_no_further_than_what_had_come_when_it_was_asked(self, three: Bench, jobs: JobRunner) -> None:
-        asked = ask(jobs, wanted=EventFilter(), now=three.clock.ms)
+        asked = enqueue_replay(jobs, wanted=EventFilter(), now=three.clock.ms)
         three.clock.now += 10
         late = happened(three, Outcome.FAILED, 7)
         run(jobs)
@@ -291,16 +294,12 @@ class TestPieces:
         assert lines(three)[-1] == (7, "failed", "why")
         assert late
 
-    def test_wait_until_the_sites_have_nearly_done_what_is_due(
-        self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(core.pipeline.replay, "_AT_ONCE", 1)
-        monkeypatch.setattr(core.pipeline.replay, "_ROOM", 0)
-        monkeypatch.setattr(core.pipeline.replay, "_WAIT_SECONDS", 0.0)
-        asked = ask(jobs, wanted=EventFilter(), now=three.clock.ms)
-        (taken,) = jobs.take()
+    def test_wait_until_the_sites_have_nearly_done_what_is_due(self, three: Bench) -> None:
+        jobs = runner(three, batch_size=1, most_due=0, wait_seconds=0.0)
+        asked = enqueue_replay(jobs, wanted=EventFilter(), now=three.clock.ms)
+        (taken,) = jobs.claim()
         due = []
-        while jobs._step(taken):
+        while jobs.run_step(taken):
             with three.store.reading() as connection:
                 due.append(kept.due(connection, now=three.clock.ms, most=99))
             three.work()

@@ -60,7 +60,7 @@ class TestKeeping:
     def test_is_what_is_fixed_from_outside(self, store: Store, clock: Clock) -> None:
         put(store, 10)
         retention = Retention(store, days=15, clock=clock)
-        assert retention.keeping() == RetentionSettings(days=15)
+        assert retention.settings() == RetentionSettings(days=15)
         assert retention.drop() == 5
 
     def test_counts_as_soon_as_it_was_set(self, store: Store, clock: Clock) -> None:

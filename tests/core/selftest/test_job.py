@@ -88,10 +88,10 @@ def way(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     """The site s1 with a secret token, and a bridge that runs."""
     connected(store, "s1")
     save(store, Secret(SECRET))
-    bridge = Bridge.on(store)
+    bridge = Bridge.create(store)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
         made = Way(bridge, wire)
-        bridge.mirror.connect = lambda _: made.site
+        bridge.mirror_worker.connect = lambda _: made.site
         monkeypatch.setattr(steps, "WordPressClient", lambda *_, **__: made.site)
         bridge.start()
         yield made
@@ -104,7 +104,7 @@ def save(store: Store, secret: Secret) -> None:
 
 def tried(way: Way) -> SelfTestReport:
     """Ask for a test, and wait for its end."""
-    selftest_job.ask(way.bridge.jobs, "s1", asked_by="anna")
+    selftest_job.ask(way.bridge.job_runner, "s1", asked_by="anna")
     return await_end(way)
 
 
@@ -180,7 +180,7 @@ class TestGoesWell:
             site_id="s2",
         )
         store.write(lambda connection: log.append(connection, [real]))
-        way.bridge.folding.wake()
+        way.bridge.fold_worker.wake()
         tried(way)
         with store.reading() as connection:
             assert connection.scalar(select(func.count()).select_from(meetings)) == 1
@@ -211,8 +211,8 @@ class TestGoesWell:
         assert "draft" in seen.detail
 
     def test_once_at_a_time(self, way: Way) -> None:
-        first = selftest_job.ask(way.bridge.jobs, "s1", asked_by="anna")
-        second = selftest_job.ask(way.bridge.jobs, "s1", asked_by="ben")
+        first = selftest_job.ask(way.bridge.job_runner, "s1", asked_by="anna")
+        second = selftest_job.ask(way.bridge.job_runner, "s1", asked_by="ben")
         assert first.id == second.id
         await_end(way)
 
@@ -346,7 +346,7 @@ class TestFails:
             assert quarantine.count(connection, "s1") == 1, "Zoom's own stays where it is"
 
     def test_of_a_site_that_is_gone_say_so(self, way: Way) -> None:
-        report = SelfTestReport.of(way.bridge.jobs.ask(TRIAL, {"site": "gone"}, site_id="gone"))
+        report = SelfTestReport.of(way.bridge.job_runner.enqueue(TRIAL, {"site": "gone"}, site_id="gone"))
         assert report.is_running
 
         def ended() -> bool:
@@ -395,7 +395,7 @@ class TestCleaning:
             )
         refusing.clear()
         store.write(lambda connection: sites.try_now(connection, "s1"))
-        way.bridge.mirror.wake()
+        way.bridge.mirror_worker.wake()
         until(lambda: left(store) == 0)
         assert way.site.posts == {}
 
@@ -406,7 +406,7 @@ class TestCleaning:
         earlier = ProbeEvents("s1", FIRST_NUMBER + 1, "5f3c")
         line = entry(store, json.loads(earlier.created(datetime.now(UTC))), site_id="s1")
         store.write(lambda connection: log.append(connection, [line]))
-        way.bridge.folding.wake()
+        way.bridge.fold_worker.wake()
         until(lambda: len(way.site.posts) == 1)
         assert tried(way).is_well
         until(lambda: left(store) == 0)
@@ -421,14 +421,14 @@ class TestCleaning:
             assert may_go_on.wait(WITHIN_SECONDS)
 
         way.site.trouble = wait
-        selftest_job.ask(way.bridge.jobs, "s1", asked_by="anna")
+        selftest_job.ask(way.bridge.job_runner, "s1", asked_by="anna")
         assert running.wait(WITHIN_SECONDS)
         with store.reading() as connection:
             [number] = selftest.numbers(connection, probe_account_id("s1"))
         store.write(lambda connection: cleanup.ask_for_cleaning(connection, "s1", now=1))
         with store.reading() as connection:
             [asked] = jobs.latest(connection, 1, kind=cleanup.CLEANING, site_id="s1")
-        piece = cleanup.CleanupJob(store).piece(asked)
+        piece = cleanup.CleanupJob(store).step(asked)
         assert (piece.done, piece.finished) == (0, False)
         with store.reading() as connection:
             assert selftest.numbers(connection, probe_account_id("s1")) == [number]
@@ -438,6 +438,6 @@ class TestCleaning:
 
 class TestReport:
     def test_tells_what_is_still_before_it(self, way: Way, site: Site) -> None:
-        job = way.bridge.jobs.ask(TRIAL, {"site": "s1"}, site_id="s1")
+        job = way.bridge.job_runner.enqueue(TRIAL, {"site": "s1"}, site_id="s1")
         assert SelfTestReport.of(job).ahead == tuple(Stage)
         assert await_end(way).ahead == ()

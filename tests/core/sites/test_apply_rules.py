@@ -33,7 +33,7 @@ class Bridge:
         self.most_due = 0
         self.meanwhile = self.mirror
         self.reviewing = ApplyRulesJob(
-            store, asked=lambda: None, clock=self.bench.clock, pause=lambda _: self.meanwhile()
+            store, posts_due=lambda: None, clock=self.bench.clock, pause=lambda _: self.meanwhile()
         )
         self.jobs = JobRunner(store, {apply_rules.KIND: self.reviewing}, clock=self.bench.clock)
 
@@ -48,12 +48,12 @@ class Bridge:
             return sorted(connection.scalars(query))
 
     def decide(self, decided: Rules, site_id: str = "s1") -> Job:
-        return apply_rules.decide(self.store, self.jobs, site_id, decided, asked_by="anna")
+        return apply_rules.save_rules(self.store, self.jobs, site_id, decided, asked_by="anna")
 
     def run(self) -> None:
         """Work on what is asked for, until it ends or waits."""
-        for job in self.jobs.take():
-            self.jobs.work(job)
+        for job in self.jobs.claim():
+            self.jobs.run(job)
 
     def job(self, site_id: str = "s1") -> Job:
         with self.store.reading() as connection:
@@ -153,20 +153,18 @@ class TestReview:
         bridge.run()
         assert bridge.job().state is JobState.DONE
 
-    def test_goes_on_where_it_was_when_the_site_is_slow(
-        self, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(apply_rules, "_WAIT_SECONDS", 0)
+    def test_goes_on_where_it_was_when_the_site_is_slow(self, bridge: Bridge) -> None:
+        bridge.reviewing.wait_seconds = 0
         bridge.has(60)
         bridge.decide(NEVER)
-        (job,) = bridge.jobs.take()
-        assert bridge.jobs._step(job)
+        (job,) = bridge.jobs.claim()
+        assert bridge.jobs.run_step(job)
         assert len(bridge.due()) == 50
-        assert bridge.jobs._step(job)
+        assert bridge.jobs.run_step(job)
         assert len(bridge.due()) == 50, "no more while those wait"
         bridge.bench.work()
         bridge.bench.work()
-        assert bridge.jobs._step(job)
+        assert bridge.jobs.run_step(job)
         assert len(bridge.due()) == 10
 
     def test_ends_with_its_site(self, bridge: Bridge) -> None:
@@ -191,7 +189,7 @@ class TestMeanwhile:
             )
 
         double.trouble = saved
-        bridge.bench.mirror.work(taken)
+        bridge.bench.mirror.mirror(taken)
         assert double.only["status"] == "publish"
         assert bridge.due() == [1]
         double.trouble = lambda _: None

@@ -9,7 +9,8 @@ import requests
 import responses
 
 from core.errors import ZoomCredentialsError, ZoomRestError, ZoomUnreachableError
-from core.zoom.oauth import API_URL, OAUTH_URL, Credentials, Memory, Token, Tokens, request_token
+from core.zoom.oauth import API_URL, OAUTH_URL, Credentials, Token, Tokens, request_token
+from tests.zoom.tokens import MemoryTokenStore
 
 CREDENTIALS = Credentials("account", "client", "s3cret-of-the-app")
 NOW = 1_700_000_000.0
@@ -98,7 +99,7 @@ class TestTokens:
         zoom.post(OAUTH_URL, json=granted("first"))
         zoom.post(OAUTH_URL, json=granted("second"))
         now = [NOW]
-        tokens = Tokens(requests.Session(), CREDENTIALS, Memory(), clock=lambda: now[0])
+        tokens = Tokens(requests.Session(), CREDENTIALS, MemoryTokenStore(), clock=lambda: now[0])
         assert tokens.current().value == "first"
         now[0] += 3400
         assert tokens.current().value == "first"
@@ -108,7 +109,7 @@ class TestTokens:
     def test_a_refused_token_is_replaced_once(self, zoom: responses.RequestsMock) -> None:
         zoom.post(OAUTH_URL, json=granted("first"))
         zoom.post(OAUTH_URL, json=granted("second"))
-        tokens = Tokens(requests.Session(), CREDENTIALS, Memory(), clock=lambda: NOW)
+        tokens = Tokens(requests.Session(), CREDENTIALS, MemoryTokenStore(), clock=lambda: NOW)
         first = tokens.current()
         assert tokens.after(first).value == "second"
         assert tokens.after(first).value == "second"  # what another thread gets that was refused, too
@@ -116,7 +117,7 @@ class TestTokens:
 
     def test_is_shared_through_its_keeper(self, zoom: responses.RequestsMock) -> None:
         zoom.post(OAUTH_URL, json=granted("first"))
-        keeper = Memory()
+        keeper = MemoryTokenStore()
         one = Tokens(requests.Session(), CREDENTIALS, keeper, clock=lambda: NOW)
         other = Tokens(requests.Session(), CREDENTIALS, keeper, clock=lambda: NOW)
         assert one.current().value == other.current().value

@@ -4,7 +4,7 @@ import math
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 import responses
@@ -17,9 +17,10 @@ from core.errors import (
     ZoomUnreachableError,
     ZoomWebinarError,
 )
-from core.zoom.oauth import OAUTH_URL, Credentials, Memory, Tokens
+from core.zoom.oauth import OAUTH_URL, Credentials, Tokens
 from core.zoom.rate_limit import PER_SECOND, Plan, RateLabel, RateLimiter
 from core.zoom.rest import ZoomRest, session
+from tests.zoom.tokens import MemoryTokenStore
 
 API = "https://api-eu.zoom.us/v2"
 
@@ -38,7 +39,7 @@ def zoom() -> Iterator[responses.RequestsMock]:
 @pytest.fixture
 def rest() -> ZoomRest:
     over = session()
-    tokens = Tokens(over, Credentials("account", "client", "secret"), Memory())
+    tokens = Tokens(over, Credentials("account", "client", "secret"), MemoryTokenStore())
     return ZoomRest(over, tokens, RateLimiter(Plan.BUSINESS))
 
 
@@ -72,11 +73,23 @@ class TestLists:
         with pytest.raises(ZoomPageError):
             list(rest.users())
 
-    def test_recordings_are_asked_for_by_dates(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
-        zoom.get(f"{API}/users/u/recordings", json={"meetings": [{"uuid": "x"}]})
-        found = list(rest.recordings("u", date(2026, 3, 1), date(2026, 3, 31), trash=True))
-        assert found == [{"uuid": "x"}]
-        assert "from=2026-03-01&to=2026-03-31&trash=true" in str(zoom.calls[-1].request.url)
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        ("identifier", "written"),
+        [
+            ("4444AAAiAAAAAiAiAiiAii==", "4444AAAiAAAAAiAiAiiAii%3D%3D"),
+            ("/ajXp112QmuoKj4854875==", "%252FajXp112QmuoKj4854875%253D%253D"),
+            ("a//b+c==", "a%252F%252Fb%252Bc%253D%253D"),
+            ("a/b==", "a%2Fb%3D%3D"),
+        ],
+    )
+    def test_identifiers_with_slashes_are_encoded_twice(
+        self, zoom: responses.RequestsMock, rest: ZoomRest, identifier: str, written: str
+    ) -> None:
+        zoom.get(f"{API}/users/{written}/webinars", json={"webinars": []})
+        assert list(rest.webinars(identifier)) == []
+        assert f"/users/{written}/webinars" in str(zoom.calls[-1].request.url)
 
 
 class TestSingles:
@@ -99,22 +112,6 @@ class TestSingles:
         zoom.get(f"{API}/meetings/7", body=body)
         with pytest.raises(ZoomUnreachableError):
             rest.meeting(7)
-
-    @pytest.mark.parametrize(
-        ("uuid", "written"),
-        [
-            ("4444AAAiAAAAAiAiAiiAii==", "4444AAAiAAAAAiAiAiiAii%3D%3D"),
-            ("/ajXp112QmuoKj4854875==", "%252FajXp112QmuoKj4854875%253D%253D"),
-            ("a//b+c==", "a%252F%252Fb%252Bc%253D%253D"),
-            ("a/b==", "a%2Fb%3D%3D"),
-        ],
-    )
-    def test_uuids_with_slashes_are_encoded_twice(
-        self, zoom: responses.RequestsMock, rest: ZoomRest, uuid: str, written: str
-    ) -> None:
-        zoom.get(f"{API}/past_meetings/{written}", json={"uuid": uuid})
-        assert rest.past_meeting(uuid) == {"uuid": uuid}
-        assert str(zoom.calls[-1].request.url).endswith(f"/past_meetings/{written}")
 
     def test_is_of_a_moment_by_zooms_own_clock(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
         zoom.get(f"{API}/meetings/7", json={"id": 7}, headers={"Date": "Tue, 03 Mar 2026 12:00:05 GMT"})

@@ -453,7 +453,7 @@ class TestReplay:
 class TestJob:
     @pytest.fixture
     def job_id(self, bridge: Bridge, full: Store) -> int:
-        return bridge.jobs.ask("replay", {"event": 6}, site_id="s1", asked_by="anna").id
+        return bridge.job_runner.enqueue("replay", {"event": 6}, site_id="s1", asked_by="anna").id
 
     def become(self, store: Store, job_id: int, state: JobState, **more: Any) -> None:
         store.write(
@@ -501,8 +501,8 @@ class TestJob:
 
     def test_of_another_site_is_not_there(self, narrow: Door, bridge: Bridge, full: Store) -> None:
         others = [
-            bridge.jobs.ask("replay", {"event": 4}, site_id="s2").id,
-            bridge.jobs.ask("replay", {"event": 4}).id,
+            bridge.job_runner.enqueue("replay", {"event": 4}, site_id="s2").id,
+            bridge.job_runner.enqueue("replay", {"event": 4}).id,
             99,
         ]
         for job_id in others:
@@ -513,7 +513,7 @@ class TestJob:
 
     @both_stores
     def test_is_listed(self, door: Door, bridge: Bridge, full: Store, job_id: int) -> None:
-        bridge.jobs.ask("replay", {"event": 4}, site_id="s2", asked_by="berta")
+        bridge.job_runner.enqueue("replay", {"event": 4}, site_id="s2", asked_by="berta")
         shown = words(door.get("/jobs"))
         assert "by anna" in shown
         assert ("by berta" in shown) is (door.site is None)

@@ -257,7 +257,7 @@ class TestHistory:
     def happens(self, store: Store, bridge: Any, name: str, at: int, **object_: Any) -> None:
         line = entry(store, event(name, NOW + at, id=85393847045, **object_), received_at=NOW + at)
         store.write(lambda connection: log.append(connection, [line]))
-        bridge.folding.fold_pending()
+        bridge.fold_worker.fold_pending()
         change = (
             update(events_table).where(events_table.c.digest == line.digest).values(folded_at=NOW + at + 1)
         )
@@ -331,12 +331,12 @@ class TestAgain:
             stand(kept, 85393847045, site_id, due_at=None)
         page = door.get(PATH)
         assert "Resync page" in words(page)
-        assert not bridge.mirror._wake.is_set()
+        assert not bridge.mirror_worker.thread.is_woken
         answer = door.post(PATH, do="resync", site="s1")
         assert answer.headers["Location"] == f"{PATH}?result=resynced&at=s1"
         assert "The bridge now compares the page on Site s1" in words(door.follow(answer))
         assert [(taken.site_id, taken.in_doubt) for taken in self.claims(kept)] == [("s1", True)]
-        assert bridge.mirror._wake.is_set()
+        assert bridge.mirror_worker.thread.is_woken
 
     @both_stores
     def test_makes_what_somebody_deleted(self, door: Door, kept: Store) -> None:

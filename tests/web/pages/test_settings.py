@@ -361,8 +361,8 @@ class TestSave:
 
     def test_how_far_it_is(self, door: Door, store: Store, bridge: Bridge, choir: None) -> None:
         send(door, do="save", previewed=mark(send(door, never="x")), never="x")
-        for job in bridge.jobs.take():
-            while bridge.jobs._step(job):
+        for job in bridge.job_runner.claim():
+            while bridge.job_runner.run_step(job):
                 store.write(lambda connection: connection.execute(update(posts_table).values(due_at=None)))
         assert "zb-review" not in door.get("/settings").body.decode()
         said = words(door.get("/settings?done=rules"))

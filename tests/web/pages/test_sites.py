@@ -70,8 +70,8 @@ def kept_test(
     store: Store, bridge: Bridge, progress: Progress, state: JobState | None = JobState.DONE
 ) -> None:
     """Keep a test as it would be after it came so far; None: it still runs."""
-    job = selftest_job.ask(bridge.jobs, "s1", asked_by="anna")
-    [taken] = [one for one in bridge.jobs.take() if one.id == job.id]
+    job = selftest_job.ask(bridge.job_runner, "s1", asked_by="anna")
+    [taken] = [one for one in bridge.job_runner.claim() if one.id == job.id]
 
     def keep(connection: Any) -> None:
         held = jobs.held(connection, taken, for_update=True)

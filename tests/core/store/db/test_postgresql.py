@@ -354,11 +354,11 @@ class TestWakeUp:
         one.write(
             lambda connection: zoom_secrets.save(connection, "s1", Secret("secret-token"), one.sealer, now=1)
         )
-        bridge = Bridge.on(other)
+        bridge = Bridge.create(other)
         forgotten = threading.Event()
         assert bridge.listener is not None
         bridge.ingest._read_secrets("s1")
-        assert "s1" in bridge.ingest._known
+        assert "s1" in bridge.ingest._cache
         listening = bridge.listener
         tell = listening._heard[SECRETS]
 
@@ -374,7 +374,7 @@ class TestWakeUp:
             bridge.ingest._read_secrets("s1")
             one.write(lambda connection: zoom_secrets.remove(connection, "s1", 1))
             assert forgotten.wait(WITHIN_SECONDS)
-            assert "s1" not in bridge.ingest._known
+            assert "s1" not in bridge.ingest._cache
         finally:
             listening.stop()
 

@@ -1,4 +1,4 @@
-"""Stateful: an account's history of which a third of the events is lost, doubled or late; equal after one repair."""
+"""Stateful: an account's history of which a third of the events is lost, doubled or late; equal after one reconciliation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.convergence.rest_double import AccountsDouble, RestDouble
 from tests.convergence.test_convergence import SETTINGS
 from tests.convergence.world import World, check_post
 from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES
-from tests.examples import REPAIR, SOAK, Progress
+from tests.examples import RECONCILE, SOAK, Progress
 
 if TYPE_CHECKING:
     from core.accounts.clients import AccountClients
@@ -42,8 +42,8 @@ _LONGEST_WAY = 200
 FATES = ["told"] * 7 + ["lost", "twice", "late"]
 
 
-class Repairing(RuleBasedStateMachine):
-    """Any history of an account, told badly, and then one repair."""
+class Reconciling(RuleBasedStateMachine):
+    """Any history of an account, told badly, and then one reconciliation."""
 
     ground: ClassVar[Ground]
     progress: ClassVar[Progress]
@@ -123,14 +123,14 @@ class Repairing(RuleBasedStateMachine):
         store = self.world.store
         accounts = cast("AccountClients", AccountsDouble(self.rest))
         kinds: dict[str, JobKind] = {
-            reconcile_job.KIND: ReconcileJob(store, accounts, clock=self.world.clock, at_once=2),
+            reconcile_job.KIND: ReconcileJob(store, accounts, clock=self.world.clock, batch_size=2),
             backfill_job.KIND: BackfillJob(store, accounts, clock=self.world.clock),
         }
         working = JobRunner(store, kinds, clock=self.world.clock)
-        asked = working.ask(kind, {"account": ACCOUNT})
+        asked = working.enqueue(kind, {"account": ACCOUNT})
         for _ in range(_LONGEST_WAY):
-            for taken in working.take():
-                working.work(taken)
+            for taken in working.claim():
+                working.run(taken)
             with store.reading() as connection:
                 job = jobs.load(connection, asked.id)
             if job.has_ended:
@@ -172,11 +172,13 @@ class Repairing(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def _ground(ground: Ground, database_kind: str) -> None:
-    Repairing.ground = ground
-    Repairing.progress = Progress(f"repairs on {database_kind}", REPAIR[database_kind].now)
+    Reconciling.ground = ground
+    Reconciling.progress = Progress(f"reconciliations on {database_kind}", RECONCILE[database_kind].now)
 
 
 @pytest.mark.timeout(0 if SOAK else 900)  # as with the other machine
-def test_site_equals_the_account_after_one_repair(database_kind: str) -> None:
-    run_state_machine_as_test(Repairing, settings=settings(SETTINGS, max_examples=REPAIR[database_kind].now))
-    Repairing.progress.over()
+def test_site_equals_the_account_after_one_reconciliation(database_kind: str) -> None:
+    run_state_machine_as_test(
+        Reconciling, settings=settings(SETTINGS, max_examples=RECONCILE[database_kind].now)
+    )
+    Reconciling.progress.over()

@@ -1,0 +1,472 @@
+"""Scan a Zoom account over REST: one resumable job step at a time, in phases that each job composes.
+
+What Zoom returns is compared with what the bridge knows, and only differences enter the log, as snapshots. From there
+they take the same way as events: there is no second path to WordPress. That Zoom does not answer never makes a meeting
+look deleted.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.accounts.clients import list_meetings, read_each, read_one
+from core.accounts.prefetch import Prefetcher
+from core.errors import (
+    ZoomCredentialsError,
+    ZoomGoneError,
+    ZoomLimitError,
+    ZoomPageError,
+    ZoomScopeError,
+    ZoomUnreachableError,
+)
+from core.jobs.runner import JobStep
+from core.model.meeting import WEBINARS, MeetingKind
+from core.model.snapshots import Drift, is_current, of_absence, of_reading
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import meetings as account_meetings
+from core.store.accounts import users as zoom_users
+from core.store.accounts.users import ZoomUser
+from core.store.meetings import meetings
+from core.store.posts import account_posts
+from core.zoom.readings import Absence, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from core.accounts.clients import AccountClients
+    from core.accounts.recorder import SnapshotRecorder
+    from core.model.meeting import Meeting
+    from core.model.snapshots import Snapshot
+    from core.store.db.engine import Store
+    from core.store.jobs import Job
+    from core.zoom.rest import ZoomRest
+
+    Place = Mapping[str, Any]  # where a step starts: the phase's name, and its cursor
+
+BATCH_SIZE = 60  # meetings in one step
+_KNOWN_BATCH_SIZE = 50
+_OUTAGE_SECONDS = 60.0
+_LATER_SECONDS = 3.0
+_POSTS_SECONDS = 2.0
+_FOLD_SECONDS = 0.5
+_USERS_AHEAD = 16
+# Prefetched readings that are older are discarded: the job was stopped meanwhile, and resumed.
+_PREFETCH_EXPIRY_SECONDS = 30.0
+
+
+class PhaseName(StrEnum):
+    """A phase, as a job's place stores it."""
+
+    FOLD = "fold"
+    USERS = "users"
+    MEETINGS = "hosts"
+    MISSING = "left"
+    REQUEUE = "look"
+    POSTS = "posts"
+    INCOMPLETE = "complete"
+
+
+class Phase(Protocol):
+    """One phase of a scan."""
+
+    @property
+    def name(self) -> PhaseName:
+        """The name that a job's place stores."""
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Do the next step, starting at `place`; the last one leads to the phase `following`, None at the end."""
+
+    def close(self) -> None:
+        """Release what is held between steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanContext:
+    """The services that phases share: the store, the clients of Zoom accounts, and a clock in Unix seconds."""
+
+    store: Store
+    clients: AccountClients
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    def now_ms(self) -> int:
+        """Return the current time in Unix milliseconds."""
+        return int(self.clock() * 1000)
+
+    def compare(self, account_id: str, readings: Mapping[int, Reading | Absence]) -> list[Snapshot]:
+        """Compare readings with the stored meetings. Absences are left out: the meeting went after it was listed."""
+        found = []
+        with self.store.reading() as connection:
+            for number, reading in readings.items():
+                if isinstance(reading, Reading):
+                    known = meetings.load(connection, account_id, number)
+                    found.append(of_reading(account_id, number, known and known[0], reading))
+        return found
+
+    def read_known(self, account_id: str, known: Sequence[Meeting]) -> list[Snapshot]:
+        """Read known meetings that Zoom did not list, and compare them; an absence counts."""
+        rest = self.clients.rest(account_id)
+        found = []
+        for meeting in known:
+            reading = read_one(rest, meeting.number, is_webinar=meeting.kind is MeetingKind.WEBINAR)
+            found.append(
+                of_absence(account_id, meeting, at=reading.at, now=self.now())
+                if isinstance(reading, Absence)
+                else of_reading(account_id, meeting.number, meeting, reading)
+            )
+        return found
+
+    def reread_changed(
+        self,
+        account_id: str,
+        readings: Mapping[int, Reading | Absence],
+        items: Mapping[int, Mapping[str, Any]],
+    ) -> Mapping[int, Reading | Absence]:
+        """Read meetings again that have changed since they were prefetched, and return all readings."""
+        read_at = {number: one.at for number, one in readings.items() if isinstance(one, Reading)}
+        with self.store.reading() as connection:
+            changed = account_meetings.changed_since(connection, account_id, read_at)
+        wanted = [(number, items[number].get("type") in WEBINARS) for number in changed]
+        return {**readings, **read_each(self.clients.rest(account_id), wanted)} if wanted else readings
+
+
+@dataclass(slots=True)
+class AccountScan:
+    """Run the phases of a scan in order, `dry_phases` for a dry run. `job.arguments`: `account`, and `dry_run`.
+
+    Zoom's limits and outages postpone the step; missing scopes and wrong credentials fail the job. Either is stored
+    as the account's fault.
+    """
+
+    context: ScanContext
+    phases: Sequence[Phase]
+    dry_phases: Sequence[Phase] = ()
+
+    def step(self, job: Job) -> JobStep:
+        """Do the next step of the phase that the job's place names; an unknown one restarts with the first phase."""
+        store = self.context.store
+        account_id = account_of(job)
+        phases = self.dry_phases if self.dry_phases and is_dry_run(job) else self.phases
+        names = [phase.name for phase in phases]
+        place = job.place or {"phase": names[0]}
+        index = names.index(place["phase"]) if place["phase"] in names else 0
+        following = names[index + 1] if index + 1 < len(names) else None
+        with store.reading() as connection:
+            account = zoom_credentials.load(connection, account_id, store.sealer)
+        try:
+            step = phases[index].step(job, place, following)
+        except (ZoomLimitError, ZoomUnreachableError, ZoomPageError) as error:
+            self.close()
+            wait = error.wait if isinstance(error, ZoomLimitError) else _OUTAGE_SECONDS
+            self._note_fault(account_id, str(error))
+            return JobStep(place=place, wait=wait, message=str(error))
+        except (ZoomCredentialsError, ZoomScopeError) as error:
+            self.close()
+            self._note_fault(account_id, str(error))
+            raise
+        except Exception:
+            self.close()
+            raise
+        if account.fault_message is not None:
+            self._note_fault(account_id, None)
+        return step
+
+    def close(self) -> None:
+        """Discard what was prefetched."""
+        for phase in self.phases:
+            phase.close()
+
+    def _note_fault(self, account_id: str, message: str | None) -> None:
+        note = partial(zoom_credentials.note_fault, account_id=account_id, message=message)
+        self.context.store.write(note)
+
+
+@dataclass(slots=True)
+class FoldPhase:
+    """Wait until the events received so far are folded: before that, the bridge's state is not comparable."""
+
+    context: ScanContext
+    name: PhaseName = PhaseName.FOLD
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Check whether events up to the newest at the start are folded."""
+        account_id = account_of(job)
+        with self.context.store.reading() as connection:
+            until = place.get("until") or account_posts.newest_pending(connection, account_id)
+            is_pending = until is not None and account_posts.is_pending_up_to(connection, account_id, until)
+        if is_pending:
+            return JobStep(place={"phase": self.name, "until": until}, wait=_FOLD_SECONDS)
+        return _advance(following)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class UsersPhase:
+    """Store the account's users."""
+
+    context: ScanContext
+    name: PhaseName = PhaseName.USERS
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
+        """List the users; forget those that are not listed any more."""
+        account_id = account_of(job)
+        now = self.context.now_ms()
+        found = [
+            ZoomUser(
+                account_id,
+                str(user["id"]),
+                email=str(user.get("email", ""))[:254],
+                name=(str(user.get("display_name") or "") or _name(user))[:250],
+                seen_at=now,
+            )
+            for user in self.context.clients.rest(account_id).users()
+            if isinstance(user.get("id"), str)
+        ]
+
+        def write(connection: Connection) -> None:
+            zoom_users.keep(connection, found)
+            zoom_users.drop_unseen(connection, account_id, now)
+
+        return _advance(following, total=len(found), write=write)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class MeetingsPhase:
+    """Read the current meetings of each user, `batch_size` a step, while the next ones are prefetched.
+
+    With `checks_missing`, a user's known meetings that Zoom did not list are read, too.
+    """
+
+    context: ScanContext
+    recorder: SnapshotRecorder
+    batch_size: int = BATCH_SIZE
+    checks_missing: bool = False
+    name: PhaseName = PhaseName.MEETINGS
+    # The id of the job that prefetches, the monotonic time of its last step, and its prefetcher.
+    _prefetching: tuple[int, float, Prefetcher] | None = field(default=None, init=False)
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Read the next meetings of the next user."""
+        account_id = account_of(job)
+        after_user, after_number = place.get("after", ""), place.get("from", 0)
+        with self.context.store.reading() as connection:
+            users = zoom_users.after(connection, account_id, after_user, limit=1 + _USERS_AHEAD)
+        if not users:
+            self.close()
+            return _advance(following)
+        host, *next_hosts = users
+        prefetcher = self._prefetcher(job, account_id)
+        items = prefetcher.items(host.host_id, [user.host_id for user in next_hosts], after=after_number)
+        remaining = sorted(number for number in items if number > after_number)
+        chosen = remaining[: self.batch_size]
+        readings = self.context.reread_changed(account_id, prefetcher.readings(chosen), items)
+        snapshots = self.context.compare(account_id, readings)
+        is_last = len(chosen) == len(remaining)
+        if is_last and self.checks_missing:
+            snapshots += self._missing(account_id, host.host_id, items)
+        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            self.close()
+            return JobStep(place=dict(place), wait=_LATER_SECONDS)
+        next_place = (
+            {"phase": self.name, "after": host.host_id, "from": 0}
+            if is_last
+            else {**place, "phase": self.name, "from": chosen[-1]}
+        )
+        return self.recorder.record(job, snapshots, place=next_place, done=1 if is_last else 0)
+
+    def close(self) -> None:
+        """Stop prefetching."""
+        if self._prefetching is not None:
+            self._prefetching[2].close()
+            self._prefetching = None
+
+    def _prefetcher(self, job: Job, account_id: str) -> Prefetcher:
+        """Return the job's prefetcher, which lasts from one step to the next."""
+        now = time.monotonic()
+        if self._prefetching is not None:
+            job_id, used_at, _ = self._prefetching
+            if job_id != job.id or now - used_at > _PREFETCH_EXPIRY_SECONDS:
+                self.close()
+        prefetcher = (
+            self._prefetching[2]
+            if self._prefetching
+            else Prefetcher(self.context.clients.rest(account_id), self._list_current)
+        )
+        self._prefetching = (job.id, now, prefetcher)
+        return prefetcher
+
+    def _list_current(self, rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
+        """Return a user's list without meetings that are over. Runs in the prefetcher's threads."""
+        now = self.context.now()
+        try:
+            items = list_meetings(rest, host_id)
+        except ZoomGoneError:
+            return {}  # the user has left the account since
+        return {number: item for number, item in items.items() if is_current(item, now)}
+
+    def _missing(self, account_id: str, host_id: str, items: Mapping[int, Any]) -> list[Snapshot]:
+        """Read the host's known meetings that are not listed."""
+        with self.context.store.reading() as connection:
+            known = account_meetings.of_host(connection, account_id, host_id, now=self.context.now_ms())
+        return self.context.read_known(account_id, [one for one in known if one.number not in items])
+
+
+@dataclass(slots=True)
+class MissingPhase:
+    """Read upcoming meetings whose host is on no list: unknown, or no longer in the account."""
+
+    context: ScanContext
+    recorder: SnapshotRecorder
+    name: PhaseName = PhaseName.MISSING
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Read the next ones."""
+        account_id = account_of(job)
+        with self.context.store.reading() as connection:
+            known = account_meetings.of_nobody(
+                connection,
+                account_id,
+                now=self.context.now_ms(),
+                after=place.get("from", 0),
+                limit=_KNOWN_BATCH_SIZE,
+            )
+        snapshots = self.context.read_known(account_id, known)
+        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            return JobStep(place=dict(place), wait=_LATER_SECONDS)
+        is_last = len(known) < _KNOWN_BATCH_SIZE
+        next_place = {"phase": following} if is_last else {"phase": self.name, "from": known[-1].number}
+        return self.recorder.record(
+            job, snapshots, place=next_place, done=0, finished=is_last and following is None
+        )
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class IncompletePhase:
+    """Read meetings of which events alone tell too little, or which turned out to be gone."""
+
+    context: ScanContext
+    recorder: SnapshotRecorder
+    name: PhaseName = PhaseName.INCOMPLETE
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Read the next ones."""
+        account_id = account_of(job)
+        after = int(place.get("from", 0))
+        with self.context.store.reading() as connection:
+            known = account_meetings.to_complete(
+                connection, account_id, now=self.context.now_ms(), after=after, limit=_KNOWN_BATCH_SIZE
+            )
+        if not known:
+            return _advance(following)
+        rest = self.context.clients.rest(account_id)
+        readings = read_each(
+            rest, [(meeting.number, meeting.kind is MeetingKind.WEBINAR) for meeting in known]
+        )
+        snapshots = self.context.compare(account_id, readings)
+        # An event may arrive so late that its meeting is gone by now.
+        snapshots += [
+            of_absence(account_id, meeting, at=absence.at, now=self.context.now())
+            for meeting in known
+            if isinstance(absence := readings[meeting.number], Absence)
+        ]
+        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            return JobStep(place=dict(place), wait=_LATER_SECONDS)
+        next_place = {"phase": self.name, "from": known[-1].number}
+        return self.recorder.record(job, snapshots, place=next_place, done=len(known))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class RequeuePhase:
+    """Requeue every post of the account, so that the mirror compares them with WordPress; then call `posts_due`."""
+
+    context: ScanContext
+    posts_due: Callable[[], None]
+    name: PhaseName = PhaseName.REQUEUE
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
+        """Requeue all of them."""
+        account_id, now = account_of(job), self.context.now_ms()
+
+        def write(connection: Connection) -> dict[str, int]:
+            return {"looked_at": account_posts.look_at_all(connection, account_id, now=now)}
+
+        return _advance(following, write=write, after_commit=self.posts_due)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class PostsPhase:
+    """Wait until the account's posts are written, or wait with their site. Ends the scan."""
+
+    context: ScanContext
+    name: PhaseName = PhaseName.POSTS
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - the last one
+        """Check how many posts are due or failing."""
+        account_id = account_of(job)
+        with self.context.store.reading() as connection:
+            left = account_posts.left(connection, account_id, now=self.context.now_ms())
+        if left.pending or left.due:
+            still = (
+                f"{left.due} pages are still to be written" if left.due else "It is on its way to the sites"
+            )
+            return JobStep(wait=_POSTS_SECONDS, message=f"Everything is read. {still}.")
+        if left.failing:
+            message = f"{left.failing} pages could not be written yet; the page Meetings says why. The bridge goes on trying."
+            return JobStep(finished=True, message=message, counts={"failing": left.failing})
+        with self.context.store.reading() as connection:
+            site_ids = zoom_credentials.sites_of(connection, account_id)
+        message = (
+            "Everything that was read is on its sites."
+            if site_ids
+            else "Everything is read. No site shows this account yet: choose one on the page Zoom accounts, by adding it "
+            "again."
+        )
+        return JobStep(finished=True, message=message)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def account_of(job: Job) -> str:
+    """Return the id of the account that a job scans."""
+    return str(job.arguments["account"])
+
+
+def is_dry_run(job: Job) -> bool:
+    """Whether a job only reports what it would do."""
+    return bool(job.arguments.get("dry_run"))
+
+
+def _advance(following: PhaseName | None, **result: Any) -> JobStep:
+    """Return the last step of a phase."""
+    if following is None:
+        return JobStep(finished=True, **result)
+    return JobStep(place={"phase": following}, **result)
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    return " ".join(str(user[part]) for part in ("first_name", "last_name") if user.get(part))

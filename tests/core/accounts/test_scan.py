@@ -1,0 +1,74 @@
+"""The phases of a scan, and the places at which stored jobs go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.accounts import backfill_job, import_job, reconcile_job
+from core.accounts.clients import AccountClients
+from core.accounts.scan import ScanContext
+from core.store.jobs import JobState
+from core.zoom.readings import Reading
+
+if TYPE_CHECKING:
+    from tests.core.accounts.world import World
+
+
+class TestScanContext:
+    def test_reads_again_what_changed_since_it_was_read_ahead(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        items: dict[int, dict[str, Any]] = {
+            world.zoom.account.make(anna, topic): {"type": 2} for topic in ("Moved", "Kept")
+        }
+        world.pieces(world.ask(import_job.KIND))
+        moved, kept = items
+        known = world.meeting(moved)
+        assert known is not None
+        world.zoom.behaviour.asked.clear()
+        before = {
+            moved: Reading({"id": moved}, at=known.last.at),
+            kept: Reading({"id": kept}, at=known.last.at + 10_000),
+        }
+
+        context = ScanContext(world.store, AccountClients(world.store))
+        after = context.reread_changed(world.zoom.account.account_id, before, items)
+
+        (asked,) = world.zoom.behaviour.asked
+        assert asked.startswith(f"/v2/meetings/{moved}?")
+        reread = after[moved]
+        assert isinstance(reread, Reading)
+        assert reread.document["topic"] == "Moved"
+        assert after[kept] is before[kept]
+
+
+class TestStoredPlaces:
+    """Places as version 0.1.0 stored them: its jobs go on."""
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            {"phase": "fold", "until": None},
+            {"phase": "users"},
+            {"phase": "hosts", "after": "", "from": 0},
+            {"phase": "unheard-of"},
+        ],
+    )
+    @pytest.mark.parametrize("kind", [import_job.KIND, reconcile_job.KIND])
+    def test_lead_to_every_meeting(self, world: World, kind: str, place: dict[str, Any]) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        numbers = [world.zoom.account.make(anna, f"Choir {number}") for number in range(4)]
+        world.know(anna)
+        world.pieces(world.ask(kind, place=place))
+        assert all(world.meeting(number) for number in numbers)
+
+    @pytest.mark.parametrize("place", [{"phase": "left", "from": 0}, {"phase": "look"}, {"phase": "posts"}])
+    def test_lead_to_the_posts_of_a_reconciliation(self, world: World, place: dict[str, Any]) -> None:
+        job = world.pieces(world.ask(reconcile_job.KIND, place=place))
+        assert job.place == {"phase": "posts"}
+
+    @pytest.mark.parametrize("place", [{"phase": "fold"}, {"phase": "complete", "from": 0}])
+    def test_lead_to_the_end_of_a_backfill(self, world: World, place: dict[str, Any]) -> None:
+        job = world.pieces(world.ask(backfill_job.KIND, place=place))
+        assert job.state is JobState.DONE
