@@ -1,1 +1,1 @@
-"""The settings pages."""
+"""The pages: handlers and view models."""

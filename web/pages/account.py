@@ -1,4 +1,4 @@
-"""The page Account, where a user of the bridge changes their own password."""
+"""The Account page: a user changes their own password."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ class AccountView:
 
 
 class AccountHandler(PageHandler):
-    """`GET` shows the form; `POST` changes the password of who knows the present one."""
+    """`GET` shows the form; `POST` changes the password if the current one is correct."""
 
     path = "/account"
     anyone_may_post = True  # it is their own
 
     async def prepare(self) -> None:
-        """Lead elsewhere whom only a site's wp-admin knows: they have no password here."""
+        """Redirect administrators of a site, who come from wp-admin and have no password here."""
         await super().prepare()
         if self.site_id is not None:
             self.go("/")
 
     async def get(self) -> None:
-        """Show the form, with what the last one did."""
         await self._show(saved=self.get_query_argument("saved", "") == "yes")
 
     async def post(self) -> None:
-        """Change the password, and sign this user out everywhere else."""
+        """Change the password, and end the user's other sessions."""
         name = self.viewer.name
         present = self.get_body_argument("password", "", strip=False)[:1000]
         wanted = self.get_body_argument("wanted", "", strip=False)

@@ -1,4 +1,4 @@
-"""The page Zoom accounts: which accounts the bridge may read, importing from them, and comparing with them."""
+"""The Zoom accounts page: manage API credentials, import meetings, reconcile differences."""
 
 from __future__ import annotations
 
@@ -74,24 +74,22 @@ class FindingsView:
 
 
 class AccountsHandler(PageHandler):
-    """`GET` lists the accounts; `POST` adds or removes one, sets how often it is compared, or asks for work."""
+    """`GET` lists the accounts; `POST` adds or removes one, sets its reconciliation interval, or starts a job."""
 
     path = "/accounts"
 
     async def prepare(self) -> None:
-        """Let in who sees every site: an account belongs to the bridge, not to one site."""
+        """Allow viewers of every site only: an account belongs to the bridge, not to one site."""
         await super().prepare()
         if self.site_id is not None:
             self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
 
     async def get(self) -> None:
-        """Show the page, with what the last form did."""
         await self._show(
             done=self.get_query_argument("done", ""), lacking=self.get_query_argument("lacking", "")
         )
 
     async def post(self) -> None:
-        """Do what the form asks."""
         account_id = self.get_body_argument("account", "")[:_LONGEST]
         try:
             match self.get_body_argument("do", ""):
@@ -188,18 +186,17 @@ class AccountsHandler(PageHandler):
 
 
 class FindingsHandler(PageHandler):
-    """`GET /jobs/NUMBER/findings`: what an import or a comparison found, or would do."""
+    """`GET /jobs/NUMBER/findings`: the findings of an import or a reconciliation, or of its dry run."""
 
     path = "/accounts"
 
     async def prepare(self) -> None:
-        """Let in who sees every site."""
+        """Allow viewers of every site only."""
         await super().prepare()
         if self.site_id is not None:
             self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
 
     async def get(self, number: str) -> None:
-        """Show a page of them."""
         kind = self.get_query_argument("kind", "")
         after = self.get_query_argument("after", "0")
         found = await self.blocking(

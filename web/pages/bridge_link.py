@@ -1,4 +1,4 @@
-"""The way from a site's wp-admin to the bridge's own address, without a password."""
+"""Sign-in at the bridge's own address from a site's wp-admin, without a password."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BridgeLinkView:
 
 
 class BridgeLinkHandler(PageHandler):
-    """`POST` inside wp-admin makes a ticket for its site, and shows a form that takes it to the bridge's address.
+    """`POST` from wp-admin creates a one-time ticket for its site, and shows a form that posts it to the bridge's address.
 
     WordPress's administrator is known here by the stub's signature, and at the other address only by the ticket.
     """
@@ -32,11 +32,10 @@ class BridgeLinkHandler(PageHandler):
     path = "/bridge-link"
 
     async def get(self) -> None:
-        """Make no ticket for who only looks by."""
+        """Redirect: only a form creates a ticket."""
         self.go("/")
 
     async def post(self) -> None:
-        """Make a ticket."""
         if not self.shell.in_wordpress or self.site_id is None:
             self.go("/")  # they are there
             return

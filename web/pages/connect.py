@@ -1,4 +1,4 @@
-"""Connect a WordPress site: from its address, by WordPress's own page, to a site that is paired."""
+"""The pages for connecting a WordPress site: address, approval in WordPress, pairing with the plugin."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BRIDGE = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 
 
 def bridge_address(text: str) -> str | None:
-    """Return what a person typed as the bridge's address; None where it is none."""
+    """Parse the bridge's address as typed; None if it is invalid."""
     address = text.strip().rstrip("/")
     try:
         _ = urlsplit(address).port
@@ -38,22 +38,22 @@ def bridge_address(text: str) -> str | None:
 
 
 class ConnectPage(PageHandler):
-    """What the pages of connecting share."""
+    """Base of the pages of connecting a site."""
 
     path = "/sites"
 
     @property
     def own_url(self) -> str:
-        """Where the browser that asks finds the bridge."""
+        """The bridge's address as the browser knows it."""
         return self.sign_in.public_url.rstrip("/") or f"{self.request.protocol}://{self.request.host}"
 
     @property
     def asked_by(self) -> str:
-        """Who goes through the steps: a user, or an administrator of one site."""
+        """The viewer who goes through the steps: a user, or an administrator of one site."""
         return f"{self.viewer.site_id or ''}/{self.viewer.name}"
 
     async def prepare(self) -> None:
-        """Let in who may connect a site; those in wp-admin have theirs."""
+        """Allow administrators of the bridge only; in wp-admin, the site is connected already."""
         await super().prepare()
         if self._finished:
             return
@@ -65,7 +65,7 @@ class ConnectPage(PageHandler):
             )
 
     async def _candidate(self, candidate_id: str) -> PendingSite:
-        """Return the candidate of who asks; where there is none any more, begin anew."""
+        """Load the viewer's candidate; redirect to the first step if it has expired."""
         found = await self.blocking(site_connect.load, self.bridge.store, candidate_id, self.asked_by)
         if found is None:
             self.go("/sites/connect", late="yes")
@@ -74,16 +74,15 @@ class ConnectPage(PageHandler):
 
 
 class ConnectHandler(ConnectPage):
-    """`/sites/connect`: what the site's address is."""
+    """`/sites/connect`: enter the site's address."""
 
     async def get(self) -> None:
-        """Ask for the address; `again` is a site that is connected already."""
+        """Show the form; `again` is the ID of a site that is connected already."""
         known = await self._known(self.get_query_argument("again", self.site_id or ""))
         bridge_url = (known and site_connect.told_bridge(known)) or self.own_url
         await self._ask(known, address=known.url if known else "", bridge_url=bridge_url)
 
     async def post(self) -> None:
-        """Find the site."""
         known = await self._known(self.get_body_argument("again", self.site_id or ""))
         address = known.url if known else self.get_body_argument("address", "").strip()
         typed = self.get_body_argument("bridge_url", "").strip() or self.own_url
@@ -115,7 +114,7 @@ class ConnectHandler(ConnectPage):
         await self._ask(known, address=address, bridge_url=typed, errors=errors)
 
     async def _known(self, site_id: str) -> Site | None:
-        """Return a site that is to be connected anew; who sees only one can connect no other."""
+        """Load the site to reconnect; viewers of one site can reconnect only that one."""
         return await self.blocking(self._load, self.site_id or site_id)
 
     def _load(self, site_id: str) -> Site | None:
@@ -140,10 +139,10 @@ class ConnectHandler(ConnectPage):
 
 
 class CandidateHandler(ConnectPage):
-    """`/sites/connect/ID`: how far it is, and the next step."""
+    """`/sites/connect/ID`: the steps of connecting."""
 
     async def get(self, candidate_id: str) -> None:
-        """Show the next step; with a fresh credential, take it."""
+        """Show the next step; with a new credential, continue."""
         candidate = await self._candidate(candidate_id)
         if candidate.password and not candidate.problem:
             await self._go_on(candidate)
@@ -157,7 +156,7 @@ class CandidateHandler(ConnectPage):
         self._show(candidate, link=link)
 
     async def post(self, candidate_id: str) -> None:
-        """Take a credential by hand, try again, or give up."""
+        """Store a credential that was pasted, try again, or cancel."""
         candidate = await self._candidate(candidate_id)
         if self.get_body_argument("give_up", ""):
             await self.blocking(site_connect.give_up, self.bridge.store, candidate)
@@ -220,13 +219,13 @@ class CandidateHandler(ConnectPage):
 
 
 class BackHandler(ConnectPage):
-    """`/sites/connect/ID/back`: where WordPress sends the browser with the credential.
+    """`/sites/connect/ID/back`: WordPress redirects the browser here with the credential.
 
-    It stands in the address, so nothing is shown at this one, and nothing leads on from it but a redirect.
+    The credential is in the URL, so this page shows nothing, and only redirects.
     """
 
     async def prepare(self) -> None:
-        """Let in who began, and leave no copy of the address anywhere."""
+        """Allow the viewer who started, and keep the URL out of `Referer` and history."""
         self.set_header("Referrer-Policy", "no-referrer")
         if signing.SIGNATURE_HEADER not in self.request.headers:
             # Who is not signed in any more is led to the page for that, which remembers where to go on.
@@ -235,7 +234,7 @@ class BackHandler(ConnectPage):
         self.set_header("Referrer-Policy", "no-referrer")
 
     async def get(self, candidate_id: str) -> None:
-        """Keep the credential, if it is the one that was asked for."""
+        """Store the credential if its state matches."""
         candidate = await self._candidate(candidate_id)
         page = f"/sites/connect/{candidate.id}"
         username = self.get_query_argument("user_login", "")
@@ -249,10 +248,9 @@ class BackHandler(ConnectPage):
 
 
 class PluginHandler(PageHandler):
-    """`GET /plugin.zip`: what is installed in WordPress."""
+    """`GET /plugin.zip`: the plugin to install in WordPress."""
 
     async def get(self) -> None:
-        """Give the zip."""
         body = await self.blocking(archive)
         self.set_header("Content-Type", "application/zip")
         self.set_header("Content-Disposition", f'attachment; filename="{SLUG}.zip"')

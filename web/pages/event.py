@@ -1,4 +1,4 @@
-"""The pages of one event, of one refused request, and of a replay before it begins."""
+"""The pages of one event, of one quarantined request, and of a replay before it starts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class EventHandler(PageHandler):
     path = "/events"
 
     async def get(self, number: str) -> None:
-        """Show it; where it may not be seen, or is not there, lead to the list."""
+        """Show the event; redirect to the list if it does not exist or may not be seen."""
         try:
             found, topic, name = await self.blocking(
                 partial(_inspected, self.bridge, int(number), site_id=self.site_id)
@@ -109,12 +109,12 @@ class EventHandler(PageHandler):
 
 
 class QuarantinedRequestHandler(PageHandler):
-    """`GET /events/quarantine/NUMBER`: one refused request."""
+    """`GET /events/quarantine/NUMBER`: one quarantined request."""
 
     path = "/events"
 
     async def get(self, number: str) -> None:
-        """Show it; where it is not there any more, lead to the list."""
+        """Show the request; redirect to the list if it no longer exists."""
         try:
             found: InspectedRefusal = await self.blocking(
                 partial(inspect_refusal, self.bridge.store, int(number), site_id=self.site_id)
@@ -134,16 +134,15 @@ class QuarantinedRequestHandler(PageHandler):
 
 
 class ReplayHandler(PageHandler):
-    """`GET /events/replay` counts what would be taken up and says what will happen; `POST` begins with it."""
+    """`GET /events/replay` previews a replay; `POST` starts it."""
 
     path = "/events"
 
     async def get(self) -> None:
-        """Count first."""
         await self._show({name: self.get_query_argument(name, "") for name in (*PARAMETERS, "id")})
 
     async def post(self) -> None:
-        """Ask for it, and lead to where it shows how far it is."""
+        """Start the job, and redirect to its page."""
         given = {name: self.get_body_argument(name, "") for name in (*PARAMETERS, "id")}
         asked = parse_query(given, of_site=self.site_id)
         if asked.errors:
@@ -216,7 +215,7 @@ def _id(given: dict[str, str]) -> int | None:
 
 
 def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[Inspected, str, str]:
-    """Return an event, the topic of its meeting, and the name of the site to whose endpoint it came."""
+    """Load an event, the topic of its meeting, and the name of the site at whose endpoint it was received."""
     found = inspect(bridge.store, event_id, site_id=site_id)
     line = found.line
     with bridge.store.reading() as connection:

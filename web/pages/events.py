@@ -1,4 +1,4 @@
-"""The pages Events: the log to look through, and what was refused."""
+"""The Events page: search the log and the quarantine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARAMETERS = ("event", "outcome", "number", "site", "since", "until")
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """What a person asks for. `errors` says by field what could not be read; `given` is what they wrote."""
+    """The filters of a request. `errors` by field of what is invalid; `given` is the input."""
 
     wanted: EventFilter
     refused: bool
@@ -40,7 +40,7 @@ class EventQuery:
     errors: dict[str, str]
 
     def query(self, *, of_site: str | None) -> dict[str, str]:
-        """Return the query that asks for the same."""
+        """Return the query parameters of the same filters."""
         wanted = self.wanted
         query = {
             "event": wanted.event,
@@ -53,13 +53,13 @@ class EventQuery:
         return {name: str(value) for name, value in query.items() if value}
 
 
-# Marked for translation by the name of this function.
+# Marks texts for translation: the extraction looks for this name.
 def _(text: str) -> str:
     return text
 
 
 def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
-    """Return what a query or a form asks for. `of_site` is the only site that may be seen."""
+    """Parse the filters of a query or a form. `of_site` is the only site that the viewer may see."""
     errors = {}
     number = re.sub(r"[\s-]", "", given.get("number", ""))
     if number and not re.fullmatch(r"[0-9]{1,15}", number):
@@ -124,12 +124,11 @@ class EventsView:
 
 
 class EventsHandler(PageHandler):
-    """`GET /events` shows the list, or the piece of it that was asked for."""
+    """`GET /events`: a page of the list."""
 
     path = "/events"
 
     async def get(self) -> None:
-        """Show the list."""
         await self._show({name: self.get_query_argument(name, "") for name in PARAMETERS})
 
     async def _show(self, given: dict[str, str]) -> None:
@@ -154,16 +153,16 @@ class EventsHandler(PageHandler):
 
 
 class FindEventsHandler(EventsHandler):
-    """`POST /events/find`: the form of the filter, which leads to the list. It changes nothing."""
+    """`POST /events/find`: redirect the form of the filters to the list. It changes nothing."""
 
     anyone_may_post = True
 
     async def get(self) -> None:
-        """Lead who comes back here to the list."""
+        """Redirect a reload to the list."""
         self.go("/events")
 
     async def post(self) -> None:
-        """Send the browser to what it asks for, or say what could not be read."""
+        """Redirect to the list, or show the errors."""
         given = {name: self.get_body_argument(name, "") for name in PARAMETERS}
         asked = parse_query(given, of_site=self.site_id)
         if asked.errors:
@@ -173,17 +172,17 @@ class FindEventsHandler(EventsHandler):
 
 
 def parse_key(value: str) -> EventKey | None:
-    """Return the place in the list that an address names."""
+    """Parse the key of a place in the list."""
     found = _KEY.fullmatch(value)
     return EventKey(int(found[1]), int(found[2])) if found else None
 
 
-def _spelled(place: EventKey) -> str:
+def _format_key(place: EventKey) -> str:
     return f"{place.received_at}.{place.id}"
 
 
 def _with(query: dict[str, str], outcome: str) -> dict[str, str]:
-    """Return the same question about another outcome; what is refused is asked for by site and time only."""
+    """Return the parameters for another status; quarantined requests are filtered by site and time only."""
     kept = {name: value for name, value in query.items() if name != "outcome"}
     if outcome == QUARANTINED:
         kept = {name: value for name, value in kept.items() if name in ("site", "since", "until")}
@@ -202,7 +201,7 @@ def _listed(
         names = event_search.event_names(connection, wanted.site_id)
         named = {(line.account_id, line.number) for line in page.events if line.number is not None}
         topics = meetings.topics(connection, sorted(named))
-    newer, older = _beside(page.events[0].key, page.events[-1].key) if page.events else ("", "")
+    newer, older = _keys_of(page.events[0].key, page.events[-1].key) if page.events else ("", "")
     return EventList(
         lines=page.events,
         refused=[],
@@ -222,7 +221,7 @@ def _listed_refused(
         page = quarantine.page(
             connection, asked.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
         )
-    newer, older = _beside(page.requests[0].key, page.requests[-1].key) if page.requests else ("", "")
+    newer, older = _keys_of(page.requests[0].key, page.requests[-1].key) if page.requests else ("", "")
     return EventList(
         lines=[],
         refused=[(one, *claims(one)) for one in page.requests],
@@ -235,8 +234,8 @@ def _listed_refused(
     )
 
 
-def _beside(first: EventKey, last: EventKey) -> tuple[str, str]:
-    return _spelled(first), _spelled(last)
+def _keys_of(first: EventKey, last: EventKey) -> tuple[str, str]:
+    return _format_key(first), _format_key(last)
 
 
 def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:

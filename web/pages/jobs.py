@@ -1,4 +1,4 @@
-"""The pages of long work: one job with how far it is, and those of late."""
+"""The pages of background jobs: one job with its progress, and recent ones."""
 
 from __future__ import annotations
 
@@ -49,22 +49,20 @@ class JobsHandler(PageHandler):
     """`GET /jobs`: the newest jobs."""
 
     async def get(self) -> None:
-        """Show them."""
         found = await self.blocking(partial(_latest, self.bridge, self.site_id))
         gone = bool(self.get_query_argument("gone", ""))
         self.show("pages/jobs.jinja", JobsView([job_view(job, self.words) for job in found], gone))
 
 
 class JobHandler(PageHandler):
-    """`GET /jobs/NUMBER` shows how far a job is; `POST` stops it, or goes on with it."""
+    """`GET /jobs/NUMBER` shows the progress of a job; `POST` stops or resumes it."""
 
     async def get(self, number: str) -> None:
-        """Show it."""
         job = await self._job(number)
         self.show("pages/job.jinja", job_view(job, self.words))
 
     async def post(self, number: str) -> None:
-        """Do what the form asks, if it still can be done."""
+        """Stop or resume the job, if that is still possible."""
         job = await self._job(number)
         match self.get_body_argument("do", ""):
             case "stop":
@@ -74,7 +72,7 @@ class JobHandler(PageHandler):
         self.go(f"/jobs/{job.id}")
 
     async def _job(self, number: str) -> Job:
-        """Return the job; where it may not be seen, or is forgotten, lead to the others."""
+        """Load the job; redirect to the list if it does not exist or may not be seen."""
         try:
             return await self.blocking(partial(_load, self.bridge, int(number), self.site_id))
         except UnknownJobError:

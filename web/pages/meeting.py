@@ -1,4 +1,4 @@
-"""The page of one meeting: its facts, its dates, its posts on the sites, and its history."""
+"""The page of one meeting: its data, occurrences, posts on the sites, and history."""
 
 from __future__ import annotations
 
@@ -123,12 +123,11 @@ class MeetingView:
 
 
 class MeetingHandler(PageHandler):
-    """`GET /meetings/ACCOUNT/NUMBER` shows the meeting; `POST` asks for one of its posts again."""
+    """`GET /meetings/ACCOUNT/NUMBER` shows the meeting; `POST` requeues one of its posts."""
 
     path = "/meetings"
 
     async def get(self, account_id: str, number: str) -> None:
-        """Show the meeting, with what the last form did."""
         before = self.get_query_argument("before", "")
         known = before if re.fullmatch("[0-9]{1,18}", before) else "0"
         state = await self._state(_account(account_id), int(number), before=int(known))
@@ -170,7 +169,7 @@ class MeetingHandler(PageHandler):
         self.show("pages/meeting.jinja", view)
 
     async def post(self, account_id: str, number: str) -> None:
-        """Ask for a post to be written again, or to be made again."""
+        """Resync or recreate a post."""
         state = await self._state(_account(account_id), int(number))
         meeting = state.meeting
         site_id = self.get_body_argument("site", "")
@@ -192,7 +191,7 @@ class MeetingHandler(PageHandler):
         return label_changes(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
 
     async def _state(self, account_id: str, number: int, *, before: int = 0) -> MeetingDetail:
-        """Return what is known of a meeting; where it may not be seen, or is not there, lead to the list."""
+        """Load a meeting; redirect to the list if it does not exist or may not be seen."""
         state = await self.blocking(
             partial(_read, self.bridge, account_id, number, site_id=self.site_id, before=before)
         )
@@ -202,7 +201,7 @@ class MeetingHandler(PageHandler):
         return state
 
     def _join_url(self, meeting: Meeting) -> str:
-        """Return the link for participants; without the passcode for who may only look."""
+        """Return the link for participants; viewers see it without the passcode."""
         whole = web_address(meeting.join_url)
         if self.viewer.may_change:
             return whole
@@ -239,7 +238,7 @@ def _account(given: str) -> str:
 
 
 def _is_pending(post: PostLine, now: int) -> bool:
-    """Whether a post is about to change by itself, so that the page looks again soon."""
+    """Whether a post is about to change, so that the page refreshes itself."""
     if post.is_held or post.standing is Standing.WAITING:
         return True
     return post.due_at is not None and post.due_at <= now
@@ -270,7 +269,7 @@ def _read(
 
 
 def _host(connection: Connection, meeting: Meeting) -> str:
-    """Return what people call the host, as far as that is known."""
+    """Return the host's name, e-mail address or ID, whichever is known first."""
     host_id = search_host_id(meeting)
     name, email = meeting_search.named(connection, [host_id]).get(host_id, ("", ""))
     label_changes = meeting.object.get("host_email")
@@ -280,7 +279,7 @@ def _host(connection: Connection, meeting: Meeting) -> str:
 def _history(
     connection: Connection, bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int
 ) -> MeetingHistory:
-    """Return the newest events, or those before one, in the order in which they happened."""
+    """Load the newest events, or those before one, newest first."""
     known = history.of_meeting(connection, bridge.store.sealer, account_id, number)
     every = list(event_diffs(account_id, number, [one.change for one in known.told], base=known.base))
     of_event = {one.change.position: one for one in known.told}

@@ -1,4 +1,4 @@
-"""The pages Meetings: a list to search, and one meeting with its dates, its posts and its history."""
+"""The Meetings page: search meetings."""
 
 from __future__ import annotations
 
@@ -68,12 +68,11 @@ class MeetingsView:
 
 
 class MeetingsHandler(PageHandler):
-    """`GET /meetings` shows the list, or the piece of it that was asked for."""
+    """`GET /meetings`: a page of the list."""
 
     path = "/meetings"
 
     async def get(self) -> None:
-        """Show the list."""
         asked = {name: self.get_query_argument(name, "") for name in PARAMETERS}
         wanted = parse_query(asked, of_site=self.site_id)
         after, before = (_key(self.get_query_argument(name, "")) for name in ("after", "before"))
@@ -101,13 +100,12 @@ class MeetingsHandler(PageHandler):
 
 
 class FindMeetingsHandler(PageHandler):
-    """`POST /meetings/find`: the form of the filter, which leads to the list. It changes nothing."""
+    """`POST /meetings/find`: redirect the form of the filter to the list. It changes nothing."""
 
     path = "/meetings"
     anyone_may_post = True
 
     def post(self) -> None:
-        """Send the browser to what it asks for."""
         asked = {name: self.get_body_argument(name, "") for name in PARAMETERS}
         self.go("/meetings", **to_query(parse_query(asked, of_site=self.site_id), of_site=self.site_id))
 
@@ -116,9 +114,9 @@ PARAMETERS = ("q", "when", "state", "kind", "host", "posts", "site")
 
 
 def parse_query(asked: dict[str, str], *, of_site: str | None) -> Filter:
-    """Return the filter that a query asks for; what it does not say, or says wrong, is left open.
+    """Parse the filter of a query; missing or invalid parameters do not filter.
 
-    Who looks for nothing in particular sees what is upcoming. `of_site` is the only site that may be seen.
+    Without filters, the period is upcoming. `of_site` is the only site that the viewer may see.
     """
     wanted = Filter(
         words=" ".join(asked.get("q", "").split())[:LONGEST_SEARCH],
@@ -132,13 +130,13 @@ def parse_query(asked: dict[str, str], *, of_site: str | None) -> Filter:
 
 
 def default_period(wanted: Filter) -> When:
-    """Return what is meant where nothing is said of the time."""
+    """Return the period of a filter that names none."""
     narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.standing)
     return When.ALL if any(narrowed) else When.UPCOMING
 
 
 def to_query(wanted: Filter, *, of_site: str | None) -> dict[str, str]:
-    """Return the query that asks for a filter."""
+    """Return the query parameters of a filter; the inverse of `parse_query`."""
     query = {
         "q": wanted.words,
         "when": "" if wanted.when is default_period(wanted) else wanted.when,
@@ -163,7 +161,7 @@ def _key(value: str) -> Key | None:
     return Key(int(found[1]), int(found[2]), found[3]) if found else None
 
 
-def _spelled(key: Key) -> str:
+def _format_key(key: Key) -> str:
     return f"{key.starts_at}.{key.number}.{key.account_id}"
 
 
@@ -183,8 +181,8 @@ def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | 
     return MeetingList(
         lines=lines,
         posts=of_each,
-        newer=_spelled(page.keys[0]) if page.more_before and page.keys else "",
-        older=_spelled(page.keys[-1]) if page.more_after and page.keys else "",
+        newer=_format_key(page.keys[0]) if page.more_before and page.keys else "",
+        older=_format_key(page.keys[-1]) if page.more_after and page.keys else "",
         now=now,
         is_any=is_any,
     )

@@ -1,4 +1,4 @@
-"""The page Overview: is it well, and what has been going on."""
+"""The Overview page: status of the sites, alerts, and statistics of events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CSS = {
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """An hour or a day: when it begins, its events by outcome, and how long they took to reach the sites."""
+    """An hour or a day: its start (Unix milliseconds), its events by outcome, and the time from event to page."""
 
     begins: int
     outcomes: dict[Outcome, int]
@@ -82,7 +82,6 @@ class OverviewHandler(PageHandler):
     count_seconds = 0.4  # of counting within one request; the next one continues
 
     async def get(self) -> None:
-        """Show the page."""
         shown = await self.blocking(self._gather)
         week = shown.week
         of_day = [self._piece([hour], shown) for hour in week.hours[-hourly.DAY_HOURS :]]
@@ -117,7 +116,7 @@ class OverviewHandler(PageHandler):
     def _charts(
         self, name: str, pieces: Sequence[Piece], marks: Sequence[Mark]
     ) -> tuple[Markup | None, Markup | None]:
-        """Return the two charts of a span; None where there is nothing to draw."""
+        """Return the charts of events and of times of a span; None without data."""
         _ = self.words.gettext
         events = sum(sum(piece.outcomes.values()) for piece in pieces)
         measured = [piece.times for piece in pieces if piece.times.most is not None]

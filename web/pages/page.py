@@ -1,4 +1,4 @@
-"""What every page does: find out who asks, and answer in their shell."""
+"""Base of every page: authenticate the viewer, and respond in their shell."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class PageHandler(RequestHandler):
-    """A settings page, asked for by a signed-in browser or by the stub for an administrator.
+    """A page for a signed-in browser, or for an administrator in wp-admin through the stub.
 
     `site_id` is the only site that may be seen: in wp-admin, and by who came from there. None: every site.
     """
@@ -46,7 +46,6 @@ class PageHandler(RequestHandler):
     site_id: str | None
 
     def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, sign_in: SignInGuard) -> None:
-        """Take what it works with."""
         self.bridge = bridge
         self.sign_in = sign_in
         self._keys = keys
@@ -55,7 +54,7 @@ class PageHandler(RequestHandler):
         self.site_id = None
 
     async def prepare(self) -> None:
-        """Let in who may look, and nobody else."""
+        """Authenticate the viewer by session cookie or by the stub's signature; redirect others to the sign-in page."""
         self.set_header("Cache-Control", "no-store")
         if signing.SIGNATURE_HEADER in self.request.headers:
             await self._from_stub()
@@ -75,7 +74,7 @@ class PageHandler(RequestHandler):
         self._let_change()
 
     def _let_change(self) -> None:
-        """Refuse a form of somebody who may only look."""
+        """Reject forms of viewers who may not change anything."""
         if self.request.method == "POST" and not (self.viewer.may_change or self.anyone_may_post):
             message = self.words.gettext(
                 "You can view everything here but not change it. Ask an administrator of the bridge to make the change "
@@ -84,7 +83,7 @@ class PageHandler(RequestHandler):
             self.forbid(message)
 
     def forbid(self, message: str) -> NoReturn:
-        """Answer that this is not for who asks, and why."""
+        """Respond with 403 and the reason."""
         if self._key is not None:
             self._refuse(403, "zoombridge_forbidden", message)
         self.show("pages/error.jinja", status=403, message=message)
@@ -92,14 +91,14 @@ class PageHandler(RequestHandler):
 
     @property
     def words(self) -> NullTranslations:
-        """The words of the reader's language: mark text with `self.words.gettext("…")`."""
+        """The translations in the viewer's language: mark text with `self.words.gettext("…")`."""
         return translations(self.shell.language)
 
     def _language(self) -> str:
         return choose_language(accepted_languages(self.request.headers.get("Accept-Language", "")))
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what waits for the store in a thread of its own."""
+        """Run a blocking function in the executor."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def show(self, template: str, view: object = None, *, status: int = 200, **values: Any) -> None:
@@ -115,7 +114,7 @@ class PageHandler(RequestHandler):
         self.finish(body)
 
     def go(self, path: str, **query: str) -> None:
-        """Answer a form by sending the browser to a page, so that a reload sends nothing twice."""
+        """Redirect a form to a page (303), so that a reload does not submit it twice."""
         location = f"{path}?{urlencode(query)}" if query else path
         if self._key is not None:
             sign_answer(self, self._key, 303, location, b"")
@@ -151,7 +150,7 @@ class PageHandler(RequestHandler):
         raise Finish
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Tell what happened and what to do, without showing how the bridge is made."""
+        """Respond with what happened and what to do, without internals."""
         error = kwargs.get("exc_info", (None, None))[1]
         # It may be that nobody has been let in yet.
         language = self.shell.language if hasattr(self, "shell") else self._language()

@@ -1,4 +1,4 @@
-"""The form of a site's rules: what was typed into it, what that means, and what is wrong with it."""
+"""The form of a site's rules: its values, validation and errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from core.store.accounts.known_hosts import KnownHost
 
 OFFERED_AUTHORS = 12
-"""Rows for hosts without an author, those with the most meetings; for others there is an empty row."""
+"""Rows for hosts without an author: those with the most meetings. An empty row is for any other."""
 
 _LONGEST_TEXT = 200_000
 _ID = re.compile(r"[1-9][0-9]{0,14}")
@@ -41,7 +41,7 @@ _ID = re.compile(r"[1-9][0-9]{0,14}")
 
 @dataclass(frozen=True, slots=True)
 class AuthorRow:
-    """A host and who is the author of their meetings. `is_new`: the host is to be typed."""
+    """A host and the author of their meetings. `is_new`: the host is yet to be entered."""
 
     host: str
     user: str
@@ -51,7 +51,7 @@ class AuthorRow:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the form holds, as it was typed or as it is saved."""
+    """The values of the form, as typed or as saved."""
 
     kinds: frozenset[str] = frozenset()
     instant: bool = False
@@ -74,7 +74,7 @@ class Given:
 
 
 def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
-    """Return what the form holds for these rules."""
+    """Return the values of the form for saved rules."""
     ids = {host.id for host in known}
     listed = rules.hosts or ()
     return Given(
@@ -100,7 +100,7 @@ def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
 
 
 def typed(values: Callable[[str], list[str]]) -> Given:
-    """Return what was typed; `values` returns those of one name."""
+    """Return the values as typed; `values` returns those of one field."""
 
     def one(name: str) -> str:
         found = values(name)
@@ -131,7 +131,7 @@ def typed(values: Callable[[str], list[str]]) -> Given:
 
 @dataclass(slots=True)
 class Reading:
-    """Reads a form against the rules that are saved; `errors` say by field what is wrong."""
+    """Validate a form against the saved rules; `errors` are by field."""
 
     given: Given
     saved: Rules
@@ -140,7 +140,7 @@ class Reading:
     errors: dict[str, str] = field(default_factory=dict)
 
     def rules(self) -> Rules | None:
-        """Return what the form means; None where something is wrong with it."""
+        """Return the rules of the form; None if it is invalid."""
         given = self.given
         read = {
             "kinds": frozenset(kind for kind in MeetingKind if str(kind) in given.kinds),
@@ -249,7 +249,7 @@ class Reading:
 
 
 def author_rows(given: Given, known: Sequence[KnownHost]) -> list[AuthorRow]:
-    """Return the rows of hosts and authors: those chosen, hosts who might have one, and an empty row."""
+    """Return the rows of hosts and authors: those selected, hosts without an author, and an empty row."""
     labels = {host.id: label(host) for host in known}
     rows = [AuthorRow(host, user, labels.get(host, host), is_new=not host) for host, user in given.authors]
     there = {row.host for row in rows}
@@ -268,21 +268,21 @@ def author_rows(given: Given, known: Sequence[KnownHost]) -> list[AuthorRow]:
 
 
 def label(host: KnownHost) -> str:
-    """Return what a host is called, as far as that is known."""
+    """Return a host's name and e-mail address, as far as they are known, or the ID."""
     if host.name and host.email:
         return f"{host.name} ({host.email})"
     return host.name or host.email or host.id
 
 
 def unknown_addresses(rules: Rules, known: Sequence[KnownHost]) -> list[str]:
-    """Return e-mail addresses in the rules that belong to no host who is known."""
+    """Return the e-mail addresses in the rules that belong to no known host."""
     emails = {host.email.casefold() for host in known if host.email}
     named = [*(rules.hosts or ()), *(author.host for author in rules.authors)]
     return list(dict.fromkeys(host for host in named if "@" in host and host.casefold() not in emails))
 
 
 def digest(rules: Rules, saved: Mapping[str, Any]) -> str:
-    """Return a mark of what was previewed: these rules instead of those that are saved."""
+    """Return a digest of what was previewed: new rules in place of the saved ones."""
     text = json.dumps([rules.written(), saved], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""The page Settings: what a site publishes and shows, its secrets, and how long the bridge keeps events."""
+"""The Settings page: a site's rules and secret tokens, and event retention."""
 
 from __future__ import annotations
 
@@ -122,19 +122,19 @@ class SettingsView:
 
 
 class SettingsPage(PageHandler):
-    """What the three forms of the page share."""
+    """Base of the page's three forms."""
 
     path = "/settings"
 
     @property
     def _choices(self) -> Choices:
-        """What sites have to choose from, remembered for as long as the application lives."""
+        """The cache of the sites' users and categories, for as long as the application lives."""
         found = self.application.settings.setdefault("choices", Choices())
         assert isinstance(found, Choices)  # noqa: S101 - nobody else takes this name
         return found
 
     async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
-        """Return the sites to choose from and the one chosen; who sees one site has no choice."""
+        """Return the sites to choose from and the selected one; viewers of one site have no choice."""
         every = await self.blocking(_sites, self.bridge)
         if self.site_id is not None:
             every = [site for site in every if site.id == self.site_id]
@@ -142,7 +142,7 @@ class SettingsPage(PageHandler):
         return every, chosen[0] if chosen else None
 
     async def _meant(self) -> Site | None:
-        """Return the site that a form is for; where that is gone, none other may be meant."""
+        """Return the site that a form names; redirect if it no longer exists, and use no other."""
         asked = self.get_body_argument("site", None)
         site = (await self._chosen(asked))[1]
         if site is None or site.id != asked:
@@ -221,14 +221,13 @@ class SettingsPage(PageHandler):
 
 
 class SettingsHandler(SettingsPage):
-    """`/settings`: `GET` shows it; `POST` shows what other rules would do, and then saves them."""
+    """`/settings`: `GET` shows the page; `POST` previews rules, then saves them."""
 
     async def get(self) -> None:
-        """Show the page."""
         await self._show(self.get_query_argument("site", None))
 
     async def post(self) -> None:
-        """Read the form, and do what its button says. Nothing is saved that has not been looked at before."""
+        """Preview or save the rules of the form. Rules are saved only if exactly these were previewed."""
         site = await self._meant()
         if site is None:
             return
@@ -277,10 +276,9 @@ class SettingsHandler(SettingsPage):
 
 
 class SecretsHandler(SettingsPage):
-    """`POST /settings/secrets`: adds a secret token, or removes one that is not needed any more."""
+    """`POST /settings/secrets`: add or remove a secret token."""
 
     async def post(self) -> None:
-        """Do what the form asks."""
         site = await self._meant()
         if site is None:
             return
@@ -310,10 +308,9 @@ class SecretsHandler(SettingsPage):
 
 
 class RetentionHandler(SettingsPage):
-    """`POST /settings/retention`: how long events are kept. For who sees every site."""
+    """`POST /settings/retention`: save event retention. For viewers of every site."""
 
     async def post(self) -> None:
-        """Save it."""
         if self.site_id is not None:
             self.forbid(
                 self.words.gettext(
@@ -383,7 +380,7 @@ def _forget(bridge: Bridge, site_id: str, token_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """What the bridge was started with, so that the page cannot change it."""
+    """Which values are set by options of the command, so that the page cannot change them."""
 
     days: bool
     events: bool

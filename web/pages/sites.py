@@ -1,4 +1,4 @@
-"""The sites: all of them, and each by itself, with what is done and what is to do."""
+"""The Sites page, and the page of one site with its setup checklist and self-test."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ class DisconnectView:
 
 
 class SitesHandler(PageHandler):
-    """`/sites`: all of them."""
+    """`/sites`: the list of sites."""
 
     path = "/sites"
 
     async def get(self) -> None:
-        """Show the list; who sees one site only is shown that."""
+        """Show the list; redirect viewers of one site to that."""
         if self.site_id is not None:
             self.go(f"/sites/{self.site_id}")
             return
@@ -97,12 +97,12 @@ class SitesHandler(PageHandler):
 
 
 class SitePage(PageHandler):
-    """What the pages of one site share."""
+    """Base of the pages of one site."""
 
     path = "/sites"
 
     async def _state(self, site_id: str) -> SiteStatus:
-        """Return what is known of a site; where it may not be seen, or is gone, lead to those that may."""
+        """Load a site's status; redirect to the list if it does not exist or may not be seen."""
         if self.site_id in (None, site_id):
             try:
                 return await self.blocking(_status, self.bridge, site_id)
@@ -113,10 +113,10 @@ class SitePage(PageHandler):
 
 
 class SiteHandler(SitePage):
-    """`/sites/ID`: what is done and what is to do, and what can be changed."""
+    """`/sites/ID`: the setup checklist and the connection."""
 
     async def get(self, site_id: str) -> None:
-        """Show the site, and look at it again where that was long ago."""
+        """Show the site, and start a health check if the last one is old."""
         state = await self._state(site_id)
         seconds = _LOOK_AGAIN_WHEN_DONE_SECONDS if is_done(state.lines) else _LOOK_AGAIN_SECONDS
         if (state.site.looked_at or 0) < (time.time() - seconds) * 1000:
@@ -124,7 +124,7 @@ class SiteHandler(SitePage):
         await self._show(state)
 
     async def post(self, site_id: str) -> None:
-        """Look again, or tell the plugin another address of the bridge."""
+        """Check the connection, or change the bridge's address in the plugin."""
         state = await self._state(site_id)
         if not self.get_body_argument("bridge_url", ""):
             await self.blocking(health.look, self.bridge.store, site_id)
@@ -168,10 +168,10 @@ class SiteHandler(SitePage):
 
 
 class TestHandler(SitePage):
-    """`POST /sites/ID/test`: begins a test."""
+    """`POST /sites/ID/test`: start a self-test."""
 
     async def post(self, site_id: str) -> None:
-        """Ask for one, and show how it goes."""
+        """Enqueue the self-test, and redirect to its progress."""
         await self._state(site_id)
         await self.blocking(
             partial(selftest_job.ask, self.bridge.job_runner, site_id, asked_by=self.viewer.name)
@@ -180,15 +180,13 @@ class TestHandler(SitePage):
 
 
 class DisconnectHandler(SitePage):
-    """`/sites/ID/disconnect`: says what it means, then does it."""
+    """`/sites/ID/disconnect`: ask for confirmation, then disconnect the site."""
 
     async def get(self, site_id: str) -> None:
-        """Say what goes and what stays."""
         state = await self._state(site_id)
         self.show("pages/disconnect.jinja", DisconnectView(state.site))
 
     async def post(self, site_id: str) -> None:
-        """Let the site go."""
         await self._state(site_id)
         site, problem = await self.blocking(site_connect.disconnect, self.bridge.store, site_id)
         self.bridge.ingest.invalidate_secrets(site.id)

@@ -1,8 +1,8 @@
-"""The events to tick in Zoom, as the Zoom App Marketplace lists them.
+"""The events to subscribe to in Zoom, as the Zoom App Marketplace lists them.
 
-They stand there under Features > Access > Event Subscriptions > Add Events. Zoom's reference names them so
+They are there under Features > Access > Event Subscriptions > Add Events. Zoom's reference names them so
 (https://marketplace.zoom.us/docs/api-reference/webhook-reference: "… subscription enabled under the … event"). Where
-it could not be read how an event is listed, its name stands alone.
+its label is not known, an event has its name only.
 """
 
 from __future__ import annotations

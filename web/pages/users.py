@@ -1,4 +1,4 @@
-"""The page Users: who may sign in at the bridge's own address. For administrators who see every site."""
+"""The Users page: manage users. For administrators of the whole bridge."""
 
 from __future__ import annotations
 
@@ -30,22 +30,20 @@ class UsersView:
 
 
 class UsersHandler(PageHandler):
-    """`GET` lists them; `POST` adds one, changes a role, makes a link for a password, or removes one."""
+    """`GET` lists the users; `POST` adds or removes one, changes a role, or creates a password link."""
 
     path = "/users"
 
     async def prepare(self) -> None:
-        """Let in nobody else: not lookers, and not the administrators of one site."""
+        """Allow administrators of the whole bridge only."""
         await super().prepare()
         if not self.viewer.may_admit:
             self.forbid(self.words.gettext("Only administrators of the whole bridge can manage users."))
 
     async def get(self) -> None:
-        """Show the page, with what the last form did."""
         await self._show(done=self.get_query_argument("done", ""))
 
     async def post(self) -> None:
-        """Do what the form asks."""
         admission = self.sign_in.auth
         name = self.get_body_argument("name", "")
         role = Role.ADMINISTRATOR if self.get_body_argument("role", "") == Role.ADMINISTRATOR else Role.LOOKER
@@ -75,7 +73,7 @@ class UsersHandler(PageHandler):
             self.go("/users", done=done)
 
     async def _show_link(self, name: str) -> None:
-        """Make a link and show it: in the answer itself, since nothing may keep it, not even an address."""
+        """Create a link and show it in the response itself, so that it is in no history or log."""
         try:
             word = await self.blocking(self.sign_in.auth.link, name, Purpose.PASSWORD)
         except UserError as error:

@@ -1,4 +1,4 @@
-"""The page Webhooks: what to paste into Zoom, what to paste from Zoom, and whether events come."""
+"""The Webhooks page: a site's endpoints, secret tokens, and status."""
 
 from __future__ import annotations
 
@@ -58,16 +58,14 @@ class WebhooksView:
 
 
 class WebhooksHandler(PageHandler):
-    """`GET` shows the page; `POST` saves or removes a token and looks at the quarantine again."""
+    """`GET` shows the page; `POST` saves or removes a token, and rechecks the quarantine."""
 
     path = "/webhooks"
 
     async def get(self) -> None:
-        """Show the page, with what the last form did."""
         await self._show(saved=self.get_query_argument("saved", ""), status=200, errors={}, given={})
 
     async def post(self) -> None:
-        """Do what the form asks."""
         asked = self.get_body_argument("site", None)
         site = (await self._chosen(asked))[1]
         if site is None or asked not in (None, site.id):
@@ -129,7 +127,7 @@ class WebhooksHandler(PageHandler):
         self.show("pages/webhooks.jinja", view, status=status)
 
     async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
-        """Return the sites to choose from and the one chosen; the stub sees none but its own."""
+        """Return the sites to choose from and the selected one; the stub sees only its own."""
         every = await self.blocking(_sites, self.bridge)
         if self.site_id is not None:
             every = [site for site in every if site.id == self.site_id]
@@ -138,17 +136,17 @@ class WebhooksHandler(PageHandler):
 
 
 def mask(secret: str) -> str:
-    """Show enough of a secret to tell it from another, and not enough to use it."""
+    """Mask a secret except for its last four characters."""
     return "•" * 8 + secret[-4:]
 
 
 def hide(_secret: str) -> str:
-    """Show only that there is a secret, to who may not change it."""
+    """Mask a secret entirely, for viewers."""
     return "•" * 8
 
 
 def token_problem(words: NullTranslations, value: str) -> str | None:
-    """Return what is wrong with a token that was typed; None where nothing is, or nothing was typed."""
+    """Return the error of a token as typed; None if it is valid or empty."""
     if not value:
         return None
     if re.search(r"\s", value) or not value.isascii():

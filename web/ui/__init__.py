@@ -1,1 +1,1 @@
-"""What pages share: shell, translations, times, charts, labels."""
+"""Shared by pages: shell, translations, times, durations, charts, labels."""

@@ -1,4 +1,4 @@
-"""What an event changed, in words: for the pages of events and of meetings, and for the command line."""
+"""Labels of the fields that an event changed, for pages and commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class ChangeLabel:
-    """A field that changed: its name, what it was and what it is; empty where it was or is nothing."""
+    """A changed field: its label and the old and new value as text; empty for no value."""
 
     name: str
     old: str
@@ -35,12 +35,12 @@ class ChangeLabel:
 def label_changes(
     differences: Iterable[FieldDiff], words: NullTranslations, language: str, *, passcodes: bool
 ) -> list[ChangeLabel]:
-    """Say what differs. `passcodes` tells whether the passcodes inside links may be seen."""
-    teller = _Teller(words, language, passcodes)
-    return [teller.tell(difference) for difference in differences]
+    """Return labels of changed fields. `passcodes` keeps passcodes inside links visible."""
+    labeler = _Labeler(words, language, passcodes)
+    return [labeler.label(difference) for difference in differences]
 
 
-# Marked for translation by the name of this function.
+# Marks texts for translation: the extraction looks for this name.
 def _(text: str) -> str:
     return text
 
@@ -94,12 +94,12 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
+class _Labeler:
     words: NullTranslations
     language: str
     passcodes: bool
 
-    def tell(self, difference: FieldDiff) -> ChangeLabel:
+    def label(self, difference: FieldDiff) -> ChangeLabel:
         old, new = (self._value(difference.field, value) for value in (difference.old, difference.new))
         if old == new:
             new = self.words.gettext("changed")  # that it changed may be seen, though not to what

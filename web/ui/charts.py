@@ -1,4 +1,4 @@
-"""Charts: numbers in, SVG out. Pure, and without a word of its own: what is said comes with the numbers.
+"""Draw charts as SVG. Pure, and without texts of its own: titles and labels are arguments.
 
 A chart is one picture to who hears the page, with a title and a description; the numbers stand beside it in a table.
 Colours and patterns are the style sheet's, by class: see `templates/parts/chart-patterns.jinja`.
@@ -24,7 +24,7 @@ _GAP = 0.25  # of a bar's place
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One row of numbers, drawn with a class of the style sheet. None: there is none."""
+    """A series of values, drawn with a class of the style sheet. None: no value."""
 
     name: str
     css: str
@@ -33,7 +33,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A word below the chart, at the beginning of the place with this number. `spare`: may go on a small screen."""
+    """A label below the chart, at the start of the place with this index. `spare`: hidden on a small screen."""
 
     place: int
     word: str
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around the numbers: the chart's id and words, and how a number is said beside the axis."""
+    """A chart's ID, title, description and labels; `say` formats the numbers of the axis."""
 
     id: str
     title: str
@@ -52,7 +52,7 @@ class Frame:
 
 
 def bars(frame: Frame, series: Sequence[Series]) -> Markup:
-    """Return a chart of bars, in which the series stand on top of one another, the first at the bottom."""
+    """Draw a stacked bar chart, the first series at the bottom."""
     places = len(series[0].values)
     sums = [sum(one.values[place] or 0 for one in series) for place in range(places)]
     ticks = scale(max(sums, default=0), whole=True)
@@ -82,7 +82,7 @@ def bars(frame: Frame, series: Sequence[Series]) -> Markup:
 
 
 def lines(frame: Frame, series: Sequence[Series]) -> Markup:
-    """Return a chart of lines, which break off where there is no number."""
+    """Draw a line chart; lines have gaps where there is no value."""
     places = len(series[0].values)
     most = max((value for one in series for value in one.values if value is not None), default=0.0)
     ticks = scale(most)
@@ -109,7 +109,7 @@ def lines(frame: Frame, series: Sequence[Series]) -> Markup:
 
 
 def scale(most: float, *, whole: bool = False) -> list[float]:
-    """Return round numbers from 0 up to one that is not below `most`, a few of them. `whole`: none in between."""
+    """Return a few round ticks from 0 to at least `most`. `whole`: integers only."""
     if most < _SMALLEST or not math.isfinite(most):
         return [0.0, 1.0]
     raw = most / _MOST_TICKS

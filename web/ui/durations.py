@@ -1,4 +1,4 @@
-"""Lengths of time, said roughly: 0.8 s, 12 s, 19 min, 4.3 h."""
+"""Format durations, rounded: 0.8 s, 12 s, 19 min, 4.3 h."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FEW = 10  # and more of a unit need no fraction
 
 @dataclass(frozen=True, slots=True)
 class DurationFormat:
-    """Says lengths of time, which are in milliseconds, in a language."""
+    """Format durations in milliseconds in a language."""
 
     words: NullTranslations
     language: str
 
     def format(self, milliseconds: float | None) -> str:
-        """Say one; nothing for None."""
+        """Format a duration in its largest fitting unit; empty for None."""
         if milliseconds is None:
             return ""
         unit = unit_of(milliseconds)
@@ -33,7 +33,7 @@ class DurationFormat:
         return self.format_in(unit, round(value, 1) if value < _FEW else round(value))
 
     def format_in(self, unit: int, value: float) -> str:
-        """Say so many of a unit."""
+        """Format a value in a unit, which is given in milliseconds."""
         _ = self.words.gettext
         said = {
             _SECOND: _("%(number)s s"),
@@ -45,10 +45,10 @@ class DurationFormat:
 
 
 def unit_of(milliseconds: float) -> int:
-    """Return the unit in which a length is told, in milliseconds."""
+    """Return the unit for a duration; both in milliseconds."""
     return next((unit for unit in (_DAY, _HOUR, _MINUTE) if milliseconds >= _LONG * unit), _SECOND)
 
 
 def in_units(unit: int, values: Sequence[int | None]) -> list[float | None]:
-    """Return lengths as so many of a unit."""
+    """Convert durations in milliseconds to multiples of a unit."""
     return [None if value is None else value / unit for value in values]

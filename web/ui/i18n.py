@@ -1,4 +1,4 @@
-"""The pages' words in the reader's language: English in the templates, others in `templates/words/`."""
+"""Translations of the pages: English in the templates, other languages in `templates/words/`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOURCE = "en"
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Return the languages that there are words for, English first."""
+    """Return the available languages, English first."""
     made = sorted(
         file.name[:-3] for file in files("templates").joinpath("words").iterdir() if file.name.endswith(".po")
     )
@@ -28,7 +28,7 @@ def languages() -> tuple[str, ...]:
 
 
 def choose_language(asked: Sequence[str]) -> str:
-    """Return the language to answer in, for those that a person understands, the best first (`de_DE`, `de-AT`, `fr`)."""
+    """Return the best available language for the preferred ones, best first (`de_DE`, `de-AT`, `fr`)."""
     known = []
     for name in asked:
         try:
@@ -39,7 +39,7 @@ def choose_language(asked: Sequence[str]) -> str:
 
 
 def accepted_languages(header: str) -> list[str]:
-    """Return the languages of an `Accept-Language` header, the most wanted first (RFC 9110, section 12.5.4)."""
+    """Parse an `Accept-Language` header, best language first (RFC 9110, section 12.5.4)."""
     weighed = []
     for position, part in enumerate(header[:500].split(",")):
         name, _, weight = part.partition(";")
@@ -54,7 +54,7 @@ def accepted_languages(header: str) -> list[str]:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """Return the words of one of `languages()`."""
+    """Return the translations to one of `languages()`."""
     if language == SOURCE:
         return NullTranslations()
     with files("templates").joinpath("words", f"{language}.po").open("rb") as file:

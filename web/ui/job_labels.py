@@ -1,4 +1,4 @@
-"""What long work is called, and what came of it, in words: for its page and for the command line."""
+"""Labels of jobs and their counts, for pages and commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class JobCounts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobLabels:
-    """One kind of long work, in words. `counts` names what came of it, in the order to show, by `Job.counts`.
+    """Labels of a kind of job. `counts`: labels of `Job.counts`, in the order to show.
 
     `path` is the page that it belongs to, called `place`.
     """
@@ -39,7 +39,7 @@ class JobLabels:
     place: str = "Overview"
 
 
-# Marked for translation by the name of this function.
+# Marks texts for translation: the extraction looks for this name.
 def _(text: str) -> str:
     return text
 
@@ -87,12 +87,12 @@ JOB_LABELS: dict[str, JobLabels] = {
 
 
 def labels_for(kind: str) -> JobLabels:
-    """Return the words for a kind of work."""
+    """Return the labels of a kind of job."""
     return JOB_LABELS.get(kind) or JobLabels(kind.replace("-", " ").capitalize())
 
 
 def label_counts(job: JobCounts, words: NullTranslations) -> list[tuple[str, int]]:
-    """Return what came of a job so far: words and number, in the order to show."""
+    """Return the counts of a job so far as label and number, in the order to show."""
     named = labels_for(job.kind).counts
     told = [(words.gettext(text), job.counts[name]) for name, text in named.items() if name in job.counts]
     rest = [(name.replace("_", " "), count) for name, count in job.counts.items() if name not in named]

@@ -1,6 +1,6 @@
-"""What stands around a page: the bridge's own frame, or nothing but wp-admin.
+"""The frame of a page: the bridge's own, or wp-admin.
 
-A page is made by the same template in both; the shell knows how links and forms are written there.
+The same template renders a page in both; the shell writes its links and forms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Shell(Protocol):
-    """What a template asks of the frame that it stands in."""
+    """The frame of a page, as templates use it."""
 
     @property
     def template(self) -> str:
@@ -39,29 +39,29 @@ class Shell(Protocol):
 
     @property
     def nonce(self) -> str:
-        """What allows this page's own style and script."""
+        """The nonce of the page's own style and script."""
 
     @property
     def in_wordpress(self) -> bool:
-        """Whether the page stands inside wp-admin."""
+        """Whether the page is shown in wp-admin."""
 
     @property
     def language(self) -> str:
-        """The language of its words, as `web.ui.i18n` names it."""
+        """The language of the page, as in `web.ui.i18n`."""
 
     def link(self, path: str, **query: str) -> str:
         """Return the address of another page of the bridge."""
 
     def form_action(self, path: str) -> str:
-        """Return the address that a form posts to."""
+        """Return the URL that a form posts to."""
 
     def form_fields(self) -> Markup:
-        """Return the hidden fields that every form needs here."""
+        """Return the hidden fields that every form needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserShell:
-    """The bridge's own address. `nonce` allows this page's script and style, and no others."""
+    """The frame at the bridge's own address. `nonce` allows only this page's script and style."""
 
     nonce: str
     xsrf_field: Markup
@@ -70,21 +70,19 @@ class BrowserShell:
     in_wordpress: bool = False
 
     def link(self, path: str, **query: str) -> str:
-        """Return the path itself."""
         return _with(path, query)
 
     def form_action(self, path: str) -> str:
-        """Return the path itself."""
         return path
 
     def form_fields(self) -> Markup:
-        """Return the token against forged requests."""
+        """Return the token against cross-site request forgery."""
         return self.xsrf_field
 
 
 @dataclass(frozen=True, slots=True)
 class WordPressShell:
-    """A page inside wp-admin, which is addressed by WordPress's own address and a parameter."""
+    """The frame in wp-admin: URLs are WordPress's own, with the path in a parameter."""
 
     context: Context
     template: str = "shell/wp-admin.jinja"
@@ -93,20 +91,20 @@ class WordPressShell:
 
     @property
     def language(self) -> str:
-        """Return the language that this user chose for wp-admin."""
+        """The user's language in wp-admin."""
         return i18n.choose_language([self.context.locale])
 
     def link(self, path: str, **query: str) -> str:
-        """Return the address of the page in wp-admin that shows this path."""
+        """Return the URL of the page in wp-admin that shows this path."""
         separator = "&" if "?" in self.context.page else "?"
         return self.context.page + separator + urlencode({self.context.parameter: _with(path, query)})
 
     def form_action(self, path: str) -> str:
-        """Return the same as for a link: the stub takes the form from there."""
+        """Return the URL of a link: the stub forwards forms from there."""
         return self.link(path)
 
     def form_fields(self) -> Markup:
-        """Return WordPress's own proof that the form is its own."""
+        """Return WordPress's nonce field."""
         return Markup('<input type="hidden" name="{}" value="{}">').format(
             self.context.nonce_name, self.context.nonce_value
         )
@@ -114,14 +112,14 @@ class WordPressShell:
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A page that the others lead to. Its name is translated where it is shown."""
+    """A page in the navigation. Its name is translated where it is shown."""
 
     path: str
     name: str
     for_all_sites: bool = False  # only for who sees every site
 
 
-# Marked for translation by the name of this function.
+# Marks texts for translation: the extraction looks for this name.
 def _(text: str) -> str:
     return text
 
@@ -138,7 +136,7 @@ TABS = (
 
 
 def set_security_headers(handler: RequestHandler, nonce: str) -> None:
-    """Let a browser run nothing on this page but what carries the nonce, and show it in no frame."""
+    """Set a Content-Security-Policy: only scripts and styles with the nonce, and no framing."""
     handler.set_header(
         "Content-Security-Policy",
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; "
@@ -148,7 +146,7 @@ def set_security_headers(handler: RequestHandler, nonce: str) -> None:
 
 
 def render(name: str, shell: Shell, values: Mapping[str, Any]) -> str:
-    """Return a page, in its shell."""
+    """Render a template in a shell."""
     return _environment(shell.language).get_template(name).render(shell=shell, version=__version__, **values)
 
 
@@ -187,7 +185,7 @@ def _source(name: str) -> str:
 
 
 def _time(moment: int | None, *, said: NullTranslations) -> Markup:
-    """Show a moment (ms since 1970, UTC); the page's script turns it into the reader's own zone."""
+    """Format a time in Unix milliseconds in UTC; the page's script converts it to the reader's time zone."""
     if moment is None:
         return escape(said.gettext("never"))
     at = datetime.fromtimestamp(moment / 1000, UTC)

@@ -1,4 +1,4 @@
-"""Moments as people write them: a date, a date with a time in UTC, or how long ago."""
+"""Parse and format times: a date, a date with a time in UTC, or a time before now."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _SECONDS = {"m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 
 
 def parse_time(text: str, *, now: float) -> int:
-    """Return what is meant, in milliseconds since 1970, UTC; `now` is in seconds. Raises `ValueError`.
+    """Parse a time to Unix milliseconds; `now` is in seconds. Raises: ValueError.
 
     "2026-11-23", "2026-11-23 10:00" and "2026-11-23T10:00Z" are in UTC unless they say otherwise; "30m", "3h", "2d"
-    and "1w" are so long before now.
+    and "1w" are relative to now.
     """
     ago = _AGO.fullmatch(text)
     if ago is not None:
@@ -28,6 +28,6 @@ def parse_time(text: str, *, now: float) -> int:
 
 
 def format_utc(milliseconds: int) -> str:
-    """Return a moment as `parse_time` reads it, and as a browser's field for date and time wants it: in UTC."""
+    """Format Unix milliseconds in UTC as `parse_time` and the browser's `datetime-local` field read it."""
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return at.strftime("%Y-%m-%dT%H:%M" if at.second == 0 else "%Y-%m-%dT%H:%M:%S")

@@ -1,4 +1,4 @@
-"""Who looks at a page, and what they may do there."""
+"""The viewer of a page, and their permissions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["Role", "Viewer"]
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A person before a page. `site_id` is the only site that they see; None: every site.
+    """The viewer of a page. `site_id` is the only site that they see; None: every site.
 
-    `site_name` is its name, for somebody who came from its wp-admin to the bridge's own address.
+    `site_name` is its name, for an administrator who came from its wp-admin to the bridge's own address.
     """
 
     name: str
@@ -23,10 +23,10 @@ class Viewer:
 
     @property
     def may_change(self) -> bool:
-        """Whether they may do more than look."""
+        """Whether they may change anything."""
         return self.role is Role.ADMINISTRATOR
 
     @property
     def may_admit(self) -> bool:
-        """Whether they may say who else is let in: not for one site's administrators."""
+        """Whether they may manage users: not administrators of one site."""
         return self.may_change and self.site_id is None
