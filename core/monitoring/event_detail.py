@@ -1,4 +1,4 @@
-"""One event as a person inspects it: what came, what showed it to be Zoom's, what it changed, and where it went."""
+"""Load one event in detail: its request and verification, the change it made, and its delivery to the sites."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from core.errors import BadRequestError, SignatureError
 from core.model.diff import EventDiff, event_diffs
 from core.store.events import delivery, history, quarantine
 from core.store.events import search as event_search
+from core.store.events.history import MAX_EVENTS
 from core.store.events.log import Outcome
 from core.store.events.redaction import REMOVED_HEADER
 from core.store.posts import attempts
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.db.engine import Store
-    from core.store.events.delivery import Reached
+    from core.store.events.delivery import SiteDelivery
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.request import Request
     from core.store.events.search import EventSummary
@@ -35,49 +36,49 @@ _ATTEMPTS = 20  # on one site
 
 
 class Proof(StrEnum):
-    """What shows that an event is what it says."""
+    """How the origin of an event was verified."""
 
-    SIGNATURE = "signature"  # Zoom's, over its bytes
-    TOKEN = "token"  # noqa: S105 - Zoom's verification token, of older apps
-    OWN = "own"  # the bridge itself read it from Zoom, or noted it
+    SIGNATURE = "signature"  # Zoom's signature over the bytes of the request
+    TOKEN = "token"  # noqa: S105 - Zoom's verification token, used by older apps
+    OWN = "own"  # recorded by the bridge itself, or read over REST
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """The check that an event passed. `signed_at` is the time that Zoom signed with it (ms since 1970, UTC)."""
+class Verification:
+    """The verification that an event passed. `signed_at` is the signed time (Unix milliseconds, UTC)."""
 
     proof: Proof
     signed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
-    """One event. `step` is what it changed, or will; None where it is no part of a meeting, or is not known.
+class InspectedEvent:
+    """One event in detail. `step` is the change it made or will make; None without a meeting, or if not computed.
 
-    `is_whole` is False where its meeting has so many events that they are not laid over each other for this.
-    `attempts` are those by which it reached each site, or has not yet.
+    `is_whole` is False if its meeting has too many events to fold them for this. `attempts` are those of each
+    delivery, by site.
     """
 
     line: EventSummary
     request: Request
-    check: Check
+    verification: Verification
     step: EventDiff | None
     is_whole: bool
-    reached: list[Reached]
+    deliveries: list[SiteDelivery]
     attempts: Mapping[str, list[Attempt]]
 
     @property
     def names_removed_at(self) -> int | None:
-        """When names were taken out of its body (ms since 1970, UTC); None where that is as it came."""
+        """When personal names were removed from its body (Unix milliseconds, UTC); None if it is as received."""
         at = self.request.headers.get(REMOVED_HEADER, "")
         return int(at) if re.fullmatch(r"[0-9]{1,15}", at) else None
 
 
 @dataclass(frozen=True, slots=True)
-class InspectedRefusal:
-    """One refused request. `event` and `number` are what it says of itself, which nothing shows to be true.
+class InspectedRequest:
+    """One quarantined request. `event` and `number` are what it claims to be, unverified.
 
-    `problem` is what the check says with the secrets that are saved now; empty where it passes now.
+    `problem` is the error of a verification with the secret tokens saved now; empty if it passes now.
     """
 
     refusal: QuarantinedRequest
@@ -86,28 +87,30 @@ class InspectedRefusal:
     problem: str
 
 
-def inspect(store: Store, event_id: int, *, site_id: str | None = None) -> Inspected:
-    """Return an event; with a `site_id`, only one that concerns this site, and only where it stands there.
+def inspect(
+    store: Store, event_id: int, *, site_id: str | None = None, most_events: int = MAX_EVENTS
+) -> InspectedEvent:
+    """Return an event; with a `site_id`, only if it concerns that site, and only its delivery there.
 
-    Raises `UnknownEventError`, `StoreUnavailableError`.
+    Raises: UnknownEventError, StoreUnavailableError.
     """
     with store.reading() as connection:
         line = event_search.load(connection, event_id, site_id=site_id)
         request = event_search.load_request(connection, event_id, store.sealer)
-        step, is_whole = _step(connection, store, line)
-        found: list[Reached] = []
+        step, is_whole = _step(connection, store, line, most_events)
+        found: list[SiteDelivery] = []
         if line.number is not None and line.outcome in (Outcome.PENDING, Outcome.FOLDED):
-            found = delivery.of_event(
+            found = delivery.deliveries_of_event(
                 connection, line.account_id, line.number, line.folded_at, site_id=site_id
             )
         made = {one.site_id: _attempts(connection, line, one.site_id) for one in found}
-    return Inspected(line, request, _check(request.headers), step, is_whole, found, made)
+    return InspectedEvent(line, request, _check(request.headers), step, is_whole, found, made)
 
 
-def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None) -> InspectedRefusal:
-    """Return a refused request; with a `site_id`, only one that came to this site.
+def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None) -> InspectedRequest:
+    """Return a quarantined request; with a `site_id`, only if that site received it.
 
-    Raises `UnknownEventError`, `StoreUnavailableError`.
+    Raises: UnknownEventError, StoreUnavailableError.
     """
     with store.reading() as connection:
         refusal = quarantine.load(connection, refusal_id, store.sealer, site_id=site_id)
@@ -119,11 +122,11 @@ def inspect_refusal(store: Store, refusal_id: int, *, site_id: str | None = None
         )
     except SignatureError as error:
         problem = str(error)
-    return InspectedRefusal(refusal, *claims(refusal), problem)
+    return InspectedRequest(refusal, *claims(refusal), problem)
 
 
 def claims(refusal: QuarantinedRequest) -> tuple[str, int | None]:
-    """Return the event and the meeting's number that a refused request says it is about; nothing shows it to be true."""
+    """Return the event and meeting number that a quarantined request claims, unverified."""
     try:
         envelope = zoom_envelope.parse(refusal.request.body)
     except BadRequestError:
@@ -131,29 +134,33 @@ def claims(refusal: QuarantinedRequest) -> tuple[str, int | None]:
     return envelope.event, envelope.number
 
 
-def _check(headers: Mapping[str, str]) -> Check:
+def _check(headers: Mapping[str, str]) -> Verification:
     if SIGNATURE_HEADER in headers:
         at = headers.get(TIMESTAMP_HEADER, "")
-        return Check(Proof.SIGNATURE, int(at) * 1000 if re.fullmatch(r"[0-9]{1,12}", at) else None)
-    return Check(Proof.TOKEN if TOKEN_HEADER in headers else Proof.OWN)
+        return Verification(Proof.SIGNATURE, int(at) * 1000 if re.fullmatch(r"[0-9]{1,12}", at) else None)
+    return Verification(Proof.TOKEN if TOKEN_HEADER in headers else Proof.OWN)
 
 
-def _step(connection: Connection, store: Store, line: EventSummary) -> tuple[EventDiff | None, bool]:
-    """Return what an event changed, by folding its meeting up to it."""
+def _step(
+    connection: Connection, store: Store, line: EventSummary, most: int
+) -> tuple[EventDiff | None, bool]:
+    """Return the change that an event made, by folding its meeting up to it."""
     if line.number is None or line.outcome not in (Outcome.PENDING, Outcome.FOLDED):
         return None, True
-    told = history.of_meeting(connection, store.sealer, line.account_id, line.number, upto=line.id)
-    if not told.is_whole:
+    past = history.of_meeting(connection, store.sealer, line.account_id, line.number, upto=line.id, most=most)
+    if not past.is_whole:
         return None, False
-    here = next((one.change.position for one in told.told if one.id == line.id), None)
-    for step in event_diffs(line.account_id, line.number, [one.change for one in told.told], base=told.base):
+    here = next((one.change.position for one in past.events if one.id == line.id), None)
+    for step in event_diffs(
+        line.account_id, line.number, [one.change for one in past.events], base=past.base
+    ):
         if step.change.position == here:
             return step, True
     return None, True
 
 
 def _attempts(connection: Connection, line: EventSummary, site_id: str) -> list[Attempt]:
-    """Return the attempts on a site since an event was folded, up to the one that went well; oldest first."""
+    """Return the attempts on a site since an event was folded, up to the successful one, oldest first."""
     if line.number is None or line.folded_at is None:
         return []
     made = attempts.after(

@@ -19,7 +19,7 @@ from core.store.sites import health as site_health
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.monitoring.throughput import Throughput, Week
+    from core.monitoring.throughput import Throughput, WeekStats
     from core.store.db.engine import Store
     from core.store.sites.health import SiteFacts
 
@@ -36,7 +36,7 @@ class Overview:
     now: int
     sites: Sequence[SiteFacts]
     alerts: Sequence[Alert]
-    week: Week
+    week: WeekStats
     accounts: frozenset[str] | None
 
     @property
@@ -80,7 +80,7 @@ def disk(store: Store) -> Disk | None:
     return Disk(usage.free, usage.total)
 
 
-def _usual_gap(week: Week, accounts: Sequence[str]) -> int | None:
+def _usual_gap(week: WeekStats, accounts: Sequence[str]) -> int | None:
     if not week.is_whole:
         return len(week.hours) * HOUR  # nothing is said of a habit before it is known
     gap = hourly.longest_gap(week, frozenset(accounts))

@@ -1,8 +1,8 @@
-"""The last week hour by hour, for charts and for what is said before it hurts: kept at hand, and brought up to date.
+"""Cache hourly statistics of the last week, for the charts and the alerts.
 
-An hour that is over changes little: only outcomes, where events are folded or replayed later, and times, where a
-site was down. So each is counted again the sooner the younger it is. No look takes longer than a part of a second:
-after a start beside a log of a million events, the week is whole some looks later.
+An hour that is over changes little: its outcomes, where events are folded or replayed later, and its latencies, where
+a site was down. So the younger an hour is, the sooner it is counted again. One call counts for less than a second:
+after a start with a log of a million events, the week is complete some calls later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from core.store.events import stats as event_stats
 from core.store.events.log import Outcome
-from core.store.events.stats import HOUR, Count, Sample
+from core.store.events.stats import HOUR, HourlyCount, LatencySample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -32,16 +32,16 @@ _OLDEST_MILLISECONDS = 15 * 60_000  # of what is said of any hour
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
-    """What is known of an hour, which begins at `begins` (ms since 1970, UTC)."""
+class HourStats:
+    """Statistics of the hour that begins at `begins` (Unix milliseconds, UTC)."""
 
     begins: int
-    counts: tuple[Count, ...] = ()
-    samples: tuple[Sample, ...] = ()
+    counts: tuple[HourlyCount, ...] = ()
+    samples: tuple[LatencySample, ...] = ()
     counted_at: int = 0
 
     def is_due(self, now: int) -> bool:
-        """Whether to count it again."""
+        """Return whether to count it again."""
         age = max(now - self.begins - HOUR, 0)
         is_moving = any(count.outcome is Outcome.PENDING for count in self.counts)
         good_for = (
@@ -51,25 +51,25 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
-    """Hours in their order, the last of which has just begun. `is_whole`: every one was counted."""
+class WeekStats:
+    """The hours of a week, oldest first; the last one is the current. `is_whole`: every one was counted."""
 
-    hours: tuple[Hour, ...]
+    hours: tuple[HourStats, ...]
     is_whole: bool
 
 
 @dataclass(slots=True)
 class Throughput:
-    """What one process knows of the last week. Threads take turns."""
+    """The statistics of the last week, cached by one process. Thread-safe; calls wait for each other."""
 
     store: Store
     look_seconds: float = _LOOK_SECONDS
     clock: Callable[[], float] = time.monotonic
-    _known: dict[int, Hour] = field(default_factory=dict)
+    _known: dict[int, HourStats] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def week(self, now: int) -> Week:
-        """Return the week that ends with the hour of `now` (ms since 1970, UTC)."""
+    def week(self, now: int) -> WeekStats:
+        """Return the week that ends with the hour of `now` (Unix milliseconds, UTC)."""
         last = now // HOUR * HOUR
         begins = [
             last - place * HOUR for place in range(WEEK_HOURS)
@@ -77,8 +77,8 @@ class Throughput:
         with self._guard:
             self._known = {at: self._known[at] for at in begins if at in self._known}
             self._count([at for at in begins if at not in self._known or self._known[at].is_due(now)], now)
-            return Week(
-                tuple(self._known.get(at, Hour(at)) for at in reversed(begins)),
+            return WeekStats(
+                tuple(self._known.get(at, HourStats(at)) for at in reversed(begins)),
                 is_whole=len(self._known) == len(begins),
             )
 
@@ -107,28 +107,28 @@ def _neighbours(due: Sequence[int]) -> list[int]:
     return some
 
 
-def _counted(store: Store, begins: Sequence[int], now: int) -> dict[int, Hour]:
+def _counted(store: Store, begins: Sequence[int], now: int) -> dict[int, HourStats]:
     since, until = min(begins), max(begins) + HOUR
     with store.reading() as connection:
-        counts = event_stats.counts(connection, since=since, until=until)
-        samples = event_stats.samples(connection, counts)
-    of_hour: dict[int, tuple[list[Count], list[Sample]]] = {at: ([], []) for at in begins}
+        counts = event_stats.hourly_counts(connection, since=since, until=until)
+        samples = event_stats.latency_samples(connection, counts)
+    of_hour: dict[int, tuple[list[HourlyCount], list[LatencySample]]] = {at: ([], []) for at in begins}
     for count in counts:
         of_hour[count.hour][0].append(count)
     for sample in samples:
         if sample.hour in of_hour:
             of_hour[sample.hour][1].append(sample)
-    return {at: Hour(at, tuple(made), tuple(took), now) for at, (made, took) in of_hour.items()}
+    return {at: HourStats(at, tuple(made), tuple(took), now) for at, (made, took) in of_hour.items()}
 
 
 # --- What they say ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """How long events took to reach the sites: the middle one, and what 95 of 100 stayed below, in milliseconds.
+class Latency:
+    """The time from receipt to delivery: median and 95th percentile, in milliseconds.
 
-    `events` is how many times were measured; the other two are None where there are none.
+    `events` is the number of measurements; without any, the other two are None.
     """
 
     events: int = 0
@@ -136,13 +136,13 @@ class Times:
     most: int | None = None
 
 
-def days(week: Week) -> list[Sequence[Hour]]:
-    """Return the hours of each day, where the last day ends with the last hour."""
+def days(week: WeekStats) -> list[Sequence[HourStats]]:
+    """Return the hours of each day; the last day ends with the last hour."""
     return [week.hours[start : start + DAY_HOURS] for start in range(0, len(week.hours), DAY_HOURS)]
 
 
-def outcomes(hours: Iterable[Hour], accounts: Collection[str] | None = None) -> Counter[Outcome]:
-    """Return how many events came, by outcome: those of some accounts, or of all."""
+def outcomes(hours: Iterable[HourStats], accounts: Collection[str] | None = None) -> Counter[Outcome]:
+    """Return the number of events by outcome: those of some accounts, or of all."""
     found: Counter[Outcome] = Counter()
     for hour in hours:
         for count in hour.counts:
@@ -151,10 +151,10 @@ def outcomes(hours: Iterable[Hour], accounts: Collection[str] | None = None) -> 
     return found
 
 
-def times(hours: Iterable[Hour], site_id: str | None = None) -> Times:
-    """Return how long events took to reach one site, or all of them.
+def latency(hours: Iterable[HourStats], site_id: str | None = None) -> Latency:
+    """Return the latency of events on one site, or on all of them.
 
-    Of an hour with many events only some are measured, so each of those stands for several.
+    Of an hour with many events only a sample is measured, so each measurement is weighted.
     """
     weighed: list[tuple[int, float]] = []
     for hour in hours:
@@ -170,13 +170,13 @@ def times(hours: Iterable[Hour], site_id: str | None = None) -> Times:
             weight = max(folded[account_id], 1) / len(found)
             weighed += [(milliseconds, weight) for milliseconds in found if milliseconds is not None]
     weighed.sort()
-    return Times(len(weighed), _quantile(weighed, 0.5), _quantile(weighed, 0.95))
+    return Latency(len(weighed), _quantile(weighed, 0.5), _quantile(weighed, 0.95))
 
 
-def longest_gap(week: Week, accounts: Collection[str]) -> int | None:
+def longest_gap(week: WeekStats, accounts: Collection[str]) -> int | None:
     """Return the longest time without an event of these accounts between two hours that had some, in hours.
 
-    None where fewer than two hours had any: then there is no habit to tell of.
+    None where fewer than two hours had any: then nothing is usual.
     """
     busy = [place for place, hour in enumerate(week.hours) if outcomes([hour], accounts)]
     gaps = [later - earlier - 1 for earlier, later in itertools.pairwise(busy)]

@@ -30,10 +30,10 @@ _PROOFS = {
     "own": "recorded by the bridge itself",
 }
 _DELIVERIES = {
-    "reached": "delivered",
+    "delivered": "delivered",
     "unneeded": "delivered, no update needed",
-    "waiting": "pending",
-    "stuck": "failing",
+    "pending": "pending",
+    "failing": "failing",
     "withheld": "no page",
 }
 

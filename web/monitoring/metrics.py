@@ -187,7 +187,7 @@ class _OverviewCollector:
             "Time from receiving an event to writing its post, of a sample from the current and the last hour.",
             labels=["quantile"],
         )
-        measured = hourly.times(day[-2:])
+        measured = hourly.latency(day[-2:])
         for quantile, value in (("0.5", measured.median), ("0.95", measured.most)):
             if value is not None:
                 times.add_metric([quantile], value / 1000)

@@ -10,10 +10,16 @@ from tornado.web import Finish
 
 from core.errors import TooManyJobsError, UnknownEventError
 from core.model.diff import field_diffs
-from core.monitoring.event_detail import Check, Inspected, InspectedRefusal, inspect, inspect_refusal
+from core.monitoring.event_detail import (
+    InspectedEvent,
+    InspectedRequest,
+    Verification,
+    inspect,
+    inspect_refusal,
+)
 from core.pipeline import replay
 from core.store.db import clock as store_clock
-from core.store.events.delivery import Way
+from core.store.events.delivery import DeliveryStatus
 from core.store.events.log import Outcome
 from core.store.meetings import meetings
 from core.store.sites import sites
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.pipeline.replay import ReplayPreview
-    from core.store.events.delivery import Reached
+    from core.store.events.delivery import SiteDelivery
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.search import EventSummary
     from core.store.jobs import Job
@@ -48,12 +54,12 @@ class EventView:
     line: EventSummary
     topic: str
     site_name: str
-    check: Check
+    verification: Verification
     is_whole: bool
     too_late: bool
     is_new: bool
     changes: list[ChangeLabel]
-    reached: Sequence[Reached]
+    deliveries: Sequence[SiteDelivery]
     attempts: Mapping[str, list[Attempt]]
     is_pending: bool
     headers: dict[str, str]
@@ -65,7 +71,7 @@ class EventView:
 class QuarantinedRequestView:
     """A quarantined request with what it claims to be, masked."""
 
-    found: InspectedRefusal
+    found: InspectedRequest
     refusal: QuarantinedRequest
     headers: dict[str, str]
     body: str
@@ -116,7 +122,7 @@ class QuarantinedRequestHandler(PageHandler):
     async def get(self, number: str) -> None:
         """Show the request; redirect to the list if it no longer exists."""
         try:
-            found: InspectedRefusal = await self.blocking(
+            found: InspectedRequest = await self.blocking(
                 partial(inspect_refusal, self.bridge.store, int(number), site_id=self.site_id)
             )
         except UnknownEventError:
@@ -185,7 +191,13 @@ class ReplayHandler(PageHandler):
 
 
 def event_view(
-    found: Inspected, topic: str, site_name: str, *, words: NullTranslations, language: str, passcodes: bool
+    found: InspectedEvent,
+    topic: str,
+    site_name: str,
+    *,
+    words: NullTranslations,
+    language: str,
+    passcodes: bool,
 ) -> EventView:
     """Return the view of an event. Pure."""
     step = found.step
@@ -194,15 +206,15 @@ def event_view(
         line=found.line,
         topic=topic,
         site_name=site_name,
-        check=found.check,
+        verification=found.verification,
         is_whole=found.is_whole,
         too_late=step is not None and step.too_late,
         is_new=step is not None and step.before is None,
         changes=label_changes(changes, words, language, passcodes=passcodes),
-        reached=found.reached,
+        deliveries=found.deliveries,
         attempts=found.attempts,
         is_pending=found.line.outcome == Outcome.PENDING
-        or any(one.way in (Way.WAITING, Way.STUCK) for one in found.reached),
+        or any(one.status in (DeliveryStatus.PENDING, DeliveryStatus.FAILING) for one in found.deliveries),
         headers=masking.mask_headers(found.request.headers),
         body=masking.mask_body(found.request.body, passcodes=passcodes),
         names_removed_at=found.names_removed_at,
@@ -214,7 +226,7 @@ def _id(given: dict[str, str]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004 (digits)
 
 
-def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[Inspected, str, str]:
+def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[InspectedEvent, str, str]:
     """Load an event, the topic of its meeting, and the name of the site at whose endpoint it was received."""
     found = inspect(bridge.store, event_id, site_id=site_id)
     line = found.line

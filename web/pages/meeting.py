@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.model.meeting import Meeting, Occurrence
-    from core.store.events.delivery import Reached
+    from core.store.events.delivery import SiteDelivery
     from core.store.posts.attempts import Attempt
 
 _ATTEMPTS = 20
@@ -70,7 +70,7 @@ class HistoryEntry:
     at: int
     received_at: int
     step: EventDiff
-    reached: list[Reached]
+    deliveries: list[SiteDelivery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +281,8 @@ def _history(
 ) -> MeetingHistory:
     """Load the newest events, or those before one, newest first."""
     known = history.of_meeting(connection, bridge.store.sealer, account_id, number)
-    every = list(event_diffs(account_id, number, [one.change for one in known.told], base=known.base))
-    of_event = {one.change.position: one for one in known.told}
+    every = list(event_diffs(account_id, number, [one.change for one in known.events], base=known.base))
+    of_event = {one.change.position: one for one in known.events}
     newest_first = [(of_event[step.change.position], step) for step in reversed(every)]
     place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)
     some = newest_first[place + 1 : place + 1 + _EVENTS]
@@ -297,7 +297,7 @@ def _history(
                 one.change.position.at,
                 one.received_at,
                 step,
-                delivery.of_event(connection, account_id, number, one.folded_at, site_id=site_id),
+                delivery.deliveries_of_event(connection, account_id, number, one.folded_at, site_id=site_id),
             )
             for one, step in some
         ],

@@ -13,7 +13,7 @@ from core.model.meeting import MeetingKind, MeetingState
 from core.monitoring.meeting_search import find
 from core.store.db import clock as store_clock
 from core.store.meetings import search as meeting_search
-from core.store.meetings.search import LONGEST_SEARCH, Filter, Key, When
+from core.store.meetings.search import LONGEST_SEARCH, MeetingFilter, MeetingKey, When
 from core.store.posts import status as post_status
 from core.store.posts.status import Standing
 from core.store.sites import sites
@@ -22,7 +22,7 @@ from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.meetings.search import Host, Line
+    from core.store.meetings.search import Host, MeetingSummary
     from core.store.posts.status import PostLine
 
 E = TypeVar("E", bound=StrEnum)
@@ -40,7 +40,7 @@ class MeetingList:
     `now` is in Unix milliseconds; `is_any`: any meeting is known at all.
     """
 
-    lines: list[Line]
+    lines: list[MeetingSummary]
     posts: dict[tuple[str, int], list[PostLine]]
     newer: str
     older: str
@@ -57,7 +57,7 @@ class MeetingsView:
     """
 
     listed: MeetingList
-    filter: Filter
+    filter: MeetingFilter
     parameters: dict[str, str]
     is_narrowed: bool
     is_filtered: bool
@@ -82,8 +82,8 @@ class MeetingsHandler(PageHandler):
             listed=listed,
             filter=wanted,
             parameters=to_query(wanted, of_site=self.site_id),
-            is_narrowed=wanted != Filter(when=wanted.when, site_id=self.site_id),
-            is_filtered=wanted != Filter(wanted.words, wanted.when, site_id=self.site_id),
+            is_narrowed=wanted != MeetingFilter(when=wanted.when, site_id=self.site_id),
+            is_filtered=wanted != MeetingFilter(wanted.words, wanted.when, site_id=self.site_id),
             periods=[(when, to_query(replace(wanted, when=when), of_site=self.site_id)) for when in When],
             gone=bool(self.get_query_argument("gone", "")),
             hosts=await self.blocking(self._find_hosts),
@@ -113,12 +113,12 @@ class FindMeetingsHandler(PageHandler):
 PARAMETERS = ("q", "when", "state", "kind", "host", "posts", "site")
 
 
-def parse_query(asked: dict[str, str], *, of_site: str | None) -> Filter:
+def parse_query(asked: dict[str, str], *, of_site: str | None) -> MeetingFilter:
     """Parse the filter of a query; missing or invalid parameters do not filter.
 
     Without filters, the period is upcoming. `of_site` is the only site that the viewer may see.
     """
-    wanted = Filter(
+    wanted = MeetingFilter(
         words=" ".join(asked.get("q", "").split())[:LONGEST_SEARCH],
         state=_one_of(MeetingState, asked.get("state", "")),
         kind=_one_of(MeetingKind, asked.get("kind", "")),
@@ -129,13 +129,13 @@ def parse_query(asked: dict[str, str], *, of_site: str | None) -> Filter:
     return replace(wanted, when=_one_of(When, asked.get("when", "")) or default_period(wanted))
 
 
-def default_period(wanted: Filter) -> When:
+def default_period(wanted: MeetingFilter) -> When:
     """Return the period of a filter that names none."""
     narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.standing)
     return When.ALL if any(narrowed) else When.UPCOMING
 
 
-def to_query(wanted: Filter, *, of_site: str | None) -> dict[str, str]:
+def to_query(wanted: MeetingFilter, *, of_site: str | None) -> dict[str, str]:
     """Return the query parameters of a filter; the inverse of `parse_query`."""
     query = {
         "q": wanted.words,
@@ -156,16 +156,18 @@ def _one_of(kind: type[E], value: str) -> E | None:
         return None
 
 
-def _key(value: str) -> Key | None:
+def _key(value: str) -> MeetingKey | None:
     found = _KEY.fullmatch(value)
-    return Key(int(found[1]), int(found[2]), found[3]) if found else None
+    return MeetingKey(int(found[1]), int(found[2]), found[3]) if found else None
 
 
-def _format_key(key: Key) -> str:
+def _format_key(key: MeetingKey) -> str:
     return f"{key.starts_at}.{key.number}.{key.account_id}"
 
 
-def _listed(bridge: Bridge, wanted: Filter, *, after: Key | None, before: Key | None) -> MeetingList:
+def _listed(
+    bridge: Bridge, wanted: MeetingFilter, *, after: MeetingKey | None, before: MeetingKey | None
+) -> MeetingList:
     now = int(time.time() * 1000)
     page = find(bridge.store, wanted, now=now, limit=_ON_A_PAGE, after=after, before=before)
     with bridge.store.reading() as connection:

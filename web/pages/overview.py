@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from core.monitoring.overview import Overview
-    from core.monitoring.throughput import Hour, Times
+    from core.monitoring.throughput import HourStats, Latency
 
 _REFRESH_SECONDS, _REFRESH_SECONDS_WHILE_COUNTING = 15, 2
 _OUTCOMES = (Outcome.FOLDED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
@@ -43,7 +43,7 @@ class Piece:
 
     begins: int
     outcomes: dict[Outcome, int]
-    times: Times
+    times: Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class OverviewHandler(PageHandler):
         known = application_cache(self.application, "overview", self.cache_seconds)
         return known.get(self.site_id, partial(gather, self.bridge.store, hours, site_id=self.site_id))
 
-    def _piece(self, hours: Sequence[Hour], shown: Overview) -> Piece:
+    def _piece(self, hours: Sequence[HourStats], shown: Overview) -> Piece:
         counted = hourly.outcomes(hours, shown.accounts)
-        times = hourly.times(hours, self.site_id)
+        times = hourly.latency(hours, self.site_id)
         return Piece(hours[0].begins, {outcome: counted[outcome] for outcome in _OUTCOMES}, times)
 
     def _charts(

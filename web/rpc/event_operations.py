@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.bridge import Bridge
-    from core.store.events.delivery import Reached
+    from core.store.events.delivery import SiteDelivery
     from core.store.events.search import EventSummary
     from core.store.posts.attempts import Attempt
 
@@ -54,14 +54,14 @@ def show_event(bridge: Bridge, request: api.EventRequest) -> api.EventDetail:
     changes = label_changes(diffs, NullTranslations(), SOURCE, passcodes=False)
     return api.EventDetail(
         event=_line(found.line),
-        proof=found.check.proof,
-        signed_at=found.check.signed_at,
+        proof=found.verification.proof,
+        signed_at=found.verification.signed_at,
         headers=dict(masking.mask_headers(found.request.headers)),
         body=masking.mask_body(found.request.body, passcodes=False),
         is_whole=found.is_whole,
         is_too_late=found.step is not None and found.step.too_late,
         changes=[api.EventChange(name=change.name, old=change.old, new=change.new) for change in changes],
-        deliveries=[_delivery(one, found.attempts.get(one.site_id, [])) for one in found.reached],
+        deliveries=[_delivery(one, found.attempts.get(one.site_id, [])) for one in found.deliveries],
     )
 
 
@@ -114,10 +114,10 @@ def _line(line: EventSummary) -> api.EventLine:
     )
 
 
-def _delivery(found: Reached, attempts: Sequence[Attempt]) -> api.EventDelivery:
+def _delivery(found: SiteDelivery, attempts: Sequence[Attempt]) -> api.EventDelivery:
     return api.EventDelivery(
         site_name=found.site_name,
-        status=found.way,
+        status=found.status,
         at=found.at,
         did=found.did,
         message=found.message,

@@ -1,4 +1,7 @@
-"""When an event reached each site: by the first attempt that went well and began after it was folded."""
+"""Compute the delivery of an event to each site.
+
+An event is delivered by the first successful attempt that began after it was folded.
+"""
 
 from __future__ import annotations
 
@@ -16,48 +19,48 @@ if TYPE_CHECKING:
 
 
 SHOWED_NOTHING = ("withheld", "detached")
-"""What attempts did that went well, and after which there was no post."""
+"""Results of successful attempts after which the site shows no post."""
 
 
-class Way(StrEnum):
-    """How far an event has come on its way to a site."""
+class DeliveryStatus(StrEnum):
+    """The delivery of an event to one site."""
 
-    REACHED = "reached"  # an attempt that began after it was folded went well
+    DELIVERED = "delivered"  # an attempt that began after it was folded went well
     UNNEEDED = "unneeded"  # the site shows this revision or a newer one, and nothing had to be written for it
-    WAITING = "waiting"  # it will be written
-    STUCK = "stuck"  # it was tried, and failed so far
+    PENDING = "pending"  # it will be written
+    FAILING = "failing"  # every attempt so far failed
     WITHHELD = "withheld"  # the site shows no post of this meeting; `message` says why
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """Where an event stands on one site.
+class SiteDelivery:
+    """The delivery of an event to one site.
 
-    `at` is when WordPress had answered, or when nothing was found to ask of it (ms since 1970, UTC).
-    `did` is what the attempt did, in a word; `message` is what is wrong, where it is stuck, or why there is none.
+    `at` is when WordPress had answered, or when the bridge found that no request was needed (Unix milliseconds, UTC).
+    `did` is the result of the attempt; `message` is the error of a failing delivery, or why there is no post.
     """
 
     site_id: str
     site_name: str
     site_url: str
-    way: Way
+    status: DeliveryStatus
     at: int | None = None
     did: str | None = None
     message: str | None = None
 
 
-def of_event(
+def deliveries_of_event(
     connection: Connection,
     account_id: str,
     number: int,
     folded_at: int | None,
     *,
     site_id: str | None = None,
-) -> list[Reached]:
-    """Return where an event of this meeting stands on each site that shows the meeting, or on one of them.
+) -> list[SiteDelivery]:
+    """Return the delivery of an event of this meeting to each site that shows the meeting, or to one of them.
 
-    An attempt that began in the very moment (within the few milliseconds of one transaction) in which the event
-    was folded may be taken for the first that holds it, though it is the one after.
+    An attempt that began in the few milliseconds of the transaction that folded the event may count as the first
+    that includes it, though the next one is.
     """
     query = (
         select(posts, sites.c.name, sites.c.url, sites.c.fault_message.label("of_site"))
@@ -70,21 +73,28 @@ def of_event(
     found = []
     for row in connection.execute(query):
         first = None if folded_at is None else _first_after(connection, row, folded_at)
-        found.append(Reached(row.site_id, row.name, row.url, *_way(row, first, folded_at)))
+        found.append(SiteDelivery(row.site_id, row.name, row.url, *_status(row, first, folded_at)))
     return found
 
 
-def _way(row: Any, first: Any, folded_at: int | None) -> tuple[Way, int | None, str | None, str | None]:
+def _status(
+    row: Any, first: Any, folded_at: int | None
+) -> tuple[DeliveryStatus, int | None, str | None, str | None]:
     if first is not None and first.did == "unchanged":
-        return Way.UNNEEDED, first.at + first.milliseconds, first.did, None
+        return DeliveryStatus.UNNEEDED, first.at + first.milliseconds, first.did, None
     if first is not None:
-        return Way.REACHED, first.at + first.milliseconds, first.did, None
+        return DeliveryStatus.DELIVERED, first.at + first.milliseconds, first.did, None
     if row.state == PostState.DETACHED:
-        return Way.WITHHELD, None, None, "Somebody deleted the page for good."
+        return DeliveryStatus.WITHHELD, None, None, "Somebody deleted the page for good."
     if folded_at is not None and row.wanted <= row.written:
-        return (Way.UNNEEDED if row.reason is None else Way.WITHHELD), None, None, row.reason
+        return (
+            (DeliveryStatus.UNNEEDED if row.reason is None else DeliveryStatus.WITHHELD),
+            None,
+            None,
+            row.reason,
+        )
     trouble = row.of_site or row.fault_message
-    return (Way.STUCK if trouble else Way.WAITING), None, None, trouble
+    return (DeliveryStatus.FAILING if trouble else DeliveryStatus.PENDING), None, None, trouble
 
 
 def _first_after(connection: Connection, post: Any, moment: int) -> Any:

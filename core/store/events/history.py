@@ -1,4 +1,4 @@
-"""The events of one meeting, in the order in which they happened, with what became of each."""
+"""Load the events of one meeting, in the order in which they happened."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting
     from core.store.db.encryption import Sealer
 
-MOST = 2000  # events of one meeting; more are not laid over each other for a page
+MAX_EVENTS = 2000  # of one meeting; a page does not fold more
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One event of a meeting. Times are in milliseconds since 1970, UTC."""
+class MeetingEvent:
+    """One event of a meeting. Times are Unix milliseconds (UTC)."""
 
     id: int
     change: Change
@@ -36,20 +36,26 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """The events that made a meeting, and what it was before them. `is_whole` is False where there are too many."""
+class EventHistory:
+    """The events of a meeting, and its state before them. `is_whole` is False where there are too many."""
 
     base: Meeting | None
-    told: list[Told]
+    events: list[MeetingEvent]
     is_whole: bool = True
 
 
 def of_meeting(
-    connection: Connection, sealer: Sealer, account_id: str, number: int, *, upto: int | None = None
-) -> History:
-    """Return what happened to a meeting: all that is or will be part of it, or no more than up to one event's id.
+    connection: Connection,
+    sealer: Sealer,
+    account_id: str,
+    number: int,
+    *,
+    upto: int | None = None,
+    most: int = MAX_EVENTS,
+) -> EventHistory:
+    """Return the folded and pending events of a meeting: all, or those up to the event with the ID `upto`.
 
-    Where that is more than `MOST`, the oldest of it is returned, and the history is not whole.
+    Of more than `most` the oldest are returned, and the history is not whole.
     """
     places = connection.execute(
         select(events.c.id, events.c.at, events.c.rank, events.c.digest).where(
@@ -63,9 +69,9 @@ def of_meeting(
     chosen = [id_ for id_, position in positions.items() if last is None or not last < position]
     chosen.sort(key=lambda id_: positions[id_])
     columns = [events.c[name] for name in ("id", "request", "received_at", "site_id", "folded_at")]
-    rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:MOST])))
-    told = [
-        Told(
+    rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:most])))
+    found = [
+        MeetingEvent(
             id=row.id,
             change=Change(
                 positions[row.id],
@@ -77,6 +83,6 @@ def of_meeting(
         )
         for row in rows
     ]
-    told.sort(key=lambda one: one.change.position)
+    found.sort(key=lambda one: one.change.position)
     base = meetings.load_base(connection, account_id, number)
-    return History(base, told, is_whole=len(chosen) <= MOST)
+    return EventHistory(base, found, is_whole=len(chosen) <= most)

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 HOUR = 3_600_000  # milliseconds
-_SAMPLED = 100  # events of an hour and account, of which those are measured that were folded
+_SAMPLED = 100  # events of an hour and account; the folded ones among them are measured
 _AT_ONCE = 500  # ids in one statement
-_SLOWEST = 300_000  # how much later than another an attempt may be noted that began before it (a lease)
+_SLOWEST = 300_000  # an attempt is recorded at most this many ms after one that began later (a lease)
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How many events of an account came within an hour with one outcome; and the first and last of their ids.
+class HourlyCount:
+    """The number of events of an account that were received within an hour and have one outcome; their ID range.
 
-    `hour` is when it begins (ms since 1970, UTC).
+    `hour` is its beginning (Unix milliseconds, UTC).
     """
 
     hour: int
@@ -44,8 +44,8 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """How long one event took to reach one site, in milliseconds; None where it has not yet."""
+class LatencySample:
+    """The time from receipt to delivery of one event to one site, in milliseconds; None if it is not delivered yet."""
 
     hour: int
     account_id: str
@@ -53,20 +53,20 @@ class Sample:
     milliseconds: int | None
 
 
-def counts(connection: Connection, *, since: int, until: int) -> list[Count]:
-    """Return what came within whole hours (`until` is not part of it)."""
+def hourly_counts(connection: Connection, *, since: int, until: int) -> list[HourlyCount]:
+    """Count the events received from `since` to `until` (exclusive), both at full hours (Unix milliseconds, UTC)."""
     found = []
     for account_id, outcome in product(event_search.account_ids(connection), Outcome):
         chosen = {"of_account": account_id, "of_outcome": outcome, "since": since, "until": until}
         found += [
-            Count(hour * HOUR, account_id, outcome, number, first, last)
+            HourlyCount(hour * HOUR, account_id, outcome, number, first, last)
             for hour, number, first, last in connection.execute(_COUNTING, chosen)
         ]
     return found
 
 
-def samples(connection: Connection, counted: Iterable[Count]) -> list[Sample]:
-    """Return how long some events took of those that were counted and folded, on every site of their account."""
+def latency_samples(connection: Connection, counted: Iterable[HourlyCount]) -> list[LatencySample]:
+    """Return the latency of a sample of the folded events among those counted, on every site of their account."""
     folded = [count for count in counted if count.outcome is Outcome.FOLDED]
     if not folded:
         return []
@@ -76,7 +76,7 @@ def samples(connection: Connection, counted: Iterable[Count]) -> list[Sample]:
     for start in range(0, len(ids), _AT_ONCE):
         given = {"ids": ids[start : start + _AT_ONCE], "first": first_attempt}
         found += [
-            Sample(
+            LatencySample(
                 received_at // HOUR * HOUR,
                 account_id,
                 site_id,
@@ -88,7 +88,7 @@ def samples(connection: Connection, counted: Iterable[Count]) -> list[Sample]:
 
 
 def _spread(first: int, last: int) -> Iterable[int]:
-    """Return ids from `first` to `last`: all of them, or so many, evenly apart."""
+    """Return IDs from `first` to `last`: all, or `_SAMPLED` of them, evenly spaced."""
     width = last - first
     if width < _SAMPLED:
         return range(first, last + 1)
@@ -96,7 +96,7 @@ def _spread(first: int, last: int) -> Iterable[int]:
 
 
 def _first_attempt(connection: Connection, *, since: int) -> int:
-    """Return an id that no attempt comes before which began after a moment."""
+    """Return an ID below which no attempt began after `since`."""
     next_one = select(attempts.c.at).where(attempts.c.at >= since).order_by(attempts.c.at).limit(1)
     at = connection.scalar(next_one)
     if at is None:
@@ -120,7 +120,7 @@ _COUNTING: Any = (
     )
     .group_by("hour")
 )
-# By the first attempt that went well and began after the event was folded: see `core.store.events.delivery`.
+# The first successful attempt that began after the event was folded: see `core.store.events.delivery`.
 _REACHED = (
     select(attempts.c.at + attempts.c.milliseconds)
     .where(

@@ -1,4 +1,4 @@
-"""Lists of meetings: searched, filtered, and paged by key in the order of their dates."""
+"""Search meetings: filtered, in the order of their dates, paged by key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"[0-9]{6,15}")
 
 
 class When(StrEnum):
-    """Which meetings, by their dates."""
+    """The meetings to search for, by their dates."""
 
     UPCOMING = "upcoming"  # a date is under way or yet to come
     PAST = "past"
@@ -39,8 +39,8 @@ class When(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which meetings to list. `words` are searched in the topic, or are the meeting's number.
+class MeetingFilter:
+    """The meetings to search for. `words` occur in the topic, or are the meeting's number.
 
     `site_id` is the site that shows the meetings, and whose posts stand as `standing` says; None: any.
     """
@@ -55,8 +55,8 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """The place of a meeting in a list."""
+class MeetingKey:
+    """The position of a meeting in the list."""
 
     starts_at: int
     number: int
@@ -64,23 +64,23 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A piece of a list, in its order, and whether there is more before and after it."""
+class MeetingPage:
+    """One page of the list, in its order, and whether there are meetings before and after it."""
 
-    keys: list[Key]
+    keys: list[MeetingKey]
     more_before: bool
     more_after: bool
 
 
 def page(
     connection: Connection,
-    wanted: Filter,
+    wanted: MeetingFilter,
     *,
     now: int,
     limit: int,
-    after: Key | None = None,
-    before: Key | None = None,
-) -> Page:
+    after: MeetingKey | None = None,
+    before: MeetingKey | None = None,
+) -> MeetingPage:
     """Return up to `limit` meetings: the first ones, or those next to a key.
 
     What is upcoming, or has no fixed time, is in the order of its start, everything else the other way round.
@@ -88,16 +88,18 @@ def page(
     ascending = wanted.when in (When.UPCOMING, When.UNDATED)
     backwards = before is not None
     query = query_of(wanted, now=now, limit=limit + 1, beside=before or after, rising=ascending != backwards)
-    found = [Key(*row) for row in connection.execute(query)]
+    found = [MeetingKey(*row) for row in connection.execute(query)]
     is_more = len(found) > limit
     found = found[:limit]
     if backwards:
-        return Page(found[::-1], more_before=is_more, more_after=True)
-    return Page(found, more_before=after is not None, more_after=is_more)
+        return MeetingPage(found[::-1], more_before=is_more, more_after=True)
+    return MeetingPage(found, more_before=after is not None, more_after=is_more)
 
 
-def query_of(wanted: Filter, *, now: int, limit: int, beside: Key | None, rising: bool) -> Select[Any]:
-    """Return the query for the keys of a piece of the list, beginning after a key, in one order or the other."""
+def query_of(
+    wanted: MeetingFilter, *, now: int, limit: int, beside: MeetingKey | None, rising: bool
+) -> Select[Any]:
+    """Return the query for the keys of one page, beginning after a key, in ascending or descending order."""
     columns = (meetings.c.starts_at, meetings.c.number, meetings.c.account_id)
     query = select(*columns).where(*_conditions(wanted, now)).limit(limit)
     if beside is not None:
@@ -107,8 +109,8 @@ def query_of(wanted: Filter, *, now: int, limit: int, beside: Key | None, rising
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A meeting as a list shows it, with the times that it was found by (ms since 1970, UTC)."""
+class MeetingSummary:
+    """A meeting in the list, with its sort keys (Unix milliseconds, UTC)."""
 
     meeting: Meeting
     starts_at: int
@@ -116,7 +118,7 @@ class Line:
     over_at: int
 
 
-def lines(connection: Connection, keys: Sequence[Key]) -> list[Line]:
+def lines(connection: Connection, keys: Sequence[MeetingKey]) -> list[MeetingSummary]:
     """Return what is to be shown of these meetings, in the same order. What is gone by now is left out."""
     named = [(key.account_id, key.number) for key in keys]
     rows = connection.execute(
@@ -135,7 +137,7 @@ def lines(connection: Connection, keys: Sequence[Key]) -> list[Line]:
     )
     found = {(row.account_id, row.number): row for row in rows}
     return [
-        Line(
+        MeetingSummary(
             Meeting(
                 row.account_id,
                 row.number,
@@ -283,7 +285,7 @@ _MOVING = (
 )
 
 
-def _conditions(wanted: Filter, now: int) -> Iterable[ColumnElement[bool]]:
+def _conditions(wanted: MeetingFilter, now: int) -> Iterable[ColumnElement[bool]]:
     match wanted.when:
         case When.UPCOMING:
             yield meetings.c.over_at > now

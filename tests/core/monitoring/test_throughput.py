@@ -7,14 +7,14 @@ from sqlalchemy import update
 
 from core.monitoring.throughput import (
     WEEK_HOURS,
-    Hour,
+    HourStats,
+    Latency,
     Throughput,
-    Times,
-    Week,
+    WeekStats,
     days,
+    latency,
     longest_gap,
     outcomes,
-    times,
 )
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
@@ -22,7 +22,7 @@ from core.store.db.schema import events as events_table
 from core.store.events import log
 from core.store.events import stats as event_stats
 from core.store.events.log import Outcome
-from core.store.events.stats import HOUR, Count, Sample
+from core.store.events.stats import HOUR, HourlyCount, LatencySample
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
 from tests.core.conftest import connected
@@ -115,8 +115,8 @@ class TestCounts:
 
 
 class TestSamples:
-    def measured(self, store: Store, site_id: str | None = None) -> Times:
-        return times(patient(store).week(NOW).hours, site_id)
+    def measured(self, store: Store, site_id: str | None = None) -> Latency:
+        return latency(patient(store).week(NOW).hours, site_id)
 
     def test_are_from_the_arrival_to_the_end_of_the_first_attempt_that_shows_it(
         self, two: Store, told: Told
@@ -128,15 +128,15 @@ class TestSamples:
         tried(two, at + 3 * SECOND)
         tried(two, at + 300 * SECOND)
         tried(two, at + 9 * SECOND, "s2", did="unchanged")
-        assert self.measured(two, "s1") == Times(1, 4 * SECOND, 4 * SECOND)
-        assert self.measured(two, "s2") == Times(1, 10 * SECOND, 10 * SECOND)
+        assert self.measured(two, "s1") == Latency(1, 4 * SECOND, 4 * SECOND)
+        assert self.measured(two, "s2") == Latency(1, 10 * SECOND, 10 * SECOND)
         assert self.measured(two).events == 2
 
     def test_of_what_has_not_arrived_are_none(self, two: Store, told: Told) -> None:
         told(1)
         told(1, Outcome.IGNORED)
         told(1, folded_after=None)
-        assert self.measured(two) == Times()
+        assert self.measured(two) == Latency()
 
     def test_are_bounded_and_spread_over_the_hour(self, two: Store, told: Told) -> None:
         for place in range(250):
@@ -144,8 +144,8 @@ class TestSamples:
         tried(two, NOW)
         with two.reading() as connection:
             since = NOW // HOUR * HOUR - HOUR
-            counted = event_stats.counts(connection, since=since, until=since + 2 * HOUR)
-            found = event_stats.samples(connection, counted)
+            counted = event_stats.hourly_counts(connection, since=since, until=since + 2 * HOUR)
+            found = event_stats.latency_samples(connection, counted)
         of_one = sorted(sample.milliseconds or 0 for sample in found if sample.site_id == "s1")
         assert sum(count.number for count in counted) == 250
         assert 90 <= len(of_one) <= 200
@@ -206,15 +206,16 @@ class TestKeeping:
         assert outcomes(hours.week(NOW).hours) == {Outcome.FOLDED: 2}
 
 
-def week(*events: int) -> Week:
+def week(*events: int) -> WeekStats:
     """A week with so many events in each of its last hours."""
     made = [
-        Hour(
-            place * HOUR, (Count(place * HOUR, ACCOUNT, Outcome.FOLDED, number, 1, number),) if number else ()
+        HourStats(
+            place * HOUR,
+            (HourlyCount(place * HOUR, ACCOUNT, Outcome.FOLDED, number, 1, number),) if number else (),
         )
         for place, number in enumerate(events)
     ]
-    return Week(tuple(made), is_whole=True)
+    return WeekStats(tuple(made), is_whole=True)
 
 
 class TestGap:
@@ -230,18 +231,18 @@ class TestGap:
 
 
 class TestTimes:
-    def hour(self, folded: int, *milliseconds: int | None) -> Hour:
-        counts = (Count(0, ACCOUNT, Outcome.FOLDED, folded, 1, folded),)
-        return Hour(0, counts, tuple(Sample(0, ACCOUNT, "s1", one) for one in milliseconds))
+    def hour(self, folded: int, *milliseconds: int | None) -> HourStats:
+        counts = (HourlyCount(0, ACCOUNT, Outcome.FOLDED, folded, 1, folded),)
+        return HourStats(0, counts, tuple(LatencySample(0, ACCOUNT, "s1", one) for one in milliseconds))
 
     def test_are_the_middle_and_what_95_of_100_stay_below(self) -> None:
-        assert times([self.hour(100, *range(1, 101))]) == Times(100, 50, 95)
-        assert times([self.hour(1, 7)]) == Times(1, 7, 7)
-        assert times([]) == Times()
+        assert latency([self.hour(100, *range(1, 101))]) == Latency(100, 50, 95)
+        assert latency([self.hour(1, 7)]) == Latency(1, 7, 7)
+        assert latency([]) == Latency()
 
     def test_a_sample_stands_for_all_of_its_hour(self) -> None:
         quiet, busy = self.hour(2, 9000, 9000), self.hour(1000, 1, 2, 3, 4)
-        assert times([quiet, busy]) == Times(6, 3, 4)
+        assert latency([quiet, busy]) == Latency(6, 3, 4)
 
     def test_what_has_not_arrived_is_left_out(self) -> None:
-        assert times([self.hour(3, None, 5, None)]) == Times(1, 5, 5)
+        assert latency([self.hour(3, None, 5, None)]) == Latency(1, 5, 5)

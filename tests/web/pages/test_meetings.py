@@ -10,7 +10,7 @@ import pytest
 from core.model.meeting import MeetingKind, MeetingState
 from core.store.db.engine import Store
 from core.store.db.schema import accounts
-from core.store.meetings.search import Filter, When
+from core.store.meetings.search import MeetingFilter, When
 from core.store.posts.status import Standing
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
@@ -214,11 +214,11 @@ class TestQuery:
     @pytest.mark.parametrize(
         "wanted",
         [
-            Filter(),
-            Filter(when=When.ALL),
-            Filter(words="choir", when=When.ALL),
-            Filter(words="choir", when=When.UPCOMING),
-            Filter(
+            MeetingFilter(),
+            MeetingFilter(when=When.ALL),
+            MeetingFilter(words="choir", when=When.ALL),
+            MeetingFilter(words="choir", when=When.UPCOMING),
+            MeetingFilter(
                 words="ü & =",
                 when=When.PAST,
                 state=MeetingState.DELETED,
@@ -229,12 +229,12 @@ class TestQuery:
             ),
         ],
     )
-    def test_is_read_as_it_was_written(self, wanted: Filter) -> None:
+    def test_is_read_as_it_was_written(self, wanted: MeetingFilter) -> None:
         assert parse_query(to_query(wanted, of_site=None), of_site=None) == wanted
 
     def test_of_a_site_names_no_other(self) -> None:
         assert parse_query({"site": "s2"}, of_site="s1").site_id == "s1"
-        assert "site" not in to_query(Filter(site_id="s1"), of_site="s1")
+        assert "site" not in to_query(MeetingFilter(site_id="s1"), of_site="s1")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.db.schema import posts as table
 from core.store.events import delivery
-from core.store.events.delivery import Reached, Way
+from core.store.events.delivery import DeliveryStatus, SiteDelivery
 from core.store.meetings import meetings
 from core.store.posts import attempts, posts
 from core.store.posts.attempts import Attempt
@@ -59,9 +59,9 @@ def finish(store: Store, reason: str | None = None) -> None:
     store.write(write)
 
 
-def of(store: Store, folded_at: int | None = FOLDED, site_id: str | None = None) -> dict[str, Reached]:
+def of(store: Store, folded_at: int | None = FOLDED, site_id: str | None = None) -> dict[str, SiteDelivery]:
     with store.reading() as connection:
-        found = delivery.of_event(connection, ACCOUNT, NUMBER, folded_at, site_id=site_id)
+        found = delivery.deliveries_of_event(connection, ACCOUNT, NUMBER, folded_at, site_id=site_id)
     return {one.site_id: one for one in found}
 
 
@@ -73,8 +73,8 @@ def test_by_the_first_attempt_that_went_well_after_it_was_folded(wanted: Store) 
     tried(wanted, FOLDED + 90, did="updated again")
     tried(wanted, FOLDED + 15, "s2", did="created")
     first, second = of(wanted)["s1"], of(wanted)["s2"]
-    assert (first.way, first.at, first.did) == (Way.REACHED, FOLDED + 60, "updated")
-    assert (second.way, second.at, second.did) == (Way.REACHED, FOLDED + 35, "created")
+    assert (first.status, first.at, first.did) == (DeliveryStatus.DELIVERED, FOLDED + 60, "updated")
+    assert (second.status, second.at, second.did) == (DeliveryStatus.DELIVERED, FOLDED + 35, "created")
     assert (first.site_name, first.site_url) == ("Site s1", "https://s1.example.org")
 
 
@@ -82,7 +82,7 @@ def test_an_attempt_that_found_nothing_to_write_tells_when(wanted: Store) -> Non
     tried(wanted, FOLDED + 40, did="unchanged")
     tried(wanted, FOLDED + 900, did="updated")
     first = of(wanted)["s1"]
-    assert (first.way, first.at) == (Way.UNNEEDED, FOLDED + 60)
+    assert (first.status, first.at) == (DeliveryStatus.UNNEEDED, FOLDED + 60)
 
 
 def test_does_not_reach_a_post_that_somebody_deleted(wanted: Store) -> None:
@@ -90,25 +90,25 @@ def test_does_not_reach_a_post_that_somebody_deleted(wanted: Store) -> None:
     change = update(table).where(table.c.site_id == "s1").values(state=PostState.DETACHED, written=1)
     wanted.write(lambda connection: connection.execute(change))
     first = of(wanted)["s1"]
-    assert (first.way, first.at) == (Way.WITHHELD, None)
+    assert (first.status, first.at) == (DeliveryStatus.WITHHELD, None)
     assert "Somebody deleted the page" in (first.message or "")
 
 
 def test_is_not_reached_by_an_attempt_that_made_no_post(wanted: Store) -> None:
     tried(wanted, FOLDED + 40, did="withheld")
     finish(wanted, reason="Left out.")
-    assert of(wanted)["s1"].way is Way.WITHHELD
+    assert of(wanted)["s1"].status is DeliveryStatus.WITHHELD
 
 
 def test_waits_until_then(wanted: Store) -> None:
     tried(wanted, FOLDED - 5, did="created")
-    assert {one.way for one in of(wanted).values()} == {Way.WAITING}
+    assert {one.status for one in of(wanted).values()} == {DeliveryStatus.PENDING}
 
 
 def test_waits_while_it_is_not_folded(wanted: Store) -> None:
     finish(wanted)
     tried(wanted, FOLDED + 5, did="created")
-    assert {one.way for one in of(wanted, None).values()} == {Way.WAITING}
+    assert {one.status for one in of(wanted, None).values()} == {DeliveryStatus.PENDING}
 
 
 def test_says_what_is_wrong_where_it_is_stuck(wanted: Store) -> None:
@@ -118,18 +118,21 @@ def test_says_what_is_wrong_where_it_is_stuck(wanted: Store) -> None:
             connection, "s1", fault="network", message=message, blocked_until=FOLDED
         )
     )
-    assert (of(wanted)["s1"].way, of(wanted)["s1"].message) == (Way.STUCK, message)
-    assert of(wanted)["s2"].way is Way.WAITING
+    assert (of(wanted)["s1"].status, of(wanted)["s1"].message) == (DeliveryStatus.FAILING, message)
+    assert of(wanted)["s2"].status is DeliveryStatus.PENDING
 
 
 def test_needs_no_write_where_nothing_of_it_shows(wanted: Store) -> None:
     finish(wanted)
-    assert {one.way for one in of(wanted).values()} == {Way.UNNEEDED}
+    assert {one.status for one in of(wanted).values()} == {DeliveryStatus.UNNEEDED}
 
 
 def test_says_why_there_is_no_post(wanted: Store) -> None:
     finish(wanted, "It is an instant meeting.")
-    assert (of(wanted)["s1"].way, of(wanted)["s1"].message) == (Way.WITHHELD, "It is an instant meeting.")
+    assert (of(wanted)["s1"].status, of(wanted)["s1"].message) == (
+        DeliveryStatus.WITHHELD,
+        "It is an instant meeting.",
+    )
 
 
 def test_of_one_site_alone(wanted: Store) -> None:

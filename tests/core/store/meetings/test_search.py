@@ -11,7 +11,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import accounts
 from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
-from core.store.meetings.search import Filter, Key, When
+from core.store.meetings.search import MeetingFilter, MeetingKey, When
 from core.store.posts import status as standings
 from core.store.posts.status import Standing
 from core.store.sites.sites import Site
@@ -21,7 +21,7 @@ from tests.core.store.kept import HOUR, NOW_MS, keep, said, stand, weekly
 
 
 def numbers(store: Store, now: int = NOW_MS, **wanted: Any) -> list[int]:
-    return [key.number for key in find(store, Filter(**wanted), now=now, limit=100).keys]
+    return [key.number for key in find(store, MeetingFilter(**wanted), now=now, limit=100).keys]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ class TestWhen:
         sites.write(lambda connection: meeting_search.move(connection, moved))
         assert numbers(sites, now=later, when=When.SERIES) == [8]
         with sites.reading() as connection:
-            (line,) = meeting_search.lines(connection, [Key(0, 7, ACCOUNT)])
+            (line,) = meeting_search.lines(connection, [MeetingKey(0, 7, ACCOUNT)])
         assert line.starts_at == NOW_MS + 4 * HOUR
 
     def test_many_dates_pass_at_one_look(self, sites: Store) -> None:
@@ -186,7 +186,7 @@ class TestPages:
 
     @pytest.mark.parametrize("when", [When.UPCOMING, When.ALL])
     def test_lead_through_all_and_back(self, sites: Store, when: When) -> None:
-        wanted = Filter(when=when)
+        wanted = MeetingFilter(when=when)
         whole = find(sites, wanted, now=NOW_MS, limit=100)
         assert (len(whole.keys), whole.more_before, whole.more_after) == (11, False, False)
         pages = [find(sites, wanted, now=NOW_MS, limit=4)]
@@ -204,7 +204,7 @@ class TestPages:
         assert (first.keys, first.more_before) == (pages[0].keys, False)
 
     def test_of_nothing(self, sites: Store) -> None:
-        page = find(sites, Filter(words="nothing"), now=NOW_MS, limit=4)
+        page = find(sites, MeetingFilter(words="nothing"), now=NOW_MS, limit=4)
         assert (page.keys, page.more_before, page.more_after) == ([], False, False)
 
 
@@ -212,7 +212,7 @@ class TestLines:
     def test_are_in_the_order_asked_for(self, sites: Store) -> None:
         keep(sites, 1, 3)
         keep(sites, 2, 1)
-        asked = [Key(0, 2, ACCOUNT), Key(0, 9, ACCOUNT), Key(0, 1, ACCOUNT)]
+        asked = [MeetingKey(0, 2, ACCOUNT), MeetingKey(0, 9, ACCOUNT), MeetingKey(0, 1, ACCOUNT)]
         with sites.reading() as connection:
             found = meeting_search.lines(connection, asked)
         assert [line.meeting.number for line in found] == [2, 1]
@@ -278,13 +278,18 @@ class TestScope:
 
 class TestPlan:
     @pytest.mark.parametrize(
-        "wanted", [Filter(words="choir"), Filter(words="choir", site_id="s1"), Filter(host_id="anna")]
+        "wanted",
+        [
+            MeetingFilter(words="choir"),
+            MeetingFilter(words="choir", site_id="s1"),
+            MeetingFilter(host_id="anna"),
+        ],
     )
-    def test_a_search_reads_the_index_alone(self, sites: Store, wanted: Filter) -> None:
+    def test_a_search_reads_the_index_alone(self, sites: Store, wanted: MeetingFilter) -> None:
         """Which keeps it quick beside very many meetings: else the whole object of each is read."""
         if sites.is_shared:
             pytest.skip("PostgreSQL decides by what the table holds")
-        query = meeting_search.query_of(wanted, now=1, limit=9, beside=Key(1, 1, "a"), rising=True)
+        query = meeting_search.query_of(wanted, now=1, limit=9, beside=MeetingKey(1, 1, "a"), rising=True)
         with sites.reading() as connection:
             compiled = query.compile(connection.engine)
             values = tuple(compiled.construct_params()[name] for name in compiled.positiontup or ())
