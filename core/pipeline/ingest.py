@@ -85,7 +85,7 @@ class Ingest:
         A request that is refused here may still be authentic, as a secret may have been saved since: see `receive`.
         """
         secrets = self._cached_secrets(site_id)
-        return None if secrets is None else verify(request, secrets, now=self.clock())
+        return None if secrets is None else verify(request.headers, request.body, secrets, now=self.clock())
 
     def entry(
         self, site_id: str, request: Request, envelope: Envelope, *, received_at: int | None = None
@@ -145,7 +145,8 @@ class Ingest:
             held = quarantine.held(connection, site_id, self.store.sealer)
         entries = []
         for item in held:
-            envelope = verify(item.request, secrets, now=item.received_at / 1000).envelope
+            given, at = item.request, item.received_at / 1000
+            envelope = verify(given.headers, given.body, secrets, now=at).envelope
             if envelope is not None:
                 entry = self.entry(site_id, item.request, envelope, received_at=item.received_at)
                 entries.append((item.id, entry))
@@ -162,7 +163,7 @@ class Ingest:
 
     def _receive(self, site_id: str, request: Request) -> WebhookResponse:
         secrets = self._read_secrets(site_id)
-        verification = verify(request, secrets, now=self.clock())
+        verification = verify(request.headers, request.body, secrets, now=self.clock())
         if isinstance(verification.error, SignatureError) and not isinstance(
             verification.error, NoSecretError
         ):

@@ -11,9 +11,8 @@ from core.zoom import signature, validation
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from core.store.events.request import Request
     from core.zoom.envelope import Envelope
     from core.zoom.signature import Secret
 
@@ -32,11 +31,11 @@ class Verification:
         return None if self.envelope is None or self.envelope.event == validation.EVENT else self.envelope
 
 
-def verify(request: Request, secrets: Sequence[Secret], *, now: float) -> Verification:
-    """Verify a request with the secrets of its site, as of `now` (Unix seconds)."""
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *, now: float) -> Verification:
+    """Verify a request with the secrets of its site, as of `now` (Unix seconds). Header names are in lower case."""
     try:
-        secret = signature.verify(request.headers, request.body, secrets, now=now)
-        envelope = zoom_envelope.parse(request.body)
+        secret = signature.verify(headers, body, secrets, now=now)
+        envelope = zoom_envelope.parse(body)
     except (SignatureError, BadRequestError) as error:
         return Verification(error=error)
     if not _speaks_for(secret, secrets, envelope.payload.account_id):
