@@ -42,15 +42,15 @@ class Forwarder(HTTPServerConnectionDelegate):
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:  # noqa: ARG002
         """Return a reader for a request that begins."""
-        return _Reader(self, request_conn, self._in_flight)
+        return _RequestReader(self, request_conn, self._in_flight)
 
-    def forward(self, reader: _Reader) -> None:
+    def forward(self, reader: _RequestReader) -> None:
         """Have a request answered that was read whole, and write its response."""
         task = asyncio.ensure_future(self._forward(reader))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _forward(self, reader: _Reader) -> None:
+    async def _forward(self, reader: _RequestReader) -> None:
         try:
             reader.write(await self._responder.respond(reader.request()))
         except Exception:
@@ -59,7 +59,7 @@ class Forwarder(HTTPServerConnectionDelegate):
             reader.leave()
 
 
-class _Reader(HTTPMessageDelegate):
+class _RequestReader(HTTPMessageDelegate):
     """Reads one request."""
 
     def __init__(self, forwarder: Forwarder, connection: HTTPConnection, in_flight: InFlight) -> None:

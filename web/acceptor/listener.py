@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class HttpListener:
     """An address, and the number of acceptor processes there; with none, this process accepts itself.
 
     Binding is tried for `bind_seconds`, every `retry_seconds`.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from web.cli.instance import Instance
-    from web.rpc.api import EventDelivery, EventDetail, EventLine, ReplayPreview
+    from web.rpc.api import EventDelivery, EventDetail, EventLine, ReplayCounts
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -183,7 +183,7 @@ def replay(
     context.exit(0 if job.state is JobState.DONE else 1)
 
 
-def _preview_text(preview: ReplayPreview, *, refused: bool) -> str:
+def _preview_text(preview: ReplayCounts, *, refused: bool) -> str:
     if refused:
         return f"{preview.refused:,} refused requests would be verified again."
     parts = [f"{preview.outcomes[outcome]:,} {outcome}" for outcome in Outcome if preview.outcomes[outcome]]
@@ -200,8 +200,8 @@ def _filter(
     site: str | None,
     since: int | None,
     until: int | None,
-) -> api.EventFilter:
-    return api.EventFilter(
+) -> api.EventQuery:
+    return api.EventQuery(
         event=name,
         outcome=None if outcome is None else Outcome(outcome),
         number=number,

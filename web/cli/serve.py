@@ -26,7 +26,7 @@ from core.store.db.settings import (
     LONGEST_DAYS,
     MOST_EVENTS,
 )
-from web.acceptor.listener import Listener
+from web.acceptor.listener import HttpListener
 from web.app import make_app
 from web.cli.instance import instance_options, prepare_database, public_url_option
 from web.http.inflight import InFlight
@@ -124,7 +124,7 @@ def serve(
             keep_names_days=keep_names_days,
             lease_seconds=lease_seconds,
         )
-        listener = Listener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
+        listener = HttpListener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
         asyncio.run(
             _serve(bridge, instance, listener, public_url=public_url or "", metrics_token=metrics_token)
         )
@@ -146,7 +146,7 @@ def sign_in_hint(store: Store, url: str) -> str:
 
 
 async def _serve(
-    bridge: Bridge, instance: Instance, listener: Listener, *, public_url: str, metrics_token: str
+    bridge: Bridge, instance: Instance, listener: HttpListener, *, public_url: str, metrics_token: str
 ) -> None:
     # With PostgreSQL the other commands open the database themselves, and this process takes no calls.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""

@@ -74,7 +74,7 @@ class AddedSite(Model):
     accepted: int
 
 
-class SiteStatus(Model):
+class ListedSite(Model):
     """A connected site in a list."""
 
     id: str
@@ -102,7 +102,7 @@ class RemovedSite(Model):
 
 
 SITE_ADD = Operation("site.add", AddSite, AddedSite)
-SITE_LIST = Operation("site.list", NoArguments, list[SiteStatus])
+SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
 SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
 
@@ -248,7 +248,7 @@ ACCOUNT_RECONCILE = Operation("account.reconcile", ReadAccount, JobStatus)
 ACCOUNT_FINDINGS = Operation("account.findings", FindingsRequest, list[AccountFinding])
 
 
-class EventFilter(Model):
+class EventQuery(Model):
     """Which events. None matches all; `until` is exclusive."""
 
     event: str | None = None
@@ -262,7 +262,7 @@ class EventFilter(Model):
 class ListEvents(Model):
     """The newest events that match, or those `before` a place in the list."""
 
-    filter: EventFilter
+    filter: EventQuery
     limit: int
     before: tuple[int, int] | None = None
 
@@ -279,7 +279,7 @@ class EventLine(Model):
     reason: str | None
 
 
-class EventList(Model):
+class ListedEvents(Model):
     """Events, newest first. `next` is the place to continue from, None at the end."""
 
     events: list[EventLine]
@@ -338,12 +338,12 @@ class EventDetail(Model):
 class ReplayEvents(Model):
     """Replay one event, all that match, or (`refused`) check refused requests again."""
 
-    filter: EventFilter
+    filter: EventQuery
     event: int | None = None
     refused: bool = False
 
 
-class ReplayPreview(Model):
+class ReplayCounts(Model):
     """How many events a replay would process, by outcome; `is_whole` is False where not all were counted."""
 
     outcomes: dict[Outcome, int]
@@ -351,9 +351,9 @@ class ReplayPreview(Model):
     is_whole: bool
 
 
-EVENTS_LIST = Operation("events.list", ListEvents, EventList)
+EVENTS_LIST = Operation("events.list", ListEvents, ListedEvents)
 EVENTS_SHOW = Operation("events.show", EventRequest, EventDetail)
-EVENTS_PREVIEW_REPLAY = Operation("events.preview-replay", ReplayEvents, ReplayPreview)
+EVENTS_PREVIEW_REPLAY = Operation("events.preview-replay", ReplayEvents, ReplayCounts)
 EVENTS_REPLAY = Operation("events.replay", ReplayEvents, JobStatus)
 
 
@@ -394,7 +394,7 @@ class MakeLink(Model):
     keep_password: bool
 
 
-class OneTimeLink(Model):
+class LinkPath(Model):
     """The path of a one-time link, behind the address of the bridge."""
 
     path: str
@@ -404,10 +404,10 @@ USER_ADD = Operation("user.add", AddUser, UserRequest)
 USER_LIST = Operation("user.list", NoArguments, list[UserStatus])
 USER_REMOVE = Operation("user.remove", UserRequest, NoArguments)
 USER_PASSWORD = Operation("user.password", SetPassword, NoArguments)
-USER_LINK = Operation("user.link", MakeLink, OneTimeLink)
+USER_LINK = Operation("user.link", MakeLink, LinkPath)
 
 
-class QuarantinedRequest(Model):
+class RefusedRequest(Model):
     """A refused request, without its body."""
 
     site_url: str
@@ -423,7 +423,7 @@ class QuarantineRecheck(Model):
     refused: int
 
 
-QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[QuarantinedRequest])
+QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[RefusedRequest])
 QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

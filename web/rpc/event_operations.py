@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.store.posts.attempts import Attempt
 
 
-def list_events(bridge: Bridge, request: api.ListEvents) -> api.EventList:
+def list_events(bridge: Bridge, request: api.ListEvents) -> api.ListedEvents:
     """Return the events that match, newest first. Raises: UnknownSiteError."""
     with bridge.store.reading() as connection:
         page = event_search.page(
@@ -41,7 +41,7 @@ def list_events(bridge: Bridge, request: api.ListEvents) -> api.EventList:
             before=None if request.before is None else EventKey(*request.before),
         )
     further = page.events[-1].key if page.more_older else None
-    return api.EventList(
+    return api.ListedEvents(
         events=[_line(line) for line in page.events],
         next=None if further is None else (further.received_at, further.id),
     )
@@ -65,7 +65,7 @@ def show_event(bridge: Bridge, request: api.EventRequest) -> api.EventDetail:
     )
 
 
-def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayPreview:
+def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayCounts:
     """Count the events that a replay would process. Raises: UnknownSiteError, UnknownEventError."""
     with bridge.store.reading() as connection:
         wanted = _filter(bridge, connection, request.filter)
@@ -76,7 +76,7 @@ def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayPrevi
         Outcome.FOLDED: found.folded,
         Outcome.PENDING: found.pending,
     }
-    return api.ReplayPreview(outcomes=outcomes, refused=found.refused, is_whole=found.is_whole)
+    return api.ReplayCounts(outcomes=outcomes, refused=found.refused, is_whole=found.is_whole)
 
 
 def replay_events(bridge: Bridge, request: api.ReplayEvents) -> api.JobStatus:
@@ -90,7 +90,7 @@ def replay_events(bridge: Bridge, request: api.ReplayEvents) -> api.JobStatus:
     return job_operations.status(job)
 
 
-def _filter(bridge: Bridge, connection: Connection, given: api.EventFilter) -> EventFilter:
+def _filter(bridge: Bridge, connection: Connection, given: api.EventQuery) -> EventFilter:
     site = None if given.site is None else sites.find(connection, given.site, bridge.store.sealer)
     return EventFilter(
         event=given.event or "",

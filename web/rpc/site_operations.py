@@ -34,11 +34,11 @@ def add_site(bridge: Bridge, request: api.AddSite) -> api.AddedSite:
     )
 
 
-def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.SiteStatus]:
+def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite]:
     """Return all sites."""
     with bridge.store.reading() as connection:
         return [
-            api.SiteStatus(
+            api.ListedSite(
                 id=site.id,
                 name=site.name,
                 url=site.url,
@@ -97,13 +97,13 @@ def selftest_status(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestSta
     )
 
 
-def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.QuarantinedRequest]:
+def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.RefusedRequest]:
     """Return the refused requests of all sites."""
     found = []
     with bridge.store.reading() as connection:
         for site in sites.every(connection, bridge.store.sealer):
             found += [
-                api.QuarantinedRequest(site_url=site.url, received_at=item.received_at, reason=item.reason)
+                api.RefusedRequest(site_url=site.url, received_at=item.received_at, reason=item.reason)
                 for item in quarantine.held(connection, site.id, bridge.store.sealer)
             ]
     return found

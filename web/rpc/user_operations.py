@@ -44,7 +44,7 @@ def set_password(bridge: Bridge, request: api.SetPassword) -> api.NoArguments:
     return api.NoArguments()
 
 
-def make_link(bridge: Bridge, request: api.MakeLink) -> api.OneTimeLink:
+def make_link(bridge: Bridge, request: api.MakeLink) -> api.LinkPath:
     """Make a one-time link: to choose a password, to sign in, or for the first administrator.
 
     Raises: UserError.
@@ -54,10 +54,10 @@ def make_link(bridge: Bridge, request: api.MakeLink) -> api.OneTimeLink:
         names = [user.name for user in auth.users()]
         if names:
             raise UserError(f"Name the user: zoombridge user link NAME. There are: {', '.join(names)}")
-        return api.OneTimeLink(path=f"/first?ticket={auth.invitation()}")
+        return api.LinkPath(path=f"/first?ticket={auth.invitation()}")
     if request.keep_password:
-        return api.OneTimeLink(path=f"/link?ticket={auth.link(request.name, Purpose.SIGN_IN)}")
-    return api.OneTimeLink(path=f"/password?ticket={auth.link(request.name, Purpose.PASSWORD)}")
+        return api.LinkPath(path=f"/link?ticket={auth.link(request.name, Purpose.SIGN_IN)}")
+    return api.LinkPath(path=f"/password?ticket={auth.link(request.name, Purpose.PASSWORD)}")
 
 
 IMPLEMENTATIONS = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import ZoomBridgeError
-from web.acceptor.listener import Listener
+from web.acceptor.listener import HttpListener
 
 # Tornado leaves a socket that could not be bound to the garbage.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -20,13 +20,13 @@ def _left_over() -> Iterator[None]:
     gc.collect()
 
 
-def bind(listener: Listener) -> list[socket.socket]:
+def bind(listener: HttpListener) -> list[socket.socket]:
     return asyncio.run(listener.bind())
 
 
 class TestBind:
     def test_any_free_port(self) -> None:
-        (one,) = bind(Listener("127.0.0.1", 0))
+        (one,) = bind(HttpListener("127.0.0.1", 0))
         with one:
             assert one.getsockname()[1] > 0
 
@@ -36,7 +36,7 @@ class TestBind:
 
         async def test() -> list[socket.socket]:
             asyncio.get_running_loop().call_later(0.2, other.close)
-            return await Listener("127.0.0.1", port).bind()
+            return await HttpListener("127.0.0.1", port).bind()
 
         for one in asyncio.run(test()):
             with one:
@@ -46,8 +46,8 @@ class TestBind:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             with pytest.raises(ZoomBridgeError, match=f"127.0.0.1:{port} .*already running"):
-                bind(Listener("127.0.0.1", port, bind_seconds=0.1))
+                bind(HttpListener("127.0.0.1", port, bind_seconds=0.1))
 
     def test_does_not_wait_for_an_address_that_is_not_this_machines(self) -> None:
         with pytest.raises(ZoomBridgeError, match=r"192\.0\.2\.1"):
-            bind(Listener("192.0.2.1", 8765, retry_seconds=1000))
+            bind(HttpListener("192.0.2.1", 8765, retry_seconds=1000))

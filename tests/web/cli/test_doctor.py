@@ -61,7 +61,7 @@ class Served:
             case api.SITE_LIST:
                 url = "https://s1.example.org"
                 return [
-                    api.SiteStatus(
+                    api.ListedSite(
                         id="s1",
                         name="",
                         url=url,
