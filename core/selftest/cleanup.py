@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 TRIAL = "trial"  # the kind of job that is a test
 CLEANING = "trial-cleaning"
-_AGAIN_SECONDS = 60.0
 _TESTS_LOOKED_AT = 10
 _MILLISECONDS = 1000
 
@@ -37,6 +36,7 @@ class CleanupJob:
     store: Store
     appended: Callable[[int], None] = lambda _: None
     clock: Callable[[], float] = time.time
+    retry_seconds: float = 60.0
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - it is not known
         """Return nothing: how much there is changes while it is done."""
@@ -59,7 +59,7 @@ class CleanupJob:
             if clean(self.store, ProbeEvents(site_id, number, ""), at=at, appended=self.appended)
         ]
         is_done = len(gone) == len(left)
-        return JobStep(done=len(gone), finished=is_done, wait=0.0 if is_done else _AGAIN_SECONDS)
+        return JobStep(done=len(gone), finished=is_done, wait=0.0 if is_done else self.retry_seconds)
 
     def close(self) -> None:
         """Nothing is held."""

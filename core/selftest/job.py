@@ -8,12 +8,12 @@ The steps are in `core.selftest.steps`, what takes it away again in `core.selfte
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from core.jobs.runner import JobStep
 from core.selftest.cleanup import TRIAL
-from core.selftest.steps import Progress, SelfTestSteps, StepReport
+from core.selftest.steps import Progress, SelfTestSteps, StepLimits, StepReport
 from core.sites.diagnosis import Diagnosis, Stage
 from core.store import jobs
 from core.store.sites import sites, zoom_secrets
@@ -82,6 +82,7 @@ class SelfTestJob:
     appended: Callable[[int], None] = lambda _: None
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
+    limits: StepLimits = field(default_factory=StepLimits)
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - as many for each
         """Return the number of stages."""
@@ -95,7 +96,7 @@ class SelfTestJob:
             site = sites.load(connection, job.arguments["site"], self.store.sealer)
             saved = zoom_secrets.of_site(connection, site.id, self.store.sealer)
         secrets = [token.secret for token in saved]
-        following = SelfTestSteps(self.store, site, secrets, kept, self.appended, self.clock)
+        following = SelfTestSteps(self.store, site, secrets, kept, self.appended, self.clock, self.limits)
         following.step()
         return JobStep(
             place=asdict(kept),

@@ -39,16 +39,26 @@ if TYPE_CHECKING:
     from core.store.sites.sites import Site
     from core.zoom.signature import Secret
 
-# Seconds that a step may take.
+# Time-outs of requests, in seconds.
 _SENDING = (5.0, 10.0)  # to connect, and for the answer: longer than Zoom waits, to tell how long it took
 _VISITING = (5.0, 20.0)
-_LOGGING, _FOLDING, _WRITING, _REMOVING, _FORGETTING = 5.0, 30.0, 45.0, 45.0, 10.0
 _PIECE_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 _MOST_REDIRECTS = 5
 _HELD_LOOKED_AT = 20  # of the newest in quarantine
 _MILLISECONDS = 1000
 _SIGNATURE = "zoombridge_signature"  # the code of a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimits:
+    """Seconds that a step may take."""
+
+    logging: float = 5.0
+    folding: float = 30.0
+    writing: float = 45.0
+    removing: float = 45.0
+    cleaning: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,7 @@ class SelfTestSteps:
     kept: Progress
     appended: Callable[[int], None]
     clock: Callable[[], float]
+    limits: StepLimits = field(default_factory=StepLimits)
     keep: Callable[[Connection], None] | None = None
 
     def step(self) -> None:
@@ -174,7 +185,7 @@ class SelfTestSteps:
             self._line(Stage.ARRIVED, f"{len(found.request.body)} bytes, none of them changed")
             self._line(Stage.LOGGED, "", 0)
             self._next("fold")
-        elif self._late(_LOGGING):
+        elif self._late(self.limits.logging):
             self._judge(verdicts.swallowed(Answered(HTTPStatus.NO_CONTENT)))
 
     def fold(self) -> None:
@@ -191,7 +202,7 @@ class SelfTestSteps:
             self._next("write")
         elif found is not None:
             self._judge(verdicts.of_fold(found.outcome, found.reason))
-        elif self._late(_FOLDING):
+        elif self._late(self.limits.folding):
             self._judge(verdicts.of_fold(log.Outcome.PENDING, None))
 
     def write(self) -> None:
@@ -208,7 +219,7 @@ class SelfTestSteps:
             self.kept.post_id, self.kept.link = found.post_id, found.link or ""
             self._line(Stage.WRITTEN, self.kept.link)
             self._next("see")
-        elif found is not None or self._late(_WRITING):
+        elif found is not None or self._late(self.limits.writing):
             self._judge(verdicts.of_writing(_written(found)))
 
     def see(self) -> None:
@@ -259,7 +270,7 @@ class SelfTestSteps:
                 return
             self._line(Stage.REMOVED)
             self._next("compare")
-        elif self._late(_REMOVING):
+        elif self._late(self.limits.removing):
             self._judge(verdicts.not_removed())
 
     def compare(self) -> None:
@@ -292,7 +303,7 @@ class SelfTestSteps:
             self.store.write(partial(quarantine.release, held_id=item.id))
         if clean(self.store, self.trial, at=self._at(2), appended=self.appended):
             self._next("ended")
-        elif self._late(_FORGETTING):
+        elif self._late(self.limits.cleaning):
             self.keep = lambda connection: ask_for_cleaning(connection, self.site.id, now=self._now())
             self._next("ended")
         else:

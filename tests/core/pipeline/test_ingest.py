@@ -276,7 +276,8 @@ class TestUnavailable:
         def full(*_: object) -> None:
             raise StoreUnavailableError("The disk is full.")
 
-        monkeypatch.setattr(store, "_enqueue", full)
+        for way in ("submit", "submit_to_group", "submit_each"):
+            monkeypatch.setattr(store, way, full)
         for given in (request_of(event()), request_of(event(), secret="wrong")):
             answer = ingest.receive("s1", given)
             assert (answer.status, code(answer)) == (503, "zoombridge_unavailable")

@@ -15,10 +15,11 @@ from sqlalchemy import func, select
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
 from core.model.rules import PostStatus, Rules
-from core.selftest import cleanup, steps
 from core.selftest import job as selftest_job
-from core.selftest.cleanup import TRIAL
-from core.selftest.job import SelfTestReport
+from core.selftest import steps
+from core.selftest.cleanup import CLEANING, TRIAL, CleanupJob, ask_for_cleaning
+from core.selftest.job import SelfTestJob, SelfTestReport
+from core.selftest.steps import StepLimits
 from core.sites.diagnosis import Cause, Stage
 from core.store import jobs, selftest
 from core.store.db.engine import Store
@@ -65,6 +66,20 @@ class Way:
         self.answers: Callable[[Request], Answer] = self.forward
         wire.add_callback("POST", ENDPOINT, callback=self._take)
         wire.add_callback("GET", "https://s1.example.org/", callback=self._visit)
+
+    @property
+    def selftest(self) -> SelfTestJob:
+        """The job of the bridge."""
+        job = self.bridge.job_runner.kinds[TRIAL]
+        assert isinstance(job, SelfTestJob)
+        return job
+
+    @property
+    def cleanup(self) -> CleanupJob:
+        """The job of the bridge."""
+        job = self.bridge.job_runner.kinds[CLEANING]
+        assert isinstance(job, CleanupJob)
+        return job
 
     def forward(self, request: Request) -> Answer:
         """Do as the stub does."""
@@ -286,8 +301,8 @@ class TestFails:
         assert report.verdict.cause is Cause.HEADERS
         assert "without Zoom's headers" in report.verdict.message
 
-    def test_where_something_else_answers(self, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(steps, "_LOGGING", 0.2)
+    def test_where_something_else_answers(self, way: Way) -> None:
+        way.selftest.limits = StepLimits(logging=0.2)
         way.answers = lambda _: (200, {}, '{"ok": true}')
         report = tried(way)
         assert report.verdict is not None
@@ -307,8 +322,8 @@ class TestFails:
         assert report.verdict.cause is Cause.UNREACHABLE
         assert report.verdict.advice.startswith("Connection refused. That address means “this machine”")
 
-    def test_where_the_bridge_may_not_write(self, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(steps, "_FORGETTING", 0.2)
+    def test_where_the_bridge_may_not_write(self, way: Way) -> None:
+        way.selftest.limits = StepLimits(cleaning=0.2)
         way.site.trouble = lambda _: fault(Fault.CREDENTIALS, status=401)
         report = tried(way)
         assert report.verdict is not None
@@ -369,11 +384,9 @@ class TestBlockedSite:
 
 
 class TestCleaning:
-    def test_goes_on_when_the_site_takes_writes_again(
-        self, way: Way, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(steps, "_FORGETTING", 0.2)
-        monkeypatch.setattr(cleanup, "_AGAIN_SECONDS", 0.2)
+    def test_goes_on_when_the_site_takes_writes_again(self, way: Way, store: Store) -> None:
+        way.selftest.limits = StepLimits(cleaning=0.2)
+        way.cleanup.retry_seconds = 0.2
         refusing = threading.Event()
         refusing.set()
 
@@ -399,10 +412,8 @@ class TestCleaning:
         until(lambda: left(store) == 0)
         assert way.site.posts == {}
 
-    def test_takes_away_what_a_broken_test_left(
-        self, way: Way, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(cleanup, "_AGAIN_SECONDS", 0.2)
+    def test_takes_away_what_a_broken_test_left(self, way: Way, store: Store) -> None:
+        way.cleanup.retry_seconds = 0.2
         earlier = ProbeEvents("s1", FIRST_NUMBER + 1, "5f3c")
         line = entry(store, json.loads(earlier.created(datetime.now(UTC))), site_id="s1")
         store.write(lambda connection: log.append(connection, [line]))
@@ -425,10 +436,10 @@ class TestCleaning:
         assert running.wait(WITHIN_SECONDS)
         with store.reading() as connection:
             [number] = selftest.numbers(connection, probe_account_id("s1"))
-        store.write(lambda connection: cleanup.ask_for_cleaning(connection, "s1", now=1))
+        store.write(lambda connection: ask_for_cleaning(connection, "s1", now=1))
         with store.reading() as connection:
-            [asked] = jobs.latest(connection, 1, kind=cleanup.CLEANING, site_id="s1")
-        piece = cleanup.CleanupJob(store).step(asked)
+            [asked] = jobs.latest(connection, 1, kind=CLEANING, site_id="s1")
+        piece = CleanupJob(store).step(asked)
         assert (piece.done, piece.finished) == (0, False)
         with store.reading() as connection:
             assert selftest.numbers(connection, probe_account_id("s1")) == [number]

@@ -57,7 +57,7 @@ FORM = {
 def site_answers(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
     """What the site says that there is to choose from."""
     found = [FOUND]
-    monkeypatch.setattr(Choices, "_ask", lambda _self, _site: found[0])
+    monkeypatch.setattr(Choices, "of", lambda _self, _site: found[0])
     return found
 
 

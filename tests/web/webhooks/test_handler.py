@@ -160,7 +160,8 @@ class TestAnswersToZoom:
         def full(*_: object) -> None:
             raise StoreUnavailableError("The disk is full.")
 
-        monkeypatch.setattr(store, "_enqueue", full)
+        for way in ("submit", "submit_to_group", "submit_each"):
+            monkeypatch.setattr(store, way, full)
         answer = post(raw(event()))
         assert answer.code == 503
         assert int(answer.headers["Retry-After"]) > 0
