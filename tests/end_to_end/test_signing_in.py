@@ -119,7 +119,7 @@ def is_let_in(page: Page, *, by: Page) -> None:
     by.get_by_label("Name").fill("luke")
     by.get_by_role("button", name="Create user and link").click()
     assert_fits(by)
-    page.goto(by.get_by_label("Password link").input_value())
+    page.goto(by.get_by_label("Password link", exact=True).input_value())
     choose(page, PASSWORD)
     expect(page.get_by_text("luke", exact=True)).to_be_visible()
 
