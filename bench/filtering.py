@@ -15,7 +15,7 @@ from bench.events import story
 from bench.figures import Figure, at_most
 from bench.place import Place, folder
 from core.model.meeting import Position
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
@@ -159,7 +159,7 @@ def _questions() -> Iterator[_Question]:
     )
     for name, outcome, number, site_id, (since, until) in product(
         ("", "meeting.updated", "webinar.permanently_deleted", "none.such"),
-        (None, Outcome.FOLDED, Outcome.IGNORED, Outcome.FAILED, Outcome.PENDING),
+        (None, Outcome.APPLIED, Outcome.IGNORED, Outcome.FAILED, Outcome.PENDING),
         (None, _BUSY, _FIRST_NUMBER + 100, 5),
         (None, "large", "small", "none"),
         times,
@@ -179,7 +179,7 @@ def _fill(store: Store, count: int, say: Say) -> None:
         ("Account-D", "small"),
     ]
     pairs = [{"account_id": account_id, "site_id": site_id} for account_id, site_id in mirrored]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     began = time.monotonic()
     made = _entries(count, sealed)
     for start in range(0, count, _GROUP):
@@ -208,7 +208,7 @@ def _entries(count: int, sealed: bytes) -> Iterator[log.Entry]:
             site_id=None,
             request_id=None,
             request=sealed,
-            outcome=Outcome.FOLDED,
+            outcome=Outcome.APPLIED,
         )
         if chosen[index] in _IGNORED:
             entry = replace(entry, outcome=Outcome.IGNORED, reason="The bridge does not act on it.")

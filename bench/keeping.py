@@ -121,7 +121,7 @@ def _entries(start: int, count: int, total: int, sealed: bytes, now: int) -> Ite
             site_id=SITE,
             request_id=None,
             request=sealed,
-            outcome=log.Outcome.FOLDED,
+            outcome=log.Outcome.APPLIED,
         )
 
 

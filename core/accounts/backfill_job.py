@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
-KIND = "complete"
+KIND = "backfill"
 
 
 @dataclass(slots=True)

@@ -60,8 +60,8 @@ def add_account(
         name=name or credentials.account_id,
         credentials=credentials,
         plan=plan,
-        repair_hours=reconcile_hours,
-        repair_at=int(now * 1000) + reconcile_hours * 3600 * 1000,
+        reconcile_hours=reconcile_hours,
+        reconcile_at=int(now * 1000) + reconcile_hours * 3600 * 1000,
         created_at=int(now * 1000),
     )
     store.write(partial(zoom_credentials.save, account=account, sealer=store.sealer))
@@ -80,7 +80,7 @@ def missing_scopes(granted: Sequence[str]) -> tuple[str, ...]:
 
 
 def enqueue_job(
-    store: Store, job_runner: JobRunner, kind: str, account_id: str, *, dry_run: bool, asked_by: str
+    store: Store, job_runner: JobRunner, kind: str, account_id: str, *, dry_run: bool, requested_by: str
 ) -> Job:
     """Enqueue an import or a reconciliation of an account. Raises: UnknownAccountError, TooManyJobsError."""
     if kind not in (import_job.KIND, reconcile_job.KIND):
@@ -88,7 +88,7 @@ def enqueue_job(
     with store.reading() as connection:
         zoom_credentials.load(connection, account_id, store.sealer)
     arguments = {"account": account_id, **({"dry_run": True} if dry_run else {})}
-    return job_runner.enqueue(kind, arguments, asked_by=asked_by)
+    return job_runner.enqueue(kind, arguments, requested_by=requested_by)
 
 
 def find_account(store: Store, named: str | None) -> ZoomAccount:
@@ -113,5 +113,5 @@ def set_reconcile_interval(
     with store.reading() as connection:
         account = zoom_credentials.load(connection, account_id, store.sealer)
     due = int(clock() * 1000) + hours * 3600 * 1000
-    changed = replace(account, repair_hours=hours, repair_at=due)
+    changed = replace(account, reconcile_hours=hours, reconcile_at=due)
     store.write(partial(zoom_credentials.save, account=changed, sealer=store.sealer))

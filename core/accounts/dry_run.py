@@ -48,13 +48,13 @@ def planned_action(
             "Somebody deleted its page for good. It can be made again on the page of the meeting.",
         )
     if wanted.presence is Presence.SHOWN:
-        if state is PostState.SHOWN:
+        if state is PostState.SYNCED:
             return (
                 DryRun(PlannedAction.CHANGE)
                 if differs
                 else DryRun(PlannedAction.LEAVE, "Its page shows it already.")
             )
         return DryRun(PlannedAction.MAKE)
-    if wanted.presence in (Presence.TRASHED, Presence.GONE) and state is PostState.SHOWN:
+    if wanted.presence in (Presence.TRASHED, Presence.GONE) and state is PostState.SYNCED:
         return DryRun(PlannedAction.TRASH, wanted.reason)
     return DryRun(PlannedAction.LEAVE, wanted.reason)

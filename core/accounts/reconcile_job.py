@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
-KIND = "repair"
+KIND = "reconcile"
 
 
 @dataclass(slots=True)

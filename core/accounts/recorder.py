@@ -16,7 +16,7 @@ from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
 from core.store.accounts.findings import Finding
 from core.store.events import log
-from core.store.posts import account_posts
+from core.store.posts import backlog
 from core.store.posts.posts import PostState
 from core.store.sites import sites
 
@@ -99,7 +99,9 @@ class SnapshotRecorder:
         found = []
         now = self.now()
         with self.store.reading() as connection:
-            states = account_posts.states(connection, account_id, [snapshot.number for snapshot in snapshots])
+            states = backlog.states_of_account(
+                connection, account_id, [snapshot.number for snapshot in snapshots]
+            )
             shown_on = [
                 sites.load(connection, site_id, self.store.sealer)
                 for site_id in zoom_credentials.sites_of(connection, account_id)

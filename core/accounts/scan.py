@@ -31,8 +31,9 @@ from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
 from core.store.accounts.users import ZoomUser
+from core.store.events import log
 from core.store.meetings import meetings
-from core.store.posts import account_posts
+from core.store.posts import backlog, requeue
 from core.zoom.readings import Absence, Reading
 
 if TYPE_CHECKING:
@@ -202,8 +203,8 @@ class FoldPhase:
         """Check whether events up to the newest at the start are folded."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:
-            until = place.get("until") or account_posts.newest_pending(connection, account_id)
-            is_pending = until is not None and account_posts.is_pending_up_to(connection, account_id, until)
+            until = place.get("until") or log.newest_pending(connection, account_id)
+            is_pending = until is not None and log.is_pending_up_to(connection, account_id, until)
         if is_pending:
             return JobStep(place={"phase": self.name, "until": until}, wait=_FOLD_SECONDS)
         return _advance(following)
@@ -409,7 +410,7 @@ class RequeuePhase:
         account_id, now = account_of(job), self.context.now_ms()
 
         def write(connection: Connection) -> dict[str, int]:
-            return {"looked_at": account_posts.look_at_all(connection, account_id, now=now)}
+            return {"requeued": requeue.requeue_account_posts(connection, account_id, now=now)}
 
         return _advance(following, write=write, after_commit=self.posts_due)
 
@@ -428,7 +429,7 @@ class PostsPhase:
         """Check how many posts are due or failing."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:
-            left = account_posts.left(connection, account_id, now=self.context.now_ms())
+            left = backlog.of_account(connection, account_id, now=self.context.now_ms())
         if left.pending or left.due:
             still = (
                 f"{left.due} pages are still to be written" if left.due else "It is on its way to the sites"

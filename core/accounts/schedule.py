@@ -77,7 +77,7 @@ class JobScheduler:
 
     def _enqueue(self, kind: str, account_id: str) -> None:
         try:
-            self.job_runner.enqueue(kind, {"account": account_id}, asked_by=BY_ITSELF)
+            self.job_runner.enqueue(kind, {"account": account_id}, requested_by=BY_ITSELF)
         except TooManyJobsError as error:
             logger.warning("job_not_enqueued", kind=kind, account=account_id, reason=str(error))
 

@@ -117,7 +117,7 @@ class JobRunner:
         self.thread = WorkerThread("jobs", self._poll, retry_seconds=_POLL_SECONDS)
 
     def enqueue(
-        self, kind: str, arguments: Mapping[str, Any], *, site_id: str | None = None, asked_by: str = ""
+        self, kind: str, arguments: Mapping[str, Any], *, site_id: str | None = None, requested_by: str = ""
     ) -> Job:
         """Enqueue a job; an unfinished job with the same arguments is returned instead of a second one.
 
@@ -129,7 +129,7 @@ class JobRunner:
 
         def write(connection: Connection) -> Job:
             now = store_clock.now(connection, self.clock)
-            return jobs.ask(connection, kind, arguments, site_id=site_id, asked_by=asked_by, now=now)
+            return jobs.ask(connection, kind, arguments, site_id=site_id, requested_by=requested_by, now=now)
 
         job = self.store.write(write)
         self.wake()

@@ -117,7 +117,7 @@ def _of_site(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, d
 
 
 def _of_writing(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
-    waiting, since = site.count(Standing.WAITING), site.since(Standing.WAITING)
+    waiting, since = site.count(Standing.PENDING), site.since(Standing.PENDING)
     if site.fault_message:
         behind = [moment for moment in (since, site.since(Standing.FAILING)) if moment is not None]
         began = min(behind, default=site.last_write_at)

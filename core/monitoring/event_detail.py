@@ -99,9 +99,9 @@ def inspect(
         request = event_search.load_request(connection, event_id, store.sealer)
         step, is_whole = _step(connection, store, line, most_events)
         found: list[SiteDelivery] = []
-        if line.number is not None and line.outcome in (Outcome.PENDING, Outcome.FOLDED):
+        if line.number is not None and line.outcome in (Outcome.PENDING, Outcome.APPLIED):
             found = delivery.deliveries_of_event(
-                connection, line.account_id, line.number, line.folded_at, site_id=site_id
+                connection, line.account_id, line.number, line.applied_at, site_id=site_id
             )
         made = {one.site_id: _attempts(connection, line, one.site_id) for one in found}
     return InspectedEvent(line, request, _check(request.headers), step, is_whole, found, made)
@@ -145,7 +145,7 @@ def _step(
     connection: Connection, store: Store, line: EventSummary, most: int
 ) -> tuple[EventDiff | None, bool]:
     """Return the change that an event made, by folding its meeting up to it."""
-    if line.number is None or line.outcome not in (Outcome.PENDING, Outcome.FOLDED):
+    if line.number is None or line.outcome not in (Outcome.PENDING, Outcome.APPLIED):
         return None, True
     past = history.of_meeting(connection, store.sealer, line.account_id, line.number, upto=line.id, most=most)
     if not past.is_whole:
@@ -161,10 +161,10 @@ def _step(
 
 def _attempts(connection: Connection, line: EventSummary, site_id: str) -> list[Attempt]:
     """Return the attempts on a site since an event was folded, up to the successful one, oldest first."""
-    if line.number is None or line.folded_at is None:
+    if line.number is None or line.applied_at is None:
         return []
     made = attempts.after(
-        connection, site_id, line.account_id, line.number, moment=line.folded_at, limit=_ATTEMPTS
+        connection, site_id, line.account_id, line.number, moment=line.applied_at, limit=_ATTEMPTS
     )
     upto = next((index for index, attempt in enumerate(made) if attempt.did), len(made))
     return made[: upto + 1]

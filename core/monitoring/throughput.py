@@ -160,7 +160,7 @@ def latency(hours: Iterable[HourStats], site_id: str | None = None) -> Latency:
     for hour in hours:
         folded = Counter[str]()
         for count in hour.counts:
-            if count.outcome is Outcome.FOLDED:
+            if count.outcome is Outcome.APPLIED:
                 folded[count.account_id] += count.number
         measured: dict[tuple[str, str], list[int | None]] = defaultdict(list)
         for sample in hour.samples:

@@ -111,7 +111,7 @@ def plan_post(task: PlanTask) -> Plan:
 
     Raises: SiteFaultError where the site answered a request with it.
     """
-    if task.written.state in (PostState.DETACHED, PostState.GONE):
+    if task.written.state in (PostState.DETACHED, PostState.DELETED):
         return (yield from _revive_or_leave(task))
     if task.wanted.by_rule:
         return (yield from _leave_out(task))
@@ -176,7 +176,7 @@ def _create(task: PlanTask) -> Plan:
         made=True,
         ticks=dict.fromkeys(wanted.ticks, False),
     )
-    return PlanResult(Written(PostState.SHOWN, made.id, made.link, base), "created", remark=remark)
+    return PlanResult(Written(PostState.SYNCED, made.id, made.link, base), "created", remark=remark)
 
 
 def _adopt(task: PlanTask, found: SitePost) -> Plan:
@@ -187,7 +187,7 @@ def _adopt(task: PlanTask, found: SitePost) -> Plan:
     """
     base = _base_in(task, found)
     base = replace(base, made=task.in_doubt and bool(base.content))
-    written = Written(PostState.SHOWN, found.id, found.link, base)
+    written = Written(PostState.SYNCED, found.id, found.link, base)
     adopted = replace(task, written=written, in_doubt=False)
     if found.status == _TRASH and task.meeting.recovered:
         return (yield from _restore(adopted))
@@ -233,7 +233,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
         made=base.made,
         ticks=ticks,
     )
-    return PlanResult(Written(PostState.SHOWN, post.id, post.link, kept), "updated")
+    return PlanResult(Written(PostState.SYNCED, post.id, post.link, kept), "updated")
 
 
 def _read_base(
@@ -295,7 +295,7 @@ def _restore(task: PlanTask) -> Plan:
     status = before if isinstance(before, str) and before else task.wanted.status
     done = yield from _update(task, status=status if post.status == _TRASH else None, now=post)
     if done.written.state is PostState.TRASHED:
-        return replace(done, written=replace(done.written, state=PostState.SHOWN))
+        return replace(done, written=replace(done.written, state=PostState.SYNCED))
     return replace(done, did="restored" if done.did == "updated" else done.did)
 
 
@@ -308,7 +308,7 @@ def _trash(task: PlanTask) -> Plan:
         found = [post for post in every if post.status != _TRASH]
         if not found:
             return PlanResult(Written(), "nothing to trash")
-        written = Written(PostState.SHOWN, found[0].id, found[0].link, _base_in(task, found[0]))
+        written = Written(PostState.SYNCED, found[0].id, found[0].link, _base_in(task, found[0]))
         yield from _take_over(task, found[0])
     assert written.post_id is not None  # noqa: S101 - just found
     try:
@@ -323,7 +323,7 @@ def _trash(task: PlanTask) -> Plan:
 
 def moves_to_trash(task: PlanTask) -> bool:
     """Whether this task will move a shown post to the trash."""
-    if task.written.state is not PostState.SHOWN:
+    if task.written.state is not PostState.SYNCED:
         return False
     base = task.written.base
     return task.wanted.presence is Presence.TRASHED or (
@@ -358,7 +358,7 @@ def _exclude(task: PlanTask, post_id: int, base: Base) -> Plan:
         if post.status == _TRASH:
             return PlanResult(away, "unchanged")
         if not task.in_doubt:
-            theirs = replace(task.written, state=PostState.SHOWN, base=replace(base, made=False))
+            theirs = replace(task.written, state=PostState.SYNCED, base=replace(base, made=False))
             return (yield from _update(replace(task, written=theirs), now=post))
     moved: bool = yield TrashPost(post_id)
     # A post that a person had trashed before stays in the trash when the rules include the meeting again.
@@ -379,7 +379,7 @@ def _delete(task: PlanTask) -> Plan:
         except SiteFaultError as error:
             if error.fault is not Fault.POST_MISSING:
                 raise
-    return PlanResult(Written(PostState.GONE), "deleted for good" if ids else "nothing to delete")
+    return PlanResult(Written(PostState.DELETED), "deleted for good" if ids else "nothing to delete")
 
 
 def _take_over(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
@@ -394,7 +394,7 @@ def _take_over(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
 
 def _revive_or_leave(task: PlanTask) -> Plan:
     """Leave a deleted post alone, unless its meeting exists again after it was deleted."""
-    if task.written.state is PostState.GONE and task.wanted.presence is Presence.SHOWN:
+    if task.written.state is PostState.DELETED and task.wanted.presence is Presence.SHOWN:
         return (yield from _show(replace(task, written=Written())))
     return PlanResult(task.written, "left alone", sent_request=False)
 

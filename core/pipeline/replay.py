@@ -26,13 +26,13 @@ from core.jobs.runner import JobStep
 from core.model.activity import BATCHES
 from core.model.fold import SNAPSHOT, acts_on, fold
 from core.store.db import clock as store_clock
-from core.store.events import log
+from core.store.events import log, quarantine
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey, EventSummary
 from core.store.meetings import meetings
-from core.store.posts import posts
-from core.store.posts import replay as kept
+from core.store.posts import backlog, posts, requeue
+from core.store.sites import sites
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from core.pipeline.ingest import Ingest
     from core.store.db.engine import Store
     from core.store.jobs import Job
-    from core.store.posts.replay import Named
+    from core.store.posts.requeue import MeetingKey as Named
 
 KIND = "replay"
 MOST_PREVIEWED = 10_000  # of an outcome, that a preview counts
@@ -92,7 +92,7 @@ def preview(
     held = 0
     if refused:
         site_id = None if wanted is None else wanted.site_id
-        held = sum(kept.held(connection, one) for one in kept.sites_of(connection, site_id))
+        held = sum(quarantine.count(connection, one) for one in sites.ids(connection, site_id))
     elif event_id is not None:
         line = event_search.load(connection, event_id, site_id=None if wanted is None else wanted.site_id)
         counts[Outcome(line.outcome)] = 1
@@ -107,7 +107,7 @@ def preview(
     return ReplayPreview(
         failed=counts[Outcome.FAILED],
         ignored=counts[Outcome.IGNORED],
-        folded=counts[Outcome.FOLDED],
+        folded=counts[Outcome.APPLIED],
         pending=counts[Outcome.PENDING],
         refused=held,
         is_whole=is_whole,
@@ -122,7 +122,7 @@ def enqueue_replay(
     refused: bool = False,
     now: int,
     site_id: str | None = None,
-    asked_by: str = "",
+    requested_by: str = "",
 ) -> Job:
     """Enqueue a replay of events received until `now` (Unix milliseconds, UTC).
 
@@ -138,7 +138,7 @@ def enqueue_replay(
         chosen = wanted or EventFilter()
         until = now + 1 if chosen.until is None else min(chosen.until, now + 1)
         arguments = {"filter": replace(chosen, site_id=site_id or chosen.site_id, until=until).to_json()}
-    return job_runner.enqueue(KIND, arguments, site_id=site_id, asked_by=asked_by)
+    return job_runner.enqueue(KIND, arguments, site_id=site_id, requested_by=requested_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class ReplayJob:
         """Return the number of events, or of sites whose quarantined requests are verified again."""
         with self.store.reading() as connection:
             if job.arguments.get("refused"):
-                return len(kept.sites_of(connection, job.arguments.get("site")))
+                return len(sites.ids(connection, job.arguments.get("site")))
             if "event" in job.arguments:
                 return 1
             counted = event_search.count(
@@ -244,7 +244,9 @@ class ReplayJob:
         }
         if following is not None:
             wanted = EventFilter.from_json(job.arguments["filter"])
-            named = {one for one in named if not kept.comes_again(connection, one, wanted, following)}
+            named = {
+                one for one in named if not event_search.matches_later(connection, one, wanted, following)
+            }
         return sorted(named)
 
     def _refold_or_none(self, connection: Connection, key: Named) -> _Refolded | None:
@@ -275,15 +277,17 @@ class ReplayJob:
         now = store_clock.now(connection, self.clock)
         wanted = []
         for one in refolded:
-            if kept.revision(connection, one.key) != one.seen:
+            if meetings.lock_revision(connection, *one.key) != one.seen:
                 one = self._refold(connection, one.key)  # noqa: PLW2901 - it was folded by another since
             if one.folded is None or one.folded == one.stored:
                 continue
             if meetings.save(connection, one.folded, seen=one.seen, now=now):
                 wanted.append((*one.key, one.seen + 1))
-        reopened = kept.reopen(connection, event_ids)
+        reopened = log.reopen(connection, event_ids)
         posts.want_each(connection, wanted, now=now)
-        requeued = kept.look_again(connection, [one.key for one in refolded], site_id=site_id, now=now)
+        requeued = requeue.requeue_meeting_posts(
+            connection, [one.key for one in refolded], site_id=site_id, now=now
+        )
         return {
             "reopened": reopened,
             "changed": len(wanted),
@@ -295,7 +299,7 @@ class ReplayJob:
         """Verify the quarantined requests of one site again."""
         place = "" if job.place is None else str(job.place)
         with self.store.reading() as connection:
-            named = [one for one in kept.sites_of(connection, job.arguments.get("site")) if one > place]
+            named = [one for one in sites.ids(connection, job.arguments.get("site")) if one > place]
         if not named:
             return JobStep(finished=True)
         found = self.ingest.recheck(named[0])
@@ -312,7 +316,7 @@ class ReplayJob:
         while True:
             with self.store.reading() as connection:
                 now = store_clock.now(connection, self.clock)
-                if kept.due(connection, now=now, most=self.most_due + 1) <= self.most_due:
+                if backlog.due(connection, now=now, most=self.most_due + 1) <= self.most_due:
                     return True
             if time.monotonic() >= until:
                 return False

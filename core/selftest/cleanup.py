@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
-TRIAL = "trial"  # the kind of job that is a test
-CLEANING = "trial-cleaning"
+TRIAL = "self-test"  # the kind of job that is a test
+CLEANING = "self-test-cleanup"
 _TESTS_LOOKED_AT = 10
 _MILLISECONDS = 1000
 
@@ -105,4 +105,4 @@ def _entry(trial: ProbeEvents, body: bytes, *, received_at: int, store: Store) -
 
 def ask_for_cleaning(connection: Connection, site_id: str, *, now: int) -> None:
     """Have what broken tests of a site left behind taken away."""
-    jobs.ask(connection, CLEANING, {"site": site_id}, site_id=site_id, asked_by="", now=now)
+    jobs.ask(connection, CLEANING, {"site": site_id}, site_id=site_id, requested_by="", now=now)

@@ -63,9 +63,9 @@ class SelfTestReport:
         return cls(tuple(kept.lines), kept.verdict, not job.has_ended, job.created_at, job.ended_at, trouble)
 
 
-def ask(of: JobRunner, site_id: str, *, asked_by: str) -> Job:
+def ask(of: JobRunner, site_id: str, *, requested_by: str) -> Job:
     """Ask for a test of a site; where one runs, that is the one. Raises `StoreError`."""
-    return of.enqueue(TRIAL, {"site": site_id}, site_id=site_id, asked_by=asked_by)
+    return of.enqueue(TRIAL, {"site": site_id}, site_id=site_id, requested_by=requested_by)
 
 
 def latest(connection: Connection, site_id: str) -> SelfTestReport | None:

@@ -197,7 +197,7 @@ class SelfTestSteps:
             return None if found is None or found.outcome is log.Outcome.PENDING else found
 
         found = self._look(look)
-        if found is not None and found.outcome is log.Outcome.FOLDED:
+        if found is not None and found.outcome is log.Outcome.APPLIED:
             self._line(Stage.FOLDED)
             self._next("write")
         elif found is not None:
@@ -215,7 +215,7 @@ class SelfTestSteps:
             return found if found.is_written or found.fault or found.reason else None
 
         found = self._look(look)
-        if found is not None and found.state is PostState.SHOWN and found.post_id is not None:
+        if found is not None and found.state is PostState.SYNCED and found.post_id is not None:
             self.kept.post_id, self.kept.link = found.post_id, found.link or ""
             self._line(Stage.WRITTEN, self.kept.link)
             self._next("see")
@@ -415,7 +415,9 @@ def _digest(body: bytes) -> str:
 def _written(found: selftest.OnSite | None) -> Written:
     if found is None:
         return Written()
-    return Written(found.state is PostState.SHOWN, found.fault or "", found.message or "", found.reason or "")
+    return Written(
+        found.state is PostState.SYNCED, found.fault or "", found.message or "", found.reason or ""
+    )
 
 
 def _visit(link: str, token: str) -> Visited:

@@ -14,7 +14,7 @@ from core.errors import UnknownSiteError
 from core.jobs.runner import JobStep
 from core.store import jobs
 from core.store.db import clock as store_clock
-from core.store.posts import review
+from core.store.posts import backlog, requeue
 from core.store.sites import rules, sites
 from core.wordpress.client import MOST_IN_BATCH
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
-KIND = "review"
+KIND = "apply-rules"
 _BATCH_SIZE = 2 * MOST_IN_BATCH
 _POLL_SECONDS = 0.1
 _BLOCKED_SECONDS = 30.0
@@ -51,7 +51,7 @@ class ApplyRulesJob:
     def count(self, job: Job) -> int:
         """Return the number of the site's posts."""
         with self.store.reading() as connection:
-            return review.count(connection, job.arguments["site"])
+            return backlog.count_of_site(connection, job.arguments["site"])
 
     def step(self, job: Job) -> JobStep:
         """Requeue the next posts, once the earlier ones are nearly done."""
@@ -64,12 +64,12 @@ class ApplyRulesJob:
         if place.get("through"):
             return JobStep(finished=True)
         with self.store.reading() as connection:
-            named = review.following(connection, site_id, after, limit=_BATCH_SIZE)
+            named = backlog.keys_of_site(connection, site_id, after, limit=_BATCH_SIZE)
         if not named:
             return JobStep(place={**place, "through": True})
 
         def write(connection: Connection) -> None:
-            review.ask(connection, site_id, named, now=self._now(connection))
+            requeue.requeue_site_posts(connection, site_id, named, now=self._now(connection))
 
         return JobStep(
             place={"after": list(named[-1])}, done=len(named), write=write, after_commit=self.posts_due
@@ -84,7 +84,7 @@ class ApplyRulesJob:
         while True:
             with self.store.reading() as connection:
                 now = self._now(connection)
-                if review.due(connection, site_id, now=now, most=most + 1) <= most:
+                if backlog.due_on_site(connection, site_id, now=now, most=most + 1) <= most:
                     return None
                 try:
                     site = sites.load(connection, site_id, self.store.sealer)
@@ -103,7 +103,9 @@ class ApplyRulesJob:
         return store_clock.now(connection, self.clock)
 
 
-def save_rules(store: Store, job_runner: JobRunner, site_id: str, decided: Rules, *, asked_by: str) -> Job:
+def save_rules(
+    store: Store, job_runner: JobRunner, site_id: str, decided: Rules, *, requested_by: str
+) -> Job:
     """Save the rules of a site, and enqueue the job that requeues its posts.
 
     Raises: UnknownSiteError, StoreUnavailableError.
@@ -116,7 +118,12 @@ def save_rules(store: Store, job_runner: JobRunner, site_id: str, decided: Rules
             if not job.has_ended:  # it would go on in the middle, with the new rules; the new job starts over
                 jobs.stop(connection, job.id, now=now)
         return jobs.ask(
-            connection, KIND, {"site": site_id, "at": now}, site_id=site_id, asked_by=asked_by, now=now
+            connection,
+            KIND,
+            {"site": site_id, "at": now},
+            site_id=site_id,
+            requested_by=requested_by,
+            now=now,
         )
 
     job = store.write(write)

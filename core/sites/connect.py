@@ -52,7 +52,7 @@ class Problem(StrEnum):
 
 
 def begin(
-    store: Store, address: str, *, asked_by: str, bridge_url: str, only: str | None = None
+    store: Store, address: str, *, requested_by: str, bridge_url: str, only: str | None = None
 ) -> PendingSite:
     """Find the site whose address somebody typed, and keep it as a candidate. Raises `SiteFaultError`.
 
@@ -68,7 +68,7 @@ def begin(
             )
     candidate = PendingSite(
         id=pending_sites.new_id(),
-        asked_by=asked_by,
+        requested_by=requested_by,
         url=found.url,
         name=found.name or found.url,
         rest_root=found.rest_root,
@@ -78,15 +78,15 @@ def begin(
     )
     now = _now()
     store.write(lambda connection: pending_sites.add(connection, candidate, store.sealer, now=now))
-    kept = load(store, candidate.id, asked_by)
+    kept = load(store, candidate.id, requested_by)
     assert kept is not None  # noqa: S101 - just kept
     return kept
 
 
-def load(store: Store, candidate_id: str, asked_by: str) -> PendingSite | None:
+def load(store: Store, candidate_id: str, requested_by: str) -> PendingSite | None:
     """Return a candidate to who began it; None where there is none, or none any more."""
     with store.reading() as connection:
-        return pending_sites.load(connection, candidate_id, asked_by, store.sealer, now=_now())
+        return pending_sites.load(connection, candidate_id, requested_by, store.sealer, now=_now())
 
 
 def may_come_back(candidate: PendingSite, own_url: str) -> bool:
@@ -259,7 +259,7 @@ def _pair(
 
     def keep(connection: Connection) -> None:
         sites.save(connection, site, store.sealer)
-        sites.note_look(connection, site.id, asdict(seen), now=0)
+        sites.save_health_report(connection, site.id, asdict(seen), now=0)
 
     store.write(keep)
     if known is not None and (known.username, known.password) != (username, password):

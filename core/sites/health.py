@@ -59,7 +59,7 @@ class HealthReport:
     @classmethod
     def of(cls, site: Site) -> HealthReport:
         """Return the last look at a site; an empty one where nobody has looked yet."""
-        kept: Mapping[str, Any] = site.look or {}
+        kept: Mapping[str, Any] = site.health_report or {}
         found = tuple(HealthFinding(**finding) for finding in kept.get("findings", ()))
         return cls(found, kept.get("bridge", ""), kept.get("page", ""))
 
@@ -125,7 +125,7 @@ def look(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
         findings.append(HealthFinding(name, False, str(error)))
     made = HealthReport(tuple(findings), (told and told.bridge) or "", (told and told.page) or "")
     now = _now()
-    store.write(lambda connection: sites.note_look(connection, site_id, asdict(made), now=now))
+    store.write(lambda connection: sites.save_health_report(connection, site_id, asdict(made), now=now))
     return made
 
 

@@ -103,9 +103,9 @@ def compare(meeting: Meeting, written: Written, before: Post, after: Post) -> Ch
     """Return what comes of a page where another post is wanted. Pure."""
     found = Change(meeting, Outcome.SAME, after)
     is_wanted, was_wanted = (post.presence is Presence.SHOWN for post in (after, before))
-    if written.state in (PostState.DETACHED, PostState.GONE) or after.presence not in _BY_RULES:
+    if written.state in (PostState.DETACHED, PostState.DELETED) or after.presence not in _BY_RULES:
         return found
-    if written.state is PostState.SHOWN:
+    if written.state is PostState.SYNCED:
         if after.by_rule and not before.by_rule:
             made = written.base is not None and written.base.made
             return replace(found, outcome=Outcome.LOSES if made else Outcome.KEEPS, reason=after.reason)

@@ -24,14 +24,14 @@ _LONGEST_MESSAGE = 500
 class JobState(StrEnum):
     """Where a job stands."""
 
-    WAITING = "waiting"  # for its turn, or for a process that does it
+    QUEUED = "queued"  # for its turn, or for a process that does it
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"  # `message` says why; it can be gone on with
     STOPPED = "stopped"  # by a person; it can be gone on with
 
 
-UNFINISHED = (JobState.WAITING, JobState.RUNNING)
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Job:
     id: int
     kind: str
     site_id: str | None
-    asked_by: str
+    requested_by: str
     arguments: Mapping[str, Any]
     state: JobState
     total: int | None
@@ -69,7 +69,7 @@ def ask(
     arguments: Mapping[str, Any],
     *,
     site_id: str | None,
-    asked_by: str,
+    requested_by: str,
     now: int,
 ) -> Job:
     """Ask for a job, or return the same one that was asked for before and has not ended.
@@ -89,9 +89,9 @@ def ask(
     values = {
         "kind": kind,
         "site_id": site_id,
-        "asked_by": asked_by,
+        "requested_by": requested_by,
         "arguments": dict(arguments),
-        "state": JobState.WAITING,
+        "state": JobState.QUEUED,
         "created_at": now,
     }
     job_id = connection.execute(insert(jobs).values(values).returning(jobs.c.id)).scalar_one()
@@ -236,7 +236,7 @@ def go_on(connection: Connection, job_id: int) -> bool:
     changed = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state.in_((JobState.STOPPED, JobState.FAILED)))
-        .values(state=JobState.WAITING, message=None, ended_at=None, owner=None, lease_until=0)
+        .values(state=JobState.QUEUED, message=None, ended_at=None, owner=None, lease_until=0)
     )
     notify.notify(connection, notify.JOBS)
     return changed.rowcount == 1
@@ -259,7 +259,7 @@ def _hold(connection: Connection) -> None:
 def _unfinished(connection: Connection, which: Any) -> list[Job]:
     rows = connection.execute(
         select(*_COLUMNS)
-        .where(or_(jobs.c.state == JobState.WAITING, jobs.c.state == JobState.RUNNING), which)
+        .where(or_(jobs.c.state == JobState.QUEUED, jobs.c.state == JobState.RUNNING), which)
         .order_by(jobs.c.id)
         .limit(_MOST_LOOKED_AT)
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, func, select
 
 from core.model.meeting import MeetingState
-from core.store.db.schema import accounts, attempts, bases, events, meetings, posts, sites
+from core.store.db.schema import attempts, events, meeting_baselines, meetings, posts, site_accounts, sites
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.posts.posts import PostState
@@ -110,10 +110,10 @@ def numbers(connection: Connection, account_id: str) -> list[int]:
 
 def forget(connection: Connection, trial: ProbeEvents) -> None:
     """Forget a test that is settled."""
-    for table in (attempts, posts, meetings, bases, events):
+    for table in (attempts, posts, meetings, meeting_baselines, events):
         connection.execute(delete(table).where(_is_of(table, trial)))
     if not numbers(connection, trial.account_id):
-        connection.execute(delete(accounts).where(accounts.c.account_id == trial.account_id))
+        connection.execute(delete(site_accounts).where(site_accounts.c.account_id == trial.account_id))
 
 
 def _is_of(table: Table, trial: ProbeEvents) -> ColumnElement[bool]:

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from core.model.activity import BATCHES
 from core.pipeline.retention import Retention
-from core.store.db.schema import batched
-from core.store.db.schema import instances as instances_table
+from core.store.db.schema import recording_batch_items
+from core.store.db.schema import recording_instances as instances_table
 from core.store.events import log
 from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
@@ -168,7 +168,7 @@ class TestAnyOrder:
         with world.store.reading() as connection:
             lines = log.latest(connection, 1000)
         for line in lines:
-            assert line.outcome == ("ignored" if line.number is None else "folded")
+            assert line.outcome == ("ignored" if line.number is None else "applied")
             assert (line.number is None) <= (line.event in BATCHES)
 
 
@@ -245,7 +245,7 @@ class TestRetention:
         fold_all(world)
         world.clock.forward(400 * DAY)
         assert self.retention(world).drop() == 3
-        assert self.rows(world, batched) == []
+        assert self.rows(world, recording_batch_items) == []
         world.deliver(batch("recovered", 6, UUIDS[0], files=FILES[:1]))
         fold_all(world)
         assert shown(world, NUMBERS[0]) == {UUIDS[0]: {"audio": "available", "video": "trashed"}}
@@ -273,5 +273,5 @@ class TestFailure:
         fold_all(world)
         with world.store.reading() as connection:
             lines = log.latest(connection, 9)
-        assert {line.number: line.outcome for line in lines} == {None: "failed", NUMBERS[0]: "folded"}
+        assert {line.number: line.outcome for line in lines} == {None: "failed", NUMBERS[0]: "applied"}
         assert shown(world, NUMBERS[0]) == {UUIDS[0]: dict.fromkeys(FILES, "available")}

@@ -53,7 +53,7 @@ class Reconciling(RuleBasedStateMachine):
         self.world = World(self.ground)
         self.late: list[dict[str, Any]] = []
         self.rest = RestDouble(self.world.zoom)
-        account = ZoomAccount("Account", Credentials(ACCOUNT, "client", "secret"), repair_hours=0)
+        account = ZoomAccount("Account", Credentials(ACCOUNT, "client", "secret"), reconcile_hours=0)
         store = self.world.store
         store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
         store.write(lambda connection: zoom_credentials.link(connection, ACCOUNT, SITE, now=self.now))

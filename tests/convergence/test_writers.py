@@ -10,8 +10,8 @@ from sqlalchemy import insert
 
 from core.model.meeting import Meeting
 from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
-from core.store.db.schema import accounts
 from core.store.db.schema import posts as posts_table
+from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.posts import posts
 from core.store.sites import sites
@@ -105,7 +105,7 @@ def wanted(store: Store, site_id: str, count: int) -> list[int]:
     numbers = [1_000_000 + index for index in range(count)]
 
     def make(connection: Connection) -> None:
-        connection.execute(insert(accounts).values(account_id=f"of {site_id}", site_id=site_id))
+        connection.execute(insert(site_accounts).values(account_id=f"of {site_id}", site_id=site_id))
         for number in numbers:
             meetings.save(connection, meeting(site_id, number), seen=0)
             posts.want(connection, f"of {site_id}", number, 1, now=1)

@@ -119,12 +119,12 @@ def _happened(connection: sqlite3.Connection, pair: Pair, number: int, at: int, 
     event, outcome, reason = (
         ("meeting.participant_joined", "ignored", "The bridge does not act on events of this name.")
         if ignored
-        else ("meeting.updated", "folded", None)
+        else ("meeting.updated", "applied", None)
     )
     connection.execute(
         """
         INSERT INTO events (digest, account_id, number, event, at, rank, received_at, site_id, request_id, request,
-            outcome, reason, folded_at)
+            outcome, reason, applied_at)
         SELECT ?, ?, ?, ?, ?, rank, ?, ?, NULL, request, ?, ?, ?
         FROM events WHERE number = ? LIMIT 1
         """,

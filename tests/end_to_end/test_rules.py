@@ -55,7 +55,7 @@ class Owner:
     def wait(self) -> None:
         """Wait until every page has been looked at, and nothing is being written."""
         waiting = (
-            "SELECT (SELECT count(*) FROM jobs WHERE kind = 'review' AND state IN ('waiting', 'running'))"
+            "SELECT (SELECT count(*) FROM jobs WHERE kind = 'apply-rules' AND state IN ('queued', 'running'))"
             " + (SELECT count(*) FROM posts WHERE lease_until > 0)"
         )
         eventually(lambda: self.pair.rows(waiting)[0][0] == 0, within=60)

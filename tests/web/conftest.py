@@ -155,7 +155,7 @@ def session(admission: AuthService) -> dict[str, str]:
 @pytest.fixture
 def looker(admission: AuthService) -> dict[str, str]:
     """The headers of a browser in which somebody is signed in who may only look."""
-    return signed_in(admission, "luke", Role.LOOKER)
+    return signed_in(admission, "luke", Role.VIEWER)
 
 
 @pytest.fixture

@@ -234,7 +234,7 @@ def names(
     job = {
         "kind": "replay",
         "site_id": "s2",
-        "asked_by": "theirs.example.net",
+        "requested_by": "theirs.example.net",
         "state": "done",
         "created_at": now,
     }

@@ -56,7 +56,7 @@ def follow(caller: Caller, job: JobStatus, *, poll_seconds: float = _POLL_SECOND
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
             task = bar.add_task(title, total=None, message="")
             while not job.has_ended:
-                is_late = job.state is JobState.WAITING and time.monotonic() - began > _PATIENCE_SECONDS
+                is_late = job.state is JobState.QUEUED and time.monotonic() - began > _PATIENCE_SECONDS
                 message = "waiting for other jobs, or for a server" if is_late else job.message or ""
                 bar.update(task, total=job.total, completed=job.done, message=message)
                 time.sleep(poll_seconds)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MIN_TOKEN_LENGTH = 16
 _CACHE_SECONDS = 10.0
-_REPORTED = (Standing.WAITING, Standing.FAILING, Standing.WITHHELD, Standing.DETACHED)
+_REPORTED = (Standing.PENDING, Standing.FAILING, Standing.WITHHELD, Standing.DETACHED)
 
 
 class MetricsHandler(RequestHandler):
@@ -195,7 +195,7 @@ class _OverviewCollector:
 
 
 def _oldest_pending(site: SiteFacts) -> int | None:
-    moments = (site.since(standing) for standing in (Standing.WAITING, Standing.FAILING))
+    moments = (site.since(standing) for standing in (Standing.PENDING, Standing.FAILING))
     return min((moment for moment in moments if moment is not None), default=None)
 
 

@@ -105,7 +105,7 @@ class AccountsHandler(PageHandler):
                             credentials.set_reconcile_interval, self.bridge.store, account_id, int(hours)
                         )
                     self.go("/accounts", done="hours")
-                case "import" | "import-dry" | "repair" | "repair-dry" as asked:
+                case "import" | "import-dry" | "reconcile" | "reconcile-dry" as asked:
                     await self._work(asked, account_id)
                 case _:
                     self.go("/accounts")
@@ -123,7 +123,7 @@ class AccountsHandler(PageHandler):
             kind,
             account_id,
             dry_run=asked.endswith(_DRY),
-            asked_by=self.viewer.name,
+            requested_by=self.viewer.name,
         )
         job = await self.blocking(ask)
         self.go(f"/jobs/{job.id}")

@@ -48,7 +48,7 @@ class ConnectPage(PageHandler):
         return self.sign_in.public_url.rstrip("/") or f"{self.request.protocol}://{self.request.host}"
 
     @property
-    def asked_by(self) -> str:
+    def requested_by(self) -> str:
         """The viewer who goes through the steps: a user, or an administrator of one site."""
         return f"{self.viewer.site_id or ''}/{self.viewer.name}"
 
@@ -66,7 +66,7 @@ class ConnectPage(PageHandler):
 
     async def _candidate(self, candidate_id: str) -> PendingSite:
         """Load the viewer's candidate; redirect to the first step if it has expired."""
-        found = await self.blocking(site_connect.load, self.bridge.store, candidate_id, self.asked_by)
+        found = await self.blocking(site_connect.load, self.bridge.store, candidate_id, self.requested_by)
         if found is None:
             self.go("/sites/connect", late="yes")
             raise Finish
@@ -101,7 +101,7 @@ class ConnectHandler(ConnectPage):
                         site_connect.begin,
                         self.bridge.store,
                         address,
-                        asked_by=self.asked_by,
+                        requested_by=self.requested_by,
                         bridge_url=bridge_url,
                         only=self.site_id,
                     )

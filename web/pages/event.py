@@ -254,5 +254,5 @@ def _ask(bridge: Bridge, asked: EventQuery, event_id: int | None, *, of_site: st
         refused=asked.refused,
         now=now,
         site_id=of_site,
-        asked_by=name,
+        requested_by=name,
     )

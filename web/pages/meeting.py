@@ -173,18 +173,18 @@ class MeetingHandler(PageHandler):
         state = await self._state(_account(account_id), int(number))
         meeting = state.meeting
         site_id = self.get_body_argument("site", "")
-        ask = {"resync": requeue.write, "recreate": requeue.make}.get(self.get_body_argument("do", ""))
+        ask = {"resync": requeue.resync, "recreate": requeue.recreate}.get(self.get_body_argument("do", ""))
         path = meeting_path(meeting.account_id, meeting.number)
         if ask is None or not any(post.site_id == site_id for post in state.posts):
-            self.go(path, result=RequeueResult.NOT_SO)
+            self.go(path, result=RequeueResult.NOT_FOUND)
             return
         label_changes = await self.blocking(
             partial(
                 _ask, self.bridge, ask, site_id=site_id, account_id=meeting.account_id, number=meeting.number
             )
         )
-        done = "recreated" if ask is requeue.make else "resynced"
-        self.go(path, result=done if label_changes is RequeueResult.DUE else label_changes, at=site_id)
+        done = "recreated" if ask is requeue.recreate else "resynced"
+        self.go(path, result=done if label_changes is RequeueResult.REQUEUED else label_changes, at=site_id)
 
     def _changes(self, step: EventDiff) -> list[ChangeLabel]:
         found = field_diffs(step.before, step.after)
@@ -239,7 +239,7 @@ def _account(given: str) -> str:
 
 def _is_pending(post: PostLine, now: int) -> bool:
     """Whether a post is about to change, so that the page refreshes itself."""
-    if post.is_held or post.standing is Standing.WAITING:
+    if post.is_held or post.standing is Standing.PENDING:
         return True
     return post.due_at is not None and post.due_at <= now
 
@@ -297,7 +297,7 @@ def _history(
                 one.change.position.at,
                 one.received_at,
                 step,
-                delivery.deliveries_of_event(connection, account_id, number, one.folded_at, site_id=site_id),
+                delivery.deliveries_of_event(connection, account_id, number, one.applied_at, site_id=site_id),
             )
             for one, step in some
         ],

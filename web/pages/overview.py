@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from core.monitoring.throughput import HourStats, Latency
 
 _REFRESH_SECONDS, _REFRESH_SECONDS_WHILE_COUNTING = 15, 2
-_OUTCOMES = (Outcome.FOLDED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
+_OUTCOMES = (Outcome.APPLIED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
 _CSS = {
-    Outcome.FOLDED: "is-good",
+    Outcome.APPLIED: "is-good",
     Outcome.IGNORED: "is-plain",
     Outcome.PENDING: "is-waiting",
     Outcome.FAILED: "is-bad",
@@ -166,7 +166,7 @@ class OverviewHandler(PageHandler):
     def _outcome_words(self) -> dict[Outcome, str]:
         _ = self.words.gettext
         return {
-            Outcome.FOLDED: _("Applied"),
+            Outcome.APPLIED: _("Applied"),
             Outcome.IGNORED: _("Ignored"),
             Outcome.PENDING: _("Pending"),
             Outcome.FAILED: _("Failed"),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.sites.options import Found
-    from core.store.accounts.known_hosts import KnownHost
+    from core.store.accounts.users import KnownHost
 
 OFFERED_AUTHORS = 12
 """Rows for hosts without an author: those with the most meetings. An empty row is for any other."""

@@ -16,7 +16,7 @@ from core.sites import apply_rules, secret_rotation
 from core.sites import preview as rules_preview
 from core.sites.options import Choices
 from core.sites.preview import Outcome, Part
-from core.store.accounts import known_hosts
+from core.store.accounts import users as zoom_users
 from core.store.db import settings
 from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, RetentionSettings
 from core.store.sites import sites, zoom_secrets
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from core.sites.options import Found
     from core.sites.preview import Preview
     from core.sites.secret_rotation import Rotation
-    from core.store.accounts.known_hosts import KnownHost
+    from core.store.accounts.users import KnownHost
     from core.store.jobs import Job
     from core.store.sites.sites import Site
 
@@ -209,7 +209,7 @@ class SettingsPage(PageHandler):
     def _hosts(self, site_id: str) -> list[KnownHost]:
         def look() -> list[KnownHost]:
             with self.bridge.store.reading() as connection:
-                return known_hosts.of_site(connection, site_id)
+                return zoom_users.known_hosts(connection, site_id)
 
         return application_cache(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 
@@ -264,7 +264,7 @@ class SettingsHandler(SettingsPage):
             self.bridge.job_runner,
             site.id,
             decided,
-            asked_by=self.viewer.name,
+            requested_by=self.viewer.name,
         )
         try:
             await self.blocking(save)

@@ -119,7 +119,7 @@ class SiteHandler(SitePage):
         """Show the site, and start a health check if the last one is old."""
         state = await self._state(site_id)
         seconds = _LOOK_AGAIN_WHEN_DONE_SECONDS if is_done(state.lines) else _LOOK_AGAIN_SECONDS
-        if (state.site.looked_at or 0) < (time.time() - seconds) * 1000:
+        if (state.site.checked_at or 0) < (time.time() - seconds) * 1000:
             self.bridge.health_checker.begin(site_id)
         await self._show(state)
 
@@ -174,7 +174,7 @@ class TestHandler(SitePage):
         """Enqueue the self-test, and redirect to its progress."""
         await self._state(site_id)
         await self.blocking(
-            partial(selftest_job.ask, self.bridge.job_runner, site_id, asked_by=self.viewer.name)
+            partial(selftest_job.ask, self.bridge.job_runner, site_id, requested_by=self.viewer.name)
         )
         self.go(f"/sites/{site_id}", done="asked")
 

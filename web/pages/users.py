@@ -46,7 +46,7 @@ class UsersHandler(PageHandler):
     async def post(self) -> None:
         admission = self.sign_in.auth
         name = self.get_body_argument("name", "")
-        role = Role.ADMINISTRATOR if self.get_body_argument("role", "") == Role.ADMINISTRATOR else Role.LOOKER
+        role = Role.ADMINISTRATOR if self.get_body_argument("role", "") == Role.ADMINISTRATOR else Role.VIEWER
         match self.get_body_argument("do", ""):
             case "add":
                 try:

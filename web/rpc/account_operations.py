@@ -51,8 +51,8 @@ def list_accounts(bridge: Bridge, _request: api.NoArguments) -> list[api.Account
                 id=account.id,
                 name=account.name,
                 plan=account.plan,
-                reconcile_hours=account.repair_hours,
-                reconcile_at=account.repair_at,
+                reconcile_hours=account.reconcile_hours,
+                reconcile_at=account.reconcile_at,
                 fault_message=account.fault_message,
             )
             for account in zoom_credentials.every(connection, bridge.store.sealer)
@@ -95,7 +95,7 @@ def list_findings(bridge: Bridge, request: api.FindingsRequest) -> list[api.Acco
 def _enqueue(bridge: Bridge, kind: str, request: api.ReadAccount) -> api.JobStatus:
     account = credentials.find_account(bridge.store, request.account)
     job = credentials.enqueue_job(
-        bridge.store, bridge.job_runner, kind, account.id, dry_run=request.dry_run, asked_by=""
+        bridge.store, bridge.job_runner, kind, account.id, dry_run=request.dry_run, requested_by=""
     )
     return job_operations.status(job)
 

@@ -73,7 +73,7 @@ def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayCount
     outcomes = {
         Outcome.FAILED: found.failed,
         Outcome.IGNORED: found.ignored,
-        Outcome.FOLDED: found.folded,
+        Outcome.APPLIED: found.folded,
         Outcome.PENDING: found.pending,
     }
     return api.ReplayCounts(outcomes=outcomes, refused=found.refused, is_whole=found.is_whole)

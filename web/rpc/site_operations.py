@@ -69,7 +69,7 @@ def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStar
     """Start a self-test of a site. Raises: UnknownSiteError, TooManyJobsError."""
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
-    selftest_job.ask(bridge.job_runner, site.id, asked_by="")
+    selftest_job.ask(bridge.job_runner, site.id, requested_by="")
     return api.SelfTestStarted(site_id=site.id)
 
 

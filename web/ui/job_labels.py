@@ -56,7 +56,7 @@ _DRIFTS = {
     "change": _("Page would be updated"),
     "trash": _("Page would be trashed"),
     "leave": _("Would be unchanged"),
-    "looked_at": _("Pages checked"),
+    "requeued": _("Pages checked"),
     "failing": _("Failed updates"),
 }
 

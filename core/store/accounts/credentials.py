@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, update
 
 from core.errors import UnknownAccountError
-from core.store.db.schema import accounts, hosts, zoom_accounts
+from core.store.db.schema import site_accounts, zoom_accounts, zoom_users
 from core.store.db.upsert import insert as insert_new
 from core.store.posts import posts
 from core.zoom.oauth import Credentials, Token
@@ -34,8 +34,8 @@ class ZoomAccount:
     name: str
     credentials: Credentials
     plan: Plan = Plan.PRO
-    repair_hours: int = REPAIR_HOURS
-    repair_at: int = 0
+    reconcile_hours: int = REPAIR_HOURS
+    reconcile_at: int = 0
     fault_message: str | None = None
     created_at: int = 0
 
@@ -53,8 +53,8 @@ def save(connection: Connection, account: ZoomAccount, sealer: Sealer) -> None:
         "client_secret": sealer.seal_text(account.credentials.client_secret),
         "oauth_url": account.credentials.oauth_url,
         "plan": account.plan.value,
-        "repair_hours": account.repair_hours,
-        "repair_at": account.repair_at,
+        "reconcile_hours": account.reconcile_hours,
+        "reconcile_at": account.reconcile_at,
         "token": None,
         "fault_message": None,
     }
@@ -89,7 +89,7 @@ def every(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
 
 def remove(connection: Connection, account_id: str) -> None:
     """Forget an account's credentials and users; its meetings and their posts stay."""
-    for table in (hosts, zoom_accounts):
+    for table in (zoom_users, zoom_accounts):
         connection.execute(delete(table).where(table.c.account_id == account_id))
 
 
@@ -109,28 +109,36 @@ def note_fault(connection: Connection, account_id: str, message: str | None) -> 
 def due(connection: Connection, now: int) -> Sequence[str]:
     """Return the accounts whose repair is due."""
     query = select(zoom_accounts.c.account_id).where(
-        zoom_accounts.c.repair_hours > 0, zoom_accounts.c.repair_at <= now
+        zoom_accounts.c.reconcile_hours > 0, zoom_accounts.c.reconcile_at <= now
     )
     return connection.scalars(query).all()
 
 
 def postpone(connection: Connection, account_id: str, *, now: int) -> None:
     """Set the next repair to when it should be after one that begins now."""
-    hours = cast(zoom_accounts.c.repair_hours, BigInteger) * literal(3600 * 1000, BigInteger)
+    hours = cast(zoom_accounts.c.reconcile_hours, BigInteger) * literal(3600 * 1000, BigInteger)
     this = zoom_accounts.c.account_id == account_id
-    connection.execute(update(zoom_accounts).where(this).values(repair_at=hours + literal(now, BigInteger)))
+    connection.execute(
+        update(zoom_accounts).where(this).values(reconcile_at=hours + literal(now, BigInteger))
+    )
 
 
 def sites_of(connection: Connection, account_id: str) -> list[str]:
     """Return the sites that show the account's meetings."""
-    query = select(accounts.c.site_id).where(accounts.c.account_id == account_id).order_by(accounts.c.site_id)
+    query = (
+        select(site_accounts.c.site_id)
+        .where(site_accounts.c.account_id == account_id)
+        .order_by(site_accounts.c.site_id)
+    )
     return list(connection.scalars(query))
 
 
 def link(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
     """Let a site show the account's meetings, before any event has come to it. `now` is in ms since 1970, UTC."""
     pair = {"account_id": account_id, "site_id": site_id}
-    if connection.execute(insert_new(connection, accounts).values(**pair).on_conflict_do_nothing()).rowcount:
+    if connection.execute(
+        insert_new(connection, site_accounts).values(**pair).on_conflict_do_nothing()
+    ).rowcount:
         posts.want_all(connection, account_id, site_id, now=now)
 
 
@@ -167,8 +175,8 @@ def _account(row: RowMapping, sealer: Sealer) -> ZoomAccount:
             row["account_id"], row["client_id"], sealer.open_text(row["client_secret"]), row["oauth_url"]
         ),
         plan=Plan(row["plan"]),
-        repair_hours=row["repair_hours"],
-        repair_at=row["repair_at"],
+        reconcile_hours=row["reconcile_hours"],
+        reconcile_at=row["reconcile_at"],
         fault_message=row["fault_message"],
         created_at=row["created_at"],
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, or_, select
 
 from core.model.meeting import MeetingState
-from core.store.db.schema import hosts, meetings
+from core.store.db.schema import meetings, zoom_users
 from core.store.meetings import meetings as kept
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def of_host(connection: Connection, account_id: str, host_id: str, *, now: int) 
 
 def of_nobody(connection: Connection, account_id: str, *, now: int, after: int, limit: int) -> list[Meeting]:
     """Return scheduled meetings that are not over, of hosts who are not in the account's list, by number."""
-    known = select(hosts.c.host_id).where(hosts.c.account_id == account_id)
+    known = select(zoom_users.c.host_id).where(zoom_users.c.account_id == account_id)
     which = and_(_is_current(account_id, now), meetings.c.host_id.not_in(known), meetings.c.number > after)
     return _found(connection, which, limit=limit)
 

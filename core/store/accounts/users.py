@@ -1,4 +1,4 @@
-"""The users of a Zoom account: whose meetings there are, and what they are called."""
+"""The users of a Zoom account, and the hosts of a site's meetings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
-from core.store.db.schema import hosts
+from core.store.db.schema import zoom_users
 from core.store.db.upsert import insert
+from core.store.meetings import search as meeting_search
+from core.store.sites.accounts import accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-_ROWS = 100  # in one statement
+MOST_KNOWN = 200
+_ROWS = 100  # per statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
     """Keep users, or what they are called now."""
     for start in range(0, len(found), _ROWS):
         rows = [asdict(host) for host in found[start : start + _ROWS]]
-        statement = insert(connection, hosts).values(rows)
+        statement = insert(connection, zoom_users).values(rows)
         given = statement.excluded
         connection.execute(
             statement.on_conflict_do_update(
@@ -45,16 +48,18 @@ def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
 
 def drop_unseen(connection: Connection, account_id: str, since: int) -> None:
     """Forget users whom Zoom has not named since a moment (ms since 1970, UTC): they are no longer in the account."""
-    connection.execute(delete(hosts).where(hosts.c.account_id == account_id, hosts.c.seen_at < since))
+    connection.execute(
+        delete(zoom_users).where(zoom_users.c.account_id == account_id, zoom_users.c.seen_at < since)
+    )
 
 
 def after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
     """Return the next users in the order of their ids."""
-    columns = [hosts.c[name] for name in ZoomUser.__dataclass_fields__]
+    columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
-        .where(hosts.c.account_id == account_id, hosts.c.host_id > host_id)
-        .order_by(hosts.c.host_id)
+        .where(zoom_users.c.account_id == account_id, zoom_users.c.host_id > host_id)
+        .order_by(zoom_users.c.host_id)
         .limit(limit)
     )
     return [ZoomUser(*row) for row in rows]
@@ -62,16 +67,54 @@ def after(connection: Connection, account_id: str, host_id: str, *, limit: int) 
 
 def count(connection: Connection, account_id: str) -> int:
     """Return how many users are known."""
-    return connection.scalar(select(func.count()).where(hosts.c.account_id == account_id)) or 0
+    return connection.scalar(select(func.count()).where(zoom_users.c.account_id == account_id)) or 0
 
 
 def of_account(connection: Connection, account_id: str, *, limit: int) -> list[ZoomUser]:
     """Return users by name."""
-    columns = [hosts.c[name] for name in ZoomUser.__dataclass_fields__]
+    columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
-        .where(hosts.c.account_id == account_id)
-        .order_by(hosts.c.name, hosts.c.host_id)
+        .where(zoom_users.c.account_id == account_id)
+        .order_by(zoom_users.c.name, zoom_users.c.host_id)
         .limit(limit)
     )
     return [ZoomUser(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHost:
+    """A host of a site's meetings. `meetings` is the number of known ones; `name` and `email` may be empty."""
+
+    id: str
+    name: str = ""
+    email: str = ""
+    meetings: int = 0
+
+
+def known_hosts(connection: Connection, site_id: str) -> list[KnownHost]:
+    """Return a site's hosts: those with the most meetings first, then the other users of its Zoom accounts."""
+    seen = {host.id: host for host in meeting_search.hosts(connection, site_id=site_id)}
+    mirrored = accounts_of(site_id)
+    named = {
+        row.host_id: row
+        for row in connection.execute(
+            select(zoom_users).where(
+                zoom_users.c.host_id.in_(list(seen)), zoom_users.c.account_id.in_(mirrored)
+            )
+        )
+    }
+    found = []
+    for host_id, host in seen.items():
+        told = named.get(host_id)
+        email = (told.email if told else "") or host.email
+        found.append(KnownHost(host_id, told.name if told else "", email, host.meetings))
+    for account_id in connection.scalars(mirrored).all():
+        if len(found) >= MOST_KNOWN:
+            break
+        found += [
+            KnownHost(other.host_id, other.name, other.email)
+            for other in of_account(connection, account_id, limit=MOST_KNOWN)
+            if other.host_id not in seen
+        ]
+    return found[:MOST_KNOWN]

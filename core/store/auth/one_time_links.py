@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select
 
 from core.store.auth import tokens
 from core.store.auth.users import Role
-from core.store.db.schema import tickets
+from core.store.db.schema import one_time_links
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,12 +48,12 @@ class OneTimeLink:
 
 def issue(connection: Connection, ticket: OneTimeLink, *, now: int) -> str:
     """Keep a ticket; return the word for it. One for the same person and purpose is good no more."""
-    connection.execute(delete(tickets).where(tickets.c.expires_at <= now))
+    connection.execute(delete(one_time_links).where(one_time_links.c.expires_at <= now))
     if ticket.purpose is not Purpose.FIRST:  # of which several processes may have printed one each
         cancel(connection, ticket.purpose, ticket.name, ticket.site_id)
     word = tokens.new()
     connection.execute(
-        insert(tickets).values(
+        insert(one_time_links).values(
             digest=tokens.digest(word),
             purpose=ticket.purpose,
             name=ticket.name,
@@ -68,8 +68,10 @@ def issue(connection: Connection, ticket: OneTimeLink, *, now: int) -> str:
 def look(connection: Connection, purpose: Purpose, word: str, *, now: int) -> OneTimeLink | None:
     """Return the ticket of this word, if it is good for this purpose."""
     row = connection.execute(
-        select(tickets).where(
-            tickets.c.digest == tokens.digest(word), tickets.c.purpose == purpose, tickets.c.expires_at > now
+        select(one_time_links).where(
+            one_time_links.c.digest == tokens.digest(word),
+            one_time_links.c.purpose == purpose,
+            one_time_links.c.expires_at > now,
         )
     ).one_or_none()
     return None if row is None else OneTimeLink(Purpose(row.purpose), row.name, Role(row.role), row.site_id)
@@ -79,7 +81,9 @@ def use(connection: Connection, purpose: Purpose, word: str, *, now: int) -> One
     """Do what `look` does, and let nobody use it again."""
     found = look(connection, purpose, word, now=now)
     used = connection.execute(
-        delete(tickets).where(tickets.c.digest == tokens.digest(word), tickets.c.purpose == purpose)
+        delete(one_time_links).where(
+            one_time_links.c.digest == tokens.digest(word), one_time_links.c.purpose == purpose
+        )
     )
     return found if used.rowcount == 1 else None  # of two at the same moment, one finds it gone
 
@@ -87,9 +91,9 @@ def use(connection: Connection, purpose: Purpose, word: str, *, now: int) -> One
 def cancel(connection: Connection, purpose: Purpose, name: str, site_id: str | None = None) -> None:
     """Take back the tickets for a purpose that somebody may hold."""
     connection.execute(
-        delete(tickets).where(
-            tickets.c.purpose == purpose,
-            tickets.c.name == name,
-            tickets.c.site_id.is_not_distinct_from(site_id),
+        delete(one_time_links).where(
+            one_time_links.c.purpose == purpose,
+            one_time_links.c.name == name,
+            one_time_links.c.site_id.is_not_distinct_from(site_id),
         )
     )

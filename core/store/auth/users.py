@@ -25,7 +25,7 @@ class Role(StrEnum):
     """What a person may do."""
 
     ADMINISTRATOR = "administrator"  # may change everything
-    LOOKER = "looker"  # may look at everything that shows no secret
+    VIEWER = "viewer"  # may look at everything that shows no secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -59,16 +60,16 @@ sites = Table(
     Column("last_write_at", BigInteger),
     Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
     # What was found when both sides were last looked at: see core.connecting.
-    Column("look", JSON),
-    Column("looked_at", BigInteger),
+    Column("health_report", JSON),
+    Column("checked_at", BigInteger),
 )
 
 # Sites that somebody is about to connect, between what they typed and a site that is paired.
-candidates = Table(
-    "candidates",
+pending_sites = Table(
+    "pending_sites",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("asked_by", Text, nullable=False),  # who began, and alone can go on
+    Column("requested_by", Text, nullable=False),  # who began, and alone can go on
     Column("url", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("rest_root", Text, nullable=False),
@@ -83,8 +84,8 @@ candidates = Table(
     Index(None, "expires_at"),
 )
 
-secrets = Table(
-    "secrets",
+zoom_secrets = Table(
+    "zoom_secrets",
     metadata,
     Column("id", Counter, primary_key=True),
     Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), nullable=False, index=True),
@@ -96,8 +97,8 @@ secrets = Table(
 
 # Which sites mirror which Zoom accounts: learnt from the authentic events that come to a site's endpoint.
 # No foreign key: an event may arrive while its site is being removed, and must not fail for it.
-accounts = Table(
-    "accounts",
+site_accounts = Table(
+    "site_accounts",
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("site_id", Text, primary_key=True),
@@ -119,7 +120,7 @@ events = Table(
     Column("request", LargeBinary, nullable=False),  # sealed: headers and raw bytes, see core.store.request
     Column("outcome", Text, nullable=False),  # pending, folded, ignored, failed
     Column("reason", Text),
-    Column("folded_at", BigInteger),  # an attempt that began later shows it
+    Column("applied_at", BigInteger),  # an attempt that began later shows it
     # What the page Events is filtered by, and why there is one index for all combinations: see core.store.events.
     # The second serves the fold as well.
     Index("ix_events_listed", "event", "account_id", "outcome", "received_at", "id"),
@@ -135,8 +136,8 @@ events = Table(
 )
 
 # Which meeting a recorded instance is of. Zoom tells of many recordings at once by their instances alone.
-instances = Table(
-    "instances",
+recording_instances = Table(
+    "recording_instances",
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("uuid", Text, primary_key=True),
@@ -145,8 +146,8 @@ instances = Table(
 )
 
 # Which instances an event about many of them names, so that those which are recorded later are found.
-batched = Table(
-    "batched",
+recording_batch_items = Table(
+    "recording_batch_items",
     metadata,
     Column("event_id", BigInteger, primary_key=True, autoincrement=False),  # in the log, while that holds it
     Column("uuid", Text, primary_key=True),
@@ -206,7 +207,7 @@ meetings = Table(
 )
 
 # What the events made that the log no longer holds: where a meeting is folded from.
-bases = Table("bases", metadata, *_state())
+meeting_baselines = Table("meeting_baselines", metadata, *_state())
 
 _IS_OPEN = "fault IS NOT NULL OR wanted > written OR reason IS NOT NULL OR state = 'detached'"
 posts = Table(
@@ -232,6 +233,8 @@ posts = Table(
     Column("owner", Text),
     Column("lease_until", BigInteger, nullable=False, default=0),
     Column("epoch", BigInteger, nullable=False, default=0),
+    # Whether WordPress may hold something else than the bridge wrote: then it is read before the next write.
+    Column("in_doubt", Boolean, nullable=False, default=False, server_default=false()),
     ForeignKeyConstraint(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),
@@ -296,8 +299,8 @@ sessions = Table(
 )
 
 # Links and first passwords that open the pages once.
-tickets = Table(
-    "tickets",
+one_time_links = Table(
+    "one_time_links",
     metadata,
     Column("digest", Text, primary_key=True),
     Column("purpose", Text, nullable=False),
@@ -323,7 +326,7 @@ jobs = Table(
     Column("id", Counter, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("site_id", Text),  # whose administrator asked for it; empty: one who sees every site
-    Column("asked_by", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
     Column("arguments", JSON, nullable=False),
     Column("state", Text, nullable=False),  # waiting, running, done, failed, stopped
     Column("total", BigInteger),  # empty while it is not known
@@ -350,16 +353,16 @@ zoom_accounts = Table(
     Column("client_secret", LargeBinary, nullable=False),  # sealed
     Column("oauth_url", Text, nullable=False),
     Column("plan", Text, nullable=False),  # see core.zoom.pace.Plan
-    Column("repair_hours", Integer, nullable=False),  # 0: only when somebody asks
-    Column("repair_at", BigInteger, nullable=False),  # when the next repair is due
+    Column("reconcile_hours", Integer, nullable=False),  # 0: only when somebody asks
+    Column("reconcile_at", BigInteger, nullable=False),  # when the next repair is due
     Column("token", LargeBinary),  # sealed: the one token that everybody uses
     Column("fault_message", Text),
     Column("created_at", BigInteger, nullable=False),
 )
 
 # The account's users, as its meetings name them: to go through them one by one, and to call them by name.
-hosts = Table(
-    "hosts",
+zoom_users = Table(
+    "zoom_users",
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("host_id", Text, primary_key=True),
@@ -373,7 +376,7 @@ findings = Table(
     "findings",
     metadata,
     Column("id", Counter, primary_key=True),
-    Column("job_id", BigInteger, nullable=False),
+    Column("job_id", BigInteger, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     Column("account_id", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("site_id", Text),

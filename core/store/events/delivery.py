@@ -53,7 +53,7 @@ def deliveries_of_event(
     connection: Connection,
     account_id: str,
     number: int,
-    folded_at: int | None,
+    applied_at: int | None,
     *,
     site_id: str | None = None,
 ) -> list[SiteDelivery]:
@@ -72,13 +72,13 @@ def deliveries_of_event(
         query = query.where(posts.c.site_id == site_id)
     found = []
     for row in connection.execute(query):
-        first = None if folded_at is None else _first_after(connection, row, folded_at)
-        found.append(SiteDelivery(row.site_id, row.name, row.url, *_status(row, first, folded_at)))
+        first = None if applied_at is None else _first_after(connection, row, applied_at)
+        found.append(SiteDelivery(row.site_id, row.name, row.url, *_status(row, first, applied_at)))
     return found
 
 
 def _status(
-    row: Any, first: Any, folded_at: int | None
+    row: Any, first: Any, applied_at: int | None
 ) -> tuple[DeliveryStatus, int | None, str | None, str | None]:
     if first is not None and first.did == "unchanged":
         return DeliveryStatus.UNNEEDED, first.at + first.milliseconds, first.did, None
@@ -86,7 +86,7 @@ def _status(
         return DeliveryStatus.DELIVERED, first.at + first.milliseconds, first.did, None
     if row.state == PostState.DETACHED:
         return DeliveryStatus.WITHHELD, None, None, "Somebody deleted the page for good."
-    if folded_at is not None and row.wanted <= row.written:
+    if applied_at is not None and row.wanted <= row.written:
         return (
             (DeliveryStatus.UNNEEDED if row.reason is None else DeliveryStatus.WITHHELD),
             None,

@@ -32,7 +32,7 @@ class MeetingEvent:
     change: Change
     received_at: int
     site_id: str | None
-    folded_at: int | None
+    applied_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ def of_meeting(
         select(events.c.id, events.c.at, events.c.rank, events.c.digest).where(
             events.c.account_id == account_id,
             events.c.number == number,
-            events.c.outcome.in_([Outcome.PENDING, Outcome.FOLDED]),
+            events.c.outcome.in_([Outcome.PENDING, Outcome.APPLIED]),
         )
     )
     positions = {row.id: Position(row.at, row.rank, row.digest) for row in places}
     last = positions.get(upto) if upto is not None else None
     chosen = [id_ for id_, position in positions.items() if last is None or not last < position]
     chosen.sort(key=lambda id_: positions[id_])
-    columns = [events.c[name] for name in ("id", "request", "received_at", "site_id", "folded_at")]
+    columns = [events.c[name] for name in ("id", "request", "received_at", "site_id", "applied_at")]
     rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:most])))
     found = [
         MeetingEvent(
@@ -79,7 +79,7 @@ def of_meeting(
             ),
             received_at=row.received_at,
             site_id=row.site_id,
-            folded_at=row.folded_at,
+            applied_at=row.applied_at,
         )
         for row in rows
     ]

@@ -10,12 +10,12 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, text, update
+from sqlalchemy import and_, bindparam, delete, func, literal_column, select, text, update
 
 from core.model.fold import Change
 from core.model.meeting import Position
 from core.store.db import clock, locks, notify
-from core.store.db.schema import accounts, events, sites
+from core.store.db.schema import events, site_accounts, sites
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert_for
 from core.store.events.request import Request
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     """What became of an event."""
 
     PENDING = "pending"  # durable, not folded yet
-    FOLDED = "folded"
+    APPLIED = "applied"
     IGNORED = "ignored"  # kept, but nothing on a site follows from it
     FAILED = "failed"  # the bridge could not fold it, which is a fault of the bridge; kept for a mended one
 
@@ -162,7 +162,7 @@ def meetings_before(connection: Connection, moment: int, limit: int) -> list[tup
     """Return accounts and numbers of meetings with folded events that happened before `moment`."""
     rows = connection.execute(
         select(events.c.account_id, events.c.number)
-        .where(events.c.at < moment, events.c.outcome == Outcome.FOLDED)
+        .where(events.c.at < moment, events.c.outcome == Outcome.APPLIED)
         .distinct()
         .limit(limit)
     )
@@ -176,7 +176,7 @@ def drop_folded(connection: Connection, account_id: str, number: int, last: Posi
             events.c.account_id == account_id,
             events.c.number == number,
             events.c.at <= last.at,
-            events.c.outcome == Outcome.FOLDED,
+            events.c.outcome == Outcome.APPLIED,
         )
     )
     ids = [row.id for row in rows if not last < Position(row.at, row.rank, row.digest)]
@@ -234,7 +234,7 @@ _OF_MEETING = select(
     events.c.id, events.c.at, events.c.rank, events.c.digest, events.c.request, events.c.outcome
 ).where(events.c.account_id == bindparam("of_account"), events.c.number == bindparam("of_number"))
 _PENDING_OF = _OF_MEETING.where(_IS_PENDING)
-_ACTED_ON_OF = _OF_MEETING.where(events.c.outcome.in_([Outcome.PENDING, Outcome.FOLDED]))
+_ACTED_ON_OF = _OF_MEETING.where(events.c.outcome.in_([Outcome.PENDING, Outcome.APPLIED]))
 
 
 _ROWS = 64  # in one statement
@@ -279,7 +279,7 @@ def _looking_for(count: int) -> str:
 
 _ADDING_ACCOUNT = Prepared(
     lambda dialect: (
-        insert_for(dialect, accounts)
+        insert_for(dialect, site_accounts)
         .values(account_id=bindparam("account_id"), site_id=bindparam("site_id"))
         .on_conflict_do_nothing()
     )
@@ -295,7 +295,7 @@ _MARKED = 500  # in one statement
 _MARKING = (
     update(events)
     .where(events.c.id.in_(bindparam("ids", expanding=True)))
-    .values(outcome=Outcome.FOLDED, folded_at=bindparam("moment"))
+    .values(outcome=Outcome.APPLIED, applied_at=bindparam("moment"))
 )
 
 
@@ -344,3 +344,32 @@ def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
             # A site new to this account shows all of its meetings, not only those yet to come.
             now = min(last[site_id].received_at, clock.now(connection))
             posts.want_all(connection, account_id, site_id, now=now)
+
+
+def reopen(connection: Connection, ids: Sequence[int]) -> int:
+    """Make failed and ignored events pending again, so that they are folded again; return their number."""
+    changed = connection.execute(
+        update(events)
+        .where(events.c.id.in_(list(ids)), events.c.outcome.in_([Outcome.FAILED, Outcome.IGNORED]))
+        .values(outcome=Outcome.PENDING, reason=None, applied_at=None)
+    )
+    if changed.rowcount:
+        notify.notify(connection, notify.EVENTS)
+    return changed.rowcount
+
+
+def newest_pending(connection: Connection, account_id: str) -> int | None:
+    """Return the id of an account's newest event that is not folded yet, or None."""
+    newest: int | None = connection.scalar(select(func.max(events.c.id)).where(_is_pending(account_id)))
+    return newest
+
+
+def is_pending_up_to(connection: Connection, account_id: str, event_id: int) -> bool:
+    """Tell whether an event of the account, up to this one, is not folded yet."""
+    query = select(events.c.id).where(_is_pending(account_id), events.c.id <= event_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _is_pending(account_id: str) -> Any:
+    # As text: only then does SQLite use its partial index of pending events.
+    return and_(events.c.account_id == account_id, events.c.outcome == literal_column("'pending'"))

@@ -17,7 +17,7 @@ from core.model import recording_batches
 from core.model.activity import named_instances
 from core.model.fold import position
 from core.store.db import locks
-from core.store.db.schema import batched, events, instances
+from core.store.db.schema import events, recording_batch_items, recording_instances
 from core.store.db.upsert import insert
 from core.store.events import log
 from core.store.events.log import Entry, Outcome
@@ -69,13 +69,13 @@ def take_apart(connection: Connection, sealer: Sealer, batch: Batch) -> None:
     noted = {"event_id": batch.id, "account_id": batch.account_id, "at": batch.at}
     for some in _chunks(uuids):
         rows = [noted | {"uuid": uuid} for uuid in some]
-        connection.execute(insert(connection, batched).values(rows).on_conflict_do_nothing())
+        connection.execute(insert(connection, recording_batch_items).values(rows).on_conflict_do_nothing())
     known = [
         (row.uuid, row.number)
         for some in _chunks(uuids)
         for row in connection.execute(
-            select(instances.c.uuid, instances.c.number).where(
-                instances.c.account_id == batch.account_id, instances.c.uuid.in_(some)
+            select(recording_instances.c.uuid, recording_instances.c.number).where(
+                recording_instances.c.account_id == batch.account_id, recording_instances.c.uuid.in_(some)
             )
         )
     ]
@@ -90,11 +90,13 @@ def introduce(
 
     `hold` comes before.
     """
-    mine = and_(instances.c.account_id == account_id, instances.c.number == number)
+    mine = and_(recording_instances.c.account_id == account_id, recording_instances.c.number == number)
     seen = {
         uuid
         for some in _chunks(uuids)
-        for uuid in connection.scalars(select(instances.c.uuid).where(mine, instances.c.uuid.in_(some)))
+        for uuid in connection.scalars(
+            select(recording_instances.c.uuid).where(mine, recording_instances.c.uuid.in_(some))
+        )
     }
     new = sorted(set(uuids) - seen)
     if not new:
@@ -102,11 +104,11 @@ def introduce(
     grown = False
     for some in _chunks(new):
         rows = [{"account_id": account_id, "uuid": uuid, "number": number} for uuid in some]
-        connection.execute(instances.insert(), rows)
+        connection.execute(recording_instances.insert(), rows)
         waiting = connection.execute(
-            select(batched.c.uuid, *_COLUMNS)
-            .join(events, events.c.id == batched.c.event_id)
-            .where(batched.c.account_id == account_id, batched.c.uuid.in_(some))
+            select(recording_batch_items.c.uuid, *_COLUMNS)
+            .join(events, events.c.id == recording_batch_items.c.event_id)
+            .where(recording_batch_items.c.account_id == account_id, recording_batch_items.c.uuid.in_(some))
             .order_by(events.c.id)
         ).all()
         parts = [_part(sealer, _batch(row, sealer), row.uuid, number) for row in waiting]
@@ -118,15 +120,15 @@ def introduce(
 
 def forget_but(connection: Connection, account_id: str, number: int, kept: Collection[str]) -> None:
     """Forget the instances of a meeting that neither the meeting nor its events name any more. `hold` comes before."""
-    mine = (instances.c.account_id == account_id, instances.c.number == number)
-    gone = set(connection.scalars(select(instances.c.uuid).where(*mine))) - set(kept)
+    mine = (recording_instances.c.account_id == account_id, recording_instances.c.number == number)
+    gone = set(connection.scalars(select(recording_instances.c.uuid).where(*mine))) - set(kept)
     for some in _chunks(sorted(gone)):
-        connection.execute(delete(instances).where(*mine, instances.c.uuid.in_(some)))
+        connection.execute(delete(recording_instances).where(*mine, recording_instances.c.uuid.in_(some)))
 
 
 def drop_batches_before(connection: Connection, moment: int) -> None:
     """Forget what events named that happened before `moment`: the log drops these events as well."""
-    connection.execute(delete(batched).where(batched.c.at < moment))
+    connection.execute(delete(recording_batch_items).where(recording_batch_items.c.at < moment))
 
 
 _COLUMNS = [events.c[name] for name in ("id", "digest", "account_id", "at", "received_at", "request")]
@@ -160,9 +162,9 @@ def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
 
 def _tell(connection: Connection, event_id: int) -> None:
     """Say in the log what became of a batch."""
-    every = select(func.count()).where(batched.c.event_id == event_id)
-    place = (batched.c.account_id, batched.c.uuid)
-    is_known = tuple_(*place).in_(select(instances.c.account_id, instances.c.uuid))
+    every = select(func.count()).where(recording_batch_items.c.event_id == event_id)
+    place = (recording_batch_items.c.account_id, recording_batch_items.c.uuid)
+    is_known = tuple_(*place).in_(select(recording_instances.c.account_id, recording_instances.c.uuid))
     reason = recording_batches.reason(
         connection.scalar(every) or 0, connection.scalar(every.where(is_known)) or 0
     )

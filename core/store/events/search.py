@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from core.store.db.encryption import Sealer
 
+_LOOKED_AHEAD = 1000  # events of one meeting
 MAX_COUNT = 1_000
 """Where a count stops, so that it does not take longer as the log grows."""
 
@@ -83,7 +84,7 @@ class EventSummary:
     site_id: str | None
     outcome: str
     reason: str | None
-    folded_at: int | None
+    applied_at: int | None
 
     @property
     def key(self) -> EventKey:
@@ -231,3 +232,30 @@ def _distinct(
     following = select(func.min(column)).where(*conditions, column > value.c.value).scalar_subquery()
     values = value.union_all(select(following).where(value.c.value.is_not(None)))
     return connection.scalars(select(values.c.value).where(values.c.value.is_not(None))).all()
+
+
+def matches_later(
+    connection: Connection, meeting: tuple[str, int], wanted: EventFilter, beyond: EventKey
+) -> bool:
+    """Tell whether an event of this meeting after `beyond` matches as well, so that a replay reaches it again.
+
+    The number of events read is bounded: beyond it the answer is no, and the meeting may be replayed twice.
+    """
+    account_id, number = meeting
+    later = (
+        select(events.c.event, events.c.outcome, events.c.account_id)
+        .where(
+            events.c.number == number,
+            tuple_(events.c.received_at, events.c.id) > tuple_(beyond.received_at, beyond.id),
+            *([] if wanted.until is None else [events.c.received_at < wanted.until]),
+        )
+        .order_by(events.c.received_at, events.c.id)
+        .limit(_LOOKED_AHEAD)
+        .subquery()
+    )
+    asked = [later.c.account_id == account_id]
+    if wanted.event:
+        asked.append(later.c.event == wanted.event)
+    if wanted.outcome is not None:
+        asked.append(later.c.outcome == wanted.outcome)
+    return connection.execute(select(later.c.event).where(*asked).limit(1)).first() is not None

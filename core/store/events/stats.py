@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from core.store.db.schema import accounts, attempts, events
+from core.store.db.schema import attempts, events, site_accounts
 from core.store.events import search as event_search
 from core.store.events.delivery import SHOWED_NOTHING
 from core.store.events.log import Outcome
@@ -67,7 +67,7 @@ def hourly_counts(connection: Connection, *, since: int, until: int) -> list[Hou
 
 def latency_samples(connection: Connection, counted: Iterable[HourlyCount]) -> list[LatencySample]:
     """Return the latency of a sample of the folded events among those counted, on every site of their account."""
-    folded = [count for count in counted if count.outcome is Outcome.FOLDED]
+    folded = [count for count in counted if count.outcome is Outcome.APPLIED]
     if not folded:
         return []
     first_attempt = _first_attempt(connection, since=min(count.hour for count in folded))
@@ -124,25 +124,25 @@ _COUNTING: Any = (
 _REACHED = (
     select(attempts.c.at + attempts.c.milliseconds)
     .where(
-        attempts.c.site_id == accounts.c.site_id,
+        attempts.c.site_id == site_accounts.c.site_id,
         attempts.c.account_id == events.c.account_id,
         attempts.c.number == events.c.number,
         attempts.c.id >= bindparam("first"),
-        attempts.c.at > events.c.folded_at,
+        attempts.c.at > events.c.applied_at,
         attempts.c.did.is_not(None),
         attempts.c.did.not_in(SHOWED_NOTHING),
     )
     .order_by(attempts.c.id)
     .limit(1)
-    .correlate(accounts, events)
+    .correlate(site_accounts, events)
     .scalar_subquery()
 )
 _MEASURING: Any = (
-    select(events.c.account_id, accounts.c.site_id, events.c.received_at, _REACHED)
-    .join(accounts, accounts.c.account_id == events.c.account_id)
+    select(events.c.account_id, site_accounts.c.site_id, events.c.received_at, _REACHED)
+    .join(site_accounts, site_accounts.c.account_id == events.c.account_id)
     .where(
         events.c.id.in_(bindparam("ids", expanding=True)),
-        events.c.outcome == Outcome.FOLDED,
-        events.c.folded_at.is_not(None),
+        events.c.outcome == Outcome.APPLIED,
+        events.c.applied_at.is_not(None),
     )
 )

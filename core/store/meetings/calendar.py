@@ -23,7 +23,7 @@ def entries(
     connection: Connection, site_id: str, *, now: int, number: int | None = None
 ) -> list[CalendarEntry]:
     """Return what a site's calendar tells of, or one meeting of it. `now` is in ms since 1970, UTC."""
-    is_shown = posts.c.state == PostState.SHOWN
+    is_shown = posts.c.state == PostState.SYNCED
     went = and_(
         posts.c.state == PostState.TRASHED,
         meetings.c.state != MeetingState.SCHEDULED,

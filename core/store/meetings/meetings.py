@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, select, tuple_, update
 
 from core.model.meeting import Meeting, MeetingKind, MeetingState, Position
 from core.render.search_fields import SearchFields, search_fields_of
-from core.store.db.schema import bases, meetings
+from core.store.db.schema import meeting_baselines, meetings
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert, insert_for
 
@@ -25,6 +25,15 @@ def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting,
     if row is None:
         return None
     return _meeting(row), row.revision
+
+
+def lock_revision(connection: Connection, account_id: str, number: int) -> int:
+    """Return a meeting's revision (0: unknown) and lock it until the transaction ends."""
+    query = select(meetings.c.revision).where(
+        meetings.c.account_id == account_id, meetings.c.number == number
+    )
+    found: int | None = connection.scalar(query.with_for_update())
+    return found or 0
 
 
 def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -> bool:
@@ -60,7 +69,7 @@ def load_base(connection: Connection, account_id: str, number: int) -> Meeting |
 def save_base(connection: Connection, meeting: Meeting) -> None:
     """Keep a meeting as what it is folded from, before the events that made it are dropped."""
     state = _state(meeting)
-    statement = insert(connection, bases).values(
+    statement = insert(connection, meeting_baselines).values(
         account_id=meeting.account_id, number=meeting.number, **state
     )
     connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
@@ -69,8 +78,9 @@ def save_base(connection: Connection, meeting: Meeting) -> None:
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
 _LOADING = select(meetings).where(_THIS)
-_LOADING_BASE = select(bases).where(
-    bases.c.account_id == bindparam("of_account"), bases.c.number == bindparam("of_number")
+_LOADING_BASE = select(meeting_baselines).where(
+    meeting_baselines.c.account_id == bindparam("of_account"),
+    meeting_baselines.c.number == bindparam("of_number"),
 )
 _CHANGED = [column.name for column in meetings.columns if not column.primary_key]
 _CHANGING = Prepared(

@@ -12,8 +12,8 @@ from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
 from core.model.meeting import RECURRING_FIXED, Meeting, MeetingKind, MeetingState
 from core.render.search_fields import search_fields_of, search_text
-from core.store.db.schema import hosts as table
 from core.store.db.schema import meetings, posts, sites
+from core.store.db.schema import zoom_users as table
 from core.store.posts import status as post_status
 from core.store.posts.status import Standing
 
@@ -325,7 +325,7 @@ def _scope(site_id: str | None, wanted: Standing | None = None) -> Iterable[Colu
     if wanted is Standing.NONE:
         yield ~_exists(site_id, posts.c.post_id.is_not(None))
         wanted = None
-    if wanted in (Standing.SHOWN, Standing.TRASHED, Standing.GONE):
+    if wanted in (Standing.SYNCED, Standing.TRASHED, Standing.DELETED):
         yield _exists(site_id, post_status.are(wanted))  # of most meetings: the first ones are found soon
     elif wanted is not None:
         some = select(posts.c.account_id, posts.c.number).where(post_status.are(wanted))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, or_, select, tuple_, update
 
 from core.store.db import locks, notify
-from core.store.db.schema import accounts, meetings, posts, sites
+from core.store.db.schema import meetings, posts, site_accounts, sites
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert_for
 from core.store.sites.accounts import accounts_of
@@ -27,9 +27,9 @@ class PostState(StrEnum):
     """Where the mirror of a meeting stands on its site."""
 
     NONE = "none"  # there is no post
-    SHOWN = "shown"
+    SYNCED = "synced"
     TRASHED = "trashed"  # by the bridge, because the meeting was deleted
-    GONE = "gone"  # deleted for good, because the meeting was
+    DELETED = "deleted"  # deleted for good, because the meeting was
     DETACHED = "detached"  # a person deleted the post for good; it is not made again behind their back
 
 
@@ -191,8 +191,8 @@ def _wanting(dialect: str) -> Any:
     now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
     sources = (
         select(
-            accounts.c.site_id,
-            accounts.c.account_id,
+            site_accounts.c.site_id,
+            site_accounts.c.account_id,
             bindparam("of_number", type_=BigInteger),
             bindparam("revision_wanted", type_=BigInteger),
             literal(0),
@@ -203,9 +203,9 @@ def _wanting(dialect: str) -> Any:
             literal(0),
             literal(0),
         )
-        .join(sites, sites.c.id == accounts.c.site_id)
-        .where(accounts.c.account_id == bindparam("of_account"))
-        .order_by(accounts.c.site_id)
+        .join(sites, sites.c.id == site_accounts.c.site_id)
+        .where(site_accounts.c.account_id == bindparam("of_account"))
+        .order_by(site_accounts.c.site_id)
     )
     return _upserting(dialect, sources, now=now, due_at=due_at, latest=latest)
 
@@ -275,20 +275,24 @@ def claim(
     key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
     is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
     free = connection.execute(
-        select(posts.c.site_id, posts.c.account_id, posts.c.number, posts.c.owner)
+        select(
+            posts.c.site_id,
+            posts.c.account_id,
+            posts.c.number,
+            or_(posts.c.in_doubt, posts.c.owner.is_not(None)),
+        )
         .where(key.in_(order), is_free)
         .with_for_update(skip_locked=True)
     )
-    owners = {tuple(row[:3]): row.owner for row in free}
+    # An owner whose lease has expired died, and may have written.
+    doubts = {tuple(row[:3]): bool(row[3]) for row in free}
     taken = connection.execute(
         update(posts)
-        .where(key.in_(list(owners)), is_free)
+        .where(key.in_(list(doubts)), is_free)
         .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
         .returning(posts)
     )
-    claims = [
-        _claim(row, in_doubt=owners[row.site_id, row.account_id, row.number] is not None) for row in taken
-    ]
+    claims = [_claim(row, in_doubt=doubts[row.site_id, row.account_id, row.number]) for row in taken]
     return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.account_id, claim.number)))
 
 
@@ -339,12 +343,11 @@ def postpone(
     counts: bool,
     unsure: bool = False,
 ) -> None:
-    """Note a failure, and let go. `counts` tells whether it was this post's own and not its site's.
+    """Note a failure and end the lease. `counts`: it was the post's own failure and not its site's.
 
-    `unsure`: the site may have done what it was asked all the same. Then the owner's name stays, which
-    leaves the post in doubt.
+    `unsure`: the site may have executed the request, so the post is read before the next write.
     """
-    settled = {} if unsure else {"owner": None, "state": taken.written.state}
+    settled = {"in_doubt": True} if unsure else {"in_doubt": taken.in_doubt, "state": taken.written.state}
     connection.execute(
         update(posts)
         .where(_held(taken))
@@ -353,6 +356,7 @@ def postpone(
             fault=fault,
             fault_message=message,
             lease_until=0,
+            owner=None,
             due_at=due_at,
             **settled,
         )
@@ -473,6 +477,7 @@ _FINISHING = Prepared(
             written_at=bindparam("moment"),
             lease_until=0,
             owner=None,
+            in_doubt=False,
             behind_since=case((_IS_CURRENT, None), else_=posts.c.behind_since),
             due_at=case(
                 (_IS_CURRENT, bindparam("next_due", type_=BigInteger)),

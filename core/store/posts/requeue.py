@@ -1,68 +1,112 @@
-"""What a person asks of a post: to be written again, or to be made again after somebody deleted it for good."""
+"""Requeue posts, so that the mirror compares them with WordPress as soon as a worker is free."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import and_, case, or_, select, tuple_, update
 
 from core.store.db import notify
-from core.store.db.schema import posts, sites
-from core.store.posts.posts import PostState
+from core.store.db.schema import meetings, posts, sites
+from core.store.posts.posts import PostState, these
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement, Connection
 
-_ASKED = "a person"  # an owner that never works: whoever takes the post next finds it in doubt
+MeetingKey = tuple[str, int]
+"""Zoom account id and meeting number."""
 
 
 class RequeueResult(StrEnum):
-    """What came of asking."""
+    """The result of requeueing one post."""
 
-    DUE = "due"  # it is done as soon as a worker is free
-    BUSY = "busy"  # it is being written at this moment, so nothing was asked
-    NOT_SO = "not-so"  # there is no such post, or it does not stand as was thought
+    REQUEUED = "requeued"
+    BUSY = "busy"  # a worker is writing it at this moment
+    NOT_FOUND = "not-found"  # there is no such post, or its state has changed
 
 
-def write(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> RequeueResult:
-    """Let a post be looked at and written now, whatever is known of it.
+def requeue(
+    connection: Connection, where: ColumnElement[bool], *, now: int, in_doubt: bool, reset_attempts: bool
+) -> int:
+    """Requeue posts: make them due now, so that the mirror compares them with WordPress. Returns their number.
 
-    It counts as in doubt: all that the bridge decides is written, and what people have changed stays.
+    `in_doubt` forces a read before the next write: then all fields that the bridge manages are written, and editors'
+    changes stay. `reset_attempts` ends the back-off of failing posts. Leased posts are skipped; bumping `epoch` fences
+    off late results of an expired lease. Times are Unix milliseconds (UTC).
     """
-    which = and_(_is(site_id, account_id, number), posts.c.state != PostState.DETACHED)
-    return _again(connection, which, now=now, values={"owner": _ASKED})
-
-
-def make(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> RequeueResult:
-    """Let a post be made again that a person deleted for good."""
-    unknown = dict.fromkeys(("owner", "post_id", "link", "base", "fault", "fault_message", "reason"))
-    which = and_(_is(site_id, account_id, number), posts.c.state == PostState.DETACHED)
-    made = unknown | {"state": PostState.NONE, "written": 0, "behind_since": now}
-    return _again(connection, which, now=now, values=made)
-
-
-def _again(
-    connection: Connection, which: ColumnElement[bool], *, now: int, values: dict[str, Any]
-) -> RequeueResult:
-    """Change a post that nobody holds, let it be due, and leave its site alone no longer."""
-    earlier = case((or_(posts.c.due_at.is_(None), posts.c.due_at > now), now), else_=posts.c.due_at)
-    taken = connection.execute(
-        update(posts)
-        .where(which, posts.c.lease_until <= now)
-        # A worker that lost its lease may yet tell of the post: by the new epoch, that counts for nothing.
-        .values(**values, due_at=earlier, attempts=0, epoch=posts.c.epoch + 1)
-        .returning(posts.c.site_id)
-    ).scalar_one_or_none()
-    if taken is None:
-        return (
-            RequeueResult.BUSY
-            if connection.execute(select(posts.c.number).where(which)).first()
-            else RequeueResult.NOT_SO
-        )
-    connection.execute(update(sites).where(sites.c.id == taken).values(blocked_until=0))
+    values: dict[str, Any] = {"due_at": _no_later_than(now), "epoch": posts.c.epoch + 1}
+    if in_doubt:
+        values["in_doubt"] = True
+    if reset_attempts:
+        values["attempts"] = 0
+    changed = connection.execute(update(posts).where(where, posts.c.lease_until <= now).values(**values))
     notify.notify(connection, notify.POSTS)
-    return RequeueResult.DUE
+    return changed.rowcount
+
+
+def requeue_site_posts(connection: Connection, site_id: str, keys: Sequence[MeetingKey], *, now: int) -> int:
+    """Requeue posts of a site after its rules have changed; returns their number."""
+    return requeue(connection, these(site_id, keys), now=now, in_doubt=False, reset_attempts=False)
+
+
+def requeue_meeting_posts(
+    connection: Connection, keys: Sequence[MeetingKey], *, site_id: str | None, now: int
+) -> int:
+    """Requeue the posts of meetings, on every site or on one, with a read before the write; returns their number."""
+    where = and_(
+        tuple_(posts.c.account_id, posts.c.number).in_(list(keys)),
+        posts.c.state.not_in([PostState.DETACHED, PostState.DELETED]),
+    )
+    if site_id is not None:
+        where = and_(where, posts.c.site_id == site_id)
+    return requeue(connection, where, now=now, in_doubt=True, reset_attempts=True)
+
+
+def requeue_account_posts(connection: Connection, account_id: str, *, now: int) -> int:
+    """Requeue all posts of an account's meetings that are not over, with a read before the write."""
+    current = select(meetings.c.number).where(
+        meetings.c.account_id == account_id, or_(meetings.c.starts_at == 0, meetings.c.over_at > now)
+    )
+    where = and_(
+        posts.c.account_id == account_id, posts.c.state != PostState.DETACHED, posts.c.number.in_(current)
+    )
+    return requeue(connection, where, now=now, in_doubt=True, reset_attempts=False)
+
+
+def resync(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> RequeueResult:
+    """Requeue one post at a person's request, whatever is known of it, and end its site's back-off."""
+    where = and_(_is(site_id, account_id, number), posts.c.state != PostState.DETACHED)
+    return _requeue_one(connection, where, site_id, now=now)
+
+
+def recreate(
+    connection: Connection, site_id: str, account_id: str, number: int, *, now: int
+) -> RequeueResult:
+    """Requeue a post that a person deleted permanently, so that it is created again."""
+    where = and_(_is(site_id, account_id, number), posts.c.state == PostState.DETACHED)
+    result = _requeue_one(connection, where, site_id, now=now)
+    if result is RequeueResult.REQUEUED:
+        forgotten = dict.fromkeys(("owner", "post_id", "link", "base", "fault", "fault_message", "reason"))
+        new = {"state": PostState.NONE, "written": 0, "behind_since": now, "in_doubt": False}
+        connection.execute(update(posts).where(where).values(**forgotten, **new))
+    return result
+
+
+def _requeue_one(
+    connection: Connection, where: ColumnElement[bool], site_id: str, *, now: int
+) -> RequeueResult:
+    if not requeue(connection, where, now=now, in_doubt=True, reset_attempts=True):
+        is_there = connection.execute(select(posts.c.number).where(where)).first() is not None
+        return RequeueResult.BUSY if is_there else RequeueResult.NOT_FOUND
+    connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
+    return RequeueResult.REQUEUED
+
+
+def _no_later_than(now: int) -> Any:
+    return case((or_(posts.c.due_at.is_(None), posts.c.due_at > now), now), else_=posts.c.due_at)
 
 
 def _is(site_id: str, account_id: str, number: int) -> ColumnElement[bool]:

@@ -23,11 +23,11 @@ class Standing(StrEnum):
 
     DETACHED = "detached"  # a person deleted it for good
     FAILING = "failing"  # it was tried, and did not work
-    WAITING = "waiting"  # it is to be written
+    PENDING = "pending"  # it is to be written
     WITHHELD = "withheld"  # there is to be none, or not yet
-    SHOWN = "shown"
+    SYNCED = "synced"
     TRASHED = "trashed"
-    GONE = "gone"  # deleted for good, as the meeting was
+    DELETED = "deleted"  # deleted for good, as the meeting was
     NONE = "none"
 
 
@@ -73,7 +73,7 @@ def of_meetings(
             sites.c.url,
             sites.c.fault_message.label("of_site"),
             sites.c.blocked_until,
-            sites.c.look,
+            sites.c.health_report,
         )
         .join(sites, sites.c.id == posts.c.site_id)
         .where(key.in_([(one, *named) for one in known for named in meetings]))
@@ -89,7 +89,7 @@ def standing(state: str, *, is_behind: bool, fault: str | None, reason: str | No
     if fault is not None and fault != Fault.BUSY:
         return Standing.FAILING
     if is_behind:
-        return Standing.WAITING
+        return Standing.PENDING
     if reason is not None:
         return Standing.WITHHELD
     return Standing(state)
@@ -113,7 +113,7 @@ def are(wanted: Standing) -> ColumnElement[bool]:
             return IS_DETACHED
         case Standing.FAILING:
             return _IS_FAILING
-        case Standing.WAITING:
+        case Standing.PENDING:
             return _IS_WAITING
     is_at_rest = and_(
         posts.c.wanted <= posts.c.written,
@@ -150,6 +150,6 @@ def _line(row: Row[Any], now: int) -> PostLine:
 
 def _admin(row: Row[Any]) -> str:
     """Return the address of wp-admin: as the plugin gave it, else where it mostly is."""
-    page = row.look.get("page") if isinstance(row.look, dict) else None
+    page = row.health_report.get("page") if isinstance(row.health_report, dict) else None
     admin, found, _ = page.partition("/edit.php") if isinstance(page, str) else ("", "", "")
     return admin if found else f"{row.url.rstrip('/')}/wp-admin"

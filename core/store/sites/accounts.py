@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -14,4 +14,8 @@ if TYPE_CHECKING:
 
 def accounts_of(site_id: str) -> Select[str]:
     """Return the query for them, in a fixed order: to be asked, or to be a part of another."""
-    return select(accounts.c.account_id).where(accounts.c.site_id == site_id).order_by(accounts.c.account_id)
+    return (
+        select(site_accounts.c.account_id)
+        .where(site_accounts.c.site_id == site_id)
+        .order_by(site_accounts.c.account_id)
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from core.store.db.schema import accounts, posts, quarantine, secrets, sites, zoom_accounts
+from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_accounts, zoom_secrets
 from core.store.posts.status import IS_OPEN, Standing, standing
 from core.store.sites.accounts import accounts_of
 
@@ -73,7 +73,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     columns = [sites.c[name] for name in _COLUMNS]
     query = select(*columns, sites.c.fault_message.label("said")).order_by(sites.c.created_at, sites.c.id)
     rows = connection.execute(_only(query, sites.c.id, site_id)).mappings().all()
-    tokens = _counts(connection, secrets, site_id)
+    tokens = _counts(connection, zoom_secrets, site_id)
     held = _counts(connection, quarantine, site_id, func.min(quarantine.c.received_at))
     open_posts = _open(connection, site_id)
     found = []
@@ -95,9 +95,9 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
 
 def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:
     """Return the Zoom accounts that each site mirrors."""
-    query = select(accounts.c.site_id, accounts.c.account_id).order_by(accounts.c.account_id)
+    query = select(site_accounts.c.site_id, site_accounts.c.account_id).order_by(site_accounts.c.account_id)
     found: dict[str, list[str]] = defaultdict(list)
-    for of_site, account_id in connection.execute(_only(query, accounts.c.site_id, site_id)):
+    for of_site, account_id in connection.execute(_only(query, site_accounts.c.site_id, site_id)):
         found[of_site].append(account_id)
     return dict(found)
 

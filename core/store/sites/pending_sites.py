@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from core.store.auth import tokens
-from core.store.db.schema import candidates
+from core.store.db.schema import pending_sites
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,7 +35,7 @@ class PendingSite:
     """
 
     id: str
-    asked_by: str
+    requested_by: str
     url: str
     name: str
     rest_root: str
@@ -56,18 +56,18 @@ def new_id() -> str:
 
 def add(connection: Connection, candidate: PendingSite, sealer: Sealer, *, now: int) -> None:
     """Keep a new one; those whose time is up go, and the oldest of who began very many."""
-    connection.execute(delete(candidates).where(candidates.c.expires_at <= now))
+    connection.execute(delete(pending_sites).where(pending_sites.c.expires_at <= now))
     surplus = (
-        select(candidates.c.id)
-        .where(candidates.c.asked_by == candidate.asked_by)
-        .order_by(candidates.c.expires_at.desc())
+        select(pending_sites.c.id)
+        .where(pending_sites.c.requested_by == candidate.requested_by)
+        .order_by(pending_sites.c.expires_at.desc())
         .offset(MOST - 1)
     )
-    connection.execute(delete(candidates).where(candidates.c.id.in_(surplus.scalar_subquery())))
+    connection.execute(delete(pending_sites).where(pending_sites.c.id.in_(surplus.scalar_subquery())))
     connection.execute(
-        insert(candidates).values(
+        insert(pending_sites).values(
             id=candidate.id,
-            asked_by=candidate.asked_by,
+            requested_by=candidate.requested_by,
             url=candidate.url,
             name=candidate.name,
             rest_root=candidate.rest_root,
@@ -80,19 +80,21 @@ def add(connection: Connection, candidate: PendingSite, sealer: Sealer, *, now: 
 
 
 def load(
-    connection: Connection, candidate_id: str, asked_by: str, sealer: Sealer, *, now: int
+    connection: Connection, candidate_id: str, requested_by: str, sealer: Sealer, *, now: int
 ) -> PendingSite | None:
     """Return one to who began it, and to nobody else; None also where its time is up."""
     row = connection.execute(
-        select(candidates).where(
-            candidates.c.id == candidate_id, candidates.c.asked_by == asked_by, candidates.c.expires_at > now
+        select(pending_sites).where(
+            pending_sites.c.id == candidate_id,
+            pending_sites.c.requested_by == requested_by,
+            pending_sites.c.expires_at > now,
         )
     ).one_or_none()
     if row is None:
         return None
     return PendingSite(
         id=row.id,
-        asked_by=row.asked_by,
+        requested_by=row.requested_by,
         url=row.url,
         name=row.name,
         rest_root=row.rest_root,
@@ -117,9 +119,11 @@ def keep_credential(
 ) -> bool:
     """Keep what WordPress handed over, and let no state bring another; tell whether it was still waited for."""
     changed = connection.execute(
-        update(candidates)
+        update(pending_sites)
         .where(
-            candidates.c.id == candidate.id, candidates.c.state.is_not(None), candidates.c.expires_at > now
+            pending_sites.c.id == candidate.id,
+            pending_sites.c.state.is_not(None),
+            pending_sites.c.expires_at > now,
         )
         .values(
             state=None,
@@ -138,8 +142,8 @@ def drop_credential(
 ) -> None:
     """Forget a credential that is no good, say why, and wait for another."""
     connection.execute(
-        update(candidates)
-        .where(candidates.c.id == candidate_id)
+        update(pending_sites)
+        .where(pending_sites.c.id == candidate_id)
         .values(
             state=sealer.seal_text(tokens.new()),
             username=None,
@@ -154,12 +158,12 @@ def drop_credential(
 def note_problem(connection: Connection, candidate_id: str, *, problem: str, message: str) -> None:
     """Note what stands in the way; empty for nothing."""
     connection.execute(
-        update(candidates)
-        .where(candidates.c.id == candidate_id)
+        update(pending_sites)
+        .where(pending_sites.c.id == candidate_id)
         .values(problem=problem or None, message=message or None)
     )
 
 
 def remove(connection: Connection, candidate_id: str) -> None:
     """Forget one: it has become a site, or was given up."""
-    connection.execute(delete(candidates).where(candidates.c.id == candidate_id))
+    connection.execute(delete(pending_sites).where(pending_sites.c.id == candidate_id))

@@ -11,7 +11,7 @@ from core.errors import UnknownSiteError
 from core.model import rules
 from core.render import SiteRules
 from core.store.db import locks
-from core.store.db.schema import hosts, sites
+from core.store.db.schema import sites, zoom_users
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def _ids(connection: Connection, emails: set[str]) -> dict[str, list[str]]:
         return {}
     found: dict[str, list[str]] = {}
     rows = connection.execute(
-        select(hosts.c.email, hosts.c.host_id).where(
-            func.lower(hosts.c.email).in_([email.lower() for email in emails])
+        select(zoom_users.c.email, zoom_users.c.host_id).where(
+            func.lower(zoom_users.c.email).in_([email.lower() for email in emails])
         )
     )
     for email, host_id in rows:
@@ -99,5 +99,7 @@ def _ids(connection: Connection, emails: set[str]) -> dict[str, list[str]]:
 def _names(connection: Connection, about: Sequence[Meeting]) -> dict[str, str]:
     """Return what Zoom calls the hosts of these meetings, as far as that is known."""
     wanted = {meeting.host_id for meeting in about if meeting.host_id}
-    rows = connection.execute(select(hosts.c.host_id, hosts.c.name).where(hosts.c.host_id.in_(wanted)))
+    rows = connection.execute(
+        select(zoom_users.c.host_id, zoom_users.c.name).where(zoom_users.c.host_id.in_(wanted))
+    )
     return {host_id: name for host_id, name in rows if name}

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 
 from core.errors import UnknownSiteError
 from core.store.db import notify
-from core.store.db.schema import accounts, posts, quarantine, secrets, sites
+from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_secrets
 from core.store.posts.posts import PostState
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Site:
     """A connected WordPress site. Times are in milliseconds since 1970, UTC.
 
     `failures` counts how often in a row the site as a whole failed; it is left alone until `blocked_until`.
-    `look` is what `core.sites.connect` found when it last looked, `looked_at` when that was.
+    `health_report` is the result of the last check (`core.sites.health`), `checked_at` its time.
     """
 
     id: str
@@ -53,8 +53,8 @@ class Site:
     fault_message: str | None = None
     last_write_at: int | None = None
     bridge_url: str = ""
-    look: Mapping[str, Any] | None = None
-    looked_at: int | None = None
+    health_report: Mapping[str, Any] | None = None
+    checked_at: int | None = None
 
 
 def new_id() -> str:
@@ -120,6 +120,14 @@ def every(connection: Connection, sealer: Sealer) -> list[Site]:
     return [_site(row, sealer) for row in rows]
 
 
+def ids(connection: Connection, site_id: str | None = None) -> list[str]:
+    """Return the ids of all sites in order, or of one if it exists."""
+    query = select(sites.c.id).order_by(sites.c.id)
+    if site_id is not None:
+        query = query.where(sites.c.id == site_id)
+    return list(connection.scalars(query))
+
+
 def check_key(connection: Connection, sealer: Sealer) -> None:
     """Raise `StoreError` where what is kept was sealed with another key."""
     sealed = connection.scalar(select(sites.c.key).limit(1))
@@ -129,7 +137,7 @@ def check_key(connection: Connection, sealer: Sealer) -> None:
 
 def remove(connection: Connection, site_id: str) -> None:
     """Forget a site, its secrets and what was known of its posts; the posts on the site stay."""
-    for table in (posts, quarantine, secrets, accounts):
+    for table in (posts, quarantine, zoom_secrets, site_accounts):
         connection.execute(delete(table).where(table.c.site_id == site_id))
     connection.execute(delete(sites).where(sites.c.id == site_id))
     notify.notify(connection, notify.SECRETS, site_id)
@@ -137,7 +145,7 @@ def remove(connection: Connection, site_id: str) -> None:
 
 def has_page(connection: Connection, site_id: str, *, but_of: str) -> bool:
     """Whether a site shows any meeting, but those of one account."""
-    shown = posts.c.site_id == site_id, posts.c.state == PostState.SHOWN, posts.c.account_id != but_of
+    shown = posts.c.site_id == site_id, posts.c.state == PostState.SYNCED, posts.c.account_id != but_of
     return connection.execute(select(posts.c.number).where(*shown).limit(1)).first() is not None
 
 
@@ -171,9 +179,11 @@ def try_now(connection: Connection, site_id: str) -> None:
     connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
 
 
-def note_look(connection: Connection, site_id: str, look: Mapping[str, Any], *, now: int) -> None:
-    """Note what was found when both sides were looked at."""
-    connection.execute(update(sites).where(sites.c.id == site_id).values(look=dict(look), looked_at=now))
+def save_health_report(connection: Connection, site_id: str, report: Mapping[str, Any], *, now: int) -> None:
+    """Store the result of a check of both sides."""
+    connection.execute(
+        update(sites).where(sites.c.id == site_id).values(health_report=dict(report), checked_at=now)
+    )
 
 
 def _bare(address: str) -> str:

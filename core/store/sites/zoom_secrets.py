@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select
 
 from core.store.db import notify
-from core.store.db.schema import secrets
+from core.store.db.schema import zoom_secrets
 from core.zoom.signature import Secret
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class SavedToken:
 def of_site(connection: Connection, site_id: str, sealer: Sealer) -> list[SavedToken]:
     """Return a site's tokens, the newest first."""
     rows = connection.execute(
-        select(secrets).where(secrets.c.site_id == site_id).order_by(secrets.c.id.desc())
+        select(zoom_secrets).where(zoom_secrets.c.site_id == site_id).order_by(zoom_secrets.c.id.desc())
     )
     return [
         SavedToken(
@@ -46,7 +46,7 @@ def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *
     if any(saved.secret == secret for saved in of_site(connection, site_id, sealer)):
         return
     connection.execute(
-        insert(secrets).values(
+        insert(zoom_secrets).values(
             site_id=site_id,
             account_id=secret.account_id,
             is_verification_token=secret.is_verification_token,
@@ -59,5 +59,7 @@ def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *
 
 def remove(connection: Connection, site_id: str, token_id: int) -> None:
     """Forget a token: what it signs is refused from now on."""
-    connection.execute(delete(secrets).where(secrets.c.site_id == site_id, secrets.c.id == token_id))
+    connection.execute(
+        delete(zoom_secrets).where(zoom_secrets.c.site_id == site_id, zoom_secrets.c.id == token_id)
+    )
     notify.notify(connection, notify.SECRETS, site_id)

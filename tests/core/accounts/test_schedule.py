@@ -24,7 +24,7 @@ class TestSchedule:
         with world.store.reading() as connection:
             assert jobs.load(connection, 1).kind == reconcile_job.KIND
             (account,) = zoom_credentials.every(connection, world.store.sealer)
-        assert account.repair_at > 0
+        assert account.reconcile_at > 0
         world.jobs.stop_job(1)
         scheduler.enqueue_due()
         with world.store.reading() as connection, pytest.raises(UnknownJobError):

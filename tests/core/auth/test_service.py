@@ -51,24 +51,24 @@ class TestAdd:
         ("given", "kept"), [(" Anna ", "anna"), ("\uff21nna", "anna"), ("a@b.org", "a@b.org")]
     )
     def test_keeps_one_form_of_a_name(self, admission: AuthService, given: str, kept: str) -> None:
-        assert admission.add(given, Role.LOOKER, PASSWORD) == kept
+        assert admission.add(given, Role.VIEWER, PASSWORD) == kept
         assert admission.sign_in(given, PASSWORD)
         assert canonical(given) == kept
 
     @pytest.mark.parametrize("name", ["", "a", "a b", "x" * 61, "a\nb", "<b>", "a/b", "ab\u202e"])
     def test_refuses_what_is_no_name(self, admission: AuthService, name: str) -> None:
         with pytest.raises(UserError, match="letters"):
-            admission.add(name, Role.LOOKER, PASSWORD)
+            admission.add(name, Role.VIEWER, PASSWORD)
 
     def test_refuses_a_bad_password(self, admission: AuthService) -> None:
         with pytest.raises(UserError) as refused:
-            admission.add("anna", Role.LOOKER, "short")
+            admission.add("anna", Role.VIEWER, "short")
         assert refused.value.field == "password"
         assert admission.users() == []
 
     def test_refuses_a_name_that_is_taken(self, admission: AuthService, anna: str) -> None:
         with pytest.raises(UserError, match="already"):
-            admission.add("Anna", Role.LOOKER, ANOTHER)
+            admission.add("Anna", Role.VIEWER, ANOTHER)
         assert admission.sign_in("anna", PASSWORD)
 
 
@@ -100,7 +100,7 @@ class TestSignIn:
         assert name_of(admission, word) == "anna"
 
     def test_is_not_possible_without_a_password(self, admission: AuthService) -> None:
-        admission.add("luke", Role.LOOKER)
+        admission.add("luke", Role.VIEWER)
         for given in ("", "!", PASSWORD):
             assert admission.sign_in("luke", given) is None
 
@@ -175,7 +175,7 @@ class TestPasswords:
         assert admission.sign_in("anna", PASSWORD)
 
     def test_of_ones_own_needs_none_where_there_is_none(self, admission: AuthService) -> None:
-        admission.add("luke", Role.LOOKER)
+        admission.add("luke", Role.VIEWER)
         assert admission.change_password("luke", "", PASSWORD)
         assert admission.sign_in("luke", PASSWORD)
 
@@ -236,7 +236,7 @@ class TestFirst:
 
     def test_is_not_made_where_somebody_was_added_meanwhile(self, admission: AuthService) -> None:
         ticket = admission.invitation()
-        admission.add("anna", Role.LOOKER, PASSWORD)
+        admission.add("anna", Role.VIEWER, PASSWORD)
         with pytest.raises(TicketError):
             admission.make_first(ticket, "mallory", PASSWORD)
 
@@ -337,17 +337,17 @@ class TestFromWordPress:
 
 class TestLastAdministrator:
     def test_stays_one(self, admission: AuthService, anna: str) -> None:
-        admission.add("luke", Role.LOOKER, PASSWORD)
+        admission.add("luke", Role.VIEWER, PASSWORD)
         admission.add("bert", Role.ADMINISTRATOR)  # who cannot sign in yet
         with pytest.raises(UserError, match="only administrator"):
             admission.remove("Anna")
         with pytest.raises(UserError, match="only administrator"):
-            admission.set_role("Anna", Role.LOOKER)
+            admission.set_role("Anna", Role.VIEWER)
         assert admission.users()[0].role is Role.ADMINISTRATOR
 
     def test_may_go_when_there_is_another(self, admission: AuthService, anna: str) -> None:
         admission.add("bert", Role.ADMINISTRATOR, PASSWORD)
-        admission.set_role("anna", Role.LOOKER)
+        admission.set_role("anna", Role.VIEWER)
         admission.remove("anna")
         assert [user.name for user in admission.users()] == ["bert"]
 
@@ -365,7 +365,7 @@ class TestLastAdministrator:
             assert sum(pool.map(remove, ("anna", "bert"))) == 1
 
     def test_does_not_keep_lookers(self, admission: AuthService, anna: str) -> None:
-        admission.add("luke", Role.LOOKER, PASSWORD)
+        admission.add("luke", Role.VIEWER, PASSWORD)
         admission.remove("luke")
         with pytest.raises(UserError, match="no user"):
             admission.remove("luke")

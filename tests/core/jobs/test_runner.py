@@ -103,8 +103,13 @@ def run(jobs: JobRunner) -> None:
 
 class TestWork:
     def test_is_done_piece_by_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.enqueue("adding", {"upto": 5}, asked_by="anna")
-        assert (asked.state, asked.asked_by, asked.done, asked.total) == (JobState.WAITING, "anna", 0, None)
+        asked = jobs.enqueue("adding", {"upto": 5}, requested_by="anna")
+        assert (asked.state, asked.requested_by, asked.done, asked.total) == (
+            JobState.QUEUED,
+            "anna",
+            0,
+            None,
+        )
         run(jobs)
         done = load(store, asked)
         assert (done.state, done.done, done.total) == (JobState.DONE, 5, 5)

@@ -43,7 +43,7 @@ class TestSite:
 
     @pytest.mark.parametrize(("ago", "level"), [(PATIENCE, Severity.WAITING), (PATIENCE + 1, Severity.BAD)])
     def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, level: Severity) -> None:
-        waiting = (Open(Standing.WAITING, 3, since=NOW - ago),)
+        waiting = (Open(Standing.PENDING, 3, since=NOW - ago),)
         (one,) = found(
             replace(WELL, fault=Fault.NETWORK, fault_message="Away.", open=waiting, blocked_until=NOW + 1)
         )
@@ -53,7 +53,7 @@ class TestSite:
     def test_is_told_once_for_all_its_posts(self) -> None:
         posts = (
             Open(Standing.FAILING, 2, since=NOW - 2 * HOUR, fault="network", message="Away."),
-            Open(Standing.WAITING, 5, since=NOW - HOUR),
+            Open(Standing.PENDING, 5, since=NOW - HOUR),
         )
         assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
             (AlertKind.SITE, Severity.BAD)
@@ -79,7 +79,7 @@ class TestPosts:
         ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(AlertKind.BEHIND, Severity.WAITING)])]
     )
     def test_that_wait_are_told_when_it_is_long(self, ago: int, kinds: list[Any]) -> None:
-        assert told(open=(Open(Standing.WAITING, 5, since=NOW - ago),)) == kinds
+        assert told(open=(Open(Standing.PENDING, 5, since=NOW - ago),)) == kinds
 
     @pytest.mark.parametrize("standing", [Standing.WITHHELD, Standing.DETACHED])
     def test_that_are_not_to_be_shown_are_no_trouble(self, standing: Standing) -> None:

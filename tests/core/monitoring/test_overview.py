@@ -10,7 +10,7 @@ from core.monitoring.alerts import AlertKind, Disk
 from core.monitoring.overview import Overview, gather
 from core.monitoring.throughput import Throughput
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events.log import Outcome
 from core.store.events.stats import HOUR
@@ -37,14 +37,14 @@ def two(store: Store) -> Store:
         def prepare(connection: Any, site_id: str = site_id, account_id: str = account_id) -> None:
             zoom_secrets.save(connection, site_id, Secret(SECRET), store.sealer, now=1)
             sites.note_validated(connection, site_id, now=NOW)
-            connection.execute(accounts.insert().values(account_id=account_id, site_id=site_id))
+            connection.execute(site_accounts.insert().values(account_id=account_id, site_id=site_id))
 
         store.write(prepare)
     return store
 
 
 def came(
-    store: Store, site_id: str, account_id: str, *hours_ago: float, outcome: Outcome = Outcome.FOLDED
+    store: Store, site_id: str, account_id: str, *hours_ago: float, outcome: Outcome = Outcome.APPLIED
 ) -> None:
     for ago in hours_ago:
         at = NOW - int(ago * HOUR)

@@ -17,8 +17,8 @@ from core.monitoring.throughput import (
     outcomes,
 )
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
 from core.store.db.schema import events as events_table
+from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events import stats as event_stats
 from core.store.events.log import Outcome
@@ -39,7 +39,7 @@ def two(store: Store) -> Store:
     for site_id in ("s1", "s2"):
         connected(store, site_id)
     pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     return store
 
 
@@ -53,7 +53,7 @@ class Told:
     def __call__(
         self,
         hours_ago: float,
-        outcome: Outcome = Outcome.FOLDED,
+        outcome: Outcome = Outcome.APPLIED,
         *,
         account_id: str = ACCOUNT,
         name: str = "meeting.updated",
@@ -66,10 +66,10 @@ class Told:
         told = event(name, self._count, account_id=account_id, id=number)
         line = entry(self.store, told, site_id=None, received_at=at, outcome=outcome)
         self.store.write(lambda connection: log.append(connection, [line]))
-        if outcome is Outcome.FOLDED and folded_after is not None:
+        if outcome is Outcome.APPLIED and folded_after is not None:
             change = update(events_table).where(events_table.c.digest == line.digest)
             self.store.write(
-                lambda connection: connection.execute(change.values(folded_at=at + folded_after))
+                lambda connection: connection.execute(change.values(applied_at=at + folded_after))
             )
         return at
 
@@ -99,9 +99,9 @@ class TestCounts:
         told(0, Outcome.IGNORED, name="user.updated")
         told(0, account_id="another")
         hours = patient(two).week(NOW).hours
-        assert outcomes(hours[-1:]) == {Outcome.FOLDED: 3, Outcome.IGNORED: 2}
-        assert outcomes(hours[-2:-1]) == {Outcome.FOLDED: 2}
-        assert outcomes(hours[-1:], {ACCOUNT}) == {Outcome.FOLDED: 2, Outcome.IGNORED: 2}
+        assert outcomes(hours[-1:]) == {Outcome.APPLIED: 3, Outcome.IGNORED: 2}
+        assert outcomes(hours[-2:-1]) == {Outcome.APPLIED: 2}
+        assert outcomes(hours[-1:], {ACCOUNT}) == {Outcome.APPLIED: 2, Outcome.IGNORED: 2}
         assert outcomes(hours, set()) == {}
 
     def test_reach_back_a_week(self, two: Store, told: Told) -> None:
@@ -110,7 +110,7 @@ class TestCounts:
         week = patient(two).week(NOW)
         assert week.is_whole
         assert len(week.hours) == WEEK_HOURS
-        assert outcomes(week.hours) == {Outcome.FOLDED: 1}
+        assert outcomes(week.hours) == {Outcome.APPLIED: 1}
         assert [sum(outcomes(day).values()) for day in days(week)] == [1, 0, 0, 0, 0, 0, 0]
 
 
@@ -176,9 +176,9 @@ class TestKeeping:
         hours = patient(two)
         told(30, Outcome.PENDING)
         assert outcomes(hours.week(NOW).hours) == {Outcome.PENDING: 1}
-        change = update(events_table).values(outcome=Outcome.FOLDED)
+        change = update(events_table).values(outcome=Outcome.APPLIED)
         two.write(lambda connection: connection.execute(change))
-        assert outcomes(hours.week(NOW + 6 * SECOND).hours) == {Outcome.FOLDED: 1}
+        assert outcomes(hours.week(NOW + 6 * SECOND).hours) == {Outcome.APPLIED: 1}
 
     def test_the_week_moves_on(self, two: Store, told: Told) -> None:
         hours = patient(two)
@@ -198,12 +198,12 @@ class TestKeeping:
         first = hours.week(NOW)
         assert not first.is_whole
         assert len(first.hours) == WEEK_HOURS
-        assert outcomes(first.hours) == {Outcome.FOLDED: 1}
+        assert outcomes(first.hours) == {Outcome.APPLIED: 1}
         looks = 1
         while not hours.week(NOW).is_whole:
             looks += 1
         assert looks > 5
-        assert outcomes(hours.week(NOW).hours) == {Outcome.FOLDED: 2}
+        assert outcomes(hours.week(NOW).hours) == {Outcome.APPLIED: 2}
 
 
 def week(*events: int) -> WeekStats:
@@ -211,7 +211,7 @@ def week(*events: int) -> WeekStats:
     made = [
         HourStats(
             place * HOUR,
-            (HourlyCount(place * HOUR, ACCOUNT, Outcome.FOLDED, number, 1, number),) if number else (),
+            (HourlyCount(place * HOUR, ACCOUNT, Outcome.APPLIED, number, 1, number),) if number else (),
         )
         for place, number in enumerate(events)
     ]
@@ -232,7 +232,7 @@ class TestGap:
 
 class TestTimes:
     def hour(self, folded: int, *milliseconds: int | None) -> HourStats:
-        counts = (HourlyCount(0, ACCOUNT, Outcome.FOLDED, folded, 1, folded),)
+        counts = (HourlyCount(0, ACCOUNT, Outcome.APPLIED, folded, 1, folded),)
         return HourStats(0, counts, tuple(LatencySample(0, ACCOUNT, "s1", one) for one in milliseconds))
 
     def test_are_the_middle_and_what_95_of_100_stay_below(self) -> None:

@@ -71,14 +71,14 @@ class TestFoldPending:
         with store.reading() as connection:
             (row,) = connection.execute(select(posts_table)).all()
         assert (row.site_id, row.number, row.wanted, row.written) == ("s1", NUMBER, 1, 0)
-        assert outcomes(store) == [(NUMBER, Outcome.FOLDED)]
+        assert outcomes(store) == [(NUMBER, Outcome.APPLIED)]
 
     def test_notes_since_when_an_event_is_in_its_meeting(self, store: Store, folding: FoldWorker) -> None:
         append(store, event(at=1, **TOPIC))
         folding.fold_pending()
         append(store, updated(2, topic="Later"))
         with store.reading() as connection:
-            noted = connection.scalars(select(events_table.c.folded_at).order_by(events_table.c.id)).all()
+            noted = connection.scalars(select(events_table.c.applied_at).order_by(events_table.c.id)).all()
         assert noted == [Clock().ms, None]
 
     def test_does_nothing_where_nothing_is_pending(
@@ -191,7 +191,7 @@ class TestFailures:
         monkeypatch.setattr(core.pipeline.fold_worker, "fold", fold_but_two)
         append(store, *(event(id=number, **TOPIC) for number in (1, 2, 3)))
         assert folding.fold_pending() == 3
-        assert outcomes(store) == [(1, Outcome.FOLDED), (2, Outcome.FAILED), (3, Outcome.FOLDED)]
+        assert outcomes(store) == [(1, Outcome.APPLIED), (2, Outcome.FAILED), (3, Outcome.APPLIED)]
         with store.reading() as connection:
             reasons = [line.reason for line in log.latest(connection, 9) if line.reason]
         assert reasons == ["ZeroDivisionError: a mistake of ours"]
@@ -210,7 +210,7 @@ class TestFailures:
         monkeypatch.setattr(meetings, "save", save_but_two)
         append(store, *(event(id=number, **TOPIC) for number in (1, 2, 3)))
         folding.fold_pending()
-        assert outcomes(store) == [(1, Outcome.FOLDED), (2, Outcome.FAILED), (3, Outcome.FOLDED)]
+        assert outcomes(store) == [(1, Outcome.APPLIED), (2, Outcome.FAILED), (3, Outcome.APPLIED)]
 
 
 class TestThread:

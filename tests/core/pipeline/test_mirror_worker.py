@@ -123,7 +123,7 @@ class TestWork:
         assert bench.work() == 1
         assert bench.titles() == ["Choir"]
         row = bench.row(1)
-        assert (row.state, row.written, row.lease_until, row.owner) == ("shown", 1, 0, None)
+        assert (row.state, row.written, row.lease_until, row.owner) == ("synced", 1, 0, None)
         assert bench.site().last_write_at == bench.clock.ms
         assert bench.work() == 0
 
@@ -234,7 +234,7 @@ class TestMeanwhile:
         assert taken
         assert bench.work() == 1
         assert len(bench.doubles["s1"].posts) == 1
-        assert bench.row(1).state == "shown"
+        assert bench.row(1).state == "synced"
 
 
 class TestFaultOfTheSite:
@@ -421,5 +421,5 @@ class TestThreads:
             assert written.wait(90)
         finally:
             bench.mirror.stop()
-        assert bench.row(1).state == "shown"
+        assert bench.row(1).state == "synced"
         assert bench.row(1).account_id == ACCOUNT

@@ -96,7 +96,7 @@ class TestCreate:
         assert "Bring the folder." in bench.site.only["content"]
         assert bench.site.only["status"] == "publish"
         assert bench.site.only["revision"] == 1
-        assert bench.written.state is PostState.SHOWN
+        assert bench.written.state is PostState.SYNCED
         assert bench.written.post_id in bench.site.posts
         for _ in range(2):
             assert bench(meeting()) == "unchanged"
@@ -250,7 +250,7 @@ class TestTrashAndRestore:
         assert shown.site.asked == []
         assert shown(meeting(recovered=True)) == "restored"
         assert shown.site.only["status"] == status
-        assert shown.state == "shown"
+        assert shown.state == "synced"
 
     def test_writes_what_changed_meanwhile(self, shown: Bench) -> None:
         shown(DELETED)
@@ -261,7 +261,7 @@ class TestTrashAndRestore:
         assert shown.written.post_id is not None
         shown.site.trash(shown.written.post_id)
         shown(DELETED)
-        assert shown.written.state is PostState.SHOWN
+        assert shown.written.state is PostState.SYNCED
         shown(meeting(recovered=True, duration=90))
         assert shown.site.only["status"] == "trash"
 
@@ -270,7 +270,7 @@ class TestTrashAndRestore:
         shown.site.only.update(status="draft", trashed_from=None)
         shown(meeting(recovered=True))
         assert shown.site.only["status"] == "draft"
-        assert shown.written.state is PostState.SHOWN
+        assert shown.written.state is PostState.SYNCED
 
     def test_trashes_a_post_that_it_did_not_make(self, bench: Bench) -> None:
         bench.site.made_by_hand(NUMBER)
@@ -290,7 +290,7 @@ class TestGone:
         other = shown.site.made_by_hand(NUMBER + 1)
         assert shown(GONE) == "deleted for good"
         assert list(shown.site.posts) == [other]
-        assert shown.written == Written(PostState.GONE)
+        assert shown.written == Written(PostState.DELETED)
         assert shown(GONE) == "left alone"
         assert shown.site.asked == []
 

@@ -13,7 +13,7 @@ from core.model.fold import fold
 from core.model.meeting import Meeting
 from core.pipeline.ingest import Ingest
 from core.pipeline.replay import KIND, ReplayJob, ReplayPreview, enqueue_replay, preview
-from core.store.db.schema import accounts, events
+from core.store.db.schema import events, site_accounts
 from core.store.db.schema import meetings as table
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
@@ -21,7 +21,8 @@ from core.store.events.request import Request
 from core.store.events.search import EventFilter
 from core.store.jobs import Job, JobState
 from core.store.meetings import meetings
-from core.store.posts import replay as kept
+from core.store.meetings import meetings as kept_meetings
+from core.store.posts import backlog
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.probe import probe_account_id
@@ -116,7 +117,7 @@ class TestFailed:
         assert done.counts["reopened"] == 1
         assert lines(bench) == [(1, "pending", None)]
         bench.folding.fold_pending()
-        assert lines(bench) == [(1, "folded", None)]
+        assert lines(bench) == [(1, "applied", None)]
         assert meeting(bench, 1)[0].topic == "Choir"
 
     def test_fall_into_their_place_in_the_meeting(self, bench: Bench, jobs: JobRunner) -> None:
@@ -204,7 +205,7 @@ class TestMeetings:
         self, three: Bench, jobs: JobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         spoil(three, 2)
-        revision = kept.revision
+        revision = kept_meetings.lock_revision
         happens = iter([True])
 
         def first_something_happens(*given: Any) -> int:
@@ -213,7 +214,7 @@ class TestMeetings:
                 given[0].execute(update(table).where(table.c.number == 2).values(revision=9))
             return revision(*given)
 
-        monkeypatch.setattr(kept, "revision", first_something_happens)
+        monkeypatch.setattr(kept_meetings, "lock_revision", first_something_happens)
         replayed(three, jobs, EventFilter(number=2))
         made, now = meeting(three, 2)
         assert (made.topic, now) == ("Choir", 10)
@@ -258,14 +259,16 @@ class TestPosts:
     def test_of_another_site_are_left_alone(self, three: Bench, jobs: JobRunner) -> None:
         connected(three.store, "s2")
         three.store.write(
-            lambda connection: connection.execute(accounts.insert().values(account_id=ACCOUNT, site_id="s2"))
+            lambda connection: connection.execute(
+                site_accounts.insert().values(account_id=ACCOUNT, site_id="s2")
+            )
         )
         three.happens(2, "meeting.updated", topic="For both")
         three.clock.now += 60
         three.work()
         assert replayed(three, jobs, EventFilter(number=2), site_id="s2").counts["posts"] == 1
-        assert three.row(2, "s1").owner is None
-        assert three.row(2, "s2").owner is not None
+        assert not three.row(2, "s1").in_doubt
+        assert three.row(2, "s2").in_doubt
         assert replayed(three, jobs, EventFilter(number=2)).counts["posts"] == 2
 
     def test_being_written_now_are_left_to_who_does_that(self, three: Bench, jobs: JobRunner) -> None:
@@ -301,7 +304,7 @@ class TestPieces:
         due = []
         while jobs.run_step(taken):
             with three.store.reading() as connection:
-                due.append(kept.due(connection, now=three.clock.ms, most=99))
+                due.append(backlog.due(connection, now=three.clock.ms, most=99))
             three.work()
         assert max(due) == 1
         assert load(three.store, asked).state is JobState.DONE
@@ -309,17 +312,17 @@ class TestPieces:
 
     def test_do_not_wait_for_a_site_that_takes_nothing(self, three: Bench, jobs: JobRunner) -> None:
         with three.store.reading() as connection:
-            assert kept.due(connection, now=three.clock.ms, most=9) == 0
+            assert backlog.due(connection, now=three.clock.ms, most=9) == 0
         replayed(three, jobs, EventFilter())
         with three.store.reading() as connection:
-            assert kept.due(connection, now=three.clock.ms, most=9) == 3
+            assert backlog.due(connection, now=three.clock.ms, most=9) == 3
         three.store.write(
             lambda connection: core.store.sites.sites.note_fault(
                 connection, "s1", fault="network", message="Down.", blocked_until=three.clock.ms + 1
             )
         )
         with three.store.reading() as connection:
-            assert kept.due(connection, now=three.clock.ms, most=9) == 0
+            assert backlog.due(connection, now=three.clock.ms, most=9) == 0
 
     def test_twice_do_no_harm(self, three: Bench, jobs: JobRunner) -> None:
         spoil(three, 1)

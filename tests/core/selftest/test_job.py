@@ -23,7 +23,7 @@ from core.selftest.steps import StepLimits
 from core.sites.diagnosis import Cause, Stage
 from core.store import jobs, selftest
 from core.store.db.engine import Store
-from core.store.db.schema import accounts, attempts, events, meetings, posts
+from core.store.db.schema import attempts, events, meetings, posts, site_accounts
 from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.sites import rules, sites, zoom_secrets
@@ -119,7 +119,7 @@ def save(store: Store, secret: Secret) -> None:
 
 def tried(way: Way) -> SelfTestReport:
     """Ask for a test, and wait for its end."""
-    selftest_job.ask(way.bridge.job_runner, "s1", asked_by="anna")
+    selftest_job.ask(way.bridge.job_runner, "s1", requested_by="anna")
     return await_end(way)
 
 
@@ -146,7 +146,7 @@ def left(store: Store) -> int:
     with store.reading() as connection:
         return sum(
             connection.scalar(select(func.count()).where(table.c.account_id == probe_account_id("s1"))) or 0
-            for table in (events, meetings, posts, attempts, accounts)
+            for table in (events, meetings, posts, attempts, site_accounts)
         )
 
 
@@ -226,8 +226,8 @@ class TestGoesWell:
         assert "draft" in seen.detail
 
     def test_once_at_a_time(self, way: Way) -> None:
-        first = selftest_job.ask(way.bridge.job_runner, "s1", asked_by="anna")
-        second = selftest_job.ask(way.bridge.job_runner, "s1", asked_by="ben")
+        first = selftest_job.ask(way.bridge.job_runner, "s1", requested_by="anna")
+        second = selftest_job.ask(way.bridge.job_runner, "s1", requested_by="ben")
         assert first.id == second.id
         await_end(way)
 
@@ -432,7 +432,7 @@ class TestCleaning:
             assert may_go_on.wait(WITHIN_SECONDS)
 
         way.site.trouble = wait
-        selftest_job.ask(way.bridge.job_runner, "s1", asked_by="anna")
+        selftest_job.ask(way.bridge.job_runner, "s1", requested_by="anna")
         assert running.wait(WITHIN_SECONDS)
         with store.reading() as connection:
             [number] = selftest.numbers(connection, probe_account_id("s1"))

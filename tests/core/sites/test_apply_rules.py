@@ -12,7 +12,7 @@ from core.store import jobs as kept
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.jobs import Job, JobState
-from core.store.posts import review
+from core.store.posts import requeue
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from core.wordpress.requests import Ask
@@ -48,7 +48,7 @@ class Bridge:
             return sorted(connection.scalars(query))
 
     def decide(self, decided: Rules, site_id: str = "s1") -> Job:
-        return apply_rules.save_rules(self.store, self.jobs, site_id, decided, asked_by="anna")
+        return apply_rules.save_rules(self.store, self.jobs, site_id, decided, requested_by="anna")
 
     def run(self) -> None:
         """Work on what is asked for, until it ends or waits."""
@@ -79,7 +79,7 @@ class TestDecide:
     def test_keeps_the_rules_and_asks_for_a_review(self, bridge: Bridge) -> None:
         job = bridge.decide(NEVER)
         assert read(bridge.bench.site().rules).rules == NEVER
-        assert (job.kind, job.site_id, job.asked_by, job.state) == ("review", "s1", "anna", "waiting")
+        assert (job.kind, job.site_id, job.requested_by, job.state) == ("apply-rules", "s1", "anna", "queued")
 
     def test_again_begins_anew_and_leaves_no_half_done_one(self, bridge: Bridge) -> None:
         bridge.has(3)
@@ -185,7 +185,9 @@ class TestMeanwhile:
         def saved(ask: Ask) -> None:
             bridge.decide(NEVER)
             bridge.store.write(
-                lambda connection: review.ask(connection, "s1", [(ACCOUNT, 1)], now=bridge.bench.clock.ms)
+                lambda connection: requeue.requeue_site_posts(
+                    connection, "s1", [(ACCOUNT, 1)], now=bridge.bench.clock.ms
+                )
             )
 
         double.trouble = saved

@@ -112,7 +112,7 @@ def wordpress() -> Iterator[WordPressDouble]:
 @pytest.fixture
 def candidate(store: Store, wordpress: WordPressDouble) -> PendingSite:
     """A site that was found, before anybody approved."""
-    return site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
+    return site_connect.begin(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
 
 
 @pytest.fixture
@@ -152,25 +152,25 @@ class TestBegin:
     ) -> None:
         wordpress.index = {"raises": trouble}
         with pytest.raises(SiteFaultError) as caught:
-            site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
+            site_connect.begin(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
         assert words in str(caught.value)
         assert "tries again by itself" not in str(caught.value)
 
     def test_of_a_site_that_is_broken(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.index = {"status": 502}
         with pytest.raises(SiteFaultError, match="HTTP 502"):
-            site_connect.begin(store, "example.org", asked_by="/anna", bridge_url=BRIDGE)
+            site_connect.begin(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
 
     def test_lets_who_has_one_site_connect_no_other(self, store: Store, wordpress: WordPressDouble) -> None:
         connected(store, "s1")
         with pytest.raises(SiteFaultError, match="has moved to"):
-            site_connect.begin(store, "example.org", asked_by="s1/w", bridge_url=BRIDGE, only="s1")
+            site_connect.begin(store, "example.org", requested_by="s1/w", bridge_url=BRIDGE, only="s1")
         store.write(
             lambda connection: sites.save(
                 connection, replace(every(store)[0], url="https://example.org"), store.sealer
             )
         )
-        assert site_connect.begin(store, "example.org", asked_by="s1/w", bridge_url=BRIDGE, only="s1")
+        assert site_connect.begin(store, "example.org", requested_by="s1/w", bridge_url=BRIDGE, only="s1")
 
 
 class TestAuthorizationLink:
@@ -210,7 +210,7 @@ class TestGoOn:
     ) -> None:
         site = site_connect.go_on(store, granted)
         assert site is not None
-        assert every(store) == [replace(site, look=every(store)[0].look, looked_at=0)]
+        assert every(store) == [replace(site, health_report=every(store)[0].health_report, checked_at=0)]
         assert (site.username, site.password, site.name) == ("anna", "abcd efgh", "Choir")
         assert wordpress.paired == [{"bridge": BRIDGE, "site": site.id, "key": site.key}]
         assert site_connect.load(store, granted.id, "/anna") is None

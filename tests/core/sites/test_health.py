@@ -80,7 +80,7 @@ class TestLook:
         assert wrong(found) == {}
         assert HealthReport.of(kept(store)) == found
         assert (found.bridge, found.page) == (BRIDGE, "https://s1.example.org/page")
-        assert abs((kept(store).looked_at or 0) - time.time() * 1000) < 60_000
+        assert abs((kept(store).checked_at or 0) - time.time() * 1000) < 60_000
 
     def test_says_that_the_password_is_not_accepted(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.me = {"status": 401, "json": {"code": "rest_not_logged_in", "message": ""}}

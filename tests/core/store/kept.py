@@ -51,7 +51,7 @@ def weekly(*hours: float, now: int = NOW_MS) -> dict[str, Any]:
 
 
 def stand(store: Store, number: int, site_id: str = "s1", **values: Any) -> None:
-    told = {"wanted": 1, "written": 1, "state": "shown", "post_id": number} | values
+    told = {"wanted": 1, "written": 1, "state": "synced", "post_id": number} | values
     change = (
         update(posts_table)
         .where(posts_table.c.site_id == site_id, posts_table.c.number == number)

@@ -169,7 +169,7 @@ class TestJob:
         store = Store(url, keys=KEYS)
         store.write(
             lambda connection: jobs.ask(
-                connection, "replay", {"event": 4}, site_id=None, asked_by="anna", now=1
+                connection, "replay", {"event": 4}, site_id=None, requested_by="anna", now=1
             )
         )
         store.close()
@@ -204,7 +204,7 @@ class TestJob:
         assert "zoombridge job stop 1" in ran.err
         store = Store(url, keys=KEYS)
         with store.reading() as connection:
-            assert jobs.load(connection, 1).state is JobState.WAITING
+            assert jobs.load(connection, 1).state is JobState.QUEUED
         store.close()
 
 

@@ -75,7 +75,7 @@ class TestAdd:
         answers = iter([PASSWORD, "another", PASSWORD, PASSWORD])
         monkeypatch.setattr(sys, "stdin", Terminal())
         monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: next(answers))
-        ran = run("user", "add", "anna", "--role", "looker")
+        ran = run("user", "add", "anna", "--role", "viewer")
         assert ran.status == 0
         assert "Added anna as looker." in ran.out
         assert PASSWORD not in ran.out + ran.err
@@ -102,7 +102,7 @@ class TestOthers:
     @pytest.fixture(autouse=True)
     def _anna_and_luke(self, typed: Run, kept: object) -> None:
         typed(PASSWORD, "user", "add", "anna")
-        typed(PASSWORD, "user", "add", "luke", "--role", "looker")
+        typed(PASSWORD, "user", "add", "luke", "--role", "viewer")
 
     def test_password(self, typed: Run) -> None:
         assert typed(ANOTHER, "user", "password", "luke").out == "Changed the password of luke.\n"

@@ -16,7 +16,7 @@ from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.monitoring.alerts import Severity
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.db.schema import sites as sites_table
 from core.store.events import log
 from core.store.events.log import Outcome
@@ -110,7 +110,7 @@ class TestNumbers:
     def test_of_sites(self, monitored: Http, store: Store) -> None:
         connected(store, "s2")
         pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-        store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+        store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
         keep(store, 1)
         keep(store, 2)
         stand(store, 1, wanted=2, behind_since=5000)
@@ -141,7 +141,7 @@ class TestNumbers:
     def test_of_the_log(self, monitored: Http, store: Store) -> None:
         lines = [
             entry(store, event("meeting.updated", number), received_at=NOW, outcome=outcome)
-            for number, outcome in enumerate([Outcome.FOLDED, Outcome.FOLDED, Outcome.IGNORED])
+            for number, outcome in enumerate([Outcome.APPLIED, Outcome.APPLIED, Outcome.IGNORED])
         ]
         store.write(lambda connection: log.append(connection, lines))
         found = measured(monitored)
@@ -154,7 +154,9 @@ class TestNumbers:
 
     def test_name_no_meeting_and_no_secret(self, monitored: Http, store: Store, wp_site: Site) -> None:
         store.write(
-            lambda connection: connection.execute(accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
+            lambda connection: connection.execute(
+                site_accounts.insert().values(account_id=ACCOUNT, site_id="s1")
+            )
         )
         keep(store, 85393847045, topic="Choir rehearsal", host_id="anna")
         body = monitored("GET", "/metrics", headers=bearer()).body.decode()

@@ -103,7 +103,7 @@ class TestAdd:
 
 class TestWork:
     @both_stores
-    @pytest.mark.parametrize("do", ["import", "import-dry", "repair", "repair-dry"])
+    @pytest.mark.parametrize("do", ["import", "import-dry", "reconcile", "reconcile-dry"])
     def test_is_asked_for(
         self, http: Http, session: dict[str, str], bridge: Bridge, zoom: ZoomServer, do: str
     ) -> None:
@@ -113,7 +113,7 @@ class TestWork:
         with bridge.store.reading() as connection:
             job = jobs.load(connection, 1)
         kind, _, dry = do.partition("-")
-        assert (job.kind, bool(job.arguments.get("dry_run")), job.asked_by) == (kind, bool(dry), "anna")
+        assert (job.kind, bool(job.arguments.get("dry_run")), job.requested_by) == (kind, bool(dry), "anna")
         assert http("GET", "/accounts", headers=session).code == 200
 
     @both_stores
@@ -147,15 +147,18 @@ class TestWork:
 
     @both_stores
     def test_tells_what_it_found(self, http: Http, session: dict[str, str], store: Store) -> None:
+        job = store.write(
+            lambda connection: jobs.ask(connection, "reconcile", {}, site_id=None, requested_by="anna", now=0)
+        )
         lines = [
-            Finding(7, "account", number, kind, f"<b>Choir {number}</b>")
+            Finding(job.id, "account", number, kind, f"<b>Choir {number}</b>")
             for number, kind in ((1, "new"), (2, "gone"))
         ]
         store.write(lambda connection: findings.note(connection, lines))
-        page = http("GET", "/jobs/7/findings", headers=session)
+        page = http("GET", f"/jobs/{job.id}/findings", headers=session)
         assert "<b>Choir" not in page.body.decode()
         assert "No longer in Zoom" in text(page)
-        only = text(http("GET", "/jobs/7/findings?kind=gone", headers=session))
+        only = text(http("GET", f"/jobs/{job.id}/findings?kind=gone", headers=session))
         assert "Choir 2" in only
         assert "Choir 1" not in only
         assert "No findings" in text(http("GET", "/jobs/8/findings", headers=session))
@@ -169,7 +172,7 @@ class TestChange:
         post(http, session, do="hours", account=zoom.account.account_id, hours="0")
         with store.reading() as connection:
             (account,) = zoom_credentials.every(connection, store.sealer)
-        assert account.repair_hours == 0
+        assert account.reconcile_hours == 0
         assert "only on request" in text(http("GET", "/accounts", headers=session))
 
     @both_stores

@@ -79,8 +79,8 @@ def begun(door: Door) -> str:
     return location
 
 
-def candidate(store: Store, page: str, asked_by: str = "/anna") -> PendingSite:
-    found = site_connect.load(store, page.split("?", maxsplit=1)[0].rpartition("/")[2], asked_by)
+def candidate(store: Store, page: str, requested_by: str = "/anna") -> PendingSite:
+    found = site_connect.load(store, page.split("?", maxsplit=1)[0].rpartition("/")[2], requested_by)
     assert found is not None
     return found
 

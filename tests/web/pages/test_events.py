@@ -413,7 +413,7 @@ class TestReplay:
         assert asked.until <= time.time() * 1000 + 1000
         assert job.site_id == (None if door.site is None else "s1")
         assert asked.site_id == job.site_id
-        assert job.asked_by == "anna"
+        assert job.requested_by == "anna"
 
     def test_of_one_event(self, door: Door, bridge: Bridge, full: Store) -> None:
         answer = door.get(door.path(link(door.get("/events/6"), "Replay event")))
@@ -453,7 +453,7 @@ class TestReplay:
 class TestJob:
     @pytest.fixture
     def job_id(self, bridge: Bridge, full: Store) -> int:
-        return bridge.job_runner.enqueue("replay", {"event": 6}, site_id="s1", asked_by="anna").id
+        return bridge.job_runner.enqueue("replay", {"event": 6}, site_id="s1", requested_by="anna").id
 
     def become(self, store: Store, job_id: int, state: JobState, **more: Any) -> None:
         store.write(
@@ -513,7 +513,7 @@ class TestJob:
 
     @both_stores
     def test_is_listed(self, door: Door, bridge: Bridge, full: Store, job_id: int) -> None:
-        bridge.job_runner.enqueue("replay", {"event": 4}, site_id="s2", asked_by="berta")
+        bridge.job_runner.enqueue("replay", {"event": 4}, site_id="s2", requested_by="berta")
         shown = words(door.get("/jobs"))
         assert "by anna" in shown
         assert ("by berta" in shown) is (door.site is None)

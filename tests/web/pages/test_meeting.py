@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from core.model.meeting import MeetingKind, MeetingState
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
 from core.store.db.schema import events as events_table
+from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.posts import attempts, posts
 from core.store.posts.attempts import Attempt
@@ -32,7 +32,7 @@ def kept(store: Store, admin: Door) -> Store:
     """An account with two sites."""
     connected(store, "s2")
     pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     return store
 
 
@@ -192,7 +192,7 @@ class TestPosts:
             ({"state": "none", "post_id": None, "reason": "Left out."}, "There is no page: Left out."),
             ({"state": "detached", "post_id": None}, "t be recreated automatically."),
             ({"state": "trashed"}, "the WordPress trash. It comes back"),
-            ({"state": "gone", "post_id": None}, "permanently deleted, like the meeting"),
+            ({"state": "deleted", "post_id": None}, "permanently deleted, like the meeting"),
             ({"state": "none", "post_id": None}, "There is no page."),
         ],
     )
@@ -259,7 +259,7 @@ class TestHistory:
         store.write(lambda connection: log.append(connection, [line]))
         bridge.fold_worker.fold_pending()
         change = (
-            update(events_table).where(events_table.c.digest == line.digest).values(folded_at=NOW + at + 1)
+            update(events_table).where(events_table.c.digest == line.digest).values(applied_at=NOW + at + 1)
         )
         store.write(lambda connection: connection.execute(change))
 
@@ -382,7 +382,7 @@ class TestAgain:
         for site_id in ("s1", "s2"):
             stand(kept, 85393847045, site_id, due_at=None)
         answer = narrow.post(PATH, do="resync", site="s2")
-        assert answer.headers["Location"] == f"{PATH}?result=not-so"
+        assert answer.headers["Location"] == f"{PATH}?result=not-found"
         assert self.claims(kept) == []
 
     def test_is_not_for_lookers(self, watcher: Door, kept: Store) -> None:

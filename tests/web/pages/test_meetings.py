@@ -9,7 +9,7 @@ import pytest
 
 from core.model.meeting import MeetingKind, MeetingState
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.meetings.search import MeetingFilter, When
 from core.store.posts.status import Standing
 from tests.core.conftest import connected
@@ -29,7 +29,7 @@ def kept(store: Store, admin: Door) -> Store:
     """Meetings of an account that two sites show, and one of another account."""
     connected(store, "s2")
     pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     told: dict[str, Any] = {"now": NOW}
     keep(store, 85393847045, 24, topic="Choir rehearsal", host_id="anna", **told)
     keep(store, 84200300400, 48, topic="Webinar of May", kind=MeetingKind.WEBINAR, host_id="ben", **told)
@@ -118,10 +118,10 @@ class TestFind:
         (form,) = [form for form in Elements(page).all("form") if form.get("role") == "search"]
         assert door.path(form["action"] or "") == "/meetings/find"
         answer = door.post(
-            "/meetings/find", q=" choir  rehearsal ", kind="meeting", host="anna", posts="shown"
+            "/meetings/find", q=" choir  rehearsal ", kind="meeting", host="anna", posts="synced"
         )
         query = parse_qs(urlsplit(answer.headers["Location"]).query)
-        assert query == {"q": ["choir rehearsal"], "kind": ["meeting"], "host": ["anna"], "posts": ["shown"]}
+        assert query == {"q": ["choir rehearsal"], "kind": ["meeting"], "host": ["anna"], "posts": ["synced"]}
         shown = door.follow(answer)
         assert topics(words(shown)) == ["Choir rehearsal"]
         assert 'value="choir rehearsal"' in shown.body.decode()
@@ -136,9 +136,9 @@ class TestFind:
             ({"state": "deleted"}, ["Long ago"]),
             ({"host": "ben"}, ["Webinar of May", "Long ago", "Office hours"]),
             ({"host": "ben", "when": "past"}, ["Long ago"]),
-            ({"posts": "waiting"}, ["Webinar of May", "Long ago", "Office hours"]),
+            ({"posts": "pending"}, ["Webinar of May", "Long ago", "Office hours"]),
             ({"posts": "none"}, ["Webinar of May", "Long ago", "Office hours"]),
-            ({"posts": "shown"}, ["Choir rehearsal"]),
+            ({"posts": "synced"}, ["Choir rehearsal"]),
         ],
     )
     def test_finds(self, stub: Door, kept: Store, form: dict[str, str], found: list[str]) -> None:
@@ -181,7 +181,9 @@ class TestNothing:
 
     def test_upcoming_leads_to_all(self, door: Door, store: Store) -> None:
         store.write(
-            lambda connection: connection.execute(accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
+            lambda connection: connection.execute(
+                site_accounts.insert().values(account_id=ACCOUNT, site_id="s1")
+            )
         )
         keep(store, 1, -50, topic="Long ago", now=NOW)
         shown = door.get("/meetings")

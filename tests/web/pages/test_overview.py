@@ -8,8 +8,8 @@ from sqlalchemy import update
 
 from core.monitoring.alerts import Disk
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
 from core.store.db.schema import events as events_table
+from core.store.db.schema import site_accounts
 from core.store.db.schema import sites as sites_table
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
@@ -51,7 +51,7 @@ def well(store: Store, admin: Door) -> Store:
     connected(store, "s2")
     save_token(store, Secret("another-secret-token"), "s2")
     pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     for site_id in ("s1", "s2"):
         seen(store, site_id)
     return store
@@ -65,7 +65,7 @@ def seen(store: Store, site_id: str = "s1", **values: Any) -> None:
 
 
 def came(
-    store: Store, count: int, outcome: Outcome = Outcome.FOLDED, account_id: str = ACCOUNT, ago: int = HOUR
+    store: Store, count: int, outcome: Outcome = Outcome.APPLIED, account_id: str = ACCOUNT, ago: int = HOUR
 ) -> None:
     """Put events into the log, which reached the site s1 three seconds later."""
     for number in range(count):
@@ -73,9 +73,9 @@ def came(
         told = event("meeting.updated", number, account_id=account_id, id=number, topic=f"{outcome}{ago}")
         line = entry(store, told, site_id=None, received_at=at, outcome=outcome)
         store.write(lambda connection, line=line: log.append(connection, [line]))  # type: ignore[misc]
-        if outcome is Outcome.FOLDED:
+        if outcome is Outcome.APPLIED:
             folded = (
-                update(events_table).where(events_table.c.digest == line.digest).values(folded_at=at + 50)
+                update(events_table).where(events_table.c.digest == line.digest).values(applied_at=at + 50)
             )
             made = Attempt("s1", account_id, number, at + 1000, 2000, did="updated")
             store.write(lambda connection, folded=folded: connection.execute(folded))  # type: ignore[misc]
@@ -163,7 +163,7 @@ class TestSites:
         assert link(answer, "Site s1") == "/sites/s1"
         addresses = [element["href"] for element in Elements(answer).all("a")]
         for address in (
-            "/meetings?posts=waiting&site=s1",
+            "/meetings?posts=pending&site=s1",
             "/meetings?posts=withheld&site=s1",
             "/meetings?posts=detached&site=s2",
         ):

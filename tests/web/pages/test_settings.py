@@ -85,7 +85,7 @@ def happens(store: Store, number: int, *, has_page: bool = True, **object_: Any)
         meetings.save(connection, Meeting(ACCOUNT, number, object=told), seen=0)
         posts.want(connection, ACCOUNT, number, 1, now=1)
         if has_page:
-            shown = {"state": PostState.SHOWN, "post_id": number, "written": 1, "due_at": None}
+            shown = {"state": PostState.SYNCED, "post_id": number, "written": 1, "due_at": None}
             base = {"topic": "x", "made": True}
             this = posts_table.c.number == number
             connection.execute(update(posts_table).where(this).values(**shown, base=base))
@@ -336,7 +336,7 @@ class TestSave:
         with store.reading() as connection:
             job = apply_rules.latest(connection, "s1")
         assert job is not None
-        assert (job.state, job.arguments["site"]) == (JobState.WAITING, "s1")
+        assert (job.state, job.arguments["site"]) == (JobState.QUEUED, "s1")
 
     def test_nothing_that_was_not_looked_at(self, door: Door, store: Store, choir: None) -> None:
         for previewed in ("", "0" * 32, mark(send(door, never="orchestra"))):

@@ -56,9 +56,9 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def note_look(store: Store, found: HealthReport = WELL, *, ago: float = 0) -> None:
+def save_health_report(store: Store, found: HealthReport = WELL, *, ago: float = 0) -> None:
     now = int((time.time() - ago) * 1000)
-    store.write(lambda connection: sites.note_look(connection, "s1", asdict(found), now=now))
+    store.write(lambda connection: sites.save_health_report(connection, "s1", asdict(found), now=now))
 
 
 def happens(store: Store, *changes: Callable[[Any], None]) -> None:
@@ -70,7 +70,7 @@ def kept_test(
     store: Store, bridge: Bridge, progress: Progress, state: JobState | None = JobState.DONE
 ) -> None:
     """Keep a test as it would be after it came so far; None: it still runs."""
-    job = selftest_job.ask(bridge.job_runner, "s1", asked_by="anna")
+    job = selftest_job.ask(bridge.job_runner, "s1", requested_by="anna")
     [taken] = [one for one in bridge.job_runner.claim() if one.id == job.id]
 
     def keep(connection: Any) -> None:
@@ -129,7 +129,7 @@ class TestList:
 class TestSite:
     @both_stores
     def test_says_what_is_done_and_what_is_next(self, door: Door, store: Store) -> None:
-        note_look(store)
+        save_health_report(store)
         answer = door.get("/sites/s1")
         shown = words(answer)
         assert "Done: Plugin installed" in shown
@@ -144,7 +144,7 @@ class TestSite:
         assert "https://s1.example.org/wp-json/vczapi/v1/meeting" in values
 
     def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
-        note_look(store)
+        save_health_report(store)
         with store.reading() as connection:
             [saved] = zoom_secrets.of_site(connection, "s1", store.sealer)
         store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
@@ -153,12 +153,12 @@ class TestSite:
         assert door.path(link(answer, "Paste it on")).startswith("/webhooks?site=s1")
 
     def test_ticks_itself(self, door: Door, store: Store) -> None:
-        note_look(store)
+        save_health_report(store)
         assert Elements(door.get("/sites/s1")).named("zb-checklist")["data-live"] == "5"
         happens(
             store,
             lambda connection: sites.note_validated(connection, "s1", now=1_767_603_600_000),
-            lambda connection: sites.note_look(connection, "s1", asdict(WELL), now=10**14),
+            lambda connection: sites.save_health_report(connection, "s1", asdict(WELL), now=10**14),
         )
         assert "Done: Zoom has validated the endpoint" in words(door.get("/sites/s1"))
 
@@ -166,13 +166,13 @@ class TestSite:
         bad = HealthReport(
             (HealthFinding("WordPress", True, ""), HealthFinding("plugin", False, f"Gone {HOSTILE}."))
         )
-        note_look(store, bad)
+        save_health_report(store, bad)
         answer = door.get("/sites/s1")
         assert "t connect to WordPress Gone" in words(answer)
         assert b"<script>alert" not in answer.body
 
     def test_says_that_zooms_events_are_refused(self, door: Door, store: Store) -> None:
-        note_look(store)
+        save_health_report(store)
         body = raw(event())
         now = int(time.time() * 1000)
         held = Request(signed(body, secret="another", at=now / 1000), body)
@@ -183,7 +183,7 @@ class TestSite:
         assert "s events are quarantined They are signed with a different secret token" in shown
 
     def test_shows_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
-        note_look(store)
+        save_health_report(store)
         html = door.get("/sites/s1").body.decode()
         for secret in (wp_site.password, wp_site.key):
             assert secret not in html
@@ -193,10 +193,10 @@ class TestSite:
     ) -> None:
         begun: list[str] = []
         monkeypatch.setattr(HealthChecker, "begin", lambda _, site_id: begun.append(site_id))
-        note_look(store)
+        save_health_report(store)
         door.get("/sites/s1")
         assert begun == []
-        note_look(store, ago=16)
+        save_health_report(store, ago=16)
         door.get("/sites/s1")
         assert begun == ["s1"]
 
@@ -211,7 +211,7 @@ class TestSite:
         assert "not, or no longer, connected" in words(admin.follow(answer))
 
     def test_lets_who_only_looks_change_nothing(self, watcher: Door, store: Store) -> None:
-        note_look(store)
+        save_health_report(store)
         answer = watcher.get("/sites/s1")
         assert answer.code == 200
         assert [form for form in Elements(answer).all("form") if "/sites" in (form["action"] or "")] == []
@@ -377,7 +377,7 @@ class TestHostileSite:
             endpoints={"meeting": HOSTILE},
         )
         store.write(lambda connection: sites.save(connection, changed, store.sealer))
-        note_look(store, replace(WELL, bridge=HOSTILE))
+        save_health_report(store, replace(WELL, bridge=HOSTILE))
         save_token(store, Secret("another-token-1"))
         for path in ("/sites/s1", "/sites/s1/disconnect"):
             assert b"<script>alert" not in door.get(path).body

@@ -32,7 +32,7 @@ class TestList:
     def test_names_everybody_and_no_password(
         self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
-        admission.add("luke", Role.LOOKER, PASSWORD)
+        admission.add("luke", Role.VIEWER, PASSWORD)
         answer = http("GET", "/users", headers=session)
         assert answer.code == 200
         for shown in ("anna", "you", "luke", "Viewer"):
@@ -51,12 +51,12 @@ class TestAdd:
     def test_gives_a_link_with_which_they_choose_a_password(
         self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
-        answer = post(http, session, do="add", name=" Luke ", role="looker")
+        answer = post(http, session, do="add", name=" Luke ", role="viewer")
         assert answer.code == 200
         link = link_in(answer)
         assert link.startswith(f"http://127.0.0.1:{http.port}/password?ticket=")
         (_, luke) = admission.users()
-        assert (luke.name, luke.role, luke.has_password) == ("luke", Role.LOOKER, False)
+        assert (luke.name, luke.role, luke.has_password) == ("luke", Role.VIEWER, False)
 
         ticket = urlsplit(link).query.removeprefix("ticket=")
         chosen = {"ticket": ticket, "password": PASSWORD, "again": PASSWORD}
@@ -73,15 +73,15 @@ class TestAdd:
         assert said in text(answer)
         assert len(admission.users()) == 1
 
-    @pytest.mark.parametrize("role", ["", "looker", "owner", "Administrator"])
+    @pytest.mark.parametrize("role", ["", "viewer", "owner", "Administrator"])
     def test_makes_an_administrator_only_of_who_is_said_to_be_one(
         self, http: Http, admission: AuthService, session: dict[str, str], role: str
     ) -> None:
         post(http, session, do="add", name="luke", role=role)
-        assert admission.users()[1].role is Role.LOOKER
+        assert admission.users()[1].role is Role.VIEWER
 
     def test_shows_a_hostile_name_as_text(self, http: Http, session: dict[str, str]) -> None:
-        for form in ({"do": "add"}, {"do": "link"}, {"do": "role", "role": "looker"}, {"do": "remove"}):
+        for form in ({"do": "add"}, {"do": "link"}, {"do": "role", "role": "viewer"}, {"do": "remove"}):
             answer = post(http, session, name='"><script>alert(1)</script>', **form)
             assert answer.code == 422
             assert b"<script>alert" not in answer.body
@@ -91,7 +91,7 @@ class TestLink:
     def test_is_for_a_password_that_was_lost(
         self, http: Http, admission: AuthService, session: dict[str, str]
     ) -> None:
-        admission.add("luke", Role.LOOKER, PASSWORD)
+        admission.add("luke", Role.VIEWER, PASSWORD)
         link = link_in(post(http, session, do="link", name="luke"))
         ticket = urlsplit(link).query.removeprefix("ticket=")
         good = admission.is_good(Purpose.PASSWORD, ticket)
@@ -120,7 +120,7 @@ class TestRole:
     ) -> None:
         admission.set_password("anna", PASSWORD)
         word = admission.sign_in("anna", PASSWORD)
-        answer = post(http, {"Cookie": f"zoombridge={word}"}, do="role", name="anna", role="looker")
+        answer = post(http, {"Cookie": f"zoombridge={word}"}, do="role", name="anna", role="viewer")
         assert answer.code == 422
         assert "only administrator" in text(answer)
 

@@ -10,7 +10,7 @@ from core.store.auth import one_time_links
 from core.store.auth.one_time_links import LIFETIME, OneTimeLink, Purpose
 from core.store.auth.users import Role
 from core.store.db.engine import Store
-from core.store.db.schema import tickets as table
+from core.store.db.schema import one_time_links as table
 from tests.core.conftest import KEYS
 
 SITE = OneTimeLink(Purpose.SITE, "wanda", Role.ADMINISTRATOR, "s1")

@@ -78,10 +78,10 @@ class TestLook:
 
     def test_tells_of_a_role_as_it_is_now(self, store: Store, anna: str) -> None:
         word = begin(store)
-        store.write(lambda connection: users.set_role(connection, "anna", Role.LOOKER))
+        store.write(lambda connection: users.set_role(connection, "anna", Role.VIEWER))
         session = look(store, word)
         assert session is not None
-        assert session.role is Role.LOOKER
+        assert session.role is Role.VIEWER
 
     def test_knows_no_user_who_was_removed(self, store: Store, anna: str) -> None:
         word = begin(store)
@@ -91,7 +91,7 @@ class TestLook:
     def test_of_a_site_sees_that_one_for_half_a_day(self, store: Store, site: Site) -> None:
         """No user of the bridge is needed, and one of the same name changes nothing."""
         word = begin(store, "wanda", site.id)
-        store.write(lambda connection: users.add(connection, "wanda", Role.LOOKER, "hash", now=1))
+        store.write(lambda connection: users.add(connection, "wanda", Role.VIEWER, "hash", now=1))
         expected = Session("wanda", Role.ADMINISTRATOR, site.id, site.name, 0, FROM_WORDPRESS)
         assert look(store, word, FROM_WORDPRESS - 1) == expected
         assert look(store, word, FROM_WORDPRESS) is None
@@ -133,7 +133,7 @@ class TestEnd:
         assert look(store, other) is not None
 
     def test_of_all_leaves_others_alone(self, store: Store, anna: str, site: Site) -> None:
-        store.write(lambda connection: users.add(connection, "luke", Role.LOOKER, "hash", now=1))
+        store.write(lambda connection: users.add(connection, "luke", Role.VIEWER, "hash", now=1))
         ended = [begin(store), begin(store)]
         left = [begin(store, "luke"), begin(store, "anna", site.id)]
         store.write(lambda connection: sessions.end_all(connection, "anna"))

@@ -16,18 +16,18 @@ def every(store: Store) -> list[User]:
 
 class TestAdd:
     def test_keeps_them_by_name(self, store: Store) -> None:
-        assert add(store, "luke", Role.LOOKER, NO_PASSWORD)
+        assert add(store, "luke", Role.VIEWER, NO_PASSWORD)
         assert add(store, "anna")
         assert every(store) == [
             User("anna", Role.ADMINISTRATOR, "hash", 1, None),
-            User("luke", Role.LOOKER, NO_PASSWORD, 1, None),
+            User("luke", Role.VIEWER, NO_PASSWORD, 1, None),
         ]
         assert [user.has_password for user in every(store)] == [True, False]
 
     def test_leaves_who_is_there_as_they_are(self, store: Store) -> None:
-        add(store, "anna", Role.LOOKER)
+        add(store, "anna", Role.VIEWER)
         assert not add(store, "anna", Role.ADMINISTRATOR, "another")
-        assert every(store) == [User("anna", Role.LOOKER, "hash", 1, None)]
+        assert every(store) == [User("anna", Role.VIEWER, "hash", 1, None)]
 
     def test_somebody_is_there_then(self, store: Store) -> None:
         with store.reading() as connection:
@@ -55,9 +55,9 @@ class TestChange:
 
     def test_of_a_role(self, store: Store) -> None:
         add(store, "anna")
-        assert store.write(lambda connection: users.set_role(connection, "anna", Role.LOOKER))
-        assert not store.write(lambda connection: users.set_role(connection, "nobody", Role.LOOKER))
-        assert every(store)[0].role is Role.LOOKER
+        assert store.write(lambda connection: users.set_role(connection, "anna", Role.VIEWER))
+        assert not store.write(lambda connection: users.set_role(connection, "nobody", Role.VIEWER))
+        assert every(store)[0].role is Role.VIEWER
 
     def test_of_when_they_were_here(self, store: Store) -> None:
         add(store, "anna")
@@ -81,7 +81,7 @@ class TestRemove:
 class TestOtherAdministrators:
     def test_are_those_who_can_sign_in(self, store: Store) -> None:
         add(store, "anna")
-        add(store, "luke", Role.LOOKER)
+        add(store, "luke", Role.VIEWER)
         add(store, "bert", Role.ADMINISTRATOR, NO_PASSWORD)
 
         def others() -> int:

@@ -34,11 +34,13 @@ class TestUpgrade:
 
     def test_leaves_what_the_tables_hold(self, store: Store) -> None:
         store.write(
-            lambda connection: connection.execute(text("INSERT INTO accounts VALUES ('account', 'site')"))
+            lambda connection: connection.execute(
+                text("INSERT INTO site_accounts VALUES ('account', 'site')")
+            )
         )
         upgrade(store.engine)
         with store.reading() as connection:
-            assert connection.execute(text("SELECT * FROM accounts")).all() == [("account", "site")]
+            assert connection.execute(text("SELECT * FROM site_accounts")).all() == [("account", "site")]
 
     def test_refuses_what_a_newer_version_made(self, store: Store) -> None:
         store.write(

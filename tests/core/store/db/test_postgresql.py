@@ -152,7 +152,7 @@ class TestClaims:
         (stale,) = claim(one, "one", seconds=0)
         (fresh,) = claim(other, "other")
         assert fresh.epoch > stale.epoch
-        written = posts.Written(posts.PostState.SHOWN, 7, "https://s1.example.org/7")
+        written = posts.Written(posts.PostState.SYNCED, 7, "https://s1.example.org/7")
         finish = partial(posts.finish, revision=1, due_at=None, now=5)
         assert not one.write(partial(finish, taken=stale, written=posts.Written()))
         assert other.write(partial(finish, taken=fresh, written=written))

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, insert, update
 
 from core.model.fold import fold
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
 from core.store.db.schema import posts as table
+from core.store.db.schema import site_accounts
 from core.store.events import delivery
 from core.store.events.delivery import DeliveryStatus, SiteDelivery
 from core.store.meetings import meetings
@@ -38,7 +38,7 @@ def wanted(store: Store, site: Site) -> Store:
 
 
 def link(connection: Connection, site_id: str) -> None:
-    connection.execute(insert(accounts).values(account_id=ACCOUNT, site_id=site_id))
+    connection.execute(insert(site_accounts).values(account_id=ACCOUNT, site_id=site_id))
 
 
 def tried(store: Store, at: int, site_id: str = "s1", **more: Any) -> None:
@@ -51,7 +51,7 @@ def finish(store: Store, reason: str | None = None) -> None:
 
     def write(connection: Connection) -> None:
         for claim in posts.claim(connection, owner="o", now=FOLDED, lease_until=FOLDED + 1, room=9, busy=[]):
-            written = Written(PostState.NONE if reason else PostState.SHOWN)
+            written = Written(PostState.NONE if reason else PostState.SYNCED)
             posts.finish(
                 connection, claim, revision=1, written=written, due_at=None, now=FOLDED, reason=reason
             )
@@ -59,9 +59,9 @@ def finish(store: Store, reason: str | None = None) -> None:
     store.write(write)
 
 
-def of(store: Store, folded_at: int | None = FOLDED, site_id: str | None = None) -> dict[str, SiteDelivery]:
+def of(store: Store, applied_at: int | None = FOLDED, site_id: str | None = None) -> dict[str, SiteDelivery]:
     with store.reading() as connection:
-        found = delivery.deliveries_of_event(connection, ACCOUNT, NUMBER, folded_at, site_id=site_id)
+        found = delivery.deliveries_of_event(connection, ACCOUNT, NUMBER, applied_at, site_id=site_id)
     return {one.site_id: one for one in found}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text
 
 from core.errors import UnknownEventError
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
@@ -51,7 +51,8 @@ def full(store: Store, site: Site) -> Store:
     connected(store, "s2")
     store.write(
         lambda connection: connection.execute(
-            insert(accounts), [{"account_id": "A", "site_id": "s2"}, {"account_id": "gone", "site_id": "s2"}]
+            insert(site_accounts),
+            [{"account_id": "A", "site_id": "s2"}, {"account_id": "gone", "site_id": "s2"}],
         )
     )
     return store
@@ -82,7 +83,7 @@ def filters() -> Iterator[EventFilter]:
     times = ((None, None), (1050, None), (None, 1060), (1040, 1080), (1050, 1050), (9999, None))
     for name, outcome, number, site_id in itertools.product(
         ("", NAMES[0], "none.such"),
-        (None, Outcome.FOLDED, Outcome.FAILED),
+        (None, Outcome.APPLIED, Outcome.FAILED),
         (None, 1, 77),
         (None, "s2", "nowhere"),
     ):
@@ -113,7 +114,7 @@ class TestPage:
             EventFilter(outcome=Outcome.IGNORED),
             EventFilter(site_id="s2", since=1010, until=1120),
             EventFilter(number=2),
-            EventFilter(number=1, event=NAMES[0], outcome=Outcome.FOLDED),
+            EventFilter(number=1, event=NAMES[0], outcome=Outcome.APPLIED),
         ]:
             expected = [line for line in lines if matches(line, wanted)]
             forth = [page(full, wanted, 7)]
@@ -188,7 +189,7 @@ class TestCount:
 
     def test_of_a_meeting_stops_as_well(self, full: Store) -> None:
         lines = every(full)
-        for wanted in (EventFilter(number=1), EventFilter(number=1, outcome=Outcome.FOLDED)):
+        for wanted in (EventFilter(number=1), EventFilter(number=1, outcome=Outcome.APPLIED)):
             exact = sum(matches(line, wanted) for line in lines)
             with full.reading() as connection:
                 assert event_search.count(connection, wanted) == EventCount(exact, is_whole=True)

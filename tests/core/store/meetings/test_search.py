@@ -8,7 +8,7 @@ from core.model.meeting import Meeting, MeetingKind, MeetingState
 from core.monitoring.meeting_search import find, let_dates_pass
 from core.store.accounts import users as zoom_users
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import MeetingFilter, MeetingKey, When
@@ -29,7 +29,7 @@ def sites(store: Store, site: Site) -> Store:
     """Two sites that show the account's meetings."""
     connected(store, "s2")
     pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     return store
 
 
@@ -137,26 +137,26 @@ class TestFilters:
 
     def test_by_how_the_posts_stand(self, sites: Store) -> None:
         told: dict[Standing, dict[str, Any]] = {
-            Standing.SHOWN: {},
-            Standing.WAITING: {"wanted": 2},
+            Standing.SYNCED: {},
+            Standing.PENDING: {"wanted": 2},
             Standing.FAILING: {"wanted": 2, "fault": "server"},
             Standing.WITHHELD: {"state": "none", "post_id": None, "reason": "Too little is known."},
             Standing.DETACHED: {"state": "detached", "post_id": None},
             Standing.TRASHED: {"state": "trashed"},
-            Standing.GONE: {"state": "gone", "post_id": None},
+            Standing.DELETED: {"state": "deleted", "post_id": None},
             Standing.NONE: {"state": "none", "post_id": None},
         }
         for number, values in enumerate(told.values()):
             keep(sites, number)
             stand(sites, number, **values)
-            stand(sites, number, "s2", state="gone", post_id=None)
+            stand(sites, number, "s2", state="deleted", post_id=None)
         for number, one in enumerate(told):
             if one is not Standing.NONE:
                 assert numbers(sites, site_id="s1", standing=one) == [number]
-                if one is not Standing.GONE:
+                if one is not Standing.DELETED:
                     assert numbers(sites, standing=one) == [number]
                     assert numbers(sites, site_id="s2", standing=one) == []
-            assert self.told_of(sites, number) == [one, Standing.GONE]
+            assert self.told_of(sites, number) == [one, Standing.DELETED]
         without = [3, 4, 6, 7]
         assert numbers(sites, site_id="s1", standing=Standing.NONE) == without
         assert numbers(sites, standing=Standing.NONE) == without
@@ -165,9 +165,9 @@ class TestFilters:
     def test_what_is_only_busy_waits(self, sites: Store) -> None:
         keep(sites, 1)
         stand(sites, 1, wanted=2, fault="busy")
-        assert numbers(sites, site_id="s1", standing=Standing.WAITING) == [1]
+        assert numbers(sites, site_id="s1", standing=Standing.PENDING) == [1]
         assert numbers(sites, site_id="s1", standing=Standing.FAILING) == []
-        assert self.told_of(sites, 1)[0] is Standing.WAITING
+        assert self.told_of(sites, 1)[0] is Standing.PENDING
 
     def told_of(self, store: Store, number: int) -> list[Standing]:
         with store.reading() as connection:
@@ -226,11 +226,11 @@ class TestLines:
             one, two = standings.of_meetings(connection, [(ACCOUNT, 1), (ACCOUNT, 2)], now=NOW_MS)
             assert (one.site_id, one.standing, one.link, one.is_held) == (
                 "s1",
-                Standing.SHOWN,
+                Standing.SYNCED,
                 "https://s1.example.org/1",
                 True,
             )
-            assert (two.site_id, two.standing, two.site_name) == ("s2", Standing.WAITING, "Site s2")
+            assert (two.site_id, two.standing, two.site_name) == ("s2", Standing.PENDING, "Site s2")
             only = standings.of_meetings(connection, [(ACCOUNT, 1)], now=NOW_MS, site_id="s2")
             assert [line.site_id for line in only] == ["s2"]
             assert standings.of_meetings(connection, [], now=NOW_MS) == []

@@ -19,7 +19,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
 from tests.core.store.entries import entry
 
-WRITTEN = Written(PostState.SHOWN, 17, "https://s1.example.org/17", Base("Choir", "a", "b", "c"))
+WRITTEN = Written(PostState.SYNCED, 17, "https://s1.example.org/17", Base("Choir", "a", "b", "c"))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ class TestWant:
         finish(two, taken)
         want(two, taken.number, 2, now=200)
         found = row(two, taken)
-        assert (found.wanted, found.written, found.post_id, found.state) == (2, 1, 17, "shown")
+        assert (found.wanted, found.written, found.post_id, found.state) == (2, 1, 17, "synced")
         assert found.due_at is not None
 
     def test_all_asks_a_new_site_for_every_meeting(self, two: Store) -> None:

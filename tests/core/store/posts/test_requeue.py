@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select, update
 
 from core.model.meeting import Meeting
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
 from core.store.db.schema import posts as table
+from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.posts import posts, requeue
 from core.store.posts.posts import Base, Claim, PostState, Written
@@ -17,7 +17,7 @@ from core.store.sites import sites
 from core.store.sites.sites import Site
 from tests.core.events import ACCOUNT
 
-SHOWN = Written(PostState.SHOWN, 17, "https://s1.example.org/17", Base("Choir", "a", "b", "c"))
+SHOWN = Written(PostState.SYNCED, 17, "https://s1.example.org/17", Base("Choir", "a", "b", "c"))
 DETACHED = Written(PostState.DETACHED)
 
 
@@ -26,7 +26,7 @@ def kept(store: Store, site: Site) -> Store:
     """A meeting that the site is to show."""
 
     def keep(connection: Connection) -> None:
-        connection.execute(accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
+        connection.execute(site_accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
         meetings.save(connection, Meeting(ACCOUNT, 1), seen=0)
         posts.want(connection, ACCOUNT, 1, 1, now=100)
 
@@ -65,13 +65,13 @@ class TestWrite:
     def test_lets_a_post_be_taken_now_and_looked_at(self, kept: Store) -> None:
         finish(kept, SHOWN, due_at=10**12)
         assert claim(kept, 200) == []
-        assert ask(kept, requeue.write) is RequeueResult.DUE
+        assert ask(kept, requeue.resync) is RequeueResult.REQUEUED
         (taken,) = claim(kept, 200)
         assert (taken.written, taken.in_doubt, taken.attempts) == (SHOWN, True, 0)
 
     def test_does_so_once(self, kept: Store) -> None:
         finish(kept, SHOWN)
-        ask(kept, requeue.write)
+        ask(kept, requeue.resync)
         finish(kept, SHOWN, now=210)
         assert claim(kept, 10**9) == []
         assert row(kept).owner is None
@@ -79,7 +79,7 @@ class TestWrite:
     def test_leaves_a_worker_alone(self, kept: Store) -> None:
         (taken,) = claim(kept, 190)
         before = row(kept)
-        assert ask(kept, requeue.write) is RequeueResult.BUSY
+        assert ask(kept, requeue.resync) is RequeueResult.BUSY
         assert row(kept) == before
         assert kept.write(
             lambda connection: posts.finish(
@@ -89,14 +89,14 @@ class TestWrite:
 
     def test_a_worker_that_lost_its_lease_tells_nothing_any_more(self, kept: Store) -> None:
         (lost,) = claim(kept, 100)
-        assert ask(kept, requeue.write, now=200) is RequeueResult.DUE
+        assert ask(kept, requeue.resync, now=200) is RequeueResult.REQUEUED
         assert not kept.write(
             lambda connection: posts.finish(connection, lost, revision=1, written=SHOWN, due_at=None, now=210)
         )
-        assert row(kept).owner is not None, "still in doubt"
+        assert row(kept).in_doubt
 
     def test_keeps_the_place_of_what_is_overdue(self, kept: Store) -> None:
-        assert ask(kept, requeue.write) is RequeueResult.DUE
+        assert ask(kept, requeue.resync) is RequeueResult.REQUEUED
         assert row(kept).due_at == 100
 
     def test_ends_that_the_site_is_left_alone(self, kept: Store) -> None:
@@ -106,7 +106,7 @@ class TestWrite:
             )
         )
         assert claim(kept, 200) == []
-        ask(kept, requeue.write)
+        ask(kept, requeue.resync)
         assert len(claim(kept, 200)) == 1
 
     def test_a_failure_counts_from_the_start(self, kept: Store) -> None:
@@ -116,26 +116,26 @@ class TestWrite:
                 connection, taken, due_at=10**12, fault="server", message="broke", counts=True
             )
         )
-        ask(kept, requeue.write)
+        ask(kept, requeue.resync)
         found = row(kept)
         assert (found.attempts, found.due_at, found.fault) == (0, 200, "server")
 
     def test_is_not_for_what_somebody_deleted(self, kept: Store) -> None:
         finish(kept, DETACHED)
         before = row(kept)
-        assert ask(kept, requeue.write) is RequeueResult.NOT_SO
+        assert ask(kept, requeue.resync) is RequeueResult.NOT_FOUND
         assert row(kept) == before
 
     @pytest.mark.parametrize("which", [{"site_id": "s2"}, {"number": 2}])
-    @pytest.mark.parametrize("what", [requeue.write, requeue.make])
+    @pytest.mark.parametrize("what", [requeue.resync, requeue.recreate])
     def test_of_nothing_asks_nothing(self, kept: Store, what: Any, which: dict[str, Any]) -> None:
-        assert ask(kept, what, **which) is RequeueResult.NOT_SO
+        assert ask(kept, what, **which) is RequeueResult.NOT_FOUND
 
 
 class TestMake:
     def test_lets_a_detached_post_be_made(self, kept: Store) -> None:
         finish(kept, DETACHED)
-        assert ask(kept, requeue.make) is RequeueResult.DUE
+        assert ask(kept, requeue.recreate) is RequeueResult.REQUEUED
         found = row(kept)
         assert (found.wanted, found.written, found.behind_since) == (1, 0, 200)
         (taken,) = claim(kept, 200)
@@ -144,11 +144,11 @@ class TestMake:
     def test_is_only_for_what_is_detached(self, kept: Store) -> None:
         finish(kept, SHOWN)
         before = row(kept)
-        assert ask(kept, requeue.make) is RequeueResult.NOT_SO
+        assert ask(kept, requeue.recreate) is RequeueResult.NOT_FOUND
         assert row(kept) == before
 
     def test_leaves_a_worker_alone(self, kept: Store) -> None:
         finish(kept, DETACHED)
         kept.write(lambda connection: connection.execute(update(table).values(due_at=120)))
         claim(kept, 190)
-        assert ask(kept, requeue.make) is RequeueResult.BUSY
+        assert ask(kept, requeue.recreate) is RequeueResult.BUSY

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.store.db.engine import Store
-from core.store.db.schema import accounts
+from core.store.db.schema import site_accounts
 from core.store.events import quarantine
 from core.store.events.request import Request
 from core.store.posts.status import Standing
@@ -24,7 +24,7 @@ def two(store: Store) -> Store:
     for site_id in ("s1", "s2"):
         connected(store, site_id)
     pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(accounts.insert(), pairs))
+    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
     return store
 
 
@@ -93,17 +93,19 @@ def test_counts_posts_that_stand_alike(two: Store) -> None:
         Open(Standing.DETACHED, 1, 1),
         Open(Standing.FAILING, 1, 60, "refused", "Refused."),
         Open(Standing.FAILING, 2, 70, "server", "It broke."),
-        Open(Standing.WAITING, 3, 40),
+        Open(Standing.PENDING, 3, 40),
         Open(Standing.WITHHELD, 2, None, None, "Left out."),
     ]
     assert (first.count(Standing.FAILING), first.since(Standing.FAILING)) == (3, 60)
-    assert (first.count(Standing.GONE), first.since(Standing.WITHHELD)) == (0, None)
+    assert (first.count(Standing.DELETED), first.since(Standing.WITHHELD)) == (0, None)
     assert second.open == ()
 
 
 def test_tells_which_accounts_a_site_mirrors(two: Store) -> None:
     two.write(
-        lambda connection: connection.execute(accounts.insert().values(account_id="another", site_id="s2"))
+        lambda connection: connection.execute(
+            site_accounts.insert().values(account_id="another", site_id="s2")
+        )
     )
     with two.reading() as connection:
         assert site_health.accounts_of_sites(connection) == {"s1": [ACCOUNT], "s2": [ACCOUNT, "another"]}

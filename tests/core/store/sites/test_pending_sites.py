@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core.store.db.engine import Store
-from core.store.db.schema import candidates as table
+from core.store.db.schema import pending_sites as table
 from core.store.sites import pending_sites
 from core.store.sites.pending_sites import CREDENTIAL_LIFETIME, MOST, STATE_LIFETIME, PendingSite
 
@@ -20,10 +20,10 @@ def candidate(store: Store) -> PendingSite:
     return kept
 
 
-def add(store: Store, asked_by: str = "/anna", now: int = NOW) -> str:
+def add(store: Store, requested_by: str = "/anna", now: int = NOW) -> str:
     made = PendingSite(
         id=pending_sites.new_id(),
-        asked_by=asked_by,
+        requested_by=requested_by,
         url="https://example.org/",
         name="Choir",
         rest_root="https://example.org/wp-json/",
@@ -35,9 +35,9 @@ def add(store: Store, asked_by: str = "/anna", now: int = NOW) -> str:
     return made.id
 
 
-def load(store: Store, candidate_id: str, asked_by: str = "/anna", now: int = NOW) -> PendingSite | None:
+def load(store: Store, candidate_id: str, requested_by: str = "/anna", now: int = NOW) -> PendingSite | None:
     with store.reading() as connection:
-        return pending_sites.load(connection, candidate_id, asked_by, store.sealer, now=now)
+        return pending_sites.load(connection, candidate_id, requested_by, store.sealer, now=now)
 
 
 def accept(store: Store, candidate: PendingSite, password: str = "abcd efgh", now: int = NOW) -> bool:

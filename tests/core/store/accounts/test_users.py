@@ -3,10 +3,8 @@
 from typing import Any
 
 from core.model.meeting import Meeting
-from core.store.accounts import known_hosts
 from core.store.accounts import users as zoom_users
-from core.store.accounts.known_hosts import KnownHost
-from core.store.accounts.users import ZoomUser
+from core.store.accounts.users import KnownHost, ZoomUser
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.meetings import meetings
@@ -19,7 +17,7 @@ from tests.core.store.entries import entry
 
 def of_site(store: Store, site_id: str = "s1") -> list[KnownHost]:
     with store.reading() as connection:
-        return known_hosts.of_site(connection, site_id)
+        return zoom_users.known_hosts(connection, site_id)
 
 
 def happens(store: Store, number: int, account_id: str = ACCOUNT, **object_: Any) -> None:

@@ -1,0 +1,90 @@
+"""The backlog: how many posts exist, are due or fail, of a site, of an account or of all sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, literal_column, or_, select, tuple_
+
+from core.store.db.schema import events, posts, sites
+from core.store.posts.posts import PostState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from core.store.posts.requeue import MeetingKey
+
+_PENDING = "'pending'"  # as text: only then does SQLite use its partial index of pending events
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Unfinished work of an account: events to fold, posts that are due, and posts that fail or whose site does."""
+
+    pending: int
+    due: int
+    failing: int
+
+
+def of_account(connection: Connection, account_id: str, *, now: int) -> Backlog:
+    """Return the backlog of an account's meetings. `now` is in Unix milliseconds (UTC)."""
+    is_behind = or_(posts.c.wanted > posts.c.written, posts.c.due_at <= now, posts.c.lease_until > now)
+    in_trouble = or_(posts.c.fault.is_not(None), sites.c.failures > 0)
+    row = connection.execute(
+        select(func.count().filter(~in_trouble), func.count().filter(in_trouble))
+        .select_from(posts.join(sites, sites.c.id == posts.c.site_id))
+        .where(posts.c.account_id == account_id, posts.c.state != PostState.DETACHED, is_behind)
+    ).one()
+    is_pending = and_(events.c.account_id == account_id, events.c.outcome == literal_column(_PENDING))
+    pending = connection.scalar(select(func.count()).where(is_pending))
+    return Backlog(pending=pending or 0, due=row[0], failing=row[1])
+
+
+def due(connection: Connection, *, now: int, most: int) -> int:
+    """Return the number of due posts on sites that are not backing off, counting no further than `most`."""
+    waiting = (
+        select(posts.c.number)
+        .join(sites, and_(sites.c.id == posts.c.site_id, sites.c.blocked_until <= now))
+        .where(posts.c.due_at <= now)
+        .limit(most)
+    )
+    return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0
+
+
+def due_on_site(connection: Connection, site_id: str, *, now: int, most: int) -> int:
+    """Return the number of a site's due posts, counting no further than `most`."""
+    # Few posts are due and a site may have many. The concatenation keeps SQLite from using the index on the site.
+    is_of_site = posts.c.site_id.concat("") == site_id
+    waiting = select(posts.c.number).where(posts.c.due_at <= now, is_of_site).limit(most)
+    return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0
+
+
+def count_of_site(connection: Connection, site_id: str) -> int:
+    """Return the number of posts that a site has or could have."""
+    return connection.scalar(select(func.count()).where(posts.c.site_id == site_id)) or 0
+
+
+def keys_of_site(
+    connection: Connection, site_id: str, after: MeetingKey | None, *, limit: int
+) -> list[MeetingKey]:
+    """Return the next keys of a site's posts, in order."""
+    query = select(posts.c.account_id, posts.c.number).where(posts.c.site_id == site_id)
+    if after is not None:
+        query = query.where(tuple_(posts.c.account_id, posts.c.number) > after)
+    rows = connection.execute(query.order_by(posts.c.account_id, posts.c.number).limit(limit))
+    return [(account_id, number) for account_id, number in rows]
+
+
+def states_of_account(
+    connection: Connection, account_id: str, numbers: Sequence[int]
+) -> dict[tuple[str, int], PostState]:
+    """Return the states of posts by site and meeting number; posts that were never wanted are missing."""
+    rows = connection.execute(
+        select(posts.c.site_id, posts.c.number, posts.c.state).where(
+            posts.c.account_id == account_id, posts.c.number.in_(list(numbers))
+        )
+    )
+    return {(site_id, number): PostState(state) for site_id, number, state in rows}
