@@ -173,7 +173,7 @@ class TestJob:
             )
         )
         store.close()
-        assert "Replay 1: waiting, 0 done" in run("job", "list").out
+        assert "Replay 1: queued, 0 done" in run("job", "list").out
         ran = run("job", "stop", "1")
         assert "Replay 1: stopped" in ran.out
         assert "zoombridge job resume 1" in ran.out
