@@ -68,6 +68,7 @@ def upgrade() -> None:
         place = sa.table(table, sa.column(column))
         for old, new in words.items():
             op.execute(place.update().where(place.c[column] == old).values({column: new}))
+    _rewrite_jobs()
     op.add_column("posts", sa.Column("in_doubt", sa.Boolean(), nullable=False, server_default=sa.false()))
     posts = sa.table("posts", sa.column("owner"), sa.column("in_doubt", sa.Boolean()))
     op.execute(posts.update().where(posts.c.owner.in_(_IN_DOUBT)).values(in_doubt=True, owner=None))
@@ -75,6 +76,27 @@ def upgrade() -> None:
     op.execute("DELETE FROM findings WHERE job_id NOT IN (SELECT id FROM jobs)")
     with op.batch_alter_table("findings") as batch:
         batch.create_foreign_key("fk_findings_job_id", "jobs", ["job_id"], ["id"], ondelete="CASCADE")
+
+
+def _rewrite_jobs() -> None:
+    """Use the new words in the arguments of replays and the counts of reconciliations, too."""
+    jobs = sa.table(
+        "jobs",
+        sa.column("id"),
+        sa.column("kind"),
+        sa.column("arguments", sa.JSON()),
+        sa.column("counts", sa.JSON()),
+    )
+    connection = op.get_bind()
+    changed = jobs.c.kind.in_(["reconcile", "replay"])
+    for job in connection.execute(sa.select(jobs).where(changed)).all():
+        arguments, counts = dict(job.arguments), dict(job.counts)
+        if arguments.get("filter", {}).get("outcome") == "folded":
+            arguments["filter"] = {**arguments["filter"], "outcome": "applied"}
+        if "looked_at" in counts:
+            counts["requeued"] = counts.pop("looked_at")
+        rewritten = jobs.update().where(jobs.c.id == job.id)
+        connection.execute(rewritten.values(arguments=arguments, counts=counts))
 
 
 def _rename_table(old: str, new: str) -> None:
@@ -92,3 +114,4 @@ def _rename_table(old: str, new: str) -> None:
         for key in sa.inspect(op.get_bind()).get_foreign_keys(new):
             name = str(key["name"])
             op.execute(f"ALTER TABLE {new} RENAME CONSTRAINT {name} TO {name.replace(old, new, 1)}")
+        op.execute(f"ALTER SEQUENCE IF EXISTS {old}_id_seq RENAME TO {new}_id_seq")

@@ -1,0 +1,312 @@
+"""A database of version 0.1.0 migrates without loss, and the bridge continues from it.
+
+The dumps in `old_versions` were made by that version: by its own operations on events, posts, jobs and users, with the
+site double and the double of Zoom's REST API. Their only secrets are the tests' own, encrypted with the tests' key.
+"""
+
+import gzip
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import inspect, select, text
+
+from core.accounts import reconcile_job
+from core.jobs.runner import JobRunner
+from core.pipeline import replay
+from core.pipeline.fold_worker import FoldWorker
+from core.pipeline.ingest import Ingest
+from core.pipeline.mirror_worker import MirrorWorker
+from core.pipeline.replay import ReplayJob
+from core.selftest.job import SelfTestReport
+from core.sites import apply_rules
+from core.sites.apply_rules import ApplyRulesJob
+from core.sites.health import HealthReport
+from core.store import jobs
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import findings
+from core.store.auth import users
+from core.store.auth.users import Role
+from core.store.db.engine import Store
+from core.store.db.migrate import upgrade
+from core.store.db.schema import events, meetings, metadata, posts
+from core.store.events import log
+from core.store.events.log import Outcome
+from core.store.events.request import Request
+from core.store.jobs import JobState
+from core.store.posts import posts as post_store
+from core.store.posts.posts import PostState
+from core.store.sites import sites, zoom_secrets
+from tests.core.clock import Clock
+from tests.core.conftest import KEYS
+from tests.core.events import ACCOUNT, SECRET
+from tests.core.site_double import SiteDouble
+from tests.zoom.server import CLIENT_SECRET
+
+DUMPS = Path(__file__).parent / "old_versions"
+WHEN_DUMPED = 1_776_245_030  # seconds since 1970, UTC
+PENDING_POST, PENDING_EVENT = 20, 21  # meeting numbers
+
+TABLES = {
+    "accounts": "site_accounts",
+    "bases": "meeting_baselines",
+    "batched": "recording_batch_items",
+    "candidates": "pending_sites",
+    "hosts": "zoom_users",
+    "instances": "recording_instances",
+    "secrets": "zoom_secrets",
+    "tickets": "one_time_links",
+}
+COLUMNS = {
+    "asked_by": "requested_by",
+    "folded_at": "applied_at",
+    "look": "health_report",
+    "looked_at": "checked_at",
+    "repair_at": "reconcile_at",
+    "repair_hours": "reconcile_hours",
+}
+WORDS = {
+    ("events", "outcome", "folded"): "applied",
+    ("jobs", "kind", "complete"): "backfill",
+    ("jobs", "kind", "repair"): "reconcile",
+    ("jobs", "kind", "review"): "apply-rules",
+    ("jobs", "kind", "trial"): "self-test",
+    ("jobs", "kind", "trial-cleaning"): "self-test-cleanup",
+    ("jobs", "state", "waiting"): "queued",
+    ("one_time_links", "role", "looker"): "viewer",
+    ("posts", "state", "gone"): "deleted",
+    ("posts", "state", "shown"): "synced",
+    ("sessions", "role", "looker"): "viewer",
+    ("users", "role", "looker"): "viewer",
+}
+IN_DOUBT = {"a person", "a replay", "repair"}
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture
+def old(database_kind: str, database_url: str) -> Iterator[Store]:
+    """A store on what version 0.1.0 left."""
+    dump = gzip.decompress((DUMPS / f"0.1.0-{database_kind}.sql.gz").read_bytes()).decode()
+    if database_kind == "sqlite":
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as connection:
+            connection.executescript(dump)
+    else:
+        with psycopg.connect(database_url, autocommit=True) as server:
+            server.execute(dump.encode())
+    opened = Store(database_url, keys=KEYS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def migrated(old: Store) -> Store:
+    upgrade(old.engine)
+    return old
+
+
+def everything(store: Store) -> Rows:
+    """Return the rows of all tables, with JSON decoded and in a fixed order."""
+    with store.engine.connect() as connection:
+        names = sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
+        return {name: read(connection, name) for name in names}
+
+
+def read(connection: Any, table: str) -> list[dict[str, Any]]:
+    rows = connection.execute(text(f"SELECT * FROM {table}")).mappings()
+    return in_order([{name: decoded(value) for name, value in row.items()} for row in rows])
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: repr(sorted(row.items())))
+
+
+def decoded(value: Any) -> Any:
+    """Return a JSON document as PostgreSQL returns it."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        return json.loads(value)
+    return value
+
+
+def renamed(old: Rows) -> Rows:
+    """Return what the rows of version 0.1.0 are to be now."""
+    new = {}
+    job_ids = {row["id"] for row in old["jobs"]}
+    for old_table, rows in old.items():
+        table = TABLES.get(old_table, old_table)
+        changed = []
+        for row in rows:
+            now = {
+                COLUMNS.get(name, name): WORDS.get((table, name, value), value)
+                if isinstance(value, str)
+                else value
+                for name, value in row.items()
+            }
+            if table == "posts":
+                is_in_doubt = now["owner"] in IN_DOUBT
+                now |= {"in_doubt": is_in_doubt, "owner": None if is_in_doubt else now["owner"]}
+            if table == "jobs":
+                rewrite(now)
+            if table != "findings" or row["job_id"] in job_ids:
+                changed.append(now)
+        new[table] = in_order(changed)
+    return new
+
+
+def rewrite(job: dict[str, Any]) -> None:
+    if job["arguments"].get("filter", {}).get("outcome") == "folded":
+        job["arguments"]["filter"]["outcome"] = "applied"
+    if "looked_at" in job["counts"]:
+        job["counts"]["requeued"] = job["counts"].pop("looked_at")
+
+
+class TestUpgrade:
+    def test_keeps_every_row_of_every_table(self, old: Store) -> None:
+        before = everything(old)
+        assert all(before.values()), [name for name, rows in before.items() if not rows]
+        upgrade(old.engine)
+        assert everything(old) == renamed(before)
+
+    def test_leaves_exactly_the_tables_of_the_schema(self, migrated: Store) -> None:
+        with migrated.engine.connect() as connection:
+            names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+            indexes = {index["name"] for name in names for index in inspect(connection).get_indexes(name)}
+        assert names == set(metadata.tables)
+        assert indexes >= {index.name for table in metadata.tables.values() for index in table.indexes}
+
+    def test_leaves_readable_what_is_encrypted(self, migrated: Store) -> None:
+        with migrated.reading() as connection:
+            [first, second] = sites.every(connection, migrated.sealer)
+            saved = zoom_secrets.of_site(connection, "s1", migrated.sealer)
+            account = zoom_credentials.load(connection, "RestAccount", migrated.sealer)
+            sealed = connection.execute(select(events.c.request)).scalars().all()
+        assert first.password == "application password of s1"
+        assert HealthReport.of(second).findings[1].message == "They differ."
+        assert [one.secret.value for one in saved] == [SECRET]
+        assert account.credentials.client_secret == CLIENT_SECRET
+        assert all(json.loads(Request.opened(one, migrated.sealer).body)["event"] for one in sealed)
+
+    def test_leaves_users_and_the_reports_of_self_tests(self, migrated: Store) -> None:
+        with migrated.reading() as connection:
+            viewer = users.find(connection, "lara")
+            tests = jobs.latest(connection, 9, kind="self-test")
+        assert viewer is not None
+        assert viewer.role is Role.VIEWER
+        assert [SelfTestReport.of(job).is_well for job in tests] == [False, True]
+
+    def test_drops_the_findings_of_a_job_with_the_job(self, migrated: Store) -> None:
+        with migrated.reading() as connection:
+            assert findings.of_job(connection, 1)
+        migrated.write(lambda connection: jobs.drop_before(connection, WHEN_DUMPED * 1000 + 1))
+        with migrated.reading() as connection:
+            assert findings.of_job(connection, 1) == []
+
+
+class World:
+    """The bridge's workers on a migrated store, a day later."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = Clock(WHEN_DUMPED + 24 * 3600)
+        self.site = SiteDouble()
+        self.folding = FoldWorker(store, clock=self.clock)
+        self.mirror = MirrorWorker(store, clock=self.clock, connect=lambda _: self.site)
+        ingest = Ingest(store, clock=self.clock)
+        self.jobs = JobRunner(
+            store,
+            {
+                replay.KIND: ReplayJob(store, ingest, clock=self.clock),
+                apply_rules.KIND: ApplyRulesJob(
+                    store, self.mirror.wake, clock=self.clock, pause=lambda _: self.write_due()
+                ),
+            },
+            clock=self.clock,
+        )
+
+    def fold(self) -> None:
+        while self.folding.fold_pending():
+            pass
+
+    def claim(self) -> list[post_store.Claim]:
+        now = self.clock.ms
+        return self.store.write(
+            lambda connection: post_store.claim(
+                connection, owner="me", now=now, lease_until=now + 300_000, room=8, busy=[], at_once=25
+            )
+        )
+
+    def write_due(self) -> None:
+        claims = self.claim()
+        for site_id in {one.site_id for one in claims}:
+            self.mirror.work([one for one in claims if one.site_id == site_id])
+
+    def state(self, number: int) -> PostState:
+        with self.store.reading() as connection:
+            query = select(posts.c.state).where(posts.c.site_id == "s1", posts.c.number == number)
+            return PostState(connection.execute(query).scalar_one())
+
+
+@pytest.fixture
+def world(migrated: Store) -> World:
+    return World(migrated)
+
+
+class TestContinues:
+    def test_a_pending_event_is_applied(self, world: World) -> None:
+        world.fold()
+        with world.store.reading() as connection:
+            outcomes = connection.execute(
+                select(events.c.outcome).where(events.c.number == PENDING_EVENT)
+            ).scalars()
+            assert list(outcomes) == [Outcome.APPLIED]
+            assert connection.scalar(select(meetings.c.revision).where(meetings.c.number == PENDING_EVENT))
+
+    def test_a_pending_post_is_written(self, world: World) -> None:
+        claims = [one for one in world.claim() if (one.site_id, one.number) == ("s1", PENDING_POST)]
+        world.mirror.work(claims)
+        assert world.site.only["title"] == "Pending post"
+        assert world.state(PENDING_POST) is PostState.SYNCED
+
+    def test_a_post_in_doubt_is_read_before_it_is_written(self, world: World) -> None:
+        doubtful = {one.number for one in world.claim() if one.site_id == "s1" and one.in_doubt}
+        assert doubtful == {1, 7, 8}  # of a process that ended, of a person and of a replay
+
+    def test_queued_jobs_run(self, world: World) -> None:
+        world.fold()
+        for job in world.jobs.take(room=9):
+            world.jobs.work(job)
+        with world.store.reading() as connection:
+            ended = {
+                job.kind: (job.state, job.message)
+                for kind in (replay.KIND, apply_rules.KIND)
+                for job in jobs.latest(connection, 9, kind=kind)
+                if job.state is not JobState.STOPPED
+            }
+        assert {kind: state for kind, (state, _) in ended.items()} == {
+            replay.KIND: JobState.DONE,
+            apply_rules.KIND: JobState.DONE,
+        }, ended
+
+    def test_a_job_of_a_process_that_ended_is_taken_over_where_it_was(self, world: World) -> None:
+        claimed = world.store.write(
+            lambda connection: jobs.claim(
+                connection, kinds=[reconcile_job.KIND], owner="me", now=world.clock.ms, lease_until=1, room=9
+            )
+        )
+        assert [(job.place, job.epoch) for job in claimed] == [({"phase": "users"}, 4)]
+
+    def test_the_same_event_is_still_a_duplicate(self, world: World) -> None:
+        with world.store.reading() as connection:
+            digests = set(connection.execute(select(events.c.digest)).scalars())
+            known = connection.execute(select(events).where(events.c.number == PENDING_EVENT)).one()
+        body = Request.opened(known.request, world.store.sealer)
+        ingest = Ingest(world.store, clock=Clock(WHEN_DUMPED))
+        assert ingest.receive("s1", body).status == 204
+        with world.store.reading() as connection:
+            assert set(connection.execute(select(events.c.digest)).scalars()) == digests
+            assert log.newest_pending(connection, ACCOUNT) is not None
