@@ -94,7 +94,7 @@ def enqueue_job(
 def find_account(store: Store, named: str | None) -> ZoomAccount:
     """Return an account by its id or name; without a name, the only one. Raises: UnknownAccountError."""
     with store.reading() as connection:
-        every = zoom_credentials.every(connection, store.sealer)
+        every = zoom_credentials.list_all(connection, store.sealer)
     found = [account for account in every if named in (None, account.id, account.name)]
     if len(found) == 1:
         return found[0]

@@ -62,7 +62,7 @@ class JobScheduler:
         """Enqueue the jobs that are due now. Raises: StoreUnavailableError."""
         now = int(self.clock() * 1000)
         with self.store.reading() as connection:
-            account_ids = [account.id for account in zoom_credentials.every(connection, self.store.sealer)]
+            account_ids = [account.id for account in zoom_credentials.list_all(connection, self.store.sealer)]
             due = zoom_credentials.due(connection, now)
             incomplete = [
                 account_id

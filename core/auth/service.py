@@ -45,12 +45,12 @@ class AuthService:
     def users(self) -> list[User]:
         """Return all users, by name."""
         with self.store.reading() as connection:
-            return users.every(connection)
+            return users.list_all(connection)
 
     def is_anybody(self) -> bool:
         """Whether there is any user."""
         with self.store.reading() as connection:
-            return users.is_anybody(connection)
+            return users.any_user(connection)
 
     def has_password(self, name: str) -> bool:
         """Whether a user has a password; else they came by a link."""
@@ -73,7 +73,7 @@ class AuthService:
         name = canonical(name)
 
         def change(connection: Connection) -> None:
-            users.hold(connection)
+            users.lock(connection)
             if role is not Role.ADMINISTRATOR:
                 _keep_an_administrator(connection, name)
             if not users.set_role(connection, name, role):
@@ -92,7 +92,7 @@ class AuthService:
         name = canonical(name)
 
         def forget(connection: Connection) -> None:
-            users.hold(connection)
+            users.lock(connection)
             _keep_an_administrator(connection, name)
             if not users.remove(connection, name):
                 raise _nobody(name)
@@ -150,7 +150,7 @@ class AuthService:
         """Return the session of this word, which lasts longer for being used."""
         with self.store.reading() as connection:
             now = clock.now(connection, self.clock)
-            session = sessions.look(connection, word, now=now)
+            session = sessions.find(connection, word, now=now)
         if session is not None and session.is_to_be_prolonged(now):
 
             def prolong(connection: Connection) -> None:
@@ -164,7 +164,7 @@ class AuthService:
 
     def sign_out(self, word: str) -> None:
         """End a session."""
-        self.store.write(partial(sessions.end, word=word))
+        self.store.write(partial(sessions.end, token=word))
 
     # --- Links that work once -------------------------------------------------------------------------
 
@@ -172,8 +172,8 @@ class AuthService:
         """Return the word for the page where the first administrator is made. Raises `UserError` where there is one."""
 
         def invite(connection: Connection) -> str:
-            users.hold(connection)
-            if users.is_anybody(connection):
+            users.lock(connection)
+            if users.any_user(connection):
                 raise UserError("There is an administrator already.")
             return one_time_links.issue(
                 connection, OneTimeLink(Purpose.FIRST), now=clock.now(connection, self.clock)
@@ -206,7 +206,7 @@ class AuthService:
     def is_good(self, purpose: Purpose, word: str) -> OneTimeLink | None:
         """Return the ticket of a word that was not used yet."""
         with self.store.reading() as connection:
-            return one_time_links.look(connection, purpose, word, now=clock.now(connection, self.clock))
+            return one_time_links.find(connection, purpose, word, now=clock.now(connection, self.clock))
 
     def make_first(self, word: str, name: str, password: str) -> str:
         """Make the first administrator; return the word of their session. Raises `UserError` or `TicketError`."""
@@ -215,8 +215,8 @@ class AuthService:
 
         def make(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
-            users.hold(connection)
-            if one_time_links.use(connection, Purpose.FIRST, word, now=now) is None or users.is_anybody(
+            users.lock(connection)
+            if one_time_links.use(connection, Purpose.FIRST, word, now=now) is None or users.any_user(
                 connection
             ):
                 raise TicketError(_TOO_LATE)
@@ -264,8 +264,8 @@ class AuthService:
         return self.store.write(let_in)
 
     def _add(self, connection: Connection, *, name: str, role: Role, password: str) -> None:
-        users.hold(connection)
-        if len(users.every(connection)) >= _MOST_USERS:
+        users.lock(connection)
+        if len(users.list_all(connection)) >= _MOST_USERS:
             raise UserError(
                 f"There are {_MOST_USERS} users already. Remove those who are not needed any more."
             )

@@ -129,7 +129,9 @@ class JobRunner:
 
         def write(connection: Connection) -> Job:
             now = store_clock.now(connection, self.clock)
-            return jobs.ask(connection, kind, arguments, site_id=site_id, requested_by=requested_by, now=now)
+            return jobs.enqueue(
+                connection, kind, arguments, site_id=site_id, requested_by=requested_by, now=now
+            )
 
         job = self.store.write(write)
         self.wake()
@@ -143,7 +145,7 @@ class JobRunner:
 
     def resume_job(self, job_id: int) -> bool:
         """Resume a job that was stopped or failed. Return False where it was neither."""
-        resumed = self.store.write(lambda connection: jobs.go_on(connection, job_id))
+        resumed = self.store.write(lambda connection: jobs.resume(connection, job_id))
         self.wake()
         return resumed
 

@@ -77,7 +77,7 @@ class Retention:
     def settings(self) -> RetentionSettings:
         """Return the settings in effect: the overrides, else those stored."""
         with self.store.reading() as connection:
-            found = stored_settings.keeping(connection)
+            found = stored_settings.retention(connection)
         return RetentionSettings(
             found.days if self.days is None else self.days,
             found.events if self.events is None else self.events,

@@ -105,4 +105,4 @@ def _entry(trial: ProbeEvents, body: bytes, *, received_at: int, store: Store) -
 
 def ask_for_cleaning(connection: Connection, site_id: str, *, now: int) -> None:
     """Have what broken tests of a site left behind taken away."""
-    jobs.ask(connection, CLEANING, {"site": site_id}, site_id=site_id, requested_by="", now=now)
+    jobs.enqueue(connection, CLEANING, {"site": site_id}, site_id=site_id, requested_by="", now=now)

@@ -117,7 +117,7 @@ def save_rules(
         for job in jobs.latest(connection, _MOST_JOBS, kind=KIND, site_id=site_id):
             if not job.has_ended:  # it would go on in the middle, with the new rules; the new job starts over
                 jobs.stop(connection, job.id, now=now)
-        return jobs.ask(
+        return jobs.enqueue(
             connection,
             KIND,
             {"site": site_id, "at": now},

@@ -63,7 +63,7 @@ class Job:
         return self.state not in UNFINISHED
 
 
-def ask(
+def enqueue(
     connection: Connection,
     kind: str,
     arguments: Mapping[str, Any],
@@ -231,7 +231,7 @@ def stop(connection: Connection, job_id: int, *, now: int) -> bool:
     return changed.rowcount == 1
 
 
-def go_on(connection: Connection, job_id: int) -> bool:
+def resume(connection: Connection, job_id: int) -> bool:
     """Go on with a job that was stopped or failed, where it was. Tell whether it was one of these."""
     changed = connection.execute(
         update(jobs)
@@ -253,7 +253,7 @@ _MOST_LOOKED_AT = 1000
 
 
 def _hold(connection: Connection) -> None:
-    locks.hold(connection, "jobs")
+    locks.acquire(connection, "jobs")
 
 
 def _unfinished(connection: Connection, which: Any) -> list[Job]:

@@ -221,8 +221,8 @@ class FindingsHandler(PageHandler):
 
 def _list_accounts(bridge: Bridge) -> AccountList:
     with bridge.store.reading() as connection:
-        accounts = zoom_credentials.every(connection, bridge.store.sealer)
-        every = sites.every(connection, bridge.store.sealer)
+        accounts = zoom_credentials.list_all(connection, bridge.store.sealer)
+        every = sites.list_all(connection, bridge.store.sealer)
         names = {site.id: site.name for site in every}
         shown_on = {
             account.id: [

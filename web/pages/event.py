@@ -233,7 +233,7 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
     with bridge.store.reading() as connection:
         named = [] if line.number is None else [(line.account_id, line.number)]
         topic = "".join(meetings.topics(connection, named).values())
-        names = {site.id: site.name for site in sites.every(connection, bridge.store.sealer)}
+        names = {site.id: site.name for site in sites.list_all(connection, bridge.store.sealer)}
     shown = line.site_id is not None and site_id in (None, line.site_id)
     return found, topic, names.get(line.site_id or "", "") if shown else ""
 

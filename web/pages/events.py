@@ -240,5 +240,5 @@ def _keys_of(first: EventKey, last: EventKey) -> tuple[str, str]:
 
 def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:
     with bridge.store.reading() as connection:
-        every = sites.every(connection, bridge.store.sealer)
+        every = sites.list_all(connection, bridge.store.sealer)
     return [site for site in every if site_id in (None, site.id)]

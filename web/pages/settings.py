@@ -346,7 +346,7 @@ class RetentionHandler(SettingsPage):
 
 def _sites(bridge: Bridge) -> list[Site]:
     with bridge.store.reading() as connection:
-        return sites.every(connection, bridge.store.sealer)
+        return sites.list_all(connection, bridge.store.sealer)
 
 
 def _read(
@@ -397,8 +397,8 @@ def _keep(bridge: Bridge, wanted: RetentionSettings) -> None:
 
     # What is fixed from outside is passed over while it is, and not forgotten for that.
     def keep(connection: Any) -> None:
-        before = settings.keeping(connection)
-        settings.keep(
+        before = settings.retention(connection)
+        settings.save_retention(
             connection,
             RetentionSettings(
                 before.days if fixed.days else wanted.days,

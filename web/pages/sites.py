@@ -195,7 +195,7 @@ class DisconnectHandler(SitePage):
 
 def _every(bridge: Bridge) -> list[Site]:
     with bridge.store.reading() as connection:
-        return sites.every(connection, bridge.store.sealer)
+        return sites.list_all(connection, bridge.store.sealer)
 
 
 def _status(bridge: Bridge, site_id: str) -> SiteStatus:

@@ -160,7 +160,7 @@ def token_problem(words: NullTranslations, value: str) -> str | None:
 
 def _sites(bridge: Bridge) -> list[Site]:
     with bridge.store.reading() as connection:
-        return sites.every(connection, bridge.store.sealer)
+        return sites.list_all(connection, bridge.store.sealer)
 
 
 def _status(bridge: Bridge, site: Site) -> WebhookStatus:

@@ -22,7 +22,7 @@ def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
     """Save an account's credentials, once Zoom has accepted them. Raises: ZoomBridgeError."""
     with bridge.store.reading() as connection:
         chosen = [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
-        chosen = chosen or sites.every(connection, bridge.store.sealer)
+        chosen = chosen or sites.list_all(connection, bridge.store.sealer)
     account, missing_scopes = credentials.add_account(
         bridge.store,
         Credentials(
@@ -55,7 +55,7 @@ def list_accounts(bridge: Bridge, _request: api.NoArguments) -> list[api.Account
                 reconcile_at=account.reconcile_at,
                 fault_message=account.fault_message,
             )
-            for account in zoom_credentials.every(connection, bridge.store.sealer)
+            for account in zoom_credentials.list_all(connection, bridge.store.sealer)
         ]
 
 

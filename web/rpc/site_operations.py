@@ -47,7 +47,7 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
                 last_event_at=site.last_event_at,
                 fault_message=site.fault_message,
             )
-            for site in sites.every(connection, bridge.store.sealer)
+            for site in sites.list_all(connection, bridge.store.sealer)
         ]
 
 
@@ -101,7 +101,7 @@ def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.Refus
     """Return the refused requests of all sites."""
     found = []
     with bridge.store.reading() as connection:
-        for site in sites.every(connection, bridge.store.sealer):
+        for site in sites.list_all(connection, bridge.store.sealer):
             found += [
                 api.RefusedRequest(site_url=site.url, received_at=item.received_at, reason=item.reason)
                 for item in quarantine.held(connection, site.id, bridge.store.sealer)
@@ -112,7 +112,7 @@ def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.Refus
 def recheck_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.QuarantineRecheck]:
     """Verify all refused requests with the secrets that are saved now."""
     with bridge.store.reading() as connection:
-        every = sites.every(connection, bridge.store.sealer)
+        every = sites.list_all(connection, bridge.store.sealer)
     results = []
     for site in every:
         found = bridge.ingest.recheck(site.id)

@@ -79,7 +79,7 @@ def load(connection: Connection, account_id: str, sealer: Sealer) -> ZoomAccount
     return _account(row, sealer)
 
 
-def every(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
+def list_all(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
     """Return all accounts that have credentials, the oldest first."""
     rows = connection.execute(
         select(zoom_accounts).order_by(zoom_accounts.c.created_at, zoom_accounts.c.account_id)

@@ -1,25 +1,25 @@
-"""Findings: what a job found about each meeting, or would do with it."""
+"""Findings of jobs: one result per meeting (and site), deleted with their job."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import func, insert, select
 
-from core.store.db.schema import findings, jobs
+from core.store.db.schema import findings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-MOST = 20_000  # of one job: the rest is only counted
+MOST = 20_000  # per job: further ones are only counted
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a job's report. `site_id` is empty where it is about the meeting and no single site."""
+    """One line of a job's report. `site_id` is None if it concerns no single site."""
 
     job_id: int
     account_id: str
@@ -31,7 +31,7 @@ class Finding:
 
 
 def note(connection: Connection, found: Sequence[Finding]) -> None:
-    """Keep findings of one job, as long as there are not too many."""
+    """Save findings of one job, up to MOST."""
     if not found:
         return
     held = connection.scalar(select(func.count()).where(findings.c.job_id == found[0].job_id)) or 0
@@ -43,15 +43,10 @@ def note(connection: Connection, found: Sequence[Finding]) -> None:
 def of_job(
     connection: Connection, job_id: int, *, kind: str | None = None, after: int = 0, limit: int = 100
 ) -> list[tuple[int, Finding]]:
-    """Return findings with their ids, in the order in which they were made, after one of them."""
+    """Return findings with their ids in order of creation, after the id `after`."""
     columns = [findings.c[name] for name in Finding.__dataclass_fields__]
     query = select(findings.c.id, *columns).where(findings.c.job_id == job_id, findings.c.id > after)
     if kind is not None:
         query = query.where(findings.c.kind == kind)
     rows = connection.execute(query.order_by(findings.c.id).limit(limit))
     return [(row[0], Finding(*row[1:])) for row in rows]
-
-
-def drop_orphans(connection: Connection) -> None:
-    """Forget the findings of jobs that are forgotten."""
-    connection.execute(delete(findings).where(findings.c.job_id.not_in(select(jobs.c.id))))

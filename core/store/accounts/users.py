@@ -23,7 +23,7 @@ _ROWS = 100  # per statement
 
 @dataclass(frozen=True, slots=True)
 class ZoomUser:
-    """One user. `seen_at` is when Zoom last named them (ms since 1970, UTC)."""
+    """A user of an account. `seen_at` is when Zoom last listed them, in Unix milliseconds (UTC)."""
 
     account_id: str
     host_id: str
@@ -33,7 +33,7 @@ class ZoomUser:
 
 
 def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
-    """Keep users, or what they are called now."""
+    """Save users, replacing names and addresses of known ones."""
     for start in range(0, len(found), _ROWS):
         rows = [asdict(host) for host in found[start : start + _ROWS]]
         statement = insert(connection, zoom_users).values(rows)
@@ -47,14 +47,14 @@ def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
 
 
 def drop_unseen(connection: Connection, account_id: str, since: int) -> None:
-    """Forget users whom Zoom has not named since a moment (ms since 1970, UTC): they are no longer in the account."""
+    """Delete users whom Zoom has not listed since `since` (Unix milliseconds, UTC): they have left the account."""
     connection.execute(
         delete(zoom_users).where(zoom_users.c.account_id == account_id, zoom_users.c.seen_at < since)
     )
 
 
 def after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
-    """Return the next users in the order of their ids."""
+    """Return the next users after `host_id`, in order of their ids."""
     columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
@@ -66,12 +66,12 @@ def after(connection: Connection, account_id: str, host_id: str, *, limit: int) 
 
 
 def count(connection: Connection, account_id: str) -> int:
-    """Return how many users are known."""
+    """Return the number of known users."""
     return connection.scalar(select(func.count()).where(zoom_users.c.account_id == account_id)) or 0
 
 
 def of_account(connection: Connection, account_id: str, *, limit: int) -> list[ZoomUser]:
-    """Return users by name."""
+    """Return users in order of their names."""
     columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)

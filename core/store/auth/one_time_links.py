@@ -1,4 +1,4 @@
-"""Tickets: words that open one thing, once, and only for a while."""
+"""One-time links: tokens for one purpose that work once and expire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(StrEnum):
-    """What a ticket opens."""
+    """The page that a link opens."""
 
     FIRST = "first"  # the page where the first administrator is made
     PASSWORD = "password"  # noqa: S105 - the page where a user chooses a password
@@ -38,7 +38,7 @@ LIFETIME = {
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """Whom a ticket lets in, as what; `site_id` is the only site that they then see, None: every site."""
+    """The user name and role that a link grants. `site_id` is the only site it grants access to; None: every site."""
 
     purpose: Purpose
     name: str = ""
@@ -46,30 +46,30 @@ class OneTimeLink:
     site_id: str | None = None
 
 
-def issue(connection: Connection, ticket: OneTimeLink, *, now: int) -> str:
-    """Keep a ticket; return the word for it. One for the same person and purpose is good no more."""
+def issue(connection: Connection, link: OneTimeLink, *, now: int) -> str:
+    """Create a link; returns its token. It replaces the link of the same user and purpose."""
     connection.execute(delete(one_time_links).where(one_time_links.c.expires_at <= now))
-    if ticket.purpose is not Purpose.FIRST:  # of which several processes may have printed one each
-        cancel(connection, ticket.purpose, ticket.name, ticket.site_id)
-    word = tokens.new()
+    if link.purpose is not Purpose.FIRST:  # of which several processes may have printed one each
+        cancel(connection, link.purpose, link.name, link.site_id)
+    token = tokens.new()
     connection.execute(
         insert(one_time_links).values(
-            digest=tokens.digest(word),
-            purpose=ticket.purpose,
-            name=ticket.name,
-            role=ticket.role,
-            site_id=ticket.site_id,
-            expires_at=now + LIFETIME[ticket.purpose],
+            digest=tokens.digest(token),
+            purpose=link.purpose,
+            name=link.name,
+            role=link.role,
+            site_id=link.site_id,
+            expires_at=now + LIFETIME[link.purpose],
         )
     )
-    return word
+    return token
 
 
-def look(connection: Connection, purpose: Purpose, word: str, *, now: int) -> OneTimeLink | None:
-    """Return the ticket of this word, if it is good for this purpose."""
+def find(connection: Connection, purpose: Purpose, token: str, *, now: int) -> OneTimeLink | None:
+    """Return the link of a token if it is valid for the purpose; it stays valid."""
     row = connection.execute(
         select(one_time_links).where(
-            one_time_links.c.digest == tokens.digest(word),
+            one_time_links.c.digest == tokens.digest(token),
             one_time_links.c.purpose == purpose,
             one_time_links.c.expires_at > now,
         )
@@ -77,19 +77,19 @@ def look(connection: Connection, purpose: Purpose, word: str, *, now: int) -> On
     return None if row is None else OneTimeLink(Purpose(row.purpose), row.name, Role(row.role), row.site_id)
 
 
-def use(connection: Connection, purpose: Purpose, word: str, *, now: int) -> OneTimeLink | None:
-    """Do what `look` does, and let nobody use it again."""
-    found = look(connection, purpose, word, now=now)
+def use(connection: Connection, purpose: Purpose, token: str, *, now: int) -> OneTimeLink | None:
+    """Return the link of a token like `find`, and invalidate it."""
+    found = find(connection, purpose, token, now=now)
     used = connection.execute(
         delete(one_time_links).where(
-            one_time_links.c.digest == tokens.digest(word), one_time_links.c.purpose == purpose
+            one_time_links.c.digest == tokens.digest(token), one_time_links.c.purpose == purpose
         )
     )
     return found if used.rowcount == 1 else None  # of two at the same moment, one finds it gone
 
 
 def cancel(connection: Connection, purpose: Purpose, name: str, site_id: str | None = None) -> None:
-    """Take back the tickets for a purpose that somebody may hold."""
+    """Invalidate the links of a user for a purpose."""
     connection.execute(
         delete(one_time_links).where(
             one_time_links.c.purpose == purpose,

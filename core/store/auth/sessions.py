@@ -1,4 +1,4 @@
-"""Browsers that are signed in. They outlive the process, and every process that shares the database knows them."""
+"""Sessions of signed-in browsers. They survive restarts and are shared by all processes of the database."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _DAY = 24 * 60 * _MINUTE
 
 IDLE = 7 * _DAY
 LONGEST = 30 * _DAY
-# Whoever came from wp-admin may have lost their rights there since, and WordPress does not tell: they come again.
+# WordPress does not report when a user loses rights there, so a session from wp-admin is not prolonged.
 FROM_WORDPRESS = _DAY // 2
 
-_PROLONG = 60 * _MINUTE  # not with every page: that would be a write for each
-_MOST = 20  # browsers of one person: with another one, the oldest is signed out
+_PROLONG = 60 * _MINUTE  # at most one write per hour
+_MOST = 20  # per user: one more ends the oldest
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that is signed in. Times are in milliseconds since 1970, UTC.
+    """A signed-in browser. Times are in Unix milliseconds (UTC).
 
-    `site_id` is the only site that it sees, with the name `site_name`; None: every site.
+    `site_id` and `site_name` are of the only site that it may see; None: every site.
     """
 
     name: str
@@ -41,20 +41,20 @@ class Session:
     expires_at: int
 
     def is_to_be_prolonged(self, now: int) -> bool:
-        """Whether it was used long enough after it was prolonged last."""
+        """Whether the last prolongation was an hour or more ago."""
         return _expiry(self.site_id, self.created_at, now) - self.expires_at >= _PROLONG
 
 
 def begin(connection: Connection, name: str, role: Role, site_id: str | None = None, *, now: int) -> str:
-    """Sign a browser in; return the word that it has to bring from now on."""
+    """Create a session; returns its token."""
     connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
     theirs = [sessions.c.name == name, sessions.c.site_id.is_not_distinct_from(site_id)]
     oldest = select(sessions.c.digest).where(*theirs).order_by(sessions.c.created_at.desc()).offset(_MOST - 1)
     connection.execute(delete(sessions).where(sessions.c.digest.in_(connection.scalars(oldest).all())))
-    word = tokens.new()
+    token = tokens.new()
     connection.execute(
         insert(sessions).values(
-            digest=tokens.digest(word),
+            digest=tokens.digest(token),
             name=name,
             role=role,
             site_id=site_id,
@@ -62,19 +62,19 @@ def begin(connection: Connection, name: str, role: Role, site_id: str | None = N
             expires_at=_expiry(site_id, now, now),
         )
     )
-    return word
+    return token
 
 
-def look(connection: Connection, word: str, *, now: int) -> Session | None:
-    """Return whose word this is; None where it is nobody's any more.
+def find(connection: Connection, token: str, *, now: int) -> Session | None:
+    """Return the session of a token; None if it has ended or its user or site no longer exists.
 
-    What a user may do is looked up anew each time, and so is whether they or the site are still there.
+    The role is read from the user each time.
     """
     row = connection.execute(
         select(sessions, users.c.role.label("users_role"), sites.c.name.label("site_name"))
         .outerjoin(users, and_(sessions.c.site_id.is_(None), users.c.name == sessions.c.name))
         .outerjoin(sites, sites.c.id == sessions.c.site_id)
-        .where(sessions.c.digest == tokens.digest(word), sessions.c.expires_at > now)
+        .where(sessions.c.digest == tokens.digest(token), sessions.c.expires_at > now)
     ).one_or_none()
     if row is None or (row.users_role if row.site_id is None else row.site_name) is None:
         return None
@@ -82,21 +82,21 @@ def look(connection: Connection, word: str, *, now: int) -> Session | None:
     return Session(row.name, role, row.site_id, row.site_name, row.created_at, row.expires_at)
 
 
-def prolong(connection: Connection, word: str, session: Session, *, now: int) -> None:
-    """Let it last longer, since it is used."""
+def prolong(connection: Connection, token: str, session: Session, *, now: int) -> None:
+    """Extend a session that is in use."""
     expiry = _expiry(session.site_id, session.created_at, now)
     connection.execute(
-        update(sessions).where(sessions.c.digest == tokens.digest(word)).values(expires_at=expiry)
+        update(sessions).where(sessions.c.digest == tokens.digest(token)).values(expires_at=expiry)
     )
 
 
-def end(connection: Connection, word: str) -> None:
-    """Sign a browser out."""
-    connection.execute(delete(sessions).where(sessions.c.digest == tokens.digest(word)))
+def end(connection: Connection, token: str) -> None:
+    """End a session."""
+    connection.execute(delete(sessions).where(sessions.c.digest == tokens.digest(token)))
 
 
 def end_all(connection: Connection, name: str) -> None:
-    """Sign a user out everywhere. A WordPress user of the same name is somebody else."""
+    """End all sessions of a user. A WordPress user of the same name is another person."""
     connection.execute(delete(sessions).where(sessions.c.name == name, sessions.c.site_id.is_(None)))
 
 

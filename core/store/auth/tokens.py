@@ -1,4 +1,4 @@
-"""Random words that open something to whoever brings them. The database has only their digests."""
+"""Random bearer tokens. The database holds only their digests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LONGEST = 200
 
 
 def new() -> str:
-    """Return a word that nobody guesses, safe in an address and in a cookie."""
+    """Return a token of 256 random bits, safe in URLs and cookies."""
     return secrets.token_urlsafe(_BYTES)
 
 
-def digest(word: str) -> str:
-    """Return what is kept of a word. It is random enough that a plain digest cannot be searched backwards."""
-    return hashlib.sha256(word[:_LONGEST].encode(errors="replace")).hexdigest()
+def digest(token: str) -> str:
+    """Return the digest to store. Tokens are random enough that a plain SHA-256 cannot be reversed by search."""
+    return hashlib.sha256(token[:_LONGEST].encode(errors="replace")).hexdigest()

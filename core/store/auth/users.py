@@ -1,4 +1,4 @@
-"""Who may sign in at the bridge's own address."""
+"""Users who may sign in to the bridge's own pages."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 NO_PASSWORD = "!"  # noqa: S105 - no password at all
-"""Stands in place of a hash where a user has no password yet; it matches no password."""
+"""The value in place of a hash while a user has no password; it matches no password."""
 
 
 class Role(StrEnum):
-    """What a person may do."""
+    """A user's rights."""
 
     ADMINISTRATOR = "administrator"  # may change everything
-    VIEWER = "viewer"  # may look at everything that shows no secret
+    VIEWER = "viewer"  # may read everything except secrets
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. Times are in milliseconds since 1970, UTC; `password` is the hash of it."""
+    """A user. Times are in Unix milliseconds (UTC); `password` is its hash."""
 
     name: str
     role: Role
@@ -40,63 +40,63 @@ class User:
 
     @property
     def has_password(self) -> bool:
-        """Whether they can sign in with a password; else only by a link."""
+        """Whether the user can sign in with a password; otherwise only by a one-time link."""
         return self.password != NO_PASSWORD
 
 
-def every(connection: Connection) -> list[User]:
+def list_all(connection: Connection) -> list[User]:
     """Return all users, by name."""
     return [_user(row) for row in connection.execute(select(users).order_by(users.c.name))]
 
 
 def find(connection: Connection, name: str) -> User | None:
-    """Return a user by the name as it is kept."""
+    """Return a user by name; None if there is none."""
     row = connection.execute(select(users).where(users.c.name == name)).one_or_none()
     return None if row is None else _user(row)
 
 
-def is_anybody(connection: Connection) -> bool:
-    """Whether there is any user."""
+def any_user(connection: Connection) -> bool:
+    """Whether at least one user exists."""
     return bool(connection.scalar(select(exists().select_from(users))))
 
 
-def hold(connection: Connection) -> None:
-    """Let nobody else change who there is, until this transaction ends."""
-    locks.hold(connection, "users")
+def lock(connection: Connection) -> None:
+    """Lock the users against other writers until this transaction ends."""
+    locks.acquire(connection, "users")
 
 
 def add(connection: Connection, name: str, role: Role, password: str, *, now: int) -> bool:
-    """Keep a new user; tell whether the name was free."""
+    """Add a user. Returns whether the name was free."""
     new = upsert.insert(connection, users).values(name=name, role=role, password=password, created_at=now)
     return connection.execute(new.on_conflict_do_nothing()).rowcount == 1
 
 
 def set_password(connection: Connection, name: str, password: str, *, instead_of: str | None = None) -> bool:
-    """Keep another hash: only where `instead_of` is the one there, if given. Tell whether that was done."""
+    """Replace the password hash, if given only where it is still `instead_of`. Returns whether it was replaced."""
     return _change(connection, name, {"password": password}, had=instead_of)
 
 
 def set_role(connection: Connection, name: str, role: Role) -> bool:
-    """Keep another role; tell whether there is such a user."""
+    """Change the role. Returns whether the user exists."""
     return _change(connection, name, {"role": role})
 
 
 def note_seen(connection: Connection, name: str, *, now: int, password: str | None = None) -> bool:
-    """Note that they were here; tell whether they still are who they were, with that hash if one is given."""
+    """Save the time of the last request. Returns whether the user exists, with the hash `password` if given."""
     return _change(connection, name, {"last_seen_at": now}, had=password)
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """Forget a user; tell whether there was one."""
+    """Remove a user. Returns whether it existed."""
     return connection.execute(delete(users).where(users.c.name == name)).rowcount == 1
 
 
 def other_administrators(connection: Connection, name: str) -> int:
-    """Count the administrators beside this one who can sign in."""
-    asked = select(func.count()).where(
+    """Return the number of other administrators who have a password."""
+    query = select(func.count()).where(
         users.c.role == Role.ADMINISTRATOR, users.c.name != name, users.c.password != NO_PASSWORD
     )
-    return connection.scalar(asked) or 0
+    return connection.scalar(query) or 0
 
 
 def _change(

@@ -1,4 +1,4 @@
-"""What time it is for leases and due times: by one clock for all processes that share a database."""
+"""The clock for leases and due times: one for all processes that share a database."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def now(connection: Connection, clock: Callable[[], float] | None = None) -> int:
-    """Return milliseconds since 1970, UTC: by the database's clock, or with SQLite by this process's.
+    """Return the time in Unix milliseconds (UTC): of the PostgreSQL server, or of this process with SQLite.
 
-    Machines that share a PostgreSQL do not agree on the time, and a lease must not end early for that. A
-    `clock` that is given counts instead, on both.
+    The clocks of machines that share a PostgreSQL differ, and a lease must not end early because of that. `clock`
+    overrides both.
     """
     if clock is None and connection.dialect.name == "postgresql":
         seconds = extract("epoch", func.clock_timestamp())

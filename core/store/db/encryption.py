@@ -1,8 +1,8 @@
 """Encryption at rest, for secrets and for Zoom's raw bytes.
 
-AES-256-GCM, with a key made from one that lives beside the database, not in it. Several keys may be given,
-newest first: the first seals, all open, so that keys can be changed. Keys are written as Fernet writes them.
-(Fernet itself takes five times as long, for every event that comes, and makes a third more of it.)
+AES-256-GCM with a key derived from one that is stored beside the database, not in it. Keys can be rotated: of
+several, newest first, the first encrypts and all decrypt. Keys are in Fernet's format. (Fernet itself is five times
+as slow and its output a third larger.) Thread-safe.
 https://cryptography.io/en/latest/hazmat/primitives/aead/
 """
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KEY_BYTES = 32
-_NONCE_BYTES = 12  # random: good for four thousand million pieces under one key
+_NONCE_BYTES = 12  # random: safe for 2**32 messages per key
 _PURPOSE = b"zoombridge: sealed at rest"
 
 
 class Sealer:
-    """Seals bytes and text, and opens them again."""
+    """Encrypt and decrypt bytes and text."""
 
     def __init__(self, keys: str) -> None:
-        """Take one or more keys, separated by commas or white space. Raises `StoreError` for a bad one."""
+        """Take one or more keys, separated by commas or white space. Raises: StoreError for an invalid key."""
         try:
             self._ciphers = [_cipher(key) for key in keys.replace(",", " ").split()]
         except ValueError:
@@ -50,7 +50,7 @@ class Sealer:
         return nonce + self._ciphers[0].encrypt(nonce, data, None)
 
     def open(self, sealed: bytes) -> bytes:
-        """Return what was sealed. Raises `StoreError` where the key is another or the data was changed."""
+        """Return `sealed` decrypted. Raises: StoreError if no key fits or the data was altered."""
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         for cipher in self._ciphers:
             try:
@@ -58,23 +58,23 @@ class Sealer:
             except (InvalidTag, ValueError):
                 continue
         raise StoreError(
-            "What the database holds was sealed with another key. Give the key of the time when it was "
-            "made: the file zoombridge.key beside the database, or ZOOMBRIDGE_KEY."
+            "The database was encrypted with another key. Restore the key that it was created with: "
+            "the file zoombridge.key beside the database, or ZOOMBRIDGE_KEY."
         )
 
     def seal_text(self, text: str) -> bytes:
-        """Seal text."""
+        """Encrypt text."""
         return self.seal(text.encode())
 
     def open_text(self, sealed: bytes) -> str:
-        """Open what `seal_text` sealed."""
+        """Decrypt the result of `seal_text`."""
         return self.open(sealed).decode()
 
 
 def key_from(path: Path) -> str:
-    """Return the keys in this file, which is made with a new one if it is not there; only its owner reads it.
+    """Return the keys in a file. If it does not exist, it is created with a new key, readable by its owner only.
 
-    Processes that start at the same time get the same key: the file is whole as soon as it is there.
+    Processes that start at the same time get the same key: the file appears complete, by a hard link.
     """
     if not path.exists():
         descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
@@ -91,7 +91,7 @@ def key_from(path: Path) -> str:
 
 
 def _cipher(key: str) -> AESGCM:
-    """Return what seals with a key. Raises `ValueError` for what is none."""
+    """Return the cipher of a key. Raises: ValueError for an invalid key."""
     given = base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True)
     if len(given) != _KEY_BYTES:
         raise ValueError("not 32 bytes")

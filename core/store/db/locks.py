@@ -1,4 +1,8 @@
-"""Locks by name, for what is no row yet. PostgreSQL's, until the transaction ends; SQLite's one writer needs none."""
+"""Advisory locks by name, for rows that do not exist yet.
+
+PostgreSQL holds them until the transaction ends. SQLite has one writer and needs none.
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,15 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 
-def hold(connection: Connection, *name: str | int, shared: bool = False) -> None:
-    """Wait for a lock. Any number may hold a shared one, while nobody holds it alone."""
+def acquire(connection: Connection, *name: str | int, shared: bool = False) -> None:
+    """Acquire a lock; blocks until it is free. `shared` locks exclude only exclusive ones."""
     if connection.dialect.name == "postgresql":
         lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
         connection.execute(select(lock(_key(*name))))
 
 
-def got(*name: Any) -> ColumnElement[bool]:
-    """Return an expression that takes a lock if it is free, and tells whether it is held now. PostgreSQL only."""
+def try_acquire(*name: Any) -> ColumnElement[bool]:
+    """Return an SQL expression that acquires a lock if it is free and is true if it is held then. PostgreSQL only."""
     taken: ColumnElement[bool] = func.pg_try_advisory_xact_lock(_key(*name))
     return taken
 

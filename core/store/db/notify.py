@@ -1,7 +1,7 @@
-"""How processes that share a PostgreSQL tell each other that there is something to do.
+"""Notify the other processes of a PostgreSQL that there is work to do.
 
-Only a hint: whoever misses it looks by itself a little later. With SQLite there is one process, whose parts
-call each other.
+Notifications are hints: a process that misses one polls a little later. With SQLite there is one process, whose
+workers wake each other directly. https://www.postgresql.org/docs/current/sql-notify.html
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection
 
-EVENTS = "zoombridge_events"  # the log has grown
-POSTS = "zoombridge_posts"  # posts are wanted
-JOBS = "zoombridge_jobs"  # there is long work to do
-SECRETS = "zoombridge_secrets"  # the secrets of the site that is named have changed
+EVENTS = "zoombridge_events"  # events were appended to the log
+POSTS = "zoombridge_posts"  # posts are due
+JOBS = "zoombridge_jobs"  # jobs are queued
+SECRETS = "zoombridge_secrets"  # the secrets of the site in the payload have changed
 
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_RETRY_SECONDS = 10.0
@@ -36,29 +36,29 @@ logger = structlog.get_logger(__name__)
 
 
 def notify(connection: Connection, channel: str, payload: str = "") -> None:
-    """Tell every process, once this transaction is durable, and not at all if it fails."""
+    """Notify every process when this transaction commits; a rollback notifies none."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_notify(channel, payload)))
 
 
 class Listener:
-    """Hears what is told, in a thread with a connection of its own, and hands it to the function for it."""
+    """Listen for notifications in a thread with its own connection and call the handler of their channel."""
 
     def __init__(self, url: URL, heard: Mapping[str, Callable[[str], None]]) -> None:
-        """Take a function for each channel. One that is called with "" may have missed something."""
+        """Take one handler per channel. After each (re)connect it is called with "": it may have missed some."""
         self._url = url
         self._heard = heard
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start the thread."""
         self._stopped, self._stop = os.pipe()
         self._thread = threading.Thread(target=self._run, name="wakeup", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a database that hangs is not waited for."""
+        """Stop the thread; a database that hangs delays this by 5 s at most."""
         self._stopping.set()
         if self._thread is None:
             return

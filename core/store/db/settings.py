@@ -1,4 +1,4 @@
-"""What is set for the whole bridge."""
+"""Settings of the whole bridge."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _NAMES_REMOVED_TO = "names_removed_to"
 
 @dataclass(frozen=True, slots=True)
 class RetentionSettings:
-    """For how many days events stay in the log, how many of them at most, and for how many days with names in them."""
+    """Retention: days that events stay in the log, their maximum number, and days until personal data are removed."""
 
     days: int = KEEP_DAYS
     events: int = KEEP_EVENTS
     names_days: int = KEEP_NAMES_DAYS
 
 
-def keeping(connection: Connection) -> RetentionSettings:
-    """Return how long events are kept. What cannot be read counts as not set."""
+def retention(connection: Connection) -> RetentionSettings:
+    """Return the retention settings. An invalid value counts as not set."""
     found = _all(connection, (_DAYS, _EVENTS, _NAMES))
     return RetentionSettings(
         days=_between(found.get(_DAYS), 1, LONGEST_DAYS, KEEP_DAYS),
@@ -44,19 +44,19 @@ def keeping(connection: Connection) -> RetentionSettings:
     )
 
 
-def keep(connection: Connection, wanted: RetentionSettings) -> None:
-    """Set how long events are kept."""
+def save_retention(connection: Connection, wanted: RetentionSettings) -> None:
+    """Save the retention settings."""
     _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events, _NAMES: wanted.names_days})
 
 
 def names_removed_to(connection: Connection) -> int:
-    """Return the id of the event up to which none that had to lose its names has any; 0 before the first."""
+    """Return the id of the last event that redaction has passed; 0 before the first run."""
     found = _all(connection, (_NAMES_REMOVED_TO,)).get(_NAMES_REMOVED_TO)
     return _between(found, 0, 2**62, 0)
 
 
 def note_names_removed(connection: Connection, event_id: int) -> None:
-    """Note how far that is."""
+    """Save the id of the last event that redaction has passed."""
     _save(connection, {_NAMES_REMOVED_TO: event_id})
 
 

@@ -1,6 +1,6 @@
-"""Statements of the busiest paths: made once, and turned into SQL once.
+"""Statements of the hot paths, built and compiled to SQL once.
 
-What SQLAlchemy does each time that it executes a statement takes several times as long as the database's own work.
+SQLAlchemy's own work per execution takes several times as long as the database's.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Prepared:
-    """A statement that changes rows. Call it with a connection and the values of its parameters."""
+    """A statement that changes rows, compiled once per dialect. Call it with a connection and its parameters."""
 
     def __init__(self, make: Callable[[str], Any]) -> None:
-        """Take what makes the statement for a dialect by its name."""
+        """Take a function that builds the statement for a dialect's name."""
         self._make = make
         self._ready: WeakKeyDictionary[Dialect, _Ready] = WeakKeyDictionary()
 
@@ -33,7 +33,7 @@ class Prepared:
 
 
 class _Ready:
-    """SQL of one database, and how it wants its values."""
+    """The SQL for one dialect and the conversions of its parameters."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
@@ -41,7 +41,7 @@ class _Ready:
         self.sql = str(compiled)
         self._is_positional = bool(compiled.positional)
         self._names = list(compiled.positiontup if self._is_positional else binds)
-        # What stands in the statement itself: it came with it.
+        # Constants of the statement.
         self._own = {name: bind.value for name, bind in binds.items() if not bind.required}
         found = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in binds.items()
@@ -49,10 +49,10 @@ class _Ready:
         self._processors = {name: process for name, process in found.items() if process is not None}
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
-        """Return the values as the driver takes them."""
-        every = {**self._own, **values} if self._own else values
+        """Return the values in the driver's format."""
+        merged = {**self._own, **values} if self._own else values
         given = {
-            name: process(every[name]) if (process := self._processors.get(name)) else every[name]
+            name: process(merged[name]) if (process := self._processors.get(name)) else merged[name]
             for name in self._names
         }
         return tuple(given[name] for name in self._names) if self._is_positional else given

@@ -1,4 +1,4 @@
-"""Where SQLite and PostgreSQL write the same statement alike, but SQLAlchemy has one for each."""
+"""Build an INSERT with ON CONFLICT for SQLite or PostgreSQL: same SQL, but two classes in SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert:
-    """Return an INSERT that knows ON CONFLICT, for the database at hand."""
+    """Return an INSERT with ON CONFLICT for the database of the connection."""
     return insert_for(connection.dialect.name, table)
 
 
 def insert_for(dialect: str, table: Table) -> sqlite.Insert:
-    """Return the same for a database by its name: for statements that are made once and used often.
+    """Return the same for a dialect by name, for statements that are built once and cached.
 
-    Its result's `rowcount` tells how many rows were new, which SQLAlchemy says of an INSERT only when asked.
+    Its result's `rowcount` is the number of new rows, which SQLAlchemy reports for an INSERT only on request.
     """
     # Both classes have the same methods, with the same meaning.
     made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -110,7 +110,7 @@ def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int 
     )
     if connection.dialect.name == "postgresql":
         some = pending.limit(limit * _PASSED_OVER).subquery()
-        is_ours = locks.got("meeting", some.c.account_id, some.c.number)
+        is_ours = locks.try_acquire("meeting", some.c.account_id, some.c.number)
         rows = connection.execute(select(some).where(is_ours).limit(limit))
     else:
         rows = connection.execute(pending.limit(limit))

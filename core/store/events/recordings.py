@@ -51,7 +51,7 @@ class Batch:
 def hold(connection: Connection, account_ids: Iterable[str]) -> None:
     """Wait for who looks at the instances of these accounts, in one order for all processes."""
     for account_id in sorted(set(account_ids)):
-        locks.hold(connection, "instances", account_id)
+        locks.acquire(connection, "instances", account_id)
 
 
 def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> list[Batch]:

@@ -103,7 +103,7 @@ def want_each(
     if not wanted:
         return
     for account_id in sorted({account_id for account_id, _, _ in wanted}):
-        locks.hold(connection, "account", account_id, shared=True)  # see `want_all`
+        locks.acquire(connection, "account", account_id, shared=True)  # see `want_all`
     times = {"moment": now, "due": now + settle, "latest": now + _LONGEST_SETTLING_MILLISECONDS}
     connection.execute(
         _wanting(connection.dialect.name),
@@ -139,7 +139,7 @@ def hasten(connection: Connection, *, due_at: int) -> int:
 def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
     """Ask one site to show every meeting of an account."""
     # A process that keeps a meeting at this moment does not see the new site yet, nor we its meeting.
-    locks.hold(connection, "account", account_id)
+    locks.acquire(connection, "account", account_id)
     sources = (
         select(
             sites.c.id,
@@ -393,12 +393,12 @@ def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[st
             )
             last += [(row.last_at, row.number, row.account_id) for row in rows]
     keys = [(account_id, number) for _, number, account_id in sorted(last, reverse=True)[:limit]]
-    found = connection.execute(select(posts).where(these(site_id, keys)))
+    found = connection.execute(select(posts).where(has_key(site_id, keys)))
     known = {(row.account_id, row.number): _written(row) for row in found}
     return [(*named, known[named]) for named in keys if named in known]
 
 
-def these(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[bool]:
+def has_key(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[bool]:
     """Return the condition for these posts of a site (accounts and numbers).
 
     Account by account: SQLite would look through the whole table for pairs of values.

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, or_, select, tuple_, update
 
 from core.store.db import notify
 from core.store.db.schema import meetings, posts, sites
-from core.store.posts.posts import PostState, these
+from core.store.posts.posts import PostState, has_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def requeue(
 
 def requeue_site_posts(connection: Connection, site_id: str, keys: Sequence[MeetingKey], *, now: int) -> int:
     """Requeue posts of a site after its rules have changed; returns their number."""
-    return requeue(connection, these(site_id, keys), now=now, in_doubt=False, reset_attempts=False)
+    return requeue(connection, has_key(site_id, keys), now=now, in_doubt=False, reset_attempts=False)
 
 
 def requeue_meeting_posts(

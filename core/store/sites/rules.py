@@ -28,7 +28,7 @@ _MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in differ
 
 def save(connection: Connection, site_id: str, decided: Rules) -> None:
     """Keep the rules of a site. Raises `UnknownSiteError`."""
-    locks.hold(connection, "rules", site_id)  # see `still_are`
+    locks.acquire(connection, "rules", site_id)  # see `still_are`
     changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=decided.written()))
     if changed.rowcount == 0:
         raise UnknownSiteError("This site is not connected any more, so its rules were not saved.")
@@ -36,7 +36,7 @@ def save(connection: Connection, site_id: str, decided: Rules) -> None:
 
 def still_are(connection: Connection, site_id: str, kept: Mapping[str, Any]) -> bool:
     """Whether the rules of a site are those that were read before; they stay so until this transaction ends."""
-    locks.hold(connection, "rules", site_id, shared=True)
+    locks.acquire(connection, "rules", site_id, shared=True)
     return connection.scalar(select(sites.c.rules).where(sites.c.id == site_id)) == kept
 
 

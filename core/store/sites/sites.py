@@ -103,7 +103,7 @@ def find(connection: Connection, name: str, sealer: Sealer) -> Site:
 
     Raises `UnknownSiteError`.
     """
-    for site in every(connection, sealer):
+    for site in list_all(connection, sealer):
         if name == site.id or is_at(site, name):
             return site
     raise UnknownSiteError(f"No site “{name}” is connected here. See: zoombridge site list")
@@ -114,7 +114,7 @@ def is_at(site: Site, address: str) -> bool:
     return _bare(address) == _bare(site.url)
 
 
-def every(connection: Connection, sealer: Sealer) -> list[Site]:
+def list_all(connection: Connection, sealer: Sealer) -> list[Site]:
     """Return all sites, the oldest first."""
     rows = connection.execute(select(sites).order_by(sites.c.created_at, sites.c.id)).mappings()
     return [_site(row, sealer) for row in rows]

@@ -89,7 +89,7 @@ class TestImport:
         assert job.state is JobState.FAILED
         assert "meeting:read:list_meetings:admin" in (job.message or "")
         with world.store.reading() as connection:
-            (account,) = zoom_credentials.every(connection, world.store.sealer)
+            (account,) = zoom_credentials.list_all(connection, world.store.sealer)
         assert "meeting:read:list_meetings:admin" in (account.fault_message or "")
 
     def test_an_account_without_webinars_has_its_meetings(self, world: World) -> None:

@@ -23,7 +23,7 @@ class TestSchedule:
         scheduler.enqueue_due()
         with world.store.reading() as connection:
             assert jobs.load(connection, 1).kind == reconcile_job.KIND
-            (account,) = zoom_credentials.every(connection, world.store.sealer)
+            (account,) = zoom_credentials.list_all(connection, world.store.sealer)
         assert account.reconcile_at > 0
         world.jobs.stop_job(1)
         scheduler.enqueue_due()

@@ -46,7 +46,7 @@ def kept(store: Store) -> int:
 
 
 def put(store: Store, days: int) -> None:
-    store.write(lambda connection: settings.keep(connection, RetentionSettings(days=days)))
+    store.write(lambda connection: settings.save_retention(connection, RetentionSettings(days=days)))
 
 
 class TestKeeping:
@@ -148,7 +148,7 @@ class TestNames:
 
     def test_go_after_as_many_days_as_are_set(self, store: Store, clock: Clock) -> None:
         self.came(store, clock, registration(clock, 9), registration(clock, 11))
-        store.write(lambda connection: settings.keep(connection, RetentionSettings(names_days=10)))
+        store.write(lambda connection: settings.save_retention(connection, RetentionSettings(names_days=10)))
         Retention(store, clock=clock).drop()
         assert [b"jill" in one.body for one in requests_of(store, "meeting.registration_created")] == [
             True,

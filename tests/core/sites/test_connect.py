@@ -130,7 +130,7 @@ def again(store: Store, candidate: PendingSite) -> PendingSite:
 
 def every(store: Store) -> list[Site]:
     with store.reading() as connection:
-        return sites.every(connection, store.sealer)
+        return sites.list_all(connection, store.sealer)
 
 
 class TestBegin:

@@ -168,7 +168,7 @@ class TestJob:
     def test_is_listed_stopped_and_gone_on_with(self, run: Run, url: str) -> None:
         store = Store(url, keys=KEYS)
         store.write(
-            lambda connection: jobs.ask(
+            lambda connection: jobs.enqueue(
                 connection, "replay", {"event": 4}, site_id=None, requested_by="anna", now=1
             )
         )

@@ -40,4 +40,4 @@ class TestAnotherKey:
         for command in (("site", "list"), ("serve", "--port", "0")):
             ran = run(*command)
             assert ran.status == 1
-            assert "sealed with another key" in ran.err
+            assert "encrypted with another key" in ran.err

@@ -59,7 +59,7 @@ class TestAdd:
         answer = add(http, session, zoom, site=site.id)
         assert answer.code == 303
         with store.reading() as connection:
-            (account,) = zoom_credentials.every(connection, store.sealer)
+            (account,) = zoom_credentials.list_all(connection, store.sealer)
             assert zoom_credentials.sites_of(connection, account.id) == [site.id]
         assert (account.name, account.plan) == ("The choir's", "business")
         page = http("GET", answer.headers["Location"], headers=session)
@@ -74,7 +74,7 @@ class TestAdd:
         assert "Invalid client_id or client_secret" in text(answer)
         assert "another-secret" not in answer.body.decode()
         with store.reading() as connection:
-            assert zoom_credentials.every(connection, store.sealer) == []
+            assert zoom_credentials.list_all(connection, store.sealer) == []
 
     def test_scopes_that_are_missing_are_named(
         self, http: Http, session: dict[str, str], zoom: ZoomServer
@@ -98,7 +98,7 @@ class TestAdd:
     ) -> None:
         assert add(http, session, zoom, site="nowhere").code == 422
         with store.reading() as connection:
-            assert zoom_credentials.every(connection, store.sealer) == []
+            assert zoom_credentials.list_all(connection, store.sealer) == []
 
 
 class TestWork:
@@ -148,7 +148,9 @@ class TestWork:
     @both_stores
     def test_tells_what_it_found(self, http: Http, session: dict[str, str], store: Store) -> None:
         job = store.write(
-            lambda connection: jobs.ask(connection, "reconcile", {}, site_id=None, requested_by="anna", now=0)
+            lambda connection: jobs.enqueue(
+                connection, "reconcile", {}, site_id=None, requested_by="anna", now=0
+            )
         )
         lines = [
             Finding(job.id, "account", number, kind, f"<b>Choir {number}</b>")
@@ -171,7 +173,7 @@ class TestChange:
         add(http, session, zoom)
         post(http, session, do="hours", account=zoom.account.account_id, hours="0")
         with store.reading() as connection:
-            (account,) = zoom_credentials.every(connection, store.sealer)
+            (account,) = zoom_credentials.list_all(connection, store.sealer)
         assert account.reconcile_hours == 0
         assert "only on request" in text(http("GET", "/accounts", headers=session))
 
@@ -182,4 +184,4 @@ class TestChange:
         add(http, session, zoom)
         assert post(http, session, do="remove", account=zoom.account.account_id).code == 303
         with bridge.store.reading() as connection:
-            assert zoom_credentials.every(connection, bridge.store.sealer) == []
+            assert zoom_credentials.list_all(connection, bridge.store.sealer) == []

@@ -447,7 +447,7 @@ class TestLooker:
         assert answer.code == 403
         assert secrets(store) == [SECRET]
         with store.reading() as connection:
-            assert settings.keeping(connection) == RetentionSettings()
+            assert settings.retention(connection) == RetentionSettings()
 
 
 class TestSecrets:
@@ -555,7 +555,7 @@ class TestSecrets:
 class TestKeeping:
     def kept(self, store: Store) -> RetentionSettings:
         with store.reading() as connection:
-            return settings.keeping(connection)
+            return settings.retention(connection)
 
     @both_stores
     def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
@@ -600,7 +600,7 @@ class TestKeeping:
     def test_says_what_is_fixed_from_outside_and_leaves_it(
         self, admin: Door, store: Store, bridge: Bridge, wp_site: Site
     ) -> None:
-        store.write(lambda connection: settings.keep(connection, RetentionSettings(30, 5000)))
+        store.write(lambda connection: settings.save_retention(connection, RetentionSettings(30, 5000)))
         bridge.retention.days = 7
         answer = admin.get("/settings")
         assert "Set by --keep-days" in words(answer)
@@ -614,7 +614,7 @@ class TestKeeping:
     def test_says_that_the_time_for_names_is_fixed_from_outside(
         self, admin: Door, store: Store, bridge: Bridge, wp_site: Site
     ) -> None:
-        store.write(lambda connection: settings.keep(connection, RetentionSettings(30, 5000, 4)))
+        store.write(lambda connection: settings.save_retention(connection, RetentionSettings(30, 5000, 4)))
         bridge.retention.names_days = 3
         answer = admin.get("/settings")
         assert "Set by --keep-names-days" in words(answer)

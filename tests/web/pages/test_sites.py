@@ -364,7 +364,7 @@ class TestDisconnect:
         connected(store, "s2")
         assert narrow.post("/sites/s2/disconnect").headers["Location"] == "/sites?gone=yes"
         with store.reading() as connection:
-            assert len(sites.every(connection, store.sealer)) == 2
+            assert len(sites.list_all(connection, store.sealer)) == 2
 
 
 class TestHostileSite:

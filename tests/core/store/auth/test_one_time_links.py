@@ -26,7 +26,7 @@ def use(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) 
 
 def look(store: Store, word: str, purpose: Purpose = Purpose.SITE, now: int = 0) -> OneTimeLink | None:
     with store.reading() as connection:
-        return one_time_links.look(connection, purpose, word, now=now)
+        return one_time_links.find(connection, purpose, word, now=now)
 
 
 class TestTicket:
@@ -59,7 +59,7 @@ class TestTicket:
         """The other one is quicker, after this one has seen that the ticket is good."""
         word = issue(store)
         other = Store(migrated_url, keys=KEYS)
-        looked = one_time_links.look
+        looked = one_time_links.find
         others: list[OneTimeLink | None] = []
 
         def and_then(connection: Connection, *given: Any, **more: Any) -> OneTimeLink | None:

@@ -28,7 +28,7 @@ def begin(store: Store, name: str = "anna", site_id: str | None = None, now: int
 
 def look(store: Store, word: str, now: int = 0) -> Session | None:
     with store.reading() as connection:
-        return sessions.look(connection, word, now=now)
+        return sessions.find(connection, word, now=now)
 
 
 def count(store: Store) -> int:

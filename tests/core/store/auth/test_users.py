@@ -11,7 +11,7 @@ def add(store: Store, name: str, role: Role = Role.ADMINISTRATOR, password: str 
 
 def every(store: Store) -> list[User]:
     with store.reading() as connection:
-        return users.every(connection)
+        return users.list_all(connection)
 
 
 class TestAdd:
@@ -31,10 +31,10 @@ class TestAdd:
 
     def test_somebody_is_there_then(self, store: Store) -> None:
         with store.reading() as connection:
-            assert not users.is_anybody(connection)
+            assert not users.any_user(connection)
         add(store, "anna")
         with store.reading() as connection:
-            assert users.is_anybody(connection)
+            assert users.any_user(connection)
 
 
 class TestChange:

@@ -181,7 +181,7 @@ class TestUpgrade:
 
     def test_leaves_readable_what_is_encrypted(self, migrated: Store) -> None:
         with migrated.reading() as connection:
-            [first, second] = sites.every(connection, migrated.sealer)
+            [first, second] = sites.list_all(connection, migrated.sealer)
             saved = zoom_secrets.of_site(connection, "s1", migrated.sealer)
             account = zoom_credentials.load(connection, "RestAccount", migrated.sealer)
             sealed = connection.execute(select(events.c.request)).scalars().all()

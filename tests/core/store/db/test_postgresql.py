@@ -395,10 +395,10 @@ class TestAddress:
 
 class TestLocks:
     def test_shared_ones_do_not_wait_for_each_other(self, two: tuple[Store, Store]) -> None:
-        hold = partial(locks.hold, shared=True)
+        hold = partial(locks.acquire, shared=True)
         with Held(two[0], lambda connection: hold(connection, "account", "A")):
             two[1].write(lambda connection: hold(connection, "account", "A"), within=WITHIN_SECONDS)
-            two[1].write(lambda connection: locks.hold(connection, "account", "B"), within=WITHIN_SECONDS)
+            two[1].write(lambda connection: locks.acquire(connection, "account", "B"), within=WITHIN_SECONDS)
 
 
 def test_revisions_are_guarded_between_processes(two: tuple[Store, Store]) -> None:

@@ -13,7 +13,7 @@ from core.store.db.settings import KEEP_DAYS, KEEP_EVENTS, KEEP_NAMES_DAYS, Rete
 
 def keeping(store: Store) -> RetentionSettings:
     with store.reading() as connection:
-        return settings.keeping(connection)
+        return settings.retention(connection)
 
 
 class TestKeeping:
@@ -22,7 +22,7 @@ class TestKeeping:
 
     def test_is_what_was_set_last(self, store: Store) -> None:
         for wanted in (RetentionSettings(7, 5000), RetentionSettings(30, 2_000_000, 5)):
-            store.write(lambda connection, wanted=wanted: settings.keep(connection, wanted))  # type: ignore[misc]
+            store.write(lambda connection, wanted=wanted: settings.save_retention(connection, wanted))  # type: ignore[misc]
             assert keeping(store) == wanted
 
     @pytest.mark.parametrize("value", [0, -1, "7", None, True, 10**12, [7], 7.5])

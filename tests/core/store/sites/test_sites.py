@@ -85,7 +85,7 @@ class TestEvery:
         newer = replace(connected(store, "a1"), id="a2", url="https://a2", created_at=2)
         store.write(lambda connection: sites.save(connection, newer, store.sealer))
         with store.reading() as connection:
-            found = sites.every(connection, store.sealer)
+            found = sites.list_all(connection, store.sealer)
         assert [one.id for one in found] == ["a0", "a1", "s1", "a2"]
 
 
