@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, RowMapping
 
-MOST_UNFINISHED = 20  # of one kind and site; whoever asks for more is told to wait for those
+MOST_UNFINISHED = 20  # per kind and site
 _LONGEST_MESSAGE = 500
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
-    QUEUED = "queued"  # for its turn, or for a process that does it
+    QUEUED = "queued"  # for its turn or a free process
     RUNNING = "running"
     DONE = "done"
-    FAILED = "failed"  # `message` says why; it can be gone on with
-    STOPPED = "stopped"  # by a person; it can be gone on with
+    FAILED = "failed"  # `message` has the reason; it can be resumed
+    STOPPED = "stopped"  # by a user; it can be resumed
 
 
 UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
@@ -36,9 +36,9 @@ UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job, as it is kept: the fields are columns of the table, which says what they mean.
+    """A job. Its fields are the columns of the table, see `core.store.db.schema`.
 
-    `epoch` is that of the claim it was read under: only who knows the newest may save anything.
+    `epoch` is that of the claim under which it was read: only the holder of the newest may save anything.
     """
 
     id: int
@@ -59,7 +59,7 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nobody works on it any more."""
+        """Whether it is done, failed or stopped."""
         return self.state not in UNFINISHED
 
 
@@ -116,7 +116,7 @@ def load(connection: Connection, job_id: int, *, site_id: str | None = None) -> 
 def latest(
     connection: Connection, limit: int, *, kind: str | None = None, site_id: str | None = None
 ) -> list[Job]:
-    """Return the newest jobs, newest first."""
+    """Return the latest jobs, newest first."""
     query = select(*_COLUMNS).order_by(jobs.c.id.desc()).limit(limit)
     if kind is not None:
         query = query.where(jobs.c.kind == kind)
@@ -126,9 +126,9 @@ def latest(
 
 
 def due(connection: Connection, *, kinds: Collection[str], now: int, room: int) -> list[Job]:
-    """Return jobs that somebody should work on now, the oldest first, up to `room`.
+    """Return jobs that can be claimed now, oldest first, up to `room`.
 
-    Of one kind and site a single one runs at a time: what a dead process had begun comes before what waits.
+    Per kind and site one job runs at a time: one whose process died comes before queued ones.
     """
     unfinished = _unfinished(connection, jobs.c.kind.in_(list(kinds)))
     taken = {(job.kind, job.site_id) for job in unfinished if job.state is JobState.RUNNING}
@@ -144,8 +144,8 @@ def due(connection: Connection, *, kinds: Collection[str], now: int, room: int) 
 def claim(
     connection: Connection, *, kinds: Collection[str], owner: str, now: int, lease_until: int, room: int
 ) -> list[Job]:
-    """Take what is due: until `lease_until` nobody else does."""
-    _hold(connection)  # two processes that choose at once could begin two jobs of one kind and site
+    """Claim due jobs until `lease_until` (Unix milliseconds, UTC)."""
+    _hold(connection)  # two processes at once could start two jobs of one kind and site
     chosen = [job.id for job in due(connection, kinds=kinds, now=now, room=room)]
     rows = connection.execute(
         update(jobs)
@@ -159,7 +159,7 @@ def claim(
 
 
 def held(connection: Connection, taken: Job, *, for_update: bool = False) -> Job | None:
-    """Return a claimed job as it is now; None where the claim does not hold any more."""
+    """Return the current state of a claimed job; None if the claim was lost."""
     query = select(*_COLUMNS).where(jobs.c.id == taken.id, jobs.c.epoch == taken.epoch)
     row = connection.execute(query.with_for_update() if for_update else query).mappings().one_or_none()
     return None if row is None else _job(row)
@@ -176,7 +176,7 @@ def save(
     message: str | None,
     lease_until: int,
 ) -> None:
-    """Note how far a job is, which `held` returned `for_update` in this transaction."""
+    """Save the progress of a job that `held` returned `for_update` in this transaction."""
     connection.execute(
         update(jobs)
         .where(jobs.c.id == held_job.id, jobs.c.epoch == held_job.epoch)
@@ -192,7 +192,7 @@ def save(
 
 
 def end(connection: Connection, taken: Job, state: JobState, *, message: str | None, now: int) -> None:
-    """End a claimed job, where the claim still holds. One that a person stopped stays so, unless it is done."""
+    """End a claimed job if the claim still holds. One that a user stopped stays stopped, unless it is done."""
     query = update(jobs).where(jobs.c.id == taken.id, jobs.c.epoch == taken.epoch)
     if state is not JobState.DONE:
         query = query.where(jobs.c.state.in_(UNFINISHED))
@@ -208,7 +208,7 @@ def end(connection: Connection, taken: Job, state: JobState, *, message: str | N
 
 
 def release(connection: Connection, taken: Job, *, until: int = 0) -> None:
-    """Let go of a job that has not ended: somebody takes it again, but not before `until`."""
+    """Release the claim of an unfinished job; it can be claimed again from `until` on (Unix milliseconds, UTC)."""
     connection.execute(
         update(jobs)
         .where(jobs.c.id == taken.id, jobs.c.epoch == taken.epoch)
@@ -217,12 +217,12 @@ def release(connection: Connection, taken: Job, *, until: int = 0) -> None:
 
 
 def release_all(connection: Connection) -> None:
-    """Let go of every claim: right only where no other process can hold one."""
+    """Release all claims: only valid where no other process can hold one."""
     connection.execute(update(jobs).where(jobs.c.owner.is_not(None)).values(owner=None, lease_until=0))
 
 
 def stop(connection: Connection, job_id: int, *, now: int) -> bool:
-    """End a job where it is, after the piece at hand. Tell whether it had not ended."""
+    """Stop a job after its current step. Returns whether it was unfinished."""
     changed = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state.in_(UNFINISHED))
@@ -232,7 +232,7 @@ def stop(connection: Connection, job_id: int, *, now: int) -> bool:
 
 
 def resume(connection: Connection, job_id: int) -> bool:
-    """Go on with a job that was stopped or failed, where it was. Tell whether it was one of these."""
+    """Resume a stopped or failed job where it ended. Returns whether it was one."""
     changed = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state.in_((JobState.STOPPED, JobState.FAILED)))
@@ -243,7 +243,7 @@ def resume(connection: Connection, job_id: int) -> bool:
 
 
 def drop_before(connection: Connection, moment: int) -> int:
-    """Forget jobs that ended before `moment` (ms since 1970, UTC); return how many that were."""
+    """Delete jobs that ended before `moment` (Unix milliseconds, UTC), with their findings. Returns their number."""
     has_ended = jobs.c.state.not_in(UNFINISHED)
     return connection.execute(delete(jobs).where(has_ended, jobs.c.ended_at < moment)).rowcount
 
