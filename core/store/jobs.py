@@ -72,9 +72,9 @@ def enqueue(
     requested_by: str,
     now: int,
 ) -> Job:
-    """Ask for a job, or return the same one that was asked for before and has not ended.
+    """Queue a job, or return the unfinished one of the same kind, site and arguments.
 
-    `site_id` is whose administrator asks; None is one who sees every site. Raises `TooManyJobsError`.
+    `site_id` is of the administrator who requests it; None: of one who sees every site. Raises: TooManyJobsError.
     """
     _hold(connection)
     of_site = _unfinished(connection, and_(jobs.c.kind == kind, jobs.c.site_id.is_not_distinct_from(site_id)))

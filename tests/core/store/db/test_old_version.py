@@ -243,7 +243,7 @@ class World:
     def write_due(self) -> None:
         claims = self.claim()
         for site_id in {one.site_id for one in claims}:
-            self.mirror.work([one for one in claims if one.site_id == site_id])
+            self.mirror.mirror([one for one in claims if one.site_id == site_id])
 
     def state(self, number: int) -> PostState:
         with self.store.reading() as connection:
@@ -268,7 +268,7 @@ class TestContinues:
 
     def test_a_pending_post_is_written(self, world: World) -> None:
         claims = [one for one in world.claim() if (one.site_id, one.number) == ("s1", PENDING_POST)]
-        world.mirror.work(claims)
+        world.mirror.mirror(claims)
         assert world.site.only["title"] == "Pending post"
         assert world.state(PENDING_POST) is PostState.SYNCED
 
@@ -278,8 +278,8 @@ class TestContinues:
 
     def test_queued_jobs_run(self, world: World) -> None:
         world.fold()
-        for job in world.jobs.take(room=9):
-            world.jobs.work(job)
+        for job in world.jobs.claim(limit=9):
+            world.jobs.run(job)
         with world.store.reading() as connection:
             ended = {
                 job.kind: (job.state, job.message)
