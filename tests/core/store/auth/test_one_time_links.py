@@ -64,11 +64,11 @@ class TestTicket:
 
         def and_then(connection: Connection, *given: Any, **more: Any) -> OneTimeLink | None:
             found = looked(connection, *given, **more)
-            monkeypatch.setattr(one_time_links, "look", looked)
+            monkeypatch.setattr(one_time_links, "find", looked)
             others.append(use(other, word))
             return found
 
-        monkeypatch.setattr(one_time_links, "look", and_then)
+        monkeypatch.setattr(one_time_links, "find", and_then)
         try:
             assert use(store, word) is None
         finally:
