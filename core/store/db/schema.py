@@ -118,13 +118,13 @@ events = Table(
     Column("site_id", Text),  # whose endpoint it came to first; the site may be gone by now
     Column("request_id", Text),
     Column("request", LargeBinary, nullable=False),  # sealed: headers and raw bytes, see core.store.request
-    Column("outcome", Text, nullable=False),  # pending, folded, ignored, failed
+    Column("outcome", Text, nullable=False),  # pending, applied, ignored, failed
     Column("reason", Text),
     Column("applied_at", BigInteger),  # an attempt that began later shows it
-    # What the page Events is filtered by, and why there is one index for all combinations: see core.store.events.
-    # The second serves the fold as well.
-    Index("ix_events_listed", "event", "account_id", "outcome", "received_at", "id"),
-    Index("ix_events_of_number", "number", "received_at", "id"),
+    # The filters of the page Events, see core.store.events.search. The fold reads the last one, too.
+    Index("ix_events_outcome", "account_id", "outcome", "received_at", "id"),
+    Index("ix_events_event", "account_id", "event", "outcome", "received_at", "id"),
+    Index("ix_events_number", "number", "received_at", "id", "event", "outcome", "account_id"),
     Index(None, "at"),
     Index(
         "ix_events_pending",

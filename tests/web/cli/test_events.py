@@ -105,7 +105,7 @@ class TestShow:
     def test_tells_what_it_changed_and_hides_secrets(self, run: Run, url: str) -> None:
         ran = run("events", "show", "2")
         assert ran.status == 0
-        assert "meeting.updated 2, folded, meeting 1" in ran.out
+        assert "meeting.updated 2, applied, meeting 1" in ran.out
         assert "Topic: Choir → Rehearsal" in ran.out
         assert "Site s1: pending" in ran.out
         assert '"topic": "Rehearsal"' in ran.out
@@ -122,7 +122,7 @@ class TestShow:
 class TestReplay:
     def test_says_first_what_it_would_take_up(self, run: Run, url: str) -> None:
         ran = run("events", "replay", "--dry-run")
-        assert (ran.status, ran.out) == (0, "This replays 3 folded, 1 failed.\n")
+        assert (ran.status, ran.out) == (0, "This replays 3 applied, 1 failed.\n")
         assert "4 failed" not in run("events", "list").out
         ran = run("events", "replay", "--event", "none.such")
         assert (ran.status, ran.out) == (0, "No event matches.\n")
@@ -177,7 +177,7 @@ class TestJob:
         ran = run("job", "stop", "1")
         assert "Replay 1: stopped" in ran.out
         assert "zoombridge job resume 1" in ran.out
-        assert "Replay 1: waiting" in run("job", "resume", "1").out
+        assert "Replay 1: queued" in run("job", "resume", "1").out
         ran = run("job", "follow", "1")
         assert ran.status == 0
         assert "Replay 1: done, 1 of 1 done" in ran.out

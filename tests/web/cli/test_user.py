@@ -77,7 +77,7 @@ class TestAdd:
         monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: next(answers))
         ran = run("user", "add", "anna", "--role", "viewer")
         assert ran.status == 0
-        assert "Added anna as looker." in ran.out
+        assert "Added anna as viewer." in ran.out
         assert PASSWORD not in ran.out + ran.err
 
     @pytest.mark.parametrize(
