@@ -1,9 +1,10 @@
-"""What is not as it should be, from what is known of the sites: in the order in which it matters. Pure."""
+"""Derive alerts from the status of the sites, the log, the disk and the Zoom accounts. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Fault
@@ -17,50 +18,48 @@ if TYPE_CHECKING:
 _MINUTE = 60_000
 _HOUR = 60 * _MINUTE
 PATIENCE = 15 * _MINUTE
-"""How long what the bridge tries again by itself may last before a person is asked to look (ms)."""
+"""A fault that the bridge retries becomes critical when it lasts longer than this (ms)."""
 VALIDATED_EVERY = 72 * _HOUR
 _VALIDATION_GRACE = 2 * _HOUR
 QUIET_AT_LEAST = 24 * _HOUR
 QUIET_TIMES = 4
-"""A site is quiet after so many times the longest gap between its events of the last week."""
+"""A site is quiet after this multiple of the longest gap between its events of the last week."""
 _SMALL_DISK, _SMALL_PART = 1024**3, 0.05
 
 
 class Severity(StrEnum):
-    """Who has to do something."""
+    """How urgent an alert is."""
 
-    BAD = "bad"  # a person
-    WAITING = (
-        "waiting"  # nobody yet: the bridge, Zoom or the site goes on by itself, or it may be as it should
-    )
+    CRITICAL = "critical"  # needs a person
+    WARNING = "warning"  # may pass: the bridge, Zoom or the site continues by itself, or all may be well
 
 
 class AlertKind(StrEnum):
-    """What it is."""
+    """What an alert is about."""
 
-    FAILED_EVENTS = "failed-events"  # the bridge could not fold them
+    FAILED_EVENTS = "failed-events"  # events that could not be folded
     DISK = "disk"  # nearly full
-    ACCOUNT = "account"  # Zoom does not let the bridge read it; `message` says why
-    SITE = "site"  # it fails as a whole; `message` says how
-    NO_SECRET = "no-secret"  # noqa: S105 - a kind of trouble
-    QUARANTINE = "quarantine"  # events are refused, and kept
-    FAILING = "failing"  # posts fail by themselves, for the reason in `message`
-    NOT_VALIDATED = "not-validated"  # by Zoom, so far
-    OVERDUE = "overdue"  # Zoom's validation
-    NO_EVENT = "no-event"  # so far
+    ACCOUNT = "account"  # Zoom's REST API denies access to the account; `message` is the reason
+    SITE = "site"  # every request to the site fails; `message` is the reason
+    NO_SECRET = "no-secret"  # noqa: S105 - a kind of alert
+    QUARANTINE = "quarantine"  # requests failed verification and are in quarantine
+    FAILING = "failing"  # single posts fail, for the reason in `message`
+    NOT_VALIDATED = "not-validated"  # Zoom has not validated the endpoint yet
+    OVERDUE = "overdue"  # Zoom's validation of the endpoint is overdue
+    NO_EVENT = "no-event"  # no event has arrived yet
     QUIET = "quiet"  # no event for longer than usual
-    BEHIND = "behind"  # posts wait, and not because of a failure
+    BEHIND = "behind"  # posts are pending for long, without a fault
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing. `since` (ms since 1970, UTC) is when it began, or when all was well for the last time.
+    """One alert. `since` (Unix milliseconds, UTC) is when it began, or the last time without it.
 
-    `count` is how many events, posts or bytes it is about; `more`, whether that is only the least it may be.
+    `count` is the number of events, posts or bytes concerned; `more` marks it as a lower bound.
     """
 
     kind: AlertKind
-    level: Severity
+    severity: Severity
     site_id: str | None = None
     site_name: str = ""
     count: int = 0
@@ -72,14 +71,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Where the database is, in bytes."""
+    """Space on the disk that holds the database, in bytes."""
 
     free: int
     total: int
 
     @property
     def is_nearly_full(self) -> bool:
-        """Whether there is little left: the log could not be written, and Zoom would have to send again."""
+        """Whether so little is left that writes to the log, and thus webhooks, may soon fail."""
         return self.free < _SMALL_DISK or (
             self.free < 10 * _SMALL_DISK and self.free < _SMALL_PART * self.total
         )
@@ -94,76 +93,77 @@ def alerts_of(
     disk: Disk | None = None,
     accounts: Iterable[tuple[str, str]] = (),
 ) -> list[Alert]:
-    """Return what is not as it should be, what needs a person first.
+    """Return the alerts at `now` (Unix milliseconds, UTC), critical ones first.
 
-    `accounts` are Zoom accounts that cannot be read, by name, and why.
+    `accounts` are the Zoom accounts that cannot be read: name and reason. `more_failed` marks `failed_events` as a
+    lower bound.
     """
     found = []
     if failed_events:
-        found.append(Alert(AlertKind.FAILED_EVENTS, Severity.BAD, count=failed_events, more=more_failed))
+        found.append(Alert(AlertKind.FAILED_EVENTS, Severity.CRITICAL, count=failed_events, more=more_failed))
     if disk is not None and disk.is_nearly_full:
-        found.append(Alert(AlertKind.DISK, Severity.BAD, count=disk.free))
+        found.append(Alert(AlertKind.DISK, Severity.CRITICAL, count=disk.free))
     for name, message in accounts:
-        found.append(Alert(AlertKind.ACCOUNT, Severity.BAD, site_name=name, message=message))
+        found.append(Alert(AlertKind.ACCOUNT, Severity.CRITICAL, site_name=name, message=message))
     for site in sites:
-        for kind, level, values in _of_site(site, now):
-            found.append(Alert(kind, level, site.id, site.name, **values))
-    return sorted(found, key=lambda trouble: trouble.level is not Severity.BAD)
+        for kind, severity, values in chain(_update_alerts(site, now), _webhook_alerts(site, now)):
+            found.append(Alert(kind, severity, site.id, site.name, **values))
+    return sorted(found, key=lambda alert: alert.severity is not Severity.CRITICAL)
 
 
-def _of_site(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
-    yield from _of_writing(site, now)
-    yield from _of_zoom(site, now)
-
-
-def _of_writing(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
-    waiting, since = site.count(Standing.PENDING), site.since(Standing.PENDING)
+def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
+    pending, since = site.count(Standing.PENDING), site.since(Standing.PENDING)
     if site.fault_message:
-        behind = [moment for moment in (since, site.since(Standing.FAILING)) if moment is not None]
-        began = min(behind, default=site.last_write_at)
-        told = {"message": site.fault_message, "since": began, "until": site.blocked_until, "count": waiting}
-        yield AlertKind.SITE, _level(site.fault, began, now), told
-    for one in site.open:
-        if one.standing is Standing.FAILING and not site.fault_message:
-            told = {"message": one.message, "since": one.since, "count": one.count}
-            yield AlertKind.FAILING, _level(one.fault, one.since, now), told
-    if waiting and not site.fault_message and since is not None and now - since > PATIENCE:
-        yield AlertKind.BEHIND, Severity.WAITING, {"count": waiting, "since": since}
+        times = [time for time in (since, site.since(Standing.FAILING)) if time is not None]
+        began = min(times, default=site.last_write_at)
+        values = {
+            "message": site.fault_message,
+            "since": began,
+            "until": site.blocked_until,
+            "count": pending,
+        }
+        yield AlertKind.SITE, _severity(site.fault, began, now), values
+    for group in site.open:
+        if group.standing is Standing.FAILING and not site.fault_message:
+            values = {"message": group.message, "since": group.since, "count": group.count}
+            yield AlertKind.FAILING, _severity(group.fault, group.since, now), values
+    if pending and not site.fault_message and since is not None and now - since > PATIENCE:
+        yield AlertKind.BEHIND, Severity.WARNING, {"count": pending, "since": since}
 
 
-def _of_zoom(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
+def _webhook_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     if not site.secrets:
-        yield AlertKind.NO_SECRET, Severity.BAD, {}
+        yield AlertKind.NO_SECRET, Severity.CRITICAL, {}
     if site.held:
-        yield AlertKind.QUARANTINE, Severity.BAD, {"count": site.held, "since": site.held_since}
+        yield AlertKind.QUARANTINE, Severity.CRITICAL, {"count": site.held, "since": site.held_since}
     if not site.secrets:
         return
     events_come = site.last_event_at is not None and now - site.last_event_at < QUIET_AT_LEAST
     if site.validated_at is None:
         if not events_come:
-            yield AlertKind.NOT_VALIDATED, Severity.WAITING, {}
+            yield AlertKind.NOT_VALIDATED, Severity.WARNING, {}
     elif now - site.validated_at > VALIDATED_EVERY + _VALIDATION_GRACE:
-        # While events come, Zoom still takes the endpoint for a valid one.
+        # While events arrive, Zoom still considers the endpoint valid.
         yield (
             AlertKind.OVERDUE,
-            Severity.WAITING if events_come else Severity.BAD,
+            Severity.WARNING if events_come else Severity.CRITICAL,
             {"since": site.validated_at},
         )
     if site.last_event_at is None:
         if site.validated_at is not None:
-            yield AlertKind.NO_EVENT, Severity.WAITING, {"since": site.validated_at}
+            yield AlertKind.NO_EVENT, Severity.WARNING, {"since": site.validated_at}
     elif now - site.last_event_at > quiet_after(site.usual_gap):
-        yield AlertKind.QUIET, Severity.WAITING, {"since": site.last_event_at}
+        yield AlertKind.QUIET, Severity.WARNING, {"since": site.last_event_at}
 
 
 def quiet_after(usual_gap: int | None) -> int:
-    """Return after how long without an event a site is said to be quiet (ms)."""
+    """Return how long a site may go without events before it is quiet (ms)."""
     return max(QUIET_AT_LEAST, QUIET_TIMES * (usual_gap or 0))
 
 
-def _level(fault: str | None, since: int | None, now: int) -> Severity:
-    """Return who has to do something: a person at once where only a person can mend it, else when it lasts."""
-    passes = fault is not None and fault in Fault.__members__.values() and Fault(fault).retry
-    if passes and (since is None or now - since <= PATIENCE):
-        return Severity.WAITING
-    return Severity.BAD
+def _severity(fault: str | None, since: int | None, now: int) -> Severity:
+    """Return the severity of a fault: critical unless the bridge retries it; then when it lasts."""
+    is_retried = fault is not None and fault in Fault.__members__.values() and Fault(fault).retry
+    if is_retried and (since is None or now - since <= PATIENCE):
+        return Severity.WARNING
+    return Severity.CRITICAL

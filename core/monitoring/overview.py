@@ -1,4 +1,4 @@
-"""Is it well? All that the overview shows, gathered from the store."""
+"""Gather the overview from the store: sites, alerts and statistics of events."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _MOST_FAILED = 1000  # are counted
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What there is to tell at `now` (ms since 1970, UTC).
+    """Sites, alerts and event statistics at `now` (Unix milliseconds, UTC).
 
-    `week` is of the whole log; `accounts` are those whose events concern who looks, None for all.
+    `week` covers the whole log; `accounts` are those whose events concern the viewer, None for all.
     """
 
     now: int
@@ -40,13 +40,13 @@ class Overview:
     accounts: frozenset[str] | None
 
     @property
-    def bad(self) -> int:
-        """How many things need a person."""
-        return sum(trouble.level is Severity.BAD for trouble in self.alerts)
+    def critical(self) -> int:
+        """Number of critical alerts."""
+        return sum(alert.severity is Severity.CRITICAL for alert in self.alerts)
 
 
 def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Overview:
-    """Return how it stands: with every site, or with one. Raises `StoreUnavailableError`."""
+    """Return the overview of every site, or of one. Raises: StoreUnavailableError."""
     with store.reading() as connection:
         now = store_clock.now(connection)
         sites = site_health.facts(connection, site_id=site_id)
@@ -70,7 +70,7 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
 
 
 def disk(store: Store) -> Disk | None:
-    """Return how much room there is for the database; None where it is on a server of its own."""
+    """Return the disk space of the SQLite database; None with PostgreSQL, or where it cannot be read."""
     if store.is_shared or not store.url.database:
         return None
     try:
@@ -82,6 +82,6 @@ def disk(store: Store) -> Disk | None:
 
 def _usual_gap(week: WeekStats, accounts: Sequence[str]) -> int | None:
     if not week.is_whole:
-        return len(week.hours) * HOUR  # nothing is said of a habit before it is known
+        return len(week.hours) * HOUR  # no usual gap before the week is counted
     gap = hourly.longest_gap(week, frozenset(accounts))
     return None if gap is None else (gap + 1) * HOUR

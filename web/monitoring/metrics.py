@@ -114,10 +114,11 @@ class _OverviewCollector:
                 "zoombridge_disk_free_bytes", "Free space where the SQLite file is.", found.free
             )
         alerts = GaugeMetricFamily(
-            "zoombridge_alerts", "Open alerts; the most severe ones need a person.", labels=["severity"]
+            "zoombridge_alerts", "Open alerts; critical ones need a person.", labels=["severity"]
         )
-        for level in Severity:
-            alerts.add_metric([level], sum(one.level is level for one in self._overview.alerts))
+        for severity in Severity:
+            number = sum(alert.severity is severity for alert in self._overview.alerts)
+            alerts.add_metric([severity], number)
         yield alerts
 
     def _site_metrics(self) -> Iterator[Metric]:

@@ -88,7 +88,7 @@ class OverviewHandler(PageHandler):
         of_week = [self._piece(day, shown) for day in hourly.days(week)]
         view = OverviewView(
             overview=shown,
-            is_critical=shown.bad > 0,
+            is_critical=shown.critical > 0,
             has_warnings=bool(shown.alerts),
             spans=[
                 SpanView("day", of_day, *self._charts("day", of_day, self._hour_marks())),

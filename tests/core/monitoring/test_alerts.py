@@ -28,7 +28,7 @@ def found(site: SiteFacts = WELL, **more: Any) -> list[Alert]:
 
 
 def told(**values: Any) -> list[tuple[AlertKind, Severity]]:
-    return [(one.kind, one.level) for one in found(replace(WELL, **values))]
+    return [(one.kind, one.severity) for one in found(replace(WELL, **values))]
 
 
 def test_nothing_where_all_is_well() -> None:
@@ -39,15 +39,17 @@ def test_nothing_where_all_is_well() -> None:
 class TestSite:
     @pytest.mark.parametrize("fault", [Fault.CREDENTIALS, Fault.MOVED, "what a later version knows"])
     def test_that_only_a_person_can_mend_needs_one_at_once(self, fault: str) -> None:
-        assert told(fault=fault, fault_message="It is so.") == [(AlertKind.SITE, Severity.BAD)]
+        assert told(fault=fault, fault_message="It is so.") == [(AlertKind.SITE, Severity.CRITICAL)]
 
-    @pytest.mark.parametrize(("ago", "level"), [(PATIENCE, Severity.WAITING), (PATIENCE + 1, Severity.BAD)])
-    def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, level: Severity) -> None:
+    @pytest.mark.parametrize(
+        ("ago", "severity"), [(PATIENCE, Severity.WARNING), (PATIENCE + 1, Severity.CRITICAL)]
+    )
+    def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, severity: Severity) -> None:
         waiting = (Open(Standing.PENDING, 3, since=NOW - ago),)
         (one,) = found(
             replace(WELL, fault=Fault.NETWORK, fault_message="Away.", open=waiting, blocked_until=NOW + 1)
         )
-        assert (one.kind, one.level, one.message, one.count) == (AlertKind.SITE, level, "Away.", 3)
+        assert (one.kind, one.severity, one.message, one.count) == (AlertKind.SITE, severity, "Away.", 3)
         assert (one.since, one.until) == (NOW - ago, NOW + 1)
 
     def test_is_told_once_for_all_its_posts(self) -> None:
@@ -56,7 +58,7 @@ class TestSite:
             Open(Standing.PENDING, 5, since=NOW - HOUR),
         )
         assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
-            (AlertKind.SITE, Severity.BAD)
+            (AlertKind.SITE, Severity.CRITICAL)
         ]
 
 
@@ -67,16 +69,16 @@ class TestPosts:
             Open(Standing.FAILING, 1, since=NOW - 1, fault="server", message="It broke."),
         )
         first, second = found(replace(WELL, open=posts))
-        assert (first.kind, first.level, first.count, first.message) == (
+        assert (first.kind, first.severity, first.count, first.message) == (
             AlertKind.FAILING,
-            Severity.BAD,
+            Severity.CRITICAL,
             2,
             "Refused.",
         )
-        assert (second.level, second.count, second.message) == (Severity.WAITING, 1, "It broke.")
+        assert (second.severity, second.count, second.message) == (Severity.WARNING, 1, "It broke.")
 
     @pytest.mark.parametrize(
-        ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(AlertKind.BEHIND, Severity.WAITING)])]
+        ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(AlertKind.BEHIND, Severity.WARNING)])]
     )
     def test_that_wait_are_told_when_it_is_long(self, ago: int, kinds: list[Any]) -> None:
         assert told(open=(Open(Standing.PENDING, 5, since=NOW - ago),)) == kinds
@@ -88,28 +90,30 @@ class TestPosts:
 
 class TestZoom:
     def test_without_a_secret_nothing_else_matters(self) -> None:
-        assert told(secrets=0, validated_at=None, last_event_at=None) == [(AlertKind.NO_SECRET, Severity.BAD)]
+        assert told(secrets=0, validated_at=None, last_event_at=None) == [
+            (AlertKind.NO_SECRET, Severity.CRITICAL)
+        ]
 
     def test_refused_events_need_somebody(self) -> None:
         (one,) = found(replace(WELL, held=3, held_since=NOW - HOUR))
-        assert (one.kind, one.level, one.count, one.since) == (
+        assert (one.kind, one.severity, one.count, one.since) == (
             AlertKind.QUARANTINE,
-            Severity.BAD,
+            Severity.CRITICAL,
             3,
             NOW - HOUR,
         )
 
     def test_a_new_site_waits_for_zoom(self) -> None:
         new = {"validated_at": None, "last_event": None, "last_event_at": None}
-        assert told(**new) == [(AlertKind.NOT_VALIDATED, Severity.WAITING)]
-        assert told(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WAITING)]
+        assert told(**new) == [(AlertKind.NOT_VALIDATED, Severity.WARNING)]
+        assert told(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WARNING)]
 
     @pytest.mark.parametrize(
         ("validated", "event", "kinds"),
         [
-            (73, 30, [(AlertKind.QUIET, Severity.WAITING)]),
-            (75, 30, [(AlertKind.OVERDUE, Severity.BAD), (AlertKind.QUIET, Severity.WAITING)]),
-            (75, 1, [(AlertKind.OVERDUE, Severity.WAITING)]),
+            (73, 30, [(AlertKind.QUIET, Severity.WARNING)]),
+            (75, 30, [(AlertKind.OVERDUE, Severity.CRITICAL), (AlertKind.QUIET, Severity.WARNING)]),
+            (75, 1, [(AlertKind.OVERDUE, Severity.WARNING)]),
         ],
     )
     def test_an_overdue_validation_is_told_before_zoom_stops(
@@ -133,7 +137,7 @@ class TestZoom:
     ) -> None:
         usual = None if gap is None else gap * HOUR
         kinds = told(last_event_at=NOW - hours * HOUR, usual_gap=usual)
-        assert kinds == ([(AlertKind.QUIET, Severity.WAITING)] if is_quiet else [])
+        assert kinds == ([(AlertKind.QUIET, Severity.WARNING)] if is_quiet else [])
 
     def test_no_validation_is_missed_while_events_come(self) -> None:
         assert told(validated_at=None) == []
@@ -142,7 +146,12 @@ class TestZoom:
 class TestBridge:
     def test_events_that_it_could_not_fold(self) -> None:
         (one,) = found(failed_events=7, more_failed=True)
-        assert (one.kind, one.level, one.count, one.more) == (AlertKind.FAILED_EVENTS, Severity.BAD, 7, True)
+        assert (one.kind, one.severity, one.count, one.more) == (
+            AlertKind.FAILED_EVENTS,
+            Severity.CRITICAL,
+            7,
+            True,
+        )
 
     def test_accounts_that_it_cannot_read(self) -> None:
         (one,) = found(accounts=[("Choir", "The scope is missing.")])

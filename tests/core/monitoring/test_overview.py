@@ -66,7 +66,7 @@ def test_tells_of_all_sites_or_of_one(two: Store) -> None:
     came(two, "s2", "another", 1)
     found = looked(two)
     assert [site.id for site in found.sites] == ["s1", "s2"]
-    assert (kinds(found), found.bad, found.accounts) == ([], 0, None)
+    assert (kinds(found), found.critical, found.accounts) == ([], 0, None)
     of_one = looked(two, "s2")
     assert [site.id for site in of_one.sites] == ["s2"]
     assert of_one.accounts == frozenset({"another"})

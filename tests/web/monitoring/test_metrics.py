@@ -132,11 +132,11 @@ class TestNumbers:
         assert found["zoombridge_site_oldest_pending_post_timestamp_seconds", "s1"] == 5
         assert ("zoombridge_site_oldest_pending_post_timestamp_seconds", "s2") not in found
         assert found["zoombridge_site_consecutive_failures", "s1"] == 1
-        assert found["zoombridge_site_posts", "s1", "waiting"] == 1
+        assert found["zoombridge_site_posts", "s1", "pending"] == 1
         assert found["zoombridge_site_posts", "s1", "failing"] == 1
         assert found["zoombridge_site_posts", "s2", "failing"] == 0
         assert found["zoombridge_site_quarantined_requests", "s2"] == 0
-        assert found["zoombridge_alerts", Severity.BAD] >= 2
+        assert found["zoombridge_alerts", Severity.CRITICAL] >= 2
 
     def test_of_the_log(self, monitored: Http, store: Store) -> None:
         lines = [
