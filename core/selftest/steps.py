@@ -15,9 +15,8 @@ from urllib.parse import urljoin
 from core.errors import Fault, SiteFaultError
 from core.selftest.cleanup import ask_for_cleaning, clean
 from core.sites import diagnosis as verdicts
-from core.sites.diagnosis import Answered, Cause, Diagnosis, Sent, Stage, Visited, Written
+from core.sites.diagnosis import Answered, Cause, Diagnosis, Sent, Stage, Visited, Written, count_refused
 from core.sites.health import how_to_reach
-from core.sites.refused import refused
 from core.store import selftest
 from core.store.events import log, quarantine
 from core.store.posts.posts import PostState
@@ -283,7 +282,9 @@ class SelfTestSteps:
         with self.store.reading() as connection:
             held = quarantine.latest(connection, self.site.id, self.store.sealer, _HELD_LOOKED_AT)
         wrong = verdicts.of_zoom(
-            refused(held, self.secrets), validated_at=self.site.validated_at, event_at=self.site.last_event_at
+            count_refused(held, self.secrets),
+            validated_at=self.site.validated_at,
+            event_at=self.site.last_event_at,
         )
         if wrong is not None:
             self._judge(wrong)

@@ -12,11 +12,12 @@ from core.errors import Fault, SignatureError, StaleSignatureError
 from core.wordpress.faults import page_title, shorten
 from core.wordpress.signing import WINDOW_SECONDS
 from core.zoom import signature
+from core.zoom.probe import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.sites.refused import Refused
+    from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.request import Request
     from core.wordpress.faults import SiteResponse
     from core.zoom.signature import Secret
@@ -127,6 +128,28 @@ class Visited:
     status: int | None
     has_topic: bool
     said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRequests:
+    """Counts of a site's quarantined requests by cause.
+
+    `wrong` were signed with none of the saved secrets; `stale` with one of them, but `seconds` before (where
+    negative: after) this machine's time. `newest_at` (Unix milliseconds, UTC) is the arrival of the newest; 0
+    without any.
+    """
+
+    wrong: int = 0
+    stale: int = 0
+    seconds: int = 0
+    newest_at: int = 0
+
+    def matters(self, *well_at: int | None) -> bool:
+        """Whether the newest was refused after the last success, the latest of the given times.
+
+        Anyone can post requests that look like Zoom's; what counts is whether Zoom's own still pass.
+        """
+        return self.newest_at > max((moment or 0 for moment in well_at), default=0)
 
 
 def no_secret() -> Diagnosis:
@@ -456,7 +479,26 @@ def clocks_apart(ahead: float) -> tuple[str, str]:
     return message, "Look which of the two is wrong, and have it set by the network (NTP)."
 
 
-def of_zoom(refused: Refused, *, validated_at: int | None, event_at: int | None) -> Diagnosis | None:
+def count_refused(held: Sequence[QuarantinedRequest], secrets: Sequence[Secret]) -> RefusedRequests:
+    """Count quarantined requests by cause, without those of self-tests and those that verify by now."""
+    wrong = stale = seconds = newest = 0
+    for item in held:
+        if item.request.headers.get("x-zm-request-id", "").startswith(REQUEST):
+            continue
+        try:
+            signature.verify(item.request.headers, item.request.body, secrets, now=item.received_at / 1000)
+        except StaleSignatureError as error:
+            stale += 1
+            seconds = error.seconds
+        except SignatureError:
+            wrong += 1
+        else:
+            continue  # verifies by now, and is about to be accepted
+        newest = max(newest, item.received_at)
+    return RefusedRequests(wrong, stale, seconds, newest)
+
+
+def of_zoom(refused: RefusedRequests, *, validated_at: int | None, event_at: int | None) -> Diagnosis | None:
     """Judge whether Zoom's own events come through, by what was refused since the last one did.
 
     The test is signed with the token that is saved, so it cannot tell whether Zoom has the same one.

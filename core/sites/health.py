@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
-from core.sites.diagnosis import clocks_apart, of_zoom
-from core.sites.refused import refused
+from core.sites.diagnosis import clocks_apart, count_refused, of_zoom
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import WordPressClient
@@ -147,7 +146,9 @@ def check(store: Store, name: str) -> list[HealthFinding]:
         else HealthFinding("Zoom", False, "has not validated the endpoint yet: see the page Webhooks")
     )
     if saved:
-        wrong = of_zoom(refused(held, saved), validated_at=site.validated_at, event_at=site.last_event_at)
+        wrong = of_zoom(
+            count_refused(held, saved), validated_at=site.validated_at, event_at=site.last_event_at
+        )
         findings.append(_events(site, wrong))
     return findings
 

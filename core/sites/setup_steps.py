@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from core.sites.diagnosis import RefusedRequests
 from core.sites.health import HealthReport
-from core.sites.refused import Refused
 
 if TYPE_CHECKING:
     from core.sites.health import HealthFinding
@@ -51,7 +51,7 @@ class Facts:
     has_secret: bool = False
     validated_at: int | None = None
     event_at: int | None = None
-    refused: Refused = field(default_factory=Refused)
+    refused: RefusedRequests = field(default_factory=RefusedRequests)
     has_page: bool = False
     page_fault: str = ""  # why a page waits to be written
 

@@ -18,11 +18,12 @@ from core.wordpress.requests import (
     CreatePost,
     DeletePost,
     FindPosts,
+    HttpRequest,
     ReadPost,
     TrashPost,
     UpdatePost,
+    request_of,
 )
-from core.wordpress.routes import Request, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -236,7 +237,7 @@ class WordPressClient:
                 results.append(error)
         return results
 
-    def _settle(self, request: Request, answer: SiteResponse) -> Any:
+    def _settle(self, request: HttpRequest, answer: SiteResponse) -> Any:
         """Return what a request's answer means; raise the fault that it tells of."""
         if request.method == "DELETE" and answer.status == HTTPStatus.GONE and not request.query.get("force"):
             return False  # rest_already_trashed
@@ -259,7 +260,7 @@ class WordPressClient:
         self, method: str, route: str, read: Callable[[Any], Read], *, params: Any = None, json: Any = None
     ) -> Read:
         """Send one request and return what `read` makes of the JSON; `read` raises ValueError over a wrong one."""
-        request = Request(method, route, read, body=json)
+        request = HttpRequest(method, route, read, body=json)
         answer = transport.ask(
             self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
         )

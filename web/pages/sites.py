@@ -13,9 +13,8 @@ from core.errors import SiteFaultError, UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health
-from core.sites.diagnosis import Stage
+from core.sites.diagnosis import RefusedRequests, Stage, count_refused
 from core.sites.health import HealthReport
-from core.sites.refused import Refused, refused
 from core.sites.setup_steps import Facts, SetupStep, checklist, is_done
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
@@ -42,7 +41,7 @@ class SiteStatus:
     site: Site
     look: HealthReport
     lines: list[Item]
-    refused: Refused
+    refused: RefusedRequests
     held: int
     report: selftest_job.SelfTestReport | None
 
@@ -62,7 +61,7 @@ class SiteView:
     site: Site
     look: HealthReport
     lines: list[Item]
-    refused: Refused
+    refused: RefusedRequests
     held: int
     steps: type[SetupStep]
     is_done: bool
@@ -208,7 +207,7 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         report = selftest_job.latest(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
     look = HealthReport.of(site)
-    told = refused(held, saved)
+    told = count_refused(held, saved)
     facts = Facts(
         look=look,
         has_secret=bool(saved),

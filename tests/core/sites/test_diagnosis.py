@@ -7,12 +7,23 @@ import pytest
 
 from core.errors import Fault
 from core.sites import diagnosis as verdicts
-from core.sites.diagnosis import Answered, Cause, Diagnosis, Sent, Stage, Visited, Written
-from core.sites.refused import Refused
+from core.sites.diagnosis import (
+    Answered,
+    Cause,
+    Diagnosis,
+    RefusedRequests,
+    Sent,
+    Stage,
+    Visited,
+    Written,
+    count_refused,
+)
+from core.store.events.quarantine import QuarantinedRequest
 from core.store.events.request import Request
 from core.wordpress.faults import SiteResponse
+from core.zoom.probe import REQUEST
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
-from tests.core.events import NOW, SECRET, signed
+from tests.core.events import NOW, SECRET, event, raw, signed
 
 BODY = b'{"event":"meeting.created","topic":"\xe2\x80\xa6 \\uD83D\\uDE92"}'
 SENT = Sent(BODY, signed(BODY))
@@ -221,18 +232,22 @@ class TestClocks:
 
 class TestZoom:
     def test_is_content(self) -> None:
-        assert verdicts.of_zoom(Refused(), validated_at=None, event_at=None) is None
-        old = Refused(wrong=3, newest_at=5)
+        assert verdicts.of_zoom(RefusedRequests(), validated_at=None, event_at=None) is None
+        old = RefusedRequests(wrong=3, newest_at=5)
         assert verdicts.of_zoom(old, validated_at=6, event_at=None) is None
 
     def test_signs_with_another_secret(self) -> None:
-        found = verdicts.of_zoom(Refused(wrong=1, stale=1, newest_at=5), validated_at=4, event_at=None)
+        found = verdicts.of_zoom(
+            RefusedRequests(wrong=1, stale=1, newest_at=5), validated_at=4, event_at=None
+        )
         assert found is not None
         assert (found.cause, found.stage) == (Cause.SECRET, Stage.ZOOM)
         assert "another secret token" in found.message
 
     def test_has_another_time(self) -> None:
-        found = verdicts.of_zoom(Refused(stale=1, seconds=900, newest_at=5), validated_at=None, event_at=None)
+        found = verdicts.of_zoom(
+            RefusedRequests(stale=1, seconds=900, newest_at=5), validated_at=None, event_at=None
+        )
         assert found is not None
         assert found.cause is Cause.CLOCK
         assert "900 seconds ahead of" in found.message
@@ -251,3 +266,35 @@ class TestSwallowed:
         found = verdicts.swallowed(answered(200))
         assert (found.cause, found.stage) == (Cause.SWALLOWED, Stage.ARRIVED)
         assert "HTTP 200" in found.message
+
+
+def held(
+    *, secret: str = SECRET, signed_at: float = NOW, came_at: float = NOW, request_id: str = "zoom-1"
+) -> QuarantinedRequest:
+    body = raw(event())
+    headers = {**signed(body, secret=secret, at=signed_at), "x-zm-request-id": request_id}
+    return QuarantinedRequest(1, "s1", "Site", int(came_at * 1000), "", Request(headers, body))
+
+
+class TestRefusedRequests:
+    def test_tells_another_secret_from_a_clock_that_is_off(self) -> None:
+        found = count_refused(
+            [held(secret="another"), held(signed_at=NOW - 900), held(secret="third")], SAVED
+        )
+        assert (found.wrong, found.stale, found.seconds) == (2, 1, 900)
+
+    def test_leaves_out_the_tests_own(self) -> None:
+        assert count_refused([held(secret="another", request_id=f"{REQUEST}1")], SAVED) == RefusedRequests()
+
+    def test_leaves_out_what_verifies_by_now(self) -> None:
+        assert count_refused([held()], SAVED) == RefusedRequests()
+
+
+class TestRefusedRequestsMatter:
+    def test_only_what_came_after_all_went_well(self) -> None:
+        """Anybody can post rubbish that looks like Zoom's."""
+        found = count_refused([held(secret="another", came_at=NOW)], SAVED)
+        assert found.matters(None, None)
+        assert found.matters(NOW * 1000 - 1, None)
+        assert not found.matters(None, NOW * 1000 + 1)
+        assert not RefusedRequests().matters(None)

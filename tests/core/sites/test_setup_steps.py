@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from core.sites.diagnosis import RefusedRequests
 from core.sites.health import HealthFinding, HealthReport
-from core.sites.refused import Refused
 from core.sites.setup_steps import Facts, SetupStep, State, checklist, is_done
 
 WELL = HealthReport(
@@ -68,7 +68,7 @@ class TestChecklist:
         assert (line.state, line.message) == (State.BAD, "15 minutes")
 
     def test_events_are_refused(self) -> None:
-        since = Refused(wrong=1, newest_at=5)
+        since = RefusedRequests(wrong=1, newest_at=5)
         assert states(replace(ALL, refused=since))[SetupStep.EVENT] is State.BAD
         assert states(replace(ALL, refused=since, event_at=6))[SetupStep.EVENT] is State.DONE
 
