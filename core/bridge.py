@@ -107,7 +107,7 @@ class Bridge:
             job_runner,
             JobScheduler(store, job_runner, now, meetings_changed),
             account_clients,
-            HealthChecker(store, looked=mirror_worker.wake),
+            HealthChecker(store, on_checked=mirror_worker.wake),
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )
 

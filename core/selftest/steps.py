@@ -14,9 +14,18 @@ from urllib.parse import urljoin
 
 from core.errors import Fault, SiteFaultError
 from core.selftest.cleanup import ask_for_cleaning, clean
-from core.sites import diagnosis as verdicts
-from core.sites.diagnosis import Answered, Cause, Diagnosis, Sent, Stage, Visited, Written, count_refused
-from core.sites.health import how_to_reach
+from core.sites import diagnosis
+from core.sites.diagnosis import (
+    Cause,
+    Diagnosis,
+    EndpointResponse,
+    PostStatus,
+    SentEvent,
+    Stage,
+    VisitorResponse,
+    count_refused,
+)
+from core.sites.health import connection_advice
 from core.store import selftest
 from core.store.events import log, quarantine
 from core.store.posts.posts import PostState
@@ -141,7 +150,7 @@ class SelfTestSteps:
         """Choose the meeting, before anything is sent: so whatever happens, it is known what to clean up."""
         self.kept.since = self._now()
         if not self._signing:
-            self._judge(verdicts.no_secret())
+            self._judge(diagnosis.diagnose_missing_secret())
             return
         self.kept.number = FIRST_NUMBER + randomness.randbelow(LAST_NUMBER - FIRST_NUMBER)
         self.kept.token = randomness.token_hex(4)
@@ -167,7 +176,7 @@ class SelfTestSteps:
             self._judge(self._refusal(sent))
             return
         way_back = self._way_back() if answered.code == "zoombridge_unreachable" else ""
-        wrong = verdicts.of_answer(answered, way_back=way_back)
+        wrong = diagnosis.diagnose_response(answered, plugin_advice=way_back)
         if wrong is not None:
             self._judge(wrong)
             return
@@ -185,7 +194,7 @@ class SelfTestSteps:
             self._line(Stage.LOGGED, "", 0)
             self._next("fold")
         elif self._late(self.limits.logging):
-            self._judge(verdicts.swallowed(Answered(HTTPStatus.NO_CONTENT)))
+            self._judge(diagnosis.diagnose_interception(EndpointResponse(HTTPStatus.NO_CONTENT)))
 
     def fold(self) -> None:
         """Wait until the event is a part of its meeting."""
@@ -200,9 +209,9 @@ class SelfTestSteps:
             self._line(Stage.FOLDED)
             self._next("write")
         elif found is not None:
-            self._judge(verdicts.of_fold(found.outcome, found.reason))
+            self._judge(diagnosis.diagnose_fold(found.outcome, found.reason))
         elif self._late(self.limits.folding):
-            self._judge(verdicts.of_fold(log.Outcome.PENDING, None))
+            self._judge(diagnosis.diagnose_fold(log.Outcome.PENDING, None))
 
     def write(self) -> None:
         """Wait until the page is written, or why it is not."""
@@ -219,7 +228,7 @@ class SelfTestSteps:
             self._line(Stage.WRITTEN, self.kept.link)
             self._next("see")
         elif found is not None or self._late(self.limits.writing):
-            self._judge(verdicts.of_writing(_written(found)))
+            self._judge(diagnosis.diagnose_write(_written(found)))
 
     def see(self) -> None:
         """Open the page as a visitor; one that is no public page, as an editor."""
@@ -227,14 +236,14 @@ class SelfTestSteps:
             with self._client() as client:
                 post = client.read_post(self.kept.post_id)
         except SiteFaultError as error:
-            self._judge(verdicts.of_writing(Written(fault=error.fault, message=str(error))))
+            self._judge(diagnosis.diagnose_write(PostStatus(fault=error.fault, message=str(error))))
             return
         if post.status != "publish":
             self._line(Stage.SEEN, f"by editors: new pages are made with the status “{post.status}”")
             self._next("remove")
             return
         visited = _visit(self.kept.link, self.kept.token)
-        wrong = verdicts.of_visit(visited)
+        wrong = diagnosis.diagnose_visit(visited)
         if wrong is not None:
             self._judge(wrong)
             return
@@ -246,7 +255,9 @@ class SelfTestSteps:
         for body in (self.trial.deleted(self._at(1)), self.trial.permanently_deleted(self._at(2))):
             sent = self._sent(body)
             answered = self._post(sent)
-            wrong = self._refusal(sent) if answered.code == _SIGNATURE else verdicts.of_answer(answered)
+            wrong = (
+                self._refusal(sent) if answered.code == _SIGNATURE else diagnosis.diagnose_response(answered)
+            )
             if wrong is not None:
                 self._judge(replace(wrong, stage=Stage.REMOVED))
                 return
@@ -265,23 +276,23 @@ class SelfTestSteps:
             except SiteFaultError:
                 left = []  # it was told that the page is gone; that the site does not answer now is another matter
             if left:
-                self._judge(verdicts.not_removed())
+                self._judge(diagnosis.diagnose_removal())
                 return
             self._line(Stage.REMOVED)
             self._next("compare")
         elif self._late(self.limits.removing):
-            self._judge(verdicts.not_removed())
+            self._judge(diagnosis.diagnose_removal())
 
     def compare(self) -> None:
         """Judge what no test event can show: the clocks, and whether Zoom's own events come through."""
-        wrong = verdicts.of_clocks(self.kept.ahead)
+        wrong = diagnosis.diagnose_clocks(self.kept.ahead)
         if wrong is not None:
             self._judge(wrong)
             return
         self._line(Stage.CLOCKS, "" if self.kept.ahead is None else f"{abs(round(self.kept.ahead))} s apart")
         with self.store.reading() as connection:
             held = quarantine.latest(connection, self.site.id, self.store.sealer, _HELD_LOOKED_AT)
-        wrong = verdicts.of_zoom(
+        wrong = diagnosis.diagnose_zoom(
             count_refused(held, self.secrets),
             validated_at=self.site.validated_at,
             event_at=self.site.last_event_at,
@@ -325,7 +336,7 @@ class SelfTestSteps:
     def _request_id(self) -> str:
         return f"{REQUEST}{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.kept.number}{self.kept.token}')}"
 
-    def _sent(self, body: bytes) -> Sent:
+    def _sent(self, body: bytes) -> SentEvent:
         """Return an event as it leaves now, signed with a token that is good for every account, if there is one."""
         secret = min(self._signing, key=lambda secret: secret.account_id is not None)
         timestamp = str(int(self.clock()))
@@ -336,9 +347,9 @@ class SelfTestSteps:
             TIMESTAMP_HEADER: timestamp,
             SIGNATURE_HEADER: sign(secret.value, timestamp, body),
         }
-        return Sent(body, headers)
+        return SentEvent(body, headers)
 
-    def _post(self, sent: Sent) -> Answered:
+    def _post(self, sent: SentEvent) -> EndpointResponse:
         began = time.monotonic()
         try:
             with transport.session() as over:
@@ -346,14 +357,14 @@ class SelfTestSteps:
                     over, "POST", self._endpoint, body=sent.body, headers=sent.headers, timeout=_SENDING
                 )
         except SiteFaultError as error:
-            return Answered(None, _since(began), error.reason or str(error).rstrip("."))
+            return EndpointResponse(None, _since(began), error.reason or str(error).rstrip("."))
         self.kept.ahead = transport.seconds_ahead(answer)
-        return Answered.of(answer, _since(began))
+        return EndpointResponse.of(answer, _since(began))
 
-    def _refusal(self, sent: Sent) -> Diagnosis:
+    def _refusal(self, sent: SentEvent) -> Diagnosis:
         mine = self._held()
         at = mine[0].received_at / _MILLISECONDS if mine else 0.0
-        return verdicts.of_refusal(sent, mine[0].request if mine else None, self.secrets, at=at)
+        return diagnosis.diagnose_refusal(sent, mine[0].request if mine else None, self.secrets, at=at)
 
     def _held(self) -> list[QuarantinedRequest]:
         """Return what is in quarantine of this test, the newest first."""
@@ -369,7 +380,7 @@ class SelfTestSteps:
                 said = client.check_connection().message
         except SiteFaultError:
             return ""
-        return f"{said} {how_to_reach(told.bridge or '', self.site.url)}" if said else ""
+        return f"{said} {connection_advice(told.bridge or '', self.site.url)}" if said else ""
 
     def _client(self) -> WordPressClient:
         return WordPressClient(self.site.rest_root, self.site.username, self.site.password, timeout=_VISITING)
@@ -413,15 +424,15 @@ def _digest(body: bytes) -> str:
     return zoom_envelope.digest(zoom_envelope.parse(body))
 
 
-def _written(found: selftest.OnSite | None) -> Written:
+def _written(found: selftest.OnSite | None) -> PostStatus:
     if found is None:
-        return Written()
-    return Written(
+        return PostStatus()
+    return PostStatus(
         found.state is PostState.SYNCED, found.fault or "", found.message or "", found.reason or ""
     )
 
 
-def _visit(link: str, token: str) -> Visited:
+def _visit(link: str, token: str) -> VisitorResponse:
     """Open a page as somebody who is not signed in, wherever it leads on to."""
     try:
         with transport.session() as over:
@@ -432,8 +443,8 @@ def _visit(link: str, token: str) -> Visited:
                     break
                 link = urljoin(link, to)
     except SiteFaultError as error:
-        return Visited(None, False, error.reason or str(error))
-    return Visited(answer.status, token.encode() in answer.body, page_title(answer.body))
+        return VisitorResponse(None, False, error.reason or str(error))
+    return VisitorResponse(answer.status, token.encode() in answer.body, page_title(answer.body))
 
 
 def _since(began: float) -> int:

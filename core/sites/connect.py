@@ -1,7 +1,7 @@
-"""Connect a WordPress site, and let it go.
+"""Connect and disconnect WordPress sites.
 
-A site that somebody connects in the browser is a *candidate* first (`core.store.sites.pending_sites`): found, then
-granted a credential by WordPress, then paired, each step kept, so that any of them may be looked at again.
+A site connected in the browser is a pending site first (`core.store.sites.pending_sites`): discovered, then authorized
+by WordPress, then paired. The result of each step is stored, so that the page can be reloaded at any of them.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.wordpress.discovery import Discovery
 
-# What WordPress knows this application by: https://developer.wordpress.org/rest-api/reference/application-passwords/
+# The bridge as an application of WordPress: https://developer.wordpress.org/rest-api/reference/application-passwords/
 APP_ID = "632e233b-ebc0-4d57-bff4-e773adfb0971"
 _APP_NAME = "Zoom WordPress Bridge"
 _MANAGE = "manage_options"
-_TIMEOUT = (5.0, 10.0)  # to connect, and for the answer: somebody waits before the page
+_TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
 
 
-class Problem(StrEnum):
-    """What stands between a candidate and its pairing."""
+class SetupProblem(StrEnum):
+    """What prevents the pairing of a pending site."""
 
     NOT_ADMINISTRATOR = "not_administrator"
     CREDENTIALS = "credentials"
     STUB_MISSING = "stub_missing"
-    FAULT = "fault"  # anything else that the site did not do; it may work the next time
+    FAULT = "fault"  # any other fault; may succeed when retried
 
 
-# --- Step by step ---------------------------------------------------------------------------------------
+# --- In the browser, step by step ---------------------------------------------------------------------------------------
 
 
-def begin(
+def start_setup(
     store: Store, address: str, *, requested_by: str, bridge_url: str, only: str | None = None
 ) -> PendingSite:
-    """Find the site whose address somebody typed, and keep it as a candidate. Raises `SiteFaultError`.
+    """Discover the site at an address, and store it as pending. Raises: SiteFaultError.
 
-    `only` is the one site that may be connected, anew, by who asks.
+    `only` is the one site that the user may reconnect; None where any may be connected.
     """
     found = find(address)
     if only is not None:
@@ -78,34 +78,34 @@ def begin(
     )
     now = _now()
     store.write(lambda connection: pending_sites.add(connection, candidate, store.sealer, now=now))
-    kept = load(store, candidate.id, requested_by)
-    assert kept is not None  # noqa: S101 - just kept
-    return kept
+    pending = load(store, candidate.id, requested_by)
+    assert pending is not None  # noqa: S101 - just stored
+    return pending
 
 
 def load(store: Store, candidate_id: str, requested_by: str) -> PendingSite | None:
-    """Return a candidate to who began it; None where there is none, or none any more."""
+    """Return a pending site to the user who started it; None if there is none, or it has expired."""
     with store.reading() as connection:
         return pending_sites.load(connection, candidate_id, requested_by, store.sealer, now=_now())
 
 
-def may_come_back(candidate: PendingSite, own_url: str) -> bool:
-    """Whether WordPress sends the browser back with the credential to a page at `own_url`.
+def supports_redirect(candidate: PendingSite, own_url: str) -> bool:
+    """Whether WordPress redirects the browser with the credential to a page at `own_url`.
 
-    It does to https, and to http only where the site says that its environment is local; then it also gives
-    application passwords over http, which others do not.
+    It redirects to https, and to http only where the site declares a local environment; only such sites also offer
+    application passwords over http.
     """
     return own_url.startswith("https://") or candidate.rest_root.startswith("http://")
 
 
 def authorization_link(candidate: PendingSite, *, own_url: str, path: str, now: datetime) -> str:
-    """Return the address in wp-admin where an administrator approves; `path` is the candidate's page at `own_url`.
+    """Return the URL in wp-admin where an administrator approves; `path` is the pending site's page at `own_url`.
 
     https://make.wordpress.org/core/2020/11/05/application-passwords-integration-guide/
     """
-    # WordPress wants another name for each of a user's application passwords.
+    # WordPress requires a unique name for each of a user's application passwords.
     query = {"app_name": f"{_APP_NAME}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}", "app_id": APP_ID}
-    if may_come_back(candidate, own_url):
+    if supports_redirect(candidate, own_url):
         back = f"{own_url}{path}"
         query["success_url"] = f"{back}/back?{urlencode({'state': candidate.state})}"
         query["reject_url"] = f"{back}?refused=yes"
@@ -113,8 +113,8 @@ def authorization_link(candidate: PendingSite, *, own_url: str, path: str, now: 
     return f"{candidate.authorization_url}{separator}{urlencode(query)}"
 
 
-def accept(store: Store, candidate: PendingSite, username: str, password: str) -> bool:
-    """Keep the credential that WordPress handed over; tell whether it was waited for. Brought once, no state is good again."""
+def accept_credential(store: Store, candidate: PendingSite, username: str, password: str) -> bool:
+    """Store the credential from WordPress. False where none was awaited: a state is valid once."""
     keep = partial(
         pending_sites.keep_credential,
         candidate=candidate,
@@ -126,15 +126,15 @@ def accept(store: Store, candidate: PendingSite, username: str, password: str) -
     return store.write(keep)
 
 
-def go_on(store: Store, candidate: PendingSite) -> Site | None:
-    """Pair a candidate that has a credential; return the site, or note what stands in the way and return None."""
+def continue_setup(store: Store, candidate: PendingSite) -> Site | None:
+    """Pair a pending site that has a credential. Returns the site; None where a problem was stored instead."""
     try:
         site = _pair(store, candidate, candidate.username, candidate.password, candidate.bridge_url)
     except SiteFaultError as error:
         problem = _problem_of(error)
-        if problem in (Problem.CREDENTIALS, Problem.NOT_ADMINISTRATOR):
-            if problem is Problem.NOT_ADMINISTRATOR:
-                _give_back(candidate)
+        if problem in (SetupProblem.CREDENTIALS, SetupProblem.NOT_ADMINISTRATOR):
+            if problem is SetupProblem.NOT_ADMINISTRATOR:
+                _revoke_password(candidate)
             note = partial(pending_sites.drop_credential, sealer=store.sealer, now=_now())
         else:
             note = partial(pending_sites.note_problem)
@@ -144,23 +144,23 @@ def go_on(store: Store, candidate: PendingSite) -> Site | None:
     return site
 
 
-def give_up(store: Store, candidate: PendingSite) -> None:
-    """Forget a candidate, and have WordPress forget the credential that it granted."""
+def cancel_setup(store: Store, candidate: PendingSite) -> None:
+    """Delete a pending site, and revoke the credential that WordPress granted."""
     if candidate.password:
-        _give_back(candidate)
+        _revoke_password(candidate)
     store.write(lambda connection: pending_sites.remove(connection, candidate.id))
 
 
-# --- At one go ------------------------------------------------------------------------------------------
+# --- With a credential, in one step ------------------------------------------------------------------------------------------
 
 
 def connect(
     store: Store, address: str, username: str, password: str, *, bridge_url: str, secret_token: str = ""
 ) -> Site:
-    """Find the site, check the credential and the stub, pair with it, and keep it.
+    """Discover the site, check credential and plugin, pair with it, and store it.
 
-    A site that is connected already is paired anew, with what is given now; its tokens and posts stay.
-    Raises `SiteFaultError`, with what to do.
+    A connected site is paired again with the new values; its tokens and posts stay. Raises: SiteFaultError, whose
+    message says what to do.
     """
     site = _pair(store, find(address), username, password, bridge_url)
     if secret_token:
@@ -172,32 +172,32 @@ def connect(
 
 
 def find(address: str) -> Discovery:
-    """Find the site whose address a person typed. Raises `SiteFaultError`, in words for who waits for it."""
+    """Discover the site at an address. Raises: SiteFaultError, with a message for an interactive user."""
     try:
         return discovery.discover(address)
     except SiteFaultError as error:
-        raise _in_words_for_who_waits(error) from error
+        raise _interactive_error(error) from error
 
 
-# --- A site that is connected ---------------------------------------------------------------------------
+# --- Connected sites ---------------------------------------------------------------------------
 
 
-def told_bridge(site: Site) -> str:
-    """Return where a site's plugin was told that the bridge is; empty where nobody has looked yet."""
+def paired_bridge_url(site: Site) -> str:
+    """Return the bridge URL that is configured in a site's plugin; empty before the first check."""
     return HealthReport.of(site).bridge
 
 
 def move_bridge(store: Store, site_id: str, bridge_url: str) -> Site:
-    """Tell a site's plugin another address of the bridge. Raises `UnknownSiteError` or `SiteFaultError`."""
+    """Configure another bridge URL in a site's plugin. Raises: UnknownSiteError, SiteFaultError."""
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
     return _pair(store, site, site.username, site.password, bridge_url)
 
 
 def disconnect(store: Store, name: str) -> tuple[Site, str]:
-    """Forget a site, and have its stub forget the bridge; say if the latter did not work. Posts stay.
+    """Delete a site, and unpair its plugin. Returns the site and, if unpairing failed, the reason. Posts stay.
 
-    The application password is given back, where it was made for the bridge. Raises `UnknownSiteError`.
+    An application password that was created for the bridge is revoked. Raises: UnknownSiteError.
     """
     with store.reading() as connection:
         site = sites.find(connection, name, store.sealer)
@@ -213,13 +213,13 @@ def disconnect(store: Store, name: str) -> tuple[Site, str]:
     return site, problem
 
 
-# --- How ------------------------------------------------------------------------------------------------
+# --- Pairing ------------------------------------------------------------------------------------------------
 
 
 def _pair(
     store: Store, found: Discovery | PendingSite | Site, username: str, password: str, bridge_url: str
 ) -> Site:
-    """Check the credential and the stub, pair with it, and keep the site."""
+    """Check credential and plugin, pair with it, and store the site."""
     try:
         with _client(found, username, password) as client:
             _check_rights(client)
@@ -230,9 +230,9 @@ def _pair(
                 known = None
             site_id = known.id if known else new_id()
             key = new_key()
-            told = client.pair(bridge_url, site_id, key)
+            paired = client.pair(bridge_url, site_id, key)
     except SiteFaultError as error:
-        raise _in_words_for_who_waits(error) from error
+        raise _interactive_error(error) from error
     site = Site(
         id=site_id,
         url=found.url,
@@ -241,29 +241,29 @@ def _pair(
         username=username,
         password=password,
         key=key,
-        endpoints=told.endpoints,
-        vczapi=told.vczapi is not None,
-        vczapi_pro=told.vczapi_pro,
+        endpoints=paired.endpoints,
+        vczapi=paired.vczapi is not None,
+        vczapi_pro=paired.vczapi_pro,
         created_at=known.created_at if known else _now(),
         bridge_url=bridge_url,
     )
-    # As far as it is known by now; whether WordPress reaches the bridge is for the next look to say.
-    seen = HealthReport(
+    # Known so far; whether WordPress reaches the bridge is left to the next health check.
+    report = HealthReport(
         (
-            HealthFinding("plugin", True, f"version {told.stub}"),
+            HealthFinding("plugin", True, f"version {paired.stub}"),
             HealthFinding("pairing", True, "is with this bridge"),
         ),
-        told.bridge or bridge_url,
-        told.page,
+        paired.bridge or bridge_url,
+        paired.page,
     )
 
-    def keep(connection: Connection) -> None:
+    def write(connection: Connection) -> None:
         sites.save(connection, site, store.sealer)
-        sites.save_health_report(connection, site.id, asdict(seen), now=0)
+        sites.save_health_report(connection, site.id, asdict(report), now=0)
 
-    store.write(keep)
+    store.write(write)
     if known is not None and (known.username, known.password) != (username, password):
-        _give_back(known)
+        _revoke_password(known)
     return site
 
 
@@ -272,12 +272,12 @@ def _client(at: Discovery | PendingSite | Site, username: str, password: str) ->
 
 
 def _check_rights(client: WordPressClient) -> None:
-    """See that the user may manage the site, and that the plugin is there."""
+    """Check that the user may manage the site, and that the plugin responds."""
     user = client.me()
     try:
         client.connection()
     except SiteFaultError as error:
-        # A super administrator of a network may everything, and has no capabilities on the site itself.
+        # A network's super administrator may do everything, without capabilities on the site itself.
         lacks = error.fault is Fault.STUB_MISSING and _MANAGE not in user.capabilities
         if lacks or (error.fault is Fault.CREDENTIALS and error.status == HTTPStatus.FORBIDDEN):
             raise SiteFaultError(
@@ -289,14 +289,14 @@ def _check_rights(client: WordPressClient) -> None:
         raise
 
 
-def _problem_of(error: SiteFaultError) -> Problem:
+def _problem_of(error: SiteFaultError) -> SetupProblem:
     if error.fault is Fault.CREDENTIALS:
         refused = error.status == HTTPStatus.FORBIDDEN
-        return Problem.NOT_ADMINISTRATOR if refused else Problem.CREDENTIALS
-    return Problem.STUB_MISSING if error.fault is Fault.STUB_MISSING else Problem.FAULT
+        return SetupProblem.NOT_ADMINISTRATOR if refused else SetupProblem.CREDENTIALS
+    return SetupProblem.STUB_MISSING if error.fault is Fault.STUB_MISSING else SetupProblem.FAULT
 
 
-_WHILE_SOMEBODY_WAITS = {
+_INTERACTIVE_MESSAGES = {
     Fault.NETWORK: (
         "The site could not be reached: {reason}. Check the address, and that the site opens in a browser; if it "
         "does, something keeps the bridge's server from it. Then try again."
@@ -317,8 +317,8 @@ _WHILE_SOMEBODY_WAITS = {
 }
 
 
-def _in_words_for_who_waits(error: SiteFaultError) -> SiteFaultError:
-    """Return a fault in words for somebody who waits for it: nothing is tried again by itself here."""
+def _interactive_error(error: SiteFaultError) -> SiteFaultError:
+    """Return a fault with a message for an interactive user: these requests are not retried automatically."""
     if error.fault is Fault.CREDENTIALS and error.status == HTTPStatus.UNAUTHORIZED:
         words = (
             "WordPress does not accept user name and application password. The password is the one that WordPress "
@@ -326,7 +326,7 @@ def _in_words_for_who_waits(error: SiteFaultError) -> SiteFaultError:
             "the web server may not hand the Authorization header on to WordPress."
         )
     else:
-        words = _WHILE_SOMEBODY_WAITS.get(error.fault, "")
+        words = _INTERACTIVE_MESSAGES.get(error.fault, "")
     if not words:
         return error
     return SiteFaultError(
@@ -338,14 +338,14 @@ def _in_words_for_who_waits(error: SiteFaultError) -> SiteFaultError:
     )
 
 
-def _give_back(granted: PendingSite | Site) -> None:
-    """Have WordPress forget an application password that nobody will use; it does no harm where that fails."""
+def _revoke_password(granted: PendingSite | Site) -> None:
+    """Revoke an application password that is no longer needed; ignore failures, which are harmless."""
     with suppress(SiteFaultError), _client(granted, granted.username, granted.password) as client:
         _revoke_ours(client)
 
 
 def _revoke_ours(client: WordPressClient) -> None:
-    """Revoke the application password that a client signs in with, if WordPress made it for the bridge."""
+    """Revoke the application password that a client signs in with, if it was created for the bridge."""
     password = client.application_password()
     if password.app_id == APP_ID:
         client.revoke(password)

@@ -1,4 +1,4 @@
-"""What went wrong with a test, and how to mend it: from what was observed at each stage to words. Pure."""
+"""Diagnose a self-test: the stage that failed, the cause, and what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ if TYPE_CHECKING:
     from core.wordpress.faults import SiteResponse
     from core.zoom.signature import Secret
 
-ZOOM_WAITS_MILLISECONDS = 3000
+ZOOM_TIMEOUT_MILLISECONDS = 3000
 
 
 class Stage(StrEnum):
-    """Where the test is on its way; they come in this order."""
+    """Stages of a self-test, in their order."""
 
     SENT = "sent"
     ANSWERED = "answered"
-    ARRIVED = "arrived"  # at the bridge, with the same bytes
+    ARRIVED = "arrived"  # at the bridge, byte for byte
     LOGGED = "logged"
     FOLDED = "folded"
     WRITTEN = "written"
     SEEN = "seen"
     REMOVED = "removed"
     CLOCKS = "clocks"
-    ZOOM = "zoom"  # whether Zoom's own events come through
+    ZOOM = "zoom"  # Zoom's own events pass verification
 
 
 class Cause(StrEnum):
-    """What it was that went wrong."""
+    """The cause of a failure."""
 
-    NO_SECRET = "no_secret"  # noqa: S105 - a cause: nothing can be signed yet
-    NOT_REACHED = "not_reached"  # the site, from the bridge
+    NO_SECRET = "no_secret"  # noqa: S105 - a cause: no event can be signed yet
+    NOT_REACHED = "not_reached"  # the bridge cannot reach the site
     BLOCKED = "blocked"
     REDIRECTED = "redirected"
-    BROKEN = "broken"  # WordPress broke down
+    BROKEN = "broken"  # WordPress failed with an internal error
     STUB_MISSING = "stub_missing"
-    UNREACHABLE = "unreachable"  # the bridge, from WordPress
+    UNREACHABLE = "unreachable"  # WordPress cannot reach the bridge
     NOT_PAIRED = "not_paired"
     STORE = "store"  # the bridge's own database
-    ALTERED = "altered"  # the body
-    HEADERS = "headers"  # of Zoom's, lost or changed
+    ALTERED = "altered"  # the body was changed in transit
+    HEADERS = "headers"  # Zoom's headers were lost or changed in transit
     SLOW = "slow"
-    SWALLOWED = "swallowed"  # something else answered in the bridge's place
-    STUCK = "stuck"  # the bridge does not get on
-    MISTAKE = "mistake"  # of the bridge
+    SWALLOWED = "swallowed"  # a success was returned, but not by the bridge
+    STUCK = "stuck"  # the bridge makes no progress
+    MISTAKE = "mistake"  # a bug of the bridge
     PERMISSION = "permission"
-    WRITE = "write"  # any other fault of a write
-    HIDDEN = "hidden"  # from visitors
+    WRITE = "write"  # any other failed write
+    HIDDEN = "hidden"  # visitors cannot see the page
     CLOCK = "clock"
-    SECRET = "secret"  # noqa: S105 - a cause: Zoom signs with another one
+    SECRET = "secret"  # noqa: S105 - a cause: Zoom signs with another secret token
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What went wrong at which stage. `message` says what happened and what it means, `advice` what to do."""
+    """The failed stage and its cause. `message` says what happened and what it means, `advice` what to do."""
 
     stage: Stage
     cause: Cause
@@ -76,58 +76,58 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The event as it left. `headers` have lower-case names."""
+class SentEvent:
+    """An event as the self-test sent it. Header names are in lower case."""
 
     body: bytes
     headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What the endpoint answered; `status` is None where it did not, and `reason` says why.
+class EndpointResponse:
+    """The endpoint's response. Without one, `status` is None and `reason` says why.
 
-    `code` is that of an error as WordPress writes them, `said` its message or the title of the page that came.
+    `code` is the code of a WordPress REST error, `message` its message or the title of an HTML page.
     """
 
     status: int | None
     milliseconds: int = 0
     reason: str = ""
     code: str = ""
-    said: str = ""
-    to: str = ""  # where it leads on to
+    message: str = ""
+    location: str = ""  # target of a redirect
 
     @classmethod
-    def of(cls, answer: SiteResponse, milliseconds: int) -> Answered:
-        """Read an answer."""
+    def of(cls, response: SiteResponse, milliseconds: int) -> EndpointResponse:
+        """Parse a response."""
         try:
-            document: Any = answer.json()
+            document: Any = response.json()
         except ValueError:
             document = None
-        to = answer.header("Location").partition("?")[0][:200]
+        location = response.header("Location").partition("?")[0][:200]
         if isinstance(document, dict):
-            code, said = str(document.get("code") or ""), str(document.get("message") or "")
-            return cls(answer.status, milliseconds, "", code[:100], shorten(said), to)
-        return cls(answer.status, milliseconds, "", "", page_title(answer.body), to)
+            code, message = str(document.get("code") or ""), str(document.get("message") or "")
+            return cls(response.status, milliseconds, "", code[:100], shorten(message), location)
+        return cls(response.status, milliseconds, "", "", page_title(response.body), location)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """How the page of the test stands on the site: the fault of the last attempt, or of the site as a whole."""
+class PostStatus:
+    """The status of the self-test's post: `fault` is that of the last attempt, or of the site as a whole."""
 
     is_there: bool = False
     fault: str = ""
     message: str = ""
-    withheld: str = ""  # why there is to be none
+    withheld: str = ""  # why the rules allow no post
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
-    """What a visitor got at the page's address; `status` is None where nothing came, and `said` says why."""
+class VisitorResponse:
+    """The response that a visitor gets from the page. Without one, `status` is None and `detail` says why."""
 
     status: int | None
     has_topic: bool
-    said: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,8 @@ class RefusedRequests:
         return self.newest_at > max((moment or 0 for moment in well_at), default=0)
 
 
-def no_secret() -> Diagnosis:
-    """Return the verdict where nothing can be signed yet."""
+def diagnose_missing_secret() -> Diagnosis:
+    """Return the diagnosis of a site without a secret token: no event can be signed."""
     return Diagnosis(
         Stage.SENT,
         Cause.NO_SECRET,
@@ -163,48 +163,48 @@ def no_secret() -> Diagnosis:
     )
 
 
-_SENT_AGAIN = (
+_RETRIED = (
     "Zoom sends such an event again after 5, 20 and 60 minutes, so nothing is lost for an hour and a half."
 )
-_NEVER_AGAIN = "Zoom never sends again what is answered like this, so mend it soon."
-_WHO_CHANGES = (
+_NOT_RETRIED = "Zoom never sends again what is answered like this, so mend it soon."
+_ADVICE_ALTERED = (
     "Look for what stands between Zoom and the plugin: a firewall or proxy that rewrites requests, or a plugin that "
     "changes REST requests. Have it leave /wp-json/vczapi/v1/ alone."
 )
 
-# What our own plugin answers, or the bridge behind it: the cause, what it means, and what to do. `{said}` is the
-# message that came with it.
-_OF_OUR_OWN: dict[str, tuple[Cause, str, str]] = {
+# Error codes of the plugin and of the bridge behind it: the cause, what it means, and what to do. `{said}` is the
+# error's message.
+_OWN_ERRORS: dict[str, tuple[Cause, str, str]] = {
     "zoombridge_unreachable": (
         Cause.UNREACHABLE,
-        f"The event reached WordPress, but WordPress does not reach the bridge. {_SENT_AGAIN}",
+        f"The event reached WordPress, but WordPress does not reach the bridge. {_RETRIED}",
         "Look at both sides again: the page of the site says what is wrong with the way.",
     ),
     "zoombridge_not_paired": (
         Cause.NOT_PAIRED,
-        f"The plugin in WordPress is not paired with this bridge any more. {_SENT_AGAIN}",
+        f"The plugin in WordPress is not paired with this bridge any more. {_RETRIED}",
         "Connect the site again.",
     ),
     "zoombridge_no_secret": (
         Cause.NO_SECRET,
-        f"The event arrived, but the secret token of this site was removed while the test ran. {_SENT_AGAIN}",
+        f"The event arrived, but the secret token of this site was removed while the test ran. {_RETRIED}",
         "Save it on the page Webhooks, and test again.",
     ),
     "zoombridge_unavailable": (
         Cause.STORE,
-        f"The event arrived, but the bridge could not keep it: {{said}} {_SENT_AGAIN}",
+        f"The event arrived, but the bridge could not keep it: {{said}} {_RETRIED}",
         "Look after the bridge's database and its disk, then test again.",
     ),
     "zoombridge_content_type": (
         Cause.HEADERS,
-        f"The event arrived without its header Content-Type, or with another one. {_NEVER_AGAIN}",
-        _WHO_CHANGES,
+        f"The event arrived without its header Content-Type, or with another one. {_NOT_RETRIED}",
+        _ADVICE_ALTERED,
     ),
     "zoombridge_post_only": (
         Cause.REDIRECTED,
         (
             "The event was sent with POST and arrived as GET, without its body: something on the way sends on to another "
-            f"address. {_NEVER_AGAIN}"
+            f"address. {_NOT_RETRIED}"
         ),
         (
             "Connect the site again with the address that a browser shows in the end, or have the web server not redirect "
@@ -213,55 +213,59 @@ _OF_OUR_OWN: dict[str, tuple[Cause, str, str]] = {
     ),
     "zoombridge_bad_request": (
         Cause.ALTERED,
-        f"What arrived at the bridge is no event any more: the body was changed on the way. {_NEVER_AGAIN}",
-        _WHO_CHANGES,
+        f"What arrived at the bridge is no event any more: the body was changed on the way. {_NOT_RETRIED}",
+        _ADVICE_ALTERED,
     ),
     "zoombridge_error": (
         Cause.MISTAKE,
-        f"The bridge made a mistake: {{said}} {_SENT_AGAIN}",
+        f"The bridge made a mistake: {{said}} {_RETRIED}",
         "This is a fault of the bridge: report it with what its log says.",
     ),
     "rest_no_route": (
         Cause.STUB_MISSING,
-        f"WordPress answers, but the plugin “Zoom WordPress Bridge” does not. {_NEVER_AGAIN}",
+        f"WordPress answers, but the plugin “Zoom WordPress Bridge” does not. {_NOT_RETRIED}",
         "Activate the plugin under Plugins in wp-admin, or install it again.",
     ),
 }
 
 
-def of_answer(answered: Answered, *, way_back: str = "") -> Diagnosis | None:
-    """Judge what the endpoint answered; None where Zoom would be content.
+def diagnose_response(response: EndpointResponse, *, plugin_advice: str = "") -> Diagnosis | None:
+    """Diagnose the endpoint's response; None where Zoom would accept it.
 
-    `way_back` is what the plugin says of the way to the bridge, where that was asked. What the bridge refuses over
-    its signature is for `of_refusal`.
+    `plugin_advice` is the plugin's advice on its connection to the bridge, if it was requested. For events refused for
+    their signature, see `diagnose_refusal`.
     """
-    if answered.status is None:
-        return _answer(
+    if response.status is None:
+        return _response_diagnosis(
             Cause.NOT_REACHED,
-            f"The endpoint gave no answer: {answered.reason}.",
+            f"The endpoint gave no answer: {response.reason}.",
             "Look whether the site opens in a browser. If it does, something keeps the bridge's server from it; whether "
             "Zoom's, too, shows when Zoom validates the endpoint.",
         )
-    if answered.code in _OF_OUR_OWN:
-        cause, message, advice = _OF_OUR_OWN[answered.code]
-        advised = way_back if cause is Cause.UNREACHABLE and way_back else advice
-        return _answer(cause, message.format(said=answered.said), advised)
-    if answered.status in range(300, 400):
-        to = f" to {answered.to}" if answered.to else ""
-        return _answer(
+    if response.code in _OWN_ERRORS:
+        cause, message, advice = _OWN_ERRORS[response.code]
+        advised = plugin_advice if cause is Cause.UNREACHABLE and plugin_advice else advice
+        return _response_diagnosis(cause, message.format(said=response.message), advised)
+    if response.status in range(300, 400):
+        to = f" to {response.location}" if response.location else ""
+        return _response_diagnosis(
             Cause.REDIRECTED,
-            f"The endpoint sends on{to} (HTTP {answered.status}), and Zoom does not follow. {_NEVER_AGAIN}",
+            f"The endpoint sends on{to} (HTTP {response.status}), and Zoom does not follow. {_NOT_RETRIED}",
             "Connect the site again with the address that a browser shows in the end (https, with or without www), and "
             "enter the endpoint in Zoom anew. Or have the web server not redirect /wp-json/.",
         )
-    return _slow(answered) if answered.status in range(200, 300) else _refused(answered, answered.status)
+    return (
+        _diagnose_slowness(response)
+        if response.status in range(200, 300)
+        else _diagnose_error_status(response, response.status)
+    )
 
 
-def _slow(answered: Answered) -> Diagnosis | None:
-    if answered.milliseconds <= ZOOM_WAITS_MILLISECONDS:
+def _diagnose_slowness(response: EndpointResponse) -> Diagnosis | None:
+    if response.milliseconds <= ZOOM_TIMEOUT_MILLISECONDS:
         return None
-    seconds = answered.milliseconds / 1000
-    return _answer(
+    seconds = response.milliseconds / 1000
+    return _response_diagnosis(
         Cause.SLOW,
         f"The endpoint answered after {seconds:.1f} seconds. Zoom waits three, then takes the event for lost on the way "
         "and sends it again; after many such failures it switches the subscription off.",
@@ -270,41 +274,43 @@ def _slow(answered: Answered) -> Diagnosis | None:
     )
 
 
-def _refused(answered: Answered, status: int) -> Diagnosis:
-    """Judge a refusal by who knows what on the way."""
+def _diagnose_error_status(response: EndpointResponse, status: int) -> Diagnosis:
+    """Diagnose an error status by the component that returned it."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _answer(
+        return _response_diagnosis(
             Cause.BROKEN,
-            f"The site broke down on the request (HTTP {status}{_quoted(answered)}). {_SENT_AGAIN}",
+            f"The site broke down on the request (HTTP {status}{_quote(response)}). {_RETRIED}",
             "Look into the site's own log of errors, and whether it is in maintenance. Often another plugin breaks "
             "down: switch off what was added last, and test again.",
         )
-    if answered.code:
-        return _answer(
+    if response.code:
+        return _response_diagnosis(
             Cause.BLOCKED,
-            f"WordPress refused the event before the plugin saw it (HTTP {status}{_quoted(answered)}). {_NEVER_AGAIN}",
+            f"WordPress refused the event before the plugin saw it (HTTP {status}{_quote(response)}). {_NOT_RETRIED}",
             "A plugin closes the REST API to those who are not signed in, as Zoom never is. Allow the address "
             "/wp-json/vczapi/v1/ for everybody in its settings: the bridge itself checks who sent each event.",
         )
     if status == HTTPStatus.NOT_FOUND:
-        return _answer(
+        return _response_diagnosis(
             Cause.BLOCKED,
-            f"There is nothing at the endpoint's address (HTTP 404{_quoted(answered)}). {_NEVER_AGAIN}",
+            f"There is nothing at the endpoint's address (HTTP 404{_quote(response)}). {_NOT_RETRIED}",
             "WordPress's REST API is switched off, or at another address: allow it in the security plugin, open Settings "
             "> Permalinks in wp-admin and press Save, then connect the site again.",
         )
-    return _answer(
+    return _response_diagnosis(
         Cause.BLOCKED,
-        f"A page came where the plugin should have answered (HTTP {status}{_quoted(answered)}). {_NEVER_AGAIN}",
+        f"A page came where the plugin should have answered (HTTP {status}{_quote(response)}). {_NOT_RETRIED}",
         "A firewall, a security plugin or the host blocks the request. Allow POST to /wp-json/vczapi/v1/ there, for "
         "every sender: Zoom's addresses change, and the bridge itself checks who sent each event.",
     )
 
 
-def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, at: float) -> Diagnosis:
-    """Judge an event that the bridge refused over its signature, by what was kept of it.
+def diagnose_refusal(
+    sent: SentEvent, held: Request | None, secrets: Sequence[Secret], *, at: float
+) -> Diagnosis:
+    """Diagnose an event that the bridge refused for its signature, from the request in quarantine.
 
-    `at` is when it came (seconds since 1970).
+    `at` is its arrival (Unix seconds).
     """
     if held is None:
         return Diagnosis(
@@ -312,7 +318,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
             Cause.HEADERS,
             "The event arrived without Zoom's headers (x-zm-signature, x-zm-request-timestamp), or was replaced on the "
             "way, so nobody can tell who sent it. Zoom never sends such an event again.",
-            _WHO_CHANGES,
+            _ADVICE_ALTERED,
         )
     if held.body != sent.body:
         if _json_or_none(held.body) == _json_or_none(sent.body):
@@ -326,7 +332,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
             Cause.ALTERED,
             f"The body of the event was changed on its way: {len(sent.body)} bytes left, {len(held.body)} arrived. {how} "
             "So the signature does not fit, and Zoom's own events are refused, too; they are kept.",
-            _WHO_CHANGES,
+            _ADVICE_ALTERED,
         )
     for name in (signature.TIMESTAMP_HEADER, signature.SIGNATURE_HEADER):
         if held.headers.get(name) != sent.headers[name]:
@@ -335,7 +341,7 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
                 Cause.HEADERS,
                 f"Zoom's header {name} was changed on the way, so the signature does not fit any more. Zoom's own "
                 "events are refused for it, and kept.",
-                _WHO_CHANGES,
+                _ADVICE_ALTERED,
             )
     try:
         signature.verify(held.headers, held.body, secrets, now=at)
@@ -357,20 +363,20 @@ def of_refusal(sent: Sent, held: Request | None, secrets: Sequence[Secret], *, a
     )
 
 
-def swallowed(answered: Answered) -> Diagnosis:
-    """Return the verdict where a success was answered, and nothing came to the bridge."""
+def diagnose_interception(response: EndpointResponse) -> Diagnosis:
+    """Return the diagnosis of a success response without an event at the bridge."""
     return Diagnosis(
         Stage.ARRIVED,
         Cause.SWALLOWED,
-        f"HTTP {answered.status} was answered, but nothing arrived at the bridge: something else answered in its place, "
+        f"HTTP {response.status} was answered, but nothing arrived at the bridge: something else answered in its place, "
         "and Zoom believes that all is well. Such events are lost.",
         "Look for another plugin that handles Zoom's events at the same address, or a cache that answers POST requests, "
         "and switch it off for /wp-json/vczapi/v1/.",
     )
 
 
-def of_fold(outcome: str, reason: str | None) -> Diagnosis:
-    """Judge an event that was kept, and did not become a part of its meeting in time."""
+def diagnose_fold(outcome: str, reason: str | None) -> Diagnosis:
+    """Diagnose an event that was logged, but not folded in time."""
     if outcome == "pending":
         return Diagnosis(
             Stage.FOLDED,
@@ -387,8 +393,8 @@ def of_fold(outcome: str, reason: str | None) -> Diagnosis:
     )
 
 
-def of_writing(written: Written) -> Diagnosis:
-    """Judge a page that was not written in time."""
+def diagnose_write(written: PostStatus) -> Diagnosis:
+    """Diagnose a post that was not written in time."""
     if written.withheld:
         return Diagnosis(
             Stage.WRITTEN,
@@ -420,12 +426,12 @@ def of_writing(written: Written) -> Diagnosis:
     )
 
 
-def of_visit(visited: Visited) -> Diagnosis | None:
-    """Judge what a visitor of the page got; None where it was the page."""
+def diagnose_visit(visited: VisitorResponse) -> Diagnosis | None:
+    """Diagnose a visitor's response from the page; None where it shows the meeting."""
     if visited.status == HTTPStatus.OK and visited.has_topic:
         return None
     what = f"HTTP {visited.status}" if visited.status else "no answer"
-    said = f": “{visited.said}”" if visited.said else ""
+    said = f": “{visited.detail}”" if visited.detail else ""
     if visited.status == HTTPStatus.NOT_FOUND:
         advice = "Open Settings > Permalinks in wp-admin, and press Save: WordPress then learns the address of meetings."
     elif visited.status == HTTPStatus.OK:
@@ -446,8 +452,8 @@ def of_visit(visited: Visited) -> Diagnosis | None:
     )
 
 
-def not_removed() -> Diagnosis:
-    """Return the verdict where the test's page did not go in time."""
+def diagnose_removal() -> Diagnosis:
+    """Return the diagnosis of a page that was not deleted in time."""
     return Diagnosis(
         Stage.REMOVED,
         Cause.WRITE,
@@ -456,17 +462,17 @@ def not_removed() -> Diagnosis:
     )
 
 
-def of_clocks(ahead: float | None) -> Diagnosis | None:
-    """Judge how far the site's clock is ahead of this machine's."""
+def diagnose_clocks(ahead: float | None) -> Diagnosis | None:
+    """Diagnose the clock skew: the seconds by which the site's clock is ahead; None where it is tolerable."""
     if ahead is None or abs(ahead) <= WINDOW_SECONDS:
         return None
-    return Diagnosis(Stage.CLOCKS, Cause.CLOCK, *clocks_apart(ahead))
+    return Diagnosis(Stage.CLOCKS, Cause.CLOCK, *describe_clock_skew(ahead))
 
 
-def clocks_apart(ahead: float) -> tuple[str, str]:
-    """Say that the clocks differ too much and what follows, and what to do.
+def describe_clock_skew(ahead: float) -> tuple[str, str]:
+    """Return message and advice for clocks that differ too much.
 
-    `ahead` is how many seconds the site's is ahead of the bridge's.
+    `ahead` is by how many seconds the site's clock is ahead of the bridge's.
     """
     seconds = round(abs(ahead))
     apart = f"{seconds // 60} minutes" if seconds >= 2 * 60 else f"{seconds} seconds"
@@ -498,10 +504,12 @@ def count_refused(held: Sequence[QuarantinedRequest], secrets: Sequence[Secret])
     return RefusedRequests(wrong, stale, seconds, newest)
 
 
-def of_zoom(refused: RefusedRequests, *, validated_at: int | None, event_at: int | None) -> Diagnosis | None:
-    """Judge whether Zoom's own events come through, by what was refused since the last one did.
+def diagnose_zoom(
+    refused: RefusedRequests, *, validated_at: int | None, event_at: int | None
+) -> Diagnosis | None:
+    """Diagnose Zoom's own events by the requests refused since the last success.
 
-    The test is signed with the token that is saved, so it cannot tell whether Zoom has the same one.
+    The self-test signs with the saved token, so it cannot show whether Zoom signs with the same one.
     """
     if not refused.matters(validated_at, event_at):
         return None
@@ -525,12 +533,12 @@ def of_zoom(refused: RefusedRequests, *, validated_at: int | None, event_at: int
     )
 
 
-def _answer(cause: Cause, message: str, advice: str) -> Diagnosis:
+def _response_diagnosis(cause: Cause, message: str, advice: str) -> Diagnosis:
     return Diagnosis(Stage.ANSWERED, cause, message, advice)
 
 
-def _quoted(answered: Answered) -> str:
-    said = " ".join(part for part in (answered.code, answered.said) if part)
+def _quote(response: EndpointResponse) -> str:
+    said = " ".join(part for part in (response.code, response.message) if part)
     return f": “{shorten(said)}”" if said else ""
 
 

@@ -1,4 +1,4 @@
-"""Look whether a connected site is well: at WordPress, at the plugin, and at the way back to the bridge."""
+"""Check a connected site: WordPress, the plugin, and the connection back to the bridge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
-from core.sites.diagnosis import clocks_apart, count_refused, of_zoom
+from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import WordPressClient
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from core.store.sites.sites import Site
     from core.wordpress.responses import Connection
 
-_TIMEOUT = (5.0, 10.0)  # to connect, and for the answer: somebody waits before the page
-_MOST_LOOKS = 8  # at once, in the background
-REFUSED_LOOKED_AT = 20  # requests, the newest of those in quarantine
+_TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
+_MOST_CHECKS = 8  # concurrent, in the background
+MOST_QUARANTINED = 20  # newest requests in quarantine that are diagnosed
 
 logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """One thing that was looked at: `message` says what is wrong and what to do, or what was found well."""
+    """The result of one check: `message` says what is wrong and what to do, or what was found well."""
 
     name: str
     well: bool
@@ -45,99 +45,111 @@ class HealthFinding:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What a site looked like from both sides. `bridge` and `page` are addresses, as the plugin gave them."""
+    """Findings of a health check. `bridge` and `page` are the URLs of bridge and settings page, from the plugin."""
 
     findings: tuple[HealthFinding, ...] = ()
     bridge: str = ""
     page: str = ""
 
     def finding(self, name: str) -> HealthFinding | None:
-        """Return what was found of one thing; None where it was not looked at."""
+        """Return a finding by name; None where it was not checked."""
         return next((found for found in self.findings if found.name == name), None)
 
     @classmethod
     def of(cls, site: Site) -> HealthReport:
-        """Return the last look at a site; an empty one where nobody has looked yet."""
-        kept: Mapping[str, Any] = site.health_report or {}
-        found = tuple(HealthFinding(**finding) for finding in kept.get("findings", ()))
-        return cls(found, kept.get("bridge", ""), kept.get("page", ""))
+        """Return the report of a site's last check; an empty one before the first."""
+        stored: Mapping[str, Any] = site.health_report or {}
+        found = tuple(HealthFinding(**finding) for finding in stored.get("findings", ()))
+        return cls(found, stored.get("bridge", ""), stored.get("page", ""))
 
 
 @dataclass(slots=True)
 class HealthChecker:
-    """Looks at sites in the background, at each by one thread at a time. `looked` is called after each look."""
+    """Check sites in background threads, each site by one at a time. `on_checked` is called after each check.
+
+    Thread-safe, does not block.
+    """
 
     store: Store
-    looked: Callable[[], None] = lambda: None
+    on_checked: Callable[[], None] = lambda: None
     _underway: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, site_id: str) -> None:
-        """Look at a site, unless somebody does already."""
+        """Start a check, unless the site is being checked or too many checks are running."""
         with self._guard:
-            if site_id in self._underway or len(self._underway) >= _MOST_LOOKS:
+            if site_id in self._underway or len(self._underway) >= _MOST_CHECKS:
                 return
             self._underway.add(site_id)
-        threading.Thread(target=self._look, args=(site_id,), name="look", daemon=True).start()
+        threading.Thread(target=self._check, args=(site_id,), name="health-check", daemon=True).start()
 
     def is_underway(self, site_id: str) -> bool:
-        """Whether somebody looks at a site just now."""
+        """Whether a site is being checked now."""
         return site_id in self._underway
 
-    def _look(self, site_id: str) -> None:
+    def _check(self, site_id: str) -> None:
         try:
-            look(self.store, site_id, lift=False)
-            self.looked()
+            check(self.store, site_id, lift=False)
+            self.on_checked()
         except (UnknownSiteError, StoreError) as error:
-            logger.warning("look_failed", site=site_id, reason=str(error))
+            logger.warning("health_check_failed", site=site_id, reason=str(error))
         except Exception:
-            logger.exception("look_failed", site=site_id)
+            logger.exception("health_check_failed", site=site_id)
         finally:
             with self._guard:
                 self._underway.discard(site_id)
 
 
-def look(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
-    """Look at a site from both sides, and keep what was found.
+def check(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
+    """Check a site over its REST API, and store the report. Blocks for several requests.
 
-    What WordPress says of itself is kept, too, and a block is lifted; without `lift` only one whose reason is
-    shown to be gone. Raises `UnknownSiteError`.
+    Where the requests succeed, the site's endpoints and extensions are stored, too, and a block is lifted; without
+    `lift`, a block for server errors or throttling remains, as the check does not show its cause to be gone.
+    Raises: UnknownSiteError.
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
     findings: list[HealthFinding] = []
-    told: Connection | None = None
+    connected: Connection | None = None
     try:
         with WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT) as client:
             user = client.me()
             findings.append(HealthFinding("WordPress", True, f"answers, signed in as {user.name}"))
-            told = client.connection()
-            findings += [HealthFinding("plugin", True, f"version {told.stub}"), _pairing(site, told)]
-            findings += [_clocks(client.seconds_ahead), _reached(client, site, told)]
+            connected = client.connection()
+            findings += [
+                HealthFinding("plugin", True, f"version {connected.stub}"),
+                _pairing(site, connected),
+            ]
+            findings += [_clocks(client.seconds_ahead), _reached(client, site, connected)]
         if lift or site.fault not in (Fault.SERVER, Fault.THROTTLED):
             renewed = replace(
-                site, endpoints=told.endpoints, vczapi=told.vczapi is not None, vczapi_pro=told.vczapi_pro
+                site,
+                endpoints=connected.endpoints,
+                vczapi=connected.vczapi is not None,
+                vczapi_pro=connected.vczapi_pro,
             )
             store.write(lambda connection: sites.save(connection, renewed, store.sealer))
     except SiteFaultError as error:
         name = "plugin" if error.fault is Fault.STUB_MISSING else "WordPress"
         findings.append(HealthFinding(name, False, str(error)))
-    made = HealthReport(tuple(findings), (told and told.bridge) or "", (told and told.page) or "")
+    report = HealthReport(
+        tuple(findings), (connected and connected.bridge) or "", (connected and connected.page) or ""
+    )
     now = _now()
-    store.write(lambda connection: sites.save_health_report(connection, site_id, asdict(made), now=now))
-    return made
+    store.write(lambda connection: sites.save_health_report(connection, site_id, asdict(report), now=now))
+    return report
 
 
-def check(store: Store, name: str) -> list[HealthFinding]:
-    """Look at a site from both sides, and at what is known of Zoom. Raises `UnknownSiteError`."""
+def diagnose(store: Store, name: str) -> list[HealthFinding]:
+    """Check a site, its secret tokens, and whether Zoom's events arrive. Blocks. Raises: UnknownSiteError."""
     with store.reading() as connection:
         site = sites.find(connection, name, store.sealer)
-        saved = [token.secret for token in zoom_secrets.of_site(connection, site.id, store.sealer)]
-        held = quarantine.latest(connection, site.id, store.sealer, REFUSED_LOOKED_AT)
-    findings = list(look(store, site.id).findings)
+        secrets = [token.secret for token in zoom_secrets.of_site(connection, site.id, store.sealer)]
+        held = quarantine.latest(connection, site.id, store.sealer, MOST_QUARANTINED)
+    findings = list(check(store, site.id).findings)
     findings.append(
         HealthFinding("secret token", True, "is saved")
-        if saved
+        if secrets
         else HealthFinding("secret token", False, "is not saved yet: paste it on the page Webhooks")
     )
     findings.append(
@@ -145,9 +157,9 @@ def check(store: Store, name: str) -> list[HealthFinding]:
         if site.validated_at
         else HealthFinding("Zoom", False, "has not validated the endpoint yet: see the page Webhooks")
     )
-    if saved:
-        wrong = of_zoom(
-            count_refused(held, saved), validated_at=site.validated_at, event_at=site.last_event_at
+    if secrets:
+        wrong = diagnose_zoom(
+            count_refused(held, secrets), validated_at=site.validated_at, event_at=site.last_event_at
         )
         findings.append(_events(site, wrong))
     return findings
@@ -164,8 +176,8 @@ def _events(site: Site, wrong: Diagnosis | None) -> HealthFinding:
     return HealthFinding("events", True, f"come; the last, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC")
 
 
-def _pairing(site: Site, told: Connection) -> HealthFinding:
-    if told.site == site.id:
+def _pairing(site: Site, connected: Connection) -> HealthFinding:
+    if connected.site == site.id:
         return HealthFinding("pairing", True, "is with this bridge")
     return HealthFinding(
         "pairing",
@@ -178,18 +190,20 @@ def _pairing(site: Site, told: Connection) -> HealthFinding:
 def _clocks(ahead: float | None) -> HealthFinding:
     if ahead is None or abs(ahead) <= WINDOW_SECONDS:
         return HealthFinding("clock", True, "agrees with the bridge's")
-    return HealthFinding("clock", False, " ".join(clocks_apart(ahead)))
+    return HealthFinding("clock", False, " ".join(describe_clock_skew(ahead)))
 
 
-def _reached(client: WordPressClient, site: Site, told: Connection) -> HealthFinding:
+def _reached(client: WordPressClient, site: Site, connected: Connection) -> HealthFinding:
     checked = client.check_connection()
     if checked.reached and not checked.message:
-        return HealthFinding("bridge", True, f"is reached from WordPress, at {told.bridge}")
-    return HealthFinding("bridge", False, f"{checked.message} {how_to_reach(told.bridge or '', site.url)}")
+        return HealthFinding("bridge", True, f"is reached from WordPress, at {connected.bridge}")
+    return HealthFinding(
+        "bridge", False, f"{checked.message} {connection_advice(connected.bridge or '', site.url)}"
+    )
 
 
-def how_to_reach(bridge_url: str, site_url: str) -> str:
-    """Say what to try where WordPress does not reach the bridge."""
+def connection_advice(bridge_url: str, site_url: str) -> str:
+    """Return advice for a site that cannot reach the bridge."""
     if is_local(urlsplit(bridge_url).hostname) and not is_local(urlsplit(site_url).hostname):
         return (
             "That address means “this machine”, and WordPress is on another one. Give the bridge an address that "

@@ -1,4 +1,4 @@
-"""What a site has that its rules can choose from: users who may be authors, and categories of meetings."""
+"""Fetch the options for a site's rules: possible authors, and categories of meetings."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from core.store.sites.sites import Site
 
-_TIMEOUT = (2.0, 4.0)  # to connect, and for the answer: somebody waits before the page
-_TRUST_SECONDS = 60.0
-_TRUST_FAULT_SECONDS = 15.0
+_TIMEOUT = (2.0, 4.0)  # connect and read; a page waits for it
+_CACHE_SECONDS = 60.0
+_CACHE_FAULT_SECONDS = 15.0
 _MOST_SITES = 500
 
-__all__ = ["Choice", "Choices", "Found"]
+__all__ = ["Choice", "OptionsCache", "SiteOptions"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What there is. `problem` says why it is not known, and what to do; then there is nothing in the lists."""
+class SiteOptions:
+    """The options of a site. `problem` says why they could not be fetched, and what to do; the lists are empty then."""
 
     authors: tuple[Choice, ...] = ()
     categories: tuple[Choice, ...] = ()
@@ -39,39 +39,39 @@ def _connect(site: Site) -> WordPressClient:
 
 
 @dataclass(slots=True)
-class Choices:
-    """Asks sites what there is, and remembers it for a moment."""
+class OptionsCache:
+    """Fetch options from sites, and cache them: 60 s, failures 15 s. Thread-safe, blocks."""
 
     connect: Callable[[Site], WordPressClient] = _connect
     clock: Callable[[], float] = time.monotonic
-    _known: OrderedDict[str, tuple[float, Found]] = field(default_factory=OrderedDict)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _cache: OrderedDict[str, tuple[float, SiteOptions]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, site: Site) -> Found:
-        """Return what a site has. Never raises for what is wrong with the site."""
-        with self._guard:
-            known = self._known.get(site.id)
+    def of(self, site: Site) -> SiteOptions:
+        """Return a site's options. Faults of the site are returned as `problem`, not raised."""
+        with self._lock:
+            known = self._cache.get(site.id)
         if known is not None and self.clock() < known[0]:
             return known[1]
-        found = self._ask(site)
-        with self._guard:
-            self._known[site.id] = (
-                self.clock() + (_TRUST_FAULT_SECONDS if found.problem else _TRUST_SECONDS),
+        found = self._fetch(site)
+        with self._lock:
+            self._cache[site.id] = (
+                self.clock() + (_CACHE_FAULT_SECONDS if found.problem else _CACHE_SECONDS),
                 found,
             )
-            self._known.move_to_end(site.id)
-            while len(self._known) > _MOST_SITES:
-                self._known.popitem(last=False)
+            self._cache.move_to_end(site.id)
+            while len(self._cache) > _MOST_SITES:
+                self._cache.popitem(last=False)
         return found
 
     def forget(self, site_id: str) -> None:
-        """Ask a site anew when it is needed next."""
-        with self._guard:
-            self._known.pop(site_id, None)
+        """Drop a site's cached options."""
+        with self._lock:
+            self._cache.pop(site_id, None)
 
-    def _ask(self, site: Site) -> Found:
+    def _fetch(self, site: Site) -> SiteOptions:
         try:
             with self.connect(site) as client:
-                return Found(tuple(client.authors()), tuple(client.categories()))
+                return SiteOptions(tuple(client.authors()), tuple(client.categories()))
         except SiteFaultError as error:
-            return Found(problem=str(error))
+            return SiteOptions(problem=str(error))

@@ -1,4 +1,4 @@
-"""What other rules would do to a site, before they are saved: its last meetings under both."""
+"""Preview new rules of a site before they are saved: render its latest meetings under the old and the new ones."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from core.store.posts.posts import Written
     from core.store.sites.sites import Site
 
-MEETINGS = 50
+MOST_MEETINGS = 50
 
-_BY_RULES = (Presence.SHOWN, Presence.WITHHELD)  # the rest is Zoom's to decide
+_BY_RULES = (Presence.SHOWN, Presence.WITHHELD)  # the others are decided by Zoom
 
 
-class Outcome(StrEnum):
-    """What would come of a meeting's page."""
+class PreviewOutcome(StrEnum):
+    """How new rules would change a meeting's page."""
 
-    GETS = "gets"  # there is none yet, and one would be made
-    RETURNS = "returns"  # it would come back out of the trash
-    LOSES = "loses"  # it would go into the trash
-    NONE = "none"  # there is none yet, and none would be made any more
-    KEEPS = "keeps"  # it would be left out, but people made its page, which stays
-    CHANGES = "changes"  # it would show something else
+    GETS = "gets"  # a page would be created
+    RETURNS = "returns"  # it would be restored from the trash
+    LOSES = "loses"  # it would be moved to the trash
+    NONE = "none"  # there is no page yet, and none would be created
+    KEEPS = "keeps"  # the rules allow no page, but people created this one, so it stays
+    CHANGES = "changes"  # its content would change
     SAME = "same"
 
 
-class Part(StrEnum):
-    """What of a page would change."""
+class PostPart(StrEnum):
+    """The part of a page that would change."""
 
     JOIN_LINK = "join link"
     PASSCODE = "passcode"
@@ -51,40 +51,42 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What would come of one meeting.
+class PostChange:
+    """The change of one meeting's page.
 
-    `reason` is why it would have no page, in English. `parts` is what would change on its page. `after` is its
-    post under the new rules.
+    `reason` is why it would have no page. `parts` are the parts of the page that would change. `after` is its post
+    under the new rules.
     """
 
     meeting: Meeting
-    outcome: Outcome
+    outcome: PreviewOutcome
     after: Post
     reason: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PostPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would come of the meetings that a site heard of last, those that happened latest first."""
+    """Changes of a site's latest meetings, newest first."""
 
-    changes: Sequence[Change]
+    changes: Sequence[PostChange]
 
-    def count(self, outcome: Outcome) -> int:
-        """Return how many meetings this would come of."""
+    def count(self, outcome: PreviewOutcome) -> int:
+        """Return the number of meetings with an outcome."""
         return sum(change.outcome is outcome for change in self.changes)
 
     @property
-    def differences(self) -> list[Change]:
-        """All but those of whose page nothing would come."""
-        return [change for change in self.changes if change.outcome is not Outcome.SAME]
+    def differences(self) -> list[PostChange]:
+        """The changes other than `SAME`."""
+        return [change for change in self.changes if change.outcome is not PreviewOutcome.SAME]
 
 
-def preview(store: Store, site: Site, decided: Rules, *, clock: Callable[[], float] | None = None) -> Preview:
-    """Return what other rules would do to a site's last meetings. Raises `StoreUnavailableError`."""
+def preview_rules(
+    store: Store, site: Site, decided: Rules, *, clock: Callable[[], float] | None = None
+) -> Preview:
+    """Render a site's latest meetings under new rules, and compare. Raises: StoreUnavailableError."""
     with store.reading() as connection:
-        found = posts.latest(connection, site.id, limit=MEETINGS)
+        found = posts.latest(connection, site.id, limit=MOST_MEETINGS)
         known = [meetings.load(connection, account_id, number) for account_id, number, _ in found]
         about = [(one[0], written) for one, (_, _, written) in zip(known, found, strict=True) if one]
         listed = [meeting for meeting, _ in about]
@@ -99,33 +101,37 @@ def preview(store: Store, site: Site, decided: Rules, *, clock: Callable[[], flo
     )
 
 
-def compare(meeting: Meeting, written: Written, before: Post, after: Post) -> Change:
-    """Return what comes of a page where another post is wanted. Pure."""
-    found = Change(meeting, Outcome.SAME, after)
+def compare(meeting: Meeting, written: Written, before: Post, after: Post) -> PostChange:
+    """Compare a meeting's post under the old and the new rules. Does no I/O."""
+    found = PostChange(meeting, PreviewOutcome.SAME, after)
     is_wanted, was_wanted = (post.presence is Presence.SHOWN for post in (after, before))
     if written.state in (PostState.DETACHED, PostState.DELETED) or after.presence not in _BY_RULES:
         return found
     if written.state is PostState.SYNCED:
         if after.by_rule and not before.by_rule:
             made = written.base is not None and written.base.made
-            return replace(found, outcome=Outcome.LOSES if made else Outcome.KEEPS, reason=after.reason)
+            return replace(
+                found, outcome=PreviewOutcome.LOSES if made else PreviewOutcome.KEEPS, reason=after.reason
+            )
         parts = _parts(before, after)
-        return replace(found, outcome=Outcome.CHANGES, parts=parts) if parts else found
+        return replace(found, outcome=PreviewOutcome.CHANGES, parts=parts) if parts else found
     if is_wanted == was_wanted:
         return found
     if not is_wanted:
-        return replace(found, outcome=Outcome.NONE, reason=after.reason)
-    return replace(found, outcome=Outcome.RETURNS if written.state is PostState.TRASHED else Outcome.GETS)
+        return replace(found, outcome=PreviewOutcome.NONE, reason=after.reason)
+    return replace(
+        found, outcome=PreviewOutcome.RETURNS if written.state is PostState.TRASHED else PreviewOutcome.GETS
+    )
 
 
-def _parts(before: Post, after: Post) -> tuple[Part, ...]:
+def _parts(before: Post, after: Post) -> tuple[PostPart, ...]:
     old, new = before.visible, after.visible
     differs = {
-        Part.JOIN_LINK: (bool(old.join_url), old.signed_in) != (bool(new.join_url), new.signed_in),
-        Part.PASSCODE: (old.passcode, old.passcode_may_be) != (new.passcode, new.passcode_may_be),
-        Part.HOST: old.host != new.host,
+        PostPart.JOIN_LINK: (bool(old.join_url), old.signed_in) != (bool(new.join_url), new.signed_in),
+        PostPart.PASSCODE: (old.passcode, old.passcode_may_be) != (new.passcode, new.passcode_may_be),
+        PostPart.HOST: old.host != new.host,
     }
     found = tuple(part for part, is_other in differs.items() if is_other)
     if found or (before.field, before.title) == (after.field, after.title):
         return found
-    return (Part.REST,)
+    return (PostPart.REST,)

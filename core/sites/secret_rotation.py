@@ -1,7 +1,7 @@
-"""Secrets that take over from one another: with which of them Zoom signs, as the events say themselves.
+"""Rotation of secret tokens: which of a site's saved tokens Zoom signs with now.
 
-Nothing is noted while events come in. The log keeps each as it came, so that it can be checked again against one
-secret after the other whenever somebody wants to know.
+Nothing is recorded while events arrive. The log stores each request as received, so the latest ones are verified again
+with every saved token on demand.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from core.store.sites.zoom_secrets import SavedToken
 
 EVENTS = 30
-"""How many of a site's last events are checked again."""
+"""Number of a site's latest events that are verified again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A secret, and what the last events say of it. Times are in milliseconds since 1970, UTC.
+class SecretUsage:
+    """A secret, and the latest events signed with it. Times are Unix milliseconds (UTC).
 
-    `events` counts those that it verifies, `last_at` is when the newest of them came. `since` is set where all of
-    the newest events are its own: when the first of them came, so far back as was looked.
+    `events` counts those that it verifies; `last_at` is the arrival of the newest. `since` is set where it verifies
+    the newest events without a gap: the arrival of the first of them, within the events verified.
     """
 
     token: SavedToken
@@ -40,20 +40,20 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotation:
-    """How far the change from one secret to another is. `uses` are the newest secret first, of `events` events."""
+class SecretRotation:
+    """Usage of a site's secrets, the newest secret first, over `events` verified events."""
 
-    uses: Sequence[Use]
+    uses: Sequence[SecretUsage]
     events: int
 
     @property
-    def current(self) -> Use | None:
-        """The secret that Zoom signs with now; None while that is not known."""
+    def current(self) -> SecretUsage | None:
+        """The secret that Zoom signs with now; None while unknown."""
         return next((use for use in self.uses if use.since is not None), None)
 
     @property
-    def old(self) -> list[Use]:
-        """Secrets that were saved before the one that Zoom signs with now, and are of no use any more."""
+    def old(self) -> list[SecretUsage]:
+        """Secrets saved before the current one, which replaces them."""
         current = self.current
         if current is None:
             return []
@@ -67,7 +67,7 @@ class Rotation:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a newer secret was saved than the one that Zoom signs with."""
+        """Whether a newer secret is saved than the one that Zoom signs with."""
         current = self.current
         return current is not None and any(
             use.token.id > current.token.id and not use.token.secret.is_verification_token
@@ -75,17 +75,17 @@ class Rotation:
         )
 
 
-def rotation(store: Store, site_id: str) -> Rotation:
-    """Return how a site's secrets stand. Raises `StoreUnavailableError`."""
+def load_rotation(store: Store, site_id: str) -> SecretRotation:
+    """Return the usage of a site's secrets. Raises: StoreUnavailableError."""
     with store.reading() as connection:
         saved = zoom_secrets.of_site(connection, site_id, store.sealer)
         came = log.last_of_site(connection, site_id, store.sealer, limit=EVENTS) if saved else []
-    return judge(saved, came)
+    return analyze_rotation(saved, came)
 
 
-def judge(saved: Sequence[SavedToken], came: Sequence[tuple[int, Request]]) -> Rotation:
-    """Return what the last events, the newest first, say of the secrets, the newest first. Pure."""
-    uses = {token.id: Use(token) for token in saved}
+def analyze_rotation(saved: Sequence[SavedToken], came: Sequence[tuple[int, Request]]) -> SecretRotation:
+    """Return the usage of secrets in requests; both lists are newest first. Does no I/O."""
+    uses = {token.id: SecretUsage(token) for token in saved}
     newest: int | None = None
     is_run = True
     verified = 0
@@ -99,13 +99,13 @@ def judge(saved: Sequence[SavedToken], came: Sequence[tuple[int, Request]]) -> R
         for token_id in used:
             known = uses[token_id]
             runs = is_run and token_id == newest
-            uses[token_id] = Use(
+            uses[token_id] = SecretUsage(
                 known.token,
                 known.events + 1,
                 known.last_at if known.last_at is not None else at,
                 at if runs else known.since,
             )
-    return Rotation(list(uses.values()), verified)
+    return SecretRotation(list(uses.values()), verified)
 
 
 def _verifies(token: SavedToken, request: Request, at: int) -> bool:

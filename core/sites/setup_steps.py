@@ -1,4 +1,4 @@
-"""What must be true before a meeting in Zoom becomes a page on a site, in the order in which it is done. Pure."""
+"""The setup checklist of a site: the steps until a Zoom meeting becomes a page, in their order. Pure."""
 
 from __future__ import annotations
 
@@ -14,91 +14,91 @@ if TYPE_CHECKING:
 
 
 class SetupStep(StrEnum):
-    """One line of the list."""
+    """One step of the setup."""
 
-    PLUGIN = "plugin"  # it is there, and the bridge signs in to WordPress
+    PLUGIN = "plugin"  # installed, and the bridge can sign in to WordPress
     PAIRED = "paired"
-    REACHED = "reached"  # the bridge, from WordPress
-    SECRET = "secret"  # noqa: S105 - a step: Zoom's secret token is saved
-    VALIDATED = "validated"  # the endpoint, by Zoom
-    EVENT = "event"  # the first one was seen
-    PAGE = "page"  # the first one is shown
+    REACHED = "reached"  # WordPress reaches the bridge
+    SECRET = "secret"  # noqa: S105 - a step: the secret token is saved
+    VALIDATED = "validated"  # Zoom has validated the endpoint
+    EVENT = "event"  # the first event has arrived
+    PAGE = "page"  # the first page is shown
 
 
-class State(StrEnum):
-    """Where a line stands."""
+class StepState(StrEnum):
+    """The state of a step."""
 
     DONE = "done"
-    NEXT = "next"  # to be done now
-    WAITING = "waiting"  # for those above it, or for Zoom
-    BAD = "bad"  # it went wrong: the message says how
+    NEXT = "next"  # the step to do now
+    WAITING = "waiting"  # for earlier steps, or for Zoom
+    BAD = "bad"  # failed
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One line. `message` is what the look said that found it wrong."""
+class SetupItem:
+    """A step and its state. `message` is the finding of the health check, or the fault of the page."""
 
     step: SetupStep
-    state: State
+    state: StepState
     message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a site and of Zoom. Times are in ms since 1970, UTC."""
+class SetupFacts:
+    """The facts from which the checklist is derived. Times are Unix milliseconds (UTC)."""
 
-    look: HealthReport = field(default_factory=HealthReport)
+    health: HealthReport = field(default_factory=HealthReport)
     has_secret: bool = False
     validated_at: int | None = None
     event_at: int | None = None
     refused: RefusedRequests = field(default_factory=RefusedRequests)
     has_page: bool = False
-    page_fault: str = ""  # why a page waits to be written
+    page_fault: str = ""  # the fault that blocks updates of pages
 
 
-def checklist(facts: Facts) -> list[Item]:
-    """Return every line, with the first that is to be done marked as the next."""
-    lines = [
-        *_of_the_look(facts.look),
-        Item(SetupStep.SECRET, State.DONE if facts.has_secret else State.WAITING),
-        Item(SetupStep.VALIDATED, State.DONE if facts.validated_at else State.WAITING),
-        Item(SetupStep.EVENT, State.DONE if facts.event_at else State.WAITING),
-        Item(SetupStep.PAGE, State.DONE if facts.has_page else State.WAITING),
+def setup_checklist(facts: SetupFacts) -> list[SetupItem]:
+    """Return all steps; the first incomplete one is next, unless an earlier one failed."""
+    items = [
+        *_health_items(facts.health),
+        SetupItem(SetupStep.SECRET, StepState.DONE if facts.has_secret else StepState.WAITING),
+        SetupItem(SetupStep.VALIDATED, StepState.DONE if facts.validated_at else StepState.WAITING),
+        SetupItem(SetupStep.EVENT, StepState.DONE if facts.event_at else StepState.WAITING),
+        SetupItem(SetupStep.PAGE, StepState.DONE if facts.has_page else StepState.WAITING),
     ]
     if facts.refused.matters(facts.validated_at, facts.event_at):
-        place = [line.step for line in lines].index(SetupStep.EVENT)
-        lines[place] = Item(SetupStep.EVENT, State.BAD)
+        place = [item.step for item in items].index(SetupStep.EVENT)
+        items[place] = SetupItem(SetupStep.EVENT, StepState.BAD)
     if facts.page_fault and not facts.has_page:
-        lines[-1] = Item(SetupStep.PAGE, State.BAD, facts.page_fault)
-    for place, line in enumerate(lines):
-        if line.state is State.BAD:
+        items[-1] = SetupItem(SetupStep.PAGE, StepState.BAD, facts.page_fault)
+    for place, item in enumerate(items):
+        if item.state is StepState.BAD:
             break
-        if line.state is State.WAITING:
-            lines[place] = Item(line.step, State.NEXT)
+        if item.state is StepState.WAITING:
+            items[place] = SetupItem(item.step, StepState.NEXT)
             break
-    return lines
+    return items
 
 
-def is_done(lines: list[Item]) -> bool:
-    """Whether nothing is left to be done."""
-    return all(line.state is State.DONE for line in lines)
+def is_complete(items: list[SetupItem]) -> bool:
+    """Whether every step is done."""
+    return all(item.state is StepState.DONE for item in items)
 
 
-def _of_the_look(look: HealthReport) -> list[Item]:
-    """Return the lines that only a look at the site can tell. What was not looked at waits."""
-    plugin = _worst(look.finding("WordPress"), look.finding("plugin"))
-    pairing = look.finding("pairing")
-    reached = _worst(look.finding("clock"), look.finding("bridge"))
+def _health_items(report: HealthReport) -> list[SetupItem]:
+    """Return the steps that a health check verifies; those that were not checked wait."""
+    plugin = _worst(report.finding("WordPress"), report.finding("plugin"))
+    pairing = report.finding("pairing")
+    reached = _worst(report.finding("clock"), report.finding("bridge"))
     named = ((SetupStep.PLUGIN, plugin), (SetupStep.PAIRED, pairing), (SetupStep.REACHED, reached))
     return [_item(step, finding) for step, finding in named]
 
 
 def _worst(*findings: HealthFinding | None) -> HealthFinding | None:
-    """Return the first that is wrong, else the last."""
+    """Return the first failed finding, else the last."""
     return next((found for found in findings if found is not None and not found.well), findings[-1])
 
 
-def _item(step: SetupStep, finding: HealthFinding | None) -> Item:
+def _item(step: SetupStep, finding: HealthFinding | None) -> SetupItem:
     if finding is None:
-        return Item(step, State.WAITING)
-    return Item(step, State.DONE if finding.well else State.BAD, finding.message)
+        return SetupItem(step, StepState.WAITING)
+    return SetupItem(step, StepState.DONE if finding.well else StepState.BAD, finding.message)

@@ -79,7 +79,7 @@ class ConnectHandler(ConnectPage):
     async def get(self) -> None:
         """Show the form; `again` is the ID of a site that is connected already."""
         known = await self._known(self.get_query_argument("again", self.site_id or ""))
-        bridge_url = (known and site_connect.told_bridge(known)) or self.own_url
+        bridge_url = (known and site_connect.paired_bridge_url(known)) or self.own_url
         await self._ask(known, address=known.url if known else "", bridge_url=bridge_url)
 
     async def post(self) -> None:
@@ -98,7 +98,7 @@ class ConnectHandler(ConnectPage):
             try:
                 candidate = await self.blocking(
                     partial(
-                        site_connect.begin,
+                        site_connect.start_setup,
                         self.bridge.store,
                         address,
                         requested_by=self.requested_by,
@@ -159,7 +159,7 @@ class CandidateHandler(ConnectPage):
         """Store a credential that was pasted, try again, or cancel."""
         candidate = await self._candidate(candidate_id)
         if self.get_body_argument("give_up", ""):
-            await self.blocking(site_connect.give_up, self.bridge.store, candidate)
+            await self.blocking(site_connect.cancel_setup, self.bridge.store, candidate)
             self.go("/sites")
         elif candidate.password:
             await self._go_on(candidate, again="yes")
@@ -180,11 +180,11 @@ class CandidateHandler(ConnectPage):
             )
             self._show(candidate, link=link, errors=errors, username=username)
             return
-        await self.blocking(site_connect.accept, self.bridge.store, candidate, username, password)
+        await self.blocking(site_connect.accept_credential, self.bridge.store, candidate, username, password)
         self.go(f"/sites/connect/{candidate.id}")
 
     async def _go_on(self, candidate: PendingSite, **told: str) -> None:
-        site = await self.blocking(site_connect.go_on, self.bridge.store, candidate)
+        site = await self.blocking(site_connect.continue_setup, self.bridge.store, candidate)
         if site is None:
             self.go(f"/sites/connect/{candidate.id}", **told)
             return
@@ -204,9 +204,9 @@ class CandidateHandler(ConnectPage):
             "pages/connecting.jinja",
             status=422 if errors else 200,
             candidate=candidate,
-            problems=site_connect.Problem,
+            problems=site_connect.SetupProblem,
             link=link,
-            comes_back=site_connect.may_come_back(candidate, self.own_url),
+            comes_back=site_connect.supports_redirect(candidate, self.own_url),
             own_url=self.own_url,
             upload=candidate.authorization_url.partition("?")[0].rpartition("/")[0]
             + "/plugin-install.php?tab=upload",
@@ -243,7 +243,7 @@ class BackHandler(ConnectPage):
         if not is_whole or not pending_sites.brings(candidate, self.get_query_argument("state", "")):
             self.go(page, stale="yes")
             return
-        await self.blocking(site_connect.accept, self.bridge.store, candidate, username, password)
+        await self.blocking(site_connect.accept_credential, self.bridge.store, candidate, username, password)
         self.go(page)
 
 

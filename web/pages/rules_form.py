@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from babel.support import NullTranslations
 
-    from core.sites.options import Found
+    from core.sites.options import SiteOptions
     from core.store.accounts.users import KnownHost
 
 OFFERED_AUTHORS = 12
@@ -135,7 +135,7 @@ class Reading:
 
     given: Given
     saved: Rules
-    found: Found
+    found: SiteOptions
     words: NullTranslations
     errors: dict[str, str] = field(default_factory=dict)
 

@@ -14,8 +14,8 @@ from core.model import rules
 from core.model.rules import JoinLink, Passcode, PostStatus
 from core.sites import apply_rules, secret_rotation
 from core.sites import preview as rules_preview
-from core.sites.options import Choices
-from core.sites.preview import Outcome, Part
+from core.sites.options import OptionsCache
+from core.sites.preview import PostPart, PreviewOutcome
 from core.store.accounts import users as zoom_users
 from core.store.db import settings
 from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, RetentionSettings
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.model.rules import Rules
-    from core.sites.options import Found
+    from core.sites.options import SiteOptions
     from core.sites.preview import Preview
-    from core.sites.secret_rotation import Rotation
+    from core.sites.secret_rotation import SecretRotation
     from core.store.accounts.users import KnownHost
     from core.store.jobs import Job
     from core.store.sites.sites import Site
@@ -50,7 +50,7 @@ class SiteSettings:
     site: Site
     decided: rules.ReadRules
     hosts: list[KnownHost]
-    found: Found
+    found: SiteOptions
     review: Job | None
 
 
@@ -91,17 +91,17 @@ class SiteSettingsView:
     notes: Sequence[str]
     hosts: list[KnownHost]
     label: Callable[[KnownHost], str]
-    options: Found
+    options: SiteOptions
     most_options: int
     job: Job | None
     form: RulesView
     author_rows: list[AuthorRow]
     author_names: dict[str, str]
     choices: tuple[type[PostStatus], type[Passcode], type[JoinLink]]
-    outcomes: type[Outcome]
-    parts: type[Part]
+    outcomes: type[PreviewOutcome]
+    parts: type[PostPart]
     limit: int
-    rotation: Rotation | None
+    rotation: SecretRotation | None
     confirm_token: int | None
     mask: Callable[[str], str]
 
@@ -127,10 +127,10 @@ class SettingsPage(PageHandler):
     path = "/settings"
 
     @property
-    def _choices(self) -> Choices:
+    def _choices(self) -> OptionsCache:
         """The cache of the sites' users and categories, for as long as the application lives."""
-        found = self.application.settings.setdefault("choices", Choices())
-        assert isinstance(found, Choices)  # noqa: S101 - nobody else takes this name
+        found = self.application.settings.setdefault("choices", OptionsCache())
+        assert isinstance(found, OptionsCache)  # noqa: S101 - nobody else takes this name
         return found
 
     async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
@@ -195,9 +195,9 @@ class SettingsPage(PageHandler):
             author_rows=rules_form.author_rows(form.given, state.hosts),
             author_names={str(one.user): one.name for one in state.decided.rules.authors},
             choices=(PostStatus, Passcode, JoinLink),
-            outcomes=Outcome,
-            parts=Part,
-            limit=rules_preview.MEETINGS,
+            outcomes=PreviewOutcome,
+            parts=PostPart,
+            limit=rules_preview.MOST_MEETINGS,
             rotation=rotation,
             confirm_token=confirm_token,
             mask=mask,
@@ -213,8 +213,8 @@ class SettingsPage(PageHandler):
 
         return application_cache(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 
-    async def _rotation(self, site: Site) -> Rotation:
-        return await self.blocking(secret_rotation.rotation, self.bridge.store, site.id)
+    async def _rotation(self, site: Site) -> SecretRotation:
+        return await self.blocking(secret_rotation.load_rotation, self.bridge.store, site.id)
 
     def _retention(self) -> RetentionSettings:
         return self.bridge.retention.settings()
@@ -243,7 +243,7 @@ class SettingsHandler(SettingsPage):
         if asked_to_save and self.get_body_argument("previewed", "") == mark:
             await self._save(site, decided)
             return
-        found = await self.blocking(rules_preview.preview, self.bridge.store, state.site, decided)
+        found = await self.blocking(rules_preview.preview_rules, self.bridge.store, state.site, decided)
         await self._show(
             site.id,
             form=RulesView(
@@ -350,7 +350,7 @@ def _sites(bridge: Bridge) -> list[Site]:
 
 
 def _read(
-    bridge: Bridge, choices: Choices, hosts: Callable[[str], list[KnownHost]], site: Site
+    bridge: Bridge, choices: OptionsCache, hosts: Callable[[str], list[KnownHost]], site: Site
 ) -> SiteSettings:
     found, known = choices.of(site), hosts(site.id)
     with bridge.store.reading() as connection:

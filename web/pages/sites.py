@@ -15,7 +15,7 @@ from core.sites import connect as site_connect
 from core.sites import health
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
 from core.sites.health import HealthReport
-from core.sites.setup_steps import Facts, SetupStep, checklist, is_done
+from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom.probe import probe_account_id
@@ -25,13 +25,13 @@ from web.pages.subscription import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.sites.setup_steps import Item
+    from core.sites.setup_steps import SetupItem
     from core.store.sites.sites import Site
     from web.pages.subscription import EventGroups
 
-# While something is to be done, the page looks often, so that lines tick themselves.
-_LOOK_AGAIN_SECONDS = 15
-_LOOK_AGAIN_WHEN_DONE_SECONDS = 600
+# Until the setup is complete, sites are checked often, so that the checklist updates itself.
+_CHECK_SECONDS = 15
+_CHECK_SECONDS_WHEN_COMPLETE = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class SiteStatus:
     """A site's health, setup steps, quarantined requests (`held`) and latest self-test."""
 
     site: Site
-    look: HealthReport
-    lines: list[Item]
+    health_report: HealthReport
+    lines: list[SetupItem]
     refused: RefusedRequests
     held: int
     report: selftest_job.SelfTestReport | None
@@ -59,13 +59,13 @@ class SiteView:
     """One site: its setup checklist, connection and self-test. `wrong` is the error of `bridge_url`."""
 
     site: Site
-    look: HealthReport
-    lines: list[Item]
+    health_report: HealthReport
+    lines: list[SetupItem]
     refused: RefusedRequests
     held: int
     steps: type[SetupStep]
-    is_done: bool
-    is_looking: bool
+    is_complete: bool
+    is_checking: bool
     subscription: dict[str, EventGroups]
     report: selftest_job.SelfTestReport | None
     stages: type[Stage]
@@ -117,7 +117,7 @@ class SiteHandler(SitePage):
     async def get(self, site_id: str) -> None:
         """Show the site, and start a health check if the last one is old."""
         state = await self._state(site_id)
-        seconds = _LOOK_AGAIN_WHEN_DONE_SECONDS if is_done(state.lines) else _LOOK_AGAIN_SECONDS
+        seconds = _CHECK_SECONDS_WHEN_COMPLETE if is_complete(state.lines) else _CHECK_SECONDS
         if (state.site.checked_at or 0) < (time.time() - seconds) * 1000:
             self.bridge.health_checker.begin(site_id)
         await self._show(state)
@@ -126,9 +126,9 @@ class SiteHandler(SitePage):
         """Check the connection, or change the bridge's address in the plugin."""
         state = await self._state(site_id)
         if not self.get_body_argument("bridge_url", ""):
-            await self.blocking(health.look, self.bridge.store, site_id)
+            await self.blocking(health.check, self.bridge.store, site_id)
             self.bridge.mirror_worker.wake()
-            self.go(f"/sites/{site_id}", done="looked")
+            self.go(f"/sites/{site_id}", done="checked")
             return
         typed = self.get_body_argument("bridge_url")
         address = bridge_address(typed)
@@ -149,17 +149,17 @@ class SiteHandler(SitePage):
         underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
-            look=state.look,
+            health_report=state.health_report,
             lines=state.lines,
             refused=state.refused,
             held=state.held,
             steps=SetupStep,
-            is_done=is_done(state.lines),
-            is_looking=underway,
+            is_complete=is_complete(state.lines),
+            is_checking=underway,
             subscription=SUBSCRIPTION,
             report=state.report,
             stages=Stage,
-            bridge_url=bridge_url or state.look.bridge,
+            bridge_url=bridge_url or state.health_report.bridge,
             wrong=wrong,
             done=self.get_query_argument("done", ""),
         )
@@ -202,14 +202,14 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
         saved = [token.secret for token in zoom_secrets.of_site(connection, site_id, store.sealer)]
-        held = quarantine.latest(connection, site_id, store.sealer, health.REFUSED_LOOKED_AT)
+        held = quarantine.latest(connection, site_id, store.sealer, health.MOST_QUARANTINED)
         count = quarantine.count(connection, site_id)
         report = selftest_job.latest(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
-    look = HealthReport.of(site)
+    health_report = HealthReport.of(site)
     told = count_refused(held, saved)
-    facts = Facts(
-        look=look,
+    facts = SetupFacts(
+        health=health_report,
         has_secret=bool(saved),
         validated_at=site.validated_at,
         event_at=site.last_event_at,
@@ -217,10 +217,10 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         has_page=has_page,
         page_fault=site.fault_message or "",
     )
-    return SiteStatus(site, look, checklist(facts), told, count, report)
+    return SiteStatus(site, health_report, setup_checklist(facts), told, count, report)
 
 
 def _move(bridge: Bridge, site_id: str, address: str) -> None:
     site_connect.move_bridge(bridge.store, site_id, address)
-    health.look(bridge.store, site_id)
+    health.check(bridge.store, site_id)
     bridge.mirror_worker.wake()

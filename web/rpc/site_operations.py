@@ -53,7 +53,7 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
 
 def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
     """Check the connection of a site in both directions. Raises: UnknownSiteError."""
-    findings = health.check(bridge.store, request.site)
+    findings = health.diagnose(bridge.store, request.site)
     bridge.mirror_worker.wake()
     return [api.SiteCheck(name=found.name, ok=found.well, message=found.message) for found in findings]
 

@@ -13,7 +13,7 @@ import responses
 
 from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.sites import connect as site_connect
-from core.sites.connect import APP_ID, Problem
+from core.sites.connect import APP_ID, SetupProblem
 from core.sites.health import HealthReport
 from core.store.db.engine import Store
 from core.store.sites import sites
@@ -112,13 +112,13 @@ def wordpress() -> Iterator[WordPressDouble]:
 @pytest.fixture
 def candidate(store: Store, wordpress: WordPressDouble) -> PendingSite:
     """A site that was found, before anybody approved."""
-    return site_connect.begin(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
+    return site_connect.start_setup(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
 
 
 @pytest.fixture
 def granted(store: Store, candidate: PendingSite) -> PendingSite:
     """The same once WordPress has handed over a credential."""
-    assert site_connect.accept(store, candidate, "anna", "abcd efgh")
+    assert site_connect.accept_credential(store, candidate, "anna", "abcd efgh")
     return again(store, candidate)
 
 
@@ -152,25 +152,27 @@ class TestBegin:
     ) -> None:
         wordpress.index = {"raises": trouble}
         with pytest.raises(SiteFaultError) as caught:
-            site_connect.begin(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
+            site_connect.start_setup(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
         assert words in str(caught.value)
         assert "tries again by itself" not in str(caught.value)
 
     def test_of_a_site_that_is_broken(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.index = {"status": 502}
         with pytest.raises(SiteFaultError, match="HTTP 502"):
-            site_connect.begin(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
+            site_connect.start_setup(store, "example.org", requested_by="/anna", bridge_url=BRIDGE)
 
     def test_lets_who_has_one_site_connect_no_other(self, store: Store, wordpress: WordPressDouble) -> None:
         connected(store, "s1")
         with pytest.raises(SiteFaultError, match="has moved to"):
-            site_connect.begin(store, "example.org", requested_by="s1/w", bridge_url=BRIDGE, only="s1")
+            site_connect.start_setup(store, "example.org", requested_by="s1/w", bridge_url=BRIDGE, only="s1")
         store.write(
             lambda connection: sites.save(
                 connection, replace(every(store)[0], url="https://example.org"), store.sealer
             )
         )
-        assert site_connect.begin(store, "example.org", requested_by="s1/w", bridge_url=BRIDGE, only="s1")
+        assert site_connect.start_setup(
+            store, "example.org", requested_by="s1/w", bridge_url=BRIDGE, only="s1"
+        )
 
 
 class TestAuthorizationLink:
@@ -208,7 +210,7 @@ class TestGoOn:
     def test_pairs_and_keeps_the_site(
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
-        site = site_connect.go_on(store, granted)
+        site = site_connect.continue_setup(store, granted)
         assert site is not None
         assert every(store) == [replace(site, health_report=every(store)[0].health_report, checked_at=0)]
         assert (site.username, site.password, site.name) == ("anna", "abcd efgh", "Choir")
@@ -222,13 +224,13 @@ class TestGoOn:
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.plugin = NO_ROUTE
-        assert site_connect.go_on(store, granted) is None
+        assert site_connect.continue_setup(store, granted) is None
         kept = again(store, granted)
-        assert kept.problem == Problem.STUB_MISSING
+        assert kept.problem == SetupProblem.STUB_MISSING
         assert kept.password == "abcd efgh", "the credential is kept meanwhile"
         assert every(store) == []
         wordpress.plugin = {"json": told()}
-        assert site_connect.go_on(store, kept) is not None
+        assert site_connect.continue_setup(store, kept) is not None
 
     @pytest.mark.parametrize(
         "plugin", [NO_ROUTE, {"status": 403, "json": {"code": "rest_forbidden", "message": "Sorry."}}]
@@ -237,9 +239,9 @@ class TestGoOn:
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite, plugin: dict[str, Any]
     ) -> None:
         wordpress.user, wordpress.plugin = {"json": EDITOR}, plugin
-        assert site_connect.go_on(store, granted) is None
+        assert site_connect.continue_setup(store, granted) is None
         kept = again(store, granted)
-        assert kept.problem == Problem.NOT_ADMINISTRATOR
+        assert kept.problem == SetupProblem.NOT_ADMINISTRATOR
         assert "“Ed” is no administrator" in kept.message
         assert (kept.password, kept.state != "") == ("", True), "another one is waited for"
         assert len(wordpress.revoked) == 1, "and WordPress forgets this one"
@@ -248,15 +250,15 @@ class TestGoOn:
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.user = {"json": {"id": 1, "name": "Super", "capabilities": []}}
-        assert site_connect.go_on(store, granted) is not None
+        assert site_connect.continue_setup(store, granted) is not None
 
     def test_says_that_the_password_is_not_accepted(
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.user = {"status": 401, "json": {"code": "rest_not_logged_in", "message": "You are not."}}
-        assert site_connect.go_on(store, granted) is None
+        assert site_connect.continue_setup(store, granted) is None
         kept = again(store, granted)
-        assert kept.problem == Problem.CREDENTIALS
+        assert kept.problem == SetupProblem.CREDENTIALS
         assert "not the one that you sign in with" in kept.message
         assert kept.password == ""
 
@@ -264,9 +266,9 @@ class TestGoOn:
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.user = {"status": 503}
-        assert site_connect.go_on(store, granted) is None
+        assert site_connect.continue_setup(store, granted) is None
         kept = again(store, granted)
-        assert (kept.problem, kept.password) == (Problem.FAULT, "abcd efgh")
+        assert (kept.problem, kept.password) == (SetupProblem.FAULT, "abcd efgh")
         assert "HTTP 503" in kept.message
 
 
@@ -274,7 +276,7 @@ class TestGiveUp:
     def test_gives_the_credential_back(
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
-        site_connect.give_up(store, granted)
+        site_connect.cancel_setup(store, granted)
         assert site_connect.load(store, granted.id, "/anna") is None
         assert len(wordpress.revoked) == 1
 
@@ -282,14 +284,14 @@ class TestGiveUp:
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.app_id = ""
-        site_connect.give_up(store, granted)
+        site_connect.cancel_setup(store, granted)
         assert wordpress.revoked == []
 
     def test_works_although_the_site_is_down(
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
         wordpress.wire.replace("GET", f"{ROOT}wp/v2/users/me/application-passwords/introspect", status=500)
-        site_connect.give_up(store, granted)
+        site_connect.cancel_setup(store, granted)
         assert site_connect.load(store, granted.id, "/anna") is None
 
 
@@ -319,7 +321,7 @@ class TestMoveBridge:
         site_connect.move_bridge(store, site.id, "https://new.example.org")
         assert wordpress.paired[-1]["bridge"] == "https://new.example.org"
         assert wordpress.paired[-1]["site"] == site.id
-        assert site_connect.told_bridge(every(store)[0]) == "https://new.example.org"
+        assert site_connect.paired_bridge_url(every(store)[0]) == "https://new.example.org"
         assert wordpress.revoked == []
 
 

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from core.errors import Fault
-from core.sites import diagnosis as verdicts
+from core.sites import diagnosis
 from core.sites.diagnosis import (
-    Answered,
     Cause,
     Diagnosis,
+    EndpointResponse,
+    PostStatus,
     RefusedRequests,
-    Sent,
+    SentEvent,
     Stage,
-    Visited,
-    Written,
+    VisitorResponse,
     count_refused,
 )
 from core.store.events.quarantine import QuarantinedRequest
@@ -26,26 +26,26 @@ from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
 from tests.core.events import NOW, SECRET, event, raw, signed
 
 BODY = b'{"event":"meeting.created","topic":"\xe2\x80\xa6 \\uD83D\\uDE92"}'
-SENT = Sent(BODY, signed(BODY))
+SENT = SentEvent(BODY, signed(BODY))
 SAVED = [Secret(SECRET)]
 
 
 def answered(
     status: int, *, body: bytes = b"", headers: dict[str, str] | None = None, ms: int = 50
-) -> Answered:
-    return Answered.of(SiteResponse(status, headers or {}, body), ms)
+) -> EndpointResponse:
+    return EndpointResponse.of(SiteResponse(status, headers or {}, body), ms)
 
 
-def error(status: int, code: str, message: str = "Because.") -> Answered:
+def error(status: int, code: str, message: str = "Because.") -> EndpointResponse:
     return answered(status, body=json.dumps({"code": code, "message": message}).encode())
 
 
-def page(status: int, title: str = "Blocked by Shield") -> Answered:
+def page(status: int, title: str = "Blocked by Shield") -> EndpointResponse:
     return answered(status, body=f"<html><title>{title}</title><body>No.</body>".encode())
 
 
-def judged(found: Answered, **more: Any) -> Diagnosis:
-    wrong = verdicts.of_answer(found, **more)
+def judged(found: EndpointResponse, **more: Any) -> Diagnosis:
+    wrong = diagnosis.diagnose_response(found, **more)
     assert wrong is not None
     assert wrong.message.endswith((".", "”).", ")."))
     assert wrong.advice
@@ -55,7 +55,7 @@ def judged(found: Answered, **more: Any) -> Diagnosis:
 class TestAnswer:
     @pytest.mark.parametrize("status", [200, 204])
     def test_that_zoom_is_content_with(self, status: int) -> None:
-        assert verdicts.of_answer(answered(status)) is None
+        assert diagnosis.diagnose_response(answered(status)) is None
 
     @pytest.mark.parametrize(
         ("found", "cause"),
@@ -81,10 +81,10 @@ class TestAnswer:
             (error(400, "zoombridge_content_type"), Cause.HEADERS),
             (error(500, "zoombridge_error"), Cause.MISTAKE),
             (answered(204, ms=3200), Cause.SLOW),
-            (Answered(None, reason="its server refuses the connection"), Cause.NOT_REACHED),
+            (EndpointResponse(None, reason="its server refuses the connection"), Cause.NOT_REACHED),
         ],
     )
-    def test_that_is_none_names_its_cause(self, found: Answered, cause: Cause) -> None:
+    def test_that_is_none_names_its_cause(self, found: EndpointResponse, cause: Cause) -> None:
         wrong = judged(found)
         assert (wrong.cause, wrong.stage) == (cause, Stage.ANSWERED)
 
@@ -93,7 +93,7 @@ class TestAnswer:
         assert "rest_forbidden Because." in judged(error(403, "rest_forbidden")).message
         assert (
             "refuses the connection"
-            in judged(Answered(None, reason="its server refuses the connection")).message
+            in judged(EndpointResponse(None, reason="its server refuses the connection")).message
         )
         assert (
             "The disk is full." in judged(error(503, "zoombridge_unavailable", "The disk is full.")).message
@@ -117,7 +117,7 @@ class TestAnswer:
 
     def test_says_what_the_plugin_knows_of_the_way_to_the_bridge(self) -> None:
         found = error(503, "zoombridge_unreachable")
-        assert judged(found, way_back="Connection refused at http://127.0.0.1:1.").advice.startswith(
+        assert judged(found, plugin_advice="Connection refused at http://127.0.0.1:1.").advice.startswith(
             "Connection"
         )
         assert judged(found).advice, "and something where it does not tell"
@@ -127,7 +127,7 @@ class TestRefusal:
     def refused(
         self, held: Request | None, at: float = NOW, secrets: list[Secret] | None = None
     ) -> Diagnosis:
-        return verdicts.of_refusal(SENT, held, SAVED if secrets is None else secrets, at=at)
+        return diagnosis.diagnose_refusal(SENT, held, SAVED if secrets is None else secrets, at=at)
 
     def test_a_body_that_was_encoded_again(self) -> None:
         again = json.dumps(json.loads(BODY)).encode()
@@ -165,66 +165,66 @@ class TestRefusal:
 
 class TestFold:
     def test_is_late(self) -> None:
-        assert verdicts.of_fold("pending", None).cause is Cause.STUCK
+        assert diagnosis.diagnose_fold("pending", None).cause is Cause.STUCK
 
     def test_fails(self) -> None:
-        found = verdicts.of_fold("failed", "KeyError: x")
+        found = diagnosis.diagnose_fold("failed", "KeyError: x")
         assert found.cause is Cause.MISTAKE
         assert "KeyError: x" in found.message
 
 
 class TestWriting:
     def test_is_not_allowed(self) -> None:
-        found = verdicts.of_writing(Written(fault=Fault.CREDENTIALS, message="It was revoked."))
+        found = diagnosis.diagnose_write(PostStatus(fault=Fault.CREDENTIALS, message="It was revoked."))
         assert found.cause is Cause.PERMISSION
         assert "It was revoked." in found.message
         assert "Connect the site again" in found.advice
 
     def test_meets_another_fault(self) -> None:
-        found = verdicts.of_writing(Written(fault=Fault.SERVER, message="It broke down."))
+        found = diagnosis.diagnose_write(PostStatus(fault=Fault.SERVER, message="It broke down."))
         assert (found.cause, found.stage) == (Cause.WRITE, Stage.WRITTEN)
         assert "It broke down." in found.message
 
     def test_is_not_wanted(self) -> None:
-        assert "It is a webinar." in verdicts.of_writing(Written(withheld="It is a webinar.")).message
+        assert "It is a webinar." in diagnosis.diagnose_write(PostStatus(withheld="It is a webinar.")).message
 
     def test_is_late(self) -> None:
-        assert verdicts.of_writing(Written()).cause is Cause.STUCK
+        assert diagnosis.diagnose_write(PostStatus()).cause is Cause.STUCK
 
 
 class TestVisit:
     def test_shows_the_page(self) -> None:
-        assert verdicts.of_visit(Visited(200, has_topic=True)) is None
+        assert diagnosis.diagnose_visit(VisitorResponse(200, has_topic=True)) is None
 
     @pytest.mark.parametrize(
         ("visited", "word"),
         [
-            (Visited(404, has_topic=False, said="Page not found"), "Permalinks"),
-            (Visited(200, has_topic=False, said="Coming soon"), "coming soon"),
-            (Visited(503, has_topic=False), "maintenance"),
-            (Visited(401, has_topic=True), "keeps visitors out"),
-            (Visited(None, has_topic=False, said="it took too long"), "keeps visitors out"),
+            (VisitorResponse(404, has_topic=False, detail="Page not found"), "Permalinks"),
+            (VisitorResponse(200, has_topic=False, detail="Coming soon"), "coming soon"),
+            (VisitorResponse(503, has_topic=False), "maintenance"),
+            (VisitorResponse(401, has_topic=True), "keeps visitors out"),
+            (VisitorResponse(None, has_topic=False, detail="it took too long"), "keeps visitors out"),
         ],
     )
-    def test_shows_something_else(self, visited: Visited, word: str) -> None:
-        found = verdicts.of_visit(visited)
+    def test_shows_something_else(self, visited: VisitorResponse, word: str) -> None:
+        found = diagnosis.diagnose_visit(visited)
         assert found is not None
         assert (found.cause, found.stage) == (Cause.HIDDEN, Stage.SEEN)
         assert word in found.advice
-        assert visited.said in found.message
+        assert visited.detail in found.message
 
 
 class TestClocks:
     @pytest.mark.parametrize("ahead", [None, 0.0, 299.0, -299.0])
     def test_agree(self, ahead: float | None) -> None:
-        assert verdicts.of_clocks(ahead) is None
+        assert diagnosis.diagnose_clocks(ahead) is None
 
     @pytest.mark.parametrize(
         ("ahead", "words"),
         [(900.4, "15 minutes ahead of"), (-301.0, "5 minutes behind"), (-7200, "120 minutes behind")],
     )
     def test_differ(self, ahead: float, words: str) -> None:
-        found = verdicts.of_clocks(ahead)
+        found = diagnosis.diagnose_clocks(ahead)
         assert found is not None
         assert found.cause is Cause.CLOCK
         assert words in found.message
@@ -232,12 +232,12 @@ class TestClocks:
 
 class TestZoom:
     def test_is_content(self) -> None:
-        assert verdicts.of_zoom(RefusedRequests(), validated_at=None, event_at=None) is None
+        assert diagnosis.diagnose_zoom(RefusedRequests(), validated_at=None, event_at=None) is None
         old = RefusedRequests(wrong=3, newest_at=5)
-        assert verdicts.of_zoom(old, validated_at=6, event_at=None) is None
+        assert diagnosis.diagnose_zoom(old, validated_at=6, event_at=None) is None
 
     def test_signs_with_another_secret(self) -> None:
-        found = verdicts.of_zoom(
+        found = diagnosis.diagnose_zoom(
             RefusedRequests(wrong=1, stale=1, newest_at=5), validated_at=4, event_at=None
         )
         assert found is not None
@@ -245,7 +245,7 @@ class TestZoom:
         assert "another secret token" in found.message
 
     def test_has_another_time(self) -> None:
-        found = verdicts.of_zoom(
+        found = diagnosis.diagnose_zoom(
             RefusedRequests(stale=1, seconds=900, newest_at=5), validated_at=None, event_at=None
         )
         assert found is not None
@@ -255,7 +255,7 @@ class TestZoom:
 
 class TestNothingSaved:
     def test_is_the_next_step_and_no_failure(self) -> None:
-        found = verdicts.no_secret()
+        found = diagnosis.diagnose_missing_secret()
         assert found.cause is Cause.NO_SECRET
         assert "next step" in found.advice
         assert "nothing was sent" in found.message
@@ -263,7 +263,7 @@ class TestNothingSaved:
 
 class TestSwallowed:
     def test_says_that_zoom_believes_all_is_well(self) -> None:
-        found = verdicts.swallowed(answered(200))
+        found = diagnosis.diagnose_interception(answered(200))
         assert (found.cause, found.stage) == (Cause.SWALLOWED, Stage.ARRIVED)
         assert "HTTP 200" in found.message
 

@@ -12,7 +12,7 @@ import responses
 
 from core.errors import Fault, UnknownSiteError
 from core.sites import health
-from core.sites.health import HealthChecker, HealthReport, how_to_reach
+from core.sites.health import HealthChecker, HealthReport, connection_advice
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -73,7 +73,7 @@ def block(store: Store, fault: Fault) -> None:
 
 class TestLook:
     def test_finds_all_well_and_keeps_that(self, store: Store, wordpress: WordPressDouble) -> None:
-        found = health.look(store, "s1")
+        found = health.check(store, "s1")
         assert [finding.name for finding in found.findings] == [
             "WordPress", "plugin", "pairing", "clock", "bridge",
         ]  # fmt: skip
@@ -84,68 +84,68 @@ class TestLook:
 
     def test_says_that_the_password_is_not_accepted(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.me = {"status": 401, "json": {"code": "rest_not_logged_in", "message": ""}}
-        assert "does not accept the application password" in wrong(health.look(store, "s1"))["WordPress"]
+        assert "does not accept the application password" in wrong(health.check(store, "s1"))["WordPress"]
 
     def test_says_that_the_plugin_is_missing(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.plugin = {"status": 404, "json": {"code": "rest_no_route", "message": ""}}
-        assert list(wrong(health.look(store, "s1"))) == ["plugin"]
+        assert list(wrong(health.check(store, "s1"))) == ["plugin"]
 
     def test_says_that_the_plugin_is_paired_with_another(
         self, store: Store, wordpress: WordPressDouble
     ) -> None:
         wordpress.plugin["json"]["site"] = "other"
-        assert list(wrong(health.look(store, "s1"))) == ["pairing"]
+        assert list(wrong(health.check(store, "s1"))) == ["pairing"]
 
     def test_says_how_far_the_clocks_are_apart(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.date = formatdate(time.time() - 1200, usegmt=True)
-        assert "20 minutes behind" in wrong(health.look(store, "s1"))["clock"]
+        assert "20 minutes behind" in wrong(health.check(store, "s1"))["clock"]
 
     @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2026"])
     def test_makes_nothing_of_a_site_that_does_not_tell_the_time(
         self, store: Store, wordpress: WordPressDouble, date: str
     ) -> None:
         wordpress.date = date
-        assert wrong(health.look(store, "s1")) == {}
+        assert wrong(health.check(store, "s1")) == {}
 
     @pytest.mark.parametrize("told", [{"reached": False, "status": None}, {"reached": True, "status": 503}])
     def test_says_why_the_bridge_is_not_reached_and_what_to_try(
         self, store: Store, wordpress: WordPressDouble, told: dict[str, Any]
     ) -> None:
         wordpress.check = {"json": {**told, "message": "Connection refused."}}
-        message = wrong(health.look(store, "s1"))["bridge"]
+        message = wrong(health.check(store, "s1"))["bridge"]
         assert message.startswith("Connection refused. ")
         assert f"{BRIDGE}/healthz" in message
 
     def test_lifts_a_block(self, store: Store, wordpress: WordPressDouble) -> None:
         block(store, Fault.SERVER)
-        health.look(store, "s1")
+        health.check(store, "s1")
         assert kept(store).blocked_until == 0
 
     def test_in_the_background_lifts_only_what_is_shown_to_be_gone(
         self, store: Store, wordpress: WordPressDouble
     ) -> None:
-        """That WordPress answers a look says nothing of whether it still breaks down over a post."""
+        """A check that WordPress answers does not show that writes of posts succeed again."""
         block(store, Fault.SERVER)
-        health.look(store, "s1", lift=False)
+        health.check(store, "s1", lift=False)
         assert kept(store).blocked_until == 10**14
         block(store, Fault.CREDENTIALS)
-        health.look(store, "s1", lift=False)
+        health.check(store, "s1", lift=False)
         assert kept(store).blocked_until == 0
 
 
 class TestHowToReach:
     def test_an_address_that_means_this_machine(self) -> None:
         for local in ("http://127.0.0.1:8765", "http://localhost:8765", "http://bridge.localhost"):
-            assert "another one" in how_to_reach(local, "https://example.org")
-            assert "healthz" in how_to_reach(local, "http://127.0.0.1:8080/")
+            assert "another one" in connection_advice(local, "https://example.org")
+            assert "healthz" in connection_advice(local, "http://127.0.0.1:8080/")
 
     def test_any_other(self) -> None:
-        assert "WP_HTTP_BLOCK_EXTERNAL" in how_to_reach(BRIDGE, "https://example.org")
+        assert "WP_HTTP_BLOCK_EXTERNAL" in connection_advice(BRIDGE, "https://example.org")
 
 
 class TestCheck:
     def findings(self, store: Store) -> dict[str, str]:
-        return {found.name: found.message for found in health.check(store, "s1") if not found.well}
+        return {found.name: found.message for found in health.diagnose(store, "s1") if not found.well}
 
     def test_tells_of_zoom_too(self, store: Store, wordpress: WordPressDouble) -> None:
         assert set(self.findings(store)) == {"secret token", "Zoom"}
@@ -167,7 +167,7 @@ class TestCheck:
 
     def test_knows_no_other_site(self, store: Store) -> None:
         with pytest.raises(UnknownSiteError):
-            health.check(store, "nowhere.example.org")
+            health.diagnose(store, "nowhere.example.org")
 
 
 class TestLooks:
@@ -181,20 +181,20 @@ class TestLooks:
             begun.release()
             assert may_end.wait(90)
 
-        monkeypatch.setattr(health, "look", slowly)
-        looks = HealthChecker(store, looked=ended.release)
-        looks.begin("s1")
+        monkeypatch.setattr(health, "check", slowly)
+        checker = HealthChecker(store, on_checked=ended.release)
+        checker.begin("s1")
         assert begun.acquire(timeout=90)
-        looks.begin("s1")
-        looks.begin("s2")
+        checker.begin("s1")
+        checker.begin("s2")
         assert begun.acquire(timeout=90)
-        assert looks.is_underway("s1")
+        assert checker.is_underway("s1")
         may_end.set()
         for _ in range(2):
             assert ended.acquire(timeout=90)
-        assert not begun.acquire(blocking=False), "nobody looked at the same site a second time"
+        assert not begun.acquire(blocking=False), "the same site was checked twice at once"
 
-    def test_a_look_that_fails_leaves_room_for_the_next(
+    def test_failed_check_leaves_room_for_the_next(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         failed = threading.Semaphore(0)
@@ -203,12 +203,12 @@ class TestLooks:
             failed.release()
             raise UnknownSiteError("gone")
 
-        monkeypatch.setattr(health, "look", fail)
-        looks = HealthChecker(store)
+        monkeypatch.setattr(health, "check", fail)
+        checker = HealthChecker(store)
         for _ in range(3):
             deadline = time.monotonic() + 90
-            while looks.is_underway("s1"):
+            while checker.is_underway("s1"):
                 assert time.monotonic() < deadline
                 threading.Event().wait(0.01)
-            looks.begin("s1")
+            checker.begin("s1")
             assert failed.acquire(timeout=90)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from core.errors import Fault
-from core.sites.options import Choice, Choices
+from core.sites.options import Choice, OptionsCache
 from core.store.sites.sites import Site
 from core.wordpress.client import WordPressClient
 from tests.core.clock import Clock
@@ -34,9 +34,9 @@ class Client(WordPressClient):
         self.closed += 1
 
 
-def choices(client: Client) -> tuple[Choices, Clock]:
+def choices(client: Client) -> tuple[OptionsCache, Clock]:
     clock = Clock()
-    return Choices(connect=lambda _: client, clock=clock), clock
+    return OptionsCache(connect=lambda _: client, clock=clock), clock
 
 
 class TestChoices:

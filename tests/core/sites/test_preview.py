@@ -9,7 +9,7 @@ import pytest
 from core.model.meeting import MeetingKind
 from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.sites import preview as rules_preview
-from core.sites.preview import MEETINGS, Change, Outcome, Part, preview
+from core.sites.preview import MOST_MEETINGS, PostChange, PostPart, PreviewOutcome, preview_rules
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.sites import rules
@@ -27,11 +27,11 @@ def bench(store: Store, site: Site) -> Bench:
     return Bench(store)
 
 
-def look(bench: Bench, decided: Rules) -> Change:
+def look(bench: Bench, decided: Rules) -> PostChange:
     """What would come of the one meeting that there is."""
-    found = preview(bench.store, bench.site(), decided, clock=bench.clock)
+    found = preview_rules(bench.store, bench.site(), decided, clock=bench.clock)
     (change,) = found.changes
-    assert found.differences == ([] if change.outcome is Outcome.SAME else [change])
+    assert found.differences == ([] if change.outcome is PreviewOutcome.SAME else [change])
     assert found.count(change.outcome) == 1
     return change
 
@@ -50,81 +50,81 @@ class TestOutcome:
     def test_same(self, bench: Bench) -> None:
         made(bench)
         for decided in (Rules(), Rules(never=("orchestra",)), Rules(status=PostStatus.DRAFT)):
-            assert look(bench, decided).outcome is Outcome.SAME
+            assert look(bench, decided).outcome is PreviewOutcome.SAME
 
     def test_gets_a_page(self, bench: Bench) -> None:
         made(bench, type=1)
         change = look(bench, Rules(instant=True, status=PostStatus.DRAFT, meeting_category=4))
-        assert change.outcome is Outcome.GETS
+        assert change.outcome is PreviewOutcome.GETS
         assert (change.after.status, change.after.category) == ("draft", 4)
 
     def test_loses_its_page_and_gets_it_back(self, bench: Bench) -> None:
         made(bench)
         change = look(bench, CHOIR)
-        assert change.outcome is Outcome.LOSES
+        assert change.outcome is PreviewOutcome.LOSES
         assert "“choir”" in change.reason
         decide(bench, CHOIR)
         bench.happens(NUMBER, "meeting.updated", duration=90)
         bench.work()
-        assert look(bench, CHOIR).outcome is Outcome.SAME
-        assert look(bench, Rules()).outcome is Outcome.RETURNS
+        assert look(bench, CHOIR).outcome is PreviewOutcome.SAME
+        assert look(bench, Rules()).outcome is PreviewOutcome.RETURNS
 
     def test_is_not_made_any_more(self, bench: Bench) -> None:
         bench.happens(NUMBER)
-        assert look(bench, CHOIR).outcome is Outcome.NONE
+        assert look(bench, CHOIR).outcome is PreviewOutcome.NONE
 
     def test_keeps_the_page_that_people_made(self, bench: Bench) -> None:
         made(bench)
         row = bench.row(NUMBER)
-        assert look(bench, CHOIR).outcome is Outcome.LOSES
+        assert look(bench, CHOIR).outcome is PreviewOutcome.LOSES
         bench.doubles["s1"].posts.clear()
         bench.doubles["s1"].made_by_hand(NUMBER)
         assert row.post_id is not None
         bench.doubles["s1"].posts[row.post_id + 1] = bench.doubles["s1"].posts.pop(row.post_id)
         bench.happens(NUMBER, "meeting.updated", duration=90)
         bench.work()
-        assert look(bench, CHOIR).outcome is Outcome.KEEPS
+        assert look(bench, CHOIR).outcome is PreviewOutcome.KEEPS
 
     @pytest.mark.parametrize("name", ["meeting.deleted", "meeting.permanently_deleted"])
     def test_same_for_what_zoom_deleted(self, bench: Bench, name: str) -> None:
         made(bench)
         bench.happens(NUMBER, name)
         bench.work()
-        assert look(bench, CHOIR).outcome is Outcome.SAME
+        assert look(bench, CHOIR).outcome is PreviewOutcome.SAME
 
     def test_same_for_what_a_person_deleted_for_good(self, bench: Bench) -> None:
         made(bench)
         bench.doubles["s1"].posts.clear()
         bench.happens(NUMBER, "meeting.updated", duration=90)
         bench.work()
-        assert look(bench, CHOIR).outcome is Outcome.SAME
+        assert look(bench, CHOIR).outcome is PreviewOutcome.SAME
 
     @pytest.mark.parametrize(
         ("decided", "parts"),
         [
-            (Rules(passcode=Passcode.IN_LINK), (Part.PASSCODE,)),
-            (Rules(passcode=Passcode.HIDDEN), (Part.PASSCODE,)),
-            (Rules(join_link=JoinLink.SIGNED_IN), (Part.JOIN_LINK,)),
-            (Rules(join_link=JoinLink.NOBODY), (Part.JOIN_LINK, Part.PASSCODE)),
-            (Rules(show_host=True, authors=(Author("anna", 7, "Anna"),)), (Part.HOST,)),
+            (Rules(passcode=Passcode.IN_LINK), (PostPart.PASSCODE,)),
+            (Rules(passcode=Passcode.HIDDEN), (PostPart.PASSCODE,)),
+            (Rules(join_link=JoinLink.SIGNED_IN), (PostPart.JOIN_LINK,)),
+            (Rules(join_link=JoinLink.NOBODY), (PostPart.JOIN_LINK, PostPart.PASSCODE)),
+            (Rules(show_host=True, authors=(Author("anna", 7, "Anna"),)), (PostPart.HOST,)),
         ],
     )
-    def test_changes_what_is_shown(self, bench: Bench, decided: Rules, parts: tuple[Part, ...]) -> None:
+    def test_changes_what_is_shown(self, bench: Bench, decided: Rules, parts: tuple[PostPart, ...]) -> None:
         made(bench)
         change = look(bench, decided)
-        assert (change.outcome, change.parts) == (Outcome.CHANGES, parts)
+        assert (change.outcome, change.parts) == (PreviewOutcome.CHANGES, parts)
 
 
 class TestPreview:
     def test_is_of_the_meetings_that_something_happened_to_last(self, bench: Bench) -> None:
-        for number in range(1, MEETINGS + 4):
+        for number in range(1, MOST_MEETINGS + 4):
             bench.happens(number)
         bench.happens(2, "meeting.updated", duration=90)
-        found = preview(bench.store, bench.site(), CHOIR, clock=bench.clock)
+        found = preview_rules(bench.store, bench.site(), CHOIR, clock=bench.clock)
         numbers = [change.meeting.number for change in found.changes]
         assert numbers[0] == 2
-        assert numbers[1:] == list(range(MEETINGS + 3, 4, -1))
-        assert found.count(Outcome.NONE) == MEETINGS
+        assert numbers[1:] == list(range(MOST_MEETINGS + 3, 4, -1))
+        assert found.count(PreviewOutcome.NONE) == MOST_MEETINGS
 
     def test_saves_nothing(self, bench: Bench) -> None:
         made(bench)
@@ -134,10 +134,10 @@ class TestPreview:
     def test_compares_with_the_rules_that_are_saved(self, bench: Bench) -> None:
         made(bench)
         decide(bench, Rules(kinds=frozenset({MeetingKind.WEBINAR})))
-        assert look(bench, Rules(kinds=frozenset({MeetingKind.WEBINAR}))).outcome is Outcome.SAME
+        assert look(bench, Rules(kinds=frozenset({MeetingKind.WEBINAR}))).outcome is PreviewOutcome.SAME
 
     def test_of_a_site_without_meetings_is_empty(self, bench: Bench) -> None:
-        assert rules_preview.preview(bench.store, bench.site(), CHOIR, clock=bench.clock).changes == []
+        assert rules_preview.preview_rules(bench.store, bench.site(), CHOIR, clock=bench.clock).changes == []
 
 
 class TestTest:
@@ -152,4 +152,4 @@ class TestTest:
         bench.folding.fold_pending()
         bench.work()
         assert bench.doubles["s1"].only["status"] == "draft"
-        assert preview(bench.store, bench.site(), Rules(), clock=bench.clock).changes == []
+        assert preview_rules(bench.store, bench.site(), Rules(), clock=bench.clock).changes == []

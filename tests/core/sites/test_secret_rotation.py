@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.sites import secret_rotation
-from core.sites.secret_rotation import Rotation, judge
+from core.sites.secret_rotation import SecretRotation, analyze_rotation
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.events.request import Request
@@ -42,39 +42,39 @@ def came(*secrets: str) -> list[tuple[int, Request]]:
     return found[::-1]
 
 
-def told(rotation: Rotation) -> list[tuple[str, int, int | None, int | None]]:
+def told(rotation: SecretRotation) -> list[tuple[str, int, int | None, int | None]]:
     return [(use.token.secret.value, use.events, use.last_at, use.since) for use in rotation.uses]
 
 
 class TestJudge:
     def test_one_secret(self) -> None:
-        found = judge(saved(OLD), came(OLD, OLD))
+        found = analyze_rotation(saved(OLD), came(OLD, OLD))
         assert told(found) == [(OLD, 2, 2000, 1000)]
         assert found.current is not None
         assert found.old == []
         assert not found.is_waiting
 
     def test_a_new_one_that_zoom_does_not_use_yet(self) -> None:
-        found = judge(saved(OLD, NEW), came(OLD, OLD))
+        found = analyze_rotation(saved(OLD, NEW), came(OLD, OLD))
         assert told(found) == [(NEW, 0, None, None), (OLD, 2, 2000, 1000)]
         assert found.is_waiting
         assert found.old == []
 
     def test_a_new_one_that_has_taken_over(self) -> None:
-        found = judge(saved(OLD, NEW), came(OLD, NEW, NEW))
+        found = analyze_rotation(saved(OLD, NEW), came(OLD, NEW, NEW))
         assert told(found) == [(NEW, 2, 3000, 2000), (OLD, 1, 1000, None)]
         assert [use.token.secret.value for use in found.old] == [OLD]
         assert not found.is_waiting
 
     def test_both_by_turns_means_the_newest_event_decides(self) -> None:
         """Two apps, or an event that Zoom sent again."""
-        found = judge(saved(OLD, NEW), came(NEW, OLD, NEW, OLD))
+        found = analyze_rotation(saved(OLD, NEW), came(NEW, OLD, NEW, OLD))
         assert told(found) == [(NEW, 2, 3000, None), (OLD, 2, 4000, 4000)]
         assert found.is_waiting
 
     def test_nothing_came_or_nothing_that_a_secret_verifies(self) -> None:
         for events in ([], came("a third secret")):
-            found = judge(saved(OLD, NEW), events)
+            found = analyze_rotation(saved(OLD, NEW), events)
             assert found.current is None
             assert found.old == []
             assert found.events == 0
@@ -82,12 +82,12 @@ class TestJudge:
 
     def test_the_secret_of_another_account_is_not_old(self) -> None:
         other = [SavedToken(1, Secret(OLD, account_id="another"), 1)]
-        found = judge([*saved(NEW), *other], came(NEW))
+        found = analyze_rotation([*saved(NEW), *other], came(NEW))
         assert found.old == []
 
     def test_a_verification_token_is_another_thing(self) -> None:
         older = SavedToken(1, Secret("token-of-old", True), 1)
-        found = judge([SavedToken(2, Secret(NEW), 2), older], came("token:token-of-old", NEW))
+        found = analyze_rotation([SavedToken(2, Secret(NEW), 2), older], came("token:token-of-old", NEW))
         assert [use.events for use in found.uses] == [1, 1]
         assert found.old == []
 
@@ -116,7 +116,7 @@ class TestRotation:
     def test_is_read_from_the_log(self, two: Store) -> None:
         self.arrives(two, OLD)
         self.arrives(two, NEW)
-        found = secret_rotation.rotation(two, "s1")
+        found = secret_rotation.load_rotation(two, "s1")
         assert [use.events for use in found.uses] == [1, 1]
         assert found.current is not None
         assert found.current.token.secret.value == NEW
@@ -124,12 +124,12 @@ class TestRotation:
     def test_knows_nothing_of_other_sites_and_of_tests(self, two: Store) -> None:
         self.arrives(two, NEW, site_id="s2")
         self.arrives(two, NEW, account_id=probe_account_id("s1"))
-        assert secret_rotation.rotation(two, "s1").events == 0
-        assert secret_rotation.rotation(two, "s2").uses == []
+        assert secret_rotation.load_rotation(two, "s1").events == 0
+        assert secret_rotation.load_rotation(two, "s2").uses == []
 
     def test_looks_at_the_last_ones_only(self, two: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(secret_rotation, "EVENTS", 3)
         for secret in (OLD, NEW, NEW, NEW):
             self.arrives(two, secret)
-        found = secret_rotation.rotation(two, "s1")
+        found = secret_rotation.load_rotation(two, "s1")
         assert [use.events for use in found.uses] == [3, 0]

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import Fault, SiteFaultError
 from core.sites import connect as site_connect
-from core.sites.connect import Problem
+from core.sites.connect import SetupProblem
 from core.store.db.engine import Store
 from core.store.sites import pending_sites
 from core.store.sites.pending_sites import PendingSite
@@ -66,8 +66,8 @@ def wordpress(store: Store, monkeypatch: pytest.MonkeyPatch) -> WordPress:
 
     monkeypatch.setattr(site_connect, "find", find)
     monkeypatch.setattr(site_connect, "_pair", pair)
-    monkeypatch.setattr(site_connect, "_give_back", lambda _: None)
-    monkeypatch.setattr("core.sites.health.look", lambda *_, **__: None)
+    monkeypatch.setattr(site_connect, "_revoke_password", lambda _: None)
+    monkeypatch.setattr("core.sites.health.check", lambda *_, **__: None)
     return made
 
 
@@ -337,7 +337,7 @@ class TestObstacle:
         shown = words(admin.get(page))
         assert "You are no administrator." in shown
         assert "Go to WordPress and approve" in shown
-        assert candidate(store, page).problem in (Problem.CREDENTIALS, Problem.NOT_ADMINISTRATOR)
+        assert candidate(store, page).problem in (SetupProblem.CREDENTIALS, SetupProblem.NOT_ADMINISTRATOR)
 
 
 class TestGiveUp:

@@ -15,7 +15,7 @@ from core.model import rules
 from core.model.meeting import Meeting, MeetingKind
 from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.sites import apply_rules
-from core.sites.options import Choice, Choices, Found
+from core.sites.options import Choice, OptionsCache, SiteOptions
 from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import posts as posts_table
@@ -42,7 +42,7 @@ from web.pages.webhooks import mask
 HOSTILE = '"><script>alert(1)</script>&amp;'
 ANNA = "anna-of-zoom-0000000AA"
 NEW = "new-secret-token-9"
-FOUND = Found((Choice(7, "Anna <Choir>"), Choice(8, "Bert")), (Choice(4, "Courses"),))
+FOUND = SiteOptions((Choice(7, "Anna <Choir>"), Choice(8, "Bert")), (Choice(4, "Courses"),))
 FORM = {
     "kinds": ["meeting", "webinar"],
     "whose": "all",
@@ -54,10 +54,10 @@ FORM = {
 
 
 @pytest.fixture(autouse=True)
-def site_answers(monkeypatch: pytest.MonkeyPatch) -> list[Found]:
+def site_answers(monkeypatch: pytest.MonkeyPatch) -> list[SiteOptions]:
     """What the site says that there is to choose from."""
     found = [FOUND]
-    monkeypatch.setattr(Choices, "of", lambda _self, _site: found[0])
+    monkeypatch.setattr(OptionsCache, "of", lambda _self, _site: found[0])
     return found
 
 
@@ -187,9 +187,9 @@ class TestShows:
         assert "join_link=nobody" in checked(answer)
 
     def test_all_the_same_where_the_site_is_down(
-        self, door: Door, store: Store, choir: None, site_answers: list[Found]
+        self, door: Door, store: Store, choir: None, site_answers: list[SiteOptions]
     ) -> None:
-        site_answers[0] = Found(problem="The site could not be reached.")
+        site_answers[0] = SiteOptions(problem="The site could not be reached.")
         decide(store, Rules(authors=(Author(ANNA, 7, "Anna"),), meeting_category=4))
         answer = door.get("/settings")
         assert answer.code == 200

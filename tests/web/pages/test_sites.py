@@ -44,15 +44,15 @@ WELL = HealthReport(
 
 
 @pytest.fixture(autouse=True)
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The sites at which somebody looked; no request leaves this machine."""
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the checked sites; no request leaves this machine."""
     asked: list[str] = []
 
-    def look(_store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
+    def check(_store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
         asked.append(f"{site_id}{'' if lift else ' in the background'}")
         return WELL
 
-    monkeypatch.setattr(health, "look", look)
+    monkeypatch.setattr(health, "check", check)
     return asked
 
 
@@ -188,7 +188,7 @@ class TestSite:
         for secret in (wp_site.password, wp_site.key):
             assert secret not in html
 
-    def test_is_looked_at_again_where_that_is_long_ago(
+    def test_is_checked_again_after_a_while(
         self, door: Door, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         begun: list[str] = []
@@ -221,10 +221,10 @@ class TestSite:
 
 class TestLook:
     @both_stores
-    def test_is_done_at_once_on_request(self, door: Door, looked: list[str]) -> None:
+    def test_is_done_at_once_on_request(self, door: Door, checked: list[str]) -> None:
         answer = door.post("/sites/s1")
-        assert answer.headers["Location"] == "/sites/s1?done=looked"
-        assert looked == ["s1"]
+        assert answer.headers["Location"] == "/sites/s1?done=checked"
+        assert checked == ["s1"]
 
 
 class TestMove:
@@ -240,13 +240,13 @@ class TestMove:
         monkeypatch.setattr(site_connect, "move_bridge", move)
         return told
 
-    def test_tells_the_plugin_and_looks(
-        self, door: Door, moved: list[tuple[str, str]], looked: list[str]
+    def test_moves_the_plugin_and_checks(
+        self, door: Door, moved: list[tuple[str, str]], checked: list[str]
     ) -> None:
         answer = door.post("/sites/s1", bridge_url=" https://bridge.example.org/ ")
         assert answer.headers["Location"] == "/sites/s1?done=moved"
         assert moved == [("s1", "https://bridge.example.org")]
-        assert "s1" in looked
+        assert "s1" in checked
 
     @pytest.mark.parametrize("typed", ["bridge", "https://a:b@c", HOSTILE])
     def test_takes_no_other_words(self, door: Door, moved: list[tuple[str, str]], typed: str) -> None:
