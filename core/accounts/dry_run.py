@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.render import Presence, render
 from core.store.posts.posts import PostState
 
@@ -43,16 +44,13 @@ def planned_action(
     """
     wanted = render(meeting, rules, now)
     if state is PostState.DETACHED:
-        return DryRun(
-            PlannedAction.LEAVE,
-            "Somebody deleted its page for good. It can be made again on the page of the meeting.",
-        )
+        return DryRun(PlannedAction.LEAVE, messages.PAGE_DELETED_RECREATE)
     if wanted.presence is Presence.SHOWN:
         if state is PostState.SYNCED:
             return (
                 DryRun(PlannedAction.CHANGE)
                 if differs
-                else DryRun(PlannedAction.LEAVE, "Its page shows it already.")
+                else DryRun(PlannedAction.LEAVE, messages.PAGE_CURRENT)
             )
         return DryRun(PlannedAction.MAKE)
     if wanted.presence in (Presence.TRASHED, Presence.GONE) and state is PostState.SYNCED:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from core import messages
 from core.model.activity import named_instances
 
 if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
-
-NO_INSTANCE = "The event names no recording."
 
 
 def event_of_instance(batch: Envelope, digest: str, *, uuid: str, number: int, at: int) -> bytes:
@@ -35,14 +34,9 @@ def event_of_instance(batch: Envelope, digest: str, *, uuid: str, number: int, a
 
 def reason(every: int, known: int) -> str:
     """Return what became of a batch that names so many recordings, of which some are known to be of a meeting."""
-    told = [f"It names {every} {'recording' if every == 1 else 'recordings'}."]
-    if known == 1:
-        told.append("1 has an event of its own, at its meeting.")
-    elif known:
-        told.append(f"{known} have events of their own, at their meetings.")
-    waiting = every - known
-    if waiting == 1:
-        told.append("1 is of no meeting that is known so far, and waits until Zoom tells of it.")
-    elif waiting:
-        told.append(f"{waiting} are of no meeting that is known so far, and wait until Zoom tells of them.")
-    return " ".join(told)
+    counted = (
+        (every, messages.BATCH_ONE, messages.BATCH_MANY),
+        (known, messages.BATCH_ONE_KNOWN, messages.BATCH_MANY_KNOWN),
+        (every - known, messages.BATCH_ONE_PENDING, messages.BATCH_MANY_PENDING),
+    )
+    return " ".join(one if count == 1 else many % {"count": count} for count, one, many in counted if count)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from core import messages
 from core.model.meeting import INSTANT, PERSONAL_ROOM, MeetingKind
 
 if TYPE_CHECKING:
@@ -106,28 +107,28 @@ class Rules:
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def why_not(self, meeting: Meeting) -> str:
-        """Return why a meeting is not published, in words for the site's owner; empty where it is.
+        """Return why a meeting is not published, as a message; empty where it is.
 
         What is not known of it yet speaks neither for it nor against it, but for its host: where only some hosts
         are published, an unknown one is none of them.
         """
-        kind = meeting.kind
-        if kind not in self.kinds:
-            return f"It is a {kind}, and the settings publish no {kind}s."
+        if meeting.kind not in self.kinds:
+            is_webinar = meeting.kind is MeetingKind.WEBINAR
+            return messages.RULE_NO_WEBINARS if is_webinar else messages.RULE_NO_MEETINGS
         if meeting.type == INSTANT and not self.instant:
-            return "It is an instant meeting, started on the spot, and the settings leave those out."
+            return messages.RULE_INSTANT
         if meeting.type == PERSONAL_ROOM and not self.personal_rooms:
-            return "It is the host's personal meeting room, and the settings leave those out."
+            return messages.RULE_PERSONAL_ROOM
         if self.hosts is not None and not _is_of(meeting, self.hosts):
-            return "Its host is not among those whose meetings the settings publish."
+            return messages.RULE_HOST
         return self._why_not_topic(meeting.topic) if meeting.topic else ""
 
     def _why_not_topic(self, topic: str) -> str:
         for pattern in self.never:
             if matches(pattern, topic):
-                return f"Its topic matches “{pattern}”, which the settings leave out."
+                return messages.RULE_TOPIC_EXCLUDED % {"pattern": pattern}
         if self.only and not any(matches(pattern, topic) for pattern in self.only):
-            return "Its topic matches none of the patterns that the settings publish."
+            return messages.RULE_TOPIC_UNMATCHED
         return ""
 
     def author_of(self, meeting: Meeting) -> Author | None:
@@ -178,9 +179,7 @@ def read(kept: Any) -> ReadRules:
     if kept is None or kept == {}:
         return ReadRules(DEFAULT)
     if not isinstance(kept, Mapping):
-        return ReadRules(
-            DEFAULT, ("The rules that were kept could not be read: the usual ones count instead.",)
-        )
+        return ReadRules(DEFAULT, (messages.RULES_INVALID,))
     reader = _Reader(kept)
     rules = Rules(
         kinds=reader.kinds(),
@@ -262,7 +261,7 @@ class _Reader:
         value = self._kept.get(name)
         if value is None or isinstance(value, bool):
             return bool(value)
-        self._note(name, "is left off")
+        self.notes.append(messages.RULE_OFF % {"name": name})
         return False
 
     def choice(self, name: str, kind: type[Choice], *, default: Choice, strictest: Choice) -> Choice:
@@ -270,7 +269,7 @@ class _Reader:
         try:
             return default if value is None else kind(value)
         except (ValueError, TypeError):
-            self._note(name, f"is taken for “{strictest}”")
+            self.notes.append(messages.RULE_STRICTEST % {"name": name, "value": strictest})
             return strictest
 
     def kinds(self) -> frozenset[MeetingKind]:
@@ -278,17 +277,17 @@ class _Reader:
         if value is None:
             return DEFAULT.kinds
         if not isinstance(value, list):
-            self._note("kinds", "is left at its default")
+            self.notes.append(messages.RULE_DEFAULT % {"name": "kinds"})
             return DEFAULT.kinds
         known = frozenset(kind for kind in MeetingKind if str(kind) in value)
         if len(known) < len(value):
-            self._note("kinds", "was read in part")
+            self.notes.append(messages.RULE_PARTIAL % {"name": "kinds"})
         return known
 
     def hosts(self) -> tuple[str, ...] | None:
         value = self._kept.get("hosts")
         if value is not None and not isinstance(value, list):
-            self._note("hosts", "is left at its default")
+            self.notes.append(messages.RULE_DEFAULT % {"name": "hosts"})
             return None
         return None if value is None else self.texts("hosts", MOST_HOSTS, LONGEST_HOST)
 
@@ -300,7 +299,7 @@ class _Reader:
         found = [single_line(text) for text in listed[:most] if isinstance(text, str)]
         right = tuple(dict.fromkeys(text for text in found if 0 < len(text) <= longest))
         if not isinstance(value, list) or len(right) < len(value):
-            self._note(name, "was read in part")
+            self.notes.append(messages.RULE_PARTIAL % {"name": name})
         return right
 
     def authors(self) -> tuple[Author, ...]:
@@ -310,7 +309,7 @@ class _Reader:
         listed = value if isinstance(value, list) else []
         found = [author for author in map(_author, listed[:MOST_HOSTS]) if author is not None]
         if not isinstance(value, list) or len(found) < len(value):
-            self._note("authors", "was read in part")
+            self.notes.append(messages.RULE_PARTIAL % {"name": "authors"})
         first: dict[str, Author] = {}
         for author in found:
             first.setdefault(author.host, author)
@@ -321,11 +320,8 @@ class _Reader:
         if isinstance(value, int) and _is_id(value):
             return value
         if value is not None:
-            self._note(name, "is left empty")
+            self.notes.append(messages.RULE_EMPTY % {"name": name})
         return None
-
-    def _note(self, name: str, instead: str) -> None:
-        self.notes.append(f"What was kept for “{name}” could not be understood: it {instead}.")
 
 
 def _author(value: Any) -> Author | None:

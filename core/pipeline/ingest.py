@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import (
     BadRequestError,
     NoSecretError,
@@ -15,7 +16,6 @@ from core.errors import (
 )
 from core.model.activity import BATCHES, named_instances
 from core.model.fold import SNAPSHOT, acts_on, position
-from core.model.recording_batches import NO_INSTANCE
 from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
 from core.pipeline.verification import verify
 from core.store.events import log, quarantine
@@ -198,10 +198,7 @@ class Ingest:
         assert envelope is not None  # noqa: S101 - it was verified
         assert secret is not None  # noqa: S101
         if secret.is_verification_token:
-            raise NoSecretError(
-                "Zoom asks to validate this endpoint, which needs the secret token. Copy it from your app in "
-                "the Zoom App Marketplace (Features > Access > Secret Token) to the page Webhooks."
-            )
+            raise NoSecretError(messages.NO_SECRET_TO_VALIDATE)
         body = validation.answer(envelope, secret.value)
         now = self._now()
         self.store.write(lambda connection: sites.note_validated(connection, site_id, now=now))
@@ -224,14 +221,16 @@ class Ingest:
 
 def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:
     if envelope.event == SNAPSHOT or not acts_on(envelope.event):
-        return log.Outcome.IGNORED, "The bridge does not act on events of this name."
+        return log.Outcome.IGNORED, messages.EVENT_NOT_PROCESSED
     if envelope.event in BATCHES:
         # Its meetings are found by the fold: see core.store.events.recordings.
         return (
-            (log.Outcome.PENDING, None) if named_instances(envelope) else (log.Outcome.IGNORED, NO_INSTANCE)
+            (log.Outcome.PENDING, None)
+            if named_instances(envelope)
+            else (log.Outcome.IGNORED, messages.EVENT_NO_RECORDING)
         )
     if envelope.number is None:
-        return log.Outcome.IGNORED, "The event names no meeting number."
+        return log.Outcome.IGNORED, messages.EVENT_NO_MEETING
     return log.Outcome.PENDING, None
 
 

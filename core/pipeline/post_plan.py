@@ -19,6 +19,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from core import messages
 from core.errors import Fault, SiteFaultError
 from core.render import Post, Presence, html
 from core.store.posts.posts import Base, PostState, Written
@@ -164,10 +165,7 @@ def _create(task: PlanTask) -> Plan:
             raise
         # Better a page without its author than none.
         made = yield CreatePost(fields)
-        remark = (
-            "WordPress did not accept the author or the category that the settings name, so the page was made "
-            f"without them ({error.evidence}). Choose others on the page Settings."
-        )
+        remark = messages.CHOICE_REJECTED % {"evidence": error.evidence}
     base = Base(
         topic=task.meeting.topic,
         field=_digest(wanted.field),

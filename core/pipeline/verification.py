@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import BadRequestError, SignatureError, WrongSignatureError
 from core.zoom import envelope as zoom_envelope
 from core.zoom import signature, validation
@@ -40,9 +41,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *
         return Verification(error=error)
     if not _speaks_for(secret, secrets, envelope.payload.account_id):
         return Verification(
-            error=WrongSignatureError(
-                f"The request is signed with the secret of another Zoom account than {envelope.payload.account_id}."
-            )
+            error=WrongSignatureError(messages.OTHER_ACCOUNT % {"account": envelope.payload.account_id})
         )
     return Verification(envelope, secret)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from core import messages
 from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
 from core.render import html, text, vczapi_meta
@@ -84,7 +85,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     """
     rules = site.rules
     if meeting.state is MeetingState.PERMANENTLY_DELETED:
-        return Post(Presence.GONE, "It was deleted for good at Zoom.")
+        return Post(Presence.GONE, messages.DELETED_PERMANENTLY)
     if meeting.state is MeetingState.DELETED:
         return _trashed(meeting)
     left_out = rules.why_not(meeting)
@@ -124,7 +125,7 @@ def _trashed(meeting: Meeting) -> Post:
     """Return a post that says only that the meeting is cancelled, in case it is still displayed."""
     return Post(
         presence=Presence.TRASHED,
-        reason="It was deleted at Zoom. When it is recovered there, the post comes back.",
+        reason=messages.DELETED,
         title=text.title(meeting.topic),
         content=html.agenda(meeting),
         field={
@@ -139,12 +140,9 @@ def _why_incomplete(meeting: Meeting) -> str:
     if meeting.is_complete:
         return ""
     known = {
-        "its topic": meeting.topic,
-        "its join link": meeting.join_url,
-        "its type": meeting.type is not None,
+        messages.MISSING_TOPIC: meeting.topic,
+        messages.MISSING_JOIN_LINK: meeting.join_url,
+        messages.MISSING_TYPE: meeting.type is not None,
     }
     missing = [name for name, there in known.items() if not there]
-    return (
-        f"Zoom has not told everything about it yet ({', '.join(missing) or 'its time'} is missing). "
-        "It appears when Zoom sends the rest; to make Zoom send it now, change the meeting in Zoom and save it."
-    )
+    return messages.INCOMPLETE % {"missing": ", ".join(missing) or messages.MISSING_TIME}

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import NoSecretError, StaleSignatureError, WrongSignatureError
 
 if TYPE_CHECKING:
@@ -53,10 +54,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *
     Raises: NoSecretError, WrongSignatureError or StaleSignatureError.
     """
     if not secrets:
-        raise NoSecretError(
-            "No secret token is saved for this endpoint yet. Copy it from your app in the Zoom App "
-            "Marketplace (Features > Access > Secret Token) to the page Webhooks."
-        )
+        raise NoSecretError(messages.NO_SECRET)
     tokens = [secret for secret in secrets if secret.is_verification_token]
     signing = [secret for secret in secrets if not secret.is_verification_token]
     signature = headers.get(SIGNATURE_HEADER)
@@ -64,17 +62,10 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *
         return _verify_signature(signature, headers.get(TIMESTAMP_HEADER, ""), body, signing, now=now)
     given = headers.get(TOKEN_HEADER)
     if given is None:
-        raise WrongSignatureError(
-            "The request carries neither Zoom's signature nor its verification token."
-            if signature is None
-            else "The request is signed, but no secret token is saved to check it with."
-        )
+        raise WrongSignatureError(messages.NOT_SIGNED if signature is None else messages.NO_SECRET_TO_CHECK)
     match = [token for token in tokens if hmac.compare_digest(token.value.encode(), given.encode())]
     if not match:
-        raise WrongSignatureError(
-            "The request's verification token is another than the one saved here. Copy it again from your "
-            "app in the Zoom App Marketplace (Features > Access), or better, save the secret token."
-        )
+        raise WrongSignatureError(messages.WRONG_VERIFICATION_TOKEN)
     return match[0]
 
 
@@ -88,16 +79,11 @@ def _verify_signature(
             if hmac.compare_digest(sign(secret.value, timestamp, body).encode(), signature.encode()):
                 match = secret
     if match is None:
-        raise WrongSignatureError(
-            "Zoom signed this with another secret token than the one saved here, or something on the way "
-            "changed it. Copy the secret token again from your app in the Zoom App Marketplace (Features > "
-            "Access > Secret Token)."
-        )
+        raise WrongSignatureError(messages.WRONG_SECRET)
     seconds = round(now - int(timestamp))
     if abs(seconds) > WINDOW_SECONDS:
+        template = messages.SIGNED_LONG_AGO if seconds > 0 else messages.SIGNED_IN_FUTURE
         raise StaleSignatureError(
-            f"The request was signed {abs(seconds)} seconds {'ago' if seconds > 0 else 'ahead of this clock'}; "
-            f"{WINDOW_SECONDS} are allowed. Check the clock of the bridge's machine.",
-            seconds=seconds,
+            template % {"seconds": abs(seconds), "allowed": WINDOW_SECONDS}, seconds=seconds
         )
     return match

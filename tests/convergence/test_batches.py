@@ -199,16 +199,16 @@ class TestRecordingThatIsKnownLater:
         world.deliver(batch("trashed", 5, *UUIDS[:2]))
         fold_all(world)
         assert reason() == (
-            "It names 2 recordings. 2 are of no meeting that is known so far, and wait until Zoom tells of them."
+            "It names 2 recordings. 2 belong to no known meeting yet and are pending until Zoom sends those meetings."
         )
         world.deliver(single("completed", 1, NUMBERS[0], UUIDS[0]))
         fold_all(world)
         assert (reason() or "").startswith(
-            "It names 2 recordings. 1 has an event of its own, at its meeting. 1 is of no meeting"
+            "It names 2 recordings. 1 has an event of its own in the log of its meeting. 1 belongs to no known meeting"
         )
         world.deliver(single("completed", 1, NUMBERS[1], UUIDS[1]))
         fold_all(world)
-        assert reason() == "It names 2 recordings. 2 have events of their own, at their meetings."
+        assert reason() == "It names 2 recordings. 2 have events of their own in the logs of their meetings."
 
     def test_the_order_shows_where_a_recording_does_not_look_for_batches(
         self, world: World, monkeypatch: pytest.MonkeyPatch

@@ -117,7 +117,7 @@ def live_through_a_week(pair: Pair) -> None:
 def _happened(connection: sqlite3.Connection, pair: Pair, number: int, at: int, variety: int) -> None:
     ignored = variety % 6 == 0
     event, outcome, reason = (
-        ("meeting.participant_joined", "ignored", "The bridge does not act on events of this name.")
+        ("meeting.participant_joined", "ignored", "The bridge does not process events of this type.")
         if ignored
         else ("meeting.updated", "applied", None)
     )

@@ -186,7 +186,7 @@ class TestWhatIsPublished:
 
         assert [len(pair.posts(one.number)) for one in (webinar, other, instant, hers)] == [0, 0, 0, 1]
         reasons = dict(pair.rows("SELECT number, reason FROM posts WHERE reason IS NOT NULL"))
-        assert "publish no webinars" in reasons[webinar.number]
+        assert "exclude webinars" in reasons[webinar.number]
         assert "Its host is not among those" in reasons[other.number]
         assert "instant" in reasons[instant.number]
 

@@ -20,6 +20,7 @@ from core import __version__
 from web.ui import i18n
 from web.ui.durations import DurationFormat
 from web.ui.meetings import format_number, meeting_path
+from web.ui.messages import translate_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,6 +172,7 @@ def _environment(language: str) -> Environment:
     environment.filters["number"] = partial(format_decimal, locale=language)
     environment.filters["duration"] = DurationFormat(said, language).format
     environment.filters["meeting_number"] = format_number
+    environment.filters["message"] = partial(_message, said=said, language=language)
     environment.globals["meeting_path"] = meeting_path
     environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
     environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
@@ -182,6 +184,14 @@ def _source(name: str) -> str:
     for part in name.split("/"):
         file = file / part
     return file.read_text(encoding="utf-8")
+
+
+def _message(text: str | None, *, said: NullTranslations, language: str) -> str:
+    """Return a message of core in the language of the page; text that stays in English is marked as such."""
+    translated = translate_message(text or "", said)
+    if translated and translated == text and language != i18n.SOURCE:
+        return Markup('<span lang="{}">{}</span>').format(i18n.SOURCE, text)
+    return translated
 
 
 def _time(moment: int | None, *, said: NullTranslations) -> Markup:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from core import messages
 from core.store.db.schema import attempts, posts, sites
 from core.store.posts.posts import PostState
 
@@ -85,7 +86,7 @@ def _status(
     if first is not None:
         return DeliveryStatus.DELIVERED, first.at + first.milliseconds, first.did, None
     if row.state == PostState.DETACHED:
-        return DeliveryStatus.WITHHELD, None, None, "Somebody deleted the page for good."
+        return DeliveryStatus.WITHHELD, None, None, messages.PAGE_DELETED
     if applied_at is not None and row.wanted <= row.written:
         return (
             (DeliveryStatus.UNNEEDED if row.reason is None else DeliveryStatus.WITHHELD),

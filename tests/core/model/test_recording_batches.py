@@ -61,15 +61,15 @@ class TestPart:
 @pytest.mark.parametrize(
     ("every", "known", "said"),
     [
-        (1, 1, "It names 1 recording. 1 has an event of its own, at its meeting."),
+        (1, 1, "It names 1 recording. 1 has an event of its own in the log of its meeting."),
         (
             3,
             2,
-            "2 have events of their own, at their meetings. 1 is of no meeting that is known so far, and waits",
+            "2 have events of their own in the logs of their meetings. 1 belongs to no known meeting yet",
         ),
-        (2, 0, "It names 2 recordings. 2 are of no meeting that is known so far, and wait"),
+        (2, 0, "It names 2 recordings. 2 belong to no known meeting yet and are pending"),
     ],
 )
 def test_reason_tells_what_became_of_it(every: int, known: int, said: str) -> None:
     assert said in recording_batches.reason(every, known)
-    assert ("wait" in recording_batches.reason(every, known)) is (known < every)
+    assert ("pending" in recording_batches.reason(every, known)) is (known < every)

@@ -115,11 +115,11 @@ class TestPublishes:
     @pytest.mark.parametrize(
         ("decided", "about", "reason"),
         [
-            (Rules(kinds=frozenset({MeetingKind.WEBINAR})), meeting(), "publish no meetings"),
+            (Rules(kinds=frozenset({MeetingKind.WEBINAR})), meeting(), "exclude meetings"),
             (
                 Rules(kinds=frozenset({MeetingKind.MEETING})),
                 meeting(MeetingKind.WEBINAR),
-                "publish no webinars",
+                "exclude webinars",
             ),
             (Rules(), meeting(type=1), "instant meeting"),
             (Rules(), meeting(type=4), "personal meeting room"),

@@ -182,7 +182,7 @@ class TestRefusals:
             "why 0",
             "Site s1",
         )
-        assert "another secret token" in wrong.problem
+        assert "different secret token" in wrong.problem
         assert inspect_refusal(held, 4).problem == "", "it would pass now"
 
     def test_of_another_site_are_unknown(self, held: Store) -> None:

@@ -144,13 +144,13 @@ class TestIgnored:
     @pytest.mark.parametrize(
         ("told", "reason"),
         [
-            (event("meeting.participant_left"), "does not act on"),
-            (event("recording.renamed"), "does not act on"),
-            (sample("phone.event_of_tomorrow"), "does not act on"),
-            (event("snapshot"), "does not act on"),
+            (event("meeting.participant_left"), "does not process"),
+            (event("recording.renamed"), "does not process"),
+            (sample("phone.event_of_tomorrow"), "does not process"),
+            (event("snapshot"), "does not process"),
             (event(id=None), "no meeting number"),
             ({"event": "meeting.created", "payload": {}}, "no meeting number"),
-            (event("recording.batch_trashed", meeting_uuids=[]), "names no recording"),
+            (event("recording.batch_trashed", meeting_uuids=[]), "contains no recording"),
         ],
     )
     def test_is_kept_with_the_reason(

@@ -81,7 +81,7 @@ def full(store: Store, admin: Door) -> Store:
         "user.updated",
         4,
         Outcome.IGNORED,
-        reason="The bridge does not act on events of this name.",
+        reason="The bridge does not process events of this type.",
         id="u",
     )
     put(store, "meeting.updated", 5, Outcome.FAILED, reason="KeyError: broken", id=COUNCIL, topic="Broken")
@@ -301,7 +301,7 @@ class TestEvent:
             pass
         assert ids(stub.get("/events?event=recording.batch_trashed")) == [10, 8]
         assert (
-            "It names 2 recordings. 1 has an event of its own, at its meeting. 1 is of no meeting"
+            "It names 2 recordings. 1 has an event of its own in the log of its meeting. 1 belongs to no known meeting"
             in words(stub.get("/events/8"))
         )
         part = words(stub.get("/events/10"))
@@ -311,7 +311,7 @@ class TestEvent:
 
     def test_that_was_ignored_says_why(self, stub: Door, full: Store) -> None:
         shown = words(stub.get("/events/5"))
-        assert "does not act on events of this name" in shown
+        assert "does not process events of this type" in shown
         assert "sites" not in shown.partition("What came")[2].partition("Received from Zoom")[0]
 
     def test_that_is_not_folded_yet_is_looked_at_again_by_itself(self, stub: Door, full: Store) -> None:

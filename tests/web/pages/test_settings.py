@@ -183,7 +183,7 @@ class TestShows:
     def test_what_could_not_be_read(self, door: Door, store: Store, wp_site: Site) -> None:
         store.write(lambda connection: connection.execute(update(sites_table).values(rules={"join_link": 7})))
         answer = door.get("/settings")
-        assert "“join_link” could not be understood" in words(answer)
+        assert "stored value of “join_link” is invalid" in words(answer)
         assert "join_link=nobody" in checked(answer)
 
     def test_all_the_same_where_the_site_is_down(
@@ -240,7 +240,7 @@ class TestPreview:
         said = words(answer)
         assert "s only meeting" in said
         assert "page is trashed" in said
-        assert "Its topic matches “choir”, which the settings leave out." in said
+        assert "Its topic matches “choir”, which the settings exclude." in said
         assert saved(store) == Rules()
 
     def test_keeps_what_was_typed(self, door: Door, choir: None) -> None:

@@ -91,7 +91,7 @@ def test_does_not_reach_a_post_that_somebody_deleted(wanted: Store) -> None:
     wanted.write(lambda connection: connection.execute(change))
     first = of(wanted)["s1"]
     assert (first.status, first.at) == (DeliveryStatus.WITHHELD, None)
-    assert "Somebody deleted the page" in (first.message or "")
+    assert "permanently deleted on the site" in (first.message or "")
 
 
 def test_is_not_reached_by_an_attempt_that_made_no_post(wanted: Store) -> None:

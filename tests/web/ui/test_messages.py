@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import messages
+from web.ui.i18n import languages, translations
+from web.ui.messages import find_template, templates, translate_message
+
+ROOT = Path(__file__).parents[3]
+PARAMETER = re.compile(r"%\((\w+)\)([sd])")
+GERMAN = translations("de")
+
+# Text as Zoom, WordPress and people write it, with texts of the catalogue among it.
+texts = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(["", "“choir”, which", "50 %", "%(name)s", "a\nb", ". ", "HTTP 404"]),
+    st.sampled_from([text for text in templates() if not PARAMETER.search(text)]),
+)
+
+
+def parameters_of(template: str) -> dict[str, str]:
+    return dict(PARAMETER.findall(template))
+
+
+@given(st.data())
+def test_every_message_is_found_again(data: st.DataObject) -> None:
+    template = data.draw(st.sampled_from(templates()))
+    kinds = parameters_of(template)
+    given_ = {
+        name: data.draw(st.integers(-(10**9), 10**9) if kind == "d" else texts)
+        for name, kind in kinds.items()
+    }
+    text = template % given_ if given_ else template
+    found = find_template(text)
+    assert found is not None
+    assert found[0] == template
+    assert (template % found[1] if given_ else template) == text
+    if list(kinds.values()).count("s") <= 1:
+        assert found[1] == given_
+
+
+@pytest.mark.parametrize("language", [language for language in languages() if language != "en"])
+def test_every_template_is_translated_with_its_parameters(language: str) -> None:
+    words = translations(language)
+    for template in templates():
+        translated = str(words.gettext(template))
+        assert translated != template
+        assert parameters_of(translated) == parameters_of(template)
+
+
+def test_every_use_fills_in_the_parameters_of_its_template() -> None:
+    """A forgotten parameter would fail only with the fault that the message is about."""
+    filled: dict[str, set[frozenset[str]]] = {}
+    for path in sorted((ROOT / "core").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _name(node.left):
+                assert isinstance(node.right, ast.Dict), f"{path}:{node.lineno}"
+                names = frozenset(str(ast.literal_eval(key)) for key in node.right.keys if key is not None)
+                filled.setdefault(_name(node.left), set()).add(names)
+    assert filled
+    for name, found in filled.items():
+        assert found == {frozenset(parameters_of(getattr(messages, name)))}, name
+
+
+def _name(node: ast.expr) -> str:
+    """Return the name of a template; empty where an expression is none."""
+    is_template = (
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "messages"
+    )
+    return node.attr if is_template and isinstance(node, ast.Attribute) else ""
+
+
+def test_parameters_that_are_messages_are_translated() -> None:
+    text = messages.INCOMPLETE % {"missing": f"{messages.MISSING_TOPIC}, {messages.MISSING_JOIN_LINK}"}
+    assert "sein Thema, sein Teilnahmelink" in translate_message(text, GERMAN)
+
+
+def test_messages_in_a_row_are_translated() -> None:
+    text = f"{messages.BATCH_ONE} {messages.BATCH_MANY_KNOWN % {'count': 2}} {messages.BATCH_ONE_PENDING}"
+    assert translate_message(text, GERMAN) == (
+        "Es nennt 1 Aufzeichnung. 2 haben eigene Ereignisse in den Protokollen ihrer Meetings. 1 gehört noch zu "
+        "keinem bekannten Meeting und steht aus, bis Zoom dieses Meeting sendet."
+    )
+
+
+def test_other_text_stays_as_it_is() -> None:
+    for text in ("", "An error of a plugin.", "100 % (x)", "a" * 100_000):
+        assert translate_message(text, GERMAN) == text
+    assert translate_message(messages.DELETED, translations("en")) == messages.DELETED
