@@ -152,7 +152,7 @@ def _convergence(store: str) -> Examples:
 PARTS: dict[str, Part] = {
     "properties": Examples(
         f"{PROPERTY.soak:,} examples of each property of fold and rendering",
-        ["tests/core/test_fold_properties.py", "tests/core/test_render_properties.py"],
+        ["tests/core/model/test_fold_properties.py", "tests/core/render/test_post_properties.py"],
     ),
     "older-wordpress": Tests(
         "every test of the whole way, on the older WordPress", ["tests/end_to_end", "-k", "debian-mariadb"]
