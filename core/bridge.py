@@ -20,7 +20,7 @@ from core.pipeline.ingest import Ingest
 from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
 from core.pipeline.replay import ReplayJob
 from core.pipeline.retention import Retention
-from core.selftest.cleanup import CLEANING, TRIAL, CleanupJob
+from core.selftest.cleanup import CLEANUP, SELF_TEST, CleanupJob
 from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
@@ -82,8 +82,8 @@ class Bridge:
         ingest = Ingest(store, fold_worker.wake, now)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
-            TRIAL: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
-            CLEANING: CleanupJob(store, fold_worker.wake, now),
+            SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
+            CLEANUP: CleanupJob(store, fold_worker.wake, now),
             import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now),
             reconcile_job.KIND: ReconcileJob(
                 store, account_clients, fold_worker.wake, now, posts_due=mirror_worker.wake

@@ -1,8 +1,7 @@
-"""The test: an event is signed and sent as Zoom would, and followed to the site and back, stage by stage.
+"""The self-test of a site: sign and send an event as Zoom does, and follow it to the site and back, stage by stage.
 
-It runs as a job (`core.jobs.runner`), each step a piece, so that it goes on after a restart and leaves nothing behind.
-The steps are in `core.selftest.steps`, what takes it away again in `core.selftest.cleanup`, and what it all means in
-`core.sites.diagnosis`.
+It runs as a background job (`core.jobs.runner`), so that it continues after a restart and leaves nothing behind. See
+`core.selftest.steps` for its steps, `core.selftest.cleanup` for the cleanup, `core.sites.diagnosis` for the diagnosis.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from core.jobs.runner import JobStep
-from core.selftest.cleanup import TRIAL
-from core.selftest.steps import Progress, SelfTestSteps, StepLimits, StepReport
+from core.selftest.cleanup import SELF_TEST
+from core.selftest.steps import Progress, SelfTestStep, SelfTestSteps, StepLimits, StepReport
 from core.sites.diagnosis import Diagnosis, Stage
 from core.store import jobs
 from core.store.sites import sites, zoom_secrets
@@ -30,53 +29,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SelfTestReport:
-    """What a test has shown so far. `verdict` says what went wrong; None where nothing did.
+    """Results of a self-test so far. `diagnosis` is set where a stage failed.
 
-    `trouble` says why the test itself could not go on. Times are in ms since 1970, UTC.
+    `error` says why the test itself could not continue. Times are Unix milliseconds (UTC).
     """
 
     lines: tuple[StepReport, ...]
-    verdict: Diagnosis | None
+    diagnosis: Diagnosis | None
     is_running: bool
     started_at: int
     ended_at: int | None
-    trouble: str = ""
+    error: str = ""
 
     @property
-    def ahead(self) -> tuple[Stage, ...]:
-        """What is still before it; nothing where it has ended, or only cleans up."""
-        if not self.is_running or self.verdict is not None:
+    def remaining(self) -> tuple[Stage, ...]:
+        """The stages that remain; none after the end, or while it only cleans up."""
+        if not self.is_running or self.diagnosis is not None:
             return ()
-        behind = {line.stage for line in self.lines}
-        return tuple(stage for stage in Stage if stage not in behind)
+        passed = {line.stage for line in self.lines}
+        return tuple(stage for stage in Stage if stage not in passed)
 
     @property
     def is_well(self) -> bool:
-        """Whether it has ended, and all went well."""
-        return not self.is_running and self.verdict is None and not self.trouble
+        """Whether it has ended without a failure."""
+        return not self.is_running and self.diagnosis is None and not self.error
 
     @classmethod
     def of(cls, job: Job) -> SelfTestReport:
-        """Read what a job has kept."""
-        kept = Progress.of(job.place)
-        trouble = (job.message or str(job.state)) if job.has_ended and kept.step != "ended" else ""
-        return cls(tuple(kept.lines), kept.verdict, not job.has_ended, job.created_at, job.ended_at, trouble)
+        """Return the report of a job."""
+        progress = Progress.of(job.place)
+        was_interrupted = job.has_ended and progress.step is not SelfTestStep.ENDED
+        return cls(
+            lines=tuple(progress.lines),
+            diagnosis=progress.diagnosis,
+            is_running=not job.has_ended,
+            started_at=job.created_at,
+            ended_at=job.ended_at,
+            error=(job.message or str(job.state)) if was_interrupted else "",
+        )
 
 
-def ask(of: JobRunner, site_id: str, *, requested_by: str) -> Job:
-    """Ask for a test of a site; where one runs, that is the one. Raises `StoreError`."""
-    return of.enqueue(TRIAL, {"site": site_id}, site_id=site_id, requested_by=requested_by)
+def enqueue(job_runner: JobRunner, site_id: str, *, requested_by: str) -> Job:
+    """Enqueue a self-test of a site; if one is unfinished, return that. Raises: StoreError."""
+    return job_runner.enqueue(SELF_TEST, {"site": site_id}, site_id=site_id, requested_by=requested_by)
 
 
-def latest(connection: Connection, site_id: str) -> SelfTestReport | None:
-    """Return the report of a site's newest test; None where there was none."""
-    found = jobs.latest(connection, 1, kind=TRIAL, site_id=site_id)
+def latest_report(connection: Connection, site_id: str) -> SelfTestReport | None:
+    """Return the report of a site's latest self-test; None without any."""
+    found = jobs.latest(connection, 1, kind=SELF_TEST, site_id=site_id)
     return SelfTestReport.of(found[0]) if found else None
 
 
 @dataclass(slots=True)
 class SelfTestJob:
-    """Does tests. `appended` and `wake` are told that the log has grown, and that something may be due."""
+    """Run self-tests. `appended` is called with the number of events appended to the log, `wake` after each step."""
 
     store: Store
     appended: Callable[[int], None] = lambda _: None
@@ -89,22 +95,22 @@ class SelfTestJob:
         return len(Stage)
 
     def step(self, job: Job) -> JobStep:
-        """Do what comes next, or look for a second whether it has happened."""
-        kept = Progress.of(job.place)
-        before = len(kept.lines)
+        """Run the next step, or poll its result for a second."""
+        progress = Progress.of(job.place)
+        before = len(progress.lines)
         with self.store.reading() as connection:
             site = sites.load(connection, job.arguments["site"], self.store.sealer)
             saved = zoom_secrets.of_site(connection, site.id, self.store.sealer)
         secrets = [token.secret for token in saved]
-        following = SelfTestSteps(self.store, site, secrets, kept, self.appended, self.clock, self.limits)
-        following.step()
+        steps = SelfTestSteps(self.store, site, secrets, progress, self.appended, self.clock, self.limits)
+        steps.run()
         return JobStep(
-            place=asdict(kept),
-            done=len(kept.lines) - before,
-            finished=kept.step == "ended",
-            write=following.keep,
+            place=asdict(progress),
+            done=len(progress.lines) - before,
+            finished=progress.step is SelfTestStep.ENDED,
+            write=steps.extra_write,
             after_commit=self.wake,
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""

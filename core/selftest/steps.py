@@ -1,4 +1,4 @@
-"""The steps of a test: each does one thing, notes what it saw, and says which step comes next."""
+"""The steps of a self-test: each does one thing, reports the stages it passed, and names the next step."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import time
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from core.errors import Fault, SiteFaultError
-from core.selftest.cleanup import ask_for_cleaning, clean
+from core.selftest.cleanup import clean_up, enqueue_cleanup
 from core.sites import diagnosis
 from core.sites.diagnosis import (
     Cause,
@@ -48,19 +49,19 @@ if TYPE_CHECKING:
     from core.zoom.signature import Secret
 
 # Time-outs of requests, in seconds.
-_SENDING = (5.0, 10.0)  # to connect, and for the answer: longer than Zoom waits, to tell how long it took
-_VISITING = (5.0, 20.0)
-_PIECE_SECONDS = 1.0
-_LOOK_SECONDS = 0.1
+_SEND_TIMEOUT = (5.0, 10.0)  # connect and read: longer than Zoom waits, to measure the duration
+_VISIT_TIMEOUT = (5.0, 20.0)
+_POLL_SECONDS = 1.0
+_POLL_INTERVAL_SECONDS = 0.1
 _MOST_REDIRECTS = 5
-_HELD_LOOKED_AT = 20  # of the newest in quarantine
+_MOST_QUARANTINED = 20  # newest requests of the site
 _MILLISECONDS = 1000
-_SIGNATURE = "zoombridge_signature"  # the code of a refusal
+_SIGNATURE_REFUSED = "zoombridge_signature"  # error code of the bridge
 
 
 @dataclass(frozen=True, slots=True)
 class StepLimits:
-    """Seconds that a step may take."""
+    """Time limits of the steps, in seconds."""
 
     logging: float = 5.0
     folding: float = 30.0
@@ -69,9 +70,25 @@ class StepLimits:
     cleaning: float = 10.0
 
 
+class SelfTestStep(StrEnum):
+    """Steps of a self-test, in their order. Jobs store the values."""
+
+    BEGIN = "begin"
+    SEND = "send"
+    AWAIT_ARRIVAL = "arrive"
+    AWAIT_FOLD = "fold"
+    AWAIT_PAGE = "write"
+    VISIT = "see"
+    DELETE = "remove"
+    AWAIT_DELETION = "removed"
+    CHECK_ZOOM = "compare"
+    CLEAN_UP = "clean"
+    ENDED = "ended"
+
+
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One stage that is behind the test: whether it went well, how long it took, and what was seen."""
+    """A completed stage: whether it succeeded, its duration, and details."""
 
     stage: Stage
     well: bool
@@ -81,251 +98,248 @@ class StepReport:
 
 @dataclass(slots=True)
 class Progress:
-    """Where a test is, as its job keeps it. `at` is when it began, `since` when its step did (ms since 1970).
+    """Progress of a self-test, as its job stores it.
 
-    `ahead` is by how many seconds the site's clock is ahead of this machine's.
+    `at` is the start of the test, `since` that of its step (Unix milliseconds, UTC). `ahead` is by how many seconds the
+    site's clock is ahead of this machine's.
     """
 
     number: int = 0
     token: str = ""
     at: int = 0
     since: int = 0
-    step: str = "begin"
+    step: SelfTestStep = SelfTestStep.BEGIN
     lines: list[StepReport] = field(default_factory=list)
-    verdict: Diagnosis | None = None
+    diagnosis: Diagnosis | None = None
     link: str = ""
     post_id: int = 0
     ahead: float | None = None
 
     @classmethod
     def of(cls, place: Mapping[str, Any] | None) -> Progress:
-        """Read what a job has kept."""
-        kept = dict(place or {})
-        lines = [StepReport(**{**line, "stage": Stage(line["stage"])}) for line in kept.pop("lines", ())]
-        told = kept.pop("verdict", None)
-        verdict = told and Diagnosis(**{**told, "stage": Stage(told["stage"]), "cause": Cause(told["cause"])})
-        return cls(**kept, lines=lines, verdict=verdict)
+        """Parse the progress that a job has stored; `verdict` is the former key of `diagnosis`."""
+        stored = dict(place or {})
+        step = SelfTestStep(stored.pop("step", SelfTestStep.BEGIN))
+        lines = [StepReport(**{**line, "stage": Stage(line["stage"])}) for line in stored.pop("lines", ())]
+        former = stored.pop("verdict", None)
+        found = stored.pop("diagnosis", None) or former
+        if found is not None:
+            found = Diagnosis(**{**found, "stage": Stage(found["stage"]), "cause": Cause(found["cause"])})
+        return cls(**stored, step=step, lines=lines, diagnosis=found)
 
 
 @dataclass(slots=True)
 class SelfTestSteps:
-    """One step of the test of a site that has these `secrets`. What comes of it is noted in `kept`.
+    """Run one step of a site's self-test, and update `progress`. Blocks for a request, or for about a second.
 
-    `keep` is what it wants written together with that.
+    `extra_write` is what a step wants written in the transaction that stores the progress.
     """
 
     store: Store
     site: Site
     secrets: list[Secret]
-    kept: Progress
+    progress: Progress
     appended: Callable[[int], None]
     clock: Callable[[], float]
     limits: StepLimits = field(default_factory=StepLimits)
-    keep: Callable[[Connection], None] | None = None
+    extra_write: Callable[[Connection], None] | None = None
 
-    def step(self) -> None:
-        """Do the step that comes next."""
-        steps = (
-            self.begin,
-            self.send,
-            self.arrive,
-            self.fold,
-            self.write,
-            self.see,
-            self.remove,
-            self.removed,
-            self.compare,
-            self.clean,
-        )
-        next(step for step in steps if step.__name__ == self.kept.step)()
+    def run(self) -> None:
+        """Run the next step."""
+        STEPS[self.progress.step](self)
 
     @property
-    def trial(self) -> ProbeEvents:
-        """The meeting that the test is about."""
-        return ProbeEvents(self.site.id, self.kept.number, self.kept.token)
+    def probe(self) -> ProbeEvents:
+        """The events of the probe meeting."""
+        return ProbeEvents(self.site.id, self.progress.number, self.progress.token)
 
     # --- The steps ----------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Choose the meeting, before anything is sent: so whatever happens, it is known what to clean up."""
-        self.kept.since = self._now()
+        """Choose the probe meeting before anything is sent, so that cleanup always knows it."""
+        self.progress.since = self._now()
         if not self._signing:
-            self._judge(diagnosis.diagnose_missing_secret())
+            self._fail(diagnosis.diagnose_missing_secret())
             return
-        self.kept.number = FIRST_NUMBER + randomness.randbelow(LAST_NUMBER - FIRST_NUMBER)
-        self.kept.token = randomness.token_hex(4)
-        self.kept.at = self._now()
+        self.progress.number = FIRST_NUMBER + randomness.randbelow(LAST_NUMBER - FIRST_NUMBER)
+        self.progress.token = randomness.token_hex(4)
+        self.progress.at = self._now()
 
-        def keep(connection: Connection) -> None:
+        def write(connection: Connection) -> None:
             sites.try_now(connection, self.site.id)
-            if selftest.numbers(
-                connection, probe_account_id(self.site.id)
-            ):  # an earlier test's, which was broken off
-                ask_for_cleaning(connection, self.site.id, now=self._now())
+            if selftest.numbers(connection, probe_account_id(self.site.id)):  # of an interrupted test
+                enqueue_cleanup(connection, self.site.id, now=self._now())
 
-        self.keep = keep
-        self._next("send")
+        self.extra_write = write
+        self._go_to(SelfTestStep.SEND)
 
     def send(self) -> None:
-        """Send the event to the site's own endpoint, and judge what comes back."""
-        sent = self._sent(self.trial.created(self._at()))
+        """Send the event to the site's endpoint, and diagnose the response."""
+        sent = self._signed(self.probe.created(self._event_time()))
         answered = self._post(sent)
-        self._line(Stage.SENT, self._endpoint, 0)
-        if answered.code == _SIGNATURE:
-            self._line(Stage.ANSWERED, f"HTTP {answered.status}", answered.milliseconds)
-            self._judge(self._refusal(sent))
+        self._report(Stage.SENT, self._endpoint, 0)
+        if answered.code == _SIGNATURE_REFUSED:
+            self._report(Stage.ANSWERED, f"HTTP {answered.status}", answered.milliseconds)
+            self._fail(self._refused_event(sent))
             return
-        way_back = self._way_back() if answered.code == "zoombridge_unreachable" else ""
-        wrong = diagnosis.diagnose_response(answered, plugin_advice=way_back)
+        plugin_advice = self._plugin_advice() if answered.code == "zoombridge_unreachable" else ""
+        wrong = diagnosis.diagnose_response(answered, plugin_advice=plugin_advice)
         if wrong is not None:
-            self._judge(wrong)
+            self._fail(wrong)
             return
-        self._line(Stage.ANSWERED, f"HTTP {answered.status}", answered.milliseconds)
-        self._next("arrive")
+        self._report(Stage.ANSWERED, f"HTTP {answered.status}", answered.milliseconds)
+        self._go_to(SelfTestStep.AWAIT_ARRIVAL)
 
-    def arrive(self) -> None:
-        """Look for the event in the log."""
-        sent = self._sent(self.trial.created(self._at()))
-        found = self._look(
+    def await_arrival(self) -> None:
+        """Wait until the event is in the log."""
+        sent = self._signed(self.probe.created(self._event_time()))
+        found = self._poll(
             lambda connection: selftest.in_log(connection, _digest(sent.body), self.store.sealer)
         )
         if found is not None:
-            self._line(Stage.ARRIVED, f"{len(found.request.body)} bytes, none of them changed")
-            self._line(Stage.LOGGED, "", 0)
-            self._next("fold")
-        elif self._late(self.limits.logging):
-            self._judge(diagnosis.diagnose_interception(EndpointResponse(HTTPStatus.NO_CONTENT)))
+            self._report(Stage.ARRIVED, f"{len(found.request.body)} bytes, none of them changed")
+            self._report(Stage.LOGGED, "", 0)
+            self._go_to(SelfTestStep.AWAIT_FOLD)
+        elif self._is_late(self.limits.logging):
+            self._fail(diagnosis.diagnose_interception(EndpointResponse(HTTPStatus.NO_CONTENT)))
 
-    def fold(self) -> None:
-        """Wait until the event is a part of its meeting."""
-        digest = _digest(self.trial.created(self._at()))
+    def await_fold(self) -> None:
+        """Wait until the event is folded."""
+        digest = _digest(self.probe.created(self._event_time()))
 
-        def look(connection: Connection) -> selftest.InLog | None:
+        def query(connection: Connection) -> selftest.InLog | None:
             found = selftest.in_log(connection, digest, self.store.sealer)
             return None if found is None or found.outcome is log.Outcome.PENDING else found
 
-        found = self._look(look)
+        found = self._poll(query)
         if found is not None and found.outcome is log.Outcome.APPLIED:
-            self._line(Stage.FOLDED)
-            self._next("write")
+            self._report(Stage.FOLDED)
+            self._go_to(SelfTestStep.AWAIT_PAGE)
         elif found is not None:
-            self._judge(diagnosis.diagnose_fold(found.outcome, found.reason))
-        elif self._late(self.limits.folding):
-            self._judge(diagnosis.diagnose_fold(log.Outcome.PENDING, None))
+            self._fail(diagnosis.diagnose_fold(found.outcome, found.reason))
+        elif self._is_late(self.limits.folding):
+            self._fail(diagnosis.diagnose_fold(log.Outcome.PENDING, None))
 
-    def write(self) -> None:
-        """Wait until the page is written, or why it is not."""
+    def await_page(self) -> None:
+        """Wait until the page is written, or the write fails."""
 
-        def look(connection: Connection) -> selftest.OnSite | None:
-            found = selftest.on_site(connection, self.trial, now=self._now())
-            if found is None or found.fault == Fault.BUSY:  # somebody saves a meeting there: it passes
+        def query(connection: Connection) -> selftest.OnSite | None:
+            found = selftest.on_site(connection, self.probe, now=self._now())
+            if found is None or found.fault == Fault.BUSY:  # an editor is saving a meeting: temporary
                 return None
             return found if found.is_written or found.fault or found.reason else None
 
-        found = self._look(look)
+        found = self._poll(query)
         if found is not None and found.state is PostState.SYNCED and found.post_id is not None:
-            self.kept.post_id, self.kept.link = found.post_id, found.link or ""
-            self._line(Stage.WRITTEN, self.kept.link)
-            self._next("see")
-        elif found is not None or self._late(self.limits.writing):
-            self._judge(diagnosis.diagnose_write(_written(found)))
+            self.progress.post_id, self.progress.link = found.post_id, found.link or ""
+            self._report(Stage.WRITTEN, self.progress.link)
+            self._go_to(SelfTestStep.VISIT)
+        elif found is not None or self._is_late(self.limits.writing):
+            self._fail(diagnosis.diagnose_write(_written(found)))
 
-    def see(self) -> None:
-        """Open the page as a visitor; one that is no public page, as an editor."""
+    def visit(self) -> None:
+        """Open the page as a visitor; one that is not public, as an editor."""
         try:
             with self._client() as client:
-                post = client.read_post(self.kept.post_id)
+                post = client.read_post(self.progress.post_id)
         except SiteFaultError as error:
-            self._judge(diagnosis.diagnose_write(PostStatus(fault=error.fault, message=str(error))))
+            self._fail(diagnosis.diagnose_write(PostStatus(fault=error.fault, message=str(error))))
             return
         if post.status != "publish":
-            self._line(Stage.SEEN, f"by editors: new pages are made with the status “{post.status}”")
-            self._next("remove")
+            self._report(Stage.SEEN, f"by editors: new pages are made with the status “{post.status}”")
+            self._go_to(SelfTestStep.DELETE)
             return
-        visited = _visit(self.kept.link, self.kept.token)
+        visited = _visit(self.progress.link, self.progress.token)
         wrong = diagnosis.diagnose_visit(visited)
         if wrong is not None:
-            self._judge(wrong)
+            self._fail(wrong)
             return
-        self._line(Stage.SEEN, f"HTTP {visited.status}")
-        self._next("remove")
+        self._report(Stage.SEEN, f"HTTP {visited.status}")
+        self._go_to(SelfTestStep.DELETE)
 
-    def remove(self) -> None:
-        """Send that the meeting was deleted, and then for good."""
-        for body in (self.trial.deleted(self._at(1)), self.trial.permanently_deleted(self._at(2))):
-            sent = self._sent(body)
+    def delete(self) -> None:
+        """Send that the meeting was deleted, and then permanently deleted."""
+        for body in (
+            self.probe.deleted(self._event_time(1)),
+            self.probe.permanently_deleted(self._event_time(2)),
+        ):
+            sent = self._signed(body)
             answered = self._post(sent)
             wrong = (
-                self._refusal(sent) if answered.code == _SIGNATURE else diagnosis.diagnose_response(answered)
+                self._refused_event(sent)
+                if answered.code == _SIGNATURE_REFUSED
+                else diagnosis.diagnose_response(answered)
             )
             if wrong is not None:
-                self._judge(replace(wrong, stage=Stage.REMOVED))
+                self._fail(replace(wrong, stage=Stage.REMOVED))
                 return
-        self._next("removed")
+        self._go_to(SelfTestStep.AWAIT_DELETION)
 
-    def removed(self) -> None:
-        """Wait until nothing of it is on the site."""
+    def await_deletion(self) -> None:
+        """Wait until the page is gone from the site."""
 
-        def look(connection: Connection) -> bool:
-            return selftest.is_over(connection, self.trial) and selftest.is_settled(connection, self.trial)
+        def query(connection: Connection) -> bool:
+            return selftest.is_over(connection, self.probe) and selftest.is_settled(connection, self.probe)
 
-        if self._look(look):
+        if self._poll(query):
             try:
                 with self._client() as client:
-                    left = client.find_posts(self.kept.number)
+                    left = client.find_posts(self.progress.number)
             except SiteFaultError:
-                left = []  # it was told that the page is gone; that the site does not answer now is another matter
+                left = []  # the deletion was confirmed; that the site fails now is another matter
             if left:
-                self._judge(diagnosis.diagnose_removal())
+                self._fail(diagnosis.diagnose_removal())
                 return
-            self._line(Stage.REMOVED)
-            self._next("compare")
-        elif self._late(self.limits.removing):
-            self._judge(diagnosis.diagnose_removal())
+            self._report(Stage.REMOVED)
+            self._go_to(SelfTestStep.CHECK_ZOOM)
+        elif self._is_late(self.limits.removing):
+            self._fail(diagnosis.diagnose_removal())
 
-    def compare(self) -> None:
-        """Judge what no test event can show: the clocks, and whether Zoom's own events come through."""
-        wrong = diagnosis.diagnose_clocks(self.kept.ahead)
+    def check_zoom(self) -> None:
+        """Check what no test event can show: the clocks, and whether Zoom's own events pass."""
+        wrong = diagnosis.diagnose_clocks(self.progress.ahead)
         if wrong is not None:
-            self._judge(wrong)
+            self._fail(wrong)
             return
-        self._line(Stage.CLOCKS, "" if self.kept.ahead is None else f"{abs(round(self.kept.ahead))} s apart")
+        self._report(
+            Stage.CLOCKS, "" if self.progress.ahead is None else f"{abs(round(self.progress.ahead))} s apart"
+        )
         with self.store.reading() as connection:
-            held = quarantine.latest(connection, self.site.id, self.store.sealer, _HELD_LOOKED_AT)
+            held = quarantine.latest(connection, self.site.id, self.store.sealer, _MOST_QUARANTINED)
         wrong = diagnosis.diagnose_zoom(
             count_refused(held, self.secrets),
             validated_at=self.site.validated_at,
             event_at=self.site.last_event_at,
         )
         if wrong is not None:
-            self._judge(wrong)
+            self._fail(wrong)
             return
         is_proven = self.site.validated_at or self.site.last_event_at
-        self._line(
+        self._report(
             Stage.ZOOM,
             ""
             if is_proven
             else "Zoom has sent nothing yet: whether its secret token is the one saved here, only that shows",
         )
-        self._next("clean")
+        self._go_to(SelfTestStep.CLEAN_UP)
 
-    def clean(self) -> None:
-        """Leave nothing behind: have the meeting deleted for good, whatever was sent before, then forget it."""
-        for item in self._held():
+    def clean_up(self) -> None:
+        """Delete the probe meeting permanently, whatever was sent before, and every trace of it."""
+        for item in self._quarantined():
             self.store.write(partial(quarantine.release, held_id=item.id))
-        if clean(self.store, self.trial, at=self._at(2), appended=self.appended):
-            self._next("ended")
-        elif self._late(self.limits.cleaning):
-            self.keep = lambda connection: ask_for_cleaning(connection, self.site.id, now=self._now())
-            self._next("ended")
+        if clean_up(self.store, self.probe, at=self._event_time(2), appended=self.appended):
+            self._go_to(SelfTestStep.ENDED)
+        elif self._is_late(self.limits.cleaning):
+            self.extra_write = lambda connection: enqueue_cleanup(connection, self.site.id, now=self._now())
+            self._go_to(SelfTestStep.ENDED)
         else:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_INTERVAL_SECONDS)
 
-    # --- What they need -----------------------------------------------------------------------------------
+    # --- Helpers -----------------------------------------------------------------------------------
 
     @property
     def _signing(self) -> list[Secret]:
-        """The secrets that can sign; a verification token cannot."""
+        """The secret tokens; verification tokens cannot sign."""
         return [secret for secret in self.secrets if not secret.is_verification_token]
 
     @property
@@ -334,10 +348,10 @@ class SelfTestSteps:
 
     @property
     def _request_id(self) -> str:
-        return f"{REQUEST}{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.kept.number}{self.kept.token}')}"
+        return f"{REQUEST}{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.progress.number}{self.progress.token}')}"
 
-    def _sent(self, body: bytes) -> SentEvent:
-        """Return an event as it leaves now, signed with a token that is good for every account, if there is one."""
+    def _signed(self, body: bytes) -> SentEvent:
+        """Sign an event now, with a secret token that is valid for every account if there is one."""
         secret = min(self._signing, key=lambda secret: secret.account_id is not None)
         timestamp = str(int(self.clock()))
         headers = {
@@ -354,70 +368,86 @@ class SelfTestSteps:
         try:
             with transport.session() as over:
                 answer = transport.ask(
-                    over, "POST", self._endpoint, body=sent.body, headers=sent.headers, timeout=_SENDING
+                    over, "POST", self._endpoint, body=sent.body, headers=sent.headers, timeout=_SEND_TIMEOUT
                 )
         except SiteFaultError as error:
             return EndpointResponse(None, _since(began), error.reason or str(error).rstrip("."))
-        self.kept.ahead = transport.seconds_ahead(answer)
+        self.progress.ahead = transport.seconds_ahead(answer)
         return EndpointResponse.of(answer, _since(began))
 
-    def _refusal(self, sent: SentEvent) -> Diagnosis:
-        mine = self._held()
+    def _refused_event(self, sent: SentEvent) -> Diagnosis:
+        mine = self._quarantined()
         at = mine[0].received_at / _MILLISECONDS if mine else 0.0
         return diagnosis.diagnose_refusal(sent, mine[0].request if mine else None, self.secrets, at=at)
 
-    def _held(self) -> list[QuarantinedRequest]:
-        """Return what is in quarantine of this test, the newest first."""
+    def _quarantined(self) -> list[QuarantinedRequest]:
+        """Return this test's requests in quarantine, newest first."""
         with self.store.reading() as connection:
-            held = quarantine.latest(connection, self.site.id, self.store.sealer, _HELD_LOOKED_AT)
+            held = quarantine.latest(connection, self.site.id, self.store.sealer, _MOST_QUARANTINED)
         return [item for item in held if item.request.headers.get("x-zm-request-id") == self._request_id]
 
-    def _way_back(self) -> str:
-        """Ask the plugin what is wrong with the way to the bridge; empty where it cannot tell."""
+    def _plugin_advice(self) -> str:
+        """Return the plugin's error when it connects to the bridge, with advice; empty where it is unknown."""
         try:
             with self._client() as client:
-                told = client.connection()
-                said = client.check_connection().message
+                connection = client.connection()
+                error = client.check_connection().message
         except SiteFaultError:
             return ""
-        return f"{said} {connection_advice(told.bridge or '', self.site.url)}" if said else ""
+        return f"{error} {connection_advice(connection.bridge or '', self.site.url)}" if error else ""
 
     def _client(self) -> WordPressClient:
-        return WordPressClient(self.site.rest_root, self.site.username, self.site.password, timeout=_VISITING)
+        return WordPressClient(
+            self.site.rest_root, self.site.username, self.site.password, timeout=_VISIT_TIMEOUT
+        )
 
-    def _look(self, look: Callable[[Connection], Any]) -> Any:
-        """Look again and again, for a second."""
-        until = time.monotonic() + _PIECE_SECONDS
+    def _poll(self, query: Callable[[Connection], Any]) -> Any:
+        """Poll the store for a second; return the first true result, else the last."""
+        until = time.monotonic() + _POLL_SECONDS
         while True:
             with self.store.reading() as connection:
-                found = look(connection)
+                found = query(connection)
             if found or time.monotonic() > until:
                 return found
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_INTERVAL_SECONDS)
 
-    def _line(self, stage: Stage, detail: str = "", milliseconds: int | None = None) -> None:
-        took = max(self._now() - self.kept.since, 0) if milliseconds is None else milliseconds
-        self.kept.lines.append(StepReport(stage, True, took, detail))
-        self.kept.since = self._now()
+    def _report(self, stage: Stage, detail: str = "", milliseconds: int | None = None) -> None:
+        took = max(self._now() - self.progress.since, 0) if milliseconds is None else milliseconds
+        self.progress.lines.append(StepReport(stage, True, took, detail))
+        self.progress.since = self._now()
 
-    def _judge(self, wrong: Diagnosis) -> None:
-        """Note what went wrong, and go on to clean up."""
-        self.kept.verdict = wrong
-        self.kept.lines.append(StepReport(wrong.stage, False, max(self._now() - self.kept.since, 0)))
-        self._next("clean" if self.kept.number else "ended")
+    def _fail(self, wrong: Diagnosis) -> None:
+        """Store the diagnosis, and continue with the cleanup."""
+        self.progress.diagnosis = wrong
+        self.progress.lines.append(StepReport(wrong.stage, False, max(self._now() - self.progress.since, 0)))
+        self._go_to(SelfTestStep.CLEAN_UP if self.progress.number else SelfTestStep.ENDED)
 
-    def _next(self, step: str) -> None:
-        self.kept.step, self.kept.since = step, self._now()
+    def _go_to(self, step: SelfTestStep) -> None:
+        self.progress.step, self.progress.since = step, self._now()
 
-    def _late(self, seconds: float) -> bool:
-        return self._now() - self.kept.since > seconds * _MILLISECONDS
+    def _is_late(self, seconds: float) -> bool:
+        return self._now() - self.progress.since > seconds * _MILLISECONDS
 
-    def _at(self, later: int = 0) -> datetime:
-        """Return when the test's first event happened, or one some milliseconds later."""
-        return datetime.fromtimestamp(self.kept.at / _MILLISECONDS, UTC) + timedelta(milliseconds=later)
+    def _event_time(self, later: int = 0) -> datetime:
+        """Return the time of the test's first event, or `later` milliseconds after it."""
+        return datetime.fromtimestamp(self.progress.at / _MILLISECONDS, UTC) + timedelta(milliseconds=later)
 
     def _now(self) -> int:
         return int(self.clock() * _MILLISECONDS)
+
+
+STEPS: dict[SelfTestStep, Callable[[SelfTestSteps], None]] = {
+    SelfTestStep.BEGIN: SelfTestSteps.begin,
+    SelfTestStep.SEND: SelfTestSteps.send,
+    SelfTestStep.AWAIT_ARRIVAL: SelfTestSteps.await_arrival,
+    SelfTestStep.AWAIT_FOLD: SelfTestSteps.await_fold,
+    SelfTestStep.AWAIT_PAGE: SelfTestSteps.await_page,
+    SelfTestStep.VISIT: SelfTestSteps.visit,
+    SelfTestStep.DELETE: SelfTestSteps.delete,
+    SelfTestStep.AWAIT_DELETION: SelfTestSteps.await_deletion,
+    SelfTestStep.CHECK_ZOOM: SelfTestSteps.check_zoom,
+    SelfTestStep.CLEAN_UP: SelfTestSteps.clean_up,
+}
 
 
 def _digest(body: bytes) -> str:
@@ -433,11 +463,13 @@ def _written(found: selftest.OnSite | None) -> PostStatus:
 
 
 def _visit(link: str, token: str) -> VisitorResponse:
-    """Open a page as somebody who is not signed in, wherever it leads on to."""
+    """Open a page without a session, following redirects."""
     try:
         with transport.session() as over:
             for _ in range(_MOST_REDIRECTS + 1):
-                answer = transport.ask(over, "GET", link, headers={"Accept": "text/html"}, timeout=_VISITING)
+                answer = transport.ask(
+                    over, "GET", link, headers={"Accept": "text/html"}, timeout=_VISIT_TIMEOUT
+                )
                 to = answer.header("Location")
                 if answer.status not in range(300, 400) or not to:
                     break

@@ -173,7 +173,7 @@ class TestHandler(SitePage):
         """Enqueue the self-test, and redirect to its progress."""
         await self._state(site_id)
         await self.blocking(
-            partial(selftest_job.ask, self.bridge.job_runner, site_id, requested_by=self.viewer.name)
+            partial(selftest_job.enqueue, self.bridge.job_runner, site_id, requested_by=self.viewer.name)
         )
         self.go(f"/sites/{site_id}", done="asked")
 
@@ -204,7 +204,7 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         saved = [token.secret for token in zoom_secrets.of_site(connection, site_id, store.sealer)]
         held = quarantine.latest(connection, site_id, store.sealer, health.MOST_QUARANTINED)
         count = quarantine.count(connection, site_id)
-        report = selftest_job.latest(connection, site_id)
+        report = selftest_job.latest_report(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
     health_report = HealthReport.of(site)
     told = count_refused(held, saved)

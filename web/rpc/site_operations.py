@@ -69,17 +69,17 @@ def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStar
     """Start a self-test of a site. Raises: UnknownSiteError, TooManyJobsError."""
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
-    selftest_job.ask(bridge.job_runner, site.id, requested_by="")
+    selftest_job.enqueue(bridge.job_runner, site.id, requested_by="")
     return api.SelfTestStarted(site_id=site.id)
 
 
 def selftest_status(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStatus:
     """Return how far the newest self-test of a site has come, by the site's id."""
     with bridge.store.reading() as connection:
-        report = selftest_job.latest(connection, request.site)
+        report = selftest_job.latest_report(connection, request.site)
     if report is None:
         raise ZoomBridgeError("This site has not been tested.")
-    found = report.verdict
+    found = report.diagnosis
     return api.SelfTestStatus(
         steps=[
             api.SelfTestStep(
@@ -93,7 +93,7 @@ def selftest_status(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestSta
             stage=found.stage, cause=found.cause, message=found.message, advice=found.advice
         ),
         is_running=report.is_running,
-        error=report.trouble,
+        error=report.error,
     )
 
 

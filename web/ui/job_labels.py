@@ -81,8 +81,8 @@ JOB_LABELS: dict[str, JobLabels] = {
     reconcile_job.KIND: JobLabels(_("Reconciliation with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     backfill_job.KIND: JobLabels(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     apply_rules.KIND: JobLabels(_("Apply rules to a site"), {}, "/settings", _("Settings")),
-    cleanup.TRIAL: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),
-    cleanup.CLEANING: JobLabels(_("Self-test cleanup"), {}, "/sites", _("Sites")),
+    cleanup.SELF_TEST: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),
+    cleanup.CLEANUP: JobLabels(_("Self-test cleanup"), {}, "/sites", _("Sites")),
 }
 
 

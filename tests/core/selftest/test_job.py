@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Any
@@ -17,10 +18,10 @@ from core.errors import Fault, SiteFaultError
 from core.model.rules import PostStatus, Rules
 from core.selftest import job as selftest_job
 from core.selftest import steps
-from core.selftest.cleanup import CLEANING, TRIAL, CleanupJob, ask_for_cleaning
+from core.selftest.cleanup import CLEANUP, SELF_TEST, CleanupJob, enqueue_cleanup
 from core.selftest.job import SelfTestJob, SelfTestReport
-from core.selftest.steps import StepLimits
-from core.sites.diagnosis import Cause, Stage
+from core.selftest.steps import Progress, SelfTestStep, StepLimits, StepReport
+from core.sites.diagnosis import Cause, Diagnosis, Stage
 from core.store import jobs, selftest
 from core.store.db.engine import Store
 from core.store.db.schema import attempts, events, meetings, posts, site_accounts
@@ -70,14 +71,14 @@ class Way:
     @property
     def selftest(self) -> SelfTestJob:
         """The job of the bridge."""
-        job = self.bridge.job_runner.kinds[TRIAL]
+        job = self.bridge.job_runner.kinds[SELF_TEST]
         assert isinstance(job, SelfTestJob)
         return job
 
     @property
     def cleanup(self) -> CleanupJob:
         """The job of the bridge."""
-        job = self.bridge.job_runner.kinds[CLEANING]
+        job = self.bridge.job_runner.kinds[CLEANUP]
         assert isinstance(job, CleanupJob)
         return job
 
@@ -119,7 +120,7 @@ def save(store: Store, secret: Secret) -> None:
 
 def tried(way: Way) -> SelfTestReport:
     """Ask for a test, and wait for its end."""
-    selftest_job.ask(way.bridge.job_runner, "s1", requested_by="anna")
+    selftest_job.enqueue(way.bridge.job_runner, "s1", requested_by="anna")
     return await_end(way)
 
 
@@ -127,7 +128,7 @@ def await_end(way: Way) -> SelfTestReport:
     deadline = time.monotonic() + WITHIN_SECONDS
     while True:
         with way.bridge.store.reading() as connection:
-            report = selftest_job.latest(connection, "s1")
+            report = selftest_job.latest_report(connection, "s1")
         if report is not None and not report.is_running:
             return report
         assert time.monotonic() < deadline, report
@@ -159,7 +160,7 @@ class TestGoesWell:
         report = tried(way)
         assert report.is_well, report
         assert stages(report) == list(Stage)
-        assert report.verdict is None
+        assert report.diagnosis is None
         assert way.visits == 1
         assert [one["event"].partition(".")[2] for one in way.sent] == [
             "created",
@@ -226,13 +227,13 @@ class TestGoesWell:
         assert "draft" in seen.detail
 
     def test_once_at_a_time(self, way: Way) -> None:
-        first = selftest_job.ask(way.bridge.job_runner, "s1", requested_by="anna")
-        second = selftest_job.ask(way.bridge.job_runner, "s1", requested_by="ben")
+        first = selftest_job.enqueue(way.bridge.job_runner, "s1", requested_by="anna")
+        second = selftest_job.enqueue(way.bridge.job_runner, "s1", requested_by="ben")
         assert first.id == second.id
         await_end(way)
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"])  # the verdicts are the same on both
+@pytest.mark.parametrize("database_kind", ["sqlite"])  # diagnoses are the same on both
 class TestFails:
     def test_where_nothing_can_be_signed_nothing_is_sent(self, way: Way, store: Store) -> None:
         with store.reading() as connection:
@@ -240,16 +241,16 @@ class TestFails:
         store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
         save(store, Secret("a-verification-token", is_verification_token=True))
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.NO_SECRET
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.NO_SECRET
         assert way.sent == []
 
     def test_at_a_page_of_a_firewall(self, way: Way, store: Store) -> None:
         way.answers = lambda _: (403, {}, "<title>Blocked by Shield</title>")
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.BLOCKED
-        assert "Blocked by Shield" in report.verdict.message
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.BLOCKED
+        assert "Blocked by Shield" in report.diagnosis.message
         assert (stages(report), stages(report, well=False)) == ([Stage.SENT], [Stage.ANSWERED])
         assert left(store) == 0
 
@@ -259,18 +260,18 @@ class TestFails:
 
         way.answers = refuse
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.NOT_REACHED
-        assert "refuses the connection" in report.verdict.message
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.NOT_REACHED
+        assert "refuses the connection" in report.diagnosis.message
 
     def test_over_a_body_that_is_encoded_again(self, way: Way, store: Store) -> None:
         way.answers = lambda request: way.forward(
             Request(request.headers, json.dumps(json.loads(request.body)).encode())
         )
         report = tried(way)
-        assert report.verdict is not None
-        assert (report.verdict.cause, report.verdict.stage) == (Cause.ALTERED, Stage.ARRIVED)
-        assert "decoded and encoded again" in report.verdict.message
+        assert report.diagnosis is not None
+        assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.ALTERED, Stage.ARRIVED)
+        assert "decoded and encoded again" in report.diagnosis.message
         assert stages(report) == [Stage.SENT, Stage.ANSWERED]
         with store.reading() as connection:
             assert quarantine.count(connection, "s1") == 0, "what was refused of the test goes, too"
@@ -278,17 +279,17 @@ class TestFails:
     def test_over_a_body_that_is_replaced(self, way: Way) -> None:
         way.answers = lambda request: way.forward(Request(request.headers, b"<html>"))
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.HEADERS, "nothing of it is kept, so this is all that is known"
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.HEADERS, "nothing of it is kept, so this is all that is known"
 
     def test_over_a_header_that_is_changed(self, way: Way) -> None:
         way.answers = lambda request: way.forward(
             Request({**request.headers, TIMESTAMP_HEADER: "1767603600"}, request.body)
         )
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.HEADERS
-        assert TIMESTAMP_HEADER in report.verdict.message
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.HEADERS
+        assert TIMESTAMP_HEADER in report.diagnosis.message
 
     def test_over_headers_that_are_lost(self, way: Way) -> None:
         def drop(request: Request) -> Answer:
@@ -297,16 +298,16 @@ class TestFails:
 
         way.answers = drop
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.HEADERS
-        assert "without Zoom's headers" in report.verdict.message
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.HEADERS
+        assert "without Zoom's headers" in report.diagnosis.message
 
     def test_where_something_else_answers(self, way: Way) -> None:
         way.selftest.limits = StepLimits(logging=0.2)
         way.answers = lambda _: (200, {}, '{"ok": true}')
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.SWALLOWED
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.SWALLOWED
 
     def test_where_wordpress_does_not_reach_the_bridge(
         self, way: Way, monkeypatch: pytest.MonkeyPatch
@@ -318,56 +319,56 @@ class TestFails:
         )
         way.answers = lambda _: (503, {}, '{"code": "zoombridge_unreachable", "message": "later"}')
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.UNREACHABLE
-        assert report.verdict.advice.startswith("Connection refused. That address means “this machine”")
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.UNREACHABLE
+        assert report.diagnosis.advice.startswith("Connection refused. That address means “this machine”")
 
     def test_where_the_bridge_may_not_write(self, way: Way) -> None:
         way.selftest.limits = StepLimits(cleaning=0.2)
         way.site.trouble = lambda _: fault(Fault.CREDENTIALS, status=401)
         report = tried(way)
-        assert report.verdict is not None
-        assert (report.verdict.cause, report.verdict.stage) == (Cause.PERMISSION, Stage.WRITTEN)
+        assert report.diagnosis is not None
+        assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.PERMISSION, Stage.WRITTEN)
         assert stages(report)[-1] is Stage.FOLDED
 
     def test_over_a_post_that_is_refused(self, way: Way) -> None:
         way.site.trouble = lambda ask: fault(Fault.REFUSED) if isinstance(ask, CreatePost) else None
         report = tried(way)
-        assert report.verdict is not None
-        assert (report.verdict.cause, report.verdict.stage) == (Cause.WRITE, Stage.WRITTEN)
+        assert report.diagnosis is not None
+        assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.WRITE, Stage.WRITTEN)
 
     def test_where_visitors_do_not_see_the_page(self, way: Way, store: Store) -> None:
         way.shows_title = False
         report = tried(way)
-        assert report.verdict is not None
-        assert (report.verdict.cause, report.verdict.stage) == (Cause.HIDDEN, Stage.SEEN)
+        assert report.diagnosis is not None
+        assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.HIDDEN, Stage.SEEN)
         assert left(store) == 0
         assert way.site.posts == {}
 
     def test_where_the_clocks_differ(self, way: Way) -> None:
         way.date = formatdate(time.time() + 900, usegmt=True)
         report = tried(way)
-        assert report.verdict is not None
-        assert (report.verdict.cause, report.verdict.stage) == (Cause.CLOCK, Stage.CLOCKS)
-        assert "ahead of" in report.verdict.message
+        assert report.diagnosis is not None
+        assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.CLOCK, Stage.CLOCKS)
+        assert "ahead of" in report.diagnosis.message
 
     def test_where_zoom_signs_with_another_secret(self, way: Way, store: Store) -> None:
         body = raw(event())
         way.bridge.ingest.receive("s1", Request(signed(body, secret="another", at=time.time()), body))
         report = tried(way)
-        assert report.verdict is not None
-        assert (report.verdict.cause, report.verdict.stage) == (Cause.SECRET, Stage.ZOOM)
+        assert report.diagnosis is not None
+        assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.SECRET, Stage.ZOOM)
         with store.reading() as connection:
             assert quarantine.count(connection, "s1") == 1, "Zoom's own stays where it is"
 
     def test_of_a_site_that_is_gone_say_so(self, way: Way) -> None:
-        report = SelfTestReport.of(way.bridge.job_runner.enqueue(TRIAL, {"site": "gone"}, site_id="gone"))
+        report = SelfTestReport.of(way.bridge.job_runner.enqueue(SELF_TEST, {"site": "gone"}, site_id="gone"))
         assert report.is_running
 
         def ended() -> bool:
             with way.bridge.store.reading() as connection:
-                found = selftest_job.latest(connection, "gone")
-            return found is not None and bool(found.trouble)
+                found = selftest_job.latest_report(connection, "gone")
+            return found is not None and bool(found.error)
 
         until(ended)
 
@@ -397,8 +398,8 @@ class TestCleaning:
         way.site.trouble = trouble
         way.shows_title = False
         report = tried(way)
-        assert report.verdict is not None
-        assert report.verdict.cause is Cause.HIDDEN
+        assert report.diagnosis is not None
+        assert report.diagnosis.cause is Cause.HIDDEN
         assert left(store) > 0
         assert len(way.site.posts) == 1
         with store.reading() as connection:
@@ -432,13 +433,13 @@ class TestCleaning:
             assert may_go_on.wait(WITHIN_SECONDS)
 
         way.site.trouble = wait
-        selftest_job.ask(way.bridge.job_runner, "s1", requested_by="anna")
+        selftest_job.enqueue(way.bridge.job_runner, "s1", requested_by="anna")
         assert running.wait(WITHIN_SECONDS)
         with store.reading() as connection:
             [number] = selftest.numbers(connection, probe_account_id("s1"))
-        store.write(lambda connection: ask_for_cleaning(connection, "s1", now=1))
+        store.write(lambda connection: enqueue_cleanup(connection, "s1", now=1))
         with store.reading() as connection:
-            [asked] = jobs.latest(connection, 1, kind=CLEANING, site_id="s1")
+            [asked] = jobs.latest(connection, 1, kind=CLEANUP, site_id="s1")
         piece = CleanupJob(store).step(asked)
         assert (piece.done, piece.finished) == (0, False)
         with store.reading() as connection:
@@ -449,6 +450,23 @@ class TestCleaning:
 
 class TestReport:
     def test_tells_what_is_still_before_it(self, way: Way, site: Site) -> None:
-        job = way.bridge.job_runner.enqueue(TRIAL, {"site": "s1"}, site_id="s1")
-        assert SelfTestReport.of(job).ahead == tuple(Stage)
-        assert await_end(way).ahead == ()
+        job = way.bridge.job_runner.enqueue(SELF_TEST, {"site": "s1"}, site_id="s1")
+        assert SelfTestReport.of(job).remaining == tuple(Stage)
+        assert await_end(way).remaining == ()
+
+
+class TestStoredProgress:
+    def test_is_read_back(self) -> None:
+        wrong = Diagnosis(Stage.ANSWERED, Cause.BLOCKED, "Blocked.", "Allow it.")
+        progress = Progress(1, "token", lines=[StepReport(Stage.SENT, True, 5)], diagnosis=wrong)
+        assert Progress.of(json.loads(json.dumps(asdict(progress)))) == progress
+
+    def test_of_an_earlier_version_has_a_verdict(self) -> None:
+        wrong = Diagnosis(Stage.ANSWERED, Cause.BLOCKED, "Blocked.", "Allow it.")
+        assert Progress.of({"step": "clean", "verdict": asdict(wrong)}) == Progress(
+            step=SelfTestStep.CLEAN_UP, diagnosis=wrong
+        )
+
+    @pytest.mark.parametrize("step", [step for step in SelfTestStep if step is not SelfTestStep.ENDED])
+    def test_each_step_can_be_resumed(self, step: SelfTestStep) -> None:
+        assert step in steps.STEPS

@@ -12,8 +12,8 @@ import pytest
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
 from core.selftest import job as selftest_job
-from core.selftest.cleanup import TRIAL
-from core.selftest.steps import Progress, StepReport
+from core.selftest.cleanup import SELF_TEST
+from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import connect as site_connect
 from core.sites import health
 from core.sites.diagnosis import Cause, Diagnosis, Stage
@@ -70,7 +70,7 @@ def kept_test(
     store: Store, bridge: Bridge, progress: Progress, state: JobState | None = JobState.DONE
 ) -> None:
     """Keep a test as it would be after it came so far; None: it still runs."""
-    job = selftest_job.ask(bridge.job_runner, "s1", requested_by="anna")
+    job = selftest_job.enqueue(bridge.job_runner, "s1", requested_by="anna")
     [taken] = [one for one in bridge.job_runner.claim() if one.id == job.id]
 
     def keep(connection: Any) -> None:
@@ -270,7 +270,7 @@ class TestTest:
         answer = door.post("/sites/s1/test")
         assert answer.headers["Location"] == "/sites/s1?done=asked"
         with store.reading() as connection:
-            [job] = jobs.latest(connection, 10, kind=TRIAL)
+            [job] = jobs.latest(connection, 10, kind=SELF_TEST)
         assert (job.site_id, job.arguments) == ("s1", {"site": "s1"})
         shown = door.follow(answer)
         assert Elements(shown).named("zb-test")["data-live"] in ("1", "2")
@@ -288,7 +288,7 @@ class TestTest:
             StepReport(Stage.SENT, True, 0, "https://s1"),
             StepReport(Stage.ANSWERED, True, 1234, "HTTP 204"),
         ]
-        kept_test(store, bridge, Progress(lines=lines, step="arrive"), state=None)
+        kept_test(store, bridge, Progress(lines=lines, step=SelfTestStep.AWAIT_ARRIVAL), state=None)
         shown = words(door.get("/sites/s1"))
         assert "Done: The endpoint answered HTTP 204 (1,234 ms)" in shown
         assert "Next step: Received by the bridge" in shown
@@ -297,7 +297,9 @@ class TestTest:
     @both_stores
     def test_that_went_well(self, door: Door, store: Store, bridge: Bridge) -> None:
         kept_test(
-            store, bridge, Progress(lines=[StepReport(stage, True, 1) for stage in Stage], step="ended")
+            store,
+            bridge,
+            Progress(lines=[StepReport(stage, True, 1) for stage in Stage], step=SelfTestStep.ENDED),
         )
         answer = door.get("/sites/s1")
         assert "Everything works" in words(answer)
@@ -309,7 +311,7 @@ class TestTest:
     ) -> None:
         wrong = Diagnosis(Stage.ANSWERED, Cause.BLOCKED, f"A page came {HOSTILE}.", "Allow it.")
         lines = [StepReport(Stage.SENT, True, 0), StepReport(Stage.ANSWERED, False, 5)]
-        kept_test(store, bridge, Progress(lines=lines, verdict=wrong, step="ended"))
+        kept_test(store, bridge, Progress(lines=lines, diagnosis=wrong, step=SelfTestStep.ENDED))
         answer = door.get("/sites/s1")
         shown = words(answer)
         assert "The endpoint answered: this step failed. A page came" in shown
@@ -322,14 +324,16 @@ class TestTest:
     ) -> None:
         wrong = Diagnosis(Stage.SENT, Cause.NO_SECRET, "No token.", "Paste it.")
         kept_test(
-            store, bridge, Progress(lines=[StepReport(Stage.SENT, False, 0)], verdict=wrong, step="ended")
+            store,
+            bridge,
+            Progress(lines=[StepReport(Stage.SENT, False, 0)], diagnosis=wrong, step=SelfTestStep.ENDED),
         )
         shown = words(door.get("/sites/s1"))
         assert "One more step is needed before the test. No token. Paste it." in shown
         assert "this did not work" not in shown
 
     def test_that_could_not_go_on_says_so(self, door: Door, store: Store, bridge: Bridge) -> None:
-        kept_test(store, bridge, Progress(step="fold"), state=JobState.FAILED)
+        kept_test(store, bridge, Progress(step=SelfTestStep.AWAIT_FOLD), state=JobState.FAILED)
         shown = words(door.get("/sites/s1"))
         assert "The test itself could not continue." in shown
         assert "It broke." in shown
