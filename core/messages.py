@@ -87,3 +87,147 @@ SIGNED_IN_FUTURE = _(
     "bridge's machine."
 )
 OTHER_ACCOUNT = _("The request is signed with the secret of another Zoom account than %(account)s.")
+
+# Why a WordPress site did not answer a request as it should.
+SITE_UNREACHABLE = _(
+    "The site could not be reached: %(reason)s. The bridge retries automatically; check that the site opens in a "
+    "browser, and that nothing blocks requests from the bridge's server."
+)
+NO_SECURE_CONNECTION = _("no secure connection could be made")
+NO_SUCH_SERVER = _("there is no server of this name")
+SERVER_SILENT = _("its server does not answer")
+SERVER_REFUSES = _("its server refuses the connection")
+NO_WEB_ADDRESS = _("its address is not a web address")
+ANSWER_TOO_LATE = _("it took too long to answer")
+CONNECTION_LOST = _("the connection broke off")
+NO_ANSWER = _("it gave no answer")
+CERTIFICATE_UNTRUSTED = _(
+    "The site's HTTPS certificate cannot be trusted, so nothing was sent. Renew or repair the certificate of the "
+    "site; the bridge retries automatically."
+)
+PLUGIN_MISSING = _(
+    "The plugin “Zoom WordPress Bridge” does not answer on this site. Install it, or activate it again under Plugins "
+    "in wp-admin; the bridge then continues automatically."
+)
+PASSWORD_REJECTED = _(
+    "WordPress does not accept the application password. It was revoked, or a plugin has disabled application "
+    "passwords, or the web server does not pass on the Authorization header. Connect the site again."
+)
+USER_NOT_ALLOWED = _(
+    "The WordPress user that the bridge signs in as may not do this. Give that user the role Administrator, or "
+    "connect the site again as an administrator."
+)
+ANSWER_TOO_LARGE = _(
+    "The site answered with more than %(size)d MiB instead of a few kilobytes. Check what answers at its REST API "
+    "(/wp-json/); the bridge retries automatically."
+)
+SITE_MOVED = _(
+    "The site redirects the bridge to another address. Connect the site again with the address that a browser shows "
+    "once the page is open."
+)
+SITE_MOVED_TO = _(
+    "The site redirects the bridge to another address (%(address)s). Connect the site again with the address that a "
+    "browser shows once the page is open."
+)
+SITE_BUSY = _(
+    "The site asks the bridge to retry later: it is busy, or being updated. The bridge retries automatically."
+)
+TRASH_DISABLED = _(
+    "The trash is disabled on this site (EMPTY_TRASH_DAYS is 0 in wp-config.php), so the page was not changed. "
+    "Enable the trash, or delete the page by hand."
+)
+SITE_ERROR = _(
+    "The site failed to process the request (HTTP %(status)d). The bridge retries automatically; if it lasts, see "
+    "the error log of WordPress or of its web server."
+)
+SITE_ERROR_PAGE = _(
+    "The site failed to process the request (HTTP %(status)d) and returned a page that says: “%(page)s”. The bridge "
+    "retries automatically; if it lasts, see the error log of WordPress or of its web server."
+)
+SERVER_PASSWORD = _(
+    "The web server in front of WordPress requires a password of its own. Let requests to the REST API (/wp-json/) "
+    "through without it, so that WordPress receives the application password."
+)
+REST_API_MISSING = _(
+    "WordPress's REST API is no longer at this address. Check that the site is up, and connect it again. The page "
+    "says: “%(page)s” (HTTP %(status)d)."
+)
+PAGE_NOT_REST_API = _(
+    "A page was returned where WordPress's REST API should have answered. Usually a firewall or a security plugin "
+    "causes this, or a maintenance page: let requests from the bridge's server to /wp-json/ through. The page says: "
+    "“%(page)s” (HTTP %(status)d)."
+)
+EMPTY_PAGE = _("nothing")
+PAGE_EXISTS = _("This meeting already has a page on the site.")
+PAGE_BUSY = _("A meeting is being saved on the site, perhaps this one. The bridge retries in a moment.")
+PAGE_MISSING = _("The page no longer exists: it was deleted on the site.")
+REQUEST_REJECTED = _(
+    "WordPress rejected the request: %(evidence)s. The other pages of the site are not affected."
+)
+
+# Why Zoom's REST API did not answer a request as it should.
+ZOOM_ERROR = _("Zoom did not answer the request for %(path)s: %(reason)s (status %(status)d).")
+ZOOM_ERROR_CODE = _(
+    "Zoom did not answer the request for %(path)s: %(reason)s (status %(status)d, code %(code)d)."
+)
+ZOOM_NO_REASON = _("no reason given")
+ZOOM_TOKEN_REJECTED = _(
+    "Zoom rejected the token of this account (%(reason)s). If this persists, check in the Zoom App Marketplace "
+    "whether the Server-to-Server OAuth app is still active."
+)
+ZOOM_WEBINAR = _("%(path)s is a webinar.")
+ZOOM_NOT_FOUND = _("Zoom has nothing at %(path)s: %(reason)s")
+ZOOM_LIST_CHANGED = _("Zoom's list changed while it was read: %(reason)s")
+ZOOM_OUTAGE = _(
+    "Zoom has an internal problem (status %(status)d). The bridge retries automatically; see status.zoom.us."
+)
+ZOOM_DAILY_LIMIT = _(
+    "The account has used up Zoom's limit for this day (%(reason)s). The bridge continues automatically when Zoom's "
+    "next day begins, at midnight GMT."
+)
+ZOOM_RATE_LIMIT = _("Zoom limits the requests per second. The bridge waits and continues automatically.")
+ZOOM_SCOPES_MISSING = _(
+    "The Server-to-Server OAuth app is not permitted to do this. Add %(scopes)s under Scopes of your app in the Zoom "
+    "App Marketplace, and activate it again. Zoom's message: %(reason)s"
+)
+ZOOM_SCOPES_UNNAMED = _("the scopes that Zoom's message names")
+ZOOM_REPEATED_PAGE = _("Zoom returned the same page of %(path)s twice.")
+ZOOM_ENDLESS_LIST = _("Zoom's list at %(path)s has no end.")
+ZOOM_UNREACHABLE = _(
+    "Zoom cannot be reached. The bridge retries automatically and treats nothing as deleted meanwhile. Check that its "
+    "machine can connect to the internet."
+)
+ZOOM_NOT_JSON = _("Zoom's answer for %(path)s is not JSON.")
+ZOOM_NOT_OBJECT = _("Zoom's answer for %(path)s is not an object.")
+ZOOM_TOKEN_UNREADABLE = _(
+    "Zoom did not answer the request for a token as it should (status %(status)d). The bridge retries automatically; "
+    "see status.zoom.us."
+)
+ZOOM_HOST_UNREACHABLE = _(
+    "Zoom cannot be reached at %(host)s. The bridge retries automatically. Check that its machine can connect to the "
+    "internet."
+)
+ZOOM_CREDENTIALS_REJECTED = _(
+    "Zoom does not accept these credentials (%(reason)s). Copy account id, client id and client secret again from "
+    "your Server-to-Server OAuth app in the Zoom App Marketplace (App Credentials), and check under Activation "
+    "whether the app is active."
+)
+ZOOM_NO_TOKEN = _("Zoom returned no token (status %(status)d). The bridge retries automatically.")
+ZOOM_TOKEN_INVALID = _("Zoom's answer to the request for a token is invalid.")
+
+# The progress and end of jobs.
+JOB_FAILED = _(
+    "The bridge encountered an internal error (%(error)s); see its log. What was done so far is saved, and you can "
+    "resume from there."
+)
+SCAN_POSTS_DUE = _("Everything is read. %(count)d pages are still to be written.")
+SCAN_POSTS_PENDING = _("Everything is read and on its way to the sites.")
+SCAN_POSTS_FAILING = _(
+    "%(count)d pages could not be written yet; the page Meetings says why. The bridge retries automatically."
+)
+SCAN_DONE = _("Everything that was read is on its sites.")
+SCAN_NO_SITE = _(
+    "Everything is read. No site shows this account yet: choose one on the page Zoom accounts, by adding it again."
+)
+WAITING_FOR_SITE = _("This is waiting for the site and continues automatically.")
+WAITING_FOR_SITE_FAULT = _("This is waiting for the site and continues automatically. %(fault)s")

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core import messages
 from core.accounts.clients import list_meetings, read_each, read_one
 from core.accounts.prefetch import Prefetcher
 from core.errors import (
@@ -431,21 +432,16 @@ class PostsPhase:
         with self.context.store.reading() as connection:
             left = backlog.of_account(connection, account_id, now=self.context.now_ms())
         if left.pending or left.due:
-            still = (
-                f"{left.due} pages are still to be written" if left.due else "It is on its way to the sites"
+            message = (
+                messages.SCAN_POSTS_DUE % {"count": left.due} if left.due else messages.SCAN_POSTS_PENDING
             )
-            return JobStep(wait=_POSTS_SECONDS, message=f"Everything is read. {still}.")
+            return JobStep(wait=_POSTS_SECONDS, message=message)
         if left.failing:
-            message = f"{left.failing} pages could not be written yet; the page Meetings says why. The bridge goes on trying."
+            message = messages.SCAN_POSTS_FAILING % {"count": left.failing}
             return JobStep(finished=True, message=message, counts={"failing": left.failing})
         with self.context.store.reading() as connection:
             site_ids = zoom_credentials.sites_of(connection, account_id)
-        message = (
-            "Everything that was read is on its sites."
-            if site_ids
-            else "Everything is read. No site shows this account yet: choose one on the page Zoom accounts, by adding it "
-            "again."
-        )
+        message = messages.SCAN_DONE if site_ids else messages.SCAN_NO_SITE
         return JobStep(finished=True, message=message)
 
     def close(self) -> None:

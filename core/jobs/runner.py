@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from core import messages
 from core.errors import StoreUnavailableError, ZoomBridgeError
 from core.jobs.worker import WorkerThread
 from core.store import jobs
@@ -214,8 +215,7 @@ class JobRunner:
             logger.exception("job_failed", job=claimed.id, kind=claimed.kind)
             self._fail(
                 claimed,
-                f"The bridge made a mistake ({type(error).__name__}); its log says more. What was done so far stays "
-                "done, and you can go on from there.",
+                messages.JOB_FAILED % {"error": type(error).__name__},
             )
             return False
         if step.after_commit is not None:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import UnknownSiteError
 from core.jobs.runner import JobStep
 from core.store import jobs
@@ -93,7 +94,11 @@ class ApplyRulesJob:
             if site.blocked_until > now:
                 return JobStep(
                     wait=_BLOCKED_SECONDS,
-                    message=f"This waits for the site. {site.fault_message or ''} It goes on by itself.",
+                    message=(
+                        messages.WAITING_FOR_SITE_FAULT % {"fault": site.fault_message}
+                        if site.fault_message
+                        else messages.WAITING_FOR_SITE
+                    ),
                 )
             if time.monotonic() >= until:
                 return JobStep()

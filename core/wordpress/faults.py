@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from core import messages
 from core.errors import Fault, SiteFaultError
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def classify(answer: SiteResponse, *, now: datetime, wrote: bool = True) -> Site
 def unreachable(reason: str, *, evidence: str, unsure: bool = False) -> SiteFaultError:
     """Return the fault for a site that gave no answer. `reason` is the middle of a sentence."""
     return SiteFaultError(
-        f"The site could not be reached: {reason}. The bridge tries again by itself; check that the site "
-        "opens in a browser, and that nothing blocks requests from the bridge's server.",
+        messages.SITE_UNREACHABLE % {"reason": reason},
         fault=Fault.NETWORK,
         unsure=unsure,
         evidence=shorten(evidence),
@@ -85,8 +85,7 @@ def unreachable(reason: str, *, evidence: str, unsure: bool = False) -> SiteFaul
 def untrusted(evidence: str) -> SiteFaultError:
     """Return the fault for a site whose certificate does not verify."""
     return SiteFaultError(
-        "The site's HTTPS certificate cannot be trusted, so nothing was sent. Renew or repair the certificate "
-        "of the site; the bridge tries again by itself.",
+        messages.CERTIFICATE_UNTRUSTED,
         fault=Fault.TLS,
         evidence=shorten(evidence),
     )
@@ -95,8 +94,7 @@ def untrusted(evidence: str) -> SiteFaultError:
 def stub_missing(evidence: str = "", status: int | None = None) -> SiteFaultError:
     """Return the fault for a WordPress in which our plugin is not there, or not active."""
     return SiteFaultError(
-        "The plugin “Zoom WordPress Bridge” does not answer on this site. Install it, or activate it again "
-        "under Plugins in wp-admin; the bridge goes on by itself after that.",
+        messages.PLUGIN_MISSING,
         fault=Fault.STUB_MISSING,
         status=status,
         evidence=shorten(evidence),
@@ -105,25 +103,14 @@ def stub_missing(evidence: str = "", status: int | None = None) -> SiteFaultErro
 
 def credentials(evidence: str = "", status: int | None = None) -> SiteFaultError:
     """Return the fault for a password that is not accepted (401), or a user with too few rights."""
-    if status == HTTPStatus.UNAUTHORIZED:
-        message = (
-            "WordPress does not accept the application password. It was revoked, or a plugin has switched "
-            "application passwords off, or the web server does not hand the Authorization header on. Connect "
-            "the site again."
-        )
-    else:
-        message = (
-            "The WordPress user that the bridge signs in as may not do this. Give that user the role "
-            "Administrator, or connect the site again as an administrator."
-        )
+    message = messages.PASSWORD_REJECTED if status == HTTPStatus.UNAUTHORIZED else messages.USER_NOT_ALLOWED
     return SiteFaultError(message, fault=Fault.CREDENTIALS, status=status, evidence=shorten(evidence))
 
 
 def endless(largest: int, *, unsure: bool) -> SiteFaultError:
     """Return the fault for an answer of more than `largest` bytes."""
     return SiteFaultError(
-        f"The site answered with more than {largest // 2**20} MiB where a few kilobytes were due. Check what "
-        "answers at its REST API (/wp-json/); the bridge tries again by itself.",
+        messages.ANSWER_TOO_LARGE % {"size": largest // 2**20},
         fault=Fault.NOT_JSON,
         unsure=unsure,
     )
@@ -186,8 +173,7 @@ def _evidence(answer: SiteResponse, error: Mapping[str, Any] | None) -> str:
 def _moved(answer: SiteResponse) -> SiteFaultError:
     to = _address(answer.header("Location"))
     return SiteFaultError(
-        f"The site sends the bridge on to another address{f' ({to})' if to else ''}. Connect the site again "
-        "with the address that a browser shows once the page is open.",
+        messages.SITE_MOVED_TO % {"address": to} if to else messages.SITE_MOVED,
         fault=Fault.MOVED,
         status=answer.status,
         evidence=shorten(to),
@@ -197,8 +183,7 @@ def _moved(answer: SiteResponse) -> SiteFaultError:
 def _throttled(answer: SiteResponse, now: datetime) -> SiteFaultError:
     wait = retry_after(answer.header("Retry-After"), now)
     return SiteFaultError(
-        "The site asks the bridge to come again later: it is busy, or being updated. The bridge does so by "
-        "itself.",
+        messages.SITE_BUSY,
         fault=Fault.THROTTLED,
         status=answer.status,
         retry_after=wait,
@@ -209,17 +194,16 @@ def _throttled(answer: SiteResponse, now: datetime) -> SiteFaultError:
 def _server(answer: SiteResponse, error: Mapping[str, Any] | None, *, wrote: bool) -> SiteFaultError:
     if error is not None and error["code"] == "rest_trash_not_supported":
         return SiteFaultError(
-            "The trash is switched off on this site (EMPTY_TRASH_DAYS is 0 in wp-config.php), so the page was "
-            "left as it is. Switch the trash on, or delete the page by hand.",
+            messages.TRASH_DISABLED,
             fault=Fault.REFUSED,
             status=answer.status,
             evidence=_evidence(answer, error),
         )
     page = page_title(answer.body) if error is None else ""
-    said = f" The page that came instead says: “{page}”." if page else ""
     return SiteFaultError(
-        f"The site broke down on the request (HTTP {answer.status}).{said} The bridge tries again by itself; if "
-        "it lasts, look into the error log of WordPress or of its web server.",
+        messages.SITE_ERROR_PAGE % {"status": answer.status, "page": page}
+        if page
+        else messages.SITE_ERROR % {"status": answer.status},
         fault=Fault.SERVER,
         status=answer.status,
         unsure=wrote,
@@ -231,21 +215,15 @@ def _not_json(answer: SiteResponse, *, wrote: bool) -> SiteFaultError:
     seen = page_title(answer.body)
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return SiteFaultError(
-            "The web server in front of WordPress asks for a password of its own. Let requests to the REST "
-            "API (/wp-json/) through without it, so that WordPress sees the application password.",
+            messages.SERVER_PASSWORD,
             fault=Fault.CREDENTIALS,
             status=answer.status,
             evidence=seen,
         )
-    if answer.status == HTTPStatus.NOT_FOUND:
-        what = "WordPress's REST API is not at this address any more. Check that the site is up, and connect it again"
-    else:
-        what = (
-            "A page came where WordPress's REST API should have answered. Usually a firewall or a security "
-            "plugin does this, or a maintenance page: let requests from the bridge's server to /wp-json/ through"
-        )
+    missing = answer.status == HTTPStatus.NOT_FOUND
+    template = messages.REST_API_MISSING if missing else messages.PAGE_NOT_REST_API
     return SiteFaultError(
-        f"{what}. The page says: “{seen or 'nothing'}” (HTTP {answer.status}).",
+        template % {"page": seen or messages.EMPTY_PAGE, "status": answer.status},
         fault=Fault.NOT_JSON,
         status=answer.status,
         unsure=wrote and answer.status in range(200, 300),
@@ -259,7 +237,7 @@ def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> Sit
         return stub_missing(evidence, answer.status)
     if answer.status == HTTPStatus.CONFLICT and code == "zoombridge_exists":
         return SiteFaultError(
-            "This meeting has a page on the site already.",
+            messages.PAGE_EXISTS,
             fault=Fault.EXISTS,
             status=answer.status,
             post_id=_existing_post(error),
@@ -267,14 +245,14 @@ def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> Sit
         )
     if code == "zoombridge_saving":
         return SiteFaultError(
-            "Somebody is saving a meeting on the site, perhaps this one. The bridge looks again in a moment.",
+            messages.PAGE_BUSY,
             fault=Fault.BUSY,
             status=answer.status,
             evidence=evidence,
         )
     if code == "rest_post_invalid_id" or answer.status == HTTPStatus.GONE:
         return SiteFaultError(
-            "The page is not there any more: somebody deleted it on the site.",
+            messages.PAGE_MISSING,
             fault=Fault.POST_MISSING,
             status=answer.status,
             evidence=evidence,
@@ -282,7 +260,7 @@ def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> Sit
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return credentials(evidence, answer.status)
     return SiteFaultError(
-        f"WordPress refused the request: {evidence}. The other pages of the site are not affected.",
+        messages.REQUEST_REJECTED % {"evidence": evidence},
         fault=Fault.REFUSED,
         status=answer.status,
         evidence=evidence,

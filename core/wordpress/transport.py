@@ -13,6 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 
 import core
+from core import messages
 from core.wordpress.faults import SiteResponse, endless, unreachable, untrusted
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ _PIECE = 64 * 1024
 
 # Failures before any of the request was sent, and what they are in an owner's words.
 _NEVER_SENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((requests.exceptions.SSLError,), "no secure connection could be made"),
-    ((NameResolutionError,), "there is no server of this name"),
-    ((requests.exceptions.ConnectTimeout,), "its server does not answer"),
-    ((ConnectionRefusedError,), "its server refuses the connection"),
-    ((requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema), "its address is not a web address"),
+    ((requests.exceptions.SSLError,), messages.NO_SECURE_CONNECTION),
+    ((NameResolutionError,), messages.NO_SUCH_SERVER),
+    ((requests.exceptions.ConnectTimeout,), messages.SERVER_SILENT),
+    ((ConnectionRefusedError,), messages.SERVER_REFUSES),
+    ((requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema), messages.NO_WEB_ADDRESS),
 )
 _TOO_SLOW = (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError)
 
@@ -113,7 +114,7 @@ def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
         if any(isinstance(link, kinds) for link in chain):
             return unreachable(reason, evidence=_said(chain))
     slow = any(isinstance(link, _TOO_SLOW) for link in chain)
-    reason = "it took too long to answer" if slow else "the connection broke off"
+    reason = messages.ANSWER_TOO_LATE if slow else messages.CONNECTION_LOST
     return unreachable(reason, evidence=_said(chain), unsure=wrote)
 
 

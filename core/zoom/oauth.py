@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from core import messages
 from core.errors import ZoomCredentialsError, ZoomRestError, ZoomUnreachableError
 
 if TYPE_CHECKING:
@@ -116,14 +117,12 @@ def request_token(session: requests.Session, credentials: Credentials, *, now: f
         document = answer.json() if answer.content else {}
     except ValueError as error:
         raise ZoomUnreachableError(
-            f"Zoom did not answer the request for a token as it should (status {answer.status_code}). The bridge "
-            "tries again by itself; status.zoom.us tells whether Zoom has trouble.",
+            messages.ZOOM_TOKEN_UNREADABLE % {"status": answer.status_code},
             status=answer.status_code,
         ) from error
     except OSError as error:
         raise ZoomUnreachableError(
-            f"Zoom cannot be reached at {urlsplit(credentials.oauth_url).hostname}. The bridge tries again by "
-            "itself. Check that its machine may connect to the internet."
+            messages.ZOOM_HOST_UNREACHABLE % {"host": urlsplit(credentials.oauth_url).hostname}
         ) from error
     if answer.status_code in (_BAD_REQUEST, _UNAUTHORIZED):
         said = (
@@ -132,14 +131,12 @@ def request_token(session: requests.Session, credentials: Credentials, *, now: f
             else ""
         )
         raise ZoomCredentialsError(
-            f"Zoom does not take these credentials ({said or answer.status_code}). Copy account id, client id and "
-            "client secret again from your Server-to-Server OAuth app in the Zoom App Marketplace (App Credentials), "
-            "and look under Activation whether the app is active.",
+            messages.ZOOM_CREDENTIALS_REJECTED % {"reason": said or answer.status_code},
             status=answer.status_code,
         )
     if answer.status_code != 200 or not isinstance(document, dict):  # noqa: PLR2004 - OK
         raise ZoomUnreachableError(
-            f"Zoom gave no token (status {answer.status_code}). The bridge tries again by itself.",
+            messages.ZOOM_NO_TOKEN % {"status": answer.status_code},
             status=answer.status_code,
         )
     try:
@@ -150,7 +147,7 @@ def request_token(session: requests.Session, credentials: Credentials, *, now: f
             scopes=tuple(str(document.get("scope", "")).split()),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ZoomRestError("Zoom's answer to the request for a token is not one.", status=200) from error
+        raise ZoomRestError(messages.ZOOM_TOKEN_INVALID, status=200) from error
 
 
 def _api_url(told: object, oauth_url: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from core import __version__
+from core import __version__, messages
 from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
 from core.zoom.rate_limit import RateLabel
 from core.zoom.readings import Reading
@@ -102,9 +102,9 @@ class ZoomRest:
             if not following:
                 return
             if following == turned:
-                raise ZoomPageError(f"Zoom gave the same page of {path} twice.")
+                raise ZoomPageError(messages.ZOOM_REPEATED_PAGE % {"path": path})
             turned = following
-        raise ZoomRestError(f"Zoom's list at {path} has no end.")
+        raise ZoomRestError(messages.ZOOM_ENDLESS_LIST % {"path": path})
 
     def _read(self, path: str, label: RateLabel, **parameters: str | int) -> Reading:
         token = self._tokens.current()
@@ -132,10 +132,7 @@ class ZoomRest:
             ) as answer:
                 status, headers, body = answer.status_code, answer.headers, _body(answer)
         except OSError as error:
-            raise ZoomUnreachableError(
-                "Zoom cannot be reached. The bridge tries again by itself, and takes nothing for deleted meanwhile. "
-                "Check that its machine may connect to the internet."
-            ) from error
+            raise ZoomUnreachableError(messages.ZOOM_UNREACHABLE) from error
         if status != _OK:
             paged = "next_page_token" in parameters
             refused = error_for(status, headers, body, path=path, paged=paged, now=self._clock())
@@ -144,9 +141,9 @@ class ZoomRest:
         try:
             document = json.loads(body)
         except ValueError as error:
-            raise ZoomUnreachableError(f"Zoom's answer for {path} is not JSON.", status=status) from error
+            raise ZoomUnreachableError(messages.ZOOM_NOT_JSON % {"path": path}, status=status) from error
         if not isinstance(document, dict):
-            raise ZoomUnreachableError(f"Zoom's answer for {path} is not an object.", status=status)
+            raise ZoomUnreachableError(messages.ZOOM_NOT_OBJECT % {"path": path}, status=status)
         return Reading(document, _moment(headers.get("Date", ""), otherwise=self._clock()))
 
     def _settings(self, api_url: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from core import messages
 from core.errors import (
     ZoomCredentialsError,
     ZoomGoneError,
@@ -53,28 +54,24 @@ def _meaning(
     status: int, code: int | None, said: str, *, path: str, paged: bool
 ) -> tuple[type[ZoomRestError], str]:
     kind: type[ZoomRestError] = ZoomRestError
+    reason = said or messages.ZOOM_NO_REASON
     message = (
-        f"Zoom did not answer the request for {path}: {said or 'no reason given'} (status {status}"
-        f"{'' if code is None else f', code {code}'})."
+        messages.ZOOM_ERROR % {"path": path, "reason": reason, "status": status}
+        if code is None
+        else messages.ZOOM_ERROR_CODE % {"path": path, "reason": reason, "status": status, "code": code}
     )
     if code in TOKEN_CODES or status == _UNAUTHORIZED:
         kind = ZoomCredentialsError
-        message = (
-            f"Zoom refused the token of this account ({said or status}). If this goes on, look in the Zoom App "
-            "Marketplace whether the Server-to-Server OAuth app is still active."
-        )
+        message = messages.ZOOM_TOKEN_REJECTED % {"reason": said or status}
     elif code == _WEBINAR_CODE:
-        kind, message = ZoomWebinarError, f"{path} is a webinar."
+        kind, message = ZoomWebinarError, messages.ZOOM_WEBINAR % {"path": path}
     elif code in _GONE_CODES or status == _NOT_FOUND:
-        kind, message = ZoomGoneError, f"Zoom knows nothing at {path}: {said or status}"
+        kind, message = ZoomGoneError, messages.ZOOM_NOT_FOUND % {"path": path, "reason": said or status}
     elif code == _VALIDATION_CODE and paged and "page" in said.lower():
-        kind, message = ZoomPageError, f"Zoom's list changed while it was read: {said}"
+        kind, message = ZoomPageError, messages.ZOOM_LIST_CHANGED % {"reason": said}
     elif status >= _SERVER:
         kind = ZoomUnreachableError
-        message = (
-            f"Zoom has trouble of its own (status {status}). The bridge tries again by itself; status.zoom.us "
-            "tells more."
-        )
+        message = messages.ZOOM_OUTAGE % {"status": status}
     return kind, message
 
 
@@ -87,10 +84,7 @@ def _limit(headers: Mapping[str, str], said: str, code: int | None, *, now: date
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         wait = (midnight - now).total_seconds() if daily else _SECOND
     message = (
-        f"The account has used up what Zoom allows it for this day ({said or 'daily limit'}). The bridge goes on by "
-        "itself when Zoom's next day begins, at midnight GMT."
-        if daily
-        else "Zoom asks for fewer requests a second. The bridge waits, and goes on by itself."
+        messages.ZOOM_DAILY_LIMIT % {"reason": said or "daily limit"} if daily else messages.ZOOM_RATE_LIMIT
     )
     return ZoomLimitError(message, wait=min(max(wait, 0.0), _LONGEST_SECONDS), daily=daily, code=code)
 
@@ -99,10 +93,9 @@ def _scope(said: str, status: int, code: int | None) -> ZoomScopeError:
     """Name the missing scopes of Zoom's message: “… does not contain scopes:[a:b:c, d:e]”."""
     found = re.search(r"scopes?:?\s*\[([^\]]{1,400})\]", said)
     scopes = tuple(part.strip() for part in found[1].split(",") if part.strip()) if found else ()
-    named = " and ".join(scopes) or "the scopes that Zoom's message names"
+    named = " and ".join(scopes) or messages.ZOOM_SCOPES_UNNAMED
     return ZoomScopeError(
-        f"The Server-to-Server OAuth app may not ask this. Add {named} under Scopes of your app in the Zoom App "
-        f"Marketplace, and activate it again. Zoom said: {said or status}",
+        messages.ZOOM_SCOPES_MISSING % {"scopes": named, "reason": said or status},
         scopes=scopes,
         status=status,
         code=code,

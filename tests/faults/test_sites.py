@@ -48,7 +48,7 @@ class TestNotReached:
             assert stepped.run() == [[meeting.number]]
 
         assert "could not be reached: its server refuses the connection" in stepped.told_owner
-        assert "tries again by itself" in stepped.told_owner
+        assert "retries automatically" in stepped.told_owner
         (attempt,) = stepped.attempts(meeting.number)
         assert (attempt.fault, attempt.did, attempt.status) == (Fault.NETWORK, None, None)
         assert attempt.message == stepped.told_owner
@@ -277,7 +277,7 @@ class TestBusy:
         stepped.tell(meeting.created())
         stepped.run()
 
-        assert "asks the bridge to come again later" in stepped.told_owner
+        assert "asks the bridge to retry later" in stepped.told_owner
         mend()
         stepped.forward(880)
         assert stepped.run() == []
@@ -368,7 +368,7 @@ class TestNotAllowed:
 
         assert list(stepped.waiting()) == [bad.number]
         assert (
-            "WordPress refused the request: moderated: That word is not allowed."
+            "WordPress rejected the request: moderated: That word is not allowed."
             in stepped.waiting()[bad.number]
         )
         assert stepped.told_owner == ""

@@ -79,7 +79,7 @@ def _pattern(template: str) -> str:
         if name in seen:
             parts.append(f"(?P={name})")
         else:
-            parts.append(f"(?P<{name}>{'-?[0-9]+' if kind == 'd' else '.*'})")
+            parts.append(f"(?P<{name}>{'-?[0-9]+' if kind == 'd' else '.*?'})")
         seen.add(name)
         end = match.end()
     return "".join(parts) + re.escape(template[end:])

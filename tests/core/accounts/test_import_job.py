@@ -78,7 +78,7 @@ class TestImport:
         world.zoom.behaviour.failing = 1
         job = world.pieces(asked, most=2)
         assert job.state is JobState.RUNNING
-        assert "trouble of its own" in (job.message or "")
+        assert "internal problem" in (job.message or "")
         world.pieces(asked)
         assert world.meeting(number) is not None
 
