@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in one tree. Each error carries its evidence and says what to do."""
+"""The tree of exceptions. Each error carries its evidence, and its message says what to do. Pure."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -44,3 +45,55 @@ def _patches_private_name(node: ast.AST) -> bool:
     names = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
     last = [name.rpartition(".")[2] for name in names if isinstance(name, str)]
     return any(name.startswith("_") and not name.startswith("__") for name in last)
+
+
+def _modules() -> dict[str, ast.Module]:
+    """Return the syntax trees of core and web by module name."""
+    paths = [path for package in ("core", "web") for path in (ROOT / package).rglob("*.py")]
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in paths
+    }
+
+
+def _pure_contract() -> set[str]:
+    """Return the modules and packages that the contract `pure` names."""
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    return set(settings["importlinter:contract:pure"]["source_modules"].split())
+
+
+def _is_covered(module: str, names: set[str]) -> bool:
+    """Whether a module, or a package that it is in, is one of `names`."""
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def _reads_clock(node: ast.AST) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "time"
+    return isinstance(node, ast.Attribute) and (
+        (isinstance(node.value, ast.Name) and node.value.id == "time")
+        or node.attr in {"now", "utcnow", "today"}
+    )
+
+
+def test_pure_modules_say_so() -> None:
+    """The contract `pure` and the docstrings name the same modules."""
+    contract = _pure_contract()
+    claims = {
+        name for name, tree in _modules().items() if re.search(r"\bPure\b", ast.get_docstring(tree) or "")
+    }
+    assert {name for name in claims if not _is_covered(name, contract)} == set()
+    assert contract - claims == set()
+
+
+def test_pure_modules_read_no_clock() -> None:
+    contract = _pure_contract()
+    found = {
+        name
+        for name, tree in _modules().items()
+        if _is_covered(name, contract) and any(_reads_clock(node) for node in ast.walk(tree))
+    }
+    assert found == set()

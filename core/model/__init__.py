@@ -1,1 +1,1 @@
-"""Pure: a meeting's events folded into its state, and a site's rules."""
+"""Pure: a meeting's events folded into its state, a site's rules, and the status of its posts."""

@@ -8,12 +8,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Fault
-from core.store.posts.status import Standing
+from core.model.post_status import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from core.store.sites.health import SiteFacts
+    from core.model.site_facts import SiteFacts
 
 _MINUTE = 60_000
 _HOUR = 60 * _MINUTE

@@ -19,9 +19,9 @@ from core.store.sites import health as site_health
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.model.site_facts import SiteFacts
     from core.monitoring.throughput import Throughput, WeekStats
     from core.store.db.engine import Store
-    from core.store.sites.health import SiteFacts
 
 _MOST_FAILED = 1000  # are counted
 

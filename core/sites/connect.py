@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from core.errors import Fault, SiteFaultError, UnknownSiteError
-from core.sites.health import HealthFinding, HealthReport
+from core.sites.health_report import HealthFinding, HealthReport
 from core.store.sites import pending_sites, sites, zoom_secrets
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site, new_id, new_key
@@ -184,7 +184,7 @@ def find(address: str) -> Discovery:
 
 def paired_bridge_url(site: Site) -> str:
     """Return the bridge URL that is configured in a site's plugin; empty before the first check."""
-    return HealthReport.of(site).bridge
+    return HealthReport.of(site.health_report).bridge
 
 
 def move_bridge(store: Store, site_id: str, bridge_url: str) -> Site:

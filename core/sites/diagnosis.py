@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import Fault, SignatureError, StaleSignatureError
 from core.wordpress.faults import page_title, shorten
@@ -17,8 +17,6 @@ from core.zoom.probe import REQUEST
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.store.events.quarantine import QuarantinedRequest
-    from core.store.events.request import Request
     from core.wordpress.faults import SiteResponse
     from core.zoom.signature import Secret
 
@@ -63,6 +61,30 @@ class Cause(StrEnum):
     HIDDEN = "hidden"  # visitors cannot see the page
     CLOCK = "clock"
     SECRET = "secret"  # noqa: S105 - a cause: Zoom signs with another secret token
+
+
+class ReceivedRequest(Protocol):
+    """A request as the bridge received it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name."""
+
+    @property
+    def body(self) -> bytes:
+        """The raw bytes."""
+
+
+class RefusedRequest(Protocol):
+    """A request in quarantine."""
+
+    @property
+    def request(self) -> ReceivedRequest:
+        """The request itself."""
+
+    @property
+    def received_at(self) -> int:
+        """The arrival in Unix milliseconds (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +328,7 @@ def _diagnose_error_status(response: EndpointResponse, status: int) -> Diagnosis
 
 
 def diagnose_refusal(
-    sent: SentEvent, held: Request | None, secrets: Sequence[Secret], *, at: float
+    sent: SentEvent, held: ReceivedRequest | None, secrets: Sequence[Secret], *, at: float
 ) -> Diagnosis:
     """Diagnose an event that the bridge refused for its signature, from the request in quarantine.
 
@@ -485,7 +507,7 @@ def describe_clock_skew(ahead: float) -> tuple[str, str]:
     return message, "Look which of the two is wrong, and have it set by the network (NTP)."
 
 
-def count_refused(held: Sequence[QuarantinedRequest], secrets: Sequence[Secret]) -> RefusedRequests:
+def count_refused(held: Sequence[RefusedRequest], secrets: Sequence[Secret]) -> RefusedRequests:
     """Count quarantined requests by cause, without those of self-tests and those that verify by now."""
     wrong = stale = seconds = newest = 0
     for item in held:

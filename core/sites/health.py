@@ -6,13 +6,14 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
 
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
+from core.sites.health_report import HealthFinding, HealthReport
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import WordPressClient
@@ -20,7 +21,7 @@ from core.wordpress.discovery import is_local
 from core.wordpress.signing import WINDOW_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from core.sites.diagnosis import Diagnosis
     from core.store.db.engine import Store
@@ -32,35 +33,6 @@ _MOST_CHECKS = 8  # concurrent, in the background
 MOST_QUARANTINED = 20  # newest requests in quarantine that are diagnosed
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class HealthFinding:
-    """The result of one check: `message` says what is wrong and what to do, or what was found well."""
-
-    name: str
-    well: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class HealthReport:
-    """Findings of a health check. `bridge` and `page` are the URLs of bridge and settings page, from the plugin."""
-
-    findings: tuple[HealthFinding, ...] = ()
-    bridge: str = ""
-    page: str = ""
-
-    def finding(self, name: str) -> HealthFinding | None:
-        """Return a finding by name; None where it was not checked."""
-        return next((found for found in self.findings if found.name == name), None)
-
-    @classmethod
-    def of(cls, site: Site) -> HealthReport:
-        """Return the report of a site's last check; an empty one before the first."""
-        stored: Mapping[str, Any] = site.health_report or {}
-        found = tuple(HealthFinding(**finding) for finding in stored.get("findings", ()))
-        return cls(found, stored.get("bridge", ""), stored.get("page", ""))
 
 
 @dataclass(slots=True)

@@ -19,12 +19,12 @@ from tornado.web import RequestHandler
 
 from core import __version__
 from core.errors import StoreUnavailableError
+from core.model.post_status import Standing
 from core.monitoring import throughput as hourly
 from core.monitoring.alerts import Severity
 from core.monitoring.overview import disk, gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
-from core.store.posts.status import Standing
 from web.http.cache import application_cache
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from core.bridge import Bridge
+    from core.model.site_facts import SiteFacts
     from core.monitoring.overview import Overview
     from core.store.db.engine import Store
-    from core.store.sites.health import SiteFacts
 
 MIN_TOKEN_LENGTH = 16
 _CACHE_SECONDS = 10.0

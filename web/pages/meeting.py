@@ -15,6 +15,7 @@ from tornado.web import Finish
 
 from core.model.diff import EventDiff, event_diffs, field_diffs
 from core.model.meeting import MeetingState
+from core.model.post_status import Standing
 from core.render.html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Phase, Schedule, end_of, schedule_at
 from core.render.search_fields import search_host_id
@@ -29,7 +30,6 @@ from core.store.meetings import search as meeting_search
 from core.store.posts import attempts, requeue
 from core.store.posts import status as post_status
 from core.store.posts.requeue import RequeueResult
-from core.store.posts.status import PostLine, Standing
 from web.pages.page import PageHandler
 from web.ui.change_labels import ChangeLabel, label_changes
 from web.ui.meetings import meeting_path
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting, Occurrence
     from core.store.events.delivery import SiteDelivery
     from core.store.posts.attempts import Attempt
+    from core.store.posts.status import PostLine
 
 _ATTEMPTS = 20
 _EVENTS = 20  # of the history, on one page

@@ -10,12 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from core.model.meeting import MeetingKind, MeetingState
+from core.model.post_status import Standing
 from core.monitoring.meeting_search import find
 from core.store.db import clock as store_clock
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import LONGEST_SEARCH, MeetingFilter, MeetingKey, When
 from core.store.posts import status as post_status
-from core.store.posts.status import Standing
 from core.store.sites import sites
 from web.http.cache import application_cache
 from web.pages.page import PageHandler

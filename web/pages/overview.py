@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from babel.numbers import format_decimal
 
+from core.model.post_status import Standing
 from core.monitoring import throughput as hourly
 from core.monitoring.overview import gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
-from core.store.posts.status import Standing
 from web.http.cache import application_cache
 from web.pages.page import PageHandler
 from web.ui import charts

@@ -14,7 +14,7 @@ from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
-from core.sites.health import HealthReport
+from core.sites.health_report import HealthReport
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
@@ -206,7 +206,7 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         count = quarantine.count(connection, site_id)
         report = selftest_job.latest_report(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
-    health_report = HealthReport.of(site)
+    health_report = HealthReport.of(site.health_report)
     told = count_refused(held, saved)
     facts = SetupFacts(
         health=health_report,

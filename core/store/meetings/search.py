@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
 from core.model.meeting import RECURRING_FIXED, Meeting, MeetingKind, MeetingState
+from core.model.post_status import Standing
 from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import meetings, posts, sites
 from core.store.db.schema import zoom_users as table
 from core.store.posts import status as post_status
-from core.store.posts.status import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

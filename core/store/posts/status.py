@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, literal_column, or_, select, tuple_
 
 from core.errors import Fault
+from core.model.post_status import Standing
 from core.store.db.schema import posts, sites
 from core.store.posts.posts import PostState
 
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Connection, Row
-
-
-class Standing(StrEnum):
-    """How a post stands, in the word that matters most."""
-
-    DETACHED = "detached"  # a person deleted it for good
-    FAILING = "failing"  # it was tried, and did not work
-    PENDING = "pending"  # it is to be written
-    WITHHELD = "withheld"  # there is to be none, or not yet
-    SYNCED = "synced"
-    TRASHED = "trashed"
-    DELETED = "deleted"  # deleted for good, as the meeting was
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,66 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from core.model.post_status import Standing
+from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_accounts, zoom_secrets
-from core.store.posts.status import IS_OPEN, Standing, standing
+from core.store.posts.status import IS_OPEN, standing
 from core.store.sites.accounts import accounts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import Connection, Select
 
 _MOST_GROUPS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Posts of one site that stand alike and are not, or need not be, shown. `since`: the longest of them."""
-
-    standing: Standing
-    count: int
-    since: int | None = None
-    fault: str | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SiteFacts:
-    """What is known of a site. Times are in milliseconds since 1970, UTC.
-
-    `usual_gap` is the longest gap between two of its events in the last week (ms); None without a habit.
-    """
-
-    id: str
-    name: str
-    url: str
-    created_at: int = 0
-    validated_at: int | None = None
-    last_event: str | None = None
-    last_event_at: int | None = None
-    last_write_at: int | None = None
-    failures: int = 0
-    blocked_until: int = 0
-    fault: str | None = None
-    fault_message: str = ""
-    secrets: int = 1
-    held: int = 0
-    held_since: int | None = None
-    open: Sequence[Open] = ()
-    usual_gap: int | None = None
-
-    def count(self, standing: Standing) -> int:
-        """Return how many posts stand like this."""
-        return sum(one.count for one in self.open if one.standing is standing)
-
-    def since(self, standing: Standing) -> int | None:
-        """Return since when the first of them does."""
-        return min((one.since for one in self.open if one.standing is standing and one.since), default=None)
 
 
 _COLUMNS = [name for name in SiteFacts.__dataclass_fields__ if name in sites.c and name != "fault_message"]
@@ -123,20 +78,20 @@ def open_query(site_id: str | None) -> Select[Any]:
     return _only(query, posts.c.site_id, site_id)
 
 
-def _open(connection: Connection, site_id: str | None) -> dict[str, list[Open]]:
-    found: dict[str, dict[tuple[Standing, str], Open]] = defaultdict(dict)
+def _open(connection: Connection, site_id: str | None) -> dict[str, list[OpenPosts]]:
+    found: dict[str, dict[tuple[Standing, str], OpenPosts]] = defaultdict(dict)
     for row in connection.execute(open_query(site_id)):
         how = standing(row.state, is_behind=row.is_behind, fault=row.fault, reason=row.reason)
         fault = row.fault if how is Standing.FAILING else None
         said = row.reason if how is Standing.WITHHELD else row.message if fault else ""
-        one = Open(how, row.alike, row.since, fault, said or "")
+        one = OpenPosts(how, row.alike, row.since, fault, said or "")
         mark = (how, fault or one.message)
         other = found[row.site_id].get(mark)
         found[row.site_id][mark] = one if other is None else _added(other, one)
     return {of_site: list(some.values()) for of_site, some in found.items()}
 
 
-def _added(one: Open, other: Open) -> Open:
+def _added(one: OpenPosts, other: OpenPosts) -> OpenPosts:
     earliest = min((since for since in (one.since, other.since) if since is not None), default=None)
     return replace(one, count=one.count + other.count, since=earliest)
 

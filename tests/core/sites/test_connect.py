@@ -14,7 +14,7 @@ import responses
 from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.sites import connect as site_connect
 from core.sites.connect import APP_ID, SetupProblem
-from core.sites.health import HealthReport
+from core.sites.health_report import HealthReport
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.pending_sites import PendingSite
@@ -216,7 +216,7 @@ class TestGoOn:
         assert (site.username, site.password, site.name) == ("anna", "abcd efgh", "Choir")
         assert wordpress.paired == [{"bridge": BRIDGE, "site": site.id, "key": site.key}]
         assert site_connect.load(store, granted.id, "/anna") is None
-        seen = HealthReport.of(every(store)[0])
+        seen = HealthReport.of(every(store)[0].health_report)
         assert seen.bridge == BRIDGE
         assert [found.name for found in seen.findings if found.well] == ["plugin", "pairing"]
 

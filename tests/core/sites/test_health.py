@@ -12,7 +12,8 @@ import responses
 
 from core.errors import Fault, UnknownSiteError
 from core.sites import health
-from core.sites.health import HealthChecker, HealthReport, connection_advice
+from core.sites.health import HealthChecker, connection_advice
+from core.sites.health_report import HealthReport
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -78,7 +79,7 @@ class TestLook:
             "WordPress", "plugin", "pairing", "clock", "bridge",
         ]  # fmt: skip
         assert wrong(found) == {}
-        assert HealthReport.of(kept(store)) == found
+        assert HealthReport.of(kept(store).health_report) == found
         assert (found.bridge, found.page) == (BRIDGE, "https://s1.example.org/page")
         assert abs((kept(store).checked_at or 0) - time.time() * 1000) < 60_000
 

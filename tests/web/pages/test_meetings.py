@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from core.model.meeting import MeetingKind, MeetingState
+from core.model.post_status import Standing
 from core.store.db.engine import Store
 from core.store.db.schema import site_accounts
 from core.store.meetings.search import MeetingFilter, When
-from core.store.posts.status import Standing
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.store.kept import keep, stand, weekly

@@ -17,7 +17,8 @@ from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import connect as site_connect
 from core.sites import health
 from core.sites.diagnosis import Cause, Diagnosis, Stage
-from core.sites.health import HealthChecker, HealthFinding, HealthReport
+from core.sites.health import HealthChecker
+from core.sites.health_report import HealthFinding, HealthReport
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.events import quarantine

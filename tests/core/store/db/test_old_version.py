@@ -26,7 +26,7 @@ from core.pipeline.replay import ReplayJob
 from core.selftest.job import SelfTestReport
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
-from core.sites.health import HealthReport
+from core.sites.health_report import HealthReport
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
@@ -186,7 +186,7 @@ class TestUpgrade:
             account = zoom_credentials.load(connection, "RestAccount", migrated.sealer)
             sealed = connection.execute(select(events.c.request)).scalars().all()
         assert first.password == "application password of s1"
-        assert HealthReport.of(second).findings[1].message == "They differ."
+        assert HealthReport.of(second.health_report).findings[1].message == "They differ."
         assert [one.secret.value for one in saved] == [SECRET]
         assert account.credentials.client_secret == CLIENT_SECRET
         assert all(json.loads(Request.opened(one, migrated.sealer).body)["event"] for one in sealed)

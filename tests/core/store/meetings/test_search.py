@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.model.meeting import Meeting, MeetingKind, MeetingState
+from core.model.post_status import Standing
 from core.monitoring.meeting_search import find, let_dates_pass
 from core.store.accounts import users as zoom_users
 from core.store.db.engine import Store
@@ -13,7 +14,6 @@ from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import MeetingFilter, MeetingKey, When
 from core.store.posts import status as standings
-from core.store.posts.status import Standing
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT

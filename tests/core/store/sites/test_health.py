@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
+from core.model.post_status import Standing
+from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.db.engine import Store
 from core.store.db.schema import site_accounts
 from core.store.events import quarantine
 from core.store.events.request import Request
-from core.store.posts.status import Standing
 from core.store.sites import health as site_health
 from core.store.sites import sites, zoom_secrets
-from core.store.sites.health import Open, SiteFacts
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event, raw
@@ -90,11 +90,11 @@ def test_counts_posts_that_stand_alike(two: Store) -> None:
         stand(two, number, "s2", behind_since=None)
     first, second = facts(two)
     assert sorted(first.open, key=lambda one: (one.standing, one.count)) == [
-        Open(Standing.DETACHED, 1, 1),
-        Open(Standing.FAILING, 1, 60, "refused", "Refused."),
-        Open(Standing.FAILING, 2, 70, "server", "It broke."),
-        Open(Standing.PENDING, 3, 40),
-        Open(Standing.WITHHELD, 2, None, None, "Left out."),
+        OpenPosts(Standing.DETACHED, 1, 1),
+        OpenPosts(Standing.FAILING, 1, 60, "refused", "Refused."),
+        OpenPosts(Standing.FAILING, 2, 70, "server", "It broke."),
+        OpenPosts(Standing.PENDING, 3, 40),
+        OpenPosts(Standing.WITHHELD, 2, None, None, "Left out."),
     ]
     assert (first.count(Standing.FAILING), first.since(Standing.FAILING)) == (3, 60)
     assert (first.count(Standing.DELETED), first.since(Standing.WITHHELD)) == (0, None)

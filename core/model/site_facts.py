@@ -1,0 +1,56 @@
+"""The facts about a site from which its alerts are derived, as a query returns them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.model.post_status import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPosts:
+    """Posts of one site with the same status and reason that are not up to date. `since` is that of the oldest."""
+
+    standing: Standing
+    count: int
+    since: int | None = None
+    fault: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """The facts about a site from which its alerts are derived. Times are Unix milliseconds (UTC).
+
+    `usual_gap` is the longest gap between two of its events in the last week (ms); None while unknown.
+    """
+
+    id: str
+    name: str
+    url: str
+    created_at: int = 0
+    validated_at: int | None = None
+    last_event: str | None = None
+    last_event_at: int | None = None
+    last_write_at: int | None = None
+    failures: int = 0
+    blocked_until: int = 0
+    fault: str | None = None
+    fault_message: str = ""
+    secrets: int = 1
+    held: int = 0
+    held_since: int | None = None
+    open: Sequence[OpenPosts] = ()
+    usual_gap: int | None = None
+
+    def count(self, standing: Standing) -> int:
+        """Return the number of posts with a status."""
+        return sum(one.count for one in self.open if one.standing is standing)
+
+    def since(self, standing: Standing) -> int | None:
+        """Return the earliest time of posts with a status; None without any."""
+        return min((one.since for one in self.open if one.standing is standing and one.since), default=None)
