@@ -1,4 +1,4 @@
-"""docs/pages.md tells of every page, with pictures that are there and are no larger than a reader wants to load."""
+"""docs/pages.md describes every page, with pictures that exist and are small enough to load."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ TEXT = (DOCS / "pages.md").read_text(encoding="utf-8")
 SHOWN = set(re.findall(r"pictures/([a-z-]+)-(?:browser|wp-admin)-\d+\.png", TEXT))
 
 
-def test_every_page_has_a_name_and_is_told_of() -> None:
+def test_every_page_has_a_name_and_is_described() -> None:
     assert set(page_routes()) | set(sign_in_routes()) == set(PICTURES)
     assert set(PICTURES.values()) == SHOWN
 
 
-def test_every_picture_is_there_and_small() -> None:
+def test_every_picture_exists_and_is_small() -> None:
     files = [DOCS / path for path in re.findall(r'src="([^"]+)"', TEXT)]
     assert files
     assert [path.name for path in files if not path.exists()] == []
