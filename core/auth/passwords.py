@@ -1,4 +1,4 @@
-"""Passwords: what one must be, and how it is kept. Nobody can read it again, and trying costs time.
+"""Password rules and hashes. Hashes are not reversible, and slow to compute by design.
 
 Argon2id, with the parameters that its library recommends: https://www.rfc-editor.org/rfc/rfc9106
 """
@@ -18,15 +18,15 @@ LONGEST = 500
 
 
 def problem(name: str, password: str) -> str | None:
-    """Say what is wrong with a password that this user wants to have; None: it will do.
+    """Return why a password is not acceptable for a user; None if it is.
 
-    Length is what counts. Rules about signs and numbers only make people write passwords down.
+    Length is what counts: rules about special characters and digits make people write passwords down.
     """
     if len(password) < SHORTEST:
         return f"This has fewer than {SHORTEST} characters."
     if len(password) > LONGEST:
         return f"This has more than {LONGEST} characters."
-    if _same(password) == _same(name):
+    if _normalized(password) == _normalized(name):
         return "The password must not be the name."
     if len(set(password)) == 1:
         return "The password must not be one character again and again."
@@ -34,33 +34,33 @@ def problem(name: str, password: str) -> str | None:
 
 
 class Passwords:
-    """Makes hashes and compares with them. Each takes a moment and some 64 MiB: see to it that few run at once."""
+    """Create and verify password hashes. Each call blocks and takes about 64 MiB: limit how many run at once."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        """Take what hashes; by default as the library recommends."""
+        """Use `hasher`; by default one with the parameters that the library recommends."""
         self._hasher = hasher or PasswordHasher()
         self._decoy: str | None = None
 
     def hashed(self, password: str) -> str:
-        """Return the hash of a password, to be kept."""
-        return self._hasher.hash(_same(password))
+        """Return the hash of a password, to be stored."""
+        return self._hasher.hash(_normalized(password))
 
-    def matches(self, kept: str | None, password: str) -> bool:
-        """Tell whether this is the password. It takes as long where there is none, so that no name is found out."""
+    def matches(self, stored: str | None, password: str) -> bool:
+        """Verify a password. Takes as long without a stored hash, so that timing reveals no user names."""
         if self._decoy is None:
             self._decoy = self._hasher.hash(secrets.token_urlsafe())
-        there_is_one = kept is not None and kept != NO_PASSWORD
+        has_password = stored is not None and stored != NO_PASSWORD
         try:
-            self._hasher.verify(kept if there_is_one and kept else self._decoy, _same(password))
+            self._hasher.verify(stored if has_password and stored else self._decoy, _normalized(password))
         except (VerificationError, InvalidHashError):
             return False
-        return there_is_one
+        return has_password
 
-    def is_outdated(self, kept: str) -> bool:
-        """Whether a hash was made with weaker parameters than today's."""
-        return self._hasher.check_needs_rehash(kept)
+    def is_outdated(self, stored: str) -> bool:
+        """Whether a hash was created with weaker parameters than the current ones."""
+        return self._hasher.check_needs_rehash(stored)
 
 
-def _same(text: str) -> str:
-    """Return one form for what looks the same: keyboards differ in how they send `é`."""
+def _normalized(text: str) -> str:
+    """Normalize text: keyboards differ in how they encode `é`."""
     return unicodedata.normalize("NFKC", text)

@@ -1,4 +1,4 @@
-"""Who is let in at the bridge's own address: users with their passwords, links that work once, and sessions."""
+"""Authentication at the bridge's own address: users with passwords, one-time links, and sessions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOO_LATE = "This link does not work any more: each works once, and only for a w
 
 @dataclass(slots=True)
 class AuthService:
-    """Makes and looks up all of it. What takes a password computes for a moment: see `core.auth.passwords`."""
+    """Manage users, one-time links and sessions. Methods with a password compute a slow hash: see `core.auth.passwords`."""
 
     store: Store
     passwords: Passwords = field(default_factory=Passwords)
@@ -48,20 +48,20 @@ class AuthService:
             return users.list_all(connection)
 
     def is_anybody(self) -> bool:
-        """Whether there is any user."""
+        """Whether any user exists."""
         with self.store.reading() as connection:
             return users.any_user(connection)
 
     def has_password(self, name: str) -> bool:
-        """Whether a user has a password; else they came by a link."""
+        """Whether a user has a password; without one, they sign in by link."""
         with self.store.reading() as connection:
             user = users.find(connection, name)
         return user is not None and user.has_password
 
     def add(self, name: str, role: Role, password: str | None = None) -> str:
-        """Make a user, who signs in with a link until there is a password; return the name as it is kept.
+        """Create a user, who signs in by link until a password is set. Returns the canonical name.
 
-        Raises `UserError`.
+        Raises: UserError.
         """
         name = _new_name(name)
         kept = users.NO_PASSWORD if password is None else self._hash(name, password)
@@ -69,7 +69,7 @@ class AuthService:
         return name
 
     def set_role(self, name: str, role: Role) -> None:
-        """Let a user do more or less, from their next page on. Raises `UserError`."""
+        """Change a user's role, from their next request on. Raises: UserError."""
         name = canonical(name)
 
         def change(connection: Connection) -> None:
@@ -82,13 +82,13 @@ class AuthService:
         self.store.write(change)
 
     def set_password(self, name: str, password: str) -> None:
-        """Give a user another password, and sign them out everywhere. Raises `UserError`."""
+        """Set a user's password, and end all their sessions. Raises: UserError."""
         name = canonical(name)
         kept = self._hash(name, password)
         self.store.write(partial(_set_password, name=name, password=kept))
 
     def remove(self, name: str) -> None:
-        """Forget a user, who is signed out everywhere. Raises `UserError`."""
+        """Delete a user, and end all their sessions. Raises: UserError."""
         name = canonical(name)
 
         def forget(connection: Connection) -> None:
@@ -103,7 +103,7 @@ class AuthService:
     # --- Coming in ------------------------------------------------------------------------------------
 
     def sign_in(self, name: str, password: str, *, instead_of: str = "") -> str | None:
-        """Return the word of a new session for who knows the password, in place of the one that there was."""
+        """Verify name and password; return the token of a new session, which replaces the present one."""
         name = canonical(name)
         with self.store.reading() as connection:
             user = users.find(connection, name)
@@ -124,10 +124,10 @@ class AuthService:
         return self.store.write(enter)
 
     def change_password(self, name: str, password: str, wanted: str) -> str | None:
-        """Change the password of who knows the present one, and sign them out everywhere else.
+        """Change a user's password after verifying the current one, and end all their other sessions.
 
-        Who has none yet came by a link, and needs none for this. Return the word of a new session; None where the
-        present password is another. Raises `UserError`.
+        A user without a password has signed in by link, and needs none. Returns the token of a new session; None where
+        the current password is wrong. Raises: UserError.
         """
         with self.store.reading() as connection:
             user = users.find(connection, name)
@@ -147,7 +147,7 @@ class AuthService:
     # --- Sessions -------------------------------------------------------------------------------------
 
     def session(self, word: str) -> Session | None:
-        """Return the session of this word, which lasts longer for being used."""
+        """Return the session of a token, and prolong it."""
         with self.store.reading() as connection:
             now = clock.now(connection, self.clock)
             session = sessions.find(connection, word, now=now)
@@ -166,10 +166,10 @@ class AuthService:
         """End a session."""
         self.store.write(partial(sessions.end, token=word))
 
-    # --- Links that work once -------------------------------------------------------------------------
+    # --- One-time links -------------------------------------------------------------------------------
 
     def invitation(self) -> str:
-        """Return the word for the page where the first administrator is made. Raises `UserError` where there is one."""
+        """Return the token for creating the first administrator. Raises: UserError where a user exists."""
 
         def invite(connection: Connection) -> str:
             users.lock(connection)
@@ -182,7 +182,7 @@ class AuthService:
         return self.store.write(invite)
 
     def link(self, name: str, purpose: Purpose) -> str:
-        """Return the word of a link for a user: to sign in, or to choose a password. Raises `UserError`."""
+        """Return the token of a user's link: to sign in, or to set a password. Raises: UserError."""
         name = canonical(name)
 
         def issue(connection: Connection) -> str:
@@ -195,7 +195,7 @@ class AuthService:
         return self.store.write(issue)
 
     def from_wordpress(self, site_id: str, name: str) -> str:
-        """Return a word that lets an administrator of this site in at the bridge's own address."""
+        """Return a token by which an administrator of a site signs in at the bridge's own address."""
 
         def issue(connection: Connection) -> str:
             ticket = OneTimeLink(Purpose.SITE, name, Role.ADMINISTRATOR, site_id)
@@ -204,12 +204,12 @@ class AuthService:
         return self.store.write(issue)
 
     def is_good(self, purpose: Purpose, word: str) -> OneTimeLink | None:
-        """Return the ticket of a word that was not used yet."""
+        """Return the one-time link of a token; None if it is unknown, used or expired."""
         with self.store.reading() as connection:
             return one_time_links.find(connection, purpose, word, now=clock.now(connection, self.clock))
 
     def make_first(self, word: str, name: str, password: str) -> str:
-        """Make the first administrator; return the word of their session. Raises `UserError` or `TicketError`."""
+        """Create the first administrator; return the token of their session. Raises: UserError, TicketError."""
         name = _new_name(name)
         kept = self._hash(name, password)
 
@@ -228,9 +228,9 @@ class AuthService:
         return self.store.write(make)
 
     def choose_password(self, word: str, password: str) -> str:
-        """Give who brings this word the password that they chose; return the word of their session.
+        """Set the password of a one-time link's user; return the token of their session.
 
-        Raises `UserError` or `TicketError`.
+        Raises: UserError, TicketError.
         """
         ticket = self.is_good(Purpose.PASSWORD, word)
         if ticket is None:
@@ -248,7 +248,7 @@ class AuthService:
         return self.store.write(choose)
 
     def enter(self, purpose: Purpose, word: str, *, instead_of: str = "") -> str:
-        """Use a word that lets in at once; return the word of the session. Raises `TicketError`."""
+        """Use a sign-in link; return the token of the session. Raises: TicketError."""
 
         def let_in(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
@@ -281,7 +281,7 @@ class AuthService:
 
 
 def canonical(name: str) -> str:
-    """Return the one form that a name is kept and looked up in, however it was written."""
+    """Return the canonical form of a name, in which it is stored and found."""
     return unicodedata.normalize("NFKC", name[:200]).strip().casefold()
 
 
@@ -301,7 +301,7 @@ def _set_password(connection: Connection, *, name: str, password: str) -> User:
 
 
 def _let_go(connection: Connection, name: str) -> None:
-    """End what opens the pages for a user without the password."""
+    """End a user's sessions, and cancel their one-time links."""
     sessions.end_all(connection, name)
     for purpose in (Purpose.PASSWORD, Purpose.SIGN_IN):
         one_time_links.cancel(connection, purpose, name)

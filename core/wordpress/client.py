@@ -1,4 +1,4 @@
-"""One site's REST API, as the bridge uses it. The wire with the plugin is docs/stub.md."""
+"""Client of one site's REST API. The API of the plugin is in docs/stub.md."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 MOST_IN_BATCH = 25
-"""Requests in one of WordPress's batches (rest_get_max_batch_size); it takes no GET."""
+"""Requests in one batch of WordPress (rest_get_max_batch_size); batches accept no GET."""
 
 MOST_CHOICES = 100
-"""Of users or categories: a page of WordPress's."""
+"""Most users or categories: one page of results."""
 
 _CHOICES = {"per_page": str(MOST_CHOICES), "_fields": "id,name"}
 _PASSWORDS = "wp/v2/users/me/application-passwords"
@@ -46,11 +46,11 @@ _WRITES = (CreatePost, UpdatePost, TrashPost, DeletePost)
 
 
 class WordPressClient:
-    """Speaks to one site. Not to be shared between threads: it holds one HTTP session.
+    """Client of one site. Not thread-safe: it holds one HTTP session.
 
     `rest_root` is the address of the REST API with a slash at the end, `https://SITE/wp-json/`, or with plain
-    permalinks `https://SITE/?rest_route=/`. Every method raises SiteFaultError where the site does not do
-    what it was asked, and tries once. `timeout` (connect, read) is in seconds.
+    permalinks `https://SITE/?rest_route=/`. Every method tries once, and raises SiteFaultError where the site
+    does not comply. `timeout` (connect, read) is in seconds.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class WordPressClient:
 
     @property
     def seconds_ahead(self) -> float | None:
-        """How far the site's clock was ahead of this machine's at its last answer; None where it did not tell.
+        """By how many seconds the site's clock was ahead at its last response; None where that is unknown.
 
-        Good to a second or two: the header tells whole ones.
+        Accurate to a second or two: the header has whole seconds.
         """
         return self._ahead
 
     def create_post(self, fields: Mapping[str, Any]) -> SitePost:
-        """Make a post of `title`, `content`, `status` and `zoombridge`, and return it.
+        """Create a post of `title`, `content`, `status` and `zoombridge`, and return it.
 
         SiteFaultError with fault `exists` and the `post_id` where the number has a post already.
         """
@@ -99,7 +99,7 @@ class WordPressClient:
         return made
 
     def update_post(self, post_id: int, fields: Mapping[str, Any]) -> SitePost:
-        """Change what is given and return the post. Its old `status` takes it out of the trash."""
+        """Update the given fields and return the post. Its former `status` restores it from the trash."""
         changed: SitePost = self._perform(UpdatePost(post_id, fields))
         return changed
 
@@ -114,18 +114,18 @@ class WordPressClient:
         return found
 
     def trash_post(self, post_id: int) -> bool:
-        """Put a post into the trash; return False where it was there already."""
+        """Move a post to the trash; return False where it was there already."""
         moved: bool = self._perform(TrashPost(post_id))
         return moved
 
     def delete_post(self, post_id: int) -> None:
-        """Delete a post for good, from the trash too; fault `post_missing` where there is none."""
+        """Delete a post permanently, from the trash too; fault `post_missing` where there is none."""
         self._perform(DeletePost(post_id))
 
     def perform(self, asks: Sequence[Ask]) -> list[Any]:
-        """Do what is asked, and return for each its answer or the SiteFaultError that it met.
+        """Perform operations; return for each its result or its SiteFaultError.
 
-        Several writes go in requests of 25 at most; what WordPress makes of one does not touch the others.
+        Several writes are sent in batches of at most 25; the result of one does not affect the others.
         """
         answers: list[Any] = [None] * len(asks)
         writes = [index for index, ask in enumerate(asks) if isinstance(ask, _WRITES)]
@@ -140,7 +140,7 @@ class WordPressClient:
         down: SiteFaultError | None = None
         for index in sorted(set(range(len(asks))) - set(writes)):
             if down is not None:
-                answers[index] = down  # the rest would fare no better, and each may take until its time-out
+                answers[index] = down  # the others would fail, too, each after up to its time-out
                 continue
             try:
                 answers[index] = self._perform(asks[index])
@@ -155,38 +155,38 @@ class WordPressClient:
         return self._ask("GET", "wp/v2/users/me", responses.user, params=params)
 
     def authors(self) -> list[Choice]:
-        """Return the users who may be authors, by name: a hundred at most, which is what WordPress gives at once."""
+        """Return the users who may be authors, by name: at most 100, one page of results."""
         params = {"context": "edit", "capabilities": "edit_posts", "orderby": "name", **_CHOICES}
         return self._ask("GET", "wp/v2/users", responses.choices, params=params)
 
     def categories(self) -> list[Choice]:
-        """Return the categories of meetings, by name: a hundred at most."""
+        """Return the categories of meetings, by name: at most 100."""
         params = {"context": "edit", "orderby": "name", **_CHOICES}
         return self._ask("GET", f"wp/v2/{CATEGORIES}", responses.choices, params=params)
 
     def connection(self) -> Connection:
-        """Return what the plugin says of itself; fault `stub_missing` where it is not there."""
+        """Return the plugin's version and pairing; fault `stub_missing` where it is not active."""
         return self._ask("GET", "zoombridge/v1/connection", responses.connection)
 
     def pair(self, bridge: str, site: str, key: str) -> Connection:
-        """Tell the plugin the bridge's address, its name for the site, and the key that both sign with."""
+        """Pair the plugin: the bridge's URL, the id of the site, and the key that both sign with."""
         told = {"bridge": bridge, "site": site, "key": key}
         return self._ask("POST", "zoombridge/v1/connection", responses.connection, json=told)
 
     def unpair(self) -> Connection:
-        """Make the plugin forget the bridge."""
+        """End the plugin's pairing."""
         return self._ask("DELETE", "zoombridge/v1/connection", responses.connection)
 
     def check_connection(self) -> Check:
-        """Let the plugin call the bridge, and return how that went."""
+        """Have the plugin call the bridge, and return the result."""
         return self._ask("POST", "zoombridge/v1/connection/check", responses.check)
 
     def application_password(self) -> ApplicationPassword:
-        """Return which application password this is (WordPress 5.7 or newer)."""
+        """Return the application password in use (WordPress 5.7 or newer)."""
         return self._ask("GET", f"{_PASSWORDS}/introspect", responses.application_password)
 
     def revoke(self, password: ApplicationPassword) -> None:
-        """Make WordPress forget an application password of this user's: the present one ends with this request."""
+        """Revoke an application password of this user; the one in use ends with this request."""
         self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", responses.deleted)
 
     def _perform(self, ask: Ask) -> Any:
@@ -202,7 +202,7 @@ class WordPressClient:
         return self._settle(request, answer)
 
     def _perform_together(self, asks: list[Ask]) -> list[Any]:
-        """Send writes as one request, with WordPress's own batches.
+        """Send writes as one batch request of WordPress.
 
         https://make.wordpress.org/core/2020/11/20/rest-api-batch-framework-in-wordpress-5-6/
         """
@@ -222,7 +222,7 @@ class WordPressClient:
         except SiteFaultError as error:
             if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED, Fault.CREDENTIALS):
                 return [error] * len(asks)
-            # There may be no batches here (an old WordPress, or a plugin that forbids them): one by one, then.
+            # Batches may be unavailable (an old WordPress, or a plugin that forbids them): then one by one.
             self._batches = False
             alone = self.perform(asks)
             self._batches = (
@@ -238,14 +238,14 @@ class WordPressClient:
         return results
 
     def _settle(self, request: HttpRequest, answer: SiteResponse) -> Any:
-        """Return what a request's answer means; raise the fault that it tells of."""
+        """Parse a response; raise its fault."""
         if request.method == "DELETE" and answer.status == HTTPStatus.GONE and not request.query.get("force"):
             return False  # rest_already_trashed
         if answer.status in range(200, 300):
             try:
                 settled = request.read(answer.json())
             except ValueError:
-                pass  # a success that is none: a page, or somebody else's JSON
+                pass  # not our success: an HTML page, or other JSON
             else:
                 if isinstance(settled, responses.Bare):
                     # Where our plugin is switched off, but the post type is there, WordPress makes a bare
@@ -259,7 +259,7 @@ class WordPressClient:
     def _ask(
         self, method: str, route: str, read: Callable[[Any], Read], *, params: Any = None, json: Any = None
     ) -> Read:
-        """Send one request and return what `read` makes of the JSON; `read` raises ValueError over a wrong one."""
+        """Send one request and return its JSON parsed by `read`, which raises ValueError for an unexpected one."""
         request = HttpRequest(method, route, read, body=json)
         answer = transport.ask(
             self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
@@ -269,7 +269,7 @@ class WordPressClient:
         return settled
 
     def _without_secrets(self, answer: SiteResponse) -> SiteResponse:
-        """Return an answer without our password, should the site's error page repeat what it was sent."""
+        """Return a response without the password, in case an error page repeats the request."""
         body = answer.body
         for secret in self._secrets:
             body = body.replace(secret, "•••".encode())

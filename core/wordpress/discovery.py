@@ -1,4 +1,4 @@
-"""From what a person types as a site's address to the place of its REST API."""
+"""Discover a site's REST API from the address that a person enters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def discover(
     *,
     timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT),
 ) -> Discovery:
-    """Find the REST API of the site whose address a person typed, and check that it can be connected.
+    """Find the REST API of the site at an address, and check that it can be connected.
 
     Adds `https://` where no scheme was typed. Follows redirects: nothing secret is sent here. Raises
     SiteFaultError, mostly with fault `not_wordpress`, saying what to do next. `timeout` (connect, read) is
@@ -60,7 +60,7 @@ def discover(
 
 
 def _typed(address: str) -> str:
-    """Return what a person typed as the address of a front page."""
+    """Normalize an entered address to that of the front page."""
     text = address.strip()
     if "://" not in text:
         text = f"https://{text}"
@@ -76,13 +76,13 @@ def _typed(address: str) -> str:
         )
     if parts.username is not None:
         raise not_wordpress("Type the address without a user name and password in it.")
-    # People copy what the browser shows while they are signed in.
+    # People copy addresses of wp-admin from the browser.
     path = re.sub(r"/(wp-admin|wp-login\.php|wp-json)(/.*)?$", "/", parts.path)
     return urlunsplit((parts.scheme, parts.netloc, path or "/", "", ""))
 
 
 def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tuple[str, SiteResponse]:
-    """Return the page at `url` and the address where it is in the end."""
+    """Return the page at `url`, and its address after redirects."""
     for _ in range(_MOST_REDIRECTS + 1):
         answer = transport.ask(over, "GET", url, timeout=timeout, headers={"Accept": "text/html, */*;q=0.1"})
         location = answer.header("Location")
@@ -108,7 +108,7 @@ def _linked_root(url: str, page: SiteResponse) -> str:
 
 
 def _usual_root(url: str) -> str:
-    """Return where every WordPress answers, whatever its permalinks."""
+    """Return the REST root that works with all permalink settings."""
     parts = urlsplit(url)
     path = parts.path if parts.path.endswith("/") else parts.path.rpartition("/")[0] + "/"
     return urlunsplit((parts.scheme, parts.netloc, path, "rest_route=/", ""))
@@ -200,7 +200,7 @@ def _no_application_passwords(root: str) -> SiteFaultError:
 
 
 def is_local(host: str | None) -> bool:
-    """Whether a host's name means the very machine that looks it up."""
+    """Whether a host name denotes the machine that resolves it."""
     return host in _LOCAL or (host or "").endswith(".localhost")
 
 

@@ -1,4 +1,4 @@
-"""What a failure of a site's REST API means, who can mend it, and what to do until then. Pure."""
+"""Classify failures of a site's REST API: the fault, its message, and whether to retry. Pure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_EVIDENCE = 300
-"""Characters of what came back that are kept."""
+"""Most characters of a response that are stored as evidence."""
 
 LONGEST_WAIT = 24 * 3600.0
-"""Seconds: a site that asks for more is asked again after a day."""
+"""Longest `Retry-After`, in seconds: one day."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteResponse:
-    """What a site answered: its status, its headers (names in any case) and the bytes of its body."""
+    """A site's response: status, headers (names in any case) and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,7 +51,7 @@ class SiteResponse:
 
 
 def classify(answer: SiteResponse, *, now: datetime, wrote: bool = True) -> SiteFaultError:
-    """Return what an answer that is not a success means.
+    """Return the fault of a response that is not a success.
 
     Call it for every status but 2xx, and for a 2xx whose body is not the JSON that was due. `now` (any
     zone) is needed where `Retry-After` is a date. `wrote` tells whether the request was to change
@@ -72,7 +72,7 @@ def classify(answer: SiteResponse, *, now: datetime, wrote: bool = True) -> Site
 
 
 def unreachable(reason: str, *, evidence: str, unsure: bool = False) -> SiteFaultError:
-    """Return the fault for a site that gave no answer. `reason` is the middle of a sentence."""
+    """Return the fault of a site without a response. `reason` is the middle of a sentence."""
     return SiteFaultError(
         messages.SITE_UNREACHABLE % {"reason": reason},
         fault=Fault.NETWORK,
@@ -92,7 +92,7 @@ def untrusted(evidence: str) -> SiteFaultError:
 
 
 def stub_missing(evidence: str = "", status: int | None = None) -> SiteFaultError:
-    """Return the fault for a WordPress in which our plugin is not there, or not active."""
+    """Return the fault of a site whose plugin is not installed or not active."""
     return SiteFaultError(
         messages.PLUGIN_MISSING,
         fault=Fault.STUB_MISSING,
@@ -102,13 +102,13 @@ def stub_missing(evidence: str = "", status: int | None = None) -> SiteFaultErro
 
 
 def credentials(evidence: str = "", status: int | None = None) -> SiteFaultError:
-    """Return the fault for a password that is not accepted (401), or a user with too few rights."""
+    """Return the fault of a rejected password (401), or of a user without the capabilities."""
     message = messages.PASSWORD_REJECTED if status == HTTPStatus.UNAUTHORIZED else messages.USER_NOT_ALLOWED
     return SiteFaultError(message, fault=Fault.CREDENTIALS, status=status, evidence=shorten(evidence))
 
 
 def endless(largest: int, *, unsure: bool) -> SiteFaultError:
-    """Return the fault for an answer of more than `largest` bytes."""
+    """Return the fault of a response of more than `largest` bytes."""
     return SiteFaultError(
         messages.ANSWER_TOO_LARGE % {"size": largest // 2**20},
         fault=Fault.NOT_JSON,
@@ -117,7 +117,7 @@ def endless(largest: int, *, unsure: bool) -> SiteFaultError:
 
 
 def not_wordpress(message: str, *, evidence: str = "", status: int | None = None) -> SiteFaultError:
-    """Return the fault for an address that holds no WordPress which can be connected."""
+    """Return the fault of an address without a WordPress that can be connected."""
     return SiteFaultError(message, fault=Fault.NOT_WORDPRESS, status=status, evidence=shorten(evidence))
 
 
@@ -274,7 +274,7 @@ def _existing_post(error: Mapping[str, Any]) -> int | None:
 
 
 def _address(location: str) -> str:
-    """Return where a redirect leads, without user, query and fragment: those may hold secrets."""
+    """Return a redirect's target without user, query and fragment, which may contain secrets."""
     try:
         parts = urlsplit(location)
         host = parts.netloc.rpartition("@")[2]

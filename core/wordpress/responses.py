@@ -1,4 +1,4 @@
-"""What a site's REST API says, read: JSON in, ours out. Pure. The wire with the plugin is docs/stub.md.
+"""Parse responses of a site's REST API: JSON in, dataclasses out. Pure. The API of the plugin is in docs/stub.md.
 
 Each function takes what came as JSON, and raises `UnexpectedError` where it is of another shape, or `SiteFaultError`
 where that tells what is wrong with the site.
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class UnexpectedError(ValueError):
-    """JSON of another shape than was due."""
+    """JSON of an unexpected shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """A post that was made without our field."""
+    """A post that was created without the plugin's field."""
 
     post_id: int
 
@@ -59,7 +59,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationPassword:
-    """The application password that is signed in with. `app_id` is that of the application it was made for."""
+    """The application password in use. `app_id` is that of the application it was created for."""
 
     uuid: str
     app_id: str
@@ -67,7 +67,7 @@ class ApplicationPassword:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something on the site that can be chosen: a user, or a category."""
+    """An option on the site: a user, or a category."""
 
     id: int
     name: str
@@ -75,7 +75,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the plugin says of itself, and of the bridge that it is paired with (docs/stub.md, *Pairing*).
+    """The plugin's version, and the bridge that it is paired with (docs/stub.md, *Pairing*).
 
     `stub` is its version. `type_owner` is who registered the post type: `stub` or `other`. `vczapi` is the
     version of the plugin *Video Conferencing with Zoom*, None where that is not active. `page` is the
@@ -95,7 +95,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether the site reaches the bridge: `message` says in plain words what is wrong, else it is empty."""
+    """Whether the site reaches the bridge; `message` describes the error, else it is empty."""
 
     reached: bool
     status: int | None
@@ -103,10 +103,10 @@ class Check:
 
 
 def posts_of(number: int) -> Callable[[Any], list[SitePost]]:
-    """Return what reads the posts of a number: those outside the trash first, then by id."""
+    """Return a parser of the posts of a number: outside the trash first, then by id."""
 
     def read(told: Any) -> list[SitePost]:
-        # A site without the plugin knows no such parameter, and would answer with just any posts.
+        # A site without the plugin ignores the parameter, and returns any posts.
         mine = [post for post in _site_posts(told) if post.field.get("number") == str(number)]
         return sorted(mine, key=lambda post: (post.status == "trash", post.id))
 
@@ -114,7 +114,7 @@ def posts_of(number: int) -> Callable[[Any], list[SitePost]]:
 
 
 def batch(expected: int) -> Callable[[Any], list[SiteResponse]]:
-    """Return what reads a batch of so many answers, each as if it had come alone."""
+    """Return a parser of a batch of `expected` responses, each as if sent alone."""
 
     def read(told: Any) -> list[SiteResponse]:
         answers = told.get("responses") if isinstance(told, dict) else None
@@ -137,7 +137,7 @@ def _part(told: Any) -> SiteResponse:
 
 
 def site_post(told: Any) -> SitePost:
-    """Read a post."""
+    """Parse a post."""
     if not isinstance(told, dict) or not isinstance(told.get("id"), int) or "status" not in told:
         raise UnexpectedError("not a post")
     if "zoombridge" not in told:
@@ -156,7 +156,7 @@ def site_post(told: Any) -> SitePost:
 
 
 def made(told: Any) -> SitePost | Bare:
-    """Return the new post, or only its id where it lacks our field."""
+    """Parse a new post; return only its id where it lacks the plugin's field."""
     try:
         return site_post(told)
     except SiteFaultError as error:
@@ -172,20 +172,20 @@ def _site_posts(told: Any) -> list[SitePost]:
 
 
 def trashed(told: Any) -> bool:
-    """Read a post that was put into the trash: True."""
+    """Parse a post that was moved to the trash: True."""
     if site_post(told).status != "trash":
         raise UnexpectedError("not in the trash")
     return True
 
 
 def deleted(told: Any) -> None:
-    """Read that something was deleted."""
+    """Parse the confirmation of a deletion."""
     if not isinstance(told, dict) or told.get("deleted") is not True:
         raise UnexpectedError("not deleted")
 
 
 def user(told: Any) -> User:
-    """Read the user that is signed in."""
+    """Parse the signed-in user."""
     if not isinstance(told, dict) or not isinstance(told.get("id"), int):
         raise UnexpectedError("not a user")
     held = told.get("capabilities")
@@ -196,25 +196,25 @@ def user(told: Any) -> User:
 
 
 def application_password(told: Any) -> ApplicationPassword:
-    """Read the application password that is signed in with."""
+    """Parse the application password in use."""
     uuid = told.get("uuid") if isinstance(told, dict) else None
-    # It becomes a part of an address.
+    # It becomes part of a URL.
     if not isinstance(uuid, str) or not re.fullmatch(r"[0-9a-f-]{36}", uuid):
         raise UnexpectedError("not an application password")
     return ApplicationPassword(uuid, str(told.get("app_id") or ""))
 
 
 def choices(told: Any) -> list[Choice]:
-    """Read users or categories; what has no id is left out."""
+    """Parse users or categories; entries without an id are left out."""
     if not isinstance(told, list):
         raise UnexpectedError("not a list")
     found = [one for one in told if isinstance(one, dict) and isinstance(one.get("id"), int)]
-    # Names of categories come as they are written into a page.
+    # Names of categories are HTML-escaped.
     return [Choice(one["id"], unescape(str(one.get("name") or one["id"]))) for one in found]
 
 
 def connection(told: Any) -> Connection:
-    """Read what the plugin says of itself."""
+    """Parse the plugin's version and pairing."""
     if not isinstance(told, dict) or not isinstance(told.get("stub"), str):
         raise UnexpectedError("not a connection")
     endpoints = told.get("endpoints")
@@ -232,7 +232,7 @@ def connection(told: Any) -> Connection:
 
 
 def check(told: Any) -> Check:
-    """Read how the plugin's call of the bridge went."""
+    """Parse the result of the plugin's call of the bridge."""
     if not isinstance(told, dict) or not isinstance(told.get("reached"), bool):
         raise UnexpectedError("not a check")
     status = told.get("status")

@@ -1,4 +1,4 @@
-"""How the stub and the bridge show each other who they are. The contract stands in docs/stub.md."""
+"""Signatures by which plugin and bridge authenticate to each other, as specified in docs/stub.md."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sign_answer(key: str, *, request_signature: str, status: int, location: str,
 def verify_request(
     key: str, headers: Mapping[str, str], *, method: str, target: str, body: bytes, now: float | None
 ) -> None:
-    """Check that a request comes from the stub of a site.
+    """Verify that a request comes from the plugin of a site.
 
     `now` is in seconds since 1970; None leaves the age out of account. Raises `WrongSignatureError` or
     `StaleSignatureError`.

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
-"""Seconds between two pieces of an answer."""
+"""Read time-out: seconds between two chunks of a response."""
 
 WHOLE_TIMEOUT = 60.0
-"""Seconds for the body of an answer altogether: one that drips never times out otherwise."""
+"""Seconds for the whole body of a response: a slow drip never reaches the read time-out."""
 
 LARGEST_ANSWER = 5 * 1024 * 1024
-"""Bytes, unpacked."""
+"""Largest body in bytes, decompressed."""
 
 _PIECE = 64 * 1024
 
@@ -45,7 +45,7 @@ _TOO_SLOW = (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError)
 
 
 def session() -> requests.Session:
-    """Return a session that tries once: when to try again is decided where it is written down."""
+    """Return a session without retries: the store schedules those."""
     made = requests.Session()
     made.headers["User-Agent"] = f"ZoomWordPressBridge/{core.__version__}"
     made.headers["Accept"] = "application/json"
@@ -65,7 +65,7 @@ def ask(
     timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
     headers: Mapping[str, str] | None = None,
 ) -> SiteResponse:
-    """Send one request and return the answer, whatever its status; SiteFaultError where none came.
+    """Send one request and return the response, whatever its status; SiteFaultError without one.
 
     `body` is sent as it is, `json` encoded. `timeout` is for connecting and for each piece of the answer, in
     seconds. Redirects are not followed.
@@ -94,7 +94,7 @@ def now() -> datetime:
 
 
 def seconds_ahead(answer: SiteResponse) -> float | None:
-    """Return how far the clock of who answered is ahead of this machine's; None where the answer does not tell."""
+    """Return by how many seconds the server's clock is ahead of this machine's; None without a date."""
     try:
         return parsedate_to_datetime(answer.header("Date")).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
@@ -102,7 +102,7 @@ def seconds_ahead(answer: SiteResponse) -> float | None:
 
 
 def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
-    """Return what an exception of the HTTP library means.
+    """Return the fault of an exception of the HTTP library.
 
     `wrote` tells whether the request was to change something. If so, and the connection was made, nobody
     knows whether it did.
@@ -132,7 +132,7 @@ def _body(response: requests.Response, *, wrote: bool) -> bytes:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that stand behind it: requests wraps urllib3's, which wraps the system's."""
+    """Yield an exception and its causes: requests wraps urllib3's, which wraps the system's."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -150,5 +150,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(chain: list[BaseException]) -> str:
-    """Return which exceptions it was. Not their text: it holds the whole address, and may hold more."""
+    """Return the names of the exceptions, not their texts, which contain the URL and possibly secrets."""
     return " < ".join(dict.fromkeys(type(link).__name__ for link in chain))
