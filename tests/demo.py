@@ -1,8 +1,8 @@
 """`make demo`: a real WordPress, the bridge, and events as Zoom sends them; after each, what the site shows.
 
-Then a Zoom account (a double that answers as Zoom's REST API does) is imported, and repaired after lost events.
+Then a Zoom account (a double of Zoom's REST API) is imported, and reconciled after lost events.
 
-Everything that it makes is in a folder of its own, which is gone when it ends.
+All its files are in a folder of its own, which is deleted when it ends.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Seen:
 
 
 class Demo:
-    """The site, the bridge and the story that is told on them."""
+    """The site, the bridge, and the scenes played on them."""
 
     def __init__(self, console: Console, wordpress: WordPress, bridge: RunningBridge, token: str) -> None:
         """Connect the two."""
@@ -94,15 +94,15 @@ class Demo:
         """Leave a series on the site for the visitor to look at."""
         number = _number()
         event = series(number, now=datetime.now(UTC))
-        self.head("And a series, which stays", f"Zoom number {number}")
+        self.head("A series, which stays on the site", f"Zoom number {number}")
         self._tell_one(event, number, shown_as(event["payload"]["object"]["topic"]))
 
     def head(self, title: str, more: str) -> None:
-        """Begin a chapter."""
+        """Print a heading."""
         self.console.print(f"\n[bold]{title}[/bold] ({more})")
 
     def say(self, good: bool, text: str) -> None:
-        """Tell of a step, and whether it was as it should be."""
+        """Print a step, and whether it went as expected."""
         self.wrong += not good
         self.console.print(f"  {'[green]✓[/green]' if good else '[red]✗[/red]'}    {text}", highlight=False)
 
@@ -226,7 +226,7 @@ def _run(console: Console, stack: ExitStack, *, stay: bool) -> int:
         console.print(f"\n[red]{demo.wrong} steps were not as they should be.[/red] The bridge's log:\n")
         console.print(bridge.log(), highlight=False, markup=False)
     else:
-        console.print("\n[green]Every page was as it should be.[/green]")
+        console.print("\n[green]Every page was as expected.[/green]")
     if stay:
         _invite(console, demo, token_file)
         threading.Event().wait()
@@ -239,7 +239,7 @@ def _invite(console: Console, demo: Demo, token_file: Path) -> None:
     link = bridge.sign_in_link("visitor")
     console.print(
         f"""
-Look around; Ctrl-C ends it.
+Try it out; Ctrl-C ends it.
 
   The site          {wordpress.url}/zoom-meetings/
   wp-admin          {wordpress.url}/wp-admin/   user {wordpress.user}, password {wordpress.password}
@@ -248,7 +248,7 @@ Look around; Ctrl-C ends it.
                     {link}
                     and later with the name visitor and the password {PASSWORD}
 
-The page Zoom accounts there compares the account of the second part with the site whenever you ask.
+On the page Zoom accounts there, you can reconcile the account of the second part with the site.
 
 Send events of your own, as Zoom would:
 

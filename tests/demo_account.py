@@ -1,4 +1,4 @@
-"""The second part of the demo: an account that was there before the bridge, its import, and what a repair mends."""
+"""The second part of the demo: an existing account, its import, and its reconciliation after lost events."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def shown_as(topic: str) -> Callable[[Seen], bool]:
 
 
 class AccountStory:
-    """A Zoom account (a double that answers as Zoom's REST API does), and what the bridge makes of it."""
+    """A Zoom account (a double of Zoom's REST API), and the pages that the bridge makes for it."""
 
     def __init__(self, demo: Demo, stack: ExitStack) -> None:
-        """Open the account. Nobody has told the bridge of what it holds."""
+        """Open the account, whose meetings the bridge does not know yet."""
         self.demo = demo
         self.account = Account(account_id="DemoAccountThatWasThere")
         anna, bert = self.account.add_user("Anna"), self.account.add_user("Bert")
@@ -39,19 +39,19 @@ class AccountStory:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """What the account held before."""
+        """The numbers of the meetings that exist before the import."""
         return self.council, self.writing, self.talk
 
     def tell(self) -> None:
-        """Let it all happen."""
+        """Play every scene."""
         self._add()
         self._import()
-        self._hear_of_a_change()
-        self._miss_two()
-        self._repair()
+        self._change()
+        self._lose_two_events()
+        self._reconcile()
 
     def _add(self) -> None:
-        self.demo.head("An account that was there before", "Zoom tells only what happens from now on")
+        self.demo.head("An existing account", "Zoom's events only cover changes from now on")
         for number in self.numbers:
             seen = self.demo.look(number)
             self.demo.say(
@@ -79,14 +79,14 @@ class AccountStory:
             topic = self.account.held[number]["topic"]
             self.demo.expect(number, shown_as(topic), "imported")
 
-    def _hear_of_a_change(self) -> None:
-        self.demo.head("Zoom tells of a change", "the event arrives")
+    def _change(self) -> None:
+        self.demo.head("A change in Zoom", "its event arrives")
         self._deliver(self.demo.endpoint, lambda: self.account.change(self.council, topic=GUESTS))
-        self.demo.expect(self.council, shown_as(GUESTS), "the page follows")
+        self.demo.expect(self.council, shown_as(GUESTS), "the page is updated")
 
-    def _miss_two(self) -> None:
+    def _lose_two_events(self) -> None:
         self.demo.head(
-            "Two events are lost", "a firewall answers them, and after a 4xx Zoom never sends again"
+            "Two events are lost", "a firewall answers them with 4xx, and Zoom does not send them again"
         )
         elsewhere = self.demo.endpoint + "/behind-a-firewall"
         self._deliver(elsewhere, lambda: self.account.change(self.council, topic=HALL))
@@ -98,24 +98,24 @@ class AccountStory:
                 "the page is out of date",
             )
 
-    def _repair(self) -> None:
+    def _reconcile(self) -> None:
         self.demo.run("reconcile")
         self.demo.expect(
             self.council,
             lambda seen: seen.is_shown and seen.title.endswith("in the hall"),
-            "the page is right again",
+            "the page is up to date again",
         )
         self.demo.expect(
-            self.talk, lambda seen: seen.post == "in the trash" and seen.page == 404, "deleted at Zoom"
+            self.talk, lambda seen: seen.post == "in the trash" and seen.page == 404, "deleted in Zoom"
         )
 
     def _deliver(self, endpoint: str, happens: Callable[[], None]) -> None:
-        """Let something happen in the account; Zoom delivers what it has to tell of it, signed, to an endpoint."""
-        told: list[str] = []
+        """Change something in the account, and deliver Zoom's signed events about it to an endpoint."""
+        sent: list[str] = []
         deliveries = Deliveries(endpoint, self.demo.token, time.time)
 
         def tell(event: dict[str, Any]) -> None:
-            told.append(event["event"])
+            sent.append(event["event"])
             deliveries.add(event)
 
         self.account.tell = tell
@@ -124,4 +124,4 @@ class AccountStory:
         arrives = endpoint == self.demo.endpoint
         good = (deliveries.delivered, deliveries.given_up) == ((1, 0) if arrives else (0, 1))
         outcome = "delivered" if deliveries.delivered else "given up by Zoom"
-        self.demo.say(good, f"{told[0]:32} {outcome}")
+        self.demo.say(good, f"{sent[0]:32} {outcome}")
