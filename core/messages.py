@@ -231,3 +231,214 @@ SCAN_NO_SITE = _(
 )
 WAITING_FOR_SITE = _("This is waiting for the site and continues automatically.")
 WAITING_FOR_SITE_FAULT = _("This is waiting for the site and continues automatically. %(fault)s")
+
+# What a self-test found, and what to do.
+TEST_NO_SECRET = _(
+    "No secret token of Zoom is saved for this site yet, so nothing could be signed, and nothing was sent."
+)
+TEST_NO_SECRET_ADVICE = _(
+    "This is the next step: copy the Secret Token from your app in the Zoom App Marketplace (Features > Access) to "
+    "the page Webhooks. Then test again."
+)
+RETRIED = _("Zoom resends such an event after 5, 20 and 60 minutes, so nothing is lost for 90 minutes.")
+NOT_RETRIED = _("Zoom never resends an event that is answered like this, so fix it soon.")
+TEST_ALTERED_ADVICE = _(
+    "Check what is between Zoom and the plugin: a firewall or proxy that rewrites requests, or a plugin that changes "
+    "REST requests. Exclude /wp-json/vczapi/v1/ from it."
+)
+TEST_BRIDGE_UNREACHABLE = _("The event reached WordPress, but WordPress does not reach the bridge.")
+TEST_BRIDGE_UNREACHABLE_ADVICE = _(
+    "Check the connection again: the page of the site shows what is wrong between WordPress and the bridge."
+)
+TEST_NOT_PAIRED = _("The plugin in WordPress is no longer paired with this bridge.")
+RECONNECT = _("Connect the site again.")
+TEST_SECRET_REMOVED = _(
+    "The event arrived, but the secret token of this site was removed while the test ran."
+)
+TEST_SECRET_REMOVED_ADVICE = _("Save it on the page Webhooks, and test again.")
+TEST_NOT_STORED = _("The event arrived, but the bridge could not store it: %(reason)s")
+TEST_NOT_STORED_ADVICE = _("Check the bridge's database and its disk, then test again.")
+TEST_CONTENT_TYPE = _("The event arrived without its header Content-Type, or with a different one.")
+TEST_BECAME_GET = _(
+    "The event was sent with POST and arrived as GET, without its body: something on the way redirects to another "
+    "address."
+)
+TEST_BECAME_GET_ADVICE = _(
+    "Connect the site again with the address that a browser shows in the end, or configure the web server not to "
+    "redirect /wp-json/."
+)
+TEST_NO_EVENT = _("What arrived at the bridge is no longer an event: the body was changed on the way.")
+TEST_BRIDGE_ERROR = _("The bridge encountered an internal error: %(reason)s")
+REPORT_BUG = _("This is a bug in the bridge: report it together with the bridge's log.")
+TEST_PLUGIN_MISSING = _("WordPress answers, but the plugin “Zoom WordPress Bridge” does not.")
+TEST_PLUGIN_MISSING_ADVICE = _("Activate the plugin under Plugins in wp-admin, or install it again.")
+TEST_NO_ANSWER = _("The endpoint gave no answer: %(reason)s.")
+TEST_NO_ANSWER_ADVICE = _(
+    "Check whether the site opens in a browser. If it does, something blocks the bridge's server; whether it blocks "
+    "Zoom, too, shows when Zoom validates the endpoint."
+)
+TEST_REDIRECTED = _("The endpoint redirects (HTTP %(status)d), and Zoom does not follow.")
+TEST_REDIRECTED_TO = _("The endpoint redirects to %(address)s (HTTP %(status)d), and Zoom does not follow.")
+TEST_REDIRECTED_ADVICE = _(
+    "Connect the site again with the address that a browser shows in the end (https, with or without www), and enter "
+    "the endpoint in Zoom again. Or configure the web server not to redirect /wp-json/."
+)
+TEST_SLOW = _(
+    "The endpoint answered after %(seconds)s seconds. Zoom waits three, then treats the event as not delivered and "
+    "resends it; after many such failures it disables the subscription."
+)
+TEST_SLOW_ADVICE = _(
+    "WordPress itself is slow to start: ask its host, deactivate plugins that do work on every request, and test "
+    "again at another time of day."
+)
+TEST_SITE_ERROR = _("The site failed to process the event (HTTP %(status)d%(quoted)s).")
+TEST_SITE_ERROR_ADVICE = _(
+    "See the site's own error log, and check whether the site is in maintenance. Often another plugin fails: "
+    "deactivate the one that was added last, and test again."
+)
+TEST_REST_CLOSED = _("WordPress refused the event before the plugin saw it (HTTP %(status)d%(quoted)s).")
+TEST_REST_CLOSED_ADVICE = _(
+    "A plugin closes the REST API to everyone who is not signed in, as Zoom never is. Allow the address "
+    "/wp-json/vczapi/v1/ for everyone in its settings: the bridge itself verifies the sender of each event."
+)
+TEST_NOT_FOUND = _("There is nothing at the endpoint's address (HTTP %(status)d%(quoted)s).")
+TEST_NOT_FOUND_ADVICE = _(
+    "WordPress's REST API is disabled, or at another address: allow it in the security plugin, open Settings > "
+    "Permalinks in wp-admin and press Save, then connect the site again."
+)
+TEST_BLOCKED = _("A page was returned where the plugin should have answered (HTTP %(status)d%(quoted)s).")
+TEST_BLOCKED_ADVICE = _(
+    "A firewall, a security plugin or the host blocks the request. Allow POST to /wp-json/vczapi/v1/ there, for every "
+    "sender: Zoom's addresses change, and the bridge itself verifies the sender of each event."
+)
+TEST_HEADERS_MISSING = _(
+    "The event arrived without Zoom's headers (x-zm-signature, x-zm-request-timestamp), or was replaced on the way, so "
+    "its sender cannot be verified. Zoom never resends such an event."
+)
+TEST_BODY_REENCODED = _(
+    "The body of the event was changed on its way: %(sent)d bytes were sent, %(received)d arrived. The content is the "
+    "same, but was decoded and encoded again, and Zoom's signature covers every byte. So the signature does not match, "
+    "and Zoom's own events are quarantined, too."
+)
+TEST_BODY_CHANGED = _(
+    "The body of the event was changed on its way: %(sent)d bytes were sent, %(received)d arrived. Something was added, "
+    "removed or replaced. So the signature does not match, and Zoom's own events are quarantined, too."
+)
+TEST_HEADER_CHANGED = _(
+    "Zoom's header %(header)s was changed on the way, so the signature no longer matches, and Zoom's own events are "
+    "quarantined."
+)
+TEST_TOO_LATE = _(
+    "The event took %(seconds)d seconds by the bridge's clock, and %(allowed)d are allowed: the clock jumped, or "
+    "several bridges disagree on the time."
+)
+TEST_TOO_LATE_ADVICE = _(
+    "Synchronize the clock of every machine that runs the bridge over the network (NTP)."
+)
+TEST_SECRET_CHANGED = _(
+    "The event arrived unchanged, but the secret tokens of this site were changed while the test ran."
+)
+TEST_AGAIN = _("Test again.")
+TEST_INTERCEPTED = _(
+    "HTTP %(status)d was answered, but nothing arrived at the bridge: something else answered instead, and Zoom treats "
+    "the event as delivered. Such events are lost."
+)
+TEST_INTERCEPTED_ADVICE = _(
+    "Look for another plugin that handles Zoom's events at the same address, or a cache that answers POST requests, "
+    "and disable it for /wp-json/vczapi/v1/."
+)
+TEST_FOLD_PENDING = _("The event is stored, but the bridge has not processed it in time. Nothing is lost.")
+TEST_FOLD_PENDING_ADVICE = _(
+    "Many events may be pending: see the page Events, and test again when they are processed. If it persists, restart "
+    "the bridge, and see its log."
+)
+TEST_FOLD_FAILED = _("The event is stored, but the bridge could not apply it to a meeting: %(reason)s")
+TEST_WITHHELD = _("Everything works up to here, but the site is not to have a page for the test: %(reason)s")
+TEST_WITHHELD_ADVICE = _("See the page Settings.")
+TEST_NO_PERMISSION = _("The event arrived, but the bridge is not permitted to write to the site. %(reason)s")
+TEST_NO_PERMISSION_ADVICE = _(
+    "Nothing is lost: pending updates are written once the bridge can sign in again. Connect the site again, as an "
+    "administrator."
+)
+TEST_NOT_WRITTEN = _("The event arrived, but its page could not be written. %(reason)s")
+TEST_NOT_WRITTEN_ADVICE = _(
+    "Nothing is lost: the bridge retries automatically. Test again when this is fixed."
+)
+TEST_WRITE_PENDING = _("The event arrived, but its page was not written in time. Nothing is lost.")
+TEST_WRITE_PENDING_ADVICE = _(
+    "Many pages may be pending, or the site is slow. Test again later; if it persists, see the bridge's log."
+)
+TEST_HIDDEN = _("The page was written, but visitors do not see it (HTTP %(status)d%(quoted)s).")
+TEST_HIDDEN_NO_ANSWER = _("The page was written, but visitors do not see it (no answer%(quoted)s).")
+TEST_PERMALINKS_ADVICE = _(
+    "Open Settings > Permalinks in wp-admin, and press Save: WordPress then registers the address of meetings."
+)
+TEST_THEME_ADVICE = _(
+    "The theme does not show the title of a meeting, or visitors are shown something else: a page that says “coming "
+    "soon”, or a sign-in page. Open a meeting's page in a private window to see it."
+)
+TEST_CLOSED_ADVICE = _(
+    "The site keeps visitors out: it is in maintenance, private, or asks them to sign in. If that is intended, "
+    "everything else works."
+)
+TEST_NOT_REMOVED = _("The page of the test was created, but is not deleted yet.")
+TEST_NOT_REMOVED_ADVICE = _(
+    "The bridge deletes it automatically. If the page remains, delete it in wp-admin."
+)
+CLOCK_MINUTES_AHEAD = _(
+    "The clock of the site's server is %(count)d minutes ahead of that of the bridge's machine, and %(allowed)d minutes "
+    "are allowed. If the bridge's is wrong, Zoom's events are quarantined; if the site's is wrong, wp-admin shows no "
+    "pages of the bridge."
+)
+CLOCK_MINUTES_BEHIND = _(
+    "The clock of the site's server is %(count)d minutes behind that of the bridge's machine, and %(allowed)d minutes "
+    "are allowed. If the bridge's is wrong, Zoom's events are quarantined; if the site's is wrong, wp-admin shows no "
+    "pages of the bridge."
+)
+CLOCK_ADVICE = _("Check which of the two is wrong, and synchronize it over the network (NTP).")
+TEST_ZOOM_SECRET = _(
+    "Zoom's own events are quarantined, although the connection works: Zoom signs them with a different secret token "
+    "than the one saved here. Nothing is lost: they are accepted once the right one is saved."
+)
+TEST_ZOOM_SECRET_ADVICE = _(
+    "Copy the Secret Token again from your app in the Zoom App Marketplace (Features > Access) to the page Webhooks. "
+    "If you have several apps, use the one whose event subscription has this endpoint."
+)
+TEST_ZOOM_CLOCK_BEHIND = _(
+    "Zoom's own events are quarantined, although the connection works: the bridge's clock is %(seconds)d seconds "
+    "behind the time at which Zoom signed them. Nothing is lost."
+)
+TEST_ZOOM_CLOCK_AHEAD = _(
+    "Zoom's own events are quarantined, although the connection works: the bridge's clock is %(seconds)d seconds ahead "
+    "of the time at which Zoom signed them. Nothing is lost."
+)
+TEST_ZOOM_CLOCK_ADVICE = _(
+    "Synchronize the clock of the bridge's machine over the network (NTP), then accept the events: zoombridge "
+    "quarantine recheck"
+)
+TEST_UNCHANGED = _("%(count)d bytes, all unchanged")
+TEST_SEEN_BY_EDITORS = _("by editors: new pages are created with the status “%(status)s”")
+TEST_CLOCKS_APART = _("%(count)d s apart")
+TEST_ZOOM_SILENT = _(
+    "Zoom has sent nothing yet; only its first event shows whether its secret token is the one saved here."
+)
+
+# What a check of a site found.
+SITE_ANSWERS = _("answers, signed in as %(name)s")
+PLUGIN_VERSION = _("version %(version)s")
+PAIRED = _("is paired with this bridge")
+NOT_PAIRED = _(
+    "The plugin is no longer paired with this bridge. Connect the site again, with the button below or with "
+    "zoombridge site add."
+)
+CLOCKS_AGREE = _("agrees with the bridge's")
+BRIDGE_REACHED = _("is reached from WordPress, at %(address)s")
+BRIDGE_LOCAL = _(
+    "That address means “this machine”, and WordPress is on another one. Give the bridge an address that WordPress "
+    "reaches: put a web server with HTTPS in front of it, start it with --behind-proxy, and enter the new address here."
+)
+BRIDGE_ADVICE = _(
+    "Check whether the bridge runs, and whether WordPress's server opens %(address)s/healthz. If a firewall or the "
+    "host's rules block it (in WordPress: WP_HTTP_BLOCK_EXTERNAL), allow it; if it must use another address, enter "
+    "that here."
+)

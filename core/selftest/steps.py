@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+from core import messages
 from core.errors import Fault, SiteFaultError
 from core.selftest.cleanup import clean_up, enqueue_cleanup
 from core.sites import diagnosis
@@ -197,7 +198,7 @@ class SelfTestSteps:
             lambda connection: selftest.in_log(connection, _digest(sent.body), self.store.sealer)
         )
         if found is not None:
-            self._report(Stage.ARRIVED, f"{len(found.request.body)} bytes, none of them changed")
+            self._report(Stage.ARRIVED, messages.TEST_UNCHANGED % {"count": len(found.request.body)})
             self._report(Stage.LOGGED, "", 0)
             self._go_to(SelfTestStep.AWAIT_FOLD)
         elif self._is_late(self.limits.logging):
@@ -246,7 +247,7 @@ class SelfTestSteps:
             self._fail(diagnosis.diagnose_write(PostStatus(fault=error.fault, message=str(error))))
             return
         if post.status != "publish":
-            self._report(Stage.SEEN, f"by editors: new pages are made with the status “{post.status}”")
+            self._report(Stage.SEEN, messages.TEST_SEEN_BY_EDITORS % {"status": post.status})
             self._go_to(SelfTestStep.DELETE)
             return
         visited = _visit(self.progress.link, self.progress.token)
@@ -302,7 +303,10 @@ class SelfTestSteps:
             self._fail(wrong)
             return
         self._report(
-            Stage.CLOCKS, "" if self.progress.ahead is None else f"{abs(round(self.progress.ahead))} s apart"
+            Stage.CLOCKS,
+            ""
+            if self.progress.ahead is None
+            else messages.TEST_CLOCKS_APART % {"count": abs(round(self.progress.ahead))},
         )
         with self.store.reading() as connection:
             held = quarantine.latest(connection, self.site.id, self.store.sealer, _MOST_QUARANTINED)
@@ -317,9 +321,7 @@ class SelfTestSteps:
         is_proven = self.site.validated_at or self.site.last_event_at
         self._report(
             Stage.ZOOM,
-            ""
-            if is_proven
-            else "Zoom has sent nothing yet: whether its secret token is the one saved here, only that shows",
+            "" if is_proven else messages.TEST_ZOOM_SILENT,
         )
         self._go_to(SelfTestStep.CLEAN_UP)
 

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+from core import messages
 from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.sites.health_report import HealthFinding, HealthReport
 from core.store.sites import pending_sites, sites, zoom_secrets
@@ -250,8 +251,8 @@ def _pair(
     # Known so far; whether WordPress reaches the bridge is left to the next health check.
     report = HealthReport(
         (
-            HealthFinding("plugin", True, f"version {paired.stub}"),
-            HealthFinding("pairing", True, "is with this bridge"),
+            HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": paired.stub}),
+            HealthFinding("pairing", True, messages.PAIRED),
         ),
         paired.bridge or bridge_url,
         paired.page,
@@ -330,7 +331,7 @@ def _interactive_error(error: SiteFaultError) -> SiteFaultError:
     if not words:
         return error
     return SiteFaultError(
-        words.format(reason=error.reason or "it gave no answer", status=error.status),
+        words.format(reason=error.reason or messages.NO_ANSWER, status=error.status),
         fault=error.fault,
         status=error.status,
         evidence=error.evidence,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core import messages
 from core.errors import Fault, SignatureError, StaleSignatureError
 from core.wordpress.faults import page_title, shorten
 from core.wordpress.signing import WINDOW_SECONDS
@@ -179,74 +180,67 @@ def diagnose_missing_secret() -> Diagnosis:
     return Diagnosis(
         Stage.SENT,
         Cause.NO_SECRET,
-        "No secret token of Zoom's is saved for this site yet, so nothing could be signed, and nothing was sent.",
-        "This is the next step: copy the Secret Token from your app in the Zoom App Marketplace (Features > Access) "
-        "to the page Webhooks. Then test again.",
+        messages.TEST_NO_SECRET,
+        messages.TEST_NO_SECRET_ADVICE,
     )
 
 
-_RETRIED = (
-    "Zoom sends such an event again after 5, 20 and 60 minutes, so nothing is lost for an hour and a half."
-)
-_NOT_RETRIED = "Zoom never sends again what is answered like this, so mend it soon."
-_ADVICE_ALTERED = (
-    "Look for what stands between Zoom and the plugin: a firewall or proxy that rewrites requests, or a plugin that "
-    "changes REST requests. Have it leave /wp-json/vczapi/v1/ alone."
-)
-
-# Error codes of the plugin and of the bridge behind it: the cause, what it means, and what to do. `{said}` is the
-# error's message.
-_OWN_ERRORS: dict[str, tuple[Cause, str, str]] = {
+# Error codes of the plugin and of the bridge behind it: the cause, what it means, whether Zoom resends the event, and
+# what to do. A message may hold the error's own as `reason`.
+_OWN_ERRORS: dict[str, tuple[Cause, str, str, str]] = {
     "zoombridge_unreachable": (
         Cause.UNREACHABLE,
-        f"The event reached WordPress, but WordPress does not reach the bridge. {_RETRIED}",
-        "Look at both sides again: the page of the site says what is wrong with the way.",
+        messages.TEST_BRIDGE_UNREACHABLE,
+        messages.RETRIED,
+        messages.TEST_BRIDGE_UNREACHABLE_ADVICE,
     ),
     "zoombridge_not_paired": (
         Cause.NOT_PAIRED,
-        f"The plugin in WordPress is not paired with this bridge any more. {_RETRIED}",
-        "Connect the site again.",
+        messages.TEST_NOT_PAIRED,
+        messages.RETRIED,
+        messages.RECONNECT,
     ),
     "zoombridge_no_secret": (
         Cause.NO_SECRET,
-        f"The event arrived, but the secret token of this site was removed while the test ran. {_RETRIED}",
-        "Save it on the page Webhooks, and test again.",
+        messages.TEST_SECRET_REMOVED,
+        messages.RETRIED,
+        messages.TEST_SECRET_REMOVED_ADVICE,
     ),
     "zoombridge_unavailable": (
         Cause.STORE,
-        f"The event arrived, but the bridge could not keep it: {{said}} {_RETRIED}",
-        "Look after the bridge's database and its disk, then test again.",
+        messages.TEST_NOT_STORED,
+        messages.RETRIED,
+        messages.TEST_NOT_STORED_ADVICE,
     ),
     "zoombridge_content_type": (
         Cause.HEADERS,
-        f"The event arrived without its header Content-Type, or with another one. {_NOT_RETRIED}",
-        _ADVICE_ALTERED,
+        messages.TEST_CONTENT_TYPE,
+        messages.NOT_RETRIED,
+        messages.TEST_ALTERED_ADVICE,
     ),
     "zoombridge_post_only": (
         Cause.REDIRECTED,
-        (
-            "The event was sent with POST and arrived as GET, without its body: something on the way sends on to another "
-            f"address. {_NOT_RETRIED}"
-        ),
-        (
-            "Connect the site again with the address that a browser shows in the end, or have the web server not redirect "
-            "/wp-json/."
-        ),
+        messages.TEST_BECAME_GET,
+        messages.NOT_RETRIED,
+        messages.TEST_BECAME_GET_ADVICE,
     ),
     "zoombridge_bad_request": (
         Cause.ALTERED,
-        f"What arrived at the bridge is no event any more: the body was changed on the way. {_NOT_RETRIED}",
-        _ADVICE_ALTERED,
+        messages.TEST_NO_EVENT,
+        messages.NOT_RETRIED,
+        messages.TEST_ALTERED_ADVICE,
     ),
     "zoombridge_error": (
         Cause.MISTAKE,
-        f"The bridge made a mistake: {{said}} {_RETRIED}",
-        "This is a fault of the bridge: report it with what its log says.",
+        messages.TEST_BRIDGE_ERROR,
+        messages.RETRIED,
+        messages.REPORT_BUG,
     ),
     "rest_no_route": (
         Cause.STUB_MISSING,
-        f"WordPress answers, but the plugin “Zoom WordPress Bridge” does not. {_NOT_RETRIED}",
-        "Activate the plugin under Plugins in wp-admin, or install it again.",
+        messages.TEST_PLUGIN_MISSING,
+        messages.NOT_RETRIED,
+        messages.TEST_PLUGIN_MISSING_ADVICE,
     ),
 }
 
@@ -260,21 +254,24 @@ def diagnose_response(response: EndpointResponse, *, plugin_advice: str = "") ->
     if response.status is None:
         return _response_diagnosis(
             Cause.NOT_REACHED,
-            f"The endpoint gave no answer: {response.reason}.",
-            "Look whether the site opens in a browser. If it does, something keeps the bridge's server from it; whether "
-            "Zoom's, too, shows when Zoom validates the endpoint.",
+            messages.TEST_NO_ANSWER % {"reason": response.reason},
+            messages.TEST_NO_ANSWER_ADVICE,
         )
     if response.code in _OWN_ERRORS:
-        cause, message, advice = _OWN_ERRORS[response.code]
+        cause, message, retry, advice = _OWN_ERRORS[response.code]
         advised = plugin_advice if cause is Cause.UNREACHABLE and plugin_advice else advice
-        return _response_diagnosis(cause, message.format(said=response.message), advised)
+        return _response_diagnosis(cause, f"{message % {'reason': response.message}} {retry}", advised)
     if response.status in range(300, 400):
-        to = f" to {response.location}" if response.location else ""
+        status = response.status
+        redirected = (
+            messages.TEST_REDIRECTED_TO % {"address": response.location, "status": status}
+            if response.location
+            else messages.TEST_REDIRECTED % {"status": status}
+        )
         return _response_diagnosis(
             Cause.REDIRECTED,
-            f"The endpoint sends on{to} (HTTP {response.status}), and Zoom does not follow. {_NOT_RETRIED}",
-            "Connect the site again with the address that a browser shows in the end (https, with or without www), and "
-            "enter the endpoint in Zoom anew. Or have the web server not redirect /wp-json/.",
+            f"{redirected} {messages.NOT_RETRIED}",
+            messages.TEST_REDIRECTED_ADVICE,
         )
     return (
         _diagnose_slowness(response)
@@ -289,41 +286,36 @@ def _diagnose_slowness(response: EndpointResponse) -> Diagnosis | None:
     seconds = response.milliseconds / 1000
     return _response_diagnosis(
         Cause.SLOW,
-        f"The endpoint answered after {seconds:.1f} seconds. Zoom waits three, then takes the event for lost on the way "
-        "and sends it again; after many such failures it switches the subscription off.",
-        "WordPress itself is slow to begin: ask its host, switch off plugins that do work on every request, and test "
-        "again at another time of the day.",
+        messages.TEST_SLOW % {"seconds": f"{seconds:.1f}"},
+        messages.TEST_SLOW_ADVICE,
     )
 
 
 def _diagnose_error_status(response: EndpointResponse, status: int) -> Diagnosis:
     """Diagnose an error status by the component that returned it."""
+    answer = {"status": status, "quoted": _quote(response)}
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _response_diagnosis(
             Cause.BROKEN,
-            f"The site broke down on the request (HTTP {status}{_quote(response)}). {_RETRIED}",
-            "Look into the site's own log of errors, and whether it is in maintenance. Often another plugin breaks "
-            "down: switch off what was added last, and test again.",
+            f"{messages.TEST_SITE_ERROR % answer} {messages.RETRIED}",
+            messages.TEST_SITE_ERROR_ADVICE,
         )
     if response.code:
         return _response_diagnosis(
             Cause.BLOCKED,
-            f"WordPress refused the event before the plugin saw it (HTTP {status}{_quote(response)}). {_NOT_RETRIED}",
-            "A plugin closes the REST API to those who are not signed in, as Zoom never is. Allow the address "
-            "/wp-json/vczapi/v1/ for everybody in its settings: the bridge itself checks who sent each event.",
+            f"{messages.TEST_REST_CLOSED % answer} {messages.NOT_RETRIED}",
+            messages.TEST_REST_CLOSED_ADVICE,
         )
     if status == HTTPStatus.NOT_FOUND:
         return _response_diagnosis(
             Cause.BLOCKED,
-            f"There is nothing at the endpoint's address (HTTP 404{_quote(response)}). {_NOT_RETRIED}",
-            "WordPress's REST API is switched off, or at another address: allow it in the security plugin, open Settings "
-            "> Permalinks in wp-admin and press Save, then connect the site again.",
+            f"{messages.TEST_NOT_FOUND % answer} {messages.NOT_RETRIED}",
+            messages.TEST_NOT_FOUND_ADVICE,
         )
     return _response_diagnosis(
         Cause.BLOCKED,
-        f"A page came where the plugin should have answered (HTTP {status}{_quote(response)}). {_NOT_RETRIED}",
-        "A firewall, a security plugin or the host blocks the request. Allow POST to /wp-json/vczapi/v1/ there, for "
-        "every sender: Zoom's addresses change, and the bridge itself checks who sent each event.",
+        f"{messages.TEST_BLOCKED % answer} {messages.NOT_RETRIED}",
+        messages.TEST_BLOCKED_ADVICE,
     )
 
 
@@ -338,32 +330,25 @@ def diagnose_refusal(
         return Diagnosis(
             Stage.ARRIVED,
             Cause.HEADERS,
-            "The event arrived without Zoom's headers (x-zm-signature, x-zm-request-timestamp), or was replaced on the "
-            "way, so nobody can tell who sent it. Zoom never sends such an event again.",
-            _ADVICE_ALTERED,
+            messages.TEST_HEADERS_MISSING,
+            messages.TEST_ALTERED_ADVICE,
         )
     if held.body != sent.body:
-        if _json_or_none(held.body) == _json_or_none(sent.body):
-            how = (
-                "It says the same, but was decoded and encoded again, and Zoom's signature counts every byte."
-            )
-        else:
-            how = "Something was added, taken away or replaced."
+        is_same = _json_or_none(held.body) == _json_or_none(sent.body)
+        template = messages.TEST_BODY_REENCODED if is_same else messages.TEST_BODY_CHANGED
         return Diagnosis(
             Stage.ARRIVED,
             Cause.ALTERED,
-            f"The body of the event was changed on its way: {len(sent.body)} bytes left, {len(held.body)} arrived. {how} "
-            "So the signature does not fit, and Zoom's own events are refused, too; they are kept.",
-            _ADVICE_ALTERED,
+            template % {"sent": len(sent.body), "received": len(held.body)},
+            messages.TEST_ALTERED_ADVICE,
         )
     for name in (signature.TIMESTAMP_HEADER, signature.SIGNATURE_HEADER):
         if held.headers.get(name) != sent.headers[name]:
             return Diagnosis(
                 Stage.ARRIVED,
                 Cause.HEADERS,
-                f"Zoom's header {name} was changed on the way, so the signature does not fit any more. Zoom's own "
-                "events are refused for it, and kept.",
-                _ADVICE_ALTERED,
+                messages.TEST_HEADER_CHANGED % {"header": name},
+                messages.TEST_ALTERED_ADVICE,
             )
     try:
         signature.verify(held.headers, held.body, secrets, now=at)
@@ -371,17 +356,16 @@ def diagnose_refusal(
         return Diagnosis(
             Stage.ARRIVED,
             Cause.CLOCK,
-            f"The event took {error.seconds} seconds by the bridge's clock, and {signature.WINDOW_SECONDS} are allowed: "
-            "the clock jumped, or several bridges do not agree on the time.",
-            "Have the clock of every machine that runs the bridge set by the network (NTP).",
+            messages.TEST_TOO_LATE % {"seconds": error.seconds, "allowed": signature.WINDOW_SECONDS},
+            messages.TEST_TOO_LATE_ADVICE,
         )
     except SignatureError:
         pass
     return Diagnosis(
         Stage.ARRIVED,
         Cause.SECRET,
-        "The event arrived unchanged, but the secret tokens of this site were changed while the test ran.",
-        "Test again.",
+        messages.TEST_SECRET_CHANGED,
+        messages.TEST_AGAIN,
     )
 
 
@@ -390,10 +374,8 @@ def diagnose_interception(response: EndpointResponse) -> Diagnosis:
     return Diagnosis(
         Stage.ARRIVED,
         Cause.SWALLOWED,
-        f"HTTP {response.status} was answered, but nothing arrived at the bridge: something else answered in its place, "
-        "and Zoom believes that all is well. Such events are lost.",
-        "Look for another plugin that handles Zoom's events at the same address, or a cache that answers POST requests, "
-        "and switch it off for /wp-json/vczapi/v1/.",
+        messages.TEST_INTERCEPTED % {"status": response.status},
+        messages.TEST_INTERCEPTED_ADVICE,
     )
 
 
@@ -403,15 +385,14 @@ def diagnose_fold(outcome: str, reason: str | None) -> Diagnosis:
         return Diagnosis(
             Stage.FOLDED,
             Cause.STUCK,
-            "The event is kept, but the bridge does not get round to it. Nothing is lost.",
-            "Many events may be waiting: look at the page Events, and test again when they are done. If that lasts, "
-            "start the bridge anew; its log says more.",
+            messages.TEST_FOLD_PENDING,
+            messages.TEST_FOLD_PENDING_ADVICE,
         )
     return Diagnosis(
         Stage.FOLDED,
         Cause.MISTAKE,
-        f"The event is kept, but the bridge could not make a meeting of it: {reason or outcome}",
-        "This is a fault of the bridge: report it with what its log says.",
+        messages.TEST_FOLD_FAILED % {"reason": reason or outcome},
+        messages.REPORT_BUG,
     )
 
 
@@ -421,30 +402,28 @@ def diagnose_write(written: PostStatus) -> Diagnosis:
         return Diagnosis(
             Stage.WRITTEN,
             Cause.WRITE,
-            f"Everything works up to here, but the site is to have no page for the test: {written.withheld}",
-            "Look at the page Settings.",
+            messages.TEST_WITHHELD % {"reason": written.withheld},
+            messages.TEST_WITHHELD_ADVICE,
         )
     if written.fault == Fault.CREDENTIALS:
         return Diagnosis(
             Stage.WRITTEN,
             Cause.PERMISSION,
-            f"The event came through, but the bridge may not write to the site. {written.message}",
-            "Nothing is lost: what waits is written as soon as the bridge may sign in again. Connect the site again, as "
-            "an administrator.",
+            messages.TEST_NO_PERMISSION % {"reason": written.message},
+            messages.TEST_NO_PERMISSION_ADVICE,
         )
     if written.fault:
         return Diagnosis(
             Stage.WRITTEN,
             Cause.WRITE,
-            f"The event came through, but its page could not be written. {written.message}",
-            "Nothing is lost: the bridge tries again by itself. Test again when that is mended.",
+            messages.TEST_NOT_WRITTEN % {"reason": written.message},
+            messages.TEST_NOT_WRITTEN_ADVICE,
         )
     return Diagnosis(
         Stage.WRITTEN,
         Cause.STUCK,
-        "The event came through, but its page was not written in time. Nothing is lost.",
-        "Many pages may be waiting, or the site is slow to take them. Test again later; if that lasts, look into the "
-        "bridge's log.",
+        messages.TEST_WRITE_PENDING,
+        messages.TEST_WRITE_PENDING_ADVICE,
     )
 
 
@@ -452,24 +431,19 @@ def diagnose_visit(visited: VisitorResponse) -> Diagnosis | None:
     """Diagnose a visitor's response from the page; None where it shows the meeting."""
     if visited.status == HTTPStatus.OK and visited.has_topic:
         return None
-    what = f"HTTP {visited.status}" if visited.status else "no answer"
-    said = f": “{visited.detail}”" if visited.detail else ""
+    quoted = f": “{visited.detail}”" if visited.detail else ""
     if visited.status == HTTPStatus.NOT_FOUND:
-        advice = "Open Settings > Permalinks in wp-admin, and press Save: WordPress then learns the address of meetings."
+        advice = messages.TEST_PERMALINKS_ADVICE
     elif visited.status == HTTPStatus.OK:
-        advice = (
-            "The theme does not show the title of a meeting, or visitors are shown something else: a page that says "
-            "“coming soon”, or one to sign in at. Open a meeting's page in a private window to see it."
-        )
+        advice = messages.TEST_THEME_ADVICE
     else:
-        advice = (
-            "The site keeps visitors out: it is in maintenance, private, or asks them to sign in. If that is meant, all "
-            "is well otherwise."
-        )
+        advice = messages.TEST_CLOSED_ADVICE
     return Diagnosis(
         Stage.SEEN,
         Cause.HIDDEN,
-        f"The page was written, but a visitor does not see it ({what}{said}).",
+        messages.TEST_HIDDEN % {"status": visited.status, "quoted": quoted}
+        if visited.status
+        else messages.TEST_HIDDEN_NO_ANSWER % {"quoted": quoted},
         advice,
     )
 
@@ -479,8 +453,8 @@ def diagnose_removal() -> Diagnosis:
     return Diagnosis(
         Stage.REMOVED,
         Cause.WRITE,
-        "The page of the test was made, but is not deleted yet.",
-        "The bridge goes on with that by itself. If the page stays, delete it in wp-admin.",
+        messages.TEST_NOT_REMOVED,
+        messages.TEST_NOT_REMOVED_ADVICE,
     )
 
 
@@ -496,15 +470,9 @@ def describe_clock_skew(ahead: float) -> tuple[str, str]:
 
     `ahead` is by how many seconds the site's clock is ahead of the bridge's.
     """
-    seconds = round(abs(ahead))
-    apart = f"{seconds // 60} minutes" if seconds >= 2 * 60 else f"{seconds} seconds"
-    which = "ahead of" if ahead > 0 else "behind"
-    message = (
-        f"The clock of the site's server is {apart} {which} that of the bridge's machine, and {WINDOW_SECONDS // 60} "
-        "minutes are allowed. If it is the bridge's that is wrong, Zoom's events are refused, and kept; if it is the "
-        "site's, wp-admin shows no pages of the bridge."
-    )
-    return message, "Look which of the two is wrong, and have it set by the network (NTP)."
+    template = messages.CLOCK_MINUTES_AHEAD if ahead > 0 else messages.CLOCK_MINUTES_BEHIND
+    message = template % {"count": round(abs(ahead)) // 60, "allowed": WINDOW_SECONDS // 60}
+    return message, messages.CLOCK_ADVICE
 
 
 def count_refused(held: Sequence[RefusedRequest], secrets: Sequence[Secret]) -> RefusedRequests:
@@ -539,19 +507,15 @@ def diagnose_zoom(
         return Diagnosis(
             Stage.ZOOM,
             Cause.SECRET,
-            "Zoom's own events are refused, although the way works: Zoom signs them with another secret token than the "
-            "one saved here. Nothing is lost: they are kept, and taken when the right one is saved.",
-            "Copy the Secret Token again from your app in the Zoom App Marketplace (Features > Access) to the page "
-            "Webhooks. If you have several apps, take the one whose event subscription has this endpoint.",
+            messages.TEST_ZOOM_SECRET,
+            messages.TEST_ZOOM_SECRET_ADVICE,
         )
-    ago = "behind" if refused.seconds < 0 else "ahead of"
+    template = messages.TEST_ZOOM_CLOCK_BEHIND if refused.seconds < 0 else messages.TEST_ZOOM_CLOCK_AHEAD
     return Diagnosis(
         Stage.ZOOM,
         Cause.CLOCK,
-        f"Zoom's own events are refused, although the way works: the bridge's clock is {abs(refused.seconds)} seconds "
-        f"{ago} the time at which Zoom signed them. Nothing is lost: they are kept.",
-        "Have the clock of the bridge's machine set by the network (NTP), then let the events in: zoombridge quarantine "
-        "recheck",
+        template % {"seconds": abs(refused.seconds)},
+        messages.TEST_ZOOM_CLOCK_ADVICE,
     )
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from core import messages
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.sites.health_report import HealthFinding, HealthReport
@@ -86,10 +87,10 @@ def check(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
     try:
         with WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT) as client:
             user = client.me()
-            findings.append(HealthFinding("WordPress", True, f"answers, signed in as {user.name}"))
+            findings.append(HealthFinding("WordPress", True, messages.SITE_ANSWERS % {"name": user.name}))
             connected = client.connection()
             findings += [
-                HealthFinding("plugin", True, f"version {connected.stub}"),
+                HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": connected.stub}),
                 _pairing(site, connected),
             ]
             findings += [_clocks(client.seconds_ahead), _reached(client, site, connected)]
@@ -150,25 +151,24 @@ def _events(site: Site, wrong: Diagnosis | None) -> HealthFinding:
 
 def _pairing(site: Site, connected: Connection) -> HealthFinding:
     if connected.site == site.id:
-        return HealthFinding("pairing", True, "is with this bridge")
+        return HealthFinding("pairing", True, messages.PAIRED)
     return HealthFinding(
         "pairing",
         False,
-        "The plugin is not paired with this bridge any more. Connect the site again, with the button below or "
-        "with zoombridge site add.",
+        messages.NOT_PAIRED,
     )
 
 
 def _clocks(ahead: float | None) -> HealthFinding:
     if ahead is None or abs(ahead) <= WINDOW_SECONDS:
-        return HealthFinding("clock", True, "agrees with the bridge's")
+        return HealthFinding("clock", True, messages.CLOCKS_AGREE)
     return HealthFinding("clock", False, " ".join(describe_clock_skew(ahead)))
 
 
 def _reached(client: WordPressClient, site: Site, connected: Connection) -> HealthFinding:
     checked = client.check_connection()
     if checked.reached and not checked.message:
-        return HealthFinding("bridge", True, f"is reached from WordPress, at {connected.bridge}")
+        return HealthFinding("bridge", True, messages.BRIDGE_REACHED % {"address": connected.bridge})
     return HealthFinding(
         "bridge", False, f"{checked.message} {connection_advice(connected.bridge or '', site.url)}"
     )
@@ -177,16 +177,8 @@ def _reached(client: WordPressClient, site: Site, connected: Connection) -> Heal
 def connection_advice(bridge_url: str, site_url: str) -> str:
     """Return advice for a site that cannot reach the bridge."""
     if is_local(urlsplit(bridge_url).hostname) and not is_local(urlsplit(site_url).hostname):
-        return (
-            "That address means “this machine”, and WordPress is on another one. Give the bridge an address that "
-            "WordPress reaches: put a web server with HTTPS in front of it, start it with --behind-proxy, and enter "
-            "the new address here."
-        )
-    return (
-        f"Look whether the bridge runs, and whether WordPress's server opens {bridge_url}/healthz. If a firewall or "
-        "the host's rules keep it from there (in WordPress: WP_HTTP_BLOCK_EXTERNAL), allow it; if it must use another "
-        "address, enter that here."
-    )
+        return messages.BRIDGE_LOCAL
+    return messages.BRIDGE_ADVICE % {"address": bridge_url}
 
 
 def _now() -> int:

@@ -298,7 +298,10 @@ def finds_what_blocks(person: Person) -> None:
     with in_the_way(person.site, BLOCKS):
         told = person.test()
     assert "The endpoint answered: this step failed." in told
-    assert "A page came where the plugin should have answered (HTTP 403: “Blocked by a firewall”)" in told
+    assert (
+        "A page was returned where the plugin should have answered (HTTP 403: “Blocked by a firewall”)"
+        in told
+    )
     assert "Allow POST to /wp-json/vczapi/v1/" in told
 
     with in_the_way(person.site, WANTS_A_SIGN_IN):
@@ -326,7 +329,7 @@ def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
     assert person.zoom_sends(meeting.updated(topic="Moved")) == 401
     told = person.test()
     assert "own events are not quarantined: this step failed." in told
-    assert "Zoom signs them with another secret token than the one saved here" in told
+    assert "Zoom signs them with a different secret token than the one saved here" in told
     person.line("They are signed with a different secret token than the one saved here.")
     person.paste_secret(SECRET)
     person.line("Events arrive from Zoom")

