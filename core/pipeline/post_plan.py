@@ -25,10 +25,10 @@ from core.render import Post, Presence, html
 from core.store.posts.posts import Base, PostState, Written
 from core.wordpress.requests import (
     CATEGORIES,
-    Ask,
     CreatePost,
     DeletePost,
     FindPosts,
+    PostOperation,
     ReadPost,
     TrashPost,
     UpdatePost,
@@ -59,7 +59,7 @@ class PlanResult:
     remark: str = ""
 
 
-Plan = Generator[Ask, Any, PlanResult]
+Plan = Generator[PostOperation, Any, PlanResult]
 
 _LEFT_OUT = PlanResult(Written(base=Base(left_out=True)), "left out")
 
@@ -85,7 +85,7 @@ def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanRe
     """
     plans = [plan_post(task) for task in tasks]
     results: list[PlanResult | SiteFaultError | None] = [None] * len(plans)
-    requests: dict[int, Ask] = {}
+    requests: dict[int, PostOperation] = {}
 
     def advance(index: int, answer: Any) -> None:
         try:
@@ -236,7 +236,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
 
 def _read_base(
     task: PlanTask, post_id: int, now: SitePost | None
-) -> Generator[Ask, Any, tuple[Base, SitePost | None]]:
+) -> Generator[PostOperation, Any, tuple[Base, SitePost | None]]:
     """Return the base of the comparison, and the post, where it has to be read first."""
     base = task.written.base or Base()
     if now is None and (task.in_doubt or base.ticks.keys() != task.wanted.ticks):
@@ -380,7 +380,7 @@ def _delete(task: PlanTask) -> Plan:
     return PlanResult(Written(PostState.DELETED), "deleted for good" if ids else "nothing to delete")
 
 
-def _take_over(task: PlanTask, post: SitePost) -> Generator[Ask, Any, None]:
+def _take_over(task: PlanTask, post: SitePost) -> Generator[PostOperation, Any, None]:
     """Mark a post as the bridge's before its deletion: for any other, WordPress asks Zoom to delete the meeting."""
     if post.field.get("revision") is None:
         try:

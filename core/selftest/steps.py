@@ -369,7 +369,7 @@ class SelfTestSteps:
         began = time.monotonic()
         try:
             with transport.session() as over:
-                answer = transport.ask(
+                answer = transport.send(
                     over, "POST", self._endpoint, body=sent.body, headers=sent.headers, timeout=_SEND_TIMEOUT
                 )
         except SiteFaultError as error:
@@ -469,7 +469,7 @@ def _visit(link: str, token: str) -> VisitorResponse:
     try:
         with transport.session() as over:
             for _ in range(_MOST_REDIRECTS + 1):
-                answer = transport.ask(
+                answer = transport.send(
                     over, "GET", link, headers={"Accept": "text/html"}, timeout=_VISIT_TIMEOUT
                 )
                 to = answer.header("Location")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from core.wordpress.faults import SiteResponse
-    from core.wordpress.requests import Ask
+    from core.wordpress.requests import PostOperation
     from core.wordpress.responses import ApplicationPassword, Check, Choice, Connection, SitePost, User
 
 Read = TypeVar("Read")
@@ -122,28 +122,28 @@ class WordPressClient:
         """Delete a post permanently, from the trash too; fault `post_missing` where there is none."""
         self._perform(DeletePost(post_id))
 
-    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         """Perform operations; return for each its result or its SiteFaultError.
 
         Several writes are sent in batches of at most 25; the result of one does not affect the others.
         """
-        answers: list[Any] = [None] * len(asks)
-        writes = [index for index, ask in enumerate(asks) if isinstance(ask, _WRITES)]
+        answers: list[Any] = [None] * len(operations)
+        writes = [index for index, operation in enumerate(operations) if isinstance(operation, _WRITES)]
         if len(writes) > 1 and self._batches:
             for start in range(0, len(writes), MOST_IN_BATCH):
                 chunk = writes[start : start + MOST_IN_BATCH]
-                told = self._perform_together([asks[index] for index in chunk])
+                told = self._perform_together([operations[index] for index in chunk])
                 for index, answer in zip(chunk, told, strict=True):
                     answers[index] = answer
         else:
             writes = []
         down: SiteFaultError | None = None
-        for index in sorted(set(range(len(asks))) - set(writes)):
+        for index in sorted(set(range(len(operations))) - set(writes)):
             if down is not None:
                 answers[index] = down  # the others would fail, too, each after up to its time-out
                 continue
             try:
-                answers[index] = self._perform(asks[index])
+                answers[index] = self._perform(operations[index])
             except SiteFaultError as error:
                 answers[index] = error
                 down = error if error.fault.stops_site else None
@@ -152,46 +152,46 @@ class WordPressClient:
     def me(self) -> User:
         """Return the user that the bridge signs in as."""
         params = {"context": "edit", "_fields": "id,name,capabilities"}
-        return self._ask("GET", "wp/v2/users/me", responses.user, params=params)
+        return self._request_json("GET", "wp/v2/users/me", responses.user, params=params)
 
     def authors(self) -> list[Choice]:
         """Return the users who may be authors, by name: at most 100, one page of results."""
         params = {"context": "edit", "capabilities": "edit_posts", "orderby": "name", **_CHOICES}
-        return self._ask("GET", "wp/v2/users", responses.choices, params=params)
+        return self._request_json("GET", "wp/v2/users", responses.choices, params=params)
 
     def categories(self) -> list[Choice]:
         """Return the categories of meetings, by name: at most 100."""
         params = {"context": "edit", "orderby": "name", **_CHOICES}
-        return self._ask("GET", f"wp/v2/{CATEGORIES}", responses.choices, params=params)
+        return self._request_json("GET", f"wp/v2/{CATEGORIES}", responses.choices, params=params)
 
     def connection(self) -> Connection:
         """Return the plugin's version and pairing; fault `stub_missing` where it is not active."""
-        return self._ask("GET", "zoombridge/v1/connection", responses.connection)
+        return self._request_json("GET", "zoombridge/v1/connection", responses.connection)
 
     def pair(self, bridge: str, site: str, key: str) -> Connection:
         """Pair the plugin: the bridge's URL, the id of the site, and the key that both sign with."""
         told = {"bridge": bridge, "site": site, "key": key}
-        return self._ask("POST", "zoombridge/v1/connection", responses.connection, json=told)
+        return self._request_json("POST", "zoombridge/v1/connection", responses.connection, json=told)
 
     def unpair(self) -> Connection:
         """End the plugin's pairing."""
-        return self._ask("DELETE", "zoombridge/v1/connection", responses.connection)
+        return self._request_json("DELETE", "zoombridge/v1/connection", responses.connection)
 
     def check_connection(self) -> Check:
         """Have the plugin call the bridge, and return the result."""
-        return self._ask("POST", "zoombridge/v1/connection/check", responses.check)
+        return self._request_json("POST", "zoombridge/v1/connection/check", responses.check)
 
     def application_password(self) -> ApplicationPassword:
         """Return the application password in use (WordPress 5.7 or newer)."""
-        return self._ask("GET", f"{_PASSWORDS}/introspect", responses.application_password)
+        return self._request_json("GET", f"{_PASSWORDS}/introspect", responses.application_password)
 
     def revoke(self, password: ApplicationPassword) -> None:
         """Revoke an application password of this user; the one in use ends with this request."""
-        self._ask("DELETE", f"{_PASSWORDS}/{password.uuid}", responses.deleted)
+        self._request_json("DELETE", f"{_PASSWORDS}/{password.uuid}", responses.deleted)
 
-    def _perform(self, ask: Ask) -> Any:
-        request = request_of(ask)
-        answer = transport.ask(
+    def _perform(self, operation: PostOperation) -> Any:
+        request = request_of(operation)
+        answer = transport.send(
             self._session,
             request.method,
             self._root + request.route,
@@ -201,12 +201,12 @@ class WordPressClient:
         )
         return self._settle(request, answer)
 
-    def _perform_together(self, asks: list[Ask]) -> list[Any]:
+    def _perform_together(self, operations: list[PostOperation]) -> list[Any]:
         """Send writes as one batch request of WordPress.
 
         https://make.wordpress.org/core/2020/11/20/rest-api-batch-framework-in-wordpress-5-6/
         """
-        requests_ = [request_of(ask) for ask in asks]
+        requests_ = [request_of(operation) for operation in operations]
         document = {
             "requests": [
                 {
@@ -218,13 +218,13 @@ class WordPressClient:
             ]
         }
         try:
-            answers = self._ask("POST", "batch/v1", responses.batch(len(asks)), json=document)
+            answers = self._request_json("POST", "batch/v1", responses.batch(len(operations)), json=document)
         except SiteFaultError as error:
             if error.fault not in (Fault.STUB_MISSING, Fault.REFUSED, Fault.CREDENTIALS):
-                return [error] * len(asks)
+                return [error] * len(operations)
             # Batches may be unavailable (an old WordPress, or a plugin that forbids them): then one by one.
             self._batches = False
-            alone = self.perform(asks)
+            alone = self.perform(operations)
             self._batches = (
                 isinstance(alone[0], SiteFaultError) and alone[0].fault.stops_site
             )  # it was not that
@@ -256,12 +256,12 @@ class WordPressClient:
         wrote = request.method != "GET"
         raise classify(self._without_secrets(answer), now=transport.now(), wrote=wrote)
 
-    def _ask(
+    def _request_json(
         self, method: str, route: str, read: Callable[[Any], Read], *, params: Any = None, json: Any = None
     ) -> Read:
         """Send one request and return its JSON parsed by `read`, which raises ValueError for an unexpected one."""
         request = HttpRequest(method, route, read, body=json)
-        answer = transport.ask(
+        answer = transport.send(
             self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
         )
         self._ahead = transport.seconds_ahead(answer)

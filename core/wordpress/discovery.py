@@ -53,7 +53,7 @@ def discover(
     with transport.session() as over:
         url, page = _open(over, _typed(address), timeout)
         root = _with_the_scheme_of(url, _linked_root(url, page) or _usual_root(url))
-        answer = transport.ask(
+        answer = transport.send(
             over, "GET", root, params={"_fields": "name,namespaces,authentication"}, timeout=timeout
         )
     return _read_index(url, root, answer)
@@ -84,7 +84,7 @@ def _typed(address: str) -> str:
 def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tuple[str, SiteResponse]:
     """Return the page at `url`, and its address after redirects."""
     for _ in range(_MOST_REDIRECTS + 1):
-        answer = transport.ask(over, "GET", url, timeout=timeout, headers={"Accept": "text/html, */*;q=0.1"})
+        answer = transport.send(over, "GET", url, timeout=timeout, headers={"Accept": "text/html, */*;q=0.1"})
         location = answer.header("Location")
         if answer.status not in _REDIRECTS or not location:
             return url, answer

@@ -64,7 +64,7 @@ class FindPosts:
     number: int
 
 
-Ask = CreatePost | UpdatePost | TrashPost | DeletePost | ReadPost | FindPosts
+PostOperation = CreatePost | UpdatePost | TrashPost | DeletePost | ReadPost | FindPosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ class HttpRequest:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def request_of(ask: Ask) -> HttpRequest:
+def request_of(operation: PostOperation) -> HttpRequest:
     """Return the REST request that performs an operation."""
     only = {"_fields": _FIELDS}
-    match ask:
+    match operation:
         case CreatePost(fields):
             return HttpRequest("POST", POSTS, responses.made, fields, only)
         case UpdatePost(post_id, fields):

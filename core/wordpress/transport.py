@@ -54,7 +54,7 @@ def session() -> requests.Session:
     return made
 
 
-def ask(
+def send(
     over: requests.Session,
     method: str,
     url: str,

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from core.errors import SiteFaultError
 from core.wordpress.client import WordPressClient
 from core.wordpress.faults import SiteResponse, classify, unreachable
-from core.wordpress.requests import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.requests import (
+    CreatePost,
+    DeletePost,
+    FindPosts,
+    PostOperation,
+    ReadPost,
+    TrashPost,
+    UpdatePost,
+)
 from core.wordpress.responses import SitePost
 
 if TYPE_CHECKING:
@@ -27,7 +35,7 @@ Trouble = Literal[
     "half",  # 500 by what hangs on to saving: a new post is there, with its number only
     "busy",  # 429
     "down",  # 503 with Retry-After
-    "crash before",  # the bridge is killed before it asks
+    "crash before",  # the bridge is killed before it sends a request
     "crash after",  # the bridge is killed before it hears the answer
 ]
 TROUBLES: tuple[Trouble, ...] = Trouble.__args__  # type: ignore[attr-defined]
@@ -67,13 +75,13 @@ class SiteDouble(WordPressClient):
     """Posts about which the bridge has been left in doubt: it may take what was done to them for its own."""
     requests: int = 0
 
-    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         """Do as the client does: the writes in one request, and each read in one of its own."""
-        answers: list[Any] = [None] * len(asks)
-        writes = [index for index, ask in enumerate(asks) if isinstance(ask, _WRITES)]
-        reads = [[index] for index, ask in enumerate(asks) if not isinstance(ask, _WRITES)]
+        answers: list[Any] = [None] * len(operations)
+        writes = [index for index, ask in enumerate(operations) if isinstance(ask, _WRITES)]
+        reads = [[index] for index, ask in enumerate(operations) if not isinstance(ask, _WRITES)]
         for together in [*([writes] if writes else []), *reads]:
-            told = self._request([asks[index] for index in together])
+            told = self._request([operations[index] for index in together])
             for index, answer in zip(together, told, strict=True):
                 answers[index] = answer
         return answers
@@ -127,25 +135,25 @@ class SiteDouble(WordPressClient):
         found = [post for post in self.posts.values() if post.field.get("number") == str(number)]
         return sorted(found, key=lambda post: (post.status == "trash", post.id))
 
-    # --- What the bridge asks -----------------------------------------------------------------------------
+    # --- What the bridge requests --------------------------------------------------------------------------------
 
-    def _request(self, asks: list[Ask]) -> list[Any]:
+    def _request(self, operations: list[PostOperation]) -> list[Any]:
         self.requests += 1
         trouble = self.troubles.popleft() if self.troubles else None
-        wrote = isinstance(asks[0], _WRITES)
+        wrote = isinstance(operations[0], _WRITES)
         if trouble is None:
-            return [self._answer(ask) for ask in asks]
+            return [self._answer(ask) for ask in operations]
         if trouble in ("slow after", "broken after", "crash after", "half") and wrote:
-            for ask in asks:
+            for ask in operations:
                 self._doubt(ask)
                 self._answer(ask, half=trouble == "half")
                 self._doubt(ask)
         elif trouble in ("slow before", "broken before", "crash before"):
-            for ask in asks:
+            for ask in operations:
                 self._doubt(ask)
         if trouble.startswith("crash"):
             raise Killed
-        return [self._fault(trouble, wrote=wrote)] * len(asks)
+        return [self._fault(trouble, wrote=wrote)] * len(operations)
 
     def _fault(self, trouble: Trouble, *, wrote: bool) -> SiteFaultError:
         if trouble == "refused":
@@ -158,14 +166,14 @@ class SiteDouble(WordPressClient):
         answer = SiteResponse(status, headers, b"<title>Trouble</title>")
         return classify(answer, now=datetime.now(UTC), wrote=wrote)
 
-    def _doubt(self, ask: Ask) -> None:
+    def _doubt(self, ask: PostOperation) -> None:
         match ask:
             case CreatePost(fields):
                 self.in_doubt |= {post.id for post in self.of(int(fields["zoombridge"]["number"]))}
             case UpdatePost(post_id) | TrashPost(post_id) | DeletePost(post_id):
                 self.in_doubt.add(post_id)
 
-    def _answer(self, ask: Ask, *, half: bool = False) -> Any:
+    def _answer(self, ask: PostOperation, *, half: bool = False) -> Any:
         answer: Any
         try:
             match ask:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
-    from core.wordpress.requests import Ask
+    from core.wordpress.requests import PostOperation
 
 WITHIN = 90.0  # seconds; only a test that fails waits as long
 
@@ -76,9 +76,9 @@ class _Client(SiteDouble):
         self._watched = watched
         self._site_id = site_id
 
-    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         watched, site_id = self._watched, self._site_id
-        numbers = [_number(ask) for ask in asks if isinstance(ask, CreatePost | UpdatePost)]
+        numbers = [_number(ask) for ask in operations if isinstance(ask, CreatePost | UpdatePost)]
         with watched.changed:
             inside = watched.inside.setdefault(site_id, [])
             watched.twice_at_once += [(site_id, n) for n in numbers for others in inside if n in others]
@@ -86,9 +86,9 @@ class _Client(SiteDouble):
             watched.most_inside[site_id] = max(watched.most_inside.get(site_id, 0), len(inside))
             watched.changed.notify_all()
             assert watched.changed.wait_for(lambda: site_id not in watched.held, WITHIN)
-            answers = super().perform(asks)
+            answers = super().perform(operations)
             inside.remove(numbers)
-            for ask in asks:
+            for ask in operations:
                 if isinstance(ask, CreatePost | UpdatePost):
                     watched.written.append((site_id, _number(ask), ask.fields["zoombridge"]["revision"]))
             watched.changed.notify_all()

@@ -7,7 +7,15 @@ from typing import Any
 
 from core.errors import Fault, SiteFaultError
 from core.wordpress.client import WordPressClient
-from core.wordpress.requests import Ask, CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.requests import (
+    CreatePost,
+    DeletePost,
+    FindPosts,
+    PostOperation,
+    ReadPost,
+    TrashPost,
+    UpdatePost,
+)
 from core.wordpress.responses import SitePost
 
 
@@ -20,14 +28,14 @@ class SiteDouble(WordPressClient):
     """The site, as client and all. `trouble` may answer an ask with a fault, or let something happen first."""
 
     posts: dict[int, dict[str, Any]] = field(default_factory=dict)
-    asked: list[Ask] = field(default_factory=list)
+    asked: list[PostOperation] = field(default_factory=list)
     rounds: int = 0
-    trouble: Callable[[Ask], SiteFaultError | None] = lambda _: None
+    trouble: Callable[[PostOperation], SiteFaultError | None] = lambda _: None
 
-    def perform(self, asks: Sequence[Ask]) -> list[Any]:
+    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         self.rounds += 1
         answers: list[Any] = []
-        for ask in asks:
+        for ask in operations:
             self.asked.append(ask)
             found = self.trouble(ask)
             try:
@@ -60,7 +68,7 @@ class SiteDouble(WordPressClient):
         return post
 
     @property
-    def writes(self) -> list[Ask]:
+    def writes(self) -> list[PostOperation]:
         """What was to change something."""
         return [ask for ask in self.asked if not isinstance(ask, ReadPost | FindPosts)]
 
@@ -69,7 +77,7 @@ class SiteDouble(WordPressClient):
         self.asked.clear()
         self.rounds = 0
 
-    def _do(self, ask: Ask) -> Any:
+    def _do(self, ask: PostOperation) -> Any:
         if isinstance(ask, CreatePost):
             return self._create(ask.fields)
         if isinstance(ask, FindPosts):

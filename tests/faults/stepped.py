@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.store.posts.attempts import Attempt
-    from core.wordpress.requests import Ask
+    from core.wordpress.requests import PostOperation
     from tests.wordpress import WordPress
 
 SITE = "s1"
@@ -41,9 +41,9 @@ class Client(WordPressClient):
 
     asked: list[int]
 
-    def perform(self, asks: Sequence[Ask]) -> list[Any]:
-        self.asked.append(len(asks))
-        return super().perform(asks)
+    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
+        self.asked.append(len(operations))
+        return super().perform(operations)
 
 
 class Stepped:

@@ -196,7 +196,7 @@ def names(
     def refuse(*_: object, **__: object) -> None:
         raise SiteFaultError("The site could not be reached.", fault=Fault.NETWORK)
 
-    monkeypatch.setattr("core.wordpress.transport.ask", refuse)  # no request leaves this machine
+    monkeypatch.setattr("core.wordpress.transport.send", refuse)  # no request leaves this machine
     connected(store, "s2")
     save_token(store, Secret(THEIR_SECRET), "s2")
     now = int(time.time() * 1000)

@@ -19,7 +19,7 @@ from core.store.posts.posts import Claim
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from core.wordpress.client import MOST_IN_BATCH
-from core.wordpress.requests import Ask, CreatePost
+from core.wordpress.requests import CreatePost, PostOperation
 from tests.core.clock import Clock
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
@@ -92,7 +92,9 @@ class Bench:
         with self.store.reading() as connection:
             return sites.load(connection, site_id, self.store.sealer)
 
-    def trouble(self, kind: Fault | None, only: Callable[[Ask], bool] = lambda _: True, **more: Any) -> None:
+    def trouble(
+        self, kind: Fault | None, only: Callable[[PostOperation], bool] = lambda _: True, **more: Any
+    ) -> None:
         """Let what is asked of the first site meet with a fault, or with none any more."""
         double = self.doubles.setdefault("s1", SiteDouble())
         double.trouble = lambda ask: fault(kind, **more) if kind is not None and only(ask) else None
@@ -113,7 +115,7 @@ def eventually(look: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def is_about(number: int) -> Callable[[Ask], bool]:
+def is_about(number: int) -> Callable[[PostOperation], bool]:
     return lambda ask: isinstance(ask, CreatePost) and ask.fields["zoombridge"]["number"] == str(number)
 
 
@@ -198,7 +200,7 @@ class TestMeanwhile:
         bench.happens(1)
         double = bench.doubles.setdefault("s1", SiteDouble())
 
-        def change(_: Ask) -> None:
+        def change(_: PostOperation) -> None:
             double.trouble = lambda _: None
             bench.happens(1, "meeting.updated", topic="Meanwhile")
 
@@ -351,7 +353,7 @@ class TestThreads:
         written = threading.Semaphore(0)
         double = bench.doubles.setdefault("s1", SiteDouble())
 
-        def tell(_: Ask) -> SiteFaultError | None:
+        def tell(_: PostOperation) -> SiteFaultError | None:
             written.release()
             return None
 
@@ -385,7 +387,7 @@ class TestThreads:
         asking: set[int] = set()
         entered, answered = threading.Semaphore(0), threading.Event()
 
-        def hold(_: Ask) -> SiteFaultError | None:
+        def hold(_: PostOperation) -> SiteFaultError | None:
             if threading.get_ident() not in asking:
                 asking.add(threading.get_ident())
                 entered.release()

@@ -12,7 +12,7 @@ from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.pipeline.post_plan import PlanResult, PlanTask, run_plans
 from core.render import SiteRules, render
 from core.store.posts.posts import PostState, Written
-from core.wordpress.requests import Ask, CreatePost, FindPosts, UpdatePost
+from core.wordpress.requests import CreatePost, FindPosts, PostOperation, UpdatePost
 from tests.core.events import ACCOUNT, NUMBER
 from tests.core.site_double import SiteDouble, fault
 
@@ -626,7 +626,7 @@ class TestCarryOut:
     def test_one_that_fails_does_not_harm_the_others(self) -> None:
         site = SiteDouble()
 
-        def refuse(ask: Ask) -> SiteFaultError | None:
+        def refuse(ask: PostOperation) -> SiteFaultError | None:
             return fault(Fault.REFUSED) if site.rounds == 1 and len(site.asked) == 2 else None
 
         site.trouble = refuse

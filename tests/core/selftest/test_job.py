@@ -29,7 +29,7 @@ from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.sites import rules, sites, zoom_secrets
 from core.store.sites.sites import Site
-from core.wordpress.requests import Ask, CreatePost, DeletePost
+from core.wordpress.requests import CreatePost, DeletePost, PostOperation
 from core.wordpress.responses import Check, Connection
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, probe_account_id
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
@@ -47,7 +47,7 @@ Answer = tuple[int, dict[str, str], str]
 class WholeDouble(SiteDouble):
     """The same, also where one thing is asked by itself."""
 
-    def _perform(self, ask: Ask) -> Any:
+    def _perform(self, ask: PostOperation) -> Any:
         [answer] = self.perform([ask])
         if isinstance(answer, SiteFaultError):
             raise answer
@@ -391,7 +391,7 @@ class TestCleaning:
         refusing = threading.Event()
         refusing.set()
 
-        def trouble(ask: Ask) -> SiteFaultError | None:
+        def trouble(ask: PostOperation) -> SiteFaultError | None:
             refused = isinstance(ask, DeletePost) and refusing.is_set()
             return fault(Fault.CREDENTIALS, status=403) if refused else None
 
@@ -428,7 +428,7 @@ class TestCleaning:
         running = threading.Event()
         may_go_on = threading.Event()
 
-        def wait(_: Ask) -> None:
+        def wait(_: PostOperation) -> None:
             running.set()
             assert may_go_on.wait(WITHIN_SECONDS)
 

@@ -15,7 +15,7 @@ from core.store.jobs import Job, JobState
 from core.store.posts import requeue
 from core.store.sites import sites
 from core.store.sites.sites import Site
-from core.wordpress.requests import Ask
+from core.wordpress.requests import PostOperation
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.pipeline.test_mirror_worker import Bench
@@ -182,7 +182,7 @@ class TestMeanwhile:
         taken = bridge.bench.claim()
         double = bridge.bench.doubles["s1"] = SiteDouble()
 
-        def saved(ask: Ask) -> None:
+        def saved(ask: PostOperation) -> None:
             bridge.decide(NEVER)
             bridge.store.write(
                 lambda connection: requeue.requeue_site_posts(

@@ -45,7 +45,7 @@ def two_sites(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise SiteFaultError("The site could not be reached: try later.", fault=Fault.NETWORK)
 
-    monkeypatch.setattr("core.wordpress.transport.ask", refuse)
+    monkeypatch.setattr("core.wordpress.transport.send", refuse)
 
 
 class Served:

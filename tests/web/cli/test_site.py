@@ -18,7 +18,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise SiteFaultError("The site could not be reached: try later.", fault=Fault.NETWORK)
 
-    monkeypatch.setattr("core.wordpress.transport.ask", refuse)
+    monkeypatch.setattr("core.wordpress.transport.send", refuse)
 
 
 class TestAdd:
