@@ -96,7 +96,7 @@ class AuthService:
             _keep_an_administrator(connection, name)
             if not users.remove(connection, name):
                 raise _nobody(name)
-            _let_go(connection, name)
+            _revoke_access(connection, name)
 
         self.store.write(forget)
 
@@ -139,7 +139,7 @@ class AuthService:
         def change(connection: Connection) -> str | None:
             if not users.set_password(connection, name, kept, instead_of=user.password):
                 return None
-            _let_go(connection, name)
+            _revoke_access(connection, name)
             return sessions.begin(connection, name, user.role, now=clock.now(connection, self.clock))
 
         return self.store.write(change)
@@ -258,7 +258,7 @@ class AuthService:
             sessions.end(connection, instead_of)
             if ticket.site_id is None:
                 users.note_seen(connection, ticket.name, now=now)
-            # What a user may do by now is looked up with each page; and there is no page for who was removed.
+            # The role is read with each request, and a deleted user has no pages.
             return sessions.begin(connection, ticket.name, ticket.role, ticket.site_id, now=now)
 
         return self.store.write(let_in)
@@ -271,7 +271,7 @@ class AuthService:
             )
         if not users.add(connection, name, role, password, now=clock.now(connection, self.clock)):
             raise UserError(f"There is a user {name} already. Choose another name.")
-        _let_go(connection, name)  # nothing that somebody of this name left behind opens anything
+        _revoke_access(connection, name)  # a former user of this name may have left sessions or links
 
     def _hash(self, name: str, password: str) -> str:
         wrong = passwords.problem(name, password)
@@ -296,11 +296,11 @@ def _set_password(connection: Connection, *, name: str, password: str) -> User:
     user = users.find(connection, name)
     if user is None or not users.set_password(connection, name, password):
         raise _nobody(name)
-    _let_go(connection, name)
+    _revoke_access(connection, name)
     return user
 
 
-def _let_go(connection: Connection, name: str) -> None:
+def _revoke_access(connection: Connection, name: str) -> None:
     """End a user's sessions, and cancel their one-time links."""
     sessions.end_all(connection, name)
     for purpose in (Purpose.PASSWORD, Purpose.SIGN_IN):

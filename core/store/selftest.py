@@ -1,4 +1,4 @@
-"""What the store holds of a test's meeting, and how it is forgotten: all of it, as if it had never been."""
+"""The stored data of self-tests' probe meetings, and their complete deletion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InLog:
-    """An event as the log holds it."""
+    """An event in the log. `received_at` is in Unix milliseconds (UTC)."""
 
     outcome: Outcome
     reason: str | None
@@ -33,7 +33,7 @@ class InLog:
 
 @dataclass(frozen=True, slots=True)
 class OnSite:
-    """How the page of a test stands. `fault` and `message` are of the last attempt, or of the site as a whole."""
+    """The post of a probe meeting. `fault` and `message` are of the last attempt, or of the site as a whole."""
 
     state: PostState
     is_written: bool
@@ -45,7 +45,7 @@ class OnSite:
 
 
 def in_log(connection: Connection, digest: str, sealer: Sealer) -> InLog | None:
-    """Return the event of this digest; None where it did not arrive."""
+    """Return the event with a digest; None if it is not in the log."""
     columns = events.c.outcome, events.c.reason, events.c.received_at, events.c.request
     row = connection.execute(select(*columns).where(events.c.digest == digest)).one_or_none()
     if row is None:
@@ -53,14 +53,14 @@ def in_log(connection: Connection, digest: str, sealer: Sealer) -> InLog | None:
     return InLog(Outcome(row.outcome), row.reason, row.received_at, Request.opened(row.request, sealer))
 
 
-def on_site(connection: Connection, trial: ProbeEvents, *, now: int) -> OnSite | None:
-    """Return how the page of a test stands; None before it is wanted."""
+def on_site(connection: Connection, probe: ProbeEvents, *, now: int) -> OnSite | None:
+    """Return the post of a probe meeting; None before it is requested."""
     row = connection.execute(
         select(
             posts, sites.c.fault.label("of_site"), sites.c.fault_message.label("said"), sites.c.blocked_until
         )
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(posts.c.site_id == trial.site_id, _is_of(posts, trial))
+        .where(posts.c.site_id == probe.site_id, _is_of(posts, probe))
     ).one_or_none()
     if row is None:
         return None
@@ -76,31 +76,31 @@ def on_site(connection: Connection, trial: ProbeEvents, *, now: int) -> OnSite |
     )
 
 
-def is_known(connection: Connection, trial: ProbeEvents) -> bool:
-    """Whether anything is held of a test."""
+def is_known(connection: Connection, probe: ProbeEvents) -> bool:
+    """Whether any data of a probe meeting is stored."""
     return any(
-        connection.execute(select(table.c.number).where(_is_of(table, trial)).limit(1)).first() is not None
+        connection.execute(select(table.c.number).where(_is_of(table, probe)).limit(1)).first() is not None
         for table in (events, meetings, posts)
     )
 
 
-def is_over(connection: Connection, trial: ProbeEvents) -> bool:
-    """Whether the meeting of a test was deleted for good, as far as the fold has come."""
-    state = connection.scalar(select(meetings.c.state).where(_is_of(meetings, trial)))
+def is_over(connection: Connection, probe: ProbeEvents) -> bool:
+    """Whether the probe meeting is permanently deleted, as of the last folded event."""
+    state = connection.scalar(select(meetings.c.state).where(_is_of(meetings, probe)))
     return bool(state == MeetingState.PERMANENTLY_DELETED)
 
 
-def is_settled(connection: Connection, trial: ProbeEvents) -> bool:
-    """Whether nobody works on a test any more: what is known of it is on the site."""
-    pending = select(func.count()).where(_is_of(events, trial), events.c.outcome == Outcome.PENDING)
+def is_settled(connection: Connection, probe: ProbeEvents) -> bool:
+    """Whether all events of a probe meeting are folded and its post is up to date."""
+    pending = select(func.count()).where(_is_of(events, probe), events.c.outcome == Outcome.PENDING)
     if connection.scalar(pending):
         return False
-    rows = connection.execute(select(posts).where(_is_of(posts, trial))).all()
+    rows = connection.execute(select(posts).where(_is_of(posts, probe))).all()
     return all(row.written >= row.wanted and row.lease_until == 0 for row in rows)
 
 
 def numbers(connection: Connection, account_id: str) -> list[int]:
-    """Return the numbers of the tests of which anything is held."""
+    """Return the numbers of probe meetings with stored data."""
     found: set[int] = set()
     for table in (events, meetings):
         of_tests = table.c.number.between(FIRST_NUMBER, LAST_NUMBER), table.c.account_id == account_id
@@ -108,13 +108,13 @@ def numbers(connection: Connection, account_id: str) -> list[int]:
     return sorted(found)
 
 
-def forget(connection: Connection, trial: ProbeEvents) -> None:
-    """Forget a test that is settled."""
+def forget(connection: Connection, probe: ProbeEvents) -> None:
+    """Delete all data of a settled probe meeting."""
     for table in (attempts, posts, meetings, meeting_baselines, events):
-        connection.execute(delete(table).where(_is_of(table, trial)))
-    if not numbers(connection, trial.account_id):
-        connection.execute(delete(site_accounts).where(site_accounts.c.account_id == trial.account_id))
+        connection.execute(delete(table).where(_is_of(table, probe)))
+    if not numbers(connection, probe.account_id):
+        connection.execute(delete(site_accounts).where(site_accounts.c.account_id == probe.account_id))
 
 
-def _is_of(table: Table, trial: ProbeEvents) -> ColumnElement[bool]:
-    return and_(table.c.account_id == trial.account_id, table.c.number == trial.number)
+def _is_of(table: Table, probe: ProbeEvents) -> ColumnElement[bool]:
+    return and_(table.c.account_id == probe.account_id, table.c.number == probe.number)
