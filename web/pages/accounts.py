@@ -112,7 +112,7 @@ class AccountsHandler(PageHandler):
         except UnknownAccountError:
             self.go("/accounts")
         except TooManyJobsError as error:
-            await self._show(status=422, problem=str(error))
+            await self._show(status=422, problem=self.translated(error))
 
     async def _work(self, asked: str, account_id: str) -> None:
         kind = import_job.KIND if asked.startswith("import") else reconcile_job.KIND
@@ -154,7 +154,7 @@ class AccountsHandler(PageHandler):
         try:
             _, lacking = await self.blocking(enroll)
         except (ZoomRestError, UnknownSiteError) as error:
-            await self._show(status=422, problem=str(error), given=given)
+            await self._show(status=422, problem=self.translated(error), given=given)
             return
         self.go("/accounts", done="added", lacking=",".join(lacking))
 

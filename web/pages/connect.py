@@ -107,7 +107,7 @@ class ConnectHandler(ConnectPage):
                     )
                 )
             except SiteFaultError as error:
-                errors["address"] = str(error)
+                errors["address"] = self.translated(error)
             else:
                 self.go(f"/sites/connect/{candidate.id}")
                 return

@@ -16,6 +16,7 @@ from core.wordpress import signing
 from web.signin import cookie
 from web.stub.auth import Context, StubRequest, answer_signed, sign_answer
 from web.ui.i18n import accepted_languages, choose_language, translations
+from web.ui.messages import translate_message
 from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_security_headers
 from web.ui.viewer import Role, Viewer
 
@@ -93,6 +94,10 @@ class PageHandler(RequestHandler):
     def words(self) -> NullTranslations:
         """The translations in the viewer's language: mark text with `self.words.gettext("…")`."""
         return translations(self.shell.language)
+
+    def translated(self, error: Exception) -> str:
+        """Return the message of an error in the viewer's language."""
+        return translate_message(str(error), self.words)
 
     def _language(self) -> str:
         return choose_language(accepted_languages(self.request.headers.get("Accept-Language", "")))

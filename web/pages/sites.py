@@ -141,7 +141,7 @@ class SiteHandler(SitePage):
         try:
             await self.blocking(_move, self.bridge, site_id, address)
         except SiteFaultError as error:
-            await self._show(state, bridge_url=typed, wrong=str(error))
+            await self._show(state, bridge_url=typed, wrong=self.translated(error))
             return
         self.go(f"/sites/{site_id}", done="moved")
 

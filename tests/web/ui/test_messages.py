@@ -92,3 +92,14 @@ def test_other_text_stays_as_it_is() -> None:
     for text in ("", "An error of a plugin.", "100 % (x)", "a" * 100_000):
         assert translate_message(text, GERMAN) == text
     assert translate_message(messages.DELETED, translations("en")) == messages.DELETED
+
+
+def test_templates_of_pages_translate_what_core_stores() -> None:
+    stored = re.compile(r"\{\{ [\w.]+\.(?:fault_message|message|reason|advice|detail)(?: or \"\")? \}\}")
+    found = [
+        f"{path.name}: {shown}"
+        for path in sorted((ROOT / "templates").rglob("*.jinja"))
+        for shown in stored.findall(path.read_text(encoding="utf-8"))
+    ]
+    # The detail of a written page is its address.
+    assert found == ["selftest.jinja: {{ line.detail }}"]
