@@ -1,20 +1,34 @@
 """Sentences of core on German pages: stored in English, shown in German."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from core import messages
-from core.sites import apply_rules
+from core.selftest.cleanup import SELF_TEST
+from core.selftest.steps import Progress, SelfTestStep
+from core.sites import apply_rules, diagnosis
+from core.sites.diagnosis import EndpointResponse
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
+from core.store.db.schema import site_accounts
 from core.store.db.schema import sites as sites_table
+from core.store.events import quarantine
 from core.store.events.log import Outcome
+from core.store.events.request import Request
+from core.store.jobs import JobState
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
 from core.store.sites.sites import Site
+from tests.core.events import ACCOUNT, event, raw, signed
+from tests.core.store.kept import keep, stand
 from tests.web.conftest import Http, text
-from tests.web.pages.test_events import NOON, put
+from tests.web.pages.doors import Door
+from tests.web.pages.test_events import CHOIR, NOON, put
+from tests.web.pages.test_meeting import NOW
 
 UNREACHABLE = messages.SITE_UNREACHABLE % {"reason": messages.NO_SUCH_SERVER}
 
@@ -89,3 +103,48 @@ def test_text_that_is_in_no_catalogue_is_marked_as_english(
     change(store, sites_table, fault="network", fault_message="A fault of an older bridge.")
     answer = http("GET", "/sites", headers=german)
     assert '<span lang="en">A fault of an older bridge.</span>' in answer.body.decode()
+
+
+def test_reasons_of_a_meeting(http: Http, store: Store, admin: Door, german: dict[str, str]) -> None:
+    pair = {"account_id": ACCOUNT, "site_id": "s1"}
+    store.write(lambda connection: connection.execute(site_accounts.insert(), [pair]))
+    keep(store, CHOIR, 24, topic="Choir", now=NOW)
+    refused = messages.REQUEST_REJECTED % {"evidence": "x: y"}
+    attempt = Attempt("s1", ACCOUNT, CHOIR, NOW, 340, fault="refused", message=refused)
+    store.write(lambda connection: attempts.note(connection, [attempt]))
+    stand(store, CHOIR, state="none", post_id=None, reason=messages.RULE_TOPIC_EXCLUDED % {"pattern": "Ch*"})
+    shown = text(http("GET", f"/meetings/{ACCOUNT}/{CHOIR}", headers=german))
+    assert "Sein Thema passt auf „Ch*“, was die Einstellungen ausschließen." in shown
+    assert "WordPress hat die Anfrage abgelehnt: x: y." in shown
+    assert "exclude" not in shown
+
+
+def test_reason_of_a_quarantined_request(
+    http: Http, store: Store, wp_site: Site, german: dict[str, str]
+) -> None:
+    body = raw(event(at=1, id=CHOIR))
+    held = Request(signed(body, secret="another", at=NOON / 1000), body)
+    store.write(
+        lambda connection: quarantine.keep(
+            connection, "s1", held, store.sealer, reason=messages.WRONG_SECRET, now=NOON
+        )
+    )
+    for path in ("/events?outcome=refused", "/events/quarantine/1"):
+        shown = text(http("GET", path, headers=german))
+        assert "Zoom hat dies mit einem anderen Secret Token signiert" in shown
+        assert "Zoom signed" not in shown
+
+
+def test_diagnosis_of_a_self_test(http: Http, store: Store, wp_site: Site, german: dict[str, str]) -> None:
+    found = diagnosis.diagnose_response(EndpointResponse(503, code="zoombridge_unavailable", message="Full."))
+    place = asdict(Progress(step=SelfTestStep.ENDED, diagnosis=found))
+    store.write(
+        lambda connection: jobs.enqueue(
+            connection, SELF_TEST, {"site": "s1"}, site_id="s1", requested_by="anna", now=NOON
+        )
+    )
+    change(store, jobs_table, place=place, state=JobState.DONE, ended_at=NOON)
+    shown = text(http("GET", "/sites/s1", headers=german))
+    assert "die Bridge konnte es nicht speichern: Full. Zoom sendet ein solches Ereignis" in shown
+    assert "Prüfen Sie die Datenbank der Bridge" in shown
+    assert "resends" not in shown
