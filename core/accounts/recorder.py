@@ -83,7 +83,7 @@ class SnapshotRecorder:
         def append(connection: Connection) -> None:
             if entries:
                 log.append(connection, entries)
-            findings.note(connection, noted)
+            findings.add(connection, noted)
 
         return JobStep(
             place=place,
@@ -130,4 +130,4 @@ class SnapshotRecorder:
 
 
 def _note(connection: Connection, *, noted: list[Finding]) -> None:
-    findings.note(connection, noted)
+    findings.add(connection, noted)

@@ -238,8 +238,8 @@ class UsersPhase:
         ]
 
         def write(connection: Connection) -> None:
-            zoom_users.keep(connection, found)
-            zoom_users.drop_unseen(connection, account_id, now)
+            zoom_users.save(connection, found)
+            zoom_users.delete_unseen(connection, account_id, now)
 
         return _advance(following, total=len(found), write=write)
 
@@ -267,7 +267,7 @@ class MeetingsPhase:
         account_id = account_of(job)
         after_user, after_number = place.get("after", ""), place.get("from", 0)
         with self.context.store.reading() as connection:
-            users = zoom_users.after(connection, account_id, after_user, limit=1 + _USERS_AHEAD)
+            users = zoom_users.list_after(connection, account_id, after_user, limit=1 + _USERS_AHEAD)
         if not users:
             self.close()
             return _advance(following)

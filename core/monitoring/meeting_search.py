@@ -35,10 +35,10 @@ def let_dates_pass(store: Store, *, now: int) -> None:
     """Sort each series by its next date once the previous one has ended. After a long time, some with each call."""
     for _ in range(_MOST_ROUNDS):
         with store.reading() as connection:
-            moved = meeting_search.moved(connection, now=now, limit=_AT_ONCE)
+            moved = meeting_search.find_stale_dates(connection, now=now, limit=_AT_ONCE)
         if not moved:
             return
         try:
-            store.write(partial(meeting_search.move, found=moved))
+            store.write(partial(meeting_search.save_dates, found=moved))
         except StoreUnavailableError:
             return  # it cannot be written now; the list is right but for the dates that have passed

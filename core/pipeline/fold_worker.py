@@ -243,13 +243,13 @@ class FoldWorker:
         if not self._sites_delayed:
             return
 
-        def hasten(connection: Connection) -> int:
+        def cut_short(connection: Connection) -> int:
             now = store_clock.now(connection, self.clock)
-            return posts.hasten(connection, due_at=now + _BURST_SETTLE_MILLISECONDS)
+            return posts.cut_settling_short(connection, due_at=now + _BURST_SETTLE_MILLISECONDS)
 
-        hastened = self.store.write(hasten)
+        moved_up = self.store.write(cut_short)
         self._sites_delayed = False
-        if hastened:
+        if moved_up:
             self.meetings_changed()
 
     def _pause(self, took: float) -> None:
@@ -296,7 +296,7 @@ def _store(
             saved.append(step)
     log.mark_folded(connection, [event_id for step in saved for event_id in step.ids], now=now)
     wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in saved]
-    posts.want_each(connection, wanted, now=now, settle=settle)
+    posts.schedule_writes(connection, wanted, now=now, settle=settle)
 
 
 def _link_recordings(
@@ -310,12 +310,12 @@ def _link_recordings(
     recorded = [step for step in steps if isinstance(step, _Folded) and step.recorded]
     batches = [batch for step in steps if isinstance(step, _Batches) for batch in step.batches]
     accounts = [step.meeting.account_id for step in recorded] + [batch.account_id for batch in batches]
-    recording_files.hold(connection, accounts)
+    recording_files.lock_accounts(connection, accounts)
     reopened = set()
     for step in recorded:
         account_id, number = step.meeting.account_id, step.meeting.number
-        if recording_files.introduce(connection, sealer, account_id, number, step.recorded):
+        if recording_files.add_instances(connection, sealer, account_id, number, step.recorded):
             reopened.add(step.key)
     for batch in batches:
-        recording_files.take_apart(connection, sealer, batch)
+        recording_files.split_batch(connection, sealer, batch)
     return reopened

@@ -142,7 +142,7 @@ class Ingest:
         self.invalidate_secrets(site_id)
         with self.store.reading() as connection:
             secrets = [saved.secret for saved in zoom_secrets.of_site(connection, site_id, self.store.sealer)]
-            held = quarantine.held(connection, site_id, self.store.sealer)
+            held = quarantine.list_all(connection, site_id, self.store.sealer)
         entries = []
         for item in held:
             given, at = item.request, item.received_at / 1000
@@ -210,7 +210,7 @@ class Ingest:
             return
         now = self._now()
         self.store.write(
-            lambda connection: quarantine.keep(
+            lambda connection: quarantine.add(
                 connection, site_id, request, self.store.sealer, reason=reason, now=now
             )
         )

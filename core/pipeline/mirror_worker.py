@@ -133,7 +133,7 @@ class MirrorWorker:
         """Start, with the posts that are due."""
         if self.store.is_exclusive:
             # An earlier process may have died while it held claims, and no other process can hold one.
-            self.store.write(posts.release_all)
+            self.store.write(posts.expire_all_leases)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mirror")
         self.thread.start()
 
@@ -148,7 +148,7 @@ class MirrorWorker:
             self._pool.shutdown(wait=True)
             with contextlib.suppress(StoreUnavailableError):  # then the leases expire
                 self.store.write(
-                    lambda connection: posts.release(connection, self._owner), within=_STOP_SECONDS
+                    lambda connection: posts.expire_leases(connection, self._owner), within=_STOP_SECONDS
                 )
 
     def mirror(self, claims: Sequence[Claim]) -> None:
@@ -163,7 +163,7 @@ class MirrorWorker:
             return  # the site was removed while the posts waited, and its posts with it
         leaving = [claim for claim, task in zip(claims, tasks, strict=True) if moves_to_trash(task)]
         if leaving:
-            self.store.write(partial(_note_leaving, leaving=leaving))
+            self.store.write(partial(_mark_trashed, leaving=leaving))
         slot = self._request_slot(site.id)
         # Where the site takes that long for earlier requests, the claims expire, and the posts are claimed again.
         if not slot.acquire(timeout=self.lease_seconds / 4):
@@ -214,7 +214,7 @@ class MirrorWorker:
         now = self._now(connection)
         # Where the rules have changed meanwhile, the posts were rendered by the previous ones.
         is_current = rules.still_are(connection, site.id, site.rules)
-        attempts.note(connection, [item.record() for item in done if item.is_recorded])
+        attempts.add(connection, [item.record() for item in done if item.is_recorded])
         # In the order of the fold, to avoid deadlocks between processes.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
             if isinstance(item.result, PlanResult):
@@ -347,9 +347,9 @@ def _true_until(wanted: Post) -> int | None:
     return None if wanted.until is None else int(wanted.until.timestamp() * 1000)
 
 
-def _note_leaving(connection: Connection, *, leaving: Sequence[Claim]) -> None:
+def _mark_trashed(connection: Connection, *, leaving: Sequence[Claim]) -> None:
     for claim in leaving:
-        posts.note_leaving(connection, claim)
+        posts.mark_trashed(connection, claim)
 
 
 def _why_none(wanted: Post, result: PlanResult) -> str | None:

@@ -284,7 +284,7 @@ class ReplayJob:
             if meetings.save(connection, one.folded, seen=one.seen, now=now):
                 wanted.append((*one.key, one.seen + 1))
         reopened = log.reopen(connection, event_ids)
-        posts.want_each(connection, wanted, now=now)
+        posts.schedule_writes(connection, wanted, now=now)
         requeued = requeue.requeue_meeting_posts(
             connection, [one.key for one in refolded], site_id=site_id, now=now
         )

@@ -97,7 +97,7 @@ class Retention:
         for step in (self._drop_folded, self._drop_others):
             while not self.thread.stopping.is_set() and (count := step(moment)):
                 dropped += count
-        self.store.write(partial(attempts.drop_before, moment=moment))
+        self.store.write(partial(attempts.delete_before, moment=moment))
         self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)
         return dropped
 
@@ -116,7 +116,7 @@ class Retention:
         while not self.thread.stopping.is_set() and self.store.write(step):
             pass
         with self.store.reading() as connection:
-            quarantined = quarantine.about_people(connection, self.store.sealer, moment)
+            quarantined = quarantine.ids_naming_people(connection, self.store.sealer, moment)
 
         def release(connection: Connection) -> None:
             for held_id in quarantined:
@@ -133,7 +133,7 @@ class Retention:
     def _rebase(self, connection: Connection, *, keys: list[tuple[str, int]], moment: int) -> int:
         """Move the base of these meetings up to `moment`, and drop the events in it; return their number."""
         dropped = 0
-        recording_files.hold(connection, [account_id for account_id, _ in keys])
+        recording_files.lock_accounts(connection, [account_id for account_id, _ in keys])
         for account_id, number in keys:
             changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
             base = meetings.load_base(connection, account_id, number)
@@ -147,13 +147,13 @@ class Retention:
                     recorded_instance(change.envelope) for change in changes if rebased.last < change.position
                 }
                 instances = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
-                recording_files.forget_but(connection, account_id, number, instances)
+                recording_files.delete_instances_except(connection, account_id, number, instances)
         event_redaction.note_dropped(connection)
         return dropped
 
     def _drop_others(self, moment: int) -> int:
         def drop(connection: Connection) -> int:
-            recording_files.drop_batches_before(connection, moment)
+            recording_files.delete_batch_items_before(connection, moment)
             dropped = log.drop_others(connection, moment, _BATCH_SIZE * 100)
             event_redaction.note_dropped(connection)
             return dropped

@@ -86,7 +86,7 @@ def preview_rules(
 ) -> Preview:
     """Render a site's latest meetings under new rules, and compare. Raises: StoreUnavailableError."""
     with store.reading() as connection:
-        found = posts.latest(connection, site.id, limit=MOST_MEETINGS)
+        found = posts.list_recent(connection, site.id, limit=MOST_MEETINGS)
         known = [meetings.load(connection, account_id, number) for account_id, number, _ in found]
         about = [(one[0], written) for one, (_, _, written) in zip(known, found, strict=True) if one]
         listed = [meeting for meeting, _ in about]

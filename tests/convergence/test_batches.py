@@ -214,7 +214,7 @@ class TestRecordingThatIsKnownLater:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """These tests can fail."""
-        monkeypatch.setattr(recording_files, "introduce", lambda *_, **__: False)
+        monkeypatch.setattr(recording_files, "add_instances", lambda *_, **__: False)
         told = [batch("trashed", 5, UUIDS[0]), single("completed", 1, NUMBERS[0], UUIDS[0])]
         for one in told:
             world.deliver(one)
@@ -267,7 +267,7 @@ class TestFailure:
         def fails(*_: object, **__: object) -> None:
             raise ZeroDivisionError("a mistake of ours")
 
-        monkeypatch.setattr(recording_files, "take_apart", fails)
+        monkeypatch.setattr(recording_files, "split_batch", fails)
         world.deliver(batch("trashed", 5, UUIDS[0]))
         world.deliver(single("completed", 1, NUMBERS[0], UUIDS[0]))
         fold_all(world)

@@ -295,7 +295,7 @@ class TestByAge:
         made = [
             Attempt(SITE, ACCOUNT, 5, at, 20, did="created") for at in (now - int(2 * DAYS * DAY * 1000), now)
         ]
-        world.store.write(lambda connection: attempts.note(connection, made))
+        world.store.write(lambda connection: attempts.add(connection, made))
 
         retention(world).drop()
 

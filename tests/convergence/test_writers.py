@@ -108,7 +108,7 @@ def wanted(store: Store, site_id: str, count: int) -> list[int]:
         connection.execute(insert(site_accounts).values(account_id=f"of {site_id}", site_id=site_id))
         for number in numbers:
             meetings.save(connection, meeting(site_id, number), seen=0)
-            posts.want(connection, f"of {site_id}", number, 1, now=1)
+            posts.schedule_write(connection, f"of {site_id}", number, 1, now=1)
 
     store.write(make)
     return numbers
@@ -129,7 +129,7 @@ def changed(store: Store, site_id: str, number: int, *, seen: int) -> None:
 
     def change(connection: Connection) -> None:
         meetings.save(connection, meeting(site_id, number, f"Choir {seen}"), seen=seen)
-        posts.want(connection, f"of {site_id}", number, seen + 1, now=1)
+        posts.schedule_write(connection, f"of {site_id}", number, seen + 1, now=1)
 
     store.write(change)
 

@@ -49,7 +49,7 @@ class Process:
         self.mirror = MirrorWorker(store, clock=clock, connect=lambda _: site, chance=lambda: 0.0)
         self.claims: list[Claim] = []
         if store.is_exclusive:
-            store.write(posts.release_all)  # as the mirror does when it starts
+            store.write(posts.expire_all_leases)  # as the mirror does when it starts
 
 
 class World:

@@ -223,7 +223,7 @@ def names(
         attempt = Attempt(
             site_id, account, number, now, 10, fault="network", message=f"{site_id}.example.org is down"
         )
-        store.write(lambda connection, one=attempt: attempts.note(connection, [one]))  # type: ignore[misc]
+        store.write(lambda connection, one=attempt: attempts.add(connection, [one]))  # type: ignore[misc]
     bridge.fold_worker.fold_pending()
 
     begun = PendingSite(

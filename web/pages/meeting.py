@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting, Occurrence
     from core.store.events.delivery import SiteDelivery
     from core.store.posts.attempts import Attempt
-    from core.store.posts.status import PostLine
+    from core.store.posts.status import PostSummary
 
 _ATTEMPTS = 20
 _EVENTS = 20  # of the history, on one page
@@ -55,7 +55,7 @@ class MeetingDetail:
 
     meeting: Meeting
     standing: Schedule
-    posts: list[PostLine]
+    posts: list[PostSummary]
     attempts: dict[str, list[Attempt]]
     history: MeetingHistory
     host: str
@@ -112,7 +112,7 @@ class MeetingView:
     agenda: str
     join_url: str
     passcode: str
-    posts: list[PostLine]
+    posts: list[PostSummary]
     is_pending: bool
     attempts: dict[str, list[Attempt]]
     now: int
@@ -120,7 +120,7 @@ class MeetingView:
     changes: dict[int, list[ChangeLabel]]
     before: int
     result: str
-    result_of: PostLine | None
+    result_of: PostSummary | None
 
 
 class MeetingHandler(PageHandler):
@@ -238,7 +238,7 @@ def _account(given: str) -> str:
     return "" if given == "-" else given
 
 
-def _is_pending(post: PostLine, now: int) -> bool:
+def _is_pending(post: PostSummary, now: int) -> bool:
     """Whether a post is about to change, so that the page refreshes itself."""
     if post.is_held or post.standing is Standing.PENDING:
         return True
@@ -272,7 +272,7 @@ def _read(
 def _host(connection: Connection, meeting: Meeting) -> str:
     """Return the host's name, e-mail address or ID, whichever is known first."""
     host_id = search_host_id(meeting)
-    name, email = meeting_search.named(connection, [host_id]).get(host_id, ("", ""))
+    name, email = meeting_search.names_of_hosts(connection, [host_id]).get(host_id, ("", ""))
     label_changes = meeting.object.get("host_email")
     return name or email or (label_changes if isinstance(label_changes, str) else "") or host_id
 

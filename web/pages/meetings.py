@@ -14,7 +14,7 @@ from core.model.post_status import Standing
 from core.monitoring.meeting_search import find
 from core.store.db import clock as store_clock
 from core.store.meetings import search as meeting_search
-from core.store.meetings.search import LONGEST_SEARCH, MeetingFilter, MeetingKey, When
+from core.store.meetings.search import LONGEST_SEARCH, MeetingFilter, MeetingKey, Period
 from core.store.posts import status as post_status
 from core.store.sites import sites
 from web.http.cache import application_cache
@@ -22,8 +22,8 @@ from web.pages.page import PageHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from core.store.meetings.search import Host, MeetingSummary
-    from core.store.posts.status import PostLine
+    from core.store.meetings.search import HostSummary, MeetingSummary
+    from core.store.posts.status import PostSummary
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -41,7 +41,7 @@ class MeetingList:
     """
 
     lines: list[MeetingSummary]
-    posts: dict[tuple[str, int], list[PostLine]]
+    posts: dict[tuple[str, int], list[PostSummary]]
     newer: str
     older: str
     now: int
@@ -61,9 +61,9 @@ class MeetingsView:
     parameters: dict[str, str]
     is_narrowed: bool
     is_filtered: bool
-    periods: list[tuple[When, dict[str, str]]]
+    periods: list[tuple[Period, dict[str, str]]]
     gone: bool
-    hosts: list[Host]
+    hosts: list[HostSummary]
     sites: list[sites.Site]
 
 
@@ -84,15 +84,15 @@ class MeetingsHandler(PageHandler):
             parameters=to_query(wanted, of_site=self.site_id),
             is_narrowed=wanted != MeetingFilter(when=wanted.when, site_id=self.site_id),
             is_filtered=wanted != MeetingFilter(wanted.words, wanted.when, site_id=self.site_id),
-            periods=[(when, to_query(replace(wanted, when=when), of_site=self.site_id)) for when in When],
+            periods=[(when, to_query(replace(wanted, when=when), of_site=self.site_id)) for when in Period],
             gone=bool(self.get_query_argument("gone", "")),
             hosts=await self.blocking(self._find_hosts),
             sites=every,
         )
         self.show("pages/meetings.jinja", view)
 
-    def _find_hosts(self) -> list[Host]:
-        def look() -> list[Host]:
+    def _find_hosts(self) -> list[HostSummary]:
+        def look() -> list[HostSummary]:
             with self.bridge.store.reading() as connection:
                 return meeting_search.hosts(connection, site_id=self.site_id)
 
@@ -126,13 +126,13 @@ def parse_query(asked: dict[str, str], *, of_site: str | None) -> MeetingFilter:
         standing=_one_of(Standing, asked.get("posts", "")),
         site_id=of_site or asked.get("site", "")[:_LONGEST_ID] or None,
     )
-    return replace(wanted, when=_one_of(When, asked.get("when", "")) or default_period(wanted))
+    return replace(wanted, when=_one_of(Period, asked.get("when", "")) or default_period(wanted))
 
 
-def default_period(wanted: MeetingFilter) -> When:
+def default_period(wanted: MeetingFilter) -> Period:
     """Return the period of a filter that names none."""
     narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.standing)
-    return When.ALL if any(narrowed) else When.UPCOMING
+    return Period.ALL if any(narrowed) else Period.UPCOMING
 
 
 def to_query(wanted: MeetingFilter, *, of_site: str | None) -> dict[str, str]:
@@ -176,8 +176,8 @@ def _listed(
         posts = post_status.of_meetings(
             connection, named, now=store_clock.now(connection), site_id=wanted.site_id
         )
-        is_any = bool(lines) or meeting_search.is_any(connection, site_id=wanted.site_id)
-    of_each: dict[tuple[str, int], list[PostLine]] = {name: [] for name in named}
+        is_any = bool(lines) or meeting_search.has_meetings(connection, site_id=wanted.site_id)
+    of_each: dict[tuple[str, int], list[PostSummary]] = {name: [] for name in named}
     for post in posts:
         of_each[post.account_id, post.number].append(post)
     return MeetingList(

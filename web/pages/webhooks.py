@@ -173,7 +173,7 @@ def _status(bridge: Bridge, site: Site) -> WebhookStatus:
             site,
             zoom_secrets.of_site(connection, site.id, bridge.store.sealer),
             quarantine.count(connection, site.id),
-            posts.withheld(connection, site.id),
+            posts.count_withheld(connection, site.id),
         )
 
 

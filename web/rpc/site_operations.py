@@ -104,7 +104,7 @@ def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.Refus
         for site in sites.list_all(connection, bridge.store.sealer):
             found += [
                 api.RefusedRequest(site_url=site.url, received_at=item.received_at, reason=item.reason)
-                for item in quarantine.held(connection, site.id, bridge.store.sealer)
+                for item in quarantine.list_all(connection, site.id, bridge.store.sealer)
             ]
     return found
 

@@ -139,7 +139,7 @@ def link(connection: Connection, account_id: str, site_id: str, *, now: int) -> 
     if connection.execute(
         insert_new(connection, site_accounts).values(**pair).on_conflict_do_nothing()
     ).rowcount:
-        posts.want_all(connection, account_id, site_id, now=now)
+        posts.schedule_site(connection, account_id, site_id, now=now)
 
 
 class StoredToken:

@@ -30,7 +30,7 @@ class Finding:
     site_id: str | None = None
 
 
-def note(connection: Connection, found: Sequence[Finding]) -> None:
+def add(connection: Connection, found: Sequence[Finding]) -> None:
     """Save findings of one job, up to MOST."""
     if not found:
         return

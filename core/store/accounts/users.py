@@ -32,7 +32,7 @@ class ZoomUser:
     seen_at: int
 
 
-def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
+def save(connection: Connection, found: Sequence[ZoomUser]) -> None:
     """Save users, replacing names and addresses of known ones."""
     for start in range(0, len(found), _ROWS):
         rows = [asdict(host) for host in found[start : start + _ROWS]]
@@ -46,14 +46,14 @@ def keep(connection: Connection, found: Sequence[ZoomUser]) -> None:
         )
 
 
-def drop_unseen(connection: Connection, account_id: str, since: int) -> None:
+def delete_unseen(connection: Connection, account_id: str, since: int) -> None:
     """Delete users whom Zoom has not listed since `since` (Unix milliseconds, UTC): they have left the account."""
     connection.execute(
         delete(zoom_users).where(zoom_users.c.account_id == account_id, zoom_users.c.seen_at < since)
     )
 
 
-def after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
+def list_after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
     """Return the next users after `host_id`, in order of their ids."""
     columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(

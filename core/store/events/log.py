@@ -343,7 +343,7 @@ def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
         if _ADDING_ACCOUNT(connection, pair).rowcount:
             # A site new to this account shows all of its meetings, not only those yet to come.
             now = min(last[site_id].received_at, clock.now(connection))
-            posts.want_all(connection, account_id, site_id, now=now)
+            posts.schedule_site(connection, account_id, site_id, now=now)
 
 
 def reopen(connection: Connection, ids: Sequence[int]) -> int:

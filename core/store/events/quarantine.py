@@ -55,7 +55,7 @@ class QuarantinePage:
     more_older: bool
 
 
-def keep(
+def add(
     connection: Connection,
     site_id: str,
     request: Request,
@@ -80,7 +80,7 @@ def keep(
     _trim(connection, site_id, most_requests, most_bytes)
 
 
-def held(connection: Connection, site_id: str, sealer: Sealer) -> list[QuarantinedRequest]:
+def list_all(connection: Connection, site_id: str, sealer: Sealer) -> list[QuarantinedRequest]:
     """Return the requests of a site, oldest first."""
     query = _selection().where(quarantine.c.site_id == site_id).order_by(quarantine.c.id)
     return _opened(connection.execute(query), sealer)
@@ -153,8 +153,8 @@ def release(connection: Connection, held_id: int) -> None:
     connection.execute(delete(quarantine).where(quarantine.c.id == held_id))
 
 
-def about_people(connection: Connection, sealer: Sealer, moment: int) -> list[int]:
-    """Return the ids of requests that came before `moment` (ms since 1970, UTC) and may name people.
+def ids_naming_people(connection: Connection, sealer: Sealer, moment: int) -> list[int]:
+    """Return the ids of requests received before `moment` (Unix milliseconds, UTC) that may name people.
 
     Their bytes cannot be changed, since a signature is over them.
     """

@@ -1,8 +1,7 @@
-"""Which recorded instance is of which meeting, and which events name instances alone: see `core.model.recording_batches`.
+"""Map recorded instances to meetings, and split events that name instances only: see `core.model.recording_batches`.
 
-Both sides are noted, and whichever comes second finds the first: a batch those instances that are known, a recording
-those batches that have named it. What is found enters the log as an event of the meeting. Ordinary events have no part
-in this.
+Both sides are stored, and whichever comes second finds the first: a batch finds the known instances, a recording the
+batches that named it. Each match enters the log as an event of the meeting. Ordinary events are not affected.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _AT_ONCE = 400  # values in one statement
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A line of the log that names instances and no meeting. Times are in milliseconds since 1970, UTC."""
+    """An event that names instances and no meeting. Times are Unix milliseconds (UTC)."""
 
     id: int
     digest: str
@@ -48,23 +47,23 @@ class Batch:
     envelope: Envelope
 
 
-def hold(connection: Connection, account_ids: Iterable[str]) -> None:
-    """Wait for who looks at the instances of these accounts, in one order for all processes."""
+def lock_accounts(connection: Connection, account_ids: Iterable[str]) -> None:
+    """Lock the instances of accounts until the transaction ends; blocks. Sorted, so that processes do not deadlock."""
     for account_id in sorted(set(account_ids)):
         locks.acquire(connection, "instances", account_id)
 
 
 def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> list[Batch]:
-    """Return the first batches of an account that were not taken apart yet."""
-    # As text: only then does SQLite see that its index of pending events serves.
+    """Return the first batches of an account that are not split yet."""
+    # As text: only then does SQLite use its partial index of pending events.
     is_pending = events.c.outcome == literal_column(f"'{Outcome.PENDING}'")
     found = select(*_COLUMNS).where(is_pending, events.c.account_id == account_id, events.c.number.is_(None))
     rows = connection.execute(found.order_by(events.c.id).limit(_BATCHES_AT_ONCE))
     return [_batch(row, sealer) for row in rows]
 
 
-def take_apart(connection: Connection, sealer: Sealer, batch: Batch) -> None:
-    """Note what a batch names, and put what it says of known instances into the log. `hold` comes before."""
+def split_batch(connection: Connection, sealer: Sealer, batch: Batch) -> None:
+    """Store the instances that a batch names, and log an event for each known one. Call `lock_accounts` first."""
     uuids = list(named_instances(batch.envelope))
     noted = {"event_id": batch.id, "account_id": batch.account_id, "at": batch.at}
     for some in _chunks(uuids):
@@ -80,15 +79,15 @@ def take_apart(connection: Connection, sealer: Sealer, batch: Batch) -> None:
         )
     ]
     log.append(connection, [_part(sealer, batch, uuid, number) for uuid, number in known])
-    _tell(connection, batch.id)
+    _update_outcome(connection, batch.id)
 
 
-def introduce(
+def add_instances(
     connection: Connection, sealer: Sealer, account_id: str, number: int, uuids: Collection[str]
 ) -> bool:
-    """Note which instances of a meeting were recorded; tell whether its log has grown by what batches say of them.
+    """Store recorded instances of a meeting; returns whether earlier batches added events of them to the log.
 
-    `hold` comes before.
+    Call `lock_accounts` first.
     """
     mine = and_(recording_instances.c.account_id == account_id, recording_instances.c.number == number)
     seen = {
@@ -114,20 +113,22 @@ def introduce(
         parts = [_part(sealer, _batch(row, sealer), row.uuid, number) for row in waiting]
         grown = any(log.append(connection, parts)) or grown
         for event_id in {row.id for row in waiting}:
-            _tell(connection, event_id)
+            _update_outcome(connection, event_id)
     return grown
 
 
-def forget_but(connection: Connection, account_id: str, number: int, kept: Collection[str]) -> None:
-    """Forget the instances of a meeting that neither the meeting nor its events name any more. `hold` comes before."""
+def delete_instances_except(
+    connection: Connection, account_id: str, number: int, kept: Collection[str]
+) -> None:
+    """Delete a meeting's instances except those still named by it or its events. Call `lock_accounts` first."""
     mine = (recording_instances.c.account_id == account_id, recording_instances.c.number == number)
     gone = set(connection.scalars(select(recording_instances.c.uuid).where(*mine))) - set(kept)
     for some in _chunks(sorted(gone)):
         connection.execute(delete(recording_instances).where(*mine, recording_instances.c.uuid.in_(some)))
 
 
-def drop_batches_before(connection: Connection, moment: int) -> None:
-    """Forget what events named that happened before `moment`: the log drops these events as well."""
+def delete_batch_items_before(connection: Connection, moment: int) -> None:
+    """Delete the items of batches from before `moment` (Unix ms, UTC): retention deletes these events, too."""
     connection.execute(delete(recording_batch_items).where(recording_batch_items.c.at < moment))
 
 
@@ -140,7 +141,7 @@ def _batch(row: Any, sealer: Sealer) -> Batch:
 
 
 def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
-    """Return what a batch says of an instance as a line of the log of its meeting."""
+    """Return the log entry of the meeting for one instance of a batch."""
     raw = recording_batches.event_of_instance(
         batch.envelope, batch.digest, uuid=uuid, number=number, at=batch.at
     )
@@ -160,8 +161,8 @@ def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
     )
 
 
-def _tell(connection: Connection, event_id: int) -> None:
-    """Say in the log what became of a batch."""
+def _update_outcome(connection: Connection, event_id: int) -> None:
+    """Update outcome and reason of a batch in the log."""
     every = select(func.count()).where(recording_batch_items.c.event_id == event_id)
     place = (recording_batch_items.c.account_id, recording_batch_items.c.uuid)
     is_known = tuple_(*place).in_(select(recording_instances.c.account_id, recording_instances.c.uuid))

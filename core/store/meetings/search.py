@@ -28,8 +28,8 @@ _MOST_WORDS = 6
 _NUMBER = re.compile(r"[0-9]{6,15}")
 
 
-class When(StrEnum):
-    """The meetings to search for, by their dates."""
+class Period(StrEnum):
+    """Filter of meetings by their dates."""
 
     UPCOMING = "upcoming"  # a date is under way or yet to come
     PAST = "past"
@@ -42,11 +42,11 @@ class When(StrEnum):
 class MeetingFilter:
     """The meetings to search for. `words` occur in the topic, or are the meeting's number.
 
-    `site_id` is the site that shows the meetings, and whose posts stand as `standing` says; None: any.
+    `site_id` is the site that shows the meetings, and whose posts have the status `standing`; None: any.
     """
 
     words: str = ""
-    when: When = When.UPCOMING
+    when: Period = Period.UPCOMING
     state: MeetingState | None = None
     kind: MeetingKind | None = None
     host_id: str = ""
@@ -85,7 +85,7 @@ def page(
 
     What is upcoming, or has no fixed time, is in the order of its start, everything else the other way round.
     """
-    ascending = wanted.when in (When.UPCOMING, When.UNDATED)
+    ascending = wanted.when in (Period.UPCOMING, Period.UNDATED)
     backwards = before is not None
     query = query_of(wanted, now=now, limit=limit + 1, beside=before or after, rising=ascending != backwards)
     found = [MeetingKey(*row) for row in connection.execute(query)]
@@ -157,8 +157,8 @@ def lines(connection: Connection, keys: Sequence[MeetingKey]) -> list[MeetingSum
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """A host with meetings: Zoom's id, address and name where Zoom told them, and how many meetings."""
+class HostSummary:
+    """A host and the number of their meetings. `email` and `name` are empty where Zoom did not send them."""
 
     id: str
     email: str
@@ -167,11 +167,11 @@ class Host:
 
     @property
     def label(self) -> str:
-        """What people call them, as far as that is known."""
+        """The display name: name, e-mail address or Zoom id, the first that is known."""
         return self.name or self.email or self.id
 
 
-def hosts(connection: Connection, *, site_id: str | None = None) -> list[Host]:
+def hosts(connection: Connection, *, site_id: str | None = None) -> list[HostSummary]:
     """Return the hosts with the most meetings, up to `MOST_HOSTS`."""
     count = func.count().label("of_host")
     query = (
@@ -182,13 +182,13 @@ def hosts(connection: Connection, *, site_id: str | None = None) -> list[Host]:
         .limit(MOST_HOSTS)
     )
     rows = connection.execute(query).all()
-    known = named(connection, [row[0] for row in rows])
+    known = names_of_hosts(connection, [row[0] for row in rows])
     return [
         _host(connection, known.get(host_id), host_id, number, latest) for host_id, number, latest in rows
     ]
 
 
-def named(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+def names_of_hosts(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return names and e-mail addresses of hosts, as their accounts have them."""
     rows = connection.execute(
         select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
@@ -198,25 +198,25 @@ def named(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[st
 
 def _host(
     connection: Connection, known: tuple[str, str] | None, host_id: str, number: int, latest: int
-) -> Host:
+) -> HostSummary:
     if known is not None:
-        return Host(host_id, known[1], number, known[0])
+        return HostSummary(host_id, known[1], number, known[0])
     told = connection.scalar(
         select(meetings.c.object)
         .where(meetings.c.starts_at == latest, meetings.c.host_id == host_id)
         .limit(1)
     )
     email = told.get("host_email") if isinstance(told, dict) else ""
-    return Host(host_id, email if isinstance(email, str) else "", number)
+    return HostSummary(host_id, email if isinstance(email, str) else "", number)
 
 
-def is_any(connection: Connection, *, site_id: str | None = None) -> bool:
-    """Tell whether there is any meeting to list at all."""
+def has_meetings(connection: Connection, *, site_id: str | None = None) -> bool:
+    """Return whether any meeting exists, on a site or at all."""
     return connection.execute(select(meetings.c.number).where(*_scope(site_id)).limit(1)).first() is not None
 
 
 def is_listed(connection: Connection, account_id: str, number: int, *, site_id: str) -> bool:
-    """Tell whether a site is to show this meeting, so that its people may look at it."""
+    """Return whether a site mirrors a meeting: then the site's viewers may see it."""
     return (
         connection.execute(
             select(posts.c.number).where(
@@ -228,8 +228,8 @@ def is_listed(connection: Connection, account_id: str, number: int, *, site_id: 
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A meeting of which another date leads by now, and the revision that this was seen in."""
+class StaleDates:
+    """New list dates of a series whose leading date has passed, and the revision they were computed from."""
 
     account_id: str
     number: int
@@ -239,8 +239,8 @@ class Moved:
     over_at: int
 
 
-def moved(connection: Connection, *, now: int, limit: int) -> list[Moved]:
-    """Return series of which another date leads at `now` than the list knows."""
+def find_stale_dates(connection: Connection, *, now: int, limit: int) -> list[StaleDates]:
+    """Return up to `limit` series whose stored list dates are out of date at `now` (Unix milliseconds, UTC)."""
     rows = connection.execute(
         select(meetings.c.account_id, meetings.c.number, meetings.c.object, meetings.c.revision)
         .where(meetings.c.ends_at <= now, meetings.c.over_at > now)
@@ -252,13 +252,15 @@ def moved(connection: Connection, *, now: int, limit: int) -> list[Moved]:
     for row in rows:
         found = search_fields_of(Meeting(row.account_id, row.number, object=row.object), moment)
         result.append(
-            Moved(row.account_id, row.number, row.revision, found.starts_at, found.ends_at, found.over_at)
+            StaleDates(
+                row.account_id, row.number, row.revision, found.starts_at, found.ends_at, found.over_at
+            )
         )
     return result
 
 
-def move(connection: Connection, found: Iterable[Moved]) -> None:
-    """Let these dates lead, where the meetings have not changed meanwhile."""
+def save_dates(connection: Connection, found: Iterable[StaleDates]) -> None:
+    """Save list dates, except of meetings whose revision has changed since."""
     given = [
         {
             "of_account": one.account_id,
@@ -287,15 +289,15 @@ _MOVING = (
 
 def _conditions(wanted: MeetingFilter, now: int) -> Iterable[ColumnElement[bool]]:
     match wanted.when:
-        case When.UPCOMING:
+        case Period.UPCOMING:
             yield meetings.c.over_at > now
-        case When.PAST:
+        case Period.PAST:
             yield and_(meetings.c.over_at <= now, meetings.c.starts_at > 0)
-        case When.UNDATED:
+        case Period.UNDATED:
             yield meetings.c.starts_at == 0
-        case When.SERIES:
+        case Period.SERIES:
             yield meetings.c.type.in_(sorted(RECURRING_FIXED))
-        case When.ALL:
+        case Period.ALL:
             pass
     if wanted.words:
         yield _matching(wanted.words)
@@ -326,9 +328,11 @@ def _scope(site_id: str | None, wanted: Standing | None = None) -> Iterable[Colu
         yield ~_exists(site_id, posts.c.post_id.is_not(None))
         wanted = None
     if wanted in (Standing.SYNCED, Standing.TRASHED, Standing.DELETED):
-        yield _exists(site_id, post_status.are(wanted))  # of most meetings: the first ones are found soon
+        yield _exists(
+            site_id, post_status.has_status(wanted)
+        )  # of most meetings: the first ones are found soon
     elif wanted is not None:
-        some = select(posts.c.account_id, posts.c.number).where(post_status.are(wanted))
+        some = select(posts.c.account_id, posts.c.number).where(post_status.has_status(wanted))
         some = some if site_id is None else some.where(posts.c.site_id == site_id)
         yield tuple_(meetings.c.account_id, meetings.c.number).in_(some)
     elif site_id is not None:
@@ -337,6 +341,6 @@ def _scope(site_id: str | None, wanted: Standing | None = None) -> Iterable[Colu
 
 def _exists(site_id: str | None, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     # By the sites' names: without the first column of its key, all of the table would be read for each meeting.
-    named = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else posts.c.site_id == site_id
-    same = and_(named, posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
+    is_of_site = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else posts.c.site_id == site_id
+    same = and_(is_of_site, posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
     return select(posts.c.number).where(same, *conditions).correlate(meetings).exists()

@@ -1,4 +1,4 @@
-"""Attempts: what was tried on a site for a post, when, how long it took, and what came back."""
+"""Attempts to write posts: time, duration and result of each. Times are Unix milliseconds (UTC)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. `at` is in milliseconds since 1970, UTC; `did` is empty where it failed with `fault`."""
+    """One attempt. `at` is its start; `did` is None where it failed with `fault`. `status` is the HTTP status."""
 
     site_id: str
     account_id: str
@@ -30,8 +30,8 @@ class Attempt:
     message: str | None = None
 
 
-def note(connection: Connection, made: Sequence[Attempt]) -> None:
-    """Keep attempts."""
+def add(connection: Connection, made: Sequence[Attempt]) -> None:
+    """Insert attempts."""
     if made:
         connection.execute(insert(attempts), [asdict(attempt) for attempt in made])
 
@@ -39,7 +39,7 @@ def note(connection: Connection, made: Sequence[Attempt]) -> None:
 def of_post(
     connection: Connection, site_id: str, account_id: str, number: int, *, limit: int
 ) -> list[Attempt]:
-    """Return the latest attempts for a post, the newest first."""
+    """Return the latest attempts for a post, newest first."""
     columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
@@ -52,10 +52,10 @@ def of_post(
     return [Attempt(*row) for row in rows]
 
 
-def after(
+def list_after(
     connection: Connection, site_id: str, account_id: str, number: int, *, moment: int, limit: int
 ) -> list[Attempt]:
-    """Return the first attempts for a post that began after a moment (ms since 1970, UTC), oldest first."""
+    """Return the first attempts for a post that began after `moment`, oldest first."""
     columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
@@ -71,6 +71,6 @@ def after(
     return [Attempt(*row) for row in rows]
 
 
-def drop_before(connection: Connection, moment: int) -> int:
-    """Forget attempts older than `moment` (ms since 1970, UTC); return how many that were."""
+def delete_before(connection: Connection, moment: int) -> int:
+    """Delete attempts older than `moment`; returns their number."""
     return connection.execute(delete(attempts).where(attempts.c.at < moment)).rowcount

@@ -1,4 +1,7 @@
-"""Posts: for each site and meeting, the revision wanted, the revision written, and who works on it."""
+"""Posts: for each site and meeting, the revision wanted, the revision written, and the lease of a worker.
+
+Times are Unix milliseconds (UTC). Functions run in the caller's transaction.
+"""
 
 from __future__ import annotations
 
@@ -24,25 +27,25 @@ if TYPE_CHECKING:
 
 
 class PostState(StrEnum):
-    """Where the mirror of a meeting stands on its site."""
+    """State of a meeting's post on its site."""
 
     NONE = "none"  # there is no post
     SYNCED = "synced"
     TRASHED = "trashed"  # by the bridge, because the meeting was deleted
-    DELETED = "deleted"  # deleted for good, because the meeting was
-    DETACHED = "detached"  # a person deleted the post for good; it is not made again behind their back
+    DELETED = "deleted"  # permanently, because the meeting was deleted
+    DETACHED = "detached"  # a person deleted the post permanently; it is not recreated automatically
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What the bridge wrote last: what it compares with, so that only Zoom's changes are written.
+    """Baseline of a post: the values last written, compared with the next ones so that only Zoom's changes are written.
 
-    `topic` is Zoom's title then. The next three are digests: of the `field`, of the `agenda` as it was sent, and
-    of the `content` that WordPress made of it; an empty `content` means that the content is the editors'.
+    `topic` is Zoom's title at that time. The next three are digests: of the `field`, of the `agenda` as sent, and of
+    the `content` that WordPress made of it; an empty `content` means that editors own the content.
 
-    `made` tells whether the bridge made the post and nobody has taken it over since; `left_out`, whether the
-    site's rules are why there is none, or why it is in the trash. `ticks` are the site's options that its rules
-    wanted ticked, and whether they were ticked before.
+    `made`: the bridge created the post and no editor has taken it over since. `left_out`: the site's rules are the
+    reason why the post is missing or in the trash. `ticks` are the site's options that its rules wanted ticked, and
+    whether they were ticked before.
     """
 
     topic: str = ""
@@ -56,7 +59,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is known of a post on its site."""
+    """Known state of a post on its site."""
 
     state: PostState = PostState.NONE
     post_id: int | None = None
@@ -66,10 +69,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A post that one worker may work on until its lease ends.
+    """A post leased to one worker. `epoch` is the fencing token: a later claim of the same post has a higher one.
 
-    `in_doubt`: who worked on it before never heard, or never told, what came of it, so there may be more on
-    the site than `written` says.
+    `in_doubt`: the result of an earlier write is unknown (no response, or the worker stopped), so the site may hold
+    more than `written` says.
     """
 
     site_id: str
@@ -82,31 +85,31 @@ class Claim:
     in_doubt: bool = False
 
 
-# However many changes follow one another, a site waits no longer than this for the first of them.
+# Limit of settling: further changes do not defer the first one beyond this.
 _LONGEST_SETTLING_MILLISECONDS = 15_000
 
 
-def want(
+def schedule_write(
     connection: Connection, account_id: str, number: int, revision: int, *, now: int, settle: int = 0
 ) -> None:
-    """Ask every site of the account to show this revision of the meeting.
+    """Schedule a write of this meeting revision on every site of the account.
 
-    `settle` (ms) is how long to wait for further changes first, so that a burst becomes one write.
+    `settle` (ms) defers it to wait for further changes, so that a burst becomes one write.
     """
-    want_each(connection, [(account_id, number, revision)], now=now, settle=settle)
+    schedule_writes(connection, [(account_id, number, revision)], now=now, settle=settle)
 
 
-def want_each(
+def schedule_writes(
     connection: Connection, wanted: Sequence[tuple[str, int, int]], *, now: int, settle: int = 0
 ) -> None:
-    """Do what `want` does for many meetings: accounts, numbers and revisions."""
+    """Schedule writes of many meetings, given as account id, number and revision: see `schedule_write`."""
     if not wanted:
         return
     for account_id in sorted({account_id for account_id, _, _ in wanted}):
-        locks.acquire(connection, "account", account_id, shared=True)  # see `want_all`
+        locks.acquire(connection, "account", account_id, shared=True)  # see `schedule_site`
     times = {"moment": now, "due": now + settle, "latest": now + _LONGEST_SETTLING_MILLISECONDS}
     connection.execute(
-        _wanting(connection.dialect.name),
+        _scheduling(connection.dialect.name),
         [
             {"of_account": account_id, "of_number": number, "revision_wanted": revision, **times}
             for account_id, number, revision in wanted
@@ -115,30 +118,30 @@ def want_each(
     notify.notify(connection, notify.POSTS)
 
 
-def hasten(connection: Connection, *, due_at: int) -> int:
-    """Let what waits for further changes alone, and for longer than this, be due then; return how many posts that is.
+def cut_settling_short(connection: Connection, *, due_at: int) -> int:
+    """Make settling posts due at `due_at` where they would be later; returns their number.
 
-    What waits because it failed, or for what was written to become untrue, is left alone.
+    Posts in back-off, and posts that are due only when their content expires, are unchanged.
     """
     longer = posts.c.due_at.between(due_at + 1, due_at + _LONGEST_SETTLING_MILLISECONDS)
     key = (posts.c.site_id, posts.c.account_id, posts.c.number)
-    # What another process has in its hands is left to it.
+    # Rows locked by another process are skipped.
     waiting = (
         select(*key)
         .where(longer, posts.c.written < posts.c.wanted, posts.c.attempts == 0)
         .with_for_update(skip_locked=True)
     )
-    hastened = connection.execute(
+    changed = connection.execute(
         update(posts).where(tuple_(*key).in_(waiting)).values(due_at=due_at)
     ).rowcount
-    if hastened:
+    if changed:
         notify.notify(connection, notify.POSTS)
-    return hastened
+    return changed
 
 
-def want_all(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
-    """Ask one site to show every meeting of an account."""
-    # A process that keeps a meeting at this moment does not see the new site yet, nor we its meeting.
+def schedule_site(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Schedule writes of all meetings of an account on one site."""
+    # A concurrent transaction that saves a meeting does not see the new site yet, nor this one that meeting.
     locks.acquire(connection, "account", account_id)
     sources = (
         select(
@@ -168,7 +171,7 @@ def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> N
 
 
 def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any) -> Any:
-    """Return the statement that makes posts of `sources`, or wants more of those that are there."""
+    """Return the statement that inserts posts of `sources`, or raises the wanted revision of existing ones."""
     names = [
         "site_id", "account_id", "number", "wanted", "written", "behind_since", "due_at", "state", "attempts",
         "lease_until", "epoch",
@@ -186,8 +189,8 @@ def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any
 
 
 @cache
-def _wanting(dialect: str) -> Any:
-    """Return the statement of `want_each`, made once: SQLAlchemy takes longer for it than the database."""
+def _scheduling(dialect: str) -> Any:
+    """Return the statement of `schedule_writes`, built once: SQLAlchemy needs longer to build it than the database to execute it."""
     now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
     sources = (
         select(
@@ -220,10 +223,10 @@ def claim(
     busy: Collection[str],
     at_once: int = 1,
 ) -> list[Claim]:
-    """Take due posts of up to `room` sites that are neither blocked nor in `busy`, the longest due first.
+    """Lease due posts of up to `room` sites that are neither blocked nor in `busy`, the longest due first.
 
-    Of each site up to `at_once`, so that sites take turns; of one that failed last, a single one, to see
-    whether it is well again. A post that failed by itself before goes alone, too.
+    Up to `at_once` posts per site, so that sites take turns; a single one of a site whose last request failed, to
+    probe whether it works again. A post that failed by itself before is leased alone, too.
     """
     turn = (
         func.row_number()
@@ -263,7 +266,7 @@ def claim(
         .order_by(due.c.due_at, due.c.number)
     ).all()
     chosen = list(dict.fromkeys(row.site_id for row in rows))[:room]
-    # What failed by itself before may break down what it shares a request with, so it goes alone.
+    # A post that failed by itself may fail the others in its request, so it goes alone.
     firsts = {row.site_id: row for row in reversed(rows)}
     order = [
         tuple(row[:3])
@@ -271,7 +274,7 @@ def claim(
         if row.site_id in chosen
         and (row is firsts[row.site_id] or not firsts[row.site_id].attempts + row.attempts)
     ]
-    # Other processes choose at the same time. What one of them has taken, or just worked on, is passed over.
+    # Other processes choose at the same time: posts that one of them has leased or just finished are skipped.
     key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
     is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
     free = connection.execute(
@@ -306,10 +309,10 @@ def finish(
     now: int,
     reason: str | None = None,
 ) -> bool:
-    """Note what was written, and let go. Tell whether the claim still held.
+    """Record a write and end the lease; returns whether the claim was still valid, else nothing is recorded.
 
-    `due_at` is when what was written stops being true; a revision wanted meanwhile is due at once. `reason`
-    says why there is no post, where there is to be none.
+    `due_at` is when the written content expires; a revision wanted meanwhile is due at once. `reason` is why a post
+    is withheld.
     """
     given = {
         "of_site": taken.site_id,
@@ -328,8 +331,8 @@ def finish(
     return _FINISHING(connection, given).rowcount == 1
 
 
-def note_leaving(connection: Connection, taken: Claim) -> None:
-    """Note that a post is about to be put into the trash, so that it is known by whom, whatever comes of it."""
+def mark_trashed(connection: Connection, taken: Claim) -> None:
+    """Mark a post as trashed by the bridge, before the request: its result may stay unknown."""
     connection.execute(update(posts).where(_held(taken)).values(state=PostState.TRASHED))
 
 
@@ -363,8 +366,8 @@ def postpone(
     )
 
 
-def withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
-    """Return for what reasons meetings have no post on a site, and how many; the commonest first."""
+def count_withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
+    """Return the reasons why a site's posts are withheld, with their number of posts, the most frequent first."""
     count = func.count()
     rows = connection.execute(
         select(posts.c.reason, count)
@@ -375,10 +378,10 @@ def withheld(connection: Connection, site_id: str) -> list[tuple[str, int]]:
     return [(reason, number) for reason, number in rows]
 
 
-def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[str, int, Written]]:
-    """Return the posts of the meetings to which something happened last: account, number, and what is known.
+def list_recent(connection: Connection, site_id: str, *, limit: int) -> list[tuple[str, int, Written]]:
+    """Return the posts of the meetings with the most recent events: account id, number and known state.
 
-    Tests are not among them.
+    Self-test meetings are left out.
     """
     mirrored = accounts_of(site_id)
     last: list[tuple[int, int, str]] = []
@@ -401,7 +404,7 @@ def latest(connection: Connection, site_id: str, *, limit: int) -> list[tuple[st
 def has_key(site_id: str, named: Collection[tuple[str, int]]) -> ColumnElement[bool]:
     """Return the condition for these posts of a site (accounts and numbers).
 
-    Account by account: SQLite would look through the whole table for pairs of values.
+    Account by account: SQLite would scan the whole table for pairs of values.
     """
     numbers: dict[str, list[int]] = {}
     for account_id, number in named:
@@ -432,13 +435,13 @@ def _next_due(dialect: str) -> Any:
     )
 
 
-def release(connection: Connection, owner: str) -> None:
-    """Let go of all that a worker holds, as it stops. What it has not told of stays in doubt."""
+def expire_leases(connection: Connection, owner: str) -> None:
+    """Expire all leases of a worker that stops. Posts whose result it has not recorded stay in doubt."""
     connection.execute(update(posts).where(posts.c.owner == owner).values(lease_until=0))
 
 
-def release_all(connection: Connection) -> None:
-    """Let go of every claim: right only where no other process can hold one. Its post stays in doubt."""
+def expire_all_leases(connection: Connection) -> None:
+    """Expire every lease; their posts stay in doubt. Only valid while no other process can hold one."""
     connection.execute(update(posts).where(posts.c.lease_until > 0).values(lease_until=0))
 
 

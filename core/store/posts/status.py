@@ -1,4 +1,4 @@
-"""How the posts of meetings stand on their sites: for lists, and for the page of one meeting."""
+"""Status of meetings' posts on their sites, for lists and for the page of one meeting."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class PostLine:
-    """A meeting's post on one site. Times are in milliseconds since 1970, UTC.
+class PostSummary:
+    """A meeting's post on one site. Times are Unix milliseconds (UTC).
 
-    `due_at` is when it is looked at next, and `behind_since` since when it does not show what it should.
-    `edit` is where its editors change it. `of_site` says what is wrong with the site as a whole, which is left alone until `blocked_until`. `is_held`:
-    it is being written at this moment.
+    `due_at` is the time of its next comparison; `behind_since`, since when a newer revision is to be written.
+    `edit` is the URL of its editor in wp-admin. `of_site` is the fault message of the site, which gets no requests
+    until `blocked_until`. `is_held`: a worker holds its lease.
     """
 
     account_id: str
@@ -49,7 +49,7 @@ class PostLine:
 
 def of_meetings(
     connection: Connection, meetings: Sequence[tuple[str, int]], *, now: int, site_id: str | None = None
-) -> list[PostLine]:
+) -> list[PostSummary]:
     """Return the posts of these meetings (accounts and numbers) on every site, or on one, the oldest site first."""
     key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
     known = [site_id] if site_id is not None else list(connection.scalars(select(sites.c.id)))
@@ -69,8 +69,8 @@ def of_meetings(
     return [_line(row, now) for row in rows]
 
 
-def standing(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> Standing:
-    """Return how a post stands. `is_behind`: a newer revision is wanted than was written."""
+def status_of(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> Standing:
+    """Return the status of a post. `is_behind`: a newer revision is wanted than was written."""
     if state == PostState.DETACHED:
         return Standing.DETACHED
     if fault is not None and fault != Fault.BUSY:
@@ -82,26 +82,26 @@ def standing(state: str, *, is_behind: bool, fault: str | None, reason: str | No
     return Standing(state)
 
 
-# As text: only then do the databases see that their index of open posts serves.
+# As text: only then do the databases use their partial index of open posts.
 IS_DETACHED = posts.c.state == literal_column(f"'{PostState.DETACHED}'")
 IS_OPEN = or_(
     posts.c.fault.is_not(None), posts.c.wanted > posts.c.written, posts.c.reason.is_not(None), IS_DETACHED
 )
 _IS_FAILING = and_(posts.c.fault.is_not(None), posts.c.fault != Fault.BUSY, ~IS_DETACHED)
-_IS_WAITING = and_(
+_IS_PENDING = and_(
     posts.c.wanted > posts.c.written, or_(posts.c.fault.is_(None), posts.c.fault == Fault.BUSY), ~IS_DETACHED
 )
 
 
-def are(wanted: Standing) -> ColumnElement[bool]:
-    """Return the condition for posts that stand like this: the same as `standing` tells of each."""
+def has_status(wanted: Standing) -> ColumnElement[bool]:
+    """Return the SQL condition for posts of a status; agrees with `status_of`."""
     match wanted:
         case Standing.DETACHED:
             return IS_DETACHED
         case Standing.FAILING:
             return _IS_FAILING
         case Standing.PENDING:
-            return _IS_WAITING
+            return _IS_PENDING
     is_at_rest = and_(
         posts.c.wanted <= posts.c.written,
         or_(posts.c.fault.is_(None), posts.c.fault == Fault.BUSY),
@@ -112,14 +112,14 @@ def are(wanted: Standing) -> ColumnElement[bool]:
     return and_(posts.c.state == str(wanted), posts.c.reason.is_(None), is_at_rest)
 
 
-def _line(row: Row[Any], now: int) -> PostLine:
-    return PostLine(
+def _line(row: Row[Any], now: int) -> PostSummary:
+    return PostSummary(
         account_id=row.account_id,
         number=row.number,
         site_id=row.site_id,
         site_name=row.name,
         site_url=row.url,
-        standing=standing(row.state, is_behind=row.wanted > row.written, fault=row.fault, reason=row.reason),
+        standing=status_of(row.state, is_behind=row.wanted > row.written, fault=row.fault, reason=row.reason),
         post_id=row.post_id,
         link=row.link,
         edit=None if row.post_id is None else f"{_admin(row)}/post.php?post={row.post_id}&action=edit",
@@ -136,7 +136,7 @@ def _line(row: Row[Any], now: int) -> PostLine:
 
 
 def _admin(row: Row[Any]) -> str:
-    """Return the address of wp-admin: as the plugin gave it, else where it mostly is."""
+    """Return the URL of wp-admin: as the plugin reported it, else WordPress's default."""
     page = row.health_report.get("page") if isinstance(row.health_report, dict) else None
     admin, found, _ = page.partition("/edit.php") if isinstance(page, str) else ("", "", "")
     return admin if found else f"{row.url.rstrip('/')}/wp-admin"

@@ -65,7 +65,7 @@ class World:
     def know(self, user: User) -> None:
         """Have a user stored, as an earlier step would."""
         known = ZoomUser(self.zoom.account.account_id, user.id, email="", name="", seen_at=1)
-        self.store.write(lambda connection: zoom_users.keep(connection, [known]))
+        self.store.write(lambda connection: zoom_users.save(connection, [known]))
 
     def pieces(self, asked: Job, most: int = 50) -> Job:
         """Do pieces until what was read is to be written, or the job ends, or waits; return it."""

@@ -78,7 +78,7 @@ class TestInspect:
         bench.happens(1, "meeting.updated", topic="New")
         bench.clock.now += 60
         failed = Attempt("s1", ACCOUNT, 1, bench.clock.ms - 5, 7, fault="network", message="No answer.")
-        bench.store.write(lambda connection: attempts.note(connection, [failed]))
+        bench.store.write(lambda connection: attempts.add(connection, [failed]))
         bench.work()
         found = looked(bench, 2)
         (reached,) = found.deliveries
@@ -144,7 +144,7 @@ class TestRefusals:
             body = raw(event(at=at, **OBJECT))
             held = Request(signed(body, secret=SECRET if at == 3 else "another", at=at), body)
             store.write(
-                lambda connection, at=at, held=held, site_id=site_id: quarantine.keep(  # type: ignore[misc]
+                lambda connection, at=at, held=held, site_id=site_id: quarantine.add(  # type: ignore[misc]
                     connection, site_id, held, store.sealer, reason=f"why {at}", now=at * 1000
                 )
             )

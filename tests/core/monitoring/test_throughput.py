@@ -83,7 +83,7 @@ def tried(
     store: Store, at: int, site_id: str = "s1", did: str | None = "updated", number: int = NUMBER
 ) -> None:
     made = Attempt(site_id, ACCOUNT, number, at, SECOND, did=did)
-    store.write(lambda connection: attempts.note(connection, [made]))
+    store.write(lambda connection: attempts.add(connection, [made]))
 
 
 def patient(store: Store) -> Throughput:

@@ -163,8 +163,8 @@ class TestFoldPending:
     ) -> None:
         """A database that fails between two steps leaves all as it was."""
         append(store, event(at=1, **TOPIC))
-        monkeypatch.setattr(posts, "want", fails)
-        monkeypatch.setattr(posts, "want_each", fails)
+        monkeypatch.setattr(posts, "schedule_write", fails)
+        monkeypatch.setattr(posts, "schedule_writes", fails)
         with pytest.raises(StoreUnavailableError):
             folding.fold_pending()
         with store.reading() as connection:

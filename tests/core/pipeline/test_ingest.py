@@ -94,7 +94,7 @@ def lines(store: Store) -> Sequence[Logged]:
 
 def held(store: Store, site_id: str = "s1") -> list[quarantine.QuarantinedRequest]:
     with store.reading() as connection:
-        return quarantine.held(connection, site_id, store.sealer)
+        return quarantine.list_all(connection, site_id, store.sealer)
 
 
 def code(answer: WebhookResponse) -> str:
@@ -420,13 +420,13 @@ class TestSavedMeanwhile:
     def test_a_secret_saved_while_a_request_is_refused_lets_it_in(
         self, store: Store, ingest: Ingest, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        keep = quarantine.keep
+        keep = quarantine.add
 
         def keep_after_the_recheck(*given: Any, **named: Any) -> None:
             zoom_secrets.save(given[0], "s1", Secret("another-secret"), store.sealer, now=2)
             keep(*given, **named)
 
-        monkeypatch.setattr(quarantine, "keep", keep_after_the_recheck)
+        monkeypatch.setattr(quarantine, "add", keep_after_the_recheck)
         assert ingest.receive("s1", request_of(event(), secret="another-secret")).status == 401
         assert held(store) == []
         assert [line.event for line in lines(store)] == ["meeting.created"]

@@ -230,7 +230,7 @@ class TestMeanwhile:
         taken = bench.claim(owner="dead")
         other = Bench(bench.store)
         other.doubles = bench.doubles
-        bench.store.write(posts.release_all)
+        bench.store.write(posts.expire_all_leases)
         bench.doubles["s1"] = SiteDouble()
         bench.doubles["s1"].made_by_hand(1, title="Choir", revision=1, details={"topic": "Choir"})
         assert taken

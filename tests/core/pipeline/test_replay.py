@@ -353,7 +353,7 @@ class TestRefused:
                 body = raw(event(at=int(bench.clock.ms), topic=f"{site_id} {secret}"))
                 held = Request(signed(body, secret=secret, at=bench.clock()), body)
                 bench.store.write(
-                    lambda connection, site_id=site_id, held=held: quarantine.keep(  # type: ignore[misc]
+                    lambda connection, site_id=site_id, held=held: quarantine.add(  # type: ignore[misc]
                         connection, site_id, held, bench.store.sealer, reason="why", now=bench.clock.ms
                     )
                 )

@@ -209,7 +209,7 @@ class TestNames:
             now = clock.ms - int(days * DAY * 1000)
             request = Request(signed(raw(told), at=now / 1000), raw(told))
             store.write(
-                lambda connection: quarantine.keep(
+                lambda connection: quarantine.add(
                     connection, "s1", request, store.sealer, reason="why", now=now
                 )
             )
@@ -219,5 +219,5 @@ class TestNames:
         refused(29, registration(clock, 29))
         Retention(store, clock=clock).drop()
         with store.reading() as connection:
-            held = quarantine.held(connection, "s1", store.sealer)
+            held = quarantine.list_all(connection, "s1", store.sealer)
         assert [b"registration" in one.request.body for one in held] == [False, True]

@@ -159,7 +159,7 @@ class TestCheck:
         def happens(connection: Any) -> None:
             zoom_secrets.save(connection, "s1", Secret(SECRET), store.sealer, now=1)
             sites.note_validated(connection, "s1", now=now - 1000)
-            quarantine.keep(connection, "s1", held, store.sealer, reason="", now=now)
+            quarantine.add(connection, "s1", held, store.sealer, reason="", now=now)
 
         store.write(happens)
         assert "different secret token" in self.findings(store)["events"]

@@ -37,7 +37,7 @@ def keep(
 
     def change(connection: Connection) -> None:
         assert meetings.save(connection, made, seen=0, now=now)
-        posts.want(connection, account_id, number, 1, now=now)
+        posts.schedule_write(connection, account_id, number, 1, now=now)
 
     store.write(change)
 

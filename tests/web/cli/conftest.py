@@ -73,7 +73,7 @@ def with_site(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> S
         for secret in (SECRET, "another"):
             held = Request(signed(body, secret=secret, at=time.time()), body)
             store.write(
-                lambda connection, held=held: quarantine.keep(  # type: ignore[misc]
+                lambda connection, held=held: quarantine.add(  # type: ignore[misc]
                     connection, "s1", held, store.sealer, reason="signed with another", now=int(time.time() * 1000)
                 )
             )  # fmt: skip

@@ -154,7 +154,7 @@ class TestReplay:
         body = raw(event(at=9, id=3, **OBJECT))
         held = Request(signed(body, at=AT / 1000), body)
         store.write(
-            lambda connection: quarantine.keep(connection, "s1", held, store.sealer, reason="why", now=AT)
+            lambda connection: quarantine.add(connection, "s1", held, store.sealer, reason="why", now=AT)
         )
         store.close()
         ran = run("events", "replay", "--refused", "--yes")

@@ -156,7 +156,7 @@ class TestWork:
             Finding(job.id, "account", number, kind, f"<b>Choir {number}</b>")
             for number, kind in ((1, "new"), (2, "gone"))
         ]
-        store.write(lambda connection: findings.note(connection, lines))
+        store.write(lambda connection: findings.add(connection, lines))
         page = http("GET", f"/jobs/{job.id}/findings", headers=session)
         assert "<b>Choir" not in page.body.decode()
         assert "No longer in Zoom" in text(page)

@@ -94,7 +94,7 @@ def refuse(store: Store, number: int, site_id: str = "s1", **more: Any) -> None:
     body = raw(event(at=number, id=number, **more))
     held = Request(signed(body, secret="another", at=NOON / 1000), body)
     store.write(
-        lambda connection: quarantine.keep(
+        lambda connection: quarantine.add(
             connection, site_id, held, store.sealer, reason="Signed with another secret.", now=NOON + number
         )
     )

@@ -51,7 +51,7 @@ def choir(store: Store, number: int = 85393847045, hours: float | None = 24, **g
 
 def tried(store: Store, site_id: str = "s1", **values: Any) -> None:
     made = Attempt(site_id, ACCOUNT, 85393847045, NOW, 340, **values)
-    store.write(lambda connection: attempts.note(connection, [made]))
+    store.write(lambda connection: attempts.add(connection, [made]))
 
 
 class TestFacts:
@@ -312,7 +312,7 @@ class TestHistory:
 
 def tried_at(store: Store, after: int, **values: Any) -> None:
     made = Attempt("s1", ACCOUNT, 85393847045, NOW + after, 340, **values)
-    store.write(lambda connection: attempts.note(connection, [made]))
+    store.write(lambda connection: attempts.add(connection, [made]))
 
 
 class TestAgain:

@@ -11,7 +11,7 @@ from core.model.meeting import MeetingKind, MeetingState
 from core.model.post_status import Standing
 from core.store.db.engine import Store
 from core.store.db.schema import site_accounts
-from core.store.meetings.search import MeetingFilter, When
+from core.store.meetings.search import MeetingFilter, Period
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.store.kept import keep, stand, weekly
@@ -217,12 +217,12 @@ class TestQuery:
         "wanted",
         [
             MeetingFilter(),
-            MeetingFilter(when=When.ALL),
-            MeetingFilter(words="choir", when=When.ALL),
-            MeetingFilter(words="choir", when=When.UPCOMING),
+            MeetingFilter(when=Period.ALL),
+            MeetingFilter(words="choir", when=Period.ALL),
+            MeetingFilter(words="choir", when=Period.UPCOMING),
             MeetingFilter(
                 words="ü & =",
-                when=When.PAST,
+                when=Period.PAST,
                 state=MeetingState.DELETED,
                 kind=MeetingKind.WEBINAR,
                 host_id="a/b==",

@@ -111,7 +111,7 @@ def test_reasons_of_a_meeting(http: Http, store: Store, admin: Door, german: dic
     keep(store, CHOIR, 24, topic="Choir", now=NOW)
     refused = messages.REQUEST_REJECTED % {"evidence": "x: y"}
     attempt = Attempt("s1", ACCOUNT, CHOIR, NOW, 340, fault="refused", message=refused)
-    store.write(lambda connection: attempts.note(connection, [attempt]))
+    store.write(lambda connection: attempts.add(connection, [attempt]))
     stand(store, CHOIR, state="none", post_id=None, reason=messages.RULE_TOPIC_EXCLUDED % {"pattern": "Ch*"})
     shown = text(http("GET", f"/meetings/{ACCOUNT}/{CHOIR}", headers=german))
     assert "Sein Thema passt auf „Ch*“, was die Einstellungen ausschließen." in shown
@@ -125,7 +125,7 @@ def test_reason_of_a_quarantined_request(
     body = raw(event(at=1, id=CHOIR))
     held = Request(signed(body, secret="another", at=NOON / 1000), body)
     store.write(
-        lambda connection: quarantine.keep(
+        lambda connection: quarantine.add(
             connection, "s1", held, store.sealer, reason=messages.WRONG_SECRET, now=NOON
         )
     )

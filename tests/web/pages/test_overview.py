@@ -79,7 +79,7 @@ def came(
             )
             made = Attempt("s1", account_id, number, at + 1000, 2000, did="updated")
             store.write(lambda connection, folded=folded: connection.execute(folded))  # type: ignore[misc]
-            store.write(lambda connection, made=made: attempts.note(connection, [made]))  # type: ignore[misc]
+            store.write(lambda connection, made=made: attempts.add(connection, [made]))  # type: ignore[misc]
 
 
 class TestVerdict:
@@ -118,7 +118,7 @@ class TestTroubles:
         stand(well, 1, wanted=2, fault="refused", fault_message="Refused <i>.", behind_since=NOW)
         body = raw(event(at=7))
         well.write(
-            lambda connection: quarantine.keep(
+            lambda connection: quarantine.add(
                 connection, "s1", Request({}, body), well.sealer, reason="", now=NOW
             )
         )

@@ -83,7 +83,7 @@ def happens(store: Store, number: int, *, has_page: bool = True, **object_: Any)
         if number == 1:
             log.append(connection, [entry(store, event("meeting.ended", topic="x"))])
         meetings.save(connection, Meeting(ACCOUNT, number, object=told), seen=0)
-        posts.want(connection, ACCOUNT, number, 1, now=1)
+        posts.schedule_write(connection, ACCOUNT, number, 1, now=1)
         if has_page:
             shown = {"state": PostState.SYNCED, "post_id": number, "written": 1, "due_at": None}
             base = {"topic": "x", "made": True}
@@ -478,7 +478,7 @@ class TestSecrets:
         body = raw(event())
         request = Request(signed(body, secret=NEW, at=time.time()), body)
         store.write(
-            lambda connection: quarantine.keep(
+            lambda connection: quarantine.add(
                 connection, "s1", request, store.sealer, reason="", now=int(time.time() * 1000)
             )
         )
@@ -627,5 +627,5 @@ class TestKeeping:
 class TestBase:
     def test_fixture_is_a_page_of_the_bridges_making(self, store: Store, choir: None) -> None:
         with store.reading() as connection:
-            ((_, _, written),) = posts.latest(connection, "s1", limit=5)
+            ((_, _, written),) = posts.list_recent(connection, "s1", limit=5)
         assert written.base == Base("x", made=True)

@@ -178,7 +178,7 @@ class TestSite:
         now = int(time.time() * 1000)
         held = Request(signed(body, secret="another", at=now / 1000), body)
         store.write(
-            lambda connection: quarantine.keep(connection, "s1", held, store.sealer, reason="", now=now)
+            lambda connection: quarantine.add(connection, "s1", held, store.sealer, reason="", now=now)
         )
         shown = words(door.get("/sites/s1"))
         assert "s events are quarantined They are signed with a different secret token" in shown

@@ -92,7 +92,7 @@ def hold(store: Store, site_id: str = "s1", secret: str = NEW) -> None:
     body = raw(event())
     request = Request(signed(body, secret=secret, at=time.time()), body)
     store.write(
-        lambda connection: quarantine.keep(
+        lambda connection: quarantine.add(
             connection, site_id, request, store.sealer, reason="", now=int(time.time() * 1000)
         )
     )
@@ -134,7 +134,9 @@ class TestShows:
         self, door: Door, store: Store, wp_site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told = [("Zoom has not told its topic & type yet.", 2), ("It is an instant meeting.", 1)]
-        monkeypatch.setattr(posts, "withheld", lambda _connection, site_id: told if site_id == "s1" else [])
+        monkeypatch.setattr(
+            posts, "count_withheld", lambda _connection, site_id: told if site_id == "s1" else []
+        )
         answer = door("GET")
         assert b"topic &amp; type" in answer.body
         shown = text(answer)

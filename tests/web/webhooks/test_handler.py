@@ -78,7 +78,7 @@ def logged(store: Store) -> list[str]:
 
 def held(store: Store) -> list[quarantine.QuarantinedRequest]:
     with store.reading() as connection:
-        return quarantine.held(connection, "s1", store.sealer)
+        return quarantine.list_all(connection, "s1", store.sealer)
 
 
 class TestAnswersToZoom:

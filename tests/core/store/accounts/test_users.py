@@ -23,7 +23,7 @@ def of_site(store: Store, site_id: str = "s1") -> list[KnownHost]:
 def happens(store: Store, number: int, account_id: str = ACCOUNT, **object_: Any) -> None:
     def keep(connection: Any) -> None:
         meetings.save(connection, Meeting(account_id, number, object=object_), seen=0)
-        posts.want(connection, account_id, number, 1, now=1)
+        posts.schedule_write(connection, account_id, number, 1, now=1)
 
     store.write(keep)
 
@@ -47,7 +47,7 @@ def test_are_those_with_meetings_and_those_of_the_account(store: Store, site: Si
         ZoomUser(ACCOUNT, "h3", "cleo@example.org", "Cleo", 1),
         ZoomUser("another", "h8", "x@example.org", "X", 1),
     ]
-    store.write(lambda connection: zoom_users.keep(connection, named))
+    store.write(lambda connection: zoom_users.save(connection, named))
     assert of_site(store) == [
         KnownHost("h2", "", "h2@seen.example", 2),
         KnownHost("h1", "Anna", "anna@example.org", 1),

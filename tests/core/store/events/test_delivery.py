@@ -33,7 +33,7 @@ def wanted(store: Store, site: Site) -> Store:
     store.write(lambda connection: meetings.save(connection, made, seen=0))
     for site_id in ("s1", "s2"):
         store.write(lambda connection, id_=site_id: link(connection, id_))  # type: ignore[misc]
-    store.write(lambda connection: posts.want(connection, ACCOUNT, NUMBER, 1, now=FOLDED))
+    store.write(lambda connection: posts.schedule_write(connection, ACCOUNT, NUMBER, 1, now=FOLDED))
     return store
 
 
@@ -43,7 +43,7 @@ def link(connection: Connection, site_id: str) -> None:
 
 def tried(store: Store, at: int, site_id: str = "s1", **more: Any) -> None:
     made = Attempt(site_id, ACCOUNT, NUMBER, at, 20, **more)
-    store.write(lambda connection: attempts.note(connection, [made]))
+    store.write(lambda connection: attempts.add(connection, [made]))
 
 
 def finish(store: Store, reason: str | None = None) -> None:

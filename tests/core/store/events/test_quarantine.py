@@ -15,7 +15,7 @@ def request(number: int = 0, size: int = 0) -> Request:
 
 def keep(store: Store, kept: Request, site_id: str = "s1", now: int = 1, **limits: int) -> None:
     store.write(
-        lambda connection: quarantine.keep(
+        lambda connection: quarantine.add(
             connection, site_id, kept, store.sealer, reason="why", now=now, **limits
         )
     )
@@ -23,7 +23,7 @@ def keep(store: Store, kept: Request, site_id: str = "s1", now: int = 1, **limit
 
 def held(store: Store, site_id: str = "s1") -> list[quarantine.QuarantinedRequest]:
     with store.reading() as connection:
-        found = quarantine.held(connection, site_id, store.sealer)
+        found = quarantine.list_all(connection, site_id, store.sealer)
         assert quarantine.count(connection, site_id) == len(found)
         return found
 

@@ -53,17 +53,17 @@ def two(url: str) -> Iterator[tuple[Store, Store]]:
 
 def takes_apart(store: Store) -> Callable[[Connection], None]:
     def take(connection: Connection) -> None:
-        recording_files.hold(connection, [ACCOUNT])
+        recording_files.lock_accounts(connection, [ACCOUNT])
         for batch in recording_files.pending_batches(connection, store.sealer, ACCOUNT):
-            recording_files.take_apart(connection, store.sealer, batch)
+            recording_files.split_batch(connection, store.sealer, batch)
 
     return take
 
 
 def introduces(store: Store) -> Callable[[Connection], None]:
     def introduce(connection: Connection) -> None:
-        recording_files.hold(connection, [ACCOUNT])
-        recording_files.introduce(connection, store.sealer, ACCOUNT, NUMBER, {"u"})
+        recording_files.lock_accounts(connection, [ACCOUNT])
+        recording_files.add_instances(connection, store.sealer, ACCOUNT, NUMBER, {"u"})
 
     return introduce
 

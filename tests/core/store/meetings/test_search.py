@@ -12,7 +12,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
-from core.store.meetings.search import MeetingFilter, MeetingKey, When
+from core.store.meetings.search import MeetingFilter, MeetingKey, Period
 from core.store.posts import status as standings
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
@@ -44,31 +44,31 @@ class TestWhen:
     @pytest.mark.parametrize(
         ("when", "found"),
         [
-            (When.UPCOMING, [2, 6, 7, 1]),
-            (When.PAST, [4, 3, 8]),
-            (When.UNDATED, [5]),
-            (When.SERIES, [7, 8]),
-            (When.ALL, [1, 7, 6, 2, 4, 3, 8, 5]),
+            (Period.UPCOMING, [2, 6, 7, 1]),
+            (Period.PAST, [4, 3, 8]),
+            (Period.UNDATED, [5]),
+            (Period.SERIES, [7, 8]),
+            (Period.ALL, [1, 7, 6, 2, 4, 3, 8, 5]),
         ],
     )
-    def test_is_by_the_date_that_leads(self, sites: Store, when: When, found: list[int]) -> None:
+    def test_is_by_the_date_that_leads(self, sites: Store, when: Period, found: list[int]) -> None:
         assert numbers(sites, when=when) == found
 
     def test_dates_of_a_series_pass_without_an_event(self, sites: Store) -> None:
         later = NOW_MS + 3 * HOUR
-        assert numbers(sites, now=later - 1, when=When.UPCOMING) == [7, 1]
-        assert numbers(sites, now=later, when=When.UPCOMING) == [1, 7]
-        assert numbers(sites, now=NOW_MS + 100 * HOUR, when=When.UPCOMING) == []
+        assert numbers(sites, now=later - 1, when=Period.UPCOMING) == [7, 1]
+        assert numbers(sites, now=later, when=Period.UPCOMING) == [1, 7]
+        assert numbers(sites, now=NOW_MS + 100 * HOUR, when=Period.UPCOMING) == []
 
     def test_a_change_meanwhile_counts_more_than_a_date_that_passed(self, sites: Store) -> None:
         later = NOW_MS + 3 * HOUR
         with sites.reading() as connection:
-            moved = meeting_search.moved(connection, now=later, limit=9)
+            moved = meeting_search.find_stale_dates(connection, now=later, limit=9)
         assert [one.number for one in moved] == [7]
         changed = Meeting(ACCOUNT, 7, object={"topic": "Choir", "type": 2, "start_time": said(4)})
         assert sites.write(lambda connection: meetings.save(connection, changed, seen=1, now=later))
-        sites.write(lambda connection: meeting_search.move(connection, moved))
-        assert numbers(sites, now=later, when=When.SERIES) == [8]
+        sites.write(lambda connection: meeting_search.save_dates(connection, moved))
+        assert numbers(sites, now=later, when=Period.SERIES) == [8]
         with sites.reading() as connection:
             (line,) = meeting_search.lines(connection, [MeetingKey(0, 7, ACCOUNT)])
         assert line.starts_at == NOW_MS + 4 * HOUR
@@ -78,7 +78,7 @@ class TestWhen:
             keep(sites, number, **weekly(-10, 10), now=0)
         let_dates_pass(sites, now=NOW_MS)
         with sites.reading() as connection:
-            assert meeting_search.moved(connection, now=NOW_MS, limit=1) == []
+            assert meeting_search.find_stale_dates(connection, now=NOW_MS, limit=1) == []
 
 
 class TestSearch:
@@ -184,8 +184,8 @@ class TestPages:
             keep(sites, number, 1 + number // 4)
         keep(sites, 4, 2, account_id="another")
 
-    @pytest.mark.parametrize("when", [When.UPCOMING, When.ALL])
-    def test_lead_through_all_and_back(self, sites: Store, when: When) -> None:
+    @pytest.mark.parametrize("when", [Period.UPCOMING, Period.ALL])
+    def test_lead_through_all_and_back(self, sites: Store, when: Period) -> None:
         wanted = MeetingFilter(when=when)
         whole = find(sites, wanted, now=NOW_MS, limit=100)
         assert (len(whole.keys), whole.more_before, whole.more_after) == (11, False, False)
@@ -257,7 +257,7 @@ class TestHosts:
     def test_are_called_by_their_names_where_the_account_tells_them(self, sites: Store) -> None:
         keep(sites, 1, host_id="anna", host_email="old@example.org")
         told = [zoom_users.ZoomUser(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]
-        sites.write(lambda connection: zoom_users.keep(connection, told))
+        sites.write(lambda connection: zoom_users.save(connection, told))
         with sites.reading() as connection:
             (found,) = meeting_search.hosts(connection)
         assert (found.label, found.email) == ("Anna Abel", "anna@example.org")
@@ -267,12 +267,12 @@ class TestScope:
     def test_tells_what_a_site_may_see(self, sites: Store) -> None:
         keep(sites, 1, account_id="another")
         with sites.reading() as connection:
-            assert meeting_search.is_any(connection)
-            assert not meeting_search.is_any(connection, site_id="s1")
+            assert meeting_search.has_meetings(connection)
+            assert not meeting_search.has_meetings(connection, site_id="s1")
             assert not meeting_search.is_listed(connection, "another", 1, site_id="s1")
         keep(sites, 1)
         with sites.reading() as connection:
-            assert meeting_search.is_any(connection, site_id="s1")
+            assert meeting_search.has_meetings(connection, site_id="s1")
             assert meeting_search.is_listed(connection, ACCOUNT, 1, site_id="s1")
 
 

@@ -38,7 +38,7 @@ def two(store: Store, site: Site) -> Store:
 def want(store: Store, number: int, revision: int = 1, now: int = 100) -> None:
     def change(connection: Connection) -> None:
         meetings.save(connection, Meeting(ACCOUNT, number), seen=revision - 1)
-        posts.want(connection, ACCOUNT, number, revision, now=now)
+        posts.schedule_write(connection, ACCOUNT, number, revision, now=now)
 
     store.write(change)
 
@@ -83,7 +83,7 @@ class TestWant:
     def test_asks_no_site_of_another_account(self, two: Store) -> None:
         def other(connection: Connection) -> None:
             meetings.save(connection, Meeting("another", 9), seen=0)
-            posts.want(connection, "another", 9, 1, now=100)
+            posts.schedule_write(connection, "another", 9, 1, now=100)
 
         two.write(other)
         with two.reading() as connection:
@@ -99,7 +99,7 @@ class TestWant:
 
     def test_all_asks_a_new_site_for_every_meeting(self, two: Store) -> None:
         connected(two, "s3")
-        two.write(lambda connection: posts.want_all(connection, ACCOUNT, "s3", now=5))
+        two.write(lambda connection: posts.schedule_site(connection, ACCOUNT, "s3", now=5))
         with two.reading() as connection:
             found = connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()
         assert sorted(found) == [1, 2, 3]
@@ -117,17 +117,17 @@ class TestHasten:
         with store.reading() as connection:
             return {(one.site_id, one.number): one.due_at for one in connection.execute(select(table)).all()}
 
-    def hasten(self, store: Store, due_at: int) -> int:
-        return store.write(lambda connection: posts.hasten(connection, due_at=due_at))
+    def cut_short(self, store: Store, due_at: int) -> int:
+        return store.write(lambda connection: posts.cut_settling_short(connection, due_at=due_at))
 
     def test_what_waits_for_further_changes_waits_no_longer(self, two: Store) -> None:
-        two.write(lambda connection: posts.want(connection, ACCOUNT, 1, 2, now=1000, settle=500))
-        two.write(lambda connection: posts.want(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
+        two.write(lambda connection: posts.schedule_write(connection, ACCOUNT, 1, 2, now=1000, settle=500))
+        two.write(lambda connection: posts.schedule_write(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
         before = self.due(two)
         assert {before["s1", 2], before["s2", 2]} == {10_000}
-        assert self.hasten(two, 2000) == 2
+        assert self.cut_short(two, 2000) == 2
         assert self.due(two) == before | {("s1", 2): 2000, ("s2", 2): 2000}
-        assert self.hasten(two, 2000) == 0, "once is enough"
+        assert self.cut_short(two, 2000) == 0, "once is enough"
 
     def test_what_failed_or_is_true_for_now_is_left_alone(self, two: Store) -> None:
         failed, right, *_ = claim(two, room=2)
@@ -139,7 +139,7 @@ class TestHasten:
         finish(two, right, due_at=5000)
         before = self.due(two)
         assert [before[one.site_id, one.number] for one in (failed, right)] == [5000, 5000]
-        assert self.hasten(two, 2000) == 0
+        assert self.cut_short(two, 2000) == 0
         assert self.due(two) == before
 
 
@@ -285,8 +285,8 @@ class TestRelease:
     @pytest.mark.parametrize(
         ("let_go", "left"),
         [
-            (lambda connection: posts.release(connection, "me"), 1),
-            (posts.release_all, 0),
+            (lambda connection: posts.expire_leases(connection, "me"), 1),
+            (posts.expire_all_leases, 0),
         ],
     )
     def test_lets_go_of_what_is_held(
@@ -314,8 +314,8 @@ class TestWithheld:
                 )
             )
         with two.reading() as connection:
-            assert posts.withheld(connection, "s1") == [("Too little.", 2)]
-            assert posts.withheld(connection, "s2") == []
+            assert posts.count_withheld(connection, "s1") == [("Too little.", 2)]
+            assert posts.count_withheld(connection, "s2") == []
 
     def test_forgets_it_once_there_is_one(self, two: Store) -> None:
         taken = claim(two, room=1)[0]
@@ -326,4 +326,4 @@ class TestWithheld:
         )
         finish(two, claim(two, room=1, busy=["s2"])[0])
         with two.reading() as connection:
-            assert posts.withheld(connection, "s1") == []
+            assert posts.count_withheld(connection, "s1") == []

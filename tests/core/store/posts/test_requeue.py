@@ -28,7 +28,7 @@ def kept(store: Store, site: Site) -> Store:
     def keep(connection: Connection) -> None:
         connection.execute(site_accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
         meetings.save(connection, Meeting(ACCOUNT, 1), seen=0)
-        posts.want(connection, ACCOUNT, 1, 1, now=100)
+        posts.schedule_write(connection, ACCOUNT, 1, 1, now=100)
 
     store.write(keep)
     return store

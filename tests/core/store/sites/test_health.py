@@ -63,7 +63,7 @@ def test_counts_tokens_and_what_is_refused(two: Store) -> None:
         zoom_secrets.save(connection, "s1", Secret("another-token"), two.sealer, now=1)
         for moment in (7, 8):
             body = raw(event(at=moment))
-            quarantine.keep(connection, "s2", Request({}, body), two.sealer, reason="", now=moment)
+            quarantine.add(connection, "s2", Request({}, body), two.sealer, reason="", now=moment)
 
     two.write(happens)
     first, second = facts(two)

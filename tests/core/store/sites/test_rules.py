@@ -56,7 +56,7 @@ class TestOfSite:
 
     def test_an_address_means_the_ids_that_zoom_told_of_it(self, store: Store, site: Site) -> None:
         found = [host("h1", "Anna@Example.org"), host("h2", "bert@example.org"), host("h3", "anna@example.org", account_id="b")]  # fmt: skip
-        store.write(lambda connection: zoom_users.keep(connection, found))
+        store.write(lambda connection: zoom_users.save(connection, found))
         decided = Rules(hosts=("ANNA@example.org",), authors=(Author("bert@example.org", 4, "Bert"),))
         with store.reading() as connection:
             told = rules.of_site(connection, kept(store), [], decided).rules
@@ -72,7 +72,7 @@ class TestOfSite:
 
     def test_names_hosts_only_where_they_are_shown(self, store: Store, site: Site) -> None:
         found = [host("h1", "a@example.org", "Anna"), host("h2", "b@example.org")]
-        store.write(lambda connection: zoom_users.keep(connection, found))
+        store.write(lambda connection: zoom_users.save(connection, found))
         meetings = [about(host_id="h1"), about(host_id="h2"), about()]
         with store.reading() as connection:
             shown = rules.of_site(connection, kept(store), meetings, Rules(show_host=True))

@@ -97,7 +97,7 @@ class TestRemove:
         )
         store.write(lambda connection: log.append(connection, [entry(store)]))
         store.write(
-            lambda connection: quarantine.keep(
+            lambda connection: quarantine.add(
                 connection, "s1", Request({}, b"{}"), store.sealer, reason="", now=1
             )
         )
