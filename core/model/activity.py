@@ -8,13 +8,19 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from core.model.instances import is_of_meeting
+from core.model.meeting import PERSONAL_ROOM
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.model.meeting import Meeting
     from core.zoom.envelope import Envelope
 
+MOST_INSTANCES = 20  # per meeting; older ones are dropped
 MOST_RECORDINGS = 100  # per meeting; older ones are dropped
 MOST_REGISTRANTS = 50_000  # above the capacity of Zoom's largest webinar
+NO_ID = "no id: "  # prefix of the keys of files without an id; Zoom's ids have no spaces
 _TRASHED, _AVAILABLE, _DELETED = "trashed", "available", "deleted"
 _LONGEST_UUID = 200  # Zoom's own have 24 characters
 
@@ -27,25 +33,64 @@ BATCHES = {
 _INTRODUCING = frozenset({"recording.completed", "recording.recovered"})
 
 
-def started(envelope: Envelope) -> dict[str, Any]:
-    """Return the running instance: its uuid and actual start, in Zoom's notation."""
-    given = envelope.payload.object or {}
-    return {"uuid": _text(given.get("uuid")), "started": _text(given.get("start_time"))}
-
-
-def ended(instance: Mapping[str, Any], envelope: Envelope) -> Mapping[str, Any]:
-    """Return the last instance after an `ended` event; the end of an instance that is not running is ignored."""
+def started(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
+    """Return the instances with one that has started; a late event of an instance that has ended changes nothing."""
     given = envelope.payload.object or {}
     uuid = _text(given.get("uuid"))
-    running = instance and "ended" not in instance
-    if running and uuid and instance.get("uuid") and instance["uuid"] != uuid:
-        return instance
-    begun = _text(given.get("start_time")) or instance.get("started", "")
-    return {"uuid": uuid, "started": begun, "ended": _text(given.get("end_time")) or begun}
+    known = meeting.instances.get(uuid, {})
+    if "ended" in known:
+        return meeting.instances
+    entry = {**known, "started": _text(given.get("start_time")) or known.get("started", "")}
+    return _newest({**meeting.instances, uuid: entry | _other_use(meeting, given)}, MOST_INSTANCES)
 
 
-def recorded(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
-    """Return the recordings, by instance uuid, with the event's recording available."""
+def ended(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
+    """Return the instances with one that has ended; without a uuid in the event that is the newest running one.
+
+    `practice_session` marks a webinar's practice session: https://developers.zoom.us/changelog/meetings/july-14-2025
+    """
+    given = envelope.payload.object or {}
+    uuid = _text(given.get("uuid")) or _newest_running(meeting)
+    known = meeting.instances.get(uuid, {})
+    begun = _text(given.get("start_time")) or known.get("started", "")
+    entry = {**known, "started": begun, "ended": _text(given.get("end_time")) or begun}
+    if (
+        given.get("practice_session") is True
+        or (envelope.payload.model_extra or {}).get("practice_session") is True
+    ):
+        entry["practice"] = True
+    return _newest({**meeting.instances, uuid: entry | _other_use(meeting, given)}, MOST_INSTANCES)
+
+
+def _newest_running(meeting: Meeting) -> str:
+    running = [uuid for uuid, entry in meeting.instances.items() if "ended" not in entry]
+    return max(running, key=lambda uuid: (meeting.instances[uuid].get("started", ""), uuid), default="")
+
+
+def _other_use(meeting: Meeting, given: Mapping[str, Any]) -> dict[str, bool]:
+    """Mark an instance of the personal meeting room (type 4) that has another topic than the scheduled meeting.
+
+    The topic itself is not kept: it belongs to a conversation that is none of the site's.
+    """
+    topic = " ".join(_text(given.get("topic")).split()).casefold()
+    own = " ".join(meeting.topic.split()).casefold()
+    is_other = (
+        given.get("type") == PERSONAL_ROOM != meeting.type and bool(topic) and bool(own) and topic != own
+    )
+    return {"other": True} if is_other else {}
+
+
+def _newest(entries: dict[str, Any], most: int) -> dict[str, Any]:
+    newest = sorted(entries, key=lambda uuid: (entries[uuid].get("started", ""), uuid))[-most:]
+    return {uuid: entries[uuid] for uuid in newest}
+
+
+def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
+    """Return the recordings, by instance uuid, with the event's recording available.
+
+    `matched` keeps that the recording was of a scheduled date when it was made: the date may be changed or dropped later.
+    """
+    recordings = meeting.recordings
     given = envelope.payload.object or {}
     uuid = _text(given.get("uuid"))
     if not uuid:
@@ -53,7 +98,7 @@ def recorded(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any
     known = recordings.get(uuid, {})
     files = dict(known.get("files", {}))
     for file in _files(given):
-        files[_text(file.get("id"))] = {
+        files[_file_key(file)] = {
             "type": _text(file.get("recording_type")) or _text(file.get("file_type")),
             "state": _AVAILABLE,
         }
@@ -67,19 +112,22 @@ def recorded(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any
         "files": files,
         "state": _AVAILABLE,
     }
-    kept = {**recordings, uuid: recording}
-    newest = sorted(kept, key=lambda name: (kept[name].get("started", ""), name))[-MOST_RECORDINGS:]
-    return {name: kept[name] for name in newest}
+    recording |= _other_use(meeting, given) | {
+        key: known[key] for key in ("other", "matched") if key in known
+    }
+    if is_of_meeting(meeting, uuid, recording):
+        recording["matched"] = True
+    return _newest({**recordings, uuid: recording}, MOST_RECORDINGS)
 
 
-def trashed(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
+def trashed(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     """Return the recordings with the named files in Zoom's trash, or all files where the event names none."""
-    return _taken_away(recordings, envelope, _TRASHED)
+    return _taken_away(meeting.recordings, envelope, _TRASHED)
 
 
-def deleted(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
+def deleted(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     """Return the recordings without the files that were permanently deleted."""
-    return _taken_away(recordings, envelope, _DELETED)
+    return _taken_away(meeting.recordings, envelope, _DELETED)
 
 
 def recorded_instance(envelope: Envelope) -> str | None:
@@ -108,9 +156,9 @@ def named_instances(envelope: Envelope) -> dict[str, list[str]]:
     return {uuid: files for uuid, files in found.items() if 0 < len(uuid) <= _LONGEST_UUID}
 
 
-def apply_batch(recordings: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
+def apply_batch(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     """Return the recordings after a batch event, which may name instances of other meetings as well."""
-    result = dict(recordings)
+    result = dict(meeting.recordings)
     for uuid, files in named_instances(envelope).items():
         _change(result, uuid, files, BATCHES[envelope.event])
     return result
@@ -136,7 +184,7 @@ def registered(registrants: Mapping[str, str], envelope: Envelope, status: str |
 def _taken_away(recordings: Mapping[str, Any], envelope: Envelope, state: str) -> dict[str, Any]:
     given = envelope.payload.object or {}
     result = dict(recordings)
-    _change(result, _text(given.get("uuid")), [_text(file.get("id")) for file in _files(given)], state)
+    _change(result, _text(given.get("uuid")), [_file_key(file) for file in _files(given)], state)
     return result
 
 
@@ -151,10 +199,12 @@ def _change(recordings: dict[str, Any], uuid: str, names: list[str], state: str)
             files.pop(name, None)
         elif name in files:
             files[name] = {**files[name], "state": state}
-    if state == _DELETED and not files:
+    # Events cannot name files without an id, so they go with the others.
+    named_files = [file for key, file in files.items() if not key.startswith(NO_ID)]
+    if state == _DELETED and not named_files:
         del recordings[uuid]
         return
-    states = {file["state"] for file in files.values()} or {state}
+    states = {file["state"] for file in named_files or files.values()} or {state}
     recordings[uuid] = {
         **recording,
         "files": files,
@@ -165,6 +215,11 @@ def _change(recordings: dict[str, Any], uuid: str, names: list[str], state: str)
 def _files(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     files = given.get("recording_files")
     return [file for file in (files if isinstance(files, list) else []) if isinstance(file, dict)]
+
+
+def _file_key(file: Mapping[str, Any]) -> str:
+    """Return a file's id; those without one (a timeline, say) are named by their kind."""
+    return _text(file.get("id")) or f"{NO_ID}{_text(file.get('file_type'))}"
 
 
 def _text(value: Any) -> str:

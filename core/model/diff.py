@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.model.fold import apply
+from core.model.instances import instances_of
 from core.model.meeting import Meeting
 
 if TYPE_CHECKING:
@@ -101,11 +102,12 @@ def _facts(meeting: Meeting | None) -> dict[str, Any]:
     """Return the values of a meeting by field name, dotted for nested fields."""
     if meeting is None:
         return {}
+    last = next(reversed(instances_of(meeting)), None)
     facts: dict[str, Any] = {
         "state": "recovered" if meeting.recovered else meeting.state.value,
         "kind": meeting.kind.value,
-        "started": _local(meeting, meeting.started_at),
-        "ended": _local(meeting, meeting.ended_at),
+        "started": _local(meeting, last.started if last else None),
+        "ended": _local(meeting, last.ended if last else None),
         "recordings": _available(meeting) or None,
     }
     states = Counter(meeting.registrants.values())

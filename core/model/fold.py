@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.model import activity
+from core.model.instances import end_running
 from core.model.meeting import RECURRING_FIXED, WEBINARS, Meeting, MeetingKind, MeetingState, Position
 
 if TYPE_CHECKING:
@@ -212,16 +213,16 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     if envelope.payload.operation == GONE:
         state = MeetingState.DELETED if meeting.state is MeetingState.SCHEDULED else meeting.state
         return replace(meeting, state=state, recovered=False)
-    instance = meeting.instance
-    if (envelope.payload.object or {}).get("status") == "waiting" and instance and "ended" not in instance:
-        instance = {**instance, "ended": _written(envelope.event_ts) or instance.get("started", "")}
+    instances = meeting.instances
+    if (envelope.payload.object or {}).get("status") == "waiting":
+        instances = end_running(instances, _written(envelope.event_ts))
     return replace(
         meeting,
         object=_kept(envelope.payload.object or {}),
         state=MeetingState.SCHEDULED,
         created=True,
         recovered=meeting.recovered or meeting.state is MeetingState.DELETED,
-        instance=instance,
+        instances=instances,
     )
 
 
@@ -233,11 +234,11 @@ def _written(milliseconds: int | None) -> str:
 
 
 def _started(meeting: Meeting, envelope: Envelope) -> Meeting:
-    return replace(_introduce(meeting, envelope), instance=activity.started(envelope))
+    return replace(_introduce(meeting, envelope), instances=activity.started(meeting, envelope))
 
 
 def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
-    return replace(_introduce(meeting, envelope), instance=activity.ended(meeting.instance, envelope))
+    return replace(_introduce(meeting, envelope), instances=activity.ended(meeting, envelope))
 
 
 def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -260,10 +261,10 @@ def _registration(status: str | None) -> Callable[[Meeting, Envelope], Meeting]:
 
 
 def _recording(
-    change: Callable[[Mapping[str, Any], Envelope], Mapping[str, Any]],
+    change: Callable[[Meeting, Envelope], Mapping[str, Any]],
 ) -> Callable[[Meeting, Envelope], Meeting]:
     def step(meeting: Meeting, envelope: Envelope) -> Meeting:
-        return replace(meeting, recordings=change(meeting.recordings, envelope))
+        return replace(meeting, recordings=change(meeting, envelope))
 
     return step
 

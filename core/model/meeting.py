@@ -83,8 +83,8 @@ class Meeting:
     access to the host's account. The properties read it in typed form.
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
-    deletion. `instance` is the running or last instance, `recordings` holds the recordings by instance, `registrants`
-    the status of each registrant (see `core.model.activity`).
+    deletion. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
+    holds the status of each registrant (see `core.model.activity`).
     """
 
     account_id: str
@@ -95,7 +95,7 @@ class Meeting:
     last: Position = BEFORE_ALL
     created: bool = False
     recovered: bool = False
-    instance: Mapping[str, Any] = field(default_factory=dict)
+    instances: Mapping[str, Any] = field(default_factory=dict)
     recordings: Mapping[str, Any] = field(default_factory=dict)
     registrants: Mapping[str, str] = field(default_factory=dict)
 
@@ -149,7 +149,7 @@ class Meeting:
     @property
     def start_time(self) -> datetime | None:
         """The scheduled start in UTC; None without a fixed time. For a series, its first occurrence as Zoom named it."""
-        return _instant(self.object.get("start_time"), self.timezone)
+        return parse_time(self.object.get("start_time"), self.timezone)
 
     @property
     def duration(self) -> int:
@@ -164,7 +164,7 @@ class Meeting:
         for item in listed if isinstance(listed, list | tuple) else ():
             if not isinstance(item, dict):
                 continue
-            start = _instant(item.get("start_time"), self.timezone)
+            start = parse_time(item.get("start_time"), self.timezone)
             if start is not None:
                 found.append(
                     Occurrence(
@@ -187,24 +187,16 @@ class Meeting:
         return self.type not in WITHOUT_FIXED_TIME and (self.start_time is not None or bool(self.occurrences))
 
     @property
-    def started_at(self) -> datetime | None:
-        """The actual start of the last instance, in UTC."""
-        return _instant(self.instance.get("started"), self.timezone)
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """The actual end of the last instance, in UTC; None while it runs, or where there was none."""
-        return _instant(self.instance.get("ended"), self.timezone)
-
-    @property
-    def runs_until(self) -> datetime | None:
-        """The latest possible end of the running instance, in UTC; None where none runs.
-
-        The `ended` event may be lost, and Zoom ends every meeting after 30 hours.
-        """
-        if self.started_at is None or "ended" in self.instance:
-            return None
-        return self.started_at + timedelta(minutes=LONGEST)
+    def dates(self) -> tuple[Occurrence, ...]:
+        """All scheduled dates in order; a single meeting has one. `occurrences` count only for types that have them."""
+        if self.type in WITHOUT_FIXED_TIME:
+            return ()
+        if self.is_series and self.occurrences:
+            return self.occurrences
+        start = self.start_time
+        if start is not None:
+            return (Occurrence("", start, self.duration, available=True),)
+        return self.occurrences
 
     @property
     def is_complete(self) -> bool:
@@ -239,7 +231,7 @@ def _minutes(value: Any) -> int:
     return min(max(_number(value) or 0, 0), LONGEST)
 
 
-def _instant(value: Any, assumed: ZoneInfo) -> datetime | None:
+def parse_time(value: Any, assumed: ZoneInfo) -> datetime | None:
     """Parse one of Zoom's times. They end in `Z`; one without is in the meeting's own time zone.
 
     Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow.

@@ -134,7 +134,7 @@ def is_current(item: Mapping[str, Any], now: datetime) -> bool:
 
 def _lasting(meeting: Meeting) -> tuple[Any, ...]:
     kept = {key: value for key, value in meeting.object.items() if key not in _PASSING}
-    running = bool(meeting.instance) and "ended" not in meeting.instance
+    running = any("ended" not in entry for entry in meeting.instances.values())
     return meeting.kind, meeting.state, running, kept
 
 

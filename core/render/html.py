@@ -34,12 +34,13 @@ def details(
     Parts for signed-in visitors only are enclosed in markers, see docs/stub.md.
     """
     listed = schedule.remaining[:LONGEST_LIST]
-    joinable = schedule.phase in JOINABLE or activity.live_since is not None
+    joinable = schedule.phase in JOINABLE
     return _template("meeting/details.jinja").render(
         words=labels,
         text=_text,
         kind=meeting.kind,
         phase=schedule.phase,
+        status=labels.status(schedule),
         series=meeting.is_series,
         when=None if schedule.phase is Phase.CANCELLED else _when(meeting, schedule.leading),
         host=visible.host,
@@ -48,7 +49,7 @@ def details(
         signed_in=visible.signed_in,
         dates=[_when(meeting, date) for date in listed],
         left_out=len(schedule.remaining) - len(listed),
-        live=_moment(meeting, activity.live_since),
+        live=_moment(meeting, schedule.live_since),
         registered=activity.registered,
         recordings=[
             {"url": _text(one.url), "passcode": one.passcode, "when": _moment(meeting, one.started)}

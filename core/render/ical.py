@@ -16,7 +16,6 @@ from core import __version__
 from core.model.meeting import MeetingState
 from core.render.ical_recurrence import series
 from core.render.ical_timezone import vtimezone
-from core.render.schedule import dates
 from core.render.text import clean
 from core.render.visibility import visible_fields
 
@@ -65,7 +64,7 @@ def _zones(listed: list[Meeting]) -> list[Timezone]:
     """Return the time zones of these meetings, for the years that they need."""
     spans: dict[str, tuple[ZoneInfo, datetime, datetime]] = {}
     for meeting in listed:
-        starts = [date.start_time for date in dates(meeting)]
+        starts = [date.start_time for date in meeting.dates]
         zone = meeting.timezone
         _, first, last = spans.get(zone.key, (zone, starts[0], starts[-1]))
         spans[zone.key] = zone, min(first, *starts), max(last, *starts)
@@ -74,7 +73,7 @@ def _zones(listed: list[Meeting]) -> list[Timezone]:
 
 def has_events(meeting: Meeting, now: datetime) -> bool:
     """Tell whether a meeting is in the feed: it has a date and was not deleted long ago."""
-    if not dates(meeting):
+    if not meeting.dates:
         return False
     if meeting.state is MeetingState.SCHEDULED:
         return True
@@ -86,7 +85,7 @@ def events(entry: CalendarEntry, rules: Rules, *, host: str, now: datetime) -> l
     meeting = entry.meeting
     if not has_events(meeting, now):
         return []
-    held = list(dates(meeting))
+    held = list(meeting.dates)
     if meeting.is_series and any(date.available for date in held) and meeting.state is MeetingState.SCHEDULED:
         held = [date for date in held if date.available]
     said = series(

@@ -13,6 +13,8 @@ from core.render.schedule import Phase
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from core.render.schedule import Schedule
+
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     "January",
@@ -36,6 +38,8 @@ _STATUS = {
     Phase.CANCELLED: "Cancelled",
     Phase.UNDATED: "No fixed time",
 }
+_MAY_BE_RUNNING = "The scheduled time is over; it may still be running"
+_ENDED_EARLY = "Ended; it can be joined again until its scheduled end"
 _PLURALS = {"person": "people"}
 _HEADING = {MeetingKind.MEETING: "Meeting details", MeetingKind.WEBINAR: "Webinar details"}
 _LABELS = {
@@ -75,9 +79,11 @@ def sign_in(kind: MeetingKind) -> str:
     return _SIGN_IN[kind]
 
 
-def status(phase: Phase) -> str:
-    """Return the label of a phase."""
-    return _STATUS[phase]
+def status(schedule: Schedule) -> str:
+    """Return the status of a meeting that is not live."""
+    if schedule.may_be_running:
+        return _MAY_BE_RUNNING
+    return _ENDED_EARLY if schedule.has_ended_early else _STATUS[schedule.phase]
 
 
 def label(name: str) -> str:

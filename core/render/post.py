@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -91,9 +91,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
     schedule = schedule_at(meeting, now)
-    activity = activity_of(meeting, rules, now)
-    if activity.has_ended and activity.live_since is None:
-        schedule = replace(schedule, phase=Phase.ENDED)
+    activity = activity_of(meeting, rules)
     visible = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
     author = rules.author_of(meeting)
     return Post(
@@ -116,7 +114,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
             **({"html": html.details(meeting, schedule, visible, activity)} if meeting.is_complete else {}),
         },
         ticks=_TICKS[rules.join_link],
-        until=min((one for one in (schedule.until, activity.until) if one is not None), default=None),
+        until=schedule.until,
         visible=visible,
     )
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.model.meeting import WITHOUT_FIXED_TIME, Occurrence
+from core.model.instances import end_of, has_ended, running
+from core.model.meeting import INSTANT, MeetingState
 
 if TYPE_CHECKING:
-    from core.model.meeting import Meeting
+    from datetime import datetime
+
+    from core.model.meeting import Meeting, Occurrence
 
 JOIN_GRACE = timedelta(hours=1)
 """How long after the scheduled end the join link stays: Zoom lets meetings overrun."""
@@ -32,12 +35,15 @@ JOINABLE = frozenset({Phase.UPCOMING, Phase.RUNNING, Phase.CLOSING, Phase.UNDATE
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A meeting's dates at a given time.
+    """A meeting's dates at a given time, with its running instance.
 
     `leading` is the date that the page and the metas describe: the running one, else the next, else the last; None
     where there is none. `remaining` are the dates of a series that are not over, cancelled ones included. `until`
     (UTC) is the time of the next change; None where there is none. `over` (UTC) is the end of the last date that
     takes place; None where there is none.
+
+    `live_since` (UTC): an instance is running. `may_be_running`: one has not ended, but its scheduled end has passed.
+    `has_ended_early`: the leading date's instance has ended before the scheduled end, and can be joined again.
     """
 
     phase: Phase
@@ -45,20 +51,52 @@ class Schedule:
     remaining: tuple[Occurrence, ...] = ()
     until: datetime | None = None
     over: datetime | None = None
+    live_since: datetime | None = None
+    may_be_running: bool = False
+    has_ended_early: bool = False
 
 
 def schedule_at(meeting: Meeting, now: datetime) -> Schedule:
     """Return the schedule of `meeting` at `now` (any time zone)."""
     now = now.astimezone(UTC)
-    all_dates = dates(meeting)
+    found = _by_dates(meeting, now)
+    if meeting.state is not MeetingState.SCHEDULED or found.phase is Phase.CANCELLED:
+        return found
+    run = running(meeting, now)
+    if run is None:
+        return _after_instances(meeting, found)
+    phase = Phase.CLOSING if found.phase is Phase.ENDED else found.phase
+    return replace(
+        found,
+        phase=phase,
+        until=min(found.until or run.until, run.until),
+        live_since=run.instance.started if run.is_confirmed else None,
+        may_be_running=not run.is_confirmed,
+    )
+
+
+def _after_instances(meeting: Meeting, found: Schedule) -> Schedule:
+    """Return the schedule of a meeting that is not running: an instance that has ended may have ended its date.
+
+    The link stays until the scheduled end: on free plans a meeting ends after 40 minutes, and everybody joins again.
+    """
+    if not has_ended(meeting, found.leading):
+        return found
+    if meeting.type == INSTANT or found.phase is Phase.CLOSING:
+        return replace(found, phase=Phase.ENDED)
+    return replace(found, has_ended_early=found.phase is Phase.RUNNING)
+
+
+def _by_dates(meeting: Meeting, now: datetime) -> Schedule:
+    """Return the schedule by the dates alone."""
+    all_dates = meeting.dates
     if not all_dates:
         return Schedule(Phase.UNDATED)
     held = [date for date in all_dates if date.available]
     remaining = tuple(date for date in all_dates if now < end_of(date)) if meeting.is_series else ()
     if not held:
-        return Schedule(
-            Phase.CANCELLED, all_dates[-1], remaining, _next(now, [end_of(date) for date in all_dates])
-        )
+        until = _next(now, [end_of(date) for date in all_dates])
+        return Schedule(Phase.CANCELLED, all_dates[-1], remaining, until)
     link_ends = max(date.end_time for date in held) + JOIN_GRACE
     over = max(end_of(date) for date in held)
     changes = [link_ends, *(end_of(date) for date in all_dates), *(date.start_time for date in held)]
@@ -72,22 +110,6 @@ def schedule_at(meeting: Meeting, now: datetime) -> Schedule:
     if meeting.is_series and not meeting.occurrences:
         return Schedule(Phase.UNDATED)
     return Schedule(Phase.ENDED, held[-1], remaining, until, over)
-
-
-def dates(meeting: Meeting) -> tuple[Occurrence, ...]:
-    """Return all dates in order; a single meeting has one. `occurrences` count only for types that have them."""
-    if meeting.type in WITHOUT_FIXED_TIME:
-        return ()
-    if meeting.is_series and meeting.occurrences:
-        return meeting.occurrences
-    if meeting.start_time is not None:
-        return (Occurrence("", meeting.start_time, meeting.duration, available=True),)
-    return meeting.occurrences
-
-
-def end_of(date: Occurrence) -> datetime:
-    """Return the end of a date; where the duration is unknown, the time at which its join link is removed."""
-    return date.end_time if date.duration else date.start_time + JOIN_GRACE
 
 
 def _next(now: datetime, moments: list[datetime]) -> datetime | None:

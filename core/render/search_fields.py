@@ -6,7 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.render.schedule import Phase, end_of, schedule_at
+from core.model.instances import end_of
+from core.render.schedule import Phase, schedule_at
 from core.render.text import clean
 
 if TYPE_CHECKING:

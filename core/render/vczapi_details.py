@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
 from core.model.rules import Passcode
-from core.render.activity import has_ended
+from core.render.schedule import Phase
 from core.render.text import clean
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def details(meeting: Meeting, schedule: Schedule, visible: VisibleFields, *, wit
     """
     document = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
     document |= _sure(meeting)
-    if meeting.instance:
+    if meeting.instances:
         # The plugin's own value for a meeting whose link must no longer be shown.
-        document["state"] = "ended" if has_ended(meeting) else ""
+        document["state"] = "ended" if schedule.phase is Phase.ENDED else ""
     if "join_url" in document:
         document["join_url"] = visible.join_url
     if "password" in document and visible.passcode_may_be is not Passcode.SHOWN:

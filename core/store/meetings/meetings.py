@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, select, tuple_, update
 
+from core.model.instances import from_stored
 from core.model.meeting import Meeting, MeetingKind, MeetingState, Position
 from core.render.search_fields import SearchFields, search_fields_of
 from core.store.db.schema import meeting_baselines, meetings
@@ -109,7 +110,7 @@ def _meeting(row: Any) -> Meeting:
         last=Position(row.last_at, row.last_rank, row.last_digest),
         created=row.created,
         recovered=row.recovered,
-        instance=row.instance,
+        instances=from_stored(row.instance),
         recordings=row.recordings,
         registrants=row.registrants,
     )
@@ -125,7 +126,7 @@ def _state(meeting: Meeting) -> dict[str, Any]:
         "last_digest": meeting.last.digest,
         "created": meeting.created,
         "recovered": meeting.recovered,
-        "instance": dict(meeting.instance),
+        "instance": dict(meeting.instances),
         "recordings": dict(meeting.recordings),
         "registrants": dict(meeting.registrants),
     }

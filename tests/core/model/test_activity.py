@@ -1,5 +1,6 @@
 """What happens around a meeting: it runs, is recorded, and people register."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from core.model import activity
 from core.model.fold import Change, fold, position
+from core.model.instances import instances_of
 from core.model.meeting import Meeting, MeetingKind
 from core.zoom.envelope import Envelope, digest, parse
 from tests.core.events import ACCOUNT, NUMBER, event, raw
@@ -31,12 +33,11 @@ class TestInstance:
     def test_runs_from_start_to_end(self) -> None:
         started = told("meeting.started", 2, uuid="u", start_time="2026-03-03T10:02:00Z")
         running = folded(told("meeting.created"), started)
-        assert running.started_at == datetime(2026, 3, 3, 10, 2, tzinfo=UTC)
-        assert running.runs_until == datetime(2026, 3, 4, 16, 2, tzinfo=UTC)
+        (instance,) = instances_of(running)
+        assert (instance.started, instance.ended) == (datetime(2026, 3, 3, 10, 2, tzinfo=UTC), None)
         ended = told("meeting.ended", 3, uuid="u", end_time="2026-03-03T11:00:00Z")
         over = folded(told("meeting.created"), started, ended)
-        assert over.ended_at == datetime(2026, 3, 3, 11, tzinfo=UTC)
-        assert over.runs_until is None
+        assert instances_of(over)[0].ended == datetime(2026, 3, 3, 11, tzinfo=UTC)
 
     def test_the_end_of_an_earlier_one_ends_no_later_one(self) -> None:
         meeting = folded(
@@ -44,15 +45,69 @@ class TestInstance:
             told("meeting.started", 2, uuid="second", start_time="2026-03-03T10:00:00Z"),
             told("meeting.ended", 3, uuid="first", end_time="2026-03-03T09:00:00Z"),
         )
-        assert meeting.runs_until is not None
+        assert {one.uuid: one.ended is None for one in instances_of(meeting)} == {"second": True}
 
     def test_an_end_whose_start_was_lost_is_an_end(self) -> None:
         ended = told(
             "meeting.ended", 3, uuid="u", start_time="2026-03-03T10:00:00Z", end_time="2026-03-03T11:00:00Z"
         )
         meeting = folded(told("meeting.created"), ended)
-        assert meeting.started_at == datetime(2026, 3, 3, 10, tzinfo=UTC)
-        assert meeting.runs_until is None
+        (instance,) = instances_of(meeting)
+        assert instance.started == datetime(2026, 3, 3, 10, tzinfo=UTC)
+        assert instance.ended == datetime(2026, 3, 3, 11, tzinfo=UTC)
+
+    def test_a_late_start_does_not_revive_one_that_has_ended(self) -> None:
+        start = {"uuid": "u", "start_time": "2026-03-03T10:00:00Z"}
+        meeting = folded(
+            told("meeting.created"),
+            told("meeting.ended", 3, **start, end_time="2026-03-03T11:00:00Z"),
+            told("meeting.started", 4, **start),
+        )
+        assert instances_of(meeting)[0].ended is not None
+
+    def test_an_end_without_a_uuid_ends_the_newest_one(self) -> None:
+        meeting = folded(
+            told("meeting.created"),
+            told("meeting.started", 2, uuid="u", start_time="2026-03-03T10:00:00Z"),
+            told("meeting.ended", 3, uuid="", end_time="2026-03-03T11:00:00Z"),
+        )
+        assert [one.ended is not None for one in instances_of(meeting)] == [True]
+
+    @pytest.mark.parametrize("place", ["object", "payload"])
+    def test_a_practice_session_is_known_as_one(self, place: str) -> None:
+        given = event("webinar.ended", 3, uuid="u", start_time="2026-03-03T10:00:00Z", type=5)
+        (given["payload"]["object"] if place == "object" else given["payload"])["practice_session"] = True
+        (instance,) = instances_of(folded(told("webinar.created", type=5), parse(raw(given))))
+        assert instance.is_practice
+
+    def test_another_topic_of_the_room_is_marked_and_not_kept(self) -> None:
+        meeting = folded(
+            told("meeting.created", topic="Choir", settings={"use_pmi": True}),
+            told(
+                "meeting.started",
+                2,
+                uuid="u",
+                type=4,
+                topic="Talk with Ben",
+                start_time="2026-03-03T10:00:00Z",
+            ),
+        )
+        assert instances_of(meeting)[0].is_other
+        assert "Ben" not in str(meeting)
+
+    def test_are_bounded(self) -> None:
+        starts = [
+            told(
+                "meeting.started",
+                2 + hour,
+                uuid=str(hour),
+                start_time=f"2026-03-0{1 + hour // 24}T{hour % 24:02}:00:00Z",
+            )
+            for hour in range(activity.MOST_INSTANCES + 5)
+        ]
+        meeting = folded(told("meeting.created"), *starts)
+        assert len(meeting.instances) == activity.MOST_INSTANCES
+        assert "0" not in meeting.instances
 
     def test_never_changes_the_schedule(self) -> None:
         created = told("meeting.created", start_time="2026-03-03T10:00:00Z", duration=45)
@@ -188,14 +243,21 @@ class TestRecordings:
         assert activity.recorded_instance(told(name, uuid=given)) == found
 
     def test_are_bounded(self) -> None:
-        recordings: dict[str, Any] = {}
+        meeting = Meeting(ACCOUNT, NUMBER)
         for number in range(activity.MOST_RECORDINGS + 5):
             at = f"2026-03-03T{number // 60:02}:{number % 60:02}:00Z"
-            recordings = activity.recorded(
-                recordings, told("recording.completed", uuid=str(number), start_time=at)
-            )
-        assert len(recordings) == activity.MOST_RECORDINGS
-        assert "0" not in recordings
+            made = told("recording.completed", uuid=str(number), start_time=at)
+            meeting = replace(meeting, recordings=activity.recorded(meeting, made))
+        assert len(meeting.recordings) == activity.MOST_RECORDINGS
+        assert "0" not in meeting.recordings
+
+    def test_files_without_an_id_go_with_the_others(self) -> None:
+        completed = told(
+            "recording.completed", 2, uuid="u", recording_files=[*FILES, {"file_type": "TIMELINE"}]
+        )
+        for name, left in (("recording.trashed", "trashed"), ("recording.deleted", None)):
+            recordings = folded(completed, told(name, 3, uuid="u", recording_files=FILES)).recordings
+            assert recordings.get("u", {}).get("state") == left
 
 
 class TestRegistrants:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.model.fold import Change, fold, position
+from core.model.instances import instances_of
 from core.model.meeting import Meeting, MeetingState
 from core.model.snapshots import Drift, Snapshot, is_current, of_absence, of_reading
 from core.zoom.envelope import digest, parse
@@ -110,10 +111,11 @@ class TestOfReading:
             event("meeting.created", 1, **WHOLE),
             event("meeting.started", 2, uuid="u", start_time="2026-03-03T10:00:00Z", type=2),
         )
-        assert running.runs_until is not None
+        assert [one.ended for one in instances_of(running)] == [None]
         found = read(running, status="waiting")
         assert found.drift is not Drift.SAME
-        assert refolded(found, event("meeting.started", 2, uuid="u")).runs_until is None
+        after = refolded(found, event("meeting.started", 2, uuid="u", start_time="2026-03-03T10:00:00Z"))
+        assert all(one.ended for one in instances_of(after))
 
     def test_what_no_text_can_hold_does_not_break_it(self) -> None:
         assert refolded(read(None, topic="a\ud800b")).topic == "a\ufffdb"
