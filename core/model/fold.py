@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from core.model import activity
 from core.model.instances import end_running
-from core.model.meeting import RECURRING_FIXED, WEBINARS, Meeting, MeetingKind, MeetingState, Position
+from core.model.meeting import (
+    PERSONAL_ROOM,
+    RECURRING_FIXED,
+    WEBINARS,
+    Doubt,
+    Meeting,
+    MeetingKind,
+    MeetingState,
+    Position,
+)
+from core.zoom.join_link import without_passcode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -169,15 +179,38 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     before = dict(meeting.object)
     if _items(before):
         before["occurrences"] = [item for item in _items(before) if _id(item) not in vanished]
-    if envelope.payload.scope == "single" and _items(given) and _items(before):
+    if _items(given) and _items(before) and _names_one_occurrence(envelope, given, meeting.object, before):
         # One occurrence was moved or changed: the series keeps its start and duration.
         changed = {"occurrences": _with_occurrences(before, given)}
-        rest = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE}
-        return replace(meeting, object=_merge(before, {**rest, **changed}))
-    if _stops_being_a_series(given, before):
+        given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE} | changed
+    elif _stops_being_a_series(given, before):
         before.pop("occurrences", None)
         before.pop("recurrence", None)
-    return replace(meeting, object=_merge(before, given))
+    return _with_link_of(replace(meeting, object=_merge(before, given)), meeting, given)
+
+
+def _with_link_of(updated: Meeting, before: Meeting, given: Mapping[str, Any]) -> Meeting:
+    """Remove an outdated encrypted passcode from the join link: a new passcode may come without a new link."""
+    if "join_url" in given:
+        is_settled = updated.doubt is Doubt.PASSCODE_WITHOUT_LINK
+        return replace(updated, doubt=Doubt.NONE) if is_settled else updated
+    if not before.join_url or "password" not in given or updated.password == before.password:
+        return updated
+    link = without_passcode(before.join_url, before.password)
+    return replace(updated, object={**updated.object, "join_url": link}, doubt=Doubt.PASSCODE_WITHOUT_LINK)
+
+
+def _names_one_occurrence(
+    envelope: Envelope, given: Mapping[str, Any], known: Mapping[str, Any], left: Mapping[str, Any]
+) -> bool:
+    """Tell whether an update changes single occurrences of a series; without `scope` by the occurrences in it.
+
+    Then an update about a part of the `known` occurrences, none of which vanished (`left`), is about these alone.
+    """
+    if envelope.payload.scope is not None:
+        return envelope.payload.scope == "single"
+    named = {_id(item) for item in _items(given)}
+    return len(_items(left)) == len(_items(known)) and named < {_id(item) for item in _items(known)}
 
 
 def _old_object(envelope: Envelope) -> Mapping[str, Any]:
@@ -187,15 +220,25 @@ def _old_object(envelope: Envelope) -> Mapping[str, Any]:
 
 
 def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Delete the meeting or the named occurrences.
+
+    `single` without occurrences of a series deletes an occurrence that is not named: the series stays until an answer
+    over REST tells which. Where the type is unknown the meeting is deleted until an answer tells otherwise.
+    """
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
-    return replace(_fill(meeting, envelope), state=MeetingState.DELETED, recovered=False)
+    zoom_type = _kept(envelope.payload.object or {}).get("type", meeting.type)
+    if envelope.payload.operation == "single" and zoom_type in RECURRING_FIXED:
+        return replace(_fill(meeting, envelope), doubt=Doubt.DELETED_WITHOUT_DATES)
+    is_unsure = envelope.payload.operation == "single" and zoom_type is None
+    doubt = Doubt.DELETED_UNKNOWN_TYPE if is_unsure else Doubt.NONE
+    return replace(_fill(meeting, envelope), state=MeetingState.DELETED, recovered=False, doubt=doubt)
 
 
 def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "available")
-    return replace(_fill(meeting, envelope), state=MeetingState.SCHEDULED, recovered=True)
+    return replace(_fill(meeting, envelope), state=MeetingState.SCHEDULED, recovered=True, doubt=Doubt.NONE)
 
 
 def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -212,7 +255,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
     """
     if envelope.payload.operation == GONE:
         state = MeetingState.DELETED if meeting.state is MeetingState.SCHEDULED else meeting.state
-        return replace(meeting, state=state, recovered=False)
+        return replace(meeting, state=state, recovered=False, doubt=Doubt.NONE)
     instances = meeting.instances
     if (envelope.payload.object or {}).get("status") == "waiting":
         instances = end_running(instances, _written(envelope.event_ts))
@@ -222,6 +265,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         state=MeetingState.SCHEDULED,
         created=True,
         recovered=meeting.recovered or meeting.state is MeetingState.DELETED,
+        doubt=Doubt.NONE,
         instances=instances,
     )
 
@@ -244,9 +288,11 @@ def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
 def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Add unknown identifying fields from an event of one instance."""
     given = _kept(envelope.payload.object or {})
+    # An event of the personal meeting room names the room, not a meeting scheduled in it.
+    is_of_room = meeting.created and given.get("type") == PERSONAL_ROOM != meeting.type
     names: dict[str, Any] = {
         key: given[key]
-        for key in ("topic", "type", "host_id", "timezone")
+        for key in (() if is_of_room else ("topic", "type", "host_id", "timezone"))
         if isinstance(given.get(key), str | int | float)  # as `core.model.redaction` keeps them
     }
     return replace(meeting, object={**names, **meeting.object})
@@ -348,16 +394,46 @@ def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two objects: `settings` field by field, as updates hold only changed ones; other fields whole."""
+    """Merge two objects: `settings` and `recurrence` field by field, as updates hold only changes; others whole."""
     merged = {**below, **above}
     if isinstance(below.get("settings"), dict) and isinstance(above.get("settings"), dict):
         merged["settings"] = {**below["settings"], **above["settings"]}
+    if isinstance(below.get("recurrence"), dict) and isinstance(above.get("recurrence"), dict):
+        merged["recurrence"] = _merge_recurrence(below["recurrence"], above["recurrence"])
     return merged
 
 
+def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two rules; values that the new one excludes are dropped: days of another frequency, the other end."""
+    excluded: set[str] = set()
+    if "type" in above and above["type"] != below.get("type"):
+        excluded |= {"weekly_days", "monthly_day", "monthly_week", "monthly_week_day"}
+    if "monthly_day" in above:
+        excluded |= {"monthly_week", "monthly_week_day"}
+    if "monthly_week" in above or "monthly_week_day" in above:
+        excluded |= {"monthly_day"}
+    if "end_times" in above:
+        excluded |= {"end_date_time"}
+    if "end_date_time" in above:
+        excluded |= {"end_times"}
+    return {key: value for key, value in below.items() if key not in excluded} | dict(above)
+
+
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop fields that must not be stored and values of the wrong type; keep all others, known or unknown."""
-    kept = {key: _without_start_url(value) for key, value in given.items() if key not in _NEVER_KEPT}
+    """Drop fields that must not be stored, nulls and values of the wrong type; keep all others, known or unknown.
+
+    A null tells nothing: Zoom's updates contain nulls for fields that did not change. Neither does a blank topic.
+    """
+    kept = {
+        key: _without_start_url(value)
+        for key, value in given.items()
+        if key not in _NEVER_KEPT and value is not None
+    }
+    if isinstance(kept.get("topic"), str) and not kept["topic"].strip():
+        del kept["topic"]
+    for key in ("settings", "recurrence"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = {inner: value for inner, value in kept[key].items() if value is not None}
     for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
         if key in kept and not isinstance(kept[key], shape):
             del kept[key]

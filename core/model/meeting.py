@@ -40,6 +40,15 @@ class MeetingState(StrEnum):
     PERMANENTLY_DELETED = "permanently_deleted"
 
 
+class Doubt(StrEnum):
+    """A question that an event leaves open and that an answer of Zoom's REST API settles."""
+
+    NONE = ""
+    DELETED_WITHOUT_DATES = "deleted_without_dates"  # a series: which occurrence was deleted is not told
+    DELETED_UNKNOWN_TYPE = "deleted_unknown_type"  # may have been one occurrence of a series
+    PASSCODE_WITHOUT_LINK = "passcode_without_link"  # the link's encrypted passcode is outdated
+
+
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """One occurrence of a series. `start_time` is in UTC, `duration` in minutes."""
@@ -84,7 +93,7 @@ class Meeting:
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
     deletion. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
-    holds the status of each registrant (see `core.model.activity`).
+    holds the status of each registrant (see `core.model.activity`). `doubt` asks for a reading over REST.
     """
 
     account_id: str
@@ -98,6 +107,7 @@ class Meeting:
     instances: Mapping[str, Any] = field(default_factory=dict)
     recordings: Mapping[str, Any] = field(default_factory=dict)
     registrants: Mapping[str, str] = field(default_factory=dict)
+    doubt: Doubt = Doubt.NONE
 
     @property
     def topic(self) -> str:
@@ -200,9 +210,12 @@ class Meeting:
 
     @property
     def is_complete(self) -> bool:
-        """Whether enough is known for a page: the first event of an unknown meeting may lack fields."""
+        """Whether enough is known for a page: the first event of an unknown meeting may lack fields.
+
+        A creation tells the topic, if only that there is none.
+        """
         return bool(
-            self.topic
+            (self.topic or self.created)
             and self.join_url
             and self.type is not None
             and (

@@ -121,7 +121,7 @@ class Rules:
             return messages.RULE_PERSONAL_ROOM
         if self.hosts is not None and not _is_of(meeting, self.hosts):
             return messages.RULE_HOST
-        return self._why_not_topic(meeting.topic) if meeting.topic else ""
+        return self._why_not_topic(meeting.topic) if meeting.topic or meeting.created else ""
 
     def _why_not_topic(self, topic: str) -> str:
         for pattern in self.never:

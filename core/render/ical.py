@@ -14,6 +14,7 @@ from icalendar import Calendar, Event, vDDDLists, vRecur
 
 from core import __version__
 from core.model.meeting import MeetingState
+from core.render import labels
 from core.render.ical_recurrence import series
 from core.render.ical_timezone import vtimezone
 from core.render.text import clean
@@ -134,7 +135,7 @@ def _event(
     event.add("dtstamp", changed)
     event.add("last-modified", changed)
     event.add("sequence", entry.revision)
-    event.add("summary", clean(meeting.topic).strip() or "Zoom")
+    event.add("summary", " ".join(clean(labels.title(meeting)).split()))
     event.add("dtstart", start)
     event.add("dtend", (start.astimezone(UTC) + length).astimezone(start.tzinfo))
     is_held = meeting.state is MeetingState.SCHEDULED and any(date.available for date in held)

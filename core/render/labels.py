@@ -13,6 +13,7 @@ from core.render.schedule import Phase
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from core.model.meeting import Meeting
     from core.render.schedule import Schedule
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -41,6 +42,7 @@ _STATUS = {
 _MAY_BE_RUNNING = "The scheduled time is over; it may still be running"
 _ENDED_EARLY = "Ended; it can be joined again until its scheduled end"
 _PLURALS = {"person": "people"}
+_UNTITLED = {MeetingKind.MEETING: "Zoom meeting", MeetingKind.WEBINAR: "Zoom webinar"}
 _HEADING = {MeetingKind.MEETING: "Meeting details", MeetingKind.WEBINAR: "Webinar details"}
 _LABELS = {
     "when": "When",
@@ -62,6 +64,11 @@ _SIGN_IN = {
     MeetingKind.WEBINAR: "Sign in to see how to join the webinar",
 }
 _JOIN = {MeetingKind.MEETING: "Join the meeting", MeetingKind.WEBINAR: "Join the webinar"}
+
+
+def title(meeting: Meeting) -> str:
+    """Return the topic, or what to call a meeting without one."""
+    return meeting.topic.strip() or _UNTITLED[meeting.kind]
 
 
 def heading(kind: MeetingKind) -> str:

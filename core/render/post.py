@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core import messages
 from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
-from core.render import html, text, vczapi_meta
+from core.render import html, labels, text, vczapi_meta
 from core.render.activity import activity_of
 from core.render.schedule import Phase, Schedule, schedule_at
 from core.render.visibility import NOTHING, VisibleFields, visible_fields
@@ -98,7 +98,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         presence=Presence.WITHHELD if reason else Presence.SHOWN,
         reason=reason,
         by_rule=bool(left_out),
-        title=text.title(meeting.topic),
+        title=text.title(labels.title(meeting)),
         content=html.agenda(meeting),
         status=rules.status,
         author=None if author is None else author.user,
@@ -124,7 +124,7 @@ def _trashed(meeting: Meeting) -> Post:
     return Post(
         presence=Presence.TRASHED,
         reason=messages.DELETED,
-        title=text.title(meeting.topic),
+        title=text.title(labels.title(meeting)),
         content=html.agenda(meeting),
         field={
             "number": str(meeting.number),
@@ -138,7 +138,7 @@ def _why_incomplete(meeting: Meeting) -> str:
     if meeting.is_complete:
         return ""
     known = {
-        messages.MISSING_TOPIC: meeting.topic,
+        messages.MISSING_TOPIC: meeting.topic or meeting.created,
         messages.MISSING_JOIN_LINK: meeting.join_url,
         messages.MISSING_TYPE: meeting.type is not None,
     }

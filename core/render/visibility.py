@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from core.model.rules import LONGEST_NAME, JoinLink, Passcode
 from core.render.text import clean, web_address
+from core.zoom.join_link import without_passcode
 
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
@@ -46,22 +46,9 @@ def visible_fields(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Vi
         return VisibleFields(host=host)
     url = web_address(meeting.join_url)
     return VisibleFields(
-        join_url=_without_passcode(url, meeting.password) if rules.passcode is Passcode.HIDDEN else url,
+        join_url=without_passcode(url, meeting.password) if rules.passcode is Passcode.HIDDEN else url,
         passcode=clean(meeting.password)[:LONGEST_PASSCODE] if rules.passcode is Passcode.SHOWN else "",
         passcode_may_be=rules.passcode,
         signed_in=rules.join_link is JoinLink.SIGNED_IN,
         host=host,
     )
-
-
-def _without_passcode(url: str, passcode: str) -> str:
-    """Return a join link that asks for the passcode. Zoom puts an encrypted passcode into `pwd`."""
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    kept = []
-    for pair in parts.query.split("&"):
-        name, _, value = pair.partition("=")
-        if unquote_plus(name).casefold() != "pwd" and (not passcode or unquote_plus(value) != passcode):
-            kept.append(pair)
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join(kept), ""))

@@ -24,6 +24,8 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _DEEPEST = 64
 _LONGEST_NAME = 200
+# Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
+_FIRST_SECOND, _FIRST_MILLISECOND = 10**9, 10**11
 
 
 def _refuse_constant(name: str) -> Any:
@@ -48,6 +50,19 @@ def _integer_or_none(value: Any) -> int | None:
     return value if isinstance(value, int) and 0 <= value < 10**15 else None
 
 
+def _number_or_none(value: Any) -> int | None:
+    """Parse a meeting's number; 0 is none: Zoom's numbers have 9 digits or more."""
+    return _integer_or_none(value) or None
+
+
+def _milliseconds_or_none(value: Any) -> int | None:
+    """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted."""
+    number = _integer_or_none(value)
+    if number is not None and _FIRST_SECOND <= number < _FIRST_MILLISECOND:
+        return number * 1000
+    return number
+
+
 def _text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME else None
 
@@ -56,7 +71,7 @@ def _mapping_or_none(value: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-_Integer = Annotated[int | None, BeforeValidator(_integer_or_none)]
+_Milliseconds = Annotated[int | None, BeforeValidator(_milliseconds_or_none)]
 _Text = Annotated[str | None, BeforeValidator(_text_or_none)]
 _Mapping = Annotated[dict[str, Any] | None, BeforeValidator(_mapping_or_none)]
 
@@ -71,7 +86,7 @@ class Payload(BaseModel):
     old_object: _Mapping = None
     operation: _Text = None
     scope: _Text = None
-    time_stamp: _Integer = None
+    time_stamp: _Milliseconds = None
 
 
 class Envelope(BaseModel):
@@ -80,13 +95,13 @@ class Envelope(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     event: str
-    event_ts: _Integer = None
+    event_ts: _Milliseconds = None
     payload: Payload
 
     @property
     def number(self) -> int | None:
         """The meeting's number: an integer in some events, a string in others."""
-        return _integer_or_none((self.payload.object or {}).get("id"))
+        return _number_or_none((self.payload.object or {}).get("id"))
 
     @property
     def happened_at(self) -> int | None:

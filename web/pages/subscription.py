@@ -21,6 +21,7 @@ ALWAYS: EventGroups = (
             ("Meeting has been permanently deleted", "meeting.permanently_deleted"),
             ("Start Meeting", "meeting.started"),
             ("End Meeting", "meeting.ended"),
+            ("", "meeting.converted_to_webinar"),
         ),
     ),
     (
@@ -33,6 +34,7 @@ ALWAYS: EventGroups = (
             ("Webinar has been permanently deleted", "webinar.permanently_deleted"),
             ("Start Webinar", "webinar.started"),
             ("End Webinar", "webinar.ended"),
+            ("", "webinar.converted_to_meeting"),
         ),
     ),
 )

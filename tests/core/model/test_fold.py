@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.fold import SNAPSHOT, Change, acts_on, apply, fold, position
-from core.model.meeting import BEFORE_ALL, Meeting, MeetingKind, MeetingState
+from core.model.meeting import BEFORE_ALL, Doubt, Meeting, MeetingKind, MeetingState
 from core.zoom.envelope import digest, parse
 from tests.core.events import ACCOUNT, JSON, NUMBER, SERIES, event, raw, sample
 
@@ -41,7 +41,7 @@ def series(at: int = 1, **object_: Any) -> dict[str, Any]:
     return event("meeting.created", at, payload={"operation": "all"}, **{**WEEKLY, **object_})
 
 
-def updated(at: int, *, scope: str = "all", old: Any = None, **object_: Any) -> dict[str, Any]:
+def updated(at: int, *, scope: str | None = "all", old: Any = None, **object_: Any) -> dict[str, Any]:
     return event("meeting.updated", at, payload={"scope": scope, "old_object": old}, **object_)
 
 
@@ -169,12 +169,51 @@ class TestUpdated:
         meeting = folded(created(settings={"a": 1, "b": 1}), updated(2, settings={"b": 2, "c": 2}))
         assert meeting.settings == {"a": 1, "b": 2, "c": 2}
 
-    def test_a_recurrence_is_replaced_whole(self) -> None:
-        meeting = folded(series(recurrence={"type": 1, "end_times": 3}), updated(2, recurrence={"type": 2}))
-        assert meeting.recurrence == {"type": 2}
+    @pytest.mark.parametrize(
+        ("old", "told", "new"),
+        [
+            (
+                {"type": 2, "weekly_days": "3"},
+                {"end_times": 5},
+                {"type": 2, "weekly_days": "3", "end_times": 5},
+            ),
+            ({"type": 1, "end_times": 3}, {"type": 2}, {"type": 2, "end_times": 3}),
+            ({"type": 2, "weekly_days": "3"}, {"type": 3, "monthly_day": 4}, {"type": 3, "monthly_day": 4}),
+            ({"type": 3, "monthly_day": 4}, {"monthly_week": 1}, {"type": 3, "monthly_week": 1}),
+            (
+                {"end_times": 3},
+                {"end_date_time": "2026-04-01T00:00:00Z"},
+                {"end_date_time": "2026-04-01T00:00:00Z"},
+            ),
+            ({"type": 2, "weekly_days": "3"}, {"weekly_days": None}, {"type": 2, "weekly_days": "3"}),
+        ],
+    )
+    def test_a_recurrence_keeps_what_is_not_told(
+        self, old: dict[str, Any], told: dict[str, Any], new: dict[str, Any]
+    ) -> None:
+        assert folded(series(recurrence=old), updated(2, recurrence=told)).recurrence == new
+
+    @pytest.mark.parametrize("value", [None, "", "  \t"])
+    def test_a_null_or_blank_topic_keeps_the_known_one(self, value: str | None) -> None:
+        meeting = folded(created(topic="Choir"), updated(2, topic=value, settings=None, agenda=None))
+        assert meeting.topic == "Choir"
+
+    def test_an_agenda_can_be_emptied(self) -> None:
+        assert folded(created(agenda="Notes"), updated(2, agenda="")).agenda == ""
+
+    def test_times_in_seconds_are_in_their_place(self) -> None:
+        first = event("meeting.updated", 1795255200000, topic="First")
+        second = event("meeting.updated", 1795341600, topic="Second")
+        assert folded(first, second).topic == folded(second, first).topic == "Second"
+
+    @pytest.mark.parametrize("scope", [None, "single"])
+    def test_one_date_is_changed_and_the_others_stay(self, scope: str | None) -> None:
+        meeting = folded(series(), updated(2, scope=scope, occurrences=[{**DATES[0], "duration": 5}]))
+        assert statuses(meeting) == {"1": True, "2": True, "3": True}
+        assert meeting.occurrences[0].duration == 5
 
     def test_all_dates_are_replaced(self) -> None:
-        meeting = folded(series(), updated(2, occurrences=[DATES[0]]))
+        meeting = folded(series(), updated(2, scope="all", occurrences=[DATES[0]]))
         assert statuses(meeting) == {"1": True}
 
     def test_single_dates_are_laid_over(self) -> None:
@@ -278,8 +317,20 @@ class TestSingleOccurrences:
         gone = said("permanently_deleted", 2, operation="single", type=8, occurrences=[DATES[2]])
         assert statuses(folded(series(), gone)) == {"1": True, "2": True, "3": False}
 
-    def test_are_not_meant_where_none_is_named(self) -> None:
-        assert folded(series(), said("deleted", 2, operation="single", type=8)).state is MeetingState.DELETED
+    @pytest.mark.parametrize("told", [{"type": 8}, {}])
+    def test_of_which_none_is_named_leave_the_series_until_zoom_is_asked(self, told: dict[str, Any]) -> None:
+        meeting = folded(series(), said("deleted", 2, operation="single", **told))
+        assert meeting.state is MeetingState.SCHEDULED
+        assert meeting.doubt is Doubt.DELETED_WITHOUT_DATES
+        assert folded(series(), said("deleted", 2, operation="all", type=8)).state is MeetingState.DELETED
+
+    def test_are_not_meant_where_the_type_is_no_series(self) -> None:
+        meeting = folded(created(type=2), said("deleted", 2, operation="single"))
+        assert (meeting.state, meeting.doubt) == (MeetingState.DELETED, Doubt.NONE)
+
+    def test_of_an_unknown_type_delete_the_meeting_until_zoom_is_asked(self) -> None:
+        meeting = folded(updated(1, topic="Choir"), said("deleted", 2, operation="single"))
+        assert (meeting.state, meeting.doubt) == (MeetingState.DELETED, Doubt.DELETED_UNKNOWN_TYPE)
 
     def test_go_by_the_known_type_where_none_is_told(self) -> None:
         gone = said("deleted", 2, operation="single", occurrences=[DATES[0]])
@@ -444,3 +495,37 @@ class TestOddities:
             "is_complete",
         ]:
             getattr(meeting, name)
+
+
+class TestPasscode:
+    LINK = "https://zoom.us/j/85393847045?pwd=OldEncrypted"
+
+    def test_a_new_one_without_a_link_removes_the_outdated_one_from_the_link(self) -> None:
+        meeting = folded(created(password="123456", join_url=self.LINK), updated(2, password="654321"))
+        assert meeting.join_url == "https://zoom.us/j/85393847045"
+        assert meeting.doubt is Doubt.PASSCODE_WITHOUT_LINK
+
+    def test_a_link_settles_it(self) -> None:
+        new = self.LINK.replace("Old", "New")
+        change = updated(2, password="654321")
+        for later in (
+            updated(3, join_url=new),
+            event("snapshot", 3, join_url=new, password="654321", type=2),
+        ):
+            meeting = folded(created(password="123456", join_url=self.LINK), change, later)
+            assert (meeting.join_url, meeting.doubt) == (new, Doubt.NONE)
+
+    def test_the_same_one_leaves_the_link(self) -> None:
+        meeting = folded(created(password="123456", join_url=self.LINK), updated(2, password="123456"))
+        assert (meeting.join_url, meeting.doubt) == (self.LINK, Doubt.NONE)
+
+
+class TestTopic:
+    def test_a_creation_with_a_blank_one_is_complete(self) -> None:
+        meeting = folded(created(topic="   ", join_url="https://zoom.us/j/1"))
+        assert meeting.topic == ""
+        assert meeting.is_complete
+
+    def test_the_rooms_own_never_names_a_meeting_scheduled_in_it(self) -> None:
+        meeting = folded(created(topic=None), event("meeting.started", 2, type=4, topic="Talk with Ben"))
+        assert meeting.topic == ""
