@@ -6,16 +6,19 @@ calendars show it. The UID of a meeting never changes: https://www.rfc-editor.or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from icalendar import Calendar, Event, vDDDLists, vRecur
 
 from core import __version__
+from core.model.instances import end_of
 from core.model.meeting import MeetingState
 from core.render import labels
-from core.render.ical_recurrence import series
+from core.render.ical_recurrence import MOST_DATES, series
 from core.render.ical_timezone import vtimezone
 from core.render.text import clean
 from core.render.visibility import visible_fields
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from core.model.meeting import Meeting, Occurrence
     from core.model.rules import Rules
+    from core.render.ical_recurrence import CalendarSeries
 
 CANCELLED_FOR = timedelta(days=30)  # how long a deleted meeting stays in the feed as cancelled
 _REFRESH = timedelta(hours=1)
@@ -43,8 +47,26 @@ class CalendarEntry:
     post_id: int | None = None
 
 
-def calendar(entries: Iterable[CalendarEntry], rules: Rules, *, name: str, host: str, now: datetime) -> bytes:
-    """Return the feed of a site as bytes. Subscribers see `name`; `host` makes the UIDs unique to the site."""
+@dataclass(frozen=True, slots=True)
+class UidKey:
+    """Makes permanent UIDs that do not reveal the meeting's number, which is enough to try to join.
+
+    `secret` is the bridge's own; `host` makes the UIDs unique to the site.
+    """
+
+    secret: bytes
+    host: str
+
+    def uid(self, number: int, date_id: str = "") -> str:
+        """Return the UID of a meeting, or of one of its dates."""
+        message = f"{self.host}\n{number}\n{date_id}".encode()
+        return f"{hmac.new(self.secret, message, hashlib.sha256).hexdigest()[:32]}@{self.host}"
+
+
+def calendar(
+    entries: Iterable[CalendarEntry], rules: Rules, *, name: str, key: UidKey, now: datetime
+) -> bytes:
+    """Return the feed of a site as bytes. Subscribers see `name`."""
     made = Calendar()
     made.add("prodid", f"-//Zoom WordPress Bridge//{__version__}//EN")
     made.add("version", "2.0")
@@ -56,7 +78,7 @@ def calendar(entries: Iterable[CalendarEntry], rules: Rules, *, name: str, host:
     for zone in _zones([entry.meeting for entry in listed if has_events(entry.meeting, now)]):
         made.add_component(zone)
     for entry in listed:
-        for event in events(entry, rules, host=host, now=now):
+        for event in events(entry, rules, key=key, now=now):
             made.add_component(event)
     return bytes(made.to_ical())
 
@@ -81,64 +103,70 @@ def has_events(meeting: Meeting, now: datetime) -> bool:
     return now - datetime.fromtimestamp(max(meeting.last.at, 0) / 1000, UTC) < CANCELLED_FOR
 
 
-def events(entry: CalendarEntry, rules: Rules, *, host: str, now: datetime) -> list[Event]:
-    """Return a meeting's VEVENTs: one, and one more for each date whose duration differs from the series."""
+def events(entry: CalendarEntry, rules: Rules, *, key: UidKey, now: datetime) -> list[Event]:
+    """Return a meeting's VEVENTs: a rule with overrides where one fits, else one event per date."""
     meeting = entry.meeting
     if not has_events(meeting, now):
         return []
-    held = list(meeting.dates)
+    held = list(meeting.dates)[:MOST_DATES]
     if meeting.is_series and any(date.available for date in held) and meeting.state is MeetingState.SCHEDULED:
         held = [date for date in held if date.available]
-    said = series(
-        meeting.recurrence if meeting.is_series else {}, [date.start_time for date in held], meeting.timezone
-    )
-    usual = _usual_length(held)
-    main = _event(entry, rules, host=host, start=said.first, length=usual, held=held)
-    if said.rule:
-        main.add("rrule", vRecur(said.rule))
-    if said.without:
-        main.add("exdate", vDDDLists(list(said.without)))
-    if said.besides:
-        # The standard implies the first date, but without a rule some clients omit it.
-        besides = said.besides if said.rule else (said.first, *said.besides)
-        main.add("rdate", vDDDLists(list(besides)))
+    if len(held) == 1:
+        return [_event(entry, rules, uid=key.uid(meeting.number), date=held[0])]
+    starts = [date.start_time for date in held]
+    repeated = series(meeting.recurrence if meeting.is_series else {}, starts, meeting.timezone)
+    if repeated is None or any(_is_ambiguous(date, meeting.timezone) for date in held):
+        return [_event(entry, rules, uid=key.uid(meeting.number, _date_id(date)), date=date) for date in held]
+    return _recurring(entry, rules, repeated, held, uid=key.uid(meeting.number))
+
+
+def _recurring(
+    entry: CalendarEntry, rules: Rules, repeated: CalendarSeries, held: list[Occurrence], *, uid: str
+) -> list[Event]:
+    """Return the recurring event, and an override for each date that was moved or has another duration."""
+    usual = _usual_duration(held)
+    by_start = {date.start_time: date for date in held}
+    first = by_start[repeated.first.astimezone(UTC)]
+    main = _event(entry, rules, uid=uid, date=replace(first, duration=usual))
+    main.add("rrule", vRecur(repeated.rule))
+    if repeated.without:
+        main.add("exdate", vDDDLists(list(repeated.without)))
+    places = {moved: place for place, moved in repeated.moved.items()}
     found = [main]
-    for date in held:
-        if timedelta(minutes=date.duration) != usual:
-            start = date.start_time.astimezone(meeting.timezone)
-            other = _event(
-                entry, rules, host=host, start=start, length=timedelta(minutes=date.duration), held=[date]
-            )
-            other.add("recurrence-id", start)
-            found.append(other)
+    for start in sorted(by_start):
+        date = by_start[start]
+        local = start.astimezone(entry.meeting.timezone)
+        if local in places or date.duration != usual:
+            override = _event(entry, rules, uid=uid, date=date)
+            override.add("recurrence-id", places.get(local, local))
+            found.append(override)
     return found
 
 
-def uid(meeting: Meeting, host: str) -> str:
-    """Return the permanent UID of a meeting."""
-    return f"zoom-{meeting.number}@{host}"
+def _is_ambiguous(date: Occurrence, zone: ZoneInfo) -> bool:
+    """Tell whether a date begins or ends in the hour that occurs twice: clients assume the first, so UTC is used."""
+    return bool(date.start_time.astimezone(zone).fold or end_of(date).astimezone(zone).fold)
 
 
-def _event(
-    entry: CalendarEntry,
-    rules: Rules,
-    *,
-    host: str,
-    start: datetime,
-    length: timedelta,
-    held: list[Occurrence],
-) -> Event:
+def _date_id(date: Occurrence) -> str:
+    """Return what identifies a date: Zoom keeps an occurrence's id when it is moved."""
+    return date.occurrence_id or f"{date.start_time:%Y%m%dT%H%M%SZ}"
+
+
+def _event(entry: CalendarEntry, rules: Rules, *, uid: str, date: Occurrence) -> Event:
     meeting = entry.meeting
+    zone = UTC if _is_ambiguous(date, meeting.timezone) else meeting.timezone
+    start = date.start_time.astimezone(zone)
     changed = datetime.fromtimestamp(max(meeting.last.at, 0) / 1000, UTC)
     event = Event()
-    event.add("uid", uid(meeting, host))
+    event.add("uid", uid)
     event.add("dtstamp", changed)
     event.add("last-modified", changed)
     event.add("sequence", entry.revision)
     event.add("summary", " ".join(clean(labels.title(meeting)).split()))
     event.add("dtstart", start)
-    event.add("dtend", (start.astimezone(UTC) + length).astimezone(start.tzinfo))
-    is_held = meeting.state is MeetingState.SCHEDULED and any(date.available for date in held)
+    event.add("dtend", end_of(date).astimezone(start.tzinfo))
+    is_held = meeting.state is MeetingState.SCHEDULED and date.available
     event.add("status", "CONFIRMED" if is_held else "CANCELLED")
     event.add("transp", "OPAQUE" if is_held else "TRANSPARENT")
     visible = visible_fields(meeting, rules)
@@ -160,7 +188,7 @@ def _event(
     return event
 
 
-def _usual_length(held: list[Occurrence]) -> timedelta:
-    """Return the most frequent duration."""
-    lengths = [date.duration for date in held]
-    return timedelta(minutes=max(set(lengths), key=lambda length: (lengths.count(length), length)))
+def _usual_duration(held: list[Occurrence]) -> int:
+    """Return the most frequent duration in minutes."""
+    durations = [date.duration for date in held]
+    return max(set(durations), key=lambda minutes: (durations.count(minutes), minutes))

@@ -6,8 +6,7 @@ https://developers.zoom.us/docs/api/meetings/#tag/meetings/post/users/{userId}/m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule, weekday
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
 MOST_DATES = 366  # per series; Zoom allows 60, or a year of daily ones
@@ -27,38 +27,42 @@ _DAYS_OF_A_MONTH = 31
 
 @dataclass(frozen=True, slots=True)
 class CalendarSeries:
-    """The dates of a series for a calendar, as local times.
+    """The dates of a series as one recurring event, in local time.
 
-    `rule` repeats the first date (empty: no rule), `without` are dates of the rule that do not take place (EXDATE), and
-    `besides` are further dates (RDATE).
+    `rule` repeats `first`; `without` are dates of the rule that do not take place (EXDATE); `moved` maps further dates
+    of the rule (RECURRENCE-ID) to the start at which they take place instead.
     """
 
     first: datetime
     rule: Mapping[str, Any]
     without: tuple[datetime, ...] = ()
-    besides: tuple[datetime, ...] = ()
+    moved: Mapping[datetime, datetime] = field(default_factory=dict)
 
 
-def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneInfo) -> CalendarSeries:
-    """Return these dates (any time zone, at least one) as rule, exceptions and additions.
+def series(recurrence: Mapping[str, Any], dates: Sequence[datetime], zone: ZoneInfo) -> CalendarSeries | None:
+    """Return the rule that reproduces these dates (any time zone, at least one); None where no rule fits.
 
-    The rule uses local time, as Zoom does: the hour stays the same over a change of daylight saving time.
+    RDATE is never used: Outlook rejects an event that has it without a rule (MS-OXCICAL 2.1.3.1.1.20.18), and Google
+    ignores one beyond the rule's end. The rule uses local time, as Zoom does: the hour stays the same over a change of
+    daylight saving time.
     """
     local = [date.astimezone(zone) for date in dates]
-    if any(date.fold for date in local):
-        # The hour that occurs twice: calendars assume the first, so these dates are written in UTC.
-        local, recurrence = [date.astimezone(UTC) for date in dates], {}
     wanted = sorted(set(local))[:MOST_DATES]
-    first = wanted[0]
     rule = _rule(recurrence, len(wanted))
     if rule is None or len(wanted) == 1:
-        return CalendarSeries(first, {}, besides=tuple(wanted[1:]))
+        return None
+    first = wanted[0]
     given = _expanded(rule, first, until=wanted[-1], most=2 * len(wanted))
-    without = tuple(date for date in given if date not in wanted)
-    besides = tuple(date for date in wanted if date not in given)
-    if first not in given or len(without) + len(besides) >= len(wanted):
-        return CalendarSeries(first, {}, besides=tuple(wanted[1:]))  # the rule does not fit the dates
-    return CalendarSeries(first, {**rule, "COUNT": len(given)}, without, besides)
+    spare = [date for date in given if date not in wanted]
+    added = [date for date in wanted if date not in given]
+    if first not in given or len(added) > len(spare) or len(spare) + len(added) >= len(wanted):
+        return None
+    moved: dict[datetime, datetime] = {}
+    for date in added:
+        nearest = min(spare, key=lambda one: abs(one - date))
+        spare.remove(nearest)
+        moved[nearest] = date
+    return CalendarSeries(first, {**rule, "COUNT": len(given)}, tuple(spare), moved)
 
 
 def _rule(recurrence: Mapping[str, Any], count: int) -> dict[str, Any] | None:

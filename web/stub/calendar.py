@@ -13,6 +13,7 @@ from tornado.web import Finish, RequestHandler
 from core.errors import SignatureError, StoreUnavailableError, UnknownSiteError
 from core.model import rules
 from core.render import ical
+from core.store.db import settings
 from core.store.meetings import calendar as meeting_calendar
 from core.store.sites import sites
 from web.stub.auth import StubRequest, answer_signed, sign_answer
@@ -67,8 +68,12 @@ def _calendar(store: Store, site_id: str, number: int | None) -> bytes | None:
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
         entries = meeting_calendar.entries(connection, site_id, now=int(now * 1000), number=number)
+        secret = settings.calendar_secret(connection)
+    if secret is None:
+        secret = store.write(settings.make_calendar_secret)
     moment = datetime.fromtimestamp(now, UTC)
     if number is not None and not any(ical.has_events(entry.meeting, moment) for entry in entries):
         return None
     host = urlsplit(site.url).hostname or site.id
-    return ical.calendar(entries, rules.read(site.rules).rules, name=site.name, host=host, now=moment)
+    key = ical.UidKey(secret, host)
+    return ical.calendar(entries, rules.read(site.rules).rules, name=site.name, key=key, now=moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ FEWEST_EVENTS, MOST_EVENTS = 1000, 100_000_000
 
 _DAYS, _EVENTS, _NAMES = "keep_days", "keep_events", "keep_names_days"
 _NAMES_REMOVED_TO = "names_removed_to"
+_CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,23 @@ def names_removed_to(connection: Connection) -> int:
 def note_names_removed(connection: Connection, event_id: int) -> None:
     """Save the id of the last event that redaction has passed."""
     _save(connection, {_NAMES_REMOVED_TO: event_id})
+
+
+def calendar_secret(connection: Connection) -> bytes | None:
+    """Return the secret from which the UIDs in calendars are made, or None before the first calendar."""
+    found = _all(connection, (_CALENDAR_SECRET,)).get(_CALENDAR_SECRET)
+    return bytes.fromhex(found) if isinstance(found, str) else None
+
+
+def make_calendar_secret(connection: Connection) -> bytes:
+    """Create the secret of `calendar_secret`, unless there is one; return the one that is stored.
+
+    It does not leave the bridge and opens nothing: it only keeps meeting numbers from being guessed from UIDs.
+    """
+    statement = insert(connection, settings).values(name=_CALENDAR_SECRET, value=secrets.token_hex(32))
+    connection.execute(statement.on_conflict_do_nothing())
+    stored = connection.scalar(select(settings.c.value).where(settings.c.name == _CALENDAR_SECRET))
+    return bytes.fromhex(str(stored))
 
 
 def _all(connection: Connection, names: tuple[str, ...]) -> dict[str, Any]:

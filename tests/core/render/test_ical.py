@@ -8,17 +8,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import vobject
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from core.model.instances import end_of
 from core.model.meeting import Meeting, MeetingState, Position
 from core.model.rules import DEFAULT, JoinLink, Rules
-from core.render.ical import CANCELLED_FOR, CalendarEntry, calendar, has_events, uid
+from core.render.ical import CANCELLED_FOR, CalendarEntry, UidKey, calendar, has_events
 from core.render.ical_recurrence import series
 from tests.calendar_readers import complaints, icaljs
+from tests.calendar_rules import violations
+from tests.examples import CALENDARS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KEY = UidKey(b"a secret of the bridge", "choir.example.org")
 # Each with a change to daylight saving time and one from it within the year that is tested.
 ZONES = [
     "Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago", "Australia/Lord_Howe",
@@ -67,7 +73,7 @@ def weekly(zone: str, count: int = 52, **more: Any) -> Meeting:
 
 def made(*meetings: Meeting, rules: Rules = DEFAULT, revision: int = 3) -> bytes:
     entries = [CalendarEntry(one, revision, "https://choir.example.org/meeting") for one in meetings]
-    return calendar(entries, rules, name="The city choir", host="choir.example.org", now=NOW)
+    return calendar(entries, rules, name="The city choir", key=KEY, now=NOW)
 
 
 def by_vobject(data: bytes) -> list[tuple[str, str]]:
@@ -144,8 +150,9 @@ class TestReadByOthers:
         dates = [{"occurrence_id": str(i), "start_time": at, "duration": 60} for i, at in enumerate(starts)]
         one = weekly("Europe/Berlin", occurrences=dates)
         data = made(one)
-        assert b"RDATE" in data
+        assert data.count(b"BEGIN:VEVENT") == 3
         assert b"RRULE:FREQ=WEEKLY" not in data
+        assert violations(data) == []
         assert by_vobject(data) == icaljs(data) == expected(one)
 
     @pytest.mark.parametrize(
@@ -222,8 +229,10 @@ class TestTold:
 
     def test_the_uid_stays_and_the_sequence_rises(self) -> None:
         first, second = made(meeting(), revision=3), made(meeting(topic="Other"), revision=4)
-        assert uid(meeting(), "choir.example.org").encode() in first
-        assert uid(meeting(), "choir.example.org").encode() in second
+        uid = f"UID:{KEY.uid(85393847045)}\r\n".encode()
+        assert uid in first
+        assert uid in second
+        assert b"85393847045" not in made(meeting(), rules=Rules(join_link=JoinLink.NOBODY))
         assert b"SEQUENCE:3" in first
         assert b"SEQUENCE:4" in second
 
@@ -242,8 +251,7 @@ class TestSeries:
     def test_a_rule_that_says_another_thing_than_the_dates_is_not_used(self) -> None:
         starts: Sequence[datetime] = [NOW + timedelta(days=3 * number) for number in range(5)]
         found = series({"type": 2, "weekly_days": "1"}, starts, ZoneInfo("Europe/Berlin"))
-        assert found.rule == {}
-        assert len(found.besides) == 4
+        assert found is None
 
     @pytest.mark.parametrize(
         "recurrence",
@@ -256,5 +264,69 @@ class TestSeries:
         ],
     )
     def test_what_is_no_rule_is_none(self, recurrence: dict[str, Any]) -> None:
-        found = series(recurrence, [NOW, NOW + timedelta(days=7)], ZoneInfo("Europe/Berlin"))
-        assert found.rule == {}
+        assert series(recurrence, [NOW, NOW + timedelta(days=7)], ZoneInfo("Europe/Berlin")) is None
+
+    def test_a_moved_date_takes_the_place_of_the_one_that_it_was(self) -> None:
+        starts = [NOW, NOW + timedelta(days=7), NOW + timedelta(days=15), NOW + timedelta(days=21)]
+        found = series({"type": 2, "weekly_days": "1"}, starts, ZoneInfo("UTC"))
+        assert found is not None
+        assert found.moved == {NOW + timedelta(days=14): NOW + timedelta(days=15)}
+        assert found.without == ()
+
+
+@st.composite
+def random_series(draw: st.DrawFn) -> Meeting:
+    """A series as people make and change it: a rule, dates cancelled, moved, longer, of no known length, or none."""
+    zone = ZoneInfo(draw(st.sampled_from(ZONES)))
+    start = datetime(2026, 1, 1, tzinfo=zone) + timedelta(minutes=15 * draw(st.integers(0, 4 * 24 * 365)))
+    rule: dict[str, Any] = draw(
+        st.one_of(
+            st.fixed_dictionaries({"type": st.just(1), "repeat_interval": st.integers(1, 15)}),
+            st.fixed_dictionaries(
+                {
+                    "type": st.just(2),
+                    "repeat_interval": st.integers(1, 4),
+                    "weekly_days": st.sets(st.integers(1, 7), min_size=1).map(
+                        lambda days: ",".join(map(str, days))
+                    ),
+                }
+            ),
+            st.fixed_dictionaries({"type": st.just(3), "monthly_day": st.integers(1, 31)}),
+            st.fixed_dictionaries(
+                {
+                    "type": st.just(3),
+                    "monthly_week": st.sampled_from([-1, 1, 2, 3, 4]),
+                    "monthly_week_day": st.integers(1, 7),
+                }
+            ),
+            st.just({}),
+        )
+    )
+    step = timedelta(days=draw(st.sampled_from([1, 7, 14, 28, 30])))
+    length = draw(st.sampled_from([0, 30, 60, 90]))
+    dates = []
+    for number in range(draw(st.integers(1, 12))):
+        date = (start.replace(tzinfo=None) + number * step).replace(tzinfo=zone)
+        if draw(st.integers(0, 5)) == 0:
+            date += timedelta(minutes=15 * draw(st.integers(-300, 300)))
+        dates.append(
+            {
+                "occurrence_id": str(number),
+                "start_time": _z(date.astimezone(UTC)),
+                "duration": draw(st.sampled_from([length, length, length, 45])),
+                "status": "deleted" if draw(st.integers(0, 6)) == 0 else "available",
+            }
+        )
+    topic = draw(st.sampled_from(["Choir", "", "a\nb", "é" * 120]))
+    return weekly(zone.key, topic=topic, occurrences=dates, recurrence=rule, duration=length)
+
+
+class TestRandomSeries:
+    @settings(max_examples=CALENDARS, deadline=None)
+    @given(random_series())
+    def test_are_what_every_client_reads(self, one: Meeting) -> None:
+        data = made(one)
+        assert violations(data) == []
+        if any(date.available for date in one.dates):
+            wanted = {_z(date.start_time): _z(end_of(date)) for date in one.dates if date.available}
+            assert dict(by_vobject(data)) == wanted
