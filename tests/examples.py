@@ -28,7 +28,6 @@ class Amount:
 
 PROPERTY = Amount(100, 2_000)  # of each property of the pure packages
 QUICK_PROPERTY = 10  # the same in `make check`
-CALENDARS = Amount(150, 2_000)
 STEPS = Amount(20, 60)  # the most that one history of the machine has
 # A thousand altogether with every run of the tests, most of them on the store where they take half the time.
 MACHINE = {"sqlite": Amount(525, 2_000), "postgresql": Amount(225, 1_000)}

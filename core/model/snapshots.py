@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.model.fold import GONE, SNAPSHOT, Change, apply, position
-from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Meeting, MeetingState
+from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Doubt, Meeting, MeetingState
 from core.zoom import envelope as zoom_envelope
 
 if TYPE_CHECKING:
@@ -90,15 +90,17 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     A number may expire 30 days after its last use, so this proves a deletion only before that time. `at` is the time
     of the answer (Unix milliseconds, UTC).
     """
-    if known.state is not MeetingState.SCHEDULED:
+    is_deleted = known.state is not MeetingState.SCHEDULED
+    if is_deleted and known.doubt is Doubt.NONE:
         return Snapshot(known.number, Drift.SAME, known)
-    if not must_exist_at_zoom(known, now):
+    if not is_deleted and not must_exist_at_zoom(known, now):
         return Snapshot(known.number, Drift.UNSURE, known)
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
     envelope, place = _read(raw, at=at)
     if not known.last < place:
         return _overtaken(known, at)
-    return Snapshot(known.number, Drift.GONE, apply(known, Change(place, envelope)), raw=raw, place=place)
+    drift = Drift.SAME if is_deleted else Drift.GONE
+    return Snapshot(known.number, drift, apply(known, Change(place, envelope)), raw=raw, place=place)
 
 
 def _overtaken(known: Meeting, at: int) -> Snapshot:
@@ -135,7 +137,7 @@ def is_current(item: Mapping[str, Any], now: datetime) -> bool:
 def _lasting(meeting: Meeting) -> tuple[Any, ...]:
     kept = {key: value for key, value in meeting.object.items() if key not in _PASSING}
     running = any("ended" not in entry for entry in meeting.instances.values())
-    return meeting.kind, meeting.state, running, kept
+    return meeting.kind, meeting.state, meeting.doubt, running, kept
 
 
 def _raw(account_id: str, object_: Mapping[str, Any], *, at: int, operation: str | None = None) -> bytes:

@@ -38,12 +38,18 @@ def of_nobody(connection: Connection, account_id: str, *, now: int, after: int, 
 def to_complete(
     connection: Connection, account_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
-    """Return meetings, not over, of which events alone have told so far: they carry no agenda."""
+    """Return meetings to read over REST: current ones known from events alone, and those that leave a question open.
+
+    Events carry no agenda; `core.model.meeting.Doubt` names the questions.
+    """
+    is_known_from_events = or_(
+        meetings.c.object["agenda"].as_string().is_(None), meetings.c.created.is_(False)
+    )
     which = and_(
-        _is_current(account_id, now),
+        meetings.c.account_id == account_id,
         meetings.c.number > after,
         meetings.c.last_at > now - _TRIED_DAYS * _DAY_MILLISECONDS,
-        or_(meetings.c.object["agenda"].as_string().is_(None), meetings.c.created.is_(False)),
+        or_(meetings.c.doubt != "", and_(_is_current(account_id, now), is_known_from_events)),
     )
     return _found(connection, which, limit=limit)
 

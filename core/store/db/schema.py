@@ -168,12 +168,15 @@ def _state() -> list[Column[Any]]:
         Column("created", Boolean, nullable=False),
         Column("recovered", Boolean, nullable=False),
         Column("object", JSON, nullable=False),
-        Column("instance", JSON, nullable=False),  # what ran last, was recorded, and who registered
+        Column("instances", JSON, nullable=False),  # by uuid, see core.model.instances
         Column("recordings", JSON, nullable=False),
         Column("registrants", JSON, nullable=False),
         Column("last_at", BigInteger, nullable=False),
         Column("last_rank", Integer, nullable=False),
         Column("last_digest", Text, nullable=False),
+        Column(
+            "doubt", Text, nullable=False, default="", server_default=text("''")
+        ),  # see core.model.meeting.Doubt
     ]
 
 

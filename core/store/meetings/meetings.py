@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, select, tuple_, update
 
 from core.model.instances import from_stored
-from core.model.meeting import Meeting, MeetingKind, MeetingState, Position
+from core.model.meeting import Doubt, Meeting, MeetingKind, MeetingState, Position
 from core.render.search_fields import SearchFields, search_fields_of
 from core.store.db.schema import meeting_baselines, meetings
 from core.store.db.statements import Prepared
@@ -110,9 +110,10 @@ def _meeting(row: Any) -> Meeting:
         last=Position(row.last_at, row.last_rank, row.last_digest),
         created=row.created,
         recovered=row.recovered,
-        instances=from_stored(row.instance),
+        instances=from_stored(row.instances),
         recordings=row.recordings,
         registrants=row.registrants,
+        doubt=Doubt(row.doubt),
     )
 
 
@@ -126,7 +127,8 @@ def _state(meeting: Meeting) -> dict[str, Any]:
         "last_digest": meeting.last.digest,
         "created": meeting.created,
         "recovered": meeting.recovered,
-        "instance": dict(meeting.instances),
+        "instances": dict(meeting.instances),
+        "doubt": meeting.doubt,
         "recordings": dict(meeting.recordings),
         "registrants": dict(meeting.registrants),
     }

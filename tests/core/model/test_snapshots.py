@@ -1,5 +1,6 @@
 """What a look at an account says of a meeting."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from core.model.fold import Change, fold, position
 from core.model.instances import instances_of
-from core.model.meeting import Meeting, MeetingState
+from core.model.meeting import Doubt, Meeting, MeetingState
 from core.model.snapshots import Drift, Snapshot, is_current, of_absence, of_reading
 from core.zoom.envelope import digest, parse
 from core.zoom.readings import Reading
@@ -117,11 +118,30 @@ class TestOfReading:
         after = refolded(found, event("meeting.started", 2, uuid="u", start_time="2026-03-03T10:00:00Z"))
         assert all(one.ended for one in instances_of(after))
 
+    def test_a_reading_settles_a_doubt_even_where_nothing_else_differs(self) -> None:
+        open_question = replace(known(event("snapshot", 1, **WHOLE)), doubt=Doubt.DELETED_WITHOUT_DATES)
+        found = read(open_question)
+        assert found.raw is not None
+        assert found.after is not None
+        assert found.after.doubt is Doubt.NONE
+
     def test_what_no_text_can_hold_does_not_break_it(self) -> None:
         assert refolded(read(None, topic="a\ud800b")).topic == "a\ufffdb"
 
 
 class TestOfAbsence:
+    def test_settles_the_doubt_about_a_deletion(self) -> None:
+        deleted = known(
+            event("meeting.updated", 1, topic="Choir"),
+            event("meeting.deleted", 2, payload={"operation": "single"}),
+        )
+        assert deleted.doubt is Doubt.DELETED_UNKNOWN_TYPE
+        found = of_absence(ACCOUNT, deleted, at=AT, now=NOW)
+        assert found.drift is Drift.SAME
+        assert found.after is not None
+        assert (found.after.state, found.after.doubt) == (MeetingState.DELETED, Doubt.NONE)
+        assert found.raw is not None
+
     @pytest.mark.parametrize("start", ["2026-03-04T10:00:00Z", "2026-02-20T10:00:00Z"])
     def test_what_is_to_come_or_was_lately_cannot_have_expired(self, start: str) -> None:
         made = known(event("meeting.created", 1, **{**WHOLE, "start_time": start}))

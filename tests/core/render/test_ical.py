@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import vobject
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.model.instances import end_of
@@ -18,7 +18,6 @@ from core.render.ical import CANCELLED_FOR, CalendarEntry, UidKey, calendar, has
 from core.render.ical_recurrence import series
 from tests.calendar_readers import complaints, icaljs
 from tests.calendar_rules import violations
-from tests.examples import CALENDARS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -322,7 +321,6 @@ def random_series(draw: st.DrawFn) -> Meeting:
 
 
 class TestRandomSeries:
-    @settings(max_examples=CALENDARS, deadline=None)
     @given(random_series())
     def test_are_what_every_client_reads(self, one: Meeting) -> None:
         data = made(one)

@@ -64,6 +64,7 @@ TABLES = {
 }
 COLUMNS = {
     "asked_by": "requested_by",
+    "instance": "instances",
     "folded_at": "applied_at",
     "look": "health_report",
     "looked_at": "checked_at",
@@ -150,6 +151,8 @@ def renamed(old: Rows) -> Rows:
             if table == "posts":
                 is_in_doubt = now["owner"] in IN_DOUBT
                 now |= {"in_doubt": is_in_doubt, "owner": None if is_in_doubt else now["owner"]}
+            if table in ("meetings", "meeting_baselines"):
+                now["doubt"] = ""
             if table == "jobs":
                 rewrite(now)
             if table != "findings" or row["job_id"] in job_ids:
