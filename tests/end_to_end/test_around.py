@@ -45,11 +45,20 @@ class TestLive:
         pair.await_page(now_on.number, "Live now", now_on.join_url)
 
         pair.tell(now_on.ended())
-        pair.await_page(now_on.number, "Ended", gone=("Live now", now_on.join_url))
+        page = pair.await_page(now_on.number, "can be joined again", gone=("Live now",))
+        assert now_on.join_url in page
 
         details = json.loads(pair.post(now_on.number)["zoombridge"]["details"])
-        assert details["state"] == "ended"
+        assert details["state"] == ""
         assert details["start_time"] == z(now_on.start)
+
+    def test_has_ended_once_its_scheduled_end_is_over_as_well(self, pair: Pair) -> None:
+        over = Meeting("meeting", start=datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=65))
+        pair.tell(over.created(), over.started())
+        pair.await_page(over.number, "Live now", over.join_url)
+        pair.tell(over.ended())
+        pair.await_page(over.number, "Ended", gone=("Live now", over.join_url))
+        assert json.loads(pair.post(over.number)["zoombridge"]["details"])["state"] == "ended"
 
 
 class TestRecordings:
@@ -139,5 +148,7 @@ class TestCalendar:
         calendar = requests.get(f"{pair.site.rest_root}zoombridge/v1/calendar.ics", timeout=90).content
 
         assert complaints(calendar) == []
-        assert f"zoom-{shown.number}@".encode() in calendar
-        assert f"zoom-{hidden.number}@".encode() not in calendar
+        assert b"SUMMARY:Open to all" in calendar
+        assert b"Behind doors" not in calendar
+        unfolded = calendar.replace(b"\r\n ", b"")
+        assert str(shown.number).encode() not in unfolded.replace(shown.join_url.encode(), b"")
