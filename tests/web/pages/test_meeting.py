@@ -269,7 +269,9 @@ class TestHistory:
         assert answer.code == 200
         assert b"<script>alert" not in answer.body
         shown = words(answer)
-        assert shown.index("It changed nothing.") < shown.index("Changed: Topic, Duration, Passcode")
+        assert shown.index("It changed nothing.") < shown.index(
+            "Changed: Topic, Duration, Join link, Passcode"
+        )
         assert "Choir " + HOSTILE in shown
         assert "45 minutes" in shown
         assert len(re.findall(r"/events/[0-9]+", unquote(answer.body.decode()))) == 3
