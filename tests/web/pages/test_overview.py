@@ -125,12 +125,12 @@ class TestTroubles:
         came(well, 2, Outcome.FAILED)
         answer = door.get("/")
         shown = words(answer)
-        assert "One page cannot be written. Refused <i>." in shown
-        assert "One event was refused since" in shown
-        assert "could not work out what 2 events mean" in shown
-        assert door.path(link(answer, "Look at these meetings")) == "/meetings?posts=failing&site=s1"
-        assert door.path(link(answer, "Look at these events")) == "/events?outcome=failed"
-        assert door.path(link(answer, "See what is wrong")) == "/sites/s1"
+        assert "1 page cannot be updated. Refused <i>." in shown
+        assert "1 event has been quarantined since" in shown
+        assert "could not process 2 events" in shown
+        assert door.path(link(answer, "View meetings")) == "/meetings?posts=failing&site=s1"
+        assert door.path(link(answer, "View events")) == "/events?outcome=failed"
+        assert door.path(link(answer, "View details")) == "/sites/s1"
 
     def test_of_a_full_disk_are_told_to_who_keeps_the_bridge(
         self, admin: Door, narrow: Door, well: Store, monkeypatch: pytest.MonkeyPatch
@@ -143,7 +143,7 @@ class TestTroubles:
         connected(well, "s3")
         answer = admin.get("/")
         assert "No secret token is saved for this site." in words(answer)
-        assert link(answer, "Paste it") == "/webhooks?site=s3"
+        assert link(answer, "Add the secret token") == "/webhooks?site=s3"
 
 
 class TestSites:
