@@ -1,7 +1,7 @@
 """The catalogue of sentences that core stores and pages show, in English. Pure.
 
 A constant is a template: `%(name)s` stands for text, `%(name)d` for a whole number. Core fills it in and stores the
-English text; `web.ui.messages` finds the template of a text again and translates it. `_` marks a text for extraction.
+English text; `web.ui.message_translation` finds the template of a text again and translates it. `_` marks a text for extraction.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import messages
 from core.errors import Fault, SiteFaultError
-from core.render import Post, Presence, html
+from core.render import Post, Presence, meeting_html
 from core.store.posts.posts import Base, PostState, Written
 from core.wordpress.requests import (
     CATEGORIES,
@@ -405,7 +405,7 @@ def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> B
     stored, and nobody has saved the post since. Everything else is written again in any case.
     """
     made = (
-        html.agenda(replace(task.meeting, object={"agenda": _detail(post, "agenda")})),
+        meeting_html.agenda(replace(task.meeting, object={"agenda": _detail(post, "agenda")})),
         task.wanted.content,
     )
     if before is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core import messages
 from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
-from core.render import html, labels, text, vczapi_meta
+from core.render import labels, meeting_html, text, vczapi_meta
 from core.render.activity import activity_of
 from core.render.schedule import Phase, Schedule, schedule_at
 from core.render.visibility import NOTHING, VisibleFields, visible_fields
@@ -99,7 +99,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         reason=reason,
         by_rule=bool(left_out),
         title=text.title(labels.title(meeting)),
-        content=html.agenda(meeting),
+        content=meeting_html.agenda(meeting),
         status=rules.status,
         author=None if author is None else author.user,
         category=rules.category_of(meeting.kind),
@@ -111,7 +111,11 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
                 with_pro=site.vczapi_pro,
                 without_pro=site.vczapi and not site.vczapi_pro,
             ),
-            **({"html": html.details(meeting, schedule, visible, activity)} if meeting.is_complete else {}),
+            **(
+                {"html": meeting_html.details(meeting, schedule, visible, activity)}
+                if meeting.is_complete
+                else {}
+            ),
         },
         ticks=_TICKS[rules.join_link],
         until=schedule.until,
@@ -125,11 +129,11 @@ def _trashed(meeting: Meeting) -> Post:
         presence=Presence.TRASHED,
         reason=messages.DELETED,
         title=text.title(labels.title(meeting)),
-        content=html.agenda(meeting),
+        content=meeting_html.agenda(meeting),
         field={
             "number": str(meeting.number),
             "kind": str(meeting.kind),
-            "html": html.details(meeting, Schedule(Phase.CANCELLED), NOTHING),
+            "html": meeting_html.details(meeting, Schedule(Phase.CANCELLED), NOTHING),
         },
     )
 

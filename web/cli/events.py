@@ -14,7 +14,7 @@ from web.cli.instance import instance_options
 from web.cli.progress import run_job
 from web.cli.times import to_seconds
 from web.rpc import api
-from web.ui.times import parse_time
+from web.ui.time_filters import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from core.store.events.search import EventFilter, EventKey
 from core.store.meetings import meetings
 from core.store.sites import sites
 from web.pages.page import PageHandler
-from web.ui.times import format_utc, parse_time
+from web.ui.time_filters import format_utc, parse_time
 
 if TYPE_CHECKING:
     from core.bridge import Bridge

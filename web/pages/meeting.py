@@ -17,7 +17,7 @@ from core.model.diff import EventDiff, event_diffs, field_diffs
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
 from core.model.post_status import Standing
-from core.render.html import LONGEST_LIST
+from core.render.meeting_html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Phase, Schedule, schedule_at
 from core.render.search_fields import search_host_id
 from core.render.text import web_address

@@ -16,7 +16,7 @@ from core.wordpress import signing
 from web.signin import cookie
 from web.stub.auth import Context, StubRequest, answer_signed, sign_answer
 from web.ui.i18n import accepted_languages, choose_language, translations
-from web.ui.messages import translate_message
+from web.ui.message_translation import translate_message
 from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_security_headers
 from web.ui.viewer import Role, Viewer
 

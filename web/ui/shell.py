@@ -20,7 +20,7 @@ from core import __version__
 from web.ui import i18n
 from web.ui.durations import DurationFormat
 from web.ui.meetings import format_number, meeting_path
-from web.ui.messages import translate_message
+from web.ui.message_translation import translate_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core import messages
 from web.ui.i18n import languages, translations
-from web.ui.messages import find_template, templates, translate_message
+from web.ui.message_translation import find_template, templates, translate_message
 
 ROOT = Path(__file__).parents[3]
 PARAMETER = re.compile(r"%\((\w+)\)([sd])")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.ui.times import format_utc, parse_time
+from web.ui.time_filters import format_utc, parse_time
 
 NOW = 1_795_424_400.0  # 2026-11-23 09:00 UTC
 
