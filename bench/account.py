@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.model.snapshots import of_reading
 from core.pipeline.post_plan import PlanTask
 from core.render import SiteRules, render
-from core.store.posts.posts import Written
+from core.store.posts.queue import Written
 from core.zoom.rate_limit import Plan
 from core.zoom.readings import Reading
 from tests.zoom import Account, ZoomServer

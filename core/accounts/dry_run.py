@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core import messages
 from core.render import Presence, render
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from datetime import datetime

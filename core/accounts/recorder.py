@@ -17,7 +17,7 @@ from core.store.accounts import findings
 from core.store.accounts.findings import Finding
 from core.store.events import log
 from core.store.posts import backlog
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 from core.store.sites import sites
 
 if TYPE_CHECKING:

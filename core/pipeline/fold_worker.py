@@ -22,7 +22,7 @@ from core.store.db import clock as store_clock
 from core.store.events import log
 from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,7 +245,7 @@ class FoldWorker:
 
         def cut_short(connection: Connection) -> int:
             now = store_clock.now(connection, self.clock)
-            return posts.cut_settling_short(connection, due_at=now + _BURST_SETTLE_MILLISECONDS)
+            return queue.cut_settling_short(connection, due_at=now + _BURST_SETTLE_MILLISECONDS)
 
         moved_up = self.store.write(cut_short)
         self._sites_delayed = False
@@ -296,7 +296,7 @@ def _store(
             saved.append(step)
     log.mark_folded(connection, [event_id for step in saved for event_id in step.ids], now=now)
     wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in saved]
-    posts.schedule_writes(connection, wanted, now=now, settle=settle)
+    queue.schedule_writes(connection, wanted, now=now, settle=settle)
 
 
 def _link_recordings(

@@ -28,9 +28,9 @@ from core.pipeline.post_plan import PlanResult, PlanTask, moves_to_trash, run_pl
 from core.render import Presence, render
 from core.store.db import clock as store_clock
 from core.store.meetings import meetings
-from core.store.posts import attempts, posts
+from core.store.posts import attempts, queue
 from core.store.posts.attempts import Attempt
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 from core.store.sites import rules, sites
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from core.render import Post
     from core.store.db.engine import Store
-    from core.store.posts.posts import Claim
+    from core.store.posts.queue import Claim
     from core.store.sites.sites import Site
 
 _WORKERS = 8
@@ -133,7 +133,7 @@ class MirrorWorker:
         """Start, with the posts that are due."""
         if self.store.is_exclusive:
             # An earlier process may have died while it held claims, and no other process can hold one.
-            self.store.write(posts.expire_all_leases)
+            self.store.write(queue.expire_all_leases)
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mirror")
         self.thread.start()
 
@@ -148,7 +148,7 @@ class MirrorWorker:
             self._pool.shutdown(wait=True)
             with contextlib.suppress(StoreUnavailableError):  # then the leases expire
                 self.store.write(
-                    lambda connection: posts.expire_leases(connection, self._owner), within=_STOP_SECONDS
+                    lambda connection: queue.expire_leases(connection, self._owner), within=_STOP_SECONDS
                 )
 
     def mirror(self, claims: Sequence[Claim]) -> None:
@@ -218,7 +218,7 @@ class MirrorWorker:
         # In the order of the fold, to avoid deadlocks between processes.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
             if isinstance(item.result, PlanResult):
-                posts.finish(
+                queue.finish(
                     connection,
                     item.claim,
                     revision=item.task.revision,
@@ -230,7 +230,7 @@ class MirrorWorker:
             else:
                 whole_site = item.result.fault.stops_site
                 delay = retry_delay(item.claim.attempts, item.result, chance=self.chance())
-                posts.postpone(
+                queue.postpone(
                     connection,
                     item.claim,
                     due_at=now if whole_site else now + delay,
@@ -284,7 +284,7 @@ class MirrorWorker:
             return _LONGEST_WAIT_SECONDS
         with self.store.reading() as connection:
             now = self._now(connection)
-            next_due = posts.next_due(connection, busy=busy)
+            next_due = queue.next_due(connection, busy=busy)
         if next_due is None:
             return _LONGEST_WAIT_SECONDS
         if next_due > now:
@@ -300,7 +300,7 @@ class MirrorWorker:
 
     def _claim(self, connection: Connection, *, limit: int, busy: list[str]) -> list[Claim]:
         now = self._now(connection)
-        return posts.claim(
+        return queue.claim(
             connection,
             owner=self._owner,
             now=now,
@@ -349,7 +349,7 @@ def _true_until(wanted: Post) -> int | None:
 
 def _mark_trashed(connection: Connection, *, leaving: Sequence[Claim]) -> None:
     for claim in leaving:
-        posts.mark_trashed(connection, claim)
+        queue.mark_trashed(connection, claim)
 
 
 def _why_none(wanted: Post, result: PlanResult) -> str | None:

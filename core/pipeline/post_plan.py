@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from core import messages
 from core.errors import Fault, SiteFaultError
 from core.render import Post, Presence, meeting_html
-from core.store.posts.posts import Base, PostState, Written
+from core.store.posts.queue import Base, PostState, Written
 from core.wordpress.requests import (
     CATEGORIES,
     CreatePost,

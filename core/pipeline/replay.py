@@ -31,7 +31,7 @@ from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey, EventSummary
 from core.store.meetings import meetings
-from core.store.posts import backlog, posts, requeue
+from core.store.posts import backlog, queue, requeue
 from core.store.sites import sites
 from core.zoom.probe import is_probe
 
@@ -284,7 +284,7 @@ class ReplayJob:
             if meetings.save(connection, one.folded, seen=one.seen, now=now):
                 wanted.append((*one.key, one.seen + 1))
         reopened = log.reopen(connection, event_ids)
-        posts.schedule_writes(connection, wanted, now=now)
+        queue.schedule_writes(connection, wanted, now=now)
         requeued = requeue.requeue_meeting_posts(
             connection, [one.key for one in refolded], site_id=site_id, now=now
         )

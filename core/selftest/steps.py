@@ -30,7 +30,7 @@ from core.sites.diagnosis import (
 from core.sites.health import connection_advice
 from core.store import selftest
 from core.store.events import log, quarantine
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 from core.store.sites import sites
 from core.wordpress import transport
 from core.wordpress.client import WordPressClient

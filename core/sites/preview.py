@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from core.render import Presence, render
 from core.store.db import clock as store_clock
 from core.store.meetings import meetings
-from core.store.posts import posts
-from core.store.posts.posts import PostState
+from core.store.posts import queue
+from core.store.posts.queue import PostState
 from core.store.sites import rules
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from core.model.rules import Rules
     from core.render import Post
     from core.store.db.engine import Store
-    from core.store.posts.posts import Written
+    from core.store.posts.queue import Written
     from core.store.sites.sites import Site
 
 MOST_MEETINGS = 50
@@ -86,7 +86,7 @@ def preview_rules(
 ) -> Preview:
     """Render a site's latest meetings under new rules, and compare. Raises: StoreUnavailableError."""
     with store.reading() as connection:
-        found = posts.list_recent(connection, site.id, limit=MOST_MEETINGS)
+        found = queue.list_recent(connection, site.id, limit=MOST_MEETINGS)
         known = [meetings.load(connection, account_id, number) for account_id, number, _ in found]
         about = [(one[0], written) for one, (_, _, written) in zip(known, found, strict=True) if one]
         listed = [meeting for meeting, _ in about]

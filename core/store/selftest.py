@@ -11,7 +11,7 @@ from core.model.meeting import MeetingState
 from core.store.db.schema import attempts, events, meeting_baselines, meetings, posts, site_accounts, sites
 from core.store.events.log import Outcome
 from core.store.events.request import Request
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
 from core.store.db.schema import posts as posts_table
 from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 from core.store.sites import sites
 from core.wordpress.requests import CreatePost, UpdatePost
 from tests.convergence.clock import Clock
@@ -108,7 +108,7 @@ def wanted(store: Store, site_id: str, count: int) -> list[int]:
         connection.execute(insert(site_accounts).values(account_id=f"of {site_id}", site_id=site_id))
         for number in numbers:
             meetings.save(connection, meeting(site_id, number), seen=0)
-            posts.schedule_write(connection, f"of {site_id}", number, 1, now=1)
+            queue.schedule_write(connection, f"of {site_id}", number, 1, now=1)
 
     store.write(make)
     return numbers
@@ -129,7 +129,7 @@ def changed(store: Store, site_id: str, number: int, *, seen: int) -> None:
 
     def change(connection: Connection) -> None:
         meetings.save(connection, meeting(site_id, number, f"Choir {seen}"), seen=seen)
-        posts.schedule_write(connection, f"of {site_id}", number, seen + 1, now=1)
+        queue.schedule_write(connection, f"of {site_id}", number, seen + 1, now=1)
 
     store.write(change)
 
@@ -183,7 +183,7 @@ def test_post_has_one_writer_however_often_it_changes(store: Store) -> None:
             changed(store, "s1", number, seen=seen)
             mirror.wake()
         with store.reading() as connection:
-            assert posts.next_due(connection, busy=[]) == row(store, number).lease_until, "nobody else may"
+            assert queue.next_due(connection, busy=[]) == row(store, number).lease_until, "nobody else may"
 
         watched.release("s1")
         watched.wait_for(lambda: len(watched.written) == 2)

@@ -16,7 +16,7 @@ from core.store.db.schema import posts as posts_table
 from core.store.events import log
 from core.store.events.request import Request
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 from core.zoom import envelope as zoom_envelope
 from tests.convergence.clock import Clock
 from tests.convergence.ground import SITE
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting
     from core.render import Post
     from core.store.db.engine import Store
-    from core.store.posts.posts import Claim
+    from core.store.posts.queue import Claim
     from tests.convergence.ground import Ground
     from tests.convergence.site_double import PostDouble
 
@@ -49,7 +49,7 @@ class Process:
         self.mirror = MirrorWorker(store, clock=clock, connect=lambda _: site, chance=lambda: 0.0)
         self.claims: list[Claim] = []
         if store.is_exclusive:
-            store.write(posts.expire_all_leases)  # as the mirror does when it starts
+            store.write(queue.expire_all_leases)  # as the mirror does when it starts
 
 
 class World:
@@ -184,7 +184,7 @@ class World:
                         | (posts_table.c.lease_until > 0)  # by a process that died: it is looked at again
                     )
                 ).all()
-                due = posts.next_due(connection, busy=[])
+                due = queue.next_due(connection, busy=[])
             if not waiting:
                 return
             assert due is not None, f"Nothing will ever look at {waiting}."

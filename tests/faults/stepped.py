@@ -13,7 +13,7 @@ from core.store.db.engine import Store
 from core.store.db.migrate import upgrade
 from core.store.db.schema import posts as posts_table
 from core.store.events.request import Request
-from core.store.posts import attempts, posts
+from core.store.posts import attempts, queue
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import WordPressClient
 from core.zoom.signature import Secret
@@ -137,7 +137,7 @@ class Stepped:
     def next_due(self) -> int | None:
         """Return when something is due next (ms since 1970, UTC)."""
         with self.store.reading() as connection:
-            return posts.next_due(connection, busy=[])
+            return queue.next_due(connection, busy=[])
 
     def forward(self, seconds: float) -> None:
         """Let time pass."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UnknownSiteError
 from core.store.events import quarantine
-from core.store.posts import posts
+from core.store.posts import queue
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from web.pages.page import PageHandler
@@ -173,7 +173,7 @@ def _status(bridge: Bridge, site: Site) -> WebhookStatus:
             site,
             zoom_secrets.of_site(connection, site.id, bridge.store.sealer),
             quarantine.count(connection, site.id),
-            posts.count_withheld(connection, site.id),
+            queue.count_withheld(connection, site.id),
         )
 
 

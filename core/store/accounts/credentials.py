@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, u
 from core.errors import UnknownAccountError
 from core.store.db.schema import site_accounts, zoom_accounts, zoom_users
 from core.store.db.upsert import insert as insert_new
-from core.store.posts import posts
+from core.store.posts import queue
 from core.zoom.oauth import Credentials, Token
 from core.zoom.rate_limit import Plan
 
@@ -139,7 +139,7 @@ def link(connection: Connection, account_id: str, site_id: str, *, now: int) -> 
     if connection.execute(
         insert_new(connection, site_accounts).values(**pair).on_conflict_do_nothing()
     ).rowcount:
-        posts.schedule_site(connection, account_id, site_id, now=now)
+        queue.schedule_site(connection, account_id, site_id, now=now)
 
 
 class StoredToken:

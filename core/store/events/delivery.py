@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from core import messages
 from core.store.db.schema import attempts, posts, sites
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -19,7 +19,7 @@ from core.store.db.schema import events, site_accounts, sites
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert_for
 from core.store.events.request import Request
-from core.store.posts import posts
+from core.store.posts import queue
 from core.zoom import envelope as zoom_envelope
 from core.zoom.probe import is_probe
 
@@ -343,7 +343,7 @@ def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
         if _ADDING_ACCOUNT(connection, pair).rowcount:
             # A site new to this account shows all of its meetings, not only those yet to come.
             now = min(last[site_id].received_at, clock.now(connection))
-            posts.schedule_site(connection, account_id, site_id, now=now)
+            queue.schedule_site(connection, account_id, site_id, now=now)
 
 
 def reopen(connection: Connection, ids: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ from core.model.meeting import MeetingState
 from core.render.ical import CANCELLED_FOR, CalendarEntry
 from core.store.db.schema import meetings, posts
 from core.store.meetings import meetings as kept
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

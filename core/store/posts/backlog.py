@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, func, literal_column, or_, select, tuple_
 
 from core.store.db.schema import events, posts, sites
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, or_, select, tuple_, update
 
 from core.store.db import notify
 from core.store.db.schema import meetings, posts, sites
-from core.store.posts.posts import PostState, has_key
+from core.store.posts.queue import PostState, has_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

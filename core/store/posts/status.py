@@ -10,7 +10,7 @@ from sqlalchemy import and_, literal_column, or_, select, tuple_
 from core.errors import Fault
 from core.model.post_status import Standing
 from core.store.db.schema import posts, sites
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

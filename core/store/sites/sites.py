@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 from core.errors import UnknownSiteError
 from core.store.db import notify
 from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_secrets
-from core.store.posts.posts import PostState
+from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

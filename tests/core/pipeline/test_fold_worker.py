@@ -17,7 +17,7 @@ from core.store.db.schema import posts as posts_table
 from core.store.events import log
 from core.store.events.log import Outcome
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 from core.store.sites.sites import Site
 from tests.core.clock import Clock
 from tests.core.events import ACCOUNT, NUMBER, event
@@ -163,8 +163,8 @@ class TestFoldPending:
     ) -> None:
         """A database that fails between two steps leaves all as it was."""
         append(store, event(at=1, **TOPIC))
-        monkeypatch.setattr(posts, "schedule_write", fails)
-        monkeypatch.setattr(posts, "schedule_writes", fails)
+        monkeypatch.setattr(queue, "schedule_write", fails)
+        monkeypatch.setattr(queue, "schedule_writes", fails)
         with pytest.raises(StoreUnavailableError):
             folding.fold_pending()
         with store.reading() as connection:

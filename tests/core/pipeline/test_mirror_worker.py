@@ -14,8 +14,8 @@ from core.pipeline.mirror_worker import PER_SITE, MirrorWorker, retry_delay
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.events import log
-from core.store.posts import attempts, posts
-from core.store.posts.posts import Claim
+from core.store.posts import attempts, queue
+from core.store.posts.queue import Claim
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from core.wordpress.client import MOST_IN_BATCH
@@ -69,7 +69,7 @@ class Bench:
         arguments: dict[str, Any] = {
             "owner": "me", "lease_until": now + 300_000, "room": 8, "busy": [], "at_once": 25, **given,
         }  # fmt: skip
-        return self.store.write(lambda connection: posts.claim(connection, now=now, **arguments))
+        return self.store.write(lambda connection: queue.claim(connection, now=now, **arguments))
 
     def work(self) -> int:
         """Do once what is due; return how many posts that were."""
@@ -230,7 +230,7 @@ class TestMeanwhile:
         taken = bench.claim(owner="dead")
         other = Bench(bench.store)
         other.doubles = bench.doubles
-        bench.store.write(posts.expire_all_leases)
+        bench.store.write(queue.expire_all_leases)
         bench.doubles["s1"] = SiteDouble()
         bench.doubles["s1"].made_by_hand(1, title="Choir", revision=1, details={"topic": "Choir"})
         assert taken
@@ -363,7 +363,7 @@ class TestThreads:
         try:
             assert written.acquire(timeout=90)
             looked = threading.Event()
-            next_due = posts.next_due
+            next_due = queue.next_due
 
             def mistake(*arguments: Any, **named: Any) -> Any:
                 if not looked.is_set():
@@ -371,7 +371,7 @@ class TestThreads:
                     raise ZeroDivisionError("a mistake of ours")
                 return next_due(*arguments, **named)
 
-            monkeypatch.setattr(posts, "next_due", mistake)
+            monkeypatch.setattr(queue, "next_due", mistake)
             bench.mirror.wake()
             assert looked.wait(90)
             bench.happens(2)

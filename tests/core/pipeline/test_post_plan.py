@@ -11,7 +11,7 @@ from core.model.meeting import Meeting, MeetingState
 from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
 from core.pipeline.post_plan import PlanResult, PlanTask, run_plans
 from core.render import SiteRules, render
-from core.store.posts.posts import PostState, Written
+from core.store.posts.queue import PostState, Written
 from core.wordpress.requests import CreatePost, FindPosts, PostOperation, UpdatePost
 from tests.core.events import ACCOUNT, NUMBER
 from tests.core.site_double import SiteDouble, fault

@@ -9,7 +9,7 @@ from core.model.meeting import Meeting, MeetingKind, MeetingState
 from core.store.db.engine import Store
 from core.store.db.schema import posts as posts_table
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 from tests.core.events import ACCOUNT, NOW
 
 NOW_MS = NOW * 1000
@@ -37,7 +37,7 @@ def keep(
 
     def change(connection: Connection) -> None:
         assert meetings.save(connection, made, seen=0, now=now)
-        posts.schedule_write(connection, account_id, number, 1, now=now)
+        queue.schedule_write(connection, account_id, number, 1, now=now)
 
     store.write(change)
 

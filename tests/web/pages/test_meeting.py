@@ -13,7 +13,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
 from core.store.db.schema import site_accounts
 from core.store.events import log
-from core.store.posts import attempts, posts
+from core.store.posts import attempts, queue
 from core.store.posts.attempts import Attempt
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
@@ -318,10 +318,10 @@ def tried_at(store: Store, after: int, **values: Any) -> None:
 
 
 class TestAgain:
-    def claims(self, store: Store) -> list[posts.Claim]:
+    def claims(self, store: Store) -> list[queue.Claim]:
         now = int(time.time() * 1000) + 60_000
         return store.write(
-            lambda connection: posts.claim(
+            lambda connection: queue.claim(
                 connection, owner="me", now=now, lease_until=now + 10, room=9, busy=[], at_once=9
             )
         )
@@ -348,7 +348,7 @@ class TestAgain:
         answer = door.post(PATH, do="recreate", site="s1")
         assert "now recreating the page on Site s1" in words(door.follow(answer))
         (taken,) = [taken for taken in self.claims(kept) if taken.site_id == "s1"]
-        assert taken.written.state is posts.PostState.NONE
+        assert taken.written.state is queue.PostState.NONE
 
     def test_is_not_offered_where_it_makes_no_sense(self, stub: Door, kept: Store) -> None:
         choir(kept, state=MeetingState.DELETED)

@@ -25,8 +25,8 @@ from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.jobs import JobState
 from core.store.meetings import meetings
-from core.store.posts import posts
-from core.store.posts.posts import Base, PostState
+from core.store.posts import queue
+from core.store.posts.queue import Base, PostState
 from core.store.sites import rules as kept_rules
 from core.store.sites import sites, zoom_secrets
 from core.store.sites.sites import Site
@@ -83,7 +83,7 @@ def happens(store: Store, number: int, *, has_page: bool = True, **object_: Any)
         if number == 1:
             log.append(connection, [entry(store, event("meeting.ended", topic="x"))])
         meetings.save(connection, Meeting(ACCOUNT, number, object=told), seen=0)
-        posts.schedule_write(connection, ACCOUNT, number, 1, now=1)
+        queue.schedule_write(connection, ACCOUNT, number, 1, now=1)
         if has_page:
             shown = {"state": PostState.SYNCED, "post_id": number, "written": 1, "due_at": None}
             base = {"topic": "x", "made": True}
@@ -627,5 +627,5 @@ class TestKeeping:
 class TestBase:
     def test_fixture_is_a_page_of_the_bridges_making(self, store: Store, choir: None) -> None:
         with store.reading() as connection:
-            ((_, _, written),) = posts.list_recent(connection, "s1", limit=5)
+            ((_, _, written),) = queue.list_recent(connection, "s1", limit=5)
         assert written.base == Base("x", made=True)

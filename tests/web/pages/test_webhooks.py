@@ -16,7 +16,7 @@ from core.bridge import Bridge
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
-from core.store.posts import posts
+from core.store.posts import queue
 from core.store.sites import sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.signature import Secret
@@ -135,7 +135,7 @@ class TestShows:
     ) -> None:
         told = [("Zoom has not told its topic & type yet.", 2), ("It is an instant meeting.", 1)]
         monkeypatch.setattr(
-            posts, "count_withheld", lambda _connection, site_id: told if site_id == "s1" else []
+            queue, "count_withheld", lambda _connection, site_id: told if site_id == "s1" else []
         )
         answer = door("GET")
         assert b"topic &amp; type" in answer.body

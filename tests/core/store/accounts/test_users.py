@@ -8,7 +8,7 @@ from core.store.accounts.users import KnownHost, ZoomUser
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
@@ -23,7 +23,7 @@ def of_site(store: Store, site_id: str = "s1") -> list[KnownHost]:
 def happens(store: Store, number: int, account_id: str = ACCOUNT, **object_: Any) -> None:
     def keep(connection: Any) -> None:
         meetings.save(connection, Meeting(account_id, number, object=object_), seen=0)
-        posts.schedule_write(connection, account_id, number, 1, now=1)
+        queue.schedule_write(connection, account_id, number, 1, now=1)
 
     store.write(keep)
 

@@ -39,8 +39,8 @@ from core.store.events import log
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.jobs import JobState
-from core.store.posts import posts as post_store
-from core.store.posts.posts import PostState
+from core.store.posts import queue as post_store
+from core.store.posts.queue import PostState
 from core.store.sites import sites, zoom_secrets
 from tests.core.clock import Clock
 from tests.core.conftest import KEYS

@@ -20,7 +20,7 @@ from core.store.db.engine import Store, address
 from core.store.db.notify import EVENTS, POSTS, SECRETS, Listener
 from core.store.events import log
 from core.store.meetings import meetings
-from core.store.posts import posts
+from core.store.posts import queue
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
@@ -74,11 +74,11 @@ def wanted(store: Store, *numbers: int) -> None:
         assert FoldWorker(store).fold_pending() == 1
 
 
-def claim(store: Store, owner: str, *, now: int | None = None, seconds: int = 60) -> list[posts.Claim]:
-    def take(connection: Connection) -> list[posts.Claim]:
+def claim(store: Store, owner: str, *, now: int | None = None, seconds: int = 60) -> list[queue.Claim]:
+    def take(connection: Connection) -> list[queue.Claim]:
         moment = clock.now(connection) if now is None else now
         until = moment + seconds * 1000
-        return posts.claim(
+        return queue.claim(
             connection, owner=owner, now=moment, lease_until=until, room=8, busy=[], at_once=100
         )
 
@@ -125,7 +125,7 @@ class TestClaims:
         def take(store: Store) -> None:
             both.wait(WITHIN_SECONDS)
             while claims := store.write(
-                lambda connection: posts.claim(
+                lambda connection: queue.claim(
                     connection,
                     owner=str(id(store)),
                     now=clock.now(connection),
@@ -152,11 +152,11 @@ class TestClaims:
         (stale,) = claim(one, "one", seconds=0)
         (fresh,) = claim(other, "other")
         assert fresh.epoch > stale.epoch
-        written = posts.Written(posts.PostState.SYNCED, 7, "https://s1.example.org/7")
-        finish = partial(posts.finish, revision=1, due_at=None, now=5)
-        assert not one.write(partial(finish, taken=stale, written=posts.Written()))
+        written = queue.Written(queue.PostState.SYNCED, 7, "https://s1.example.org/7")
+        finish = partial(queue.finish, revision=1, due_at=None, now=5)
+        assert not one.write(partial(finish, taken=stale, written=queue.Written()))
         assert other.write(partial(finish, taken=fresh, written=written))
-        assert not one.write(partial(finish, taken=stale, written=posts.Written()))
+        assert not one.write(partial(finish, taken=stale, written=queue.Written()))
         with one.reading() as connection:
             assert connection.execute(text("SELECT post_id, written FROM posts")).all() == [(7, 1)]
 

@@ -12,9 +12,9 @@ from core.store.db.schema import site_accounts
 from core.store.events import delivery
 from core.store.events.delivery import DeliveryStatus, SiteDelivery
 from core.store.meetings import meetings
-from core.store.posts import attempts, posts
+from core.store.posts import attempts, queue
 from core.store.posts.attempts import Attempt
-from core.store.posts.posts import PostState, Written
+from core.store.posts.queue import PostState, Written
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
@@ -33,7 +33,7 @@ def wanted(store: Store, site: Site) -> Store:
     store.write(lambda connection: meetings.save(connection, made, seen=0))
     for site_id in ("s1", "s2"):
         store.write(lambda connection, id_=site_id: link(connection, id_))  # type: ignore[misc]
-    store.write(lambda connection: posts.schedule_write(connection, ACCOUNT, NUMBER, 1, now=FOLDED))
+    store.write(lambda connection: queue.schedule_write(connection, ACCOUNT, NUMBER, 1, now=FOLDED))
     return store
 
 
@@ -50,9 +50,9 @@ def finish(store: Store, reason: str | None = None) -> None:
     """Every site shows what is wanted."""
 
     def write(connection: Connection) -> None:
-        for claim in posts.claim(connection, owner="o", now=FOLDED, lease_until=FOLDED + 1, room=9, busy=[]):
+        for claim in queue.claim(connection, owner="o", now=FOLDED, lease_until=FOLDED + 1, room=9, busy=[]):
             written = Written(PostState.NONE if reason else PostState.SYNCED)
-            posts.finish(
+            queue.finish(
                 connection, claim, revision=1, written=written, due_at=None, now=FOLDED, reason=reason
             )
 

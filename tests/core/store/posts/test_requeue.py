@@ -10,8 +10,8 @@ from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
-from core.store.posts import posts, requeue
-from core.store.posts.posts import Base, Claim, PostState, Written
+from core.store.posts import queue, requeue
+from core.store.posts.queue import Base, Claim, PostState, Written
 from core.store.posts.requeue import RequeueResult
 from core.store.sites import sites
 from core.store.sites.sites import Site
@@ -28,7 +28,7 @@ def kept(store: Store, site: Site) -> Store:
     def keep(connection: Connection) -> None:
         connection.execute(site_accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
         meetings.save(connection, Meeting(ACCOUNT, 1), seen=0)
-        posts.schedule_write(connection, ACCOUNT, 1, 1, now=100)
+        queue.schedule_write(connection, ACCOUNT, 1, 1, now=100)
 
     store.write(keep)
     return store
@@ -36,7 +36,7 @@ def kept(store: Store, site: Site) -> Store:
 
 def claim(store: Store, now: int) -> list[Claim]:
     return store.write(
-        lambda connection: posts.claim(
+        lambda connection: queue.claim(
             connection, owner="me", now=now, lease_until=now + 50, room=9, busy=[], at_once=9
         )
     )
@@ -45,7 +45,7 @@ def claim(store: Store, now: int) -> list[Claim]:
 def finish(store: Store, written: Written, now: int = 110, due_at: int | None = None) -> None:
     (taken,) = claim(store, now)
     assert store.write(
-        lambda connection: posts.finish(
+        lambda connection: queue.finish(
             connection, taken, revision=1, written=written, due_at=due_at, now=now
         )
     )
@@ -82,7 +82,7 @@ class TestWrite:
         assert ask(kept, requeue.resync) is RequeueResult.BUSY
         assert row(kept) == before
         assert kept.write(
-            lambda connection: posts.finish(
+            lambda connection: queue.finish(
                 connection, taken, revision=1, written=SHOWN, due_at=None, now=210
             )
         )
@@ -91,7 +91,7 @@ class TestWrite:
         (lost,) = claim(kept, 100)
         assert ask(kept, requeue.resync, now=200) is RequeueResult.REQUEUED
         assert not kept.write(
-            lambda connection: posts.finish(connection, lost, revision=1, written=SHOWN, due_at=None, now=210)
+            lambda connection: queue.finish(connection, lost, revision=1, written=SHOWN, due_at=None, now=210)
         )
         assert row(kept).in_doubt
 
@@ -112,7 +112,7 @@ class TestWrite:
     def test_a_failure_counts_from_the_start(self, kept: Store) -> None:
         (taken,) = claim(kept, 100)
         kept.write(
-            lambda connection: posts.postpone(
+            lambda connection: queue.postpone(
                 connection, taken, due_at=10**12, fault="server", message="broke", counts=True
             )
         )

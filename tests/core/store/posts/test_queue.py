@@ -11,8 +11,8 @@ from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.events import log
 from core.store.meetings import meetings
-from core.store.posts import posts
-from core.store.posts.posts import Base, Claim, PostState, Written
+from core.store.posts import queue
+from core.store.posts.queue import Base, Claim, PostState, Written
 from core.store.sites import sites
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
@@ -38,19 +38,19 @@ def two(store: Store, site: Site) -> Store:
 def want(store: Store, number: int, revision: int = 1, now: int = 100) -> None:
     def change(connection: Connection) -> None:
         meetings.save(connection, Meeting(ACCOUNT, number), seen=revision - 1)
-        posts.schedule_write(connection, ACCOUNT, number, revision, now=now)
+        queue.schedule_write(connection, ACCOUNT, number, revision, now=now)
 
     store.write(change)
 
 
 def claim(store: Store, now: int = 100, **given: Any) -> list[Claim]:
     arguments: dict[str, Any] = {"owner": "me", "lease_until": now + 50, "room": 9, "busy": [], **given}
-    return store.write(lambda connection: posts.claim(connection, now=now, **arguments))
+    return store.write(lambda connection: queue.claim(connection, now=now, **arguments))
 
 
 def finish(store: Store, taken: Claim, revision: int = 1, due_at: int | None = None, now: int = 110) -> bool:
     return store.write(
-        lambda connection: posts.finish(
+        lambda connection: queue.finish(
             connection, taken, revision=revision, written=WRITTEN, due_at=due_at, now=now
         )
     )
@@ -65,7 +65,7 @@ def row(store: Store, taken: Claim) -> Any:
 
 def next_due(store: Store, *busy: str) -> int | None:
     with store.reading() as connection:
-        return posts.next_due(connection, busy=busy)
+        return queue.next_due(connection, busy=busy)
 
 
 def named(claims: list[Claim]) -> list[tuple[str, int]]:
@@ -83,7 +83,7 @@ class TestWant:
     def test_asks_no_site_of_another_account(self, two: Store) -> None:
         def other(connection: Connection) -> None:
             meetings.save(connection, Meeting("another", 9), seen=0)
-            posts.schedule_write(connection, "another", 9, 1, now=100)
+            queue.schedule_write(connection, "another", 9, 1, now=100)
 
         two.write(other)
         with two.reading() as connection:
@@ -99,7 +99,7 @@ class TestWant:
 
     def test_all_asks_a_new_site_for_every_meeting(self, two: Store) -> None:
         connected(two, "s3")
-        two.write(lambda connection: posts.schedule_site(connection, ACCOUNT, "s3", now=5))
+        two.write(lambda connection: queue.schedule_site(connection, ACCOUNT, "s3", now=5))
         with two.reading() as connection:
             found = connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()
         assert sorted(found) == [1, 2, 3]
@@ -118,11 +118,11 @@ class TestHasten:
             return {(one.site_id, one.number): one.due_at for one in connection.execute(select(table)).all()}
 
     def cut_short(self, store: Store, due_at: int) -> int:
-        return store.write(lambda connection: posts.cut_settling_short(connection, due_at=due_at))
+        return store.write(lambda connection: queue.cut_settling_short(connection, due_at=due_at))
 
     def test_what_waits_for_further_changes_waits_no_longer(self, two: Store) -> None:
-        two.write(lambda connection: posts.schedule_write(connection, ACCOUNT, 1, 2, now=1000, settle=500))
-        two.write(lambda connection: posts.schedule_write(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
+        two.write(lambda connection: queue.schedule_write(connection, ACCOUNT, 1, 2, now=1000, settle=500))
+        two.write(lambda connection: queue.schedule_write(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
         before = self.due(two)
         assert {before["s1", 2], before["s2", 2]} == {10_000}
         assert self.cut_short(two, 2000) == 2
@@ -132,7 +132,7 @@ class TestHasten:
     def test_what_failed_or_is_true_for_now_is_left_alone(self, two: Store) -> None:
         failed, right, *_ = claim(two, room=2)
         two.write(
-            lambda connection: posts.postpone(
+            lambda connection: queue.postpone(
                 connection, failed, due_at=5000, fault="server", message="broke", counts=True
             )
         )
@@ -222,7 +222,7 @@ class TestFinish:
 class TestPostpone:
     def postpone(self, store: Store, taken: Claim, counts: bool) -> None:
         store.write(
-            lambda connection: posts.postpone(
+            lambda connection: queue.postpone(
                 connection, taken, due_at=700, fault="server", message="broke", counts=counts
             )
         )
@@ -285,8 +285,8 @@ class TestRelease:
     @pytest.mark.parametrize(
         ("let_go", "left"),
         [
-            (lambda connection: posts.expire_leases(connection, "me"), 1),
-            (posts.expire_all_leases, 0),
+            (lambda connection: queue.expire_leases(connection, "me"), 1),
+            (queue.expire_all_leases, 0),
         ],
     )
     def test_lets_go_of_what_is_held(
@@ -303,7 +303,7 @@ class TestWithheld:
     def test_tells_for_what_reasons_there_is_no_post(self, two: Store) -> None:
         for taken in claim(two, at_once=2, room=1):
             two.write(
-                lambda connection, taken=taken: posts.finish(  # type: ignore[misc]
+                lambda connection, taken=taken: queue.finish(  # type: ignore[misc]
                     connection,
                     taken,
                     revision=1,
@@ -314,16 +314,16 @@ class TestWithheld:
                 )
             )
         with two.reading() as connection:
-            assert posts.count_withheld(connection, "s1") == [("Too little.", 2)]
-            assert posts.count_withheld(connection, "s2") == []
+            assert queue.count_withheld(connection, "s1") == [("Too little.", 2)]
+            assert queue.count_withheld(connection, "s2") == []
 
     def test_forgets_it_once_there_is_one(self, two: Store) -> None:
         taken = claim(two, room=1)[0]
         two.write(
-            lambda connection: posts.finish(
+            lambda connection: queue.finish(
                 connection, taken, revision=1, written=Written(), due_at=100, now=110, reason="Too little."
             )
         )
         finish(two, claim(two, room=1, busy=["s2"])[0])
         with two.reading() as connection:
-            assert posts.count_withheld(connection, "s1") == []
+            assert queue.count_withheld(connection, "s1") == []
