@@ -1,4 +1,4 @@
-"""The tables. Times are milliseconds since 1970, UTC; what is secret is sealed (see `sealing`)."""
+"""The tables. Times are milliseconds since 1970, UTC; what is secret is sealed (see `core.store.db.encryption`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ sites = Table(
     Column("endpoints", JSON, nullable=False),  # the addresses to paste into Zoom, as the site gave them
     Column("vczapi", Boolean, nullable=False, default=False),
     Column("vczapi_pro", Boolean, nullable=False, default=False),
-    Column("rules", JSON, nullable=False, default=dict),  # what its owner decided: see core.rules
+    Column("rules", JSON, nullable=False, default=dict),  # what its owner decided: see core.model.rules
     Column("created_at", BigInteger, nullable=False),
     # What has been seen of Zoom.
     Column("validated_at", BigInteger),
@@ -59,7 +59,7 @@ sites = Table(
     Column("fault_message", Text),
     Column("last_write_at", BigInteger),
     Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
-    # What was found when both sides were last looked at: see core.connecting.
+    # The result of the last check of both sides: see core.sites.health.
     Column("health_report", JSON),
     Column("checked_at", BigInteger),
 )
@@ -78,7 +78,7 @@ pending_sites = Table(
     Column("state", LargeBinary),  # sealed: what WordPress brings back with the credential; empty once it did
     Column("username", Text),
     Column("password", LargeBinary),  # sealed: the application password
-    Column("problem", Text),  # what stands in the way of pairing: see core.connecting.Problem
+    Column("problem", Text),  # what stands in the way of pairing: see core.sites.connect.Problem
     Column("message", Text),  # and what is to be done about it
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "expires_at"),
@@ -183,7 +183,7 @@ def _state() -> list[Column[Any]]:
 meetings = Table(
     "meetings",
     metadata,
-    # What lists are searched and sorted by: see core.listed.
+    # The columns that lists are searched and sorted by: see core.render.search_fields.
     Column("words", Text, nullable=False),
     Column("host_id", Text, nullable=False),
     Column("type", Integer),
@@ -223,7 +223,7 @@ posts = Table(
     Column("written", BigInteger, nullable=False, default=0),  # the revision that it shows
     Column("behind_since", BigInteger),  # since when the two differ
     Column("due_at", BigInteger),  # when to look at it next; empty: nothing to do
-    Column("state", Text, nullable=False),  # see core.mirror.PostState
+    Column("state", Text, nullable=False),  # see core.store.posts.queue.PostState
     Column("post_id", BigInteger),
     Column("link", Text),
     Column("reason", Text),  # why there is no post, where the meeting is not to have one, or not yet
@@ -322,7 +322,7 @@ settings = Table(
     Column("value", JSON, nullable=False),
 )
 
-# Long work that is done piece by piece, shows how far it is, and goes on after a restart: see core.jobs.
+# Background jobs: done in steps, with progress, resumed after a restart: see core.jobs.runner.
 jobs = Table(
     "jobs",
     metadata,
