@@ -44,7 +44,7 @@ def _(text: str) -> str:
     return text
 
 
-# What comes of reading an account: see core.snapshots.Drift and core.foreseeing.Would.
+# Results of reading an account: see core.model.snapshots.Drift and core.accounts.dry_run.PlannedAction.
 _DRIFTS = {
     "new": _("New"),
     "changed": _("Changed"),

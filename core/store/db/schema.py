@@ -117,7 +117,9 @@ events = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("site_id", Text),  # whose endpoint it came to first; the site may be gone by now
     Column("request_id", Text),
-    Column("request", LargeBinary, nullable=False),  # sealed: headers and raw bytes, see core.store.request
+    Column(
+        "request", LargeBinary, nullable=False
+    ),  # sealed: headers and raw bytes, see core.store.events.request
     Column("outcome", Text, nullable=False),  # pending, applied, ignored, failed
     Column("reason", Text),
     Column("applied_at", BigInteger),  # an attempt that began later shows it
@@ -283,7 +285,7 @@ users = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("password", Text, nullable=False),  # an argon2 hash
-    Column("role", Text, nullable=False),  # see core.store.users
+    Column("role", Text, nullable=False),  # see core.store.auth.users
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger),
 )
@@ -314,7 +316,7 @@ one_time_links = Table(
     Index(None, "expires_at"),
 )
 
-# What is set for the whole bridge: see core.store.settings.
+# What is set for the whole bridge: see core.store.db.settings.
 settings = Table(
     "settings",
     metadata,
@@ -383,7 +385,7 @@ findings = Table(
     Column("account_id", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("site_id", Text),
-    Column("kind", Text, nullable=False),  # see core.snapshots.Drift
+    Column("kind", Text, nullable=False),  # see core.model.snapshots.Drift
     Column("topic", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Index(None, "job_id", "kind", "id"),
