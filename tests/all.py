@@ -31,8 +31,8 @@ _IN_MEMORY = ("pages", "rest")
 def main() -> int:
     """Run every group; return 0 if no test failed and each group had some."""
     with (
-        tempfile.TemporaryDirectory(prefix="zoombridge-tests-") as disk,
-        tempfile.TemporaryDirectory(prefix="zoombridge-tests-", dir=groups.memory()) as memory,
+        tempfile.TemporaryDirectory(prefix="zb-") as disk,
+        tempfile.TemporaryDirectory(prefix="zb-", dir=groups.memory()) as memory,
     ):
         return groups.run(
             [

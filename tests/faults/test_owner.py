@@ -68,7 +68,7 @@ def test_revoked_password_is_told_and_a_new_one_heals_at_once(
     monkeypatch.setattr(site, "application_password", site.php(MAKE, user=site.user))
     pair.connect()
     checked = check(pair)
-    assert "ok     WordPress: answers" in checked
+    assert "ok    WordPress: answers" in checked
     assert checked.count("FAIL") == 1, "only Zoom has not validated the endpoint in this test"
     for meeting in meetings:
         pair.settled(meeting.number)
@@ -86,7 +86,7 @@ def test_check_lifts_a_block_once_the_site_is_well(pair: Pair, site: WordPress) 
     eventually(lambda: "role Administrator" in pair.bridge.command("site", "list"), pair.bridge.log)
 
     site.php(demote, user=site.user, role="administrator")
-    assert "ok     WordPress: answers" in check(pair)
+    assert "ok    WordPress: answers" in check(pair)
 
     pair.settled(meeting.number)
     assert pair.post(meeting.number)["title"]["raw"] == meeting.topic
