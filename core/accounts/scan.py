@@ -189,7 +189,7 @@ class AccountScan:
             phase.close()
 
     def _note_fault(self, account_id: str, message: str | None) -> None:
-        note = partial(zoom_credentials.note_fault, account_id=account_id, message=message)
+        note = partial(zoom_credentials.record_fault, account_id=account_id, message=message)
         self.context.store.write(note)
 
 
@@ -340,7 +340,7 @@ class MissingPhase:
         """Read the next ones."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:
-            known = account_meetings.of_nobody(
+            known = account_meetings.of_unlisted_hosts(
                 connection,
                 account_id,
                 now=self.context.now_ms(),

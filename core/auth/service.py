@@ -114,7 +114,7 @@ class AuthService:
         def enter(connection: Connection) -> str | None:
             now = clock.now(connection, self.clock)
             # Not where the password was changed, or the user removed, since it was compared.
-            if not users.note_seen(connection, name, now=now, password=user.password):
+            if not users.record_seen(connection, name, now=now, password=user.password):
                 return None
             if better is not None:
                 users.set_password(connection, name, better, instead_of=user.password)
@@ -156,7 +156,7 @@ class AuthService:
             def prolong(connection: Connection) -> None:
                 sessions.prolong(connection, word, session, now=now)
                 if session.site_id is None:
-                    users.note_seen(connection, session.name, now=now)
+                    users.record_seen(connection, session.name, now=now)
 
             with suppress(StoreUnavailableError):  # then the next page does it: this one only wants to read
                 self.store.submit(prolong)
@@ -222,7 +222,7 @@ class AuthService:
                 raise TicketError(_TOO_LATE)
             one_time_links.cancel(connection, Purpose.FIRST, "")  # what other starts have printed
             users.add(connection, name, Role.ADMINISTRATOR, kept, now=now)
-            users.note_seen(connection, name, now=now)
+            users.record_seen(connection, name, now=now)
             return sessions.begin(connection, name, Role.ADMINISTRATOR, now=now)
 
         return self.store.write(make)
@@ -242,7 +242,7 @@ class AuthService:
             if one_time_links.use(connection, Purpose.PASSWORD, word, now=now) is None:
                 raise TicketError(_TOO_LATE)
             user = _set_password(connection, name=ticket.name, password=kept)
-            users.note_seen(connection, user.name, now=now)
+            users.record_seen(connection, user.name, now=now)
             return sessions.begin(connection, user.name, user.role, now=now)
 
         return self.store.write(choose)
@@ -257,7 +257,7 @@ class AuthService:
                 raise TicketError(_TOO_LATE)
             sessions.end(connection, instead_of)
             if ticket.site_id is None:
-                users.note_seen(connection, ticket.name, now=now)
+                users.record_seen(connection, ticket.name, now=now)
             # The role is read with each request, and a deleted user has no pages.
             return sessions.begin(connection, ticket.name, ticket.role, ticket.site_id, now=now)
 

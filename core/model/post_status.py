@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Standing(StrEnum):
+class PostStatus(StrEnum):
     """The status of a post on a site: the most important of those that apply."""
 
     DETACHED = "detached"  # a person deleted it permanently

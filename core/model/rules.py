@@ -32,7 +32,7 @@ _LONGEST_TOPIC = 1000  # compared characters; Zoom allows 200
 _LARGEST_ID = 2**53  # the largest integer that JSON carries exactly
 
 
-class PostStatus(StrEnum):
+class NewPostStatus(StrEnum):
     """The WordPress status of new posts."""
 
     PUBLISH = "publish"
@@ -94,7 +94,7 @@ class Rules:
     hosts: tuple[str, ...] | None = None
     only: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
-    status: PostStatus = PostStatus.PUBLISH
+    status: NewPostStatus = NewPostStatus.PUBLISH
     authors: tuple[Author, ...] = ()
     meeting_category: int | None = None
     webinar_category: int | None = None
@@ -188,7 +188,7 @@ def read(kept: Any) -> ReadRules:
         hosts=reader.hosts(),
         only=reader.texts("only", MOST_PATTERNS, LONGEST_PATTERN),
         never=reader.texts("never", MOST_PATTERNS, LONGEST_PATTERN),
-        status=reader.choice("status", PostStatus, default=DEFAULT.status, strictest=PostStatus.DRAFT),
+        status=reader.choice("status", NewPostStatus, default=DEFAULT.status, strictest=NewPostStatus.DRAFT),
         authors=reader.authors(),
         meeting_category=reader.id("meeting_category"),
         webinar_category=reader.id("webinar_category"),

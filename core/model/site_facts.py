@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.model.post_status import Standing
+    from core.model.post_status import PostStatus
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPosts:
     """Posts of one site with the same status and reason that are not up to date. `since` is that of the oldest."""
 
-    standing: Standing
+    status: PostStatus
     count: int
     since: int | None = None
     fault: str | None = None
@@ -47,10 +47,10 @@ class SiteFacts:
     open: Sequence[OpenPosts] = ()
     usual_gap: int | None = None
 
-    def count(self, standing: Standing) -> int:
+    def count(self, status: PostStatus) -> int:
         """Return the number of posts with a status."""
-        return sum(one.count for one in self.open if one.standing is standing)
+        return sum(one.count for one in self.open if one.status is status)
 
-    def since(self, standing: Standing) -> int | None:
+    def since(self, status: PostStatus) -> int | None:
         """Return the earliest time of posts with a status; None without any."""
-        return min((one.since for one in self.open if one.standing is standing and one.since), default=None)
+        return min((one.since for one in self.open if one.status is status and one.since), default=None)

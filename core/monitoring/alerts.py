@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Fault
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,9 +112,9 @@ def alerts_of(
 
 
 def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
-    pending, since = site.count(Standing.PENDING), site.since(Standing.PENDING)
+    pending, since = site.count(PostStatus.PENDING), site.since(PostStatus.PENDING)
     if site.fault_message:
-        times = [time for time in (since, site.since(Standing.FAILING)) if time is not None]
+        times = [time for time in (since, site.since(PostStatus.FAILING)) if time is not None]
         began = min(times, default=site.last_write_at)
         values = {
             "message": site.fault_message,
@@ -124,7 +124,7 @@ def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Sever
         }
         yield AlertKind.SITE, _severity(site.fault, began, now), values
     for group in site.open:
-        if group.standing is Standing.FAILING and not site.fault_message:
+        if group.status is PostStatus.FAILING and not site.fault_message:
             values = {"message": group.message, "since": group.since, "count": group.count}
             yield AlertKind.FAILING, _severity(group.fault, group.since, now), values
     if pending and not site.fault_message and since is not None and now - since > PATIENCE:

@@ -201,7 +201,7 @@ class Ingest:
             raise NoSecretError(messages.NO_SECRET_TO_VALIDATE)
         body = validation.answer(envelope, secret.value)
         now = self._now()
-        self.store.write(lambda connection: sites.note_validated(connection, site_id, now=now))
+        self.store.write(lambda connection: sites.record_validation(connection, site_id, now=now))
         return WebhookResponse(200, body)
 
     def _quarantine(self, site_id: str, request: Request, *, reason: str) -> None:

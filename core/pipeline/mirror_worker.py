@@ -213,7 +213,7 @@ class MirrorWorker:
         """Store results: a success ends its claim, a fault postpones its post or blocks the whole site."""
         now = self._now(connection)
         # Where the rules have changed meanwhile, the posts were rendered by the previous ones.
-        is_current = rules.still_are(connection, site.id, site.rules)
+        is_current = rules.are_unchanged(connection, site.id, site.rules)
         attempts.add(connection, [item.record() for item in done if item.is_recorded])
         # In the order of the fold, to avoid deadlocks between processes.
         for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
@@ -242,11 +242,11 @@ class MirrorWorker:
         fault = self._fault_of_site(site, done)
         if fault is not None:
             until_ms = now + retry_delay(site.failures, fault, chance=self.chance())
-            sites.note_fault(
+            sites.record_fault(
                 connection, site.id, fault=fault.fault, message=str(fault), blocked_until=until_ms
             )
         elif any(item.sent_request and isinstance(item.result, PlanResult) for item in done):
-            sites.note_success(connection, site.id, now=now)
+            sites.record_success(connection, site.id, now=now)
 
     def _fault_of_site(self, site: Site, done: Sequence[_Attempt]) -> SiteFaultError | None:
         """Return the fault of the site as a whole, if there is one.

@@ -148,14 +148,14 @@ class Retention:
                 }
                 instances = {uuid for uuid in recorded if uuid is not None} | set(rebased.recordings)
                 recording_files.delete_instances_except(connection, account_id, number, instances)
-        event_redaction.note_dropped(connection)
+        event_redaction.rewind(connection)
         return dropped
 
     def _drop_others(self, moment: int) -> int:
         def drop(connection: Connection) -> int:
             recording_files.delete_batch_items_before(connection, moment)
             dropped = log.drop_others(connection, moment, _BATCH_SIZE * 100)
-            event_redaction.note_dropped(connection)
+            event_redaction.rewind(connection)
             return dropped
 
         return self.store.write(drop)

@@ -21,7 +21,7 @@ from core.sites.diagnosis import (
     Cause,
     Diagnosis,
     EndpointResponse,
-    PostStatus,
+    ProbePost,
     SentEvent,
     Stage,
     VisitorResponse,
@@ -167,7 +167,7 @@ class SelfTestSteps:
         self.progress.at = self._now()
 
         def write(connection: Connection) -> None:
-            sites.try_now(connection, self.site.id)
+            sites.end_pause(connection, self.site.id)
             if selftest.numbers(connection, probe_account_id(self.site.id)):  # of an interrupted test
                 enqueue_cleanup(connection, self.site.id, now=self._now())
 
@@ -195,7 +195,7 @@ class SelfTestSteps:
         """Wait until the event is in the log."""
         sent = self._signed(self.probe.created(self._event_time()))
         found = self._poll(
-            lambda connection: selftest.in_log(connection, _digest(sent.body), self.store.sealer)
+            lambda connection: selftest.find_event(connection, _digest(sent.body), self.store.sealer)
         )
         if found is not None:
             self._report(Stage.ARRIVED, messages.TEST_UNCHANGED % {"count": len(found.request.body)})
@@ -208,8 +208,8 @@ class SelfTestSteps:
         """Wait until the event is folded."""
         digest = _digest(self.probe.created(self._event_time()))
 
-        def query(connection: Connection) -> selftest.InLog | None:
-            found = selftest.in_log(connection, digest, self.store.sealer)
+        def query(connection: Connection) -> selftest.StoredEvent | None:
+            found = selftest.find_event(connection, digest, self.store.sealer)
             return None if found is None or found.outcome is log.Outcome.PENDING else found
 
         found = self._poll(query)
@@ -224,8 +224,8 @@ class SelfTestSteps:
     def await_page(self) -> None:
         """Wait until the page is written, or the write fails."""
 
-        def query(connection: Connection) -> selftest.OnSite | None:
-            found = selftest.on_site(connection, self.probe, now=self._now())
+        def query(connection: Connection) -> selftest.StoredPost | None:
+            found = selftest.find_post(connection, self.probe, now=self._now())
             if found is None or found.fault == Fault.BUSY:  # an editor is saving a meeting: temporary
                 return None
             return found if found.is_written or found.fault or found.reason else None
@@ -244,7 +244,7 @@ class SelfTestSteps:
             with self._client() as client:
                 post = client.read_post(self.progress.post_id)
         except SiteFaultError as error:
-            self._fail(diagnosis.diagnose_write(PostStatus(fault=error.fault, message=str(error))))
+            self._fail(diagnosis.diagnose_write(ProbePost(fault=error.fault, message=str(error))))
             return
         if post.status != "publish":
             self._report(Stage.SEEN, messages.TEST_SEEN_BY_EDITORS % {"status": post.status})
@@ -456,10 +456,10 @@ def _digest(body: bytes) -> str:
     return zoom_envelope.digest(zoom_envelope.parse(body))
 
 
-def _written(found: selftest.OnSite | None) -> PostStatus:
+def _written(found: selftest.StoredPost | None) -> ProbePost:
     if found is None:
-        return PostStatus()
-    return PostStatus(
+        return ProbePost()
+    return ProbePost(
         found.state is PostState.SYNCED, found.fault or "", found.message or "", found.reason or ""
     )
 

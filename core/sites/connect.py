@@ -117,7 +117,7 @@ def authorization_link(candidate: PendingSite, *, own_url: str, path: str, now: 
 def accept_credential(store: Store, candidate: PendingSite, username: str, password: str) -> bool:
     """Store the credential from WordPress. False where none was awaited: a state is valid once."""
     keep = partial(
-        pending_sites.keep_credential,
+        pending_sites.save_credential,
         candidate=candidate,
         username=username,
         password=password,
@@ -138,7 +138,7 @@ def continue_setup(store: Store, candidate: PendingSite) -> Site | None:
                 _revoke_password(candidate)
             note = partial(pending_sites.drop_credential, sealer=store.sealer, now=_now())
         else:
-            note = partial(pending_sites.note_problem)
+            note = partial(pending_sites.record_problem)
         store.write(partial(note, candidate_id=candidate.id, problem=problem, message=str(error)))
         return None
     store.write(lambda connection: pending_sites.remove(connection, candidate.id))

@@ -135,7 +135,7 @@ class EndpointResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class PostStatus:
+class ProbePost:
     """The status of the self-test's post: `fault` is that of the last attempt, or of the site as a whole."""
 
     is_there: bool = False
@@ -396,7 +396,7 @@ def diagnose_fold(outcome: str, reason: str | None) -> Diagnosis:
     )
 
 
-def diagnose_write(written: PostStatus) -> Diagnosis:
+def diagnose_write(written: ProbePost) -> Diagnosis:
     """Diagnose a post that was not written in time."""
     if written.withheld:
         return Diagnosis(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class InLog:
+class StoredEvent:
     """An event in the log. `received_at` is in Unix milliseconds (UTC)."""
 
     outcome: Outcome
@@ -32,7 +32,7 @@ class InLog:
 
 
 @dataclass(frozen=True, slots=True)
-class OnSite:
+class StoredPost:
     """The post of a probe meeting. `fault` and `message` are of the last attempt, or of the site as a whole."""
 
     state: PostState
@@ -44,16 +44,16 @@ class OnSite:
     message: str | None
 
 
-def in_log(connection: Connection, digest: str, sealer: Sealer) -> InLog | None:
+def find_event(connection: Connection, digest: str, sealer: Sealer) -> StoredEvent | None:
     """Return the event with a digest; None if it is not in the log."""
     columns = events.c.outcome, events.c.reason, events.c.received_at, events.c.request
     row = connection.execute(select(*columns).where(events.c.digest == digest)).one_or_none()
     if row is None:
         return None
-    return InLog(Outcome(row.outcome), row.reason, row.received_at, Request.opened(row.request, sealer))
+    return StoredEvent(Outcome(row.outcome), row.reason, row.received_at, Request.opened(row.request, sealer))
 
 
-def on_site(connection: Connection, probe: ProbeEvents, *, now: int) -> OnSite | None:
+def find_post(connection: Connection, probe: ProbeEvents, *, now: int) -> StoredPost | None:
     """Return the post of a probe meeting; None before it is requested."""
     row = connection.execute(
         select(
@@ -65,7 +65,7 @@ def on_site(connection: Connection, probe: ProbeEvents, *, now: int) -> OnSite |
     if row is None:
         return None
     is_blocked = row.blocked_until > now
-    return OnSite(
+    return StoredPost(
         PostState(row.state),
         row.written >= row.wanted and row.lease_until == 0,
         row.post_id,

@@ -19,7 +19,7 @@ from tornado.web import RequestHandler
 
 from core import __version__
 from core.errors import StoreUnavailableError
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.monitoring import throughput as hourly
 from core.monitoring.alerts import Severity
 from core.monitoring.overview import disk, gather
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MIN_TOKEN_LENGTH = 16
 _CACHE_SECONDS = 10.0
-_REPORTED = (Standing.PENDING, Standing.FAILING, Standing.WITHHELD, Standing.DETACHED)
+_REPORTED = (PostStatus.PENDING, PostStatus.FAILING, PostStatus.WITHHELD, PostStatus.DETACHED)
 
 
 class MetricsHandler(RequestHandler):
@@ -168,8 +168,8 @@ class _OverviewCollector:
             "zoombridge_site_posts", "Posts that are not up to date, by status.", labels=["site", "status"]
         )
         for site in sites:
-            for standing in _REPORTED:
-                posts.add_metric([site.id, standing], site.count(standing))
+            for status in _REPORTED:
+                posts.add_metric([site.id, status], site.count(status))
         yield posts
 
     def _log_metrics(self) -> Iterator[Metric]:
@@ -196,7 +196,7 @@ class _OverviewCollector:
 
 
 def _oldest_pending(site: SiteFacts) -> int | None:
-    moments = (site.since(standing) for standing in (Standing.PENDING, Standing.FAILING))
+    moments = (site.since(status) for status in (PostStatus.PENDING, PostStatus.FAILING))
     return min((moment for moment in moments if moment is not None), default=None)
 
 

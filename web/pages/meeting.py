@@ -16,7 +16,7 @@ from tornado.web import Finish
 from core.model.diff import EventDiff, event_diffs, field_diffs
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.render.meeting_html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Phase, Schedule, schedule_at
 from core.render.search_fields import search_host_id
@@ -55,7 +55,7 @@ class MeetingDetail:
     """A meeting with its schedule, posts, attempts by site ID, and history. `now` is in Unix milliseconds."""
 
     meeting: Meeting
-    standing: Schedule
+    schedule: Schedule
     posts: list[PostSummary]
     attempts: dict[str, list[Attempt]]
     history: MeetingHistory
@@ -135,16 +135,16 @@ class MeetingHandler(PageHandler):
         state = await self._state(_account(account_id), int(number), before=int(known))
         meeting = state.meeting
         language = self.shell.language
-        dates = state.standing.remaining if meeting.is_series else ()
+        dates = state.schedule.remaining if meeting.is_series else ()
         result_of = self.get_query_argument("at", "")
         view = MeetingView(
             meeting=meeting,
             path=meeting_path(meeting.account_id, meeting.number),
-            phase=state.standing.phase,
-            is_joinable=state.standing.phase in JOINABLE and meeting.state is MeetingState.SCHEDULED,
+            phase=state.schedule.phase,
+            is_joinable=state.schedule.phase in JOINABLE and meeting.state is MeetingState.SCHEDULED,
             leading=None
-            if state.standing.leading is None
-            else OccurrenceView.of(meeting, state.standing.leading, language),
+            if state.schedule.leading is None
+            else OccurrenceView.of(meeting, state.schedule.leading, language),
             occurrences=[OccurrenceView.of(meeting, date, language) for date in dates[:LONGEST_LIST]],
             left_out=max(len(dates) - LONGEST_LIST, 0),
             over=len(meeting.occurrences) - len(dates) if meeting.is_series else 0,
@@ -241,7 +241,7 @@ def _account(given: str) -> str:
 
 def _is_pending(post: PostSummary, now: int) -> bool:
     """Whether a post is about to change, so that the page refreshes itself."""
-    if post.is_held or post.standing is Standing.PENDING:
+    if post.is_held or post.status is PostStatus.PENDING:
         return True
     return post.due_at is not None and post.due_at <= now
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from core.model.meeting import MeetingKind, MeetingState
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.monitoring.meeting_search import find
 from core.store.db import clock as store_clock
 from core.store.meetings import search as meeting_search
@@ -123,7 +123,7 @@ def parse_query(asked: dict[str, str], *, of_site: str | None) -> MeetingFilter:
         state=_one_of(MeetingState, asked.get("state", "")),
         kind=_one_of(MeetingKind, asked.get("kind", "")),
         host_id=asked.get("host", "")[:_LONGEST_ID],
-        standing=_one_of(Standing, asked.get("posts", "")),
+        status=_one_of(PostStatus, asked.get("posts", "")),
         site_id=of_site or asked.get("site", "")[:_LONGEST_ID] or None,
     )
     return replace(wanted, when=_one_of(Period, asked.get("when", "")) or default_period(wanted))
@@ -131,7 +131,7 @@ def parse_query(asked: dict[str, str], *, of_site: str | None) -> MeetingFilter:
 
 def default_period(wanted: MeetingFilter) -> Period:
     """Return the period of a filter that names none."""
-    narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.standing)
+    narrowed = (wanted.words, wanted.state, wanted.kind, wanted.host_id, wanted.status)
     return Period.ALL if any(narrowed) else Period.UPCOMING
 
 
@@ -143,7 +143,7 @@ def to_query(wanted: MeetingFilter, *, of_site: str | None) -> dict[str, str]:
         "state": wanted.state or "",
         "kind": wanted.kind or "",
         "host": wanted.host_id,
-        "posts": wanted.standing or "",
+        "posts": wanted.status or "",
         "site": "" if of_site else wanted.site_id or "",
     }
     return {name: str(value) for name, value in query.items() if value}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from babel.numbers import format_decimal
 
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.monitoring import throughput as hourly
 from core.monitoring.overview import gather
 from core.monitoring.throughput import Throughput
@@ -71,7 +71,7 @@ class OverviewView:
     seconds: int
     outcomes: Sequence[Outcome]
     css: dict[Outcome, str]
-    statuses: type[Standing]
+    statuses: type[PostStatus]
 
 
 class OverviewHandler(PageHandler):
@@ -98,7 +98,7 @@ class OverviewHandler(PageHandler):
             seconds=_REFRESH_SECONDS if week.is_whole else _REFRESH_SECONDS_WHILE_COUNTING,
             outcomes=_OUTCOMES,
             css=_CSS,
-            statuses=Standing,
+            statuses=PostStatus,
         )
         self.show("pages/overview.jinja", view)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownSiteError
 from core.model import rules
-from core.model.rules import JoinLink, Passcode, PostStatus
+from core.model.rules import JoinLink, NewPostStatus, Passcode
 from core.sites import apply_rules, secret_rotation
 from core.sites import preview as rules_preview
 from core.sites.options import OptionsCache
@@ -97,7 +97,7 @@ class SiteSettingsView:
     form: RulesView
     author_rows: list[AuthorRow]
     author_names: dict[str, str]
-    choices: tuple[type[PostStatus], type[Passcode], type[JoinLink]]
+    choices: tuple[type[NewPostStatus], type[Passcode], type[JoinLink]]
     outcomes: type[PreviewOutcome]
     parts: type[PostPart]
     limit: int
@@ -194,7 +194,7 @@ class SettingsPage(PageHandler):
             form=form,
             author_rows=rules_form.author_rows(form.given, state.hosts),
             author_names={str(one.user): one.name for one in state.decided.rules.authors},
-            choices=(PostStatus, Passcode, JoinLink),
+            choices=(NewPostStatus, Passcode, JoinLink),
             outcomes=PreviewOutcome,
             parts=PostPart,
             limit=rules_preview.MOST_MEETINGS,

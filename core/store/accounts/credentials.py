@@ -93,7 +93,7 @@ def remove(connection: Connection, account_id: str) -> None:
         connection.execute(delete(table).where(table.c.account_id == account_id))
 
 
-def note_fault(connection: Connection, account_id: str, message: str | None) -> None:
+def record_fault(connection: Connection, account_id: str, message: str | None) -> None:
     """Note why the account cannot be read, or that it can again."""
     this = zoom_accounts.c.account_id == account_id
     # Mostly there is nothing to note, and then nothing is written.

@@ -28,8 +28,10 @@ def of_host(connection: Connection, account_id: str, host_id: str, *, now: int) 
     return _found(connection, and_(_is_current(account_id, now), meetings.c.host_id == host_id), limit=None)
 
 
-def of_nobody(connection: Connection, account_id: str, *, now: int, after: int, limit: int) -> list[Meeting]:
-    """Return scheduled meetings that are not over, of hosts who are not in the account's list, by number."""
+def of_unlisted_hosts(
+    connection: Connection, account_id: str, *, now: int, after: int, limit: int
+) -> list[Meeting]:
+    """Return scheduled meetings that are not over and whose host is not in the account's list of users, by number."""
     known = select(zoom_users.c.host_id).where(zoom_users.c.account_id == account_id)
     which = and_(_is_current(account_id, now), meetings.c.host_id.not_in(known), meetings.c.number > after)
     return _found(connection, which, limit=limit)

@@ -81,7 +81,7 @@ def set_role(connection: Connection, name: str, role: Role) -> bool:
     return _change(connection, name, {"role": role})
 
 
-def note_seen(connection: Connection, name: str, *, now: int, password: str | None = None) -> bool:
+def record_seen(connection: Connection, name: str, *, now: int, password: str | None = None) -> bool:
     """Save the time of the last request. Returns whether the user exists, with the hash `password` if given."""
     return _change(connection, name, {"last_seen_at": now}, had=password)
 

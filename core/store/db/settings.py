@@ -57,7 +57,7 @@ def names_removed_to(connection: Connection) -> int:
     return _between(found, 0, 2**62, 0)
 
 
-def note_names_removed(connection: Connection, event_id: int) -> None:
+def save_names_removed_to(connection: Connection, event_id: int) -> None:
     """Save the id of the last event that redaction has passed."""
     _save(connection, {_NAMES_REMOVED_TO: event_id})
 

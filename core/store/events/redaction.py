@@ -37,15 +37,15 @@ def remove_before(connection: Connection, sealer: Sealer, moment: int, *, limit:
         if names_people(row.event):
             _remove(connection, sealer, row.id, now=now)
     if old:
-        settings.note_names_removed(connection, old[-1].id)
+        settings.save_names_removed_to(connection, old[-1].id)
     return len(old)
 
 
-def note_dropped(connection: Connection) -> None:
-    """Go back to the newest event where newer ones were dropped: SQLite gives their ids to what comes next."""
+def rewind(connection: Connection) -> None:
+    """Set the position of redaction back to the newest event, as SQLite reuses the ids of dropped ones."""
     newest = connection.scalar(select(func.max(events.c.id))) or 0
     if newest < settings.names_removed_to(connection):
-        settings.note_names_removed(connection, newest)
+        settings.save_names_removed_to(connection, newest)
 
 
 def _remove(connection: Connection, sealer: Sealer, event_id: int, *, now: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
 from core.model.meeting import RECURRING_FIXED, Meeting, MeetingKind, MeetingState
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import meetings, posts, sites
 from core.store.db.schema import zoom_users as table
@@ -42,7 +42,7 @@ class Period(StrEnum):
 class MeetingFilter:
     """The meetings to search for. `words` occur in the topic, or are the meeting's number.
 
-    `site_id` is the site that shows the meetings, and whose posts have the status `standing`; None: any.
+    `site_id` is the site that shows the meetings, and whose posts have the status `status`; None: any.
     """
 
     words: str = ""
@@ -50,7 +50,7 @@ class MeetingFilter:
     state: MeetingState | None = None
     kind: MeetingKind | None = None
     host_id: str = ""
-    standing: Standing | None = None
+    status: PostStatus | None = None
     site_id: str | None = None
 
 
@@ -307,7 +307,7 @@ def _conditions(wanted: MeetingFilter, now: int) -> Iterable[ColumnElement[bool]
         yield meetings.c.kind == str(wanted.kind)
     if wanted.host_id:
         yield meetings.c.host_id == wanted.host_id
-    yield from _scope(wanted.site_id, wanted.standing)
+    yield from _scope(wanted.site_id, wanted.status)
 
 
 def _matching(words: str) -> ColumnElement[bool]:
@@ -322,12 +322,12 @@ def _matching(words: str) -> ColumnElement[bool]:
     return in_topic
 
 
-def _scope(site_id: str | None, wanted: Standing | None = None) -> Iterable[ColumnElement[bool]]:
+def _scope(site_id: str | None, wanted: PostStatus | None = None) -> Iterable[ColumnElement[bool]]:
     """Return the conditions for meetings with a post, as far as that is asked for."""
-    if wanted is Standing.NONE:
+    if wanted is PostStatus.NONE:
         yield ~_exists(site_id, posts.c.post_id.is_not(None))
         wanted = None
-    if wanted in (Standing.SYNCED, Standing.TRASHED, Standing.DELETED):
+    if wanted in (PostStatus.SYNCED, PostStatus.TRASHED, PostStatus.DELETED):
         yield _exists(
             site_id, post_status.has_status(wanted)
         )  # of most meetings: the first ones are found soon

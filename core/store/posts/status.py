@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, literal_column, or_, select, tuple_
 
 from core.errors import Fault
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.store.db.schema import posts, sites
 from core.store.posts.queue import PostState
 
@@ -32,7 +32,7 @@ class PostSummary:
     site_id: str
     site_name: str
     site_url: str
-    standing: Standing
+    status: PostStatus
     post_id: int | None
     link: str | None
     edit: str | None
@@ -69,17 +69,17 @@ def of_meetings(
     return [_line(row, now) for row in rows]
 
 
-def status_of(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> Standing:
+def status_of(state: str, *, is_behind: bool, fault: str | None, reason: str | None) -> PostStatus:
     """Return the status of a post. `is_behind`: a newer revision is wanted than was written."""
     if state == PostState.DETACHED:
-        return Standing.DETACHED
+        return PostStatus.DETACHED
     if fault is not None and fault != Fault.BUSY:
-        return Standing.FAILING
+        return PostStatus.FAILING
     if is_behind:
-        return Standing.PENDING
+        return PostStatus.PENDING
     if reason is not None:
-        return Standing.WITHHELD
-    return Standing(state)
+        return PostStatus.WITHHELD
+    return PostStatus(state)
 
 
 # As text: only then do the databases use their partial index of open posts.
@@ -93,21 +93,21 @@ _IS_PENDING = and_(
 )
 
 
-def has_status(wanted: Standing) -> ColumnElement[bool]:
+def has_status(wanted: PostStatus) -> ColumnElement[bool]:
     """Return the SQL condition for posts of a status; agrees with `status_of`."""
     match wanted:
-        case Standing.DETACHED:
+        case PostStatus.DETACHED:
             return IS_DETACHED
-        case Standing.FAILING:
+        case PostStatus.FAILING:
             return _IS_FAILING
-        case Standing.PENDING:
+        case PostStatus.PENDING:
             return _IS_PENDING
     is_at_rest = and_(
         posts.c.wanted <= posts.c.written,
         or_(posts.c.fault.is_(None), posts.c.fault == Fault.BUSY),
         ~IS_DETACHED,
     )
-    if wanted is Standing.WITHHELD:
+    if wanted is PostStatus.WITHHELD:
         return and_(posts.c.reason.is_not(None), is_at_rest)
     return and_(posts.c.state == str(wanted), posts.c.reason.is_(None), is_at_rest)
 
@@ -119,7 +119,7 @@ def _line(row: Row[Any], now: int) -> PostSummary:
         site_id=row.site_id,
         site_name=row.name,
         site_url=row.url,
-        standing=status_of(row.state, is_behind=row.wanted > row.written, fault=row.fault, reason=row.reason),
+        status=status_of(row.state, is_behind=row.wanted > row.written, fault=row.fault, reason=row.reason),
         post_id=row.post_id,
         link=row.link,
         edit=None if row.post_id is None else f"{_admin(row)}/post.php?post={row.post_id}&action=edit",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_accounts, zoom_secrets
 from core.store.posts.status import IS_OPEN, status_of
@@ -79,11 +79,11 @@ def open_query(site_id: str | None) -> Select[Any]:
 
 
 def _open(connection: Connection, site_id: str | None) -> dict[str, list[OpenPosts]]:
-    found: dict[str, dict[tuple[Standing, str], OpenPosts]] = defaultdict(dict)
+    found: dict[str, dict[tuple[PostStatus, str], OpenPosts]] = defaultdict(dict)
     for row in connection.execute(open_query(site_id)):
         how = status_of(row.state, is_behind=row.is_behind, fault=row.fault, reason=row.reason)
-        fault = row.fault if how is Standing.FAILING else None
-        said = row.reason if how is Standing.WITHHELD else row.message if fault else ""
+        fault = row.fault if how is PostStatus.FAILING else None
+        said = row.reason if how is PostStatus.WITHHELD else row.message if fault else ""
         one = OpenPosts(how, row.alike, row.since, fault, said or "")
         mark = (how, fault or one.message)
         other = found[row.site_id].get(mark)

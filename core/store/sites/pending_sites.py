@@ -114,7 +114,7 @@ def brings(candidate: PendingSite, state: str) -> bool:
     return bool(candidate.state) and hmac.compare_digest(candidate.state.encode(), state.encode())
 
 
-def keep_credential(
+def save_credential(
     connection: Connection, candidate: PendingSite, username: str, password: str, sealer: Sealer, *, now: int
 ) -> bool:
     """Keep what WordPress handed over, and let no state bring another; tell whether it was still waited for."""
@@ -155,7 +155,7 @@ def drop_credential(
     )
 
 
-def note_problem(connection: Connection, candidate_id: str, *, problem: str, message: str) -> None:
+def record_problem(connection: Connection, candidate_id: str, *, problem: str, message: str) -> None:
     """Note what stands in the way; empty for nothing."""
     connection.execute(
         update(pending_sites)

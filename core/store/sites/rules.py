@@ -27,27 +27,27 @@ _MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in differ
 
 
 def save(connection: Connection, site_id: str, decided: Rules) -> None:
-    """Keep the rules of a site. Raises `UnknownSiteError`."""
-    locks.acquire(connection, "rules", site_id)  # see `still_are`
+    """Save the rules of a site. Raises: UnknownSiteError."""
+    locks.acquire(connection, "rules", site_id)  # see `are_unchanged`
     changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=decided.written()))
     if changed.rowcount == 0:
         raise UnknownSiteError("This site is not connected any more, so its rules were not saved.")
 
 
-def still_are(connection: Connection, site_id: str, kept: Mapping[str, Any]) -> bool:
-    """Whether the rules of a site are those that were read before; they stay so until this transaction ends."""
+def are_unchanged(connection: Connection, site_id: str, seen: Mapping[str, Any]) -> bool:
+    """Whether a site's rules equal `seen`; locks them until this transaction ends."""
     locks.acquire(connection, "rules", site_id, shared=True)
-    return connection.scalar(select(sites.c.rules).where(sites.c.id == site_id)) == kept
+    return connection.scalar(select(sites.c.rules).where(sites.c.id == site_id)) == seen
 
 
 def of_site(
     connection: Connection, site: Site, about: Sequence[Meeting], decided: Rules | None = None
 ) -> SiteRules:
-    """Return what rendering these meetings for a site takes: its rules, or others that it might have."""
+    """Return what rendering these meetings for a site takes. `decided` replaces the site's saved rules, for a preview."""
     if decided is None:
         decided = rules.read(site.rules).rules
     return SiteRules(
-        with_ids(connection, decided),
+        add_host_ids(connection, decided),
         site.vczapi,
         site.vczapi_pro,
         host_names=_names(connection, about) if decided.show_host else {},
@@ -55,17 +55,17 @@ def of_site(
 
 
 def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
-    """Return what counts for one meeting. A test's always has a page, or there would be nothing to see.
+    """Return the rules for one meeting. A self-test's meeting always has a page, whatever the rules exclude.
 
-    Where new pages are drafts, so is this one: nobody but editors sees what was not looked at.
+    Where new pages are drafts, that page is a draft too, so that only editors see it.
     """
     if not is_probe(meeting.account_id):
         return decided
     return replace(decided, rules=replace(rules.DEFAULT, status=decided.rules.status))
 
 
-def with_ids(connection: Connection, decided: Rules) -> Rules:
-    """Return the rules with Zoom's ids beside e-mail addresses: events name a host by the id alone."""
+def add_host_ids(connection: Connection, decided: Rules) -> Rules:
+    """Return the rules with Zoom's host ids added to e-mail addresses, as events name a host by id alone."""
     named = {host for host in (decided.hosts or ()) if "@" in host}
     named |= {author.host for author in decided.authors if "@" in author.host}
     ids = _ids(connection, named)
@@ -97,7 +97,7 @@ def _ids(connection: Connection, emails: set[str]) -> dict[str, list[str]]:
 
 
 def _names(connection: Connection, about: Sequence[Meeting]) -> dict[str, str]:
-    """Return what Zoom calls the hosts of these meetings, as far as that is known."""
+    """Return the display names of these meetings' hosts by host id, as far as they are known."""
     wanted = {meeting.host_id for meeting in about if meeting.host_id}
     rows = connection.execute(
         select(zoom_users.c.host_id, zoom_users.c.name).where(zoom_users.c.host_id.in_(wanted))

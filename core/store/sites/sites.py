@@ -149,13 +149,13 @@ def has_page(connection: Connection, site_id: str, *, but_of: str) -> bool:
     return connection.execute(select(posts.c.number).where(*shown).limit(1)).first() is not None
 
 
-def note_validated(connection: Connection, site_id: str, *, now: int) -> None:
-    """Note that Zoom's validation was answered."""
+def record_validation(connection: Connection, site_id: str, *, now: int) -> None:
+    """Record that Zoom's validation of the endpoint was answered."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(validated_at=now))
 
 
-def note_success(connection: Connection, site_id: str, *, now: int) -> None:
-    """Note that the site did what it was asked: the breaker closes."""
+def record_success(connection: Connection, site_id: str, *, now: int) -> None:
+    """Record a successful request to the site, which closes its circuit breaker."""
     connection.execute(
         update(sites)
         .where(sites.c.id == site_id)
@@ -163,8 +163,10 @@ def note_success(connection: Connection, site_id: str, *, now: int) -> None:
     )
 
 
-def note_fault(connection: Connection, site_id: str, *, fault: str, message: str, blocked_until: int) -> None:
-    """Note that the site as a whole failed: it is left alone until `blocked_until`."""
+def record_fault(
+    connection: Connection, site_id: str, *, fault: str, message: str, blocked_until: int
+) -> None:
+    """Record a failure of the site as a whole: it gets no requests until `blocked_until` (Unix milliseconds, UTC)."""
     connection.execute(
         update(sites)
         .where(sites.c.id == site_id)
@@ -174,8 +176,8 @@ def note_fault(connection: Connection, site_id: str, *, fault: str, message: str
     )
 
 
-def try_now(connection: Connection, site_id: str) -> None:
-    """Leave a site alone no longer: somebody wants to see whether it works again."""
+def end_pause(connection: Connection, site_id: str) -> None:
+    """End the pause after a failure, so that the site gets requests at once."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.model import rules
 from core.model.meeting import Meeting, MeetingKind
-from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules, matches, read
+from core.model.rules import Author, JoinLink, NewPostStatus, Passcode, Rules, matches, read
 from tests.core.events import JSON
 
 HOST = "x1yCzABCDEfg23HiJKl4mN"
@@ -27,7 +27,7 @@ RULES = st.builds(
     hosts=st.none() | st.lists(TEXTS, max_size=4, unique=True).map(tuple),
     only=st.lists(TEXTS, max_size=3, unique=True).map(tuple),
     never=st.lists(TEXTS, max_size=3, unique=True).map(tuple),
-    status=st.sampled_from(PostStatus),
+    status=st.sampled_from(NewPostStatus),
     authors=st.lists(
         st.builds(Author, TEXTS, st.integers(1, 10**6), TEXTS), max_size=3, unique_by=lambda one: one.host
     ).map(tuple),
@@ -80,7 +80,7 @@ class TestRead:
         )
         assert found.rules.passcode is Passcode.HIDDEN
         assert found.rules.join_link is JoinLink.NOBODY
-        assert found.rules.status is PostStatus.DRAFT
+        assert found.rules.status is NewPostStatus.DRAFT
         assert not found.rules.show_host
         assert not found.rules.instant
         assert len(found.notes) == 5

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import Fault
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.monitoring.alerts import PATIENCE, Alert, AlertKind, Disk, Severity, alerts_of
 
@@ -45,7 +45,7 @@ class TestSite:
         ("ago", "severity"), [(PATIENCE, Severity.WARNING), (PATIENCE + 1, Severity.CRITICAL)]
     )
     def test_that_may_pass_needs_one_when_it_lasts(self, ago: int, severity: Severity) -> None:
-        waiting = (OpenPosts(Standing.PENDING, 3, since=NOW - ago),)
+        waiting = (OpenPosts(PostStatus.PENDING, 3, since=NOW - ago),)
         (one,) = found(
             replace(WELL, fault=Fault.NETWORK, fault_message="Away.", open=waiting, blocked_until=NOW + 1)
         )
@@ -54,8 +54,8 @@ class TestSite:
 
     def test_is_told_once_for_all_its_posts(self) -> None:
         posts = (
-            OpenPosts(Standing.FAILING, 2, since=NOW - 2 * HOUR, fault="network", message="Away."),
-            OpenPosts(Standing.PENDING, 5, since=NOW - HOUR),
+            OpenPosts(PostStatus.FAILING, 2, since=NOW - 2 * HOUR, fault="network", message="Away."),
+            OpenPosts(PostStatus.PENDING, 5, since=NOW - HOUR),
         )
         assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
             (AlertKind.SITE, Severity.CRITICAL)
@@ -65,8 +65,8 @@ class TestSite:
 class TestPosts:
     def test_that_fail_are_told_by_reason(self) -> None:
         posts = (
-            OpenPosts(Standing.FAILING, 2, since=NOW - 1, fault="refused", message="Refused."),
-            OpenPosts(Standing.FAILING, 1, since=NOW - 1, fault="server", message="It broke."),
+            OpenPosts(PostStatus.FAILING, 2, since=NOW - 1, fault="refused", message="Refused."),
+            OpenPosts(PostStatus.FAILING, 1, since=NOW - 1, fault="server", message="It broke."),
         )
         first, second = found(replace(WELL, open=posts))
         assert (first.kind, first.severity, first.count, first.message) == (
@@ -81,11 +81,11 @@ class TestPosts:
         ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(AlertKind.BEHIND, Severity.WARNING)])]
     )
     def test_that_wait_are_told_when_it_is_long(self, ago: int, kinds: list[Any]) -> None:
-        assert told(open=(OpenPosts(Standing.PENDING, 5, since=NOW - ago),)) == kinds
+        assert told(open=(OpenPosts(PostStatus.PENDING, 5, since=NOW - ago),)) == kinds
 
-    @pytest.mark.parametrize("standing", [Standing.WITHHELD, Standing.DETACHED])
-    def test_that_are_not_to_be_shown_are_no_trouble(self, standing: Standing) -> None:
-        assert told(open=(OpenPosts(standing, 5, message="So."),)) == []
+    @pytest.mark.parametrize("status", [PostStatus.WITHHELD, PostStatus.DETACHED])
+    def test_that_are_not_to_be_shown_are_no_trouble(self, status: PostStatus) -> None:
+        assert told(open=(OpenPosts(status, 5, message="So."),)) == []
 
 
 class TestZoom:

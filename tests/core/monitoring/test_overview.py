@@ -36,7 +36,7 @@ def two(store: Store) -> Store:
 
         def prepare(connection: Any, site_id: str = site_id, account_id: str = account_id) -> None:
             zoom_secrets.save(connection, site_id, Secret(SECRET), store.sealer, now=1)
-            sites.note_validated(connection, site_id, now=NOW)
+            sites.record_validation(connection, site_id, now=NOW)
             connection.execute(site_accounts.insert().values(account_id=account_id, site_id=site_id))
 
         store.write(prepare)

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import Fault, SiteFaultError
 from core.model.meeting import Meeting, MeetingState
-from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
+from core.model.rules import Author, JoinLink, NewPostStatus, Passcode, Rules
 from core.pipeline.post_plan import PlanResult, PlanTask, run_plans
 from core.render import SiteRules, render
 from core.store.posts.queue import PostState, Written
@@ -489,7 +489,7 @@ class TestLeftOut:
 
 class TestChosen:
     CHOSEN = Rules(
-        status=PostStatus.DRAFT, authors=(Author("anna", 7),), meeting_category=3, never=("a pattern",)
+        status=NewPostStatus.DRAFT, authors=(Author("anna", 7),), meeting_category=3, never=("a pattern",)
     )
 
     def test_when_a_post_is_made_and_never_after(self, bench: Bench) -> None:
@@ -498,7 +498,7 @@ class TestChosen:
         made = bench.site.only
         assert (made["status"], made["author"], made["zoom_meeting_cats"]) == ("draft", 7, [3])
         made.update(status="publish", author=9, zoom_meeting_cats=[])
-        bench.rules = replace(self.CHOSEN, status=PostStatus.PRIVATE, authors=(Author("anna", 8),))
+        bench.rules = replace(self.CHOSEN, status=NewPostStatus.PRIVATE, authors=(Author("anna", 8),))
         assert bench(meeting(host_id="anna")) == "unchanged"
         bench(meeting(host_id="anna", duration=90))
         assert (made["status"], made["author"], made["zoom_meeting_cats"]) == ("publish", 9, [])

@@ -317,7 +317,7 @@ class TestPieces:
         with three.store.reading() as connection:
             assert backlog.due(connection, now=three.clock.ms, most=9) == 3
         three.store.write(
-            lambda connection: core.store.sites.sites.note_fault(
+            lambda connection: core.store.sites.sites.record_fault(
                 connection, "s1", fault="network", message="Down.", blocked_until=three.clock.ms + 1
             )
         )

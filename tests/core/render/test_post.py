@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.model.meeting import Meeting, MeetingKind, MeetingState
-from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
+from core.model.rules import Author, JoinLink, NewPostStatus, Passcode, Rules
 from core.render import Post, Presence, SiteRules, render
 from core.render.vczapi_meta import NEVER_OVER
 
@@ -105,7 +105,7 @@ def page(post: Post) -> Page:
 
 class TestPresence:
     def test_a_complete_meeting_is_shown_with_the_status_that_the_site_wants(self) -> None:
-        post = render(meeting(), SiteRules(Rules(status=PostStatus.DRAFT)), NOW)
+        post = render(meeting(), SiteRules(Rules(status=NewPostStatus.DRAFT)), NOW)
         assert (post.presence, post.status, post.reason) == (Presence.SHOWN, "draft", "")
 
     def test_a_deleted_meeting_belongs_in_the_trash_and_offers_no_link(self) -> None:
@@ -623,7 +623,7 @@ class TestRules:
         assert not post.by_rule
 
     def test_a_new_post_has_the_status_author_and_category_that_were_decided(self) -> None:
-        site = ruled(status=PostStatus.PENDING, authors=(ANNA,), meeting_category=3, webinar_category=4)
+        site = ruled(status=NewPostStatus.PENDING, authors=(ANNA,), meeting_category=3, webinar_category=4)
         post = shown(meeting(), site=site)
         assert (post.status, post.author, post.category) == ("pending", 7, 3)
         other = shown(meeting(kind=MeetingKind.WEBINAR, type=5, host_id="another"), site=site)

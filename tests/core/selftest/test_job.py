@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
-from core.model.rules import PostStatus, Rules
+from core.model.rules import NewPostStatus, Rules
 from core.selftest import job as selftest_job
 from core.selftest import steps
 from core.selftest.cleanup import CLEANUP, SELF_TEST, CleanupJob, enqueue_cleanup
@@ -218,7 +218,7 @@ class TestGoesWell:
         assert tried(way).is_well
 
     def test_where_nothing_is_published_and_new_pages_are_drafts(self, way: Way, store: Store) -> None:
-        decided = Rules(kinds=frozenset(), hosts=(), never=("*",), status=PostStatus.DRAFT)
+        decided = Rules(kinds=frozenset(), hosts=(), never=("*",), status=NewPostStatus.DRAFT)
         store.write(lambda connection: rules.save(connection, "s1", decided))
         report = tried(way)
         assert report.is_well, report
@@ -377,7 +377,7 @@ class TestBlockedSite:
     def test_is_tried_at_once(self, way: Way, store: Store) -> None:
         """Somebody has mended it and wants to see that."""
         store.write(
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s1", fault=Fault.CREDENTIALS, message="No.", blocked_until=10**14
             )
         )
@@ -408,7 +408,7 @@ class TestCleaning:
                 "it is no page of a meeting"
             )
         refusing.clear()
-        store.write(lambda connection: sites.try_now(connection, "s1"))
+        store.write(lambda connection: sites.end_pause(connection, "s1"))
         way.bridge.mirror_worker.wake()
         until(lambda: left(store) == 0)
         assert way.site.posts == {}

@@ -138,7 +138,7 @@ class TestReview:
         def down() -> None:
             until = bridge.bench.clock.ms + 10_000
             bridge.store.write(
-                lambda connection: sites.note_fault(
+                lambda connection: sites.record_fault(
                     connection, "s1", fault="network", message="It is down.", blocked_until=until
                 )
             )

@@ -11,7 +11,7 @@ from core.sites.diagnosis import (
     Cause,
     Diagnosis,
     EndpointResponse,
-    PostStatus,
+    ProbePost,
     RefusedRequests,
     SentEvent,
     Stage,
@@ -175,21 +175,21 @@ class TestFold:
 
 class TestWriting:
     def test_is_not_allowed(self) -> None:
-        found = diagnosis.diagnose_write(PostStatus(fault=Fault.CREDENTIALS, message="It was revoked."))
+        found = diagnosis.diagnose_write(ProbePost(fault=Fault.CREDENTIALS, message="It was revoked."))
         assert found.cause is Cause.PERMISSION
         assert "It was revoked." in found.message
         assert "Connect the site again" in found.advice
 
     def test_meets_another_fault(self) -> None:
-        found = diagnosis.diagnose_write(PostStatus(fault=Fault.SERVER, message="It broke down."))
+        found = diagnosis.diagnose_write(ProbePost(fault=Fault.SERVER, message="It broke down."))
         assert (found.cause, found.stage) == (Cause.WRITE, Stage.WRITTEN)
         assert "It broke down." in found.message
 
     def test_is_not_wanted(self) -> None:
-        assert "It is a webinar." in diagnosis.diagnose_write(PostStatus(withheld="It is a webinar.")).message
+        assert "It is a webinar." in diagnosis.diagnose_write(ProbePost(withheld="It is a webinar.")).message
 
     def test_is_late(self) -> None:
-        assert diagnosis.diagnose_write(PostStatus()).cause is Cause.STUCK
+        assert diagnosis.diagnose_write(ProbePost()).cause is Cause.STUCK
 
 
 class TestVisit:

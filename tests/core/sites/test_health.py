@@ -66,7 +66,7 @@ def kept(store: Store) -> Site:
 
 def block(store: Store, fault: Fault) -> None:
     store.write(
-        lambda connection: sites.note_fault(
+        lambda connection: sites.record_fault(
             connection, "s1", fault=fault, message="It is down.", blocked_until=10**14
         )
     )
@@ -158,12 +158,12 @@ class TestCheck:
 
         def happens(connection: Any) -> None:
             zoom_secrets.save(connection, "s1", Secret(SECRET), store.sealer, now=1)
-            sites.note_validated(connection, "s1", now=now - 1000)
+            sites.record_validation(connection, "s1", now=now - 1000)
             quarantine.add(connection, "s1", held, store.sealer, reason="", now=now)
 
         store.write(happens)
         assert "different secret token" in self.findings(store)["events"]
-        store.write(lambda connection: sites.note_validated(connection, "s1", now=now + 1000))
+        store.write(lambda connection: sites.record_validation(connection, "s1", now=now + 1000))
         assert self.findings(store) == {}
 
     def test_knows_no_other_site(self, store: Store) -> None:

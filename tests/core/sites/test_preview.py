@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.model.meeting import MeetingKind
-from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
+from core.model.rules import Author, JoinLink, NewPostStatus, Passcode, Rules
 from core.sites import preview as rules_preview
 from core.sites.preview import MOST_MEETINGS, PostChange, PostPart, PreviewOutcome, preview_rules
 from core.store.db.engine import Store
@@ -49,12 +49,12 @@ def made(bench: Bench, **object_: Any) -> None:
 class TestOutcome:
     def test_same(self, bench: Bench) -> None:
         made(bench)
-        for decided in (Rules(), Rules(never=("orchestra",)), Rules(status=PostStatus.DRAFT)):
+        for decided in (Rules(), Rules(never=("orchestra",)), Rules(status=NewPostStatus.DRAFT)):
             assert look(bench, decided).outcome is PreviewOutcome.SAME
 
     def test_gets_a_page(self, bench: Bench) -> None:
         made(bench, type=1)
-        change = look(bench, Rules(instant=True, status=PostStatus.DRAFT, meeting_category=4))
+        change = look(bench, Rules(instant=True, status=NewPostStatus.DRAFT, meeting_category=4))
         assert change.outcome is PreviewOutcome.GETS
         assert (change.after.status, change.after.category) == ("draft", 4)
 
@@ -145,7 +145,7 @@ class TestTest:
 
     def test_has_a_page_whatever_the_rules_leave_out(self, bench: Bench) -> None:
         trial = ProbeEvents("s1", FIRST_NUMBER, "token")
-        decide(bench, Rules(kinds=frozenset(), status=PostStatus.DRAFT))
+        decide(bench, Rules(kinds=frozenset(), status=NewPostStatus.DRAFT))
         told = json.loads(trial.created(datetime(2036, 1, 1, tzinfo=UTC)))
         line = entry(bench.store, told, site_id="s1")
         bench.store.write(lambda connection: log.append(connection, [line]))

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from core.model.meeting import MeetingKind, MeetingState
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.store.db.engine import Store
 from core.store.db.schema import site_accounts
 from core.store.meetings.search import MeetingFilter, Period
@@ -226,7 +226,7 @@ class TestQuery:
                 state=MeetingState.DELETED,
                 kind=MeetingKind.WEBINAR,
                 host_id="a/b==",
-                standing=Standing.FAILING,
+                status=PostStatus.FAILING,
                 site_id="s1",
             ),
         ],

@@ -99,7 +99,7 @@ class TestVerdict:
 
     def test_things_need_somebody(self, door: Door, well: Store) -> None:
         def happens(connection: Any) -> None:
-            sites.note_fault(
+            sites.record_fault(
                 connection, "s1", fault="credentials", message="The password <b>.", blocked_until=NOW + HOUR
             )
 
@@ -173,7 +173,7 @@ class TestSites:
     def test_of_others_are_not_told(self, narrow: Door, well: Store) -> None:
         connected(well, "s3")
         well.write(
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s2", fault="credentials", message="Not for s1.", blocked_until=NOW
             )
         )

@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPResponse
 from core.bridge import Bridge
 from core.model import rules
 from core.model.meeting import Meeting, MeetingKind
-from core.model.rules import Author, JoinLink, Passcode, PostStatus, Rules
+from core.model.rules import Author, JoinLink, NewPostStatus, Passcode, Rules
 from core.sites import apply_rules
 from core.sites.options import Choice, OptionsCache, SiteOptions
 from core.store.db import settings
@@ -147,7 +147,7 @@ class TestShows:
                 hosts=(ANNA, "bert@example.org"),
                 only=("a*", "b?"),
                 never=(HOSTILE,),
-                status=PostStatus.DRAFT,
+                status=NewPostStatus.DRAFT,
                 authors=(Author(ANNA, 7, "Anna"), Author("bert@example.org", 99, "Gone")),
                 meeting_category=4,
                 webinar_category=5,
@@ -322,7 +322,7 @@ class TestSave:
             hosts=(ANNA, "bert@example.org"),
             only=("a*", "b c"),
             never=("x",),
-            status=PostStatus.PENDING,
+            status=NewPostStatus.PENDING,
             authors=(Author(ANNA, 7, "Anna <Choir>"), Author("bert@example.org", 8, "Bert")),
             meeting_category=4,
             passcode=Passcode.HIDDEN,

@@ -106,11 +106,11 @@ class TestList:
             connected(store, name)
         happens(
             store,
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s2", fault="network", message=HOSTILE, blocked_until=10**14
             ),
-            lambda connection: sites.note_validated(connection, "s3", now=1),
-            lambda connection: sites.note_validated(connection, "s4", now=1),
+            lambda connection: sites.record_validation(connection, "s3", now=1),
+            lambda connection: sites.record_validation(connection, "s4", now=1),
         )
         answer = admin.get("/sites")
         shown = words(answer)
@@ -158,7 +158,7 @@ class TestSite:
         assert Elements(door.get("/sites/s1")).named("zb-checklist")["data-live"] == "5"
         happens(
             store,
-            lambda connection: sites.note_validated(connection, "s1", now=1_767_603_600_000),
+            lambda connection: sites.record_validation(connection, "s1", now=1_767_603_600_000),
             lambda connection: sites.save_health_report(connection, "s1", asdict(WELL), now=10**14),
         )
         assert "Done: Zoom has validated the endpoint" in words(door.get("/sites/s1"))

@@ -120,8 +120,8 @@ class TestShows:
         assert "No events yet" in shown
 
         def happens(connection: Any) -> None:
-            sites.note_validated(connection, "s1", now=1_767_603_600_000)
-            sites.note_fault(connection, "s1", fault="network", message="It is down.", blocked_until=10**14)
+            sites.record_validation(connection, "s1", now=1_767_603_600_000)
+            sites.record_fault(connection, "s1", fault="network", message="It is down.", blocked_until=10**14)
 
         store.write(happens)
         hold(store)
@@ -158,7 +158,7 @@ class TestShows:
         )  # fmt: skip
         store.write(lambda connection: sites.save(connection, changed, store.sealer))
         store.write(
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s1", fault="network", message=HOSTILE, blocked_until=10**14
             )
         )

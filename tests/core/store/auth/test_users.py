@@ -62,10 +62,10 @@ class TestChange:
     def test_of_when_they_were_here(self, store: Store) -> None:
         add(store, "anna")
         assert not store.write(
-            lambda connection: users.note_seen(connection, "anna", now=7, password="another")
+            lambda connection: users.record_seen(connection, "anna", now=7, password="another")
         )
         assert every(store)[0].last_seen_at is None
-        assert store.write(lambda connection: users.note_seen(connection, "anna", now=7, password="hash"))
+        assert store.write(lambda connection: users.record_seen(connection, "anna", now=7, password="hash"))
         assert every(store)[0].last_seen_at == 7
 
 

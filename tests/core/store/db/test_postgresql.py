@@ -250,7 +250,7 @@ class TestTransactions:
         def change(connection: Connection, *, order: tuple[str, str]) -> None:
             runs.append(order[0])
             for site_id in order:
-                sites.note_validated(connection, site_id, now=1)
+                sites.record_validation(connection, site_id, now=1)
                 if len(runs) <= 2 and site_id == order[0]:
                     both.wait(WITHIN_SECONDS)
 
@@ -277,7 +277,7 @@ class TestTransactions:
 
     def test_text_that_postgresql_cannot_keep_harms_nothing(self, two: tuple[Store, Store]) -> None:
         store = two[0]
-        note = partial(sites.note_fault, fault="server", message="what \0 came back", blocked_until=0)
+        note = partial(sites.record_fault, fault="server", message="what \0 came back", blocked_until=0)
         store.write(partial(note, site_id="s1"))
         with store.reading() as connection:
             assert sites.load(connection, "s1", store.sealer).fault_message == "what \ufffd came back"

@@ -114,7 +114,7 @@ def test_waits_while_it_is_not_folded(wanted: Store) -> None:
 def test_says_what_is_wrong_where_it_is_stuck(wanted: Store) -> None:
     message = "The site does not answer."
     wanted.write(
-        lambda connection: sites.note_fault(
+        lambda connection: sites.record_fault(
             connection, "s1", fault="network", message=message, blocked_until=FOLDED
         )
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.model.meeting import Meeting, MeetingKind, MeetingState
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.monitoring.meeting_search import find, let_dates_pass
 from core.store.accounts import users as zoom_users
 from core.store.db.engine import Store
@@ -13,7 +13,7 @@ from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import MeetingFilter, MeetingKey, Period
-from core.store.posts import status as standings
+from core.store.posts import status as post_statuses
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
@@ -136,43 +136,43 @@ class TestFilters:
         assert numbers(sites, site_id="s3") == []
 
     def test_by_how_the_posts_stand(self, sites: Store) -> None:
-        told: dict[Standing, dict[str, Any]] = {
-            Standing.SYNCED: {},
-            Standing.PENDING: {"wanted": 2},
-            Standing.FAILING: {"wanted": 2, "fault": "server"},
-            Standing.WITHHELD: {"state": "none", "post_id": None, "reason": "Too little is known."},
-            Standing.DETACHED: {"state": "detached", "post_id": None},
-            Standing.TRASHED: {"state": "trashed"},
-            Standing.DELETED: {"state": "deleted", "post_id": None},
-            Standing.NONE: {"state": "none", "post_id": None},
+        told: dict[PostStatus, dict[str, Any]] = {
+            PostStatus.SYNCED: {},
+            PostStatus.PENDING: {"wanted": 2},
+            PostStatus.FAILING: {"wanted": 2, "fault": "server"},
+            PostStatus.WITHHELD: {"state": "none", "post_id": None, "reason": "Too little is known."},
+            PostStatus.DETACHED: {"state": "detached", "post_id": None},
+            PostStatus.TRASHED: {"state": "trashed"},
+            PostStatus.DELETED: {"state": "deleted", "post_id": None},
+            PostStatus.NONE: {"state": "none", "post_id": None},
         }
         for number, values in enumerate(told.values()):
             keep(sites, number)
             stand(sites, number, **values)
             stand(sites, number, "s2", state="deleted", post_id=None)
         for number, one in enumerate(told):
-            if one is not Standing.NONE:
-                assert numbers(sites, site_id="s1", standing=one) == [number]
-                if one is not Standing.DELETED:
-                    assert numbers(sites, standing=one) == [number]
-                    assert numbers(sites, site_id="s2", standing=one) == []
-            assert self.told_of(sites, number) == [one, Standing.DELETED]
+            if one is not PostStatus.NONE:
+                assert numbers(sites, site_id="s1", status=one) == [number]
+                if one is not PostStatus.DELETED:
+                    assert numbers(sites, status=one) == [number]
+                    assert numbers(sites, site_id="s2", status=one) == []
+            assert self.told_of(sites, number) == [one, PostStatus.DELETED]
         without = [3, 4, 6, 7]
-        assert numbers(sites, site_id="s1", standing=Standing.NONE) == without
-        assert numbers(sites, standing=Standing.NONE) == without
-        assert numbers(sites, site_id="s2", standing=Standing.NONE) == list(range(8))
+        assert numbers(sites, site_id="s1", status=PostStatus.NONE) == without
+        assert numbers(sites, status=PostStatus.NONE) == without
+        assert numbers(sites, site_id="s2", status=PostStatus.NONE) == list(range(8))
 
     def test_what_is_only_busy_waits(self, sites: Store) -> None:
         keep(sites, 1)
         stand(sites, 1, wanted=2, fault="busy")
-        assert numbers(sites, site_id="s1", standing=Standing.PENDING) == [1]
-        assert numbers(sites, site_id="s1", standing=Standing.FAILING) == []
-        assert self.told_of(sites, 1)[0] is Standing.PENDING
+        assert numbers(sites, site_id="s1", status=PostStatus.PENDING) == [1]
+        assert numbers(sites, site_id="s1", status=PostStatus.FAILING) == []
+        assert self.told_of(sites, 1)[0] is PostStatus.PENDING
 
-    def told_of(self, store: Store, number: int) -> list[Standing]:
+    def told_of(self, store: Store, number: int) -> list[PostStatus]:
         with store.reading() as connection:
             return [
-                line.standing for line in standings.of_meetings(connection, [(ACCOUNT, number)], now=NOW_MS)
+                line.status for line in post_statuses.of_meetings(connection, [(ACCOUNT, number)], now=NOW_MS)
             ]
 
 
@@ -223,17 +223,17 @@ class TestLines:
         keep(sites, 1)
         stand(sites, 1, link="https://s1.example.org/1", lease_until=NOW_MS + 1)
         with sites.reading() as connection:
-            one, two = standings.of_meetings(connection, [(ACCOUNT, 1), (ACCOUNT, 2)], now=NOW_MS)
-            assert (one.site_id, one.standing, one.link, one.is_held) == (
+            one, two = post_statuses.of_meetings(connection, [(ACCOUNT, 1), (ACCOUNT, 2)], now=NOW_MS)
+            assert (one.site_id, one.status, one.link, one.is_held) == (
                 "s1",
-                Standing.SYNCED,
+                PostStatus.SYNCED,
                 "https://s1.example.org/1",
                 True,
             )
-            assert (two.site_id, two.standing, two.site_name) == ("s2", Standing.PENDING, "Site s2")
-            only = standings.of_meetings(connection, [(ACCOUNT, 1)], now=NOW_MS, site_id="s2")
+            assert (two.site_id, two.status, two.site_name) == ("s2", PostStatus.PENDING, "Site s2")
+            only = post_statuses.of_meetings(connection, [(ACCOUNT, 1)], now=NOW_MS, site_id="s2")
             assert [line.site_id for line in only] == ["s2"]
-            assert standings.of_meetings(connection, [], now=NOW_MS) == []
+            assert post_statuses.of_meetings(connection, [], now=NOW_MS) == []
 
 
 class TestHosts:

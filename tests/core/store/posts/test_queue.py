@@ -166,7 +166,7 @@ class TestClaim:
 
     def test_leaves_blocked_sites_alone(self, two: Store) -> None:
         two.write(
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s1", fault="network", message="", blocked_until=101
             )
         )
@@ -271,7 +271,7 @@ class TestNextDue:
         claim_all(two, 100)
         assert next_due(two, "s2") == 150
         two.write(
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s1", fault="network", message="", blocked_until=900
             )
         )

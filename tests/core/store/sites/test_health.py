@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.model.post_status import Standing
+from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.db.engine import Store
 from core.store.db.schema import site_accounts
@@ -41,9 +41,9 @@ def test_tells_of_every_site_or_of_one(two: Store) -> None:
 
 def test_tells_what_is_known_of_a_site(two: Store) -> None:
     def happens(connection: Any) -> None:
-        sites.note_validated(connection, "s1", now=5)
-        sites.note_success(connection, "s1", now=6)
-        sites.note_fault(connection, "s1", fault="network", message="Away.", blocked_until=99)
+        sites.record_validation(connection, "s1", now=5)
+        sites.record_success(connection, "s1", now=6)
+        sites.record_fault(connection, "s1", fault="network", message="Away.", blocked_until=99)
 
     two.write(happens)
     first, second = facts(two)
@@ -89,15 +89,15 @@ def test_counts_posts_that_stand_alike(two: Store) -> None:
         stand(two, number, **({"behind_since": None} | values))
         stand(two, number, "s2", behind_since=None)
     first, second = facts(two)
-    assert sorted(first.open, key=lambda one: (one.standing, one.count)) == [
-        OpenPosts(Standing.DETACHED, 1, 1),
-        OpenPosts(Standing.FAILING, 1, 60, "refused", "Refused."),
-        OpenPosts(Standing.FAILING, 2, 70, "server", "It broke."),
-        OpenPosts(Standing.PENDING, 3, 40),
-        OpenPosts(Standing.WITHHELD, 2, None, None, "Left out."),
+    assert sorted(first.open, key=lambda one: (one.status, one.count)) == [
+        OpenPosts(PostStatus.DETACHED, 1, 1),
+        OpenPosts(PostStatus.FAILING, 1, 60, "refused", "Refused."),
+        OpenPosts(PostStatus.FAILING, 2, 70, "server", "It broke."),
+        OpenPosts(PostStatus.PENDING, 3, 40),
+        OpenPosts(PostStatus.WITHHELD, 2, None, None, "Left out."),
     ]
-    assert (first.count(Standing.FAILING), first.since(Standing.FAILING)) == (3, 60)
-    assert (first.count(Standing.DELETED), first.since(Standing.WITHHELD)) == (0, None)
+    assert (first.count(PostStatus.FAILING), first.since(PostStatus.FAILING)) == (3, 60)
+    assert (first.count(PostStatus.DELETED), first.since(PostStatus.WITHHELD)) == (0, None)
     assert second.open == ()
 
 

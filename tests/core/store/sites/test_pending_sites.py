@@ -42,7 +42,7 @@ def load(store: Store, candidate_id: str, requested_by: str = "/anna", now: int 
 
 def accept(store: Store, candidate: PendingSite, password: str = "abcd efgh", now: int = NOW) -> bool:
     return store.write(
-        lambda connection: pending_sites.keep_credential(
+        lambda connection: pending_sites.save_credential(
             connection, candidate, "admin", password, store.sealer, now=now
         )
     )
@@ -123,7 +123,7 @@ class TestProblem:
     def test_is_noted_and_taken_away(self, store: Store, candidate: PendingSite) -> None:
         for problem, message in (("stub_missing", "It is not there."), ("", "")):
             store.write(
-                lambda connection, problem=problem, message=message: pending_sites.note_problem(  # type: ignore[misc]
+                lambda connection, problem=problem, message=message: pending_sites.record_problem(  # type: ignore[misc]
                     connection, candidate.id, problem=problem, message=message
                 )
             )

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from core.errors import UnknownSiteError
 from core.model.meeting import Meeting
-from core.model.rules import Author, PostStatus, Rules, read
+from core.model.rules import Author, NewPostStatus, Rules, read
 from core.store.accounts import users as zoom_users
 from core.store.accounts.users import ZoomUser
 from core.store.db.engine import Store
@@ -31,7 +31,7 @@ def about(**object_: Any) -> Meeting:
 
 class TestSave:
     def test_keeps_them_through_another_pairing(self, store: Store, site: Site) -> None:
-        decided = Rules(status=PostStatus.DRAFT, never=("a*",), unknown={"later": 1})
+        decided = Rules(status=NewPostStatus.DRAFT, never=("a*",), unknown={"later": 1})
         store.write(lambda connection: rules.save(connection, "s1", decided))
         assert read(kept(store).rules).rules == decided
         store.write(lambda connection: sites.save(connection, site, store.sealer))
@@ -43,9 +43,9 @@ class TestSave:
 
     def test_tells_whether_they_are_still_the_same(self, store: Store, site: Site) -> None:
         before = kept(store).rules
-        assert store.write(lambda connection: rules.still_are(connection, "s1", before))
+        assert store.write(lambda connection: rules.are_unchanged(connection, "s1", before))
         store.write(lambda connection: rules.save(connection, "s1", Rules(instant=True)))
-        assert not store.write(lambda connection: rules.still_are(connection, "s1", before))
+        assert not store.write(lambda connection: rules.are_unchanged(connection, "s1", before))
 
 
 class TestOfSite:

@@ -29,14 +29,14 @@ class TestSave:
         assert load(store) == site
 
     def test_keeps_what_is_now_known_of_one_that_is_there(self, store: Store, site: Site) -> None:
-        store.write(lambda connection: sites.note_validated(connection, "s1", now=5))
+        store.write(lambda connection: sites.record_validation(connection, "s1", now=5))
         renamed = replace(site, name="Renamed", password="new one", vczapi=True)
         store.write(lambda connection: sites.save(connection, renamed, store.sealer))
         assert load(store) == replace(renamed, validated_at=5)
 
     def test_lifts_a_block(self, store: Store, site: Site) -> None:
         store.write(
-            lambda connection: sites.note_fault(
+            lambda connection: sites.record_fault(
                 connection, "s1", fault="network", message="down", blocked_until=10**14
             )
         )
@@ -117,12 +117,12 @@ class TestBreaker:
     def test_counts_failures_and_closes_with_a_success(self, store: Store, site: Site) -> None:
         for number in (1, 2):
             store.write(
-                lambda connection: sites.note_fault(
+                lambda connection: sites.record_fault(
                     connection, "s1", fault="network", message="down", blocked_until=9
                 )
             )
             assert load(store).failures == number
-        store.write(lambda connection: sites.note_success(connection, "s1", now=10))
+        store.write(lambda connection: sites.record_success(connection, "s1", now=10))
         assert load(store) == replace(site, last_write_at=10)
 
 
