@@ -165,10 +165,13 @@ def _moment(date_: str, *, otherwise: datetime) -> int:
 
 
 def _next_page(page: Mapping[str, Any]) -> dict[str, str | int]:
-    """Return the parameters of the next page: by token, or by number as in the list of webinars."""
+    """Return the parameters of the next page: by token, or by number where the answer knows no tokens.
+
+    An empty token ends the list: `page_number` may still be 1 on the last page.
+    """
     token, number, count = (page.get(name) for name in ("next_page_token", "page_number", "page_count"))
-    if isinstance(token, str) and token:
-        return {"next_page_token": token}
+    if isinstance(token, str):
+        return {"next_page_token": token} if token else {}
     if isinstance(number, int) and isinstance(count, int) and number < count:
         return {"page_number": number + 1}
     return {}

@@ -1,4 +1,8 @@
-"""What Zoom's REST API answers of the account double, without HTTP: as `core.zoom.rest.ZoomRest` gives it."""
+"""Answers of Zoom's REST API about the account double, without HTTP: as `core.zoom.rest.ZoomRest` returns them.
+
+Its errors are those of `tests.zoom.faults`, where each names its source: 404 with 3001 for what is gone, 400 with 3000
+for a webinar. `tests.zoom.server` answers over HTTP, and has the others.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ class RestDouble:
         yield from self._of(user_id, "webinar")
 
     def meeting(self, number: int) -> Reading:
-        """Return a meeting; a webinar is refused with code 3000."""
+        """Return a meeting; a webinar is refused with code 3000 (`tests.zoom.faults.IS_WEBINAR`)."""
         held = self._held(number)
         if held.kind == "webinar":
             raise ZoomWebinarError("Cannot access webinar info.", status=400, code=3000)

@@ -1,4 +1,9 @@
-"""A Zoom account: what it holds, and the events that it tells of it, in the shapes of docs and captures."""
+"""A Zoom account's data and events, without HTTP, in the shapes of Zoom's descriptions and of captures.
+
+Sources: zoom.md (the facts collected with the project), section Envelope, for the events; https://developers.zoom.us/
+changelog/meetings/september-15-2025 for conversions. ASSUMPTION: a conversion keeps the number and names the meeting as
+`deleted` does.
+"""
 
 from __future__ import annotations
 

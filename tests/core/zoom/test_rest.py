@@ -59,6 +59,15 @@ class TestLists:
         assert [webinar["id"] for webinar in rest.webinars("u")] == [1, 2]
         assert "page_number=2" in str(zoom.calls[-1].request.url)
 
+    def test_an_empty_page_token_ends_the_list_whatever_the_page_number_says(
+        self, zoom: responses.RequestsMock, rest: ZoomRest
+    ) -> None:
+        told = {"page_number": 1, "page_count": 2}
+        zoom.get(f"{API}/users", json={"users": [{"id": "a"}], "next_page_token": "two", **told})
+        zoom.get(f"{API}/users", json={"users": [{"id": "b"}], "next_page_token": "", **told})
+        assert [user["id"] for user in rest.users()] == ["a", "b"]
+        assert len(zoom.calls) == 3  # with the token's
+
     def test_a_stale_page_token_says_to_begin_again(
         self, zoom: responses.RequestsMock, rest: ZoomRest
     ) -> None:
