@@ -154,7 +154,7 @@ class SiteFaultError(ZoomBridgeError):
 
 
 class ZoomRestError(ZoomBridgeError):
-    """Zoom's REST API did not do what it was asked.
+    """Zoom's REST API did not do what it was asked. Only `ZoomGoneError` says that a meeting does not exist.
 
     `status` is the HTTP status and `code` Zoom's own number of the error, where there was an answer; `at` is a
     moment just before it by Zoom's clock (ms since 1970, UTC).
@@ -169,7 +169,7 @@ class ZoomRestError(ZoomBridgeError):
 
 
 class ZoomUnreachableError(ZoomRestError):
-    """Zoom gave no answer, or one that says nothing (5xx). It tells nothing of any meeting: try again later."""
+    """There was no answer, or none of Zoom's API (5xx, a proxy's page). It tells nothing of any meeting: try again."""
 
 
 class ZoomLimitError(ZoomRestError):
@@ -196,7 +196,7 @@ class ZoomScopeError(ZoomRestError):
 
 
 class ZoomGoneError(ZoomRestError):
-    """Zoom knows no such user, meeting or webinar, or not any more. It need not have been deleted: numbers expire."""
+    """Zoom says of this meeting or webinar that it does not exist. It need not have been deleted: numbers expire."""
 
 
 class ZoomWebinarError(ZoomRestError):

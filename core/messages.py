@@ -177,13 +177,53 @@ ZOOM_TOKEN_REJECTED = _(
 )
 ZOOM_WEBINAR = _("%(path)s is a webinar.")
 ZOOM_NOT_FOUND = _("Zoom has nothing at %(path)s: %(reason)s")
+# Answers that tell nothing about whether a meeting exists.
+ZOOM_INTERMEDIARY = _(
+    "Something between the bridge and Zoom answered in Zoom's place (status %(status)d, without Zoom's JSON). Check "
+    "whether a proxy or a firewall keeps the bridge's machine from api.zoom.us."
+)
+ZOOM_UNKNOWN_USER = _(
+    "Zoom says that this user is not in the account (%(reason)s; status %(status)d, code %(code)d). If the user has "
+    "left, transfer or delete their meetings in Zoom."
+)
+ZOOM_UNLICENSED = _(
+    "Zoom does not let this user have meetings (%(reason)s; status %(status)d, code %(code)d). Assign the user a "
+    "license in Zoom under User Management, or transfer their meetings."
+)
+ZOOM_NO_WEBINAR_PLAN = _(
+    "Zoom does not let this user have webinars (%(reason)s; status %(status)d, code %(code)d). If there are webinars, "
+    "assign the user a webinar license in Zoom under User Management."
+)
+ZOOM_INVALID_WEBINAR = _(
+    "Zoom does not accept this number for a webinar (%(reason)s; status %(status)d, code %(code)d). Look for the "
+    "webinar in Zoom, and delete it there if it is not needed."
+)
+ZOOM_UNKNOWN_ENDPOINT = _(
+    "Zoom did not recognize the request for %(path)s (%(reason)s; status %(status)d, code %(code)d). The next "
+    "reconciliation tries again."
+)
+ZOOM_FORBIDDEN = _(
+    "Zoom does not permit the request for %(path)s (%(reason)s; status %(status)d, code %(code)d). Check the role of "
+    "the app's owner in Zoom, and the app's scopes."
+)
+ZOOM_OTHER_MEETING = _(
+    "Zoom's answer for %(path)s is about another meeting. The next reconciliation tries again."
+)
+ZOOM_CONTRADICTION = _(
+    "Zoom's answers about this number contradict each other: %(reason)s The next reconciliation tries again."
+)
+NUMBER_MAY_HAVE_EXPIRED = _(
+    "Zoom does not have this number any more. It may have expired: Zoom keeps numbers for 30 days after their last use. "
+    "If the meeting was deleted, delete its page in WordPress."
+)
+ZOOM_NO_LIST = _("Zoom's answer for %(path)s holds no list.")
 ZOOM_LIST_CHANGED = _("Zoom's list changed while it was read: %(reason)s")
 ZOOM_OUTAGE = _(
     "Zoom has an internal problem (status %(status)d). The bridge retries automatically; see status.zoom.us."
 )
 ZOOM_DAILY_LIMIT = _(
-    "The account has used up Zoom's limit for this day (%(reason)s). The bridge continues automatically when Zoom's "
-    "next day begins, at midnight GMT."
+    "The account has used up Zoom's limit for this day (%(reason)s). The bridge continues automatically when Zoom "
+    "permits it again: %(time)s UTC."
 )
 ZOOM_RATE_LIMIT = _("Zoom limits the requests per second. The bridge waits and continues automatically.")
 ZOOM_SCOPES_MISSING = _(

@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.accounts.clients import CONCURRENT_REQUESTS, read_one
+from core.accounts.reader import CONCURRENT_REQUESTS
 from core.model.meeting import WEBINARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from core.zoom.readings import Absence, Reading
-    from core.zoom.rest import ZoomRest
+    from core.accounts.reader import AccountReader, UserMeetings
+    from core.zoom.readings import Absence, Reading, Unclear
 
-    Items = dict[int, dict[str, Any]]
+    Answer = Reading | Absence | Unclear
 
 MEETINGS = 160
 LISTED = 100
@@ -34,30 +34,30 @@ class _User:
     """One user: their list, and the meetings of it that are being read."""
 
     id: str
-    items: Future[Items]
+    listed: Future[UserMeetings]
     after: int  # meetings up to this number are skipped
     waiting: deque[int] | None = None  # numbers not requested yet; None until the list has arrived
-    reading: dict[int, Future[Reading | Absence]] = field(default_factory=dict)
+    reading: dict[int, Future[Answer]] = field(default_factory=dict)
 
 
 class Prefetcher:
     """Prefetch users' meetings in the order in which one consumer thread reads them.
 
     `list_user` lists the meetings to read of a user. It is called in a private ThreadPoolExecutor, and its exceptions
-    are raised by `items`. At most `meetings` are requested or read and not consumed, and `lists` lists are in flight;
+    are raised by `meetings`. At most `meetings` are requested or read and not consumed, and `lists` lists are in flight;
     further lists are requested while fewer than `listed` meetings are known and not requested.
     """
 
     def __init__(
         self,
-        rest: ZoomRest,
-        list_user: Callable[[ZoomRest, str], Items],
+        reader: AccountReader,
+        list_user: Callable[[AccountReader, str], UserMeetings],
         *,
         meetings: int = MEETINGS,
         listed: int = LISTED,
         lists: int = LISTS,
     ) -> None:
-        self._rest = rest
+        self._reader = reader
         self._list_user = list_user
         self._most_meetings = meetings
         self._most_listed = listed
@@ -68,7 +68,7 @@ class Prefetcher:
         self._guard = threading.RLock()
         self._is_closed = False
 
-    def items(self, user_id: str, following: Sequence[str], *, after: int) -> Items:
+    def meetings(self, user_id: str, following: Sequence[str], *, after: int) -> UserMeetings:
         """Return a user's list, and start to read its meetings with numbers above `after`.
 
         `following` are the ids of the next users. Blocks. Raises: ZoomRestError.
@@ -82,16 +82,16 @@ class Prefetcher:
             self._following = deque(user_id for user_id in following if user_id not in started)
             user = self._users[0]
         self._fill()
-        return user.items.result()
+        return user.listed.result()
 
-    def readings(self, numbers: Sequence[int]) -> dict[int, Reading | Absence]:
-        """Return the readings of meetings of the user whose `items` were returned last, and drop them here.
+    def readings(self, numbers: Sequence[int]) -> dict[int, Answer]:
+        """Return the readings of meetings of the user whose `meetings` were returned last, and drop them here.
 
         Blocks. Raises: ZoomRestError.
         """
         with self._guard:
             user = self._users[0]
-            items = user.items.result()
+            items = user.listed.result().items
             reading = {
                 number: user.reading.pop(number) if number in user.reading else self._read(number, items)
                 for number in numbers
@@ -106,13 +106,13 @@ class Prefetcher:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, user_id: str, *, after: int = 0) -> None:
-        user = _User(user_id, self._pool.submit(self._list_user, self._rest, user_id), after)
+        user = _User(user_id, self._pool.submit(self._list_user, self._reader, user_id), after)
         self._users.append(user)
-        user.items.add_done_callback(lambda _: self._fill())
+        user.listed.add_done_callback(lambda _: self._fill())
 
-    def _read(self, number: int, items: Items) -> Future[Reading | Absence]:
+    def _read(self, number: int, items: dict[int, dict[str, Any]]) -> Future[Answer]:
         is_webinar = items[number].get("type") in WEBINARS
-        return self._pool.submit(read_one, self._rest, number, is_webinar=is_webinar)
+        return self._pool.submit(self._reader.read, number, is_webinar=is_webinar)
 
     def _fill(self) -> None:
         """Start requests up to the limits."""
@@ -122,9 +122,9 @@ class Prefetcher:
             room = self._most_meetings - sum(len(user.reading) for user in self._users)
             listed = 0
             for user in self._users:
-                if not user.items.done() or user.items.exception() is not None:
+                if not user.listed.done() or user.listed.exception() is not None:
                     break  # what follows is needed later
-                items = user.items.result()
+                items = user.listed.result().items
                 if user.waiting is None:
                     user.waiting = deque(sorted(number for number in items if number > user.after))
                 while user.waiting and room > 0:

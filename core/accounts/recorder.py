@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,16 +22,31 @@ from core.store.posts.queue import PostState
 from core.store.sites import sites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
+    from core.accounts.reader import SkippedList
     from core.model.snapshots import Snapshot
     from core.store.db.engine import Store
     from core.store.jobs import Job
 
 _LONGEST_TOPIC = 300
+SKIPPED, NO_WEBINARS = "skipped", "no_webinars"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A list of a user that could not be read. `user` is the e-mail address, or else Zoom's id."""
+
+    user: str
+    skipped: SkippedList
+
+    @property
+    def kind(self) -> str:
+        """The kind of the finding: that a user has no webinars is usual, and said once for all with the same reason."""
+        return NO_WEBINARS if self.skipped.is_usual else SKIPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +65,20 @@ class SnapshotRecorder:
         place: Mapping[str, Any],
         done: int,
         finished: bool = False,
+        skips: Sequence[Skip] = (),
     ) -> JobStep:
         """Return the step that records snapshots and leads to `place`, with counts by kind of difference."""
         account_id = str(job.arguments["account"])
-        counts: dict[str, int] = {}
-        for snapshot in snapshots:
-            counts[snapshot.drift] = counts.get(snapshot.drift, 0) + 1
+        counts = Counter[str](snapshot.drift for snapshot in snapshots)
+        counts.update(skip.kind for skip in skips)
+        skipped = [
+            Finding(job.id, account_id, 0, skip.kind, skip.user, skip.skipped.message) for skip in skips
+        ]
         if job.arguments.get("dry_run"):
             planned = self._planned(job, account_id, snapshots)
-            for finding in planned:
-                counts[finding.kind] = counts.get(finding.kind, 0) + 1
-            write = partial(_note, noted=planned)
+            counts.update(finding.kind for finding in planned)
+            unsure = [self._finding(job, one) for one in snapshots if one.drift is Drift.UNSURE]
+            write = partial(_note, noted=[*planned, *unsure], skipped=skipped)
             return JobStep(place=place, done=done, counts=counts, finished=finished, write=write)
         now = int(self.now().timestamp() * 1000)
         entries = [
@@ -67,23 +86,12 @@ class SnapshotRecorder:
             for snapshot in snapshots
             if snapshot.raw is not None
         ]
-        noted = [
-            Finding(
-                job.id,
-                account_id,
-                snapshot.number,
-                snapshot.drift,
-                snapshot.topic[:_LONGEST_TOPIC],
-                snapshot.detail,
-            )
-            for snapshot in snapshots
-            if snapshot.drift is not Drift.SAME
-        ]
+        noted = [self._finding(job, one) for one in snapshots if one.drift is not Drift.SAME]
 
         def append(connection: Connection) -> None:
             if entries:
                 log.append(connection, entries)
-            findings.add(connection, noted)
+            _note(connection, noted=noted, skipped=skipped)
 
         return JobStep(
             place=place,
@@ -92,6 +100,16 @@ class SnapshotRecorder:
             finished=finished,
             write=append,
             after_commit=self.events_appended if entries else None,
+        )
+
+    def _finding(self, job: Job, snapshot: Snapshot) -> Finding:
+        return Finding(
+            job.id,
+            str(job.arguments["account"]),
+            snapshot.number,
+            snapshot.drift,
+            snapshot.topic[:_LONGEST_TOPIC],
+            snapshot.detail,
         )
 
     def _planned(self, job: Job, account_id: str, snapshots: list[Snapshot]) -> list[Finding]:
@@ -109,7 +127,7 @@ class SnapshotRecorder:
         for site in shown_on:
             site_rules = SiteRules(rules.read(site.rules).rules, site.vczapi, site.vczapi_pro)
             for snapshot in snapshots:
-                if snapshot.after is None:
+                if snapshot.after is None or snapshot.drift is Drift.UNSURE:
                     continue
                 state = states.get((site.id, snapshot.number), PostState.NONE)
                 planned = planned_action(
@@ -129,5 +147,7 @@ class SnapshotRecorder:
         return found
 
 
-def _note(connection: Connection, *, noted: list[Finding]) -> None:
+def _note(connection: Connection, *, noted: Sequence[Finding], skipped: Sequence[Finding]) -> None:
     findings.add(connection, noted)
+    findings.add(connection, [one for one in skipped if one.kind != NO_WEBINARS])
+    findings.add_reasons(connection, [one for one in skipped if one.kind == NO_WEBINARS])

@@ -15,19 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core import messages
-from core.accounts.clients import list_meetings, read_each, read_one
 from core.accounts.prefetch import Prefetcher
-from core.errors import (
-    ZoomCredentialsError,
-    ZoomGoneError,
-    ZoomLimitError,
-    ZoomPageError,
-    ZoomScopeError,
-    ZoomUnreachableError,
-)
+from core.accounts.reader import AccountReader, UserMeetings
+from core.accounts.recorder import Skip
+from core.errors import ZoomLimitError, ZoomPageError, ZoomRestError, ZoomUnreachableError
 from core.jobs.runner import JobStep
 from core.model.meeting import WEBINARS, MeetingKind
-from core.model.snapshots import Drift, is_current, of_absence, of_reading
+from core.model.snapshots import Drift, is_current, of_absence, of_reading, of_unclear
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
@@ -35,7 +29,7 @@ from core.store.accounts.users import ZoomUser
 from core.store.events import log
 from core.store.meetings import meetings
 from core.store.posts import backlog, requeue
-from core.zoom.readings import Absence, Reading
+from core.zoom.readings import Reading, Unclear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,8 +42,9 @@ if TYPE_CHECKING:
     from core.model.snapshots import Snapshot
     from core.store.db.engine import Store
     from core.store.jobs import Job
-    from core.zoom.rest import ZoomRest
+    from core.zoom.readings import Absence
 
+    Answer = Reading | Absence | Unclear
     Place = Mapping[str, Any]  # where a step starts: the phase's name, and its cursor
 
 BATCH_SIZE = 60  # meetings in one step
@@ -105,49 +100,70 @@ class ScanContext:
         """Return the current time in Unix milliseconds."""
         return int(self.clock() * 1000)
 
-    def compare(self, account_id: str, readings: Mapping[int, Reading | Absence]) -> list[Snapshot]:
-        """Compare readings with the stored meetings. Absences are left out: the meeting went after it was listed."""
+    def reader(self, account_id: str) -> AccountReader:
+        """Return a new reader of an account. Raises: UnknownAccountError, StoreUnavailableError."""
+        return AccountReader(self.clients.rest(account_id))
+
+    def compare(
+        self, account_id: str, readings: Mapping[int, Answer], items: Mapping[int, Mapping[str, Any]]
+    ) -> list[Snapshot]:
+        """Compare readings of listed meetings with the stored ones.
+
+        Absences are left out: the meeting went after it was listed.
+        """
         found = []
         with self.store.reading() as connection:
             for number, reading in readings.items():
+                stored = meetings.load(connection, account_id, number)
+                known = None if stored is None else stored[0]
                 if isinstance(reading, Reading):
-                    known = meetings.load(connection, account_id, number)
-                    found.append(of_reading(account_id, number, known and known[0], reading))
+                    found.append(of_reading(account_id, number, known, reading))
+                elif isinstance(reading, Unclear):
+                    topic = items[number].get("topic")
+                    named = topic if isinstance(topic, str) else ""
+                    found.append(of_unclear(number, known, reading.message, topic=named))
         return found
 
     def read_known(self, account_id: str, known: Sequence[Meeting]) -> list[Snapshot]:
         """Read known meetings that Zoom did not list, and compare them; an absence counts."""
-        rest = self.clients.rest(account_id)
+        if not known:
+            return []
+        reader = self.reader(account_id)
+        wanted = [(meeting.number, meeting.kind is MeetingKind.WEBINAR) for meeting in known]
+        readings = reader.read_each(wanted)
         found = []
-        for meeting in known:
-            reading = read_one(rest, meeting.number, is_webinar=meeting.kind is MeetingKind.WEBINAR)
-            found.append(
-                of_absence(account_id, meeting, at=reading.at, now=self.now())
-                if isinstance(reading, Absence)
-                else of_reading(account_id, meeting.number, meeting, reading)
-            )
+        with self.store.reading() as connection:
+            for meeting in known:
+                stored = meetings.load(connection, account_id, meeting.number)
+                now_known = meeting if stored is None else stored[0]
+                found.append(self.compare_known(account_id, now_known, readings[meeting.number]))
         return found
 
+    def compare_known(self, account_id: str, meeting: Meeting, answer: Answer) -> Snapshot:
+        """Compare a known meeting with the answer to a request for it by its number."""
+        if isinstance(answer, Reading):
+            return of_reading(account_id, meeting.number, meeting, answer)
+        if isinstance(answer, Unclear):
+            return of_unclear(meeting.number, meeting, answer.message)
+        return of_absence(account_id, meeting, at=answer.at, now=self.now())
+
     def reread_changed(
-        self,
-        account_id: str,
-        readings: Mapping[int, Reading | Absence],
-        items: Mapping[int, Mapping[str, Any]],
-    ) -> Mapping[int, Reading | Absence]:
+        self, account_id: str, readings: Mapping[int, Answer], items: Mapping[int, Mapping[str, Any]]
+    ) -> Mapping[int, Answer]:
         """Read meetings again that have changed since they were prefetched, and return all readings."""
         read_at = {number: one.at for number, one in readings.items() if isinstance(one, Reading)}
         with self.store.reading() as connection:
             changed = account_meetings.changed_since(connection, account_id, read_at)
         wanted = [(number, items[number].get("type") in WEBINARS) for number in changed]
-        return {**readings, **read_each(self.clients.rest(account_id), wanted)} if wanted else readings
+        return {**readings, **self.reader(account_id).read_each(wanted)} if wanted else readings
 
 
 @dataclass(slots=True)
 class AccountScan:
     """Run the phases of a scan in order, `dry_phases` for a dry run. `job.arguments`: `account`, and `dry_run`.
 
-    Zoom's limits and outages postpone the step; missing scopes and wrong credentials fail the job. Either is stored
-    as the account's fault.
+    Zoom's limits and outages postpone the step. Where the account itself cannot be read (wrong credentials, no scope
+    for the list of users), the job fails. Either is stored as the account's fault.
     """
 
     context: ScanContext
@@ -172,7 +188,7 @@ class AccountScan:
             wait = error.wait if isinstance(error, ZoomLimitError) else _OUTAGE_SECONDS
             self._note_fault(account_id, str(error))
             return JobStep(place=place, wait=wait, message=str(error))
-        except (ZoomCredentialsError, ZoomScopeError) as error:
+        except ZoomRestError as error:
             self.close()
             self._note_fault(account_id, str(error))
             raise
@@ -273,11 +289,12 @@ class MeetingsPhase:
             return _advance(following)
         host, *next_hosts = users
         prefetcher = self._prefetcher(job, account_id)
-        items = prefetcher.items(host.host_id, [user.host_id for user in next_hosts], after=after_number)
+        listed = prefetcher.meetings(host.host_id, [user.host_id for user in next_hosts], after=after_number)
+        items = listed.items
         remaining = sorted(number for number in items if number > after_number)
         chosen = remaining[: self.batch_size]
         readings = self.context.reread_changed(account_id, prefetcher.readings(chosen), items)
-        snapshots = self.context.compare(account_id, readings)
+        snapshots = self.context.compare(account_id, readings, items)
         is_last = len(chosen) == len(remaining)
         if is_last and self.checks_missing:
             snapshots += self._missing(account_id, host.host_id, items)
@@ -289,7 +306,8 @@ class MeetingsPhase:
             if is_last
             else {**place, "phase": self.name, "from": chosen[-1]}
         )
-        return self.recorder.record(job, snapshots, place=next_place, done=1 if is_last else 0)
+        skips = [Skip(host.email or host.host_id, one) for one in listed.skipped] if is_last else []
+        return self.recorder.record(job, snapshots, place=next_place, done=1 if is_last else 0, skips=skips)
 
     def close(self) -> None:
         """Stop prefetching."""
@@ -307,19 +325,17 @@ class MeetingsPhase:
         prefetcher = (
             self._prefetching[2]
             if self._prefetching
-            else Prefetcher(self.context.clients.rest(account_id), self._list_current)
+            else Prefetcher(self.context.reader(account_id), self._list_current)
         )
         self._prefetching = (job.id, now, prefetcher)
         return prefetcher
 
-    def _list_current(self, rest: ZoomRest, host_id: str) -> dict[int, dict[str, Any]]:
+    def _list_current(self, reader: AccountReader, host_id: str) -> UserMeetings:
         """Return a user's list without meetings that are over. Runs in the prefetcher's threads."""
         now = self.context.now()
-        try:
-            items = list_meetings(rest, host_id)
-        except ZoomGoneError:
-            return {}  # the user has left the account since
-        return {number: item for number, item in items.items() if is_current(item, now)}
+        listed = reader.list_user(host_id)
+        current = {number: item for number, item in listed.items.items() if is_current(item, now)}
+        return UserMeetings(current, listed.skipped)
 
     def _missing(self, account_id: str, host_id: str, items: Mapping[int, Any]) -> list[Snapshot]:
         """Read the host's known meetings that are not listed."""
@@ -378,17 +394,8 @@ class IncompletePhase:
             )
         if not known:
             return _advance(following)
-        rest = self.context.clients.rest(account_id)
-        readings = read_each(
-            rest, [(meeting.number, meeting.kind is MeetingKind.WEBINAR) for meeting in known]
-        )
-        snapshots = self.context.compare(account_id, readings)
         # An event may arrive so late that its meeting is gone by now.
-        snapshots += [
-            of_absence(account_id, meeting, at=absence.at, now=self.context.now())
-            for meeting in known
-            if isinstance(absence := readings[meeting.number], Absence)
-        ]
+        snapshots = self.context.read_known(account_id, known)
         if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
             return JobStep(place=dict(place), wait=_LATER_SECONDS)
         next_place = {"phase": self.name, "from": known[-1].number}

@@ -12,18 +12,25 @@ import structlog
 from core.accounts import backfill_job, reconcile_job
 from core.errors import TooManyJobsError
 from core.jobs.worker import WorkerThread
+from core.model.snapshots import Drift
+from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import findings
 from core.store.accounts import meetings as account_meetings
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from core.jobs.runner import JobRunner
     from core.store.db.engine import Store
 
 BY_ITSELF = "the bridge itself"
 _POLL_SECONDS = 60.0
+_UNSURE_MILLISECONDS = 3_600_000  # until a meeting that could not be read is read again without a change
+_MOST_JOBS, _MOST_UNSURE = 50, 1000
 _GATHER_SECONDS = 2.0  # meetings that change within this time are read by one job
 
 logger = structlog.get_logger(__name__)
@@ -65,9 +72,7 @@ class JobScheduler:
             account_ids = [account.id for account in zoom_credentials.list_all(connection, self.store.sealer)]
             due = zoom_credentials.due(connection, now)
             incomplete = [
-                account_id
-                for account_id in account_ids
-                if account_meetings.to_complete(connection, account_id, now=now, after=0, limit=1)
+                account_id for account_id in account_ids if _needs_backfill(connection, account_id, now=now)
             ]
         for account_id in incomplete:
             self._enqueue(backfill_job.KIND, account_id)
@@ -84,3 +89,18 @@ class JobScheduler:
     def _step(self) -> float:
         self.enqueue_due()
         return _POLL_SECONDS
+
+
+def _needs_backfill(connection: Connection, account_id: str, *, now: int) -> bool:
+    """Whether there are incomplete meetings, besides those of which Zoom has just given no clear answer."""
+    latest = [
+        job
+        for job in jobs.latest(connection, _MOST_JOBS, kind=backfill_job.KIND)
+        if job.arguments["account"] == account_id and now - job.created_at < _UNSURE_MILLISECONDS
+    ]
+    unsure: dict[int, int] = {}
+    for job in latest:
+        for _, finding in findings.of_job(connection, job.id, kind=Drift.UNSURE, limit=_MOST_UNSURE):
+            unsure[finding.number] = max(job.created_at, unsure.get(finding.number, 0))
+    wanted = account_meetings.to_complete(connection, account_id, now=now, after=0, limit=1 + len(unsure))
+    return any(meeting.last.at > unsure.get(meeting.number, -1) for meeting in wanted)

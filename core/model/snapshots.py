@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from core import messages
 from core.model.fold import GONE, SNAPSHOT, Change, apply, position
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Doubt, Meeting, MeetingState
 from core.zoom import envelope as zoom_envelope
@@ -44,13 +45,17 @@ class Drift(StrEnum):
     CHANGED = "changed"  # a field that visitors see differed
     COMPLETED = "completed"  # only fields that visitors do not see were missing or different
     GONE = "gone"  # deleted at Zoom
-    UNSURE = "unsure"  # Zoom does not return it, which does not prove its deletion
+    UNSURE = "unsure"  # it could not be read, or is absent, which does not prove its deletion
     LATER = "later"  # changed at this very moment: read it again
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The comparison of one meeting. `raw` is the event to append, or None where nothing differs; `place` its position."""
+    """The comparison of one meeting, `before` and `after` it.
+
+    `raw` is the event to append, or None where nothing differs; `place` its position. `listed_topic` is the title in
+    Zoom's list, where nothing else is known.
+    """
 
     number: int
     drift: Drift
@@ -58,11 +63,13 @@ class Snapshot:
     detail: str = ""
     raw: bytes | None = None
     place: Position | None = None
+    before: Meeting | None = None
+    listed_topic: str = ""
 
     @property
     def topic(self) -> str:
         """The meeting's title; empty while unknown."""
-        return self.after.topic if self.after is not None else ""
+        return self.after.topic if self.after is not None else self.listed_topic
 
 
 def of_reading(account_id: str, number: int, known: Meeting | None, reading: Reading) -> Snapshot:
@@ -81,11 +88,11 @@ def of_reading(account_id: str, number: int, known: Meeting | None, reading: Rea
         return Snapshot(number, Drift.SAME, known)
     differing = [name for name in _SEEN if getattr(known, name) != getattr(after, name)]
     drift = Drift.CHANGED if differing and known.is_complete else Drift.COMPLETED
-    return Snapshot(number, drift, after, detail=", ".join(differing), raw=raw, place=place)
+    return Snapshot(number, drift, after, detail=", ".join(differing), raw=raw, place=place, before=known)
 
 
 def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Snapshot:
-    """Decide about a meeting that is missing in Zoom's lists and answered with 404.
+    """Decide about a meeting of which Zoom says that it does not exist.
 
     A number may expire 30 days after its last use, so this proves a deletion only before that time. `at` is the time
     of the answer (Unix milliseconds, UTC).
@@ -94,13 +101,19 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     if is_deleted and known.doubt is Doubt.NONE:
         return Snapshot(known.number, Drift.SAME, known)
     if not is_deleted and not must_exist_at_zoom(known, now):
-        return Snapshot(known.number, Drift.UNSURE, known)
+        return Snapshot(known.number, Drift.UNSURE, known, detail=messages.NUMBER_MAY_HAVE_EXPIRED)
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
     envelope, place = _read(raw, at=at)
     if not known.last < place:
         return _overtaken(known, at)
     drift = Drift.SAME if is_deleted else Drift.GONE
-    return Snapshot(known.number, drift, apply(known, Change(place, envelope)), raw=raw, place=place)
+    after = apply(known, Change(place, envelope))
+    return Snapshot(known.number, drift, after, raw=raw, place=place, before=known)
+
+
+def of_unclear(number: int, known: Meeting | None, reason: str, *, topic: str = "") -> Snapshot:
+    """Return the result for a meeting that could not be read: nothing changes. `topic` is the title in Zoom's list."""
+    return Snapshot(number, Drift.UNSURE, known, detail=reason, listed_topic=topic)
 
 
 def _overtaken(known: Meeting, at: int) -> Snapshot:

@@ -73,3 +73,8 @@ class RateLimiter:
                 self._sleep(turn - now)
             # After a standstill of the process all reserved turns have passed, and all waiting threads would send at once.
             late = turn > now and self._clock() - turn > self._saved[label] + self._apart[label]
+
+    def pause(self, label: RateLabel, seconds: float) -> None:
+        """Let requests of this label wait for `seconds`: Zoom has refused one for exceeding the limit."""
+        with self._guard:
+            self._next[label] = max(self._next[label], self._clock() + seconds)

@@ -25,3 +25,10 @@ class Absence:
     """Zoom has no such meeting at this time by its clock (Unix milliseconds, UTC)."""
 
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """An answer that does not tell whether the meeting exists, or what it is. `message` has the reason."""
+
+    message: str

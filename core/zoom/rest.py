@@ -1,4 +1,4 @@
-"""Read a Zoom account over Zoom's REST API. Read-only, rate-limited, without retries.
+"""Read a Zoom account over Zoom's REST API. Read-only and rate-limited; only the limit per second is retried.
 
 https://developers.zoom.us/docs/api/meetings/
 """
@@ -15,7 +15,13 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from core import __version__, messages
-from core.errors import ZoomCredentialsError, ZoomPageError, ZoomRestError, ZoomUnreachableError
+from core.errors import (
+    ZoomCredentialsError,
+    ZoomLimitError,
+    ZoomPageError,
+    ZoomRestError,
+    ZoomUnreachableError,
+)
 from core.zoom.rate_limit import RateLabel
 from core.zoom.readings import Reading
 from core.zoom.rest_errors import error_for
@@ -23,7 +29,7 @@ from core.zoom.rest_errors import error_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from core.zoom.oauth import Tokens
+    from core.zoom.oauth import Token, Tokens
     from core.zoom.rate_limit import RateLimiter
 
 _TIMEOUT = (5.0, 30.0)
@@ -33,6 +39,9 @@ _USERS_ON_PAGE = 300
 _MEETINGS_ON_PAGE = 300
 _MOST_PAGES = 1000  # per list: bounded, whatever the server answers
 _OK = 200
+# Other apps of the account use the limit per second, too: a request that exceeds it waits and is sent again.
+_MOST_TRIES = 5
+_LONGEST_PAUSE_SECONDS = 10.0
 
 
 def session(*, at_once: int = 1) -> requests.Session:
@@ -83,11 +92,17 @@ class ZoomRest:
 
     def meeting(self, number: int) -> Reading:
         """Return a whole meeting. Raises: ZoomWebinarError for a webinar, ZoomGoneError where it does not exist."""
-        return self._read(f"/meetings/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
+        return self._read_one(f"/meetings/{number}", number)
 
     def webinar(self, number: int) -> Reading:
         """Return a whole webinar. Raises: ZoomGoneError where it does not exist."""
-        return self._read(f"/webinars/{number}", RateLabel.LIGHT, show_previous_occurrences="true")
+        return self._read_one(f"/webinars/{number}", number)
+
+    def _read_one(self, path: str, number: int) -> Reading:
+        reading = self._read(path, RateLabel.LIGHT, show_previous_occurrences="true")
+        if not _is_about(reading.document, number):
+            raise ZoomRestError(messages.ZOOM_OTHER_MEETING % {"path": path}, status=_OK)
+        return reading
 
     def _list(
         self, path: str, key: str, label: RateLabel, **parameters: str | int
@@ -97,7 +112,9 @@ class ZoomRest:
         for _ in range(_MOST_PAGES):
             page = self._read(path, label, **parameters, **turned).document
             items = page.get(key)
-            yield from (item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))
+            if not isinstance(items, list):
+                raise ZoomUnreachableError(messages.ZOOM_NO_LIST % {"path": path}, status=_OK)
+            yield from (item for item in items if isinstance(item, dict))
             following = _next_page(page)
             if not following:
                 return
@@ -109,11 +126,25 @@ class ZoomRest:
     def _read(self, path: str, label: RateLabel, **parameters: str | int) -> Reading:
         token = self._tokens.current()
         try:
-            return self._ask(token.api_url, token.value, path, label, parameters)
+            return self._ask_in_turn(token, path, label, parameters)
         except ZoomCredentialsError:
             # A new token of another process may have invalidated this one (Zoom's code 124): retry once with another.
             token = self._tokens.after(token)
-            return self._ask(token.api_url, token.value, path, label, parameters)
+            return self._ask_in_turn(token, path, label, parameters)
+
+    def _ask_in_turn(
+        self, token: Token, path: str, label: RateLabel, parameters: Mapping[str, str | int]
+    ) -> Reading:
+        """Send a request, and again where it exceeds the limit per second."""
+        tries = 1
+        while True:
+            try:
+                return self._ask(token.api_url, token.value, path, label, parameters)
+            except ZoomLimitError as error:
+                if error.daily or error.wait > _LONGEST_PAUSE_SECONDS or tries == _MOST_TRIES:
+                    raise
+                self._pace.pause(label, error.wait)
+                tries += 1
 
     def _ask(
         self, api_url: str, token: str, path: str, label: RateLabel, parameters: Mapping[str, str | int]
@@ -162,6 +193,12 @@ def _moment(date_: str, *, otherwise: datetime) -> int:
     except ValueError:
         answered = otherwise
     return (int(answered.timestamp()) - 1) * 1000
+
+
+def _is_about(document: Mapping[str, Any], number: int) -> bool:
+    """Tell whether an answer is about the meeting that was asked for: one made with the PMI may be named by that."""
+    named = str(document.get("id", ""))
+    return named == str(number) or (named != "" and named == str(document.get("pmi", "")))
 
 
 def _next_page(page: Mapping[str, Any]) -> dict[str, str | int]:

@@ -13,6 +13,7 @@ from core.errors import (
     ZoomGoneError,
     ZoomLimitError,
     ZoomPageError,
+    ZoomRestError,
     ZoomScopeError,
     ZoomUnreachableError,
     ZoomWebinarError,
@@ -53,11 +54,17 @@ def zoom(clock: Clock) -> Iterator[ZoomServer]:
 
 
 def client(
-    zoom: ZoomServer, clock: Clock, *, secret: str = CLIENT_SECRET, plan: Plan = Plan.BUSINESS
+    zoom: ZoomServer,
+    clock: Clock,
+    *,
+    secret: str = CLIENT_SECRET,
+    plan: Plan = Plan.BUSINESS,
+    hasty: bool = False,
 ) -> ZoomRest:
     over = session()
     credentials = Credentials(zoom.account.account_id, CLIENT_ID, secret, zoom.oauth_url)
-    return ZoomRest(over, Tokens(over, credentials, MemoryTokenStore(), clock=clock), RateLimiter(plan))
+    tokens = Tokens(over, credentials, MemoryTokenStore(), clock=clock)
+    return ZoomRest(over, tokens, RateLimiter(plan, sleep=lambda _: None) if hasty else RateLimiter(plan))
 
 
 def read(zoom: ZoomServer, path: str, **query: str) -> requests.Response:
@@ -117,8 +124,9 @@ class TestLists:
         assert [item["id"] for item in rest.webinars(user.id)] == [webinar]
 
     def test_of_nobody(self, zoom: ZoomServer, clock: Clock) -> None:
-        with pytest.raises(ZoomGoneError):
+        with pytest.raises(ZoomRestError) as caught:
             list(client(zoom, clock).meetings("nobody"))
+        assert (type(caught.value), caught.value.code) == (ZoomRestError, 1001)
 
 
 class TestSingles:
@@ -142,13 +150,18 @@ class TestTrouble:
             list(client(zoom, clock).users())
         assert caught.value.scopes == ("user:read:list_users:admin",)
 
+    def test_the_limit_of_a_second_is_waited_for(self, zoom: ZoomServer, clock: Clock) -> None:
+        zoom.account.add_user("Anna")
+        zoom.refuse("/users", faults.PER_SECOND, times=4)
+        assert len(list(client(zoom, clock, hasty=True).users())) == 1
+        assert len(zoom.behaviour.asked) == 5
+
     def test_limits_of_a_second_and_of_a_day(self, zoom: ZoomServer, clock: Clock) -> None:
-        zoom.behaviour.plan = Plan.FREE
-        hasty = client(zoom, clock, plan=Plan.BUSINESS)
-        asked = [hasty.users() for _ in range(5)]
+        zoom.refuse("/users", faults.PER_SECOND)
         with pytest.raises(ZoomLimitError) as caught:
-            [list(users) for users in asked]
+            list(client(zoom, clock, hasty=True).users())
         assert (caught.value.daily, caught.value.wait) == (False, 1.0)
+        zoom.behaviour.faults.clear()
         zoom.behaviour.daily = 0
         with pytest.raises(ZoomLimitError) as caught:
             list(client(zoom, clock).users())

@@ -27,7 +27,9 @@ _FINDINGS = {
     "changed": "changed",
     "completed": "completed",
     "gone": "no longer in Zoom",
-    "unsure": "not listed by Zoom, possibly expired",
+    "unsure": "unsure, left unchanged",
+    "skipped": "list could not be read",
+    "no_webinars": "webinars cannot be read, and those of other users for the same reason",
     "later": "changed while it was read",
 }
 
@@ -160,6 +162,7 @@ def _run(instance: Instance, operation: Operation[ReadAccount, JobStatus], reque
         for finding in found:
             detail = f" ({finding.detail})" if finding.detail else ""
             label = _FINDINGS.get(finding.kind, finding.kind)
-            click.echo(f"{finding.number}  {finding.topic}: {label}{detail}")
+            named = f"{finding.number}  {finding.topic}" if finding.number else finding.topic
+            click.echo(f"{named}: {label}{detail}")
         after = found[-1].place
     return 0 if ended.state is JobState.DONE else 1

@@ -19,7 +19,10 @@ MOST = 20_000  # per job: further ones are only counted
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a job's report. `site_id` is None if it concerns no single site."""
+    """One line of a job's report. `site_id` is None if it concerns no single site.
+
+    Where it concerns no meeting but a user, `number` is 0, and `topic` the user's e-mail address.
+    """
 
     job_id: int
     account_id: str
@@ -38,6 +41,19 @@ def add(connection: Connection, found: Sequence[Finding]) -> None:
     room = max(MOST - held, 0)
     if room:
         connection.execute(insert(findings), [asdict(finding) for finding in found[:room]])
+
+
+def add_reasons(connection: Connection, found: Sequence[Finding]) -> None:
+    """Save those findings of one job whose `detail` no other finding of their kind has."""
+    new: dict[tuple[str, str], Finding] = {}
+    for finding in found:
+        new.setdefault((finding.kind, finding.detail), finding)
+    for (kind, detail), finding in new.items():
+        same = select(findings.c.id).where(
+            findings.c.job_id == finding.job_id, findings.c.kind == kind, findings.c.detail == detail
+        )
+        if connection.execute(same.limit(1)).first() is None:
+            add(connection, [finding])
 
 
 def of_job(

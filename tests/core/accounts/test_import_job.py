@@ -82,15 +82,30 @@ class TestImport:
         world.pieces(asked)
         assert world.meeting(number) is not None
 
-    def test_a_missing_scope_ends_it_with_its_name(self, world: World) -> None:
+    def test_no_scope_for_the_users_ends_it_with_its_name(self, world: World) -> None:
         world.zoom.account.add_user("Anna")
-        world.zoom.behaviour.scopes.discard("meeting:read:list_meetings:admin")
+        world.zoom.behaviour.scopes.discard("user:read:list_users:admin")
         job = world.pieces(world.ask(import_job.KIND))
         assert job.state is JobState.FAILED
-        assert "meeting:read:list_meetings:admin" in (job.message or "")
+        assert "user:read:list_users:admin" in (job.message or "")
         with world.store.reading() as connection:
             (account,) = zoom_credentials.list_all(connection, world.store.sealer)
-        assert "meeting:read:list_meetings:admin" in (account.fault_message or "")
+        assert "user:read:list_users:admin" in (account.fault_message or "")
+
+    def test_no_scope_for_the_meetings_leaves_the_webinars(self, world: World) -> None:
+        users = [world.zoom.account.add_user(f"User {number}") for number in range(40)]
+        for user in users:
+            world.zoom.account.make(user, "Choir")
+        webinar = world.zoom.account.make(users[-1], "Lecture", type=5)
+        world.zoom.behaviour.scopes.discard("meeting:read:list_meetings:admin")
+        job = world.pieces(world.ask(import_job.KIND), most=100)
+        assert world.meeting(webinar) is not None
+        assert job.counts == {"new": 1, "skipped": 40}
+        lines = world.lines(job, "skipped")
+        assert all("meeting:read:list_meetings:admin" in line.detail for line in lines)
+        assert [line.topic for line in lines] == [user.email for user in users]
+        refused = [path for path in world.zoom.behaviour.asked if "/meetings?" in path and "/users/" in path]
+        assert len(refused) < 20, "It does not ask for long for what it may not read."
 
     def test_an_account_without_webinars_has_its_meetings(self, world: World) -> None:
         number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")

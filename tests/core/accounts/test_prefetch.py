@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.accounts.prefetch import Prefetcher
+from core.accounts.reader import UserMeetings
 from core.errors import ZoomLimitError
 from core.zoom.readings import Reading
 
@@ -16,37 +17,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Rest:
-    """Answers with what it was asked, and notes it."""
+class Reader:
+    """Answers with the number that is read, and records it."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.limited: set[int] = set()
 
-    def meeting(self, number: int) -> Reading:
+    def read(self, number: int, *, is_webinar: bool) -> Reading:
+        assert not is_webinar
         self.asked.append(number)
         if number in self.limited:
             raise ZoomLimitError("Too many.", wait=1.0, daily=False)
         return Reading({"id": number}, at=number)
 
-    def webinar(self, number: int) -> Reading:
-        raise NotImplementedError(number)
-
 
 @pytest.fixture
-def rest() -> Rest:
-    return Rest()
+def rest() -> Reader:
+    return Reader()
 
 
 LISTS = {"anna": [1, 2, 3], "bert": [], "cleo": [4, 5]}
 
 
-def list_user(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
-    return {number: {"type": 2} for number in LISTS[user_id]}
+def list_user(_: Any, user_id: str) -> UserMeetings:
+    return UserMeetings({number: {"type": 2} for number in LISTS[user_id]})
 
 
 @pytest.fixture
-def reader(rest: Rest) -> Iterator[Prefetcher]:
+def reader(rest: Reader) -> Iterator[Prefetcher]:
     made = Prefetcher(rest, list_user)  # type: ignore[arg-type]
     yield made
     made.close()
@@ -60,69 +59,72 @@ def until(look: Callable[[], bool]) -> None:
 
 
 class TestAhead:
-    def test_reads_the_next_users_before_they_are_asked_for(self, reader: Prefetcher, rest: Rest) -> None:
-        assert list(reader.items("anna", ["bert", "cleo"], after=0)) == [1, 2, 3]
+    def test_reads_the_next_users_before_they_are_asked_for(self, reader: Prefetcher, rest: Reader) -> None:
+        assert list(reader.meetings("anna", ["bert", "cleo"], after=0).items) == [1, 2, 3]
         until(lambda: sorted(rest.asked) == [1, 2, 3, 4, 5])
 
-        assert {number: one.at for number, one in reader.readings([1, 2]).items()} == {1: 1, 2: 2}
+        assert list(reader.readings([1, 2]).items()) == [
+            (1, Reading({"id": 1}, at=1)),
+            (2, Reading({"id": 2}, at=2)),
+        ]
         assert list(reader.readings([3])) == [3]
-        assert list(reader.items("bert", ["cleo"], after=0)) == []
-        assert list(reader.items("cleo", [], after=0)) == [4, 5]
+        assert list(reader.meetings("bert", ["cleo"], after=0).items) == []
+        assert list(reader.meetings("cleo", [], after=0).items) == [4, 5]
         assert list(reader.readings([4, 5])) == [4, 5]
         assert len(rest.asked) == 5
 
-    def test_begins_after_what_is_done(self, reader: Prefetcher, rest: Rest) -> None:
-        reader.items("anna", ["bert", "cleo"], after=2)
+    def test_begins_after_what_is_done(self, reader: Prefetcher, rest: Reader) -> None:
+        reader.meetings("anna", ["bert", "cleo"], after=2)
         until(lambda: sorted(rest.asked) == [3, 4, 5])
 
-    def test_reads_no_more_than_there_is_room_for(self, rest: Rest) -> None:
+    def test_reads_no_more_than_there_is_room_for(self, rest: Reader) -> None:
         reader = Prefetcher(rest, list_user, meetings=2)  # type: ignore[arg-type]
-        reader.items("anna", ["bert", "cleo"], after=0)
+        reader.meetings("anna", ["bert", "cleo"], after=0)
         until(lambda: sorted(rest.asked) == [1, 2])
         reader.readings([1])
         until(lambda: sorted(rest.asked) == [1, 2, 3])
 
-    def test_lists_no_more_than_are_needed_soon(self, rest: Rest) -> None:
+    def test_lists_no_more_than_are_needed_soon(self, rest: Reader) -> None:
         listed = []
 
-        def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+        def current(_: Any, user_id: str) -> UserMeetings:
             listed.append(user_id)
-            return {len(listed): {"type": 2}}
+            return UserMeetings({len(listed): {"type": 2}})
 
         reader = Prefetcher(rest, current, meetings=0, listed=1, lists=1)  # type: ignore[arg-type]
-        reader.items("anna", ["bert", "cleo"], after=0)
-        reader.items("anna", ["bert", "cleo"], after=0)
+        reader.meetings("anna", ["bert", "cleo"], after=0)
+        reader.meetings("anna", ["bert", "cleo"], after=0)
         reader.close()
         assert listed == ["anna"]
 
-    def test_reads_again_what_is_taken_twice(self, reader: Prefetcher, rest: Rest) -> None:
-        reader.items("anna", [], after=0)
+    def test_reads_again_what_is_taken_twice(self, reader: Prefetcher, rest: Reader) -> None:
+        reader.meetings("anna", [], after=0)
         reader.readings([1, 2, 3])
         assert list(reader.readings([2])) == [2]
         assert rest.asked.count(2) == 2
 
-    def test_trouble_comes_out_where_it_is_taken(self, reader: Prefetcher, rest: Rest) -> None:
+    def test_trouble_comes_out_where_it_is_taken(self, reader: Prefetcher, rest: Reader) -> None:
         rest.limited.add(2)
-        reader.items("anna", [], after=0)
+        reader.meetings("anna", [], after=0)
         assert list(reader.readings([1])) == [1]
         with pytest.raises(ZoomLimitError):
             reader.readings([2, 3])
 
-    def test_trouble_with_a_list_comes_out_where_it_is_asked_for(self, rest: Rest) -> None:
-        def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+    def test_trouble_with_a_list_comes_out_where_it_is_asked_for(self, rest: Reader) -> None:
+        def current(_: Any, user_id: str) -> UserMeetings:
             raise ZoomLimitError(user_id, wait=1.0, daily=False)
 
         reader = Prefetcher(rest, current)  # type: ignore[arg-type]
         with pytest.raises(ZoomLimitError, match="anna"):
-            reader.items("anna", ["bert"], after=0)
+            reader.meetings("anna", ["bert"], after=0)
         reader.close()
 
-    def test_does_not_wait_for_what_is_under_way_when_it_is_closed(self, rest: Rest) -> None:
+    def test_does_not_wait_for_what_is_under_way_when_it_is_closed(self, rest: Reader) -> None:
         answers = threading.Event()
 
-        def current(_: Any, user_id: str) -> dict[int, dict[str, Any]]:
+        def current(_: Any, user_id: str) -> UserMeetings:
             answers.wait(90)
-            return {1: {"type": 2}}
+            return UserMeetings({1: {"type": 2}})
 
         reader = Prefetcher(rest, current)  # type: ignore[arg-type]
         reader._add("anna")

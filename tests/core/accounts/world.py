@@ -29,6 +29,7 @@ from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
+    from core.store.accounts.findings import Finding
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.store.sites.sites import Site
@@ -95,6 +96,10 @@ class World:
     def found(self, job: Job) -> dict[int, str]:
         with self.store.reading() as connection:
             return {line.number: line.kind for _, line in findings.of_job(connection, job.id)}
+
+    def lines(self, job: Job, kind: str) -> list[Finding]:
+        with self.store.reading() as connection:
+            return [line for _, line in findings.of_job(connection, job.id, kind=kind, limit=1000)]
 
     def logged(self) -> int:
         with self.store.reading() as connection:

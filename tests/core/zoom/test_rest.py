@@ -110,7 +110,11 @@ class TestSingles:
             rest.meeting(7)
 
     def test_what_is_gone_is_gone(self, zoom: responses.RequestsMock, rest: ZoomRest) -> None:
-        zoom.get(f"{API}/meetings/7", status=404, json={"code": 3001, "message": "not found or has expired"})
+        zoom.get(
+            f"{API}/meetings/7",
+            status=404,
+            json={"code": 3001, "message": "Meeting 7 is not found or has expired."},
+        )
         with pytest.raises(ZoomGoneError):
             rest.meeting(7)
 
