@@ -51,6 +51,21 @@ RULE_EMPTY = _("The stored value of “%(name)s” is invalid, so it is empty.")
 EVENT_NOT_PROCESSED = _("The bridge does not process events of this type.")
 EVENT_NO_MEETING = _("The event contains no meeting number.")
 EVENT_NO_RECORDING = _("The event contains no recording.")
+
+# Why an authentic request could not be read.
+UNREADABLE_ENCODING = _("The body is not JSON: byte %(position)d is not valid UTF-8.")
+UNREADABLE_JSON = _("The body is not JSON: it is malformed at character %(position)d.")
+UNREADABLE_NUMBER = _("The body is not JSON: it contains NaN, Infinity or a number that is too large.")
+UNREADABLE_DEEP = _("The body is JSON, but nested deeper than any event of Zoom.")
+UNREADABLE_SHAPE = _("The body is JSON, but not an object.")
+UNREADABLE_EVENT = _("The body is JSON, but its “event” is missing, or not a text.")
+UNREADABLE_NAME = _(
+    "The body is JSON, but its “event” is not the name of an event: it is empty, too long, or contains control "
+    "characters."
+)
+UNREADABLE_PAYLOAD = _("The body is JSON, but its “payload” is missing, or not an object.")
+UNREADABLE_VALIDATION = _("The validation of the endpoint contains no “plainToken” that can be answered.")
+UNREADABLE_FAULT = _("The bridge failed to read the body (%(error)s). That is a fault in the bridge.")
 BATCH_ONE = _("It names 1 recording.")
 BATCH_MANY = _("It names %(count)d recordings.")
 BATCH_ONE_KNOWN = _("1 has an event of its own in the log of its meeting.")
@@ -298,7 +313,6 @@ TEST_SECRET_REMOVED = _(
 TEST_SECRET_REMOVED_ADVICE = _("Save it on the page Webhooks, and test again.")
 TEST_NOT_STORED = _("The event arrived, but the bridge could not store it: %(reason)s")
 TEST_NOT_STORED_ADVICE = _("Check the bridge's database and its disk, then test again.")
-TEST_CONTENT_TYPE = _("The event arrived without its header Content-Type, or with a different one.")
 TEST_BECAME_GET = _(
     "The event was sent with POST and arrived as GET, without its body: something on the way redirects to another "
     "address."
@@ -307,7 +321,6 @@ TEST_BECAME_GET_ADVICE = _(
     "Connect the site again with the address that a browser shows in the end, or configure the web server not to "
     "redirect /wp-json/."
 )
-TEST_NO_EVENT = _("What arrived at the bridge is no longer an event: the body was changed on the way.")
 TEST_BRIDGE_ERROR = _("The bridge encountered an internal error: %(reason)s")
 REPORT_BUG = _("This is a bug in the bridge: report it together with the bridge's log.")
 TEST_PLUGIN_MISSING = _("WordPress answers, but the plugin “Zoom WordPress Bridge” does not.")

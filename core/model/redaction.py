@@ -24,10 +24,13 @@ def names_people(event: str) -> bool:
 
 
 def redact(raw: bytes) -> bytes:
-    """Return a raw event without personal data. It must be a valid event."""
-    document = json.loads(raw.decode("utf-8-sig"))
-    payload = document["payload"]
-    kept = _only(payload, _OF_PAYLOAD)
+    """Return a raw event without personal data; of what is no event, nothing is left."""
+    try:
+        document = json.loads(raw.decode("utf-8-sig"))
+        payload = document["payload"]
+        kept = _only(payload, _OF_PAYLOAD)
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return b""
     about = payload.get("object")
     if isinstance(about, dict):
         kept["object"] = _only(about, _OF_OBJECT)

@@ -265,7 +265,8 @@ class FoldWorker:
 
 
 def _failure(account_id: str, number: int | None, error: Exception) -> _Failure:
-    return _Failure((account_id, number), f"{type(error).__name__}: {error}"[:500])
+    reason = f"{type(error).__name__}: {error}"[:500]
+    return _Failure((account_id, number), reason.encode("utf-8", "backslashreplace").decode())
 
 
 def _recorded(changes: list[Change]) -> set[str]:

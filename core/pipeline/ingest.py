@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import structlog
 
 from core import messages
 from core.errors import (
@@ -16,8 +19,9 @@ from core.errors import (
 )
 from core.model.activity import BATCHES, named_instances
 from core.model.fold import SNAPSHOT, acts_on, position
+from core.model.meeting import Position
 from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
-from core.pipeline.verification import verify
+from core.pipeline.verification import fault, read_again, verify
 from core.store.events import log, quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom import envelope as zoom_envelope
@@ -30,12 +34,17 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.pipeline.verification import Verification
+    from core.store.db.encryption import Sealer
     from core.store.db.engine import Store
     from core.store.events.request import Request
     from core.zoom.envelope import Envelope
     from core.zoom.signature import Secret
 
+_NAMELESS = "unreadable"  # stands for the name of an event in the log where there is none
+_AHEAD_MILLISECONDS = 24 * 3600 * 1000  # of the bridge's clock that the time of an event may be
 _CACHE_SECONDS = 5  # how long secrets are used before they are read from the store again
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Ingest:
             account_id=envelope.payload.account_id or "",
             number=None if envelope.event in BATCHES else envelope.number,
             event=envelope.event,
-            position=position(envelope, digest, received_at=received_at),
+            position=_plausible(position(envelope, digest, received_at=received_at), received_at),
             received_at=received_at,
             site_id=site_id,
             request_id=request.headers.get("x-zm-request-id"),
@@ -107,6 +116,33 @@ class Ingest:
             outcome=outcome,
             reason=reason,
         )
+
+    def entry_of(
+        self, site_id: str, request: Request, verification: Verification, *, received_at: int | None = None
+    ) -> log.Entry:
+        """Return the log entry of a request that belongs into the log: of its event, or as unreadable."""
+        reason = verification.unreadable
+        if verification.event is not None:
+            try:
+                return self.entry(site_id, request, verification.event, received_at=received_at)
+            except Exception as error:
+                logger.exception("event_unreadable", site=site_id)
+                reason = fault(error)
+        received_at = self._now() if received_at is None else received_at
+        return _unreadable_entry(site_id, request, reason, self.store.sealer, received_at)
+
+    def read_again(self, site_id: str, request: Request, *, received_at: int) -> log.Entry | None:
+        """Return the log entry of a request that was unreadable when it came; None where it still is.
+
+        Raises: StoreUnavailableError.
+        """
+        with self.store.reading() as connection:
+            secrets = [saved.secret for saved in zoom_secrets.of_site(connection, site_id, self.store.sealer)]
+        verification = read_again(request.headers, request.body, secrets, now=received_at / 1000)
+        if verification.event is None:
+            return None
+        entry = self.entry_of(site_id, request, verification, received_at=received_at)
+        return None if entry.outcome is log.Outcome.UNREADABLE else entry
 
     def append(self, entries: Sequence[log.Entry]) -> Future[list[bool | Exception]]:
         """Queue events for one group commit to the log. Does not block.
@@ -129,8 +165,6 @@ class Ingest:
             return unavailable(str(error), "zoombridge_no_secret")
         except SignatureError as error:
             return refusal(401, "zoombridge_signature", str(error))
-        except BadRequestError as error:
-            return refusal(400, "zoombridge_bad_request", str(error))
         except StoreUnavailableError as error:
             return unavailable(str(error))
 
@@ -146,9 +180,9 @@ class Ingest:
         entries = []
         for item in held:
             given, at = item.request, item.received_at / 1000
-            envelope = verify(given.headers, given.body, secrets, now=at).envelope
-            if envelope is not None:
-                entry = self.entry(site_id, item.request, envelope, received_at=item.received_at)
+            verification = verify(given.headers, given.body, secrets, now=at)
+            if verification.is_logged:
+                entry = self.entry_of(site_id, given, verification, received_at=item.received_at)
                 entries.append((item.id, entry))
 
         def accept(connection: Connection) -> None:
@@ -173,9 +207,9 @@ class Ingest:
                 self.recheck(site_id)
         if verification.error is not None:
             raise verification.error
-        if verification.event is None:
+        if not verification.is_logged:
             return self._validate(site_id, verification)
-        entry = self.entry(site_id, request, verification.event)
+        entry = self.entry_of(site_id, request, verification)
         self.store.submit_to_group(log.append, entry).result()
         self.events_appended(1)
         return ACCEPTED
@@ -217,6 +251,31 @@ class Ingest:
 
     def _now(self) -> int:
         return int(self.clock() * 1000)
+
+
+def _plausible(found: Position, received_at: int) -> Position:
+    """Replace a time far in the future by that of receipt: it would put the event after all that are yet to come."""
+    return replace(found, at=received_at) if found.at > received_at + _AHEAD_MILLISECONDS else found
+
+
+def _unreadable_entry(
+    site_id: str, request: Request, reason: str, sealer: Sealer, received_at: int
+) -> log.Entry:
+    """Return the log entry of an authentic request that cannot be read: it names no account, so it is the site's own."""
+    digest = hashlib.sha256(b"\n".join((b"unreadable", site_id.encode(), request.body))).hexdigest()[:32]
+    return log.Entry(
+        digest=digest,
+        account_id="",
+        number=None,
+        event=zoom_envelope.probable_name(request.body) or _NAMELESS,
+        position=Position(received_at, 0, digest),
+        received_at=received_at,
+        site_id=site_id,
+        request_id=request.headers.get("x-zm-request-id"),
+        request=request.sealed(sealer),
+        outcome=log.Outcome.UNREADABLE,
+        reason=reason,
+    )
 
 
 def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:

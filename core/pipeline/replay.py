@@ -2,6 +2,7 @@
 
 For each selected event:
 
+- an unreadable event that this version can read takes its normal way into the log;
 - an event that failed, or was ignored although this version acts on it, is reopened, and folded again;
 - its meeting is folded from the whole log, and saved only if it differs;
 - the meeting's posts are requeued on every site that shows it, in doubt: the mirror compares them with WordPress and
@@ -71,11 +72,12 @@ class ReplayPreview:
     pending: int
     refused: int
     is_whole: bool
+    unreadable: int = 0
 
     @property
     def events(self) -> int:
         """The total number of events."""
-        return self.failed + self.ignored + self.folded + self.pending
+        return self.failed + self.unreadable + self.ignored + self.folded + self.pending
 
     @property
     def is_empty(self) -> bool:
@@ -106,6 +108,7 @@ def preview(
                 is_whole = is_whole and counted.is_whole
     return ReplayPreview(
         failed=counts[Outcome.FAILED],
+        unreadable=counts[Outcome.UNREADABLE],
         ignored=counts[Outcome.IGNORED],
         folded=counts[Outcome.APPLIED],
         pending=counts[Outcome.PENDING],
@@ -191,17 +194,23 @@ class ReplayJob:
             lines, following = self._next(connection, job, place)
             due = self._due(connection, job, lines, following)
             refolded = [one for key in due if (one := self._refold_or_none(connection, key)) is not None]
+            read = self._read_again(connection, lines)
         reopened = [line.id for line in lines if _is_reopened(line)]
 
         def write(connection: Connection) -> dict[str, int]:
-            return self._write(connection, refolded, reopened, site_id=job.site_id)
+            replaced = sum(log.replace_unreadable(connection, *one) for one in read)
+            counts = self._write(connection, refolded, reopened, site_id=job.site_id)
+            return counts | ({"read": replaced} if replaced else {})
 
         def wake_workers() -> None:
-            self.events_reopened(len(reopened))
+            self.events_reopened(len(reopened) + len(read))
             self.posts_due()
 
+        unreadable = sum(line.outcome == Outcome.UNREADABLE for line in lines)
         counts = {
-            "without": sum(not (_is_of_a_meeting(line) or _is_of_meetings(line)) for line in lines),
+            "unreadable": unreadable - len(read),
+            "without": sum(not (_is_of_a_meeting(line) or _is_of_meetings(line)) for line in lines)
+            - unreadable,
             "failed": len(due) - len(refolded),
         }
         return JobStep(
@@ -248,6 +257,20 @@ class ReplayJob:
                 one for one in named if not event_search.matches_later(connection, one, wanted, following)
             }
         return sorted(named)
+
+    def _read_again(
+        self, connection: Connection, lines: Sequence[EventSummary]
+    ) -> list[tuple[int, log.Entry]]:
+        """Return the ids of unreadable events that can be read now, with what they are."""
+        found = []
+        for line in lines:
+            if line.outcome != Outcome.UNREADABLE or line.site_id is None:
+                continue
+            request = event_search.load_request(connection, line.id, self.store.sealer)
+            entry = self.ingest.read_again(line.site_id, request, received_at=line.received_at)
+            if entry is not None:
+                found.append((line.id, entry))
+        return found
 
     def _refold_or_none(self, connection: Connection, key: Named) -> _Refolded | None:
         """Refold a meeting; None where that fails, so that the others are replayed all the same."""

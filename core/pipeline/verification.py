@@ -1,4 +1,4 @@
-"""Verify requests of Zoom: the signature over the raw bytes, the envelope, and the account it speaks for. Pure."""
+"""Verify requests of Zoom: the signature over the raw bytes, then the envelope and the account it speaks for. Pure."""
 
 from __future__ import annotations
 
@@ -20,26 +20,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The result of verifying one request: the envelope and the secret that signed it, or the error that refuses it."""
+    """The result of verifying one request: the secret that signed it, or the error that refuses it.
+
+    An authentic request holds an envelope, or cannot be read: `unreadable` is the reason. It is kept all the same, as
+    Zoom never repeats what is refused.
+    """
 
     envelope: Envelope | None = None
     secret: Secret | None = None
-    error: SignatureError | BadRequestError | None = None
+    error: SignatureError | None = None
+    unreadable: str = ""
 
     @property
     def event(self) -> Envelope | None:
-        """The envelope of an authentic event; None for a refused request and for a validation of the endpoint."""
+        """The envelope of an authentic event; None for other requests, and for a validation of the endpoint."""
         return None if self.envelope is None or self.envelope.event == validation.EVENT else self.envelope
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether the request belongs into the log: it is authentic, and no validation of the endpoint."""
+        return self.event is not None or bool(self.unreadable)
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *, now: float) -> Verification:
     """Verify a request with the secrets of its site, as of `now` (Unix seconds). Header names are in lower case."""
     try:
         secret = signature.verify(headers, body, secrets, now=now)
-        envelope = zoom_envelope.parse(body)
-    except (SignatureError, BadRequestError) as error:
+    except SignatureError as error:
         return Verification(error=error)
-    if not _speaks_for(secret, secrets, envelope.payload.account_id):
+    return _read(body, secret, secrets)
+
+
+def read_again(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *, now: float
+) -> Verification:
+    """Read a request that was authentic when it came, at `now` (Unix seconds); its secret may be gone since."""
+    try:
+        secret = signature.verify(headers, body, secrets, now=now)
+    except SignatureError:
+        secret = None
+    return _read(body, secret, secrets)
+
+
+def fault(error: Exception) -> str:
+    """Return the reason for a request that the bridge fails to read for a fault of its own."""
+    return messages.UNREADABLE_FAULT % {"error": type(error).__name__}
+
+
+def _read(body: bytes, secret: Secret | None, secrets: Sequence[Secret]) -> Verification:
+    try:
+        envelope = zoom_envelope.parse(body)
+        if envelope.event == validation.EVENT:
+            validation.plain_token(envelope)
+    except BadRequestError as error:
+        return Verification(secret=secret, unreadable=str(error))
+    except Exception as error:  # noqa: BLE001 - an authentic event must not be lost for a fault of the bridge
+        return Verification(secret=secret, unreadable=fault(error))
+    if secret is not None and not _speaks_for(secret, secrets, envelope.payload.account_id):
         return Verification(
             error=WrongSignatureError(messages.OTHER_ACCOUNT % {"account": envelope.payload.account_id})
         )

@@ -212,23 +212,11 @@ _OWN_ERRORS: dict[str, tuple[Cause, str, str, str]] = {
         messages.RETRIED,
         messages.TEST_NOT_STORED_ADVICE,
     ),
-    "zoombridge_content_type": (
-        Cause.HEADERS,
-        messages.TEST_CONTENT_TYPE,
-        messages.NOT_RETRIED,
-        messages.TEST_ALTERED_ADVICE,
-    ),
     "zoombridge_post_only": (
         Cause.REDIRECTED,
         messages.TEST_BECAME_GET,
         messages.NOT_RETRIED,
         messages.TEST_BECAME_GET_ADVICE,
-    ),
-    "zoombridge_bad_request": (
-        Cause.ALTERED,
-        messages.TEST_NO_EVENT,
-        messages.NOT_RETRIED,
-        messages.TEST_ALTERED_ADVICE,
     ),
     "zoombridge_error": (
         Cause.MISTAKE,

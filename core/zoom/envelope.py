@@ -11,8 +11,9 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from core import messages
 from core.errors import BadRequestError
 
 # Fields that differ between two deliveries of the same event: tokens issued per delivery, and addresses that hold them.
@@ -21,7 +22,7 @@ _PER_DELIVERY_IN_RECORDINGS = frozenset(
     {"download_url", "play_url", "share_url", "password", "recording_play_passcode"}
 )
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
+_NAME_IN_BYTES = re.compile(rb'"event"\s*:\s*"\s*([A-Za-z0-9_.\-]{1,100})\s*"')
 _DEEPEST = 64
 _LONGEST_NAME = 200
 # Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
@@ -94,7 +95,7 @@ class Envelope(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    event: str
+    event: Annotated[str, AfterValidator(str.strip)]
     event_ts: _Milliseconds = None
     payload: Payload
 
@@ -112,25 +113,49 @@ class Envelope(BaseModel):
 def parse(raw: bytes) -> Envelope:
     """Parse the raw bytes of a verified event.
 
-    A byte order mark, repeated keys (the last one counts) and any white space are allowed.
+    A byte order mark, repeated keys (the last one counts), any white space and any printable name are allowed; one of
+    Zoom's documented names ends in a space, which is removed.
 
-    Raises: BadRequestError for anything that is not JSON or not an envelope.
+    Raises: BadRequestError for anything that is not JSON or not an envelope, with a reason of `core.messages`.
     """
-    try:
-        document = _DECODER.decode(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise BadRequestError(f"The body is not JSON: {str(error)[:200]}.") from error
+    document = _decode(raw)
     if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST:
         document = _clean(document, 0)
     try:
         envelope = Envelope.model_validate(document)
     except (ValidationError, RecursionError) as error:
-        raise BadRequestError(
-            "The body is JSON, but not one of Zoom's events: it needs the text “event” and the object “payload”."
-        ) from error
-    if not _NAME.fullmatch(envelope.event):
-        raise BadRequestError("The body is JSON, but its “event” is not the name of an event.")
+        raise BadRequestError(_misshapen(document)) from error
+    if not (0 < len(envelope.event) <= _LONGEST_NAME and envelope.event.isprintable()):
+        raise BadRequestError(messages.UNREADABLE_NAME)
     return envelope
+
+
+def probable_name(raw: bytes) -> str:
+    """Return the name that a body which cannot be parsed seems to give its event, for display; empty without one."""
+    found = _NAME_IN_BYTES.search(raw)
+    return found[1].decode("ascii") if found else ""
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return _DECODER.decode(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadRequestError(messages.UNREADABLE_ENCODING % {"position": error.start}) from error
+    except json.JSONDecodeError as error:
+        raise BadRequestError(messages.UNREADABLE_JSON % {"position": error.pos}) from error
+    except RecursionError as error:
+        raise BadRequestError(messages.UNREADABLE_DEEP) from error
+    except ValueError as error:  # a constant that is not JSON, or more digits than Python converts
+        raise BadRequestError(messages.UNREADABLE_NUMBER) from error
+
+
+def _misshapen(document: Any) -> str:
+    """Return the reason why a JSON document is not an envelope."""
+    if not isinstance(document, dict):
+        return messages.UNREADABLE_SHAPE
+    if not isinstance(document.get("event"), str):
+        return messages.UNREADABLE_EVENT
+    return messages.UNREADABLE_PAYLOAD
 
 
 def digest(envelope: Envelope) -> str:
@@ -170,7 +195,7 @@ def _clean(value: Any, depth: int) -> Any:
     Raises: BadRequestError for a nesting too deep for later steps.
     """
     if depth > _DEEPEST:
-        raise BadRequestError("The body is JSON, but nested deeper than any of Zoom's events.")
+        raise BadRequestError(messages.UNREADABLE_DEEP)
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
     if isinstance(value, dict):

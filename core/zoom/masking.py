@@ -21,6 +21,17 @@ _SECRET = re.compile(
 # The same in addresses and text: `zak` is the secret of a `start_url`, `tk` is a registrant's token.
 _IN_ADDRESS = re.compile(r"(?i)([?&;](?:zak|tk|\w*token|\w*secret|password|passcode)=)[^&#\s\"'<>]+")
 _PASSCODE_IN_ADDRESS = re.compile(r"(?i)([?&;]pwd=)[^&#\s\"'<>]+")
+# The same where the body is not JSON: a field's name, and its value as far as it goes.
+_SECRET_FIELD = re.compile(
+    rf'("[^"\\]{{0,100}}?(?:{_SECRET.pattern})[^"\\]{{0,100}}"\s{{0,20}}:\s{{0,20}})'
+    r'(?:"(?:[^"\\]|\\.)*"?|[^\s,"{}\[\]]+)',
+    re.IGNORECASE | re.DOTALL,
+)
+# Control characters but tab and line feed, lone surrogates, and characters that change the direction of text: they
+# could command a terminal, or show a line as another.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
 
 
 def mask_body(raw: bytes, *, passcodes: bool) -> str:
@@ -29,7 +40,8 @@ def mask_body(raw: bytes, *, passcodes: bool) -> str:
         document = json.loads(raw.decode("utf-8-sig"))
         shown = json.dumps(mask_value(document, passcodes=passcodes), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
-        shown = _text(raw.decode("utf-8", "replace"), passcodes=passcodes)
+        shown = _text(_without_fields(raw.decode("utf-8", "backslashreplace")), passcodes=passcodes)
+    shown = _printable(shown)
     if len(shown) > MOST_CHARACTERS:
         return shown[:MOST_CHARACTERS] + "\n…"
     return shown
@@ -63,8 +75,20 @@ def _text(text: str, *, passcodes: bool) -> str:
     return hidden if passcodes else _PASSCODE_IN_ADDRESS.sub(rf"\1{HIDDEN}", hidden)
 
 
+def _without_fields(text: str) -> str:
+    """Mask the values of secret fields in what should have been JSON."""
+    return _SECRET_FIELD.sub(rf'\1"{HIDDEN}"', text)
+
+
+def _printable(text: str) -> str:
+    """Return a text with its unprintable characters written as JSON escapes them."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _header(name: str, value: str) -> str:
     if name.lower() == "x-zm-signature":
         # Enough to distinguish two signatures.
         return f"{HIDDEN}{value[-4:]}" if len(value) > 2 * len(HIDDEN) else HIDDEN
-    return HIDDEN if _SECRET.search(name) or "cookie" in name.lower() else _text(value, passcodes=False)
+    if _SECRET.search(name) or "cookie" in name.lower():
+        return HIDDEN
+    return _printable(_text(value, passcodes=False))

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ EVENT = "endpoint.url_validation"
 _LONGEST_TOKEN = 1000
 
 
-def answer(envelope: Envelope, secret_token: str) -> dict[str, str]:
-    """Return the body that Zoom expects within three seconds.
-
-    Raises: BadRequestError where the event has no `plainToken`.
-    """
+def plain_token(envelope: Envelope) -> str:
+    """Return the challenge of a validation. Raises: BadRequestError where it has none that can be answered."""
     plain = (envelope.payload.model_extra or {}).get("plainToken")
     if not isinstance(plain, str) or not 0 < len(plain) <= _LONGEST_TOKEN:
-        raise BadRequestError("The validation request carries no “plainToken”.")
+        raise BadRequestError(messages.UNREADABLE_VALIDATION)
+    return plain
+
+
+def answer(envelope: Envelope, secret_token: str) -> dict[str, str]:
+    """Return the body that Zoom expects within three seconds. Raises: BadRequestError, see `plain_token`."""
+    plain = plain_token(envelope)
     encrypted = hmac.new(secret_token.encode(), plain.encode(), hashlib.sha256).hexdigest()
     return {"plainToken": plain, "encryptedToken": encrypted}

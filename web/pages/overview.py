@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from core.monitoring.throughput import HourStats, Latency
 
 _REFRESH_SECONDS, _REFRESH_SECONDS_WHILE_COUNTING = 15, 2
-_OUTCOMES = (Outcome.APPLIED, Outcome.IGNORED, Outcome.PENDING, Outcome.FAILED)
+_OUTCOMES = (Outcome.APPLIED, Outcome.IGNORED, Outcome.PENDING, Outcome.UNREADABLE, Outcome.FAILED)
 _CSS = {
     Outcome.APPLIED: "is-good",
     Outcome.IGNORED: "is-plain",
     Outcome.PENDING: "is-waiting",
+    Outcome.UNREADABLE: "is-accent",
     Outcome.FAILED: "is-bad",
 }
 
@@ -169,6 +170,7 @@ class OverviewHandler(PageHandler):
             Outcome.APPLIED: _("Applied"),
             Outcome.IGNORED: _("Ignored"),
             Outcome.PENDING: _("Pending"),
+            Outcome.UNREADABLE: _("Unreadable"),
             Outcome.FAILED: _("Failed"),
         }
 

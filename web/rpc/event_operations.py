@@ -72,6 +72,7 @@ def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayCount
         found = replay.preview(connection, wanted=wanted, event_id=request.event, refused=request.refused)
     outcomes = {
         Outcome.FAILED: found.failed,
+        Outcome.UNREADABLE: found.unreadable,
         Outcome.IGNORED: found.ignored,
         Outcome.APPLIED: found.folded,
         Outcome.PENDING: found.pending,

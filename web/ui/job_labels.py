@@ -68,6 +68,8 @@ JOB_LABELS: dict[str, JobLabels] = {
         _("Replay"),
         {
             "reopened": _("Events replayed"),
+            "read": _("Unreadable events that are read now"),
+            "unreadable": _("Still unreadable"),
             "changed": _("Meetings changed"),
             "same": _("Meetings already correct"),
             "posts": _("Pages checked"),

@@ -113,18 +113,16 @@ class Dispatcher:
             self._store(entries, commit)
 
     def _entry(self, webhook: _Webhook) -> Entry | None:
-        """Return the log entry of an event that cached secrets verify; None where something must be read."""
-        if not webhook.is_json:
-            return None
+        """Return the log entry of a request that cached secrets verify; None where something must be read."""
         if webhook.is_from_stub:
             webhook.key = self.keys.verify_cached(webhook.stub_request(), now=None)
             if webhook.key is None:
                 return None
         request = webhook.event_request()
         verification = self._ingest.verify(webhook.site_id, request)
-        if verification is None or verification.event is None:
+        if verification is None or not verification.is_logged:
             return None
-        return self._ingest.entry(webhook.site_id, request, verification.event)
+        return self._ingest.entry_of(webhook.site_id, request, verification)
 
     def _store(self, entries: list[Entry], commit: _Commit) -> None:
         loop = asyncio.get_running_loop()
@@ -184,8 +182,6 @@ class Dispatcher:
         return await asyncio.wait_for(verifying, _LOOKUP_SECONDS)
 
     async def _receive(self, webhook: _Webhook) -> WebhookResponse:
-        if not webhook.is_json:
-            return _NOT_JSON
         loop = asyncio.get_running_loop()
         receiving = loop.run_in_executor(
             self.executor, self._ingest.receive, webhook.site_id, webhook.event_request()
@@ -207,10 +203,6 @@ class _Webhook:
         site_id = site_id_of(request.target)
         self.is_from_stub = site_id is None
         self.site_id = self.headers.get(signing.SITE_HEADER, "") if site_id is None else site_id
-
-    @property
-    def is_json(self) -> bool:
-        return self.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json"
 
     def stub_request(self) -> StubRequest:
         """Return what the plugin signed of the request; its own clock does not matter, Zoom's timestamp does."""
@@ -282,5 +274,4 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
 
 _ACCEPTED = InboundResponse.of(ACCEPTED)
 _FAILED = refusal(500, "zoombridge_error", "The request failed (500).")
-_NOT_JSON = refusal(400, "zoombridge_content_type", "Zoom's events are of content type application/json.")
 _TIMED_OUT = unavailable("The database took too long to answer. Nothing is lost: Zoom sends again.")

@@ -351,6 +351,8 @@ def _apart(connection: Connection, write: Callable[[], Any]) -> Any:
 
 def _is_trouble(error: SQLAlchemyError) -> bool:
     """Whether it is the database that cannot, rather than what was asked that is wrong."""
+    if isinstance(error, DBAPIError) and postgresql.is_about_the_data(error.orig):
+        return False
     return isinstance(error, OperationalError | InternalError | InterfaceError | PoolTimeoutError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )

@@ -35,6 +35,7 @@ _SESSION = """
 """
 _MIGRATION_LOCK = 7_662_066_247_332
 _DEADLOCK, _SERIALIZATION_FAILURE = "40P01", "40001"
+_PROGRAM_LIMIT_EXCEEDED = "54"
 
 
 class _WithoutNul(StrDumper):
@@ -90,6 +91,15 @@ def wait_for_migrations(connection: Connection) -> None:
 def worth_repeating(error: BaseException | None) -> bool:
     """Whether a transaction failed only because another was in its way."""
     return isinstance(error, psycopg.Error) and error.sqlstate in (_DEADLOCK, _SERIALIZATION_FAILURE)
+
+
+def is_about_the_data(error: BaseException | None) -> bool:
+    """Whether a statement failed for what it wanted to store: a value too long for an index, or nested too deep.
+
+    psycopg has the whole class 54 as OperationalError, as if the server were out of order:
+    https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_PROGRAM_LIMIT_EXCEEDED)
 
 
 def _arguments(url: URL) -> dict[str, Any]:

@@ -120,7 +120,7 @@ events = Table(
     Column(
         "request", LargeBinary, nullable=False
     ),  # sealed: headers and raw bytes, see core.store.events.request
-    Column("outcome", Text, nullable=False),  # pending, applied, ignored, failed
+    Column("outcome", Text, nullable=False),  # pending, applied, ignored, unreadable, failed
     Column("reason", Text),
     Column("applied_at", BigInteger),  # an attempt that began later shows it
     # The filters of the page Events, see core.store.events.search. The fold reads the last one, too.

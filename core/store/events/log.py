@@ -41,7 +41,11 @@ class Outcome(StrEnum):
     PENDING = "pending"  # durable, not folded yet
     APPLIED = "applied"
     IGNORED = "ignored"  # kept, but nothing on a site follows from it
+    UNREADABLE = "unreadable"  # authentic, but not an event that this version can read; kept for one that can
     FAILED = "failed"  # the bridge could not fold it, which is a fault of the bridge; kept for a mended one
+
+
+_MADE_NOTHING = (Outcome.IGNORED, Outcome.UNREADABLE, Outcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +193,7 @@ def drop_folded(connection: Connection, account_id: str, number: int, last: Posi
 
 def drop_others(connection: Connection, moment: int, limit: int) -> int:
     """Drop events that happened before `moment` and made nothing; return how many that were."""
-    chosen = (
-        select(events.c.id)
-        .where(events.c.at < moment, events.c.outcome.in_([Outcome.IGNORED, Outcome.FAILED]))
-        .limit(limit)
-    )
+    chosen = select(events.c.id).where(events.c.at < moment, events.c.outcome.in_(_MADE_NOTHING)).limit(limit)
     return connection.execute(delete(events).where(events.c.id.in_(chosen))).rowcount
 
 
@@ -356,6 +356,20 @@ def reopen(connection: Connection, ids: Sequence[int]) -> int:
     if changed.rowcount:
         notify.notify(connection, notify.EVENTS)
     return changed.rowcount
+
+
+def replace_unreadable(connection: Connection, event_id: int, entry: Entry) -> bool:
+    """Replace an unreadable event by what it was read as since, under its id; return whether it was there.
+
+    Where the log holds that event already, from another delivery, the unreadable one is dropped.
+    """
+    is_it = (events.c.id == event_id, events.c.outcome == Outcome.UNREADABLE)
+    if not connection.execute(delete(events).where(*is_it)).rowcount:
+        return False
+    (is_new,) = append(connection, [entry])
+    if is_new:
+        connection.execute(update(events).where(events.c.digest == entry.digest).values(id=event_id))
+    return True
 
 
 def newest_pending(connection: Connection, account_id: str) -> int | None:

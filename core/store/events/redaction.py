@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from core.model.redaction import names_people, redact
 from core.store.db import settings
 from core.store.db.schema import events
+from core.store.events.log import Outcome
 from core.store.events.request import Request
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ def remove_before(connection: Connection, sealer: Sealer, moment: int, *, limit:
     Return how many were looked at: 0 where all have been that are so old.
     """
     reached = settings.names_removed_to(connection)
-    following = select(events.c.id, events.c.event, events.c.received_at).where(events.c.id > reached)
+    columns = (events.c.id, events.c.event, events.c.received_at, events.c.outcome)
+    following = select(*columns).where(events.c.id > reached)
     rows = connection.execute(following.order_by(events.c.id).limit(limit)).all()
     old = list(takewhile(lambda row: row.received_at < moment, rows))
     for row in old:
-        if names_people(row.event):
-            _remove(connection, sealer, row.id, now=now)
+        is_unreadable = row.outcome == Outcome.UNREADABLE  # so whether it names people cannot be told
+        if is_unreadable or names_people(row.event):
+            _remove(connection, sealer, row.id, now=now, whole=is_unreadable)
     if old:
         settings.save_names_removed_to(connection, old[-1].id)
     return len(old)
@@ -48,11 +51,11 @@ def rewind(connection: Connection) -> None:
         settings.save_names_removed_to(connection, newest)
 
 
-def _remove(connection: Connection, sealer: Sealer, event_id: int, *, now: int) -> None:
+def _remove(connection: Connection, sealer: Sealer, event_id: int, *, now: int, whole: bool) -> None:
     sealed = connection.scalar(select(events.c.request).where(events.c.id == event_id))
     if sealed is None:
         return
     request = Request.opened(sealed, sealer)
     headers = {**request.headers, REMOVED_HEADER: str(now)}
-    kept = Request(headers, redact(request.body)).sealed(sealer)
+    kept = Request(headers, b"" if whole else redact(request.body)).sealed(sealer)
     connection.execute(update(events).where(events.c.id == event_id).values(request=kept))

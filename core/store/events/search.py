@@ -2,8 +2,9 @@
 
 A search reads a few index ranges, each of which holds its events in the order of a page, and merges them. Without a
 meeting's number there is one range for each account and outcome, and with an event name the index holds that, too:
-there are four outcomes and few accounts. With a number there is one range, whose index holds the other columns of the
-filter as well, so that an event that does not match is passed over without reading its row.
+there are few outcomes and few accounts. With a number there is one range, whose index holds the other columns of the
+filter as well, so that an event that does not match is passed over without reading its row. Of very many accounts, as
+only events that are not Zoom's name them, the whole log is sorted instead.
 
 A filter by site means the Zoom accounts that the site mirrors: an event concerns each of their sites, whichever
 endpoint received it first.
@@ -16,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, literal, select, tuple_
 
 from core.errors import UnknownEventError
 from core.store.db.schema import events
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from core.store.db.encryption import Sealer
 
 _LOOKED_AHEAD = 1000  # events of one meeting
+MOST_ACCOUNTS = 64
+"""Up to so many accounts are searched by an index range each."""
+MOST_NAMES = 500
+"""At most so many names of events, or of each account, are listed."""
 MAX_COUNT = 1_000
 """Where a count stops, so that it does not take longer as the log grows."""
 
@@ -174,11 +179,30 @@ def account_ids(connection: Connection, site_id: str | None = None) -> Sequence[
     return _distinct(connection, events.c.account_id)
 
 
+def few_account_ids(connection: Connection, site_id: str | None = None) -> Sequence[str] | None:
+    """Return the same as `account_ids`; None where there are more than `MOST_ACCOUNTS`."""
+    if site_id is not None:
+        found = connection.scalars(accounts_of(site_id).limit(MOST_ACCOUNTS + 1)).all()
+    else:
+        found = _distinct(connection, events.c.account_id, most=MOST_ACCOUNTS + 1)
+    return None if len(found) > MOST_ACCOUNTS else found
+
+
 def event_names(connection: Connection, site_id: str | None = None) -> list[str]:
-    """Return the names of the events in the log, or of those that concern one site, in alphabetical order."""
+    """Return names of the events in the log, or of those that concern one site, in alphabetical order.
+
+    At most `MOST_NAMES` of each account.
+    """
+    accounts = few_account_ids(connection, site_id)
+    if accounts is None:
+        of_site = [] if site_id is None else [events.c.account_id.in_(accounts_of(site_id))]
+        names = select(events.c.event).where(*of_site).distinct().limit(MOST_NAMES)
+        return sorted(connection.scalars(names))
     found: set[str] = set()
-    for account_id in account_ids(connection, site_id):
-        found.update(_distinct(connection, events.c.event, events.c.account_id == account_id))
+    for account_id in accounts:
+        found.update(
+            _distinct(connection, events.c.event, events.c.account_id == account_id, most=MOST_NAMES)
+        )
     return sorted(found)
 
 
@@ -190,11 +214,19 @@ def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElem
         if wanted.outcome is not None:
             chosen.append(events.c.outcome == wanted.outcome)
         if wanted.site_id is not None:
-            chosen.append(events.c.account_id.in_(account_ids(connection, wanted.site_id)))
+            chosen.append(events.c.account_id.in_(accounts_of(wanted.site_id)))
+        return [chosen]
+    accounts = few_account_ids(connection, wanted.site_id)
+    if accounts is None:
+        chosen = list(named)
+        if wanted.outcome is not None:
+            chosen.append(events.c.outcome == wanted.outcome)
+        if wanted.site_id is not None:
+            chosen.append(events.c.account_id.in_(accounts_of(wanted.site_id)))
         return [chosen]
     return [
         [events.c.account_id == account_id, events.c.outcome == outcome, *named]
-        for account_id in account_ids(connection, wanted.site_id)
+        for account_id in accounts
         for outcome in ([wanted.outcome] if wanted.outcome else Outcome)
     ]
 
@@ -222,15 +254,17 @@ def _summaries(connection: Connection, ids: Sequence[int]) -> list[EventSummary]
 
 
 def _distinct(
-    connection: Connection, column: ColumnElement[str], *conditions: ColumnElement[bool]
+    connection: Connection, column: ColumnElement[str], *conditions: ColumnElement[bool], most: int = 10**6
 ) -> Sequence[str]:
-    """Return the distinct values of a column by a loose index scan: one step of the index for each value.
+    """Return up to `most` distinct values of a column by a loose index scan: one step of the index for each value.
 
     SELECT DISTINCT would read every entry: https://wiki.postgresql.org/wiki/Loose_indexscan
     """
-    value = select(func.min(column).label("value")).where(*conditions).cte("value", recursive=True)
+    first = select(func.min(column).label("value"), literal(1).label("place")).where(*conditions)
+    value = first.cte("value", recursive=True)
     following = select(func.min(column)).where(*conditions, column > value.c.value).scalar_subquery()
-    values = value.union_all(select(following).where(value.c.value.is_not(None)))
+    further = select(following, value.c.place + 1)
+    values = value.union_all(further.where(value.c.value.is_not(None), value.c.place < most))
     return connection.scalars(select(values.c.value).where(values.c.value.is_not(None))).all()
 
 

@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 import core.pipeline.replay
 import core.store.sites.sites
 from core.jobs.runner import JobRunner
 from core.model.fold import fold
 from core.model.meeting import Meeting
+from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
 from core.pipeline.replay import KIND, ReplayJob, ReplayPreview, enqueue_replay, preview
 from core.store.db.schema import events, site_accounts
@@ -25,6 +26,7 @@ from core.store.meetings import meetings as kept_meetings
 from core.store.posts import backlog
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site
+from core.zoom import envelope as zoom_envelope
 from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
@@ -373,6 +375,69 @@ class TestRefused:
 
     def test_of_no_site_are_none(self, bench: Bench, jobs: JobRunner) -> None:
         assert replayed(bench, jobs, EventFilter(site_id="gone"), refused=True).state is JobState.DONE
+
+
+class TestUnreadable:
+    """What an earlier version could not read goes its normal way with one that can."""
+
+    def came(self, bench: Bench, told: dict[str, Any], *, secret: str = SECRET, site_id: str = "s1") -> None:
+        """Let an event come while nothing can be read."""
+
+        def secret_saved(connection: Connection) -> None:
+            zoom_secrets.save(connection, site_id, Secret(SECRET), bench.store.sealer, now=1)
+
+        bench.store.write(secret_saved)
+        body = raw(told)
+        request = Request(signed(body, secret=secret, at=bench.clock()), body)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(zoom_envelope, "parse", lambda _: 1 // 0)
+            assert Ingest(bench.store, clock=bench.clock).receive(site_id, request).status == 204
+        assert lines(bench)[-1][1] == "unreadable"
+
+    def test_makes_its_meeting(self, bench: Bench, jobs: JobRunner) -> None:
+        self.came(bench, event(at=bench.clock.ms, id=7, **OBJECT))
+        (before,) = ids(bench)
+        bench.clock.now += 3600
+        done = replayed(bench, jobs, EventFilter(outcome=Outcome.UNREADABLE))
+        assert (done.done, dict(done.counts)) == (
+            1,
+            {"read": 1, "reopened": 0, "changed": 0, "same": 0, "posts": 0},
+        )
+        assert lines(bench) == [(7, "pending", None)]
+        assert ids(bench) == [before], "links to it stay valid"
+        FoldWorker(bench.store, clock=bench.clock).fold_pending()
+        assert meeting(bench, 7)[0].topic == OBJECT["topic"]
+
+    def test_is_left_where_it_still_cannot_be_read(self, bench: Bench, jobs: JobRunner) -> None:
+        self.came(bench, ["nonsense"])  # type: ignore[arg-type]
+        before = lines(bench)
+        for _ in range(2):
+            done = replayed(bench, jobs)
+            assert dict(done.counts)["unreadable"] == 1
+        assert lines(bench)[0][:2] == before[0][:2]
+
+    def test_that_came_another_way_meanwhile_is_there_once(self, bench: Bench, jobs: JobRunner) -> None:
+        told = event(at=bench.clock.ms, id=7, **OBJECT)
+        self.came(bench, told)
+        happened(bench, Outcome.APPLIED, 7, at=bench.clock.ms)
+        replayed(bench, jobs)
+        assert [outcome for _, outcome, _ in lines(bench)] == ["applied"]
+
+    def test_of_no_event_that_the_bridge_acts_on_is_ignored(self, bench: Bench, jobs: JobRunner) -> None:
+        self.came(bench, event("phone.rang"))
+        replayed(bench, jobs)
+        assert [outcome for _, outcome, _ in lines(bench)] == ["ignored"]
+
+    def test_is_counted_before(self, bench: Bench) -> None:
+        self.came(bench, event())
+        with bench.store.reading() as connection:
+            found = preview(connection, wanted=EventFilter())
+        assert (found.unreadable, found.events, found.is_empty) == (1, 1, False)
+
+
+def ids(bench: Bench) -> list[int]:
+    with bench.store.reading() as connection:
+        return list(connection.scalars(select(events.c.id).order_by(events.c.id)))
 
 
 class TestForesee:

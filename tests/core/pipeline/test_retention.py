@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -145,6 +146,23 @@ class TestNames:
         assert not any(b"jill" in one.body for one in requests_of(store, "meeting.registration_created"))
         first_again, _ = requests_of(store, "meeting.registration_created")
         assert first_again.headers == first.headers, "it was not touched again"
+
+    def test_go_with_the_body_of_what_cannot_be_read(self, store: Store, clock: Clock) -> None:
+        """Whether it names people cannot be told; the event stays, with its reason."""
+        bodies = [b'{"event":"meeting.registration_created","jill":', b"jill", b"\xffjill"]
+        for days, body in zip((40, 35, 2), bodies, strict=True):
+            line = replace(
+                entry(store, registration(clock, days), received_at=clock.ms - days * DAY * 1000),
+                request=Request({"x-zm-request-id": "r"}, body).sealed(store.sealer),
+                outcome=Outcome.UNREADABLE,
+                reason="why",
+            )
+            store.write(lambda connection, line=line: log.append(connection, [line]))  # type: ignore[misc]
+        Retention(store, clock=clock).drop()
+        found = requests_of(store, "meeting.registration_created")
+        assert [one.body for one in found] == [b"", b"", bodies[2]]
+        assert [REMOVED_HEADER in one.headers for one in found] == [True, True, False]
+        assert kept(store) == 3
 
     def test_go_after_as_many_days_as_are_set(self, store: Store, clock: Clock) -> None:
         self.came(store, clock, registration(clock, 9), registration(clock, 11))

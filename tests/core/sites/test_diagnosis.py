@@ -77,8 +77,6 @@ class TestAnswer:
             (error(503, "zoombridge_not_paired"), Cause.NOT_PAIRED),
             (error(503, "zoombridge_no_secret"), Cause.NO_SECRET),
             (error(503, "zoombridge_unavailable"), Cause.STORE),
-            (error(400, "zoombridge_bad_request"), Cause.ALTERED),
-            (error(400, "zoombridge_content_type"), Cause.HEADERS),
             (error(500, "zoombridge_error"), Cause.MISTAKE),
             (answered(204, ms=3200), Cause.SLOW),
             (EndpointResponse(None, reason="its server refuses the connection"), Cause.NOT_REACHED),

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import BadRequestError
-from core.zoom.envelope import Envelope, digest, parse
+from core.zoom.envelope import Envelope, digest, parse, probable_name
 from tests.core.events import JSON, NUMBER, event, raw, sample, sample_files
 
 OBJECT = b'{"event":"meeting.created","payload":{"object":{"id":1,"x":%s}}}'
@@ -80,12 +80,37 @@ class TestParse:
         "document",
         [None, 1, "event", [], {}, {"event": "a.b"}, {"payload": {}}, {"event": 1, "payload": {}},
          {"event": "a.b", "payload": []}, {"event": "a.b", "payload": None}, {"event": "", "payload": {}},
-         {"event": "a b", "payload": {}}, {"event": "a.b\n", "payload": {}}, {"event": "x" * 101, "payload": {}},
-         {"event": "<script>", "payload": {}}],
+         {"event": " \n", "payload": {}}, {"event": "a\nb", "payload": {}}, {"event": "a\x1b[2J", "payload": {}},
+         {"event": "a\u202eb", "payload": {}}, {"event": "x" * 201, "payload": {}}, {"event": ["a.b"], "payload": {}}],
     )  # fmt: skip
     def test_refuses_json_that_is_no_event(self, document: Any) -> None:
         with pytest.raises(BadRequestError, match="is JSON"):
             parse(raw(document))
+
+    @pytest.mark.parametrize(
+        ("name", "read"),
+        [
+            ("revenue_accelerator.conversation_analysis_completed ",
+             "revenue_accelerator.conversation_analysis_completed"),
+            ("a b", "a b"), ("a.b\n", "a.b"), ("<script>", "<script>"), ("x" * 200, "x" * 200), ("größe", "größe"),
+        ],
+    )  # fmt: skip
+    def test_takes_any_name_that_can_be_shown_in_one_line(self, name: str, read: str) -> None:
+        """One documented name ends in a space:
+        https://developers.zoom.us/docs/api/revenue-accelerator/events/
+        """
+        assert parse(raw({"event": name, "payload": {}})).event == read
+
+    @pytest.mark.parametrize(
+        ("body", "name"),
+        [
+            (b'{"event":"meeting.created","payload":{"x":NaN}}', "meeting.created"),
+            (b'\xff{ "event" : " meeting.ended " }', "meeting.ended"),
+            (b'{"event":"<b>"}', ""), (b'{"event":7}', ""), (b"", ""), (b'"event":"' + b"x" * 101 + b'"', ""),
+        ],
+    )  # fmt: skip
+    def test_tells_the_probable_name_of_what_it_refuses(self, body: bytes, name: str) -> None:
+        assert probable_name(body) == name
 
     @pytest.mark.parametrize("body", [b"", b"{", b"event=meeting.created", b"\xff\xfe", b"<html></html>"])
     def test_refuses_what_is_not_json(self, body: bytes) -> None:

@@ -67,6 +67,32 @@ class TestBody:
         shown = mask_body(b"see https://zoom.us/s/1?zak=KEY\xff", passcodes=False)
         assert "KEY" not in shown
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"start_url":"https://zoom.us/s/1?x=KEY","x":NaN',
+            b'{"start_url" : "KEY',
+            b'{"a":[{"h323_passcode": "a\\"KEY"},',
+            b'{"download_token":KEY,',
+            b'{"password":\t"KEY\n and more KEY"',
+            b'{"host_key": -KEY} {"Passcode":"KEY"}',
+            b'{"plainToken":"KEY"' + b"[" * 100_000,
+        ],
+    )
+    def test_of_what_is_not_json_hides_the_secret_fields(self, body: bytes) -> None:
+        """Authentic requests that cannot be read are shown, too."""
+        assert "KEY" not in mask_body(body, passcodes=True)
+
+    @pytest.mark.parametrize(
+        "body",
+        [b"\x1b[2J\x00\x07", b'{"topic":"\\u001b[2J"}', "\x9b31m\u202e\u2066\x7f".encode(),
+         '{"topic":"\u202e\x85\u2028"}'.encode(), b'{"topic":"\\ud800 \\udc00"}', b"\xff\xfe{\xed\xa0\x80}", b"a\rb"],
+    )  # fmt: skip
+    def test_shows_no_character_that_commands_a_terminal_or_a_line(self, body: bytes) -> None:
+        shown = mask_body(body, passcodes=True)
+        assert shown.replace("\n", "").isprintable()
+        assert shown.encode("utf-8")
+
     def test_is_not_without_end(self) -> None:
         shown = mask_body(raw({"topic": "x" * (MOST_CHARACTERS + 10)}), passcodes=False)
         assert len(shown) < MOST_CHARACTERS + 10

@@ -30,6 +30,7 @@ from tests.core.store.entries import entry
 NAMES = ("meeting.created", "meeting.updated", "user.updated")
 ACCOUNTS = ("A", "B", "")
 NUMBERS = (1, 2, None)
+SHARES = {Outcome.APPLIED: 80, Outcome.IGNORED: 14}  # in a hundred
 MANY = 400
 
 
@@ -41,7 +42,7 @@ def full(store: Store, site: Site) -> Store:
     for index in range(MANY):
         told = event(chance.choice(NAMES), at=index, account_id=chance.choice(ACCOUNTS[:2]), id=1)
         made = entry(store, told, received_at=1000 + index // 3)
-        outcome = chance.choices([*Outcome], [5, 80, 14, 1])[0]
+        outcome = chance.choices([*Outcome], [SHARES.get(one, 2) for one in Outcome])[0]
         number = chance.choices(NUMBERS, [50, 45, 5])[0]
         account_id = chance.choices(ACCOUNTS, [70, 25, 5])[0]
         entries.append(replace(made, outcome=outcome, number=number, account_id=account_id))
