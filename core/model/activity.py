@@ -6,10 +6,12 @@ None of these events changes the schedule: https://developers.zoom.us/docs/api/m
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.model.instances import is_of_meeting
-from core.model.meeting import PERSONAL_ROOM
+from core.model.meeting import PERSONAL_ROOM, parse_time, whole_number, zoom_time
+from core.model.shared_number import switch_to, uuid_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,32 +36,52 @@ _INTRODUCING = frozenset({"recording.completed", "recording.recovered"})
 
 
 def started(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
-    """Return the instances with one that has started; a late event of an instance that has ended changes nothing."""
+    """Return the instances with one that has started; a late event of an instance that has ended does not revive it."""
     given = envelope.payload.object or {}
     uuid = _text(given.get("uuid"))
     known = meeting.instances.get(uuid, {})
-    if "ended" in known:
-        return meeting.instances
-    entry = {**known, "started": _text(given.get("start_time")) or known.get("started", "")}
-    return _newest({**meeting.instances, uuid: entry | _other_use(meeting, given)}, MOST_INSTANCES)
+    begun = _time(meeting, given.get("start_time")) or known.get("started") or sent_at(envelope)
+    entry: dict[str, Any] = {**known, "started": begun} | _marks(meeting, envelope)
+    return _newest({**meeting.instances, uuid: entry}, MOST_INSTANCES)
 
 
 def ended(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
     """Return the instances with one that has ended; without a uuid in the event that is the newest running one.
 
-    `practice_session` marks a webinar's practice session: https://developers.zoom.us/changelog/meetings/july-14-2025
+    An event without the time of the end ends the instance when it was sent.
     """
     given = envelope.payload.object or {}
     uuid = _text(given.get("uuid")) or _newest_running(meeting)
     known = meeting.instances.get(uuid, {})
-    begun = _text(given.get("start_time")) or known.get("started", "")
-    entry = {**known, "started": begun, "ended": _text(given.get("end_time")) or begun}
-    if (
-        given.get("practice_session") is True
-        or (envelope.payload.model_extra or {}).get("practice_session") is True
-    ):
-        entry["practice"] = True
-    return _newest({**meeting.instances, uuid: entry | _other_use(meeting, given)}, MOST_INSTANCES)
+    begun = _time(meeting, given.get("start_time")) or known.get("started", "")
+    over = _time(meeting, given.get("end_time")) or sent_at(envelope) or begun
+    entry = {**known, "started": begun, "ended": max(over, begun)} | _marks(meeting, envelope)
+    instances = {**meeting.instances, uuid: entry}
+    if uuid not in meeting.instances and "ended" not in instances.get("", {"ended": ""}):
+        del instances[""]  # its start was told without a uuid
+    return _newest(instances, MOST_INSTANCES)
+
+
+def _marks(meeting: Meeting, envelope: Envelope) -> dict[str, bool]:
+    """Return what distinguishes an instance from the meeting itself.
+
+    `practice_session` marks a webinar's practice session: https://developers.zoom.us/changelog/meetings/july-14-2025
+    """
+    given = envelope.payload.object or {}
+    told = (given.get("practice_session"), (envelope.payload.model_extra or {}).get("practice_session"))
+    return _other_use(meeting, given) | ({"practice": True} if True in told else {})
+
+
+def _time(meeting: Meeting, value: Any) -> str:
+    """Return a time in Zoom's notation, so that times compare as text; empty where it is unreadable."""
+    moment = parse_time(value, meeting.timezone)
+    return "" if moment is None else zoom_time(moment)
+
+
+def sent_at(envelope: Envelope) -> str:
+    """Return when the event happened, in Zoom's notation; empty where that is not told."""
+    at = envelope.happened_at
+    return "" if at is None else zoom_time(datetime.fromtimestamp(at / 1000, UTC))
 
 
 def _newest_running(meeting: Meeting) -> str:
@@ -89,6 +111,7 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     """Return the recordings, by instance uuid, with the event's recording available.
 
     `matched` keeps that the recording was of a scheduled date when it was made: the date may be changed or dropped later.
+    It names the meeting by its uuid, where that is known: several may share the number.
     """
     recordings = meeting.recordings
     given = envelope.payload.object or {}
@@ -105,8 +128,8 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     if not _files(given):
         files = {name: {**file, "state": _AVAILABLE} for name, file in files.items()}
     recording = {
-        "started": _text(given.get("start_time")) or known.get("started", ""),
-        "minutes": given.get("duration") if isinstance(given.get("duration"), int) else known.get("minutes"),
+        "started": _time(meeting, given.get("start_time")) or known.get("started", ""),
+        "minutes": whole_number(given.get("duration")) or known.get("minutes"),
         "share_url": _text(given.get("share_url")) or known.get("share_url", ""),
         "passcode": _text(given.get("password")) or known.get("passcode", ""),
         "files": files,
@@ -115,9 +138,27 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     recording |= _other_use(meeting, given) | {
         key: known[key] for key in ("other", "matched") if key in known
     }
-    if is_of_meeting(meeting, uuid, recording):
-        recording["matched"] = True
+    for one in (meeting, *(switch_to(meeting, other) for other in sorted(meeting.others))):
+        if "matched" not in recording and is_of_meeting(one, uuid, recording):
+            recording["matched"] = uuid_of(one.object) or True
     return _newest({**recordings, uuid: recording}, MOST_RECORDINGS)
+
+
+def of_former(meeting: Meeting, *, is_remembered: bool) -> dict[str, Any]:
+    """Return the recordings when another meeting takes over the number: none of them shows the new one.
+
+    `is_remembered`: the former meeting may become the current one again, so its recordings stay its own.
+    """
+    if not is_remembered:
+        return {
+            uuid: {key: value for key, value in one.items() if key != "matched"} | {"other": True}
+            for uuid, one in meeting.recordings.items()
+        }
+    own = uuid_of(meeting.object)
+    return {
+        uuid: {**one, "matched": own} if one.get("matched") is True else one
+        for uuid, one in meeting.recordings.items()
+    }
 
 
 def trashed(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:

@@ -7,10 +7,10 @@ case. Both give the same meeting; the tests show it for any order and any duplic
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from core.model import activity
+from core.model import activity, shared_number
 from core.model.instances import end_running
 from core.model.meeting import (
     PERSONAL_ROOM,
@@ -21,6 +21,8 @@ from core.model.meeting import (
     MeetingKind,
     MeetingState,
     Position,
+    is_visible,
+    whole_number,
 )
 from core.zoom.join_link import without_passcode
 
@@ -37,6 +39,19 @@ GONE = "gone"  # the `operation` of a snapshot of a meeting that no longer exist
 _NEVER_KEPT = frozenset(
     {"start_url", "h323_password", "encrypted_password", "pstn_password", "id", "old_object"}
 )
+# Never empty at Zoom, so an empty one is not told. An agenda or a passcode can be removed, and an instant meeting has no
+# time zone.
+_NEVER_BLANK = frozenset({"topic", "start_time", "join_url", "timezone", "host_id", "uuid"})
+# Every meeting has them, so an answer without one does not tell it.
+_NEVER_MISSING = frozenset({"topic", "type", "join_url", "host_id"})
+_NUMBERS_OF_A_RULE = (
+    "type",
+    "repeat_interval",
+    "monthly_day",
+    "monthly_week",
+    "monthly_week_day",
+    "end_times",
+)
 # Events of an instance and deletions carry these fields too, but with values that are not the schedule.
 _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
 
@@ -49,6 +64,7 @@ class Change:
     envelope: Envelope
 
 
+_OTHER_CLOCK_MILLISECONDS = 3_600_000  # how much earlier than its creation an event of a meeting may seem
 _SAME_CREATION_SECONDS = 60  # difference between the creation times of REST and of the event
 
 
@@ -117,6 +133,25 @@ def apply(meeting: Meeting, change: Change) -> Meeting:
     return replace(step(replace(meeting, kind=kind), envelope), last=change.position)
 
 
+def _of_the_named(step: Callable[[Meeting, Envelope], Meeting]) -> Callable[[Meeting, Envelope], Meeting]:
+    """Apply a step to the meeting that the event is about, where several share the number; to none if it is another.
+
+    An update that cannot be assigned is about the current one.
+    """
+
+    def apply_to_named(meeting: Meeting, envelope: Envelope) -> Meeting:
+        given = _kept(envelope.payload.object or {})
+        is_update = step is _updated
+        before = _kept(_old_object(envelope)) if is_update else given
+        uuid = shared_number.named(meeting, given, before) if meeting.created else ""
+        if uuid is None and not is_update:
+            return meeting
+        after = step(shared_number.switch_to(meeting, uuid or ""), envelope)
+        return shared_number.without_deleted(after)
+
+    return apply_to_named
+
+
 def _key(position: Position) -> tuple[int, int, str]:
     return position.at, position.rank, position.digest
 
@@ -148,13 +183,50 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Create the meeting; values of updates that seem older are kept.
 
     Nothing can precede the creation: an older update only uses another clock (`time_stamp` is the time of the change,
-    `event_ts` the time of sending). A second creation of the same number starts anew, as with a personal meeting room.
+    `event_ts` the time of sending). A second creation of the same number starts anew, as with a personal meeting room,
+    whose other meetings are kept aside.
     """
     given = _kept(envelope.payload.object or {})
-    if meeting.created and not _tells_of_this_life(meeting, envelope):
-        return replace(meeting, object=given, state=MeetingState.SCHEDULED, recovered=False)
-    merged = _merge(given, meeting.object)
-    return replace(meeting, object=merged, created=True)
+    is_another = shared_number.is_another(meeting, given)
+    if not is_another and (
+        _is_creation_of(meeting, given, envelope)
+        if not meeting.created
+        else _tells_of_this_life(meeting, envelope) or _is_same(meeting, given)
+    ):
+        created = replace(meeting, object=_merge(given, meeting.object), created=True)
+        return _with_link_of(created, replace(meeting, object=given), meeting.object)
+    others = dict(meeting.others)
+    if meeting.created and is_another:
+        others = shared_number.set_aside(meeting)
+    others.pop(shared_number.uuid_of(given), None)
+    return replace(
+        meeting,
+        object=given,
+        state=MeetingState.SCHEDULED,
+        created=True,
+        recovered=False,
+        doubt=Doubt.NONE,
+        others=others,
+        recordings=activity.of_former(meeting, is_remembered=is_another),
+    )
+
+
+def _is_same(meeting: Meeting, given: Mapping[str, Any]) -> bool:
+    """Tell whether a second creation repeats the first one."""
+    own = shared_number.uuid_of(meeting.object)
+    return bool(own) and own == shared_number.uuid_of(given)
+
+
+def _is_creation_of(meeting: Meeting, given: Mapping[str, Any], envelope: Envelope) -> bool:
+    """Tell whether a creation is of the meeting that earlier events told of.
+
+    Those of a personal meeting room are of other uses of the number, and so is what happened long before.
+    """
+    known = meeting.object.get("type")
+    if known == PERSONAL_ROOM and given.get("type", known) != PERSONAL_ROOM:
+        return False
+    at = envelope.happened_at
+    return meeting.last.at < 0 or at is None or at - meeting.last.at < _OTHER_CLOCK_MILLISECONDS
 
 
 def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
@@ -174,19 +246,36 @@ def _tells_of_this_life(meeting: Meeting, envelope: Envelope) -> bool:
 def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
     """Merge the changed fields: an update holds `id` for certain and otherwise only what changed."""
     given = _kept(envelope.payload.object or {})
-    vanished = {_id(item) for item in _items(_kept(_old_object(envelope)))}
-    vanished -= {_id(item) for item in _items(given)}
     before = dict(meeting.object)
-    if _items(before):
-        before["occurrences"] = [item for item in _items(before) if _id(item) not in vanished]
-    if _items(given) and _items(before) and _names_one_occurrence(envelope, given, meeting.object, before):
-        # One occurrence was moved or changed: the series keeps its start and duration.
-        changed = {"occurrences": _with_occurrences(before, given)}
-        given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE} | changed
-    elif _stops_being_a_series(given, before):
+    doubt = meeting.doubt
+    if _stops_being_a_series(given, before):
         before.pop("occurrences", None)
         before.pop("recurrence", None)
-    return _with_link_of(replace(meeting, object=_merge(before, given)), meeting, given)
+    elif _names_one_occurrence(envelope, given, meeting):
+        # One occurrence was moved or changed: the series keeps its start and duration.
+        changed = {
+            "occurrences": _with_occurrences({"occurrences": _remaining(envelope, given, before)}, given)
+        }
+        if not _items(given) and _OF_THE_SCHEDULE & given.keys():
+            doubt = Doubt.CHANGED_WITHOUT_DATES
+        given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE} | changed
+    elif _items(before):
+        before["occurrences"] = _remaining(envelope, given, before)
+    return _with_link_of(replace(meeting, object=_merge(before, given), doubt=doubt), meeting, given)
+
+
+def _remaining(
+    envelope: Envelope, given: Mapping[str, Any], before: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the known occurrences without those that vanished: named among the replaced values only."""
+    gone = _vanished(envelope, given)
+    return [item for item in _items(before) if _id(item) not in gone]
+
+
+def _vanished(envelope: Envelope, given: Mapping[str, Any]) -> set[str]:
+    return {_id(item) for item in _items(_kept(_old_object(envelope)))} - {
+        _id(item) for item in _items(given)
+    }
 
 
 def _with_link_of(updated: Meeting, before: Meeting, given: Mapping[str, Any]) -> Meeting:
@@ -200,17 +289,21 @@ def _with_link_of(updated: Meeting, before: Meeting, given: Mapping[str, Any]) -
     return replace(updated, object={**updated.object, "join_url": link}, doubt=Doubt.PASSCODE_WITHOUT_LINK)
 
 
-def _names_one_occurrence(
-    envelope: Envelope, given: Mapping[str, Any], known: Mapping[str, Any], left: Mapping[str, Any]
-) -> bool:
-    """Tell whether an update changes single occurrences of a series; without `scope` by the occurrences in it.
+def _names_one_occurrence(envelope: Envelope, given: Mapping[str, Any], known: Meeting) -> bool:
+    """Tell whether an update changes single occurrences of a known series.
 
-    Then an update about a part of the `known` occurrences, none of which vanished (`left`), is about these alone.
+    Zoom sends `scope` with ordinary meetings as well. Without it, an update that leaves some known occurrences unnamed,
+    both in the new and in the replaced values, is about the others alone, unless it changes the series' rule.
     """
+    occurrences = {_id(item) for item in _items(known.object)}
+    if not known.is_series or not occurrences:
+        return False
     if envelope.payload.scope is not None:
-        return envelope.payload.scope == "single"
+        return envelope.payload.scope == "single" and bool(_items(given) or _OF_THE_SCHEDULE & given.keys())
     named = {_id(item) for item in _items(given)}
-    return len(_items(left)) == len(_items(known)) and named < {_id(item) for item in _items(known)}
+    rule = given.get("recurrence", {})
+    has_new_rule = any(known.recurrence.get(key) != value for key, value in rule.items())
+    return bool(named) and not has_new_rule and bool(occurrences - named - _vanished(envelope, given))
 
 
 def _old_object(envelope: Envelope) -> Mapping[str, Any]:
@@ -227,9 +320,9 @@ def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
     """
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
-    zoom_type = _kept(envelope.payload.object or {}).get("type", meeting.type)
-    if envelope.payload.operation == "single" and zoom_type in RECURRING_FIXED:
+    if _leaves_the_date_open(meeting, envelope):
         return replace(_fill(meeting, envelope), doubt=Doubt.DELETED_WITHOUT_DATES)
+    zoom_type = _kept(envelope.payload.object or {}).get("type", meeting.type)
     is_unsure = envelope.payload.operation == "single" and zoom_type is None
     doubt = Doubt.DELETED_UNKNOWN_TYPE if is_unsure else Doubt.NONE
     return replace(_fill(meeting, envelope), state=MeetingState.DELETED, recovered=False, doubt=doubt)
@@ -238,13 +331,23 @@ def _deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
 def _recovered(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "available")
+    if (
+        meeting.created
+        and meeting.state is MeetingState.SCHEDULED
+        and _leaves_the_date_open(meeting, envelope)
+    ):
+        return replace(_fill(meeting, envelope), doubt=Doubt.CHANGED_WITHOUT_DATES)
     return replace(_fill(meeting, envelope), state=MeetingState.SCHEDULED, recovered=True, doubt=Doubt.NONE)
 
 
 def _permanently_deleted(meeting: Meeting, envelope: Envelope) -> Meeting:
     if _names_single_occurrences(meeting, envelope):
         return _mark(meeting, envelope, "deleted")
-    return replace(_fill(meeting, envelope), state=MeetingState.PERMANENTLY_DELETED, recovered=False)
+    if meeting.state is MeetingState.SCHEDULED and _leaves_the_date_open(meeting, envelope):
+        return replace(_fill(meeting, envelope), doubt=Doubt.DELETED_WITHOUT_DATES)
+    return replace(
+        _fill(meeting, envelope), state=MeetingState.PERMANENTLY_DELETED, recovered=False, doubt=Doubt.NONE
+    )
 
 
 def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -258,23 +361,23 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         return replace(meeting, state=state, recovered=False, doubt=Doubt.NONE)
     instances = meeting.instances
     if (envelope.payload.object or {}).get("status") == "waiting":
-        instances = end_running(instances, _written(envelope.event_ts))
+        instances = end_running(instances, activity.sent_at(envelope))
+    given = _kept(envelope.payload.object or {})
+    if given.get("type") == PERSONAL_ROOM and meeting.created and meeting.type not in (None, PERSONAL_ROOM):
+        # The answer about a personal meeting ID is the room: it does not tell of the meetings scheduled in it.
+        of_room: dict[str, Any] = {key: given[key] for key in ("join_url", "password") if key in given}
+        return replace(meeting, object={**meeting.object, **of_room}, instances=instances)
+    meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
+    known = {key: meeting.object[key] for key in _NEVER_MISSING & meeting.object.keys()}
     return replace(
         meeting,
-        object=_kept(envelope.payload.object or {}),
+        object={**known, **given},
         state=MeetingState.SCHEDULED,
         created=True,
         recovered=meeting.recovered or meeting.state is MeetingState.DELETED,
         doubt=Doubt.NONE,
         instances=instances,
     )
-
-
-def _written(milliseconds: int | None) -> str:
-    """Return a time in Zoom's notation."""
-    if milliseconds is None:
-        return ""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _started(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -317,12 +420,12 @@ def _recording(
 
 _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "created": _created,
-    "updated": _updated,
-    "converted_to_webinar": _updated,
-    "converted_to_meeting": _updated,
-    "deleted": _deleted,
-    "recovered": _recovered,
-    "permanently_deleted": _permanently_deleted,
+    "updated": _of_the_named(_updated),
+    "converted_to_webinar": _of_the_named(_updated),
+    "converted_to_meeting": _of_the_named(_updated),
+    "deleted": _of_the_named(_deleted),
+    "recovered": _of_the_named(_recovered),
+    "permanently_deleted": _of_the_named(_permanently_deleted),
     SNAPSHOT: _snapshot,
     "started": _started,
     "ended": _ended,
@@ -343,10 +446,26 @@ def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
 
     `operation` is `single` for an ordinary meeting too, and `occurrences` may come with a whole series, so
     all three must agree: https://developers.zoom.us/docs/api/meetings/events/#tag/meeting/postmeeting.deleted
+    Events without `operation` exist as well; of a series, they mean the named occurrences where others are left.
     """
     given = _kept(envelope.payload.object or {})
-    zoom_type = given.get("type", meeting.type)
-    return zoom_type in RECURRING_FIXED and envelope.payload.operation == "single" and bool(_items(given))
+    if not _is_series(meeting, given) or not _items(given):
+        return False
+    if envelope.payload.operation is not None:
+        return envelope.payload.operation == "single"
+    named = {_id(item) for item in _items(given)}
+    return bool({_id(item) for item in _items(meeting.object)} - named)
+
+
+def _leaves_the_date_open(meeting: Meeting, envelope: Envelope) -> bool:
+    """Tell whether an event is about one occurrence of a series, without naming it."""
+    given = _kept(envelope.payload.object or {})
+    return envelope.payload.operation == "single" and _is_series(meeting, given) and not _items(given)
+
+
+def _is_series(meeting: Meeting, given: Mapping[str, Any]) -> bool:
+    """Tell whether a meeting is a series, by what is known or by an event: one of them may be outdated."""
+    return meeting.is_series or given.get("type") in RECURRING_FIXED
 
 
 def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
@@ -379,13 +498,16 @@ def _stops_being_a_series(given: Mapping[str, Any], before: Mapping[str, Any]) -
 def _with_occurrences(before: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Merge occurrences by `occurrence_id`."""
     known = {_id(item): item for item in _items(before)}
+    by_start = {item.get("start_time"): _id(item) for item in _items(before)}
     for item in _items(given):
-        known[_id(item)] = {**known.get(_id(item), {}), **item}
+        name = _id(item) if "occurrence_id" in item else by_start.get(item.get("start_time"), _id(item))
+        known[name] = {**known.get(name, {}), **item}
     return sorted(known.values(), key=lambda item: (str(item.get("start_time", "")), _id(item)))
 
 
 def _id(occurrence: Mapping[str, Any]) -> str:
-    return str(occurrence.get("occurrence_id", ""))
+    """Return what identifies an occurrence; where no id is told, its start."""
+    return str(occurrence.get("occurrence_id") or occurrence.get("start_time", ""))
 
 
 def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -420,26 +542,59 @@ def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dic
 
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop fields that must not be stored, nulls and values of the wrong type; keep all others, known or unknown.
+    """Drop fields that must not be stored, nulls, blanks and values of the wrong type; keep all others.
 
-    A null tells nothing: Zoom's updates contain nulls for fields that did not change. Neither does a blank topic.
+    A null tells nothing: Zoom's updates contain nulls for fields that did not change. Neither does a blank topic, nor
+    an empty list of occurrences: a series has at least one, and a meeting that is none has another type. Numbers may
+    come as text.
     """
     kept = {
         key: _without_start_url(value)
         for key, value in given.items()
         if key not in _NEVER_KEPT and value is not None
     }
-    if isinstance(kept.get("topic"), str) and not kept["topic"].strip():
-        del kept["topic"]
+    for key in _NEVER_BLANK & kept.keys():
+        if not isinstance(kept[key], str) or not is_visible(kept[key]):
+            del kept[key]
+    return _of_right_type(kept)
+
+
+def _of_right_type(kept: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields without values of the wrong type, and without the nulls inside them."""
     for key in ("settings", "recurrence"):
         if isinstance(kept.get(key), dict):
             kept[key] = {inner: value for inner, value in kept[key].items() if value is not None}
+    if "type" in kept:
+        kept["type"] = whole_number(kept["type"])
+    if isinstance(kept.get("recurrence"), dict):
+        kept["recurrence"] = _whole_numbers(kept["recurrence"], _NUMBERS_OF_A_RULE)
     for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
         if key in kept and not isinstance(kept[key], shape):
             del kept[key]
     if "occurrences" in kept:
-        kept["occurrences"] = [item for item in kept["occurrences"] if isinstance(item, dict)]
+        kept["occurrences"] = _told_occurrences(kept["occurrences"])
+        if not kept["occurrences"]:
+            del kept["occurrences"]
     return kept
+
+
+def _whole_numbers(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return a mapping with numbers in the named fields, where those are numbers at all."""
+    read = {name: whole_number(given[name]) for name in names if name in given}
+    return {**given, **{name: number for name, number in read.items() if number is not None}}
+
+
+def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
+    """Return each occurrence once, without nulls; one without an id is known by its start."""
+    found: dict[str, dict[str, Any]] = {}
+    for item in given:
+        if not isinstance(item, dict):
+            continue
+        told = {key: value for key, value in item.items() if value not in (None, "")}
+        if isinstance(told.get("occurrence_id"), int):
+            told["occurrence_id"] = str(told["occurrence_id"])
+        found[_id(told)] = {**found.get(_id(told), {}), **told}
+    return list(found.values())
 
 
 def _without_start_url(value: Any) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import INSTANT, PERSONAL_ROOM, parse_time
+from core.model.meeting import INSTANT, PERSONAL_ROOM, MeetingKind, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,15 +36,13 @@ ASSUMED_DURATION = timedelta(hours=1)
 class Instance:
     """One instance. Times are in UTC; `ended` is None while it runs, or where Zoom's event was lost.
 
-    `is_practice`: a webinar's practice session, without attendees. `is_other`: the event named a personal meeting room
-    under a topic that is not the meeting's.
+    `is_practice`: a webinar's practice session, without attendees.
     """
 
     uuid: str
     started: datetime
     ended: datetime | None
     is_practice: bool = False
-    is_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def instances_of(meeting: Meeting) -> list[Instance]:
             ended = parse_time(entry.get("ended"), meeting.timezone)
             if ended is None and "ended" in entry:
                 ended = started
-            found.append(Instance(uuid, started, ended, "practice" in entry, "other" in entry))
+            found.append(Instance(uuid, started, ended, "practice" in entry))
     return sorted(found, key=lambda instance: (instance.started, instance.uuid))
 
 
@@ -78,7 +76,8 @@ def is_room(meeting: Meeting) -> bool:
     pmi = meeting.object.get("pmi")
     return (
         meeting.type == PERSONAL_ROOM
-        or meeting.settings.get("use_pmi") is True
+        or bool(meeting.others)
+        or meeting.settings.get("use_pmi") in (True, "true")
         or (isinstance(pmi, int | str) and not isinstance(pmi, bool) and str(pmi) == str(meeting.number))
     )
 
@@ -91,16 +90,18 @@ def end_of(date: Occurrence) -> datetime:
 def date_of(meeting: Meeting, started: datetime, ended: datetime | None) -> Occurrence | None:
     """Return the date whose scheduled time an instance overlaps, with margins; None where there is none.
 
-    Of an instance without an end only the start is known. The number of a meeting without a room belongs to it alone,
-    so there a late start counts as well.
+    Of an instance without an end only the start is known, so it belongs to the date that begins nearest to it. The
+    number of a meeting without a room belongs to it alone, so there a late start counts as well.
     """
     late = timedelta(0) if is_room(meeting) else LATE
-    last = ended or started
+    last = max(ended or started, started)
     fitting = [
         date
         for date in meeting.dates
         if date.available and date.start_time - EARLY <= last and started < end_of(date) + late
     ]
+    if ended is None:
+        return min(fitting, key=lambda date: (abs(date.start_time - started), date.start_time), default=None)
     return max(fitting, key=lambda date: _fit(date, started, last), default=None)
 
 
@@ -115,6 +116,9 @@ def running(meeting: Meeting, now: datetime) -> Running | None:
     Only the newest instance can run: a number has one instance at a time. Zoom may lose an `ended` event: half an hour
     after the scheduled end an instance is no longer live, and it may be running until the next date is near, but for
     no longer than `LONGEST_UNCONFIRMED` after its start.
+
+    Before the scheduled start an instance need not be the meeting: a personal meeting room may be in another use, and a
+    webinar with practice sessions may be in one. A room without scheduled dates is never live for the same reason.
     """
     known = [one for one in instances_of(meeting) if one.started <= now]
     if not known or known[-1].ended is not None or known[-1].is_practice:
@@ -123,25 +127,37 @@ def running(meeting: Meeting, now: datetime) -> Running | None:
     limit = newest.started + LONGEST_UNCONFIRMED
     if meeting.dates and meeting.type != INSTANT:
         date = date_of(meeting, newest.started, None)
-        if date is None:
+        if date is None or (now < date.start_time and _may_be_private(meeting)):
             return None
-        live_until = max(end_of(date), newest.started) + LIVE_AFTER_END
+        live_until = end_of(date) + LIVE_AFTER_END
         following = [
             one.start_time - EARLY
             for one in meeting.dates
             if one.start_time > date.start_time and one.available
         ]
-        limit = max(min([limit, *following]), newest.started)
+        limit = max(min([limit, *following]), live_until)
+    elif is_room(meeting):
+        return None
     elif meeting.duration and meeting.type != INSTANT:
-        live_until = newest.started + timedelta(minutes=meeting.duration) + LIVE_AFTER_END
+        live_until = min(newest.started + timedelta(minutes=meeting.duration) + LIVE_AFTER_END, limit)
     else:
         live_until = limit
-    live_until = min(live_until, limit)
     if now < live_until:
         return Running(newest, is_confirmed=True, until=live_until)
     if now < limit:
         return Running(newest, is_confirmed=False, until=limit)
     return None
+
+
+def next_start(meeting: Meeting, now: datetime) -> datetime | None:
+    """Return when the next known instance starts after `now`, as told by an event of a clock that is ahead; else None."""
+    return min((one.started for one in instances_of(meeting) if one.started > now), default=None)
+
+
+def _may_be_private(meeting: Meeting) -> bool:
+    """Tell whether an instance before the scheduled start may be without the meeting's visitors."""
+    has_practice = meeting.kind is MeetingKind.WEBINAR and meeting.settings.get("practice_session") is True
+    return has_practice or is_room(meeting)
 
 
 def has_ended(meeting: Meeting, date: Occurrence | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,6 +20,7 @@ PERSONAL_ROOM = 4
 WITHOUT_FIXED_TIME = frozenset({3, 6})
 RECURRING_FIXED = frozenset({8, 9})
 WEBINARS = frozenset({5, 6, 9})
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols without a shape
 LONGEST = 30 * 60
 """Maximum duration in minutes: Zoom ends every meeting after 30 hours.
 
@@ -46,6 +49,7 @@ class Doubt(StrEnum):
     NONE = ""
     DELETED_WITHOUT_DATES = "deleted_without_dates"  # a series: which occurrence was deleted is not told
     DELETED_UNKNOWN_TYPE = "deleted_unknown_type"  # may have been one occurrence of a series
+    CHANGED_WITHOUT_DATES = "changed_without_dates"  # a series: which occurrence was changed is not told
     PASSCODE_WITHOUT_LINK = "passcode_without_link"  # the link's encrypted passcode is outdated
 
 
@@ -93,7 +97,8 @@ class Meeting:
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
     deletion. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
-    holds the status of each registrant (see `core.model.activity`). `doubt` asks for a reading over REST.
+    holds the status of each registrant (see `core.model.activity`). `doubt` asks for a reading over REST. `others` are
+    further meetings under the same number (see `core.model.shared_number`).
     """
 
     account_id: str
@@ -108,6 +113,7 @@ class Meeting:
     recordings: Mapping[str, Any] = field(default_factory=dict)
     registrants: Mapping[str, str] = field(default_factory=dict)
     doubt: Doubt = Doubt.NONE
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:
@@ -122,7 +128,7 @@ class Meeting:
     @property
     def type(self) -> int | None:
         """Zoom's type: 2 scheduled, 3 and 6 without a fixed time, 8 and 9 series, and so on."""
-        return _number(self.object.get("type"))
+        return whole_number(self.object.get("type"))
 
     @property
     def host_id(self) -> str:
@@ -230,24 +236,34 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: Any) -> int | None:
+def whole_number(value: Any) -> int | None:
+    """Parse one of Zoom's numbers: some events carry them as text, or with a fraction of zero."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:  # noqa: PLR2004 (digits)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value.strip()):
         return int(value)
     return None
 
 
+def is_visible(text: str) -> bool:
+    """Tell whether a text shows anything: neither white space nor control and formatting characters alone."""
+    unseen = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
+    return any(unicodedata.category(sign) not in unseen and sign not in _FILLERS for sign in text)
+
+
 def _minutes(value: Any) -> int:
-    return min(max(_number(value) or 0, 0), LONGEST)
+    return min(max(whole_number(value) or 0, 0), LONGEST)
 
 
 def parse_time(value: Any, assumed: ZoneInfo) -> datetime | None:
     """Parse one of Zoom's times. They end in `Z`; one without is in the meeting's own time zone.
 
-    Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow.
+    Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow. Fractions of a second
+    are dropped: calendars have none.
     """
     if not isinstance(value, str):
         return None
@@ -261,4 +277,11 @@ def parse_time(value: Any, assumed: ZoneInfo) -> datetime | None:
         moment = parsed.astimezone(UTC)
     except (OverflowError, ValueError):
         return None
-    return moment if 1970 <= moment.year < 3000 else None  # noqa: PLR2004 (years)
+    if not 1970 <= moment.year < 3000:  # noqa: PLR2004 (years)
+        return None
+    return moment.replace(microsecond=0)
+
+
+def zoom_time(moment: datetime) -> str:
+    """Return a time in Zoom's notation: UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.model.instances import is_of_meeting
 from core.model.meeting import MeetingState
 from core.model.rules import Recordings
+from core.model.shared_number import is_recording_of
 from core.render.text import clean, web_address
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def activity_of(meeting: Meeting, rules: Rules) -> Activity:
 def _recordings(meeting: Meeting, rules: Rules) -> tuple[Recording, ...]:
     found = []
     for uuid, recording in meeting.recordings.items():
-        if not (recording.get("matched") or is_of_meeting(meeting, uuid, recording)):
+        if not is_recording_of(meeting, uuid, recording):
             continue
         url = web_address(recording.get("share_url", ""))
         if recording.get("state") != "available" or not url:

@@ -17,6 +17,7 @@ from icalendar import Calendar, Event, vDDDLists, vRecur
 from core import __version__
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
+from core.model.shared_number import every, uuid_of
 from core.render import labels
 from core.render.ical_recurrence import MOST_DATES, series
 from core.render.ical_timezone import vtimezone
@@ -74,7 +75,7 @@ def calendar(
     made.add("x-wr-calname", clean(name))  # read by Google, Apple and Outlook instead
     made.add("refresh-interval", _REFRESH, parameters={"VALUE": "DURATION"})
     made.add("x-published-ttl", "PT1H")
-    listed = list(entries)
+    listed = [replace(entry, meeting=meeting) for entry in entries for meeting in every(entry.meeting)]
     for zone in _zones([entry.meeting for entry in listed if has_events(entry.meeting, now)]):
         made.add_component(zone)
     for entry in listed:
@@ -112,12 +113,18 @@ def events(entry: CalendarEntry, rules: Rules, *, key: UidKey, now: datetime) ->
     if meeting.is_series and any(date.available for date in held) and meeting.state is MeetingState.SCHEDULED:
         held = [date for date in held if date.available]
     if len(held) == 1:
-        return [_event(entry, rules, uid=key.uid(meeting.number), date=held[0])]
+        return [_event(entry, rules, uid=_uid(key, meeting), date=held[0])]
     starts = [date.start_time for date in held]
     repeated = series(meeting.recurrence if meeting.is_series else {}, starts, meeting.timezone)
     if repeated is None or any(_is_ambiguous(date, meeting.timezone) for date in held):
-        return [_event(entry, rules, uid=key.uid(meeting.number, _date_id(date)), date=date) for date in held]
-    return _recurring(entry, rules, repeated, held, uid=key.uid(meeting.number))
+        return [_event(entry, rules, uid=_uid(key, meeting, _date_id(date)), date=date) for date in held]
+    return _recurring(entry, rules, repeated, held, uid=_uid(key, meeting))
+
+
+def _uid(key: UidKey, meeting: Meeting, date_id: str = "") -> str:
+    """Return the UID of a meeting or of one of its dates; where several share the number, with the meeting's uuid."""
+    of_meeting = f"{uuid_of(meeting.object)} {date_id}" if meeting.others else date_id
+    return key.uid(meeting.number, of_meeting)
 
 
 def _recurring(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.model.meeting import MeetingKind
+from core.model.meeting import MeetingKind, is_visible
 from core.render.schedule import Phase
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ _JOIN = {MeetingKind.MEETING: "Join the meeting", MeetingKind.WEBINAR: "Join the
 
 def title(meeting: Meeting) -> str:
     """Return the topic, or what to call a meeting without one."""
-    return meeting.topic.strip() or _UNTITLED[meeting.kind]
+    return meeting.topic.strip() if is_visible(meeting.topic) else _UNTITLED[meeting.kind]
 
 
 def heading(kind: MeetingKind) -> str:

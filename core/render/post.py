@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core import messages
 from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT, JoinLink
+from core.model.shared_number import leading
 from core.render import labels, meeting_html, text, vczapi_meta
 from core.render.activity import activity_of
 from core.render.schedule import Phase, Schedule, schedule_at
@@ -84,6 +85,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     The result is the same for any time before the post's `until`. Never raises, whatever Zoom put into the meeting.
     """
     rules = site.rules
+    meeting = leading(meeting, now)
     if meeting.state is MeetingState.PERMANENTLY_DELETED:
         return Post(Presence.GONE, messages.DELETED_PERMANENTLY)
     if meeting.state is MeetingState.DELETED:

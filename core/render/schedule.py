@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from core.model.instances import end_of, has_ended, running
+from core.model.instances import end_of, has_ended, next_start, running
 from core.model.meeting import INSTANT, MeetingState
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ def schedule_at(meeting: Meeting, now: datetime) -> Schedule:
     found = _by_dates(meeting, now)
     if meeting.state is not MeetingState.SCHEDULED or found.phase is Phase.CANCELLED:
         return found
+    upcoming = next_start(meeting, now)
+    if upcoming is not None:
+        found = replace(found, until=min(found.until or upcoming, upcoming))
     run = running(meeting, now)
     if run is None:
         return _after_instances(meeting, found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.model.instances import end_of
+from core.model.shared_number import every, leading
 from core.render.schedule import Phase, schedule_at
 from core.render.text import clean
 
@@ -39,6 +40,8 @@ class SearchFields:
 
 def search_fields_of(meeting: Meeting, now: datetime) -> SearchFields:
     """Return the search columns of `meeting` at `now` (any time zone)."""
+    lasting = [schedule_at(one, now).over for one in every(meeting)]
+    meeting = leading(meeting, now)
     zoom_type = meeting.type
     found = SearchFields(
         words=search_text(meeting.topic),
@@ -46,16 +49,18 @@ def search_fields_of(meeting: Meeting, now: datetime) -> SearchFields:
         type=zoom_type if zoom_type is not None and 0 <= zoom_type <= _LARGEST_TYPE else None,
     )
     schedule = schedule_at(meeting, now)
-    leading = schedule.leading
-    if leading is None:
+    date = schedule.leading
+    if date is None:
         return found
-    ends = end_of(leading)
-    over = ends if schedule.phase is Phase.CANCELLED or schedule.over is None else schedule.over
+    ends = end_of(date)
+    over = (
+        ends if schedule.phase is Phase.CANCELLED else max(ends, *(one for one in lasting if one is not None))
+    )
     return SearchFields(
         found.words,
         found.host_id,
         found.type,
-        starts_at=_milliseconds(leading.start_time),
+        starts_at=_milliseconds(date.start_time),
         ends_at=_milliseconds(ends),
         over_at=_milliseconds(over),
     )

@@ -27,6 +27,7 @@ _DEEPEST = 64
 _LONGEST_NAME = 200
 # Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
 _FIRST_SECOND, _FIRST_MILLISECOND = 10**9, 10**11
+_LAST_MILLISECOND = 32_503_680_000_000  # the year 3000
 
 
 def _refuse_constant(name: str) -> Any:
@@ -57,11 +58,16 @@ def _number_or_none(value: Any) -> int | None:
 
 
 def _milliseconds_or_none(value: Any) -> int | None:
-    """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted."""
+    """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted.
+
+    A time after the year 3000 is none: calendars cannot hold it, and no later event could follow it.
+    """
+    if isinstance(value, float) and _FIRST_SECOND <= value < _LAST_MILLISECOND:
+        value = int(value * 1000 if value < _FIRST_MILLISECOND else value)
     number = _integer_or_none(value)
     if number is not None and _FIRST_SECOND <= number < _FIRST_MILLISECOND:
-        return number * 1000
-    return number
+        number *= 1000
+    return number if number is not None and number < _LAST_MILLISECOND else None
 
 
 def _text_or_none(value: Any) -> str | None:

@@ -17,6 +17,7 @@ from core.model.diff import EventDiff, event_diffs, field_diffs
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
 from core.model.post_status import PostStatus
+from core.model.shared_number import leading
 from core.render.meeting_html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Phase, Schedule, schedule_at
 from core.render.search_fields import search_host_id
@@ -265,8 +266,8 @@ def _read(
         }
         host = _host(connection, known[0])
         past = _history(connection, bridge, account_id, number, site_id=site_id, before=before)
-    meeting = known[0]
     moment = datetime.fromtimestamp(time.time(), UTC)
+    meeting = leading(known[0], moment)
     return MeetingDetail(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
 
 

@@ -179,6 +179,7 @@ def _state() -> list[Column[Any]]:
         Column(
             "doubt", Text, nullable=False, default="", server_default=text("''")
         ),  # see core.model.meeting.Doubt
+        Column("others", JSON),  # under the same number, see core.model.shared_number; NULL: none
     ]
 
 

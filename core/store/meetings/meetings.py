@@ -114,6 +114,7 @@ def _meeting(row: Any) -> Meeting:
         recordings=row.recordings,
         registrants=row.registrants,
         doubt=Doubt(row.doubt),
+        others=row.others or {},
     )
 
 
@@ -129,6 +130,7 @@ def _state(meeting: Meeting) -> dict[str, Any]:
         "recovered": meeting.recovered,
         "instances": dict(meeting.instances),
         "doubt": meeting.doubt,
+        "others": dict(meeting.others),
         "recordings": dict(meeting.recordings),
         "registrants": dict(meeting.registrants),
     }

@@ -242,7 +242,13 @@ class StaleDates:
 def find_stale_dates(connection: Connection, *, now: int, limit: int) -> list[StaleDates]:
     """Return up to `limit` series whose stored list dates are out of date at `now` (Unix milliseconds, UTC)."""
     rows = connection.execute(
-        select(meetings.c.account_id, meetings.c.number, meetings.c.object, meetings.c.revision)
+        select(
+            meetings.c.account_id,
+            meetings.c.number,
+            meetings.c.object,
+            meetings.c.others,
+            meetings.c.revision,
+        )
         .where(meetings.c.ends_at <= now, meetings.c.over_at > now)
         .order_by(meetings.c.account_id, meetings.c.number)
         .limit(limit)
@@ -250,13 +256,17 @@ def find_stale_dates(connection: Connection, *, now: int, limit: int) -> list[St
     moment = datetime.fromtimestamp(now / 1000, UTC)
     result = []
     for row in rows:
-        found = search_fields_of(Meeting(row.account_id, row.number, object=row.object), moment)
+        found = search_fields_of(_dated(row), moment)
         result.append(
             StaleDates(
                 row.account_id, row.number, row.revision, found.starts_at, found.ends_at, found.over_at
             )
         )
     return result
+
+
+def _dated(row: Any) -> Meeting:
+    return Meeting(row.account_id, row.number, object=row.object, others=row.others or {})
 
 
 def save_dates(connection: Connection, found: Iterable[StaleDates]) -> None:

@@ -92,7 +92,7 @@ class TestInstance:
                 start_time="2026-03-03T10:00:00Z",
             ),
         )
-        assert instances_of(meeting)[0].is_other
+        assert "other" in meeting.instances["u"]
         assert "Ben" not in str(meeting)
 
     def test_are_bounded(self) -> None:

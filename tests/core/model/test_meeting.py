@@ -33,7 +33,17 @@ class TestText:
 class TestType:
     @pytest.mark.parametrize(
         ("told", "read"),
-        [(2, 2), ("8", 8), (None, None), (True, None), ("", None), ("x", None), ("²", None), (2.0, None)],
+        [
+            (2, 2),
+            ("8", 8),
+            (None, None),
+            (True, None),
+            ("", None),
+            ("x", None),
+            ("²", None),
+            (2.0, 2),
+            (2.5, None),
+        ],
     )
     def test_is_a_number_or_unknown(self, told: Any, read: int | None) -> None:
         assert meeting(type=told).type == read

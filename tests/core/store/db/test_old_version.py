@@ -153,6 +153,7 @@ def renamed(old: Rows) -> Rows:
                 now |= {"in_doubt": is_in_doubt, "owner": None if is_in_doubt else now["owner"]}
             if table in ("meetings", "meeting_baselines"):
                 now["doubt"] = ""
+                now["others"] = None
             if table == "jobs":
                 rewrite(now)
             if table != "findings" or row["job_id"] in job_ids:
