@@ -51,6 +51,7 @@ RULE_EMPTY = _("The stored value of “%(name)s” is invalid, so it is empty.")
 EVENT_NOT_PROCESSED = _("The bridge does not process events of this type.")
 EVENT_NO_MEETING = _("The event contains no meeting number.")
 EVENT_NO_RECORDING = _("The event contains no recording.")
+EVENT_NO_USER = _("The event names no user.")
 
 # Why an authentic request could not be read.
 UNREADABLE_ENCODING = _("The body is not JSON: byte %(position)d is not valid UTF-8.")
@@ -73,6 +74,18 @@ BATCH_MANY_KNOWN = _("%(count)d have events of their own in the logs of their me
 BATCH_ONE_PENDING = _("1 belongs to no known meeting yet and is pending until Zoom sends that meeting.")
 BATCH_MANY_PENDING = _(
     "%(count)d belong to no known meeting yet and are pending until Zoom sends those meetings."
+)
+# What an event about a user led to.
+HOST_NO_MEETINGS = _("The bridge knows no upcoming meeting of this user.")
+HOST_ONE = _("1 meeting of this user is compared with Zoom.")
+HOST_MANY = _("%(count)d meetings of this user are compared with Zoom.")
+HOST_ONE_UNCHECKED = _(
+    "1 meeting of this user may have changed or be gone. The bridge cannot ask Zoom, because the account is not "
+    "connected: add it on the page Zoom accounts."
+)
+HOST_MANY_UNCHECKED = _(
+    "%(count)d meetings of this user may have changed or be gone. The bridge cannot ask Zoom, because the account is "
+    "not connected: add it on the page Zoom accounts."
 )
 
 # Why a request was refused.

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.model import activity, shared_number
+from core.model.host_events import HOST_EVENTS
 from core.model.instances import end_running
 from core.model.meeting import (
     PERSONAL_ROOM,
@@ -89,6 +90,7 @@ _RANKS = {
     "recording.batch_recovered": 14,
     "recording.deleted": 15,
     "recording.batch_deleted": 15,
+    **dict.fromkeys(HOST_EVENTS, 16),
 }
 
 
@@ -158,7 +160,7 @@ def _key(position: Position) -> tuple[int, int, str]:
 
 def _verb(event: str) -> str:
     subject, _, verb = event.partition(".")
-    if subject == "recording":
+    if subject in ("recording", "user"):
         return event
     return verb if subject in ("meeting", "webinar") else ""
 
@@ -170,8 +172,8 @@ def _kind(envelope: Envelope, before: MeetingKind) -> MeetingKind:
             return MeetingKind.WEBINAR
         case "webinar.converted_to_meeting":
             return MeetingKind.MEETING
-    if envelope.event.startswith("recording."):
-        return before  # `type` has other values in recording events
+    if envelope.event.startswith(("recording.", "user.")):
+        return before  # `type` has other values in these events
     zoom_type = _kept(envelope.payload.object or {}).get("type")
     if zoom_type in WEBINARS or envelope.event.startswith("webinar."):
         return MeetingKind.WEBINAR
@@ -418,6 +420,13 @@ def _recording(
     return step
 
 
+def _host_changed(meeting: Meeting, _envelope: Envelope) -> Meeting:
+    """Leave open whether the meeting still exists, and who hosts it; another open question stays."""
+    if meeting.state is not MeetingState.SCHEDULED or meeting.doubt is not Doubt.NONE:
+        return meeting
+    return replace(meeting, doubt=Doubt.HOST_CHANGED)
+
+
 _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "created": _created,
     "updated": _of_the_named(_updated),
@@ -438,6 +447,7 @@ _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "recording.trashed": _recording(activity.trashed),
     "recording.deleted": _recording(activity.deleted),
     **dict.fromkeys(activity.BATCHES, _recording(activity.apply_batch)),
+    **dict.fromkeys(HOST_EVENTS, _host_changed),
 }
 
 

@@ -51,6 +51,7 @@ class Doubt(StrEnum):
     DELETED_UNKNOWN_TYPE = "deleted_unknown_type"  # may have been one occurrence of a series
     CHANGED_WITHOUT_DATES = "changed_without_dates"  # a series: which occurrence was changed is not told
     PASSCODE_WITHOUT_LINK = "passcode_without_link"  # the link's encrypted passcode is outdated
+    HOST_CHANGED = "host_changed"  # with its host it may have gone to another user, or for good
 
 
 @dataclass(frozen=True, slots=True)

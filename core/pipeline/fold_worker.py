@@ -1,6 +1,7 @@
 """Fold pending events of the log into meetings.
 
-Events that name no meeting but several instances are split by meeting first: see `core.model.recording_batches`.
+Events that name no meeting are split by meeting first: those of several recordings (`core.model.recording_batches`), and
+those about a user (`core.model.host_events`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from core.errors import StoreError, StoreUnavailableError
 from core.jobs.worker import WorkerThread
 from core.model.activity import recorded_instance
 from core.model.fold import apply, fold
+from core.model.host_events import HOST_EVENTS
 from core.store.db import clock as store_clock
-from core.store.events import log
+from core.store.events import host_events, log
 from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
 from core.store.posts import queue
@@ -75,7 +77,7 @@ class _Folded:
 
 @dataclass(frozen=True, slots=True)
 class _Batches:
-    """An account's events that name no meeting but instances of meetings."""
+    """An account's events that name no meeting, but instances of meetings or a host."""
 
     account_id: str
     batches: list[Batch]
@@ -318,5 +320,7 @@ def _link_recordings(
         if recording_files.add_instances(connection, sealer, account_id, number, step.recorded):
             reopened.add(step.key)
     for batch in batches:
-        recording_files.split_batch(connection, sealer, batch)
+        is_of_host = batch.envelope.event in HOST_EVENTS
+        split = host_events.split_host_event if is_of_host else recording_files.split_batch
+        split(connection, sealer, batch)
     return reopened

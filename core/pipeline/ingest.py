@@ -19,6 +19,7 @@ from core.errors import (
 )
 from core.model.activity import BATCHES, named_instances
 from core.model.fold import SNAPSHOT, acts_on, position
+from core.model.host_events import HOST_EVENTS, hosts_of
 from core.model.meeting import Position
 from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
 from core.pipeline.verification import fault, read_again, verify
@@ -106,7 +107,7 @@ class Ingest:
         return log.Entry(
             digest=digest,
             account_id=envelope.payload.account_id or "",
-            number=None if envelope.event in BATCHES else envelope.number,
+            number=None if envelope.event in BATCHES or envelope.event in HOST_EVENTS else envelope.number,
             event=envelope.event,
             position=_plausible(position(envelope, digest, received_at=received_at), received_at),
             received_at=received_at,
@@ -287,6 +288,13 @@ def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:
             (log.Outcome.PENDING, None)
             if named_instances(envelope)
             else (log.Outcome.IGNORED, messages.EVENT_NO_RECORDING)
+        )
+    if envelope.event in HOST_EVENTS:
+        # The user's meetings are found by the fold: see core.store.events.host_events.
+        return (
+            (log.Outcome.PENDING, None)
+            if hosts_of(envelope)
+            else (log.Outcome.IGNORED, messages.EVENT_NO_USER)
         )
     if envelope.number is None:
         return log.Outcome.IGNORED, messages.EVENT_NO_MEETING

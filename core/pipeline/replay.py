@@ -26,6 +26,7 @@ from core.errors import StoreUnavailableError, UnknownEventError
 from core.jobs.runner import JobStep
 from core.model.activity import BATCHES
 from core.model.fold import SNAPSHOT, acts_on, fold
+from core.model.host_events import HOST_EVENTS
 from core.store.db import clock as store_clock
 from core.store.events import log, quarantine
 from core.store.events import search as event_search
@@ -357,8 +358,9 @@ def _is_of_a_meeting(line: EventSummary) -> bool:
 
 
 def _is_of_meetings(line: EventSummary) -> bool:
-    """Whether an event names instances of several meetings, and is split by meeting: repeating that is harmless."""
-    return line.number is None and line.event in BATCHES and not is_probe(line.account_id)
+    """Whether an event names recordings or a host, and is split by meeting: repeating that is harmless."""
+    is_split = line.event in BATCHES or line.event in HOST_EVENTS
+    return line.number is None and is_split and not is_probe(line.account_id)
 
 
 def _is_reopened(line: EventSummary) -> bool:

@@ -33,7 +33,7 @@ BASIC, LICENSED, WITHOUT_MEETINGS = (
 # https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0065568
 _EXPIRY = timedelta(days=30)
 # `upcoming`, `upcoming_meetings` and `previous_meetings` reach six months: zoom.md, Found later;
-# https://www.withone.ai/knowledge/zoom/conn_mod_def%3A%3AGJ8enQiyL9g%3A%3ATlkyA-vwRlqTyDaI4vETBA
+# https://developers.zoom.us/changelog/meetings/november-18-2024/
 _LIST_REACH = timedelta(days=183)
 _CONVERTED_TYPES = {2: 5, 3: 6, 8: 9}
 

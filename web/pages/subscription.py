@@ -1,8 +1,11 @@
 """The events to subscribe to in Zoom, as the Zoom App Marketplace lists them.
 
-They are there under Features > Access > Event Subscriptions > Add Events. Zoom's reference names them so
+They are there under Add Events of an event subscription: on the page Features > Access of a General app
+(https://developers.zoom.us/docs/api/webhooks), on the page Feature of a Server-to-Server OAuth app
+(https://developers.zoom.us/docs/internal-apps/create/). Zoom's reference names them so
 (https://marketplace.zoom.us/docs/api-reference/webhook-reference: "… subscription enabled under the … event"). Where
-its label is not known, an event has its name only.
+its label is not known, an event has its name only. Conversions:
+https://developers.zoom.us/changelog/meetings/september-15-2025
 """
 
 from __future__ import annotations
@@ -35,6 +38,15 @@ ALWAYS: EventGroups = (
             ("Start Webinar", "webinar.started"),
             ("End Webinar", "webinar.ended"),
             ("", "webinar.converted_to_meeting"),
+        ),
+    ),
+    (
+        "User",
+        (
+            ("", "user.deleted"),
+            ("", "user.disassociated"),
+            ("User has been deactivated", "user.deactivated"),
+            ("", "user.updated"),
         ),
     ),
 )

@@ -37,7 +37,7 @@ _AT_ONCE = 400  # values in one statement
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """An event that names instances and no meeting. Times are Unix milliseconds (UTC)."""
+    """An event that names no meeting, but instances or a host. Times are Unix milliseconds (UTC)."""
 
     id: int
     digest: str
@@ -54,7 +54,7 @@ def lock_accounts(connection: Connection, account_ids: Iterable[str]) -> None:
 
 
 def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> list[Batch]:
-    """Return the first batches of an account that are not split yet."""
+    """Return an account's first events that name no meeting and are not split yet."""
     # As text: only then does SQLite use its partial index of pending events.
     is_pending = events.c.outcome == literal_column(f"'{Outcome.PENDING}'")
     found = select(*_COLUMNS).where(is_pending, events.c.account_id == account_id, events.c.number.is_(None))

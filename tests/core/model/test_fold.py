@@ -69,7 +69,7 @@ class TestActsOn:
     def test_takes_recordings(self, verb: str) -> None:
         assert acts_on(f"recording.{verb}")
 
-    @pytest.mark.parametrize("name", ["recording.created", "user.deleted", "created", "meeting", "", "x"])
+    @pytest.mark.parametrize("name", ["recording.created", "user.created", "created", "meeting", "", "x"])
     def test_takes_nothing_of_other_subjects(self, name: str) -> None:
         assert not acts_on(name)
 

@@ -10,6 +10,7 @@ import pytest
 from core.errors import StoreUnavailableError
 from core.model import activity
 from core.model.fold import acts_on
+from core.model.host_events import HOST_EVENTS, hosts_of
 from core.pipeline.answers import ACCEPTED, WebhookResponse
 from core.pipeline.ingest import Ingest
 from core.store.db.engine import Store
@@ -140,7 +141,8 @@ class TestAccepted:
         assert answer == ACCEPTED
         with store.reading() as connection:
             (line,) = log.latest(connection, 9)
-        is_about_some = envelope.number or activity.named_instances(envelope)
+        hosts = hosts_of(envelope) if envelope.event in HOST_EVENTS else []
+        is_about_some = envelope.number or activity.named_instances(envelope) or hosts
         expected = Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
         assert line.outcome == expected
 
@@ -156,6 +158,8 @@ class TestIgnored:
             (event(id=None), "no meeting number"),
             ({"event": "meeting.created", "payload": {}}, "no meeting number"),
             (event("recording.batch_trashed", meeting_uuids=[]), "contains no recording"),
+            (event("user.deleted", id=None), "names no user"),
+            (event("user.created", id="u"), "does not process"),
         ],
     )
     def test_is_kept_with_the_reason(
@@ -171,6 +175,15 @@ class TestBatch:
     def test_waits_for_no_meeting_of_its_own(self, store: Store, receive: Receive) -> None:
         """Whatever else it names: it may be about many."""
         assert receive("s1", request_of(event("recording.batch_trashed", meeting_uuids=["u"]))) == ACCEPTED
+        (line,) = lines(store)
+        assert (line.number, line.outcome) == (None, Outcome.PENDING)
+
+
+class TestHost:
+    @pytest.mark.parametrize("name", sorted(HOST_EVENTS))
+    def test_waits_for_no_meeting_of_its_own(self, store: Store, receive: Receive, name: str) -> None:
+        """Also where a user's id looks like a meeting's number."""
+        assert receive("s1", request_of(event(name, id="85393847045"))) == ACCEPTED
         (line,) = lines(store)
         assert (line.number, line.outcome) == (None, Outcome.PENDING)
 

@@ -141,7 +141,7 @@ class TestFailed:
 class TestIgnored:
     def test_is_folded_where_this_version_acts_on_it(self, bench: Bench, jobs: JobRunner) -> None:
         happened(bench, Outcome.IGNORED, name="meeting.created")
-        happened(bench, Outcome.IGNORED, name="user.updated")
+        happened(bench, Outcome.IGNORED, name="user.created")
         happened(bench, Outcome.IGNORED, name="snapshot")
         done = replayed(bench, jobs, EventFilter())
         assert [outcome for _, outcome, _ in lines(bench)] == ["pending", "ignored", "ignored"]
@@ -443,7 +443,7 @@ def ids(bench: Bench) -> list[int]:
 class TestForesee:
     def test_counts_by_outcome_and_changes_nothing(self, three: Bench) -> None:
         happened(three, Outcome.FAILED, 8)
-        happened(three, Outcome.IGNORED, 9, "user.updated")
+        happened(three, Outcome.IGNORED, 9, "user.created")
         before = lines(three)
         with three.store.reading() as connection:
             every = preview(connection, wanted=EventFilter())
