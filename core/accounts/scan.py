@@ -22,6 +22,7 @@ from core.errors import ZoomLimitError, ZoomPageError, ZoomRestError, ZoomUnreac
 from core.jobs.runner import JobStep
 from core.model.meeting import WEBINARS, MeetingKind
 from core.model.snapshots import Drift, is_current, of_absence, of_reading, of_unclear
+from core.model.state_fields import named_hosts
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
@@ -117,12 +118,18 @@ class ScanContext:
                 stored = meetings.load(connection, account_id, number)
                 known = None if stored is None else stored[0]
                 if isinstance(reading, Reading):
-                    found.append(of_reading(account_id, number, known, reading))
+                    found.append(self._of_reading(connection, account_id, number, known, reading))
                 elif isinstance(reading, Unclear):
                     topic = items[number].get("topic")
                     named = topic if isinstance(topic, str) else ""
                     found.append(of_unclear(number, known, reading.message, topic=named))
         return found
+
+    def _of_reading(
+        self, connection: Connection, account_id: str, number: int, known: Meeting | None, reading: Reading
+    ) -> Snapshot:
+        host_ids = zoom_users.ids_by_name(connection, account_id, named_hosts(reading.document))
+        return of_reading(account_id, number, known, reading, host_ids=host_ids)
 
     def read_known(self, account_id: str, known: Sequence[Meeting]) -> list[Snapshot]:
         """Read known meetings that Zoom did not list, and compare them; an absence counts."""
@@ -136,13 +143,15 @@ class ScanContext:
             for meeting in known:
                 stored = meetings.load(connection, account_id, meeting.number)
                 now_known = meeting if stored is None else stored[0]
-                found.append(self.compare_known(account_id, now_known, readings[meeting.number]))
+                found.append(self.compare_known(connection, account_id, now_known, readings[meeting.number]))
         return found
 
-    def compare_known(self, account_id: str, meeting: Meeting, answer: Answer) -> Snapshot:
+    def compare_known(
+        self, connection: Connection, account_id: str, meeting: Meeting, answer: Answer
+    ) -> Snapshot:
         """Compare a known meeting with the answer to a request for it by its number."""
         if isinstance(answer, Reading):
-            return of_reading(account_id, meeting.number, meeting, answer)
+            return self._of_reading(connection, account_id, meeting.number, meeting, answer)
         if isinstance(answer, Unclear):
             return of_unclear(meeting.number, meeting, answer.message)
         return of_absence(account_id, meeting, at=answer.at, now=self.now())

@@ -121,10 +121,7 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     known = recordings.get(uuid, {})
     files = dict(known.get("files", {}))
     for file in _files(given):
-        files[_file_key(file)] = {
-            "type": _text(file.get("recording_type")) or _text(file.get("file_type")),
-            "state": _AVAILABLE,
-        }
+        files[_file_key(file)] = {"state": _AVAILABLE}
     if not _files(given):
         files = {name: {**file, "state": _AVAILABLE} for name, file in files.items()}
     recording = {

@@ -6,7 +6,7 @@ case. Both give the same meeting; the tests show it for any order and any duplic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ from core.model.meeting import (
     MeetingState,
     Position,
     is_visible,
-    whole_number,
 )
+from core.model.state_fields import reduced, with_host_ids
 from core.zoom.join_link import without_passcode
 
 if TYPE_CHECKING:
@@ -35,34 +35,26 @@ if TYPE_CHECKING:
 SNAPSHOT = "snapshot"  # read by the bridge from Zoom's REST API; Zoom sends no event of this name
 GONE = "gone"  # the `operation` of a snapshot of a meeting that no longer exists
 
-# `start_url` gives access to the host's account, and the other passwords are not for participants; the number has
-# its own attribute; `old_object` holds replaced values.
-_NEVER_KEPT = frozenset(
-    {"start_url", "h323_password", "encrypted_password", "pstn_password", "id", "old_object"}
-)
 # Never empty at Zoom, so an empty one is not told. An agenda or a passcode can be removed, and an instant meeting has no
 # time zone.
 _NEVER_BLANK = frozenset({"topic", "start_time", "join_url", "timezone", "host_id", "uuid"})
 # Every meeting has them, so an answer without one does not tell it.
 _NEVER_MISSING = frozenset({"topic", "type", "join_url", "host_id"})
-_NUMBERS_OF_A_RULE = (
-    "type",
-    "repeat_interval",
-    "monthly_day",
-    "monthly_week",
-    "monthly_week_day",
-    "end_times",
-)
 # Events of an instance and deletions carry these fields too, but with values that are not the schedule.
 _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An event with its position in the order of folding."""
+    """An event with its position in the order of folding.
+
+    `host_ids` maps ids and lower-case addresses of the account's users to ids, as far as the event names them as
+    alternative hosts.
+    """
 
     position: Position
     envelope: Envelope
+    host_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 _OTHER_CLOCK_MILLISECONDS = 3_600_000  # how much earlier than its creation an event of a meeting may seem
@@ -129,7 +121,7 @@ def fold(
 
 def apply(meeting: Meeting, change: Change) -> Meeting:
     """Return the meeting after one change that is newer than all its earlier ones."""
-    envelope = change.envelope
+    envelope = _with_host_ids(change)
     step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
     kind = _kind(envelope, meeting.kind)
     return replace(step(replace(meeting, kind=kind), envelope), last=change.position)
@@ -552,34 +544,14 @@ def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dic
 
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop fields that must not be stored, nulls, blanks and values of the wrong type; keep all others.
+    """Return the fields that the state of a meeting holds, without blanks.
 
-    A null tells nothing: Zoom's updates contain nulls for fields that did not change. Neither does a blank topic, nor
-    an empty list of occurrences: a series has at least one, and a meeting that is none has another type. Numbers may
-    come as text.
+    A blank topic tells nothing, nor does an empty list of occurrences: a series has at least one, and a meeting that is
+    none has another type.
     """
-    kept = {
-        key: _without_start_url(value)
-        for key, value in given.items()
-        if key not in _NEVER_KEPT and value is not None
-    }
+    kept = reduced(given)
     for key in _NEVER_BLANK & kept.keys():
-        if not isinstance(kept[key], str) or not is_visible(kept[key]):
-            del kept[key]
-    return _of_right_type(kept)
-
-
-def _of_right_type(kept: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields without values of the wrong type, and without the nulls inside them."""
-    for key in ("settings", "recurrence"):
-        if isinstance(kept.get(key), dict):
-            kept[key] = {inner: value for inner, value in kept[key].items() if value is not None}
-    if "type" in kept:
-        kept["type"] = whole_number(kept["type"])
-    if isinstance(kept.get("recurrence"), dict):
-        kept["recurrence"] = _whole_numbers(kept["recurrence"], _NUMBERS_OF_A_RULE)
-    for key, shape in (("type", int), ("settings", dict), ("recurrence", dict), ("occurrences", list)):
-        if key in kept and not isinstance(kept[key], shape):
+        if not is_visible(kept[key]):
             del kept[key]
     if "occurrences" in kept:
         kept["occurrences"] = _told_occurrences(kept["occurrences"])
@@ -588,14 +560,8 @@ def _of_right_type(kept: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _whole_numbers(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return a mapping with numbers in the named fields, where those are numbers at all."""
-    read = {name: whole_number(given[name]) for name in names if name in given}
-    return {**given, **{name: number for name, number in read.items() if number is not None}}
-
-
 def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
-    """Return each occurrence once, without nulls; one without an id is known by its start."""
+    """Return each occurrence once, without blanks; one without an id is known by its start."""
     found: dict[str, dict[str, Any]] = {}
     for item in given:
         if not isinstance(item, dict):
@@ -607,8 +573,11 @@ def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _without_start_url(value: Any) -> Any:
-    """Drop `start_url` at any depth, in fields that Zoom adds later as well."""
-    if isinstance(value, dict):
-        return {key: _without_start_url(item) for key, item in value.items() if key != "start_url"}
-    return [_without_start_url(item) for item in value] if isinstance(value, list) else value
+def _with_host_ids(change: Change) -> Envelope:
+    """Return the event with ids in place of the addresses of alternative hosts."""
+    envelope = change.envelope
+    given = envelope.payload.object or {}
+    changed = with_host_ids(given, change.host_ids)
+    if changed is given:
+        return envelope
+    return envelope.model_copy(update={"payload": envelope.payload.model_copy(update={"object": changed})})

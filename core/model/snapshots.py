@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 _KEPT = timedelta(days=30)
 # An event further ahead of Zoom's clock has a wrong clock: retrying would not help.
 _SOON_MILLISECONDS = 10_000
-# Fields that differ from one answer to the next without a change by a person.
-_PASSING = frozenset(
-    {"uuid", "status", "created_at", "start_url", "encrypted_password", "host_email", "assistant_id"}
-)
+# Fields of the state that differ from one answer to the next without a change by a person.
+_PASSING = frozenset({"uuid", "created_at", "host_email"})
 # Fields that visitors can see.
 _SEEN = (
     "kind", "state", "topic", "agenda", "type", "start_time", "duration", "timezone", "join_url", "password",
@@ -72,8 +70,15 @@ class Snapshot:
         return self.after.topic if self.after is not None else self.listed_topic
 
 
-def of_reading(account_id: str, number: int, known: Meeting | None, reading: Reading) -> Snapshot:
-    """Compare Zoom's answer with the known meeting."""
+def of_reading(
+    account_id: str,
+    number: int,
+    known: Meeting | None,
+    reading: Reading,
+    *,
+    host_ids: Mapping[str, str] | None = None,
+) -> Snapshot:
+    """Compare Zoom's answer with the known meeting. `host_ids` as in `core.model.fold.Change`."""
     given = {key: value for key, value in reading.document.items() if key != "start_url"}
     given.setdefault("agenda", "")
     raw = _raw(account_id, {**given, "id": number}, at=reading.at)
@@ -81,7 +86,7 @@ def of_reading(account_id: str, number: int, known: Meeting | None, reading: Rea
     if known is not None and not known.last < place:
         return _overtaken(known, reading.at)
     before = known or Meeting(account_id, number)
-    after = apply(before, Change(place, envelope))
+    after = apply(before, Change(place, envelope, host_ids or {}))
     if known is None:
         return Snapshot(number, Drift.NEW, after, raw=raw, place=place)
     if _lasting(known) == _lasting(after):

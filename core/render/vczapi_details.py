@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
 from core.model.rules import Passcode
+from core.model.state_fields import ALTERNATIVE_HOST_IDS, OBJECT, reduced
 from core.render.schedule import Phase
 from core.render.text import clean
 
@@ -23,58 +24,33 @@ _LONGEST_TEXT = 10_000
 _DEEPEST = 6
 _LARGEST = 2**63  # PHP's integers
 
-# https://developers.zoom.us/docs/api/meetings/ (GET /meetings/{meetingId} and /webinars/{webinarId}).
-# Without `start_url`, which gives access to the host's account, and the passwords for room systems.
-_KEYS = (
-    "uuid",
-    "id",
-    "host_id",
-    "host_email",
-    "assistant_id",
-    "topic",
-    "type",
-    "status",
-    "start_time",
-    "duration",
-    "timezone",
-    "agenda",
-    "created_at",
-    "join_url",
-    "registration_url",
-    "password",
-    "pmi",
-    "pre_schedule",
-    "is_simulive",
-    "tracking_fields",
-    "occurrences",
-    "recurrence",
-    "settings",
+_ORDER = (*OBJECT, "occurrences", "recurrence", "settings")  # the same text for the same meeting
+# Settings with personal data that version 0.1.0 wrote into posts. None removes them.
+_FORMER_SETTINGS = (
+    "alternative_hosts",
+    "breakout_room",
+    "contact_email",
+    "contact_name",
+    "language_interpretation",
+    "sign_language_interpretation",
 )
 # Further passcodes that the details of a post created by the plugin may hold.
 _PASSCODES = ("encrypted_password", "h323_password", "pstn_password")
-# Dropped at any depth: personal data that does not belong on the site, and `start_url`.
-_NEVER = frozenset(
-    {
-        "start_url",
-        "meeting_invitees",
-        "authentication_exception",
-        "interpreters",
-        "participants",
-        "panelists",
-        "registrants",
-    }
-)
 
 
 def details(meeting: Meeting, schedule: Schedule, visible: VisibleFields, *, without_pro: bool) -> str:
-    """Return the meeting as the JSON text of Zoom's REST object, with the known keys.
+    """Return the meeting as the JSON text of Zoom's REST object, with the fields that `core.model.state_fields` lists.
 
     The plugin's template reads link and passcode from it, so they are included only where visitors may see them. Fields
     that the type excludes are null, which removes them. Without its PRO add-on the plugin shows no link for recurring
     meetings, so there the details describe a single meeting at the leading date.
     """
-    document = {key: _harmless(meeting.object[key], 0) for key in _KEYS if key in meeting.object}
+    known = reduced(meeting.object)
+    document = {"id": meeting.number} | {key: _harmless(known[key], 0) for key in _ORDER if key in known}
     document |= _sure(meeting)
+    if "settings" in document:
+        document["settings"].pop(ALTERNATIVE_HOST_IDS, None)
+        document["settings"] |= dict.fromkeys(_FORMER_SETTINGS)
     if meeting.instances:
         # The plugin's own value for a meeting whose link must no longer be shown.
         document["state"] = "ended" if schedule.phase is Phase.ENDED else ""
@@ -103,7 +79,7 @@ def _sure(meeting: Meeting) -> dict[str, Any]:
     known = {key: value for key, value in read.items() if key in meeting.object}
     if meeting.is_complete:
         known["timezone"] = meeting.timezone.key  # the plugin's pages break without one
-    return {"id": meeting.number} | known
+    return known
 
 
 def _as_single(meeting: Meeting, schedule: Schedule) -> dict[str, Any]:
@@ -120,11 +96,9 @@ def _as_single(meeting: Meeting, schedule: Schedule) -> dict[str, Any]:
 
 
 def _harmless(value: Any, depth: int) -> Any:
-    """Return a JSON value that PHP can read, without private fields; null where that is impossible."""
+    """Return a JSON value that PHP can read; null where that is impossible."""
     if isinstance(value, dict) and depth < _DEEPEST:
-        return {
-            clean(str(key)): _harmless(item, depth + 1) for key, item in value.items() if key not in _NEVER
-        }
+        return {key: _harmless(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple) and depth < _DEEPEST:
         return [_harmless(item, depth + 1) for item in value]
     if isinstance(value, str):

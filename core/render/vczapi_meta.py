@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.model.meeting import PERSONAL_ROOM, RECURRING_FIXED, WITHOUT_FIXED_TIME, MeetingKind
+from core.model.state_fields import ALTERNATIVE_HOST_IDS
 from core.render.text import clean
 from core.render.vczapi_details import details
 from core.render.visibility import LONGEST_PASSCODE
@@ -149,10 +150,9 @@ def _options(kind: MeetingKind, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     if settings.get("auto_recording") in ("none", "local", "cloud"):
         found["option_auto_recording"] = settings["auto_recording"]
-    hosts = settings.get("alternative_hosts")
-    if isinstance(hosts, str):
-        names = clean(hosts).replace(",", ";").split(";")
-        found["alternative_host_ids"] = [name.strip() for name in names if name.strip()]
+    host_ids = settings.get(ALTERNATIVE_HOST_IDS)
+    if isinstance(host_ids, list):  # the plugin's form lists users by id
+        found["alternative_host_ids"] = [clean(id_) for id_ in host_ids if isinstance(id_, str)]
     if kind is MeetingKind.MEETING:
         if _is_integer(settings.get("jbh_time")):
             found["jbh_time"] = settings["jbh_time"]

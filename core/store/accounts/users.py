@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 
 from core.store.db.schema import zoom_users
 from core.store.db.upsert import insert
@@ -13,12 +13,13 @@ from core.store.meetings import search as meeting_search
 from core.store.sites.accounts import accounts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
 MOST_KNOWN = 200
 _ROWS = 100  # per statement
+_MOST_NAMES = 1000  # Zoom accepts far fewer alternative hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,23 @@ def list_after(connection: Connection, account_id: str, host_id: str, *, limit: 
         .limit(limit)
     )
     return [ZoomUser(*row) for row in rows]
+
+
+def ids_by_name(connection: Connection, account_id: str, names: Collection[str]) -> dict[str, str]:
+    """Return the ids of users named by id or e-mail address, keyed by id and by lower-case address."""
+    wanted = sorted({name.casefold() for name in names} | set(names))[:_MOST_NAMES]
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), _ROWS):
+        some = wanted[start : start + _ROWS]
+        rows = connection.execute(
+            select(zoom_users.c.host_id, zoom_users.c.email).where(
+                zoom_users.c.account_id == account_id,
+                or_(zoom_users.c.host_id.in_(some), func.lower(zoom_users.c.email).in_(some)),
+            )
+        )
+        for host_id, email in rows:
+            found |= {host_id: host_id, email.casefold(): host_id}
+    return found
 
 
 def count(connection: Connection, account_id: str) -> int:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from core.model.fold import Change
 from core.model.meeting import Position
 from core.store.db.schema import events
-from core.store.events.log import Outcome
+from core.store.events.log import Outcome, with_host_ids
 from core.store.events.request import Request
 from core.store.meetings import meetings
 from core.zoom import envelope
@@ -18,6 +17,7 @@ from core.zoom import envelope
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from core.model.fold import Change
     from core.model.meeting import Meeting
     from core.store.db.encryption import Sealer
 
@@ -69,19 +69,17 @@ def of_meeting(
     chosen = [id_ for id_, position in positions.items() if last is None or not last < position]
     chosen.sort(key=lambda id_: positions[id_])
     columns = [events.c[name] for name in ("id", "request", "received_at", "site_id", "applied_at")]
-    rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:most])))
+    rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:most]))).all()
+    opened = [(positions[row.id], envelope.parse(Request.opened(row.request, sealer).body)) for row in rows]
     found = [
         MeetingEvent(
             id=row.id,
-            change=Change(
-                positions[row.id],
-                envelope.parse(Request.opened(row.request, sealer).body),
-            ),
+            change=change,
             received_at=row.received_at,
             site_id=row.site_id,
             applied_at=row.applied_at,
         )
-        for row in rows
+        for row, change in zip(rows, with_host_ids(connection, account_id, opened), strict=True)
     ]
     found.sort(key=lambda one: one.change.position)
     base = meetings.load_base(connection, account_id, number)

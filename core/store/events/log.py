@@ -14,6 +14,8 @@ from sqlalchemy import and_, bindparam, delete, func, literal_column, select, te
 
 from core.model.fold import Change
 from core.model.meeting import Position
+from core.model.state_fields import named_hosts
+from core.store.accounts import users as zoom_users
 from core.store.db import clock, locks, notify
 from core.store.db.schema import events, site_accounts, sites
 from core.store.db.statements import Prepared
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.db.encryption import Sealer
+    from core.zoom.envelope import Envelope
 
 
 _PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
@@ -127,14 +130,25 @@ def changes_of(
     """Return what happened to a meeting, and the ids of those of its events that are pending."""
     meeting = {"of_account": account_id, "of_number": number}
     rows = connection.execute(_PENDING_OF if pending_only else _ACTED_ON_OF, meeting).all()
-    changes = [
-        Change(
+    opened = [
+        (
             Position(row.at, row.rank, row.digest),
             zoom_envelope.parse(Request.opened(row.request, sealer).body),
         )
         for row in rows
     ]
-    return changes, [row.id for row in rows if row.outcome == Outcome.PENDING]
+    return with_host_ids(connection, account_id, opened), [
+        row.id for row in rows if row.outcome == Outcome.PENDING
+    ]
+
+
+def with_host_ids(
+    connection: Connection, account_id: str, opened: Sequence[tuple[Position, Envelope]]
+) -> list[Change]:
+    """Return events as changes, with the ids of the account's users whom they name as alternative hosts."""
+    names = {name for _, envelope in opened for name in named_hosts(envelope.payload.object or {})}
+    host_ids = zoom_users.ids_by_name(connection, account_id, names) if names else {}
+    return [Change(position, envelope, host_ids) for position, envelope in opened]
 
 
 def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None:

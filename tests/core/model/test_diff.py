@@ -17,7 +17,7 @@ MEETING: dict[str, Any] = {
     "start_time": "2026-06-01T16:00:00Z",
     "timezone": "Europe/Berlin",
     "duration": 60,
-    "settings": {"waiting_room": False, "audio": "both"},
+    "settings": {"waiting_room": False, "auto_recording": "cloud"},
 }
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -91,13 +91,13 @@ class TestDifferences:
         told = {one.field: one.new for one in changed(made())}
         assert told["topic"] == "Choir"
         assert told["state"] == "scheduled"
-        assert told["settings.audio"] == "both"
+        assert told["settings.auto_recording"] == "cloud"
         assert all(one.old is None for one in changed(made()))
 
     def test_begin_with_what_people_look_for(self) -> None:
         names = [one.field for one in changed(made())]
         assert names[:4] == ["state", "kind", "topic", "type"]
-        assert names.index("start_time") < names.index("settings.audio")
+        assert names.index("start_time") < names.index("settings.auto_recording")
 
     def test_have_times_in_the_meetings_zone(self) -> None:
         assert changed(made(), updated(2, start_time="2026-12-01T17:00:00Z")) == [

@@ -375,7 +375,7 @@ class TestUntil:
 
 class TestField:
     def test_a_single_meeting(self) -> None:
-        field = dict(shown(meeting(uuid="abc==", id="85393847045")).field)
+        field = dict(shown(meeting(uuid="abc==", id="85393847045", contact="Anna")).field)
         del field["html"]
         assert json.loads(field.pop("details")) == {
             "uuid": "abc==",
@@ -418,7 +418,7 @@ class TestField:
             "auto_recording": "cloud",
             "waiting_room": False,
             "meeting_authentication": True,
-            "alternative_hosts": "a@example.org; b@example.org",
+            "alternative_host_ids": ["a-id", "b-id"],
             "hd_video": True,
         }
         fields = shown(meeting(settings=settings)).field["fields"]
@@ -432,7 +432,7 @@ class TestField:
             "option_auto_recording": "cloud",
             "disable_waiting_room": "yes",
             "meeting_authentication": "1",
-            "alternative_host_ids": ["a@example.org", "b@example.org"],
+            "alternative_host_ids": ["a-id", "b-id"],
         }
 
     def test_a_webinar_has_options_of_its_own(self) -> None:

@@ -29,7 +29,7 @@ MEETING = Meeting(
         "join_url": "https://us02web.zoom.us/j/85393847045?pwd=a&b=c",
         "password": "a\\b<c>",
         "host_id": "x1yCzABCDEfg23HiJKl4mN",
-        "settings": {"waiting_room": False, "alternative_hosts": "a@example.org;b@example.org"},
+        "settings": {"waiting_room": False, "alternative_host_ids": ["a-id", "b-id"]},
         "recurrence": {"type": 2, "weekly_days": "1", "repeat_interval": 1},
         "occurrences": [
             {
