@@ -136,9 +136,9 @@ def migrated_url(
         yield f"sqlite:///{path}"
         return
     server: PostgreSQL = request.getfixturevalue("postgresql")
-    url = server.url()
+    url = server.lend()
     yield url
-    server.drop(url)
+    server.give_back(url)
 
 
 # --- The browser --------------------------------------------------------------------------------------

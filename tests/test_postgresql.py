@@ -53,3 +53,60 @@ def test_restarted_with_what_it_held() -> None:
         server.start_again()
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
+class TestLend:
+    def test_gives_an_empty_database_again(self, postgresql: PostgreSQL) -> None:
+        url = postgresql.lend()
+        with psycopg.connect(url) as connection:
+            connection.execute("INSERT INTO settings VALUES ('name', '1')")
+        with psycopg.connect(url) as left_open:
+            postgresql.give_back(url)
+
+            _lend_until(postgresql, url)
+
+            with pytest.raises(psycopg.OperationalError):
+                left_open.execute("SELECT 1")
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM settings").fetchone() == (0,)
+            assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+    def test_gives_another_before_the_same(self, postgresql: PostgreSQL) -> None:
+        url = postgresql.lend()
+        postgresql.give_back(url)
+
+        again = postgresql.lend()
+
+        postgresql.give_back(again)
+        assert again != url
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "DROP INDEX ix_events_event",
+            "ALTER TABLE settings ADD COLUMN more int",
+            "DROP TABLE settings",
+            "DELETE FROM alembic_version",
+            "ANALYZE alembic_version",
+            "CREATE TABLE long AS SELECT generate_series(1, 100000)",
+            "INSERT INTO settings SELECT n, to_json(repeat('x', 900)) FROM generate_series(1, 10000) AS n",
+        ],
+    )
+    def test_drops_what_more_than_a_few_rows_changed_in(self, postgresql: PostgreSQL, change: str) -> None:
+        url = postgresql.lend()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(change.encode())
+        postgresql.give_back(url)
+
+        _lend_until(postgresql, url)
+
+        with pytest.raises(psycopg.OperationalError, match="does not exist"):
+            psycopg.connect(url)
+
+
+def _lend_until(server: PostgreSQL, url: str) -> None:
+    """Lend until the turn of a database was."""
+    while url in server._returned:
+        server.give_back(lent := server.lend())
+        if lent == url:
+            return

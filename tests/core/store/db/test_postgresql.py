@@ -39,9 +39,9 @@ WITHIN_SECONDS = 90.0
 
 @pytest.fixture
 def url(postgresql: PostgreSQL) -> Iterator[str]:
-    made = postgresql.url()
+    made = postgresql.lend()
     yield made
-    postgresql.drop(made)
+    postgresql.give_back(made)
 
 
 @pytest.fixture
