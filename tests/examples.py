@@ -33,6 +33,8 @@ STEPS = Amount(20, 60)  # the most that one history of the machine has
 MACHINE = {"sqlite": Amount(525, 2_000), "postgresql": Amount(225, 1_000)}
 RETENTION = {"sqlite": Amount(175, 1_000), "postgresql": Amount(75, 500)}
 RECONCILE = {"sqlite": Amount(60, 500), "postgresql": Amount(20, 250)}
+# Signed bodies that are no events, or odd ones: see tests.nonsense.
+NONSENSE = {"sqlite": Amount(250, 100_000), "postgresql": Amount(250, 20_000)}
 
 _SAY_SECONDS = 30.0
 

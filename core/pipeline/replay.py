@@ -210,8 +210,7 @@ class ReplayJob:
         unreadable = sum(line.outcome == Outcome.UNREADABLE for line in lines)
         counts = {
             "unreadable": unreadable - len(read),
-            "without": sum(not (_is_of_a_meeting(line) or _is_of_meetings(line)) for line in lines)
-            - unreadable,
+            "without": sum(_has_nothing_to_do(line) for line in lines),
             "failed": len(due) - len(refolded),
         }
         return JobStep(
@@ -361,6 +360,10 @@ def _is_of_meetings(line: EventSummary) -> bool:
     """Whether an event names recordings or a host, and is split by meeting: repeating that is harmless."""
     is_split = line.event in BATCHES or line.event in HOST_EVENTS
     return line.number is None and is_split and not is_probe(line.account_id)
+
+
+def _has_nothing_to_do(line: EventSummary) -> bool:
+    return not (line.outcome == Outcome.UNREADABLE or _is_of_a_meeting(line) or _is_of_meetings(line))
 
 
 def _is_reopened(line: EventSummary) -> bool:

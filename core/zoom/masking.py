@@ -41,7 +41,7 @@ def mask_body(raw: bytes, *, passcodes: bool) -> str:
         shown = json.dumps(mask_value(document, passcodes=passcodes), ensure_ascii=False, indent=2)
     except (ValueError, RecursionError):
         shown = _text(_without_fields(raw.decode("utf-8", "backslashreplace")), passcodes=passcodes)
-    shown = _printable(shown)
+    shown = printable(shown)
     if len(shown) > MOST_CHARACTERS:
         return shown[:MOST_CHARACTERS] + "\n…"
     return shown
@@ -80,7 +80,7 @@ def _without_fields(text: str) -> str:
     return _SECRET_FIELD.sub(rf'\1"{HIDDEN}"', text)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text with its unprintable characters written as JSON escapes them."""
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -91,4 +91,4 @@ def _header(name: str, value: str) -> str:
         return f"{HIDDEN}{value[-4:]}" if len(value) > 2 * len(HIDDEN) else HIDDEN
     if _SECRET.search(name) or "cookie" in name.lower():
         return HIDDEN
-    return _printable(_text(value, passcodes=False))
+    return printable(_text(value, passcodes=False))

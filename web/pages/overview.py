@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _REFRESH_SECONDS, _REFRESH_SECONDS_WHILE_COUNTING = 15, 2
 _OUTCOMES = (Outcome.APPLIED, Outcome.IGNORED, Outcome.PENDING, Outcome.UNREADABLE, Outcome.FAILED)
+_RARE = frozenset({Outcome.UNREADABLE})  # shown only where there are any
 _CSS = {
     Outcome.APPLIED: "is-good",
     Outcome.IGNORED: "is-plain",
@@ -97,7 +98,7 @@ class OverviewHandler(PageHandler):
             ],
             is_whole=week.is_whole,
             seconds=_REFRESH_SECONDS if week.is_whole else _REFRESH_SECONDS_WHILE_COUNTING,
-            outcomes=_OUTCOMES,
+            outcomes=_shown_outcomes(of_week),
             css=_CSS,
             statuses=PostStatus,
         )
@@ -133,6 +134,7 @@ class OverviewHandler(PageHandler):
                 [
                     Series(words, _CSS[outcome], [piece.outcomes[outcome] for piece in pieces])
                     for outcome, words in self._outcome_words().items()
+                    if outcome in _shown_outcomes(pieces)
                 ],
             )
         if measured:
@@ -190,3 +192,12 @@ class OverviewHandler(PageHandler):
 
     def _number(self, value: float) -> str:
         return format_decimal(value, locale=self.shell.language)
+
+
+def _shown_outcomes(pieces: Sequence[Piece]) -> list[Outcome]:
+    """Return the outcomes that a table or a chart of these pieces has."""
+    return [
+        outcome
+        for outcome in _OUTCOMES
+        if outcome not in _RARE or any(piece.outcomes[outcome] for piece in pieces)
+    ]

@@ -93,6 +93,9 @@ _TYPES = {
 }
 
 
+_UNUSUAL = 10**15
+
+
 @dataclass(frozen=True, slots=True)
 class _Labeler:
     words: NullTranslations
@@ -109,7 +112,7 @@ class _Labeler:
         if field in _NAMES:
             return str(self.words.gettext(_NAMES[field]))
         group, _, name = field.partition(".")
-        plain = (name or group).replace("_", " ")
+        plain = _bounded(masking.printable((name or group).replace("_", " ")))
         return str(self.words.gettext(_GROUPS[group])) % {"name": plain} if group in _GROUPS else plain
 
     def _value(self, field: str, value: Any) -> str:
@@ -131,10 +134,15 @@ class _Labeler:
             if field == "duration":
                 return self._minutes(value)
             named = _TYPES.get(value) if field == "type" else None
-            return str(self.words.gettext(named) if named else format_decimal(value, locale=self.language))
+            return str(self.words.gettext(named)) if named else self._number(value)
         shown = masking.mask_value(value, passcodes=self.passcodes, name=field.rpartition(".")[2])
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+        return _bounded(masking.printable(text))
+
+    def _number(self, value: int) -> str:
+        """Format an integer; Babel has no more than 28 digits, and nothing of Zoom's is nearly as large."""
+        is_usual = abs(value) < _UNUSUAL
+        return format_decimal(value, locale=self.language) if is_usual else _bounded(str(value))
 
     def _moment(self, moment: datetime) -> str:
         zone = getattr(moment.tzinfo, "key", "UTC")
@@ -151,4 +159,8 @@ class _Labeler:
 
     def _minutes(self, count: int) -> str:
         text = self.words.ngettext("%(count)s minute", "%(count)s minutes", count)
-        return str(text) % {"count": format_decimal(count, locale=self.language)}
+        return str(text) % {"count": self._number(count)}
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from core.store.db.encryption import Sealer
 
 _LOOKED_AHEAD = 1000  # events of one meeting
-MOST_ACCOUNTS = 64
+MOST_ACCOUNTS = 24
 """Up to so many accounts are searched by an index range each."""
 MOST_NAMES = 500
 """At most so many names of events, or of each account, are listed."""
