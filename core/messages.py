@@ -288,14 +288,15 @@ JOB_FAILED = _(
     "The bridge encountered an internal error (%(error)s); see its log. What was done so far is saved, and you can "
     "resume from there."
 )
-SCAN_POSTS_DUE = _("Everything is read. %(count)d pages are still to be written.")
-SCAN_POSTS_PENDING = _("Everything is read and on its way to the sites.")
+SCAN_POSTS_DUE = _("Reading is complete. %(count)d pages are still to be written.")
+SCAN_POSTS_PENDING = _("Reading is complete. The pages are being written to the sites.")
 SCAN_POSTS_FAILING = _(
     "%(count)d pages could not be written yet; the page Meetings says why. The bridge retries automatically."
 )
-SCAN_DONE = _("Everything that was read is on its sites.")
+SCAN_DONE = _("All meetings are up to date on their sites.")
 SCAN_NO_SITE = _(
-    "Everything is read. No site shows this account yet: choose one on the page Zoom accounts, by adding it again."
+    "Reading is complete, but no site shows this account yet. Add the account again on the page Zoom accounts, and "
+    "choose a site there."
 )
 WAITING_FOR_SITE = _("This is waiting for the site and continues automatically.")
 WAITING_FOR_SITE_FAULT = _("This is waiting for the site and continues automatically. %(fault)s")
@@ -339,6 +340,7 @@ REPORT_BUG = _("This is a bug in the bridge: report it together with the bridge'
 TEST_PLUGIN_MISSING = _("WordPress answers, but the plugin “Zoom WordPress Bridge” does not.")
 TEST_PLUGIN_MISSING_ADVICE = _("Activate the plugin under Plugins in wp-admin, or install it again.")
 TEST_NO_ANSWER = _("The endpoint gave no answer: %(reason)s.")
+TEST_NO_ANSWER_FAULT = _("The endpoint gave no answer. %(fault)s")
 TEST_NO_ANSWER_ADVICE = _(
     "Check whether the site opens in a browser. If it does, something blocks the bridge's server; whether it blocks "
     "Zoom, too, shows when Zoom validates the endpoint."
@@ -482,11 +484,140 @@ TEST_ZOOM_CLOCK_ADVICE = _(
     "Synchronize the clock of the bridge's machine over the network (NTP), then accept the events: zoombridge "
     "quarantine recheck"
 )
+QUOTED = _(": “%(text)s”")
 TEST_UNCHANGED = _("%(count)d bytes, all unchanged")
 TEST_SEEN_BY_EDITORS = _("by editors: new pages are created with the status “%(status)s”")
 TEST_CLOCKS_APART = _("%(count)d s apart")
 TEST_ZOOM_SILENT = _(
     "Zoom has sent nothing yet; only its first event shows whether its secret token is the one saved here."
+)
+
+# Why a form about users or passwords was not accepted.
+USER_NAME_INVALID = _("A user name has 2 to 60 letters and digits; . _ - @ are also allowed.")
+USER_EXISTS = _("There is already a user named %(name)s. Choose another name.")
+USER_UNKNOWN = _(
+    "There is no user named %(name)s. All users are on the page Users, and in: zoombridge user list"
+)
+TOO_MANY_USERS = _("There are already %(count)d users, the maximum. Remove users who are no longer needed.")
+LAST_ADMINISTRATOR = _(
+    "%(name)s is the only administrator who can sign in. Make another user an administrator first; otherwise nobody "
+    "could change anything here."
+)
+ADMINISTRATOR_EXISTS = _("There is already an administrator.")
+LINK_EXPIRED = _("This link is no longer valid: each link works once, and only for a limited time.")
+PASSWORD_TOO_SHORT = _("The password has fewer than %(count)d characters.")
+PASSWORD_TOO_LONG = _("The password has more than %(count)d characters.")
+PASSWORD_IS_NAME = _("The password must not be the user name.")
+PASSWORD_REPEATS = _("The password must not be one character repeated.")
+
+# Why something does not exist, or cannot be done now.
+UNKNOWN_SITE = _(
+    "No site “%(name)s” is connected. All sites are on the page Sites, and in: zoombridge site list"
+)
+RULES_SITE_REMOVED = _("This site is no longer connected, so its rules were not saved.")
+UNKNOWN_EVENT = _(
+    "There is no event with this number in the log. It may have been deleted because of its age: see the retention in "
+    "the settings."
+)
+UNKNOWN_QUARANTINED_REQUEST = _(
+    "There is no request with this number in quarantine. It may have been accepted meanwhile, or made room for newer "
+    "ones."
+)
+UNKNOWN_JOB = _("There is no such job. Ended jobs are deleted after some weeks.")
+UNKNOWN_JOB_KIND = _("There is no kind of job named “%(kind)s”.")
+TOO_MANY_JOBS = _(
+    "%(count)d jobs of this kind are already waiting, so this one was not added. Wait until they have ended, or stop "
+    "some of them."
+)
+UNKNOWN_ACCOUNT = _(
+    "No credentials are saved for the Zoom account “%(name)s”. Add them on the page Zoom accounts, or with: zoombridge "
+    "account add"
+)
+NO_ACCOUNT = _("No Zoom account is set up. Add one: zoombridge account add")
+ACCOUNT_AMBIGUOUS = _("Specify which Zoom account is meant: %(names)s")
+STORE_UNAVAILABLE = _(
+    "The database cannot be used now (%(reason)s). Nothing is lost: Zoom resends its events. Check the free disk space "
+    "and, with PostgreSQL, whether its server runs."
+)
+STORE_SILENT = _("it does not answer")
+STORE_STOPPING = _("the bridge is stopping")
+STORE_QUEUE_FULL = _("too many writes are pending")
+TOO_MANY_REQUESTS = _(
+    "Too many requests are waiting for the database. Nothing is lost: Zoom resends its events. If this persists, check "
+    "whether the database answers."
+)
+
+# Why a request of the plugin was refused.
+PLUGIN_KEY_WRONG = _(
+    "The plugin in WordPress signs with a different key than the bridge has for it. Connect the site again: zoombridge "
+    "site add"
+)
+PLUGIN_TIME_MISSING = _("The plugin's request carries no time.")
+PLUGIN_CLOCKS_APART = _(
+    "The clocks of WordPress and of the bridge are %(seconds)d seconds apart; %(allowed)d are allowed. Synchronize both "
+    "over the network (NTP)."
+)
+PLUGIN_CONTEXT_INVALID = _(
+    "The plugin's request does not say where its page is embedded. Install the plugin again from this version of the "
+    "bridge: zoombridge plugin"
+)
+
+# Why a site could not be connected. Here a person waits, and nothing is retried automatically.
+ADDRESS_INVALID = _("This is not the address of a site. Enter it as a browser shows it: https://example.org")
+ADDRESS_WITH_PASSWORD = _("Enter the address without a user name and password.")
+REDIRECT_LOOP = _(
+    "The site redirects in circles. Enter the address that a browser shows once the page is open."
+)
+NOT_WORDPRESS = _("What answers at this address is not WordPress's REST API. Check the address.")
+REST_API_CLOSED = _(
+    "The REST API of this site is closed to visitors. Allow it in the security plugin or firewall that closes it (at "
+    "least /wp-json/ and /wp-json/wp/v2/), then try again."
+)
+WORDPRESS_NOT_FOUND = _(
+    "No WordPress was found at this address. Check it; if WordPress is in a folder, add the folder: "
+    "https://example.org/blog"
+)
+PASSWORDS_NEED_HTTPS = _(
+    "WordPress offers application passwords only over HTTPS. Install a certificate on the site, change its address "
+    "under Settings > General to https://, then try again."
+)
+PASSWORDS_NEED_LOCAL = _(
+    "WordPress offers application passwords only over HTTPS, or on a site that is marked as a test site. To mark it, "
+    "add this line to wp-config.php: define( 'WP_ENVIRONMENT_TYPE', 'local' ); Then try again. If the line is there "
+    "already, a security plugin has probably disabled application passwords: allow them there."
+)
+PASSWORDS_DISABLED = _(
+    "Application passwords are disabled on this site, so the bridge cannot sign in. Usually a security plugin causes "
+    "this: allow them there (they require WordPress 5.6 or newer, and HTTPS), then try again."
+)
+SETUP_SITE_MOVED = _(
+    "The site has moved to %(address)s. Ask an administrator of the bridge to connect it there."
+)
+SETUP_NOT_ADMINISTRATOR = _(
+    "“%(name)s” is not an administrator of this site, and the bridge needs one (with the capability %(capability)s). "
+    "Sign in to WordPress as an administrator, and approve the bridge there."
+)
+SETUP_UNREACHABLE = _(
+    "The site could not be reached: %(reason)s. Check the address, and that the site opens in a browser; if it does, "
+    "something blocks requests from the bridge's server. Then try again."
+)
+SETUP_CERTIFICATE_UNTRUSTED = _(
+    "The site's HTTPS certificate cannot be trusted, so nothing was sent. Renew or repair the certificate of the site, "
+    "then try again."
+)
+SETUP_SITE_ERROR = _(
+    "The site failed to process the request (HTTP %(status)d). Check whether it opens in a browser, and see its error "
+    "log. Then try again."
+)
+SETUP_SITE_BUSY = _("The site is busy or being updated. Try again in a few minutes.")
+SETUP_PLUGIN_MISSING = _(
+    "The plugin “Zoom WordPress Bridge” does not answer on this site. Download it on the page Sites, or create it with "
+    "zoombridge plugin; install and activate it, then try again."
+)
+SETUP_PASSWORD_REJECTED = _(
+    "WordPress does not accept this user name and application password. Enter the password that WordPress shows under "
+    "Users > Profile > Application Passwords, not the one that you sign in with. If it is correct, the web server may "
+    "not pass the Authorization header on to WordPress."
 )
 
 # What a check of a site found.

@@ -10,10 +10,10 @@ from core.auth.passwords import Passwords
 from core.auth.service import AuthService
 from web.http.batcher import Batcher
 from web.http.inflight import InFlight
+from web.pages.not_found import NotFoundHandler
 from web.signin.handlers import SignInGuard
 from web.urls import urls
 from web.webhooks.dispatcher import Dispatcher
-from web.webhooks.handler import NotFoundHandler
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
@@ -42,11 +42,12 @@ def make_app(
         return True
 
     batcher = Batcher(send)
+    sign_in = SignInGuard(auth, dispatcher.executor, public_url)
     return Application(
         list(
             urls(
                 bridge,
-                sign_in=SignInGuard(auth, dispatcher.executor, public_url),
+                sign_in=sign_in,
                 responder=batcher,
                 keys=dispatcher.keys,
                 executor=dispatcher.executor,
@@ -57,6 +58,12 @@ def make_app(
         ),
         cross_origin_protection=True,
         default_handler_class=NotFoundHandler,
+        default_handler_args={
+            "bridge": bridge,
+            "keys": dispatcher.keys,
+            "executor": dispatcher.executor,
+            "sign_in": sign_in,
+        },
         log_function=_no_access_log,
         compress_response=False,  # answers hold secrets beside what a visitor chose
     )

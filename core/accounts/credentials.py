@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.accounts import import_job, reconcile_job
 from core.errors import UnknownAccountError, ZoomRestError
 from core.store.accounts import credentials as zoom_credentials
@@ -84,7 +85,7 @@ def enqueue_job(
 ) -> Job:
     """Enqueue an import or a reconciliation of an account. Raises: UnknownAccountError, TooManyJobsError."""
     if kind not in (import_job.KIND, reconcile_job.KIND):
-        raise ZoomRestError(f"There is no kind of job named “{kind}”.")
+        raise ZoomRestError(messages.UNKNOWN_JOB_KIND % {"kind": kind})
     with store.reading() as connection:
         zoom_credentials.load(connection, account_id, store.sealer)
     arguments = {"account": account_id, **({"dry_run": True} if dry_run else {})}
@@ -98,12 +99,8 @@ def find_account(store: Store, named: str | None) -> ZoomAccount:
     found = [account for account in every if named in (None, account.id, account.name)]
     if len(found) == 1:
         return found[0]
-    there = ", ".join(f"{account.name} ({account.id})" for account in every)
-    raise UnknownAccountError(
-        "No Zoom account can be read yet. Add one: zoombridge account add"
-        if not every
-        else f"Say which Zoom account is meant. There are: {there}"
-    )
+    names = ", ".join(f"{account.name} ({account.id})" for account in every)
+    raise UnknownAccountError(messages.ACCOUNT_AMBIGUOUS % {"names": names} if every else messages.NO_ACCOUNT)
 
 
 def set_reconcile_interval(

@@ -11,6 +11,7 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from core import messages
 from core.store.auth.users import NO_PASSWORD
 
 SHORTEST = 12
@@ -23,13 +24,13 @@ def problem(name: str, password: str) -> str | None:
     Length is what counts: rules about special characters and digits make people write passwords down.
     """
     if len(password) < SHORTEST:
-        return f"This has fewer than {SHORTEST} characters."
+        return messages.PASSWORD_TOO_SHORT % {"count": SHORTEST}
     if len(password) > LONGEST:
-        return f"This has more than {LONGEST} characters."
+        return messages.PASSWORD_TOO_LONG % {"count": LONGEST}
     if _normalized(password) == _normalized(name):
-        return "The password must not be the name."
+        return messages.PASSWORD_IS_NAME
     if len(set(password)) == 1:
-        return "The password must not be one character again and again."
+        return messages.PASSWORD_REPEATS
     return None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.auth import passwords
 from core.auth.passwords import Passwords
 from core.errors import StoreUnavailableError, TicketError, UserError
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[\w.@-]{2,60}")
 _MOST_USERS = 500
-
-_TOO_LATE = "This link does not work any more: each works once, and only for a while."
 
 
 @dataclass(slots=True)
@@ -64,8 +63,8 @@ class AuthService:
         Raises: UserError.
         """
         name = _new_name(name)
-        kept = users.NO_PASSWORD if password is None else self._hash(name, password)
-        self.store.write(partial(self._add, name=name, role=role, password=kept))
+        hashed = users.NO_PASSWORD if password is None else self._hash(name, password)
+        self.store.write(partial(self._add, name=name, role=role, password=hashed))
         return name
 
     def set_role(self, name: str, role: Role) -> None:
@@ -77,30 +76,30 @@ class AuthService:
             if role is not Role.ADMINISTRATOR:
                 _keep_an_administrator(connection, name)
             if not users.set_role(connection, name, role):
-                raise _nobody(name)
+                raise _unknown_user(name)
 
         self.store.write(change)
 
     def set_password(self, name: str, password: str) -> None:
         """Set a user's password, and end all their sessions. Raises: UserError."""
         name = canonical(name)
-        kept = self._hash(name, password)
-        self.store.write(partial(_set_password, name=name, password=kept))
+        hashed = self._hash(name, password)
+        self.store.write(partial(_set_password, name=name, password=hashed))
 
     def remove(self, name: str) -> None:
         """Delete a user, and end all their sessions. Raises: UserError."""
         name = canonical(name)
 
-        def forget(connection: Connection) -> None:
+        def delete(connection: Connection) -> None:
             users.lock(connection)
             _keep_an_administrator(connection, name)
             if not users.remove(connection, name):
-                raise _nobody(name)
+                raise _unknown_user(name)
             _revoke_access(connection, name)
 
-        self.store.write(forget)
+        self.store.write(delete)
 
-    # --- Coming in ------------------------------------------------------------------------------------
+    # --- Signing in ------------------------------------------------------------------------------------
 
     def sign_in(self, name: str, password: str, *, instead_of: str = "") -> str | None:
         """Verify name and password; return the token of a new session, which replaces the present one."""
@@ -109,15 +108,15 @@ class AuthService:
             user = users.find(connection, name)
         if not self.passwords.matches(user.password if user else None, password) or user is None:
             return None
-        better = self.passwords.hashed(password) if self.passwords.is_outdated(user.password) else None
+        rehashed = self.passwords.hashed(password) if self.passwords.is_outdated(user.password) else None
 
         def enter(connection: Connection) -> str | None:
             now = clock.now(connection, self.clock)
             # Not where the password was changed, or the user removed, since it was compared.
             if not users.record_seen(connection, name, now=now, password=user.password):
                 return None
-            if better is not None:
-                users.set_password(connection, name, better, instead_of=user.password)
+            if rehashed is not None:
+                users.set_password(connection, name, rehashed, instead_of=user.password)
             sessions.end(connection, instead_of)
             return sessions.begin(connection, name, user.role, now=now)
 
@@ -134,10 +133,10 @@ class AuthService:
         right = self.passwords.matches(user.password if user else None, password)
         if user is None or (user.has_password and not right):
             return None
-        kept = self._hash(name, wanted)
+        hashed = self._hash(name, wanted)
 
         def change(connection: Connection) -> str | None:
-            if not users.set_password(connection, name, kept, instead_of=user.password):
+            if not users.set_password(connection, name, hashed, instead_of=user.password):
                 return None
             _revoke_access(connection, name)
             return sessions.begin(connection, name, user.role, now=clock.now(connection, self.clock))
@@ -146,15 +145,15 @@ class AuthService:
 
     # --- Sessions -------------------------------------------------------------------------------------
 
-    def session(self, word: str) -> Session | None:
+    def session(self, token: str) -> Session | None:
         """Return the session of a token, and prolong it."""
         with self.store.reading() as connection:
             now = clock.now(connection, self.clock)
-            session = sessions.find(connection, word, now=now)
+            session = sessions.find(connection, token, now=now)
         if session is not None and session.is_to_be_prolonged(now):
 
             def prolong(connection: Connection) -> None:
-                sessions.prolong(connection, word, session, now=now)
+                sessions.prolong(connection, token, session, now=now)
                 if session.site_id is None:
                     users.record_seen(connection, session.name, now=now)
 
@@ -162,9 +161,9 @@ class AuthService:
                 self.store.submit(prolong)
         return session
 
-    def sign_out(self, word: str) -> None:
+    def sign_out(self, token: str) -> None:
         """End a session."""
-        self.store.write(partial(sessions.end, token=word))
+        self.store.write(partial(sessions.end, token=token))
 
     # --- One-time links -------------------------------------------------------------------------------
 
@@ -174,7 +173,7 @@ class AuthService:
         def invite(connection: Connection) -> str:
             users.lock(connection)
             if users.any_user(connection):
-                raise UserError("There is an administrator already.")
+                raise UserError(messages.ADMINISTRATOR_EXISTS)
             return one_time_links.issue(
                 connection, OneTimeLink(Purpose.FIRST), now=clock.now(connection, self.clock)
             )
@@ -188,9 +187,9 @@ class AuthService:
         def issue(connection: Connection) -> str:
             user = users.find(connection, name)
             if user is None:
-                raise _nobody(name)
-            ticket = OneTimeLink(purpose, name, user.role)
-            return one_time_links.issue(connection, ticket, now=clock.now(connection, self.clock))
+                raise _unknown_user(name)
+            link = OneTimeLink(purpose, name, user.role)
+            return one_time_links.issue(connection, link, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
 
@@ -198,85 +197,83 @@ class AuthService:
         """Return a token by which an administrator of a site signs in at the bridge's own address."""
 
         def issue(connection: Connection) -> str:
-            ticket = OneTimeLink(Purpose.SITE, name, Role.ADMINISTRATOR, site_id)
-            return one_time_links.issue(connection, ticket, now=clock.now(connection, self.clock))
+            link = OneTimeLink(Purpose.SITE, name, Role.ADMINISTRATOR, site_id)
+            return one_time_links.issue(connection, link, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
 
-    def is_good(self, purpose: Purpose, word: str) -> OneTimeLink | None:
+    def is_good(self, purpose: Purpose, token: str) -> OneTimeLink | None:
         """Return the one-time link of a token; None if it is unknown, used or expired."""
         with self.store.reading() as connection:
-            return one_time_links.find(connection, purpose, word, now=clock.now(connection, self.clock))
+            return one_time_links.find(connection, purpose, token, now=clock.now(connection, self.clock))
 
-    def make_first(self, word: str, name: str, password: str) -> str:
+    def make_first(self, token: str, name: str, password: str) -> str:
         """Create the first administrator; return the token of their session. Raises: UserError, TicketError."""
         name = _new_name(name)
-        kept = self._hash(name, password)
+        hashed = self._hash(name, password)
 
         def make(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
             users.lock(connection)
-            if one_time_links.use(connection, Purpose.FIRST, word, now=now) is None or users.any_user(
+            if one_time_links.use(connection, Purpose.FIRST, token, now=now) is None or users.any_user(
                 connection
             ):
-                raise TicketError(_TOO_LATE)
+                raise TicketError(messages.LINK_EXPIRED)
             one_time_links.cancel(connection, Purpose.FIRST, "")  # what other starts have printed
-            users.add(connection, name, Role.ADMINISTRATOR, kept, now=now)
+            users.add(connection, name, Role.ADMINISTRATOR, hashed, now=now)
             users.record_seen(connection, name, now=now)
             return sessions.begin(connection, name, Role.ADMINISTRATOR, now=now)
 
         return self.store.write(make)
 
-    def choose_password(self, word: str, password: str) -> str:
+    def choose_password(self, token: str, password: str) -> str:
         """Set the password of a one-time link's user; return the token of their session.
 
         Raises: UserError, TicketError.
         """
-        ticket = self.is_good(Purpose.PASSWORD, word)
-        if ticket is None:
-            raise TicketError(_TOO_LATE)
-        kept = self._hash(ticket.name, password)
+        link = self.is_good(Purpose.PASSWORD, token)
+        if link is None:
+            raise TicketError(messages.LINK_EXPIRED)
+        hashed = self._hash(link.name, password)
 
         def choose(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
-            if one_time_links.use(connection, Purpose.PASSWORD, word, now=now) is None:
-                raise TicketError(_TOO_LATE)
-            user = _set_password(connection, name=ticket.name, password=kept)
+            if one_time_links.use(connection, Purpose.PASSWORD, token, now=now) is None:
+                raise TicketError(messages.LINK_EXPIRED)
+            user = _set_password(connection, name=link.name, password=hashed)
             users.record_seen(connection, user.name, now=now)
             return sessions.begin(connection, user.name, user.role, now=now)
 
         return self.store.write(choose)
 
-    def enter(self, purpose: Purpose, word: str, *, instead_of: str = "") -> str:
+    def enter(self, purpose: Purpose, token: str, *, instead_of: str = "") -> str:
         """Use a sign-in link; return the token of the session. Raises: TicketError."""
 
         def let_in(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
-            ticket = one_time_links.use(connection, purpose, word, now=now)
-            if ticket is None:
-                raise TicketError(_TOO_LATE)
+            link = one_time_links.use(connection, purpose, token, now=now)
+            if link is None:
+                raise TicketError(messages.LINK_EXPIRED)
             sessions.end(connection, instead_of)
-            if ticket.site_id is None:
-                users.record_seen(connection, ticket.name, now=now)
+            if link.site_id is None:
+                users.record_seen(connection, link.name, now=now)
             # The role is read with each request, and a deleted user has no pages.
-            return sessions.begin(connection, ticket.name, ticket.role, ticket.site_id, now=now)
+            return sessions.begin(connection, link.name, link.role, link.site_id, now=now)
 
         return self.store.write(let_in)
 
     def _add(self, connection: Connection, *, name: str, role: Role, password: str) -> None:
         users.lock(connection)
         if len(users.list_all(connection)) >= _MOST_USERS:
-            raise UserError(
-                f"There are {_MOST_USERS} users already. Remove those who are not needed any more."
-            )
+            raise UserError(messages.TOO_MANY_USERS % {"count": _MOST_USERS})
         if not users.add(connection, name, role, password, now=clock.now(connection, self.clock)):
-            raise UserError(f"There is a user {name} already. Choose another name.")
+            raise UserError(messages.USER_EXISTS % {"name": name})
         _revoke_access(connection, name)  # a former user of this name may have left sessions or links
 
     def _hash(self, name: str, password: str) -> str:
-        wrong = passwords.problem(name, password)
-        if wrong is not None:
-            raise UserError(wrong, field="password")
+        problem = passwords.problem(name, password)
+        if problem is not None:
+            raise UserError(problem, field="password")
         return self.passwords.hashed(password)
 
 
@@ -288,14 +285,14 @@ def canonical(name: str) -> str:
 def _new_name(name: str) -> str:
     name = canonical(name)
     if not _NAME.fullmatch(name):
-        raise UserError("A name has 2 to 60 letters, digits, and of signs only . _ - @")
+        raise UserError(messages.USER_NAME_INVALID)
     return name
 
 
 def _set_password(connection: Connection, *, name: str, password: str) -> User:
     user = users.find(connection, name)
     if user is None or not users.set_password(connection, name, password):
-        raise _nobody(name)
+        raise _unknown_user(name)
     _revoke_access(connection, name)
     return user
 
@@ -312,12 +309,8 @@ def _keep_an_administrator(connection: Connection, name: str) -> None:
     if user is None or user.role is not Role.ADMINISTRATOR:
         return
     if not users.other_administrators(connection, name):
-        raise UserError(
-            f"{name} is the only administrator who can sign in. Make another one first: else nobody could "
-            "change anything here any more.",
-            field="role",
-        )
+        raise UserError(messages.LAST_ADMINISTRATOR % {"name": name}, field="role")
 
 
-def _nobody(name: str) -> UserError:
-    return UserError(f"There is no user {name}. See: zoombridge user list")
+def _unknown_user(name: str) -> UserError:
+    return UserError(messages.USER_UNKNOWN % {"name": name})

@@ -126,7 +126,7 @@ class JobRunner:
         Raises: TooManyJobsError, StoreError.
         """
         if kind not in self.kinds:
-            raise ZoomBridgeError(f"There is no kind of job named “{kind}”.")
+            raise ZoomBridgeError(messages.UNKNOWN_JOB_KIND % {"kind": kind})
 
         def write(connection: Connection) -> Job:
             now = store_clock.now(connection, self.clock)

@@ -373,7 +373,7 @@ class SelfTestSteps:
                     over, "POST", self._endpoint, body=sent.body, headers=sent.headers, timeout=_SEND_TIMEOUT
                 )
         except SiteFaultError as error:
-            return EndpointResponse(None, _since(began), error.reason or str(error).rstrip("."))
+            return EndpointResponse(None, _since(began), error.reason or str(error))
         self.progress.ahead = transport.seconds_ahead(answer)
         return EndpointResponse.of(answer, _since(began))
 

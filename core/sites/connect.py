@@ -64,9 +64,7 @@ def start_setup(
         with store.reading() as connection:
             known = sites.load(connection, only, store.sealer)
         if not sites.is_at(known, found.url):
-            raise not_wordpress(
-                f"The site has moved to {found.url}. Ask an administrator of the bridge to connect it there."
-            )
+            raise not_wordpress(messages.SETUP_SITE_MOVED % {"address": found.url})
     candidate = PendingSite(
         id=pending_sites.new_id(),
         requested_by=requested_by,
@@ -282,8 +280,7 @@ def _check_rights(client: WordPressClient) -> None:
         lacks = error.fault is Fault.STUB_MISSING and _MANAGE not in user.capabilities
         if lacks or (error.fault is Fault.CREDENTIALS and error.status == HTTPStatus.FORBIDDEN):
             raise SiteFaultError(
-                f"“{user.name}” is no administrator of this site, and the bridge needs one (who may "
-                f"{_MANAGE}). Sign in to WordPress as an administrator, and approve there.",
+                messages.SETUP_NOT_ADMINISTRATOR % {"name": user.name, "capability": _MANAGE},
                 fault=Fault.CREDENTIALS,
                 status=HTTPStatus.FORBIDDEN,
             ) from error
@@ -298,40 +295,24 @@ def _problem_of(error: SiteFaultError) -> SetupProblem:
 
 
 _INTERACTIVE_MESSAGES = {
-    Fault.NETWORK: (
-        "The site could not be reached: {reason}. Check the address, and that the site opens in a browser; if it "
-        "does, something keeps the bridge's server from it. Then try again."
-    ),
-    Fault.TLS: (
-        "The site's HTTPS certificate cannot be trusted, so nothing was sent. Renew or repair the certificate of the "
-        "site, then try again."
-    ),
-    Fault.SERVER: (
-        "The site broke down on the request (HTTP {status}). Look whether it opens in a browser; its own log of "
-        "errors says more. Then try again."
-    ),
-    Fault.THROTTLED: "The site is busy, or being updated, and asks to come again later. Try again in some minutes.",
-    Fault.STUB_MISSING: (
-        "The plugin “Zoom WordPress Bridge” does not answer on this site. Install and activate it (zoombridge plugin "
-        "writes it, and the page Sites has it to download), then try again."
-    ),
+    Fault.NETWORK: messages.SETUP_UNREACHABLE,
+    Fault.TLS: messages.SETUP_CERTIFICATE_UNTRUSTED,
+    Fault.SERVER: messages.SETUP_SITE_ERROR,
+    Fault.THROTTLED: messages.SETUP_SITE_BUSY,
+    Fault.STUB_MISSING: messages.SETUP_PLUGIN_MISSING,
 }
 
 
 def _interactive_error(error: SiteFaultError) -> SiteFaultError:
     """Return a fault with a message for an interactive user: these requests are not retried automatically."""
     if error.fault is Fault.CREDENTIALS and error.status == HTTPStatus.UNAUTHORIZED:
-        words = (
-            "WordPress does not accept user name and application password. The password is the one that WordPress "
-            "shows under Users > Profile > Application Passwords, not the one that you sign in with. If it is right, "
-            "the web server may not hand the Authorization header on to WordPress."
-        )
+        template = messages.SETUP_PASSWORD_REJECTED
+    elif error.fault in _INTERACTIVE_MESSAGES:
+        template = _INTERACTIVE_MESSAGES[error.fault]
     else:
-        words = _INTERACTIVE_MESSAGES.get(error.fault, "")
-    if not words:
         return error
     return SiteFaultError(
-        words.format(reason=error.reason or messages.NO_ANSWER, status=error.status),
+        template % {"reason": error.reason or messages.NO_ANSWER, "status": error.status or 0},
         fault=error.fault,
         status=error.status,
         evidence=error.evidence,

@@ -242,7 +242,10 @@ def diagnose_response(response: EndpointResponse, *, plugin_advice: str = "") ->
     if response.status is None:
         return _response_diagnosis(
             Cause.NOT_REACHED,
-            messages.TEST_NO_ANSWER % {"reason": response.reason},
+            # A fault without a reason is a sentence of its own.
+            messages.TEST_NO_ANSWER_FAULT % {"fault": response.reason}
+            if response.reason.endswith(".")
+            else messages.TEST_NO_ANSWER % {"reason": response.reason},
             messages.TEST_NO_ANSWER_ADVICE,
         )
     if response.code in _OWN_ERRORS:
@@ -419,7 +422,7 @@ def diagnose_visit(visited: VisitorResponse) -> Diagnosis | None:
     """Diagnose a visitor's response from the page; None where it shows the meeting."""
     if visited.status == HTTPStatus.OK and visited.has_topic:
         return None
-    quoted = f": “{visited.detail}”" if visited.detail else ""
+    quoted = messages.QUOTED % {"text": visited.detail} if visited.detail else ""
     if visited.status == HTTPStatus.NOT_FOUND:
         advice = messages.TEST_PERMALINKS_ADVICE
     elif visited.status == HTTPStatus.OK:
@@ -513,7 +516,7 @@ def _response_diagnosis(cause: Cause, message: str, advice: str) -> Diagnosis:
 
 def _quote(response: EndpointResponse) -> str:
     said = " ".join(part for part in (response.code, response.message) if part)
-    return f": “{shorten(said)}”" if said else ""
+    return messages.QUOTED % {"text": shorten(said)} if said else ""
 
 
 def _json_or_none(body: bytes) -> Any:

@@ -143,10 +143,12 @@ def _events(site: Site, wrong: Diagnosis | None) -> HealthFinding:
         return HealthFinding("events", False, f"{wrong.message} {wrong.advice}")
     if site.last_event_at is None:
         return HealthFinding(
-            "events", True, "none has come yet: tick them in Zoom, then schedule a meeting there"
+            "events", True, "none has arrived yet: subscribe to events in Zoom, then schedule a meeting there"
         )
     at = datetime.fromtimestamp(site.last_event_at / 1000, UTC)
-    return HealthFinding("events", True, f"come; the last, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC")
+    return HealthFinding(
+        "events", True, f"arrive; the latest, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC"
+    )
 
 
 def _pairing(site: Site, connected: Connection) -> HealthFinding:

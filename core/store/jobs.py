@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 
+from core import messages
 from core.errors import TooManyJobsError, UnknownJobError
 from core.store.db import locks, notify
 from core.store.db.schema import jobs
@@ -82,10 +83,7 @@ def enqueue(
         if job.arguments == arguments:
             return job
     if len(of_site) >= MOST_UNFINISHED:
-        raise TooManyJobsError(
-            f"{len(of_site)} jobs of this kind wait already, so this one was not added. Wait until they have "
-            "ended, or stop some of them."
-        )
+        raise TooManyJobsError(messages.TOO_MANY_JOBS % {"count": len(of_site)})
     values = {
         "kind": kind,
         "site_id": site_id,
@@ -109,7 +107,7 @@ def load(connection: Connection, job_id: int, *, site_id: str | None = None) -> 
         query = query.where(jobs.c.site_id == site_id)
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
-        raise UnknownJobError("There is no such job any more: ended ones are forgotten after some weeks.")
+        raise UnknownJobError(messages.UNKNOWN_JOB)
     return _job(row)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 
+from core import messages
 from core.wordpress import transport
 from core.wordpress.faults import SiteResponse, classify, not_wordpress
 
@@ -71,11 +72,9 @@ def _typed(address: str) -> str:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https") or re.search(r"\s", text):
-        raise not_wordpress(
-            "This is not the address of a site. Type it as a browser shows it: https://example.org"
-        )
+        raise not_wordpress(messages.ADDRESS_INVALID)
     if parts.username is not None:
-        raise not_wordpress("Type the address without a user name and password in it.")
+        raise not_wordpress(messages.ADDRESS_WITH_PASSWORD)
     # People copy addresses of wp-admin from the browser.
     path = re.sub(r"/(wp-admin|wp-login\.php|wp-json)(/.*)?$", "/", parts.path)
     return urlunsplit((parts.scheme, parts.netloc, path or "/", "", ""))
@@ -92,7 +91,7 @@ def _open(over: requests.Session, url: str, timeout: tuple[float, float]) -> tup
         if urlsplit(url).scheme not in ("http", "https"):
             break
     raise not_wordpress(
-        "The site sends visitors on in circles. Type the address that a browser shows once the page is open.",
+        messages.REDIRECT_LOOP,
         evidence=urlsplit(url).netloc,
     )
 
@@ -133,9 +132,7 @@ def _read_index(url: str, root: str, answer: SiteResponse) -> Discovery:
     index = _index(answer)
     namespaces = index.get("namespaces")
     if not isinstance(namespaces, list) or "wp/v2" not in namespaces:
-        raise not_wordpress(
-            "What answers there is not WordPress's REST API. Check the address.", status=answer.status
-        )
+        raise not_wordpress(messages.NOT_WORDPRESS, status=answer.status)
     granting = _authorization_url(index.get("authentication"))
     if not granting:
         raise _no_application_passwords(root)
@@ -156,15 +153,13 @@ def _index(answer: SiteResponse) -> dict[str, Any]:
         return index
     if answer.status in (401, 403):
         raise not_wordpress(
-            "The REST API of this site is closed to visitors. Allow it in the security plugin or firewall that "
-            "closes it (at least /wp-json/ and /wp-json/wp/v2/), and try again.",
+            messages.REST_API_CLOSED,
             status=answer.status,
             evidence=classify(answer, now=transport.now(), wrote=False).evidence,
         )
     if answer.status in range(200, 300) or answer.status == 404:  # noqa: PLR2004 (not found)
         raise not_wordpress(
-            "No WordPress was found there. Check the address; if WordPress is in a folder, type that too: "
-            "https://example.org/blog",
+            messages.WORDPRESS_NOT_FOUND,
             status=answer.status,
             evidence=classify(answer, now=transport.now(), wrote=False).evidence,
         )
@@ -182,21 +177,10 @@ def _authorization_url(authentication: Any) -> str:
 def _no_application_passwords(root: str) -> SiteFaultError:
     parts = urlsplit(root)
     if parts.scheme == "http" and not is_local(parts.hostname):
-        return not_wordpress(
-            "WordPress offers application passwords only over HTTPS. Give the site a certificate, set its address "
-            "under Settings > General to https://, and try again."
-        )
+        return not_wordpress(messages.PASSWORDS_NEED_HTTPS)
     if parts.scheme == "http":
-        return not_wordpress(
-            "WordPress offers application passwords only over HTTPS, or where it is told that the site is one for "
-            "trying things out. Add this line to wp-config.php, and try again: "
-            "define( 'WP_ENVIRONMENT_TYPE', 'local' ); If it is there already, application passwords are switched "
-            "off, usually by a security plugin: allow them there."
-        )
-    return not_wordpress(
-        "Application passwords are switched off on this site, so the bridge cannot sign in. Usually a security "
-        "plugin does that: allow them there (they need WordPress 5.6 or newer, and HTTPS), and try again."
-    )
+        return not_wordpress(messages.PASSWORDS_NEED_LOCAL)
+    return not_wordpress(messages.PASSWORDS_DISABLED)
 
 
 def is_local(host: str | None) -> bool:

@@ -7,6 +7,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import StaleSignatureError, WrongSignatureError
 
 if TYPE_CHECKING:
@@ -53,18 +54,14 @@ def verify_request(
     )
     given = headers.get(SIGNATURE_HEADER, "")
     if not hmac.compare_digest(expected.encode(), given.encode()):
-        raise WrongSignatureError(
-            "The plugin on the WordPress site signs with another key than the bridge has for it. Connect the "
-            "site again: zoombridge site add"
-        )
+        raise WrongSignatureError(messages.PLUGIN_KEY_WRONG)
     if now is not None:
         if not re.fullmatch(r"[0-9]{1,12}", timestamp):
-            raise WrongSignatureError("The plugin's request carries no time.")
+            raise WrongSignatureError(messages.PLUGIN_TIME_MISSING)
         seconds = round(now - int(timestamp))
         if abs(seconds) > WINDOW_SECONDS:
             raise StaleSignatureError(
-                f"The clocks of WordPress and of the bridge are {abs(seconds)} seconds apart; "
-                f"{WINDOW_SECONDS} are allowed. Set both by the network.",
+                messages.PLUGIN_CLOCKS_APART % {"seconds": abs(seconds), "allowed": WINDOW_SECONDS},
                 seconds=seconds,
             )
 

@@ -8,6 +8,7 @@ import weakref
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from core import messages
 from core.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -37,10 +38,7 @@ class BlockingExecutor(Executor):
         try:
             self._queue.put_nowait((future, fn, args, kwargs))
         except queue.Full:
-            raise StoreUnavailableError(
-                "Too many requests are waiting for the database. Nothing is lost: Zoom sends again. If this lasts, check "
-                "whether the database responds."
-            ) from None
+            raise StoreUnavailableError(messages.TOO_MANY_REQUESTS) from None
         if self._missing:
             self._missing -= 1
             threading.Thread(target=_run, args=(self._queue,), name="blocking", daemon=True).start()

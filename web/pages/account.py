@@ -52,7 +52,7 @@ class AccountHandler(PageHandler):
                 lambda: self.sign_in.auth.change_password(name, present, wanted),
             )
         except UserError as error:
-            await self._show(status=422, errors={error.field: str(error)})
+            await self._show(status=422, errors={error.field: self.translated(error)})
         except (SignInBusyError, TooManyAttemptsError) as error:
             await self._show(status=422, problem=refusal_message(self.words, error))
         else:

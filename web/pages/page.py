@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
@@ -61,12 +62,12 @@ class PageHandler(RequestHandler):
             await self._from_stub()
             return
         token = cookie.read_token(self)
-        known = await self.blocking(self.sign_in.auth.session, token) if token else None
-        if known is None:
-            asked = {"to": self.request.uri or ""} if self.request.method == "GET" else {}
-            self.redirect("/signin?" + urlencode(asked) if asked else "/signin", status=303)
+        session = await self.blocking(self.sign_in.auth.session, token) if token else None
+        if session is None:
+            back = {"to": self.request.uri or ""} if self.request.method == "GET" else {}
+            self.redirect("/signin?" + urlencode(back) if back else "/signin", status=303)
             raise Finish
-        self.viewer = Viewer(known.name, known.role, known.site_id, known.site_name)
+        self.viewer = Viewer(session.name, session.role, session.site_id, session.site_name)
         self.site_id = self.viewer.site_id
         nonce = secrets.token_urlsafe(16)
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
@@ -100,6 +101,9 @@ class PageHandler(RequestHandler):
         return translate_message(str(error), self.words)
 
     def _language(self) -> str:
+        if context := self.request.headers.get(signing.CONTEXT_HEADER):
+            with suppress(BadRequestError):  # unverified, and good enough for the language of an error
+                return choose_language([Context.from_header(context).locale])
         return choose_language(accepted_languages(self.request.headers.get("Accept-Language", "")))
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -133,17 +137,21 @@ class PageHandler(RequestHandler):
         try:
             self._key = await self._keys.verify(request, now=time.time())
             context = Context.from_header(request.headers.get(signing.CONTEXT_HEADER, ""))
-            # The stub asks for who may `manage_options`, and for nobody else.
+            # The stub requests pages for users with `manage_options` only.
             self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)
             self.shell = WordPressShell(context)
         except UnknownSiteError as error:
-            self._refuse(404, "zoombridge_unknown_site", str(error))
+            self._refuse(404, "zoombridge_unknown_site", self._message_of(error))
         except SignatureError as error:
-            self._refuse(401, "zoombridge_signature", str(error))
+            self._refuse(401, "zoombridge_signature", self._message_of(error))
         except BadRequestError as error:
-            self._refuse(400, "zoombridge_bad_request", str(error))
+            self._refuse(400, "zoombridge_bad_request", self._message_of(error))
         except StoreUnavailableError as error:
-            self._refuse(503, "zoombridge_unavailable", str(error))
+            self._refuse(503, "zoombridge_unavailable", self._message_of(error))
+
+    def _message_of(self, error: Exception) -> str:
+        """Return the message of an error before authentication, in the language of the request."""
+        return translate_message(str(error), translations(self._language()))
 
     def _refuse(self, status: int, code: str, message: str) -> NoReturn:
         document = {"code": code, "message": message}
@@ -157,27 +165,31 @@ class PageHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Respond with what happened and what to do, without internals."""
         error = kwargs.get("exc_info", (None, None))[1]
-        # It may be that nobody has been let in yet.
+        # An error before authentication finds no shell.
         language = self.shell.language if hasattr(self, "shell") else self._language()
-        said = translations(language)
+        words = translations(language)
         if isinstance(error, StoreUnavailableError):
-            status_code, message = 503, str(error)
-        elif isinstance(error, UnknownSiteError):  # removed since this page was asked for
-            status_code, message = 404, str(error)
+            status_code, message = 503, translate_message(str(error), words)
+        elif isinstance(error, UnknownSiteError):  # removed during the request
+            status_code, message = 404, translate_message(str(error), words)
         elif status_code == 403:  # noqa: PLR2004 - forbidden
-            message = said.gettext(
+            message = words.gettext(
                 "This form was not submitted from this page. Open the page again and submit it from there."
             )
         else:
-            message = said.gettext(
+            message = words.gettext(
                 "The bridge encountered an internal error. Your input may not have been saved; no Zoom data is lost. "
                 "See the bridge's log for details."
             )
+        self.show_error(status_code, "zoombridge_error", message, language)
+
+    def show_error(self, status: int, code: str, message: str, language: str) -> None:
+        """Finish with an error: signed JSON for the plugin, a page without navigation for a browser."""
         if self._key is not None:
-            answer_signed(self, self._key, status_code, {"code": "zoombridge_error", "message": message})
+            answer_signed(self, self._key, status, {"code": code, "message": message})
             self.finish()
             return
-        self.set_status(status_code)
+        self.set_status(status)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""), language=language)
         set_security_headers(self, shell.nonce)

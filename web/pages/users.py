@@ -44,23 +44,23 @@ class UsersHandler(PageHandler):
         await self._show(done=self.get_query_argument("done", ""))
 
     async def post(self) -> None:
-        admission = self.sign_in.auth
+        auth = self.sign_in.auth
         name = self.get_body_argument("name", "")
         role = Role.ADMINISTRATOR if self.get_body_argument("role", "") == Role.ADMINISTRATOR else Role.VIEWER
         match self.get_body_argument("do", ""):
             case "add":
                 try:
-                    name = await self.blocking(admission.add, name, role)
+                    name = await self.blocking(auth.add, name, role)
                 except UserError as error:
-                    await self._show(status=422, errors={error.field: str(error)}, given=name)
+                    await self._show(status=422, errors={error.field: self.translated(error)}, given=name)
                 else:
                     await self._show_link(name)
             case "link":
                 await self._show_link(name)
             case "role":
-                await self._change(admission.set_role, name, role, done="role")
+                await self._change(auth.set_role, name, role, done="role")
             case "remove":
-                await self._change(admission.remove, name, done="removed")
+                await self._change(auth.remove, name, done="removed")
             case _:
                 self.go("/users")
 
@@ -68,19 +68,19 @@ class UsersHandler(PageHandler):
         try:
             await self.blocking(change, *arguments)
         except UserError as error:
-            await self._show(status=422, problem=str(error))
+            await self._show(status=422, problem=self.translated(error))
         else:
             self.go("/users", done=done)
 
     async def _show_link(self, name: str) -> None:
         """Create a link and show it in the response itself, so that it is in no history or log."""
         try:
-            word = await self.blocking(self.sign_in.auth.link, name, Purpose.PASSWORD)
+            token = await self.blocking(self.sign_in.auth.link, name, Purpose.PASSWORD)
         except UserError as error:
-            await self._show(status=422, problem=str(error))
+            await self._show(status=422, problem=self.translated(error))
             return
         here = self.sign_in.public_url or f"{self.request.protocol}://{self.request.host}"
-        await self._show(link=f"{here}/password?ticket={word}", link_for=name)
+        await self._show(link=f"{here}/password?ticket={token}", link_for=name)
 
     async def _show(
         self,

@@ -19,6 +19,7 @@ from web.http.executor import BlockingExecutor
 from web.signin import cookie
 from web.signin.throttle import Throttle
 from web.ui.i18n import accepted_languages, choose_language, translations
+from web.ui.message_translation import translate_message
 from web.ui.shell import BrowserShell, render, set_security_headers
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class SignInPageHandler(RequestHandler):
         """Respond with what happened and what to do."""
         error = kwargs.get("exc_info", (None, None))[1]
         if isinstance(error, StoreUnavailableError):
-            status_code, message = 503, str(error)
+            status_code, message = 503, translate_message(str(error), self.words)
         elif status_code == 403:  # noqa: PLR2004 - forbidden
             message = self.words.gettext(
                 "This form was not submitted from this page. Open the page again and submit it from there."
@@ -244,7 +245,9 @@ class _PasswordLinkHandler(SignInPageHandler):
         try:
             token = await self.sign_in.run_hashing(self.save, ticket, name, password)
         except UserError as error:
-            await self._show_form(ticket, status=422, name=name, errors={error.field: str(error)})
+            await self._show_form(
+                ticket, status=422, name=name, errors={error.field: translate_message(str(error), self.words)}
+            )
         except SignInBusyError as error:
             errors = {"password": refusal_message(self.words, error)}
             await self._show_form(ticket, status=503, name=name, errors=errors)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.web import RequestHandler
 
+from core import messages
 from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
 from core.store.sites import sites
 from core.wordpress import signing
@@ -125,10 +126,7 @@ class Context:
                 user=str(given.get("user", {}).get("login", "")),
             )
         except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadRequestError(
-                "The plugin's request does not say where its page is embedded. Install the plugin again from this version "
-                "of the bridge: zoombridge plugin"
-            ) from error
+            raise BadRequestError(messages.PLUGIN_CONTEXT_INVALID) from error
 
 
 class HelloHandler(RequestHandler):

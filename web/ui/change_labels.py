@@ -40,6 +40,14 @@ def label_changes(
     return [labeler.label(difference) for difference in differences]
 
 
+def label_fields(names: str, words: NullTranslations) -> str:
+    """Return the labels of fields whose names are joined by ", "; empty for any other text."""
+    fields = names.split(", ")
+    if not all(field in _NAMES for field in fields):
+        return ""
+    return ", ".join(str(words.gettext(_NAMES[field])) for field in fields)
+
+
 # Marks texts for translation: the extraction looks for this name.
 def _(text: str) -> str:
     return text

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from core import __version__
 from web.ui import i18n
+from web.ui.change_labels import label_fields
 from web.ui.durations import DurationFormat
 from web.ui.meetings import format_number, meeting_path
 from web.ui.message_translation import translate_message
@@ -173,6 +174,7 @@ def _environment(language: str) -> Environment:
     environment.filters["duration"] = DurationFormat(said, language).format
     environment.filters["meeting_number"] = format_number
     environment.filters["message"] = partial(_message, said=said, language=language)
+    environment.filters["finding"] = partial(_finding, said=said, language=language)
     environment.globals["meeting_path"] = meeting_path
     environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
     environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
@@ -192,6 +194,11 @@ def _message(text: str | None, *, said: NullTranslations, language: str) -> str:
     if translated and translated == text and language != i18n.SOURCE:
         return Markup('<span lang="{}">{}</span>').format(i18n.SOURCE, text)
     return translated
+
+
+def _finding(detail: str, *, said: NullTranslations, language: str) -> str:
+    """Return the detail of a finding: the labels of the fields that differ, or a message of core."""
+    return label_fields(detail, said) or _message(detail, said=said, language=language)
 
 
 def _time(moment: int | None, *, said: NullTranslations) -> Markup:

@@ -110,19 +110,6 @@ class WebhookHandler(RequestHandler):
             self.write(response.body)
 
 
-class NotFoundHandler(RequestHandler):
-    """Answers at addresses that do not exist."""
-
-    def prepare(self) -> None:
-        """Answer 404 as WordPress's REST API would."""
-        self.set_status(404)
-        self.finish({"code": "zoombridge_no_route", "message": "There is nothing at this address."})
-
-    def write_error(self, status_code: int, **_: Any) -> None:
-        """Say what went wrong without any detail."""
-        self.finish({"code": "zoombridge_error", "message": f"The request failed ({status_code})."})
-
-
 _TOO_LARGE = InboundResponse.of(
     refusal(413, "zoombridge_too_large", "The body is over 1 MiB, and no event of Zoom's is.")
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, update
 
+from core import messages
 from core.errors import UnknownAccountError
 from core.store.db.schema import site_accounts, zoom_accounts, zoom_users
 from core.store.db.upsert import insert as insert_new
@@ -72,10 +73,7 @@ def load(connection: Connection, account_id: str, sealer: Sealer) -> ZoomAccount
         .one_or_none()
     )
     if row is None:
-        raise UnknownAccountError(
-            f"No credentials are saved for the Zoom account “{account_id}”. Add them on the page Zoom accounts, or "
-            "with: zoombridge account add"
-        )
+        raise UnknownAccountError(messages.UNKNOWN_ACCOUNT % {"name": account_id})
     return _account(row, sealer)
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from core import messages
 from core.errors import StoreError, StoreUnavailableError
 from core.store.db import postgresql, sqlite
 from core.store.db.encryption import Sealer, key_from
@@ -39,11 +40,6 @@ _QUEUE = 4096  # writes that may wait; more are refused, so that memory stays bo
 _GROUP = 512  # writes that share one commit
 _TRIES = 5  # of a transaction that another one was in the way of
 _CLOSE_SECONDS = 10.0
-
-_UNAVAILABLE = (
-    "The database cannot be used now ({}). Nothing is lost: Zoom sends again. Check the disk's free "
-    "space and, with PostgreSQL, whether its server runs."
-)
 
 
 class Store:
@@ -106,7 +102,7 @@ class Store:
         except SQLAlchemyError as error:
             if not _is_trouble(error):
                 raise
-            raise StoreUnavailableError(_UNAVAILABLE.format(_words(error))) from error
+            raise StoreUnavailableError(messages.STORE_UNAVAILABLE % {"reason": _words(error)}) from error
 
     def submit(self, function: Callable[[Connection], T]) -> Future[T]:
         """Run `function` in the writing thread, in a transaction that it may share with other writes.
@@ -137,7 +133,9 @@ class Store:
         try:
             return self.submit(function).result(within)
         except TimeoutError as error:
-            raise StoreUnavailableError(_UNAVAILABLE.format("it does not answer")) from error
+            raise StoreUnavailableError(
+                messages.STORE_UNAVAILABLE % {"reason": messages.STORE_SILENT}
+            ) from error
 
     def close(self) -> None:
         """Finish what is queued, then close every connection; a database that hangs is not waited for."""
@@ -156,9 +154,11 @@ class Store:
     def _enqueue(self, task: _Task) -> Future[Any]:
         with self._guard:  # what comes after the end of the queue would be waited for in vain
             if self._closing:
-                raise StoreUnavailableError(_UNAVAILABLE.format("the bridge is stopping"))
+                raise StoreUnavailableError(messages.STORE_UNAVAILABLE % {"reason": messages.STORE_STOPPING})
             if task.size > self._room:
-                raise StoreUnavailableError(_UNAVAILABLE.format("too many writes are waiting"))
+                raise StoreUnavailableError(
+                    messages.STORE_UNAVAILABLE % {"reason": messages.STORE_QUEUE_FULL}
+                )
             self._room -= task.size
             self._queue.put(task)
         return task.future
@@ -196,7 +196,7 @@ class Store:
             try:
                 outcomes = self._transaction(transactions[0])
             except Exception as error:  # noqa: BLE001 - the thread goes on, whatever this was
-                failure = StoreUnavailableError(_UNAVAILABLE.format(_words(error)))
+                failure = StoreUnavailableError(messages.STORE_UNAVAILABLE % {"reason": _words(error)})
                 failure.__cause__ = error
                 for task in (task for parts in transactions for part in parts for task in part):
                     task.fail(failure)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, tuple_
 
+from core import messages
 from core.errors import BadRequestError, UnknownEventError
 from core.model.redaction import names_people
 from core.store.db.schema import quarantine, sites
@@ -136,10 +137,7 @@ def load(
         query = query.where(quarantine.c.site_id == site_id)
     found = _opened(connection.execute(query), sealer)
     if not found:
-        raise UnknownEventError(
-            "No refused request of this number is held any more. It may have been accepted since, or made room "
-            "for newer ones."
-        )
+        raise UnknownEventError(messages.UNKNOWN_QUARANTINED_REQUEST)
     return found[0]
 
 

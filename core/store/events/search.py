@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, literal, select, tuple_
 
+from core import messages
 from core.errors import UnknownEventError
 from core.store.db.schema import events
 from core.store.events.log import Outcome
@@ -159,10 +160,7 @@ def load(connection: Connection, event_id: int, *, site_id: str | None = None) -
     """Return one event; with a `site_id`, only if it concerns that site. Raises: UnknownEventError."""
     found = _summaries(connection, [event_id])
     if not found or (site_id is not None and found[0].account_id not in account_ids(connection, site_id)):
-        raise UnknownEventError(
-            "The log holds no event of this number. It may be so old that it was dropped: see the retention "
-            "in the settings."
-        )
+        raise UnknownEventError(messages.UNKNOWN_EVENT)
     return found[0]
 
 

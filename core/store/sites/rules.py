@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
+from core import messages
 from core.errors import UnknownSiteError
 from core.model import rules
 from core.render import SiteRules
@@ -31,7 +32,7 @@ def save(connection: Connection, site_id: str, decided: Rules) -> None:
     locks.acquire(connection, "rules", site_id)  # see `are_unchanged`
     changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=decided.written()))
     if changed.rowcount == 0:
-        raise UnknownSiteError("This site is not connected any more, so its rules were not saved.")
+        raise UnknownSiteError(messages.RULES_SITE_REMOVED)
 
 
 def are_unchanged(connection: Connection, site_id: str, seen: Mapping[str, Any]) -> bool:

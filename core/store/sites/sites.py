@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
+from core import messages
 from core.errors import UnknownSiteError
 from core.store.db import notify
 from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_secrets
@@ -94,7 +95,7 @@ def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
     """Return a site by its id. Raises `UnknownSiteError`."""
     row = connection.execute(select(sites).where(sites.c.id == site_id)).mappings().one_or_none()
     if row is None:
-        raise UnknownSiteError(f"No site “{site_id}” is connected here. See: zoombridge site list")
+        raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": site_id})
     return _site(row, sealer)
 
 
@@ -106,7 +107,7 @@ def find(connection: Connection, name: str, sealer: Sealer) -> Site:
     for site in list_all(connection, sealer):
         if name == site.id or is_at(site, name):
             return site
-    raise UnknownSiteError(f"No site “{name}” is connected here. See: zoombridge site list")
+    raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": name})
 
 
 def is_at(site: Site, address: str) -> bool:

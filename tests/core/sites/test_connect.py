@@ -242,7 +242,7 @@ class TestGoOn:
         assert site_connect.continue_setup(store, granted) is None
         kept = again(store, granted)
         assert kept.problem == SetupProblem.NOT_ADMINISTRATOR
-        assert "“Ed” is no administrator" in kept.message
+        assert "“Ed” is not an administrator" in kept.message
         assert (kept.password, kept.state != "") == ("", True), "another one is waited for"
         assert len(wordpress.revoked) == 1, "and WordPress forgets this one"
 

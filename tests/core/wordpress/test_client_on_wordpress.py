@@ -259,7 +259,7 @@ class TestDiscovery:
         finally:
             must_use.unlink()
         assert found.fault is Fault.NOT_WORDPRESS
-        assert "switched off" in str(found)
+        assert "disabled" in str(found)
 
 
 class TestChoices:

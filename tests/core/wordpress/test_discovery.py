@@ -103,7 +103,7 @@ def test_what_is_no_address_is_refused_without_asking_anybody(typed: str) -> Non
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
-        ({"json": {**INDEX, "authentication": []}}, "switched off"),
+        ({"json": {**INDEX, "authentication": []}}, "disabled"),
         ({"json": {"name": "x"}}, "not WordPress"),
         ({"body": "<title>Shop</title>"}, "No WordPress"),
         ({"status": 404}, "No WordPress"),

@@ -42,7 +42,7 @@ class TestImport:
         assert ran.status == 0
         assert "Import from Zoom 1: done, 2 of 2 done" in ran.out
         assert "New: 6" in ran.out
-        assert "No site shows this account yet" in ran.out
+        assert "no site shows this account yet" in ran.out
 
 
 class TestFollow:
@@ -51,7 +51,7 @@ class TestFollow:
     ) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
         monkeypatch.setenv("COLUMNS", "150")
-        said = "Everything is read. 300 pages are still to be written."
+        said = "Reading is complete. 300 pages are still to be written."
         running = JobStatus(
             id=1, kind="import", state=JobState.RUNNING, total=500, done=123, counts={}, message=said
         )

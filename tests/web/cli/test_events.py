@@ -116,7 +116,7 @@ class TestShow:
     def test_knows_no_other(self, run: Run, url: str) -> None:
         ran = run("events", "show", "99")
         assert ran.status == 1
-        assert "holds no event of this number" in ran.err
+        assert "no event with this number" in ran.err
 
 
 class TestReplay:

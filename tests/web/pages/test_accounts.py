@@ -126,7 +126,7 @@ class TestWork:
         def becomes(**values: Any) -> None:
             bridge.store.write(lambda connection: connection.execute(update(jobs_table).values(**values)))
 
-        said = "Everything is read. 300 pages are still to be written."
+        said = "Reading is complete. 300 pages are still to be written."
         becomes(state=JobState.RUNNING, done=123, total=500, counts={"new": 2460}, message=said)
 
         (bar,) = (page := Elements(http("GET", "/jobs/1", headers=session))).all("progress")

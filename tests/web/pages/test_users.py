@@ -102,7 +102,7 @@ class TestLink:
     def test_is_for_somebody(self, http: Http, session: dict[str, str]) -> None:
         answer = post(http, session, do="link", name="nobody")
         assert answer.code == 422
-        assert "There is no user nobody" in text(answer)
+        assert "There is no user named nobody" in text(answer)
 
 
 class TestRole:

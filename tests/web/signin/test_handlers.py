@@ -448,7 +448,7 @@ class TestFirst:
             ({"name": "a b"}, "letters"),
             (
                 {"name": "annabella.smith", "password": "annabella.smith", "again": "annabella.smith"},
-                "not be the name",
+                "not be the user name",
             ),
         ],
     )

@@ -8,7 +8,7 @@ import pytest
 
 from core.model.diff import DateChange, FieldDiff
 from core.zoom.masking import HIDDEN
-from web.ui.change_labels import ChangeLabel, label_changes
+from web.ui.change_labels import ChangeLabel, label_changes, label_fields
 from web.ui.i18n import translations
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -74,3 +74,11 @@ def test_a_passcode_in_a_link_is_for_who_may_change() -> None:
 
 def test_what_is_long_is_cut() -> None:
     assert len(say("agenda", None, "x" * 5000).new) < 400
+
+
+def test_fields_of_a_finding() -> None:
+    german = translations("de")
+    assert label_fields("topic, duration, join_url", german) == "Thema, Dauer, Link zum Beitreten"
+    assert label_fields("topic", translations("en")) == "Topic"
+    for other in ("", "It is an instant meeting.", "topic, another"):
+        assert label_fields(other, german) == ""

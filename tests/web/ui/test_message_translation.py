@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import messages
+from core import errors, messages
 from web.ui.i18n import languages, translations
 from web.ui.message_translation import find_template, templates, translate_message
 
@@ -103,3 +103,42 @@ def test_templates_of_pages_translate_what_core_stores() -> None:
     ]
     # The detail of a written page is its address.
     assert found == ["selftest.jinja: {{ line.detail }}"]
+
+
+# Errors that no page shows: of starting the bridge, of its database, and broken invariants.
+NOT_ON_PAGES = {
+    "core/pipeline/fold_worker.py",
+    "core/pipeline/mirror_worker.py",
+    "core/store/db/encryption.py",
+    "core/store/db/engine.py",
+    "core/store/db/migrate.py",
+    "core/store/db/sqlite.py",
+}
+
+
+def test_errors_of_core_take_their_text_from_the_catalogue() -> None:
+    """A page shows the text of an error, so that one outside the catalogue would stay English."""
+    kinds = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.ZoomBridgeError)
+    } | {"not_wordpress", "unreachable"}
+    found = set()
+    for path in sorted((ROOT / "core").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds:
+                texts = [part for part in _texts(node.args[0]) if " " in part] if node.args else []
+                if texts:
+                    found.add(str(path.relative_to(ROOT)))
+    assert found == NOT_ON_PAGES
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """Return the literal texts of an expression outside of parameters."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.JoinedStr):
+        return [text for part in node.values for text in _texts(part)]
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) + _texts(node.orelse)
+    return _texts(node.left) if isinstance(node, ast.BinOp) else []
