@@ -96,7 +96,7 @@ class TestWebhooks:
         OPEN[frame](page, quiet)
 
         page.get_by_label("Another secret token").fill(NEW)
-        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Save token").click()
 
         expect(page.get_by_role("status")).to_contain_text("Saved.")
         expect(page.get_by_text("••••4711")).to_be_visible()
@@ -119,7 +119,7 @@ class TestWebhooks:
         OPEN[frame](page, quiet)
 
         page.get_by_label("Another secret token").fill("too short")
-        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Save token").click()
 
         expect(page.get_by_role("alert")).to_contain_text("Nothing was saved")
         field = page.get_by_label("Another secret token")
@@ -130,7 +130,7 @@ class TestWebhooks:
         )
         assert_fits(page)
 
-        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Save token").click()
         expect(page.get_by_text("Paste the secret token from Zoom first.")).to_be_visible()
 
     def test_address_is_copied(
@@ -154,7 +154,7 @@ class TestWebhooks:
             OPEN[frame](page, quiet)
             expect(page.get_by_role("button", name="Copy")).to_have_count(0)
             page.get_by_label("Another secret token").fill(NEW)
-            page.get_by_role("button", name="Save", exact=True).click()
+            page.get_by_role("button", name="Save token").click()
 
             expect(page.get_by_text("••••4711")).to_be_visible()
         finally:
@@ -178,7 +178,7 @@ class TestWebhooks:
         held = Meeting("meeting")
 
         page.get_by_label("Secret token", exact=True).fill(NEW)
-        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Save token").click()
         expect(page.get_by_role("status")).to_contain_text("Saved.")
         assert fresh.send(held.created()).status_code == 401
         page.reload()
@@ -186,7 +186,7 @@ class TestWebhooks:
         assert_fits(page)
 
         page.get_by_label("Another secret token").fill(SECRET)
-        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Save token").click()
         expect(page.get_by_role("status")).to_contain_text("One quarantined event was accepted")
         fresh.await_page(held.number, held.topic)
 
@@ -244,7 +244,7 @@ class TestInsideTheSettingsOfVczapi:
         expect(page.get_by_text("Connect your Zoom account")).to_have_count(0)
         assert_fits(page)
         page.get_by_label("Another secret token").fill(NEW)
-        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("button", name="Save token").click()
         expect(page.get_by_role("status")).to_contain_text("Saved.")
         expect(tab).to_have_class("nav-tab nav-tab-active")
         with_vczapi.start_over()

@@ -129,7 +129,7 @@ class Person:
         """Save a secret token on the page Webhooks, and come back."""
         self.page.goto(f"{self.bridge.url}/webhooks")
         self.page.locator("#zb-secret").fill(secret)
-        self.page.get_by_role("button", name="Save", exact=True).click()
+        self.page.get_by_role("button", name="Save token").click()
         expect(self.page.get_by_role("status")).to_contain_text("Saved.")
         self.open_site()
 
