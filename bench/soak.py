@@ -23,7 +23,7 @@ import click
 
 from bench import keeping, killing
 from bench.figures import WHOLE
-from tests.examples import MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
+from tests.examples import LIVES, MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,21 +138,27 @@ class Measured:
 
 _MACHINE = "tests/convergence/test_convergence.py::test_site_ends_up_right"
 _RECONCILE = "tests/convergence/test_reconcile.py::test_site_equals_the_account_after_one_reconciliation"
+_LIVES = "tests/core/pipeline/test_lives.py::test_fold_worker_keeps_every_promise"
 _RETENTION = "tests/convergence/test_retention.py::TestProperty::test_fold_stays_exact"
 
 
 def _convergence(store: str) -> Examples:
     about = (
         f"{MACHINE[store].soak:,} histories of up to {STEPS.soak} steps, "
-        f"{RETENTION[store].soak:,} that are shortened, {RECONCILE[store].soak:,} that are reconciled"
+        f"{RETENTION[store].soak:,} that are shortened, {RECONCILE[store].soak:,} that are reconciled, "
+        f"{LIVES[store].soak:,} lives of meetings"
     )
-    return Examples(about, [f"{test}[{store}]" for test in (_MACHINE, _RETENTION, _RECONCILE)])
+    return Examples(about, [f"{test}[{store}]" for test in (_MACHINE, _RETENTION, _RECONCILE, _LIVES)])
 
 
 PARTS: dict[str, Part] = {
     "properties": Examples(
         f"{PROPERTY.soak:,} examples of each property of fold and rendering",
-        ["tests/core/model/test_fold_properties.py", "tests/core/render/test_post_properties.py"],
+        [
+            "tests/core/model/test_fold_properties.py",
+            "tests/core/model/test_lives.py",
+            "tests/core/render/test_post_properties.py",
+        ],
     ),
     "older-wordpress": Tests(
         "every test of the whole way, on the older WordPress", ["tests/end_to_end", "-k", "debian-mariadb"]

@@ -32,6 +32,10 @@ STEPS = Amount(20, 60)  # the most that one history of the machine has
 # A thousand altogether with every run of the tests, most of them on the store where they take half the time.
 MACHINE = {"sqlite": Amount(525, 2_000), "postgresql": Amount(225, 1_000)}
 RETENTION = {"sqlite": Amount(175, 1_000), "postgresql": Amount(75, 500)}
+LIVES = {
+    "sqlite": Amount(20, 400),
+    "postgresql": Amount(10, 200),
+}  # of those in the pure tests, through a store
 RECONCILE = {"sqlite": Amount(60, 500), "postgresql": Amount(20, 250)}
 # Signed bodies that are no events, or odd ones: see tests.nonsense.
 NONSENSE = {"sqlite": Amount(250, 100_000), "postgresql": Amount(250, 20_000)}

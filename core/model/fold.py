@@ -181,17 +181,21 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
     whose other meetings are kept aside.
     """
     given = _kept(envelope.payload.object or {})
+    meeting = shared_number.switch_to(meeting, shared_number.uuid_of(given))
     is_another = shared_number.is_another(meeting, given)
     if not is_another and (
         _is_creation_of(meeting, given, envelope)
         if not meeting.created
         else _tells_of_this_life(meeting, envelope) or _is_same(meeting, given)
     ):
-        created = replace(meeting, object=_merge(given, meeting.object), created=True)
+        merged = _merge(given, meeting.object)
+        kind = MeetingKind.WEBINAR if merged.get("type") in WEBINARS else meeting.kind
+        created = replace(meeting, object=merged, created=True, kind=kind)
         return _with_link_of(created, replace(meeting, object=given), meeting.object)
     others = dict(meeting.others)
     if meeting.created and is_another:
         others = shared_number.set_aside(meeting)
+        given = {**shared_number.of_room(meeting.object), **given}
     others.pop(shared_number.uuid_of(given), None)
     return replace(
         meeting,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import INSTANT, PERSONAL_ROOM, MeetingKind, parse_time
+from core.model.meeting import INSTANT, LONGEST, PERSONAL_ROOM, MeetingKind, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,8 +189,8 @@ def is_of_meeting(meeting: Meeting, uuid: str, recording: Mapping[str, Any]) -> 
         return False
     ended = parse_time(instance.get("ended"), meeting.timezone)
     minutes = recording.get("minutes")
-    if ended is None and isinstance(minutes, int):
-        ended = started + timedelta(minutes=max(minutes, 1))
+    if isinstance(minutes, int):
+        ended = started + timedelta(minutes=min(max(minutes, 1), LONGEST))
     return _covers_date(meeting, started, ended)
 
 
@@ -213,11 +213,18 @@ def _fit(date: Occurrence, started: datetime, last: datetime) -> tuple[timedelta
 
 
 def end_running(instances: Mapping[str, Any], ended_at: str) -> dict[str, Any]:
-    """Return the instances with all running ones ended at `ended_at` (Zoom's notation), as a REST answer tells."""
-    return {
-        uuid: entry if "ended" in entry else {**entry, "ended": ended_at or entry.get("started", "")}
-        for uuid, entry in instances.items()
-    }
+    """Return the instances with all running ones ended by `ended_at` (Zoom's notation), as a REST answer tells.
+
+    A number has one instance at a time, so an instance has ended where the next one has started.
+    """
+    starts = sorted(str(entry.get("started", "")) for entry in instances.values())
+    found = {}
+    for uuid, entry in instances.items():
+        begun = str(entry.get("started", ""))
+        later = [start for start in starts if start > begun]
+        over = min(later) if later and begun else ended_at or begun
+        found[uuid] = entry if "ended" in entry else {**entry, "ended": over}
+    return found
 
 
 def from_stored(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,11 @@ def uuid_of(object_: Mapping[str, Any]) -> str:
     return uuid if isinstance(uuid, str) else ""
 
 
+def of_room(object_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all meetings of a personal meeting room have in common."""
+    return {key: value for key, value in object_.items() if key in _OF_THE_ROOM}
+
+
 def is_another(meeting: Meeting, given: Mapping[str, Any]) -> bool:
     """Tell whether a creation under the number of a known meeting is of another meeting."""
     own, uuid = uuid_of(meeting.object), uuid_of(given)
@@ -51,10 +56,9 @@ def switch_to(meeting: Meeting, uuid: str) -> Meeting:
         return meeting
     other = meeting.others[uuid]
     rest = {name: one for name, one in meeting.others.items() if name != uuid}
-    of_room = {key: value for key, value in meeting.object.items() if key in _OF_THE_ROOM}
     return replace(
         meeting,
-        object={**other["object"], **of_room},
+        object={**other["object"], **of_room(meeting.object)},
         state=MeetingState(other["state"]),
         recovered=False,
         others=set_aside(replace(meeting, others=rest)),
