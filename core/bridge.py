@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.accounts import backfill_job, import_job, reconcile_job
+from core.accounts import backfill_job, import_job, reconcile_job, removal_job
 from core.accounts.backfill_job import BackfillJob
 from core.accounts.clients import AccountClients
 from core.accounts.import_job import ImportJob
 from core.accounts.reconcile_job import ReconcileJob
+from core.accounts.removal_job import RemovalJob
+from core.accounts.removals import TrashLimitOptions
 from core.accounts.schedule import JobScheduler
 from core.jobs.runner import JobRunner
 from core.pipeline import replay
@@ -47,6 +49,7 @@ class Bridge:
     scheduler: JobScheduler
     account_clients: AccountClients
     health_checker: HealthChecker
+    trash_limits: TrashLimitOptions
     listener: notify.Listener | None
 
     @classmethod
@@ -58,16 +61,18 @@ class Bridge:
         keep_days: int | None = None,
         keep_events: int | None = None,
         keep_names_days: int | None = None,
+        trash_limits: TrashLimitOptions | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> Bridge:
         """Create and connect the parts; `start` starts them.
 
         The log keeps events for `keep_days`, and at most `keep_events`; names of registrants and participants stay in
-        them for `keep_names_days`. Each overrides the stored setting. Other processes take over a post or a job
+        them for `keep_names_days`. Each overrides the stored setting, and so do `trash_limits`. Other processes take over a post or a job
         `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock, which all processes
         share, and everything else the system's.
         """
         now = clock or time.time
+        limits = trash_limits or TrashLimitOptions()
         meetings_changed = (
             threading.Event()
         )  # wakes the scheduler, which is created after the worker that sets it
@@ -84,12 +89,20 @@ class Bridge:
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
             CLEANUP: CleanupJob(store, fold_worker.wake, now),
-            import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now),
+            import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now, trash_limits=limits),
             reconcile_job.KIND: ReconcileJob(
-                store, account_clients, fold_worker.wake, now, posts_due=mirror_worker.wake
+                store,
+                account_clients,
+                fold_worker.wake,
+                now,
+                posts_due=mirror_worker.wake,
+                trash_limits=limits,
             ),
+            removal_job.KIND: RemovalJob(store, account_clients, fold_worker.wake, now),
             replay.KIND: ReplayJob(store, ingest, fold_worker.wake, mirror_worker.wake, clock),
-            backfill_job.KIND: BackfillJob(store, account_clients, fold_worker.wake, now),
+            backfill_job.KIND: BackfillJob(
+                store, account_clients, fold_worker.wake, now, trash_limits=limits
+            ),
         }
         job_runner = JobRunner(store, kinds, clock=clock, lease_seconds=lease_seconds)
         handlers: dict[str, Callable[[str], None]] = {
@@ -108,6 +121,7 @@ class Bridge:
             JobScheduler(store, job_runner, now, meetings_changed),
             account_clients,
             HealthChecker(store, on_checked=mirror_worker.wake),
+            limits,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )
 

@@ -298,6 +298,24 @@ SCAN_NO_SITE = _(
     "Reading is complete, but no site shows this account yet. Add the account again on the page Zoom accounts, and "
     "choose a site there."
 )
+SCAN_HELD = _(
+    "%(count)d pages are held back instead of moved to the trash, because that would be too many at once. Decide on the "
+    "page Zoom accounts, under Held pages."
+)
+SCAN_WOULD_HOLD = _(
+    "%(count)d pages would be held back, because moving them to the trash would be too many at once."
+)
+SCAN_UNSURE = _(
+    "%(count)d meetings or lists could not be read, so nothing about them was changed; the findings say why and what to "
+    "do."
+)
+USER_UNLICENSED = _(
+    "This user's type in Zoom (4, without Meetings Basic) has no meetings, so none were read."
+)
+HELD_ON_SITE = _("%(removed)d of the site's %(total)d pages would be gone within a day.")
+HELD_ELSEWHERE = _(
+    "Held with the meeting's page on another site, where too many pages would be gone within a day."
+)
 WAITING_FOR_SITE = _("This is waiting for the site and continues automatically.")
 WAITING_FOR_SITE_FAULT = _("This is waiting for the site and continues automatically. %(fault)s")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
-from core.accounts.scan import AccountScan, IncompletePhase, ScanContext
+from core.accounts.removals import TrashLimitOptions
+from core.accounts.scan import AccountScan, IncompletePhase, RemovalsPhase, ScanContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +36,16 @@ class BackfillJob:
     clients: AccountClients
     events_appended: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
+    trash_limits: TrashLimitOptions = field(default_factory=TrashLimitOptions)
     _scan: AccountScan = field(init=False)
 
     def __post_init__(self) -> None:
         """Compose the scan."""
-        context = ScanContext(self.store, self.clients, self.clock)
+        context = ScanContext(self.store, self.clients, self.clock, self.trash_limits)
         recorder = SnapshotRecorder(self.store, self.events_appended, context.now)
-        self._scan = AccountScan(context, (IncompletePhase(context, recorder),))
+        self._scan = AccountScan(
+            context, (IncompletePhase(context, recorder), RemovalsPhase(context, recorder))
+        )
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - reading one may complete others
         """Return None: the number of incomplete meetings is not known in advance."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
+from core.accounts.removals import TrashLimitOptions
 from core.accounts.scan import (
     BATCH_SIZE,
     AccountScan,
     FoldPhase,
     MeetingsPhase,
     PostsPhase,
+    RemovalsPhase,
     ScanContext,
     UsersPhase,
 )
@@ -41,16 +43,18 @@ class ImportJob:
     events_appended: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     batch_size: int = BATCH_SIZE
+    trash_limits: TrashLimitOptions = field(default_factory=TrashLimitOptions)
     _scan: AccountScan = field(init=False)
 
     def __post_init__(self) -> None:
         """Compose the phases of the scan."""
-        context = ScanContext(self.store, self.clients, self.clock)
+        context = ScanContext(self.store, self.clients, self.clock, self.trash_limits)
         recorder = SnapshotRecorder(self.store, self.events_appended, context.now)
         reading = (
             FoldPhase(context),
             UsersPhase(context),
             MeetingsPhase(context, recorder, batch_size=self.batch_size),
+            RemovalsPhase(context, recorder),
         )
         self._scan = AccountScan(context, (*reading, PostsPhase(context)), dry_phases=reading)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
+from core.accounts.removals import TrashLimitOptions
 from core.accounts.scan import (
     BATCH_SIZE,
     AccountScan,
@@ -18,6 +19,7 @@ from core.accounts.scan import (
     MeetingsPhase,
     MissingPhase,
     PostsPhase,
+    RemovalsPhase,
     RequeuePhase,
     ScanContext,
     UsersPhase,
@@ -47,17 +49,19 @@ class ReconcileJob:
     clock: Callable[[], float] = time.time
     batch_size: int = BATCH_SIZE
     posts_due: Callable[[], None] = lambda: None
+    trash_limits: TrashLimitOptions = field(default_factory=TrashLimitOptions)
     _scan: AccountScan = field(init=False)
 
     def __post_init__(self) -> None:
         """Compose the phases of the scan."""
-        context = ScanContext(self.store, self.clients, self.clock)
+        context = ScanContext(self.store, self.clients, self.clock, self.trash_limits)
         recorder = SnapshotRecorder(self.store, self.events_appended, context.now)
         reading = (
             FoldPhase(context),
             UsersPhase(context),
             MeetingsPhase(context, recorder, batch_size=self.batch_size, checks_missing=True),
             MissingPhase(context, recorder),
+            RemovalsPhase(context, recorder),
         )
         posts = PostsPhase(context)
         self._scan = AccountScan(

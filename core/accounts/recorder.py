@@ -8,14 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.accounts.clients import log_entry
-from core.accounts.dry_run import planned_action
+from core.accounts.dry_run import DryRun, PlannedAction, planned_action
+from core.accounts.removals import find_removals
 from core.jobs.runner import JobStep
 from core.model import rules
+from core.model.meeting import MeetingState
 from core.model.snapshots import Drift
 from core.render import SiteRules
 from core.store.accounts import credentials as zoom_credentials
-from core.store.accounts import findings
+from core.store.accounts import findings, removals
 from core.store.accounts.findings import Finding
+from core.store.accounts.removals import FoundRemoval, RemovalState
 from core.store.events import log
 from core.store.posts import backlog
 from core.store.posts.queue import PostState
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TOPIC = 300
 SKIPPED, NO_WEBINARS = "skipped", "no_webinars"
+HELD, DISMISSED = "held", "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,25 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """Log entries and findings of snapshots."""
+
+    entries: Sequence[log.Entry]
+    findings: Sequence[Finding]
+
+    def write(self, connection: Connection) -> None:
+        """Append the entries to the log, and save the findings."""
+        if self.entries:
+            log.append(connection, list(self.entries))
+        findings.add(connection, self.findings)
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotRecorder:
-    """Record snapshots. `events_appended` is called after a commit that appended to the log; `now` returns UTC."""
+    """Record snapshots. Those that would trash posts are only noted, for `core.accounts.scan.RemovalsPhase`.
+
+    `events_appended` is called after a commit that appended to the log; `now` returns UTC.
+    """
 
     store: Store
     events_appended: Callable[[], None]
@@ -69,40 +90,84 @@ class SnapshotRecorder:
     ) -> JobStep:
         """Return the step that records snapshots and leads to `place`, with counts by kind of difference."""
         account_id = str(job.arguments["account"])
-        counts = Counter[str](snapshot.drift for snapshot in snapshots)
-        counts.update(skip.kind for skip in skips)
         skipped = [
             Finding(job.id, account_id, 0, skip.kind, skip.user, skip.skipped.message) for skip in skips
         ]
         if job.arguments.get("dry_run"):
             planned = self._planned(job, account_id, snapshots)
-            counts.update(finding.kind for finding in planned)
-            unsure = [self._finding(job, one) for one in snapshots if one.drift is Drift.UNSURE]
-            write = partial(_note, noted=[*planned, *unsure], skipped=skipped)
-            return JobStep(place=place, done=done, counts=counts, finished=finished, write=write)
+            counts = Counter[str](snapshot.drift for snapshot in snapshots)
+            counts.update(finding.kind for finding in [*planned, *skipped])
+            unsure = [self.finding(job, one) for one in snapshots if one.drift is Drift.UNSURE]
+            note = partial(_note, noted=[*planned, *unsure], skipped=skipped)
+            return JobStep(place=place, done=done, counts=counts, finished=finished, write=note)
+        with self.store.reading() as connection:
+            removed = find_removals(connection, self.store.sealer, account_id, snapshots)
+        removing = [one for one in snapshots if one.number in removed]
+        counts = Counter[str](one.drift for one in snapshots if one.number not in removed)
+        counts.update(skip.kind for skip in skips)
+        recorded = self.recording(job, [one for one in snapshots if one.number not in removed])
         now = int(self.now().timestamp() * 1000)
-        entries = [
-            log_entry(self.store, account_id, snapshot, now=now)
-            for snapshot in snapshots
-            if snapshot.raw is not None
-        ]
-        noted = [self._finding(job, one) for one in snapshots if one.drift is not Drift.SAME]
 
-        def append(connection: Connection) -> None:
-            if entries:
-                log.append(connection, entries)
-            _note(connection, noted=noted, skipped=skipped)
+        def write(connection: Connection) -> Mapping[str, int]:
+            recorded.write(connection)
+            _note(connection, noted=(), skipped=skipped)
+            existing = [one.number for one in snapshots if one.number not in removed and _exists(one)]
+            removals.mark_returned(connection, account_id, existing)
+            return self._note_removals(connection, job, removing, removed, now=now)
 
         return JobStep(
             place=place,
             done=done,
             counts=counts,
             finished=finished,
-            write=append,
-            after_commit=self.events_appended if entries else None,
+            write=write,
+            after_commit=self.events_appended if recorded.entries else None,
         )
 
-    def _finding(self, job: Job, snapshot: Snapshot) -> Finding:
+    def recording(self, job: Job, snapshots: Sequence[Snapshot]) -> Recording:
+        """Return the log entries and findings of snapshots, to be written in one transaction."""
+        account_id = str(job.arguments["account"])
+        now = int(self.now().timestamp() * 1000)
+        entries = [
+            log_entry(self.store, account_id, one, now=now) for one in snapshots if one.raw is not None
+        ]
+        noted = [self.finding(job, one) for one in snapshots if one.drift is not Drift.SAME]
+        return Recording(entries, noted)
+
+    def _note_removals(
+        self,
+        connection: Connection,
+        job: Job,
+        removing: Sequence[Snapshot],
+        removed: Mapping[int, Sequence[str]],
+        *,
+        now: int,
+    ) -> Counter[str]:
+        """Note posts to be trashed, for the end of the run; return the counts of those that are held or dismissed."""
+        found = [
+            FoundRemoval(site_id, one.number, one.topic[:_LONGEST_TOPIC])
+            for one in removing
+            for site_id in removed[one.number]
+        ]
+        account_id = str(job.arguments["account"])
+        states = removals.note_found(connection, job.id, account_id, found, now=now)
+        decided = [one for one in found if states[one.number] is not RemovalState.FOUND]
+        noted = [
+            Finding(
+                job.id,
+                account_id,
+                one.number,
+                DISMISSED if states[one.number] is RemovalState.DISMISSED else HELD,
+                one.topic,
+                site_id=one.site_id,
+            )
+            for one in decided
+        ]
+        findings.add(connection, noted)
+        return Counter(one.kind for one in noted)
+
+    def finding(self, job: Job, snapshot: Snapshot) -> Finding:
+        """Return the finding of one snapshot."""
         return Finding(
             job.id,
             str(job.arguments["account"]),
@@ -117,6 +182,7 @@ class SnapshotRecorder:
         found = []
         now = self.now()
         with self.store.reading() as connection:
+            removed = find_removals(connection, self.store.sealer, account_id, snapshots)
             states = backlog.states_of_account(
                 connection, account_id, [snapshot.number for snapshot in snapshots]
             )
@@ -133,6 +199,8 @@ class SnapshotRecorder:
                 planned = planned_action(
                     snapshot.after, site_rules, state, differs=snapshot.drift is Drift.CHANGED, now=now
                 )
+                if site.id in removed.get(snapshot.number, ()):
+                    planned = DryRun(PlannedAction.TRASH, planned.reason)
                 found.append(
                     Finding(
                         job.id,
@@ -151,3 +219,9 @@ def _note(connection: Connection, *, noted: Sequence[Finding], skipped: Sequence
     findings.add(connection, noted)
     findings.add(connection, [one for one in skipped if one.kind != NO_WEBINARS])
     findings.add_reasons(connection, [one for one in skipped if one.kind == NO_WEBINARS])
+
+
+def _exists(snapshot: Snapshot) -> bool:
+    """Whether Zoom has the meeting."""
+    has_answer = snapshot.drift in (Drift.SAME, Drift.NEW, Drift.CHANGED, Drift.COMPLETED)
+    return has_answer and snapshot.after is not None and snapshot.after.state is MeetingState.SCHEDULED

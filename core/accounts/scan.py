@@ -8,24 +8,30 @@ look deleted.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core import messages
+from core.accounts.dry_run import PlannedAction
 from core.accounts.prefetch import Prefetcher
 from core.accounts.reader import AccountReader, UserMeetings
-from core.accounts.recorder import Skip
+from core.accounts.recorder import HELD, SKIPPED, Skip
+from core.accounts.removals import TrashLimitOptions, exceeded, find_removals
 from core.errors import ZoomLimitError, ZoomPageError, ZoomRestError, ZoomUnreachableError
 from core.jobs.runner import JobStep
 from core.model.meeting import WEBINARS, MeetingKind
 from core.model.snapshots import Drift, is_current, of_absence, of_reading, of_unclear
 from core.model.state_fields import named_hosts
 from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import findings, removals
 from core.store.accounts import meetings as account_meetings
 from core.store.accounts import users as zoom_users
+from core.store.accounts.findings import Finding
+from core.store.accounts.removals import RemovalState
 from core.store.accounts.users import ZoomUser
 from core.store.events import log
 from core.store.meetings import meetings
@@ -33,7 +39,7 @@ from core.store.posts import backlog, requeue
 from core.zoom.readings import Reading, Unclear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from core.accounts.recorder import SnapshotRecorder
     from core.model.meeting import Meeting
     from core.model.snapshots import Snapshot
+    from core.store.accounts.removals import Removal, RemovalCounts
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.zoom.readings import Absence
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
     Answer = Reading | Absence | Unclear
     Place = Mapping[str, Any]  # where a step starts: the phase's name, and its cursor
 
+UNLICENSED, WOULD_HOLD = "unlicensed", "would_hold"
 BATCH_SIZE = 60  # meetings in one step
 _KNOWN_BATCH_SIZE = 50
 _OUTAGE_SECONDS = 60.0
@@ -55,6 +63,8 @@ _LATER_SECONDS = 3.0
 _POSTS_SECONDS = 2.0
 _FOLD_SECONDS = 0.5
 _USERS_AHEAD = 16
+# Zoom's type of users “without Meetings Basic”: https://developers.zoom.us/docs/api/users/
+_WITHOUT_MEETINGS = 4
 # Prefetched readings that are older are discarded: the job was stopped meanwhile, and resumed.
 _PREFETCH_EXPIRY_SECONDS = 30.0
 
@@ -66,6 +76,8 @@ class PhaseName(StrEnum):
     USERS = "users"
     MEETINGS = "hosts"
     MISSING = "left"
+    REMOVALS = "removals"
+    APPROVED = "approved"
     REQUEUE = "look"
     POSTS = "posts"
     INCOMPLETE = "complete"
@@ -87,11 +99,15 @@ class Phase(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScanContext:
-    """The services that phases share: the store, the clients of Zoom accounts, and a clock in Unix seconds."""
+    """The services that phases share: the store, the clients of Zoom accounts, and a clock in Unix seconds.
+
+    `trash_limits` are the limits above which removals are held.
+    """
 
     store: Store
     clients: AccountClients
     clock: Callable[[], float] = time.time
+    trash_limits: TrashLimitOptions = field(default_factory=TrashLimitOptions)
 
     def now(self) -> datetime:
         """Return the current time in UTC."""
@@ -241,13 +257,13 @@ class FoldPhase:
 
 @dataclass(slots=True)
 class UsersPhase:
-    """Store the account's users."""
+    """Store the account's active users; those of type 4 cannot have meetings, so their lists are not read."""
 
     context: ScanContext
     name: PhaseName = PhaseName.USERS
 
     def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
-        """List the users; forget those that are not listed any more."""
+        """List the users; forget those that are not listed any more and have no meetings."""
         account_id = account_of(job)
         now = self.context.now_ms()
         found = [
@@ -257,16 +273,34 @@ class UsersPhase:
                 email=str(user.get("email", ""))[:254],
                 name=(str(user.get("display_name") or "") or _name(user))[:250],
                 seen_at=now,
+                is_scanned=user.get("type") != _WITHOUT_MEETINGS,
             )
             for user in self.context.clients.rest(account_id).users()
             if isinstance(user.get("id"), str)
         ]
+        scanned = [user for user in found if user.is_scanned]
+        without = [user for user in found if not user.is_scanned]
 
         def write(connection: Connection) -> None:
             zoom_users.save(connection, found)
-            zoom_users.delete_unseen(connection, account_id, now)
+            zoom_users.forget_unseen(connection, account_id, now)
+            findings.add(
+                connection,
+                [
+                    Finding(
+                        job.id,
+                        account_id,
+                        0,
+                        UNLICENSED,
+                        user.email or user.host_id,
+                        messages.USER_UNLICENSED,
+                    )
+                    for user in without
+                ],
+            )
 
-        return _advance(following, total=len(found), write=write)
+        counts = {UNLICENSED: len(without)} if without else {}
+        return _advance(following, total=len(scanned), counts=counts, write=write)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -386,6 +420,142 @@ class MissingPhase:
 
 
 @dataclass(slots=True)
+class RemovalsPhase:
+    """Decide about the posts that the run would trash: hold those of sites with too many, and apply the others.
+
+    What is applied is read once more: in between, Zoom may have got the meeting back.
+    """
+
+    context: ScanContext
+    recorder: SnapshotRecorder
+    name: PhaseName = PhaseName.REMOVALS
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Hold all that are to be held, and apply the next others."""
+        account_id, now = account_of(job), self.context.now_ms()
+        if is_dry_run(job):
+            return self._count_held(job, following)
+        with self.context.store.reading() as connection:
+            found = removals.found_by(connection, job.id)
+            site_ids = {one.site_id for one in found}
+            exceeded = self._exceeded(connection, job, site_ids, now=now)
+            free = _numbers(found) - _numbers(one for one in found if one.site_id in exceeded)
+            chosen = sorted(free)[:_KNOWN_BATCH_SIZE]
+            known = [loaded[0] for one in chosen if (loaded := meetings.load(connection, account_id, one))]
+        if not found:
+            return _advance(following, job)
+        snapshots = self.context.read_known(account_id, known)
+        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            return JobStep(place=dict(place), wait=_LATER_SECONDS)
+
+        def write(connection: Connection) -> Mapping[str, int]:
+            removals.lock(connection)
+            too_many = self._exceeded(connection, job, site_ids, now=now)
+            held = _numbers(one for one in found if one.site_id in too_many)
+            removals.set_state(connection, account_id, held, RemovalState.HELD)
+            noted = [self._held_finding(job, one, too_many) for one in found if one.number in held]
+            findings.add(connection, noted)
+            applied = [one for one in snapshots if one.number not in held]
+            counts = apply_removals(connection, self.recorder, job, applied, applied_at=now)
+            removals.drop_old(connection, now=now)
+            return counts + Counter(one.kind for one in noted)
+
+        return JobStep(place={"phase": self.name}, write=write, after_commit=self.recorder.events_appended)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _exceeded(
+        self, connection: Connection, job: Job, site_ids: set[str], *, now: int
+    ) -> dict[str, RemovalCounts]:
+        return exceeded(connection, self.context.trash_limits, job.id, site_ids, now=now)
+
+    def _held_finding(self, job: Job, removal: Removal, exceeded: Mapping[str, RemovalCounts]) -> Finding:
+        counts = exceeded.get(removal.site_id)
+        detail = messages.HELD_ELSEWHERE
+        if counts is not None:
+            detail = messages.HELD_ON_SITE % {"removed": counts.removed, "total": counts.total}
+        return Finding(
+            job.id, removal.account_id, removal.number, HELD, removal.topic, detail, removal.site_id
+        )
+
+    def _count_held(self, job: Job, following: PhaseName | None) -> JobStep:
+        """End a dry run with the number of posts that a run would hold."""
+        with self.context.store.reading() as connection:
+            limits = self.context.trash_limits.limits(connection)
+            planned = findings.count_by_site(connection, job.id, PlannedAction.TRASH)
+            known = removals.counts(connection, planned, job.id, now=self.context.now_ms())
+        would_hold = sum(
+            count
+            for site_id, count in planned.items()
+            if limits.are_exceeded(count + known[site_id].removed, known[site_id].total)
+        )
+        counts = {WOULD_HOLD: would_hold} if would_hold else {}
+        return _advance(following, replace(job, counts={**job.counts, **counts}), counts=counts)
+
+
+@dataclass(slots=True)
+class ApprovedPhase:
+    """Apply removals that an administrator has approved, where Zoom still says that the meeting is gone."""
+
+    context: ScanContext
+    recorder: SnapshotRecorder
+    name: PhaseName = PhaseName.APPROVED
+
+    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+        """Read the next ones again, and apply them."""
+        account_id = account_of(job)
+        with self.context.store.reading() as connection:
+            numbers = sorted(_numbers(removals.approved(connection, account_id)))[:_KNOWN_BATCH_SIZE]
+            known = [loaded[0] for one in numbers if (loaded := meetings.load(connection, account_id, one))]
+        if not numbers:
+            return _advance(following, job)
+        snapshots = self.context.read_known(account_id, known)
+        if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
+            return JobStep(place=dict(place), wait=_LATER_SECONDS)
+
+        def write(connection: Connection) -> Mapping[str, int]:
+            return apply_removals(connection, self.recorder, job, snapshots, applied_at=None)
+
+        return JobStep(
+            place={"phase": self.name},
+            done=len(numbers),
+            write=write,
+            after_commit=self.recorder.events_appended,
+        )
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def apply_removals(
+    connection: Connection,
+    recorder: SnapshotRecorder,
+    job: Job,
+    snapshots: Sequence[Snapshot],
+    *,
+    applied_at: int | None,
+) -> Counter[str]:
+    """Record snapshots of meetings that were to be removed; return the counts by kind of difference.
+
+    `applied_at` is the time (Unix milliseconds, UTC) where a run decides by itself, None where an administrator did.
+    What Zoom has again returns; of what it gives no clear answer nothing changes.
+    """
+    account_id = account_of(job)
+    removed = set(find_removals(connection, recorder.store.sealer, account_id, snapshots))
+    unsure = {one.number for one in snapshots if one.drift is Drift.UNSURE}
+    back = {one.number for one in snapshots} - removed - unsure
+    removals.set_state(connection, account_id, removed, RemovalState.APPLIED, applied_at=applied_at)
+    removals.set_state(connection, account_id, back, RemovalState.RETURNED)
+    if applied_at is None:
+        removals.set_state(connection, account_id, unsure, RemovalState.HELD)
+    else:
+        removals.drop(connection, account_id, unsure)
+    recorder.recording(job, snapshots).write(connection)
+    return Counter(str(one.drift) for one in snapshots)
+
+
+@dataclass(slots=True)
 class IncompletePhase:
     """Read meetings of which events alone tell too little, or which turned out to be gone."""
 
@@ -402,7 +572,7 @@ class IncompletePhase:
                 connection, account_id, now=self.context.now_ms(), after=after, limit=_KNOWN_BATCH_SIZE
             )
         if not known:
-            return _advance(following)
+            return _advance(following, job)
         # An event may arrive so late that its meeting is gone by now.
         snapshots = self.context.read_known(account_id, known)
         if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
@@ -454,11 +624,12 @@ class PostsPhase:
             return JobStep(wait=_POSTS_SECONDS, message=message)
         if left.failing:
             message = messages.SCAN_POSTS_FAILING % {"count": left.failing}
-            return JobStep(finished=True, message=message, counts={"failing": left.failing})
+            counts = {"failing": left.failing}
+            return JobStep(finished=True, message=_joined(message, *_notes(job)), counts=counts)
         with self.context.store.reading() as connection:
             site_ids = zoom_credentials.sites_of(connection, account_id)
         message = messages.SCAN_DONE if site_ids else messages.SCAN_NO_SITE
-        return JobStep(finished=True, message=message)
+        return JobStep(finished=True, message=_joined(message, *_notes(job)))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -474,11 +645,32 @@ def is_dry_run(job: Job) -> bool:
     return bool(job.arguments.get("dry_run"))
 
 
-def _advance(following: PhaseName | None, **result: Any) -> JobStep:
-    """Return the last step of a phase."""
+def _advance(following: PhaseName | None, job: Job | None = None, **result: Any) -> JobStep:
+    """Return the last step of a phase; where it is the last phase, with the remarks on the `job`."""
     if following is None:
-        return JobStep(finished=True, **result)
+        message = _joined(*_notes(job)) if job is not None else ""
+        return JobStep(finished=True, message=message or None, **result)
     return JobStep(place={"phase": following}, **result)
+
+
+def _notes(job: Job) -> list[str]:
+    """Return what a person should know at the end: what is held, and what could not be read."""
+    found = []
+    if held := job.counts.get(HELD):
+        found.append(messages.SCAN_HELD % {"count": held})
+    if would_hold := job.counts.get(WOULD_HOLD):
+        found.append(messages.SCAN_WOULD_HOLD % {"count": would_hold})
+    if unclear := job.counts.get(Drift.UNSURE, 0) + job.counts.get(SKIPPED, 0):
+        found.append(messages.SCAN_UNSURE % {"count": unclear})
+    return found
+
+
+def _joined(*texts: str) -> str:
+    return " ".join(texts)
+
+
+def _numbers(found: Iterable[Removal]) -> set[int]:
+    return {one.number for one in found}
 
 
 def _name(user: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.accounts import backfill_job, reconcile_job
+from core.accounts.recorder import DISMISSED, HELD
 from core.errors import TooManyJobsError
 from core.jobs.worker import WorkerThread
 from core.model.snapshots import Drift
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 BY_ITSELF = "the bridge itself"
 _POLL_SECONDS = 60.0
-_UNSURE_MILLISECONDS = 3_600_000  # until a meeting that could not be read is read again without a change
-_MOST_JOBS, _MOST_UNSURE = 50, 1000
+_SETTLE_MILLISECONDS = 3_600_000  # until a meeting that stayed unclear is read again without a change
+_MOST_JOBS, _MOST_UNSETTLED = 50, 1000
 _GATHER_SECONDS = 2.0  # meetings that change within this time are read by one job
 
 logger = structlog.get_logger(__name__)
@@ -92,15 +93,16 @@ class JobScheduler:
 
 
 def _needs_backfill(connection: Connection, account_id: str, *, now: int) -> bool:
-    """Whether there are incomplete meetings, besides those of which Zoom has just given no clear answer."""
+    """Whether there are incomplete meetings, besides those that were just read: unclear, or not to be trashed."""
     latest = [
         job
         for job in jobs.latest(connection, _MOST_JOBS, kind=backfill_job.KIND)
-        if job.arguments["account"] == account_id and now - job.created_at < _UNSURE_MILLISECONDS
+        if job.arguments["account"] == account_id and now - job.created_at < _SETTLE_MILLISECONDS
     ]
-    unsure: dict[int, int] = {}
+    unsettled: dict[int, int] = {}
     for job in latest:
-        for _, finding in findings.of_job(connection, job.id, kind=Drift.UNSURE, limit=_MOST_UNSURE):
-            unsure[finding.number] = max(job.created_at, unsure.get(finding.number, 0))
-    wanted = account_meetings.to_complete(connection, account_id, now=now, after=0, limit=1 + len(unsure))
-    return any(meeting.last.at > unsure.get(meeting.number, -1) for meeting in wanted)
+        for kind in (Drift.UNSURE, HELD, DISMISSED):
+            for _, finding in findings.of_job(connection, job.id, kind=kind, limit=_MOST_UNSETTLED):
+                unsettled[finding.number] = max(job.created_at, unsettled.get(finding.number, 0))
+    wanted = account_meetings.to_complete(connection, account_id, now=now, after=0, limit=1 + len(unsettled))
+    return any(meeting.last.at > unsettled.get(meeting.number, -1) for meeting in wanted)

@@ -26,6 +26,7 @@ class OpenPosts:
 class SiteFacts:
     """The facts about a site from which its alerts are derived. Times are Unix milliseconds (UTC).
 
+    `held` counts the requests in quarantine, `held_pages` the pages that a run would trash and that wait for approval.
     `usual_gap` is the longest gap between two of its events in the last week (ms); None while unknown.
     """
 
@@ -44,6 +45,8 @@ class SiteFacts:
     secrets: int = 1
     held: int = 0
     held_since: int | None = None
+    held_pages: int = 0
+    held_pages_since: int | None = None
     open: Sequence[OpenPosts] = ()
     usual_gap: int | None = None
 

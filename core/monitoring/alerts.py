@@ -43,6 +43,7 @@ class AlertKind(StrEnum):
     SITE = "site"  # every request to the site fails; `message` is the reason
     NO_SECRET = "no-secret"  # noqa: S105 - a kind of alert
     QUARANTINE = "quarantine"  # requests failed verification and are in quarantine
+    HELD_PAGES = "held-pages"  # a run would trash many pages of the site: an administrator decides
     FAILING = "failing"  # single posts fail, for the reason in `message`
     NOT_VALIDATED = "not-validated"  # Zoom has not validated the endpoint yet
     OVERDUE = "overdue"  # Zoom's validation of the endpoint is overdue
@@ -112,6 +113,12 @@ def alerts_of(
 
 
 def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
+    if site.held_pages:
+        yield (
+            AlertKind.HELD_PAGES,
+            Severity.CRITICAL,
+            {"count": site.held_pages, "since": site.held_pages_since},
+        )
     pending, since = site.count(PostStatus.PENDING), site.since(PostStatus.PENDING)
     if site.fault_message:
         times = [time for time in (since, site.since(PostStatus.FAILING)) if time is not None]

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from core.accounts import backfill_job, reconcile_job
 from core.accounts.backfill_job import BackfillJob
 from core.accounts.reconcile_job import ReconcileJob
+from core.accounts.removals import TrashLimitOptions
 from core.jobs.runner import JobRunner
 from core.model.meeting import MeetingState
 from core.model.snapshots import Snapshot, of_reading
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tests.convergence.ground import Ground
 
 MOST_MEETINGS = 4
+UNLIMITED = TrashLimitOptions(posts=1000, percent=100)  # what an administrator decides is tested elsewhere
 _LONGEST_WAY = 200
 # Three of ten events get lost, come twice or late.
 FATES = ["told"] * 7 + ["lost", "twice", "late"]
@@ -123,8 +125,10 @@ class Reconciling(RuleBasedStateMachine):
         store = self.world.store
         accounts = cast("AccountClients", AccountsDouble(self.rest))
         kinds: dict[str, JobKind] = {
-            reconcile_job.KIND: ReconcileJob(store, accounts, clock=self.world.clock, batch_size=2),
-            backfill_job.KIND: BackfillJob(store, accounts, clock=self.world.clock),
+            reconcile_job.KIND: ReconcileJob(
+                store, accounts, clock=self.world.clock, batch_size=2, trash_limits=UNLIMITED
+            ),
+            backfill_job.KIND: BackfillJob(store, accounts, clock=self.world.clock, trash_limits=UNLIMITED),
         }
         working = JobRunner(store, kinds, clock=self.world.clock)
         asked = working.enqueue(kind, {"account": ACCOUNT})

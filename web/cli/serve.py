@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core import __version__
+from core.accounts.removals import TrashLimitOptions
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
@@ -25,6 +26,10 @@ from core.store.db.settings import (
     KEEP_NAMES_DAYS,
     LONGEST_DAYS,
     MOST_EVENTS,
+    MOST_PERCENT,
+    MOST_TRASHED,
+    TRASH_LIMIT,
+    TRASH_PERCENT,
 )
 from web.acceptor.listener import HttpListener
 from web.app import make_app
@@ -82,6 +87,18 @@ _SWITCH_SECONDS = 0.0005
     help="Days to keep personal data (names and addresses of registrants and participants) in these events.",
 )
 @click.option(
+    "--trash-limit",
+    type=click.IntRange(0, MOST_TRASHED),
+    show_default=f"as set on the page Settings, {TRASH_LIMIT} at first",
+    help="Pages of a site that imports and reconciliations move to the trash within a day without approval.",
+)
+@click.option(
+    "--trash-percent",
+    type=click.IntRange(1, MOST_PERCENT),
+    show_default=f"as set on the page Settings, {TRASH_PERCENT} at first",
+    help="The same as a part of the site's pages, in percent; a single page is never too many.",
+)
+@click.option(
     "--lease-seconds",
     default=LEASE_SECONDS,
     type=click.IntRange(1),
@@ -104,6 +121,8 @@ def serve(
     keep_days: int | None,
     keep_events: int | None,
     keep_names_days: int | None,
+    trash_limit: int | None,
+    trash_percent: int | None,
     lease_seconds: int,
     metrics_token: str,
     public_url: str | None,
@@ -122,6 +141,7 @@ def serve(
             keep_days=keep_days,
             keep_events=keep_events,
             keep_names_days=keep_names_days,
+            trash_limits=TrashLimitOptions(trash_limit, trash_percent),
             lease_seconds=lease_seconds,
         )
         listener = HttpListener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from core.accounts import backfill_job, import_job, reconcile_job
+from core.accounts import backfill_job, import_job, reconcile_job, removal_job
 from core.pipeline import replay
 from core.selftest import cleanup
 from core.sites import apply_rules
@@ -51,8 +51,12 @@ _DRIFTS = {
     "completed": _("Completed"),
     "gone": _("No longer in Zoom"),
     "unsure": _("Unsure, left unchanged"),
+    "held": _("Pages held back"),
+    "would_hold": _("Pages that would be held back"),
+    "dismissed": _("Pages that stay, as decided"),
     "skipped": _("Lists of users that could not be read"),
     "no_webinars": _("Users whose webinars cannot be read"),
+    "unlicensed": _("Users without Zoom Meetings"),
     "same": _("Already correct"),
     "make": _("Page would be created"),
     "change": _("Page would be updated"),
@@ -83,6 +87,7 @@ JOB_LABELS: dict[str, JobLabels] = {
     ),
     import_job.KIND: JobLabels(_("Import from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     reconcile_job.KIND: JobLabels(_("Reconciliation with Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
+    removal_job.KIND: JobLabels(_("Removal of held pages"), _DRIFTS, "/accounts", _("Zoom accounts")),
     backfill_job.KIND: JobLabels(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     apply_rules.KIND: JobLabels(_("Apply rules to a site"), {}, "/settings", _("Settings")),
     cleanup.SELF_TEST: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, u
 
 from core import messages
 from core.errors import UnknownAccountError
+from core.store.accounts import removals
 from core.store.db.schema import site_accounts, zoom_accounts, zoom_users
 from core.store.db.upsert import insert as insert_new
 from core.store.posts import queue
@@ -87,6 +88,7 @@ def list_all(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
 
 def remove(connection: Connection, account_id: str) -> None:
     """Forget an account's credentials and users; its meetings and their posts stay."""
+    removals.drop_account(connection, account_id)
     for table in (zoom_users, zoom_accounts):
         connection.execute(delete(table).where(table.c.account_id == account_id))
 

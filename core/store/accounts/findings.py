@@ -66,3 +66,11 @@ def of_job(
         query = query.where(findings.c.kind == kind)
     rows = connection.execute(query.order_by(findings.c.id).limit(limit))
     return [(row[0], Finding(*row[1:])) for row in rows]
+
+
+def count_by_site(connection: Connection, job_id: int, kind: str) -> dict[str, int]:
+    """Return the number of a job's findings of one kind, by site."""
+    query = select(findings.c.site_id, func.count()).where(
+        findings.c.job_id == job_id, findings.c.kind == kind, findings.c.site_id.is_not(None)
+    )
+    return {row[0]: row[1] for row in connection.execute(query.group_by(findings.c.site_id))}

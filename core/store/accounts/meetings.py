@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, or_, select
 
 from core.model.meeting import MeetingState
+from core.store.accounts import users as zoom_user_rows
 from core.store.db.schema import meetings, zoom_users
 from core.store.meetings import meetings as kept
 
@@ -32,7 +33,7 @@ def of_unlisted_hosts(
     connection: Connection, account_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
     """Return scheduled meetings that are not over and whose host is not in the account's list of users, by number."""
-    known = select(zoom_users.c.host_id).where(zoom_users.c.account_id == account_id)
+    known = select(zoom_users.c.host_id).where(zoom_user_rows.is_scanned(account_id))
     which = and_(_is_current(account_id, now), meetings.c.host_id.not_in(known), meetings.c.number > after)
     return _found(connection, which, limit=limit)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select, update
 
-from core.store.db.schema import zoom_users
+from core.store.db.schema import meetings, zoom_users
 from core.store.db.upsert import insert
 from core.store.meetings import search as meeting_search
 from core.store.sites.accounts import accounts_of
@@ -15,7 +15,7 @@ from core.store.sites.accounts import accounts_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 MOST_KNOWN = 200
 _ROWS = 100  # per statement
@@ -24,13 +24,17 @@ _MOST_NAMES = 1000  # Zoom accepts far fewer alternative hosts
 
 @dataclass(frozen=True, slots=True)
 class ZoomUser:
-    """A user of an account. `seen_at` is when Zoom last listed them, in Unix milliseconds (UTC)."""
+    """A user of an account. `seen_at` is when Zoom last listed them, in Unix milliseconds (UTC).
+
+    `is_scanned`: Zoom listed them the last time, with a type that permits meetings.
+    """
 
     account_id: str
     host_id: str
     email: str
     name: str
     seen_at: int
+    is_scanned: bool = True
 
 
 def save(connection: Connection, found: Sequence[ZoomUser]) -> None:
@@ -42,24 +46,42 @@ def save(connection: Connection, found: Sequence[ZoomUser]) -> None:
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["account_id", "host_id"],
-                set_={"email": given.email, "name": given.name, "seen_at": given.seen_at},
+                set_={
+                    "email": given.email,
+                    "name": given.name,
+                    "seen_at": given.seen_at,
+                    "is_scanned": given.is_scanned,
+                },
             )
         )
 
 
-def delete_unseen(connection: Connection, account_id: str, since: int) -> None:
-    """Delete users whom Zoom has not listed since `since` (Unix milliseconds, UTC): they have left the account."""
-    connection.execute(
-        delete(zoom_users).where(zoom_users.c.account_id == account_id, zoom_users.c.seen_at < since)
+def forget_unseen(connection: Connection, account_id: str, since: int) -> None:
+    """Forget users whom Zoom has not listed since `since` (Unix milliseconds, UTC).
+
+    Those with meetings stay, without being scanned: rules name hosts by e-mail address, and a user missing from a list must not change what they match.
+    """
+    has_meeting = (
+        select(meetings.c.number)
+        .where(meetings.c.account_id == zoom_users.c.account_id, meetings.c.host_id == zoom_users.c.host_id)
+        .exists()
     )
+    is_unseen = and_(zoom_users.c.account_id == account_id, zoom_users.c.seen_at < since)
+    connection.execute(delete(zoom_users).where(is_unseen, ~has_meeting))
+    connection.execute(update(zoom_users).where(is_unseen).values(is_scanned=False))
+
+
+def is_scanned(account_id: str) -> ColumnElement[bool]:
+    """Whether a user of an account is one whose meetings Zoom lists."""
+    return and_(zoom_users.c.account_id == account_id, zoom_users.c.is_scanned)
 
 
 def list_after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
-    """Return the next users after `host_id`, in order of their ids."""
+    """Return the next scanned users after `host_id`, in order of their ids."""
     columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
-        .where(zoom_users.c.account_id == account_id, zoom_users.c.host_id > host_id)
+        .where(is_scanned(account_id), zoom_users.c.host_id > host_id)
         .order_by(zoom_users.c.host_id)
         .limit(limit)
     )

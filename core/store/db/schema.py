@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     false,
     text,
+    true,
 )
 
 # SQLite counts rows by itself only in a column that is called INTEGER.
@@ -375,6 +376,24 @@ zoom_users = Table(
     Column("email", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
+    Column("is_scanned", Boolean, nullable=False, default=True, server_default=true()),
+)
+
+# Posts that a run would trash, or has trashed: see core.store.accounts.removals.
+removals = Table(
+    "removals",
+    metadata,
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),  # see core.store.accounts.removals.RemovalState
+    Column("topic", Text, nullable=False),
+    Column("job_id", BigInteger),  # the job that found it last; it may have been deleted since
+    Column("found_at", BigInteger, nullable=False),
+    Column("applied_at", BigInteger),  # when a run applied it by itself the last time
+    Column("decided_by", Text),
+    Column("decided_at", BigInteger),
+    Index(None, "account_id", "number"),
 )
 
 # What a job found, or would do: one line a meeting (and site).

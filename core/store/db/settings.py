@@ -21,8 +21,11 @@ LONGEST_DAYS = 3650
 KEEP_EVENTS = 1_000_000
 KEEP_NAMES_DAYS = 30
 FEWEST_EVENTS, MOST_EVENTS = 1000, 100_000_000
+TRASH_LIMIT, TRASH_PERCENT = 5, 50
+MOST_TRASHED, MOST_PERCENT = 100_000, 100
 
 _DAYS, _EVENTS, _NAMES = "keep_days", "keep_events", "keep_names_days"
+_TRASH_LIMIT, _TRASH_PERCENT = "trash_limit", "trash_percent"
 _NAMES_REMOVED_TO = "names_removed_to"
 _CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
 
@@ -49,6 +52,35 @@ def retention(connection: Connection) -> RetentionSettings:
 def save_retention(connection: Connection, wanted: RetentionSettings) -> None:
     """Save the retention settings."""
     _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events, _NAMES: wanted.names_days})
+
+
+@dataclass(frozen=True, slots=True)
+class TrashLimits:
+    """How many of a site's posts runs trash within a day without approval: at most `posts`, and at most `percent`.
+
+    A single one is never too many for `percent`.
+    """
+
+    posts: int = TRASH_LIMIT
+    percent: int = TRASH_PERCENT
+
+    def are_exceeded(self, removed: int, total: int) -> bool:
+        """Whether `removed` of `total` posts are too many."""
+        return removed > self.posts or (removed > 1 and 100 * removed > self.percent * total)
+
+
+def trash_limits(connection: Connection) -> TrashLimits:
+    """Return the limits of trashing. An invalid value counts as not set."""
+    found = _all(connection, (_TRASH_LIMIT, _TRASH_PERCENT))
+    return TrashLimits(
+        posts=_between(found.get(_TRASH_LIMIT), 0, MOST_TRASHED, TRASH_LIMIT),
+        percent=_between(found.get(_TRASH_PERCENT), 1, MOST_PERCENT, TRASH_PERCENT),
+    )
+
+
+def save_trash_limits(connection: Connection, wanted: TrashLimits) -> None:
+    """Save the limits of trashing."""
+    _save(connection, {_TRASH_LIMIT: wanted.posts, _TRASH_PERCENT: wanted.percent})
 
 
 def names_removed_to(connection: Connection) -> int:

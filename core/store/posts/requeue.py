@@ -66,12 +66,17 @@ def requeue_meeting_posts(
 
 
 def requeue_account_posts(connection: Connection, account_id: str, *, now: int) -> int:
-    """Requeue all posts of an account's meetings that are not over, with a read before the write."""
+    """Requeue all posts of an account's meetings that are not over, with a read before the write.
+
+    Those in the trash are left out: who takes one out by hand decides about it, and a run must not trash many again.
+    """
     current = select(meetings.c.number).where(
         meetings.c.account_id == account_id, or_(meetings.c.starts_at == 0, meetings.c.over_at > now)
     )
     where = and_(
-        posts.c.account_id == account_id, posts.c.state != PostState.DETACHED, posts.c.number.in_(current)
+        posts.c.account_id == account_id,
+        posts.c.state.not_in([PostState.DETACHED, PostState.TRASHED]),
+        posts.c.number.in_(current),
     )
     return requeue(connection, where, now=now, in_doubt=True, reset_attempts=False)
 

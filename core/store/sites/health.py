@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
+from core.store.accounts import removals
 from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_accounts, zoom_secrets
 from core.store.posts.status import IS_OPEN, status_of
 from core.store.sites.accounts import accounts_of
@@ -30,6 +31,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     rows = connection.execute(_only(query, sites.c.id, site_id)).mappings().all()
     tokens = _counts(connection, zoom_secrets, site_id)
     held = _counts(connection, quarantine, site_id, func.min(quarantine.c.received_at))
+    held_pages = removals.count_held(connection, site_id=site_id)
     open_posts = _open(connection, site_id)
     found = []
     for row in rows:
@@ -42,6 +44,8 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
                 secrets=number,
                 held=refused,
                 held_since=since,
+                held_pages=held_pages.get(row["id"], (0, None))[0],
+                held_pages_since=held_pages.get(row["id"], (0, None))[1],
                 open=tuple(open_posts.get(row["id"], ())),
             )
         )

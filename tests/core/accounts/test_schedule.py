@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.accounts import reconcile_job
+from core.accounts import backfill_job, import_job, reconcile_job
 from core.accounts.schedule import JobScheduler
 from core.errors import UnknownJobError
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
+from tests.zoom import faults
+from tests.zoom.faults import Place
 
 if TYPE_CHECKING:
+    from core.store.jobs import Job
     from tests.core.accounts.world import World
 
 
@@ -29,3 +32,43 @@ class TestSchedule:
         scheduler.enqueue_due()
         with world.store.reading() as connection, pytest.raises(UnknownJobError):
             jobs.load(connection, 2)
+
+    def test_does_not_ask_again_at_once_about_what_is_unclear(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        number = world.zoom.account.make(anna, "Choir", quietly=True)
+        world.pieces(world.ask(import_job.KIND))
+        world.end_jobs()
+        world.doubt(number)
+        world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
+        scheduler = JobScheduler(world.store, world.jobs, world.clock)
+
+        assert backfills(scheduler, world) == 1
+        world.pieces(newest(world))
+        assert backfills(scheduler, world) == 1
+        world.ahead(3700)
+        assert backfills(scheduler, world) == 2
+
+    def test_asks_at_once_about_what_changes(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        numbers = [world.zoom.account.make(anna, "Choir", quietly=True) for _ in range(2)]
+        world.pieces(world.ask(import_job.KIND))
+        world.end_jobs()
+        world.doubt(numbers[0])
+        world.zoom.refuse(Place.MEETING.path(number=numbers[0]), faults.NO_MEETINGS_LICENCE)
+        scheduler = JobScheduler(world.store, world.jobs, world.clock)
+        backfills(scheduler, world)
+        world.pieces(newest(world))
+        world.doubt(numbers[1])
+        assert backfills(scheduler, world) == 2
+
+
+def newest(world: World) -> Job:
+    with world.store.reading() as connection:
+        return jobs.latest(connection, 1, kind=backfill_job.KIND)[0]
+
+
+def backfills(scheduler: JobScheduler, world: World) -> int:
+    """Enqueue what is due, and return how many backfills there have been."""
+    scheduler.enqueue_due()
+    with world.store.reading() as connection:
+        return len(jobs.latest(connection, 20, kind=backfill_job.KIND))

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
-from core.accounts import backfill_job, import_job, reconcile_job
+from core.accounts import backfill_job, import_job, reconcile_job, removal_job
 from core.accounts.backfill_job import BackfillJob
 from core.accounts.clients import AccountClients
 from core.accounts.import_job import ImportJob
 from core.accounts.reconcile_job import ReconcileJob
+from core.accounts.removal_job import RemovalJob
+from core.accounts.removals import TrashLimitOptions
 from core.jobs.runner import JobRunner
+from core.model.meeting import Doubt
 from core.pipeline.fold_worker import FoldWorker
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
@@ -21,10 +24,12 @@ from core.store.accounts import users as zoom_users
 from core.store.accounts.credentials import ZoomAccount
 from core.store.accounts.users import ZoomUser
 from core.store.db.schema import jobs as jobs_table
+from core.store.db.schema import meetings as meetings_table
 from core.store.events import log
 from core.store.meetings import meetings
 from core.zoom.oauth import Credentials
 from core.zoom.rate_limit import Plan
+from tests.core.store.entries import entry
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
@@ -47,14 +52,32 @@ class World:
         account = ZoomAccount("The choir's", credentials, plan=Plan.BUSINESS, created_at=1)
         store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
         store.write(lambda connection: zoom_credentials.link(connection, account.id, site.id, now=1))
-        accounts = AccountClients(store)
-        self.kinds: dict[str, Any] = {
-            import_job.KIND: ImportJob(store, accounts, batch_size=3),
-            reconcile_job.KIND: ReconcileJob(store, accounts, batch_size=3),
-            backfill_job.KIND: BackfillJob(store, accounts),
-        }
-        self.jobs = JobRunner(store, self.kinds)
+        self.seconds_ahead = 0.0
+        self.limit(TrashLimitOptions())
         self.folding = FoldWorker(store)
+
+    def limit(self, limits: TrashLimitOptions) -> None:
+        """Start the jobs' part of the bridge with options for the limits of trashing."""
+        accounts = AccountClients(self.store)
+        self.kinds: dict[str, Any] = {
+            import_job.KIND: ImportJob(
+                self.store, accounts, clock=self.clock, batch_size=3, trash_limits=limits
+            ),
+            reconcile_job.KIND: ReconcileJob(
+                self.store, accounts, clock=self.clock, batch_size=3, trash_limits=limits
+            ),
+            backfill_job.KIND: BackfillJob(self.store, accounts, clock=self.clock, trash_limits=limits),
+            removal_job.KIND: RemovalJob(self.store, accounts, clock=self.clock),
+        }
+        self.jobs = JobRunner(self.store, self.kinds, clock=self.clock)
+
+    def clock(self) -> float:
+        """Return the time of the jobs, in Unix seconds."""
+        return time.time() + self.seconds_ahead
+
+    def ahead(self, seconds: float) -> None:
+        """Let time pass for the jobs."""
+        self.seconds_ahead += seconds
 
     def ask(self, kind: str, *, place: Any = None, **more: Any) -> Job:
         """Enqueue a job, which an earlier process may have left at a place."""
@@ -87,6 +110,43 @@ class World:
             pass
         with self.store.reading() as connection:
             return jobs.load(connection, asked.id)
+
+    def load(self, job: Job) -> Job:
+        """Return a job as it is now."""
+        with self.store.reading() as connection:
+            return jobs.load(connection, job.id)
+
+    def finish(self, job: Job) -> None:
+        """Do the rest of a job whose posts are written."""
+        self.store.write(lambda connection: jobs.release(connection, self.load(job)))
+        for taken in self.jobs.claim():
+            self.jobs.run_step(taken)
+
+    def end_jobs(self) -> None:
+        """End every job where it is, so that another one of its kind may begin."""
+        with self.store.reading() as connection:
+            unfinished = [job for job in jobs.latest(connection, 20) if not job.has_ended]
+        for job in unfinished:
+            self.jobs.stop_job(job.id)
+
+    def doubt(self, number: int) -> None:
+        """Let an event leave open whether a meeting exists."""
+        values = {"doubt": Doubt.DELETED_WITHOUT_DATES, "last_at": int(self.clock() * 1000) - 60_000}
+        this = meetings_table.c.number == number
+        self.store.write(
+            lambda connection: connection.execute(update(meetings_table).where(this).values(**values))
+        )
+
+    def deliver_deletion(self, number: int) -> None:
+        """Let Zoom's event of a deletion arrive."""
+        event = {
+            "event": "meeting.deleted",
+            "event_ts": int(self.clock() * 1000),
+            "payload": {"account_id": self.zoom.account.account_id, "object": {"id": number, "type": 2}},
+        }
+        told = entry(self.store, event)
+        self.store.write(lambda connection: log.append(connection, [told]))
+        self.folding.fold_pending()
 
     def meeting(self, number: int) -> Meeting | None:
         with self.store.reading() as connection:

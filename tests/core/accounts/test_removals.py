@@ -1,0 +1,434 @@
+"""What a run would trash: held above the limits of a site, and decided by an administrator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, update
+
+from core.accounts import backfill_job, import_job, reconcile_job, removal_job
+from core.accounts.removals import TrashLimitOptions
+from core.model.meeting import MeetingState
+from core.model.rules import DEFAULT
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts import removals
+from core.store.accounts.removals import RemovalState
+from core.store.db import settings
+from core.store.db.schema import posts
+from core.store.db.settings import TrashLimits
+from core.store.jobs import JobState
+from core.store.posts.queue import PostState
+from core.store.sites import rules as site_rules
+from tests.core.conftest import connected
+from tests.zoom import faults
+from tests.zoom.faults import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from core.store.jobs import Job
+    from core.store.sites.sites import Site
+    from tests.core.accounts.world import World
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def imported(world: World) -> Callable[[int], list[int]]:
+    """Make so many meetings and import them; each has a page on the site."""
+
+    def make(count: int, topic: str = "Choir") -> list[int]:
+        anna = world.zoom.account.users.get("anna") or world.zoom.account.add_user("Anna")
+        numbers = [
+            world.zoom.account.make(anna, f"{topic} {number}", quietly=True) for number in range(count)
+        ]
+        world.pieces(world.ask(import_job.KIND))
+        publish(world)
+        world.end_jobs()
+        return numbers
+
+    return make
+
+
+def publish(world: World) -> None:
+    """Let every post be written, as the mirror would."""
+    values = {"state": PostState.SYNCED, "written": posts.c.wanted, "base": {"made": True}}
+    world.store.write(
+        lambda connection: connection.execute(
+            update(posts).where(posts.c.state == PostState.NONE).values(**values)
+        )
+    )
+
+
+def lose(world: World, numbers: Iterable[int]) -> None:
+    """Delete meetings at Zoom without an event."""
+    for number in numbers:
+        world.zoom.account.delete(number)
+
+
+def reconcile(world: World) -> Job:
+    job = world.pieces(world.ask(reconcile_job.KIND), most=100)
+    world.end_jobs()
+    return job
+
+
+def gone(world: World, numbers: Iterable[int]) -> list[int]:
+    """Return those meetings of which the log says that they are deleted."""
+    return [
+        number
+        for number in numbers
+        if (found := world.meeting(number)) and found.state is not MeetingState.SCHEDULED
+    ]
+
+
+def held(world: World) -> list[int]:
+    with world.store.reading() as connection:
+        return [one.number for one in removals.held(connection)]
+
+
+def decide(world: World, state: RemovalState, numbers: Iterable[int] | None = None) -> list[int]:
+    wanted = None if numbers is None else list(numbers)
+    return world.store.write(
+        lambda connection: removals.decide(
+            connection, world.zoom.account.account_id, wanted, state, by="Ada", now=1
+        )
+    )
+
+
+class TestLimits:
+    @pytest.mark.parametrize(
+        ("posts_", "lost", "is_held"),
+        [
+            (20, 5, False),
+            (20, 6, True),
+            (9, 5, True),  # more than half
+            (10, 5, False),
+            (4, 2, False),
+            (3, 2, True),
+            (2, 2, True),
+            (2, 1, False),
+            (1, 1, False),
+        ],
+    )
+    def test_of_a_site(
+        self, world: World, imported: Callable[[int], list[int]], posts_: int, lost: int, *, is_held: bool
+    ) -> None:
+        numbers = imported(posts_)
+        lose(world, numbers[:lost])
+        job = reconcile(world)
+        assert gone(world, numbers) == ([] if is_held else numbers[:lost])
+        assert held(world) == (numbers[:lost] if is_held else [])
+        assert job.counts.get("held", 0) == (lost if is_held else 0)
+        assert job.counts.get("gone", 0) == (0 if is_held else lost)
+
+    def test_are_settings(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        wanted = TrashLimits(posts=8, percent=80)
+        world.store.write(lambda connection: settings.save_trash_limits(connection, wanted))
+        numbers = imported(10)
+        lose(world, numbers[:8])
+        reconcile(world)
+        assert gone(world, numbers) == numbers[:8]
+
+    def test_options_override_the_settings(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(20)
+        world.limit(TrashLimitOptions(posts=0))
+        lose(world, numbers[:1])
+        reconcile(world)
+        assert held(world) == numbers[:1]
+
+    def test_everything_else_of_the_run_goes_on(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        world.zoom.account.change(numbers[8], topic="Moved")
+        added = world.zoom.account.make(next(iter(world.zoom.account.users.values())), "New", quietly=True)
+        job = reconcile(world)
+        assert job.counts == {"held": 7, "changed": 1, "new": 1, "same": 2, "requeued": 10}
+        assert (found := world.meeting(numbers[8])) is not None
+        assert found.topic == "Moved"
+        assert world.meeting(added) is not None
+        lines = world.lines(job, "held")
+        assert [(line.number, line.topic, line.site_id) for line in lines] == [
+            (number, f"Choir {index}", "s1") for index, number in enumerate(numbers[:7])
+        ]
+        assert all(line.detail == "7 of the site's 10 pages would be gone within a day." for line in lines)
+
+
+class TestSeveralRuns:
+    def test_count_together(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(30)
+        lose(world, numbers[:5])
+        reconcile(world)
+        lose(world, numbers[5:10])
+        reconcile(world)
+        assert gone(world, numbers) == numbers[:5]
+        assert held(world) == numbers[5:10]
+
+    def test_of_different_kinds_count_together(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(30)
+        lose(world, numbers[:5])
+        reconcile(world)
+        lose(world, numbers[5:6])
+        world.doubt(numbers[5])
+        world.pieces(world.ask(backfill_job.KIND))
+        assert gone(world, numbers) == numbers[:5]
+        assert held(world) == numbers[5:6]
+
+    def test_a_day_later_they_do_not(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(30)
+        lose(world, numbers[:5])
+        reconcile(world)
+        world.ahead(DAY + 60)
+        lose(world, numbers[5:10])
+        reconcile(world)
+        assert gone(world, numbers) == numbers[:10]
+
+    def test_what_is_held_counts(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(30)
+        lose(world, numbers[:6])
+        reconcile(world)
+        lose(world, numbers[6:7])
+        reconcile(world)
+        assert gone(world, numbers) == []
+        assert held(world) == numbers[:7]
+
+    def test_what_zoom_has_again_is_not_held_any_more(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(30)
+        lose(world, numbers[:6])
+        reconcile(world)
+        for number in numbers[:5]:
+            world.zoom.account.recover(number)
+        job = reconcile(world)
+        assert held(world) == numbers[5:6]
+        assert job.counts["held"] == 1
+        assert gone(world, numbers) == []
+
+    def test_a_half_finished_run_removes_nothing(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(20)
+        lose(world, numbers[:4])
+        asked = world.ask(reconcile_job.KIND)
+        while (job := world.pieces(asked, most=1)).place is None or job.place["phase"] != "removals":
+            pass
+        assert gone(world, numbers) == []
+        world.end_jobs()
+        reconcile(world)
+        assert gone(world, numbers) == numbers[:4]
+
+    def test_what_came_back_before_the_end_of_the_run_stays(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(20)
+        lose(world, numbers[:2])
+        asked = world.ask(reconcile_job.KIND)
+        while (job := world.pieces(asked, most=1)).place is None or job.place["phase"] != "removals":
+            pass
+        world.zoom.account.recover(numbers[0])
+        zoom_is_unclear = Place.MEETING.path(number=numbers[1])
+        world.zoom.refuse(zoom_is_unclear, faults.UNKNOWN_ENDPOINT)
+        world.pieces(asked)
+        assert gone(world, numbers) == []
+        assert held(world) == []
+
+    def test_events_are_no_runs(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(8)
+        lose(world, numbers)
+        for number in numbers:
+            world.deliver_deletion(number)
+        job = reconcile(world)
+        assert gone(world, numbers) == numbers
+        assert "held" not in job.counts
+
+
+class TestSites:
+    def test_the_smaller_one_counts_as_well(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        numbers = [world.zoom.account.make(anna, f"Choir {number}", quietly=True) for number in range(20)]
+        world.pieces(world.ask(import_job.KIND))
+        publish(world)
+        small = connected(world.store, "s2")
+        account_id = world.zoom.account.account_id
+        world.store.write(lambda connection: zoom_credentials.link(connection, account_id, small.id, now=1))
+        world.store.write(
+            lambda connection: connection.execute(
+                update(posts)
+                .where(posts.c.site_id == "s2", posts.c.number.not_in(numbers[:3]))
+                .values(written=posts.c.wanted)
+            )
+        )
+        publish_only = posts.c.number.in_(numbers[:3])
+        values = {"state": PostState.SYNCED, "written": posts.c.wanted, "base": {"made": True}}
+        world.store.write(
+            lambda connection: connection.execute(update(posts).where(publish_only).values(**values))
+        )
+        world.end_jobs()
+        lose(world, numbers[:2])
+        job = reconcile(world)
+        assert gone(world, numbers) == []
+        details = {line.site_id: line.detail for line in world.lines(job, "held")}
+        assert details["s2"] == "2 of the site's 3 pages would be gone within a day."
+        assert "on another site" in details["s1"]
+
+    def test_a_site_that_was_never_written_to_may_have_pages(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        numbers = [world.zoom.account.make(anna, f"Choir {number}", quietly=True) for number in range(8)]
+        world.pieces(world.ask(import_job.KIND))
+        world.end_jobs()
+        lose(world, numbers)
+        reconcile(world)
+        assert gone(world, numbers) == []
+        assert held(world) == numbers
+
+    def test_meetings_without_pages_are_no_removals(self, world: World) -> None:
+        anna = world.zoom.account.add_user("Anna")
+        numbers = [world.zoom.account.make(anna, f"Choir {number}", quietly=True) for number in range(8)]
+        world.pieces(world.ask(import_job.KIND))
+        world.store.write(lambda connection: connection.execute(update(posts).values(written=posts.c.wanted)))
+        world.end_jobs()
+        lose(world, numbers)
+        assert reconcile(world).counts["gone"] == 8
+        assert gone(world, numbers) == numbers
+
+    def test_what_the_rules_exclude_from_now_on_is_held_as_well(
+        self, world: World, site: Site, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(8)
+        decided = replace(DEFAULT, never=("Secret*",))
+        world.store.write(lambda connection: site_rules.save(connection, site.id, decided))
+        for number in numbers:
+            world.zoom.account.held[number]["topic"] = "Secret"
+        job = world.pieces(world.ask(import_job.KIND))
+        assert job.counts["held"] == 8
+        assert all((found := world.meeting(number)) and found.topic != "Secret" for number in numbers)
+
+
+class TestDecision:
+    def test_approved_ones_are_trashed(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        assert decide(world, RemovalState.APPROVED) == numbers[:7]
+        job = world.pieces(world.ask(removal_job.KIND))
+        assert job.total == 7
+        assert gone(world, numbers) == numbers[:7]
+        assert held(world) == []
+
+    def test_only_chosen_ones_are_trashed(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        assert decide(world, RemovalState.APPROVED, numbers[2:4]) == numbers[2:4]
+        world.pieces(world.ask(removal_job.KIND))
+        assert gone(world, numbers) == numbers[2:4]
+        assert held(world) == [*numbers[:2], *numbers[4:7]]
+
+    def test_what_zoom_has_again_is_not_trashed(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        decide(world, RemovalState.APPROVED)
+        world.zoom.account.recover(numbers[0])
+        world.zoom.refuse(Place.MEETING.path(number=numbers[1]), faults.NO_MEETINGS_LICENCE)
+        job = world.pieces(world.ask(removal_job.KIND))
+        assert gone(world, numbers) == numbers[2:7]
+        assert held(world) == [numbers[1]], "It waits for another decision."
+        (line,) = world.lines(job, "unsure")
+        assert line.number == numbers[1]
+        assert "Assign the user a license" in line.detail
+
+    def test_approved_ones_do_not_count_against_later_runs(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(30)
+        lose(world, numbers[:10])
+        reconcile(world)
+        decide(world, RemovalState.APPROVED)
+        world.pieces(world.ask(removal_job.KIND))
+        trash(world)
+        world.end_jobs()
+        lose(world, numbers[10:15])
+        reconcile(world)
+        assert gone(world, numbers) == numbers[:15]
+
+    def test_dismissed_ones_stay_and_are_not_asked_about_again(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        decide(world, RemovalState.DISMISSED)
+        job = reconcile(world)
+        assert job.counts["dismissed"] == 7
+        assert "held" not in job.counts
+        assert held(world) == []
+        assert gone(world, numbers) == []
+
+    def test_is_recorded_with_name_and_time(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        reconcile(world)
+        decide(world, RemovalState.DISMISSED, numbers[:1])
+        with world.store.reading() as connection:
+            (one,) = removals.latest_decisions(connection, limit=9)
+        assert (one.number, one.state, one.decided_by, one.decided_at) == (
+            numbers[0],
+            RemovalState.DISMISSED,
+            "Ada",
+            1,
+        )
+
+    def test_an_account_that_is_removed_has_nothing_to_decide(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        lose(world, imported(10)[:7])
+        reconcile(world)
+        account_id = world.zoom.account.account_id
+        world.store.write(lambda connection: zoom_credentials.remove(connection, account_id))
+        assert held(world) == []
+
+
+class TestResult:
+    def test_the_end_says_what_is_held(self, world: World, imported: Callable[[int], list[int]]) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        job = world.pieces(world.ask(reconcile_job.KIND), most=100)
+        trash(world)
+        world.finish(job)
+        job = world.load(job)
+        assert job.state is JobState.DONE
+        assert "7 pages are held back" in (job.message or "")
+
+    def test_a_dry_run_says_what_would_be_held(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(10)
+        lose(world, numbers[:7])
+        job = world.pieces(world.ask(reconcile_job.KIND, dry_run=True), most=100)
+        assert job.counts["trash"] == 7
+        assert job.counts["would_hold"] == 7
+        with world.store.reading() as connection:
+            assert not removals.held(connection)
+
+
+def trash(world: World) -> None:
+    """Let the posts of deleted meetings be moved to the trash, as the mirror would."""
+    with world.store.reading() as connection:
+        numbers = connection.scalars(select(posts.c.number)).all()
+    leaving = gone(world, numbers)
+    values: dict[str, Any] = {"written": posts.c.wanted, "due_at": None}
+    world.store.write(lambda connection: connection.execute(update(posts).values(**values)))
+    world.store.write(
+        lambda connection: connection.execute(
+            update(posts).where(posts.c.number.in_(leaving)).values(state=PostState.TRASHED)
+        )
+    )
