@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 300  # longer than any step takes
 _CONCURRENT_JOBS = 4
-_POLL_SECONDS = 5.0  # a wake-up may be missed where another process enqueued the job
 _LONGEST_RETRY_SECONDS = 30.0
 _RETENTION_MILLISECONDS = 30 * 24 * 3600 * 1000  # how long an ended job is shown
 _POLLS_PER_SWEEP = 720  # about an hour
@@ -98,7 +97,8 @@ class JobRunner:
     """Run enqueued jobs in threads of its own. Several processes share the jobs of one database.
 
     Without a `clock` the store's own is used. Another process takes over a job `lease_seconds` after its owner's
-    last step. A step that the database refuses is repeated after `retry_seconds`, doubling up to 30 s.
+    last step. A step that the database refuses is repeated after `retry_seconds`, doubling up to 30 s. Due jobs are
+    looked up every `poll_seconds`, and at once after `enqueue` in this process.
     """
 
     store: Store
@@ -106,6 +106,7 @@ class JobRunner:
     clock: Callable[[], float] | None = None
     lease_seconds: float = LEASE_SECONDS
     retry_seconds: float = 1.0
+    poll_seconds: float = 5.0  # a wake-up may be missed where another process enqueued the job
     thread: WorkerThread = field(init=False)
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
     _pool: ThreadPoolExecutor | None = None
@@ -115,7 +116,7 @@ class JobRunner:
 
     def __post_init__(self) -> None:
         """Create the thread that claims jobs."""
-        self.thread = WorkerThread("jobs", self._poll, retry_seconds=_POLL_SECONDS)
+        self.thread = WorkerThread("jobs", self._poll, retry_seconds=self.poll_seconds)
 
     def enqueue(
         self, kind: str, arguments: Mapping[str, Any], *, site_id: str | None = None, requested_by: str = ""
@@ -268,7 +269,7 @@ class JobRunner:
                 with self._guard:
                     self._running += 1
                 self._pool.submit(self._run_in_pool, claimed)
-        return _POLL_SECONDS
+        return self.poll_seconds
 
     def _run_in_pool(self, claimed: Job) -> None:
         try:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from bench import soak
 from bench.figures import WHOLE, Figure, Scale
 from bench.soak import PARTS, Examples, Measured
-from tests.examples import MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
+from tests.examples import BATCH_ORDERS, MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -40,7 +40,10 @@ def test_sizes_are_written_as_they_are() -> None:
         assert f"{number:,}" in readme
     for number in (PROPERTY.soak, sum(machine), 2 * WHOLE.kills, WHOLE.memory):
         assert f"{number:,}" in makefile
-    usual = [amount.usual for kinds in (MACHINE, RETENTION) for amount in kinds.values()]
+    usual = [
+        amount.usual for kinds in (MACHINE, RETENTION, BATCH_ORDERS, RECONCILE) for amount in kinds.values()
+    ]
+    assert f"{sum(usual):,} histories" in readme
     assert sum(usual) == 1000
 
 

@@ -18,7 +18,7 @@ from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
 from tests.convergence.world import World
 from tests.convergence.zoom_double import ACCOUNT
-from tests.examples import RETENTION, SOAK, Progress
+from tests.examples import BATCH_ORDERS, SOAK, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,9 +135,9 @@ def world(ground: Ground) -> Iterator[World]:
 class TestAnyOrder:
     @pytest.mark.timeout(0 if SOAK else 900)
     def test_gives_the_same_meetings(self, ground: Ground, database_kind: str) -> None:
-        progress = Progress(f"orders of batches on {database_kind}", RETENTION[database_kind].now)
+        progress = Progress(f"orders of batches on {database_kind}", BATCH_ORDERS[database_kind].now)
 
-        @settings(SETTINGS, max_examples=RETENTION[database_kind].now)
+        @settings(SETTINGS, max_examples=BATCH_ORDERS[database_kind].now)
         @given(told=HISTORIES, chance=st.randoms(use_true_random=False))
         def gives_the_same(told: list[Told], chance: Random) -> None:
             progress.one_more()

@@ -109,6 +109,7 @@ def way(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
         made = Way(bridge, wire)
         bridge.mirror_worker.connect = lambda _: made.site
         monkeypatch.setattr(steps, "WordPressClient", lambda *_, **__: made.site)
+        bridge.job_runner.poll_seconds = 0.1
         bridge.start()
         yield made
         bridge.stop()
@@ -391,8 +392,8 @@ class TestCleaning:
         refusing = threading.Event()
         refusing.set()
 
-        def trouble(ask: PostOperation) -> SiteFaultError | None:
-            refused = isinstance(ask, DeletePost) and refusing.is_set()
+        def trouble(operation: PostOperation) -> SiteFaultError | None:
+            refused = isinstance(operation, DeletePost) and refusing.is_set()
             return fault(Fault.CREDENTIALS, status=403) if refused else None
 
         way.site.trouble = trouble

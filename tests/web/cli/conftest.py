@@ -60,12 +60,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
 
 
 @pytest.fixture
-def with_site(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
+def with_site(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A database of each kind in which a site is connected, that nobody can reach."""
     monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
-    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", database_url)
-    assert run("db", "upgrade").status == 0
-    store = Store(database_url, keys=KEYS)
+    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", migrated_url)
+    store = Store(migrated_url, keys=KEYS)
     try:
         site = connected(store, "s1")
         save_token(store, Secret(SECRET))

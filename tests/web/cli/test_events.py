@@ -26,12 +26,11 @@ LINK = "https://example.zoom.us/j/1?pwd=ThePasscode"
 
 
 @pytest.fixture
-def url(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database of each kind with a site that nobody reaches, three folded events and one that failed."""
     monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
-    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", database_url)
-    assert run("db", "upgrade").status == 0
-    store = Store(database_url, keys=KEYS)
+    monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", migrated_url)
+    store = Store(migrated_url, keys=KEYS)
     try:
         connected(store, "s1")
         save_token(store, Secret(SECRET))
@@ -48,7 +47,7 @@ def url(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         store.write(lambda connection: log.append(connection, [failed]))
     finally:
         store.close()
-    return database_url
+    return migrated_url
 
 
 class TestList:
