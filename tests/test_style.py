@@ -19,14 +19,6 @@ def test_layers_have_no_exceptions() -> None:
     assert [name for name in contracts if any("ignore" in option for option in settings[name])] == []
 
 
-# What these patch cannot be an argument: the tests show that they would notice a broken order; and connecting a site
-# is about to be replaced.
-_MAY_PATCH_PRIVATE_NAMES = {
-    "tests/core/model/test_fold_properties.py",
-    "tests/web/pages/test_connect.py",
-}
-
-
 def test_tests_patch_no_private_names() -> None:
     """What a test tunes is an argument with a default, so that the code may be rearranged inside."""
     found = {
@@ -34,7 +26,7 @@ def test_tests_patch_no_private_names() -> None:
         for path in (ROOT / "tests").rglob("*.py")
         if any(_patches_private_name(node) for node in ast.walk(ast.parse(path.read_text())))
     }
-    assert found == _MAY_PATCH_PRIVATE_NAMES
+    assert found == set()
 
 
 def _patches_private_name(node: ast.AST) -> bool:
