@@ -6,6 +6,7 @@ import hashlib
 import random
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,13 @@ from bench.events import story
 from bench.figures import Figure, at_most
 from bench.place import Place, folder
 from core.model.meeting import Position
-from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.events.search import EventFilter, EventKey
+from core.store.sites import grants
+from core.store.sites.grants import GrantSource
 from tests.postgresql import PostgreSQL
 
 if TYPE_CHECKING:
@@ -178,8 +180,10 @@ def _fill(store: Store, count: int, say: Say) -> None:
         ("Account-C", "small"),
         ("Account-D", "small"),
     ]
-    pairs = [{"account_id": account_id, "site_id": site_id} for account_id, site_id in mirrored]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    for pair in mirrored:
+        store.write(
+            partial(grants.add, account_id=pair[0], site_id=pair[1], source=GrantSource.ADMINISTRATOR, now=0)
+        )
     began = time.monotonic()
     made = _entries(count, sealed)
     for start in range(0, count, _GROUP):

@@ -49,6 +49,7 @@ RULE_EMPTY = _("The stored value of “%(name)s” is invalid, so it is empty.")
 
 # Why an event is ignored, and what a batch of recordings led to.
 EVENT_NOT_PROCESSED = _("The bridge does not process events of this type.")
+WAITING_FOR_GRANT = _("Its Zoom account is not granted to this site.")
 EVENT_NO_MEETING = _("The event contains no meeting number.")
 EVENT_NO_RECORDING = _("The event contains no recording.")
 EVENT_NO_USER = _("The event names no user.")

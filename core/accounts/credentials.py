@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from core import messages
 from core.accounts import import_job, reconcile_job
 from core.errors import UnknownAccountError, ZoomRestError
+from core.sites import grants
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts.credentials import ZoomAccount
 from core.store.sites import sites
+from core.store.sites.grants import GrantSource
 from core.zoom.oauth import request_token
 from core.zoom.rest import session
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from core.jobs.runner import JobRunner
+    from core.pipeline.ingest import Ingest
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.zoom.oauth import Credentials
@@ -38,7 +41,7 @@ _CLASSIC = {"user": "user:read:admin", "meeting": "meeting:read:admin", "webinar
 
 
 def add_account(
-    store: Store,
+    ingest: Ingest,
     credentials: Credentials,
     *,
     name: str,
@@ -49,10 +52,11 @@ def add_account(
 ) -> tuple[ZoomAccount, tuple[str, ...]]:
     """Store an account once Zoom has accepted its credentials; return it, and the scopes that its app lacks.
 
+    It is granted to the chosen sites, and stays granted to those that have received its events.
     The first reconciliation is due after the usual interval: an import is started by a person, who may do a dry run
     first. Raises: ZoomRestError, UnknownSiteError.
     """
-    now = clock()
+    store, now = ingest.store, clock()
     token = request_token(session(), credentials, now=now)
     with store.reading() as connection:
         for site_id in site_ids:
@@ -67,9 +71,7 @@ def add_account(
     )
     store.write(partial(zoom_credentials.save, account=account, sealer=store.sealer))
     for site_id in site_ids:
-        store.write(
-            partial(zoom_credentials.link, account_id=account.id, site_id=site_id, now=int(now * 1000))
-        )
+        grants.grant(ingest, account.id, site_id, source=GrantSource.CREDENTIALS)
     return account, missing_scopes(token.scopes)
 
 

@@ -15,14 +15,13 @@ from core.model import rules
 from core.model.meeting import MeetingState
 from core.model.snapshots import Drift
 from core.render import SiteRules
-from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings, removals
 from core.store.accounts.findings import Finding
 from core.store.accounts.removals import FoundRemoval, RemovalState
 from core.store.events import log
 from core.store.posts import backlog
 from core.store.posts.queue import PostState
-from core.store.sites import sites
+from core.store.sites import grants, sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -188,7 +187,7 @@ class SnapshotRecorder:
             )
             shown_on = [
                 sites.load(connection, site_id, self.store.sealer)
-                for site_id in zoom_credentials.sites_of(connection, account_id)
+                for site_id in grants.site_ids(connection, account_id)
             ]
         for site in shown_on:
             site_rules = SiteRules(rules.read(site.rules).rules, site.vczapi, site.vczapi_pro)

@@ -36,6 +36,7 @@ from core.store.accounts.users import ZoomUser
 from core.store.events import log
 from core.store.meetings import meetings
 from core.store.posts import backlog, requeue
+from core.store.sites import grants
 from core.zoom.readings import Reading, Unclear
 
 if TYPE_CHECKING:
@@ -627,7 +628,7 @@ class PostsPhase:
             counts = {"failing": left.failing}
             return JobStep(finished=True, message=_joined(message, *_notes(job)), counts=counts)
         with self.context.store.reading() as connection:
-            site_ids = zoom_credentials.sites_of(connection, account_id)
+            site_ids = grants.site_ids(connection, account_id)
         message = messages.SCAN_DONE if site_ids else messages.SCAN_NO_SITE
         return JobStep(finished=True, message=_joined(message, *_notes(job)))
 

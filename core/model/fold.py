@@ -188,7 +188,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         if not meeting.created
         else _tells_of_this_life(meeting, envelope) or _is_same(meeting, given)
     ):
-        merged = _merge(given, meeting.object)
+        merged = merge(given, meeting.object)
         kind = MeetingKind.WEBINAR if merged.get("type") in WEBINARS else meeting.kind
         created = replace(meeting, object=merged, created=True, kind=kind)
         return _with_link_of(created, replace(meeting, object=given), meeting.object)
@@ -259,7 +259,7 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
         given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE} | changed
     elif _items(before):
         before["occurrences"] = _remaining(envelope, given, before)
-    return _with_link_of(replace(meeting, object=_merge(before, given), doubt=doubt), meeting, given)
+    return _with_link_of(replace(meeting, object=merge(before, given), doubt=doubt), meeting, given)
 
 
 def _remaining(
@@ -480,7 +480,7 @@ def _mark(meeting: Meeting, envelope: Envelope, status: str) -> Meeting:
         "occurrences": [{**item, "status": status} for item in _items(_kept(envelope.payload.object or {}))]
     }
     filled = _fill(meeting, envelope).object
-    return replace(meeting, object=_merge(filled, {"occurrences": _with_occurrences(meeting.object, given)}))
+    return replace(meeting, object=merge(filled, {"occurrences": _with_occurrences(meeting.object, given)}))
 
 
 def _fill(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -521,7 +521,7 @@ def _items(object_: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Merge two objects: `settings` and `recurrence` field by field, as updates hold only changes; others whole."""
     merged = {**below, **above}
     if isinstance(below.get("settings"), dict) and isinstance(above.get("settings"), dict):

@@ -163,8 +163,6 @@ def _attempts(connection: Connection, line: EventSummary, site_id: str) -> list[
     """Return the attempts on a site since an event was folded, up to the successful one, oldest first."""
     if line.number is None or line.applied_at is None:
         return []
-    made = attempts.list_after(
-        connection, site_id, line.account_id, line.number, moment=line.applied_at, limit=_ATTEMPTS
-    )
+    made = attempts.list_after(connection, site_id, line.number, moment=line.applied_at, limit=_ATTEMPTS)
     upto = next((index for index, attempt in enumerate(made) if attempt.did), len(made))
     return made[: upto + 1]

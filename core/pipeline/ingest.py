@@ -20,6 +20,7 @@ from core.errors import (
 from core.model.activity import BATCHES, named_instances
 from core.model.fold import SNAPSHOT, acts_on, position
 from core.model.host_events import HOST_EVENTS, hosts_of
+from core.model.identity import own_account_id
 from core.model.meeting import Position
 from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
 from core.pipeline.verification import fault, read_again, verify
@@ -101,12 +102,15 @@ class Ingest:
         self, site_id: str, request: Request, envelope: Envelope, *, received_at: int | None = None
     ) -> log.Entry:
         """Return the log entry of a verified event. `received_at` is in Unix milliseconds (UTC), by default now."""
-        digest = zoom_envelope.digest(envelope)
+        digest, account_id = zoom_envelope.digest(envelope), envelope.payload.account_id
+        if account_id is None:
+            # It belongs to this site: another one may have received the same.
+            digest, account_id = f"{site_id}:{digest}", own_account_id(site_id)
         outcome, reason = _disposition(envelope)
         received_at = self._now() if received_at is None else received_at
         return log.Entry(
             digest=digest,
-            account_id=envelope.payload.account_id or "",
+            account_id=account_id,
             number=None if envelope.event in BATCHES or envelope.event in HOST_EVENTS else envelope.number,
             event=envelope.event,
             position=_plausible(position(envelope, digest, received_at=received_at), received_at),
@@ -266,7 +270,7 @@ def _unreadable_entry(
     digest = hashlib.sha256(b"\n".join((b"unreadable", site_id.encode(), request.body))).hexdigest()[:32]
     return log.Entry(
         digest=digest,
-        account_id="",
+        account_id=own_account_id(site_id),
         number=None,
         event=zoom_envelope.probable_name(request.body) or _NAMELESS,
         position=Position(received_at, 0, digest),

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from core import messages
 from core.errors import Fault, SiteFaultError, StoreError, StoreUnavailableError, UnknownSiteError
 from core.jobs.worker import WorkerThread
 from core.pipeline.post_plan import PlanResult, PlanTask, moves_to_trash, run_plans
-from core.render import Presence, render
+from core.render import Post, Presence, render
 from core.store.db import clock as store_clock
-from core.store.meetings import meetings
+from core.store.meetings import meetings, shown
 from core.store.posts import attempts, queue
 from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from core.render import Post
     from core.store.db.engine import Store
     from core.store.posts.queue import Claim
     from core.store.sites.sites import Site
@@ -92,9 +92,7 @@ class _Attempt:
 
     def record(self) -> Attempt:
         """Return the attempt as it is stored."""
-        attempt = Attempt(
-            self.claim.site_id, self.claim.account_id, self.claim.number, self.at, self.milliseconds
-        )
+        attempt = Attempt(self.claim.site_id, self.claim.number, self.at, self.milliseconds)
         if isinstance(self.result, PlanResult):
             return replace(attempt, did=self.result.did, message=self.result.remark or None)
         fault = self.result
@@ -197,16 +195,20 @@ class MirrorWorker:
     def _tasks(
         self, connection: Connection, site: Site, claims: Sequence[Claim], *, now: int
     ) -> list[PlanTask]:
-        known = [meetings.load(connection, claim.account_id, claim.number) for claim in claims]
-        decided = rules.of_site(connection, site, [found[0] for found in known if found is not None])
+        known = shown.of_site(connection, self.store.sealer, site.id, [claim.number for claim in claims])
+        decided = rules.of_site(connection, site, [meeting for meeting, _ in known.values()])
         moment = datetime.fromtimestamp(now / 1000, UTC)
         tasks = []
-        for claim, found in zip(claims, known, strict=True):
+        for claim in claims:
+            found = known.get(claim.number)
             if found is None:
-                raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
+                tasks.append(_withdrawal(connection, claim))
+                continue
             meeting, revision = found
             wanted = render(meeting, rules.for_meeting(decided, meeting), moment)
-            tasks.append(PlanTask(meeting, wanted, claim.written, revision, in_doubt=claim.in_doubt))
+            # What was wanted when it was claimed is part of what was read since.
+            reached = max(revision, claim.wanted)
+            tasks.append(PlanTask(meeting, wanted, claim.written, reached, in_doubt=claim.in_doubt))
         return tasks
 
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Attempt]) -> None:
@@ -216,7 +218,7 @@ class MirrorWorker:
         is_current = rules.are_unchanged(connection, site.id, site.rules)
         attempts.add(connection, [item.record() for item in done if item.is_recorded])
         # In the order of the fold, to avoid deadlocks between processes.
-        for item in sorted(done, key=lambda item: (item.claim.account_id, item.claim.number)):
+        for item in sorted(done, key=lambda item: item.claim.number):
             if isinstance(item.result, PlanResult):
                 queue.finish(
                     connection,
@@ -226,6 +228,7 @@ class MirrorWorker:
                     due_at=_true_until(item.task.wanted) if is_current else now,
                     now=now,
                     reason=_why_none(item.task.wanted, item.result),
+                    account_id=item.task.meeting.account_id,
                 )
             else:
                 whole_site = item.result.fault.stops_site
@@ -337,6 +340,15 @@ class MirrorWorker:
 
     def _now(self, connection: Connection) -> int:
         return store_clock.now(connection, self.clock)
+
+
+def _withdrawal(connection: Connection, claim: Claim) -> PlanTask:
+    """Return the task for a post of whose number no account tells that is granted to the site."""
+    found = meetings.load(connection, claim.account_id, claim.number)
+    if found is None:
+        raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
+    wanted = Post(Presence.WITHHELD, messages.WAITING_FOR_GRANT, by_rule=True)
+    return PlanTask(found[0], wanted, claim.written, claim.wanted, in_doubt=claim.in_doubt, is_granted=False)
 
 
 def _is_broken(result: PlanResult | SiteFaultError) -> bool:

@@ -68,7 +68,8 @@ _LEFT_OUT = PlanResult(Written(base=Base(left_out=True)), "left out")
 class PlanTask:
     """A meeting, the post that a site should have for it, and what was written there before.
 
-    `in_doubt`: an earlier attempt may have done more than `written` says, so the post is read first.
+    `in_doubt`: an earlier attempt may have done more than `written` says, so the post is read first. Without
+    `is_granted`, no account that tells of the meeting is granted to the site any more.
     """
 
     meeting: Meeting
@@ -76,6 +77,7 @@ class PlanTask:
     written: Written
     revision: int
     in_doubt: bool = False
+    is_granted: bool = True
 
 
 def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanResult | SiteFaultError]:
@@ -114,6 +116,8 @@ def plan_post(task: PlanTask) -> Plan:
     """
     if task.written.state in (PostState.DETACHED, PostState.DELETED):
         return (yield from _revive_or_leave(task))
+    if not task.is_granted:
+        return (yield from _withdraw(task))
     if task.wanted.by_rule:
         return (yield from _leave_out(task))
     match task.wanted.presence:
@@ -346,6 +350,23 @@ def _leave_out(task: PlanTask) -> Plan:
         if error.fault is not Fault.POST_MISSING:
             raise
         return _LEFT_OUT if base.left_out else PlanResult(Written(PostState.DETACHED), "detached")
+
+
+def _withdraw(task: PlanTask) -> Plan:
+    """Move a post that the bridge created to the trash, and leave any other as it is."""
+    written, base = task.written, task.written.base or Base()
+    is_away = written.state is PostState.TRASHED and not task.in_doubt
+    if written.post_id is None or not base.made or is_away:
+        return PlanResult(written, "left alone", sent_request=False)
+    try:
+        moved: bool = yield TrashPost(written.post_id)
+    except SiteFaultError as error:
+        if error.fault is not Fault.POST_MISSING:
+            raise
+        return _LEFT_OUT
+    away = replace(written, state=PostState.TRASHED, base=replace(base, left_out=True))
+    # A post that a person had trashed before stays in the trash when the account is granted again.
+    return PlanResult(away if moved else written, "left out")
 
 
 def _exclude(task: PlanTask, post_id: int, base: Base) -> Plan:

@@ -58,23 +58,24 @@ class ApplyRulesJob:
         """Requeue the next posts, once the earlier ones are nearly done."""
         site_id = job.arguments["site"]
         place = job.place or {}
-        after = tuple(place["after"]) if "after" in place else None
+        after = place.get("after")
         waiting = self._wait_for_room(site_id, most=0 if place.get("through") else MOST_IN_BATCH)
         if waiting is not None:
             return waiting
         if place.get("through"):
             return JobStep(finished=True)
         with self.store.reading() as connection:
-            named = backlog.keys_of_site(connection, site_id, after, limit=_BATCH_SIZE)
+            # A job of an earlier version had another order, and begins again.
+            named = backlog.numbers_of_site(
+                connection, site_id, after if isinstance(after, int) else 0, limit=_BATCH_SIZE
+            )
         if not named:
             return JobStep(place={**place, "through": True})
 
         def write(connection: Connection) -> None:
             requeue.requeue_site_posts(connection, site_id, named, now=self._now(connection))
 
-        return JobStep(
-            place={"after": list(named[-1])}, done=len(named), write=write, after_commit=self.posts_due
-        )
+        return JobStep(place={"after": named[-1]}, done=len(named), write=write, after_commit=self.posts_due)
 
     def close(self) -> None:
         """Nothing is held."""

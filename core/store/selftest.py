@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, func, select
 
 from core.model.meeting import MeetingState
-from core.store.db.schema import attempts, events, meeting_baselines, meetings, posts, site_accounts, sites
+from core.store.db.schema import attempts, events, meeting_baselines, meetings, posts, sites
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.posts.queue import PostState
+from core.store.sites import grants
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER
 
 if TYPE_CHECKING:
@@ -110,10 +111,12 @@ def numbers(connection: Connection, account_id: str) -> list[int]:
 
 def forget(connection: Connection, probe: ProbeEvents) -> None:
     """Delete all data of a settled probe meeting."""
-    for table in (attempts, posts, meetings, meeting_baselines, events):
+    of_post = attempts.c.site_id == probe.site_id, attempts.c.number == probe.number
+    connection.execute(delete(attempts).where(*of_post))
+    for table in (posts, meetings, meeting_baselines, events):
         connection.execute(delete(table).where(_is_of(table, probe)))
     if not numbers(connection, probe.account_id):
-        connection.execute(delete(site_accounts).where(site_accounts.c.account_id == probe.account_id))
+        grants.forget_probe(connection, probe.site_id)
 
 
 def _is_of(table: Table, probe: ProbeEvents) -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ from tests.convergence.rest_double import AccountsDouble, RestDouble
 from tests.convergence.test_convergence import SETTINGS
 from tests.convergence.world import World, check_post
 from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES
+from tests.core.store.grants import granted
 from tests.examples import RECONCILE, SOAK, Progress
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Reconciling(RuleBasedStateMachine):
         account = ZoomAccount("Account", Credentials(ACCOUNT, "client", "secret"), reconcile_hours=0)
         store = self.world.store
         store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
-        store.write(lambda connection: zoom_credentials.link(connection, ACCOUNT, SITE, now=self.now))
+        granted(store, ACCOUNT, SITE, now=self.now)
 
     @property
     def now(self) -> int:

@@ -292,15 +292,13 @@ class TestByAge:
 
     def test_attempts_go_with_them(self, world: World) -> None:
         now = world.clock.milliseconds
-        made = [
-            Attempt(SITE, ACCOUNT, 5, at, 20, did="created") for at in (now - int(2 * DAYS * DAY * 1000), now)
-        ]
+        made = [Attempt(SITE, 5, at, 20, did="created") for at in (now - int(2 * DAYS * DAY * 1000), now)]
         world.store.write(lambda connection: attempts.add(connection, made))
 
         retention(world).drop()
 
         with world.store.reading() as connection:
-            assert attempts.of_post(connection, SITE, ACCOUNT, 5, limit=9) == made[1:]
+            assert attempts.of_post(connection, SITE, 5, limit=9) == made[1:]
 
 
 class TestByNumber:

@@ -6,15 +6,13 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
-
 from core.model.meeting import Meeting
 from core.pipeline.mirror_worker import LEASE_SECONDS, MirrorWorker
 from core.store.db.schema import posts as posts_table
-from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.posts import queue
-from core.store.sites import sites
+from core.store.sites import grants, sites
+from core.store.sites.grants import GrantSource
 from core.wordpress.requests import CreatePost, UpdatePost
 from tests.convergence.clock import Clock
 from tests.convergence.site_double import SiteDouble
@@ -105,7 +103,7 @@ def wanted(store: Store, site_id: str, count: int) -> list[int]:
     numbers = [1_000_000 + index for index in range(count)]
 
     def make(connection: Connection) -> None:
-        connection.execute(insert(site_accounts).values(account_id=f"of {site_id}", site_id=site_id))
+        grants.add(connection, f"of {site_id}", site_id, GrantSource.ADMINISTRATOR, now=1)
         for number in numbers:
             meetings.save(connection, meeting(site_id, number), seen=0)
             queue.schedule_write(connection, f"of {site_id}", number, 1, now=1)

@@ -20,7 +20,6 @@ from core.zoom.signature import Secret
 from tests.convergence.clock import Clock
 from tests.core.conftest import KEYS
 from tests.core.events import SECRET, raw, signed
-from tests.end_to_end.events import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +167,7 @@ class Stepped:
     def attempts(self, number: int) -> list[Attempt]:
         """Return what was tried for a post, the newest first."""
         with self.store.reading() as connection:
-            return attempts.of_post(connection, SITE, ACCOUNT, number, limit=99)
+            return attempts.of_post(connection, SITE, number, limit=99)
 
     def posts(self, number: int) -> list[dict[str, Any]]:
         """Return the posts of a number, the trash too, as REST gives them to an editor."""

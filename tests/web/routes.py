@@ -173,7 +173,7 @@ def fill_two_sites(http: Http, bridge: Bridge, store: Store) -> dict[str, list[s
         refused = event("meeting.updated", at=now, account_id=account, **about)
         tell(http, site_id, refused, "another secret")
         moved = messages.SITE_MOVED_TO % {"address": f"https://{site_id}.example.org/blog"}
-        attempt = Attempt(site_id, account, number, now, 10, fault="moved", message=moved)
+        attempt = Attempt(site_id, number, now, 10, fault="moved", message=moved)
         store.write(lambda connection, one=attempt: attempts.add(connection, [one]))  # type: ignore[misc]
     bridge.fold_worker.fold_pending()
 

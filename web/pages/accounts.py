@@ -13,7 +13,7 @@ from core.errors import TooManyJobsError, UnknownAccountError, UnknownSiteError,
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
-from core.store.sites import sites
+from core.store.sites import grants, sites
 from core.zoom.oauth import OAUTH_URL, Credentials
 from core.zoom.rate_limit import Plan
 from web.pages.page import PageHandler
@@ -145,7 +145,7 @@ class AccountsHandler(PageHandler):
             return
         enroll = partial(
             credentials.add_account,
-            self.bridge.store,
+            self.bridge.ingest,
             Credentials(given["account_id"], given["client_id"], secret, OAUTH_URL),
             name=given["name"][:_LONGEST],
             plan=Plan(plan),
@@ -225,9 +225,7 @@ def _list_accounts(bridge: Bridge) -> AccountList:
         every = sites.list_all(connection, bridge.store.sealer)
         names = {site.id: site.name for site in every}
         shown_on = {
-            account.id: [
-                names[one] for one in zoom_credentials.sites_of(connection, account.id) if one in names
-            ]
+            account.id: [names[one] for one in grants.site_ids(connection, account.id) if one in names]
             for account in accounts
         }
         of_accounts = [

@@ -182,9 +182,7 @@ class MeetingHandler(PageHandler):
             self.go(path, result=RequeueResult.NOT_FOUND)
             return
         label_changes = await self.blocking(
-            partial(
-                _ask, self.bridge, ask, site_id=site_id, account_id=meeting.account_id, number=meeting.number
-            )
+            partial(_ask, self.bridge, ask, site_id=site_id, number=meeting.number)
         )
         done = "recreated" if ask is requeue.recreate else "resynced"
         self.go(path, result=done if label_changes is RequeueResult.REQUEUED else label_changes, at=site_id)
@@ -261,7 +259,7 @@ def _read(
         now = store_clock.now(connection)
         posts = post_status.of_meetings(connection, [(account_id, number)], now=now, site_id=site_id)
         tried = {
-            post.site_id: attempts.of_post(connection, post.site_id, account_id, number, limit=_ATTEMPTS)
+            post.site_id: attempts.of_post(connection, post.site_id, number, limit=_ATTEMPTS)
             for post in posts
         }
         host = _host(connection, known[0])
@@ -311,9 +309,9 @@ def _history(
     )
 
 
-def _ask(bridge: Bridge, what: Any, *, site_id: str, account_id: str, number: int) -> RequeueResult:
+def _ask(bridge: Bridge, what: Any, *, site_id: str, number: int) -> RequeueResult:
     label_changes: RequeueResult = bridge.store.write(
-        lambda connection: what(connection, site_id, account_id, number, now=store_clock.now(connection))
+        lambda connection: what(connection, site_id, number, now=store_clock.now(connection))
     )
     bridge.mirror_worker.wake()
     return label_changes

@@ -24,7 +24,7 @@ def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
         chosen = [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
         chosen = chosen or sites.list_all(connection, bridge.store.sealer)
     account, missing_scopes = credentials.add_account(
-        bridge.store,
+        bridge.ingest,
         Credentials(
             request.account_id.strip(),
             request.client_id.strip(),

@@ -12,9 +12,7 @@ from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, u
 from core import messages
 from core.errors import UnknownAccountError
 from core.store.accounts import removals
-from core.store.db.schema import site_accounts, zoom_accounts, zoom_users
-from core.store.db.upsert import insert as insert_new
-from core.store.posts import queue
+from core.store.db.schema import zoom_accounts, zoom_users
 from core.zoom.oauth import Credentials, Token
 from core.zoom.rate_limit import Plan
 
@@ -121,25 +119,6 @@ def postpone(connection: Connection, account_id: str, *, now: int) -> None:
     connection.execute(
         update(zoom_accounts).where(this).values(reconcile_at=hours + literal(now, BigInteger))
     )
-
-
-def sites_of(connection: Connection, account_id: str) -> list[str]:
-    """Return the sites that show the account's meetings."""
-    query = (
-        select(site_accounts.c.site_id)
-        .where(site_accounts.c.account_id == account_id)
-        .order_by(site_accounts.c.site_id)
-    )
-    return list(connection.scalars(query))
-
-
-def link(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
-    """Let a site show the account's meetings, before any event has come to it. `now` is in ms since 1970, UTC."""
-    pair = {"account_id": account_id, "site_id": site_id}
-    if connection.execute(
-        insert_new(connection, site_accounts).values(**pair).on_conflict_do_nothing()
-    ).rowcount:
-        queue.schedule_site(connection, account_id, site_id, now=now)
 
 
 class StoredToken:

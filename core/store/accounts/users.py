@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from core.store.db.schema import meetings, zoom_users
 from core.store.db.upsert import insert
 from core.store.meetings import search as meeting_search
-from core.store.sites.accounts import accounts_of
+from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -96,13 +96,33 @@ zoom_secrets = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
-# Which sites mirror which Zoom accounts: learnt from the authentic events that come to a site's endpoint.
+# Which Zoom accounts may speak for which sites: see `core.store.sites.grants`.
 # No foreign key: an event may arrive while its site is being removed, and must not fail for it.
-site_accounts = Table(
-    "site_accounts",
+grants = Table(
+    "grants",
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("site_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),  # see core.store.sites.grants.GrantSource
+    Column("granted_at", BigInteger, nullable=False),
+    Index(None, "site_id"),
+    # One account has one first event: of two sites that receive theirs at once, the database chooses one.
+    Index(
+        "uq_grants_first_event",
+        "account_id",
+        unique=True,
+        sqlite_where=text("source = 'first event'"),
+        postgresql_where=text("source = 'first event'"),
+    ),
+)
+
+# Grants that an administrator revoked. An account that is named here is not granted to a site by an event.
+revoked_grants = Table(
+    "revoked_grants",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("site_id", Text, primary_key=True),
+    Column("revoked_at", BigInteger, nullable=False),
 )
 
 events = Table(
@@ -121,7 +141,7 @@ events = Table(
     Column(
         "request", LargeBinary, nullable=False
     ),  # sealed: headers and raw bytes, see core.store.events.request
-    Column("outcome", Text, nullable=False),  # pending, applied, ignored, unreadable, failed
+    Column("outcome", Text, nullable=False),  # see core.store.events.log.Outcome
     Column("reason", Text),
     Column("applied_at", BigInteger),  # an attempt that began later shows it
     # The filters of the page Events, see core.store.events.search. The fold reads the last one, too.
@@ -135,6 +155,14 @@ events = Table(
         "number",
         sqlite_where=text("outcome = 'pending'"),
         postgresql_where=text("outcome = 'pending'"),
+    ),
+    Index(
+        "ix_events_waiting",
+        "site_id",
+        "account_id",
+        "id",
+        sqlite_where=text("outcome = 'waiting'"),
+        postgresql_where=text("outcome = 'waiting'"),
     ),
 )
 
@@ -221,10 +249,12 @@ posts = Table(
     "posts",
     metadata,
     Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
-    Column("account_id", Text, primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("wanted", BigInteger, nullable=False),  # the meeting's revision that the site should show
-    Column("written", BigInteger, nullable=False, default=0),  # the revision that it shows
+    # The record that owns the number on this site: see core.model.identity.
+    Column("account_id", Text, nullable=False),
+    # Counts the changes that the site should show; at least the meeting's revision.
+    Column("wanted", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False, default=0),  # the last of them that it shows
     Column("behind_since", BigInteger),  # since when the two differ
     Column("due_at", BigInteger),  # when to look at it next; empty: nothing to do
     Column("state", Text, nullable=False),  # see core.store.posts.queue.PostState
@@ -246,6 +276,7 @@ posts = Table(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),
     Index(None, "due_at"),
+    Index(None, "account_id", "number"),
     # What waits, fails or is not to be shown: few among many, of which the pages tell.
     Index("ix_posts_open", "site_id", sqlite_where=text(_IS_OPEN), postgresql_where=text(_IS_OPEN)),
 )
@@ -256,7 +287,6 @@ attempts = Table(
     metadata,
     Column("id", Counter, primary_key=True),
     Column("site_id", Text, nullable=False),
-    Column("account_id", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("milliseconds", Integer, nullable=False),  # of the whole request, which may have served others
@@ -264,7 +294,7 @@ attempts = Table(
     Column("fault", Text),
     Column("status", Integer),
     Column("message", Text),
-    Index(None, "site_id", "account_id", "number", "id"),
+    Index(None, "site_id", "number", "id"),
     Index(None, "at"),
 )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Prepared:
-    """A statement that changes rows, compiled once per dialect. Call it with a connection and its parameters."""
+    """A statement compiled once per dialect; values that it reads come as the driver has them. Call it with a connection and its parameters."""
 
     def __init__(self, make: Callable[[str], Any]) -> None:
         """Take a function that builds the statement for a dialect's name."""

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from core import messages
 from core.store.db.schema import attempts, posts, sites
 from core.store.posts.queue import PostState
+from core.store.sites.grants import sites_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -58,7 +59,7 @@ def deliveries_of_event(
     *,
     site_id: str | None = None,
 ) -> list[SiteDelivery]:
-    """Return the delivery of an event of this meeting to each site that shows the meeting, or to one of them.
+    """Return the delivery of an event of this meeting to each site that its account is granted to, or to one of them.
 
     An attempt that began in the few milliseconds of the transaction that folded the event may count as the first
     that includes it, though the next one is.
@@ -66,7 +67,7 @@ def deliveries_of_event(
     query = (
         select(posts, sites.c.name, sites.c.url, sites.c.fault_message.label("of_site"))
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(posts.c.account_id == account_id, posts.c.number == number)
+        .where(posts.c.number == number, posts.c.site_id.in_(sites_of(account_id)))
         .order_by(sites.c.created_at, sites.c.id)
     )
     if site_id is not None:
@@ -103,7 +104,6 @@ def _first_after(connection: Connection, post: Any, moment: int) -> Any:
         select(attempts.c.at, attempts.c.milliseconds, attempts.c.did)
         .where(
             attempts.c.site_id == post.site_id,
-            attempts.c.account_id == post.account_id,
             attempts.c.number == post.number,
             attempts.c.at > moment,
             attempts.c.did.is_not(None),

@@ -5,23 +5,24 @@ Names of people are taken out after a while: see `core.store.events.redaction`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, delete, func, literal_column, select, text, update
 
+from core import messages
 from core.model.fold import Change
 from core.model.meeting import Position
 from core.model.state_fields import named_hosts
 from core.store.accounts import users as zoom_users
 from core.store.db import clock, locks, notify
-from core.store.db.schema import events, site_accounts, sites
+from core.store.db.schema import events, sites
 from core.store.db.statements import Prepared
-from core.store.db.upsert import insert_for
 from core.store.events.request import Request
 from core.store.posts import queue
+from core.store.sites import grants
 from core.zoom import envelope as zoom_envelope
 from core.zoom.probe import is_probe
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 _PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
 _FAR_ENOUGH = 10_000  # events that are looked through for those of one site
+MOST_WAITING = 1000
+"""Events of one account that wait for a grant to one site; the oldest beyond are dropped."""
+MOST_WAITING_OF_SITE = 5000
 
 
 class Outcome(StrEnum):
@@ -46,9 +50,10 @@ class Outcome(StrEnum):
     IGNORED = "ignored"  # kept, but nothing on a site follows from it
     UNREADABLE = "unreadable"  # authentic, but not an event that this version can read; kept for one that can
     FAILED = "failed"  # the bridge could not fold it, which is a fault of the bridge; kept for a mended one
+    WAITING = "waiting"  # authentic, but its account is not granted to the site that it came to
 
 
-_MADE_NOTHING = (Outcome.IGNORED, Outcome.UNREADABLE, Outcome.FAILED)
+_MADE_NOTHING = (Outcome.IGNORED, Outcome.UNREADABLE, Outcome.FAILED, Outcome.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,19 @@ class Logged:
     reason: str | None
 
 
-def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
-    """Append events; tell for each whether it is new. One that was seen before is left as it was."""
+def append(
+    connection: Connection,
+    entries: Sequence[Entry],
+    *,
+    most_waiting: int = MOST_WAITING,
+    most_waiting_of_site: int = MOST_WAITING_OF_SITE,
+) -> list[bool]:
+    """Append events; tell for each whether it is new. One that was seen before is left as it was.
+
+    An event whose account is not granted to the site that it came to waits for the grant: apart from the others, so
+    that the same event is new where it comes to a site that its account is granted to.
+    """
+    entries = _hold_ungranted(connection, entries)
     unseen = {entry.digest: entry for entry in reversed(entries)}
     rows = [_row(entry) for entry in reversed(unseen.values())]
     if connection.dialect.name == "postgresql":
@@ -95,6 +111,12 @@ def append(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
         for digest in _insert(connection, rows[start : start + _ROWS])
     }
     _note_activity(connection, entries)
+    waiting = {
+        (entry.account_id, entry.site_id)
+        for entry in entries
+        if entry.outcome is Outcome.WAITING and entry.site_id is not None and entry.digest in new
+    }
+    _drop_surplus(connection, waiting, most=most_waiting, most_of_site=most_waiting_of_site)
     if any(entry.digest in new and entry.outcome is Outcome.PENDING for entry in entries):
         notify.notify(connection, notify.EVENTS)
     result = []
@@ -130,16 +152,13 @@ def changes_of(
     """Return what happened to a meeting, and the ids of those of its events that are pending."""
     meeting = {"of_account": account_id, "of_number": number}
     rows = connection.execute(_PENDING_OF if pending_only else _ACTED_ON_OF, meeting).all()
-    opened = [
-        (
-            Position(row.at, row.rank, row.digest),
-            zoom_envelope.parse(Request.opened(row.request, sealer).body),
-        )
-        for row in rows
-    ]
-    return with_host_ids(connection, account_id, opened), [
-        row.id for row in rows if row.outcome == Outcome.PENDING
-    ]
+    changes = with_host_ids(connection, account_id, [_opened(row, sealer) for row in rows])
+    return changes, [row.id for row in rows if row.outcome == Outcome.PENDING]
+
+
+def _opened(row: Any, sealer: Sealer) -> tuple[Position, Envelope]:
+    envelope = zoom_envelope.parse(Request.opened(row.request, sealer).body)
+    return Position(row.at, row.rank, row.digest), envelope
 
 
 def with_host_ids(
@@ -149,6 +168,12 @@ def with_host_ids(
     names = {name for _, envelope in opened for name in named_hosts(envelope.payload.object or {})}
     host_ids = zoom_users.ids_by_name(connection, account_id, names) if names else {}
     return [Change(position, envelope, host_ids) for position, envelope in opened]
+
+
+def applied_changes(connection: Connection, sealer: Sealer, account_id: str, number: int) -> list[Change]:
+    """Return what an account told of a number, as far as it is folded and the log still holds it."""
+    rows = connection.execute(_APPLIED_OF, {"of_account": account_id, "of_number": number})
+    return with_host_ids(connection, account_id, [_opened(row, sealer) for row in rows])
 
 
 def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None:
@@ -244,10 +269,12 @@ def last_of_site(
 
 # As text: only then does SQLite see that its index of pending events serves.
 _IS_PENDING = events.c.outcome == literal_column(f"'{Outcome.PENDING}'")
+IS_WAITING = events.c.outcome == literal_column(f"'{Outcome.WAITING}'")
 _OF_MEETING = select(
     events.c.id, events.c.at, events.c.rank, events.c.digest, events.c.request, events.c.outcome
 ).where(events.c.account_id == bindparam("of_account"), events.c.number == bindparam("of_number"))
 _PENDING_OF = _OF_MEETING.where(_IS_PENDING)
+_APPLIED_OF = _OF_MEETING.where(events.c.outcome == Outcome.APPLIED)
 _ACTED_ON_OF = _OF_MEETING.where(events.c.outcome.in_([Outcome.PENDING, Outcome.APPLIED]))
 
 
@@ -291,13 +318,6 @@ def _looking_for(count: int) -> str:
     return f"SELECT digest FROM {events.name} WHERE digest IN ({', '.join('?' * count)})"  # noqa: S608 - marks
 
 
-_ADDING_ACCOUNT = Prepared(
-    lambda dialect: (
-        insert_for(dialect, site_accounts)
-        .values(account_id=bindparam("account_id"), site_id=bindparam("site_id"))
-        .on_conflict_do_nothing()
-    )
-)
 _NOTING_LAST = Prepared(
     lambda _: (
         update(sites)
@@ -344,20 +364,49 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Note when a site's endpoint was last used, and for which account. A test says nothing of Zoom."""
-    last = {entry.site_id: entry for entry in entries if entry.site_id is not None}
+    """Note when a site's endpoint was last used. A test says nothing of Zoom."""
     of_zoom = [entry for entry in entries if not is_probe(entry.account_id)]
     seen = {entry.site_id: entry for entry in of_zoom if entry.site_id is not None}
     for site_id, entry in sorted(seen.items()):
         said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}
         _NOTING_LAST(connection, said)
+
+
+def _hold_ungranted(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries, those of accounts that are not granted to their site as waiting.
+
+    An account may be granted by its first event: see `core.store.sites.grants`.
+    """
     pairs = {(entry.account_id, entry.site_id) for entry in entries if entry.site_id is not None}
-    for account_id, site_id in sorted(pairs):
-        pair = {"account_id": account_id, "site_id": site_id}
-        if _ADDING_ACCOUNT(connection, pair).rowcount:
+    ungranted = {pair for pair in sorted(pairs) if not grants.is_granted(connection, *pair)}
+    for account_id, site_id in sorted(ungranted):
+        received_at = max(entry.received_at for entry in entries if entry.site_id == site_id)
+        now = min(received_at, clock.now(connection))
+        if grants.learn(connection, account_id, site_id, now=now):
             # A site new to this account shows all of its meetings, not only those yet to come.
-            now = min(last[site_id].received_at, clock.now(connection))
             queue.schedule_site(connection, account_id, site_id, now=now)
+    # Another process may have been quicker.
+    ungranted = {pair for pair in sorted(ungranted) if not grants.is_granted(connection, *pair)}
+    return [_waiting(entry) if (entry.account_id, entry.site_id) in ungranted else entry for entry in entries]
+
+
+def _waiting(entry: Entry) -> Entry:
+    digest = f"waiting:{entry.site_id}:{entry.digest}"
+    return replace(entry, digest=digest, outcome=Outcome.WAITING, reason=messages.WAITING_FOR_GRANT)
+
+
+def _drop_surplus(
+    connection: Connection, waiting: Iterable[tuple[str, str]], *, most: int, most_of_site: int
+) -> None:
+    """Drop the oldest events that wait for a grant, where there are too many."""
+    for account_id, site_id in sorted(waiting):
+        of_site = and_(IS_WAITING, events.c.site_id == site_id)
+        for chosen, limit in (
+            (and_(of_site, events.c.account_id == account_id), most),
+            (of_site, most_of_site),
+        ):
+            surplus = select(events.c.id).where(chosen).order_by(events.c.id.desc()).offset(limit)
+            connection.execute(delete(events).where(events.c.id.in_(surplus)))
 
 
 def reopen(connection: Connection, ids: Sequence[int]) -> int:

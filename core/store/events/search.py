@@ -6,8 +6,8 @@ there are few outcomes and few accounts. With a number there is one range, whose
 filter as well, so that an event that does not match is passed over without reading its row. Of very many accounts, as
 only events that are not Zoom's name them, the whole log is sorted instead.
 
-A filter by site means the Zoom accounts that the site mirrors: an event concerns each of their sites, whichever
-endpoint received it first.
+A filter by site means the Zoom accounts that are granted to the site: an event concerns each of their sites,
+whichever endpoint received it first. An event that waits for a grant concerns only the site that it came to.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import and_, func, literal, or_, select, tuple_
 
 from core import messages
 from core.errors import UnknownEventError
 from core.store.db.schema import events
-from core.store.events.log import Outcome
+from core.store.events.log import IS_WAITING, Outcome
 from core.store.events.request import Request
-from core.store.sites.accounts import accounts_of
+from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ MAX_COUNT = 1_000
 class EventFilter:
     """The events to search for. A field that is None or empty does not filter.
 
-    `site_id` is a site that mirrors the event's account. `since` (inclusive) and `until` (exclusive) limit the time
+    `site_id` is a site that the event concerns. `since` (inclusive) and `until` (exclusive) limit the time
     of receipt, in Unix milliseconds (UTC).
     """
 
@@ -159,7 +159,7 @@ def count(connection: Connection, wanted: EventFilter, *, most: int = MAX_COUNT)
 def load(connection: Connection, event_id: int, *, site_id: str | None = None) -> EventSummary:
     """Return one event; with a `site_id`, only if it concerns that site. Raises: UnknownEventError."""
     found = _summaries(connection, [event_id])
-    if not found or (site_id is not None and found[0].account_id not in account_ids(connection, site_id)):
+    if not found or (site_id is not None and not _concerns(connection, found[0], site_id)):
         raise UnknownEventError(messages.UNKNOWN_EVENT)
     return found[0]
 
@@ -171,7 +171,7 @@ def load_request(connection: Connection, event_id: int, sealer: Sealer) -> Reque
 
 
 def account_ids(connection: Connection, site_id: str | None = None) -> Sequence[str]:
-    """Return the accounts that a site mirrors, or all that have events in the log."""
+    """Return the accounts that are granted to a site, or all that have events in the log."""
     if site_id is not None:
         return connection.scalars(accounts_of(site_id)).all()
     return _distinct(connection, events.c.account_id)
@@ -201,6 +201,9 @@ def event_names(connection: Connection, site_id: str | None = None) -> list[str]
         found.update(
             _distinct(connection, events.c.event, events.c.account_id == account_id, most=MOST_NAMES)
         )
+    if site_id is not None:
+        waiting = select(events.c.event).where(*_waiting_at(site_id)).distinct().limit(MOST_NAMES)
+        found.update(connection.scalars(waiting))
     return sorted(found)
 
 
@@ -212,7 +215,7 @@ def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElem
         if wanted.outcome is not None:
             chosen.append(events.c.outcome == wanted.outcome)
         if wanted.site_id is not None:
-            chosen.append(events.c.account_id.in_(accounts_of(wanted.site_id)))
+            chosen.append(_is_of_site(wanted.site_id))
         return [chosen]
     accounts = few_account_ids(connection, wanted.site_id)
     if accounts is None:
@@ -220,13 +223,36 @@ def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElem
         if wanted.outcome is not None:
             chosen.append(events.c.outcome == wanted.outcome)
         if wanted.site_id is not None:
-            chosen.append(events.c.account_id.in_(accounts_of(wanted.site_id)))
+            chosen.append(_is_of_site(wanted.site_id))
         return [chosen]
-    return [
+    outcomes = [wanted.outcome] if wanted.outcome else [*Outcome]
+    ranges: list[list[ColumnElement[bool]]] = []
+    if wanted.site_id is not None and Outcome.WAITING in outcomes:
+        outcomes.remove(Outcome.WAITING)
+        ranges.append([*_waiting_at(wanted.site_id), *named])  # few, see `core.store.events.log.append`
+    return ranges + [
         [events.c.account_id == account_id, events.c.outcome == outcome, *named]
         for account_id in accounts
-        for outcome in ([wanted.outcome] if wanted.outcome else Outcome)
+        for outcome in outcomes
     ]
+
+
+def _is_of_site(site_id: str) -> ColumnElement[bool]:
+    """Return the condition for the events that concern a site."""
+    is_granted = events.c.account_id.in_(accounts_of(site_id))
+    return or_(and_(is_granted, ~IS_WAITING), and_(*_waiting_at(site_id)))
+
+
+def _waiting_at(site_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the events that came to a site and wait for a grant."""
+    return IS_WAITING, events.c.site_id == site_id
+
+
+def _concerns(connection: Connection, line: EventSummary, site_id: str) -> bool:
+    """Whether an event concerns a site: see the module."""
+    if line.outcome == Outcome.WAITING:
+        return line.site_id == site_id
+    return line.account_id in account_ids(connection, site_id)
 
 
 def _bounds(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from core.store.db.schema import attempts, events, site_accounts
+from core.store.db.schema import attempts, events, grants
 from core.store.events import search as event_search
 from core.store.events.delivery import SHOWED_NOTHING
 from core.store.events.log import Outcome
@@ -136,8 +136,7 @@ _COUNTING_ALL: Any = (
 _REACHED = (
     select(attempts.c.at + attempts.c.milliseconds)
     .where(
-        attempts.c.site_id == site_accounts.c.site_id,
-        attempts.c.account_id == events.c.account_id,
+        attempts.c.site_id == grants.c.site_id,
         attempts.c.number == events.c.number,
         attempts.c.id >= bindparam("first"),
         attempts.c.at > events.c.applied_at,
@@ -146,12 +145,12 @@ _REACHED = (
     )
     .order_by(attempts.c.id)
     .limit(1)
-    .correlate(site_accounts, events)
+    .correlate(grants, events)
     .scalar_subquery()
 )
 _MEASURING: Any = (
-    select(events.c.account_id, site_accounts.c.site_id, events.c.received_at, _REACHED)
-    .join(site_accounts, site_accounts.c.account_id == events.c.account_id)
+    select(events.c.account_id, grants.c.site_id, events.c.received_at, _REACHED)
+    .join(grants, grants.c.account_id == events.c.account_id)
     .where(
         events.c.id.in_(bindparam("ids", expanding=True)),
         events.c.outcome == Outcome.APPLIED,

@@ -15,7 +15,7 @@ from core.store.db.statements import Prepared
 from core.store.db.upsert import insert, insert_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection
 
@@ -26,6 +26,18 @@ def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting,
     if row is None:
         return None
     return _meeting(row), row.revision
+
+
+def load_all(
+    connection: Connection, account_ids: Collection[str], numbers: Collection[int]
+) -> list[tuple[Meeting, int]]:
+    """Return the records of these numbers in these accounts, with their revisions, by number and account."""
+    rows = connection.execute(
+        select(meetings)
+        .where(meetings.c.account_id.in_(list(account_ids)), meetings.c.number.in_(list(numbers)))
+        .order_by(meetings.c.number, meetings.c.account_id)
+    )
+    return [(_meeting(row), row.revision) for row in rows]
 
 
 def lock_revision(connection: Connection, account_id: str, number: int) -> int:

@@ -16,6 +16,7 @@ from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import meetings, posts, sites
 from core.store.db.schema import zoom_users as table
 from core.store.posts import status as post_status
+from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -217,14 +218,9 @@ def has_meetings(connection: Connection, *, site_id: str | None = None) -> bool:
 
 def is_listed(connection: Connection, account_id: str, number: int, *, site_id: str) -> bool:
     """Return whether a site mirrors a meeting: then the site's viewers may see it."""
-    return (
-        connection.execute(
-            select(posts.c.number).where(
-                posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number == number
-            )
-        ).first()
-        is not None
-    )
+    owned = posts.c.account_id == account_id, posts.c.number == number
+    query = select(posts.c.number).where(_is_shown_to(site_id), *owned)
+    return connection.execute(query).first() is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +339,7 @@ def _scope(site_id: str | None, wanted: PostStatus | None = None) -> Iterable[Co
         )  # of most meetings: the first ones are found soon
     elif wanted is not None:
         some = select(posts.c.account_id, posts.c.number).where(post_status.has_status(wanted))
-        some = some if site_id is None else some.where(posts.c.site_id == site_id)
+        some = some if site_id is None else some.where(_is_shown_to(site_id))
         yield tuple_(meetings.c.account_id, meetings.c.number).in_(some)
     elif site_id is not None:
         yield _exists(site_id)
@@ -351,6 +347,11 @@ def _scope(site_id: str | None, wanted: PostStatus | None = None) -> Iterable[Co
 
 def _exists(site_id: str | None, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     # By the sites' names: without the first column of its key, all of the table would be read for each meeting.
-    is_of_site = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else posts.c.site_id == site_id
+    is_of_site = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else _is_shown_to(site_id)
     same = and_(is_of_site, posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
     return select(posts.c.number).where(same, *conditions).correlate(meetings).exists()
+
+
+def _is_shown_to(site_id: str) -> ColumnElement[bool]:
+    """Return the condition for posts of a site whose meetings its viewers may see: those of its accounts."""
+    return and_(posts.c.site_id == site_id, posts.c.account_id.in_(accounts_of(site_id)))

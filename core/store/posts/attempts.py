@@ -20,7 +20,6 @@ class Attempt:
     """One attempt. `at` is its start; `did` is None where it failed with `fault`. `status` is the HTTP status."""
 
     site_id: str
-    account_id: str
     number: int
     at: int
     milliseconds: int
@@ -36,16 +35,12 @@ def add(connection: Connection, made: Sequence[Attempt]) -> None:
         connection.execute(insert(attempts), [asdict(attempt) for attempt in made])
 
 
-def of_post(
-    connection: Connection, site_id: str, account_id: str, number: int, *, limit: int
-) -> list[Attempt]:
+def of_post(connection: Connection, site_id: str, number: int, *, limit: int) -> list[Attempt]:
     """Return the latest attempts for a post, newest first."""
     columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
-        .where(
-            attempts.c.site_id == site_id, attempts.c.account_id == account_id, attempts.c.number == number
-        )
+        .where(attempts.c.site_id == site_id, attempts.c.number == number)
         .order_by(attempts.c.id.desc())
         .limit(limit)
     )
@@ -53,7 +48,7 @@ def of_post(
 
 
 def list_after(
-    connection: Connection, site_id: str, account_id: str, number: int, *, moment: int, limit: int
+    connection: Connection, site_id: str, number: int, *, moment: int, limit: int
 ) -> list[Attempt]:
     """Return the first attempts for a post that began after `moment`, oldest first."""
     columns = [attempts.c[name] for name in Attempt.__dataclass_fields__]
@@ -61,7 +56,6 @@ def list_after(
         select(*columns)
         .where(
             attempts.c.site_id == site_id,
-            attempts.c.account_id == account_id,
             attempts.c.number == number,
             attempts.c.at > moment,
         )

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, literal_column, or_, select, tuple_
+from sqlalchemy import and_, func, literal_column, or_, select
 
 from core.store.db.schema import events, posts, sites
 from core.store.posts.queue import PostState
+from core.store.sites.grants import sites_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
-
-    from core.store.posts.requeue import MeetingKey
 
 _PENDING = "'pending'"  # as text: only then does SQLite use its partial index of pending events
 
@@ -67,24 +66,22 @@ def count_of_site(connection: Connection, site_id: str) -> int:
     return connection.scalar(select(func.count()).where(posts.c.site_id == site_id)) or 0
 
 
-def keys_of_site(
-    connection: Connection, site_id: str, after: MeetingKey | None, *, limit: int
-) -> list[MeetingKey]:
-    """Return the next keys of a site's posts, in order."""
-    query = select(posts.c.account_id, posts.c.number).where(posts.c.site_id == site_id)
-    if after is not None:
-        query = query.where(tuple_(posts.c.account_id, posts.c.number) > after)
-    rows = connection.execute(query.order_by(posts.c.account_id, posts.c.number).limit(limit))
-    return [(account_id, number) for account_id, number in rows]
+def numbers_of_site(connection: Connection, site_id: str, after: int, *, limit: int) -> list[int]:
+    """Return the meeting numbers of a site's next posts, in order."""
+    query = select(posts.c.number).where(posts.c.site_id == site_id, posts.c.number > after)
+    return list(connection.scalars(query.order_by(posts.c.number).limit(limit)))
 
 
 def states_of_account(
     connection: Connection, account_id: str, numbers: Sequence[int]
 ) -> dict[tuple[str, int], PostState]:
-    """Return the states of posts by site and meeting number; posts that were never wanted are missing."""
+    """Return the states of posts by site and meeting number, on the sites that an account is granted to.
+
+    Posts that were never wanted are missing.
+    """
     rows = connection.execute(
         select(posts.c.site_id, posts.c.number, posts.c.state).where(
-            posts.c.account_id == account_id, posts.c.number.in_(list(numbers))
+            posts.c.site_id.in_(sites_of(account_id)), posts.c.number.in_(list(numbers))
         )
     )
     return {(site_id, number): PostState(state) for site_id, number, state in rows}

@@ -1,4 +1,8 @@
-"""Posts: for each site and meeting, the revision wanted, the revision written, and the lease of a worker.
+"""Posts: for each site and meeting number, the revision wanted, the revision written, and the lease of a worker.
+
+Several accounts may be known to have a meeting of one number: then each change of one of their records makes the one
+post due, and the mirror worker resolves what it shows (`core.model.identity`). So `wanted` counts the changes of all
+of them, and is at least the revision of the record that changed.
 
 Times are Unix milliseconds (UTC). Functions run in the caller's transaction.
 """
@@ -14,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, or_, select, tuple_, update
 
 from core.store.db import locks, notify
-from core.store.db.schema import meetings, posts, site_accounts, sites
+from core.store.db.schema import grants, meetings, posts, sites
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert_for
-from core.store.sites.accounts import accounts_of
+from core.store.sites.grants import accounts_of
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
@@ -71,6 +75,7 @@ class Written:
 class Claim:
     """A post leased to one worker. `epoch` is the fencing token: a later claim of the same post has a higher one.
 
+    `account_id` is the record that owned the number when it was claimed.
     `in_doubt`: the result of an earlier write is unknown (no response, or the worker stopped), so the site may hold
     more than `written` says.
     """
@@ -107,12 +112,14 @@ def schedule_writes(
         return
     for account_id in sorted({account_id for account_id, _, _ in wanted}):
         locks.acquire(connection, "account", account_id, shared=True)  # see `schedule_site`
+    # In one order for all processes, to avoid deadlocks: a post may be of several records.
+    in_order = sorted(wanted, key=lambda one: (one[1], one[0]))
     times = {"moment": now, "due": now + settle, "latest": now + _LONGEST_SETTLING_MILLISECONDS}
     connection.execute(
         _scheduling(connection.dialect.name),
         [
             {"of_account": account_id, "of_number": number, "revision_wanted": revision, **times}
-            for account_id, number, revision in wanted
+            for account_id, number, revision in in_order
         ],
     )
     notify.notify(connection, notify.POSTS)
@@ -124,7 +131,7 @@ def cut_settling_short(connection: Connection, *, due_at: int) -> int:
     Posts in back-off, and posts that are due only when their content expires, are unchanged.
     """
     longer = posts.c.due_at.between(due_at + 1, due_at + _LONGEST_SETTLING_MILLISECONDS)
-    key = (posts.c.site_id, posts.c.account_id, posts.c.number)
+    key = (posts.c.site_id, posts.c.number)
     # Rows locked by another process are skipped.
     waiting = (
         select(*key)
@@ -164,6 +171,23 @@ def schedule_site(connection: Connection, account_id: str, site_id: str, *, now:
     _upsert(connection, sources, now=now, due_at=now)
 
 
+def schedule_account(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Schedule writes of a site's posts for which an account tells of the number, whichever account owns it."""
+    locks.acquire(connection, "account", account_id)  # see `schedule_site`
+    told = select(meetings.c.number).where(meetings.c.account_id == account_id)
+    connection.execute(
+        update(posts)
+        .where(posts.c.site_id == site_id, posts.c.number.in_(told))
+        .values(
+            wanted=posts.c.wanted + 1,
+            behind_since=func.coalesce(posts.c.behind_since, now),
+            due_at=_earlier(connection.dialect.name, func.coalesce(posts.c.due_at, now), now),
+            attempts=0,
+        )
+    )
+    notify.notify(connection, notify.POSTS)
+
+
 def _upsert(connection: Connection, sources: Any, *, now: int, due_at: int) -> None:
     latest = now + _LONGEST_SETTLING_MILLISECONDS
     connection.execute(_upserting(connection.dialect.name, sources, now=now, due_at=due_at, latest=latest))
@@ -179,9 +203,10 @@ def _upserting(dialect: str, sources: Any, *, now: Any, due_at: Any, latest: Any
     statement = insert_for(dialect, posts).from_select(names, sources)
     settled = func.coalesce(posts.c.behind_since + _LONGEST_SETTLING_MILLISECONDS, latest)
     return statement.on_conflict_do_update(
-        index_elements=["site_id", "account_id", "number"],
+        index_elements=["site_id", "number"],
         set_={
-            "wanted": statement.excluded.wanted,
+            "account_id": _latest_record(statement.excluded.account_id),
+            "wanted": _later(dialect, statement.excluded.wanted, posts.c.wanted + 1),
             "behind_since": func.coalesce(posts.c.behind_since, now),
             "due_at": _earlier(dialect, due_at, settled),
         },
@@ -194,8 +219,8 @@ def _scheduling(dialect: str) -> Any:
     now, due_at, latest = (bindparam(name, type_=BigInteger) for name in ("moment", "due", "latest"))
     sources = (
         select(
-            site_accounts.c.site_id,
-            site_accounts.c.account_id,
+            grants.c.site_id,
+            grants.c.account_id,
             bindparam("of_number", type_=BigInteger),
             bindparam("revision_wanted", type_=BigInteger),
             literal(0),
@@ -206,9 +231,9 @@ def _scheduling(dialect: str) -> Any:
             literal(0),
             literal(0),
         )
-        .join(sites, sites.c.id == site_accounts.c.site_id)
-        .where(site_accounts.c.account_id == bindparam("of_account"))
-        .order_by(site_accounts.c.site_id)
+        .join(sites, sites.c.id == grants.c.site_id)
+        .where(grants.c.account_id == bindparam("of_account"))
+        .order_by(grants.c.site_id)
     )
     return _upserting(dialect, sources, now=now, due_at=due_at, latest=latest)
 
@@ -243,7 +268,6 @@ def claim(
     due = (
         select(
             posts.c.site_id,
-            posts.c.account_id,
             posts.c.number,
             posts.c.due_at,
             posts.c.attempts,
@@ -261,7 +285,7 @@ def claim(
         .subquery()
     )
     rows = connection.execute(
-        select(due.c.site_id, due.c.account_id, due.c.number, due.c.attempts)
+        select(due.c.site_id, due.c.number, due.c.attempts)
         .where(due.c.turn <= case((due.c.failures > 0, 1), else_=at_once))
         .order_by(due.c.due_at, due.c.number)
     ).all()
@@ -269,34 +293,29 @@ def claim(
     # A post that failed by itself may fail the others in its request, so it goes alone.
     firsts = {row.site_id: row for row in reversed(rows)}
     order = [
-        tuple(row[:3])
+        tuple(row[:2])
         for row in rows
         if row.site_id in chosen
         and (row is firsts[row.site_id] or not firsts[row.site_id].attempts + row.attempts)
     ]
     # Other processes choose at the same time: posts that one of them has leased or just finished are skipped.
-    key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
+    key = tuple_(posts.c.site_id, posts.c.number)
     is_free = and_(posts.c.due_at <= now, posts.c.lease_until <= now)
     free = connection.execute(
-        select(
-            posts.c.site_id,
-            posts.c.account_id,
-            posts.c.number,
-            or_(posts.c.in_doubt, posts.c.owner.is_not(None)),
-        )
+        select(posts.c.site_id, posts.c.number, or_(posts.c.in_doubt, posts.c.owner.is_not(None)))
         .where(key.in_(order), is_free)
         .with_for_update(skip_locked=True)
     )
     # An owner whose lease has expired died, and may have written.
-    doubts = {tuple(row[:3]): bool(row[3]) for row in free}
+    doubts = {tuple(row[:2]): bool(row[2]) for row in free}
     taken = connection.execute(
         update(posts)
         .where(key.in_(list(doubts)), is_free)
         .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
         .returning(posts)
     )
-    claims = [_claim(row, in_doubt=doubts[row.site_id, row.account_id, row.number]) for row in taken]
-    return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.account_id, claim.number)))
+    claims = [_claim(row, in_doubt=doubts[row.site_id, row.number]) for row in taken]
+    return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.number)))
 
 
 def finish(
@@ -308,17 +327,18 @@ def finish(
     due_at: int | None,
     now: int,
     reason: str | None = None,
+    account_id: str | None = None,
 ) -> bool:
     """Record a write and end the lease; returns whether the claim was still valid, else nothing is recorded.
 
-    `due_at` is when the written content expires; a revision wanted meanwhile is due at once. `reason` is why a post
+    `account_id` is the record that owns the number, where it is not the claim's any more. `due_at` is when the written content expires; a revision wanted meanwhile is due at once. `reason` is why a post
     is withheld.
     """
     given = {
         "of_site": taken.site_id,
-        "of_account": taken.account_id,
         "of_number": taken.number,
         "of_epoch": taken.epoch,
+        "owned_by": account_id or taken.account_id,
         "revision": revision,
         "became": written.state,
         "post": written.post_id,
@@ -449,12 +469,29 @@ def _earlier(dialect: str, one: Any, other: Any) -> Any:
     return (func.min if dialect == "sqlite" else func.least)(one, other)
 
 
-def _is(site_id: str, account_id: str, number: int) -> Any:
-    return and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number == number)
+def _later(dialect: str, one: Any, other: Any) -> Any:
+    return (func.max if dialect == "sqlite" else func.greatest)(one, other)
+
+
+def _latest_record(changed: Any) -> Any:
+    """Return the account whose record of a post's number changed last: the `changed` one, or the owner so far.
+
+    A first guess for the pages: the mirror worker decides by the events themselves.
+    """
+
+    def last_at(account_id: Any) -> Any:
+        record = meetings.alias()
+        is_record = and_(record.c.account_id == account_id, record.c.number == posts.c.number)
+        return select(record.c.last_at).where(is_record).scalar_subquery()
+
+    is_later = last_at(changed) >= last_at(posts.c.account_id)
+    return case((changed == posts.c.account_id, changed), (is_later, changed), else_=posts.c.account_id)
 
 
 def _held(taken: Claim) -> Any:
-    return and_(_is(taken.site_id, taken.account_id, taken.number), posts.c.epoch == taken.epoch)
+    return and_(
+        posts.c.site_id == taken.site_id, posts.c.number == taken.number, posts.c.epoch == taken.epoch
+    )
 
 
 _IS_CURRENT = posts.c.wanted <= bindparam("revision", type_=BigInteger)
@@ -463,11 +500,11 @@ _FINISHING = Prepared(
         update(posts)
         .where(
             posts.c.site_id == bindparam("of_site"),
-            posts.c.account_id == bindparam("of_account"),
             posts.c.number == bindparam("of_number"),
             posts.c.epoch == bindparam("of_epoch"),
         )
         .values(
+            account_id=bindparam("owned_by"),
             written=bindparam("revision"),
             state=bindparam("became"),
             post_id=bindparam("post"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, or_, select, tuple_, update
+from sqlalchemy import and_, case, false, or_, select, update
 
 from core.store.db import notify
 from core.store.db.schema import meetings, posts, sites
-from core.store.posts.queue import PostState, has_key
+from core.store.posts.queue import PostState
+from core.store.sites.grants import sites_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +48,10 @@ def requeue(
     return changed.rowcount
 
 
-def requeue_site_posts(connection: Connection, site_id: str, keys: Sequence[MeetingKey], *, now: int) -> int:
+def requeue_site_posts(connection: Connection, site_id: str, numbers: Sequence[int], *, now: int) -> int:
     """Requeue posts of a site after its rules have changed; returns their number."""
-    return requeue(connection, has_key(site_id, keys), now=now, in_doubt=False, reset_attempts=False)
+    where = and_(posts.c.site_id == site_id, posts.c.number.in_(list(numbers)))
+    return requeue(connection, where, now=now, in_doubt=False, reset_attempts=False)
 
 
 def requeue_meeting_posts(
@@ -57,12 +59,26 @@ def requeue_meeting_posts(
 ) -> int:
     """Requeue the posts of meetings, on every site or on one, with a read before the write; returns their number."""
     where = and_(
-        tuple_(posts.c.account_id, posts.c.number).in_(list(keys)),
+        is_of_meetings(keys),
         posts.c.state.not_in([PostState.DETACHED, PostState.DELETED]),
     )
     if site_id is not None:
         where = and_(where, posts.c.site_id == site_id)
     return requeue(connection, where, now=now, in_doubt=True, reset_attempts=True)
+
+
+def is_of_meetings(keys: Sequence[MeetingKey]) -> ColumnElement[bool]:
+    """Return the condition for posts of these meetings, on the sites that their accounts are granted to."""
+    numbers: dict[str, list[int]] = {}
+    for account_id, number in keys:
+        numbers.setdefault(account_id, []).append(number)
+    return or_(
+        false(),
+        *(
+            and_(posts.c.number.in_(some), posts.c.site_id.in_(sites_of(account_id)))
+            for account_id, some in numbers.items()
+        ),
+    )
 
 
 def requeue_account_posts(connection: Connection, account_id: str, *, now: int) -> int:
@@ -81,17 +97,15 @@ def requeue_account_posts(connection: Connection, account_id: str, *, now: int) 
     return requeue(connection, where, now=now, in_doubt=True, reset_attempts=False)
 
 
-def resync(connection: Connection, site_id: str, account_id: str, number: int, *, now: int) -> RequeueResult:
+def resync(connection: Connection, site_id: str, number: int, *, now: int) -> RequeueResult:
     """Requeue one post at a person's request, whatever is known of it, and end its site's back-off."""
-    where = and_(_is(site_id, account_id, number), posts.c.state != PostState.DETACHED)
+    where = and_(_is(site_id, number), posts.c.state != PostState.DETACHED)
     return _requeue_one(connection, where, site_id, now=now)
 
 
-def recreate(
-    connection: Connection, site_id: str, account_id: str, number: int, *, now: int
-) -> RequeueResult:
+def recreate(connection: Connection, site_id: str, number: int, *, now: int) -> RequeueResult:
     """Requeue a post that a person deleted permanently, so that it is created again."""
-    where = and_(_is(site_id, account_id, number), posts.c.state == PostState.DETACHED)
+    where = and_(_is(site_id, number), posts.c.state == PostState.DETACHED)
     result = _requeue_one(connection, where, site_id, now=now)
     if result is RequeueResult.REQUEUED:
         forgotten = dict.fromkeys(("owner", "post_id", "link", "base", "fault", "fault_message", "reason"))
@@ -114,5 +128,5 @@ def _no_later_than(now: int) -> Any:
     return case((or_(posts.c.due_at.is_(None), posts.c.due_at > now), now), else_=posts.c.due_at)
 
 
-def _is(site_id: str, account_id: str, number: int) -> ColumnElement[bool]:
-    return and_(posts.c.site_id == site_id, posts.c.account_id == account_id, posts.c.number == number)
+def _is(site_id: str, number: int) -> ColumnElement[bool]:
+    return and_(posts.c.site_id == site_id, posts.c.number == number)

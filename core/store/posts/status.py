@@ -50,8 +50,8 @@ class PostSummary:
 def of_meetings(
     connection: Connection, meetings: Sequence[tuple[str, int]], *, now: int, site_id: str | None = None
 ) -> list[PostSummary]:
-    """Return the posts of these meetings (accounts and numbers) on every site, or on one, the oldest site first."""
-    key = tuple_(posts.c.site_id, posts.c.account_id, posts.c.number)
+    """Return the posts that these meetings (accounts and numbers) own, on every site or on one, the oldest site first."""
+    key = tuple_(posts.c.site_id, posts.c.number)
     known = [site_id] if site_id is not None else list(connection.scalars(select(sites.c.id)))
     rows = connection.execute(
         select(
@@ -63,7 +63,10 @@ def of_meetings(
             sites.c.health_report,
         )
         .join(sites, sites.c.id == posts.c.site_id)
-        .where(key.in_([(one, *named) for one in known for named in meetings]))
+        .where(
+            key.in_([(one, number) for one in known for _, number in meetings]),
+            tuple_(posts.c.account_id, posts.c.number).in_(list(meetings)),
+        )
         .order_by(sites.c.created_at, sites.c.id)
     )
     return [_line(row, now) for row in rows]

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.accounts import removals
-from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_accounts, zoom_secrets
+from core.store.db.schema import grants, posts, quarantine, sites, zoom_accounts, zoom_secrets
 from core.store.posts.status import IS_OPEN, status_of
-from core.store.sites.accounts import accounts_of
+from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -54,9 +54,9 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
 
 def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:
     """Return the Zoom accounts that each site mirrors."""
-    query = select(site_accounts.c.site_id, site_accounts.c.account_id).order_by(site_accounts.c.account_id)
+    query = select(grants.c.site_id, grants.c.account_id).order_by(grants.c.account_id)
     found: dict[str, list[str]] = defaultdict(list)
-    for of_site, account_id in connection.execute(_only(query, site_accounts.c.site_id, site_id)):
+    for of_site, account_id in connection.execute(_only(query, grants.c.site_id, site_id)):
         found[of_site].append(account_id)
     return dict(found)
 

@@ -12,8 +12,9 @@ from sqlalchemy import delete, insert, select, update
 from core import messages
 from core.errors import UnknownSiteError
 from core.store.db import notify
-from core.store.db.schema import posts, quarantine, site_accounts, sites, zoom_secrets
+from core.store.db.schema import posts, quarantine, sites, zoom_secrets
 from core.store.posts.queue import PostState
+from core.store.sites import grants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,8 +139,9 @@ def check_key(connection: Connection, sealer: Sealer) -> None:
 
 def remove(connection: Connection, site_id: str) -> None:
     """Forget a site, its secrets and what was known of its posts; the posts on the site stay."""
-    for table in (posts, quarantine, zoom_secrets, site_accounts):
+    for table in (posts, quarantine, zoom_secrets):
         connection.execute(delete(table).where(table.c.site_id == site_id))
+    grants.forget_site(connection, site_id)
     connection.execute(delete(sites).where(sites.c.id == site_id))
     notify.notify(connection, notify.SECRETS, site_id)
 

@@ -22,6 +22,7 @@ from core.store.jobs import JobState
 from core.store.posts.queue import PostState
 from core.store.sites import rules as site_rules
 from tests.core.conftest import connected
+from tests.core.store.grants import granted
 from tests.zoom import faults
 from tests.zoom.faults import Place
 
@@ -256,7 +257,7 @@ class TestSites:
         publish(world)
         small = connected(world.store, "s2")
         account_id = world.zoom.account.account_id
-        world.store.write(lambda connection: zoom_credentials.link(connection, account_id, small.id, now=1))
+        granted(world.store, account_id, small.id)
         world.store.write(
             lambda connection: connection.execute(
                 update(posts)

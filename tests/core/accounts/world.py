@@ -30,6 +30,7 @@ from core.store.meetings import meetings
 from core.zoom.oauth import Credentials
 from core.zoom.rate_limit import Plan
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class World:
         credentials = Credentials(zoom.account.account_id, CLIENT_ID, CLIENT_SECRET, zoom.oauth_url)
         account = ZoomAccount("The choir's", credentials, plan=Plan.BUSINESS, created_at=1)
         store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
-        store.write(lambda connection: zoom_credentials.link(connection, account.id, site.id, now=1))
+        granted(store, account.id, site.id)
         self.seconds_ahead = 0.0
         self.limit(TrashLimitOptions())
         self.folding = FoldWorker(store)

@@ -26,6 +26,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NOW, SECRET, event, raw, signed
 from tests.core.pipeline.test_mirror_worker import OBJECT, Bench
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ class TestInspect:
         bench.work()
         bench.happens(1, "meeting.updated", topic="New")
         bench.clock.now += 60
-        failed = Attempt("s1", ACCOUNT, 1, bench.clock.ms - 5, 7, fault="network", message="No answer.")
+        failed = Attempt("s1", 1, bench.clock.ms - 5, 7, fault="network", message="No answer.")
         bench.store.write(lambda connection: attempts.add(connection, [failed]))
         bench.work()
         found = looked(bench, 2)
@@ -111,7 +112,7 @@ class TestInspect:
         assert len(looked(bench, 1, site_id="s1").deliveries) == 1
         with pytest.raises(UnknownEventError):
             looked(bench, 1, site_id="s2")
-        bench.happens(2, site_id="s2")  # of the same account
+        granted(bench.store, ACCOUNT, "s2")
         assert [one.site_id for one in looked(bench, 1, site_id="s2").deliveries] == ["s2"]
 
     def test_says_what_showed_it_to_be_zooms(self, bench: Bench) -> None:

@@ -10,11 +10,11 @@ from core.monitoring.alerts import AlertKind, Disk
 from core.monitoring.overview import Overview, gather
 from core.monitoring.throughput import Throughput
 from core.store.db.engine import Store
-from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events.log import Outcome
 from core.store.events.stats import HOUR
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import grants, sites, zoom_secrets
+from core.store.sites.grants import GrantSource
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event
@@ -37,7 +37,7 @@ def two(store: Store) -> Store:
         def prepare(connection: Any, site_id: str = site_id, account_id: str = account_id) -> None:
             zoom_secrets.save(connection, site_id, Secret(SECRET), store.sealer, now=1)
             sites.record_validation(connection, site_id, now=NOW)
-            connection.execute(site_accounts.insert().values(account_id=account_id, site_id=site_id))
+            grants.add(connection, account_id, site_id, GrantSource.ADMINISTRATOR, now=1)
 
         store.write(prepare)
     return store

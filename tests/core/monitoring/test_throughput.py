@@ -18,7 +18,6 @@ from core.monitoring.throughput import (
 )
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
-from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events import stats as event_stats
 from core.store.events.log import Outcome
@@ -28,6 +27,7 @@ from core.store.posts.attempts import Attempt
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NUMBER, event
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 
 NOW = 500_000 * HOUR + HOUR // 2
 SECOND = 1000
@@ -38,8 +38,7 @@ def two(store: Store) -> Store:
     """Two sites that mirror an account."""
     for site_id in ("s1", "s2"):
         connected(store, site_id)
-    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    granted(store, ACCOUNT, "s1", "s2")
     return store
 
 
@@ -82,7 +81,7 @@ def told(two: Store) -> Told:
 def tried(
     store: Store, at: int, site_id: str = "s1", did: str | None = "updated", number: int = NUMBER
 ) -> None:
-    made = Attempt(site_id, ACCOUNT, number, at, SECOND, did=did)
+    made = Attempt(site_id, number, at, SECOND, did=did)
     store.write(lambda connection: attempts.add(connection, [made]))
 
 

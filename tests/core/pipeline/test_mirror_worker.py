@@ -25,6 +25,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
 from tests.core.site_double import SiteDouble, fault
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 
 OBJECT: dict[str, Any] = {
     "topic": "Choir",
@@ -147,6 +148,7 @@ class TestWork:
 
     def test_each_site_gets_its_own(self, bench: Bench, store: Store) -> None:
         connected(store, "s2")
+        granted(store, ACCOUNT, "s1", "s2")
         bench.happens(1, site_id="s1")
         bench.happens(1, "meeting.updated", site_id="s2")
         bench.work()
@@ -172,7 +174,7 @@ class TestWork:
         bench.clock.now += 60
         bench.work()
         with bench.store.reading() as connection:
-            told = attempts.of_post(connection, "s1", ACCOUNT, 1, limit=9)
+            told = attempts.of_post(connection, "s1", 1, limit=9)
         assert [attempt.did for attempt in told] == ["unchanged", "created"]
         assert len(bench.doubles["s1"].writes) == 1
 
@@ -262,6 +264,7 @@ class TestFaultOfTheSite:
 
     def test_does_not_concern_other_sites(self, bench: Bench, store: Store) -> None:
         connected(store, "s2")
+        granted(store, ACCOUNT, "s1", "s2")
         bench.happens(1, site_id="s1")
         bench.happens(1, "meeting.updated", site_id="s2")
         bench.trouble(Fault.NETWORK)

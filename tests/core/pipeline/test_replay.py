@@ -14,7 +14,7 @@ from core.model.meeting import Meeting
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
 from core.pipeline.replay import KIND, ReplayJob, ReplayPreview, enqueue_replay, preview
-from core.store.db.schema import events, site_accounts
+from core.store.db.schema import events
 from core.store.db.schema import meetings as table
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
@@ -34,6 +34,7 @@ from tests.core.events import ACCOUNT, SECRET, event, raw, signed
 from tests.core.jobs.test_runner import load, run
 from tests.core.pipeline.test_mirror_worker import OBJECT, Bench
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 
 
 @pytest.fixture
@@ -260,11 +261,7 @@ class TestPosts:
 
     def test_of_another_site_are_left_alone(self, three: Bench, jobs: JobRunner) -> None:
         connected(three.store, "s2")
-        three.store.write(
-            lambda connection: connection.execute(
-                site_accounts.insert().values(account_id=ACCOUNT, site_id="s2")
-            )
-        )
+        granted(three.store, ACCOUNT, "s2")
         three.happens(2, "meeting.updated", topic="For both")
         three.clock.now += 60
         three.work()
@@ -350,6 +347,7 @@ class TestPieces:
 class TestRefused:
     def test_are_checked_with_the_secrets_of_now(self, bench: Bench, jobs: JobRunner) -> None:
         connected(bench.store, "s2")
+        granted(bench.store, ACCOUNT, "s1", "s2")
         for site_id in ("s1", "s2"):
             for secret in (SECRET, "another"):
                 body = raw(event(at=int(bench.clock.ms), topic=f"{site_id} {secret}"))

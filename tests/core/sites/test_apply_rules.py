@@ -20,6 +20,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.pipeline.test_mirror_worker import Bench
 from tests.core.site_double import SiteDouble
+from tests.core.store.grants import granted
 
 NEVER = Rules(never=("choir",))
 
@@ -112,6 +113,7 @@ class TestReview:
 
     def test_leaves_other_sites_alone(self, bridge: Bridge, store: Store) -> None:
         connected(store, "s2")
+        granted(store, ACCOUNT, "s1", "s2")
         bridge.bench.happens(7, site_id="s2")
         bridge.has(2)
         bridge.decide(NEVER)
@@ -186,7 +188,7 @@ class TestMeanwhile:
             bridge.decide(NEVER)
             bridge.store.write(
                 lambda connection: requeue.requeue_site_posts(
-                    connection, "s1", [(ACCOUNT, 1)], now=bridge.bench.clock.ms
+                    connection, "s1", [1], now=bridge.bench.clock.ms
                 )
             )
 

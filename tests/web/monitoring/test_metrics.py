@@ -16,7 +16,6 @@ from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.monitoring.alerts import Severity
 from core.store.db.engine import Store
-from core.store.db.schema import site_accounts
 from core.store.db.schema import sites as sites_table
 from core.store.events import log
 from core.store.events.log import Outcome
@@ -25,6 +24,7 @@ from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand
 from tests.web.conftest import Http
 from web.app import make_app
@@ -109,8 +109,7 @@ class TestToken:
 class TestNumbers:
     def test_of_sites(self, monitored: Http, store: Store) -> None:
         connected(store, "s2")
-        pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-        store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+        granted(store, ACCOUNT, "s1", "s2")
         keep(store, 1)
         keep(store, 2)
         stand(store, 1, wanted=2, behind_since=5000)
@@ -153,11 +152,7 @@ class TestNumbers:
         assert [key for key in found if key[0] == "zoombridge_info"]
 
     def test_name_no_meeting_and_no_secret(self, monitored: Http, store: Store, wp_site: Site) -> None:
-        store.write(
-            lambda connection: connection.execute(
-                site_accounts.insert().values(account_id=ACCOUNT, site_id="s1")
-            )
-        )
+        granted(store, ACCOUNT, "s1")
         keep(store, 85393847045, topic="Choir rehearsal", host_id="anna")
         body = monitored("GET", "/metrics", headers=bearer()).body.decode()
         for hidden in ("Choir", "85393847045", "anna", ACCOUNT, SECRET, wp_site.password, wp_site.key, TOKEN):

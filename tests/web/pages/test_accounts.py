@@ -18,6 +18,7 @@ from core.store.accounts.findings import Finding
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
 from core.store.jobs import JobState
+from core.store.sites import grants
 from tests.core.conftest import connected
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
@@ -60,7 +61,7 @@ class TestAdd:
         assert answer.code == 303
         with store.reading() as connection:
             (account,) = zoom_credentials.list_all(connection, store.sealer)
-            assert zoom_credentials.sites_of(connection, account.id) == [site.id]
+            assert grants.site_ids(connection, account.id) == [site.id]
         assert (account.name, account.plan) == ("The choir's", "business")
         page = http("GET", answer.headers["Location"], headers=session)
         assert "Zoom accepted the credentials" in text(page)

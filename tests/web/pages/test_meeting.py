@@ -11,13 +11,13 @@ from sqlalchemy import update
 from core.model.meeting import MeetingKind, MeetingState
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
-from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.posts import attempts, queue
 from core.store.posts.attempts import Attempt
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand, weekly
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
@@ -31,8 +31,7 @@ HOSTILE = '"><script>alert(1)</script>'
 def kept(store: Store, admin: Door) -> Store:
     """An account with two sites."""
     connected(store, "s2")
-    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    granted(store, ACCOUNT, "s1", "s2")
     return store
 
 
@@ -50,7 +49,7 @@ def choir(store: Store, number: int = 85393847045, hours: float | None = 24, **g
 
 
 def tried(store: Store, site_id: str = "s1", **values: Any) -> None:
-    made = Attempt(site_id, ACCOUNT, 85393847045, NOW, 340, **values)
+    made = Attempt(site_id, 85393847045, NOW, 340, **values)
     store.write(lambda connection: attempts.add(connection, [made]))
 
 
@@ -313,7 +312,7 @@ class TestHistory:
 
 
 def tried_at(store: Store, after: int, **values: Any) -> None:
-    made = Attempt("s1", ACCOUNT, 85393847045, NOW + after, 340, **values)
+    made = Attempt("s1", 85393847045, NOW + after, 340, **values)
     store.write(lambda connection: attempts.add(connection, [made]))
 
 

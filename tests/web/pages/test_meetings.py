@@ -10,10 +10,10 @@ import pytest
 from core.model.meeting import MeetingKind, MeetingState
 from core.model.post_status import PostStatus
 from core.store.db.engine import Store
-from core.store.db.schema import site_accounts
 from core.store.meetings.search import MeetingFilter, Period
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
+from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand, weekly
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
@@ -28,8 +28,7 @@ NOW = int(time.time() * 1000)
 def kept(store: Store, admin: Door) -> Store:
     """Meetings of an account that two sites show, and one of another account."""
     connected(store, "s2")
-    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    granted(store, ACCOUNT, "s1", "s2")
     told: dict[str, Any] = {"now": NOW}
     keep(store, 85393847045, 24, topic="Choir rehearsal", host_id="anna", **told)
     keep(store, 84200300400, 48, topic="Webinar of May", kind=MeetingKind.WEBINAR, host_id="ben", **told)
@@ -180,11 +179,7 @@ class TestNothing:
         assert "No matches" in words(door.get("/meetings?q=xyzzy"))
 
     def test_upcoming_leads_to_all(self, door: Door, store: Store) -> None:
-        store.write(
-            lambda connection: connection.execute(
-                site_accounts.insert().values(account_id=ACCOUNT, site_id="s1")
-            )
-        )
+        granted(store, ACCOUNT, "s1")
         keep(store, 1, -50, topic="Long ago", now=NOW)
         shown = door.get("/meetings")
         assert "No upcoming meetings" in words(shown)

@@ -14,7 +14,6 @@ from core.sites.diagnosis import EndpointResponse
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
-from core.store.db.schema import site_accounts
 from core.store.db.schema import sites as sites_table
 from core.store.events import quarantine
 from core.store.events.log import Outcome
@@ -24,6 +23,7 @@ from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
 from core.store.sites.sites import Site
 from tests.core.events import ACCOUNT, event, raw, signed
+from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand
 from tests.web.conftest import Http, text
 from tests.web.pages.doors import Door
@@ -106,11 +106,10 @@ def test_text_that_is_in_no_catalogue_is_marked_as_english(
 
 
 def test_reasons_of_a_meeting(http: Http, store: Store, admin: Door, german: dict[str, str]) -> None:
-    pair = {"account_id": ACCOUNT, "site_id": "s1"}
-    store.write(lambda connection: connection.execute(site_accounts.insert(), [pair]))
+    granted(store, ACCOUNT, "s1")
     keep(store, CHOIR, 24, topic="Choir", now=NOW)
     refused = messages.REQUEST_REJECTED % {"evidence": "x: y"}
-    attempt = Attempt("s1", ACCOUNT, CHOIR, NOW, 340, fault="refused", message=refused)
+    attempt = Attempt("s1", CHOIR, NOW, 340, fault="refused", message=refused)
     store.write(lambda connection: attempts.add(connection, [attempt]))
     stand(store, CHOIR, state="none", post_id=None, reason=messages.RULE_TOPIC_EXCLUDED % {"pattern": "Ch*"})
     shown = text(http("GET", f"/meetings/{ACCOUNT}/{CHOIR}", headers=german))

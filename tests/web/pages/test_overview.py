@@ -9,7 +9,6 @@ from sqlalchemy import update
 from core.monitoring.alerts import Disk
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
-from core.store.db.schema import site_accounts
 from core.store.db.schema import sites as sites_table
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
@@ -21,6 +20,7 @@ from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event, raw
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand
 from tests.web.conftest import Http, save_token
 from tests.web.pages.conftest import both_stores
@@ -50,8 +50,7 @@ def well(store: Store, admin: Door) -> Store:
     """Two sites with all that they need."""
     connected(store, "s2")
     save_token(store, Secret("another-secret-token"), "s2")
-    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    granted(store, ACCOUNT, "s1", "s2")
     for site_id in ("s1", "s2"):
         seen(store, site_id)
     return store
@@ -77,7 +76,7 @@ def came(
             folded = (
                 update(events_table).where(events_table.c.digest == line.digest).values(applied_at=at + 50)
             )
-            made = Attempt("s1", account_id, number, at + 1000, 2000, did="updated")
+            made = Attempt("s1", number, at + 1000, 2000, did="updated")
             store.write(lambda connection, folded=folded: connection.execute(folded))  # type: ignore[misc]
             store.write(lambda connection, made=made: attempts.add(connection, [made]))  # type: ignore[misc]
 
@@ -200,7 +199,7 @@ class TestCharts:
         pictures = [one for one in Elements(answer).all("svg") if one.get("role") == "img"]
         assert len(pictures) == 4
         shown = words(answer)
-        assert "3 2 0 0 3 s 3 s" in shown
+        assert "3 2 0 0 0 3 s 3 s" in shown
         assert "5 events in total." in shown
         assert "6 events in total." in shown
         assert "The 95th percentile is at most 3 s" in shown

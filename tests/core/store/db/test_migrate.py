@@ -35,12 +35,12 @@ class TestUpgrade:
     def test_leaves_what_the_tables_hold(self, store: Store) -> None:
         store.write(
             lambda connection: connection.execute(
-                text("INSERT INTO site_accounts VALUES ('account', 'site')")
+                text("INSERT INTO revoked_grants VALUES ('account', 'site', 1)")
             )
         )
         upgrade(store.engine)
         with store.reading() as connection:
-            assert connection.execute(text("SELECT * FROM site_accounts")).all() == [("account", "site")]
+            assert connection.execute(text("SELECT * FROM revoked_grants")).all() == [("account", "site", 1)]
 
     def test_refuses_what_a_newer_version_made(self, store: Store) -> None:
         store.write(

@@ -3,19 +3,19 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 
 from core.model.fold import fold
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
-from core.store.db.schema import site_accounts
 from core.store.events import delivery
 from core.store.events.delivery import DeliveryStatus, SiteDelivery
 from core.store.meetings import meetings
 from core.store.posts import attempts, queue
 from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState, Written
-from core.store.sites import sites
+from core.store.sites import grants, sites
+from core.store.sites.grants import GrantSource
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NUMBER, event
@@ -38,11 +38,11 @@ def wanted(store: Store, site: Site) -> Store:
 
 
 def link(connection: Connection, site_id: str) -> None:
-    connection.execute(insert(site_accounts).values(account_id=ACCOUNT, site_id=site_id))
+    grants.add(connection, ACCOUNT, site_id, GrantSource.ADMINISTRATOR, now=1)
 
 
 def tried(store: Store, at: int, site_id: str = "s1", **more: Any) -> None:
-    made = Attempt(site_id, ACCOUNT, NUMBER, at, 20, **more)
+    made = Attempt(site_id, NUMBER, at, 20, **more)
     store.write(lambda connection: attempts.add(connection, [made]))
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 
 from core.errors import UnknownEventError
 from core.store.db.engine import Store
-from core.store.db.schema import site_accounts
 from core.store.events import log
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
@@ -26,9 +25,11 @@ from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, NUMBER, event
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 
 NAMES = ("meeting.created", "meeting.updated", "user.updated")
 ACCOUNTS = ("A", "B", "")
+OUTCOMES = [outcome for outcome in Outcome if outcome is not Outcome.WAITING]
 NUMBERS = (1, 2, None)
 SHARES = {Outcome.APPLIED: 80, Outcome.IGNORED: 14}  # in a hundred
 MANY = 400
@@ -41,21 +42,21 @@ def full(store: Store, site: Site) -> Store:
     entries = []
     for index in range(MANY):
         told = event(chance.choice(NAMES), at=index, account_id=chance.choice(ACCOUNTS[:2]), id=1)
-        made = entry(store, told, received_at=1000 + index // 3)
-        outcome = chance.choices([*Outcome], [SHARES.get(one, 2) for one in Outcome])[0]
+        # What comes to the second site has to wait there: all accounts are granted to the first.
+        site_id = chance.choices(("s1", "s2"), [80, 20])[0]
+        made = entry(store, told, received_at=1000 + index // 3, site_id=site_id)
+        outcome = chance.choices(OUTCOMES, [SHARES.get(one, 2) for one in OUTCOMES])[0]
         number = chance.choices(NUMBERS, [50, 45, 5])[0]
         account_id = chance.choices(ACCOUNTS, [70, 25, 5])[0]
         entries.append(replace(made, outcome=outcome, number=number, account_id=account_id))
+    for account_id in ACCOUNTS:
+        granted(store, account_id, "s1")
     # Not in the order in which they came: what is let out of quarantine keeps its time.
     chance.shuffle(entries)
     store.write(lambda connection: log.append(connection, entries))
     connected(store, "s2")
-    store.write(
-        lambda connection: connection.execute(
-            insert(site_accounts),
-            [{"account_id": "A", "site_id": "s2"}, {"account_id": "gone", "site_id": "s2"}],
-        )
-    )
+    for account_id in ("A", "gone"):
+        granted(store, account_id, "s2")
     return store
 
 
@@ -73,7 +74,11 @@ def matches(line: EventSummary, wanted: EventFilter) -> bool:
         wanted.event in ("", line.event)
         and wanted.outcome in (None, line.outcome)
         and wanted.number in (None, line.number)
-        and (wanted.site_id is None or line.account_id in of_site.get(wanted.site_id, ()))
+        and (
+            wanted.site_id is None
+            or (line.outcome == Outcome.WAITING and line.site_id == wanted.site_id)
+            or (line.outcome != Outcome.WAITING and line.account_id in of_site.get(wanted.site_id, ()))
+        )
         and (wanted.since is None or line.received_at >= wanted.since)
         and (wanted.until is None or line.received_at < wanted.until)
     )
@@ -84,7 +89,7 @@ def filters() -> Iterator[EventFilter]:
     times = ((None, None), (1050, None), (None, 1060), (1040, 1080), (1050, 1050), (9999, None))
     for name, outcome, number, site_id in itertools.product(
         ("", NAMES[0], "none.such"),
-        (None, Outcome.APPLIED, Outcome.FAILED),
+        (None, Outcome.APPLIED, Outcome.FAILED, Outcome.WAITING),
         (None, 1, 77),
         (None, "s2", "nowhere"),
     ):
@@ -203,7 +208,8 @@ class TestEventNames:
         with full.reading() as connection:
             assert event_search.event_names(connection) == sorted({line.event for line in lines})
             of_site = event_search.event_names(connection, "s2")
-            assert of_site == sorted({line.event for line in lines if line.account_id == "A"})
+            seen = {line.event for line in lines if matches(line, EventFilter(site_id="s2"))}
+            assert of_site == sorted(seen)
             assert event_search.event_names(connection, "nowhere") == []
 
     def test_of_an_empty_log_are_none(self, store: Store) -> None:
@@ -228,13 +234,16 @@ class TestLoad:
 
     def test_a_site_sees_the_events_of_its_accounts(self, full: Store) -> None:
         lines = every(full)
-        mine = next(line for line in lines if line.account_id == "A")
-        others = next(line for line in lines if line.account_id == "B")
+        mine, others, waiting = (
+            next(line for line in lines if line.account_id == account_id and line.site_id == site_id)
+            for account_id, site_id in (("A", "s1"), ("B", "s1"), ("B", "s2"))
+        )
         with full.reading() as connection:
             assert event_search.load(connection, mine.id, site_id="s2") == mine
-            for event_id in (others.id, 10**9):
+            assert event_search.load(connection, waiting.id, site_id="s2") == waiting
+            for event_id, site_id in ((others.id, "s2"), (10**9, "s2"), (waiting.id, "s1")):
                 with pytest.raises(UnknownEventError):
-                    event_search.load(connection, event_id, site_id="s2")
+                    event_search.load(connection, event_id, site_id=site_id)
 
 
 class TestFilter:

@@ -9,7 +9,6 @@ from core.model.post_status import PostStatus
 from core.monitoring.meeting_search import find, let_dates_pass
 from core.store.accounts import users as zoom_users
 from core.store.db.engine import Store
-from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import MeetingFilter, MeetingKey, Period
@@ -17,6 +16,7 @@ from core.store.posts import status as post_statuses
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
+from tests.core.store.grants import granted
 from tests.core.store.kept import HOUR, NOW_MS, keep, said, stand, weekly
 
 
@@ -28,8 +28,7 @@ def numbers(store: Store, now: int = NOW_MS, **wanted: Any) -> list[int]:
 def sites(store: Store, site: Site) -> Store:
     """Two sites that show the account's meetings."""
     connected(store, "s2")
-    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    granted(store, ACCOUNT, "s1", "s2")
     return store
 
 

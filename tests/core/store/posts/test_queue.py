@@ -18,6 +18,7 @@ from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 
 WRITTEN = Written(PostState.SYNCED, 17, "https://s1.example.org/17", Base("Choir", "a", "b", "c"))
 
@@ -26,10 +27,7 @@ WRITTEN = Written(PostState.SYNCED, 17, "https://s1.example.org/17", Base("Choir
 def two(store: Store, site: Site) -> Store:
     """Two sites that mirror one account, with meetings 1 to 3 wanted since the moment 100."""
     connected(store, "s2")
-    for site_id in ("s1", "s2"):
-        told = event("meeting.ended", at=len(site_id), topic=site_id)
-        store.write(lambda connection, told=told, site_id=site_id: log.append(
-            connection, [entry(store, told, site_id=site_id)]))  # type: ignore[misc]  # fmt: skip
+    granted(store, ACCOUNT, "s1", "s2")
     for number in (1, 2, 3):
         want(store, number)
     return store
@@ -101,15 +99,16 @@ class TestWant:
         connected(two, "s3")
         two.write(lambda connection: queue.schedule_site(connection, ACCOUNT, "s3", now=5))
         with two.reading() as connection:
-            found = connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()
+            found = connection.scalars(select(table.c.number).where(table.c.site_id == "s1")).all()
         assert sorted(found) == [1, 2, 3]
 
-    def test_all_comes_with_the_first_event_of_an_account(self, two: Store) -> None:
-        connected(two, "s3")
-        told = entry(two, event("meeting.started"), site_id="s3")
-        two.write(lambda connection: log.append(connection, [told]))
-        with two.reading() as connection:
-            assert len(connection.scalars(select(table.c.number).where(table.c.site_id == "s3")).all()) == 3
+    def test_all_comes_with_the_first_event_of_an_account(self, store: Store, site: Site) -> None:
+        for number in (1, 2, 3):
+            want(store, number)
+        told = entry(store, event("meeting.started"), site_id=site.id)
+        store.write(lambda connection: log.append(connection, [told]))
+        with store.reading() as connection:
+            assert len(connection.scalars(select(table.c.number).where(table.c.site_id == "s1")).all()) == 3
 
 
 class TestHasten:

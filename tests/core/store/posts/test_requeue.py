@@ -8,12 +8,12 @@ from sqlalchemy import Connection, select, update
 from core.model.meeting import Meeting
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
-from core.store.db.schema import site_accounts
 from core.store.meetings import meetings
 from core.store.posts import queue, requeue
 from core.store.posts.queue import Base, Claim, PostState, Written
 from core.store.posts.requeue import RequeueResult
-from core.store.sites import sites
+from core.store.sites import grants, sites
+from core.store.sites.grants import GrantSource
 from core.store.sites.sites import Site
 from tests.core.events import ACCOUNT
 
@@ -26,7 +26,7 @@ def kept(store: Store, site: Site) -> Store:
     """A meeting that the site is to show."""
 
     def keep(connection: Connection) -> None:
-        connection.execute(site_accounts.insert().values(account_id=ACCOUNT, site_id="s1"))
+        grants.add(connection, ACCOUNT, "s1", GrantSource.ADMINISTRATOR, now=1)
         meetings.save(connection, Meeting(ACCOUNT, 1), seen=0)
         queue.schedule_write(connection, ACCOUNT, 1, 1, now=100)
 
@@ -52,7 +52,7 @@ def finish(store: Store, written: Written, now: int = 110, due_at: int | None = 
 
 
 def ask(store: Store, what: Any, now: int = 200, site_id: str = "s1", number: int = 1) -> RequeueResult:
-    told: RequeueResult = store.write(lambda connection: what(connection, site_id, ACCOUNT, number, now=now))
+    told: RequeueResult = store.write(lambda connection: what(connection, site_id, number, now=now))
     return told
 
 

@@ -7,7 +7,6 @@ import pytest
 from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.db.engine import Store
-from core.store.db.schema import site_accounts
 from core.store.events import quarantine
 from core.store.events.request import Request
 from core.store.sites import health as site_health
@@ -15,6 +14,7 @@ from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, SECRET, event, raw
+from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand
 
 
@@ -23,8 +23,7 @@ def two(store: Store) -> Store:
     """Two sites that show an account's meetings."""
     for site_id in ("s1", "s2"):
         connected(store, site_id)
-    pairs = [{"account_id": ACCOUNT, "site_id": name} for name in ("s1", "s2")]
-    store.write(lambda connection: connection.execute(site_accounts.insert(), pairs))
+    granted(store, ACCOUNT, "s1", "s2")
     return store
 
 
@@ -102,11 +101,7 @@ def test_counts_posts_that_stand_alike(two: Store) -> None:
 
 
 def test_tells_which_accounts_a_site_mirrors(two: Store) -> None:
-    two.write(
-        lambda connection: connection.execute(
-            site_accounts.insert().values(account_id="another", site_id="s2")
-        )
-    )
+    granted(two, "another", "s2")
     with two.reading() as connection:
         assert site_health.accounts_of_sites(connection) == {"s1": [ACCOUNT], "s2": [ACCOUNT, "another"]}
         assert site_health.accounts_of_sites(connection, site_id="s1") == {"s1": [ACCOUNT]}

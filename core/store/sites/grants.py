@@ -1,0 +1,163 @@
+"""Grants: which Zoom accounts may speak for which sites.
+
+An account that has no grant is granted to the first site to which one of its authentic events comes, unless its
+credentials are saved here or an administrator has decided about it before. Everything else is granted by those who
+manage the bridge. Events that name no account belong to the site that they came to: see `core.model.identity`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, literal, select, update
+
+from core.model.identity import is_own, own_account_id
+from core.store.db.schema import grants, revoked_grants, zoom_accounts
+from core.store.db.statements import Prepared
+from core.store.db.upsert import insert, insert_for
+from core.zoom.probe import is_probe, probe_account_id
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Select, Table
+
+
+class GrantSource(StrEnum):
+    """What granted an account to a site."""
+
+    FIRST_EVENT = "first event"
+    CREDENTIALS = "credentials"  # it was chosen when the account's credentials were saved
+    ADMINISTRATOR = "administrator"
+    EARLIER_VERSION = "earlier version"  # which learnt it from any event
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant of an account to a site. `granted_at` is in Unix milliseconds (UTC)."""
+
+    account_id: str
+    site_id: str
+    source: GrantSource
+    granted_at: int
+
+
+def is_reserved(account_id: str) -> bool:
+    """Whether an account id is none of Zoom's, but belongs to one site: its own, or that of its self-tests."""
+    return is_own(account_id) or is_probe(account_id)
+
+
+def accounts_of(site_id: str) -> Select[str]:
+    """Return the query for the accounts granted to a site, in a fixed order; it may be a part of another one."""
+    return select(grants.c.account_id).where(grants.c.site_id == site_id).order_by(grants.c.account_id)
+
+
+def sites_of(account_id: str) -> Select[str]:
+    """Return the query for the sites that an account is granted to, in a fixed order."""
+    return select(grants.c.site_id).where(grants.c.account_id == account_id).order_by(grants.c.site_id)
+
+
+def list_all(connection: Connection, *, site_id: str | None = None) -> list[Grant]:
+    """Return the grants of Zoom's accounts, to one site or to all, by account."""
+    query = select(grants).order_by(grants.c.account_id, grants.c.granted_at, grants.c.site_id)
+    if site_id is not None:
+        query = query.where(grants.c.site_id == site_id)
+    return [
+        Grant(row.account_id, row.site_id, GrantSource(row.source), row.granted_at)
+        for row in connection.execute(query)
+        if not is_reserved(row.account_id)
+    ]
+
+
+def granted_pairs(connection: Connection, account_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Return the grants of these accounts, as pairs of account and site."""
+    query = select(grants.c.account_id, grants.c.site_id).where(grants.c.account_id.in_(list(account_ids)))
+    return {(row.account_id, row.site_id) for row in connection.execute(query)}
+
+
+def is_granted(connection: Connection, account_id: str, site_id: str) -> bool:
+    """Whether an account is granted to a site."""
+    return _FINDING(connection, {"account": account_id, "site": site_id}).first() is not None
+
+
+def learn(connection: Connection, account_id: str, site_id: str, *, now: int) -> bool:
+    """Grant an account to a site to which an authentic event of it came, if events may; return whether that is new.
+
+    Of two sites at once, the database chooses one. `now` is in Unix milliseconds (UTC).
+    """
+    given = {"account": account_id, "site": site_id, "now": now}
+    if is_reserved(account_id):
+        if account_id not in (own_account_id(site_id), probe_account_id(site_id)):
+            return False
+        return add(connection, account_id, site_id, GrantSource.FIRST_EVENT, now=now)
+    return _LEARNING(connection, given).rowcount == 1
+
+
+def add(connection: Connection, account_id: str, site_id: str, source: GrantSource, *, now: int) -> bool:
+    """Grant an account to a site; return whether it was not before. `now` is in Unix milliseconds (UTC)."""
+    connection.execute(delete(revoked_grants).where(_is(revoked_grants, account_id, site_id)))
+    values = {"account_id": account_id, "site_id": site_id, "source": source, "granted_at": now}
+    statement = insert(connection, grants).values(**values).on_conflict_do_nothing()
+    if connection.execute(statement).rowcount == 1:
+        return True
+    # From now on, it does not depend on an event.
+    is_learnt = grants.c.source.in_([GrantSource.FIRST_EVENT, GrantSource.EARLIER_VERSION])
+    connection.execute(
+        update(grants).where(_is(grants, account_id, site_id), is_learnt).values(source=source)
+    )
+    return False
+
+
+def remove(connection: Connection, account_id: str, site_id: str, *, now: int) -> bool:
+    """Revoke a grant, and let no event grant the account again; return whether there was one."""
+    removed = connection.execute(delete(grants).where(_is(grants, account_id, site_id))).rowcount == 1
+    if removed:
+        values = {"account_id": account_id, "site_id": site_id, "revoked_at": now}
+        connection.execute(insert(connection, revoked_grants).values(**values).on_conflict_do_nothing())
+    return removed
+
+
+def forget_site(connection: Connection, site_id: str) -> None:
+    """Delete the grants of a site that is removed."""
+    for table in (grants, revoked_grants):
+        connection.execute(delete(table).where(table.c.site_id == site_id))
+
+
+def forget_probe(connection: Connection, site_id: str) -> None:
+    """Delete the grant of a site's self-tests."""
+    connection.execute(delete(grants).where(_is(grants, probe_account_id(site_id), site_id)))
+
+
+def site_ids(connection: Connection, account_id: str) -> Sequence[str]:
+    """Return the sites that an account is granted to, in order."""
+    return connection.scalars(sites_of(account_id)).all()
+
+
+def _is(table: Table, account_id: str, site_id: str) -> ColumnElement[bool]:
+    return and_(table.c.account_id == account_id, table.c.site_id == site_id)
+
+
+def _row(source: GrantSource) -> list[ColumnElement[Any]]:
+    account_id, site_id = (bindparam(name, type_=Text) for name in ("account", "site"))
+    return [account_id, site_id, literal(str(source)), bindparam("now", type_=BigInteger)]
+
+
+def _learning(dialect: str) -> Any:
+    """Return the statement that grants an account about which neither an event nor a person has decided."""
+    decided = [
+        select(table.c.account_id).where(table.c.account_id == bindparam("account", type_=Text)).exists()
+        for table in (grants, revoked_grants, zoom_accounts)
+    ]
+    first = select(*_row(GrantSource.FIRST_EVENT)).where(*(~one for one in decided))
+    return insert_for(dialect, grants).from_select(_NAMES, first).on_conflict_do_nothing()
+
+
+_FINDING = Prepared(
+    lambda _: select(grants.c.account_id).where(
+        grants.c.account_id == bindparam("account"), grants.c.site_id == bindparam("site")
+    )
+)
+_NAMES = ["account_id", "site_id", "source", "granted_at"]
+_LEARNING = Prepared(_learning)
