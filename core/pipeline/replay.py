@@ -348,7 +348,7 @@ class ReplayJob:
 
 def _is_of_a_meeting(line: EventSummary) -> bool:
     """Whether an event is, or should be, part of a meeting for this version. Self-tests clean up after themselves."""
-    if line.number is None or is_probe(line.account_id):
+    if line.number is None or line.outcome == Outcome.WAITING or is_probe(line.account_id):
         return False
     if line.outcome == Outcome.IGNORED:
         # The bridge's own snapshots are never ignored, so an ignored one came from outside, and stays ignored.

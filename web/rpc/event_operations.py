@@ -76,6 +76,7 @@ def preview_replay(bridge: Bridge, request: api.ReplayEvents) -> api.ReplayCount
         Outcome.IGNORED: found.ignored,
         Outcome.APPLIED: found.folded,
         Outcome.PENDING: found.pending,
+        Outcome.WAITING: 0,  # until its account is granted
     }
     return api.ReplayCounts(outcomes=outcomes, refused=found.refused, is_whole=found.is_whole)
 

@@ -306,7 +306,7 @@ class TestUnreadable:
         """Zoom never repeats what is refused, and a later version may read it."""
         assert receive("s1", request_of(body)) == ACCEPTED
         (line,) = lines(store)
-        assert (line.outcome, line.account_id, line.number) == (Outcome.UNREADABLE, "", None)
+        assert (line.outcome, line.account_id, line.number) == (Outcome.UNREADABLE, "site:s1", None)
         assert (line.site_id, line.received_at, line.at) == ("s1", clock.ms, clock.ms)
         assert reason in (line.reason or "")
         assert request_in_log(store, line.id).body == body
