@@ -552,6 +552,7 @@ UNKNOWN_ACCOUNT = _(
     "No credentials are saved for the Zoom account “%(name)s”. Add them on the page Zoom accounts, or with: zoombridge "
     "account add"
 )
+NOT_AN_ACCOUNT = _("“%(account)s” is not the ID of a Zoom account.")
 NO_ACCOUNT = _("No Zoom account is set up. Add one: zoombridge account add")
 ACCOUNT_AMBIGUOUS = _("Specify which Zoom account is meant: %(names)s")
 STORE_UNAVAILABLE = _(

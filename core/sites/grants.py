@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.errors import UnknownAccountError
 from core.store.db import clock as store_clock
 from core.store.events import log, waiting
@@ -36,7 +37,7 @@ def grant(
     Raises: UnknownAccountError for an id that is none of Zoom's; UnknownSiteError, StoreUnavailableError.
     """
     if not account_id or grants.is_reserved(account_id):
-        raise UnknownAccountError(f"“{account_id}” is not the ID of a Zoom account.")
+        raise UnknownAccountError(messages.NOT_AN_ACCOUNT % {"account": account_id})
     store = ingest.store
 
     def write(connection: Connection) -> GrantResult:
