@@ -515,8 +515,8 @@ def _response_diagnosis(cause: Cause, message: str, advice: str) -> Diagnosis:
 
 
 def _quote(response: EndpointResponse) -> str:
-    said = " ".join(part for part in (response.code, response.message) if part)
-    return messages.QUOTED % {"text": shorten(said)} if said else ""
+    quoted = " ".join(part for part in (response.code, response.message) if part)
+    return messages.QUOTED % {"text": shorten(quoted)} if quoted else ""
 
 
 def _json_or_none(body: bytes) -> Any:

@@ -134,7 +134,7 @@ def remove(account: str, instance: Instance) -> None:
 
 @click.command("import")
 @click.option("--account", help="Account id or name; not needed where there is only one.")
-@click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left alone.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left unchanged.")
 @instance_options
 @click.pass_context
 def import_(context: click.Context, account: str | None, dry_run: bool, instance: Instance) -> None:

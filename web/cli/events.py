@@ -69,9 +69,11 @@ def filter_options(command: F) -> F:
             click.option(
                 "--since",
                 callback=_parse_time,
-                help="Only events received since 2026-11-23, or since 3h or 2d ago.",
+                help="Only events received since then: a date such as 2026-11-23, or an age such as 3h or 2d.",
             ),
-            click.option("--until", callback=_parse_time, help="Only events received before then."),
+            click.option(
+                "--until", callback=_parse_time, help="Only events received before then, given like --since."
+            ),
         )
     ):
         command = option(command)
@@ -81,7 +83,7 @@ def filter_options(command: F) -> F:
 @events.command("list")
 @filter_options
 @click.option("--limit", type=click.IntRange(1, 1000), default=25, help="How many events to list.")
-@click.option("--before", help="Continue from the place that an earlier list printed.")
+@click.option("--before", help="Continue from the position that an earlier list printed.")
 @instance_options
 def list_(
     name: str | None,
@@ -142,7 +144,7 @@ def show(event: int, instance: Instance) -> None:
 @events.command()
 @click.argument("event", type=click.IntRange(1), required=False)
 @filter_options
-@click.option("--refused", is_flag=True, help="Verify refused requests with the current secrets instead.")
+@click.option("--refused", is_flag=True, help="Verify quarantined requests with the current secrets instead.")
 @click.option("--dry-run", is_flag=True, help="Only count the events.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @instance_options
@@ -185,7 +187,8 @@ def replay(
 
 def _preview_text(preview: ReplayCounts, *, refused: bool) -> str:
     if refused:
-        return f"{preview.refused:,} refused requests would be verified again."
+        requests = "request" if preview.refused == 1 else "requests"
+        return f"{preview.refused:,} quarantined {requests} would be verified again."
     parts = [f"{preview.outcomes[outcome]:,} {outcome}" for outcome in Outcome if preview.outcomes[outcome]]
     if not parts:
         return "No event matches."

@@ -1,4 +1,4 @@
-"""`zoombridge quarantine`: refused requests that were stored."""
+"""`zoombridge quarantine`: list and recheck quarantined requests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def quarantine() -> None:
-    """Manage refused requests that look like Zoom's."""
+    """Manage quarantined requests: refused, but apparently from Zoom."""
 
 
 @quarantine.command("list")
 @instance_options
 def list_(instance: Instance) -> None:
-    """List the refused requests, and why they were refused."""
+    """List the quarantined requests, and why they were refused."""
     found = instance.call(api.QUARANTINE_LIST, api.NoArguments())
     if not found:
         click.echo("The quarantine is empty: no request that looks like Zoom's was refused.")
@@ -33,7 +33,7 @@ def list_(instance: Instance) -> None:
 @quarantine.command("recheck")
 @instance_options
 def recheck(instance: Instance) -> None:
-    """Verify the refused requests again.
+    """Verify the quarantined requests again.
 
     Uses the secrets that are saved now. Requests that pass are processed as events.
     """

@@ -85,14 +85,14 @@ def password(name: str, instance: Instance) -> None:
 @click.option(
     "--keep-password",
     is_flag=True,
-    help="Make a link that signs in at once and leaves the password unchanged. It is valid for an hour.",
+    help="Create a link that signs in at once and leaves the password unchanged. It is valid for an hour.",
 )
 @public_url_option
 @instance_options
 def link(name: str | None, keep_password: bool, public_url: str | None, instance: Instance) -> None:
-    """Make a one-time link with which NAME sets a password.
+    """Create a one-time link with which NAME sets a password.
 
-    It is valid for three days. Without NAME, make the link for the first administrator, while there are no users.
+    It is valid for three days. Without NAME, create the link for the first administrator, while there are no users.
     """
     made = instance.call(api.USER_LINK, api.MakeLink(name=name, keep_password=keep_password))
     click.echo(f"This link works once: {public_url or instance.server_url() or DEFAULT_URL}{made.path}")

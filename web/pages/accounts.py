@@ -105,8 +105,8 @@ class AccountsHandler(PageHandler):
                             credentials.set_reconcile_interval, self.bridge.store, account_id, int(hours)
                         )
                     self.go("/accounts", done="hours")
-                case "import" | "import-dry" | "reconcile" | "reconcile-dry" as asked:
-                    await self._work(asked, account_id)
+                case "import" | "import-dry" | "reconcile" | "reconcile-dry" as action:
+                    await self._work(action, account_id)
                 case _:
                     self.go("/accounts")
         except UnknownAccountError:
@@ -114,15 +114,15 @@ class AccountsHandler(PageHandler):
         except TooManyJobsError as error:
             await self._show(status=422, problem=self.translated(error))
 
-    async def _work(self, asked: str, account_id: str) -> None:
-        kind = import_job.KIND if asked.startswith("import") else reconcile_job.KIND
+    async def _work(self, action: str, account_id: str) -> None:
+        kind = import_job.KIND if action.startswith("import") else reconcile_job.KIND
         ask = partial(
             credentials.enqueue_job,
             self.bridge.store,
             self.bridge.job_runner,
             kind,
             account_id,
-            dry_run=asked.endswith(_DRY),
+            dry_run=action.endswith(_DRY),
             requested_by=self.viewer.name,
         )
         job = await self.blocking(ask)

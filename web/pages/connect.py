@@ -183,10 +183,10 @@ class CandidateHandler(ConnectPage):
         await self.blocking(site_connect.accept_credential, self.bridge.store, candidate, username, password)
         self.go(f"/sites/connect/{candidate.id}")
 
-    async def _go_on(self, candidate: PendingSite, **told: str) -> None:
+    async def _go_on(self, candidate: PendingSite, **query: str) -> None:
         site = await self.blocking(site_connect.continue_setup, self.bridge.store, candidate)
         if site is None:
-            self.go(f"/sites/connect/{candidate.id}", **told)
+            self.go(f"/sites/connect/{candidate.id}", **query)
             return
         self.bridge.mirror_worker.wake()
         self.bridge.health_checker.begin(site.id)

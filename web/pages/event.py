@@ -150,13 +150,15 @@ class ReplayHandler(PageHandler):
     async def post(self) -> None:
         """Start the job, and redirect to its page."""
         given = {name: self.get_body_argument(name, "") for name in (*PARAMETERS, "id")}
-        asked = parse_query(given, of_site=self.site_id)
-        if asked.errors:
+        requested = parse_query(given, of_site=self.site_id)
+        if requested.errors:
             await self._show(given)
             return
         try:
             job = await self.blocking(
-                partial(_ask, self.bridge, asked, _id(given), of_site=self.site_id, name=self.viewer.name)
+                partial(
+                    _enqueue, self.bridge, requested, _id(given), of_site=self.site_id, name=self.viewer.name
+                )
             )
         except TooManyJobsError as error:
             await self._show(given, problem=str(error))
@@ -166,22 +168,22 @@ class ReplayHandler(PageHandler):
             self.go(f"/jobs/{job.id}")
 
     async def _show(self, given: dict[str, str], *, problem: str = "") -> None:
-        asked = parse_query(given, of_site=self.site_id)
-        if asked.errors:
+        requested = parse_query(given, of_site=self.site_id)
+        if requested.errors:
             self.go(
                 "/events", **{name: value for name, value in given.items() if name in PARAMETERS and value}
             )
             return
         event_id = _id(given)
         try:
-            preview = await self.blocking(partial(_preview, self.bridge, asked, event_id))
+            preview = await self.blocking(partial(_preview, self.bridge, requested, event_id))
         except UnknownEventError:
             self.go("/events", gone="yes")
             return
-        query = asked.query(of_site=self.site_id)
+        query = requested.query(of_site=self.site_id)
         view = ReplayView(
             preview=preview,
-            query=asked,
+            query=requested,
             event_id=event_id,
             parameters=query,
             fields={"id": str(event_id)} if event_id is not None else query,
@@ -238,20 +240,24 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
     return found, topic, names.get(line.site_id or "", "") if shown else ""
 
 
-def _preview(bridge: Bridge, asked: EventQuery, event_id: int | None) -> ReplayPreview:
+def _preview(bridge: Bridge, requested: EventQuery, event_id: int | None) -> ReplayPreview:
     with bridge.store.reading() as connection:
-        return replay.preview(connection, wanted=asked.wanted, event_id=event_id, refused=asked.refused)
+        return replay.preview(
+            connection, wanted=requested.wanted, event_id=event_id, refused=requested.refused
+        )
 
 
-def _ask(bridge: Bridge, asked: EventQuery, event_id: int | None, *, of_site: str | None, name: str) -> Job:
-    _preview(bridge, asked, event_id)  # raises if a single event may not be seen
+def _enqueue(
+    bridge: Bridge, requested: EventQuery, event_id: int | None, *, of_site: str | None, name: str
+) -> Job:
+    _preview(bridge, requested, event_id)  # raises if a single event may not be seen
     with bridge.store.reading() as connection:
         now = store_clock.now(connection)
     return replay.enqueue_replay(
         bridge.job_runner,
-        wanted=asked.wanted,
+        wanted=requested.wanted,
         event_id=event_id,
-        refused=asked.refused,
+        refused=requested.refused,
         now=now,
         site_id=of_site,
         requested_by=name,

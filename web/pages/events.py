@@ -108,7 +108,7 @@ class EventsView:
     """The list, the filters as they were read, and the sites to choose from.
 
     `is_filtered`: by more than the status; `is_newest`: the list starts with the newest event; `gone`: the event
-    that was asked for does not exist.
+    that was requested does not exist.
     """
 
     listed: EventList
@@ -132,15 +132,15 @@ class EventsHandler(PageHandler):
         await self._show({name: self.get_query_argument(name, "") for name in PARAMETERS})
 
     async def _show(self, given: dict[str, str]) -> None:
-        asked = parse_query(given, of_site=self.site_id)
+        requested = parse_query(given, of_site=self.site_id)
         before, after = (parse_key(self.get_query_argument(name, "")) for name in ("before", "after"))
-        listed = await self.blocking(partial(_listed, self.bridge, asked, before=before, after=after))
+        listed = await self.blocking(partial(_listed, self.bridge, requested, before=before, after=after))
         every = await self.blocking(partial(_sites, self.bridge, self.site_id))
-        query = asked.query(of_site=self.site_id)
+        query = requested.query(of_site=self.site_id)
         view = EventsView(
             listed=listed,
-            query=asked,
-            filter=asked.wanted,
+            query=requested,
+            filter=requested.wanted,
             parameters=query,
             statuses=[(outcome, _with(query, outcome)) for outcome in ("", *Outcome, QUARANTINED)],
             is_filtered=any(name != "outcome" for name in query),
@@ -149,7 +149,7 @@ class EventsHandler(PageHandler):
             gone=bool(self.get_query_argument("gone", "")),
             is_newest=before is None and after is None,
         )
-        self.show("pages/events.jinja", view, status=422 if asked.errors else 200)
+        self.show("pages/events.jinja", view, status=422 if requested.errors else 200)
 
 
 class FindEventsHandler(EventsHandler):
@@ -164,11 +164,11 @@ class FindEventsHandler(EventsHandler):
     async def post(self) -> None:
         """Redirect to the list, or show the errors."""
         given = {name: self.get_body_argument(name, "") for name in PARAMETERS}
-        asked = parse_query(given, of_site=self.site_id)
-        if asked.errors:
+        requested = parse_query(given, of_site=self.site_id)
+        if requested.errors:
             await self._show(given)
         else:
-            self.go("/events", **asked.query(of_site=self.site_id))
+            self.go("/events", **requested.query(of_site=self.site_id))
 
 
 def parse_key(value: str) -> EventKey | None:
@@ -183,18 +183,18 @@ def _format_key(place: EventKey) -> str:
 
 def _with(query: dict[str, str], outcome: str) -> dict[str, str]:
     """Return the parameters for another status; quarantined requests are filtered by site and time only."""
-    kept = {name: value for name, value in query.items() if name != "outcome"}
+    parameters = {name: value for name, value in query.items() if name != "outcome"}
     if outcome == QUARANTINED:
-        kept = {name: value for name, value in kept.items() if name in ("site", "since", "until")}
-    return kept | ({"outcome": str(outcome)} if outcome else {})
+        parameters = {name: value for name, value in parameters.items() if name in ("site", "since", "until")}
+    return parameters | ({"outcome": str(outcome)} if outcome else {})
 
 
 def _listed(
-    bridge: Bridge, asked: EventQuery, *, before: EventKey | None, after: EventKey | None
+    bridge: Bridge, requested: EventQuery, *, before: EventKey | None, after: EventKey | None
 ) -> EventList:
-    if asked.refused:
-        return _listed_refused(bridge, asked, before=before, after=after)
-    wanted = asked.wanted
+    if requested.refused:
+        return _listed_refused(bridge, requested, before=before, after=after)
+    wanted = requested.wanted
     with bridge.store.reading() as connection:
         page = event_search.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
         count = event_search.count(connection, wanted)
@@ -215,11 +215,11 @@ def _listed(
 
 
 def _listed_refused(
-    bridge: Bridge, asked: EventQuery, *, before: EventKey | None, after: EventKey | None
+    bridge: Bridge, requested: EventQuery, *, before: EventKey | None, after: EventKey | None
 ) -> EventList:
     with bridge.store.reading() as connection:
         page = quarantine.page(
-            connection, asked.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
+            connection, requested.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
         )
     newer, older = _keys_of(page.requests[0].key, page.requests[-1].key) if page.requests else ("", "")
     return EventList(

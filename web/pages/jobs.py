@@ -34,7 +34,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class JobsView:
-    """The newest jobs. `gone`: the job that was asked for does not exist."""
+    """The newest jobs. `gone`: the job that was requested does not exist."""
 
     jobs: list[JobView]
     gone: bool

@@ -53,7 +53,7 @@ class MeetingsView:
     """The list, its filter, and what to choose from.
 
     `is_narrowed`: by anything but the period; `is_filtered`: by more than words and period, so that the form for that
-    is open; `gone`: the meeting that was asked for does not exist.
+    is open; `gone`: the meeting that was requested does not exist.
     """
 
     listed: MeetingList
@@ -73,8 +73,8 @@ class MeetingsHandler(PageHandler):
     path = "/meetings"
 
     async def get(self) -> None:
-        asked = {name: self.get_query_argument(name, "") for name in PARAMETERS}
-        wanted = parse_query(asked, of_site=self.site_id)
+        parameters = {name: self.get_query_argument(name, "") for name in PARAMETERS}
+        wanted = parse_query(parameters, of_site=self.site_id)
         after, before = (_key(self.get_query_argument(name, "")) for name in ("after", "before"))
         listed = await self.blocking(partial(_listed, self.bridge, wanted, after=after, before=before))
         every = await self.blocking(_sites, self.bridge, self.site_id)
@@ -106,27 +106,27 @@ class FindMeetingsHandler(PageHandler):
     anyone_may_post = True
 
     def post(self) -> None:
-        asked = {name: self.get_body_argument(name, "") for name in PARAMETERS}
-        self.go("/meetings", **to_query(parse_query(asked, of_site=self.site_id), of_site=self.site_id))
+        parameters = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        self.go("/meetings", **to_query(parse_query(parameters, of_site=self.site_id), of_site=self.site_id))
 
 
 PARAMETERS = ("q", "when", "state", "kind", "host", "posts", "site")
 
 
-def parse_query(asked: dict[str, str], *, of_site: str | None) -> MeetingFilter:
+def parse_query(parameters: dict[str, str], *, of_site: str | None) -> MeetingFilter:
     """Parse the filter of a query; missing or invalid parameters do not filter.
 
     Without filters, the period is upcoming. `of_site` is the only site that the viewer may see.
     """
     wanted = MeetingFilter(
-        words=" ".join(asked.get("q", "").split())[:LONGEST_SEARCH],
-        state=_one_of(MeetingState, asked.get("state", "")),
-        kind=_one_of(MeetingKind, asked.get("kind", "")),
-        host_id=asked.get("host", "")[:_LONGEST_ID],
-        status=_one_of(PostStatus, asked.get("posts", "")),
-        site_id=of_site or asked.get("site", "")[:_LONGEST_ID] or None,
+        words=" ".join(parameters.get("q", "").split())[:LONGEST_SEARCH],
+        state=_one_of(MeetingState, parameters.get("state", "")),
+        kind=_one_of(MeetingKind, parameters.get("kind", "")),
+        host_id=parameters.get("host", "")[:_LONGEST_ID],
+        status=_one_of(PostStatus, parameters.get("posts", "")),
+        site_id=of_site or parameters.get("site", "")[:_LONGEST_ID] or None,
     )
-    return replace(wanted, when=_one_of(Period, asked.get("when", "")) or default_period(wanted))
+    return replace(wanted, when=_one_of(Period, parameters.get("when", "")) or default_period(wanted))
 
 
 def default_period(wanted: MeetingFilter) -> Period:

@@ -125,10 +125,10 @@ class OverviewHandler(PageHandler):
         outcomes = times = None
         if events:
             titles = {"day": _("Events in the last 24 hours"), "week": _("Events in the last 7 days")}
-            told = _("%(count)s events in total. The table below lists the numbers.") % {
+            description = _("%(count)s events in total. The table below lists the numbers.") % {
                 "count": self._number(events)
             }
-            frame = Frame(f"zb-events-{name}", titles[name], told, marks, self._number)
+            frame = Frame(f"zb-events-{name}", titles[name], description, marks, self._number)
             outcomes = charts.bars(
                 frame,
                 [
@@ -144,11 +144,13 @@ class OverviewHandler(PageHandler):
             }
             slowest = max(one.most or 0 for one in measured)
             unit, lengths = unit_of(slowest), DurationFormat(self.words, self.shell.language)
-            told = _(
+            description = _(
                 "The 95th percentile is at most %(time)s, in the slowest interval. The table below lists the numbers."
             )
-            told %= {"time": lengths.format(slowest)}
-            frame = Frame(f"zb-times-{name}", titles[name], told, marks, partial(lengths.format_in, unit))
+            description %= {"time": lengths.format(slowest)}
+            frame = Frame(
+                f"zb-times-{name}", titles[name], description, marks, partial(lengths.format_in, unit)
+            )
             times = charts.lines(
                 frame,
                 [
@@ -179,16 +181,16 @@ class OverviewHandler(PageHandler):
     def _hour_marks(self) -> list[Mark]:
         _ = self.words.gettext
         hours = hourly.DAY_HOURS
-        said = [
+        marks = [
             Mark(hours - ago, _("%(hours)s h ago") % {"hours": ago}, ago % 12 != 0) for ago in (24, 18, 12, 6)
         ]
-        return [*said, Mark(hours, _("now"))]
+        return [*marks, Mark(hours, _("now"))]
 
     def _day_marks(self) -> list[Mark]:
         _ = self.words.gettext
         days = hourly.WEEK_HOURS // hourly.DAY_HOURS
-        said = [Mark(days - ago, _("%(days)s days ago") % {"days": ago}) for ago in (days, 4)]
-        return [*said, Mark(days, _("now"))]
+        marks = [Mark(days - ago, _("%(days)s days ago") % {"days": ago}) for ago in (days, 4)]
+        return [*marks, Mark(days, _("now"))]
 
     def _number(self, value: float) -> str:
         return format_decimal(value, locale=self.shell.language)

@@ -37,11 +37,11 @@ T = TypeVar("T")
 class PageHandler(RequestHandler):
     """A page for a signed-in browser, or for an administrator in wp-admin through the stub.
 
-    `site_id` is the only site that may be seen: in wp-admin, and by who came from there. None: every site.
+    `site_id` is the only site that the viewer may see: in wp-admin, and after coming from there. None: every site.
     """
 
     path = ""  # of the page, as its tab has it
-    anyone_may_post = False  # where a form only looks for something
+    anyone_may_post = False  # where a form only searches
 
     shell: Shell
     viewer: Viewer
@@ -73,9 +73,9 @@ class PageHandler(RequestHandler):
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
         set_security_headers(self, nonce)
         self.set_header("Referrer-Policy", "same-origin")
-        self._let_change()
+        self._check_permission()
 
-    def _let_change(self) -> None:
+    def _check_permission(self) -> None:
         """Reject forms of viewers who may not change anything."""
         if self.request.method == "POST" and not (self.viewer.may_change or self.anyone_may_post):
             message = self.words.gettext(

@@ -133,26 +133,26 @@ class SettingsPage(PageHandler):
         assert isinstance(found, OptionsCache)  # noqa: S101 - nobody else takes this name
         return found
 
-    async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
+    async def _chosen(self, site_id: str | None) -> tuple[list[Site], Site | None]:
         """Return the sites to choose from and the selected one; viewers of one site have no choice."""
         every = await self.blocking(_sites, self.bridge)
         if self.site_id is not None:
             every = [site for site in every if site.id == self.site_id]
-        chosen = [site for site in every if site.id == asked] or every
+        chosen = [site for site in every if site.id == site_id] or every
         return every, chosen[0] if chosen else None
 
     async def _meant(self) -> Site | None:
         """Return the site that a form names; redirect if it no longer exists, and use no other."""
-        asked = self.get_body_argument("site", None)
-        site = (await self._chosen(asked))[1]
-        if site is None or site.id != asked:
+        site_id = self.get_body_argument("site", None)
+        site = (await self._chosen(site_id))[1]
+        if site is None or site.id != site_id:
             self.go("/settings")
             return None
         return site
 
     async def _show(
         self,
-        asked: str | None,
+        site_id: str | None,
         *,
         form: RulesView | None = None,
         errors: dict[str, str] | None = None,
@@ -163,7 +163,7 @@ class SettingsPage(PageHandler):
 
         `confirm_token` is the ID of the token in use whose removal needs confirmation.
         """
-        every, site = await self._chosen(asked)
+        every, site = await self._chosen(site_id)
         values = await self.blocking(self._retention) if self.site_id is None else None
         bounds = (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS)
         view = SettingsView(

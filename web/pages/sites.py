@@ -207,17 +207,17 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         report = selftest_job.latest_report(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
     health_report = HealthReport.of(site.health_report)
-    told = count_refused(held, saved)
+    refused = count_refused(held, saved)
     facts = SetupFacts(
         health=health_report,
         has_secret=bool(saved),
         validated_at=site.validated_at,
         event_at=site.last_event_at,
-        refused=told,
+        refused=refused,
         has_page=has_page,
         page_fault=site.fault_message or "",
     )
-    return SiteStatus(site, health_report, setup_checklist(facts), told, count, report)
+    return SiteStatus(site, health_report, setup_checklist(facts), refused, count, report)
 
 
 def _move(bridge: Bridge, site_id: str, address: str) -> None:

@@ -66,9 +66,9 @@ class WebhooksHandler(PageHandler):
         await self._show(saved=self.get_query_argument("saved", ""), status=200, errors={}, given={})
 
     async def post(self) -> None:
-        asked = self.get_body_argument("site", None)
-        site = (await self._chosen(asked))[1]
-        if site is None or asked not in (None, site.id):
+        site_id = self.get_body_argument("site", None)
+        site = (await self._chosen(site_id))[1]
+        if site is None or site_id not in (None, site.id):
             self.go("/webhooks")  # the site that the form was for is gone: none other may be meant
         elif self.get_body_argument("remove", ""):
             await self._remove(site, self.get_body_argument("remove"))
@@ -126,12 +126,12 @@ class WebhooksHandler(PageHandler):
         )
         self.show("pages/webhooks.jinja", view, status=status)
 
-    async def _chosen(self, asked: str | None) -> tuple[list[Site], Site | None]:
+    async def _chosen(self, site_id: str | None) -> tuple[list[Site], Site | None]:
         """Return the sites to choose from and the selected one; the stub sees only its own."""
         every = await self.blocking(_sites, self.bridge)
         if self.site_id is not None:
             every = [site for site in every if site.id == self.site_id]
-        chosen = [site for site in every if site.id == asked] or every
+        chosen = [site for site in every if site.id == site_id] or every
         return every, chosen[0] if chosen else None
 
 

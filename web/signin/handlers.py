@@ -288,7 +288,7 @@ class PasswordHandler(_PasswordLinkHandler):
     purpose = Purpose.PASSWORD
     template = "pages/password.jinja"
 
-    def save(self, ticket: str, name: str, password: str) -> str:  # noqa: ARG002 - the ticket says whose
+    def save(self, ticket: str, name: str, password: str) -> str:  # noqa: ARG002 - the link belongs to a user
         return self.auth.choose_password(ticket, password)
 
 
@@ -314,7 +314,7 @@ class EnterHandler(SignInPageHandler):
         return True
 
     async def post(self) -> None:
-        """Use the ticket."""
+        """Use the one-time link."""
         await _sign_in_by_link(self, Purpose.SITE, self.get_body_argument("ticket", ""))
 
 

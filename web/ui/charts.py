@@ -1,6 +1,6 @@
 """Draw charts as SVG. Pure, and without texts of its own: titles and labels are arguments.
 
-A chart is one picture to who hears the page, with a title and a description; the numbers stand beside it in a table.
+A chart is one picture to screen readers, with a title and a description; the numbers stand beside it in a table.
 Colours and patterns are the style sheet's, by class: see `templates/parts/chart-patterns.jinja`.
 """
 
@@ -36,7 +36,7 @@ class Mark:
     """A label below the chart, at the start of the place with this index. `spare`: hidden on a small screen."""
 
     place: int
-    word: str
+    label: str
     spare: bool = False
 
 
@@ -60,7 +60,7 @@ def bars(frame: Frame, series: Sequence[Series]) -> Markup:
     drawn = []
     for place in range(places):
         below = 0.0
-        said = ", ".join(
+        label = ", ".join(
             f"{one.name}: {frame.say(one.values[place] or 0)}" for one in series if one.values[place]
         )
         rects = Markup("")
@@ -77,7 +77,7 @@ def bars(frame: Frame, series: Sequence[Series]) -> Markup:
                 )
                 below += value
         if rects:
-            drawn.append(Markup("<g><title>{}</title>{}</g>").format(said, rects))
+            drawn.append(Markup("<g><title>{}</title>{}</g>").format(label, rects))
     return _chart(frame, ticks, places, drawn)
 
 
@@ -99,10 +99,10 @@ def lines(frame: Frame, series: Sequence[Series]) -> Markup:
                 drawn.append(Markup('<path class="is-line {}" d="{}"/>').format(one.css, path))
         for place, point in enumerate(points):
             if point is not None:
-                said = f"{one.name}: {frame.say(one.values[place] or 0)}"
+                label = f"{one.name}: {frame.say(one.values[place] or 0)}"
                 drawn.append(
                     Markup('<circle class="{}" cx="{}" cy="{}" r="3"><title>{}</title></circle>').format(
-                        one.css, *point, said
+                        one.css, *point, label
                     )
                 )
     return _chart(frame, ticks, places, drawn)
@@ -143,19 +143,19 @@ def _chart(frame: Frame, ticks: Sequence[float], places: int, drawn: Iterable[Ma
             _round(_LEFT + mark.place * step),
             HEIGHT - 8,
             "start" if mark.place == 0 else "end" if mark.place == places else "middle",
-            mark.word,
+            mark.label,
         )
         for mark in frame.marks
     )
     return Markup(
-        '<svg id="{id}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{id}-title {id}-told">'
-        '<title id="{id}-title">{title}</title><desc id="{id}-told">{told}</desc>{grid}{drawn}{marks}</svg>'
+        '<svg id="{id}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{id}-title {id}-description">'
+        '<title id="{id}-title">{title}</title><desc id="{id}-description">{description}</desc>{grid}{drawn}{marks}</svg>'
     ).format(
         id=frame.id,
         width=WIDTH,
         height=HEIGHT,
         title=frame.title,
-        told=frame.description,
+        description=frame.description,
         grid=grid,
         drawn=Markup("").join(drawn),
         marks=marks,

@@ -35,13 +35,13 @@ class DurationFormat:
     def format_in(self, unit: int, value: float) -> str:
         """Format a value in a unit, which is given in milliseconds."""
         _ = self.words.gettext
-        said = {
+        formats = {
             _SECOND: _("%(number)s s"),
             _MINUTE: _("%(number)s min"),
             _HOUR: _("%(number)s h"),
             _DAY: _("%(number)s d"),
         }
-        return str(said[unit]) % {"number": format_decimal(value, locale=self.language)}
+        return str(formats[unit]) % {"number": format_decimal(value, locale=self.language)}
 
 
 def unit_of(milliseconds: float) -> int:

@@ -27,10 +27,10 @@ def languages() -> tuple[str, ...]:
     return (SOURCE, *made)
 
 
-def choose_language(asked: Sequence[str]) -> str:
+def choose_language(preferred: Sequence[str]) -> str:
     """Return the best available language for the preferred ones, best first (`de_DE`, `de-AT`, `fr`)."""
     known = []
-    for name in asked:
+    for name in preferred:
         try:
             known.append(str(Locale.parse(name.replace("-", "_"))))
         except (UnknownLocaleError, ValueError):

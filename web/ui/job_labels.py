@@ -103,6 +103,6 @@ def labels_for(kind: str) -> JobLabels:
 def label_counts(job: JobCounts, words: NullTranslations) -> list[tuple[str, int]]:
     """Return the counts of a job so far as label and number, in the order to show."""
     named = labels_for(job.kind).counts
-    told = [(words.gettext(text), job.counts[name]) for name, text in named.items() if name in job.counts]
+    labelled = [(words.gettext(text), job.counts[name]) for name, text in named.items() if name in job.counts]
     rest = [(name.replace("_", " "), count) for name, count in job.counts.items() if name not in named]
-    return told + rest
+    return labelled + rest

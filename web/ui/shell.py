@@ -118,7 +118,7 @@ class Tab:
 
     path: str
     name: str
-    for_all_sites: bool = False  # only for who sees every site
+    for_all_sites: bool = False  # only for viewers of every site
 
 
 # Marks texts for translation: the extraction looks for this name.
@@ -166,15 +166,15 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
         loader=FunctionLoader(_source),
     )
-    said = i18n.translations(language)
-    environment.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
+    words = i18n.translations(language)
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
-    environment.filters["time"] = partial(_time, said=said)
+    environment.filters["time"] = partial(_time, words=words)
     environment.filters["number"] = partial(format_decimal, locale=language)
-    environment.filters["duration"] = DurationFormat(said, language).format
+    environment.filters["duration"] = DurationFormat(words, language).format
     environment.filters["meeting_number"] = format_number
-    environment.filters["message"] = partial(_message, said=said, language=language)
-    environment.filters["finding"] = partial(_finding, said=said, language=language)
+    environment.filters["message"] = partial(_message, words=words, language=language)
+    environment.filters["finding"] = partial(_finding, words=words, language=language)
     environment.globals["meeting_path"] = meeting_path
     environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
     environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
@@ -188,23 +188,23 @@ def _source(name: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _message(text: str | None, *, said: NullTranslations, language: str) -> str:
+def _message(text: str | None, *, words: NullTranslations, language: str) -> str:
     """Return a message of core in the language of the page; text that stays in English is marked as such."""
-    translated = translate_message(text or "", said)
+    translated = translate_message(text or "", words)
     if translated and translated == text and language != i18n.SOURCE:
         return Markup('<span lang="{}">{}</span>').format(i18n.SOURCE, text)
     return translated
 
 
-def _finding(detail: str, *, said: NullTranslations, language: str) -> str:
+def _finding(detail: str, *, words: NullTranslations, language: str) -> str:
     """Return the detail of a finding: the labels of the fields that differ, or a message of core."""
-    return label_fields(detail, said) or _message(detail, said=said, language=language)
+    return label_fields(detail, words) or _message(detail, words=words, language=language)
 
 
-def _time(moment: int | None, *, said: NullTranslations) -> Markup:
+def _time(moment: int | None, *, words: NullTranslations) -> Markup:
     """Format a time in Unix milliseconds in UTC; the page's script converts it to the reader's time zone."""
     if moment is None:
-        return escape(said.gettext("never"))
+        return escape(words.gettext("never"))
     at = datetime.fromtimestamp(moment / 1000, UTC)
     return Markup('<time datetime="{}">{} UTC</time>').format(
         escape(at.isoformat(timespec="seconds")), at.strftime("%Y-%m-%d %H:%M")

@@ -158,7 +158,7 @@ class TestReplay:
         store.close()
         ran = run("events", "replay", "--refused", "--yes")
         assert ran.status == 0
-        assert "1 refused requests would be verified again" in ran.out
+        assert "1 quarantined request would be verified again" in ran.out
         assert "Accepted from quarantine: 1" in ran.out
         assert run("events", "replay", "--refused", "--number", "1").status == 2
 

@@ -23,6 +23,10 @@ texts = st.one_of(
     st.sampled_from([text for text in templates() if not PARAMETER.search(text)]),
 )
 
+# What follows a number at once: nothing, or a quotation.
+quotes = st.just("") | texts.map(lambda text: messages.QUOTED % {"text": text})
+numbers = st.integers(-(10**9), 10**9)
+
 
 def parameters_of(template: str) -> dict[str, str]:
     return dict(PARAMETER.findall(template))
@@ -33,7 +37,7 @@ def test_every_message_is_found_again(data: st.DataObject) -> None:
     template = data.draw(st.sampled_from(templates()))
     kinds = parameters_of(template)
     given_ = {
-        name: data.draw(st.integers(-(10**9), 10**9) if kind == "d" else texts)
+        name: data.draw(quotes if name == "quoted" else numbers if kind == "d" else texts)
         for name, kind in kinds.items()
     }
     text = template % given_ if given_ else template
