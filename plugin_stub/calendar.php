@@ -37,23 +37,25 @@ add_action( 'rest_api_init', 'zoombridge_register_calendar_route' );
  * @return WP_REST_Response The response. Its body is written by a filter, because WordPress would encode it as JSON.
  */
 function zoombridge_serve_calendar( WP_REST_Request $request ): WP_REST_Response {
-	$path     = '/stub/calendar' . ( $request['number'] ? '/' . $request['number'] : '' );
-	$response = zoombridge_get_calendar( $path );
-	if ( is_wp_error( $response ) || 200 !== $response['status'] ) {
-		$status  = is_wp_error( $response ) ? 503 : $response['status'];
-		$message = __( 'This calendar is not available at the moment.', 'zoom-wordpress-bridge' );
-		return zoombridge_error_response( $status, 'zoombridge_no_calendar', $message );
+	$calendar = zoombridge_get_calendar( (string) $request['number'] );
+	if ( 200 !== $calendar['status'] ) {
+		$message  = __( 'This calendar is not available at the moment.', 'zoom-wordpress-bridge' );
+		$response = zoombridge_error_response( $calendar['status'], 'zoombridge_no_calendar', $message );
+		if ( 404 === $calendar['status'] ) {
+			$response->header( 'Cache-Control', 'public, max-age=300' );
+		}
+		return $response;
 	}
 
-	$calendar = $response['body'];
-	$etag     = '"' . md5( $calendar ) . '"';
-	$is_known = $request->get_header( 'if-none-match' ) === $etag;
+	$body     = $calendar['body'];
+	$etag     = '"' . md5( $body ) . '"';
+	$is_known = zoombridge_is_etag_known( (string) $request->get_header( 'if-none-match' ), $etag );
 	add_filter(
 		'rest_pre_serve_request',
-		static function () use ( $calendar, $is_known ): bool {
+		static function () use ( $body, $is_known ): bool {
 			if ( ! $is_known ) {
 				// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- iCalendar, not HTML, sent as text/calendar.
-				echo $calendar;
+				echo $body;
 			}
 			return true;
 		}
@@ -67,49 +69,242 @@ function zoombridge_serve_calendar( WP_REST_Request $request ): WP_REST_Response
 }
 
 /**
- * Retrieves a calendar from the bridge, or from the cache, which holds it for five minutes.
+ * Whether a client's condition names the current calendar.
+ *
+ * Web servers that compress a response mark its ETag as weak, or append "-gzip" to it.
+ *
+ * @since 0.1.0
+ *
+ * @param string $condition Value of the header If-None-Match.
+ * @param string $etag      ETag of the calendar, in quotation marks.
+ * @return bool Whether the client has this calendar.
+ */
+function zoombridge_is_etag_known( string $condition, string $etag ): bool {
+	foreach ( explode( ',', $condition ) as $known ) {
+		$known = trim( $known );
+		if ( 0 === strncmp( $known, 'W/', 2 ) ) {
+			$known = substr( $known, 2 );
+		}
+		if ( '*' === $known || str_replace( '-gzip"', '"', $known ) === $etag ) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * Retrieves a calendar from the bridge, or from the cache.
+ *
+ * The cache holds a calendar, or that the bridge has none, for five minutes, and a failure for half a minute. A number
+ * without a post needs neither bridge nor cache: anybody can request any number.
+ *
+ * @since 0.1.0
+ *
+ * @param string $number Zoom meeting number, or empty for all meetings.
+ * @return array {
+ *     The calendar.
+ *
+ *     @type int    $status HTTP status: 200, or that of an error.
+ *     @type string $body   The calendar without the events of hidden posts; empty for an error.
+ * }
+ */
+function zoombridge_get_calendar( string $number ): array {
+	if ( '' !== $number && 0 === zoombridge_find_post( $number ) ) {
+		return array(
+			'status' => 404,
+			'body'   => '',
+		);
+	}
+	$path   = '/stub/calendar' . ( '' === $number ? '' : '/' . $number );
+	$cached = get_transient( 'zoombridge' . $path );
+	if ( is_array( $cached ) ) {
+		return $cached;
+	}
+	$calendar = zoombridge_request_calendar( $path );
+	$is_clear = in_array( $calendar['status'], array( 200, 404 ), true );
+	set_transient( 'zoombridge' . $path, $calendar, $is_clear ? 5 * MINUTE_IN_SECONDS : 30 );
+	return $calendar;
+}
+
+/**
+ * Requests a calendar from the bridge.
  *
  * @since 0.1.0
  *
  * @param string $path Path of the calendar on the bridge.
- * @return array|WP_Error The response as zoombridge_request() returns it, its body without events of hidden posts.
+ * @return array The calendar as zoombridge_get_calendar() returns it.
  */
-function zoombridge_get_calendar( string $path ) {
-	$cached = get_transient( 'zoombridge' . $path );
-	if ( $cached ) {
-		return $cached;
-	}
+function zoombridge_request_calendar( string $path ): array {
 	$response = zoombridge_request( 'GET', $path );
-	if ( is_wp_error( $response ) || 200 !== $response['status'] ) {
-		return $response;
+	$status   = is_wp_error( $response ) ? 503 : $response['status'];
+	$body     = '';
+	if ( 200 === $status ) {
+		$body   = zoombridge_filter_calendar( $response['body'], 'zoombridge_is_post_public' );
+		$status = '' === $body ? 503 : 200;
 	}
-	$response['body'] = preg_replace_callback(
-		'/BEGIN:VEVENT(?:(?!END:VEVENT).)*?\nX-ZOOMBRIDGE-POST:(\d+).*?END:VEVENT\r\n/s',
-		'zoombridge_filter_calendar_event',
-		$response['body']
-	);
-	set_transient( 'zoombridge' . $path, $response, 5 * MINUTE_IN_SECONDS );
-	return $response;
+	return compact( 'status', 'body' );
 }
 
 /**
- * Removes an event from the calendar unless its post is public.
+ * Whether everybody may read a post, so that its meeting belongs in the calendar.
  *
  * Drafts, private and password-protected posts are not. A post in the trash counts with the status that it had before.
  *
  * @since 0.1.0
  *
- * @param string[] $found The event, and the ID of its post.
- * @return string The event, or empty.
+ * @param int $post_id ID of the post.
+ * @return bool Whether it is a published meeting without a password.
  */
-function zoombridge_filter_calendar_event( array $found ): string {
-	$post = get_post( (int) $found[1] );
-	if ( ! $post || '' !== $post->post_password ) {
-		return '';
+function zoombridge_is_post_public( int $post_id ): bool {
+	$post = get_post( $post_id );
+	if ( ! $post || 'zoom-meetings' !== $post->post_type || '' !== $post->post_password ) {
+		return false;
 	}
 	$status = $post->post_status;
 	if ( 'trash' === $status ) {
 		$status = get_post_meta( $post->ID, '_wp_trash_meta_status', true );
 	}
-	return 'publish' === $status ? $found[0] : '';
+	return 'publish' === $status;
+}
+
+/**
+ * Removes from a calendar the events that belong to no public post.
+ *
+ * Works on whole lines of iCalendar (RFC 5545, section 3.1): a text, however long and wherever folded, is part of its
+ * line and begins or ends nothing. An event is assigned to a post by exactly one line X-ZOOMBRIDGE-POST of its own.
+ * Events that are not, and whatever else is outside of the structure that the bridge generates, are removed.
+ *
+ * @since 0.1.0
+ *
+ * @param string   $calendar  The calendar.
+ * @param callable $is_public Receives the ID of a post; returns whether the post is public.
+ * @return string The calendar, or empty if it is none.
+ */
+function zoombridge_filter_calendar( string $calendar, callable $is_public ): string {
+	$kept      = '';
+	$component = null;
+	$is_header = true;
+	foreach ( zoombridge_calendar_lines( $calendar ) as $line ) {
+		if ( '' === $kept ) {
+			if ( 'BEGIN:VCALENDAR' !== strtoupper( $line['content'] ) ) {
+				return '';
+			}
+			$kept = $line['text'];
+			continue;
+		}
+		if ( null === $component && 'END' === $line['name'] ) {
+			break;
+		}
+		$component = zoombridge_add_calendar_line( $component, $line );
+		if ( array() === $component['open'] ) {
+			$is_header = $is_header && '' === $component['kind'];
+			$is_kept   = $is_header ? $component['is_whole'] : zoombridge_is_component_public( $component, $is_public );
+			$kept     .= $is_kept ? $component['text'] : '';
+			$component = null;
+		}
+	}
+	return '' === $kept ? '' : $kept . "END:VCALENDAR\r\n";
+}
+
+/**
+ * Splits a calendar into lines, with folded ones put together.
+ *
+ * @since 0.1.0
+ *
+ * @param string $calendar The calendar.
+ * @return Generator {
+ *     The lines.
+ *
+ *     @type string $text     The line as it is in the calendar, with its folds and line break.
+ *     @type string $content  The line without folds and line break.
+ *     @type string $name     Its name in upper case: what is before the first colon or semicolon.
+ *     @type bool   $is_valid False if it has no name, or a carriage return inside: for some programs that is a break.
+ * }
+ */
+function zoombridge_calendar_lines( string $calendar ): Generator {
+	$text    = '';
+	$content = '';
+	foreach ( explode( "\n", $calendar . "\nEND" ) as $piece ) {
+		$unbroken = "\r" === substr( $piece, -1 ) ? substr( $piece, 0, -1 ) : $piece;
+		if ( '' !== $text && ( ' ' === substr( $piece, 0, 1 ) || "\t" === substr( $piece, 0, 1 ) ) ) {
+			$text    .= $piece . "\n";
+			$content .= substr( $unbroken, 1 );
+			continue;
+		}
+		if ( '' !== $text ) {
+			$name     = strtoupper( trim( substr( $content, 0, strcspn( $content, ':;' ) ) ) );
+			$is_valid = '' !== $name && false === strpos( $content, "\r" );
+			yield compact( 'text', 'content', 'name', 'is_valid' );
+		}
+		$text    = $piece . "\n";
+		$content = $unbroken;
+	}
+}
+
+/**
+ * Adds a line to a component of a calendar, or begins one with it. A property of the calendar is one by itself.
+ *
+ * @since 0.1.0
+ *
+ * @param array|null $component The component as this function returns it, or null.
+ * @param array      $line      The line, as zoombridge_calendar_lines() yields it.
+ * @return array {
+ *     The component.
+ *
+ *     @type string   $text     Its lines.
+ *     @type string   $kind     Its name, such as `VEVENT`; empty for a property of the calendar.
+ *     @type string[] $open     Names of what has begun and not ended; empty once the component has.
+ *     @type string[] $posts    Values of its lines X-ZOOMBRIDGE-POST.
+ *     @type bool     $is_whole False if something in it ends without having begun, or cannot be read.
+ * }
+ */
+function zoombridge_add_calendar_line( ?array $component, array $line ): array {
+	$value = strtoupper( (string) substr( $line['content'], strlen( $line['name'] ) + 1 ) );
+	if ( null === $component ) {
+		$component = array(
+			'text'     => '',
+			'kind'     => 'BEGIN' === $line['name'] ? $value : '',
+			'open'     => array(),
+			'posts'    => array(),
+			'is_whole' => true,
+		);
+	}
+	$is_readable        = $line['is_valid'];
+	$component['text'] .= $line['text'];
+	if ( 'BEGIN' === $line['name'] ) {
+		$path                = implode( '/', $component['open'] ) . '/' . $value;
+		$is_nested           = array() !== $component['open'];
+		$is_of_zone          = in_array( $path, array( 'VTIMEZONE/STANDARD', 'VTIMEZONE/DAYLIGHT' ), true );
+		$is_readable         = strtoupper( $line['content'] ) === 'BEGIN:' . $value && ( ! $is_nested || $is_of_zone );
+		$component['open'][] = $value;
+	} elseif ( 'END' === $line['name'] ) {
+		$is_readable = strtoupper( $line['content'] ) === 'END:' . array_pop( $component['open'] );
+	} elseif ( 'X-ZOOMBRIDGE-POST' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
+		$component['posts'][] = $value;
+	}
+	$component['is_whole'] = $component['is_whole'] && $is_readable;
+	return $component;
+}
+
+/**
+ * Whether a component belongs in the calendar that everybody may read.
+ *
+ * @since 0.1.0
+ *
+ * @param array    $component The component, as zoombridge_add_calendar_line() returns it.
+ * @param callable $is_public Receives the ID of a post; returns whether the post is public.
+ * @return bool Whether it is a time zone, or an event of exactly one post, and the post is public.
+ */
+function zoombridge_is_component_public( array $component, callable $is_public ): bool {
+	if ( ! $component['is_whole'] ) {
+		return false;
+	}
+	if ( 'VTIMEZONE' === $component['kind'] ) {
+		return true;
+	}
+	$posts = $component['posts'];
+	if ( 'VEVENT' !== $component['kind'] || 1 !== count( $posts ) || ! ctype_digit( $posts[0] ) ) {
+		return false;
+	}
+	return $is_public( (int) $posts[0] );
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tornado.routing import URLSpec
 
+from web.http.cache import Cache
 from web.monitoring.health import HealthHandler, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.account import AccountHandler
@@ -32,7 +33,7 @@ from web.signin.handlers import (
     SignOutHandler,
 )
 from web.stub.auth import HelloHandler
-from web.stub.calendar import CalendarHandler
+from web.stub.calendar import CACHE_SECONDS, MOST_CACHED, CalendarHandler
 from web.webhooks.endpoint import ROUTE
 from web.webhooks.handler import WebhookHandler
 
@@ -61,7 +62,12 @@ def urls(
     webhook = {"responder": responder, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor, "sign_in": sign_in}
     sign_in_page = {"sign_in": sign_in}
-    calendar = {"store": bridge.store, "keys": keys, "executor": executor}
+    calendar = {
+        "store": bridge.store,
+        "keys": keys,
+        "executor": executor,
+        "calendars": Cache(CACHE_SECONDS, max_entries=MOST_CACHED),
+    }
     return [
         URLSpec(ROUTE, WebhookHandler, webhook),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),

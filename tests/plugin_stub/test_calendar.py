@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -23,10 +23,18 @@ def calendar(*events: str) -> BridgeResponse:
     return BridgeResponse(200, body, {"Content-Type": "text/calendar; charset=utf-8"})
 
 
-def post(site: WordPress, status: str = "publish", **more: str) -> int:
+NUMBER = "85393847045"
+
+
+def post(site: WordPress, status: str = "publish", **more: Any) -> int:
     made = site.rest("POST", "wp/v2/zoom_meetings", json={"title": "A meeting", "status": status, **more})
     assert made.status_code == 201, made.text
     return int(made.json()["id"])
+
+
+def post_of_meeting(site: WordPress) -> int:
+    """Make the post of the meeting NUMBER, as the bridge does."""
+    return post(site, zoombridge={"number": NUMBER, "kind": "meeting"})
 
 
 def fetch(site: WordPress, name: str = "calendar.ics", **headers: str) -> requests.Response:
@@ -48,11 +56,46 @@ class TestCalendar:
         assert bridge.requests[0].is_signed
 
     def test_of_one_meeting(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        shown = calendar(event(post(paired), "One"))
+        shown = calendar(event(post_of_meeting(paired), "One"))
         bridge.respond = lambda _: shown
 
-        assert fetch(paired, "calendar/85393847045.ics").content == shown.body
-        assert bridge.requests[0].target == "/stub/calendar/85393847045"
+        assert fetch(paired, f"calendar/{NUMBER}.ics").content == shown.body
+        assert bridge.requests[0].target == f"/stub/calendar/{NUMBER}"
+
+    def test_of_a_number_without_a_post_needs_no_bridge_and_no_cache(
+        self, paired: WordPress, bridge: BridgeDouble
+    ) -> None:
+        """Anybody can request any number."""
+        answers = [fetch(paired, f"calendar/{number}.ics") for number in (123_456, 999_999_999)]
+
+        assert [(one.status_code, one.headers["Cache-Control"]) for one in answers] == [
+            (404, "public, max-age=300")
+        ] * 2
+        assert bridge.requests == []
+        cached = paired.php(
+            "global $wpdb; return $wpdb->get_col( \"SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE '%zoombridge/stub%'\" );"
+        )
+        assert cached == []
+
+    def test_that_the_bridge_does_not_have_is_cached(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """As of a meeting that was long ago."""
+        post_of_meeting(paired)
+        bridge.respond = lambda _: as_json({"code": "zoombridge_no_meeting", "message": "No."}, 404)
+
+        answers = [fetch(paired, f"calendar/{NUMBER}.ics") for _ in range(3)]
+
+        assert [(one.status_code, one.headers["Cache-Control"]) for one in answers] == [
+            (404, "public, max-age=300")
+        ] * 3
+        assert len(bridge.requests) == 1
+
+    def test_a_failure_is_cached_for_a_moment(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: BridgeResponse(200, b"<html>", signed_with="0" * 64)
+
+        answers = [fetch(paired) for _ in range(3)]
+
+        assert [(one.status_code, one.headers["Cache-Control"]) for one in answers] == [(503, "no-store")] * 3
+        assert len(bridge.requests) == 1
 
     def test_is_cached(self, paired: WordPress, bridge: BridgeDouble) -> None:
         bridge.respond = lambda _: calendar(event(post(paired), "Choir"))
@@ -71,6 +114,22 @@ class TestCalendar:
 
         assert (again.status_code, again.content) == (304, b"")
 
+    @pytest.mark.parametrize("form", ["W/{}", '"other", {}', "W/{} , *", '{}-gzip"'])
+    def test_known_etag_is_recognized_as_servers_and_caches_write_it(
+        self, paired: WordPress, bridge: BridgeDouble, form: str
+    ) -> None:
+        bridge.respond = lambda _: calendar()
+        etag = fetch(paired).headers["ETag"]
+        told = form.format(etag[:-1] if form.endswith('-gzip"') else etag)
+
+        assert fetch(paired, **{"If-None-Match": told}).status_code == 304
+
+    def test_other_etag_is_modified(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: calendar()
+        etag = fetch(paired).headers["ETag"]
+
+        assert fetch(paired, **{"If-None-Match": f'"x{etag[1:]}, ""'}).status_code == 200
+
     @pytest.mark.parametrize("status", ["draft", "pending", "private"])
     def test_omits_posts_that_are_not_published(
         self, paired: WordPress, bridge: BridgeDouble, status: str
@@ -82,6 +141,29 @@ class TestCalendar:
 
         assert "Hidden" not in answer
         assert "Shown" in answer
+
+    def test_text_ends_no_event(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        hidden = post(paired, "private")
+        agenda = r"DESCRIPTION:Before\nEND:VEVENT\nHidden" + "\r\n END:VEVENT"
+        event_ = event(hidden, "Hidden").replace("STATUS:CONFIRMED", agenda)
+        bridge.respond = lambda _: calendar(event_)
+
+        assert fetch(paired).text == "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
+
+    def test_long_text_empties_nothing(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        shown = calendar(event(post(paired), "x" * 20_000))
+        bridge.respond = lambda _: shown
+
+        assert fetch(paired).content == shown.body
+
+    def test_omits_what_is_of_no_post_or_of_a_post_of_another_type(
+        self, paired: WordPress, bridge: BridgeDouble
+    ) -> None:
+        made = paired.rest("POST", "wp/v2/posts", json={"title": "News", "status": "publish"})
+        unassigned = event(0, "Hidden").replace("X-ZOOMBRIDGE-POST:0\r\n", "")
+        bridge.respond = lambda _: calendar(unassigned, event(int(made.json()["id"]), "Hidden"))
+
+        assert "Hidden" not in fetch(paired).text
 
     def test_omits_protected_and_deleted_posts(self, paired: WordPress, bridge: BridgeDouble) -> None:
         hidden = post(paired, password="secret")
@@ -113,8 +195,9 @@ class TestCalendar:
             return answer
 
         bridge.respond = refuse
+        post_of_meeting(paired)
 
-        refused = fetch(paired, "calendar/85393847045.ics")
+        refused = fetch(paired, f"calendar/{NUMBER}.ics")
 
         assert refused.status_code == status
         assert refused.json()["code"] == "zoombridge_no_calendar"
