@@ -245,6 +245,10 @@ NUMBER_MAY_HAVE_EXPIRED = _(
     "Zoom does not have this number any more. It may have expired: Zoom keeps numbers for 30 days after their last use. "
     "If the meeting was deleted, delete its page in WordPress."
 )
+NUMBER_IS_PERSONAL = _(
+    "This number is a personal meeting ID, under which Zoom does not answer for the meetings scheduled with it. If the "
+    "meeting was deleted, delete its page in WordPress."
+)
 ZOOM_NO_LIST = _("Zoom's answer for %(path)s holds no list.")
 ZOOM_LIST_CHANGED = _("Zoom's list changed while it was read: %(reason)s")
 ZOOM_OUTAGE = _(

@@ -23,8 +23,8 @@ from core.accounts.recorder import HELD, SKIPPED, Skip
 from core.accounts.removals import TrashLimitOptions, exceeded, find_removals
 from core.errors import ZoomLimitError, ZoomPageError, ZoomRestError, ZoomUnreachableError
 from core.jobs.runner import JobStep
-from core.model.meeting import WEBINARS, MeetingKind
-from core.model.snapshots import Drift, is_current, of_absence, of_reading, of_unclear
+from core.model.meeting import WEBINARS, MeetingKind, whole_number
+from core.model.snapshots import Drift, is_current, of_absence, of_reading, of_room, of_unclear
 from core.model.state_fields import named_hosts
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings, removals
@@ -135,7 +135,8 @@ class ScanContext:
                 stored = meetings.load(connection, account_id, number)
                 known = None if stored is None else stored[0]
                 if isinstance(reading, Reading):
-                    found.append(self._of_reading(connection, account_id, number, known, reading))
+                    same = None if known else _known_as_room(connection, account_id, number, reading)
+                    found.append(same or self._of_reading(connection, account_id, number, known, reading))
                 elif isinstance(reading, Unclear):
                     topic = items[number].get("topic")
                     named = topic if isinstance(topic, str) else ""
@@ -182,6 +183,13 @@ class ScanContext:
             changed = account_meetings.changed_since(connection, account_id, read_at)
         wanted = [(number, items[number].get("type") in WEBINARS) for number in changed]
         return {**readings, **self.reader(account_id).read_each(wanted)} if wanted else readings
+
+
+def _known_as_room(connection: Connection, account_id: str, number: int, reading: Reading) -> Snapshot | None:
+    """Return the result for an unknown meeting whose events carried a personal meeting ID as its number."""
+    pmi = whole_number(reading.document.get("pmi"))
+    stored = meetings.load(connection, account_id, pmi) if pmi and pmi != number else None
+    return None if stored is None else of_room(number, stored[0], reading)
 
 
 @dataclass(slots=True)

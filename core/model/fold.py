@@ -23,9 +23,11 @@ from core.model.meeting import (
     MeetingState,
     Position,
     is_visible,
+    parse_time,
 )
 from core.model.state_fields import reduced, with_host_ids
 from core.zoom.join_link import without_passcode
+from core.zoom.timezones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +39,7 @@ GONE = "gone"  # the `operation` of a snapshot of a meeting that no longer exist
 
 # Never empty at Zoom, so an empty one is not told. An agenda or a passcode can be removed, and an instant meeting has no
 # time zone.
+_ANY_ZONE = zone("UTC")  # to tell whether a time is readable
 _NEVER_BLANK = frozenset({"topic", "start_time", "join_url", "timezone", "host_id", "uuid"})
 # Every meeting has them, so an answer without one does not tell it.
 _NEVER_MISSING = frozenset({"topic", "type", "join_url", "host_id"})
@@ -137,7 +140,8 @@ def _of_the_named(step: Callable[[Meeting, Envelope], Meeting]) -> Callable[[Mee
         given = _kept(envelope.payload.object or {})
         is_update = step is _updated
         before = _kept(_old_object(envelope)) if is_update else given
-        uuid = shared_number.named(meeting, given, before) if meeting.created else ""
+        is_recovery = step is _recovered
+        uuid = shared_number.named(meeting, given, before, is_deleted=is_recovery) if meeting.created else ""
         if uuid is None and not is_update:
             return meeting
         after = step(shared_number.switch_to(meeting, uuid or ""), envelope)
@@ -550,13 +554,15 @@ def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dic
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that the state of a meeting holds, without blanks.
 
-    A blank topic tells nothing, nor does an empty list of occurrences: a series has at least one, and a meeting that is
-    none has another type.
+    A blank topic tells nothing, nor does an unreadable start or an empty list of occurrences: a series has at least one,
+    and a meeting that is none has another type.
     """
     kept = reduced(given)
     for key in _NEVER_BLANK & kept.keys():
         if not is_visible(kept[key]):
             del kept[key]
+    if "start_time" in kept and parse_time(kept["start_time"], _ANY_ZONE) is None:
+        del kept["start_time"]
     if "occurrences" in kept:
         kept["occurrences"] = _told_occurrences(kept["occurrences"])
         if not kept["occurrences"]:
@@ -573,6 +579,10 @@ def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
         told = {key: value for key, value in item.items() if value not in (None, "")}
         if isinstance(told.get("occurrence_id"), int):
             told["occurrence_id"] = str(told["occurrence_id"])
+        if parse_time(told.get("start_time"), _ANY_ZONE) is None:
+            told.pop("start_time", None)
+        if not _id(told):
+            continue
         found[_id(told)] = {**found.get(_id(told), {}), **told}
     return list(found.values())
 

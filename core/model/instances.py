@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import INSTANT, LONGEST, PERSONAL_ROOM, MeetingKind, parse_time
+from core.model.meeting import INSTANT, LONGEST, PERSONAL_ROOM, MeetingKind, parse_time, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,13 +73,13 @@ def instances_of(meeting: Meeting) -> list[Instance]:
 
 def is_room(meeting: Meeting) -> bool:
     """Tell whether a meeting shares its number with a personal meeting room, and so with other conversations."""
-    pmi = meeting.object.get("pmi")
-    return (
-        meeting.type == PERSONAL_ROOM
-        or bool(meeting.others)
-        or meeting.settings.get("use_pmi") in (True, "true")
-        or (isinstance(pmi, int | str) and not isinstance(pmi, bool) and str(pmi) == str(meeting.number))
-    )
+    return meeting.settings.get("use_pmi") is True or is_personal_number(meeting)
+
+
+def is_personal_number(meeting: Meeting) -> bool:
+    """Tell whether a meeting's number is a personal meeting ID: Zoom answers for it with the room, not the meeting."""
+    own = whole_number(meeting.object.get("pmi")) == meeting.number
+    return own or meeting.type == PERSONAL_ROOM or bool(meeting.others)
 
 
 def end_of(date: Occurrence) -> datetime:

@@ -78,19 +78,29 @@ def without_deleted(meeting: Meeting) -> Meeting:
     return replace(switch_to(meeting, newest), doubt=Doubt.NONE)
 
 
-def named(meeting: Meeting, given: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
+def named(
+    meeting: Meeting, given: Mapping[str, Any], before: Mapping[str, Any], *, is_deleted: bool
+) -> str | None:
     """Return the uuid of the meeting that an event is about; None where it is none of the known ones.
 
-    `given` is the event's object, `before` holds the values before an update, or the same as `given`.
+    `given` is the event's object, `before` holds the values before an update, or the same as `given`. `is_deleted`: the
+    event can only be about a deleted meeting; all others are about one that is scheduled.
     """
     own, uuid = uuid_of(meeting.object), uuid_of(given)
     if uuid and (uuid == own or uuid in meeting.others):
         return uuid
     told = {key: before[key] for key in _TELLING if isinstance(before.get(key), str)}
     candidates = {own: meeting.object, **{name: one["object"] for name, one in meeting.others.items()}}
-    fitting = [name for name, known in candidates.items() if _fits(meeting, known, told)]
+    states = {own: str(meeting.state), **{name: one["state"] for name, one in meeting.others.items()}}
+    fitting = [
+        name
+        for name, known in candidates.items()
+        if _fits(meeting, known, told) and is_deleted is (states[name] != MeetingState.SCHEDULED)
+    ]
     if not meeting.others:
-        is_elsewhere = is_room(meeting) and is_another(meeting, given) and not fitting
+        is_elsewhere = (
+            is_room(meeting) and is_another(meeting, given) and not _fits(meeting, meeting.object, told)
+        )
         return None if is_elsewhere else own
     return fitting[0] if told and len(fitting) == 1 else None
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from core import messages
 from core.model.fold import GONE, SNAPSHOT, Change, apply, position
+from core.model.instances import is_personal_number
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Doubt, Meeting, MeetingState
+from core.model.shared_number import every
 from core.zoom import envelope as zoom_envelope
 
 if TYPE_CHECKING:
@@ -99,12 +101,15 @@ def of_reading(
 def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Snapshot:
     """Decide about a meeting of which Zoom says that it does not exist.
 
-    A number may expire 30 days after its last use, so this proves a deletion only before that time. `at` is the time
-    of the answer (Unix milliseconds, UTC).
+    A number may expire 30 days after its last use, so this proves a deletion only before that time. Of meetings known
+    under a personal meeting ID it proves none: Zoom has them under numbers of their own. `at` is the time of the answer
+    (Unix milliseconds, UTC).
     """
     is_deleted = known.state is not MeetingState.SCHEDULED
     if is_deleted and known.doubt is Doubt.NONE:
         return Snapshot(known.number, Drift.SAME, known)
+    if not is_deleted and is_personal_number(known):
+        return Snapshot(known.number, Drift.UNSURE, known, detail=messages.NUMBER_IS_PERSONAL)
     if not is_deleted and not must_exist_at_zoom(known, now):
         return Snapshot(known.number, Drift.UNSURE, known, detail=messages.NUMBER_MAY_HAVE_EXPIRED)
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
@@ -114,6 +119,18 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     drift = Drift.SAME if is_deleted else Drift.GONE
     after = apply(known, Change(place, envelope))
     return Snapshot(known.number, drift, after, raw=raw, place=place, before=known)
+
+
+def of_room(number: int, room: Meeting, reading: Reading) -> Snapshot | None:
+    """Return the result for an unknown meeting that is known under its personal meeting ID; None where it is not.
+
+    Events may carry that ID as the number, and Zoom's lists another one. It is one meeting, which has its page already.
+    """
+    given = Meeting(room.account_id, number, object=reading.document)
+    for one in every(room):
+        if (one.topic, one.start_time, one.type) == (given.topic, given.start_time, given.type):
+            return Snapshot(number, Drift.SAME, one)
+    return None
 
 
 def of_unclear(number: int, known: Meeting | None, reason: str, *, topic: str = "") -> Snapshot:

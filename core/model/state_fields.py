@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class StateField(NamedTuple):
     """A field of the state: the JSON types that it may have, and what reads it.
 
-    An integer is never a boolean. Where it is the only type, numbers as text or with a fraction of zero become one.
+    An integer is never a boolean. Where it is the only type, numbers as text or with a fraction of zero become one; where
+    text is, integers become text.
     """
 
     types: tuple[type, ...]
@@ -145,6 +146,8 @@ def _listed(fields: Mapping[str, StateField], given: Mapping[str, Any]) -> dict[
         if field is None:
             continue
         told = whole_number(value) if field.types == _INTEGER else value
+        if field.types == _TEXT and type(told) is int:
+            told = str(told)
         if type(told) in field.types:
             found[key] = told
     return found

@@ -18,6 +18,7 @@ def zone(name: str) -> ZoneInfo:
     the zone is for display.
     """
     try:
+        name = name.strip()
         return ZoneInfo(_ZOOMS_OWN.get(name, name) or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")

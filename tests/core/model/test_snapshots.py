@@ -9,7 +9,7 @@ import pytest
 from core.model.fold import Change, fold, position
 from core.model.instances import instances_of
 from core.model.meeting import Doubt, Meeting, MeetingState
-from core.model.snapshots import Drift, Snapshot, is_current, of_absence, of_reading
+from core.model.snapshots import Drift, Snapshot, is_current, of_absence, of_reading, of_room
 from core.zoom.envelope import digest, parse
 from core.zoom.readings import Reading
 from tests.core.events import ACCOUNT, NUMBER, event, raw
@@ -127,6 +127,24 @@ class TestOfReading:
 
     def test_what_no_text_can_hold_does_not_break_it(self) -> None:
         assert refolded(read(None, topic="a\ud800b")).topic == "a\ufffdb"
+
+
+class TestOfRoom:
+    def test_a_meeting_known_under_its_personal_meeting_id_is_not_new(self) -> None:
+        room = known(event("meeting.created", 1, uuid="a", **WHOLE, pmi=str(NUMBER)))
+        found = of_room(81, room, Reading({"id": 81, "pmi": str(NUMBER), **WHOLE}, AT))
+        assert found is not None
+        assert (found.drift, found.raw) == (Drift.SAME, None)
+        assert of_room(81, room, Reading({"id": 81, **WHOLE, "topic": "Another"}, AT)) is None
+
+    def test_an_absence_of_the_room_says_nothing_of_its_meetings(self) -> None:
+        room = known(event("meeting.created", 1, **WHOLE, pmi=NUMBER))
+        found = of_absence(ACCOUNT, room, at=AT, now=NOW)
+        assert (found.drift, found.raw) == (Drift.UNSURE, None)
+
+    def test_the_room_itself_replaces_no_meeting_scheduled_in_it(self) -> None:
+        made = known(event("meeting.created", 1, **WHOLE, agenda=""))
+        assert read(made, type=4, topic="Anna's room").drift is Drift.SAME
 
 
 class TestOfAbsence:
