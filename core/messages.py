@@ -68,6 +68,14 @@ UNREADABLE_NAME = _(
 UNREADABLE_PAYLOAD = _("The body is JSON, but its “payload” is missing, or not an object.")
 UNREADABLE_VALIDATION = _("The validation of the endpoint contains no “plainToken” that can be answered.")
 UNREADABLE_FAULT = _("The bridge failed to read the body (%(error)s). That is a fault in the bridge.")
+
+# Answers to requests that are too large to keep.
+TOO_LARGE = _("The body is over 1 MiB, and no event of Zoom's is.")
+TOO_LARGE_FOR_PHP = _(
+    "WordPress received %(size)d bytes, but PHP did not hand them on. Nothing is lost: Zoom sends again."
+)
+UNVERIFIED_LARGE = _("%(reason)s It is too large for the quarantine. Nothing is lost yet: Zoom sends again.")
+
 BATCH_ONE = _("It names 1 recording.")
 BATCH_MANY = _("It names %(count)d recordings.")
 BATCH_ONE_KNOWN = _("1 has an event of its own in the log of its meeting.")

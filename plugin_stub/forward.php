@@ -147,18 +147,17 @@ add_filter( 'rest_pre_dispatch', 'zoombridge_forward_before_dispatch', PHP_INT_M
  * @return WP_REST_Response The response for Zoom.
  */
 function zoombridge_forward( WP_REST_Request $request ): WP_REST_Response {
-	$body = (string) $request->get_body();
-	// PHP drops a body over its own limit and keeps its length.
-	if ( max( strlen( $body ), (int) $request->get_header( 'content-length' ) ) > MB_IN_BYTES ) {
-		$message = __( 'The request body exceeds 1 MiB, the limit for events.', 'zoom-wordpress-bridge' );
-		return zoombridge_error_response( 413, 'zoombridge_too_large', $message );
-	}
-
-	$path     = '/wp-json' . strtolower( untrailingslashit( $request->get_route() ) );
-	$args     = array(
-		'body'    => $body,
+	$body    = (string) $request->get_body();
+	$dropped = zoombridge_dropped_bytes( $body, (int) $request->get_header( 'content-length' ) );
+	$path    = '/wp-json' . strtolower( untrailingslashit( $request->get_route() ) );
+	$args    = array(
+		'body'    => $dropped ? '' : $body,
 		'headers' => zoombridge_forwarded_headers( $request ),
 	);
+	if ( $dropped ) {
+		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header holds no other text.
+		$args['context'] = base64_encode( (string) wp_json_encode( array( 'dropped_bytes' => $dropped ) ) );
+	}
 	$response = zoombridge_request( 'POST', $path, $args );
 	if ( is_wp_error( $response ) ) {
 		// No address and no cause for strangers. The page "Webhooks" shows both.
@@ -166,12 +165,33 @@ function zoombridge_forward( WP_REST_Request $request ): WP_REST_Response {
 		$code    = (string) $response->get_error_code();
 		return zoombridge_error_response( 503, $code, $message, array( 'Retry-After' => '300' ) );
 	}
+	if ( $dropped > MB_IN_BYTES && $response['status'] < 413 ) {
+		// A bridge of an earlier version took the missing body for a wrong one.
+		$message = __( 'The request body exceeds 1 MiB, the limit for events.', 'zoom-wordpress-bridge' );
+		return zoombridge_error_response( 413, 'zoombridge_too_large', $message );
+	}
 
 	$headers = array( 'Cache-Control' => 'no-store' );
 	if ( $response['retry_after'] ) {
 		$headers['Retry-After'] = $response['retry_after'];
 	}
 	return new WP_REST_Response( json_decode( $response['body'] ), $response['status'], $headers );
+}
+
+/**
+ * Returns the length of a body that cannot be forwarded, which the bridge is told instead.
+ *
+ * PHP drops a body over its own limit (`post_max_size`) and keeps its length.
+ *
+ * @since 0.1.0
+ *
+ * @param string $body   The body as PHP hands it on.
+ * @param int    $length Value of the header Content-Length, or 0.
+ * @return int The length in bytes, or 0 if the body can be forwarded.
+ */
+function zoombridge_dropped_bytes( string $body, int $length ): int {
+	$size = max( strlen( $body ), $length );
+	return $size > MB_IN_BYTES || strlen( $body ) < $length ? $size : 0;
 }
 
 /**

@@ -14,7 +14,7 @@ from web.pages.accounts import AccountsHandler, FindingsHandler
 from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
-from web.pages.events import EventsHandler, FindEventsHandler
+from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
 from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
@@ -79,6 +79,7 @@ def urls(
         URLSpec(r"/events", EventsHandler, page),
         URLSpec(r"/events/find", FindEventsHandler, page),
         URLSpec(r"/events/replay", ReplayHandler, page),
+        URLSpec(r"/events/large/dismiss", DismissLargeHandler, page),
         URLSpec(r"/events/([0-9]{1,18})", EventHandler, page),
         URLSpec(r"/events/quarantine/([0-9]{1,18})", QuarantinedRequestHandler, page),
         URLSpec(r"/jobs", JobsHandler, page),

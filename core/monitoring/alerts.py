@@ -42,6 +42,9 @@ class AlertKind(StrEnum):
     ACCOUNT = "account"  # Zoom's REST API denies access to the account; `message` is the reason
     SITE = "site"  # every request to the site fails; `message` is the reason
     NO_SECRET = "no-secret"  # noqa: S105 - a kind of alert
+    UNREADABLE_EVENTS = "unreadable-events"  # authentic requests that this version cannot read
+    TOO_LARGE = "too-large"  # events that were too large to keep are lost
+    UNVERIFIED_LARGE = "unverified-large"  # large requests failed verification, and are not in quarantine
     QUARANTINE = "quarantine"  # requests failed verification and are in quarantine
     HELD_PAGES = "held-pages"  # a run would trash many pages of the site: an administrator decides
     FAILING = "failing"  # single posts fail, for the reason in `message`
@@ -91,23 +94,33 @@ def alerts_of(
     now: int,
     failed_events: int = 0,
     more_failed: bool = False,
+    unreadable_events: int = 0,
+    more_unreadable: bool = False,
     disk: Disk | None = None,
     accounts: Iterable[tuple[str, str]] = (),
 ) -> list[Alert]:
     """Return the alerts at `now` (Unix milliseconds, UTC), critical ones first.
 
-    `accounts` are the Zoom accounts that cannot be read: name and reason. `more_failed` marks `failed_events` as a
-    lower bound.
+    `accounts` are the Zoom accounts that cannot be read: name and reason. `more_failed` and `more_unreadable` mark
+    `failed_events` and `unreadable_events` as lower bounds.
     """
     found = []
     if failed_events:
         found.append(Alert(AlertKind.FAILED_EVENTS, Severity.CRITICAL, count=failed_events, more=more_failed))
+    if unreadable_events:
+        found.append(
+            Alert(
+                AlertKind.UNREADABLE_EVENTS, Severity.WARNING, count=unreadable_events, more=more_unreadable
+            )
+        )
     if disk is not None and disk.is_nearly_full:
         found.append(Alert(AlertKind.DISK, Severity.CRITICAL, count=disk.free))
     for name, message in accounts:
         found.append(Alert(AlertKind.ACCOUNT, Severity.CRITICAL, site_name=name, message=message))
     for site in sites:
-        for kind, severity, values in chain(_update_alerts(site, now), _webhook_alerts(site, now)):
+        for kind, severity, values in chain(
+            _update_alerts(site, now), _refusal_alerts(site), _webhook_alerts(site, now)
+        ):
             found.append(Alert(kind, severity, site.id, site.name, **values))
     return sorted(found, key=lambda alert: alert.severity is not Severity.CRITICAL)
 
@@ -138,11 +151,19 @@ def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Sever
         yield AlertKind.BEHIND, Severity.WARNING, {"count": pending, "since": since}
 
 
-def _webhook_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
+def _refusal_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     if not site.secrets:
         yield AlertKind.NO_SECRET, Severity.CRITICAL, {}
     if site.held:
         yield AlertKind.QUARANTINE, Severity.CRITICAL, {"count": site.held, "since": site.held_since}
+    if site.too_large:
+        yield AlertKind.TOO_LARGE, Severity.CRITICAL, {"count": site.too_large, "since": site.too_large_since}
+    if site.unverified_large:
+        values = {"count": site.unverified_large, "since": site.unverified_large_since}
+        yield AlertKind.UNVERIFIED_LARGE, Severity.CRITICAL, values
+
+
+def _webhook_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     if not site.secrets:
         return
     events_come = site.last_event_at is not None and now - site.last_event_at < QUIET_AT_LEAST

@@ -54,6 +54,9 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
         failed = event_search.count(
             connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED
         )
+        not_read = event_search.count(
+            connection, EventFilter(outcome=Outcome.UNREADABLE, site_id=site_id), most=_MOST_FAILED
+        )
         unreadable = site_health.unreadable_accounts(connection, site_id=site_id)
     week = hours.week(now)
     sites = [replace(site, usual_gap=_usual_gap(week, of_sites.get(site.id, ()))) for site in sites]
@@ -62,6 +65,8 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
         now=now,
         failed_events=failed.number,
         more_failed=not failed.is_whole,
+        unreadable_events=not_read.number,
+        more_unreadable=not not_read.is_whole,
         disk=disk(store) if site_id is None else None,
         accounts=unreadable,
     )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core import messages
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_BODY_BYTES = 1024 * 1024
+"""Zoom's events are a few kilobytes; beyond this, the body of a request is dropped."""
 _RETRY_AFTER_SECONDS = 60
 
 
@@ -26,6 +30,9 @@ ACCEPTED = WebhookResponse(204)
 def refusal(status: int, code: str, message: str, *, retry_after: int | None = None) -> WebhookResponse:
     """Return an error response in the format of WordPress's REST errors."""
     return WebhookResponse(status, {"code": code, "message": message}, retry_after)
+
+
+TOO_LARGE = refusal(413, "zoombridge_too_large", messages.TOO_LARGE)
 
 
 def unavailable(message: str, code: str = "zoombridge_unavailable") -> WebhookResponse:

@@ -22,15 +22,16 @@ from core.model.fold import SNAPSHOT, acts_on, position
 from core.model.host_events import HOST_EVENTS, hosts_of
 from core.model.identity import own_account_id
 from core.model.meeting import Position
-from core.pipeline.answers import ACCEPTED, WebhookResponse, refusal, unavailable
+from core.pipeline.answers import ACCEPTED, MOST_BODY_BYTES, TOO_LARGE, WebhookResponse, refusal, unavailable
 from core.pipeline.verification import fault, read_again, verify
-from core.store.events import log, quarantine
+from core.store.events import large_requests, log, quarantine
+from core.store.events.large_requests import LargeRequestCause
 from core.store.sites import sites, zoom_secrets
 from core.zoom import envelope as zoom_envelope
 from core.zoom import signature, validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
     from sqlalchemy import Connection
@@ -173,6 +174,25 @@ class Ingest:
         except StoreUnavailableError as error:
             return unavailable(str(error))
 
+    def receive_too_large(self, site_id: str, headers: Mapping[str, str], size: int) -> WebhookResponse:
+        """Return the response to a request whose body of `size` bytes was dropped; store its headers. Blocks.
+
+        Up to the limit of an event it was dropped by WordPress's PHP, whose own limit may be raised until Zoom sends
+        the event again.
+        """
+        try:
+            with self.store.reading() as connection:
+                sites.load(connection, site_id, self.store.sealer)
+            if signature.is_signature_of_zoom(headers):
+                self._note_large(site_id, headers, size, LargeRequestCause.TOO_LARGE)
+        except UnknownSiteError as error:
+            return refusal(404, "zoombridge_unknown_site", str(error))
+        except StoreUnavailableError as error:
+            return unavailable(str(error))
+        if size > MOST_BODY_BYTES:
+            return TOO_LARGE
+        return unavailable(messages.TOO_LARGE_FOR_PHP % {"size": size}, "zoombridge_too_large")
+
     def recheck(self, site_id: str) -> RecheckResult:
         """Verify a site's quarantined requests with the secrets saved now, as of the time they were received.
 
@@ -206,6 +226,10 @@ class Ingest:
         if isinstance(verification.error, SignatureError) and not isinstance(
             verification.error, NoSecretError
         ):
+            if len(request.body) > quarantine.MOST_BODY_BYTES and _looks_like_zooms(request):
+                self._note_large(site_id, request.headers, len(request.body), LargeRequestCause.UNVERIFIED)
+                reason = messages.UNVERIFIED_LARGE % {"reason": verification.error}
+                return unavailable(reason, "zoombridge_signature")
             self._quarantine(site_id, request, reason=str(verification.error))
             if self._read_secrets(site_id) != secrets:
                 # A secret was saved since, and its recheck of the quarantine did not see this request yet.
@@ -253,6 +277,17 @@ class Ingest:
                 connection, site_id, request, self.store.sealer, reason=reason, now=now
             )
         )
+
+    def _note_large(
+        self, site_id: str, headers: Mapping[str, str], size: int, cause: LargeRequestCause
+    ) -> None:
+        now, sealer = self._now(), self.store.sealer
+        self.store.write(
+            lambda connection: large_requests.add(
+                connection, site_id, headers, sealer, cause=cause, size=size, now=now
+            )
+        )
+        logger.warning("request_too_large", site=site_id, bytes=size, cause=cause.value)
 
     def _now(self) -> int:
         return int(self.clock() * 1000)

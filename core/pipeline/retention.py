@@ -21,7 +21,7 @@ from core.model.activity import recorded_instance
 from core.model.fold import fold
 from core.store.db import settings as stored_settings
 from core.store.db.settings import RetentionSettings
-from core.store.events import log, quarantine
+from core.store.events import large_requests, log, quarantine
 from core.store.events import recordings as recording_files
 from core.store.events import redaction as event_redaction
 from core.store.meetings import meetings
@@ -98,6 +98,7 @@ class Retention:
             while not self.thread.stopping.is_set() and (count := step(moment)):
                 dropped += count
         self.store.write(partial(attempts.delete_before, moment=moment))
+        self.store.write(partial(large_requests.delete_before, moment=moment))
         self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)
         return dropped
 

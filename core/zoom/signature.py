@@ -69,6 +69,14 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *
     return match[0]
 
 
+def is_signature_of_zoom(headers: Mapping[str, str]) -> bool:
+    """Whether a request carries a signature and a timestamp of Zoom's form, whether or not they are right."""
+    return bool(
+        re.fullmatch(r"v0=[0-9a-f]{64}", headers.get(SIGNATURE_HEADER, ""))
+        and re.fullmatch(r"[0-9]{1,12}", headers.get(TIMESTAMP_HEADER, ""))
+    )
+
+
 def _verify_signature(
     signature: str, timestamp: str, body: bytes, secrets: Sequence[Secret], *, now: float
 ) -> Secret:

@@ -69,12 +69,19 @@ class TestBytes:
         assert bridge.requests[0].body == b"a=1&b=%7b"
         assert bridge.requests[0].headers["Content-Type"] == content_type
 
-    def test_over_1_mib_are_refused_without_a_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        assert send(paired, b"x" * (1024 * 1024 + 1)).status_code == 413
-        # Over PHP's own limit too, so that PHP passes none of it.
-        assert send(paired, b"x" * (9 * 1024 * 1024)).status_code == 413
+    # The second one is over PHP's own limit too, so that PHP passes none of it.
+    @pytest.mark.parametrize("size", [1024 * 1024 + 1, 9 * 1024 * 1024])
+    def test_over_1_mib_are_refused_and_the_bridge_is_told(
+        self, paired: WordPress, bridge: BridgeDouble, size: int
+    ) -> None:
+        """Whatever the bridge answers, unless it wants the event again."""
+        answer = send(paired, b"x" * size, headers={"X-Zm-Request-Id": "r"})
 
-        assert bridge.requests == []
+        assert (answer.status_code, answer.json()["code"]) == (413, "zoombridge_too_large")
+        (told,) = bridge.requests
+        assert told.is_signed
+        assert (told.body, told.context) == (b"", {"dropped_bytes": size})
+        assert told.headers["X-Zm-Request-Id"] == "r"
 
 
 class TestRequest:

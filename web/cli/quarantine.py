@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from core.store.events.large_requests import LargeRequestCause
 from web.cli.instance import instance_options
 from web.cli.times import to_seconds
 from web.rpc import api
 
 if TYPE_CHECKING:
     from web.cli.instance import Instance
+
+
+_LARGE = {
+    LargeRequestCause.TOO_LARGE: "too large",
+    LargeRequestCause.UNVERIFIED: "wrong signature, and too large for the quarantine",
+}
 
 
 @click.group()
@@ -28,6 +35,22 @@ def list_(instance: Instance) -> None:
         click.echo("The quarantine is empty: no request that looks like Zoom's was refused.")
     for item in found:
         click.echo(f"{to_seconds(item.received_at)}  {item.site_url}  {item.reason}")
+    for large in instance.call(api.QUARANTINE_LARGE, api.NoArguments()):
+        click.echo(
+            f"{to_seconds(large.received_at)}  {large.site_url}  not kept, {large.size:,} bytes: "
+            f"{_LARGE[large.cause]}"
+        )
+
+
+@quarantine.command("dismiss-large")
+@instance_options
+def dismiss_large(instance: Instance) -> None:
+    """Dismiss the alerts about requests that were too large to keep.
+
+    Reconcile the Zoom accounts first, as their events may be lost.
+    """
+    found = instance.call(api.QUARANTINE_DISMISS_LARGE, api.NoArguments())
+    click.echo(f"{found.number} dismissed")
 
 
 @quarantine.command("recheck")

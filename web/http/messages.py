@@ -15,7 +15,8 @@ class InboundRequest(NamedTuple):
     """One request. `headers` and `body` are as they were sent; `target` is the path with its query.
 
     `remote_ip` and `protocol` are what the HTTP server found out, so that no header can claim to be them.
-    `received_at` is on the monotonic clock, which all processes of one machine share.
+    `received_at` is on the monotonic clock, which all processes of one machine share. `dropped_bytes` is the length of
+    a body that was too large to keep, and `body` is empty then.
     """
 
     method: str
@@ -26,6 +27,7 @@ class InboundRequest(NamedTuple):
     remote_ip: str
     protocol: str
     received_at: float
+    dropped_bytes: int = 0
 
     @property
     def size(self) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core.monitoring.event_detail import claims
-from core.store.events import quarantine
+from core.store.events import large_requests, quarantine
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey
@@ -20,6 +20,7 @@ from web.ui.time_filters import format_utc, parse_time
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
+    from core.store.events.large_requests import LargeRequest
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.search import EventCount, EventSummary
 
@@ -90,7 +91,7 @@ def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
 class EventList:
     """A page of events, or of quarantined requests. `newer` and `older` are keys of the pages beside it.
 
-    `is_any`: the log holds any event at all.
+    `large` are requests that were too large to keep, newest first. `is_any`: the log holds any event at all.
     """
 
     lines: list[EventSummary]
@@ -101,6 +102,7 @@ class EventList:
     count: EventCount | None
     names: list[str]
     is_any: bool
+    large: list[LargeRequest] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,24 @@ class FindEventsHandler(EventsHandler):
             self.go("/events", **requested.query(of_site=self.site_id))
 
 
+class DismissLargeHandler(PageHandler):
+    """`POST /events/large/dismiss`: delete what is stored of requests that were too large to keep."""
+
+    path = "/events"
+
+    async def get(self) -> None:
+        """Redirect a reload to the list."""
+        self.go("/events", outcome=QUARANTINED)
+
+    async def post(self) -> None:
+        """Dismiss those that the page showed, of the sites that the viewer may see."""
+        shown = self.get_body_argument("upto", "")
+        upto = int(shown) if re.fullmatch(r"[0-9]{1,18}", shown) else 0
+        dismiss = partial(large_requests.dismiss, upto=upto, site_id=self.site_id)
+        await self.blocking(partial(self.bridge.store.write, dismiss))
+        self.go("/events", outcome=QUARANTINED)
+
+
 def parse_key(value: str) -> EventKey | None:
     """Parse the key of a place in the list."""
     found = _KEY.fullmatch(value)
@@ -221,6 +241,7 @@ def _listed_refused(
         page = quarantine.page(
             connection, requested.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
         )
+        large = large_requests.list_all(connection, bridge.store.sealer, site_id=requested.wanted.site_id)
     newer, older = _keys_of(page.requests[0].key, page.requests[-1].key) if page.requests else ("", "")
     return EventList(
         lines=[],
@@ -231,6 +252,7 @@ def _listed_refused(
         count=None,
         names=[],
         is_any=True,
+        large=large,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from core.store.auth.users import Role
+from core.store.events.large_requests import LargeRequestCause
 from core.store.events.log import Outcome
 from core.store.jobs import UNFINISHED, JobState
 from core.zoom.oauth import OAUTH_URL
@@ -423,6 +424,23 @@ class QuarantineRecheck(Model):
     refused: int
 
 
+class LargeRequestSummary(Model):
+    """A request that was too large to keep, without its body, whose length is `size` bytes."""
+
+    site_url: str
+    received_at: int
+    cause: LargeRequestCause
+    size: int
+
+
+class DismissedLargeRequests(Model):
+    """How many requests were dismissed."""
+
+    number: int
+
+
+QUARANTINE_LARGE = Operation("quarantine.large", NoArguments, list[LargeRequestSummary])
+QUARANTINE_DISMISS_LARGE = Operation("quarantine.dismiss-large", NoArguments, DismissedLargeRequests)
 QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[RefusedRequest])
 QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
 
@@ -433,5 +451,5 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK,
-    QUARANTINE_LIST, QUARANTINE_RECHECK,
+    QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS_LARGE,
 )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ZoomBridgeError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health
-from core.store.events import quarantine
+from core.store.events import large_requests, quarantine
 from core.store.sites import sites
 from web.rpc import api
 from web.rpc.registry import Implementation
@@ -120,6 +121,27 @@ def recheck_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.Qu
     return results
 
 
+def list_large(bridge: Bridge, _request: api.NoArguments) -> list[api.LargeRequestSummary]:
+    """Return the requests of all sites that were too large to keep."""
+    with bridge.store.reading() as connection:
+        urls = {site.id: site.url for site in sites.list_all(connection, bridge.store.sealer)}
+        found = large_requests.list_all(connection, bridge.store.sealer)
+    return [
+        api.LargeRequestSummary(
+            site_url=urls.get(one.site_id, ""), received_at=one.received_at, cause=one.cause, size=one.size
+        )
+        for one in found
+    ]
+
+
+def dismiss_large(bridge: Bridge, _request: api.NoArguments) -> api.DismissedLargeRequests:
+    """Delete what is stored of requests that were too large to keep."""
+    with bridge.store.reading() as connection:
+        newest = max((one.id for one in large_requests.list_all(connection, bridge.store.sealer)), default=0)
+    number = bridge.store.write(partial(large_requests.dismiss, upto=newest))
+    return api.DismissedLargeRequests(number=number)
+
+
 IMPLEMENTATIONS = (
     Implementation(api.SITE_ADD, add_site),
     Implementation(api.SITE_LIST, list_sites),
@@ -129,4 +151,6 @@ IMPLEMENTATIONS = (
     Implementation(api.SELFTEST_STATUS, selftest_status),
     Implementation(api.QUARANTINE_LIST, list_quarantine),
     Implementation(api.QUARANTINE_RECHECK, recheck_quarantine),
+    Implementation(api.QUARANTINE_LARGE, list_large),
+    Implementation(api.QUARANTINE_DISMISS_LARGE, dismiss_large),
 )

@@ -6,18 +6,19 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from core.errors import SignatureError, StoreUnavailableError, UnknownSiteError
-from core.pipeline.answers import ACCEPTED, refusal, unavailable
+from core.pipeline.answers import ACCEPTED, TOO_LARGE, refusal, unavailable
 from core.store.events.request import Request
 from core.wordpress import signing
 from web.http.executor import BlockingExecutor
 from web.http.messages import InboundResponse
 from web.stub.auth import StubKeys, StubRequest
-from web.webhooks.endpoint import is_stored, site_id_of
+from web.webhooks.endpoint import dropped_bytes, is_stored, site_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -114,9 +115,11 @@ class Dispatcher:
 
     def _entry(self, webhook: _Webhook) -> Entry | None:
         """Return the log entry of a request that cached secrets verify; None where something must be read."""
+        if webhook.request.dropped_bytes:
+            return None
         if webhook.is_from_stub:
             webhook.key = self.keys.verify_cached(webhook.stub_request(), now=None)
-            if webhook.key is None:
+            if webhook.key is None or webhook.dropped_by_wordpress:
                 return None
         request = webhook.event_request()
         verification = self._ingest.verify(webhook.site_id, request)
@@ -155,6 +158,10 @@ class Dispatcher:
     async def _process_alone(self, webhook: _Webhook, deliver: Deliver) -> None:
         """Answer a request for which the store has to be read, or written beyond the log."""
         webhook.key = None
+        if webhook.is_from_stub and webhook.request.dropped_bytes:
+            # Without its body the plugin's signature cannot be verified, and the plugin forwards no such request.
+            deliver([webhook.response(TOO_LARGE)])
+            return
         try:
             if webhook.is_from_stub:
                 webhook.key = await self._verify_stub(webhook)
@@ -183,9 +190,14 @@ class Dispatcher:
 
     async def _receive(self, webhook: _Webhook) -> WebhookResponse:
         loop = asyncio.get_running_loop()
-        receiving = loop.run_in_executor(
-            self.executor, self._ingest.receive, webhook.site_id, webhook.event_request()
+        request = webhook.event_request()
+        dropped = webhook.request.dropped_bytes or webhook.dropped_by_wordpress
+        receive: Callable[[], WebhookResponse] = (
+            partial(self._ingest.receive_too_large, webhook.site_id, request.headers, dropped)
+            if dropped
+            else partial(self._ingest.receive, webhook.site_id, request)
         )
+        receiving = loop.run_in_executor(self.executor, receive)
         deadline = webhook.request.received_at + self._answer_seconds
         return await asyncio.wait_for(receiving, deadline - time.monotonic())
 
@@ -203,6 +215,11 @@ class _Webhook:
         site_id = site_id_of(request.target)
         self.is_from_stub = site_id is None
         self.site_id = self.headers.get(signing.SITE_HEADER, "") if site_id is None else site_id
+
+    @property
+    def dropped_by_wordpress(self) -> int:
+        """The length of a body that the plugin did not forward, as its signed context says; 0 where it did."""
+        return dropped_bytes(self.headers.get(signing.CONTEXT_HEADER, "")) if self.is_from_stub else 0
 
     def stub_request(self) -> StubRequest:
         """Return what the plugin signed of the request; its own clock does not matter, Zoom's timestamp does."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 
 from core.wordpress import signing
 
 # With the id of the site for requests that come directly; without it, the plugin signs which site it speaks for.
 ROUTE = r"(?:/sites/([A-Za-z0-9_-]{1,64}))?/wp-json/vczapi/v1/(?:meeting|webinar|recording)/?"
-MAX_BODY_BYTES = 1024 * 1024  # Zoom's events are a few kilobytes
+
+_LONGEST = 2**40  # bytes; a longer body is no body
 
 _PATTERN = re.compile(ROUTE)
 _ZOOM_HEADERS = ("content-type", "authorization", "user-agent", "clientid", "traceparent")
@@ -39,6 +42,20 @@ def is_forwarded(name: str) -> bool:
 def is_stored(name: str) -> bool:
     """Whether a header of this name (in lower case) is stored with the event."""
     return name.startswith("x-zm-") or name in _ZOOM_HEADERS
+
+
+def dropped_bytes(context: str) -> int:
+    """Return the length of a body that the plugin did not forward, from its context header; 0 without one.
+
+    The header is base64 of a JSON object with `dropped_bytes`: see docs/stub.md.
+    """
+    if not context:
+        return 0
+    try:
+        length = json.loads(base64.b64decode(context, validate=True))["dropped_bytes"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return 0
+    return length if isinstance(length, int) and 0 < length < _LONGEST else 0
 
 
 def _match(target: str) -> re.Match[str] | None:

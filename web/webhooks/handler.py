@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from tornado.http1connection import HTTP1Connection
 from tornado.web import RequestHandler, stream_request_body
 
-from core.pipeline.answers import refusal
+from core.pipeline.answers import MOST_BODY_BYTES, TOO_LARGE, refusal
 from web.http.messages import InboundRequest, InboundResponse
-from web.webhooks.endpoint import MAX_BODY_BYTES, is_forwarded
+from web.webhooks.endpoint import is_forwarded
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from web.http.inflight import InFlight
     from web.http.messages import Responder
 
 # Read of a body that is too large, so that its sender receives the answer instead of a reset connection.
-DRAIN_BYTES = 16 * MAX_BODY_BYTES
+DRAIN_BYTES = 16 * MOST_BODY_BYTES
 
 
 @stream_request_body
@@ -34,8 +36,8 @@ class WebhookHandler(RequestHandler):
         self._chunks: list[bytes] = []
         self._size = 0
 
-    def prepare(self) -> None:
-        """Refuse at once a body that is too large to drain."""
+    def prepare(self) -> Coroutine[None, None, None] | None:
+        """Answer at once where a body is too large to drain."""
         self._in_flight.enter()
         self._is_counted = True
         connection = self.request.connection
@@ -43,9 +45,17 @@ class WebhookHandler(RequestHandler):
             connection.set_max_body_size(DRAIN_BYTES)
         length = self.request.headers.get("Content-Length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > DRAIN_BYTES:
-            self.set_header("Connection", "close")
-            self._write(_TOO_LARGE)
-            self.finish()
+            return self._refuse(int(length[:20]))
+        return None
+
+    async def _refuse(self, size: int) -> None:
+        """Answer a request whose body is not read, and close the connection."""
+        self.set_header("Connection", "close")
+        if self.request.method == "POST":
+            self._write(await self._responder.respond(self._inbound(dropped_bytes=size)))
+        else:
+            self._write(InboundResponse.of(TOO_LARGE))
+        self.finish()
 
     def on_finish(self) -> None:
         """Count the request out once its response is written."""
@@ -64,18 +74,20 @@ class WebhookHandler(RequestHandler):
     def data_received(self, chunk: bytes) -> None:
         """Collect the body as long as it is within the limit."""
         self._size += len(chunk)
-        if self._size <= MAX_BODY_BYTES:
+        if self._size <= MOST_BODY_BYTES:
             self._chunks.append(chunk)
         else:
             self._chunks.clear()
 
     async def post(self, _site_id: str | None = None) -> None:
         """Answer what the responder decides."""
-        if self._size > MAX_BODY_BYTES:
-            self._write(_TOO_LARGE)
-            return
+        is_dropped = self._size > MOST_BODY_BYTES
+        inbound = self._inbound(dropped_bytes=self._size if is_dropped else 0)
+        self._write(await self._responder.respond(inbound))
+
+    def _inbound(self, *, dropped_bytes: int) -> InboundRequest:
         request = self.request
-        inbound = InboundRequest(
+        return InboundRequest(
             "POST",
             request.uri or "",
             request.version,
@@ -84,8 +96,8 @@ class WebhookHandler(RequestHandler):
             request.remote_ip or "",
             request.protocol,
             time.monotonic(),
+            dropped_bytes,
         )
-        self._write(await self._responder.respond(inbound))
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Say what went wrong without any detail; Zoom sends again after every 5xx."""
@@ -108,8 +120,3 @@ class WebhookHandler(RequestHandler):
             self.set_header(name, value)
         if response.body:
             self.write(response.body)
-
-
-_TOO_LARGE = InboundResponse.of(
-    refusal(413, "zoombridge_too_large", "The body is over 1 MiB, and no event of Zoom's is.")
-)

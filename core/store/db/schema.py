@@ -311,6 +311,20 @@ quarantine = Table(
     Index(None, "site_id", "received_at"),
 )
 
+# Requests that were too large to keep, without their bodies: see core.store.events.large_requests.
+large_requests = Table(
+    "large_requests",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), nullable=False),
+    Column("digest", Text, nullable=False, unique=True),  # of site, cause and request id
+    Column("cause", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),  # of the body, in bytes
+    Column("headers", LargeBinary, nullable=False),  # sealed, as in the log
+    Index(None, "site_id", "cause"),
+)
+
 # Who may sign in at the bridge's own address.
 users = Table(
     "users",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.store.db.encryption import Sealer
     from core.store.events.search import EventFilter
 
+MOST_BODY_BYTES = 64 * 1024  # of one request
 MOST_REQUESTS = 1000  # for each site
 MOST_BYTES = 20 * 1024 * 1024  # for each site
 

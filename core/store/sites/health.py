@@ -12,6 +12,8 @@ from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.accounts import removals
 from core.store.db.schema import grants, posts, quarantine, sites, zoom_accounts, zoom_secrets
+from core.store.events import large_requests
+from core.store.events.large_requests import LargeRequestCause
 from core.store.posts.status import IS_OPEN, status_of
 from core.store.sites.grants import accounts_of
 
@@ -32,6 +34,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     tokens = _counts(connection, zoom_secrets, site_id)
     held = _counts(connection, quarantine, site_id, func.min(quarantine.c.received_at))
     held_pages = removals.count_held(connection, site_id=site_id)
+    large = large_requests.counts(connection, site_id=site_id)
     open_posts = _open(connection, site_id)
     found = []
     for row in rows:
@@ -46,10 +49,18 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
                 held_since=since,
                 held_pages=held_pages.get(row["id"], (0, None))[0],
                 held_pages_since=held_pages.get(row["id"], (0, None))[1],
+                **_large(row["id"], large),
                 open=tuple(open_posts.get(row["id"], ())),
             )
         )
     return found
+
+
+def _large(site_id: str, counts: dict[tuple[str, LargeRequestCause], tuple[int, int]]) -> dict[str, Any]:
+    too_large = counts.get((site_id, LargeRequestCause.TOO_LARGE), (0, None))
+    unverified = counts.get((site_id, LargeRequestCause.UNVERIFIED), (0, None))
+    names = ("too_large", "too_large_since", "unverified_large", "unverified_large_since")
+    return dict(zip(names, (*too_large, *unverified), strict=True))
 
 
 def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:

@@ -177,3 +177,30 @@ class TestBridge:
             AlertKind.QUARANTINE,
             AlertKind.QUIET,
         ]
+
+
+class TestLargeRequests:
+    def test_need_a_person_until_they_are_dismissed(self) -> None:
+        facts: dict[str, Any] = {
+            "too_large": 2,
+            "too_large_since": NOW - HOUR,
+            "unverified_large": 1,
+            "unverified_large_since": NOW,
+        }
+        assert told(**facts) == [
+            (AlertKind.TOO_LARGE, Severity.CRITICAL),
+            (AlertKind.UNVERIFIED_LARGE, Severity.CRITICAL),
+        ]
+        one, other = found(replace(WELL, **facts))
+        assert (one.count, one.since, other.count, other.since) == (2, NOW - HOUR, 1, NOW)
+
+
+class TestUnreadableEvents:
+    def test_are_a_warning(self) -> None:
+        (one,) = alerts_of([], now=NOW, unreadable_events=3, more_unreadable=True)
+        assert (one.kind, one.severity, one.count, one.more) == (
+            AlertKind.UNREADABLE_EVENTS,
+            Severity.WARNING,
+            3,
+            True,
+        )

@@ -1,6 +1,10 @@
 """`zoombridge quarantine`."""
 
+from core.store.db.engine import Store
+from core.store.events import large_requests
+from core.store.events.large_requests import LargeRequestCause
 from core.store.sites.sites import Site
+from tests.core.conftest import KEYS
 from tests.web.cli.conftest import Run
 
 
@@ -14,3 +18,25 @@ class TestQuarantine:
 
     def test_is_empty_at_first(self, run: Run) -> None:
         assert "The quarantine is empty" in run("quarantine", "list").out
+
+    def test_lists_what_was_too_large_until_it_is_dismissed(
+        self, run: Run, with_site: Site, database_url: str
+    ) -> None:
+        store = Store(database_url, keys=KEYS)
+        try:
+            store.write(
+                lambda connection: large_requests.add(
+                    connection,
+                    with_site.id,
+                    {},
+                    store.sealer,
+                    cause=LargeRequestCause.TOO_LARGE,
+                    size=2_000_000,
+                    now=1,
+                )
+            )
+        finally:
+            store.close()
+        assert "not kept, 2,000,000 bytes: too large" in run("quarantine", "list").out
+        assert "1 dismissed" in run("quarantine", "dismiss-large").out
+        assert "not kept" not in run("quarantine", "list").out

@@ -15,8 +15,9 @@ from core.pipeline.retention import Retention
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
-from core.store.events import log, quarantine
+from core.store.events import large_requests, log, quarantine
 from core.store.events import search as log_events
+from core.store.events.large_requests import LargeRequestCause
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.events.search import EventFilter
@@ -520,3 +521,44 @@ class TestJob:
 
     def test_none_says_so(self, door: Door) -> None:
         assert "No recent jobs" in words(door.get("/jobs"))
+
+
+class TestLargeRequests:
+    """What was too large to keep stands beside the quarantine, until it is dismissed."""
+
+    @pytest.fixture
+    def dropped(self, store: Store, admin: Door) -> Store:
+        """One at each of two sites."""
+        connected(store, "s2")
+        for site_id in ("s1", "s2"):
+            for cause in LargeRequestCause:
+                store.write(
+                    lambda connection, site_id=site_id, cause=cause: large_requests.add(  # type: ignore[misc]
+                        connection, site_id, signed(b"x"), store.sealer, cause=cause, size=2_000_000, now=NOON
+                    )
+                )
+        return store
+
+    def test_are_listed_and_alerted(self, dropped: Store, admin: Door, stub: Door) -> None:
+        assert words(admin.get("/events?outcome=refused")).count("2,000,000 bytes") == 4
+        shown = words(stub.get("/events?outcome=refused"))
+        assert shown.count("2,000,000 bytes") == 2
+        assert "Too large" in shown
+        assert "Wrong signature, and too large for the quarantine" in shown
+        assert "s2.example.org" not in shown
+        alerts = words(stub.get("/"))
+        assert "was too large, and is lost" in alerts
+        assert "too large for the quarantine" in alerts
+
+    def test_are_dismissed_by_who_may(self, dropped: Store, admin: Door, stub: Door, watcher: Door) -> None:
+        shown = stub.get("/events?outcome=refused")
+        (field,) = [one for one in Elements(shown).all("input") if one.get("name") == "upto"]
+        upto = str(field["value"])
+        assert watcher.post("/events/large/dismiss", upto=upto).code == 403
+        assert stub.post("/events/large/dismiss", upto="nonsense").code == 303
+        assert words(admin.get("/events?outcome=refused")).count("2,000,000 bytes") == 4
+        answer = stub.follow(stub.post("/events/large/dismiss", upto=upto))
+        assert "2,000,000 bytes" not in words(answer)
+        assert words(admin.get("/events?outcome=refused")).count("2,000,000 bytes") == 2, (
+            "those of the other site"
+        )

@@ -12,7 +12,8 @@ from tornado.ioloop import IOLoop
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.store.db.engine import Store
-from core.store.events import log, quarantine
+from core.store.events import large_requests, log, quarantine
+from core.store.events.large_requests import LargeRequest, LargeRequestCause
 from core.store.events.request import Request
 from core.store.sites.sites import Site
 from core.wordpress import signing
@@ -74,6 +75,11 @@ def told(answer: HTTPResponse) -> dict[str, str]:
 def logged(store: Store) -> list[str]:
     with store.reading() as connection:
         return [line.event for line in log.latest(connection, 100)]
+
+
+def large(store: Store) -> list[LargeRequest]:
+    with store.reading() as connection:
+        return large_requests.list_all(connection, store.sealer)
 
 
 def held(store: Store) -> list[quarantine.QuarantinedRequest]:
@@ -253,6 +259,31 @@ class TestBytes:
         assert logged(store) == ["meeting.created"]
 
 
+class TestLargeAndUnverified:
+    """Too large for the quarantine, so Zoom shall send it again."""
+
+    @pytest.mark.parametrize("size", [64 * 1024 + 1, MIB])
+    def test_is_counted_and_not_held(self, post: Post, store: Store, size: int) -> None:
+        for _ in range(2):
+            answer = post(padded(size), secret="wrong")
+            assert answer.code == 503
+            assert int(answer.headers["Retry-After"]) > 0
+            assert told(answer)["code"] == "zoombridge_signature"
+        (one,) = large(store)
+        assert (one.cause, one.size) == (LargeRequestCause.UNVERIFIED, size)
+        assert (held(store), logged(store)) == ([], [])
+        assert post(padded(size)).code == 204
+
+    def test_is_held_up_to_64_kib(self, post: Post, store: Store) -> None:
+        assert post(padded(64 * 1024), secret="wrong").code == 401
+        assert len(held(store)) == 1
+        assert large(store) == []
+
+    def test_is_refused_where_it_is_no_event(self, post: Post, store: Store) -> None:
+        assert post(b"[" * 100_000, secret="wrong").code == 401
+        assert (held(store), large(store)) == ([], [])
+
+
 class TestTooLarge:
     def test_a_mebibyte_is_not(self, post: Post) -> None:
         assert post(padded(MIB)).code == 204
@@ -263,6 +294,62 @@ class TestTooLarge:
         assert told(answer)["code"] == "zoombridge_too_large"
         assert logged(store) == []
         assert held(store) == []
+
+    def test_its_headers_and_length_are_kept(self, http: Http, wp_site: Site, store: Store) -> None:
+        body = padded(MIB + 1)
+        headers = signed(body, at=time.time())
+        for _ in range(2):
+            assert http("POST", f"/sites/s1{PATH}", body, headers).code == 413
+        (one,) = large(store)
+        assert (one.site_id, one.cause, one.size) == ("s1", LargeRequestCause.TOO_LARGE, MIB + 1)
+        assert one.headers["x-zm-request-id"] == headers["x-zm-request-id"]
+
+    def test_also_where_it_is_refused_before_it_comes(self, http: Http, wp_site: Site, store: Store) -> None:
+        given = "".join(f"{name}: {value}\r\n" for name, value in signed(b"x").items())
+        head = f"POST /sites/s1{PATH} HTTP/1.1\r\nHost: x\r\n{given}Content-Length: {20 * MIB}\r\n\r\n"
+        assert http.raw(head.encode()).startswith(b"HTTP/1.1 413")
+        assert [one.size for one in large(store)] == [20 * MIB]
+
+    def test_also_where_wordpress_has_it(self, http: Http, wp_site: Site, store: Store) -> None:
+        """The plugin says so in its signed context: PHP may not hand it the body."""
+        for size, status in ((9 * MIB, 413), (900_000, 503)):
+            context = {"dropped_bytes": size}
+            headers = signed(b"x") | from_stub(wp_site, "POST", PATH, b"", context=context)
+            headers["x-zm-request-id"] = str(size)
+            answer = http("POST", PATH, b"", headers)
+            assert answer.code == status
+            assert told(answer)["code"] == "zoombridge_too_large"
+            assert is_answered_by_the_bridge(wp_site, headers, answer)
+        assert sorted(one.size for one in large(store)) == [900_000, 9 * MIB]
+
+    @pytest.mark.parametrize(
+        "context", [{}, {"dropped_bytes": "9"}, {"dropped_bytes": -1}, {"dropped_bytes": 0}, [], "x"]
+    )
+    def test_a_context_that_says_nothing_changes_nothing(
+        self, http: Http, wp_site: Site, store: Store, context: Any
+    ) -> None:
+        body = raw(event())
+        headers = signed(body, at=time.time()) | from_stub(wp_site, "POST", PATH, body, context=context)
+        assert http("POST", PATH, body, headers).code == 204
+        assert large(store) == []
+
+    def test_a_context_that_the_plugin_did_not_sign_is_not_believed(
+        self, http: Http, wp_site: Site, store: Store
+    ) -> None:
+        headers = signed(b"x") | from_stub(
+            wp_site, "POST", PATH, b"", context={"dropped_bytes": 9 * MIB}, key="6e" * 32
+        )
+        assert http("POST", PATH, b"", headers).code == 503
+        assert large(store) == []
+
+    def test_nothing_is_kept_of_what_does_not_look_like_zooms(
+        self, http: Http, wp_site: Site, store: Store
+    ) -> None:
+        body = padded(MIB + 1)
+        for headers in ({"content-type": "application/json"}, signed(body) | {"x-zm-signature": "v0=x"}):
+            assert http("POST", f"/sites/s1{PATH}", body, headers).code == 413
+        assert http("POST", f"/sites/nowhere{PATH}", body, signed(body)).code == 404
+        assert large(store) == []
 
     @pytest.mark.parametrize("prefix", ["", "/sites/s1"])
     def test_twenty_are_refused_before_they_come(self, http: Http, wp_site: Site, prefix: str) -> None:
