@@ -100,21 +100,22 @@ HOST_MANY_UNCHECKED = _(
 # Why a request was refused.
 NO_SECRET = _(
     "No secret token is saved for this endpoint yet. Copy it from your app in the Zoom App Marketplace "
-    "(Features > Access > Secret Token) to the page Webhooks."
+    "(Features > Access; in a Server-to-Server OAuth app: Feature) to the page Webhooks."
 )
 NO_SECRET_TO_VALIDATE = _(
     "Zoom asks to validate this endpoint, which requires the secret token. Copy it from your app in the Zoom App "
-    "Marketplace (Features > Access > Secret Token) to the page Webhooks."
+    "Marketplace (Features > Access; in a Server-to-Server OAuth app: Feature) to the page Webhooks."
 )
 NOT_SIGNED = _("The request carries neither Zoom's signature nor its verification token.")
 NO_SECRET_TO_CHECK = _("The request is signed, but no secret token is saved to verify it with.")
 WRONG_VERIFICATION_TOKEN = _(
     "The request's verification token differs from the one saved here. Copy it again from your app in the Zoom App "
-    "Marketplace (Features > Access), or better, save the secret token."
+    "Marketplace (Features > Access; in a Server-to-Server OAuth app: Feature), or better, save the secret token."
 )
 WRONG_SECRET = _(
     "Zoom signed this with a different secret token than the one saved here, or the request was changed on its way. "
-    "Copy the secret token again from your app in the Zoom App Marketplace (Features > Access > Secret Token)."
+    "Copy the secret token again from your app in the Zoom App Marketplace (Features > Access; in a "
+    "Server-to-Server OAuth app: Feature)."
 )
 SIGNED_LONG_AGO = _(
     "The request was signed %(seconds)d seconds ago; %(allowed)d are allowed. Check the clock of the bridge's machine."
@@ -337,8 +338,8 @@ TEST_NO_SECRET = _(
     "No secret token of Zoom is saved for this site yet, so nothing could be signed, and nothing was sent."
 )
 TEST_NO_SECRET_ADVICE = _(
-    "This is the next step: copy the Secret Token from your app in the Zoom App Marketplace (Features > Access) to "
-    "the page Webhooks. Then test again."
+    "This is the next step: copy the Secret Token from your app in the Zoom App Marketplace (Features > Access; in a "
+    "Server-to-Server OAuth app: Feature) to the page Webhooks. Then test again."
 )
 RETRIED = _("Zoom resends such an event after 5, 20 and 60 minutes, so nothing is lost for 90 minutes.")
 NOT_RETRIED = _("Zoom never resends an event that is answered like this, so fix it soon.")
@@ -500,8 +501,9 @@ TEST_ZOOM_SECRET = _(
     "than the one saved here. Nothing is lost: they are accepted once the right one is saved."
 )
 TEST_ZOOM_SECRET_ADVICE = _(
-    "Copy the Secret Token again from your app in the Zoom App Marketplace (Features > Access) to the page Webhooks. "
-    "If you have several apps, use the one whose event subscription has this endpoint."
+    "Copy the Secret Token again from your app in the Zoom App Marketplace (Features > Access; in a "
+    "Server-to-Server OAuth app: Feature) to the page Webhooks. If you have several apps, use the one whose event "
+    "subscription has this endpoint."
 )
 TEST_ZOOM_CLOCK_BEHIND = _(
     "Zoom's own events are quarantined, although the connection works: the bridge's clock is %(seconds)d seconds "

@@ -84,7 +84,7 @@ def add(
     """Add the API credentials of a Zoom account.
 
     Create a Server-to-Server OAuth app in the Zoom App Marketplace (Develop > Build App), add the scopes that this
-    command names, and activate it.
+    command names, and activate it. Your role in Zoom needs View and Edit for Server-to-Server OAuth app.
     """
     if client_secret == "-":  # noqa: S105 - the usual name of standard input
         client_secret = sys.stdin.readline().strip()

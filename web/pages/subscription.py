@@ -5,7 +5,8 @@ They are there under Add Events of an event subscription: on the page Features >
 (https://developers.zoom.us/docs/internal-apps/create/). Zoom's reference names them so
 (https://marketplace.zoom.us/docs/api-reference/webhook-reference: "… subscription enabled under the … event"). Where
 its label is not known, an event has its name only. Conversions:
-https://developers.zoom.us/changelog/meetings/september-15-2025
+https://developers.zoom.us/changelog/meetings/september-15-2025. That events need matching scopes, with the one of
+`recording.completed`: zoom.md (the facts collected with the project), Found later.
 """
 
 from __future__ import annotations
