@@ -67,6 +67,7 @@ _NAMES = {
     "join_url": _("Join link"),
     "password": _("Passcode"),
     "host_id": _("Host ID"),
+    "uuid": _("UUID in Zoom"),
     "host_email": _("Host"),
     "occurrences": _("Occurrences"),
     "recordings": _("Available recordings"),
