@@ -1,4 +1,4 @@
-"""The tree of exceptions. Each error carries its evidence, and its message says what to do. Pure."""
+"""Exceptions of the bridge, each with its evidence; the message says what to do. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from enum import StrEnum
 
 
 class ZoomBridgeError(Exception):
-    """The root of the tree. `str(error)` is a message for the person who can mend it."""
+    """Base of all errors. `str(error)` is a message for the person who can fix it."""
 
 
 class BadRequestError(ZoomBridgeError):
-    """What came in is not what it should be: not JSON, not an event."""
+    """A malformed request: not JSON, or not an event."""
 
 
 class SignatureError(ZoomBridgeError):
-    """A request is not shown to come from whom it says."""
+    """The sender of a request could not be verified."""
 
 
 class NoSecretError(SignatureError):
@@ -22,11 +22,11 @@ class NoSecretError(SignatureError):
 
 
 class WrongSignatureError(SignatureError):
-    """The signature is missing, or was made with another secret or over other bytes."""
+    """The signature is missing or wrong: made with another secret, or over other bytes."""
 
 
 class StaleSignatureError(SignatureError):
-    """The signature's time is too far from the time at which it came. `seconds` says how far."""
+    """The request was signed `seconds` before its arrival (negative: after), outside the tolerance."""
 
     def __init__(self, message: str, *, seconds: int) -> None:
         super().__init__(message)
@@ -34,11 +34,11 @@ class StaleSignatureError(SignatureError):
 
 
 class StoreError(ZoomBridgeError):
-    """The database cannot do what it was asked."""
+    """The database cannot be used as requested."""
 
 
 class StoreUnavailableError(StoreError):
-    """The database cannot be written now: disk full, locked, down, or its queue is full. Try again."""
+    """The database is temporarily unavailable: disk full, locked, down, or its queue is full. Retry."""
 
 
 class StoreInUseError(StoreError):
@@ -46,31 +46,31 @@ class StoreInUseError(StoreError):
 
 
 class UnknownSiteError(ZoomBridgeError):
-    """No site of that name or address is connected."""
+    """No site of this ID or address is connected."""
 
 
 class UnknownEventError(ZoomBridgeError):
-    """No event of that number is in the log, or it does not concern who asks."""
+    """No event of this number is in the log, or none that this user may see."""
 
 
 class UnknownJobError(ZoomBridgeError):
-    """No job of that number is known, or not to who asks."""
+    """No job of this number exists, or none that this user may see."""
 
 
 class TooManyJobsError(ZoomBridgeError):
-    """So many jobs of a kind wait that no more are taken."""
+    """The queue of a kind of job is full."""
 
 
 class UserError(ZoomBridgeError):
-    """A user cannot be made or changed like that. `field` names what is wrong: name, password, role."""
+    """A user cannot be created or changed like that. `field` is the invalid one: name, password, role."""
 
     def __init__(self, message: str, *, field: str = "name") -> None:
         super().__init__(message)
         self.field = field
 
 
-class TicketError(ZoomBridgeError):
-    """A link or ticket that works once was used, is too old, or never was one."""
+class LinkExpiredError(ZoomBridgeError):
+    """A one-time link is unknown, used or expired."""
 
 
 class UnknownAccountError(ZoomBridgeError):
@@ -78,7 +78,7 @@ class UnknownAccountError(ZoomBridgeError):
 
 
 class Fault(StrEnum):
-    """What kind of failure it was."""
+    """Kinds of failures of a site."""
 
     NETWORK = "network"  # not reached: refused, no such name, timed out
     TLS = "tls"  # reached, but its certificate is not to be trusted
@@ -96,12 +96,12 @@ class Fault(StrEnum):
 
     @property
     def retry(self) -> bool:
-        """Whether the same request may work later, without anybody telling the bridge."""
+        """Whether the same request may succeed later, without any action by a person."""
         return self in _PASSING
 
     @property
     def stops_site(self) -> bool:
-        """Whether the other posts of the site would fare no better."""
+        """Whether it affects all posts of the site."""
         return self in _OF_THE_SITE
 
 

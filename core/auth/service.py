@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from core import messages
 from core.auth import passwords
 from core.auth.passwords import Passwords
-from core.errors import StoreUnavailableError, TicketError, UserError
+from core.errors import LinkExpiredError, StoreUnavailableError, UserError
 from core.store.auth import one_time_links, sessions, users
 from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.auth.users import Role
@@ -46,7 +46,7 @@ class AuthService:
         with self.store.reading() as connection:
             return users.list_all(connection)
 
-    def is_anybody(self) -> bool:
+    def has_users(self) -> bool:
         """Whether any user exists."""
         with self.store.reading() as connection:
             return users.any_user(connection)
@@ -102,7 +102,10 @@ class AuthService:
     # --- Signing in ------------------------------------------------------------------------------------
 
     def sign_in(self, name: str, password: str, *, instead_of: str = "") -> str | None:
-        """Verify name and password; return the token of a new session, which replaces the present one."""
+        """Verify name and password; return the token of a new session, which replaces that of the token `instead_of`.
+
+        None where they are wrong.
+        """
         name = canonical(name)
         with self.store.reading() as connection:
             user = users.find(connection, name)
@@ -157,7 +160,7 @@ class AuthService:
                 if session.site_id is None:
                     users.record_seen(connection, session.name, now=now)
 
-            with suppress(StoreUnavailableError):  # then the next page does it: this one only wants to read
+            with suppress(StoreUnavailableError):  # the next page prolongs it then
                 self.store.submit(prolong)
         return session
 
@@ -202,13 +205,13 @@ class AuthService:
 
         return self.store.write(issue)
 
-    def is_good(self, purpose: Purpose, token: str) -> OneTimeLink | None:
+    def find_link(self, purpose: Purpose, token: str) -> OneTimeLink | None:
         """Return the one-time link of a token; None if it is unknown, used or expired."""
         with self.store.reading() as connection:
             return one_time_links.find(connection, purpose, token, now=clock.now(connection, self.clock))
 
     def make_first(self, token: str, name: str, password: str) -> str:
-        """Create the first administrator; return the token of their session. Raises: UserError, TicketError."""
+        """Create the first administrator; return the token of their session. Raises: UserError, LinkExpiredError."""
         name = _new_name(name)
         hashed = self._hash(name, password)
 
@@ -218,8 +221,8 @@ class AuthService:
             if one_time_links.use(connection, Purpose.FIRST, token, now=now) is None or users.any_user(
                 connection
             ):
-                raise TicketError(messages.LINK_EXPIRED)
-            one_time_links.cancel(connection, Purpose.FIRST, "")  # what other starts have printed
+                raise LinkExpiredError(messages.LINK_EXPIRED)
+            one_time_links.cancel(connection, Purpose.FIRST, "")  # the links that other starts have printed
             users.add(connection, name, Role.ADMINISTRATOR, hashed, now=now)
             users.record_seen(connection, name, now=now)
             return sessions.begin(connection, name, Role.ADMINISTRATOR, now=now)
@@ -229,17 +232,17 @@ class AuthService:
     def choose_password(self, token: str, password: str) -> str:
         """Set the password of a one-time link's user; return the token of their session.
 
-        Raises: UserError, TicketError.
+        Raises: UserError, LinkExpiredError.
         """
-        link = self.is_good(Purpose.PASSWORD, token)
+        link = self.find_link(Purpose.PASSWORD, token)
         if link is None:
-            raise TicketError(messages.LINK_EXPIRED)
+            raise LinkExpiredError(messages.LINK_EXPIRED)
         hashed = self._hash(link.name, password)
 
         def choose(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
             if one_time_links.use(connection, Purpose.PASSWORD, token, now=now) is None:
-                raise TicketError(messages.LINK_EXPIRED)
+                raise LinkExpiredError(messages.LINK_EXPIRED)
             user = _set_password(connection, name=link.name, password=hashed)
             users.record_seen(connection, user.name, now=now)
             return sessions.begin(connection, user.name, user.role, now=now)
@@ -247,13 +250,13 @@ class AuthService:
         return self.store.write(choose)
 
     def enter(self, purpose: Purpose, token: str, *, instead_of: str = "") -> str:
-        """Use a sign-in link; return the token of the session. Raises: TicketError."""
+        """Use a sign-in link; return the token of the session. Raises: LinkExpiredError."""
 
         def let_in(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
             link = one_time_links.use(connection, purpose, token, now=now)
             if link is None:
-                raise TicketError(messages.LINK_EXPIRED)
+                raise LinkExpiredError(messages.LINK_EXPIRED)
             sessions.end(connection, instead_of)
             if link.site_id is None:
                 users.record_seen(connection, link.name, now=now)

@@ -156,7 +156,7 @@ def sign_in_hint(store: Store, url: str) -> str:
     """Return the line on the bridge's pages that `serve` prints: a one-time link while there are no users."""
     auth = AuthService(store)
     try:
-        if auth.is_anybody():
+        if auth.has_users():
             return f"Pages: {url}/"
         return (
             f"Create the first administrator (this link works once): {url}/first?ticket={auth.invitation()}"

@@ -37,7 +37,7 @@ class UsersHandler(PageHandler):
     async def prepare(self) -> None:
         """Allow administrators of the whole bridge only."""
         await super().prepare()
-        if not self.viewer.may_admit:
+        if not self.viewer.may_manage_users:
             self.forbid(self.words.gettext("Only administrators of the whole bridge can manage users."))
 
     async def get(self) -> None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from tornado.web import RequestHandler
 
 from core.auth.service import canonical
-from core.errors import StoreUnavailableError, TicketError, UserError
+from core.errors import LinkExpiredError, StoreUnavailableError, UserError
 from core.store.auth.one_time_links import Purpose
 from web.http.executor import BlockingExecutor
 from web.signin import cookie
@@ -204,8 +204,8 @@ class SignInHandler(SignInPageHandler):
         self.start_session(token, to)
 
     async def _show_form(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
-        anybody = await self.sign_in.run_blocking(self.auth.is_anybody)
-        self.show("pages/signin.jinja", status=status, to=to, name=name, problem=problem, anybody=anybody)
+        has_users = await self.sign_in.run_blocking(self.auth.has_users)
+        self.show("pages/signin.jinja", status=status, to=to, name=name, problem=problem, has_users=has_users)
 
 
 class SignOutHandler(SignInPageHandler):
@@ -239,7 +239,7 @@ class _PasswordLinkHandler(SignInPageHandler):
             problem = self.words.gettext("The passwords do not match. Enter the same password twice.")
             await self._show_form(ticket, status=422, name=name, errors={"again": problem})
             return
-        if await self.sign_in.run_blocking(self.auth.is_good, self.purpose, ticket) is None:
+        if await self.sign_in.run_blocking(self.auth.find_link, self.purpose, ticket) is None:
             self.show_used_link()  # before any hashing: this page is open to everybody
             return
         try:
@@ -251,20 +251,20 @@ class _PasswordLinkHandler(SignInPageHandler):
         except SignInBusyError as error:
             errors = {"password": refusal_message(self.words, error)}
             await self._show_form(ticket, status=503, name=name, errors=errors)
-        except TicketError:
+        except LinkExpiredError:
             self.show_used_link()
         else:
             logger.info("signed_in", by=self.purpose.value, address=self.address)
             self.start_session(token)
 
     def save(self, ticket: str, name: str, password: str) -> str:
-        """Save the password; return the token of a session. Raises: UserError, TicketError."""
+        """Save the password; return the token of a session. Raises: UserError, LinkExpiredError."""
         raise NotImplementedError
 
     async def _show_form(
         self, ticket: str, *, status: int, name: str = "", errors: dict[str, str] | None = None
     ) -> None:
-        good = await self.sign_in.run_blocking(self.auth.is_good, self.purpose, ticket)
+        good = await self.sign_in.run_blocking(self.auth.find_link, self.purpose, ticket)
         if good is None:
             self.show_used_link()
             return
@@ -326,7 +326,7 @@ async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, ticket:
 
     try:
         token = await handler.sign_in.run_blocking(use)
-    except TicketError:
+    except LinkExpiredError:
         handler.show_used_link()
     else:
         logger.info("signed_in", by=purpose.value, address=handler.address)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 24 * 3_600_000
-_LONG = 2  # of a unit and more are told in it
+_LONG = 2  # of a unit; a duration at least as long is shown in it
 _FEW = 10  # and more of a unit need no fraction
 
 

@@ -27,6 +27,6 @@ class Viewer:
         return self.role is Role.ADMINISTRATOR
 
     @property
-    def may_admit(self) -> bool:
+    def may_manage_users(self) -> bool:
         """Whether they may manage users: not administrators of one site."""
         return self.may_change and self.site_id is None

@@ -35,7 +35,7 @@ def kept(
     def look(purpose: Purpose, word: str) -> OneTimeLink | None:
         store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
         try:
-            return AuthService(store).is_good(purpose, word)
+            return AuthService(store).find_link(purpose, word)
         finally:
             store.close()
 

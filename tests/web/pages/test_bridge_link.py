@@ -72,7 +72,7 @@ class TestButton:
         assert answer.code == 200
         action, ticket = form(answer)
         assert action == "https://bridge.example.org/enter"
-        good = admission.is_good(Purpose.SITE, ticket)
+        good = admission.find_link(Purpose.SITE, ticket)
         assert good is not None
         assert (good.site_id, good.name) == ("s1", "anna")
 
@@ -96,8 +96,8 @@ class TestButton:
     ) -> None:
         _, first = form(press(http, paired))
         _, second = form(press(http, paired))
-        assert admission.is_good(Purpose.SITE, first) is None
-        assert admission.is_good(Purpose.SITE, second) is not None
+        assert admission.find_link(Purpose.SITE, first) is None
+        assert admission.find_link(Purpose.SITE, second) is not None
 
     def test_makes_no_ticket_for_who_only_looks_by(self, http: Http, paired: Site) -> None:
         headers = from_stub(paired, "GET", "/bridge-link", context=IN_ENGLISH)

@@ -94,7 +94,7 @@ class TestLink:
         admission.add("luke", Role.VIEWER, PASSWORD)
         link = link_in(post(http, session, do="link", name="luke"))
         ticket = urlsplit(link).query.removeprefix("ticket=")
-        good = admission.is_good(Purpose.PASSWORD, ticket)
+        good = admission.find_link(Purpose.PASSWORD, ticket)
         assert good is not None
         assert good.name == "luke"
         assert admission.sign_in("luke", PASSWORD), "until they choose another"

@@ -463,7 +463,7 @@ class TestFirst:
             "what was typed stays"
         )
         assert PASSWORD not in answer.body.decode()
-        assert not admission.is_anybody()
+        assert not admission.has_users()
         assert post(http, "/first", **self.form(ticket)).code == 303
 
     def test_is_made_once(self, http: Http, admission: AuthService) -> None:
