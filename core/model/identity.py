@@ -27,6 +27,9 @@ _OF_LIFE = frozenset(
     {"created", "updated", "converted_to_webinar", "converted_to_meeting", "recovered", "started"}
 )
 _OF_DEATH = frozenset({"deleted", "permanently_deleted"})
+# The places of events at one moment: see `core.model.fold.position`.
+_RANK_OF_SNAPSHOTS = 6
+_FIRST_RANK_OF_THE_PAST = 8  # ends, registrations, recordings and changes of the host
 
 
 def own_account_id(site_id: str) -> str:
@@ -109,17 +112,26 @@ def _in_order(records: Sequence[Record]) -> list[tuple[str, Meeting | Change]]:
 
 
 def _with_base(meeting: Meeting | None, base: Meeting) -> Meeting:
-    """Lay what an account's dropped events made over what others told before the last of them."""
+    """Lay what an account's dropped events made over what others told before the last of them.
+
+    Or under it, where that last one was of the past of the meeting.
+    """
     if meeting is None:
         return base
+    is_absent = base.last.rank == _RANK_OF_SNAPSHOTS and base.state in _DELETED
+    if is_absent or base.last.rank >= _FIRST_RANK_OF_THE_PAST:
+        below, above = base, meeting
+    else:
+        below, above = meeting, base
     return replace(
-        base,
-        object=base.object if base.created else merge(meeting.object, base.object),
-        created=meeting.created or base.created,
-        recovered=base.recovered or (meeting.state in _DELETED and base.state not in _DELETED),
-        instances={**meeting.instances, **base.instances},
-        recordings={**meeting.recordings, **base.recordings},
-        registrants={**meeting.registrants, **base.registrants},
+        above,
+        object=above.object if above.created else merge(below.object, above.object),
+        last=base.last,
+        created=below.created or above.created,
+        recovered=above.recovered or (below.state in _DELETED and above.state not in _DELETED),
+        instances={**below.instances, **above.instances},
+        recordings={**below.recordings, **above.recordings},
+        registrants={**below.registrants, **above.registrants},
     )
 
 

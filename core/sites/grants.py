@@ -15,6 +15,8 @@ from core.store.sites.grants import GrantSource
 from core.zoom import envelope as zoom_envelope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from core.pipeline.ingest import Ingest
@@ -30,9 +32,16 @@ class GrantResult:
 
 
 def grant(
-    ingest: Ingest, account_id: str, site_id: str, *, source: GrantSource = GrantSource.ADMINISTRATOR
+    ingest: Ingest,
+    account_id: str,
+    site_id: str,
+    *,
+    source: GrantSource = GrantSource.ADMINISTRATOR,
+    clock: Callable[[], float] | None = None,
 ) -> GrantResult:
     """Grant an account to a site: its meetings are shown there, and its events that waited enter the log.
+
+    Without a `clock`, the store's own is used.
 
     Raises: UnknownAccountError for an id that is none of Zoom's; UnknownSiteError, StoreUnavailableError.
     """
@@ -42,7 +51,7 @@ def grant(
 
     def write(connection: Connection) -> GrantResult:
         sites.load(connection, site_id, store.sealer)
-        now = store_clock.now(connection)
+        now = store_clock.now(connection, clock)
         is_new = grants.add(connection, account_id, site_id, source, now=now)
         if is_new:
             queue.schedule_site(connection, account_id, site_id, now=now)
@@ -63,7 +72,7 @@ def grant(
     return result
 
 
-def revoke(store: Store, account_id: str, site_id: str) -> bool:
+def revoke(store: Store, account_id: str, site_id: str, *, clock: Callable[[], float] | None = None) -> bool:
     """Revoke the grant of an account to a site; return whether there was one.
 
     Posts that the bridge created for its meetings are moved to the trash, unless another account that is granted to
@@ -72,7 +81,7 @@ def revoke(store: Store, account_id: str, site_id: str) -> bool:
     """
 
     def write(connection: Connection) -> bool:
-        now = store_clock.now(connection)
+        now = store_clock.now(connection, clock)
         if not grants.remove(connection, account_id, site_id, now=now):
             return False
         queue.schedule_account(connection, account_id, site_id, now=now)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.render import Presence, render
 from core.store.db import clock as store_clock
-from core.store.meetings import meetings
+from core.store.meetings import shown
 from core.store.posts import queue
 from core.store.posts.queue import PostState
 from core.store.sites import rules
@@ -87,8 +87,8 @@ def preview_rules(
     """Render a site's latest meetings under new rules, and compare. Raises: StoreUnavailableError."""
     with store.reading() as connection:
         found = queue.list_recent(connection, site.id, limit=MOST_MEETINGS)
-        known = [meetings.load(connection, account_id, number) for account_id, number, _ in found]
-        about = [(one[0], written) for one, (_, _, written) in zip(known, found, strict=True) if one]
+        known = shown.of_site(connection, store.sealer, site.id, [number for _, number, _ in found])
+        about = [(known[number][0], written) for _, number, written in found if number in known]
         listed = [meeting for meeting, _ in about]
         before = rules.of_site(connection, site, listed)
         after = rules.of_site(connection, site, listed, decided)

@@ -132,6 +132,56 @@ def remove(account: str, instance: Instance) -> None:
     click.echo(f"Removed the credentials of {removed.name}. Its meetings and their pages stay.")
 
 
+@account.command("grant")
+@click.argument("account")
+@click.argument("site")
+@instance_options
+def grant(account: str, site: str, instance: Instance) -> None:
+    """Grant the Zoom account ACCOUNT (its ID) to SITE (address or id).
+
+    The site then shows its meetings, and its events that waited for the grant are processed. An account without saved
+    credentials is granted to the first site that receives an event of it; every other site needs this.
+    """
+    changed = instance.call(api.ACCOUNT_GRANT, api.GrantRequest(account=account, site=site))
+    click.echo(
+        f"Granted {account} to {changed.site_url}."
+        if changed.is_changed
+        else f"{account} was granted to {changed.site_url} before."
+    )
+    if changed.released:
+        click.echo(f"{changed.released:,} events that waited are processed now.")
+
+
+@account.command("revoke")
+@click.argument("account")
+@click.argument("site")
+@instance_options
+def revoke(account: str, site: str, instance: Instance) -> None:
+    """Revoke the grant of the Zoom account ACCOUNT (its ID) to SITE (address or id).
+
+    Pages that the bridge created there for its meetings are moved to the trash, with all that editors have added.
+    Pages that people created stay, and are not updated any more. New events of the account wait for a grant.
+    """
+    changed = instance.call(api.ACCOUNT_REVOKE, api.GrantRequest(account=account, site=site))
+    click.echo(
+        f"Revoked the grant of {account} to {changed.site_url}."
+        if changed.is_changed
+        else f"{account} is not granted to {changed.site_url}."
+    )
+
+
+@account.command("grants")
+@instance_options
+def grants(instance: Instance) -> None:
+    """List which Zoom account is granted to which site, and what waits for a grant."""
+    found = instance.call(api.ACCOUNT_GRANTS, api.NoArguments())
+    if not found:
+        click.echo("No Zoom account is granted to a site yet.")
+    for one in found:
+        status = f"by {one.source}" if one.source else f"waiting for a grant: {one.waiting:,} events"
+        click.echo(f"{one.account}  {one.site_url}  {status}")
+
+
 @click.command("import")
 @click.option("--account", help="Account id or name; not needed where there is only one.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left unchanged.")

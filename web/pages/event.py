@@ -233,7 +233,8 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
     found = inspect(bridge.store, event_id, site_id=site_id)
     line = found.line
     with bridge.store.reading() as connection:
-        named = [] if line.number is None else [(line.account_id, line.number)]
+        is_of_meeting = line.number is not None and line.outcome != Outcome.WAITING
+        named = [(line.account_id, line.number)] if line.number is not None and is_of_meeting else []
         topic = "".join(meetings.topics(connection, named).values())
         names = {site.id: site.name for site in sites.list_all(connection, bridge.store.sealer)}
     shown = line.site_id is not None and site_id in (None, line.site_id)

@@ -219,7 +219,12 @@ def _listed(
         page = event_search.page(connection, wanted, limit=_ON_A_PAGE, before=before, after=after)
         count = event_search.count(connection, wanted)
         names = event_search.event_names(connection, wanted.site_id)
-        named = {(line.account_id, line.number) for line in page.events if line.number is not None}
+        # What waits for a grant tells nothing of the account's meetings.
+        named = {
+            (line.account_id, line.number)
+            for line in page.events
+            if line.number is not None and line.outcome != Outcome.WAITING
+        }
         topics = meetings.topics(connection, sorted(named))
     newer, older = _keys_of(page.events[0].key, page.events[-1].key) if page.events else ("", "")
     return EventList(

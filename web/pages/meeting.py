@@ -14,6 +14,7 @@ from babel.dates import format_date, format_time, get_timezone_name
 from tornado.web import Finish
 
 from core.model.diff import EventDiff, event_diffs, field_diffs
+from core.model.identity import Record, shared_steps
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
 from core.model.post_status import PostStatus
@@ -27,7 +28,7 @@ from core.store.events import delivery, history
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter
-from core.store.meetings import meetings
+from core.store.meetings import meetings, shown
 from core.store.meetings import search as meeting_search
 from core.store.posts import attempts, requeue
 from core.store.posts import status as post_status
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.model.meeting import Meeting, Occurrence
     from core.store.events.delivery import SiteDelivery
+    from core.store.events.history import EventHistory
     from core.store.posts.attempts import Attempt
     from core.store.posts.status import PostSummary
 
@@ -192,7 +194,16 @@ class MeetingHandler(PageHandler):
         return label_changes(found, self.words, self.shell.language, passcodes=self.viewer.may_change)
 
     async def _state(self, account_id: str, number: int, *, before: int = 0) -> MeetingDetail:
-        """Load a meeting; redirect to the list if it does not exist or may not be seen."""
+        """Load a meeting; redirect to the list if it does not exist or may not be seen.
+
+        If its number is another account's now, redirect to the meeting of that.
+        """
+        owner = await self.blocking(
+            partial(_successor, self.bridge, account_id, number, site_id=self.site_id)
+        )
+        if owner is not None:
+            self.go(meeting_path(owner, number))
+            raise Finish
         state = await self.blocking(
             partial(_read, self.bridge, account_id, number, site_id=self.site_id, before=before)
         )
@@ -262,10 +273,13 @@ def _read(
             post.site_id: attempts.of_post(connection, post.site_id, number, limit=_ATTEMPTS)
             for post in posts
         }
-        host = _host(connection, known[0])
-        past = _history(connection, bridge, account_id, number, site_id=site_id, before=before)
+        told_by = shown.accounts_of_owner(connection, account_id, number, site_id=site_id)
+        found = shown.resolve(connection, bridge.store.sealer, told_by, [number])
+        whole = found[number][0] if number in found else known[0]
+        host = _host(connection, whole)
+        past = _history(connection, bridge, account_id, told_by, number, site_id=site_id, before=before)
     moment = datetime.fromtimestamp(time.time(), UTC)
-    meeting = leading(known[0], moment)
+    meeting = leading(whole, moment)
     return MeetingDetail(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
 
 
@@ -277,13 +291,37 @@ def _host(connection: Connection, meeting: Meeting) -> str:
     return name or email or (label_changes if isinstance(label_changes, str) else "") or host_id
 
 
+def _successor(bridge: Bridge, account_id: str, number: int, *, site_id: str | None) -> str | None:
+    with bridge.store.reading() as connection:
+        return shown.successor(connection, account_id, number, site_id=site_id)
+
+
+def _diffs(histories: dict[str, EventHistory], number: int) -> list[EventDiff]:
+    """Return the effect of each event, in order: of one account, or of those that tell of the number together."""
+    if len(histories) > 1:
+        records = [
+            Record(account_id, known.base, [one.change for one in known.events])
+            for account_id, known in histories.items()
+        ]
+        return [EventDiff(step.change, step.before, step.after) for step in shared_steps(number, records)]
+    ((account_id, known),) = histories.items()
+    return list(event_diffs(account_id, number, [one.change for one in known.events], base=known.base))
+
+
 def _history(
-    connection: Connection, bridge: Bridge, account_id: str, number: int, *, site_id: str | None, before: int
+    connection: Connection,
+    bridge: Bridge,
+    account_id: str,
+    told_by: list[str],
+    number: int,
+    *,
+    site_id: str | None,
+    before: int,
 ) -> MeetingHistory:
     """Load the newest events, or those before one, newest first."""
-    known = history.of_meeting(connection, bridge.store.sealer, account_id, number)
-    every = list(event_diffs(account_id, number, [one.change for one in known.events], base=known.base))
-    of_event = {one.change.position: one for one in known.events}
+    histories = {one: history.of_meeting(connection, bridge.store.sealer, one, number) for one in told_by}
+    every = _diffs(histories, number)
+    of_event = {one.change.position: one for known in histories.values() for one in known.events}
     newest_first = [(of_event[step.change.position], step) for step in reversed(every)]
     place = next((index for index, (one, _) in enumerate(newest_first) if one.id == before), -1)
     some = newest_first[place + 1 : place + 1 + _EVENTS]
@@ -303,8 +341,8 @@ def _history(
             for one, step in some
         ],
         older=str(some[-1][0].id) if some and place + 1 + _EVENTS < len(newest_first) else "",
-        is_whole=known.is_whole,
-        dropped=known.base is not None,
+        is_whole=all(known.is_whole for known in histories.values()),
+        dropped=any(known.base is not None for known in histories.values()),
         failed=bool(failed.events),
     )
 

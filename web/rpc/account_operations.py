@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.accounts import credentials, import_job, reconcile_job
+from core.sites import grants
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
+from core.store.events import waiting
+from core.store.sites import grants as stored_grants
 from core.store.sites import sites
 from core.zoom.oauth import Credentials
 from web.rpc import api, job_operations
@@ -76,6 +79,49 @@ def reconcile_account(bridge: Bridge, request: api.ReadAccount) -> api.JobStatus
     return _enqueue(bridge, reconcile_job.KIND, request)
 
 
+def grant_account(bridge: Bridge, request: api.GrantRequest) -> api.GrantChange:
+    """Grant an account to a site. Raises: UnknownAccountError, UnknownSiteError."""
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    result = grants.grant(bridge.ingest, request.account.strip(), site.id)
+    bridge.mirror_worker.wake()
+    return api.GrantChange(site_url=site.url, is_changed=result.is_new, released=result.released)
+
+
+def revoke_account(bridge: Bridge, request: api.GrantRequest) -> api.GrantChange:
+    """Revoke the grant of an account to a site. Raises: UnknownSiteError."""
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    is_changed = grants.revoke(bridge.store, request.account.strip(), site.id)
+    bridge.mirror_worker.wake()
+    return api.GrantChange(site_url=site.url, is_changed=is_changed)
+
+
+def list_grants(bridge: Bridge, _request: api.NoArguments) -> list[api.GrantStatus]:
+    """Return all grants, and the accounts whose events wait for one."""
+    with bridge.store.reading() as connection:
+        urls = {site.id: site.url for site in sites.list_all(connection, bridge.store.sealer)}
+        given = stored_grants.list_all(connection)
+        held = waiting.accounts(connection)
+    return [
+        api.GrantStatus(
+            account=one.account_id, site_url=urls[one.site_id], source=one.source, granted_at=one.granted_at
+        )
+        for one in given
+        if one.site_id in urls
+    ] + [
+        api.GrantStatus(
+            account=one.account_id,
+            site_url=urls[one.site_id],
+            source=None,
+            granted_at=None,
+            waiting=one.count,
+        )
+        for one in held
+        if one.site_id in urls
+    ]
+
+
 def list_findings(bridge: Bridge, request: api.FindingsRequest) -> list[api.AccountFinding]:
     """Return the next findings of a job, oldest first."""
     with bridge.store.reading() as connection:
@@ -107,4 +153,7 @@ IMPLEMENTATIONS = (
     Implementation(api.ACCOUNT_IMPORT, import_account),
     Implementation(api.ACCOUNT_RECONCILE, reconcile_account),
     Implementation(api.ACCOUNT_FINDINGS, list_findings),
+    Implementation(api.ACCOUNT_GRANT, grant_account),
+    Implementation(api.ACCOUNT_REVOKE, revoke_account),
+    Implementation(api.ACCOUNT_GRANTS, list_grants),
 )

@@ -241,6 +241,34 @@ class AccountFinding(Model):
     detail: str
 
 
+class GrantRequest(Model):
+    """Grant a Zoom account (its ID) to a site (its address or id), or revoke that."""
+
+    account: str
+    site: str
+
+
+class GrantChange(Model):
+    """A changed grant. `is_changed`: it was not so before; `released` is the number of events that waited."""
+
+    site_url: str
+    is_changed: bool
+    released: int = 0
+
+
+class GrantStatus(Model):
+    """An account and a site: what granted it, or how many events wait for that. Times are Unix milliseconds."""
+
+    account: str
+    site_url: str
+    source: str | None
+    granted_at: int | None
+    waiting: int = 0
+
+
+ACCOUNT_GRANT = Operation("account.grant", GrantRequest, GrantChange)
+ACCOUNT_REVOKE = Operation("account.revoke", GrantRequest, GrantChange)
+ACCOUNT_GRANTS = Operation("account.grants", NoArguments, list[GrantStatus])
 ACCOUNT_ADD = Operation("account.add", AddAccount, AddedAccount)
 ACCOUNT_LIST = Operation("account.list", NoArguments, list[AccountStatus])
 ACCOUNT_REMOVE = Operation("account.remove", AccountRequest, RemovedAccount)
@@ -449,6 +477,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,
+    ACCOUNT_GRANT, ACCOUNT_REVOKE, ACCOUNT_GRANTS,
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS_LARGE,

@@ -93,7 +93,9 @@ def render_calendar(
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
-        entries = meeting_calendar.entries(connection, site_id, now=int(now * 1000), number=number)
+        entries = meeting_calendar.entries(
+            connection, store.sealer, site_id, now=int(now * 1000), number=number
+        )
         secret = settings.calendar_secret(connection)
     if secret is None:
         secret = store.write(settings.make_calendar_secret)

@@ -9,18 +9,20 @@ from sqlalchemy import and_, or_, select
 from core.model.meeting import MeetingState
 from core.render.ical import CANCELLED_FOR, CalendarEntry
 from core.store.db.schema import meetings, posts
-from core.store.meetings import meetings as kept
+from core.store.meetings import shown
 from core.store.posts.queue import PostState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from core.store.db.encryption import Sealer
 
 MOST = 2000  # meetings in one calendar, the nearest first
 _PAST_MILLISECONDS = 90 * 24 * 3600 * 1000  # for how long what is over stays in it
 
 
 def entries(
-    connection: Connection, site_id: str, *, now: int, number: int | None = None
+    connection: Connection, sealer: Sealer, site_id: str, *, now: int, number: int | None = None
 ) -> list[CalendarEntry]:
     """Return what a site's calendar tells of, or one meeting of it. `now` is in ms since 1970, UTC."""
     is_shown = posts.c.state == PostState.SYNCED
@@ -30,7 +32,7 @@ def entries(
         meetings.c.last_at > now - int(CANCELLED_FOR.total_seconds() * 1000),
     )
     query = (
-        select(posts.c.account_id, posts.c.number, posts.c.link, posts.c.post_id)
+        select(posts.c.number, posts.c.wanted, posts.c.link, posts.c.post_id)
         .join(
             meetings, and_(meetings.c.account_id == posts.c.account_id, meetings.c.number == posts.c.number)
         )
@@ -42,9 +44,10 @@ def entries(
         query = query.where(meetings.c.over_at > now - _PAST_MILLISECONDS)
     else:
         query = query.where(posts.c.number == number)
-    found = []
-    for row in connection.execute(query).all():
-        known = kept.load(connection, row.account_id, row.number)
-        if known is not None:
-            found.append(CalendarEntry(known[0], known[1], row.link or "", row.post_id))
-    return found
+    rows = connection.execute(query).all()
+    known = shown.of_site(connection, sealer, site_id, [row.number for row in rows])
+    return [
+        CalendarEntry(known[row.number][0], row.wanted, row.link or "", row.post_id)
+        for row in rows
+        if row.number in known
+    ]

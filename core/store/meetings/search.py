@@ -15,6 +15,7 @@ from core.model.post_status import PostStatus
 from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import meetings, posts, sites
 from core.store.db.schema import zoom_users as table
+from core.store.meetings import shown
 from core.store.posts import status as post_status
 from core.store.sites.grants import accounts_of
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select
+
+    from core.store.db.encryption import Sealer
 
 LONGEST_SEARCH = 100
 MOST_HOSTS = 50
@@ -119,8 +122,11 @@ class MeetingSummary:
     over_at: int
 
 
-def lines(connection: Connection, keys: Sequence[MeetingKey]) -> list[MeetingSummary]:
-    """Return what is to be shown of these meetings, in the same order. What is gone by now is left out."""
+def lines(connection: Connection, keys: Sequence[MeetingKey], sealer: Sealer) -> list[MeetingSummary]:
+    """Return what is to be shown of these meetings, in the same order. What is gone by now is left out.
+
+    Of a meeting that came from another account, little may be known from its own events: see `core.model.identity`.
+    """
     named = [(key.account_id, key.number) for key in keys]
     rows = connection.execute(
         select(
@@ -139,15 +145,7 @@ def lines(connection: Connection, keys: Sequence[MeetingKey]) -> list[MeetingSum
     found = {(row.account_id, row.number): row for row in rows}
     return [
         MeetingSummary(
-            Meeting(
-                row.account_id,
-                row.number,
-                MeetingKind(row.kind),
-                MeetingState(row.state),
-                row.object,
-                created=row.created,
-                recovered=row.recovered,
-            ),
+            _listed(row) if row.created else shown.of_owner(connection, sealer, _listed(row)),
             row.starts_at,
             row.ends_at,
             row.over_at,
@@ -155,6 +153,18 @@ def lines(connection: Connection, keys: Sequence[MeetingKey]) -> list[MeetingSum
         for name in named
         if (row := found.get(name)) is not None
     ]
+
+
+def _listed(row: Any) -> Meeting:
+    return Meeting(
+        row.account_id,
+        row.number,
+        MeetingKind(row.kind),
+        MeetingState(row.state),
+        row.object,
+        created=row.created,
+        recovered=row.recovered,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +323,7 @@ def _conditions(wanted: MeetingFilter, now: int) -> Iterable[ColumnElement[bool]
         yield meetings.c.kind == str(wanted.kind)
     if wanted.host_id:
         yield meetings.c.host_id == wanted.host_id
+    yield from _owned(wanted.site_id)
     yield from _scope(wanted.site_id, wanted.status)
 
 
@@ -350,6 +361,17 @@ def _exists(site_id: str | None, *conditions: ColumnElement[bool]) -> ColumnElem
     is_of_site = posts.c.site_id.in_(select(sites.c.id)) if site_id is None else _is_shown_to(site_id)
     same = and_(is_of_site, posts.c.account_id == meetings.c.account_id, posts.c.number == meetings.c.number)
     return select(posts.c.number).where(same, *conditions).correlate(meetings).exists()
+
+
+def _owned(site_id: str | None) -> Iterable[ColumnElement[bool]]:
+    """Return the conditions for meetings that own their number on a site, or whose number no other account owns."""
+    if site_id is not None:
+        return  # see `_scope`
+    owned = posts.alias()
+    of_number = and_(owned.c.site_id.in_(select(sites.c.id)), owned.c.number == meetings.c.number)
+    is_others = and_(of_number, owned.c.account_id != meetings.c.account_id)
+    others = select(owned.c.number).where(is_others).correlate(meetings).exists()
+    yield or_(~others, _exists(None))
 
 
 def _is_shown_to(site_id: str) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from core.model.identity import Record, fold_records
 from core.store.db.schema import meetings as table
+from core.store.db.schema import posts, sites
 from core.store.events import log
 from core.store.meetings import meetings
 from core.store.sites.grants import accounts_of
@@ -50,19 +51,38 @@ def resolve(
     return {number: _shown(connection, sealer, stored) for number, stored in of_number.items()}
 
 
-def records(
-    connection: Connection, sealer: Sealer, account_ids: Collection[str], number: int
-) -> list[Record]:
-    """Return what these accounts told of a number, each account by itself."""
-    known = [meeting for meeting, _ in meetings.load_all(connection, account_ids, [number])]
-    return [_record(connection, sealer, meeting) for meeting in known]
+def of_owner(connection: Connection, sealer: Sealer, meeting: Meeting) -> Meeting:
+    """Return what is shown of a meeting on the sites where it owns its number; the meeting itself where on none."""
+    account_ids = accounts_of_owner(connection, meeting.account_id, meeting.number)
+    if len(account_ids) == 1:
+        return meeting
+    found = resolve(connection, sealer, account_ids, [meeting.number])
+    return found[meeting.number][0] if meeting.number in found else meeting
 
 
-def accounts_of_number(connection: Connection, site_ids: Sequence[str], number: int) -> list[str]:
-    """Return the accounts that tell of a number and are granted to one of these sites."""
-    granted = {one for site_id in site_ids for one in connection.scalars(accounts_of(site_id))}
+def accounts_of_owner(
+    connection: Connection, account_id: str, number: int, *, site_id: str | None = None
+) -> list[str]:
+    """Return an account, and those whose records of a number are shown with its own: on a site, or on all it owns."""
+    site_ids = [site_id] if site_id is not None else _owned_on(connection, account_id, number)
+    granted = {one for owned in site_ids for one in connection.scalars(accounts_of(owned))}
     query = select(table.c.account_id).where(table.c.account_id.in_(granted), table.c.number == number)
-    return sorted(connection.scalars(query))
+    return sorted({account_id, *connection.scalars(query)})
+
+
+def successor(
+    connection: Connection, account_id: str, number: int, *, site_id: str | None = None
+) -> str | None:
+    """Return the account that owns a number now, on a site or anywhere, where this one owns it nowhere."""
+    query = select(posts.c.account_id).where(posts.c.number == number)
+    query = query.where(posts.c.site_id.in_([site_id] if site_id is not None else select(sites.c.id)))
+    owners = set(connection.scalars(query))
+    return None if account_id in owners else min(owners, default=None)
+
+
+def _owned_on(connection: Connection, account_id: str, number: int) -> Sequence[str]:
+    query = select(posts.c.site_id).where(posts.c.account_id == account_id, posts.c.number == number)
+    return connection.scalars(query).all()
 
 
 def _shown(connection: Connection, sealer: Sealer, stored: Sequence[Stored]) -> Stored:

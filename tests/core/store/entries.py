@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.model.fold import position
+from core.model.identity import own_account_id
 from core.store.db.engine import Store
 from core.store.events.log import Entry, Outcome
 from core.store.events.request import Request
@@ -20,10 +21,12 @@ def entry(
 ) -> Entry:
     body = raw(told or event())
     envelope = parse(body)
-    mark = digest(envelope)
+    mark, account_id = digest(envelope), envelope.payload.account_id
+    if account_id is None and site_id is not None:
+        mark, account_id = f"{site_id}:{mark}", own_account_id(site_id)
     return Entry(
         digest=mark,
-        account_id=envelope.payload.account_id or "",
+        account_id=account_id or "",
         number=envelope.number,
         event=envelope.event,
         position=position(envelope, mark, received_at=received_at),

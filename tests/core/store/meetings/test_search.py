@@ -69,7 +69,7 @@ class TestWhen:
         sites.write(lambda connection: meeting_search.save_dates(connection, moved))
         assert numbers(sites, now=later, when=Period.SERIES) == [8]
         with sites.reading() as connection:
-            (line,) = meeting_search.lines(connection, [MeetingKey(0, 7, ACCOUNT)])
+            (line,) = meeting_search.lines(connection, [MeetingKey(0, 7, ACCOUNT)], sites.sealer)
         assert line.starts_at == NOW_MS + 4 * HOUR
 
     def test_many_dates_pass_at_one_look(self, sites: Store) -> None:
@@ -213,7 +213,7 @@ class TestLines:
         keep(sites, 2, 1)
         asked = [MeetingKey(0, 2, ACCOUNT), MeetingKey(0, 9, ACCOUNT), MeetingKey(0, 1, ACCOUNT)]
         with sites.reading() as connection:
-            found = meeting_search.lines(connection, asked)
+            found = meeting_search.lines(connection, asked, sites.sealer)
         assert [line.meeting.number for line in found] == [2, 1]
         assert found[0].meeting.topic == "Meeting 2"
         assert found[0].starts_at == NOW_MS + HOUR

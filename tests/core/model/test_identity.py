@@ -1,0 +1,170 @@
+"""Several accounts tell of one number: what a site shows is folded from all of them, and who told last owns it."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from core.model.fold import GONE, SNAPSHOT, Change, fold, position
+from core.model.identity import Record, fold_records, own_account_id, shared_steps
+from core.model.meeting import Meeting, MeetingState
+from core.zoom.envelope import digest, parse
+from tests.core.events import NUMBER, SAMPLES, event, raw
+
+A, B = "AcctA", "AcctB"
+CHOIR: dict[str, Any] = {
+    "topic": "Choir rehearsal",
+    "type": 2,
+    "start_time": "2026-12-01T18:00:00Z",
+    "duration": 60,
+    "timezone": "Europe/Berlin",
+    "join_url": f"https://zoom.us/j/{NUMBER}?pwd=old",
+    "host_id": "anna",
+}
+MOVED: dict[str, Any] = {"topic": "In the new account", "start_time": "2026-12-09T18:00:00Z"}
+
+
+def change(told: dict[str, Any]) -> Change:
+    envelope = parse(raw(told))
+    return Change(position(envelope, digest(envelope), received_at=0), envelope)
+
+
+def told(name: str, at: int, account_id: str, **object_: Any) -> tuple[str, Change]:
+    return account_id, change(event(f"meeting.{name}", at, account_id=account_id, **object_))
+
+
+def gone(at: int, account_id: str) -> tuple[str, Change]:
+    return account_id, change(event(SNAPSHOT, at, account_id=account_id, payload={"operation": GONE}))
+
+
+def records(*every: tuple[str, Change], upto: int = 0) -> list[Record]:
+    """Return what each account told; what happened up to `upto` is in the baselines alone."""
+    found = []
+    for account_id in sorted({account_id for account_id, _ in every}):
+        own = [one for teller, one in every if teller == account_id]
+        base = fold(account_id, NUMBER, [one for one in own if one.position.at <= upto])
+        found.append(Record(account_id, base, [one for one in own if one.position.at > upto]))
+    return found
+
+
+def shown(*every: tuple[str, Change], upto: int = 0) -> Meeting:
+    meeting = fold_records(NUMBER, records(*every, upto=upto))
+    assert meeting is not None
+    return meeting
+
+
+def of_case(name: str) -> list[tuple[str, Change]]:
+    events = json.loads((SAMPLES / "cases" / f"{name}.json").read_text())
+    return [(one["payload"]["account_id"], change(one)) for one in events]
+
+
+class TestFoldRecords:
+    def test_of_one_account_is_its_own_meeting(self) -> None:
+        every = [told("created", 1, A, **CHOIR), told("updated", 2, A, topic="Choir"), told("deleted", 3, A)]
+        assert shown(*every) == fold(A, NUMBER, [one for _, one in every])
+
+    def test_of_none_is_nothing(self) -> None:
+        assert fold_records(NUMBER, []) is None
+        assert fold_records(NUMBER, [Record(A, None, [])]) is None
+
+    def test_a_move_keeps_what_is_known(self) -> None:
+        meeting = shown(told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED))
+        assert meeting.account_id == B
+        assert meeting.object == CHOIR | MOVED
+
+    def test_of_the_reported_transfer_is_gone(self) -> None:
+        meeting = shown(*of_case("account_transfer_leaves_a_twin"))
+        assert (meeting.account_id, meeting.state) == (B, MeetingState.DELETED)
+
+    def test_of_the_reported_old_account_shows_the_new_one(self) -> None:
+        meeting = shown(*of_case("old_account_writes_over_the_new"))
+        assert (meeting.account_id, meeting.topic) == (B, "In the new account")
+        assert meeting.join_url.endswith("pwd=NEW")
+
+    def test_an_event_without_an_account_changes_the_meeting(self) -> None:
+        own = own_account_id("s1")
+        meeting = shown(told("created", 1, A, **CHOIR), told("updated", 2, own, topic="Renamed"))
+        assert meeting.object == CHOIR | {"topic": "Renamed"}
+
+    def test_a_creation_without_an_account_lets_later_values_stand(self) -> None:
+        own = own_account_id("s1")
+        meeting = shown(told("updated", 1, A, topic="Renamed"), told("created", 2, own, **CHOIR))
+        assert meeting.topic == "Renamed"  # an update only seems older, by another clock
+
+    def test_a_creation_in_another_account_is_a_meeting_of_its_own(self) -> None:
+        meeting = shown(told("updated", 1, A, topic="Renamed"), told("created", 2, B, **CHOIR))
+        assert (meeting.account_id, meeting.topic) == (B, "Choir rehearsal")
+
+    @pytest.mark.parametrize("last", ["updated", "started", "recovered"])
+    def test_who_tells_after_a_deletion_in_the_old_account_has_the_meeting(self, last: str) -> None:
+        meeting = shown(told("created", 1, A, **CHOIR), told("deleted", 2, A), told(last, 3, B))
+        assert (meeting.account_id, meeting.state) == (B, MeetingState.SCHEDULED)
+
+    @pytest.mark.parametrize("last", ["ended", "registration_created"])
+    def test_what_is_of_the_past_does_not_revive_it(self, last: str) -> None:
+        meeting = shown(told("created", 1, A, **CHOIR), told("deleted", 2, B), told(last, 3, A))
+        assert (meeting.account_id, meeting.state) == (B, MeetingState.DELETED)
+
+    def test_a_deletion_in_the_old_account_that_is_older_than_the_new_one_changes_nothing(self) -> None:
+        every = [told("created", 1, A, **CHOIR), told("updated", 3, B, **MOVED), told("deleted", 2, A)]
+        assert shown(*every).state is MeetingState.SCHEDULED
+
+    def test_a_deletion_in_the_old_account_that_is_newer_counts(self) -> None:
+        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), told("deleted", 3, A)]
+        assert shown(*every).state is MeetingState.DELETED
+
+    def test_that_the_old_account_has_it_no_more_says_nothing(self) -> None:
+        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), gone(3, A)]
+        assert (shown(*every).account_id, shown(*every).state) == (B, MeetingState.SCHEDULED)
+        assert shown(*every, gone(4, B)).state is MeetingState.DELETED
+
+    def test_that_its_host_left_the_old_account_says_nothing(self) -> None:
+        left = A, change(event("user.deleted", 3, account_id=A))
+        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), left]
+        assert (shown(*every).account_id, shown(*every).state) == (B, MeetingState.SCHEDULED)
+
+    def test_is_the_same_from_baselines(self) -> None:
+        every = [
+            told("created", 1, A, **CHOIR),
+            told("updated", 2, B, **MOVED),
+            told("ended", 3, A, start_time="2026-12-01T18:00:00Z", uuid="u"),
+            told("updated", 4, B, duration=90),
+            gone(5, A),
+        ]
+        whole = shown(*every)
+        for upto in (1, 2, 3, 4, 5):
+            meeting = shown(*every, upto=upto)
+            assert (meeting.account_id, meeting.object) == (whole.account_id, whole.object)
+
+    def test_the_order_of_arrival_does_not_matter(self) -> None:
+        chance = random.Random(7)
+        names = ("created", "updated", "deleted", "recovered", "started", "ended")
+        for _ in range(200):
+            every = [
+                told(chance.choice(names), at, chance.choice((A, B)), **CHOIR | {"topic": str(at)})
+                for at in range(1, 7)
+            ]
+            expected = shown(*every)
+            shuffled = every + every[:2]
+            chance.shuffle(shuffled)
+            assert shown(*shuffled) == expected
+
+
+class TestSharedSteps:
+    def test_lead_to_what_is_shown(self) -> None:
+        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), told("deleted", 3, B)]
+        steps = list(shared_steps(NUMBER, records(*every)))
+        assert [step.account_id for step in steps] == [A, B, B]
+        assert steps[0].before is None
+        assert all(one.after == other.before for one, other in pairwise(steps))
+        assert steps[-1].after == shown(*every)
+
+    def test_begin_with_what_the_baselines_make(self) -> None:
+        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED)]
+        (step,) = shared_steps(NUMBER, records(*every, upto=1))
+        assert step.before is not None
+        assert step.before.topic == "Choir rehearsal"

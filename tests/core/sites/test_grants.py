@@ -1,0 +1,242 @@
+"""Grants: what an account may speak for, what waits, and what a revoked grant leaves."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, select
+
+from core.errors import UnknownAccountError, UnknownSiteError
+from core.pipeline.ingest import Ingest
+from core.sites import grants
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts.credentials import ZoomAccount
+from core.store.db.schema import events
+from core.store.events import log, waiting
+from core.store.events.log import Outcome
+from core.store.sites import grants as stored
+from core.store.sites import sites
+from core.store.sites.grants import GrantSource
+from core.zoom.oauth import Credentials
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, event
+from tests.core.pipeline.test_mirror_worker import Bench
+from tests.core.store.entries import entry
+from tests.core.store.grants import granted
+
+if TYPE_CHECKING:
+    from core.store.db.engine import Store
+    from core.store.sites.sites import Site
+
+
+@pytest.fixture
+def two(store: Store, site: Site) -> Store:
+    """Two sites."""
+    connected(store, "s2")
+    return store
+
+
+def append(store: Store, site_id: str, at: int, account_id: str = ACCOUNT, **limits: int) -> bool:
+    line = entry(store, event(at=at, account_id=account_id), site_id=site_id)
+    (is_new,) = store.write(lambda connection: log.append(connection, [line], **limits))
+    return is_new
+
+
+def outcomes(store: Store) -> list[tuple[str | None, str]]:
+    query = select(events.c.site_id, events.c.outcome).order_by(events.c.id)
+    with store.reading() as connection:
+        return [(row.site_id, row.outcome) for row in connection.execute(query)]
+
+
+def given(store: Store) -> list[tuple[str, str, GrantSource]]:
+    with store.reading() as connection:
+        return [(one.account_id, one.site_id, one.source) for one in stored.list_all(connection)]
+
+
+class TestLearn:
+    def test_the_first_site_that_receives_an_event_has_the_account(self, two: Store) -> None:
+        append(two, "s1", 1)
+        append(two, "s2", 2)
+        append(two, "s1", 3)
+        assert given(two) == [(ACCOUNT, "s1", GrantSource.FIRST_EVENT)]
+        assert outcomes(two) == [("s1", "pending"), ("s2", "waiting"), ("s1", "pending")]
+
+    def test_an_account_with_credentials_is_granted_by_them_alone(self, two: Store) -> None:
+        account = ZoomAccount("Choir", Credentials(ACCOUNT, "id", "secret"))
+        two.write(lambda connection: zoom_credentials.save(connection, account, two.sealer))
+        append(two, "s1", 1)
+        assert given(two) == []
+        assert outcomes(two) == [("s1", "waiting")]
+        grants.grant(Ingest(two), ACCOUNT, "s2", source=GrantSource.CREDENTIALS)
+        append(two, "s2", 2)
+        assert outcomes(two) == [("s1", "waiting"), ("s2", "pending")]
+
+    def test_of_two_first_events_at_once_one_is_first(self, two: Store) -> None:
+        """Neither transaction sees what the other has not committed yet."""
+        both = threading.Barrier(2)
+
+        def first(site_id: str) -> None:
+            line = entry(two, event(at=1, topic=site_id), site_id=site_id)
+            both.wait(30)
+            two.write(lambda connection: log.append(connection, [line]))
+
+        threads = [threading.Thread(target=first, args=(site_id,)) for site_id in ("s1", "s2")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(given(two)) == 1
+        assert sorted(outcome for _, outcome in outcomes(two)) == ["pending", "waiting"]
+
+    @pytest.mark.parametrize("account_id", ["site:s2", "zoombridge-test-s2"])
+    def test_nobody_speaks_for_what_belongs_to_another_site(self, two: Store, account_id: str) -> None:
+        append(two, "s1", 1, account_id)
+        assert outcomes(two) == [("s1", "waiting")]
+        append(two, "s2", 2, account_id)
+        assert outcomes(two) == [("s1", "waiting"), ("s2", "pending")]
+
+    def test_a_removed_site_leaves_the_account_to_the_next(self, two: Store) -> None:
+        append(two, "s1", 1)
+        two.write(lambda connection: sites.remove(connection, "s1"))
+        append(two, "s2", 2)
+        assert given(two) == [(ACCOUNT, "s2", GrantSource.FIRST_EVENT)]
+
+
+class TestWaiting:
+    def test_takes_no_place_of_a_granted_event(self, two: Store) -> None:
+        granted(two, ACCOUNT, "s1")
+        assert append(two, "s2", 1)
+        assert not append(two, "s2", 1)  # once
+        assert append(two, "s1", 1)
+        assert not append(two, "s1", 1)
+        assert outcomes(two) == [("s2", "waiting"), ("s1", "pending")]
+
+    def test_is_bounded_and_drops_the_oldest(self, two: Store) -> None:
+        granted(two, ACCOUNT, "s1")
+        granted(two, "another", "s1")
+        for at in range(1, 6):
+            append(two, "s2", at, most_waiting=3)
+        append(two, "s2", 9, "another", most_waiting=3)
+        with two.reading() as connection:
+            found = {one.account_id: one.count for one in waiting.accounts(connection)}
+            oldest = connection.scalar(select(func.min(events.c.at)).where(log.IS_WAITING))
+        assert (found, oldest) == ({ACCOUNT: 3, "another": 1}, 3)
+        append(two, "s2", 10, "another", most_waiting_of_site=2)
+        with two.reading() as connection:
+            assert sum(one.count for one in waiting.accounts(connection, site_id="s2")) == 2
+            assert waiting.accounts(connection, site_id="s1") == []
+
+    def test_one_batch_has_both(self, two: Store) -> None:
+        granted(two, ACCOUNT, "s1")
+        lines = [
+            entry(two, event(at=at), site_id=site_id) for at, site_id in ((1, "s1"), (2, "s2"), (3, "s1"))
+        ]
+        assert two.write(lambda connection: log.append(connection, lines)) == [True] * 3
+        assert [outcome for _, outcome in outcomes(two)] == ["pending", "waiting", "pending"]
+
+    def test_what_the_bridge_reads_itself_does_not_wait(self, two: Store) -> None:
+        line = replace(entry(two, event(at=1)), site_id=None)
+        two.write(lambda connection: log.append(connection, [line]))
+        assert outcomes(two) == [(None, "pending")]
+
+
+class TestGrant:
+    def test_lets_what_waited_into_the_log(self, two: Store) -> None:
+        granted(two, ACCOUNT, "s1")
+        append(two, "s1", 1)
+        append(two, "s2", 1)  # the same event
+        append(two, "s2", 2)
+        ignored = entry(two, event("user.created", at=3), site_id="s2")
+        two.write(lambda connection: log.append(connection, [ignored]))
+        woken: list[int] = []
+        result = grants.grant(Ingest(two, woken.append), ACCOUNT, "s2")
+        assert (result.is_new, result.released, woken) == (True, 3, [3])
+        assert outcomes(two) == [("s1", "pending"), ("s2", "pending"), ("s2", "ignored")]
+        assert grants.grant(Ingest(two), ACCOUNT, "s2").is_new is False
+
+    def test_shows_the_accounts_meetings_on_the_site(self, two: Store) -> None:
+        bench = Bench(two)
+        bench.happens(1)
+        bench.work()
+        grants.grant(Ingest(two), ACCOUNT, "s2", clock=bench.clock)
+        bench.work()
+        assert bench.titles("s2") == ["Choir"]
+
+    @pytest.mark.parametrize("account_id", ["", "site:s1", "zoombridge-test-s1"])
+    def test_is_for_accounts_of_zoom(self, two: Store, account_id: str) -> None:
+        with pytest.raises(UnknownAccountError):
+            grants.grant(Ingest(two), account_id, "s2")
+        assert not grants.revoke(two, account_id, "s2")
+
+    def test_is_for_a_connected_site(self, two: Store) -> None:
+        with pytest.raises(UnknownSiteError):
+            grants.grant(Ingest(two), ACCOUNT, "nowhere")
+        assert given(two) == []
+
+
+class TestRevoke:
+    def test_withdraws_pages_of_the_bridge_and_restores_them_with_the_grant(self, two: Store) -> None:
+        bench = Bench(two)
+        bench.happens(1)
+        bench.work()
+        assert grants.revoke(two, ACCOUNT, "s1", clock=bench.clock)
+        bench.work()
+        assert bench.doubles["s1"].only["status"] == "trash"
+        assert bench.row(1).reason
+        grants.grant(Ingest(two), ACCOUNT, "s1", clock=bench.clock)
+        bench.work()
+        assert bench.doubles["s1"].only["status"] == "publish"
+        assert bench.row(1).reason is None
+
+    def test_leaves_pages_of_people_as_they_are(self, two: Store) -> None:
+        bench = Bench(two)
+        bench.trouble(None)
+        bench.doubles["s1"].made_by_hand(1)
+        bench.happens(1)
+        bench.work()
+        grants.revoke(two, ACCOUNT, "s1", clock=bench.clock)
+        before = dict(bench.doubles["s1"].only)
+        bench.happens(1, "meeting.updated", topic="Renamed")
+        bench.work()
+        assert bench.doubles["s1"].only == before
+
+    def test_leaves_what_another_granted_account_tells(self, two: Store) -> None:
+        bench = Bench(two)
+        granted(two, "B", "s1")
+        bench.happens(1)
+        bench.work()
+        line = entry(two, event("meeting.created", 9, account_id="B", id=1, **{**CHOIR, "topic": "Of B"}))
+        two.write(lambda connection: log.append(connection, [line]))
+        bench.folding.fold_pending()
+        bench.work()
+        grants.revoke(two, "B", "s1", clock=bench.clock)
+        bench.work()
+        assert (bench.titles(), bench.doubles["s1"].only["status"]) == (["Choir"], "publish")
+        assert bench.row(1).account_id == ACCOUNT
+
+    def test_no_event_grants_it_again(self, two: Store) -> None:
+        append(two, "s1", 1)
+        grants.revoke(two, ACCOUNT, "s1")
+        append(two, "s1", 2)
+        append(two, "s2", 3)
+        assert given(two) == []
+        assert [outcome for _, outcome in outcomes(two)] == ["pending", "waiting", "waiting"]
+        assert not grants.revoke(two, ACCOUNT, "s1")
+
+    def test_counts_as_waiting_in_the_log(self, two: Store) -> None:
+        append(two, "s1", 1)
+        grants.revoke(two, ACCOUNT, "s1")
+        append(two, "s1", 2)
+        assert outcomes(two)[-1] == ("s1", Outcome.WAITING)
+
+
+CHOIR: dict[str, Any] = {
+    "topic": "Choir",
+    "type": 2,
+    "start_time": "2036-03-24T18:00:00Z",
+    "duration": 60,
+    "join_url": "https://example.zoom.us/j/1",
+}
