@@ -74,6 +74,8 @@ def successor(
     connection: Connection, account_id: str, number: int, *, site_id: str | None = None
 ) -> str | None:
     """Return the account that owns a number now, on a site or anywhere, where this one owns it nowhere."""
+    if meetings.load(connection, account_id, number) is None:
+        return None
     query = select(posts.c.account_id).where(posts.c.number == number)
     query = query.where(posts.c.site_id.in_([site_id] if site_id is not None else select(sites.c.id)))
     owners = set(connection.scalars(query))

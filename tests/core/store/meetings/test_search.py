@@ -181,6 +181,9 @@ class TestPages:
         """Ten upcoming ones, of which some begin at the same moment."""
         for number in range(10):
             keep(sites, number, 1 + number // 4)
+        # The same number in another account, which another site shows.
+        connected(sites, "s3")
+        granted(sites, "another", "s3")
         keep(sites, 4, 2, account_id="another")
 
     @pytest.mark.parametrize("when", [Period.UPCOMING, Period.ALL])
