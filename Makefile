@@ -31,7 +31,7 @@ bench: ## Run the benchmarks (ARGS="--short", ARGS="--only burst"); see bench/RE
 	bin/setup bench
 	$(BIN)/python -m bench $(ARGS)
 
-soak: ## Run the soak tests: 2,000 examples a property, 3,000 histories, 400 kills, 1,000,000 events (2 hours; ARGS="--only memory")
+soak: ## Run the soak tests: 2,000 examples a property, 3,000 histories, 120,000 signed bodies, 400 kills, 1,000,000 events (2 hours; ARGS="--only memory")
 	bin/setup bench
 	$(BIN)/python -m bench.soak $(ARGS)
 

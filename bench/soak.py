@@ -23,7 +23,7 @@ import click
 
 from bench import keeping, killing
 from bench.figures import WHOLE
-from tests.examples import LIVES, MACHINE, PROPERTY, RECONCILE, RETENTION, STEPS
+from tests.examples import LIVES, MACHINE, NONSENSE, PROPERTY, RECONCILE, RETENTION, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,6 +139,7 @@ class Measured:
 _MACHINE = "tests/convergence/test_convergence.py::test_site_ends_up_right"
 _RECONCILE = "tests/convergence/test_reconcile.py::test_site_equals_the_account_after_one_reconciliation"
 _LIVES = "tests/core/pipeline/test_lives.py::test_fold_worker_keeps_every_promise"
+_NONSENSE = "tests/web/test_nonsense.py::TestThroughTheDispatcher::test_all_are_kept_and_everything_goes_on"
 _RETENTION = "tests/convergence/test_retention.py::TestProperty::test_fold_stays_exact"
 
 
@@ -149,6 +150,11 @@ def _convergence(store: str) -> Examples:
         f"{LIVES[store].soak:,} lives of meetings"
     )
     return Examples(about, [f"{test}[{store}]" for test in (_MACHINE, _RETENTION, _RECONCILE, _LIVES)])
+
+
+def _nonsense(store: str) -> Examples:
+    about = f"{NONSENSE[store].soak:,} signed bodies that are no events, or odd ones"
+    return Examples(about, [f"{_NONSENSE}[{store}]"])
 
 
 PARTS: dict[str, Part] = {
@@ -165,6 +171,8 @@ PARTS: dict[str, Part] = {
     ),
     "convergence-sqlite": _convergence("sqlite"),
     "convergence-postgresql": _convergence("postgresql"),
+    "nonsense-sqlite": _nonsense("sqlite"),
+    "nonsense-postgresql": _nonsense("postgresql"),
     "kill-sqlite": Measured(f"{WHOLE.kills} rounds of kill -9 under load", killing.sqlite),
     "kill-postgresql": Measured(
         f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql

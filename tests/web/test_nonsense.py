@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 _SEED = 20261128
 _BATCH = 16
+_SAMPLED = 50  # of so many events, one is read in detail, besides the first of each kind
 # What would command a terminal, or reorder a line.
 _COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _LATER = 500 * 24 * 3600  # seconds, after which the retention drops everything
@@ -139,7 +140,7 @@ def _read_all(bridge: Bridge, store: Store, wp_site: Site) -> None:
                 line.event if acts_on(line.event) else "",
                 re.sub(r"\d+", "n", f"{line.outcome} {line.reason}"),
             )
-            if kind not in seen or listed % 50 == 0:
+            if kind not in seen or line.id % _SAMPLED == 0:
                 seen.add(kind)
                 _read(bridge, store, line.id)
         before = found.next
