@@ -89,3 +89,14 @@ def test_pure_modules_read_no_clock() -> None:
         if _is_covered(name, contract) and any(_reads_clock(node) for node in ast.walk(tree))
     }
     assert found == set()
+
+
+def test_sentences_of_pages_are_apart() -> None:
+    """The line break after a block is removed, so a text right before another keeps it with `+%}`."""
+    joined = re.compile(r"\{% endtrans %\}\n\s*(?:\{% if [^\n]*%\}\n\s*)?\{% trans")
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "templates").rglob("*.jinja")
+        if joined.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
