@@ -145,8 +145,9 @@ def _with_change(meeting: Meeting, account_id: str, change: Change, deleted_by: 
         # The account that had the meeting before deleted it there.
         meeting = replace(meeting, state=MeetingState.SCHEDULED, recovered=True)
     if is_others and _verb(change) == "created" and not (is_own(account_id) or is_own(meeting.account_id)):
-        # The number was another meeting's before: what was told of that is not of this one.
-        meeting = replace(meeting, created=True)
+        # The number was another meeting's before: what was told of that is not of this one, nor does it share the number.
+        without_uuid = {key: value for key, value in meeting.object.items() if key != "uuid"}
+        meeting = replace(meeting, created=True, object=without_uuid, others={})
     applied = apply(meeting, change)
     return replace(applied, account_id=account_id) if is_others and _tells_of_meeting(change) else applied
 

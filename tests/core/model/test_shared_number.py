@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.model.fold import SNAPSHOT, Change, fold, position
+from core.model.identity import Record, fold_records
 from core.model.meeting import Meeting, MeetingState
 from core.model.rules import Recordings, Rules
 from core.model.shared_number import every, leading
@@ -195,3 +196,23 @@ class TestRoom:
         )
         assert "rec/share" in render(folded(undated[0], recording), OPEN, DAY).field["html"]
         assert "rec/share" not in render(folded(undated[0], recording, undated[1]), OPEN, DAY).field["html"]
+
+
+class TestAccounts:
+    def test_creation_in_another_account_leaves_nothing_of_the_former_meeting(self) -> None:
+        """The number moved with its user, so the old account's record must not come back."""
+
+        def record(account_id: str, *told: dict[str, Any]) -> Record:
+            changes = []
+            for one in told:
+                envelope = parse(raw(one))
+                changes.append(Change(position(envelope, digest(envelope), received_at=0), envelope))
+            return Record(account_id, None, changes)
+
+        old = record("A", CHOIR)
+        new = fold_records(NUMBER, [old, record("B", BOARD)])
+        assert new is not None
+        assert (new.topic, every(new)) == ("Board", [new])
+        gone = fold_records(NUMBER, [old, record("B", BOARD, deleted("board", 3))])
+        assert gone is not None
+        assert gone.state is MeetingState.DELETED
