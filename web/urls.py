@@ -15,11 +15,13 @@ from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
+from web.pages.events import EventsHandler, FindEventsHandler
+from web.pages.held_pages import HeldPagesHandler
 from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
 from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.overview import OverviewHandler
-from web.pages.settings import RetentionHandler, SecretsHandler, SettingsHandler
+from web.pages.settings import RetentionHandler, SecretsHandler, SettingsHandler, TrashHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
 from web.pages.users import UsersHandler
 from web.pages.webhooks import WebhooksHandler
@@ -94,10 +96,12 @@ def urls(
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),
         URLSpec(r"/plugin\.zip", PluginHandler, page),
         URLSpec(r"/accounts", AccountsHandler, page),
+        URLSpec(r"/accounts/held", HeldPagesHandler, page),
         URLSpec(r"/jobs/([0-9]{1,18})/findings", FindingsHandler, page),
         URLSpec(r"/settings", SettingsHandler, page),
         URLSpec(r"/settings/secrets", SecretsHandler, page),
         URLSpec(r"/settings/retention", RetentionHandler, page),
+        URLSpec(r"/settings/trash", TrashHandler, page),
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/bridge-link", BridgeLinkHandler, page),

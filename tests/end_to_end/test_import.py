@@ -113,3 +113,29 @@ class TestRepair:
         assert numbers[1] not in shown
         assert added in shown
         assert reading.post(numbers[2])["zoombridge"]["join_url"] == zoom.account.held[numbers[2]]["join_url"]
+
+
+class TestHeld:
+    def test_many_meetings_that_are_gone_wait_for_a_yes(self, reading: Pair, zoom: ZoomServer) -> None:
+        reading.bridge.command("import")
+        numbers = sorted(zoom.account.held)
+        assert set(numbers) <= set(published(reading))
+        zoom.account.change(numbers[-1], topic="Renamed meanwhile")
+        for number in numbers[:12]:
+            zoom.account.delete(number)
+
+        said = reading.bridge.command("reconcile")
+
+        assert said.count("held back instead of trashed") == 12
+        assert "12 of the site's 30 pages would be gone within a day." in said
+        shown = published(reading)
+        assert set(numbers) <= set(shown)
+        assert shown[numbers[-1]] == "Renamed meanwhile"
+        assert reading.bridge.command("reconcile", "--held").count("page on") == 12
+
+        zoom.account.recover(numbers[0])
+        reading.bridge.command("reconcile", "--approve")
+
+        eventually(lambda: not set(numbers[1:12]) & set(published(reading)), within=60)
+        assert {numbers[0], *numbers[12:]} <= set(published(reading))
+        assert "No page is held." in reading.bridge.command("reconcile", "--held")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from web.rpc import api
 
 if TYPE_CHECKING:
     from web.cli.instance import Instance
-    from web.rpc.api import JobStatus, Operation, ReadAccount
+    from web.rpc.api import JobStatus, Operation, RequestT
 
 _FINDINGS = {
     "make": "page would be created",
@@ -199,15 +200,61 @@ def import_(context: click.Context, account: str | None, dry_run: bool, instance
 @click.command()
 @click.option("--account", help="Account id or name; not needed where there is only one.")
 @click.option("--dry-run", is_flag=True, help="Only report the differences.")
+@click.option("--held", is_flag=True, help="Only list the pages that are held instead of trashed.")
+@click.option("--approve", is_flag=True, help="Trash the held pages whose meetings Zoom still says are gone.")
+@click.option("--dismiss", is_flag=True, help="Leave the held pages as they are.")
 @instance_options
 @click.pass_context
-def reconcile(context: click.Context, account: str | None, dry_run: bool, instance: Instance) -> None:
-    """Reconcile differences between a Zoom account and its sites."""
-    request = api.ReadAccount(account=account, dry_run=dry_run)
-    context.exit(_run(instance, api.ACCOUNT_RECONCILE, request))
+def reconcile(
+    context: click.Context,
+    account: str | None,
+    dry_run: bool,
+    held: bool,
+    approve: bool,
+    dismiss: bool,
+    instance: Instance,
+) -> None:
+    """Reconcile differences between a Zoom account and its sites.
+
+    Where this would trash too many pages of a site at once, they are held until --approve or --dismiss decides.
+    """
+    if dry_run + held + approve + dismiss > 1:
+        raise click.UsageError("Use one of --dry-run, --held, --approve and --dismiss at a time.")
+    if held:
+        _list_held(instance, account)
+    elif approve:
+        pages = _list_held(instance, account)
+        if pages:
+            decision = api.Decide(account=account, by=_command_user())
+            context.exit(_run(instance, api.RECONCILE_APPROVE, decision))
+    elif dismiss:
+        _list_held(instance, account)
+        decided = instance.call(api.RECONCILE_DISMISS, api.Decide(account=account, by=_command_user()))
+        click.echo(f"The pages of {decided.meetings} meetings stay as they are.")
+    else:
+        request = api.ReadAccount(account=account, dry_run=dry_run)
+        context.exit(_run(instance, api.ACCOUNT_RECONCILE, request))
 
 
-def _run(instance: Instance, operation: Operation[ReadAccount, JobStatus], request: ReadAccount) -> int:
+def _list_held(instance: Instance, account: str | None) -> int:
+    """Print the held pages; return their number."""
+    pages = instance.call(api.RECONCILE_HELD, api.HeldRequest(account=account))
+    for page in pages:
+        click.echo(f"{page.number}  {page.topic}: page on {page.site}")
+    if not pages:
+        click.echo("No page is held.")
+    return len(pages)
+
+
+def _command_user() -> str:
+    """Return the name of the system's user, for the record of a decision."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):
+        return "command line"
+
+
+def _run(instance: Instance, operation: Operation[RequestT, JobStatus], request: RequestT) -> int:
     """Run a job and print its findings; return the exit status."""
     ended = run_job(instance, operation, request)
     after = 0

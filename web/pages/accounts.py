@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.accounts import credentials, import_job, reconcile_job
+from core.accounts import credentials, import_job, reconcile_job, removal_job
 from core.accounts.credentials import SCOPES
 from core.errors import TooManyJobsError, UnknownAccountError, UnknownSiteError, ZoomRestError
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
-from core.store.accounts import findings
+from core.store.accounts import findings, removals
 from core.store.sites import grants, sites
 from core.zoom.oauth import OAUTH_URL, Credentials
 from core.zoom.rate_limit import Plan
@@ -37,12 +37,16 @@ _DRY = "dry"
 
 @dataclass(frozen=True, slots=True)
 class AccountList:
-    """The accounts with the names of their sites by account ID, all sites, and the newest jobs of accounts."""
+    """The accounts with the names of their sites by account ID, all sites, and the newest jobs of accounts.
+
+    `held` is the number of held pages.
+    """
 
     accounts: list[ZoomAccount]
     sites: list[Site]
     shown_on: dict[str, list[str]]
     jobs: list[Job]
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class AccountsView:
     sites: list[Site]
     shown_on: dict[str, list[str]]
     jobs: list[Job]
+    held: int
     labels: dict[str, JobLabels]
     scopes: Sequence[str]
     done: str
@@ -174,6 +179,7 @@ class AccountsHandler(PageHandler):
             sites=listed.sites,
             shown_on=listed.shown_on,
             jobs=listed.jobs,
+            held=listed.held,
             labels=JOB_LABELS,
             scopes=SCOPES,
             done=done if done in ("added", "removed", "hours") else "",
@@ -231,9 +237,10 @@ def _list_accounts(bridge: Bridge) -> AccountList:
         of_accounts = [
             job
             for job in jobs.latest(connection, _MOST_JOBS)
-            if job.kind in (import_job.KIND, reconcile_job.KIND)
+            if job.kind in (import_job.KIND, reconcile_job.KIND, removal_job.KIND)
         ]
-    return AccountList(accounts, every, shown_on, of_accounts)
+        held = sum(number for number, _ in removals.count_held(connection).values())
+    return AccountList(accounts, every, shown_on, of_accounts, held)
 
 
 def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> list[tuple[int, Finding]]:

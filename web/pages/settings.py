@@ -18,7 +18,15 @@ from core.sites.options import OptionsCache
 from core.sites.preview import PostPart, PreviewOutcome
 from core.store.accounts import users as zoom_users
 from core.store.db import settings
-from core.store.db.settings import FEWEST_EVENTS, LONGEST_DAYS, MOST_EVENTS, RetentionSettings
+from core.store.db.settings import (
+    FEWEST_EVENTS,
+    LONGEST_DAYS,
+    MOST_EVENTS,
+    MOST_PERCENT,
+    MOST_TRASHED,
+    RetentionSettings,
+    TrashLimits,
+)
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import MOST_CHOICES
 from core.zoom.signature import Secret
@@ -80,6 +88,16 @@ class RetentionView:
 
 
 @dataclass(frozen=True, slots=True)
+class TrashView:
+    """The limits of trashing: the values, which of them options fix, and the most pages and percent."""
+
+    values: TrashLimits
+    posts_fixed: bool
+    percent_fixed: bool
+    bounds: tuple[int, int] = (MOST_TRASHED, MOST_PERCENT)
+
+
+@dataclass(frozen=True, slots=True)
 class SiteSettingsView:
     """One site's rules and secret tokens.
 
@@ -110,7 +128,7 @@ class SiteSettingsView:
 class SettingsView:
     """The page of all settings. `errors` and `typed` are by field of the forms for tokens and retention.
 
-    `retention` is None if the viewer sees one site only, `of_site` if no site is connected.
+    `retention` and `trash` are None if the viewer sees one site only, `of_site` if no site is connected.
     """
 
     sites: list[Site]
@@ -118,6 +136,7 @@ class SettingsView:
     errors: dict[str, str]
     typed: dict[str, str]
     retention: RetentionView | None
+    trash: TrashView | None
     of_site: SiteSettingsView | None
 
 
@@ -165,6 +184,7 @@ class SettingsPage(PageHandler):
         """
         every, site = await self._chosen(site_id)
         values = await self.blocking(self._retention) if self.site_id is None else None
+        trash = await self.blocking(_trash_view, self.bridge) if self.site_id is None else None
         bounds = (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS)
         view = SettingsView(
             sites=every,
@@ -172,6 +192,7 @@ class SettingsPage(PageHandler):
             errors=errors or {},
             typed=typed or {},
             retention=None if values is None else RetentionView(values, _fixed(self.bridge), bounds),
+            trash=trash,
             of_site=None if site is None else await self._site_view(site, form, confirm_token),
         )
         is_invalid = bool(errors) or confirm_token is not None or (form is not None and bool(form.errors))
@@ -212,6 +233,16 @@ class SettingsPage(PageHandler):
                 return zoom_users.known_hosts(connection, site_id)
 
         return application_cache(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
+
+    def _read(self, name: str, typed: dict[str, str], least: int, most: int, errors: dict[str, str]) -> int:
+        text = typed[name].replace(" ", "")
+        if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and least <= int(text) <= most:
+            return int(text)
+        errors[name] = self.words.gettext("Enter a whole number from %(least)s to %(most)s.") % {
+            "least": least,
+            "most": most,
+        }
+        return least
 
     async def _rotation(self, site: Site) -> SecretRotation:
         return await self.blocking(secret_rotation.load_rotation, self.bridge.store, site.id)
@@ -307,6 +338,27 @@ class SecretsHandler(SettingsPage):
         self.go("/settings", site=site.id, done="removed")
 
 
+class TrashHandler(SettingsPage):
+    """`POST /settings/trash`: save the limits of trashing. For viewers of every site."""
+
+    async def post(self) -> None:
+        if self.site_id is not None:
+            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
+        now = await self.blocking(_trash_view, self.bridge)
+        typed = {name: self.get_body_argument(name, "").strip() for name in ("posts", "percent")}
+        errors: dict[str, str] = {}
+        posts = now.values.posts if now.posts_fixed else self._read("posts", typed, 0, MOST_TRASHED, errors)
+        percent = (
+            now.values.percent if now.percent_fixed else self._read("percent", typed, 1, MOST_PERCENT, errors)
+        )
+        if errors:
+            await self._show(self.get_body_argument("site", None), errors=errors, typed=typed)
+            return
+        await self.blocking(_save_trash_limits, self.bridge, TrashLimits(posts, percent))
+        site = self.get_body_argument("site", "")
+        self.go("/settings", **({"site": site} if site else {}), done="trash")
+
+
 class RetentionHandler(SettingsPage):
     """`POST /settings/retention`: save event retention. For viewers of every site."""
 
@@ -332,16 +384,6 @@ class RetentionHandler(SettingsPage):
         await self.blocking(_keep, self.bridge, wanted)
         site = self.get_body_argument("site", "")
         self.go("/settings", **({"site": site} if site else {}), done="retention")
-
-    def _read(self, name: str, typed: dict[str, str], least: int, most: int, errors: dict[str, str]) -> int:
-        text = typed[name].replace(" ", "")
-        if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and least <= int(text) <= most:
-            return int(text)
-        errors[name] = self.words.gettext("Enter a whole number from %(least)s to %(most)s.") % {
-            "least": least,
-            "most": most,
-        }
-        return least
 
 
 def _sites(bridge: Bridge) -> list[Site]:
@@ -409,3 +451,23 @@ def _keep(bridge: Bridge, wanted: RetentionSettings) -> None:
 
     bridge.store.write(keep)
     bridge.retention.wake()
+
+
+def _trash_view(bridge: Bridge) -> TrashView:
+    options = bridge.trash_limits
+    with bridge.store.reading() as connection:
+        values = options.limits(connection)
+    return TrashView(values, options.posts is not None, options.percent is not None)
+
+
+def _save_trash_limits(bridge: Bridge, wanted: TrashLimits) -> None:
+    """Save what no option fixes; what is fixed keeps its stored value."""
+    options = bridge.trash_limits
+
+    def save(connection: Any) -> None:
+        before = settings.trash_limits(connection)
+        posts = wanted.posts if options.posts is None else before.posts
+        percent = wanted.percent if options.percent is None else before.percent
+        settings.save_trash_limits(connection, TrashLimits(posts, percent))
+
+    bridge.store.write(save)

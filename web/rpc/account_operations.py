@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.accounts import credentials, import_job, reconcile_job
+from core.accounts import credentials, decisions, import_job, reconcile_job
 from core.sites import grants
 from core.store.accounts import credentials as zoom_credentials
-from core.store.accounts import findings
+from core.store.accounts import findings, removals
 from core.store.events import waiting
 from core.store.sites import grants as stored_grants
 from core.store.sites import sites
@@ -138,6 +138,32 @@ def list_findings(bridge: Bridge, request: api.FindingsRequest) -> list[api.Acco
     ]
 
 
+def list_held(bridge: Bridge, request: api.HeldRequest) -> list[api.HeldPage]:
+    """Return the held pages of an account. Raises: UnknownAccountError."""
+    account = credentials.find_account(bridge.store, request.account)
+    with bridge.store.reading() as connection:
+        urls = {site.id: site.url for site in sites.list_all(connection, bridge.store.sealer)}
+        held = removals.held(connection, account_id=account.id)
+    return [
+        api.HeldPage(number=one.number, topic=one.topic, site=urls.get(one.site_id, one.site_id))
+        for one in held
+    ]
+
+
+def approve_held(bridge: Bridge, request: api.Decide) -> api.JobStatus:
+    """Approve the removal of an account's held pages; return the job that removes them. Raises: ZoomBridgeError."""
+    account = credentials.find_account(bridge.store, request.account)
+    job = decisions.approve(bridge.store, bridge.job_runner, account.id, None, by=request.by)
+    return job_operations.status(job)
+
+
+def dismiss_held(bridge: Bridge, request: api.Decide) -> api.Dismissed:
+    """Leave an account's held pages as they are. Raises: UnknownAccountError."""
+    account = credentials.find_account(bridge.store, request.account)
+    meetings = decisions.dismiss(bridge.store, bridge.job_runner, account.id, None, by=request.by)
+    return api.Dismissed(meetings=meetings)
+
+
 def _enqueue(bridge: Bridge, kind: str, request: api.ReadAccount) -> api.JobStatus:
     account = credentials.find_account(bridge.store, request.account)
     job = credentials.enqueue_job(
@@ -156,4 +182,7 @@ IMPLEMENTATIONS = (
     Implementation(api.ACCOUNT_GRANT, grant_account),
     Implementation(api.ACCOUNT_REVOKE, revoke_account),
     Implementation(api.ACCOUNT_GRANTS, list_grants),
+    Implementation(api.RECONCILE_HELD, list_held),
+    Implementation(api.RECONCILE_APPROVE, approve_held),
+    Implementation(api.RECONCILE_DISMISS, dismiss_held),
 )

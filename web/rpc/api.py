@@ -224,6 +224,32 @@ class ReadAccount(Model):
     dry_run: bool = False
 
 
+class HeldRequest(Model):
+    """A request about the held pages of one account, or of the only one."""
+
+    account: str | None
+
+
+class Decide(HeldRequest):
+    """A decision about all held pages of an account. `by` names who decides."""
+
+    by: str
+
+
+class HeldPage(Model):
+    """A page that a run would trash, and that waits for a decision."""
+
+    number: int
+    topic: str
+    site: str
+
+
+class Dismissed(Model):
+    """The number of meetings whose pages stay."""
+
+    meetings: int
+
+
 class FindingsRequest(Model):
     """The findings of a job that follow the one at `after`."""
 
@@ -275,6 +301,9 @@ ACCOUNT_REMOVE = Operation("account.remove", AccountRequest, RemovedAccount)
 ACCOUNT_IMPORT = Operation("account.import", ReadAccount, JobStatus)
 ACCOUNT_RECONCILE = Operation("account.reconcile", ReadAccount, JobStatus)
 ACCOUNT_FINDINGS = Operation("account.findings", FindingsRequest, list[AccountFinding])
+RECONCILE_HELD = Operation("reconcile.held", HeldRequest, list[HeldPage])
+RECONCILE_APPROVE = Operation("reconcile.approve", Decide, JobStatus)
+RECONCILE_DISMISS = Operation("reconcile.dismiss", Decide, Dismissed)
 
 
 class EventQuery(Model):

@@ -106,6 +106,7 @@ class TestZoom:
     def test_a_new_site_waits_for_zoom(self) -> None:
         new = {"validated_at": None, "last_event": None, "last_event_at": None}
         assert told(**new) == [(AlertKind.NOT_VALIDATED, Severity.WARNING)]
+        assert (AlertKind.HELD_PAGES, Severity.CRITICAL) in told(held_pages=7, held_pages_since=NOW)
         assert told(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WARNING)]
 
     @pytest.mark.parametrize(

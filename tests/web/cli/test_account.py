@@ -45,6 +45,21 @@ class TestImport:
         assert "no site shows this account yet" in ran.out
 
 
+class TestHeld:
+    def test_nothing_is_held(self, run: Run, zoom: ZoomServer) -> None:
+        given = ["--account-id", zoom.account.account_id, "--client-id", CLIENT_ID, "--plan", "business"]
+        run("account", "add", *given, "--client-secret", CLIENT_SECRET, "--oauth-url", zoom.oauth_url)
+        for option in ("--held", "--approve", "--dismiss"):
+            ran = run("reconcile", option)
+            assert ran.status == 0
+            assert "No page is held." in ran.out
+
+    def test_one_decision_at_a_time(self, run: Run) -> None:
+        ran = run("reconcile", "--approve", "--dismiss")
+        assert ran.status == 2
+        assert "at a time" in ran.err
+
+
 class TestFollow:
     def test_shows_in_a_terminal_how_far_it_is(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 from tornado.httpclient import HTTPResponse
 
+from core.accounts.removals import TrashLimitOptions
 from core.bridge import Bridge
 from core.model import rules
 from core.model.meeting import Meeting, MeetingKind
@@ -20,7 +21,7 @@ from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.db.schema import posts as posts_table
 from core.store.db.schema import sites as sites_table
-from core.store.db.settings import RetentionSettings
+from core.store.db.settings import RetentionSettings, TrashLimits
 from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.jobs import JobState
@@ -550,6 +551,45 @@ class TestSecrets:
         narrow.post("/settings/secrets", site="s1", remove=str(other.id), sure="yes")
         assert secrets(store, "s2") == ["secret-of-the-other"]
         assert secrets(store) == [SECRET]
+
+
+class TestTrashing:
+    def limits(self, store: Store) -> TrashLimits:
+        with store.reading() as connection:
+            return settings.trash_limits(connection)
+
+    @both_stores
+    def test_is_saved(self, admin: Door, store: Store, wp_site: Site) -> None:
+        answer = admin.post("/settings/trash", site="s1", posts="12", percent="30")
+        assert self.limits(store) == TrashLimits(12, 30)
+        shown = admin.follow(answer)
+        assert Elements(shown).named("zb-posts")["value"] == "12"
+        assert Elements(shown).named("zb-percent")["value"] == "30"
+
+    @pytest.mark.parametrize(
+        ("typed", "name"),
+        [("-1 50", "posts"), ("x 50", "posts"), ("5 0", "percent"), ("5 101", "percent")],
+    )
+    def test_is_not_where_it_makes_no_sense(
+        self, admin: Door, store: Store, wp_site: Site, typed: str, name: str
+    ) -> None:
+        posts, percent = typed.split()
+        answer = admin.post("/settings/trash", site="s1", posts=posts, percent=percent)
+        assert answer.code == 422
+        assert Elements(answer).named(f"zb-{name}")["aria-invalid"] == "true"
+        assert self.limits(store) == TrashLimits()
+
+    def test_is_not_for_who_sees_one_site(self, narrow: Door, store: Store, wp_site: Site) -> None:
+        assert narrow.post("/settings/trash", site="s1", posts="99", percent="99").code == 403
+        assert self.limits(store) == TrashLimits()
+
+    def test_says_what_is_fixed_from_outside_and_leaves_it(
+        self, admin: Door, store: Store, wp_site: Site, bridge: Bridge
+    ) -> None:
+        bridge.trash_limits = TrashLimitOptions(posts=3)
+        assert "Set by --trash-limit" in words(admin.get("/settings"))
+        admin.post("/settings/trash", site="s1", posts="99", percent="40")
+        assert self.limits(store) == TrashLimits(5, 40)
 
 
 class TestKeeping:
