@@ -15,7 +15,6 @@ from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
-from web.pages.events import EventsHandler, FindEventsHandler
 from web.pages.held_pages import HeldPagesHandler
 from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler

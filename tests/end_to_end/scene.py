@@ -111,7 +111,25 @@ def live_through_a_week(pair: Pair) -> None:
                     at + 60_000 * (count + 1),
                     hours + count,
                 )
+        hold_pages(connection, pair)
     pair.restart()
+
+
+def hold_pages(connection: sqlite3.Connection, pair: Pair) -> None:
+    """Have an administrator decide about some pages, as if a reconciliation had found their meetings gone."""
+    now = int(time.time() * 1000)
+    for number, topic, state, by in (
+        (REHEARSAL, "Choir rehearsal with orchestra", "held", None),
+        (CONCERTS, "Sunday concerts, live from the town hall", "held", None),
+        (STRANGE, "Choir outing", "dismissed", "anna"),
+    ):
+        connection.execute(
+            """
+            INSERT INTO removals (site_id, account_id, number, state, topic, found_at, decided_by, decided_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            (pair.id, ACCOUNT, number, state, topic, now, by, now if by else None),
+        )
 
 
 def _happened(connection: sqlite3.Connection, pair: Pair, number: int, at: int, variety: int) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from core.model.meeting import Meeting
 from core.store import jobs
-from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import removals
 from core.store.accounts.removals import FoundRemoval, RemovalState
 from core.store.meetings import meetings
 from core.store.posts import queue
 from tests.core.conftest import connected
+from tests.core.store.grants import granted
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Elements
@@ -35,7 +35,6 @@ def held(store: Store) -> None:
     site = connected(store, "s9")
 
     def write(connection: Connection) -> None:
-        zoom_credentials.link(connection, "A", site.id, now=1)
         for number in NUMBERS:
             meetings.save(connection, Meeting("A", number), seen=0)
             queue.schedule_write(connection, "A", number, 1, now=1)
@@ -43,6 +42,7 @@ def held(store: Store) -> None:
         removals.note_found(connection, 1, "A", found, now=1)
         removals.set_state(connection, "A", NUMBERS, RemovalState.HELD)
 
+    granted(store, "A", site.id)
     store.write(write)
 
 
@@ -67,7 +67,7 @@ class TestHeldPages:
         assert "<b>Choir" not in page.body.decode()
         boxes = [box for box in Elements(page).all("input") if box.get("name") == "meeting"]
         assert [(box["value"], "checked" in box) for box in boxes] == [(str(one), True) for one in NUMBERS]
-        assert "More than 5 pages of a site within a day, or more than 50 %" in text(page)
+        assert "more than 5 pages of a site within a day, or more than 50 %" in text(page)
 
     def test_are_announced(self, http: Http, session: dict[str, str]) -> None:
         assert "3 pages are held back" in text(http("GET", "/accounts", headers=session))
