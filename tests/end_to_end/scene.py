@@ -164,8 +164,8 @@ def _happened(connection: sqlite3.Connection, pair: Pair, number: int, at: int, 
         took = 350 + variety * 97 % 700
         connection.execute(
             """
-            INSERT INTO attempts (site_id, account_id, number, at, milliseconds, did, status)
-            VALUES (?, ?, ?, ?, ?, 'updated', 200)
+            INSERT INTO attempts (site_id, number, at, milliseconds, did, status)
+            VALUES (?, ?, ?, ?, 'updated', 200)
             """,
-            (pair.id, ACCOUNT, number, at + 60, took),
+            (pair.id, number, at + 60, took),
         )
