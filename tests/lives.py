@@ -296,7 +296,7 @@ class Life:
             if self.is_room and not (date.start <= start and end <= date.end):
                 is_shown = None
             self.happen(self.use(start, end, date, is_shown=is_shown))
-            if end + 2 * MINUTE < date.end and self.chance(0.5):
+            if end + 10 * MINUTE < date.end and self.chance(0.5):
                 again = self.use(end + 2 * MINUTE, date.end - MINUTE, date, is_shown=True)
                 self.happen(again)
         if self.chance(0.4) and not self.is_dense:
