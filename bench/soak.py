@@ -23,7 +23,7 @@ import click
 
 from bench import keeping, killing
 from bench.figures import WHOLE
-from tests.examples import LIVES, MACHINE, NONSENSE, PROPERTY, RECONCILE, RETENTION, STEPS
+from tests.examples import FAULTY_ACCOUNTS, LIVES, MACHINE, NONSENSE, PROPERTY, RECONCILE, RETENTION, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,6 +168,10 @@ PARTS: dict[str, Part] = {
     ),
     "older-wordpress": Tests(
         "every test of the whole way, on the older WordPress", ["tests/end_to_end", "-k", "debian-mariadb"]
+    ),
+    "faulty-accounts": Tests(
+        f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",
+        ["tests/core/accounts/test_faulty_accounts.py"],
     ),
     "convergence-sqlite": _convergence("sqlite"),
     "convergence-postgresql": _convergence("postgresql"),

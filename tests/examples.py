@@ -40,6 +40,7 @@ LIVES = {
     "postgresql": Amount(10, 200),
 }  # of those in the pure tests, through a store
 # Accounts with faults of the REST API that are reconciled.
+FAULTY_READINGS = Amount(1_000, 10_000)  # of those whose meetings are only read
 FAULTY_ACCOUNTS = {"sqlite": Amount(150, 10_000), "postgresql": Amount(25, 500)}
 # Signed bodies that are no events, or odd ones: see tests.nonsense.
 NONSENSE = {"sqlite": Amount(250, 100_000), "postgresql": Amount(250, 20_000)}

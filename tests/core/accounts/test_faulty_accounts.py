@@ -6,6 +6,7 @@ The seeds are fixed. HYPOTHESIS_PROFILE=soak tries more of them.
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert
 
+from core.accounts.reader import AccountReader
 from core.accounts.reconcile_job import ReconcileJob
 from core.errors import ZoomRestError
 from core.model.fold import apply
 from core.model.meeting import Meeting, MeetingKind, MeetingState, Position
+from core.model.snapshots import Drift, of_absence
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import removals
@@ -28,9 +31,10 @@ from core.store.jobs import Job, JobState
 from core.store.meetings import meetings
 from core.store.posts.queue import PostState
 from core.zoom.oauth import Credentials
+from core.zoom.readings import Absence, Unclear
 from tests.core.conftest import connected
 from tests.core.store.grants import granted
-from tests.examples import FAULTY_ACCOUNTS, Progress
+from tests.examples import FAULTY_ACCOUNTS, FAULTY_READINGS, Progress
 from tests.zoom.account import WITHOUT_MEETINGS, Account, User
 from tests.zoom.faults import FAULTS, Place
 from tests.zoom.offline import OfflineZoom
@@ -213,6 +217,37 @@ def logged_gone(store: Store, scene: Scene) -> set[int]:
             if meeting.state is not MeetingState.SCHEDULED:
                 found.add(number)
     return found
+
+
+def taken_for_gone(scene: Scene) -> tuple[set[int], int]:
+    """Return the meetings that a run would take for gone, and how many it gives no clear answer about."""
+    account_id = scene.account.account_id
+    reader = AccountReader(scene.zoom.rest(account_id))
+    gone, unclear = set(), 0
+    with suppress(ZoomRestError):  # the account itself cannot be read: nothing is decided
+        listed: set[int] = set()
+        for user in scene.zoom.rest(account_id).users():
+            listed |= reader.list_user(str(user["id"])).items.keys()
+        for number in scene.known:
+            known = scene.knows(number)
+            answer = reader.read(number, is_webinar=known.kind is MeetingKind.WEBINAR)
+            unclear += isinstance(answer, Unclear)
+            if isinstance(answer, Absence) and number not in listed:
+                snapshot = of_absence(account_id, known, at=answer.at, now=datetime.now(UTC))
+                gone |= {number} if snapshot.drift is Drift.GONE else set()
+    return gone, unclear
+
+
+@pytest.mark.timeout(0)
+def test_no_existing_meeting_is_taken_for_gone() -> None:
+    found = unclear = 0
+    for seed in range(FAULTY_READINGS.now):
+        scene = Scene(seed)
+        gone, more = taken_for_gone(scene)
+        assert gone <= scene.gone, f"seed {seed}: {sorted(gone - scene.gone)} exist in Zoom"
+        found, unclear = found + len(gone), unclear + more
+    assert min(found, unclear) > 0, "The accounts have no such case."
+    print(f"{FAULTY_READINGS.now} accounts: {found} gone, {unclear} unclear")
 
 
 @pytest.mark.timeout(0)
