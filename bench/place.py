@@ -56,7 +56,7 @@ class Place:
         self.url = database_url or f"sqlite:///{data / 'zoombridge.db'}"
         self._reader: Engine | None = None
         with self.open() as store:
-            upgrade(store.engine)
+            upgrade(store.engine, store.sealer)
 
     @contextmanager
     def open(self) -> Iterator[Store]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from playwright.sync_api import Browser, BrowserContext, expect
 from sqlalchemy import create_engine
 from tornado.ioloop import IOLoop
 
+from core.store.db.encryption import Sealer
 from core.store.db.migrate import upgrade
 from tests.postgresql import PostgreSQL
 from tests.wordpress import KINDS, WordPress
@@ -120,7 +122,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file whose tables are there, to copy: that is quicker than to migrate another."""
     path = tmp_path_factory.mktemp("migrated") / "zoombridge.db"
     engine = create_engine(f"sqlite:///{path}")
-    upgrade(engine)
+    upgrade(engine, Sealer(Fernet.generate_key().decode()))
     engine.dispose()
     return path
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import psycopg
+from cryptography.fernet import Fernet
 from sqlalchemy import create_engine
 
+from core.store.db.encryption import Sealer
 from core.store.db.migrate import upgrade
 from tests.groups import memory
 from tests.wordpress.process import Server, ServerError
@@ -68,7 +70,7 @@ class PostgreSQL:
         self._run()
         self._execute(f"CREATE DATABASE {_TEMPLATE}")
         engine = create_engine(self._address(_TEMPLATE).replace("postgresql:", "postgresql+psycopg:", 1))
-        upgrade(engine)
+        upgrade(engine, Sealer(Fernet.generate_key().decode()))
         engine.dispose()
         with psycopg.connect(self._address(_TEMPLATE), autocommit=True) as connection:
             tables = [name for (name,) in connection.execute(_TABLES)]

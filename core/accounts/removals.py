@@ -14,6 +14,7 @@ from core.model import rules
 from core.model.meeting import MeetingState
 from core.store.accounts import removals
 from core.store.db import settings
+from core.store.posts import queue
 from core.store.sites import rules as site_rules
 from core.store.sites import sites
 
@@ -61,7 +62,8 @@ def find_removals(
         if site_id not in decided:
             site = sites.load(connection, site_id, sealer)
             decided[site_id] = site_rules.add_host_ids(connection, rules.read(site.rules).rules)
-        is_own = post.base is not None and bool(post.base.get("made"))
+        base = queue.open_base(sealer, post.baseline)
+        is_own = base is not None and base.made
         if _removes(changes[number], decided[site_id], is_own=is_own):
             found.setdefault(number, []).append(site_id)
     return found

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from core.model.meeting import Meeting
     from core.model.snapshots import Snapshot
     from core.store.accounts.removals import Removal, RemovalCounts
+    from core.store.db.encryption import Sealer
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.zoom.readings import Absence
@@ -132,10 +133,14 @@ class ScanContext:
         found = []
         with self.store.reading() as connection:
             for number, reading in readings.items():
-                stored = meetings.load(connection, account_id, number)
+                stored = meetings.load(connection, self.store.sealer, account_id, number)
                 known = None if stored is None else stored[0]
                 if isinstance(reading, Reading):
-                    same = None if known else _known_as_room(connection, account_id, number, reading)
+                    same = (
+                        None
+                        if known
+                        else _known_as_room(connection, self.store.sealer, account_id, number, reading)
+                    )
                     found.append(same or self._of_reading(connection, account_id, number, known, reading))
                 elif isinstance(reading, Unclear):
                     topic = items[number].get("topic")
@@ -159,7 +164,7 @@ class ScanContext:
         found = []
         with self.store.reading() as connection:
             for meeting in known:
-                stored = meetings.load(connection, account_id, meeting.number)
+                stored = meetings.load(connection, self.store.sealer, account_id, meeting.number)
                 now_known = meeting if stored is None else stored[0]
                 found.append(self.compare_known(connection, account_id, now_known, readings[meeting.number]))
         return found
@@ -185,10 +190,12 @@ class ScanContext:
         return {**readings, **self.reader(account_id).read_each(wanted)} if wanted else readings
 
 
-def _known_as_room(connection: Connection, account_id: str, number: int, reading: Reading) -> Snapshot | None:
+def _known_as_room(
+    connection: Connection, sealer: Sealer, account_id: str, number: int, reading: Reading
+) -> Snapshot | None:
     """Return the result for an unknown meeting whose events carried a personal meeting ID as its number."""
     pmi = whole_number(reading.document.get("pmi"))
-    stored = meetings.load(connection, account_id, pmi) if pmi and pmi != number else None
+    stored = meetings.load(connection, sealer, account_id, pmi) if pmi and pmi != number else None
     return None if stored is None else of_room(number, stored[0], reading)
 
 
@@ -392,7 +399,9 @@ class MeetingsPhase:
     def _missing(self, account_id: str, host_id: str, items: Mapping[int, Any]) -> list[Snapshot]:
         """Read the host's known meetings that are not listed."""
         with self.context.store.reading() as connection:
-            known = account_meetings.of_host(connection, account_id, host_id, now=self.context.now_ms())
+            known = account_meetings.of_host(
+                connection, self.context.store.sealer, account_id, host_id, now=self.context.now_ms()
+            )
         return self.context.read_known(account_id, [one for one in known if one.number not in items])
 
 
@@ -410,6 +419,7 @@ class MissingPhase:
         with self.context.store.reading() as connection:
             known = account_meetings.of_unlisted_hosts(
                 connection,
+                self.context.store.sealer,
                 account_id,
                 now=self.context.now_ms(),
                 after=place.get("from", 0),
@@ -450,7 +460,11 @@ class RemovalsPhase:
             exceeded = self._exceeded(connection, job, site_ids, now=now)
             free = _numbers(found) - _numbers(one for one in found if one.site_id in exceeded)
             chosen = sorted(free)[:_KNOWN_BATCH_SIZE]
-            known = [loaded[0] for one in chosen if (loaded := meetings.load(connection, account_id, one))]
+            known = [
+                loaded[0]
+                for one in chosen
+                if (loaded := meetings.load(connection, self.context.store.sealer, account_id, one))
+            ]
         if not found:
             return _advance(following, job)
         snapshots = self.context.read_known(account_id, known)
@@ -516,7 +530,11 @@ class ApprovedPhase:
         account_id = account_of(job)
         with self.context.store.reading() as connection:
             numbers = sorted(_numbers(removals.approved(connection, account_id)))[:_KNOWN_BATCH_SIZE]
-            known = [loaded[0] for one in numbers if (loaded := meetings.load(connection, account_id, one))]
+            known = [
+                loaded[0]
+                for one in numbers
+                if (loaded := meetings.load(connection, self.context.store.sealer, account_id, one))
+            ]
         if not numbers:
             return _advance(following, job)
         snapshots = self.context.read_known(account_id, known)
@@ -578,7 +596,12 @@ class IncompletePhase:
         after = int(place.get("from", 0))
         with self.context.store.reading() as connection:
             known = account_meetings.to_complete(
-                connection, account_id, now=self.context.now_ms(), after=after, limit=_KNOWN_BATCH_SIZE
+                connection,
+                self.context.store.sealer,
+                account_id,
+                now=self.context.now_ms(),
+                after=after,
+                limit=_KNOWN_BATCH_SIZE,
             )
         if not known:
             return _advance(following, job)

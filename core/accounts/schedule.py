@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.jobs.runner import JobRunner
+    from core.store.db.encryption import Sealer
     from core.store.db.engine import Store
 
 BY_ITSELF = "the bridge itself"
@@ -69,11 +70,14 @@ class JobScheduler:
     def enqueue_due(self) -> None:
         """Enqueue the jobs that are due now. Raises: StoreUnavailableError."""
         now = int(self.clock() * 1000)
+        sealer = self.store.sealer
         with self.store.reading() as connection:
-            account_ids = [account.id for account in zoom_credentials.list_all(connection, self.store.sealer)]
+            account_ids = [account.id for account in zoom_credentials.list_all(connection, sealer)]
             due = zoom_credentials.due(connection, now)
             incomplete = [
-                account_id for account_id in account_ids if _needs_backfill(connection, account_id, now=now)
+                account_id
+                for account_id in account_ids
+                if _needs_backfill(connection, sealer, account_id, now=now)
             ]
         for account_id in incomplete:
             self._enqueue(backfill_job.KIND, account_id)
@@ -92,7 +96,7 @@ class JobScheduler:
         return _POLL_SECONDS
 
 
-def _needs_backfill(connection: Connection, account_id: str, *, now: int) -> bool:
+def _needs_backfill(connection: Connection, sealer: Sealer, account_id: str, *, now: int) -> bool:
     """Whether there are incomplete meetings, besides those that were just read: unclear, or not to be trashed."""
     latest = [
         job
@@ -104,5 +108,7 @@ def _needs_backfill(connection: Connection, account_id: str, *, now: int) -> boo
         for kind in (Drift.UNSURE, HELD, DISMISSED):
             for _, finding in findings.of_job(connection, job.id, kind=kind, limit=_MOST_UNSETTLED):
                 unsettled[finding.number] = max(job.created_at, unsettled.get(finding.number, 0))
-    wanted = account_meetings.to_complete(connection, account_id, now=now, after=0, limit=1 + len(unsettled))
+    wanted = account_meetings.to_complete(
+        connection, sealer, account_id, now=now, after=0, limit=1 + len(unsettled)
+    )
     return any(meeting.last.at > unsettled.get(meeting.number, -1) for meeting in wanted)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from core.zoom.join_link import without_links
 from core.zoom.timezones import zone
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ BEFORE_ALL = Position(-1, -1, "")
 class Meeting:
     """A meeting or webinar, folded from its events.
 
-    `object` is Zoom's object, merged from all events, with unknown fields kept and without `start_url`, which gives
-    access to the host's account. The properties read it in typed form.
+    `object` is Zoom's object, merged from all events, with the fields that `core.model.state_fields` lists. The
+    properties read it in typed form.
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
     deletion. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
@@ -122,6 +123,11 @@ class Meeting:
         return _text(self.object.get("topic"))
 
     @property
+    def listed_topic(self) -> str:
+        """The title for columns that are not encrypted: in one line, without web addresses and the passcode."""
+        return without_links(self.topic, self.password)
+
+    @property
     def agenda(self) -> str:
         """The description, as plain text; empty while unknown (`created` does not carry it)."""
         return _text(self.object.get("agenda"))
@@ -145,6 +151,14 @@ class Meeting:
     def password(self) -> str:
         """The participants' passcode."""
         return _text(self.object.get("password"))
+
+    @property
+    def secrets(self) -> list[str]:
+        """What opens the meeting and its recordings: links and passcodes."""
+        of_recordings = (
+            _text(one.get(key)) for one in self.recordings.values() for key in ("share_url", "passcode")
+        )
+        return [secret for secret in (self.join_url, self.password, *of_recordings) if secret]
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from core.model.instances import is_personal_number
 from core.model.meeting import RECURRING_FIXED, WITHOUT_FIXED_TIME, Doubt, Meeting, MeetingState
 from core.model.shared_number import every
 from core.zoom import envelope as zoom_envelope
+from core.zoom.join_link import without_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +69,8 @@ class Snapshot:
 
     @property
     def topic(self) -> str:
-        """The meeting's title; empty while unknown."""
-        return self.after.topic if self.after is not None else self.listed_topic
+        """The meeting's title for a report, without links; empty while unknown."""
+        return self.after.listed_topic if self.after is not None else without_links(self.listed_topic)
 
 
 def of_reading(

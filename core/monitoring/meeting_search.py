@@ -35,7 +35,7 @@ def let_dates_pass(store: Store, *, now: int) -> None:
     """Sort each series by its next date once the previous one has ended. After a long time, some with each call."""
     for _ in range(_MOST_ROUNDS):
         with store.reading() as connection:
-            moved = meeting_search.find_stale_dates(connection, now=now, limit=_AT_ONCE)
+            moved = meeting_search.find_stale_dates(connection, store.sealer, now=now, limit=_AT_ONCE)
         if not moved:
             return
         try:

@@ -200,7 +200,7 @@ class FoldWorker:
     def _fold(self, connection: Connection, account_id: str, number: int) -> _Folded:
         """Apply newer events to the stored meeting; fold the whole log of it where an older event came late."""
         sealer = self.store.sealer
-        stored = meetings.load(connection, account_id, number)
+        stored = meetings.load(connection, sealer, account_id, number)
         if stored is not None:
             changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=True)
             meeting, seen = stored
@@ -209,7 +209,7 @@ class FoldWorker:
                     meeting = apply(meeting, change)
                 return _Folded(meeting, seen, ids, _recorded(changes))
         changes, ids = log.changes_of(connection, sealer, account_id, number, pending_only=False)
-        base = meetings.load_base(connection, account_id, number)
+        base = meetings.load_base(connection, sealer, account_id, number)
         folded = fold(account_id, number, changes, base=base)
         if folded is None:
             raise StoreError(f"The log holds no events of meeting {number}, though some are pending.")
@@ -294,7 +294,7 @@ def _store(
         elif (
             isinstance(step, _Folded)
             and step.key not in reopened
-            and meetings.save(connection, step.meeting, seen=step.seen, now=now)
+            and meetings.save(connection, sealer, step.meeting, seen=step.seen, now=now)
         ):
             saved.append(step)
     log.mark_folded(connection, [event_id for step in saved for event_id in step.ids], now=now)

@@ -34,12 +34,14 @@ from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
 from core.store.sites import rules, sites
 from core.wordpress.client import MOST_IN_BATCH, WordPressClient
+from core.zoom.masking import mask_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
+    from core.store.db.encryption import Sealer
     from core.store.db.engine import Store
     from core.store.posts.queue import Claim
     from core.store.sites.sites import Site
@@ -90,13 +92,13 @@ class _Attempt:
         """Whether it is stored as an attempt: also where nothing had to be written, so that pages show the event."""
         return self.sent_request or (isinstance(self.result, PlanResult) and self.result.did == "unchanged")
 
-    def record(self) -> Attempt:
-        """Return the attempt as it is stored."""
+    def record(self, mask: Callable[[str], str]) -> Attempt:
+        """Return the attempt as it is stored. `mask` hides secrets that a site repeats in an error."""
         attempt = Attempt(self.claim.site_id, self.claim.number, self.at, self.milliseconds)
         if isinstance(self.result, PlanResult):
-            return replace(attempt, did=self.result.did, message=self.result.remark or None)
+            return replace(attempt, did=self.result.did, message=mask(self.result.remark) or None)
         fault = self.result
-        return replace(attempt, fault=fault.fault, status=fault.status, message=str(fault)[:500])
+        return replace(attempt, fault=fault.fault, status=fault.status, message=mask(str(fault))[:500])
 
 
 @dataclass(slots=True)
@@ -202,7 +204,7 @@ class MirrorWorker:
         for claim in claims:
             found = known.get(claim.number)
             if found is None:
-                tasks.append(_withdrawal(connection, claim))
+                tasks.append(_withdrawal(connection, self.store.sealer, claim))
                 continue
             meeting, revision = found
             wanted = render(meeting, rules.for_meeting(decided, meeting), moment)
@@ -216,12 +218,14 @@ class MirrorWorker:
         now = self._now(connection)
         # Where the rules have changed meanwhile, the posts were rendered by the previous ones.
         is_current = rules.are_unchanged(connection, site.id, site.rules)
-        attempts.add(connection, [item.record() for item in done if item.is_recorded])
+        mask = partial(mask_text, secrets=[secret for item in done for secret in item.task.meeting.secrets])
+        attempts.add(connection, [item.record(mask) for item in done if item.is_recorded])
         # In the order of the fold, to avoid deadlocks between processes.
         for item in sorted(done, key=lambda item: item.claim.number):
             if isinstance(item.result, PlanResult):
                 queue.finish(
                     connection,
+                    self.store.sealer,
                     item.claim,
                     revision=item.task.revision,
                     written=item.result.written,
@@ -238,7 +242,7 @@ class MirrorWorker:
                     item.claim,
                     due_at=now if whole_site else now + delay,
                     fault=item.result.fault,
-                    message=str(item.result),
+                    message=mask(str(item.result)),
                     counts=not whole_site,
                     unsure=item.result.unsure or item.claim.in_doubt,
                 )
@@ -246,7 +250,7 @@ class MirrorWorker:
         if fault is not None:
             until_ms = now + retry_delay(site.failures, fault, chance=self.chance())
             sites.record_fault(
-                connection, site.id, fault=fault.fault, message=str(fault), blocked_until=until_ms
+                connection, site.id, fault=fault.fault, message=mask(str(fault)), blocked_until=until_ms
             )
         elif any(item.sent_request and isinstance(item.result, PlanResult) for item in done):
             sites.record_success(connection, site.id, now=now)
@@ -305,6 +309,7 @@ class MirrorWorker:
         now = self._now(connection)
         return queue.claim(
             connection,
+            self.store.sealer,
             owner=self._owner,
             now=now,
             lease_until=now + int(self.lease_seconds * 1000),
@@ -342,9 +347,9 @@ class MirrorWorker:
         return store_clock.now(connection, self.clock)
 
 
-def _withdrawal(connection: Connection, claim: Claim) -> PlanTask:
+def _withdrawal(connection: Connection, sealer: Sealer, claim: Claim) -> PlanTask:
     """Return the task for a post of whose number no account tells that is granted to the site."""
-    found = meetings.load(connection, claim.account_id, claim.number)
+    found = meetings.load(connection, sealer, claim.account_id, claim.number)
     if found is None:
         raise StoreError(f"A post waits for meeting {claim.number}, which the store does not hold.")
     wanted = Post(Presence.WITHHELD, messages.WAITING_FOR_GRANT, by_rule=True)
@@ -379,7 +384,8 @@ def _log(attempt: _Attempt) -> None:
     if isinstance(result, PlanResult):
         logger.info("post_mirrored", **post, state=result.written.state, did=result.did)
     else:
-        logger.warning("post_failed", **post, fault=result.fault, reason=str(result))
+        reason = mask_text(str(result), attempt.task.meeting.secrets)
+        logger.warning("post_failed", **post, fault=result.fault, reason=reason)
 
 
 def _same_access(one: Site, other: Site) -> bool:

@@ -283,9 +283,9 @@ class ReplayJob:
             return None
 
     def _refold(self, connection: Connection, key: Named) -> _Refolded:
-        stored = meetings.load(connection, *key)
+        stored = meetings.load(connection, self.store.sealer, *key)
         changes, _ = log.changes_of(connection, self.store.sealer, *key, pending_only=False)
-        folded = fold(*key, changes, base=meetings.load_base(connection, *key))
+        folded = fold(*key, changes, base=meetings.load_base(connection, self.store.sealer, *key))
         return _Refolded(key, folded, *(stored or (None, 0)))
 
     def _write(
@@ -304,7 +304,7 @@ class ReplayJob:
                 one = self._refold(connection, one.key)  # noqa: PLW2901 - it was folded by another since
             if one.folded is None or one.folded == one.stored:
                 continue
-            if meetings.save(connection, one.folded, seen=one.seen, now=now):
+            if meetings.save(connection, self.store.sealer, one.folded, seen=one.seen, now=now):
                 wanted.append((*one.key, one.seen + 1))
         reopened = log.reopen(connection, event_ids)
         queue.schedule_writes(connection, wanted, now=now)

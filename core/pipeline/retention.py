@@ -137,12 +137,12 @@ class Retention:
         recording_files.lock_accounts(connection, [account_id for account_id, _ in keys])
         for account_id, number in keys:
             changes, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=False)
-            base = meetings.load_base(connection, account_id, number)
+            base = meetings.load_base(connection, self.store.sealer, account_id, number)
             pending, _ = log.changes_of(connection, self.store.sealer, account_id, number, pending_only=True)
             old = _up_to_last_folded(changes, pending, moment)
             rebased = fold(account_id, number, old, base=base)
             if rebased is not None:
-                meetings.save_base(connection, rebased)
+                meetings.save_base(connection, self.store.sealer, rebased)
                 dropped += log.drop_folded(connection, account_id, number, rebased.last)
                 recorded = {
                     recorded_instance(change.envelope) for change in changes if rebased.last < change.position

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.model.instances import end_of
@@ -25,7 +25,7 @@ _LARGEST_TYPE = 2**31 - 1
 class SearchFields:
     """The search columns of a meeting. Times are Unix milliseconds (UTC).
 
-    `words` is the topic normalised by `search_text`. `starts_at` and `ends_at` belong to the leading date: the running
+    `words` is the topic normalised by `search_text`, without links and without the passcode. `starts_at` and `ends_at` belong to the leading date: the running
     one, else the next, else the last; both are 0 without a fixed time. `over_at` is the end of the last date. Between
     `ends_at` and `over_at` another date leads, so the columns must be computed again.
     """
@@ -36,17 +36,20 @@ class SearchFields:
     starts_at: int = 0
     ends_at: int = 0
     over_at: int = 0
+    agenda_known: bool = False
 
 
 def search_fields_of(meeting: Meeting, now: datetime) -> SearchFields:
     """Return the search columns of `meeting` at `now` (any time zone)."""
+    agenda_known = isinstance(meeting.object.get("agenda"), str)
     lasting = [schedule_at(one, now).over for one in every(meeting)]
     meeting = leading(meeting, now)
     zoom_type = meeting.type
     found = SearchFields(
-        words=search_text(meeting.topic),
+        words=search_text(meeting.listed_topic),
         host_id=search_host_id(meeting),
         type=zoom_type if zoom_type is not None and 0 <= zoom_type <= _LARGEST_TYPE else None,
+        agenda_known=agenda_known,
     )
     schedule = schedule_at(meeting, now)
     date = schedule.leading
@@ -56,10 +59,8 @@ def search_fields_of(meeting: Meeting, now: datetime) -> SearchFields:
     over = (
         ends if schedule.phase is Phase.CANCELLED else max(ends, *(one for one in lasting if one is not None))
     )
-    return SearchFields(
-        found.words,
-        found.host_id,
-        found.type,
+    return replace(
+        found,
         starts_at=_milliseconds(date.start_time),
         ends_at=_milliseconds(ends),
         over_at=_milliseconds(over),

@@ -86,7 +86,7 @@ def preview_rules(
 ) -> Preview:
     """Render a site's latest meetings under new rules, and compare. Raises: StoreUnavailableError."""
     with store.reading() as connection:
-        found = queue.list_recent(connection, site.id, limit=MOST_MEETINGS)
+        found = queue.list_recent(connection, store.sealer, site.id, limit=MOST_MEETINGS)
         known = shown.of_site(connection, store.sealer, site.id, [number for _, number, _ in found])
         about = [(known[number][0], written) for _, number, written in found if number in known]
         listed = [meeting for meeting, _ in about]

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+_LINK = re.compile(r"\S*(?:://|zoom\.us/|[?&]pwd=)\S*", re.IGNORECASE)
+_SHORTEST_PASSCODE = 4  # shorter ones are parts of dates and numbers as often as not
+
+
+def without_links(text: str, passcode: str = "") -> str:
+    """Return one line of `text` without web addresses and without `passcode`.
+
+    For columns that are not encrypted: some hosts write the invitation into the topic.
+    """
+    shown = _LINK.sub(" ", text)
+    wanted = passcode.strip()
+    if len(wanted) >= _SHORTEST_PASSCODE:
+        shown = re.sub(rf"(?<!\w){re.escape(wanted)}(?!\w)", " ", shown)
+    return " ".join(shown.split())
 
 
 def without_passcode(url: str, passcode: str = "") -> str:

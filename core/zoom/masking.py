@@ -7,11 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 HIDDEN = "•" * 6
 MOST_CHARACTERS = 200_000  # of a displayed body
 _DEEPEST = 100
+_SHORTEST_SECRET = 4  # shorter ones occur in any text
 
 # Matched anywhere in a field's name, to cover fields that Zoom adds later: `start_url` gives access to the host's
 # account, `plainToken` and `encryptedToken` validate an endpoint, `download_token` gives access to recordings.
@@ -44,6 +45,14 @@ def mask_body(raw: bytes, *, passcodes: bool) -> str:
     shown = printable(shown)
     if len(shown) > MOST_CHARACTERS:
         return shown[:MOST_CHARACTERS] + "\n…"
+    return shown
+
+
+def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a text with passcodes and tokens in links masked, and `secrets` wherever they occur."""
+    shown = _text(text, passcodes=False)
+    for secret in sorted({one for one in secrets if len(one) >= _SHORTEST_SECRET}, key=len, reverse=True):
+        shown = shown.replace(secret, HIDDEN)
     return shown
 
 

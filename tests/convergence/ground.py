@@ -55,7 +55,7 @@ class SQLiteGround:
         self._prepared = folder / _DATABASE
         store = Store(f"sqlite:///{self._prepared}", keys=KEYS)
         try:
-            upgrade(store.engine)
+            upgrade(store.engine, store.sealer)
             _prepare(store)
         finally:
             store.close()

@@ -108,7 +108,7 @@ def expected(told: list[Told], number: int) -> dict[str, dict[str, str]]:
 
 def shown(world: World, number: int) -> dict[str, dict[str, str]]:
     with world.store.reading() as connection:
-        found = meetings.load(connection, ACCOUNT, number)
+        found = meetings.load(connection, world.store.sealer, ACCOUNT, number)
     if found is None:
         return {}
     recordings = found[0].recordings
@@ -182,9 +182,9 @@ class TestRecordingThatIsKnownLater:
         kept: list[str] = []
         save = meetings.save
 
-        def noting(connection: Any, meeting: Any, **more: Any) -> bool:
+        def noting(connection: Any, sealer: Any, meeting: Any, **more: Any) -> bool:
             kept.extend(one["state"] for one in meeting.recordings.values())
-            return save(connection, meeting, **more)
+            return save(connection, sealer, meeting, **more)
 
         monkeypatch.setattr(meetings, "save", noting)
         world.deliver(single("completed", 1, NUMBERS[0], UUIDS[0]))

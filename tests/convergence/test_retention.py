@@ -72,14 +72,14 @@ def changes(told: list[dict[str, Any]]) -> list[Change]:
 
 def meeting(world: World, number: int) -> Meeting:
     with world.store.reading() as connection:
-        found = meetings.load(connection, ACCOUNT, number)
+        found = meetings.load(connection, world.store.sealer, ACCOUNT, number)
     assert found is not None
     return found[0]
 
 
 def base(world: World, number: int) -> Meeting | None:
     with world.store.reading() as connection:
-        return meetings.load_base(connection, ACCOUNT, number)
+        return meetings.load_base(connection, world.store.sealer, ACCOUNT, number)
 
 
 def logged(world: World) -> list[int]:

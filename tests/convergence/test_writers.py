@@ -105,7 +105,7 @@ def wanted(store: Store, site_id: str, count: int) -> list[int]:
     def make(connection: Connection) -> None:
         grants.add(connection, f"of {site_id}", site_id, GrantSource.ADMINISTRATOR, now=1)
         for number in numbers:
-            meetings.save(connection, meeting(site_id, number), seen=0)
+            meetings.save(connection, store.sealer, meeting(site_id, number), seen=0)
             queue.schedule_write(connection, f"of {site_id}", number, 1, now=1)
 
     store.write(make)
@@ -126,7 +126,7 @@ def changed(store: Store, site_id: str, number: int, *, seen: int) -> None:
     """Let a meeting get another title."""
 
     def change(connection: Connection) -> None:
-        meetings.save(connection, meeting(site_id, number, f"Choir {seen}"), seen=seen)
+        meetings.save(connection, store.sealer, meeting(site_id, number, f"Choir {seen}"), seen=seen)
         queue.schedule_write(connection, f"of {site_id}", number, seen + 1, now=1)
 
     store.write(change)

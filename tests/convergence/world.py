@@ -195,7 +195,7 @@ class World:
     def _kept(self, number: int) -> Meeting | None:
         """Return the meeting that the bridge keeps."""
         with self.store.reading() as connection:
-            known = meetings.load(connection, ACCOUNT, number)
+            known = meetings.load(connection, self.store.sealer, ACCOUNT, number)
         return known and known[0]
 
     def expected(self, number: int) -> Meeting | None:

@@ -266,6 +266,13 @@ class Pair:
         with closing(sqlite3.connect(address, uri=True)) as connection:
             return connection.execute(query, values).fetchall()
 
+    def state(self, number: int) -> dict[str, Any]:
+        """Return the stored state of a meeting, opened with the bridge's own key."""
+        sealer = Sealer((self.bridge.data / "zoombridge.key").read_text())
+        ((sealed,),) = self.rows("SELECT sealed FROM meetings WHERE number = ?", number)
+        found: dict[str, Any] = json.loads(sealer.open(sealed))
+        return found
+
     def logged(self, number: int) -> list[Logged]:
         """Return what the log holds of a meeting, opened with the bridge's own key."""
         return self._opened("WHERE number = ?", number)

@@ -44,7 +44,7 @@ def know_a_site(url: str, data: Path) -> None:
         endpoints={},
     )
     try:
-        upgrade(store.engine)
+        upgrade(store.engine, store.sealer)
         store.write(lambda connection: sites.save(connection, site, store.sealer))
         store.write(
             lambda connection: zoom_secrets.save(connection, SITE, Secret(SECRET), store.sealer, now=1)

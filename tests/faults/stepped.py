@@ -55,7 +55,7 @@ class Stepped:
         self.rest_root = wordpress.rest_root
         self.asked: list[int] = []
         self.store = Store(f"sqlite:///{folder / 'zoombridge.db'}", keys=KEYS)
-        upgrade(self.store.engine)
+        upgrade(self.store.engine, self.store.sealer)
         self.connect(**known)
         self.store.write(
             lambda connection: zoom_secrets.save(connection, SITE, Secret(SECRET), self.store.sealer, now=1)

@@ -24,7 +24,7 @@ def upgrade(instance: Instance) -> None:
     """Run database migrations. `serve` runs them, too, when it starts."""
     store = instance.open_store()
     try:
-        before, after = migrate(store.engine)
+        before, after = migrate(store.engine, store.sealer)
     finally:
         store.close()
     click.echo(

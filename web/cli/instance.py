@@ -138,7 +138,7 @@ def prepare_database(store: Store) -> None:
     from core.store.db.migrate import upgrade
     from core.store.sites import sites
 
-    upgrade(store.engine)
+    upgrade(store.engine, store.sealer)
     with store.reading() as connection:
         sites.check_key(connection, store.sealer)
 

@@ -235,7 +235,7 @@ def _inspected(bridge: Bridge, event_id: int, *, site_id: str | None) -> tuple[I
     with bridge.store.reading() as connection:
         is_of_meeting = line.number is not None and line.outcome != Outcome.WAITING
         named = [(line.account_id, line.number)] if line.number is not None and is_of_meeting else []
-        topic = "".join(meetings.topics(connection, named).values())
+        topic = "".join(meetings.topics(connection, bridge.store.sealer, named).values())
         names = {site.id: site.name for site in sites.list_all(connection, bridge.store.sealer)}
     shown = line.site_id is not None and site_id in (None, line.site_id)
     return found, topic, names.get(line.site_id or "", "") if shown else ""

@@ -225,7 +225,7 @@ def _listed(
             for line in page.events
             if line.number is not None and line.outcome != Outcome.WAITING
         }
-        topics = meetings.topics(connection, sorted(named))
+        topics = meetings.topics(connection, bridge.store.sealer, sorted(named))
     newer, older = _keys_of(page.events[0].key, page.events[-1].key) if page.events else ("", "")
     return EventList(
         lines=page.events,

@@ -264,7 +264,7 @@ def _read(
             connection, account_id, number, site_id=site_id
         ):
             return None
-        known = meetings.load(connection, account_id, number)
+        known = meetings.load(connection, bridge.store.sealer, account_id, number)
         if known is None:
             return None
         now = store_clock.now(connection)

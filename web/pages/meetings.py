@@ -94,7 +94,7 @@ class MeetingsHandler(PageHandler):
     def _find_hosts(self) -> list[HostSummary]:
         def look() -> list[HostSummary]:
             with self.bridge.store.reading() as connection:
-                return meeting_search.hosts(connection, site_id=self.site_id)
+                return meeting_search.hosts(connection, self.bridge.store.sealer, site_id=self.site_id)
 
         return application_cache(self.application, "hosts", _HOSTS_SECONDS).get(self.site_id, look)
 
@@ -171,7 +171,7 @@ def _listed(
     now = int(time.time() * 1000)
     page = find(bridge.store, wanted, now=now, limit=_ON_A_PAGE, after=after, before=before)
     with bridge.store.reading() as connection:
-        lines = meeting_search.lines(connection, page.keys, bridge.store.sealer)
+        lines = meeting_search.lines(connection, bridge.store.sealer, page.keys)
         named = [(key.account_id, key.number) for key in page.keys]
         posts = post_status.of_meetings(
             connection, named, now=store_clock.now(connection), site_id=wanted.site_id

@@ -230,7 +230,7 @@ class SettingsPage(PageHandler):
     def _hosts(self, site_id: str) -> list[KnownHost]:
         def look() -> list[KnownHost]:
             with self.bridge.store.reading() as connection:
-                return zoom_users.known_hosts(connection, site_id)
+                return zoom_users.known_hosts(connection, self.bridge.store.sealer, site_id)
 
         return application_cache(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 

@@ -18,43 +18,46 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.model.meeting import Meeting
+    from core.store.db.encryption import Sealer
 
 _DAY_MILLISECONDS = 24 * 3600 * 1000
 # What is not complete after so long, though it was asked for, will not be.
 _TRIED_DAYS = 3
 
 
-def of_host(connection: Connection, account_id: str, host_id: str, *, now: int) -> list[Meeting]:
+def of_host(
+    connection: Connection, sealer: Sealer, account_id: str, host_id: str, *, now: int
+) -> list[Meeting]:
     """Return a user's scheduled meetings that are not over."""
-    return _found(connection, and_(_is_current(account_id, now), meetings.c.host_id == host_id), limit=None)
+    return _found(
+        connection, sealer, and_(_is_current(account_id, now), meetings.c.host_id == host_id), limit=None
+    )
 
 
 def of_unlisted_hosts(
-    connection: Connection, account_id: str, *, now: int, after: int, limit: int
+    connection: Connection, sealer: Sealer, account_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
     """Return scheduled meetings that are not over and whose host is not in the account's list of users, by number."""
     known = select(zoom_users.c.host_id).where(zoom_user_rows.is_scanned(account_id))
     which = and_(_is_current(account_id, now), meetings.c.host_id.not_in(known), meetings.c.number > after)
-    return _found(connection, which, limit=limit)
+    return _found(connection, sealer, which, limit=limit)
 
 
 def to_complete(
-    connection: Connection, account_id: str, *, now: int, after: int, limit: int
+    connection: Connection, sealer: Sealer, account_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
     """Return meetings to read over REST: current ones known from events alone, and those that leave a question open.
 
     Events carry no agenda; `core.model.meeting.Doubt` names the questions.
     """
-    is_known_from_events = or_(
-        meetings.c.object["agenda"].as_string().is_(None), meetings.c.created.is_(False)
-    )
+    is_known_from_events = or_(meetings.c.agenda_known.is_(False), meetings.c.created.is_(False))
     which = and_(
         meetings.c.account_id == account_id,
         meetings.c.number > after,
         meetings.c.last_at > now - _TRIED_DAYS * _DAY_MILLISECONDS,
         or_(meetings.c.doubt != "", and_(_is_current(account_id, now), is_known_from_events)),
     )
-    return _found(connection, which, limit=limit)
+    return _found(connection, sealer, which, limit=limit)
 
 
 def changed_since(connection: Connection, account_id: str, moments: Mapping[int, int]) -> list[int]:
@@ -78,9 +81,9 @@ def _is_current(account_id: str, now: int) -> Any:
     )
 
 
-def _found(connection: Connection, which: Any, *, limit: int | None) -> list[Meeting]:
+def _found(connection: Connection, sealer: Sealer, which: Any, *, limit: int | None) -> list[Meeting]:
     numbers = connection.execute(
         select(meetings.c.account_id, meetings.c.number).where(which).order_by(meetings.c.number).limit(limit)
     ).all()
-    loaded = [kept.load(connection, account_id, number) for account_id, number in numbers]
+    loaded = [kept.load(connection, sealer, account_id, number) for account_id, number in numbers]
     return [found[0] for found in loaded if found is not None]

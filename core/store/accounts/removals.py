@@ -88,11 +88,11 @@ def may_have_post() -> ColumnElement[bool]:
 
 
 def posts_of(connection: Connection, account_id: str, numbers: Collection[int]) -> list[Any]:
-    """Return site, number and base of the posts that these meetings of an account may have."""
+    """Return site, number and encrypted base of the posts that these meetings of an account may have."""
     wanted = sorted(numbers)
     found: list[Any] = []
     for start in range(0, len(wanted), _ROWS):
-        query = select(posts.c.site_id, posts.c.number, posts.c.base).where(
+        query = select(posts.c.site_id, posts.c.number, posts.c.baseline).where(
             posts.c.account_id == account_id,
             posts.c.number.in_(wanted[start : start + _ROWS]),
             may_have_post(),

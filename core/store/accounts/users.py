@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
+    from core.store.db.encryption import Sealer
+
 MOST_KNOWN = 200
 _ROWS = 100  # per statement
 _MOST_NAMES = 1000  # Zoom accepts far fewer alternative hosts
@@ -132,9 +134,9 @@ class KnownHost:
     meetings: int = 0
 
 
-def known_hosts(connection: Connection, site_id: str) -> list[KnownHost]:
+def known_hosts(connection: Connection, sealer: Sealer, site_id: str) -> list[KnownHost]:
     """Return a site's hosts: those with the most meetings first, then the other users of its Zoom accounts."""
-    seen = {host.id: host for host in meeting_search.hosts(connection, site_id=site_id)}
+    seen = {host.id: host for host in meeting_search.hosts(connection, sealer, site_id=site_id)}
     mirrored = accounts_of(site_id)
     named = {
         row.host_id: row

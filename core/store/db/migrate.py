@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
+import psycopg
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,23 +15,31 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from core.errors import StoreError, StoreUnavailableError
-from core.store.db import postgresql
+from core.store.db import postgresql, settings, sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Engine
 
+    from core.store.db.encryption import Sealer
 
-def upgrade(engine: Engine) -> tuple[str | None, str | None]:
+logger = structlog.get_logger(__name__)
+
+
+def upgrade(engine: Engine, sealer: Sealer) -> tuple[str | None, str | None]:
     """Run the migrations that are missing; return the revision before and after.
 
-    Processes that start at the same time on one PostgreSQL do it one after the other. Raises `StoreError`
-    where the database was made by a newer version or is none, and `StoreUnavailableError` where it cannot be reached.
+    `sealer` encrypts what earlier versions stored in the clear. Processes that start at the same time on one PostgreSQL
+    do it one after the other. Raises: StoreError where the database was made by a newer version, is none, or was
+    encrypted with another key; StoreUnavailableError where it cannot be reached.
     """
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 postgresql.wait_for_migrations(connection)
-            return _upgrade(connection)
+            revisions = _upgrade(connection, sealer)
+            tables = settings.tables_to_rewrite(connection)
     except OperationalError as error:
         said = " ".join(str(error.orig).split())[:300]
         raise StoreUnavailableError(
@@ -41,9 +52,29 @@ def upgrade(engine: Engine) -> tuple[str | None, str | None]:
         raise StoreError(
             f"The database cannot be used: {' '.join(str(error.orig).split())[:300]}. Is this the right file?"
         ) from error
+    if tables:
+        _rewrite(engine, tables)
+    return revisions
 
 
-def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
+def _rewrite(engine: Engine, tables: Sequence[str]) -> None:
+    """Rewrite tables on disk, so that nothing is left of what a migration encrypted or removed.
+
+    Repeated at the next start where it fails, as on a full disk: the database serves all the same.
+    """
+    try:
+        if engine.dialect.name == "postgresql":
+            postgresql.rewrite(engine, tables)
+        else:
+            sqlite.rewrite(engine)
+    except (sqlite3.Error, psycopg.Error) as error:
+        logger.warning("rewrite_failed", reason=" ".join(str(error).split())[:300])
+        return
+    with engine.begin() as connection:
+        settings.note_tables_rewritten(connection)
+
+
+def _upgrade(connection: Connection, sealer: Sealer) -> tuple[str | None, str | None]:
     with as_file(files("core.store") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
@@ -56,5 +87,6 @@ def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
                 "newer one made it. Install that version again."
             )
         config.attributes["connection"] = connection
+        config.attributes["sealer"] = sealer
         command.upgrade(config, "head")
         return before, script.get_current_head()

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 from psycopg.types.string import StrDumper
 from sqlalchemy import create_engine, event, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import URL, Connection, Engine
 
 READERS = 8
@@ -55,6 +58,7 @@ def writing(url: URL) -> Engine:
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
         connect_args=_arguments(url),
+        hide_parameters=True,  # values belong into no log
     )
     event.listen(engine, "connect", _prepare)
     return engine
@@ -70,6 +74,7 @@ def reading(url: URL) -> Engine:
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ",
         connect_args=_arguments(url),
+        hide_parameters=True,  # values belong into no log
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "connect", _forbid_writing)
@@ -86,6 +91,14 @@ def wait_for_migrations(connection: Connection) -> None:
     """Let one process at a time make the tables; the others wait, and then find them made."""
     connection.execute(text("SET LOCAL lock_timeout = '60s'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+
+
+def rewrite(engine: Engine, tables: Iterable[str]) -> None:
+    """Rewrite tables: dropped columns and old row versions stay in their files until then."""
+    with connect(engine.url) as connection:
+        connection.execute("SET statement_timeout = 0")
+        for name in tables:
+            connection.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(name)))
 
 
 def worth_repeating(error: BaseException | None) -> bool:

@@ -198,17 +198,14 @@ def _state() -> list[Column[Any]]:
         Column("state", Text, nullable=False),
         Column("created", Boolean, nullable=False),
         Column("recovered", Boolean, nullable=False),
-        Column("object", JSON, nullable=False),
-        Column("instances", JSON, nullable=False),  # by uuid, see core.model.instances
-        Column("recordings", JSON, nullable=False),
-        Column("registrants", JSON, nullable=False),
+        # What Zoom says of it, with its instances, recordings and registrants: see core.store.meetings.meetings.
+        Column("sealed", LargeBinary, nullable=False, server_default=text("''")),
         Column("last_at", BigInteger, nullable=False),
         Column("last_rank", Integer, nullable=False),
         Column("last_digest", Text, nullable=False),
         Column(
             "doubt", Text, nullable=False, default="", server_default=text("''")
         ),  # see core.model.meeting.Doubt
-        Column("others", JSON),  # under the same number, see core.model.shared_number; NULL: none
     ]
 
 
@@ -222,6 +219,8 @@ meetings = Table(
     Column("starts_at", BigInteger, nullable=False),
     Column("ends_at", BigInteger, nullable=False),
     Column("over_at", BigInteger, nullable=False),
+    # Whether its description is known, which events do not tell.
+    Column("agenda_known", Boolean, nullable=False, server_default=false()),
     *_state(),
     Column("revision", BigInteger, nullable=False),
     Index(None, "account_id", "last_at"),  # to which something happened last: see posts.latest
@@ -261,7 +260,7 @@ posts = Table(
     Column("post_id", BigInteger),
     Column("link", Text),
     Column("reason", Text),  # why there is no post, where the meeting is not to have one, or not yet
-    Column("base", JSON),  # what was written last: topic, digest of the content, digest of the field
+    Column("baseline", LargeBinary),  # sealed: what was written last, see core.store.posts.queue.Base
     Column("attempts", Integer, nullable=False, default=0),
     Column("fault", Text),
     Column("fault_message", Text),

@@ -6,9 +6,9 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from core.store.db.schema import settings
+from core.store.db.schema import metadata, settings
 from core.store.db.upsert import insert
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ MOST_TRASHED, MOST_PERCENT = 100_000, 100
 _DAYS, _EVENTS, _NAMES = "keep_days", "keep_events", "keep_names_days"
 _TRASH_LIMIT, _TRASH_PERCENT = "trash_limit", "trash_percent"
 _NAMES_REMOVED_TO = "names_removed_to"
+TABLES_TO_REWRITE = "tables_to_rewrite"
 _CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
 
 
@@ -109,6 +110,17 @@ def make_calendar_secret(connection: Connection) -> bytes:
     connection.execute(statement.on_conflict_do_nothing())
     stored = connection.scalar(select(settings.c.value).where(settings.c.name == _CALENDAR_SECRET))
     return bytes.fromhex(str(stored))
+
+
+def tables_to_rewrite(connection: Connection) -> list[str]:
+    """Return the tables that a migration has removed readable values from, and that are to be rewritten on disk."""
+    found = _all(connection, (TABLES_TO_REWRITE,)).get(TABLES_TO_REWRITE)
+    return [name for name in found if name in metadata.tables] if isinstance(found, list) else []
+
+
+def note_tables_rewritten(connection: Connection) -> None:
+    """Note that no table is to be rewritten any more."""
+    connection.execute(delete(settings).where(settings.c.name == TABLES_TO_REWRITE))
 
 
 def _all(connection: Connection, names: tuple[str, ...]) -> dict[str, Any]:

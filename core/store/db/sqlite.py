@@ -28,7 +28,13 @@ _READER_WAIT_SECONDS = 2.0
 
 def writing(url: URL) -> Engine:
     """Return the engine with the one connection that writes."""
-    engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0)
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,  # values belong into no log
+    )
     _on_connect(engine, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -37,11 +43,26 @@ def writing(url: URL) -> Engine:
 def reading(url: URL) -> Engine:
     """Return an engine whose connections see one consistent state and cannot change it."""
     engine = create_engine(
-        url, poolclass=QueuePool, pool_size=READERS, max_overflow=0, pool_timeout=_READER_WAIT_SECONDS
+        url,
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=_READER_WAIT_SECONDS,
+        hide_parameters=True,
     )
     _on_connect(engine, "PRAGMA query_only=ON")
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def rewrite(engine: Engine) -> None:
+    """Rewrite the file and empty the write-ahead log: both hold deleted values until then."""
+    connection = engine.raw_connection()
+    try:
+        for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            connection.cursor().execute(statement)
+    finally:
+        connection.close()
 
 
 def lock(path: Path) -> int:

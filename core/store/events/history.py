@@ -82,5 +82,5 @@ def of_meeting(
         for row, change in zip(rows, with_host_ids(connection, account_id, opened), strict=True)
     ]
     found.sort(key=lambda one: one.change.position)
-    base = meetings.load_base(connection, account_id, number)
+    base = meetings.load_base(connection, sealer, account_id, number)
     return EventHistory(base, found, is_whole=len(chosen) <= most)

@@ -1,7 +1,12 @@
-"""Meetings as they are kept: the state that their events make, with a revision that counts the changes."""
+"""Stored meetings: the state folded from their events, with a revision that counts the changes.
+
+All that Zoom says of a meeting is encrypted, in one piece: it holds join links and passcodes. In the clear are the
+columns that lists are searched and sorted by, which hold neither: see `core.render.search_fields`.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +24,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from core.store.db.encryption import Sealer
 
-def load(connection: Connection, account_id: str, number: int) -> tuple[Meeting, int] | None:
+
+def load(connection: Connection, sealer: Sealer, account_id: str, number: int) -> tuple[Meeting, int] | None:
     """Return a meeting and its revision; None for one never seen."""
     row = connection.execute(_LOADING, {"of_account": account_id, "of_number": number}).one_or_none()
     if row is None:
         return None
-    return _meeting(row), row.revision
+    return from_row(row, sealer), row.revision
 
 
 def load_all(
-    connection: Connection, account_ids: Collection[str], numbers: Collection[int]
+    connection: Connection, sealer: Sealer, account_ids: Collection[str], numbers: Collection[int]
 ) -> list[tuple[Meeting, int]]:
     """Return the records of these numbers in these accounts, with their revisions, by number and account."""
     rows = connection.execute(
@@ -37,7 +44,7 @@ def load_all(
         .where(meetings.c.account_id.in_(list(account_ids)), meetings.c.number.in_(list(numbers)))
         .order_by(meetings.c.number, meetings.c.account_id)
     )
-    return [(_meeting(row), row.revision) for row in rows]
+    return [(from_row(row, sealer), row.revision) for row in rows]
 
 
 def lock_revision(connection: Connection, account_id: str, number: int) -> int:
@@ -49,7 +56,7 @@ def lock_revision(connection: Connection, account_id: str, number: int) -> int:
     return found or 0
 
 
-def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -> bool:
+def save(connection: Connection, sealer: Sealer, meeting: Meeting, *, seen: int, now: int = 0) -> bool:
     """Keep a meeting as the revision after `seen` (0: it was new). Tell whether nobody else was quicker.
 
     `now` (ms since 1970, UTC) tells lists which of its dates leads. Without it they look by themselves.
@@ -58,35 +65,40 @@ def save(connection: Connection, meeting: Meeting, *, seen: int, now: int = 0) -
     found = {name: getattr(looked, name) for name in SearchFields.__dataclass_fields__}
     if seen == 0:
         named = {"account_id": meeting.account_id, "number": meeting.number, "revision": 1}
-        return _ADDING(connection, named | _state(meeting) | found).rowcount == 1
+        return _ADDING(connection, named | _state(meeting, sealer) | found).rowcount == 1
     named = {"of_account": meeting.account_id, "of_number": meeting.number, "seen": seen}
-    given = named | {"revision": seen + 1} | _state(meeting) | found
+    given = named | {"revision": seen + 1} | _state(meeting, sealer) | found
     return _CHANGING(connection, given).rowcount == 1
 
 
-def topics(connection: Connection, named: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+def topics(
+    connection: Connection, sealer: Sealer, named: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], str]:
     """Return the topics of meetings, by account and number; those that are unknown, or have none, are left out."""
     place = (meetings.c.account_id, meetings.c.number)
-    rows = connection.execute(select(*place, meetings.c.object).where(tuple_(*place).in_(list(named))))
-    told = {(account_id, number): given.get("topic") for account_id, number, given in rows}
-    return {name: topic for name, topic in told.items() if isinstance(topic, str) and topic}
+    rows = connection.execute(select(meetings).where(tuple_(*place).in_(list(named))))
+    told = {(row.account_id, row.number): from_row(row, sealer).topic for row in rows}
+    return {name: topic for name, topic in told.items() if topic}
 
 
-def load_base(connection: Connection, account_id: str, number: int) -> Meeting | None:
+def load_base(connection: Connection, sealer: Sealer, account_id: str, number: int) -> Meeting | None:
     """Return what the events made that the log has dropped; None where it holds them all."""
     given = {"of_account": account_id, "of_number": number}
     row = connection.execute(_LOADING_BASE, given).one_or_none()
-    return None if row is None else _meeting(row)
+    return None if row is None else from_row(row, sealer)
 
 
-def save_base(connection: Connection, meeting: Meeting) -> None:
+def save_base(connection: Connection, sealer: Sealer, meeting: Meeting) -> None:
     """Keep a meeting as what it is folded from, before the events that made it are dropped."""
-    state = _state(meeting)
+    state = _state(meeting, sealer)
     statement = insert(connection, meeting_baselines).values(
         account_id=meeting.account_id, number=meeting.number, **state
     )
     connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
 
+
+_SEALED = ("object", "instances", "recordings", "registrants", "others")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _THIS = and_(meetings.c.account_id == bindparam("of_account"), meetings.c.number == bindparam("of_number"))
@@ -112,37 +124,41 @@ _ADDING = Prepared(
 )
 
 
-def _meeting(row: Any) -> Meeting:
+def from_row(row: Any, sealer: Sealer) -> Meeting:
+    """Return the meeting in a row of `meetings` or `meeting_baselines`."""
+    told = json.loads(sealer.open(row.sealed))
     return Meeting(
         account_id=row.account_id,
         number=row.number,
         kind=MeetingKind(row.kind),
         state=MeetingState(row.state),
-        object=row.object,
+        object=told.get("object", {}),
         last=Position(row.last_at, row.last_rank, row.last_digest),
         created=row.created,
         recovered=row.recovered,
-        instances=from_stored(row.instances),
-        recordings=row.recordings,
-        registrants=row.registrants,
+        instances=from_stored(told.get("instances", {})),
+        recordings=told.get("recordings", {}),
+        registrants=told.get("registrants", {}),
         doubt=Doubt(row.doubt),
-        others=row.others or {},
+        others=told.get("others", {}),
     )
 
 
-def _state(meeting: Meeting) -> dict[str, Any]:
+def sealed_state(meeting: Meeting, sealer: Sealer) -> bytes:
+    """Return the encrypted part of a meeting's state."""
+    told = {name: value for name in _SEALED if (value := getattr(meeting, name))}
+    return sealer.seal(_ENCODER.encode(told).encode())
+
+
+def _state(meeting: Meeting, sealer: Sealer) -> dict[str, Any]:
     return {
         "kind": meeting.kind,
         "state": meeting.state,
-        "object": dict(meeting.object),
         "last_at": meeting.last.at,
         "last_rank": meeting.last.rank,
         "last_digest": meeting.last.digest,
         "created": meeting.created,
         "recovered": meeting.recovered,
-        "instances": dict(meeting.instances),
         "doubt": meeting.doubt,
-        "others": dict(meeting.others),
-        "recordings": dict(meeting.recordings),
-        "registrants": dict(meeting.registrants),
+        "sealed": sealed_state(meeting, sealer),
     }

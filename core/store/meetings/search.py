@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
-from core.model.meeting import RECURRING_FIXED, Meeting, MeetingKind, MeetingState
+from core.model.meeting import RECURRING_FIXED, MeetingKind, MeetingState
 from core.model.post_status import PostStatus
 from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import meetings, posts, sites
 from core.store.db.schema import zoom_users as table
-from core.store.meetings import shown
+from core.store.meetings.meetings import from_row
 from core.store.posts import status as post_status
 from core.store.sites.grants import accounts_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Select
 
+    from core.model.meeting import Meeting
     from core.store.db.encryption import Sealer
 
 LONGEST_SEARCH = 100
@@ -122,30 +123,19 @@ class MeetingSummary:
     over_at: int
 
 
-def lines(connection: Connection, keys: Sequence[MeetingKey], sealer: Sealer) -> list[MeetingSummary]:
+def lines(connection: Connection, sealer: Sealer, keys: Sequence[MeetingKey]) -> list[MeetingSummary]:
     """Return what is to be shown of these meetings, in the same order. What is gone by now is left out.
 
     Of a meeting that came from another account, little may be known from its own events: see `core.model.identity`.
     """
     named = [(key.account_id, key.number) for key in keys]
     rows = connection.execute(
-        select(
-            meetings.c.account_id,
-            meetings.c.number,
-            meetings.c.kind,
-            meetings.c.state,
-            meetings.c.recovered,
-            meetings.c.created,
-            meetings.c.object,
-            meetings.c.starts_at,
-            meetings.c.ends_at,
-            meetings.c.over_at,
-        ).where(tuple_(meetings.c.account_id, meetings.c.number).in_(named))
+        select(meetings).where(tuple_(meetings.c.account_id, meetings.c.number).in_(named))
     )
     found = {(row.account_id, row.number): row for row in rows}
     return [
         MeetingSummary(
-            _listed(row) if row.created else shown.of_owner(connection, sealer, _listed(row)),
+            _listed(connection, sealer, row),
             row.starts_at,
             row.ends_at,
             row.over_at,
@@ -155,16 +145,9 @@ def lines(connection: Connection, keys: Sequence[MeetingKey], sealer: Sealer) ->
     ]
 
 
-def _listed(row: Any) -> Meeting:
-    return Meeting(
-        row.account_id,
-        row.number,
-        MeetingKind(row.kind),
-        MeetingState(row.state),
-        row.object,
-        created=row.created,
-        recovered=row.recovered,
-    )
+def _listed(connection: Connection, sealer: Sealer, row: Any) -> Meeting:
+    meeting = from_row(row, sealer)
+    return meeting if meeting.created else shown.of_owner(connection, sealer, meeting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +165,7 @@ class HostSummary:
         return self.name or self.email or self.id
 
 
-def hosts(connection: Connection, *, site_id: str | None = None) -> list[HostSummary]:
+def hosts(connection: Connection, sealer: Sealer, *, site_id: str | None = None) -> list[HostSummary]:
     """Return the hosts with the most meetings, up to `MOST_HOSTS`."""
     count = func.count().label("of_host")
     query = (
@@ -194,9 +177,11 @@ def hosts(connection: Connection, *, site_id: str | None = None) -> list[HostSum
     )
     rows = connection.execute(query).all()
     known = names_of_hosts(connection, [row[0] for row in rows])
-    return [
-        _host(connection, known.get(host_id), host_id, number, latest) for host_id, number, latest in rows
-    ]
+    found = []
+    for host_id, number, latest in rows:
+        name, email = known.get(host_id) or ("", _email_of(connection, sealer, host_id, latest))
+        found.append(HostSummary(host_id, email, number, name))
+    return found
 
 
 def names_of_hosts(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -207,18 +192,13 @@ def names_of_hosts(connection: Connection, host_ids: Sequence[str]) -> dict[str,
     return {host_id: (name, email) for host_id, name, email in rows}
 
 
-def _host(
-    connection: Connection, known: tuple[str, str] | None, host_id: str, number: int, latest: int
-) -> HostSummary:
-    if known is not None:
-        return HostSummary(host_id, known[1], number, known[0])
-    told = connection.scalar(
-        select(meetings.c.object)
-        .where(meetings.c.starts_at == latest, meetings.c.host_id == host_id)
-        .limit(1)
-    )
-    email = told.get("host_email") if isinstance(told, dict) else ""
-    return HostSummary(host_id, email if isinstance(email, str) else "", number)
+def _email_of(connection: Connection, sealer: Sealer, host_id: str, starts_at: int) -> str:
+    """Return a host's e-mail address as one of their meetings has it, or an empty text."""
+    row = connection.execute(
+        select(meetings).where(meetings.c.starts_at == starts_at, meetings.c.host_id == host_id).limit(1)
+    ).first()
+    email = None if row is None else from_row(row, sealer).object.get("host_email")
+    return email if isinstance(email, str) else ""
 
 
 def has_meetings(connection: Connection, *, site_id: str | None = None) -> bool:
@@ -245,16 +225,10 @@ class StaleDates:
     over_at: int
 
 
-def find_stale_dates(connection: Connection, *, now: int, limit: int) -> list[StaleDates]:
+def find_stale_dates(connection: Connection, sealer: Sealer, *, now: int, limit: int) -> list[StaleDates]:
     """Return up to `limit` series whose stored list dates are out of date at `now` (Unix milliseconds, UTC)."""
     rows = connection.execute(
-        select(
-            meetings.c.account_id,
-            meetings.c.number,
-            meetings.c.object,
-            meetings.c.others,
-            meetings.c.revision,
-        )
+        select(meetings)
         .where(meetings.c.ends_at <= now, meetings.c.over_at > now)
         .order_by(meetings.c.account_id, meetings.c.number)
         .limit(limit)
@@ -262,17 +236,13 @@ def find_stale_dates(connection: Connection, *, now: int, limit: int) -> list[St
     moment = datetime.fromtimestamp(now / 1000, UTC)
     result = []
     for row in rows:
-        found = search_fields_of(_dated(row), moment)
+        found = search_fields_of(from_row(row, sealer), moment)
         result.append(
             StaleDates(
                 row.account_id, row.number, row.revision, found.starts_at, found.ends_at, found.over_at
             )
         )
     return result
-
-
-def _dated(row: Any) -> Meeting:
-    return Meeting(row.account_id, row.number, object=row.object, others=row.others or {})
 
 
 def save_dates(connection: Connection, found: Iterable[StaleDates]) -> None:

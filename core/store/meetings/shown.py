@@ -44,7 +44,7 @@ def resolve(
     connection: Connection, sealer: Sealer, account_ids: Collection[str], numbers: Collection[int]
 ) -> dict[int, Stored]:
     """Return what these accounts together tell of these numbers: see `of_site`."""
-    rows = meetings.load_all(connection, account_ids, numbers)
+    rows = meetings.load_all(connection, sealer, account_ids, numbers)
     of_number: defaultdict[int, list[Stored]] = defaultdict(list)
     for meeting, revision in rows:
         of_number[meeting.number].append((meeting, revision))
@@ -74,7 +74,8 @@ def successor(
     connection: Connection, account_id: str, number: int, *, site_id: str | None = None
 ) -> str | None:
     """Return the account that owns a number now, on a site or anywhere, where this one owns it nowhere."""
-    if meetings.load(connection, account_id, number) is None:
+    known = select(table.c.number).where(table.c.account_id == account_id, table.c.number == number)
+    if connection.execute(known).first() is None:
         return None
     query = select(posts.c.account_id).where(posts.c.number == number)
     query = query.where(posts.c.site_id.in_([site_id] if site_id is not None else select(sites.c.id)))
@@ -97,7 +98,7 @@ def _shown(connection: Connection, sealer: Sealer, stored: Sequence[Stored]) -> 
 
 
 def _record(connection: Connection, sealer: Sealer, meeting: Meeting) -> Record:
-    base = meetings.load_base(connection, meeting.account_id, meeting.number)
+    base = meetings.load_base(connection, sealer, meeting.account_id, meeting.number)
     changes = log.applied_changes(connection, sealer, meeting.account_id, meeting.number)
     if base is None and not changes:
         base = meeting  # the log does not hold what made it

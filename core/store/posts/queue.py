@@ -10,6 +10,7 @@ Times are Unix milliseconds (UTC). Functions run in the caller's transaction.
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection
+
+    from core.store.db.encryption import Sealer
 
 
 class PostState(StrEnum):
@@ -240,6 +243,7 @@ def _scheduling(dialect: str) -> Any:
 
 def claim(
     connection: Connection,
+    sealer: Sealer,
     *,
     owner: str,
     now: int,
@@ -314,12 +318,13 @@ def claim(
         .values(owner=owner, lease_until=lease_until, epoch=posts.c.epoch + 1)
         .returning(posts)
     )
-    claims = [_claim(row, in_doubt=doubts[row.site_id, row.number]) for row in taken]
+    claims = [_claim(row, sealer, in_doubt=doubts[row.site_id, row.number]) for row in taken]
     return sorted(claims, key=lambda claim: order.index((claim.site_id, claim.number)))
 
 
 def finish(
     connection: Connection,
+    sealer: Sealer,
     taken: Claim,
     *,
     revision: int,
@@ -344,7 +349,7 @@ def finish(
         "post": written.post_id,
         "leads_to": written.link,
         "why_none": reason,
-        "wrote": None if written.base is None else asdict(written.base),
+        "wrote": None if written.base is None else seal_base(sealer, written.base),
         "moment": now,
         "next_due": due_at,
     }
@@ -398,7 +403,9 @@ def count_withheld(connection: Connection, site_id: str) -> list[tuple[str, int]
     return [(reason, number) for reason, number in rows]
 
 
-def list_recent(connection: Connection, site_id: str, *, limit: int) -> list[tuple[str, int, Written]]:
+def list_recent(
+    connection: Connection, sealer: Sealer, site_id: str, *, limit: int
+) -> list[tuple[str, int, Written]]:
     """Return the posts of the meetings with the most recent events: account id, number and known state.
 
     Self-test meetings are left out.
@@ -417,7 +424,7 @@ def list_recent(connection: Connection, site_id: str, *, limit: int) -> list[tup
             last += [(row.last_at, row.number, row.account_id) for row in rows]
     keys = [(account_id, number) for _, number, account_id in sorted(last, reverse=True)[:limit]]
     found = connection.execute(select(posts).where(has_key(site_id, keys)))
-    known = {(row.account_id, row.number): _written(row) for row in found}
+    known = {(row.account_id, row.number): _written(row, sealer) for row in found}
     return [(*named, known[named]) for named in keys if named in known]
 
 
@@ -510,7 +517,7 @@ _FINISHING = Prepared(
             post_id=bindparam("post"),
             link=bindparam("leads_to"),
             reason=bindparam("why_none"),
-            base=bindparam("wrote"),
+            baseline=bindparam("wrote"),
             attempts=0,
             fault=None,
             fault_message=None,
@@ -528,12 +535,22 @@ _FINISHING = Prepared(
 )
 
 
-def _written(row: Any) -> Written:
-    base = None if row.base is None else Base(**row.base)
+def seal_base(sealer: Sealer, base: Base) -> bytes:
+    """Encrypt a base: its digests would tell short passcodes to those who try them all."""
+    return sealer.seal(json.dumps(asdict(base)).encode())
+
+
+def open_base(sealer: Sealer, sealed: bytes | None) -> Base | None:
+    """Decrypt the result of `seal_base`."""
+    return None if sealed is None else Base(**json.loads(sealer.open(sealed)))
+
+
+def _written(row: Any, sealer: Sealer) -> Written:
+    base = open_base(sealer, row.baseline)
     return Written(PostState(row.state), row.post_id, row.link, base)
 
 
-def _claim(row: Any, *, in_doubt: bool) -> Claim:
+def _claim(row: Any, sealer: Sealer, *, in_doubt: bool) -> Claim:
     return Claim(
         site_id=row.site_id,
         account_id=row.account_id,
@@ -541,6 +558,6 @@ def _claim(row: Any, *, in_doubt: bool) -> Claim:
         wanted=row.wanted,
         attempts=row.attempts,
         epoch=row.epoch,
-        written=_written(row),
+        written=_written(row, sealer),
         in_doubt=in_doubt,
     )

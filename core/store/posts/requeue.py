@@ -108,7 +108,9 @@ def recreate(connection: Connection, site_id: str, number: int, *, now: int) -> 
     where = and_(_is(site_id, number), posts.c.state == PostState.DETACHED)
     result = _requeue_one(connection, where, site_id, now=now)
     if result is RequeueResult.REQUEUED:
-        forgotten = dict.fromkeys(("owner", "post_id", "link", "base", "fault", "fault_message", "reason"))
+        forgotten = dict.fromkeys(
+            ("owner", "post_id", "link", "baseline", "fault", "fault_message", "reason")
+        )
         new = {"state": PostState.NONE, "written": 0, "behind_since": now, "in_doubt": False}
         connection.execute(update(posts).where(where).values(**forgotten, **new))
     return result

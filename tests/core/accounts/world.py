@@ -151,7 +151,7 @@ class World:
 
     def meeting(self, number: int) -> Meeting | None:
         with self.store.reading() as connection:
-            found = meetings.load(connection, self.zoom.account.account_id, number)
+            found = meetings.load(connection, self.store.sealer, self.zoom.account.account_id, number)
         return found and found[0]
 
     def found(self, job: Job) -> dict[int, str]:

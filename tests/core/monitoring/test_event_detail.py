@@ -60,7 +60,7 @@ class TestInspect:
             first = history.of_meeting(connection, bench.store.sealer, ACCOUNT, 1).events[0]
         base = fold(ACCOUNT, 1, [first.change])
         assert base is not None
-        bench.store.write(lambda connection: meetings.save_base(connection, base))
+        bench.store.write(lambda connection: meetings.save_base(connection, bench.store.sealer, base))
         bench.store.write(lambda connection: log.drop_folded(connection, ACCOUNT, 1, base.last))
         assert told(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
 

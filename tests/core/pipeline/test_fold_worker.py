@@ -11,6 +11,7 @@ from core.errors import StoreUnavailableError
 from core.model.fold import Change, apply, fold
 from core.model.meeting import Meeting, MeetingState
 from core.pipeline.fold_worker import FoldWorker
+from core.store.db.encryption import Sealer
 from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
 from core.store.db.schema import posts as posts_table
@@ -43,7 +44,7 @@ def append(store: Store, *told: dict[str, Any]) -> None:
 
 def kept(store: Store, number: int = NUMBER) -> tuple[Meeting, int]:
     with store.reading() as connection:
-        found = meetings.load(connection, ACCOUNT, number)
+        found = meetings.load(connection, store.sealer, ACCOUNT, number)
     assert found is not None
     return found
 
@@ -171,7 +172,7 @@ class TestFoldPending:
         with pytest.raises(StoreUnavailableError):
             folding.fold_pending()
         with store.reading() as connection:
-            assert meetings.load(connection, ACCOUNT, NUMBER) is None
+            assert meetings.load(connection, store.sealer, ACCOUNT, NUMBER) is None
         assert outcomes(store) == [(NUMBER, Outcome.PENDING)]
         monkeypatch.undo()
         assert folding.fold_pending() == 1
@@ -205,10 +206,10 @@ class TestFailures:
     ) -> None:
         save = meetings.save
 
-        def save_but_two(connection: Connection, meeting: Meeting, *, seen: int, now: int) -> bool:
+        def save_but_two(connection: Connection, sealer: Sealer, meeting: Meeting, **more: int) -> bool:
             if meeting.number == 2:
                 raise ValueError("a mistake of ours")
-            return save(connection, meeting, seen=seen, now=now)
+            return save(connection, sealer, meeting, **more)
 
         monkeypatch.setattr(meetings, "save", save_but_two)
         append(store, *(event(id=number, **TOPIC) for number in (1, 2, 3)))
@@ -250,7 +251,7 @@ class TestThread:
 
 class TestApplyIsUsedAsFoldWould:
     def test_stepwise(self, store: Store, folding: FoldWorker) -> None:
-        told = [event(at=1, **TOPIC), updated(2, topic="Two"), updated(3, settings={"a": 2})]
+        told = [event(at=1, **TOPIC), updated(2, topic="Two"), updated(3, settings={"host_video": False})]
         for one in told:
             append(store, one)
             folding.fold_pending()

@@ -547,7 +547,7 @@ class TestAtRest:
 
         store = Store(f"sqlite:///{tmp_path / 'zoombridge.db'}", keys=KEYS)
         try:
-            upgrade(store.engine)
+            upgrade(store.engine, store.sealer)
             secrets = fill(store, clock)
             files = b"".join(path.read_bytes() for path in tmp_path.glob("zoombridge.db*"))
         finally:

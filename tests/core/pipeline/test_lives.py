@@ -40,7 +40,7 @@ def test_fold_worker_keeps_every_promise(store: Store, database_kind: str) -> No
             while worker.fold_pending():
                 pass
         with store.reading() as connection:
-            found = meetings.load(connection, account_id, NUMBER)
+            found = meetings.load(connection, store.sealer, account_id, NUMBER)
         assert found is not None
         expected = fold(ACCOUNT, NUMBER, changes_of(life.told))
         assert expected is not None

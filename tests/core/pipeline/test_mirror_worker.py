@@ -70,7 +70,9 @@ class Bench:
         arguments: dict[str, Any] = {
             "owner": "me", "lease_until": now + 300_000, "room": 8, "busy": [], "at_once": 25, **given,
         }  # fmt: skip
-        return self.store.write(lambda connection: queue.claim(connection, now=now, **arguments))
+        return self.store.write(
+            lambda connection: queue.claim(connection, self.store.sealer, now=now, **arguments)
+        )
 
     def work(self) -> int:
         """Do once what is due; return how many posts that were."""

@@ -72,7 +72,7 @@ def lines(bench: Bench) -> list[tuple[int | None, str, str | None]]:
 
 def meeting(bench: Bench, number: int) -> tuple[Meeting, int]:
     with bench.store.reading() as connection:
-        found = meetings.load(connection, ACCOUNT, number)
+        found = meetings.load(connection, bench.store.sealer, ACCOUNT, number)
     assert found is not None
     return found
 
@@ -92,10 +92,11 @@ def happened(
 
 def spoil(bench: Bench, number: int) -> None:
     """What an earlier version made of a meeting, by a mistake since mended."""
-    spoiled = {**OBJECT, "id": number, "topic": "Mistake"}
+    spoiled = replace(meeting(bench, number)[0], object={**OBJECT, "topic": "Mistake"})
+    sealed = meetings.sealed_state(spoiled, bench.store.sealer)
     bench.store.write(
         lambda connection: connection.execute(
-            update(table).where(table.c.number == number).values(object=spoiled)
+            update(table).where(table.c.number == number).values(sealed=sealed)
         )
     )
 
@@ -199,7 +200,7 @@ class TestMeetings:
         first = sorted(changes, key=lambda change: change.position)[:2]
         base = fold(ACCOUNT, 1, first)
         assert base is not None
-        three.store.write(lambda connection: meetings.save_base(connection, base))
+        three.store.write(lambda connection: meetings.save_base(connection, three.store.sealer, base))
         three.store.write(lambda connection: log.drop_folded(connection, ACCOUNT, 1, base.last))
         replayed(three, jobs, EventFilter(number=1))
         assert meeting(three, 1)[0] == whole

@@ -117,7 +117,7 @@ class TestNames:
     def meeting(self, store: Store) -> tuple[Meeting, Meeting | None]:
         """Return the meeting as it is kept, and as all of its events make it."""
         with store.reading() as connection:
-            known = meetings.load(connection, ACCOUNT, NUMBER)
+            known = meetings.load(connection, store.sealer, ACCOUNT, NUMBER)
             changes, _ = log.changes_of(connection, store.sealer, ACCOUNT, NUMBER, pending_only=False)
         assert known is not None
         return known[0], fold(ACCOUNT, NUMBER, changes)

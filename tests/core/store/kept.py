@@ -36,7 +36,7 @@ def keep(
     made = Meeting(account_id, number, kind, state, told | object_)
 
     def change(connection: Connection) -> None:
-        assert meetings.save(connection, made, seen=0, now=now)
+        assert meetings.save(connection, store.sealer, made, seen=0, now=now)
         queue.schedule_write(connection, account_id, number, 1, now=now)
 
     store.write(change)

@@ -321,7 +321,14 @@ class TestAgain:
         now = int(time.time() * 1000) + 60_000
         return store.write(
             lambda connection: queue.claim(
-                connection, owner="me", now=now, lease_until=now + 10, room=9, busy=[], at_once=9
+                connection,
+                store.sealer,
+                owner="me",
+                now=now,
+                lease_until=now + 10,
+                room=9,
+                busy=[],
+                at_once=9,
             )
         )
 

@@ -27,7 +27,7 @@ from core.store.events.request import Request
 from core.store.jobs import JobState
 from core.store.meetings import meetings
 from core.store.posts import queue
-from core.store.posts.queue import Base, PostState
+from core.store.posts.queue import Base, PostState, seal_base
 from core.store.sites import rules as kept_rules
 from core.store.sites import sites, zoom_secrets
 from core.store.sites.sites import Site
@@ -83,13 +83,13 @@ def happens(store: Store, number: int, *, has_page: bool = True, **object_: Any)
     def keep(connection: Any) -> None:
         if number == 1:
             log.append(connection, [entry(store, event("meeting.ended", topic="x"))])
-        meetings.save(connection, Meeting(ACCOUNT, number, object=told), seen=0)
+        meetings.save(connection, store.sealer, Meeting(ACCOUNT, number, object=told), seen=0)
         queue.schedule_write(connection, ACCOUNT, number, 1, now=1)
         if has_page:
             shown = {"state": PostState.SYNCED, "post_id": number, "written": 1, "due_at": None}
-            base = {"topic": "x", "made": True}
+            base = seal_base(store.sealer, Base("x", made=True))
             this = posts_table.c.number == number
-            connection.execute(update(posts_table).where(this).values(**shown, base=base))
+            connection.execute(update(posts_table).where(this).values(**shown, baseline=base))
 
     store.write(keep)
 
@@ -667,5 +667,5 @@ class TestKeeping:
 class TestBase:
     def test_fixture_is_a_page_of_the_bridges_making(self, store: Store, choir: None) -> None:
         with store.reading() as connection:
-            ((_, _, written),) = queue.list_recent(connection, "s1", limit=5)
+            ((_, _, written),) = queue.list_recent(connection, store.sealer, "s1", limit=5)
         assert written.base == Base("x", made=True)

@@ -1,6 +1,7 @@
 """Which of an account's meetings are read over REST."""
 
 from dataclasses import replace
+from functools import partial
 
 from core.model.meeting import Doubt, Meeting, MeetingState, Position
 from core.store.accounts import meetings as account_meetings
@@ -19,9 +20,9 @@ WHOLE = Meeting(
 
 def to_read(store: Store, *given: Meeting) -> list[int]:
     for meeting in given:
-        store.write(lambda connection, meeting=meeting: meetings.save(connection, meeting, seen=0, now=NOW))  # type: ignore[misc]
+        store.write(partial(meetings.save, sealer=store.sealer, meeting=meeting, seen=0, now=NOW))
     with store.reading() as connection:
-        found = account_meetings.to_complete(connection, "A", now=NOW, after=0, limit=10)
+        found = account_meetings.to_complete(connection, store.sealer, "A", now=NOW, after=0, limit=10)
     return [meeting.number for meeting in found]
 
 
@@ -40,6 +41,6 @@ class TestToComplete:
     def test_a_doubt_survives_the_store(self, store: Store) -> None:
         to_read(store, replace(WHOLE, doubt=Doubt.DELETED_WITHOUT_DATES))
         with store.reading() as connection:
-            found = meetings.load(connection, "A", 1)
+            found = meetings.load(connection, store.sealer, "A", 1)
         assert found is not None
         assert found[0].doubt is Doubt.DELETED_WITHOUT_DATES

@@ -17,12 +17,12 @@ from tests.core.store.entries import entry
 
 def of_site(store: Store, site_id: str = "s1") -> list[KnownHost]:
     with store.reading() as connection:
-        return zoom_users.known_hosts(connection, site_id)
+        return zoom_users.known_hosts(connection, store.sealer, site_id)
 
 
 def happens(store: Store, number: int, account_id: str = ACCOUNT, **object_: Any) -> None:
     def keep(connection: Any) -> None:
-        meetings.save(connection, Meeting(account_id, number, object=object_), seen=0)
+        meetings.save(connection, store.sealer, Meeting(account_id, number, object=object_), seen=0)
         queue.schedule_write(connection, account_id, number, 1, now=1)
 
     store.write(keep)

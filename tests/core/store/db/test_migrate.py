@@ -24,12 +24,12 @@ def empty(database_url: str) -> Iterator[Store]:
 
 class TestUpgrade:
     def test_makes_the_tables_in_an_empty_database(self, empty: Store) -> None:
-        before, after = upgrade(empty.engine)
+        before, after = upgrade(empty.engine, empty.sealer)
         assert before is None
         assert after is not None
 
     def test_does_nothing_a_second_time(self, store: Store) -> None:
-        before, after = upgrade(store.engine)
+        before, after = upgrade(store.engine, store.sealer)
         assert before == after
 
     def test_leaves_what_the_tables_hold(self, store: Store) -> None:
@@ -38,7 +38,7 @@ class TestUpgrade:
                 text("INSERT INTO revoked_grants VALUES ('account', 'site', 1)")
             )
         )
-        upgrade(store.engine)
+        upgrade(store.engine, store.sealer)
         with store.reading() as connection:
             assert connection.execute(text("SELECT * FROM revoked_grants")).all() == [("account", "site", 1)]
 
@@ -47,7 +47,7 @@ class TestUpgrade:
             lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         )
         with pytest.raises(StoreError, match="9999"):
-            upgrade(store.engine)
+            upgrade(store.engine, store.sealer)
 
     def test_makes_what_the_code_describes(self, store: Store) -> None:
         with store.engine.connect() as connection:
@@ -60,6 +60,6 @@ class TestUpgrade:
         store = Store(f"sqlite:///{path}", keys=KEYS)
         try:
             with pytest.raises(StoreError, match="not a database"):
-                upgrade(store.engine)
+                upgrade(store.engine, store.sealer)
         finally:
             store.close()

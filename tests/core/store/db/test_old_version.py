@@ -18,6 +18,7 @@ from sqlalchemy import inspect, select, text
 
 from core.accounts import reconcile_job
 from core.jobs.runner import JobRunner
+from core.model.state_fields import reduced, with_host_ids
 from core.pipeline import replay
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
@@ -85,6 +86,7 @@ WORDS = {
     ("sessions", "role", "looker"): "viewer",
     ("users", "role", "looker"): "viewer",
 }
+SEALED = {"meetings": "sealed", "meeting_baselines": "sealed", "posts": "baseline"}
 IN_DOUBT = {"a person", "a replay", "repair"}
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -107,7 +109,7 @@ def old(database_kind: str, database_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def migrated(old: Store) -> Store:
-    upgrade(old.engine)
+    upgrade(old.engine, old.sealer)
     return old
 
 
@@ -125,6 +127,16 @@ def read(connection: Any, table: str) -> list[dict[str, Any]]:
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: repr(sorted(row.items())))
+
+
+def opened(rows: Rows, store: Store) -> Rows:
+    """Return the rows with the state of meetings and posts decrypted."""
+    for table, column in SEALED.items():
+        for row in rows[table]:
+            if row[column] is not None:
+                row[column] = json.loads(store.sealer.open(bytes(row[column])))
+        rows[table] = in_order(rows[table])
+    return rows
 
 
 def decoded(value: Any) -> Any:
@@ -149,11 +161,9 @@ def renamed(old: Rows) -> Rows:
                 for name, value in row.items()
             }
             if table == "posts":
-                is_in_doubt = now["owner"] in IN_DOUBT
-                now |= {"in_doubt": is_in_doubt, "owner": None if is_in_doubt else now["owner"]}
+                seal_post(now)
             if table in ("meetings", "meeting_baselines"):
-                now["doubt"] = ""
-                now["others"] = None
+                seal_meeting(table, now)
             if table == "zoom_users":
                 now["is_scanned"] = True
             if table == "jobs":
@@ -168,6 +178,30 @@ def renamed(old: Rows) -> Rows:
     return new
 
 
+def seal_post(row: dict[str, Any]) -> None:
+    is_in_doubt = row["owner"] in IN_DOUBT
+    base = row.pop("base")
+    row |= {
+        "in_doubt": is_in_doubt,
+        "owner": None if is_in_doubt else row["owner"],
+        "baseline": None if base == "null" else base,
+    }
+
+
+def seal_meeting(table: str, row: dict[str, Any]) -> None:
+    """Reduce a meeting to what is stored of it now, opened."""
+    parts = {"object": reduced(with_host_ids(row.pop("object"), {}))}
+    for name in ("instances", "recordings", "registrants"):
+        parts[name] = row.pop(name)
+    for recording in parts["recordings"].values():
+        for file in recording["files"].values():
+            del file["type"]
+    row["sealed"] = {name: value for name, value in parts.items() if value}
+    row["doubt"] = ""
+    if table == "meetings":
+        row["agenda_known"] = "agenda" in parts["object"]
+
+
 def rewrite(job: dict[str, Any]) -> None:
     if job["arguments"].get("filter", {}).get("outcome") == "folded":
         job["arguments"]["filter"]["outcome"] = "applied"
@@ -179,11 +213,13 @@ class TestUpgrade:
     def test_keeps_every_row_of_every_table(self, old: Store) -> None:
         before = everything(old)
         assert all(before.values()), [name for name, rows in before.items() if not rows]
-        upgrade(old.engine)
-        after = everything(old)
+        upgrade(old.engine, old.sealer)
+        after = opened(everything(old), old)
         assert all(row.pop("granted_at") > 0 for row in after["grants"])
-        new: Rows = {"removals": [], "revoked_grants": [], "large_requests": []}
-        assert after == renamed(before) | new
+        wanted = renamed(before) | {"removals": [], "revoked_grants": [], "large_requests": []}
+        assert after.keys() == wanted.keys()
+        for table, rows in wanted.items():
+            assert after[table] == rows, table
 
     def test_leaves_exactly_the_tables_of_the_schema(self, migrated: Store) -> None:
         with migrated.engine.connect() as connection:
@@ -249,7 +285,14 @@ class World:
         now = self.clock.ms
         return self.store.write(
             lambda connection: post_store.claim(
-                connection, owner="me", now=now, lease_until=now + 300_000, room=8, busy=[], at_once=25
+                connection,
+                self.store.sealer,
+                owner="me",
+                now=now,
+                lease_until=now + 300_000,
+                room=8,
+                busy=[],
+                at_once=25,
             )
         )
 

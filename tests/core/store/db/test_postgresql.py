@@ -81,7 +81,7 @@ def claim(store: Store, owner: str, *, now: int | None = None, seconds: int = 60
         moment = clock.now(connection) if now is None else now
         until = moment + seconds * 1000
         return queue.claim(
-            connection, owner=owner, now=moment, lease_until=until, room=8, busy=[], at_once=100
+            connection, store.sealer, owner=owner, now=moment, lease_until=until, room=8, busy=[], at_once=100
         )
 
     return store.write(take)
@@ -129,6 +129,7 @@ class TestClaims:
             while claims := store.write(
                 lambda connection: queue.claim(
                     connection,
+                    store.sealer,
                     owner=str(id(store)),
                     now=clock.now(connection),
                     lease_until=clock.now(connection) + 60_000,
@@ -181,7 +182,7 @@ class TestClock:
 
     def test_a_machine_that_is_ahead_does_not_delay_a_post(self, two: tuple[Store, Store]) -> None:
         one, _ = two
-        one.write(lambda connection: meetings.save(connection, Meeting(ACCOUNT, 1), seen=0))
+        one.write(lambda connection: meetings.save(connection, one.sealer, Meeting(ACCOUNT, 1), seen=0))
         ahead = entry(one, event(at=9), received_at=int((time.time() + 86_400) * 1000))
         one.write(lambda connection: log.append(connection, [ahead]))
         assert [taken.site_id for taken in claim(one, "one")] == ["s1"]
@@ -411,7 +412,7 @@ def test_revisions_are_guarded_between_processes(two: tuple[Store, Store]) -> No
     one, other = two
     wanted(one, 1)
     with one.reading() as connection:
-        found = meetings.load(connection, ACCOUNT, 1)
+        found = meetings.load(connection, one.sealer, ACCOUNT, 1)
     assert found is not None
     meeting, seen = found
     assert one.write(partial(meetings.save, meeting=meeting, seen=seen))

@@ -30,7 +30,7 @@ def wanted(store: Store, site: Site) -> Store:
     connected(store, "s2")
     made = fold(ACCOUNT, NUMBER, [change(event(at=1, topic="Choir"))])
     assert made is not None
-    store.write(lambda connection: meetings.save(connection, made, seen=0))
+    store.write(lambda connection: meetings.save(connection, store.sealer, made, seen=0))
     for site_id in ("s1", "s2"):
         store.write(lambda connection, id_=site_id: link(connection, id_))  # type: ignore[misc]
     store.write(lambda connection: queue.schedule_write(connection, ACCOUNT, NUMBER, 1, now=FOLDED))
@@ -50,10 +50,19 @@ def finish(store: Store, reason: str | None = None) -> None:
     """Every site shows what is wanted."""
 
     def write(connection: Connection) -> None:
-        for claim in queue.claim(connection, owner="o", now=FOLDED, lease_until=FOLDED + 1, room=9, busy=[]):
+        for claim in queue.claim(
+            connection, store.sealer, owner="o", now=FOLDED, lease_until=FOLDED + 1, room=9, busy=[]
+        ):
             written = Written(PostState.NONE if reason else PostState.SYNCED)
             queue.finish(
-                connection, claim, revision=1, written=written, due_at=None, now=FOLDED, reason=reason
+                connection,
+                store.sealer,
+                claim,
+                revision=1,
+                written=written,
+                due_at=None,
+                now=FOLDED,
+                reason=reason,
             )
 
     store.write(write)

@@ -50,7 +50,7 @@ def test_begins_with_what_dropped_events_made(store: Store, site: Site) -> None:
     base = fold(ACCOUNT, NUMBER, changes)
     assert base is not None
     assert of(store).base is None
-    store.write(lambda connection: meetings.save_base(connection, base))
+    store.write(lambda connection: meetings.save_base(connection, store.sealer, base))
     assert of(store).base == base
 
 

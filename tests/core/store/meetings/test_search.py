@@ -62,14 +62,16 @@ class TestWhen:
     def test_a_change_meanwhile_counts_more_than_a_date_that_passed(self, sites: Store) -> None:
         later = NOW_MS + 3 * HOUR
         with sites.reading() as connection:
-            moved = meeting_search.find_stale_dates(connection, now=later, limit=9)
+            moved = meeting_search.find_stale_dates(connection, sites.sealer, now=later, limit=9)
         assert [one.number for one in moved] == [7]
         changed = Meeting(ACCOUNT, 7, object={"topic": "Choir", "type": 2, "start_time": said(4)})
-        assert sites.write(lambda connection: meetings.save(connection, changed, seen=1, now=later))
+        assert sites.write(
+            lambda connection: meetings.save(connection, sites.sealer, changed, seen=1, now=later)
+        )
         sites.write(lambda connection: meeting_search.save_dates(connection, moved))
         assert numbers(sites, now=later, when=Period.SERIES) == [8]
         with sites.reading() as connection:
-            (line,) = meeting_search.lines(connection, [MeetingKey(0, 7, ACCOUNT)], sites.sealer)
+            (line,) = meeting_search.lines(connection, sites.sealer, [MeetingKey(0, 7, ACCOUNT)])
         assert line.starts_at == NOW_MS + 4 * HOUR
 
     def test_many_dates_pass_at_one_look(self, sites: Store) -> None:
@@ -77,7 +79,7 @@ class TestWhen:
             keep(sites, number, **weekly(-10, 10), now=0)
         let_dates_pass(sites, now=NOW_MS)
         with sites.reading() as connection:
-            assert meeting_search.find_stale_dates(connection, now=NOW_MS, limit=1) == []
+            assert meeting_search.find_stale_dates(connection, sites.sealer, now=NOW_MS, limit=1) == []
 
 
 class TestSearch:
@@ -216,7 +218,7 @@ class TestLines:
         keep(sites, 2, 1)
         asked = [MeetingKey(0, 2, ACCOUNT), MeetingKey(0, 9, ACCOUNT), MeetingKey(0, 1, ACCOUNT)]
         with sites.reading() as connection:
-            found = meeting_search.lines(connection, asked, sites.sealer)
+            found = meeting_search.lines(connection, sites.sealer, asked)
         assert [line.meeting.number for line in found] == [2, 1]
         assert found[0].meeting.topic == "Meeting 2"
         assert found[0].starts_at == NOW_MS + HOUR
@@ -246,14 +248,14 @@ class TestHosts:
         keep(sites, 4, host_id="carl", account_id="another")
         keep(sites, 5)
         with sites.reading() as connection:
-            found = meeting_search.hosts(connection)
+            found = meeting_search.hosts(connection, sites.sealer)
             assert [(host.id, host.email, host.meetings) for host in found] == [
                 ("ben", "", 2),
                 ("anna", "anna@example.org", 1),
                 ("carl", "", 1),
             ]
             assert [host.label for host in found] == ["ben", "anna@example.org", "carl"]
-            of_site = meeting_search.hosts(connection, site_id="s1")
+            of_site = meeting_search.hosts(connection, sites.sealer, site_id="s1")
             assert [host.id for host in of_site] == ["ben", "anna"]
 
     def test_are_called_by_their_names_where_the_account_tells_them(self, sites: Store) -> None:
@@ -261,7 +263,7 @@ class TestHosts:
         told = [zoom_users.ZoomUser(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]
         sites.write(lambda connection: zoom_users.save(connection, told))
         with sites.reading() as connection:
-            (found,) = meeting_search.hosts(connection)
+            (found,) = meeting_search.hosts(connection, sites.sealer)
         assert (found.label, found.email) == ("Anna Abel", "anna@example.org")
 
 

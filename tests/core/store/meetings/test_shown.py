@@ -214,7 +214,7 @@ class TestLists:
             with accounts.store.reading() as connection:
                 wanted = MeetingFilter(when=Period.ALL, site_id=site_id)
                 page = meeting_search.page(connection, wanted, now=1, limit=9)
-                (line,) = meeting_search.lines(connection, page.keys, accounts.store.sealer)
+                (line,) = meeting_search.lines(connection, accounts.store.sealer, page.keys)
             assert (line.meeting.account_id, line.meeting.topic) == ("B", "In the new account")
             assert line.meeting.duration == 60  # which only the first account told
 

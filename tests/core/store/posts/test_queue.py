@@ -35,7 +35,7 @@ def two(store: Store, site: Site) -> Store:
 
 def want(store: Store, number: int, revision: int = 1, now: int = 100) -> None:
     def change(connection: Connection) -> None:
-        meetings.save(connection, Meeting(ACCOUNT, number), seen=revision - 1)
+        meetings.save(connection, store.sealer, Meeting(ACCOUNT, number), seen=revision - 1)
         queue.schedule_write(connection, ACCOUNT, number, revision, now=now)
 
     store.write(change)
@@ -43,13 +43,13 @@ def want(store: Store, number: int, revision: int = 1, now: int = 100) -> None:
 
 def claim(store: Store, now: int = 100, **given: Any) -> list[Claim]:
     arguments: dict[str, Any] = {"owner": "me", "lease_until": now + 50, "room": 9, "busy": [], **given}
-    return store.write(lambda connection: queue.claim(connection, now=now, **arguments))
+    return store.write(lambda connection: queue.claim(connection, store.sealer, now=now, **arguments))
 
 
 def finish(store: Store, taken: Claim, revision: int = 1, due_at: int | None = None, now: int = 110) -> bool:
     return store.write(
         lambda connection: queue.finish(
-            connection, taken, revision=revision, written=WRITTEN, due_at=due_at, now=now
+            connection, store.sealer, taken, revision=revision, written=WRITTEN, due_at=due_at, now=now
         )
     )
 
@@ -80,7 +80,7 @@ class TestWant:
 
     def test_asks_no_site_of_another_account(self, two: Store) -> None:
         def other(connection: Connection) -> None:
-            meetings.save(connection, Meeting("another", 9), seen=0)
+            meetings.save(connection, two.sealer, Meeting("another", 9), seen=0)
             queue.schedule_write(connection, "another", 9, 1, now=100)
 
         two.write(other)
@@ -304,6 +304,7 @@ class TestWithheld:
             two.write(
                 lambda connection, taken=taken: queue.finish(  # type: ignore[misc]
                     connection,
+                    two.sealer,
                     taken,
                     revision=1,
                     written=Written(),
@@ -320,7 +321,14 @@ class TestWithheld:
         taken = claim(two, room=1)[0]
         two.write(
             lambda connection: queue.finish(
-                connection, taken, revision=1, written=Written(), due_at=100, now=110, reason="Too little."
+                connection,
+                two.sealer,
+                taken,
+                revision=1,
+                written=Written(),
+                due_at=100,
+                now=110,
+                reason="Too little.",
             )
         )
         finish(two, claim(two, room=1, busy=["s2"])[0])

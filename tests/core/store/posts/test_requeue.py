@@ -27,7 +27,7 @@ def kept(store: Store, site: Site) -> Store:
 
     def keep(connection: Connection) -> None:
         grants.add(connection, ACCOUNT, "s1", GrantSource.ADMINISTRATOR, now=1)
-        meetings.save(connection, Meeting(ACCOUNT, 1), seen=0)
+        meetings.save(connection, store.sealer, Meeting(ACCOUNT, 1), seen=0)
         queue.schedule_write(connection, ACCOUNT, 1, 1, now=100)
 
     store.write(keep)
@@ -37,7 +37,7 @@ def kept(store: Store, site: Site) -> Store:
 def claim(store: Store, now: int) -> list[Claim]:
     return store.write(
         lambda connection: queue.claim(
-            connection, owner="me", now=now, lease_until=now + 50, room=9, busy=[], at_once=9
+            connection, store.sealer, owner="me", now=now, lease_until=now + 50, room=9, busy=[], at_once=9
         )
     )
 
@@ -46,7 +46,7 @@ def finish(store: Store, written: Written, now: int = 110, due_at: int | None = 
     (taken,) = claim(store, now)
     assert store.write(
         lambda connection: queue.finish(
-            connection, taken, revision=1, written=written, due_at=due_at, now=now
+            connection, store.sealer, taken, revision=1, written=written, due_at=due_at, now=now
         )
     )
 
@@ -83,7 +83,7 @@ class TestWrite:
         assert row(kept) == before
         assert kept.write(
             lambda connection: queue.finish(
-                connection, taken, revision=1, written=SHOWN, due_at=None, now=210
+                connection, kept.sealer, taken, revision=1, written=SHOWN, due_at=None, now=210
             )
         )
 
@@ -91,7 +91,9 @@ class TestWrite:
         (lost,) = claim(kept, 100)
         assert ask(kept, requeue.resync, now=200) is RequeueResult.REQUEUED
         assert not kept.write(
-            lambda connection: queue.finish(connection, lost, revision=1, written=SHOWN, due_at=None, now=210)
+            lambda connection: queue.finish(
+                connection, kept.sealer, lost, revision=1, written=SHOWN, due_at=None, now=210
+            )
         )
         assert row(kept).in_doubt
 
