@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, tuple_
 
 from core import messages
 from core.errors import BadRequestError, UnknownEventError
-from core.model.redaction import names_people
+from core.model.redaction import may_name_people, names_people
 from core.store.db.schema import quarantine, sites
 from core.store.db.upsert import insert
 from core.store.events.request import Request
@@ -185,9 +185,10 @@ def _opened(rows: Iterable[Row[Any]], sealer: Sealer) -> list[QuarantinedRequest
 
 def _names_people(request: Request) -> bool:
     try:
-        return names_people(zoom_envelope.parse(request.body).event)
+        event = zoom_envelope.parse(request.body).event
     except BadRequestError:
         return False
+    return names_people(event) or may_name_people(request.body)
 
 
 def _digest(site_id: str, request: Request) -> str:

@@ -6,11 +6,12 @@ Events are looked at once, in the order in which they came into the log; how far
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
-from core.model.redaction import names_people, redact
+from core.model.redaction import alternative_hosts, names_people, redact, redact_fields
+from core.store.accounts import users
 from core.store.db import settings
 from core.store.db.schema import events
 from core.store.events.log import Outcome
@@ -31,14 +32,17 @@ def remove_before(connection: Connection, sealer: Sealer, moment: int, *, limit:
     Return how many were looked at: 0 where all have been that are so old.
     """
     reached = settings.names_removed_to(connection)
-    columns = (events.c.id, events.c.event, events.c.received_at, events.c.outcome)
+    columns = [events.c[name] for name in ("id", "account_id", "event", "received_at", "outcome", "request")]
     following = select(*columns).where(events.c.id > reached)
     rows = connection.execute(following.order_by(events.c.id).limit(limit)).all()
     old = list(takewhile(lambda row: row.received_at < moment, rows))
     for row in old:
-        is_unreadable = row.outcome == Outcome.UNREADABLE  # so whether it names people cannot be told
-        if is_unreadable or names_people(row.event):
-            _remove(connection, sealer, row.id, now=now, whole=is_unreadable)
+        request = Request.opened(row.request, sealer)
+        body = _redacted(connection, row, request.body)
+        if body != request.body:
+            headers = {**request.headers, REMOVED_HEADER: str(now)}
+            kept = Request(headers, body).sealed(sealer)
+            connection.execute(update(events).where(events.c.id == row.id).values(request=kept))
     if old:
         settings.save_names_removed_to(connection, old[-1].id)
     return len(old)
@@ -51,11 +55,11 @@ def rewind(connection: Connection) -> None:
         settings.save_names_removed_to(connection, newest)
 
 
-def _remove(connection: Connection, sealer: Sealer, event_id: int, *, now: int, whole: bool) -> None:
-    sealed = connection.scalar(select(events.c.request).where(events.c.id == event_id))
-    if sealed is None:
-        return
-    request = Request.opened(sealed, sealer)
-    headers = {**request.headers, REMOVED_HEADER: str(now)}
-    kept = Request(headers, b"" if whole else redact(request.body)).sealed(sealer)
-    connection.execute(update(events).where(events.c.id == event_id).values(request=kept))
+def _redacted(connection: Connection, row: Any, body: bytes) -> bytes:
+    """Return the body of an event without people; of an unreadable one nothing, as it may name any."""
+    if row.outcome == Outcome.UNREADABLE:
+        return b""
+    if names_people(row.event):
+        return redact(body)
+    names = alternative_hosts(body)
+    return redact_fields(body, users.ids_by_name(connection, row.account_id, names) if names else {})
