@@ -15,6 +15,7 @@ from core.model.post_status import PostStatus
 from core.render.search_fields import search_fields_of, search_text
 from core.store.db.schema import meetings, posts, sites
 from core.store.db.schema import zoom_users as table
+from core.store.meetings import shown
 from core.store.meetings.meetings import from_row
 from core.store.posts import status as post_status
 from core.store.sites.grants import accounts_of

@@ -29,7 +29,7 @@ from core.store.db.settings import TrashLimits
 from core.store.events import log
 from core.store.jobs import Job, JobState
 from core.store.meetings import meetings
-from core.store.posts.queue import PostState
+from core.store.posts.queue import Base, PostState, seal_base
 from core.zoom.oauth import Credentials
 from core.zoom.readings import Absence, Unclear
 from tests.core.conftest import connected
@@ -158,7 +158,7 @@ def prepare(store: Store, scene: Scene, site_id: str) -> None:
     def write(connection: Any) -> None:
         zoom_credentials.save(connection, ZoomAccount("Account", credentials), store.sealer)
         for number in scene.known:
-            meetings.save(connection, scene.knows(number), seen=0)
+            meetings.save(connection, store.sealer, scene.knows(number), seen=0)
             connection.execute(
                 insert(posts).values(
                     site_id=site_id,
@@ -167,7 +167,7 @@ def prepare(store: Store, scene: Scene, site_id: str) -> None:
                     wanted=1,
                     written=1,
                     state=PostState.SYNCED,
-                    base={"made": True},
+                    baseline=seal_base(store.sealer, Base(made=True)),
                 )
             )
 

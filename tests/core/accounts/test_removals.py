@@ -19,7 +19,7 @@ from core.store.db import settings
 from core.store.db.schema import posts
 from core.store.db.settings import TrashLimits
 from core.store.jobs import JobState
-from core.store.posts.queue import PostState
+from core.store.posts.queue import Base, PostState, seal_base
 from core.store.sites import rules as site_rules
 from tests.core.conftest import connected
 from tests.core.store.grants import granted
@@ -55,7 +55,11 @@ def imported(world: World) -> Callable[[int], list[int]]:
 
 def publish(world: World) -> None:
     """Let every post be written, as the mirror would."""
-    values = {"state": PostState.SYNCED, "written": posts.c.wanted, "base": {"made": True}}
+    values = {
+        "state": PostState.SYNCED,
+        "written": posts.c.wanted,
+        "baseline": seal_base(world.store.sealer, Base(made=True)),
+    }
     world.store.write(
         lambda connection: connection.execute(
             update(posts).where(posts.c.state == PostState.NONE).values(**values)
@@ -266,7 +270,11 @@ class TestSites:
             )
         )
         publish_only = posts.c.number.in_(numbers[:3])
-        values = {"state": PostState.SYNCED, "written": posts.c.wanted, "base": {"made": True}}
+        values = {
+            "state": PostState.SYNCED,
+            "written": posts.c.wanted,
+            "baseline": seal_base(world.store.sealer, Base(made=True)),
+        }
         world.store.write(
             lambda connection: connection.execute(update(posts).where(publish_only).values(**values))
         )

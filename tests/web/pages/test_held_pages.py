@@ -36,7 +36,7 @@ def held(store: Store) -> None:
 
     def write(connection: Connection) -> None:
         for number in NUMBERS:
-            meetings.save(connection, Meeting("A", number), seen=0)
+            meetings.save(connection, store.sealer, Meeting("A", number), seen=0)
             queue.schedule_write(connection, "A", number, 1, now=1)
         found = [FoundRemoval(site.id, number, f"<b>Choir</b> {number % 10}") for number in NUMBERS]
         removals.note_found(connection, 1, "A", found, now=1)

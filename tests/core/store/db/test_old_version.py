@@ -14,9 +14,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import inspect, select, text
 
 from core.accounts import reconcile_job
+from core.errors import StoreError
 from core.jobs.runner import JobRunner
 from core.model.state_fields import reduced, with_host_ids
 from core.pipeline import replay
@@ -33,6 +35,8 @@ from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
 from core.store.auth import users
 from core.store.auth.users import Role
+from core.store.db import settings
+from core.store.db.encryption import Sealer
 from core.store.db.engine import Store
 from core.store.db.migrate import upgrade
 from core.store.db.schema import events, meetings, metadata, posts
@@ -172,10 +176,26 @@ def renamed(old: Rows) -> Rows:
                 now["source"] = "earlier version"
             if table == "attempts":
                 del now["account_id"]
-            if table != "findings" or row["job_id"] in job_ids:
+            is_dropped = (table == "findings" and row["job_id"] not in job_ids) or (
+                table == "settings" and row["name"] == "names_removed_to"  # redaction begins anew
+            )
+            if not is_dropped:
                 changed.append(now)
         new[table] = in_order(changed)
     return new
+
+
+def on_disk(store: Store, database_kind: str, database_url: str) -> bytes:
+    """Return what the files of the database hold."""
+    if database_kind == "sqlite":
+        path = Path(database_url.removeprefix("sqlite:///"))
+        return b"".join(one.read_bytes() for one in path.parent.glob(f"{path.name}*"))
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+        tables = ["meetings", "bases", "meeting_baselines"]
+        files = "SELECT pg_read_binary_file(pg_relation_filepath(c.oid)) FROM pg_class c WHERE c.oid IN "
+        named = "(SELECT unnest(ARRAY[oid, reltoastrelid]) FROM pg_class WHERE relname = ANY(:tables)) AND c.oid <> 0"
+        return b"".join(bytes(one) for one in connection.scalars(text(files + named), {"tables": tables}))
 
 
 def seal_post(row: dict[str, Any]) -> None:
@@ -220,6 +240,26 @@ class TestUpgrade:
         assert after.keys() == wanted.keys()
         for table, rows in wanted.items():
             assert after[table] == rows, table
+
+    def test_leaves_nothing_readable_on_disk(self, old: Store, database_kind: str, database_url: str) -> None:
+        with old.engine.connect() as connection:
+            [*objects] = connection.execute(text("SELECT object FROM meetings")).scalars()
+        told = [decoded(one) for one in objects]
+        secrets = {one[name].encode() for one in told for name in ("join_url", "password") if one.get(name)}
+        assert len(secrets) > 5
+        before = on_disk(old, database_kind, database_url)
+        assert {secret for secret in secrets if secret in before}
+        upgrade(old.engine, old.sealer)
+        after = on_disk(old, database_kind, database_url)
+        assert not {secret for secret in secrets if secret in after}
+        with old.reading() as connection:
+            assert settings.tables_to_rewrite(connection) == []
+
+    def test_refuses_another_key_before_anything_is_changed(self, old: Store) -> None:
+        before = everything(old)
+        with pytest.raises(StoreError, match="another key"):
+            upgrade(old.engine, Sealer(Fernet.generate_key().decode()))
+        assert everything(old) == before
 
     def test_leaves_exactly_the_tables_of_the_schema(self, migrated: Store) -> None:
         with migrated.engine.connect() as connection:
