@@ -313,6 +313,32 @@ class TestUpdated:
         pair.await_page(meeting.number, meeting.topic)
 
 
+class TestMovedToAnotherAccount:
+    """One meeting of one number, whichever account tells of it, and at last none."""
+
+    def test_is_the_same_page(self, pair: Pair, meeting: Meeting) -> None:
+        pair.tell(meeting.created())
+        before = pair.post(meeting.number)
+        pair.edit(before["id"], content=EDITED)
+        moved = meeting.start + timedelta(days=3)
+        theirs = meeting.updated(topic="In the new account", start_time=z(moved))
+        theirs["payload"]["account_id"] = f"NewAccount{meeting.number}"
+
+        pair.tell(theirs)
+        without = meeting.updated(agenda="Songs")
+        del without["payload"]["account_id"]
+        pair.tell(without)
+
+        page = pair.await_page(meeting.number, said(moved))
+        assert "In the new account" in page
+        assert "What an editor wrote, with care." in page
+        assert pair.post(meeting.number)["id"] == before["id"]
+        gone = meeting.deleted()
+        gone["payload"]["account_id"] = f"NewAccount{meeting.number}"
+        pair.tell(gone)
+        assert pair.post(meeting.number)["status"] == "trash"
+
+
 class TestDeleted:
     def test_post_is_in_the_trash(self, pair: Pair, meeting: Meeting) -> None:
         pair.tell(meeting.created())

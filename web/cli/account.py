@@ -150,7 +150,7 @@ def grant(account: str, site: str, instance: Instance) -> None:
         else f"{account} was granted to {changed.site_url} before."
     )
     if changed.released:
-        click.echo(f"{changed.released:,} events that waited are processed now.")
+        click.echo(f"Processing {_events(changed.released)} that waited.")
 
 
 @account.command("revoke")
@@ -179,8 +179,12 @@ def grants(instance: Instance) -> None:
     if not found:
         click.echo("No Zoom account is granted to a site yet.")
     for one in found:
-        status = f"by {one.source}" if one.source else f"waiting for a grant: {one.waiting:,} events"
+        status = f"by {one.source}" if one.source else f"waiting for a grant: {_events(one.waiting)}"
         click.echo(f"{one.account}  {one.site_url}  {status}")
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count:,} events"
 
 
 @click.command("import")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
 import pytest
 
+from core.store.db.engine import Store
+from core.store.events import log
 from core.store.jobs import JobState
+from tests.core.conftest import KEYS, connected
+from tests.core.events import ACCOUNT, event
+from tests.core.store.entries import entry
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 from web.cli import progress
@@ -58,6 +64,37 @@ class TestHeld:
         ran = run("reconcile", "--approve", "--dismiss")
         assert ran.status == 2
         assert "at a time" in ran.err
+
+
+class TestGrant:
+    @pytest.fixture
+    def connected_site(self, run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two sites that received the same event of an account, of which the first has the account."""
+        monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
+        monkeypatch.setenv("ZOOMBRIDGE_DATABASE_URL", migrated_url)
+        with closing(Store(migrated_url, keys=KEYS)) as store:
+            connected(store, "s1")
+            connected(store, "s2")
+            for site_id in ("s1", "s2"):
+                line = entry(store, event(at=1), site_id=site_id)
+                store.write(lambda connection, line=line: log.append(connection, [line]))  # type: ignore[misc]
+
+    def test_lists_gives_and_takes(self, run: Run, connected_site: None) -> None:
+        listed = run("account", "grants").out
+        assert f"{ACCOUNT}  https://s1.example.org  by first event" in listed
+        assert f"{ACCOUNT}  https://s2.example.org  waiting for a grant: 1 event" in listed
+        given = run("account", "grant", ACCOUNT, "s2")
+        assert (given.status, "Granted" in given.out, "1 event that waited" in given.out) == (0, True, True)
+        assert "was granted" in run("account", "grant", ACCOUNT, "s2.example.org").out
+        assert "waiting" not in run("account", "grants").out
+        assert "Revoked" in run("account", "revoke", ACCOUNT, "s2").out
+        assert "is not granted" in run("account", "revoke", ACCOUNT, "s2").out
+        assert "s2" not in run("account", "grants").out
+
+    def test_says_what_is_wrong(self, run: Run, connected_site: None) -> None:
+        assert run("account", "grant", ACCOUNT, "nowhere").status == 1
+        wrong = run("account", "grant", "site:s1", "s2")
+        assert (wrong.status, "not the ID of a Zoom account" in wrong.err) == (1, True)
 
 
 class TestFollow:
