@@ -78,8 +78,8 @@ class SiteDouble(WordPressClient):
     def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         """Do as the client does: the writes in one request, and each read in one of its own."""
         answers: list[Any] = [None] * len(operations)
-        writes = [index for index, ask in enumerate(operations) if isinstance(ask, _WRITES)]
-        reads = [[index] for index, ask in enumerate(operations) if not isinstance(ask, _WRITES)]
+        writes = [index for index, operation in enumerate(operations) if isinstance(operation, _WRITES)]
+        reads = [[index] for index, operation in enumerate(operations) if not isinstance(operation, _WRITES)]
         for together in [*([writes] if writes else []), *reads]:
             told = self._request([operations[index] for index in together])
             for index, answer in zip(together, told, strict=True):
@@ -142,15 +142,15 @@ class SiteDouble(WordPressClient):
         trouble = self.troubles.popleft() if self.troubles else None
         wrote = isinstance(operations[0], _WRITES)
         if trouble is None:
-            return [self._answer(ask) for ask in operations]
+            return [self._answer(operation) for operation in operations]
         if trouble in ("slow after", "broken after", "crash after", "half") and wrote:
-            for ask in operations:
-                self._doubt(ask)
-                self._answer(ask, half=trouble == "half")
-                self._doubt(ask)
+            for operation in operations:
+                self._doubt(operation)
+                self._answer(operation, half=trouble == "half")
+                self._doubt(operation)
         elif trouble in ("slow before", "broken before", "crash before"):
-            for ask in operations:
-                self._doubt(ask)
+            for operation in operations:
+                self._doubt(operation)
         if trouble.startswith("crash"):
             raise Killed
         return [self._fault(trouble, wrote=wrote)] * len(operations)
@@ -166,17 +166,17 @@ class SiteDouble(WordPressClient):
         answer = SiteResponse(status, headers, b"<title>Trouble</title>")
         return classify(answer, now=datetime.now(UTC), wrote=wrote)
 
-    def _doubt(self, ask: PostOperation) -> None:
-        match ask:
+    def _doubt(self, operation: PostOperation) -> None:
+        match operation:
             case CreatePost(fields):
                 self.in_doubt |= {post.id for post in self.of(int(fields["zoombridge"]["number"]))}
             case UpdatePost(post_id) | TrashPost(post_id) | DeletePost(post_id):
                 self.in_doubt.add(post_id)
 
-    def _answer(self, ask: PostOperation, *, half: bool = False) -> Any:
+    def _answer(self, operation: PostOperation, *, half: bool = False) -> Any:
         answer: Any
         try:
-            match ask:
+            match operation:
                 case CreatePost(fields):
                     answer = self._create(dict(fields), half=half)
                 case UpdatePost(post_id, fields):

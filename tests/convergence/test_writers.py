@@ -76,7 +76,9 @@ class _Client(SiteDouble):
 
     def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         watched, site_id = self._watched, self._site_id
-        numbers = [_number(ask) for ask in operations if isinstance(ask, CreatePost | UpdatePost)]
+        numbers = [
+            _number(operation) for operation in operations if isinstance(operation, CreatePost | UpdatePost)
+        ]
         with watched.changed:
             inside = watched.inside.setdefault(site_id, [])
             watched.twice_at_once += [(site_id, n) for n in numbers for others in inside if n in others]
@@ -86,15 +88,17 @@ class _Client(SiteDouble):
             assert watched.changed.wait_for(lambda: site_id not in watched.held, WITHIN)
             answers = super().perform(operations)
             inside.remove(numbers)
-            for ask in operations:
-                if isinstance(ask, CreatePost | UpdatePost):
-                    watched.written.append((site_id, _number(ask), ask.fields["zoombridge"]["revision"]))
+            for operation in operations:
+                if isinstance(operation, CreatePost | UpdatePost):
+                    watched.written.append(
+                        (site_id, _number(operation), operation.fields["zoombridge"]["revision"])
+                    )
             watched.changed.notify_all()
         return answers
 
 
-def _number(ask: CreatePost | UpdatePost) -> int:
-    return int(ask.fields["zoombridge"]["number"])
+def _number(operation: CreatePost | UpdatePost) -> int:
+    return int(operation.fields["zoombridge"]["number"])
 
 
 def wanted(store: Store, site_id: str, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A WordPress site in memory: it answers as docs/stub.md says, and remembers what it was asked."""
+"""A WordPress site in memory: it answers as docs/stub.md says, and records the operations."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -25,21 +25,21 @@ def fault(kind: Fault, **evidence: Any) -> SiteFaultError:
 
 @dataclass
 class SiteDouble(WordPressClient):
-    """The site, as client and all. `trouble` may answer an ask with a fault, or let something happen first."""
+    """The client of a site, and the site. `on_operation` runs before each operation; a fault that it returns is the answer."""
 
     posts: dict[int, dict[str, Any]] = field(default_factory=dict)
-    asked: list[PostOperation] = field(default_factory=list)
+    performed: list[PostOperation] = field(default_factory=list)
     rounds: int = 0
-    trouble: Callable[[PostOperation], SiteFaultError | None] = lambda _: None
+    on_operation: Callable[[PostOperation], SiteFaultError | None] = lambda _: None
 
     def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
         self.rounds += 1
         answers: list[Any] = []
-        for ask in operations:
-            self.asked.append(ask)
-            found = self.trouble(ask)
+        for operation in operations:
+            self.performed.append(operation)
+            found = self.on_operation(operation)
             try:
-                answers.append(self._do(ask) if found is None else found)
+                answers.append(self._do(operation) if found is None else found)
             except SiteFaultError as error:
                 answers.append(error)
         return answers
@@ -69,33 +69,37 @@ class SiteDouble(WordPressClient):
 
     @property
     def writes(self) -> list[PostOperation]:
-        """What was to change something."""
-        return [ask for ask in self.asked if not isinstance(ask, ReadPost | FindPosts)]
+        """The operations that change something."""
+        return [operation for operation in self.performed if not isinstance(operation, ReadPost | FindPosts)]
 
     def forget(self) -> None:
-        """Begin anew to remember what is asked."""
-        self.asked.clear()
+        """Clear the record of operations."""
+        self.performed.clear()
         self.rounds = 0
 
-    def _do(self, ask: PostOperation) -> Any:
-        if isinstance(ask, CreatePost):
-            return self._create(ask.fields)
-        if isinstance(ask, FindPosts):
-            found = [self._shown(one) for one in self.posts if self.posts[one]["number"] == str(ask.number)]
+    def _do(self, operation: PostOperation) -> Any:
+        if isinstance(operation, CreatePost):
+            return self._create(operation.fields)
+        if isinstance(operation, FindPosts):
+            found = [
+                self._shown(one) for one in self.posts if self.posts[one]["number"] == str(operation.number)
+            ]
             return sorted(found, key=lambda post: (post.status == "trash", post.id))
-        if ask.post_id not in self.posts:
+        if operation.post_id not in self.posts:
             raise fault(Fault.POST_MISSING, status=404)
-        if isinstance(ask, DeletePost):
-            assert self.posts.pop(ask.post_id)["revision"] is not None, "VCZAPI would tell Zoom to delete it"
+        if isinstance(operation, DeletePost):
+            assert self.posts.pop(operation.post_id)["revision"] is not None, (
+                "VCZAPI would tell Zoom to delete it"
+            )
             return None
-        if isinstance(ask, TrashPost):
-            moved = self.posts[ask.post_id]["status"] != "trash"
+        if isinstance(operation, TrashPost):
+            moved = self.posts[operation.post_id]["status"] != "trash"
             if moved:
-                self.trash(ask.post_id)
+                self.trash(operation.post_id)
             return moved
-        if isinstance(ask, UpdatePost):
-            self._write(ask.post_id, ask.fields)
-        return self._shown(ask.post_id)
+        if isinstance(operation, UpdatePost):
+            self._write(operation.post_id, operation.fields)
+        return self._shown(operation.post_id)
 
     def _create(self, fields: Any) -> SitePost:
         number = int(fields["zoombridge"]["number"])

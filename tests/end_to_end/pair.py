@@ -38,15 +38,20 @@ T = TypeVar("T")
 def eventually(
     look: Callable[[], T | None], tell: Callable[[], str] = str, *, within: float = WITHIN_SECONDS
 ) -> T:
-    """Look again and again until there is something to see, and return it; `tell` says why there is not."""
+    """Poll until `look` returns something, and return it; `tell` is the message of the failure.
+
+    The pauses grow: a page that WordPress renders in vain takes the CPU time that others wait for.
+    """
     deadline = time.monotonic() + within
+    pause = 0.03
     while True:
         found = look()
         if found:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"Not within {within:g} s. {tell()}")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.3)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Who comes in, as people do it: the first administrator, a wrong password, a looker, and one click from wp-admin."""
+"""Signing in in a browser: the first administrator, a wrong password, a viewer, and one click from wp-admin."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def comes_back(page: Page, bridge: RunningBridge) -> None:
 
 
 def is_let_in(page: Page, *, by: Page) -> None:
-    """A looker, with a link that an administrator gives them."""
+    """A viewer signs in with a link from an administrator."""
     by.get_by_label("Name").fill("luke")
     by.get_by_role("button", name="Create user and link").click()
     assert_fits(by)

@@ -1,4 +1,4 @@
-"""The application on a real store and a real socket, asked over HTTP."""
+"""The application on a real store and a real socket, requested over HTTP."""
 
 import base64
 import contextlib
@@ -49,7 +49,7 @@ CONTEXT = {
 
 @dataclass
 class Http:
-    """Asks the bridge, without following redirects."""
+    """An HTTP client of the bridge that follows no redirects."""
 
     loop: IOLoop
     port: int
@@ -128,8 +128,8 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture
-def admission(store: Store, passwords: Passwords) -> AuthService:
-    """Who is let in."""
+def auth_service(store: Store, passwords: Passwords) -> AuthService:
+    """Users, sessions and links of the store."""
     return AuthService(store, passwords)
 
 
@@ -151,28 +151,30 @@ def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http
 
 
 @pytest.fixture
-def session(admission: AuthService) -> dict[str, str]:
+def session(auth_service: AuthService) -> dict[str, str]:
     """The headers of a browser in which an administrator of the bridge is signed in."""
-    return signed_in(admission, "anna", Role.ADMINISTRATOR)
+    return signed_in(auth_service, "anna", Role.ADMINISTRATOR)
 
 
 @pytest.fixture
-def looker(admission: AuthService) -> dict[str, str]:
-    """The headers of a browser in which somebody is signed in who may only look."""
-    return signed_in(admission, "luke", Role.VIEWER)
+def viewer(auth_service: AuthService) -> dict[str, str]:
+    """The headers of a browser in which a viewer is signed in."""
+    return signed_in(auth_service, "luke", Role.VIEWER)
 
 
 @pytest.fixture
-def from_wordpress(admission: AuthService, wp_site: Site) -> dict[str, str]:
+def from_wordpress(auth_service: AuthService, wp_site: Site) -> dict[str, str]:
     """The headers of a browser that came from the wp-admin of the site s1: it sees that site only."""
-    word = admission.enter(Purpose.SITE, admission.from_wordpress(wp_site.id, "wanda"))
+    word = auth_service.enter(Purpose.SITE, auth_service.from_wordpress(wp_site.id, "wanda"))
     return {"Cookie": f"zoombridge={word}"}
 
 
-def signed_in(admission: AuthService, name: str, role: Role) -> dict[str, str]:
+def signed_in(auth_service: AuthService, name: str, role: Role) -> dict[str, str]:
     """Make a user; return the headers of their browser."""
-    admission.add(name, role)
-    return {"Cookie": f"zoombridge={admission.enter(Purpose.SIGN_IN, admission.link(name, Purpose.SIGN_IN))}"}
+    auth_service.add(name, role)
+    return {
+        "Cookie": f"zoombridge={auth_service.enter(Purpose.SIGN_IN, auth_service.link(name, Purpose.SIGN_IN))}"
+    }
 
 
 def from_stub(

@@ -181,9 +181,9 @@ class TestEveryRoute:
         assert http("GET", "/account", headers=session).code == 200, "and nobody was signed out"
 
 
-class TestLooker:
+class TestViewer:
     def test_sees_the_pages_and_no_secret(
-        self, http: Http, store: Store, routes: list[Route], looker: dict[str, str], wp_site: Site
+        self, http: Http, store: Store, routes: list[Route], viewer: dict[str, str], wp_site: Site
     ) -> None:
         seen = 0
         kept_anew = ("sessions", "sites")  # a site's page looks how the site is, and keeps what it found
@@ -191,7 +191,7 @@ class TestLooker:
         for route in routes:
             for path in route.paths:
                 for asked in (path, f"{path}?site=s2"):
-                    answer = http("GET", asked, headers=looker)
+                    answer = http("GET", asked, headers=viewer)
                     assert answer.code in (200, 303, 403, 404, 405), (asked, answer.code)
                     seen += answer.code == 200
                     for secret in (SECRET[-4:], "9Q7Z", wp_site.password, wp_site.key):
@@ -200,28 +200,28 @@ class TestLooker:
         assert rows(store, but=kept_anew) == before, "looking changes nothing"
 
     @pytest.mark.parametrize("path", ["/users", "/users?done=role"])
-    def test_does_not_see_who_is_let_in(self, http: Http, looker: dict[str, str], path: str) -> None:
-        answer = http("GET", path, headers=looker)
+    def test_does_not_see_who_is_let_in(self, http: Http, viewer: dict[str, str], path: str) -> None:
+        answer = http("GET", path, headers=viewer)
         assert answer.code == 403
         assert b"<table" not in answer.body
 
     def test_changes_nothing_by_any_form(
-        self, http: Http, store: Store, routes: list[Route], forms: list[Form], looker: dict[str, str]
+        self, http: Http, store: Store, routes: list[Route], forms: list[Form], viewer: dict[str, str]
     ) -> None:
         before = rows(store, but=("sessions",))
         for form in forms:
             may = handler_of(routes, form.action).anyone_may_post
             for body in form.bodies():
-                answer = http("POST", form.action, body, FORM | looker)
+                answer = http("POST", form.action, body, FORM | viewer)
                 assert answer.code in ((200, 303, 422) if may else (403,)), (form, answer.code)
         for route in routes:
             for path in route.paths:
-                answer = http("POST", path, b"site=s2&do=add&name=mallory&role=administrator", FORM | looker)
+                answer = http("POST", path, b"site=s2&do=add&name=mallory&role=administrator", FORM | viewer)
                 assert answer.code in ((200, 303, 405, 422) if route.handler.anyone_may_post else (403,)), (
                     path
                 )
         assert rows(store, but=("sessions",)) == before
-        assert http("GET", "/account", headers=looker).code == 200, "and is signed in all the while"
+        assert http("GET", "/account", headers=viewer).code == 200, "and is signed in all the while"
 
 
 class Bound:

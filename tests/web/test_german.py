@@ -145,7 +145,7 @@ def change(store: Store, table: Any, **values: Any) -> None:
     store.write(lambda connection: connection.execute(update(table).values(**values)))
 
 
-VIEWERS = ("session", "looker", "from_wordpress", "stub")
+VIEWERS = ("session", "viewer", "from_wordpress", "stub")
 
 
 @pytest.fixture(params=VIEWERS)
@@ -248,8 +248,8 @@ def test_errors_of_forms(
     assert english_on(answer.body.decode()) == []
 
 
-def test_signing_in_with_links(http: Http, admission: AuthService) -> None:
-    first = admission.invitation()
+def test_signing_in_with_links(http: Http, auth_service: AuthService) -> None:
+    first = auth_service.invitation()
     shown = [http("GET", f"/first?ticket={first}", headers=GERMAN), http("GET", "/signin", headers=GERMAN)]
     forms = (
         {"ticket": first, "name": "anna", "password": "short", "again": "short"},
@@ -266,7 +266,7 @@ def test_signing_in_with_links(http: Http, admission: AuthService) -> None:
     shown += [http("POST", "/first", urlencode(form).encode(), GERMAN | FORM) for form in forms]
     made = {"ticket": first, "name": "anna", "password": PASSWORD, "again": PASSWORD}
     assert http("POST", "/first", urlencode(made).encode(), GERMAN | FORM).code == 303
-    link = admission.link("anna", Purpose.PASSWORD)
+    link = auth_service.link("anna", Purpose.PASSWORD)
     short = urlencode({"ticket": link, "password": "short", "again": "short"}).encode()
     shown += [
         http("GET", f"/password?ticket={link}", headers=GERMAN),

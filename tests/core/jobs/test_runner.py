@@ -103,15 +103,15 @@ def run(jobs: JobRunner) -> None:
 
 class TestWork:
     def test_is_done_piece_by_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.enqueue("adding", {"upto": 5}, requested_by="anna")
-        assert (asked.state, asked.requested_by, asked.done, asked.total) == (
+        enqueued = jobs.enqueue("adding", {"upto": 5}, requested_by="anna")
+        assert (enqueued.state, enqueued.requested_by, enqueued.done, enqueued.total) == (
             JobState.QUEUED,
             "anna",
             0,
             None,
         )
         run(jobs)
-        done = load(store, asked)
+        done = load(store, enqueued)
         assert (done.state, done.done, done.total) == (JobState.DONE, 5, 5)
         assert done.counts == {"asked": 5, "added": 5}
         assert added(store) == [0, 1, 2, 3, 4]
@@ -120,9 +120,9 @@ class TestWork:
         assert done.ended_at is not None
 
     def test_shows_how_far_it_is(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.enqueue("adding", {"upto": 6})
+        enqueued = jobs.enqueue("adding", {"upto": 6})
         seen = []
-        adding.after = lambda _at: seen.append(load(store, asked))
+        adding.after = lambda _at: seen.append(load(store, enqueued))
         run(jobs)
         assert [(job.state, job.done, job.total) for job in seen] == [
             (JobState.RUNNING, 2, 6),
@@ -141,26 +141,26 @@ class TestWork:
         assert JobRunner(store, {"else": Adding()}, clock=clock).claim() == []
 
     def test_may_change_how_much_there_is(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.enqueue("more", {"upto": 1})
+        enqueued = jobs.enqueue("more", {"upto": 1})
         adding.step = lambda job: JobStep(1, 1, total=7, message="More was found.", finished=True)  # type: ignore[method-assign]
         run(jobs)
-        assert (load(store, asked).total, load(store, asked).message) == (7, "More was found.")
+        assert (load(store, enqueued).total, load(store, enqueued).message) == (7, "More was found.")
 
     def test_waits_where_its_peer_asks_for_it(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        asked = jobs.enqueue("adding", {"upto": 2})
+        enqueued = jobs.enqueue("adding", {"upto": 2})
         usual = adding.step
         adding.step = lambda job: JobStep(wait=30, message="Zoom asks to wait.")  # type: ignore[method-assign]
         run(jobs)
-        waiting = load(store, asked)
+        waiting = load(store, enqueued)
         assert (waiting.state, waiting.message) == (JobState.RUNNING, "Zoom asks to wait.")
         adding.step = usual  # type: ignore[method-assign]
         clock.now += 29
         assert jobs.claim() == []
         clock.now += 2
         run(jobs)
-        assert (load(store, asked).state, load(store, asked).message) == (JobState.DONE, None)
+        assert (load(store, enqueued).state, load(store, enqueued).message) == (JobState.DONE, None)
 
 
 class TestAsk:
@@ -184,14 +184,14 @@ class TestAsk:
 
 class TestTurns:
     def test_one_of_a_kind_and_site_at_a_time(self, store: Store, jobs: JobRunner) -> None:
-        asked = [
+        enqueued = [
             jobs.enqueue("adding", {"upto": 1}),
             jobs.enqueue("adding", {"upto": 2}),
             jobs.enqueue("adding", {"upto": 1}, site_id="s1"),
             jobs.enqueue("more", {"upto": 1}),
         ]
         taken = [job.id for job in jobs.claim()]
-        assert taken == [asked[0].id, asked[2].id, asked[3].id]
+        assert taken == [enqueued[0].id, enqueued[2].id, enqueued[3].id]
         assert jobs.claim() == []
 
     def test_no_more_than_there_is_room_for(self, jobs: JobRunner) -> None:
@@ -221,7 +221,7 @@ class TestCrash:
         """Killed before a piece, in the midst of its write, or after that: another goes on, and once only."""
         store, clock = jobs.store, jobs.clock
         assert isinstance(clock, Clock)
-        asked = jobs.enqueue("adding", {"upto": 5})
+        enqueued = jobs.enqueue("adding", {"upto": 5})
 
         def die(here: int) -> None:
             if here == at:
@@ -252,24 +252,24 @@ class TestCrash:
         assert another(store, adding, clock).claim() == [] or (step, at) == ("saved", 4)
         clock.now += LEASE + 1
         run(another(store, adding, clock))
-        done = load(store, asked)
+        done = load(store, enqueued)
         assert (done.state, done.done) == (JobState.DONE, 5)
         assert done.counts == {"asked": 5, "added": 5}
         assert added(store) == [0, 1, 2, 3, 4]
 
     def test_after_the_claim(self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock) -> None:
-        asked = jobs.enqueue("adding", {"upto": 3})
+        enqueued = jobs.enqueue("adding", {"upto": 3})
         assert len(jobs.claim()) == 1  # and then nothing more is heard of it
         clock.now += LEASE - 1
         assert another(store, adding, clock).claim() == []
         clock.now += 2
         run(another(store, adding, clock))
-        assert load(store, asked).state is JobState.DONE
+        assert load(store, enqueued).state is JobState.DONE
 
     def test_a_process_that_comes_back_late_changes_nothing(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        asked = jobs.enqueue("adding", {"upto": 4})
+        enqueued = jobs.enqueue("adding", {"upto": 4})
         (late,) = jobs.claim()
         clock.now += LEASE + 1
         (mine,) = another(store, adding, clock).claim()
@@ -285,7 +285,7 @@ class TestCrash:
 
         adding.before = clock_runs_out
         jobs.run(mine)
-        done = load(store, asked)
+        done = load(store, enqueued)
         assert (done.state, done.done, done.counts["added"]) == (JobState.DONE, 4, 4)
 
     def test_what_comes_before_it_was_begun_comes_first(
@@ -316,9 +316,9 @@ class TestTheDatabaseIsAway:
                 raise StoreUnavailableError("The disk is full.")
 
         adding.before = trouble
-        asked = jobs.enqueue("adding", {"upto": 3})
+        enqueued = jobs.enqueue("adding", {"upto": 3})
         run(jobs)
-        assert load(store, asked).state is JobState.DONE
+        assert load(store, enqueued).state is JobState.DONE
         assert adding.steps == [0, 0, 0, 2]
         assert adding.counted == 3
 
@@ -332,17 +332,17 @@ class TestFailure:
                 raise ZoomBridgeError("Zoom does not know this account. Save its credentials again.")
 
         adding.before = refuse
-        asked = jobs.enqueue("adding", {"upto": 4})
+        enqueued = jobs.enqueue("adding", {"upto": 4})
         run(jobs)
-        failed = load(store, asked)
+        failed = load(store, enqueued)
         assert (failed.state, failed.done) == (JobState.FAILED, 2)
         assert failed.message == "Zoom does not know this account. Save its credentials again."
         assert jobs.claim() == []
         adding.before = lambda _at: None
-        assert jobs.resume_job(asked.id)
-        assert load(store, asked).message is None
+        assert jobs.resume_job(enqueued.id)
+        assert load(store, enqueued).message is None
         run(jobs)
-        assert (load(store, asked).state, load(store, asked).done) == (JobState.DONE, 4)
+        assert (load(store, enqueued).state, load(store, enqueued).done) == (JobState.DONE, 4)
 
     def test_a_mistake_of_ours_does_not_show_how_the_bridge_is_made(
         self, store: Store, jobs: JobRunner, adding: Adding
@@ -351,9 +351,9 @@ class TestFailure:
             raise KeyError("secret-in-a-message")
 
         adding.before = mistake
-        asked = jobs.enqueue("adding", {"upto": 4})
+        enqueued = jobs.enqueue("adding", {"upto": 4})
         run(jobs)
-        failed = load(store, asked)
+        failed = load(store, enqueued)
         assert failed.state is JobState.FAILED
         assert failed.message is not None
         assert "KeyError" in failed.message
@@ -366,66 +366,70 @@ class TestFailure:
             raise ZeroDivisionError
 
         monkeypatch.setattr(kept, "save", end)
-        asked = jobs.enqueue("adding", {"upto": 1})
+        enqueued = jobs.enqueue("adding", {"upto": 1})
         run(jobs)
-        assert (load(store, asked).state, load(store, asked).done, added(store)) == (JobState.FAILED, 0, [])
+        assert (load(store, enqueued).state, load(store, enqueued).done, added(store)) == (
+            JobState.FAILED,
+            0,
+            [],
+        )
 
 
 class TestStop:
     def test_before_it_began(self, store: Store, jobs: JobRunner) -> None:
-        asked = jobs.enqueue("adding", {"upto": 1})
-        assert jobs.stop_job(asked.id)
+        enqueued = jobs.enqueue("adding", {"upto": 1})
+        assert jobs.stop_job(enqueued.id)
         assert jobs.claim() == []
-        assert load(store, asked).state is JobState.STOPPED
-        assert not jobs.stop_job(asked.id)
+        assert load(store, enqueued).state is JobState.STOPPED
+        assert not jobs.stop_job(enqueued.id)
 
     def test_after_the_piece_at_hand_and_on_from_there(
         self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
-        asked = jobs.enqueue("adding", {"upto": 5})
-        adding.before = lambda at: jobs.stop_job(asked.id) if at == 2 else None  # type: ignore[assignment]
+        enqueued = jobs.enqueue("adding", {"upto": 5})
+        adding.before = lambda at: jobs.stop_job(enqueued.id) if at == 2 else None  # type: ignore[assignment]
         run(jobs)
-        stopped = load(store, asked)
+        stopped = load(store, enqueued)
         assert (stopped.state, stopped.done, added(store)) == (JobState.STOPPED, 4, [0, 1, 2, 3])
         adding.before = lambda _at: None
-        assert jobs.resume_job(asked.id)
-        assert not jobs.resume_job(asked.id)
+        assert jobs.resume_job(enqueued.id)
+        assert not jobs.resume_job(enqueued.id)
         run(jobs)
-        assert (load(store, asked).state, added(store)) == (JobState.DONE, [0, 1, 2, 3, 4])
+        assert (load(store, enqueued).state, added(store)) == (JobState.DONE, [0, 1, 2, 3, 4])
 
     def test_comes_too_late_for_the_last_piece(self, store: Store, jobs: JobRunner, adding: Adding) -> None:
-        asked = jobs.enqueue("adding", {"upto": 1})
-        adding.before = lambda _at: jobs.stop_job(asked.id)  # type: ignore[assignment]
+        enqueued = jobs.enqueue("adding", {"upto": 1})
+        adding.before = lambda _at: jobs.stop_job(enqueued.id)  # type: ignore[assignment]
         run(jobs)
-        assert load(store, asked).state is JobState.DONE
+        assert load(store, enqueued).state is JobState.DONE
 
     def test_stays_stopped_where_the_piece_at_hand_fails(
         self, store: Store, jobs: JobRunner, adding: Adding
     ) -> None:
-        asked = jobs.enqueue("adding", {"upto": 1})
+        enqueued = jobs.enqueue("adding", {"upto": 1})
 
         def stop_and_fail(_at: int) -> None:
-            jobs.stop_job(asked.id)
+            jobs.stop_job(enqueued.id)
             raise ZoomBridgeError("no")
 
         adding.before = stop_and_fail
         run(jobs)
-        assert load(store, asked).state is JobState.STOPPED
+        assert load(store, enqueued).state is JobState.STOPPED
 
     def test_one_that_was_gone_on_with_meanwhile_is_not_done_twice(
         self, store: Store, jobs: JobRunner, adding: Adding, clock: Clock
     ) -> None:
-        asked = jobs.enqueue("adding", {"upto": 5})
+        enqueued = jobs.enqueue("adding", {"upto": 5})
 
         def stop_go_on_and_take_over(_at: int) -> None:
             adding.before = lambda _at: None
-            jobs.stop_job(asked.id)
-            jobs.resume_job(asked.id)
+            jobs.stop_job(enqueued.id)
+            jobs.resume_job(enqueued.id)
             run(another(store, adding, clock))
 
         adding.before = stop_go_on_and_take_over
         run(jobs)
-        done = load(store, asked)
+        done = load(store, enqueued)
         assert (done.state, done.done, done.counts["added"]) == (JobState.DONE, 5, 5)
 
 
@@ -469,7 +473,7 @@ class TestThread:
 
         adding.before = hold
         jobs.start()
-        asked = jobs.enqueue("adding", {"upto": 100})
+        enqueued = jobs.enqueue("adding", {"upto": 100})
         assert reached.wait(90)
         stopper = threading.Thread(target=jobs.stop)
         stopper.start()
@@ -477,7 +481,7 @@ class TestThread:
         go.set()
         stopper.join(90)
         assert adding.closed
-        left = load(store, asked)
+        left = load(store, enqueued)
         assert (left.state, left.done, left.lease_until) == (JobState.RUNNING, 4, 0)
         finished = threading.Event()
         adding.before = lambda _at: None
@@ -486,5 +490,5 @@ class TestThread:
         following.start()
         assert finished.wait(90)
         following.stop()
-        assert load(store, asked).state is JobState.DONE
+        assert load(store, enqueued).state is JobState.DONE
         assert len(added(store)) == 100

@@ -29,7 +29,7 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def two(store: Store) -> Store:
+def two_sites(store: Store) -> Store:
     """Two sites of two accounts, with all that they need."""
     for site_id, account_id in (("s1", ACCOUNT), ("s2", "another")):
         connected(store, site_id)
@@ -61,36 +61,36 @@ def kinds(found: Overview) -> list[tuple[AlertKind, str | None]]:
     return [(one.kind, one.site_id) for one in found.alerts]
 
 
-def test_tells_of_all_sites_or_of_one(two: Store) -> None:
-    came(two, "s1", ACCOUNT, 1)
-    came(two, "s2", "another", 1)
-    found = looked(two)
+def test_tells_of_all_sites_or_of_one(two_sites: Store) -> None:
+    came(two_sites, "s1", ACCOUNT, 1)
+    came(two_sites, "s2", "another", 1)
+    found = looked(two_sites)
     assert [site.id for site in found.sites] == ["s1", "s2"]
     assert (kinds(found), found.critical, found.accounts) == ([], 0, None)
-    of_one = looked(two, "s2")
+    of_one = looked(two_sites, "s2")
     assert [site.id for site in of_one.sites] == ["s2"]
     assert of_one.accounts == frozenset({"another"})
 
 
-def test_what_could_not_be_folded_is_told_to_whom_it_concerns(two: Store) -> None:
-    came(two, "s1", ACCOUNT, 1, 2, outcome=Outcome.FAILED)
-    came(two, "s2", "another", 1)
-    assert kinds(looked(two)) == [(AlertKind.FAILED_EVENTS, None)]
-    assert looked(two).alerts[0].count == 2
-    assert kinds(looked(two, "s1")) == [(AlertKind.FAILED_EVENTS, None)]
-    assert kinds(looked(two, "s2")) == []
+def test_what_could_not_be_folded_is_told_to_whom_it_concerns(two_sites: Store) -> None:
+    came(two_sites, "s1", ACCOUNT, 1, 2, outcome=Outcome.FAILED)
+    came(two_sites, "s2", "another", 1)
+    assert kinds(looked(two_sites)) == [(AlertKind.FAILED_EVENTS, None)]
+    assert looked(two_sites).alerts[0].count == 2
+    assert kinds(looked(two_sites, "s1")) == [(AlertKind.FAILED_EVENTS, None)]
+    assert kinds(looked(two_sites, "s2")) == []
 
 
-def test_silence_is_measured_by_the_habit_of_each_site(two: Store) -> None:
-    came(two, "s1", ACCOUNT, 32, 31, 30)
-    came(two, "s2", "another", 70, 50, 30)
-    assert kinds(looked(two)) == [(AlertKind.QUIET, "s1")]
+def test_silence_is_measured_by_the_habit_of_each_site(two_sites: Store) -> None:
+    came(two_sites, "s1", ACCOUNT, 32, 31, 30)
+    came(two_sites, "s2", "another", 70, 50, 30)
+    assert kinds(looked(two_sites)) == [(AlertKind.QUIET, "s1")]
 
 
-def test_nothing_is_said_of_a_habit_before_the_week_is_counted(two: Store) -> None:
-    came(two, "s1", ACCOUNT, 32, 31, 30)
-    came(two, "s2", "another", 1)
-    found = looked(two, seconds=-1)
+def test_nothing_is_said_of_a_habit_before_the_week_is_counted(two_sites: Store) -> None:
+    came(two_sites, "s1", ACCOUNT, 32, 31, 30)
+    came(two_sites, "s2", "another", 1)
+    found = looked(two_sites, seconds=-1)
     assert not found.week.is_whole
     assert kinds(found) == []
 

@@ -95,12 +95,14 @@ class Bench:
         with self.store.reading() as connection:
             return sites.load(connection, site_id, self.store.sealer)
 
-    def trouble(
+    def fail_with(
         self, kind: Fault | None, only: Callable[[PostOperation], bool] = lambda _: True, **more: Any
     ) -> None:
-        """Let what is asked of the first site meet with a fault, or with none any more."""
+        """Answer operations on the first site with a fault; None ends that."""
         double = self.doubles.setdefault("s1", SiteDouble())
-        double.trouble = lambda ask: fault(kind, **more) if kind is not None and only(ask) else None
+        double.on_operation = lambda operation: (
+            fault(kind, **more) if kind is not None and only(operation) else None
+        )
 
     def titles(self, site_id: str = "s1") -> list[str]:
         return sorted(post["title"] for post in self.doubles[site_id].posts.values())
@@ -119,7 +121,9 @@ def eventually(look: Callable[[], bool]) -> None:
 
 
 def is_about(number: int) -> Callable[[PostOperation], bool]:
-    return lambda ask: isinstance(ask, CreatePost) and ask.fields["zoombridge"]["number"] == str(number)
+    return lambda operation: (
+        isinstance(operation, CreatePost) and operation.fields["zoombridge"]["number"] == str(number)
+    )
 
 
 class TestWork:
@@ -205,10 +209,10 @@ class TestMeanwhile:
         double = bench.doubles.setdefault("s1", SiteDouble())
 
         def change(_: PostOperation) -> None:
-            double.trouble = lambda _: None
+            double.on_operation = lambda _: None
             bench.happens(1, "meeting.updated", topic="Meanwhile")
 
-        double.trouble = change
+        double.on_operation = change
         bench.work()
         assert bench.titles() == ["Choir"]
         assert bench.row(1).due_at <= bench.clock.ms
@@ -247,7 +251,7 @@ class TestFaultOfTheSite:
     @pytest.mark.parametrize("kind", [Fault.NETWORK, Fault.TLS, Fault.NOT_JSON, Fault.STUB_MISSING])
     def test_blocks_it_with_growing_delay(self, bench: Bench, kind: Fault) -> None:
         bench.happens(1)
-        bench.trouble(kind)
+        bench.fail_with(kind)
         waits = []
         for _ in range(5):
             assert bench.work() == 1
@@ -258,7 +262,7 @@ class TestFaultOfTheSite:
             assert bench.work() == 0
             bench.clock.now += 0.002
         assert waits == sorted(set(waits))
-        bench.trouble(None)
+        bench.fail_with(None)
         assert bench.work() == 1
         assert bench.titles() == ["Choir"]
         well = bench.site()
@@ -269,7 +273,7 @@ class TestFaultOfTheSite:
         granted(store, ACCOUNT, "s1", "s2")
         bench.happens(1, site_id="s1")
         bench.happens(1, "meeting.updated", site_id="s2")
-        bench.trouble(Fault.NETWORK)
+        bench.fail_with(Fault.NETWORK)
         bench.work()
         assert bench.titles("s2") == ["Choir"]
         assert bench.site("s2").failures == 0
@@ -277,22 +281,22 @@ class TestFaultOfTheSite:
     def test_is_probed_with_one_post_before_the_others(self, bench: Bench) -> None:
         for number in (1, 2, 3):
             bench.happens(number)
-        bench.trouble(Fault.NETWORK)
+        bench.fail_with(Fault.NETWORK)
         assert bench.work() == 3
         bench.clock.now += 60
-        bench.trouble(None)
+        bench.fail_with(None)
         assert bench.work() == 1
         assert bench.work() == 2
 
     def test_that_a_person_must_mend_waits_an_hour(self, bench: Bench) -> None:
         bench.happens(1)
-        bench.trouble(Fault.CREDENTIALS)
+        bench.fail_with(Fault.CREDENTIALS)
         bench.work()
         assert bench.site().blocked_until - bench.clock.ms == 3_600_000
 
     def test_retry_after_is_obeyed(self, bench: Bench) -> None:
         bench.happens(1)
-        bench.trouble(Fault.THROTTLED, retry_after=900.0)
+        bench.fail_with(Fault.THROTTLED, retry_after=900.0)
         bench.work()
         assert bench.site().blocked_until - bench.clock.ms == 900_000
         assert bench.row(1).attempts == 0
@@ -300,7 +304,7 @@ class TestFaultOfTheSite:
     def test_posts_that_break_it_one_after_the_other_tell_of_the_site(self, bench: Bench) -> None:
         for number in range(1, 8):
             bench.happens(number)
-        bench.trouble(Fault.SERVER)
+        bench.fail_with(Fault.SERVER)
         bench.clock.now += 60
         bench.work()
         assert bench.site().failures == 1
@@ -311,7 +315,7 @@ class TestFaultOfOnePost:
     def test_does_not_harm_the_others(self, bench: Bench, kind: Fault) -> None:
         for number in (1, 2, 3):
             bench.happens(number, topic=f"T{number}")
-        bench.trouble(kind, is_about(2))
+        bench.fail_with(kind, is_about(2))
         assert bench.work() == 3
         assert bench.titles() == ["T1", "T3"]
         assert bench.site().failures == 0
@@ -322,14 +326,14 @@ class TestFaultOfOnePost:
 
     def test_is_tried_again_with_growing_delay(self, bench: Bench) -> None:
         bench.happens(1)
-        bench.trouble(Fault.SERVER)
+        bench.fail_with(Fault.SERVER)
         waits = []
         for _ in range(4):
             assert bench.work() == 1
             waits.append(bench.row(1).due_at - bench.clock.ms)
             bench.clock.now = bench.row(1).due_at / 1000
         assert waits == [2000, 4000, 8000, 16000]
-        bench.trouble(None)
+        bench.fail_with(None)
         bench.clock.now += 10_000
         assert bench.work() == 1
         row = bench.row(1)
@@ -362,7 +366,7 @@ class TestThreads:
             written.release()
             return None
 
-        double.trouble = tell
+        double.on_operation = tell
         bench.happens(1)
         bench.mirror.start()
         try:
@@ -399,7 +403,7 @@ class TestThreads:
             answered.wait(90)
             return None
 
-        double.trouble = hold
+        double.on_operation = hold
         for number in range(1, 4 * MOST_IN_BATCH + 1):
             bench.happens(number)
         bench.clock.now += 60
@@ -422,7 +426,7 @@ class TestThreads:
             bench.clock.now += 301  # another process may be alive: its lease counts
         written = threading.Event()
         double = bench.doubles.setdefault("s1", SiteDouble())
-        double.trouble = lambda ask: written.set() if isinstance(ask, CreatePost) else None
+        double.on_operation = lambda operation: written.set() if isinstance(operation, CreatePost) else None
         bench.mirror.start()
         try:
             assert written.wait(90)

@@ -62,7 +62,7 @@ class Bench:
             raise result
         self.written = result.written
         self.remark = result.remark
-        assert result.sent_request == bool(self.site.asked) or result.did == "unchanged"
+        assert result.sent_request == bool(self.site.performed) or result.did == "unchanged"
         return result.did
 
     @property
@@ -72,9 +72,9 @@ class Bench:
 
     def changed(self) -> dict[str, Any]:
         """What the one write changed."""
-        (ask,) = self.site.writes
-        assert isinstance(ask, UpdatePost)
-        return dict(ask.fields)
+        (operation,) = self.site.writes
+        assert isinstance(operation, UpdatePost)
+        return dict(operation.fields)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ class TestCreate:
         assert bench.written.post_id in bench.site.posts
         for _ in range(2):
             assert bench(meeting()) == "unchanged"
-            assert bench.site.asked == []
+            assert bench.site.performed == []
 
     def test_makes_one_after_a_write_that_was_done_without_our_hearing_of_it(self, bench: Bench) -> None:
         other = Bench()
@@ -112,8 +112,8 @@ class TestCreate:
         assert "Another." in bench.site.only["content"], "it knows the content for its own"
 
     def test_is_tried_again_where_the_post_that_exists_is_not_to_be_found(self, bench: Bench) -> None:
-        bench.site.trouble = lambda ask: (
-            fault(Fault.EXISTS, status=409, post_id=7) if isinstance(ask, CreatePost) else None
+        bench.site.on_operation = lambda operation: (
+            fault(Fault.EXISTS, status=409, post_id=7) if isinstance(operation, CreatePost) else None
         )
         with pytest.raises(SiteFaultError) as caught:
             bench(meeting())
@@ -209,7 +209,7 @@ class TestUpdate:
         shown(meeting(agenda="Second."))
         shown(meeting(agenda="Third."))
         assert shown.site.only["content"] == "<p>Theirs</p>"
-        assert not any("content" in getattr(ask, "fields", {}) for ask in shown.site.writes)
+        assert not any("content" in getattr(operation, "fields", {}) for operation in shown.site.writes)
 
     def test_also_where_the_editor_has_put_the_old_one_back(self, shown: Bench) -> None:
         first = shown.site.only["content"]
@@ -247,7 +247,7 @@ class TestTrashAndRestore:
         assert shown.site.only["status"] == "trash"
         assert shown.state == "trashed"
         assert shown(DELETED) == "unchanged"
-        assert shown.site.asked == []
+        assert shown.site.performed == []
         assert shown(meeting(recovered=True)) == "restored"
         assert shown.site.only["status"] == status
         assert shown.state == "synced"
@@ -292,7 +292,7 @@ class TestGone:
         assert list(shown.site.posts) == [other]
         assert shown.written == Written(PostState.DELETED)
         assert shown(GONE) == "left alone"
-        assert shown.site.asked == []
+        assert shown.site.performed == []
 
     def test_deletes_nothing_where_there_is_nothing(self, bench: Bench) -> None:
         assert bench(GONE) == "nothing to delete"
@@ -313,7 +313,7 @@ class TestDetached:
         assert shown.written.state is PostState.DETACHED
         for wanted in (meeting(), DELETED, meeting(recovered=True), GONE, meeting(topic="Orchestra")):
             assert shown(wanted) == "left alone"
-            assert shown.site.asked == []
+            assert shown.site.performed == []
         assert shown.site.posts == {}
 
     def test_unless_there_is_another_of_the_number(self, shown: Bench) -> None:
@@ -360,7 +360,7 @@ class TestLeftOut:
         assert bench(meeting()) == "left out"
         assert bench.site.writes == []
         assert bench(meeting(duration=90)) == "unchanged"
-        assert bench.site.asked == []
+        assert bench.site.performed == []
         bench.rules = Rules()
         assert bench(meeting()) == "created"
 
@@ -505,9 +505,9 @@ class TestChosen:
 
     def test_nothing_where_nothing_was_decided(self, bench: Bench) -> None:
         bench(meeting(host_id="anna"))
-        (ask,) = bench.site.writes
-        assert isinstance(ask, CreatePost)
-        assert set(ask.fields) == {"title", "content", "status", "zoombridge"}
+        (operation,) = bench.site.writes
+        assert isinstance(operation, CreatePost)
+        assert set(operation.fields) == {"title", "content", "status", "zoombridge"}
 
     @pytest.mark.parametrize(
         ("kind", "code"),
@@ -516,9 +516,9 @@ class TestChosen:
     def test_what_wordpress_does_not_accept_is_left_out_and_said(
         self, bench: Bench, kind: Fault, code: str
     ) -> None:
-        bench.site.trouble = lambda ask: (
+        bench.site.on_operation = lambda operation: (
             fault(kind, status=400, evidence=f"{code}: Invalid author ID.")
-            if isinstance(ask, CreatePost) and "author" in ask.fields
+            if isinstance(operation, CreatePost) and "author" in operation.fields
             else None
         )
         bench.rules = self.CHOSEN
@@ -528,9 +528,9 @@ class TestChosen:
         assert "Settings" in bench.remark
 
     def test_what_else_wordpress_refuses_is_a_fault(self, bench: Bench) -> None:
-        bench.site.trouble = lambda ask: (
+        bench.site.on_operation = lambda operation: (
             fault(Fault.REFUSED, status=400, evidence="rest_invalid_param: title")
-            if isinstance(ask, CreatePost) and "author" in ask.fields
+            if isinstance(operation, CreatePost) and "author" in operation.fields
             else None
         )
         bench.rules = self.CHOSEN
@@ -560,7 +560,7 @@ class TestTicks:
         assert bench(meeting()) == "updated"
         assert self.options(bench) == {}
         assert bench(meeting()) == "unchanged"
-        assert bench.site.asked == []
+        assert bench.site.performed == []
 
     def test_come_also_where_nothing_else_changes(self, shown: Bench) -> None:
         past = meeting(start_time="2020-03-24T18:00:00Z")
@@ -603,11 +603,11 @@ class TestTicks:
 class TestFaults:
     @pytest.mark.parametrize("kind", [Fault.NETWORK, Fault.SERVER, Fault.REFUSED, Fault.CREDENTIALS])
     def test_come_out_and_the_same_can_be_asked_again(self, bench: Bench, kind: Fault) -> None:
-        bench.site.trouble = lambda _: fault(kind)
+        bench.site.on_operation = lambda _: fault(kind)
         with pytest.raises(SiteFaultError) as caught:
             bench(meeting())
         assert caught.value.fault is kind
-        bench.site.trouble = lambda _: None
+        bench.site.on_operation = lambda _: None
         assert bench(meeting()) == "created"
 
 
@@ -626,10 +626,10 @@ class TestCarryOut:
     def test_one_that_fails_does_not_harm_the_others(self) -> None:
         site = SiteDouble()
 
-        def refuse(ask: PostOperation) -> SiteFaultError | None:
-            return fault(Fault.REFUSED) if site.rounds == 1 and len(site.asked) == 2 else None
+        def refuse(operation: PostOperation) -> SiteFaultError | None:
+            return fault(Fault.REFUSED) if site.rounds == 1 and len(site.performed) == 2 else None
 
-        site.trouble = refuse
+        site.on_operation = refuse
         results = run_plans(site, [self.task(number) for number in (1, 2, 3)])
         assert [isinstance(one, SiteFaultError) for one in results] == [False, True, False]
         assert sorted(post["number"] for post in site.posts.values()) == ["1", "3"]
@@ -639,4 +639,6 @@ class TestCarryOut:
         site.made_by_hand(2)
         results = run_plans(site, [self.task(number) for number in (1, 2)])
         assert [one.did for one in results if isinstance(one, PlanResult)] == ["created", "adopted"]
-        assert [ask for ask in site.asked if isinstance(ask, FindPosts)] == [FindPosts(2)]
+        assert [operation for operation in site.performed if isinstance(operation, FindPosts)] == [
+            FindPosts(2)
+        ]

@@ -47,8 +47,8 @@ Answer = tuple[int, dict[str, str], str]
 class WholeDouble(SiteDouble):
     """The same, also where one thing is asked by itself."""
 
-    def _perform(self, ask: PostOperation) -> Any:
-        [answer] = self.perform([ask])
+    def _perform(self, operation: PostOperation) -> Any:
+        [answer] = self.perform([operation])
         if isinstance(answer, SiteFaultError):
             raise answer
         return answer
@@ -327,14 +327,16 @@ class TestFails:
 
     def test_where_the_bridge_may_not_write(self, way: Way) -> None:
         way.selftest.limits = StepLimits(cleaning=0.2)
-        way.site.trouble = lambda _: fault(Fault.CREDENTIALS, status=401)
+        way.site.on_operation = lambda _: fault(Fault.CREDENTIALS, status=401)
         report = tried(way)
         assert report.diagnosis is not None
         assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.PERMISSION, Stage.WRITTEN)
         assert stages(report)[-1] is Stage.FOLDED
 
     def test_over_a_post_that_is_refused(self, way: Way) -> None:
-        way.site.trouble = lambda ask: fault(Fault.REFUSED) if isinstance(ask, CreatePost) else None
+        way.site.on_operation = lambda operation: (
+            fault(Fault.REFUSED) if isinstance(operation, CreatePost) else None
+        )
         report = tried(way)
         assert report.diagnosis is not None
         assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.WRITE, Stage.WRITTEN)
@@ -393,11 +395,11 @@ class TestCleaning:
         refusing = threading.Event()
         refusing.set()
 
-        def trouble(operation: PostOperation) -> SiteFaultError | None:
+        def on_operation(operation: PostOperation) -> SiteFaultError | None:
             refused = isinstance(operation, DeletePost) and refusing.is_set()
             return fault(Fault.CREDENTIALS, status=403) if refused else None
 
-        way.site.trouble = trouble
+        way.site.on_operation = on_operation
         way.shows_title = False
         report = tried(way)
         assert report.diagnosis is not None
@@ -434,7 +436,7 @@ class TestCleaning:
             running.set()
             assert may_go_on.wait(WITHIN_SECONDS)
 
-        way.site.trouble = wait
+        way.site.on_operation = wait
         selftest_job.enqueue(way.bridge.job_runner, "s1", requested_by="anna")
         assert running.wait(WITHIN_SECONDS)
         with store.reading() as connection:

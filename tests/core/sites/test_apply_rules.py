@@ -127,7 +127,7 @@ class TestReview:
         bridge.decide(Rules(never=("orchestra",)))
         bridge.run()
         assert bridge.job().state is JobState.DONE
-        assert bridge.bench.doubles["s1"].asked == []
+        assert bridge.bench.doubles["s1"].performed == []
 
     def test_of_no_posts_is_done_at_once(self, bridge: Bridge) -> None:
         bridge.decide(NEVER)
@@ -184,7 +184,7 @@ class TestMeanwhile:
         taken = bridge.bench.claim()
         double = bridge.bench.doubles["s1"] = SiteDouble()
 
-        def saved(ask: PostOperation) -> None:
+        def saved(operation: PostOperation) -> None:
             bridge.decide(NEVER)
             bridge.store.write(
                 lambda connection: requeue.requeue_site_posts(
@@ -192,11 +192,11 @@ class TestMeanwhile:
                 )
             )
 
-        double.trouble = saved
+        double.on_operation = saved
         bridge.bench.mirror.mirror(taken)
         assert double.only["status"] == "publish"
         assert bridge.due() == [1]
-        double.trouble = lambda _: None
+        double.on_operation = lambda _: None
         bridge.bench.work()
         assert double.only["status"] == "trash"
         assert bridge.due() == []

@@ -94,7 +94,7 @@ class TestJudge:
 
 class TestRotation:
     @pytest.fixture
-    def two(self, store: Store, site: Site) -> Store:
+    def two_sites(self, store: Store, site: Site) -> Store:
         for value in (OLD, NEW):
             secret = Secret(value)
             store.write(
@@ -113,23 +113,23 @@ class TestRotation:
         line = replace(line, request=sealed, digest=f"{time.monotonic_ns()}")
         store.write(lambda connection: log.append(connection, [line]))
 
-    def test_is_read_from_the_log(self, two: Store) -> None:
-        self.arrives(two, OLD)
-        self.arrives(two, NEW)
-        found = secret_rotation.load_rotation(two, "s1")
+    def test_is_read_from_the_log(self, two_sites: Store) -> None:
+        self.arrives(two_sites, OLD)
+        self.arrives(two_sites, NEW)
+        found = secret_rotation.load_rotation(two_sites, "s1")
         assert [use.events for use in found.uses] == [1, 1]
         assert found.current is not None
         assert found.current.token.secret.value == NEW
 
-    def test_knows_nothing_of_other_sites_and_of_tests(self, two: Store) -> None:
-        self.arrives(two, NEW, site_id="s2")
-        self.arrives(two, NEW, account_id=probe_account_id("s1"))
-        assert secret_rotation.load_rotation(two, "s1").events == 0
-        assert secret_rotation.load_rotation(two, "s2").uses == []
+    def test_knows_nothing_of_other_sites_and_of_tests(self, two_sites: Store) -> None:
+        self.arrives(two_sites, NEW, site_id="s2")
+        self.arrives(two_sites, NEW, account_id=probe_account_id("s1"))
+        assert secret_rotation.load_rotation(two_sites, "s1").events == 0
+        assert secret_rotation.load_rotation(two_sites, "s2").uses == []
 
-    def test_looks_at_the_last_ones_only(self, two: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_looks_at_the_last_ones_only(self, two_sites: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(secret_rotation, "EVENTS", 3)
         for secret in (OLD, NEW, NEW, NEW):
-            self.arrives(two, secret)
-        found = secret_rotation.load_rotation(two, "s1")
+            self.arrives(two_sites, secret)
+        found = secret_rotation.load_rotation(two_sites, "s1")
         assert [use.events for use in found.uses] == [3, 0]

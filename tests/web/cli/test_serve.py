@@ -11,11 +11,11 @@ from web.cli.serve import sign_in_hint
 
 
 class TestSignInHint:
-    def test_is_a_link_until_there_is_a_user(self, admission: AuthService, store: Store) -> None:
+    def test_is_a_link_until_there_is_a_user(self, auth_service: AuthService, store: Store) -> None:
         hint = sign_in_hint(store, "http://127.0.0.1:8765")
         found = re.search(r"works once\): http://127\.0\.0\.1:8765/first\?ticket=(\S+)$", hint)
         assert found
-        admission.make_first(found[1], "anna", "four words in a row")
+        auth_service.make_first(found[1], "anna", "four words in a row")
         assert sign_in_hint(store, "http://127.0.0.1:8765") == "Pages: http://127.0.0.1:8765/"
 
     def test_does_not_need_a_store_that_can_be_written(

@@ -36,9 +36,9 @@ def visitor(http: Http, from_wordpress: dict[str, str]) -> Door:
 
 
 @pytest.fixture
-def watcher(http: Http, wp_site: Site, looker: dict[str, str]) -> Door:
+def watcher(http: Http, wp_site: Site, viewer: dict[str, str]) -> Door:
     """Somebody who may only look."""
-    return Door(http, looker)
+    return Door(http, viewer)
 
 
 @pytest.fixture(params=["admin", "stub"])

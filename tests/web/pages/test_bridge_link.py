@@ -66,13 +66,13 @@ class TestButton:
         assert "Open these pages" not in text(http("GET", "/webhooks", headers=session))
 
     def test_leads_to_the_address_that_the_site_was_paired_with(
-        self, http: Http, admission: AuthService, paired: Site
+        self, http: Http, auth_service: AuthService, paired: Site
     ) -> None:
         answer = press(http, paired)
         assert answer.code == 200
         action, ticket = form(answer)
         assert action == "https://bridge.example.org/enter"
-        good = admission.find_link(Purpose.SITE, ticket)
+        good = auth_service.find_link(Purpose.SITE, ticket)
         assert good is not None
         assert (good.site_id, good.name) == ("s1", "anna")
 
@@ -92,12 +92,12 @@ class TestButton:
         assert http("POST", "/enter", sent, headers).code == 403
 
     def test_pressed_again_takes_the_ticket_before_back(
-        self, http: Http, admission: AuthService, paired: Site
+        self, http: Http, auth_service: AuthService, paired: Site
     ) -> None:
         _, first = form(press(http, paired))
         _, second = form(press(http, paired))
-        assert admission.find_link(Purpose.SITE, first) is None
-        assert admission.find_link(Purpose.SITE, second) is not None
+        assert auth_service.find_link(Purpose.SITE, first) is None
+        assert auth_service.find_link(Purpose.SITE, second) is not None
 
     def test_makes_no_ticket_for_who_only_looks_by(self, http: Http, paired: Site) -> None:
         headers = from_stub(paired, "GET", "/bridge-link", context=IN_ENGLISH)
@@ -111,10 +111,10 @@ class TestButton:
             answer = http("POST", "/bridge-link", b"", there)
             assert (answer.code, answer.headers["Location"], answer.body) == (303, "/", b"")
 
-    def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, admission: AuthService) -> None:
+    def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, auth_service: AuthService) -> None:
         name = '"><script>alert(1)</script>' * 10
         _, ticket = form(press(http, paired, user={"login": name, "name": name}))
-        word = admission.enter(Purpose.SITE, ticket)
+        word = auth_service.enter(Purpose.SITE, ticket)
         shown = http("GET", "/webhooks", headers={"Cookie": f"zoombridge={word}"})
         assert shown.code == 200
         assert b"<script>alert" not in shown.body

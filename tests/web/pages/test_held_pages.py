@@ -106,10 +106,10 @@ class TestHeldPages:
         assert "No meeting was selected" in text(http("GET", after, headers=session))
         assert set(states(store).values()) == {RemovalState.HELD}
 
-    def test_viewers_decide_nothing(self, http: Http, looker: dict[str, str], store: Store) -> None:
+    def test_viewers_decide_nothing(self, http: Http, viewer: dict[str, str], store: Store) -> None:
         form = urlencode([("account", "A"), ("do", "approve"), ("meeting", str(NUMBERS[0]))]).encode()
-        assert http("POST", "/accounts/held", form, FORM | looker).code == 403
+        assert http("POST", "/accounts/held", form, FORM | viewer).code == 403
         assert set(states(store).values()) == {RemovalState.HELD}
-        page = http("GET", "/accounts/held", headers=looker)
+        page = http("GET", "/accounts/held", headers=viewer)
         assert page.code == 200
         assert "Trash selected pages" not in text(page)

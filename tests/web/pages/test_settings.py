@@ -421,7 +421,7 @@ class TestSave:
         assert saved(store) == Rules(), "nor what was not meant"
 
 
-class TestLooker:
+class TestViewer:
     def test_sees_everything_and_can_change_nothing(self, watcher: Door, store: Store, choir: None) -> None:
         decide(store, Rules(never=("choir",)))
         answer = watcher.get("/settings")

@@ -90,9 +90,9 @@ def kept_test(
 
 class TestList:
     def test_of_none_says_what_to_do(
-        self, http: Http, session: dict[str, str], looker: dict[str, str]
+        self, http: Http, session: dict[str, str], viewer: dict[str, str]
     ) -> None:
-        admin, watcher = Door(http, session), Door(http, looker)
+        admin, watcher = Door(http, session), Door(http, viewer)
         assert link(admin.get("/sites"), "Connect a site") == "/sites/connect"
         shown = admin.get("/webhooks")
         assert link(shown, "Connect a site") == "/sites/connect"

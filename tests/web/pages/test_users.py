@@ -30,14 +30,14 @@ def link_in(answer: HTTPResponse) -> str:
 class TestList:
     @both_stores
     def test_names_everybody_and_no_password(
-        self, http: Http, admission: AuthService, session: dict[str, str]
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
     ) -> None:
-        admission.add("luke", Role.VIEWER, PASSWORD)
+        auth_service.add("luke", Role.VIEWER, PASSWORD)
         answer = http("GET", "/users", headers=session)
         assert answer.code == 200
         for shown in ("anna", "you", "luke", "Viewer"):
             assert shown in text(answer)
-        for user in admission.users():
+        for user in auth_service.users():
             assert user.password == "!" or user.password not in answer.body.decode()
 
     def test_is_reached_from_every_page(self, http: Http, session: dict[str, str]) -> None:
@@ -49,36 +49,36 @@ class TestList:
 class TestAdd:
     @both_stores
     def test_gives_a_link_with_which_they_choose_a_password(
-        self, http: Http, admission: AuthService, session: dict[str, str]
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
     ) -> None:
         answer = post(http, session, do="add", name=" Luke ", role="viewer")
         assert answer.code == 200
         link = link_in(answer)
         assert link.startswith(f"http://127.0.0.1:{http.port}/password?ticket=")
-        (_, luke) = admission.users()
+        (_, luke) = auth_service.users()
         assert (luke.name, luke.role, luke.has_password) == ("luke", Role.VIEWER, False)
 
         ticket = urlsplit(link).query.removeprefix("ticket=")
         chosen = {"ticket": ticket, "password": PASSWORD, "again": PASSWORD}
         assert http("POST", "/password", urlencode(chosen).encode(), FORM).code == 303
-        assert admission.sign_in("luke", PASSWORD)
+        assert auth_service.sign_in("luke", PASSWORD)
         assert ticket not in http("GET", "/users", headers=session).body.decode(), "it is shown only once"
 
     @pytest.mark.parametrize(("name", "said"), [("", "letters"), ("a b", "letters"), ("Anna", "already")])
     def test_says_what_is_wrong_with_the_name(
-        self, http: Http, admission: AuthService, session: dict[str, str], name: str, said: str
+        self, http: Http, auth_service: AuthService, session: dict[str, str], name: str, said: str
     ) -> None:
         answer = post(http, session, do="add", name=name, role="administrator")
         assert answer.code == 422
         assert said in text(answer)
-        assert len(admission.users()) == 1
+        assert len(auth_service.users()) == 1
 
     @pytest.mark.parametrize("role", ["", "viewer", "owner", "Administrator"])
     def test_makes_an_administrator_only_of_who_is_said_to_be_one(
-        self, http: Http, admission: AuthService, session: dict[str, str], role: str
+        self, http: Http, auth_service: AuthService, session: dict[str, str], role: str
     ) -> None:
         post(http, session, do="add", name="luke", role=role)
-        assert admission.users()[1].role is Role.VIEWER
+        assert auth_service.users()[1].role is Role.VIEWER
 
     def test_shows_a_hostile_name_as_text(self, http: Http, session: dict[str, str]) -> None:
         for form in ({"do": "add"}, {"do": "link"}, {"do": "role", "role": "viewer"}, {"do": "remove"}):
@@ -89,15 +89,15 @@ class TestAdd:
 
 class TestLink:
     def test_is_for_a_password_that_was_lost(
-        self, http: Http, admission: AuthService, session: dict[str, str]
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
     ) -> None:
-        admission.add("luke", Role.VIEWER, PASSWORD)
+        auth_service.add("luke", Role.VIEWER, PASSWORD)
         link = link_in(post(http, session, do="link", name="luke"))
         ticket = urlsplit(link).query.removeprefix("ticket=")
-        good = admission.find_link(Purpose.PASSWORD, ticket)
+        good = auth_service.find_link(Purpose.PASSWORD, ticket)
         assert good is not None
         assert good.name == "luke"
-        assert admission.sign_in("luke", PASSWORD), "until they choose another"
+        assert auth_service.sign_in("luke", PASSWORD), "until they choose another"
 
     def test_is_for_somebody(self, http: Http, session: dict[str, str]) -> None:
         answer = post(http, session, do="link", name="nobody")
@@ -108,18 +108,18 @@ class TestLink:
 class TestRole:
     @both_stores
     def test_counts_from_their_next_page_on(
-        self, http: Http, session: dict[str, str], looker: dict[str, str]
+        self, http: Http, session: dict[str, str], viewer: dict[str, str]
     ) -> None:
-        assert http("GET", "/users", headers=looker).code == 403
+        assert http("GET", "/users", headers=viewer).code == 403
         answer = post(http, session, do="role", name="luke", role="administrator")
         assert (answer.code, answer.headers["Location"]) == (303, "/users?done=role")
-        assert http("GET", "/users", headers=looker).code == 200
+        assert http("GET", "/users", headers=viewer).code == 200
 
     def test_of_the_only_administrator_stays(
-        self, http: Http, admission: AuthService, session: dict[str, str]
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
     ) -> None:
-        admission.set_password("anna", PASSWORD)
-        word = admission.sign_in("anna", PASSWORD)
+        auth_service.set_password("anna", PASSWORD)
+        word = auth_service.sign_in("anna", PASSWORD)
         answer = post(http, {"Cookie": f"zoombridge={word}"}, do="role", name="anna", role="viewer")
         assert answer.code == 422
         assert "only administrator" in text(answer)
@@ -128,14 +128,14 @@ class TestRole:
 class TestRemove:
     @both_stores
     def test_signs_them_out_at_once(
-        self, http: Http, session: dict[str, str], looker: dict[str, str]
+        self, http: Http, session: dict[str, str], viewer: dict[str, str]
     ) -> None:
         answer = post(http, session, do="remove", name="luke")
         assert (answer.code, answer.headers["Location"]) == (303, "/users?done=removed")
-        assert http("GET", "/account", headers=looker).code == 303
+        assert http("GET", "/account", headers=viewer).code == 303
 
     def test_leaves_the_only_administrator(
-        self, http: Http, admission: AuthService, session: dict[str, str]
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
     ) -> None:
         answer = post(http, session, do="remove", name="anna")
         assert answer.code == 422
@@ -143,8 +143,8 @@ class TestRemove:
         assert http("GET", "/users", headers=session).code == 200
 
     def test_of_oneself_where_there_is_another(
-        self, http: Http, admission: AuthService, session: dict[str, str]
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
     ) -> None:
-        admission.add("bert", Role.ADMINISTRATOR, PASSWORD)
+        auth_service.add("bert", Role.ADMINISTRATOR, PASSWORD)
         assert post(http, session, do="remove", name="anna").code == 303
         assert http("GET", "/users", headers=session).headers["Location"].startswith("/signin")

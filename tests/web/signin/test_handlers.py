@@ -66,8 +66,8 @@ def served(http: Http, bridge: Bridge, **options: Any) -> Http:
 
 
 @pytest.fixture
-def anna(admission: AuthService) -> str:
-    return admission.add("anna", Role.ADMINISTRATOR, PASSWORD)
+def anna(auth_service: AuthService) -> str:
+    return auth_service.add("anna", Role.ADMINISTRATOR, PASSWORD)
 
 
 @alike
@@ -316,7 +316,7 @@ class TestTooMany:
             assert sign_in(http).code == 303
 
     def test_comparisons_run_two_at_once_and_few_wait(
-        self, http: Http, bridge: Bridge, admission: AuthService, anna: str
+        self, http: Http, bridge: Bridge, auth_service: AuthService, anna: str
     ) -> None:
         """A flood of sign-ins takes no more memory and no more processors than that."""
         running = most = 0
@@ -409,12 +409,17 @@ class TestDatabaseThatIsDown:
 
 class TestLog:
     def test_tells_who_came_and_of_who_failed_only_from_where(
-        self, http: Http, admission: AuthService, wp_site: Site, anna: str, capsys: pytest.CaptureFixture[str]
+        self,
+        http: Http,
+        auth_service: AuthService,
+        wp_site: Site,
+        anna: str,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         """A password that was typed into the wrong field is not kept."""
         sign_in(http)
         sign_in(http, name=PASSWORD, password="anna")
-        ticket = admission.from_wordpress("s1", "wanda")
+        ticket = auth_service.from_wordpress("s1", "wanda")
         post(http, "/enter", ELSEWHERE, ticket=ticket)
         said = "".join(capsys.readouterr())
         assert re.search(r"signed_in .*address=127\.0\.0\.1 .*name=anna", said)
@@ -428,8 +433,8 @@ class TestFirst:
     def form(self, ticket: str, **changed: str) -> dict[str, str]:
         return {"ticket": ticket, "name": "anna", "password": PASSWORD, "again": PASSWORD} | changed
 
-    def test_is_made_and_let_in(self, http: Http, admission: AuthService) -> None:
-        ticket = admission.invitation()
+    def test_is_made_and_let_in(self, http: Http, auth_service: AuthService) -> None:
+        ticket = auth_service.invitation()
         shown = http("GET", f"/first?ticket={ticket}")
         assert shown.code == 200
         assert "At least 12 characters" in text(shown)
@@ -453,9 +458,9 @@ class TestFirst:
         ],
     )
     def test_is_told_what_is_wrong(
-        self, http: Http, admission: AuthService, changed: dict[str, str], said: str
+        self, http: Http, auth_service: AuthService, changed: dict[str, str], said: str
     ) -> None:
-        ticket = admission.invitation()
+        ticket = auth_service.invitation()
         answer = post(http, "/first", **self.form(ticket, **changed))
         assert answer.code == 422
         assert said in text(answer)
@@ -463,11 +468,11 @@ class TestFirst:
             "what was typed stays"
         )
         assert PASSWORD not in answer.body.decode()
-        assert not admission.has_users()
+        assert not auth_service.has_users()
         assert post(http, "/first", **self.form(ticket)).code == 303
 
-    def test_is_made_once(self, http: Http, admission: AuthService) -> None:
-        ticket = admission.invitation()
+    def test_is_made_once(self, http: Http, auth_service: AuthService) -> None:
+        ticket = auth_service.invitation()
         post(http, "/first", **self.form(ticket))
         for answer in (
             post(http, "/first", **self.form(ticket, name="mallory")),
@@ -476,21 +481,21 @@ class TestFirst:
             assert answer.code == 403
             assert "no longer works" in text(answer)
             assert "Set-Cookie" not in answer.headers
-        assert [user.name for user in admission.users()] == ["anna"]
+        assert [user.name for user in auth_service.users()] == ["anna"]
 
     def test_is_not_made_by_a_guess_and_nothing_is_computed_for_one(
-        self, http: Http, admission: AuthService, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+        self, http: Http, auth_service: AuthService, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        admission.invitation()
+        auth_service.invitation()
         monkeypatch.setattr(passwords, "hashed", lambda _: pytest.fail("computed"))
         for guess in ("", "x", "é", "x" * 10_000):
             assert post(http, "/first", **self.form(guess)).code == 403
 
 
 class TestLinks:
-    def test_for_a_password(self, http: Http, admission: AuthService, anna: str) -> None:
+    def test_for_a_password(self, http: Http, auth_service: AuthService, anna: str) -> None:
         before = cookie(sign_in(http))
-        ticket = admission.link("anna", Purpose.PASSWORD)
+        ticket = auth_service.link("anna", Purpose.PASSWORD)
         assert "For anna." in text(http("GET", f"/password?ticket={ticket}"))
         form = {"ticket": ticket, "password": ANOTHER, "again": ANOTHER, "name": "mallory"}
         assert "For anna." in text(post(http, "/password", **form | {"again": "x"}))
@@ -501,10 +506,10 @@ class TestLinks:
         assert sign_in(http).code == 422
         assert sign_in(http, password=ANOTHER).code == 303
         assert post(http, "/password", **form).code == 403
-        assert [user.name for user in admission.users()] == ["anna"], "the ticket says whose it is"
+        assert [user.name for user in auth_service.users()] == ["anna"], "the ticket says whose it is"
 
-    def test_that_let_in_at_once(self, http: Http, admission: AuthService, anna: str) -> None:
-        path = f"/link?ticket={admission.link('anna', Purpose.SIGN_IN)}"
+    def test_that_let_in_at_once(self, http: Http, auth_service: AuthService, anna: str) -> None:
+        path = f"/link?ticket={auth_service.link('anna', Purpose.SIGN_IN)}"
         answer = http("GET", path)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         assert is_in(http, cookie(answer))
@@ -512,9 +517,9 @@ class TestLinks:
         assert (again.code, "Set-Cookie" in again.headers) == (403, False)
 
     def test_from_wordpress_are_not_taken_from_an_address(
-        self, http: Http, admission: AuthService, wp_site: Site
+        self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
-        ticket = admission.from_wordpress("s1", "wanda")
+        ticket = auth_service.from_wordpress("s1", "wanda")
         assert http("GET", f"/enter?ticket={ticket}").code == 405
         assert http("GET", f"/link?ticket={ticket}").code == 403
         assert post(http, f"/enter?ticket={ticket}").code == 403
@@ -522,8 +527,8 @@ class TestLinks:
 
 
 class TestFromWordPress:
-    def test_enters_from_another_origin(self, http: Http, admission: AuthService, wp_site: Site) -> None:
-        ticket = admission.from_wordpress("s1", "wanda")
+    def test_enters_from_another_origin(self, http: Http, auth_service: AuthService, wp_site: Site) -> None:
+        ticket = auth_service.from_wordpress("s1", "wanda")
         answer = post(http, "/enter", ELSEWHERE, ticket=ticket)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         shown = http("GET", "/webhooks", headers=cookie(answer))
@@ -531,17 +536,17 @@ class TestFromWordPress:
         assert "wanda, of Site s1" in text(shown)
 
     def test_enters_without_saying_from_where(
-        self, http: Http, admission: AuthService, wp_site: Site
+        self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
         """As a browser does that is told to keep it to itself."""
-        ticket = admission.from_wordpress("s1", "wanda")
+        ticket = auth_service.from_wordpress("s1", "wanda")
         hidden = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
         assert post(http, "/enter", hidden, ticket=ticket).code == 303
 
     def test_does_not_enter_again_or_by_a_guess(
-        self, http: Http, admission: AuthService, wp_site: Site
+        self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
-        ticket = admission.from_wordpress("s1", "wanda")
+        ticket = auth_service.from_wordpress("s1", "wanda")
         post(http, "/enter", ELSEWHERE, ticket=ticket)
         for given in (ticket, "", "x", "é", "x" * 10_000):
             answer = post(http, "/enter", ELSEWHERE, ticket=given)
@@ -555,12 +560,12 @@ class TestFromWordPress:
         """The one door that takes forms from anywhere looks at no cookie."""
         assert post(http, "/enter", ELSEWHERE | session).code == 403
 
-    def test_many_at_the_same_moment_enter_once(self, admission: AuthService, wp_site: Site) -> None:
-        ticket = admission.from_wordpress("s1", "wanda")
+    def test_many_at_the_same_moment_enter_once(self, auth_service: AuthService, wp_site: Site) -> None:
+        ticket = auth_service.from_wordpress("s1", "wanda")
 
         def enter(_: int) -> bool:
             try:
-                return bool(admission.enter(Purpose.SITE, ticket))
+                return bool(auth_service.enter(Purpose.SITE, ticket))
             except Exception:  # noqa: BLE001 - which one it is, is told elsewhere
                 return False
 

@@ -47,7 +47,7 @@ def url(postgresql: PostgreSQL) -> Iterator[str]:
 
 
 @pytest.fixture
-def two(url: str) -> Iterator[tuple[Store, Store]]:
+def two_stores(url: str) -> Iterator[tuple[Store, Store]]:
     with ExitStack() as stack:
         stores = []
         for _ in range(2):
@@ -110,17 +110,19 @@ class Held:
 
 
 class TestClaims:
-    def test_what_another_is_taking_is_passed_over_without_waiting(self, two: tuple[Store, Store]) -> None:
-        one, other = two
+    def test_what_another_is_taking_is_passed_over_without_waiting(
+        self, two_stores: tuple[Store, Store]
+    ) -> None:
+        one, other = two_stores
         wanted(one, 1, 2, 3)
         first = "SELECT 1 FROM posts WHERE number = 1 FOR UPDATE"
         with Held(one, lambda connection: connection.execute(text(first))):
             assert [taken.number for taken in claim(other, "other")] == [2, 3]
         assert [taken.number for taken in claim(one, "one")] == [1]
 
-    def test_many_at_once_share_and_none_is_taken_twice(self, two: tuple[Store, Store]) -> None:
+    def test_many_at_once_share_and_none_is_taken_twice(self, two_stores: tuple[Store, Store]) -> None:
         numbers = list(range(1, 31))
-        wanted(two[0], *numbers)
+        wanted(two_stores[0], *numbers)
         taken: list[int] = []
         both = threading.Barrier(2)
 
@@ -140,17 +142,17 @@ class TestClaims:
             ):
                 taken.extend(one.number for one in claims)
 
-        threads = [threading.Thread(target=take, args=(store,)) for store in two]
+        threads = [threading.Thread(target=take, args=(store,)) for store in two_stores]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(WITHIN_SECONDS)
-        taken += [one.number for one in claim(two[0], "rest")]
+        taken += [one.number for one in claim(two_stores[0], "rest")]
         assert sorted(taken) == numbers
 
-    def test_one_whose_lease_ran_out_counts_for_nothing(self, two: tuple[Store, Store]) -> None:
+    def test_one_whose_lease_ran_out_counts_for_nothing(self, two_stores: tuple[Store, Store]) -> None:
         """Its process was stopped for long and goes on while another works on the same post."""
-        one, other = two
+        one, other = two_stores
         wanted(one, 1)
         (stale,) = claim(one, "one", seconds=0)
         (fresh,) = claim(other, "other")
@@ -166,22 +168,22 @@ class TestClaims:
 
 class TestClock:
     def test_is_the_databases_however_wrong_this_machines_is(
-        self, two: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+        self, two_stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = time.time()
         monkeypatch.setattr("core.store.db.clock.time.time", lambda: now + 86_400)
-        with two[0].reading() as connection:
+        with two_stores[0].reading() as connection:
             assert clock.now(connection) < (now + 3600) * 1000
             assert clock.now(connection, lambda: 5.0) == 5000, "a test's own counts"
 
-    def test_goes_on_within_a_transaction(self, two: tuple[Store, Store]) -> None:
-        with two[0].reading() as connection:
+    def test_goes_on_within_a_transaction(self, two_stores: tuple[Store, Store]) -> None:
+        with two_stores[0].reading() as connection:
             before = clock.now(connection)
             connection.execute(text("SELECT pg_sleep(0.01)"))
             assert clock.now(connection) > before
 
-    def test_a_machine_that_is_ahead_does_not_delay_a_post(self, two: tuple[Store, Store]) -> None:
-        one, _ = two
+    def test_a_machine_that_is_ahead_does_not_delay_a_post(self, two_stores: tuple[Store, Store]) -> None:
+        one, _ = two_stores
         one.write(lambda connection: meetings.save(connection, one.sealer, Meeting(ACCOUNT, 1), seen=0))
         ahead = entry(one, event(at=9), received_at=int((time.time() + 86_400) * 1000))
         one.write(lambda connection: log.append(connection, [ahead]))
@@ -189,8 +191,8 @@ class TestClock:
 
 
 class TestFolding:
-    def test_what_another_folds_is_passed_over(self, two: tuple[Store, Store]) -> None:
-        one, other = two
+    def test_what_another_folds_is_passed_over(self, two_stores: tuple[Store, Store]) -> None:
+        one, other = two_stores
         append(one, 1, 2)
         with one.reading() as connection:
             assert log.pending_meetings(connection, 1) == [(ACCOUNT, 1)]
@@ -201,9 +203,11 @@ class TestFolding:
             revisions = connection.execute(text("SELECT number, revision FROM meetings ORDER BY 1")).all()
         assert revisions == [(1, 1), (2, 1)]
 
-    def test_a_new_site_and_a_new_meeting_do_not_miss_each_other(self, two: tuple[Store, Store]) -> None:
+    def test_a_new_site_and_a_new_meeting_do_not_miss_each_other(
+        self, two_stores: tuple[Store, Store]
+    ) -> None:
         """Neither transaction sees what the other has not committed yet."""
-        one, other = two
+        one, other = two_stores
         connected(one, "s2")
         append(one, NUMBER)
 
@@ -224,10 +228,10 @@ class TestFolding:
 
 
 class TestLog:
-    def test_the_same_events_in_another_order_are_kept_once(self, two: tuple[Store, Store]) -> None:
+    def test_the_same_events_in_another_order_are_kept_once(self, two_stores: tuple[Store, Store]) -> None:
         """Zoom sends them through two subscriptions, to two processes."""
         numbers = list(range(1, 200))
-        forwards = [entry(two[0], event(id=number)) for number in numbers]
+        forwards = [entry(two_stores[0], event(id=number)) for number in numbers]
         both = threading.Barrier(2)
         new: list[bool] = []
 
@@ -237,7 +241,7 @@ class TestLog:
 
         threads = [
             threading.Thread(target=take, args=(store, entries))
-            for store, entries in zip(two, (forwards, forwards[::-1]), strict=True)
+            for store, entries in zip(two_stores, (forwards, forwards[::-1]), strict=True)
         ]
         for thread in threads:
             thread.start()
@@ -247,9 +251,9 @@ class TestLog:
 
 
 class TestTransactions:
-    def test_one_that_another_was_in_the_way_of_is_repeated(self, two: tuple[Store, Store]) -> None:
+    def test_one_that_another_was_in_the_way_of_is_repeated(self, two_stores: tuple[Store, Store]) -> None:
         """Each holds what the other wants; PostgreSQL ends one of them."""
-        connected(two[0], "s2")
+        connected(two_stores[0], "s2")
         both = threading.Barrier(2)
         runs: list[str] = []
 
@@ -261,8 +265,8 @@ class TestTransactions:
                     both.wait(WITHIN_SECONDS)
 
         futures = [
-            two[0].submit(partial(change, order=("s1", "s2"))),
-            two[1].submit(partial(change, order=("s2", "s1"))),
+            two_stores[0].submit(partial(change, order=("s1", "s2"))),
+            two_stores[1].submit(partial(change, order=("s2", "s1"))),
         ]
         for future in futures:
             future.result(WITHIN_SECONDS)
@@ -281,8 +285,8 @@ class TestTransactions:
             store.close()
         assert shown == "on"
 
-    def test_text_that_postgresql_cannot_keep_harms_nothing(self, two: tuple[Store, Store]) -> None:
-        store = two[0]
+    def test_text_that_postgresql_cannot_keep_harms_nothing(self, two_stores: tuple[Store, Store]) -> None:
+        store = two_stores[0]
         note = partial(sites.record_fault, fault="server", message="what \0 came back", blocked_until=0)
         store.write(partial(note, site_id="s1"))
         with store.reading() as connection:
@@ -291,15 +295,17 @@ class TestTransactions:
 
 class TestWakeUp:
     @pytest.fixture
-    def heard(self, two: tuple[Store, Store]) -> Iterator[dict[str, threading.Event]]:
+    def heard(self, two_stores: tuple[Store, Store]) -> Iterator[dict[str, threading.Event]]:
         """What the second process hears, besides that it has begun to listen."""
-        append(two[0], 99)  # the site's first, which wants every post of the account
+        append(two_stores[0], 99)  # the site's first, which wants every post of the account
         events = {name: threading.Event() for name in (EVENTS, POSTS, "s1", "")}
 
         def hear(channel: str, payload: str) -> None:
             events[payload if channel == SECRETS else channel].set()
 
-        listener = Listener(two[1].url, {name: partial(hear, name) for name in (EVENTS, POSTS, SECRETS)})
+        listener = Listener(
+            two_stores[1].url, {name: partial(hear, name) for name in (EVENTS, POSTS, SECRETS)}
+        )
         listener.start()
         assert events[""].wait(WITHIN_SECONDS)
         for told in events.values():
@@ -308,9 +314,9 @@ class TestWakeUp:
         listener.stop()
 
     def test_tells_of_events_posts_and_secrets(
-        self, two: tuple[Store, Store], heard: dict[str, threading.Event]
+        self, two_stores: tuple[Store, Store], heard: dict[str, threading.Event]
     ) -> None:
-        one, _ = two
+        one, _ = two_stores
         append(one, 1)
         assert heard[EVENTS].wait(WITHIN_SECONDS)
         assert not heard[POSTS].is_set()
@@ -323,17 +329,17 @@ class TestWakeUp:
         assert heard["s1"].wait(WITHIN_SECONDS)
 
     def test_says_nothing_of_what_was_undone(
-        self, two: tuple[Store, Store], heard: dict[str, threading.Event]
+        self, two_stores: tuple[Store, Store], heard: dict[str, threading.Event]
     ) -> None:
         def undone(connection: Connection) -> None:
-            log.append(connection, [entry(two[0])])
+            log.append(connection, [entry(two_stores[0])])
             raise KeyError("undone")
 
         with pytest.raises(KeyError):
-            two[0].write(undone)
-        two[0].write(
+            two_stores[0].write(undone)
+        two_stores[0].write(
             lambda connection: zoom_secrets.save(
-                connection, "s1", Secret("secret-token"), two[0].sealer, now=1
+                connection, "s1", Secret("secret-token"), two_stores[0].sealer, now=1
             )
         )
         assert heard["s1"].wait(WITHIN_SECONDS), "what was told later is heard"
@@ -341,7 +347,7 @@ class TestWakeUp:
 
     def test_listens_again_after_its_connection_was_lost(
         self,
-        two: tuple[Store, Store],
+        two_stores: tuple[Store, Store],
         heard: dict[str, threading.Event],
         raw: psycopg.Connection[tuple[object, ...]],
     ) -> None:
@@ -352,11 +358,13 @@ class TestWakeUp:
         assert ended == [(True,)]
         assert heard[""].wait(WITHIN_SECONDS), "it may have missed something, and says so"
         heard[EVENTS].clear()
-        append(two[0], 1)
+        append(two_stores[0], 1)
         assert heard[EVENTS].wait(WITHIN_SECONDS)
 
-    def test_a_secret_that_another_process_removed_is_good_no_longer(self, two: tuple[Store, Store]) -> None:
-        one, other = two
+    def test_a_secret_that_another_process_removed_is_good_no_longer(
+        self, two_stores: tuple[Store, Store]
+    ) -> None:
+        one, other = two_stores
         one.write(
             lambda connection: zoom_secrets.save(connection, "s1", Secret("secret-token"), one.sealer, now=1)
         )
@@ -400,16 +408,18 @@ class TestAddress:
 
 
 class TestLocks:
-    def test_shared_ones_do_not_wait_for_each_other(self, two: tuple[Store, Store]) -> None:
+    def test_shared_ones_do_not_wait_for_each_other(self, two_stores: tuple[Store, Store]) -> None:
         hold = partial(locks.acquire, shared=True)
-        with Held(two[0], lambda connection: hold(connection, "account", "A")):
-            two[1].write(lambda connection: hold(connection, "account", "A"), within=WITHIN_SECONDS)
-            two[1].write(lambda connection: locks.acquire(connection, "account", "B"), within=WITHIN_SECONDS)
+        with Held(two_stores[0], lambda connection: hold(connection, "account", "A")):
+            two_stores[1].write(lambda connection: hold(connection, "account", "A"), within=WITHIN_SECONDS)
+            two_stores[1].write(
+                lambda connection: locks.acquire(connection, "account", "B"), within=WITHIN_SECONDS
+            )
 
 
-def test_revisions_are_guarded_between_processes(two: tuple[Store, Store]) -> None:
+def test_revisions_are_guarded_between_processes(two_stores: tuple[Store, Store]) -> None:
     """Should two fold the same meeting after all, one of them is too late, and starts anew."""
-    one, other = two
+    one, other = two_stores
     wanted(one, 1)
     with one.reading() as connection:
         found = meetings.load(connection, one.sealer, ACCOUNT, 1)

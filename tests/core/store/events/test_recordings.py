@@ -35,7 +35,7 @@ def url(postgresql: PostgreSQL) -> Iterator[str]:
 
 
 @pytest.fixture
-def two(url: str) -> Iterator[tuple[Store, Store]]:
+def two_stores(url: str) -> Iterator[tuple[Store, Store]]:
     with ExitStack() as stack:
         stores = []
         for _ in range(2):
@@ -78,10 +78,12 @@ def is_waiting(url: str) -> bool:
 
 @pytest.mark.parametrize("order", [(takes_apart, introduces), (introduces, takes_apart)])
 def test_who_looks_second_finds_what_the_first_noted(
-    url: str, two: tuple[Store, Store], order: tuple[Callable[[Store], Callable[[Connection], None]], ...]
+    url: str,
+    two_stores: tuple[Store, Store],
+    order: tuple[Callable[[Store], Callable[[Connection], None]], ...],
 ) -> None:
     """Also where both began before either was done: else each would miss what the other is about to note."""
-    first, second = (make(store) for make, store in zip(order, two, strict=True))
+    first, second = (make(store) for make, store in zip(order, two_stores, strict=True))
     has_looked, may_end = threading.Event(), threading.Event()
 
     def slowly(connection: Connection) -> None:
@@ -90,8 +92,8 @@ def test_who_looks_second_finds_what_the_first_noted(
         assert may_end.wait(WITHIN_SECONDS)
 
     threads = [
-        threading.Thread(target=two[0].write, args=(slowly,)),
-        threading.Thread(target=two[1].write, args=(second,)),
+        threading.Thread(target=two_stores[0].write, args=(slowly,)),
+        threading.Thread(target=two_stores[1].write, args=(second,)),
     ]
     threads[0].start()
     assert has_looked.wait(WITHIN_SECONDS)
@@ -103,7 +105,7 @@ def test_who_looks_second_finds_what_the_first_noted(
     for thread in threads:
         thread.join(WITHIN_SECONDS)
 
-    with two[0].reading() as connection:
+    with two_stores[0].reading() as connection:
         lines = {line.number: line for line in log.latest(connection, 9)}
     assert set(lines) == {None, NUMBER}
     assert lines[NUMBER].outcome == "pending"

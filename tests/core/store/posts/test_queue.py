@@ -24,7 +24,7 @@ WRITTEN = Written(PostState.SYNCED, 17, "https://s1.example.org/17", Base("Choir
 
 
 @pytest.fixture
-def two(store: Store, site: Site) -> Store:
+def two_sites(store: Store, site: Site) -> Store:
     """Two sites that mirror one account, with meetings 1 to 3 wanted since the moment 100."""
     connected(store, "s2")
     granted(store, ACCOUNT, "s1", "s2")
@@ -71,34 +71,34 @@ def named(claims: list[Claim]) -> list[tuple[str, int]]:
 
 
 class TestWant:
-    def test_asks_every_site_of_the_account(self, two: Store) -> None:
-        with two.reading() as connection:
+    def test_asks_every_site_of_the_account(self, two_sites: Store) -> None:
+        with two_sites.reading() as connection:
             found = connection.execute(select(table.c.site_id, table.c.number, table.c.wanted)).all()
         assert sorted(tuple(one) for one in found) == [
             (site_id, number, 1) for site_id in ("s1", "s2") for number in (1, 2, 3)
         ]
 
-    def test_asks_no_site_of_another_account(self, two: Store) -> None:
+    def test_asks_no_site_of_another_account(self, two_sites: Store) -> None:
         def other(connection: Connection) -> None:
             meetings.save(connection, two.sealer, Meeting("another", 9), seen=0)
             queue.schedule_write(connection, "another", 9, 1, now=100)
 
-        two.write(other)
-        with two.reading() as connection:
+        two_sites.write(other)
+        with two_sites.reading() as connection:
             assert connection.scalar(select(table.c.number).where(table.c.number == 9)) is None
 
-    def test_keeps_what_is_known_of_the_post(self, two: Store) -> None:
-        taken = claim(two)[0]
-        finish(two, taken)
-        want(two, taken.number, 2, now=200)
-        found = row(two, taken)
+    def test_keeps_what_is_known_of_the_post(self, two_sites: Store) -> None:
+        taken = claim(two_sites)[0]
+        finish(two_sites, taken)
+        want(two_sites, taken.number, 2, now=200)
+        found = row(two_sites, taken)
         assert (found.wanted, found.written, found.post_id, found.state) == (2, 1, 17, "synced")
         assert found.due_at is not None
 
-    def test_all_asks_a_new_site_for_every_meeting(self, two: Store) -> None:
-        connected(two, "s3")
-        two.write(lambda connection: queue.schedule_site(connection, ACCOUNT, "s3", now=5))
-        with two.reading() as connection:
+    def test_all_asks_a_new_site_for_every_meeting(self, two_sites: Store) -> None:
+        connected(two_sites, "s3")
+        two_sites.write(lambda connection: queue.schedule_site(connection, ACCOUNT, "s3", now=5))
+        with two_sites.reading() as connection:
             found = connection.scalars(select(table.c.number).where(table.c.site_id == "s1")).all()
         assert sorted(found) == [1, 2, 3]
 
@@ -119,103 +119,107 @@ class TestHasten:
     def cut_short(self, store: Store, due_at: int) -> int:
         return store.write(lambda connection: queue.cut_settling_short(connection, due_at=due_at))
 
-    def test_what_waits_for_further_changes_waits_no_longer(self, two: Store) -> None:
-        two.write(lambda connection: queue.schedule_write(connection, ACCOUNT, 1, 2, now=1000, settle=500))
-        two.write(lambda connection: queue.schedule_write(connection, ACCOUNT, 2, 2, now=1000, settle=9000))
-        before = self.due(two)
+    def test_what_waits_for_further_changes_waits_no_longer(self, two_sites: Store) -> None:
+        two_sites.write(
+            lambda connection: queue.schedule_write(connection, ACCOUNT, 1, 2, now=1000, settle=500)
+        )
+        two_sites.write(
+            lambda connection: queue.schedule_write(connection, ACCOUNT, 2, 2, now=1000, settle=9000)
+        )
+        before = self.due(two_sites)
         assert {before["s1", 2], before["s2", 2]} == {10_000}
-        assert self.cut_short(two, 2000) == 2
-        assert self.due(two) == before | {("s1", 2): 2000, ("s2", 2): 2000}
-        assert self.cut_short(two, 2000) == 0, "once is enough"
+        assert self.cut_short(two_sites, 2000) == 2
+        assert self.due(two_sites) == before | {("s1", 2): 2000, ("s2", 2): 2000}
+        assert self.cut_short(two_sites, 2000) == 0, "once is enough"
 
-    def test_what_failed_or_is_true_for_now_is_left_alone(self, two: Store) -> None:
-        failed, right, *_ = claim(two, room=2)
-        two.write(
+    def test_what_failed_or_is_true_for_now_is_left_alone(self, two_sites: Store) -> None:
+        failed, right, *_ = claim(two_sites, room=2)
+        two_sites.write(
             lambda connection: queue.postpone(
                 connection, failed, due_at=5000, fault="server", message="broke", counts=True
             )
         )
-        finish(two, right, due_at=5000)
-        before = self.due(two)
+        finish(two_sites, right, due_at=5000)
+        before = self.due(two_sites)
         assert [before[one.site_id, one.number] for one in (failed, right)] == [5000, 5000]
-        assert self.cut_short(two, 2000) == 0
-        assert self.due(two) == before
+        assert self.cut_short(two_sites, 2000) == 0
+        assert self.due(two_sites) == before
 
 
 class TestClaim:
-    def test_takes_one_of_each_site(self, two: Store) -> None:
-        assert named(claim(two)) == [("s1", 1), ("s2", 1)]
-        assert named(claim(two)) == [("s1", 2), ("s2", 2)]
+    def test_takes_one_of_each_site(self, two_sites: Store) -> None:
+        assert named(claim(two_sites)) == [("s1", 1), ("s2", 1)]
+        assert named(claim(two_sites)) == [("s1", 2), ("s2", 2)]
 
-    def test_takes_the_longest_due_first(self, two: Store) -> None:
-        want(two, 4, now=1)
-        assert named(claim(two)) == [("s1", 4), ("s2", 4)]
+    def test_takes_the_longest_due_first(self, two_sites: Store) -> None:
+        want(two_sites, 4, now=1)
+        assert named(claim(two_sites)) == [("s1", 4), ("s2", 4)]
 
-    def test_takes_no_more_than_there_is_room_for(self, two: Store) -> None:
-        assert len(claim(two, room=1)) == 1
-        assert len(claim(two, room=0)) == 0
+    def test_takes_no_more_than_there_is_room_for(self, two_sites: Store) -> None:
+        assert len(claim(two_sites, room=1)) == 1
+        assert len(claim(two_sites, room=0)) == 0
 
-    def test_takes_the_site_that_waits_longest(self, two: Store) -> None:
+    def test_takes_the_site_that_waits_longest(self, two_sites: Store) -> None:
         longest = update(table).where(table.c.site_id == "s2", table.c.number == 3).values(due_at=1)
-        two.write(lambda connection: connection.execute(longest))
-        assert named(claim(two, room=1)) == [("s2", 3)]
+        two_sites.write(lambda connection: connection.execute(longest))
+        assert named(claim(two_sites, room=1)) == [("s2", 3)]
 
-    def test_leaves_busy_sites_alone(self, two: Store) -> None:
-        assert named(claim(two, busy=["s1"])) == [("s2", 1)]
+    def test_leaves_busy_sites_alone(self, two_sites: Store) -> None:
+        assert named(claim(two_sites, busy=["s1"])) == [("s2", 1)]
 
-    def test_leaves_blocked_sites_alone(self, two: Store) -> None:
-        two.write(
+    def test_leaves_blocked_sites_alone(self, two_sites: Store) -> None:
+        two_sites.write(
             lambda connection: sites.record_fault(
                 connection, "s1", fault="network", message="", blocked_until=101
             )
         )
-        assert named(claim(two)) == [("s2", 1)]
-        assert ("s1", 1) in named(claim(two, now=101))
+        assert named(claim(two_sites)) == [("s2", 1)]
+        assert ("s1", 1) in named(claim(two_sites, now=101))
 
-    def test_leaves_alone_what_is_not_due(self, two: Store) -> None:
-        assert claim(two, now=99) == []
+    def test_leaves_alone_what_is_not_due(self, two_sites: Store) -> None:
+        assert claim(two_sites, now=99) == []
 
-    def test_takes_nothing_twice_until_its_lease_ends(self, two: Store) -> None:
-        taken = [one for _ in range(4) for one in claim(two)]
+    def test_takes_nothing_twice_until_its_lease_ends(self, two_sites: Store) -> None:
+        taken = [one for _ in range(4) for one in claim(two_sites)]
         assert len(taken) == 6
-        assert claim(two, now=149) == []
-        assert len(claim(two, now=150)) == 2
+        assert claim(two_sites, now=149) == []
+        assert len(claim(two_sites, now=150)) == 2
 
-    def test_tells_what_is_known_of_the_post(self, two: Store) -> None:
-        finish(two, claim(two, busy=["s2"])[0])
-        want(two, 1, 2, now=1)
-        (taken,) = claim(two, now=10**6, busy=["s2"])
+    def test_tells_what_is_known_of_the_post(self, two_sites: Store) -> None:
+        finish(two_sites, claim(two_sites, busy=["s2"])[0])
+        want(two_sites, 1, 2, now=1)
+        (taken,) = claim(two_sites, now=10**6, busy=["s2"])
         assert (taken.number, taken.wanted, taken.written) == (1, 2, WRITTEN)
 
 
 class TestFinish:
-    def test_notes_what_was_written_and_lets_go(self, two: Store) -> None:
-        taken = claim(two)[0]
-        assert finish(two, taken, due_at=500)
-        found = row(two, taken)
+    def test_notes_what_was_written_and_lets_go(self, two_sites: Store) -> None:
+        taken = claim(two_sites)[0]
+        assert finish(two_sites, taken, due_at=500)
+        found = row(two_sites, taken)
         assert (found.written, found.due_at, found.lease_until, found.owner) == (1, 500, 0, None)
 
-    def test_counts_for_nothing_once_the_claim_is_lost(self, two: Store) -> None:
-        first = claim(two, busy=["s2"])[0]
-        second = claim(two, now=1000, busy=["s2"])[0]
+    def test_counts_for_nothing_once_the_claim_is_lost(self, two_sites: Store) -> None:
+        first = claim(two_sites, busy=["s2"])[0]
+        second = claim(two_sites, now=1000, busy=["s2"])[0]
         assert (first.site_id, first.number) == (second.site_id, second.number)
         assert second.epoch > first.epoch
-        assert not finish(two, first)
-        assert row(two, first).post_id is None
-        assert row(two, first).lease_until == 1050
-        assert finish(two, second)
+        assert not finish(two_sites, first)
+        assert row(two_sites, first).post_id is None
+        assert row(two_sites, first).lease_until == 1050
+        assert finish(two_sites, second)
 
-    def test_a_revision_wanted_meanwhile_is_due_at_once(self, two: Store) -> None:
-        taken = claim(two)[0]
-        want(two, taken.number, 2, now=105)
-        finish(two, taken, revision=1, due_at=10**9)
-        assert row(two, taken).due_at <= 110
+    def test_a_revision_wanted_meanwhile_is_due_at_once(self, two_sites: Store) -> None:
+        taken = claim(two_sites)[0]
+        want(two_sites, taken.number, 2, now=105)
+        finish(two_sites, taken, revision=1, due_at=10**9)
+        assert row(two_sites, taken).due_at <= 110
 
-    def test_one_that_was_written_already_is_not(self, two: Store) -> None:
-        taken = claim(two)[0]
-        want(two, taken.number, 2, now=105)
-        finish(two, taken, revision=2, due_at=10**9)
-        assert row(two, taken).due_at == 10**9
+    def test_one_that_was_written_already_is_not(self, two_sites: Store) -> None:
+        taken = claim(two_sites)[0]
+        want(two_sites, taken.number, 2, now=105)
+        finish(two_sites, taken, revision=2, due_at=10**9)
+        assert row(two_sites, taken).due_at == 10**9
 
 
 class TestPostpone:
@@ -227,26 +231,26 @@ class TestPostpone:
         )
 
     @pytest.mark.parametrize(("counts", "attempts"), [(True, 1), (False, 0)])
-    def test_lets_go_until_later(self, two: Store, counts: bool, attempts: int) -> None:
-        taken = claim(two)[0]
-        self.postpone(two, taken, counts)
-        found = row(two, taken)
+    def test_lets_go_until_later(self, two_sites: Store, counts: bool, attempts: int) -> None:
+        taken = claim(two_sites)[0]
+        self.postpone(two_sites, taken, counts)
+        found = row(two_sites, taken)
         assert (found.due_at, found.lease_until, found.attempts) == (700, 0, attempts)
         assert (found.fault, found.fault_message) == ("server", "broke")
 
-    def test_counts_for_nothing_once_the_claim_is_lost(self, two: Store) -> None:
-        first = claim(two, busy=["s2"])[0]
-        claim(two, now=1000, busy=["s2"])
-        self.postpone(two, first, True)
-        assert row(two, first).fault is None
+    def test_counts_for_nothing_once_the_claim_is_lost(self, two_sites: Store) -> None:
+        first = claim(two_sites, busy=["s2"])[0]
+        claim(two_sites, now=1000, busy=["s2"])
+        self.postpone(two_sites, first, True)
+        assert row(two_sites, first).fault is None
 
-    def test_a_success_clears_what_went_wrong(self, two: Store) -> None:
-        taken = claim(two, busy=["s2"])[0]
-        self.postpone(two, taken, True)
-        again = next(one for one in claim_all(two, 700) if one.number == taken.number)
+    def test_a_success_clears_what_went_wrong(self, two_sites: Store) -> None:
+        taken = claim(two_sites, busy=["s2"])[0]
+        self.postpone(two_sites, taken, True)
+        again = next(one for one in claim_all(two_sites, 700) if one.number == taken.number)
         assert again.attempts == 1
-        finish(two, again)
-        found = row(two, taken)
+        finish(two_sites, again)
+        found = row(two_sites, taken)
         assert (found.attempts, found.fault, found.fault_message) == (0, None, None)
 
 
@@ -261,23 +265,23 @@ class TestNextDue:
     def test_is_never_where_there_is_nothing(self, store: Store) -> None:
         assert next_due(store) is None
 
-    def test_is_when_the_earliest_is_due(self, two: Store) -> None:
-        assert next_due(two) == 100
-        want(two, 4, now=40)
-        assert next_due(two) == 40
+    def test_is_when_the_earliest_is_due(self, two_sites: Store) -> None:
+        assert next_due(two_sites) == 100
+        want(two_sites, 4, now=40)
+        assert next_due(two_sites) == 40
 
-    def test_waits_for_leases_and_blocks(self, two: Store) -> None:
-        claim_all(two, 100)
-        assert next_due(two, "s2") == 150
-        two.write(
+    def test_waits_for_leases_and_blocks(self, two_sites: Store) -> None:
+        claim_all(two_sites, 100)
+        assert next_due(two_sites, "s2") == 150
+        two_sites.write(
             lambda connection: sites.record_fault(
                 connection, "s1", fault="network", message="", blocked_until=900
             )
         )
-        assert next_due(two, "s2") == 900
+        assert next_due(two_sites, "s2") == 900
 
-    def test_leaves_busy_sites_out(self, two: Store) -> None:
-        assert next_due(two, "s1", "s2") is None
+    def test_leaves_busy_sites_out(self, two_sites: Store) -> None:
+        assert next_due(two_sites, "s1", "s2") is None
 
 
 class TestRelease:
@@ -289,19 +293,19 @@ class TestRelease:
         ],
     )
     def test_lets_go_of_what_is_held(
-        self, two: Store, let_go: Callable[[Connection], None], left: int
+        self, two_sites: Store, let_go: Callable[[Connection], None], left: int
     ) -> None:
-        claim(two, busy=["s2"])
-        claim(two, busy=["s1"], owner="another")
-        two.write(let_go)
-        with two.reading() as connection:
+        claim(two_sites, busy=["s2"])
+        claim(two_sites, busy=["s1"], owner="another")
+        two_sites.write(let_go)
+        with two_sites.reading() as connection:
             assert len(connection.execute(select(table).where(table.c.lease_until > 0)).all()) == left
 
 
 class TestWithheld:
-    def test_tells_for_what_reasons_there_is_no_post(self, two: Store) -> None:
-        for taken in claim(two, at_once=2, room=1):
-            two.write(
+    def test_tells_for_what_reasons_there_is_no_post(self, two_sites: Store) -> None:
+        for taken in claim(two_sites, at_once=2, room=1):
+            two_sites.write(
                 lambda connection, taken=taken: queue.finish(  # type: ignore[misc]
                     connection,
                     two.sealer,
@@ -313,13 +317,13 @@ class TestWithheld:
                     reason="Too little.",
                 )
             )
-        with two.reading() as connection:
+        with two_sites.reading() as connection:
             assert queue.count_withheld(connection, "s1") == [("Too little.", 2)]
             assert queue.count_withheld(connection, "s2") == []
 
-    def test_forgets_it_once_there_is_one(self, two: Store) -> None:
-        taken = claim(two, room=1)[0]
-        two.write(
+    def test_forgets_it_once_there_is_one(self, two_sites: Store) -> None:
+        taken = claim(two_sites, room=1)[0]
+        two_sites.write(
             lambda connection: queue.finish(
                 connection,
                 two.sealer,
@@ -331,6 +335,6 @@ class TestWithheld:
                 reason="Too little.",
             )
         )
-        finish(two, claim(two, room=1, busy=["s2"])[0])
-        with two.reading() as connection:
+        finish(two_sites, claim(two_sites, room=1, busy=["s2"])[0])
+        with two_sites.reading() as connection:
             assert queue.count_withheld(connection, "s1") == []
