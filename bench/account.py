@@ -1,4 +1,4 @@
-"""An account of which nobody has heard, what a site should show of it, and what a site does show."""
+"""An account that is new to the bridge, the posts that a site should have for it, and those that it has."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LATENCY_SECONDS = 0.1  # of each of Zoom's answers: they come from far away
 
 
 def account(meetings: int, hosts: int) -> Account:
-    """Make an account of which nobody has heard: meetings of all kinds, shared evenly by its users."""
+    """Make an account that is new to the bridge: meetings of all kinds, shared evenly by its users."""
     made = Account(account_id=_ACCOUNT)
     users = [made.add_user(f"Host {number}") for number in range(hosts)]
     first = (datetime.now(UTC) + timedelta(days=7)).replace(minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""Which of the machine's cores something runs on, so that what is measured does not wait for what measures it."""
+"""Pin processes to cores, so that the measured process does not compete with the measuring one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Zoom would send under load: distinct events about some hundred meetings, signed in advance."""
+"""Events as Zoom sends them under load: distinct, about some hundred meetings, signed in advance."""
 
 from __future__ import annotations
 

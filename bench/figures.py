@@ -1,4 +1,4 @@
-"""What a benchmark found, and how long it may take to find it."""
+"""Results of benchmarks, and the sizes and time limits of a run."""
 
 from __future__ import annotations
 

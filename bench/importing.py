@@ -1,4 +1,4 @@
-"""Figure 9: everything that an account holds comes to a site, at the pace of WordPress, through deaths of the bridge."""
+"""Figure 9: import an account to a site at the pace of WordPress, also where the bridge is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -173,15 +173,17 @@ class Direct:
     def write(self, count: int) -> float:
         """Write so many posts, and return how many that were in a second."""
         numbers = self._truth.numbers
-        asks = []
+        operations = []
         for index in range(self._next, self._next + count):
             lap, which = divmod(index, len(numbers))
             named = numbers[which] + self._apart + lap * len(numbers)
             task = self._truth.task(numbers[which], as_number=named)
-            asks.append(next(plan_post(task)))
+            operations.append(next(plan_post(task)))
         self._next += count
-        assert all(isinstance(ask, CreatePost) for ask in asks)
-        batches = iter([asks[start : start + MOST_IN_BATCH] for start in range(0, count, MOST_IN_BATCH)])
+        assert all(isinstance(operation, CreatePost) for operation in operations)
+        batches = iter(
+            [operations[start : start + MOST_IN_BATCH] for start in range(0, count, MOST_IN_BATCH)]
+        )
         began = time.perf_counter()
         with ThreadPoolExecutor(len(self._clients)) as pool:
             # Each takes the next batch as soon as it is done with one.

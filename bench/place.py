@@ -1,4 +1,4 @@
-"""A bridge's folder and database for a benchmark, and a look into them from beside."""
+"""The data folder and database of a benchmark's bridge, and queries on them from outside."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Place:
 
     @contextmanager
     def open(self) -> Iterator[Store]:
-        """Open the store, which with SQLite nobody else may have open."""
+        """Open the store; with SQLite no other process may have it open."""
         store = Store(self.url, keys=key_from(self.data / "zoombridge.key"))
         try:
             yield store
@@ -68,7 +68,7 @@ class Place:
             store.close()
 
     def add_site_that_is_down(self) -> None:
-        """Connect a site whose WordPress nobody reaches: events are acknowledged and folded all the same."""
+        """Connect a site whose WordPress cannot be reached: events are acknowledged and folded all the same."""
         site = Site(
             id=SITE,
             url=_NOWHERE,

@@ -1,4 +1,4 @@
-"""The bridge's own handler with nothing behind it: HMAC and JSON, and no storage. `python -m bench.plain`.
+"""The bridge's own handler without storage: HMAC and JSON only. `python -m bench.plain`.
 
 What it leaves out is all that durability costs: another process, the digest, sealing, the log, waiting for the
 commit, and the fold beside it.

@@ -1,4 +1,4 @@
-"""Sends events as Zoom does, over connections of its own, and knows for each whether it was acknowledged."""
+"""Send events as Zoom does, over own connections, and record for each whether it was acknowledged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 _ANSWER_SECONDS = 10.0
-_PAUSE_SECONDS = 0.05  # after a refusal, or where nobody listens
+_PAUSE_SECONDS = 0.05  # after a refusal, or where no server listens
 
 
 @dataclass(slots=True)

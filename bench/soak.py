@@ -1,7 +1,7 @@
-"""The long runs, one after the other: about two hours on two cores that have nothing else to do.
+"""Run the soak tests one after the other: about two hours on two quiet cores.
 
-`python -m bench.soak --only kill-sqlite` runs one of them. What came of it is printed at the end, and kept in
-bench/soak.md after each part, so that nothing is lost when a later one is interrupted.
+`python -m bench.soak --only kill-sqlite` runs one of them. The summary is printed at the end and written to
+bench/soak.md after each part, so that an interruption loses nothing.
 """
 
 from __future__ import annotations

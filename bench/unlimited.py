@@ -1,6 +1,6 @@
 """The bridge as it would be if Zoom had no limits: `python -m bench.unlimited`, with the arguments of `zoombridge`.
 
-What holds an import up is then the bridge itself, or the site. For the benchmark only: Zoom would answer 429.
+Then the bridge itself or the site limits an import. For the benchmark only: Zoom would answer 429.
 """
 
 from __future__ import annotations

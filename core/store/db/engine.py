@@ -96,6 +96,7 @@ class Store:
 
         Raises `StoreUnavailableError`.
         """
+        pool = self._reading.pool
         try:
             with self._reading.connect() as connection:
                 yield connection
@@ -103,6 +104,10 @@ class Store:
             if not _is_trouble(error):
                 raise
             raise StoreUnavailableError(messages.STORE_UNAVAILABLE % {"reason": _words(error)}) from error
+        finally:
+            if self._closing:  # `close` could not close this connection while it was in use
+                pool.dispose()
+                self._reading.dispose()
 
     def submit(self, function: Callable[[Connection], T]) -> Future[T]:
         """Run `function` in the writing thread, in a transaction that it may share with other writes.

@@ -225,6 +225,15 @@ class TestClose:
             store.submit(lambda _: None)
         store.close()
 
+    def test_closes_a_connection_in_use_once_its_reader_ends(self, store: Store) -> None:
+        with store.reading() as connection:
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            store.close()
+            assert connection.scalar(text("SELECT 1")) == 1
+        with pytest.raises(Exception, match="closed"):
+            raw.cursor().execute("SELECT 1")
+
     def test_writes_what_slips_in_while_it_closes(
         self, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
