@@ -193,7 +193,7 @@ class TestRevoke:
 
     def test_leaves_pages_of_people_as_they_are(self, two: Store) -> None:
         bench = Bench(two)
-        bench.trouble(None)
+        bench.fail_with(None)
         bench.doubles["s1"].made_by_hand(1)
         bench.happens(1)
         bench.work()
