@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def two(store: Store, site: Site) -> Store:
+def two_sites(store: Store, site: Site) -> Store:
     """Two sites."""
     connected(store, "s2")
     return store
@@ -57,180 +57,183 @@ def given(store: Store) -> list[tuple[str, str, GrantSource]]:
 
 
 class TestLearn:
-    def test_the_first_site_that_receives_an_event_has_the_account(self, two: Store) -> None:
-        append(two, "s1", 1)
-        append(two, "s2", 2)
-        append(two, "s1", 3)
-        assert given(two) == [(ACCOUNT, "s1", GrantSource.FIRST_EVENT)]
-        assert outcomes(two) == [("s1", "pending"), ("s2", "waiting"), ("s1", "pending")]
+    def test_the_first_site_that_receives_an_event_has_the_account(self, two_sites: Store) -> None:
+        append(two_sites, "s1", 1)
+        append(two_sites, "s2", 2)
+        append(two_sites, "s1", 3)
+        assert given(two_sites) == [(ACCOUNT, "s1", GrantSource.FIRST_EVENT)]
+        assert outcomes(two_sites) == [("s1", "pending"), ("s2", "waiting"), ("s1", "pending")]
 
-    def test_an_account_with_credentials_is_granted_by_them_alone(self, two: Store) -> None:
+    def test_an_account_with_credentials_is_granted_by_them_alone(self, two_sites: Store) -> None:
         account = ZoomAccount("Choir", Credentials(ACCOUNT, "id", "secret"))
-        two.write(lambda connection: zoom_credentials.save(connection, account, two.sealer))
-        append(two, "s1", 1)
-        assert given(two) == []
-        assert outcomes(two) == [("s1", "waiting")]
-        grants.grant(Ingest(two), ACCOUNT, "s2", source=GrantSource.CREDENTIALS)
-        append(two, "s2", 2)
-        assert outcomes(two) == [("s1", "waiting"), ("s2", "pending")]
+        two_sites.write(lambda connection: zoom_credentials.save(connection, account, two_sites.sealer))
+        append(two_sites, "s1", 1)
+        assert given(two_sites) == []
+        assert outcomes(two_sites) == [("s1", "waiting")]
+        grants.grant(Ingest(two_sites), ACCOUNT, "s2", source=GrantSource.CREDENTIALS)
+        append(two_sites, "s2", 2)
+        assert outcomes(two_sites) == [("s1", "waiting"), ("s2", "pending")]
 
-    def test_of_two_first_events_at_once_one_is_first(self, two: Store) -> None:
+    def test_of_two_first_events_at_once_one_is_first(self, two_sites: Store) -> None:
         """Neither transaction sees what the other has not committed yet."""
         both = threading.Barrier(2)
 
         def first(site_id: str) -> None:
-            line = entry(two, event(at=1, topic=site_id), site_id=site_id)
+            line = entry(two_sites, event(at=1, topic=site_id), site_id=site_id)
             both.wait(30)
-            two.write(lambda connection: log.append(connection, [line]))
+            two_sites.write(lambda connection: log.append(connection, [line]))
 
         threads = [threading.Thread(target=first, args=(site_id,)) for site_id in ("s1", "s2")]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(30)
-        assert len(given(two)) == 1
-        assert sorted(outcome for _, outcome in outcomes(two)) == ["pending", "waiting"]
+        assert len(given(two_sites)) == 1
+        assert sorted(outcome for _, outcome in outcomes(two_sites)) == ["pending", "waiting"]
 
     @pytest.mark.parametrize("account_id", ["site:s2", "zoombridge-test-s2"])
-    def test_nobody_speaks_for_what_belongs_to_another_site(self, two: Store, account_id: str) -> None:
-        append(two, "s1", 1, account_id)
-        assert outcomes(two) == [("s1", "waiting")]
-        append(two, "s2", 2, account_id)
-        assert outcomes(two) == [("s1", "waiting"), ("s2", "pending")]
+    def test_nobody_speaks_for_what_belongs_to_another_site(self, two_sites: Store, account_id: str) -> None:
+        append(two_sites, "s1", 1, account_id)
+        assert outcomes(two_sites) == [("s1", "waiting")]
+        append(two_sites, "s2", 2, account_id)
+        assert outcomes(two_sites) == [("s1", "waiting"), ("s2", "pending")]
 
-    def test_a_removed_site_leaves_the_account_to_the_next(self, two: Store) -> None:
-        append(two, "s1", 1)
-        two.write(lambda connection: sites.remove(connection, "s1"))
-        append(two, "s2", 2)
-        assert given(two) == [(ACCOUNT, "s2", GrantSource.FIRST_EVENT)]
+    def test_a_removed_site_leaves_the_account_to_the_next(self, two_sites: Store) -> None:
+        append(two_sites, "s1", 1)
+        two_sites.write(lambda connection: sites.remove(connection, "s1"))
+        append(two_sites, "s2", 2)
+        assert given(two_sites) == [(ACCOUNT, "s2", GrantSource.FIRST_EVENT)]
 
 
 class TestWaiting:
-    def test_takes_no_place_of_a_granted_event(self, two: Store) -> None:
-        granted(two, ACCOUNT, "s1")
-        assert append(two, "s2", 1)
-        assert not append(two, "s2", 1)  # once
-        assert append(two, "s1", 1)
-        assert not append(two, "s1", 1)
-        assert outcomes(two) == [("s2", "waiting"), ("s1", "pending")]
+    def test_takes_no_place_of_a_granted_event(self, two_sites: Store) -> None:
+        granted(two_sites, ACCOUNT, "s1")
+        assert append(two_sites, "s2", 1)
+        assert not append(two_sites, "s2", 1)  # once
+        assert append(two_sites, "s1", 1)
+        assert not append(two_sites, "s1", 1)
+        assert outcomes(two_sites) == [("s2", "waiting"), ("s1", "pending")]
 
-    def test_is_bounded_and_drops_the_oldest(self, two: Store) -> None:
-        granted(two, ACCOUNT, "s1")
-        granted(two, "another", "s1")
+    def test_is_bounded_and_drops_the_oldest(self, two_sites: Store) -> None:
+        granted(two_sites, ACCOUNT, "s1")
+        granted(two_sites, "another", "s1")
         for at in range(1, 6):
-            append(two, "s2", at, most_waiting=3)
-        append(two, "s2", 9, "another", most_waiting=3)
-        with two.reading() as connection:
+            append(two_sites, "s2", at, most_waiting=3)
+        append(two_sites, "s2", 9, "another", most_waiting=3)
+        with two_sites.reading() as connection:
             found = {one.account_id: one.count for one in waiting.accounts(connection)}
             oldest = connection.scalar(select(func.min(events.c.at)).where(log.IS_WAITING))
         assert (found, oldest) == ({ACCOUNT: 3, "another": 1}, 3)
-        append(two, "s2", 10, "another", most_waiting_of_site=2)
-        with two.reading() as connection:
+        append(two_sites, "s2", 10, "another", most_waiting_of_site=2)
+        with two_sites.reading() as connection:
             assert sum(one.count for one in waiting.accounts(connection, site_id="s2")) == 2
             assert waiting.accounts(connection, site_id="s1") == []
 
-    def test_one_batch_has_both(self, two: Store) -> None:
-        granted(two, ACCOUNT, "s1")
+    def test_one_batch_has_both(self, two_sites: Store) -> None:
+        granted(two_sites, ACCOUNT, "s1")
         lines = [
-            entry(two, event(at=at), site_id=site_id) for at, site_id in ((1, "s1"), (2, "s2"), (3, "s1"))
+            entry(two_sites, event(at=at), site_id=site_id)
+            for at, site_id in ((1, "s1"), (2, "s2"), (3, "s1"))
         ]
-        assert two.write(lambda connection: log.append(connection, lines)) == [True] * 3
-        assert [outcome for _, outcome in outcomes(two)] == ["pending", "waiting", "pending"]
+        assert two_sites.write(lambda connection: log.append(connection, lines)) == [True] * 3
+        assert [outcome for _, outcome in outcomes(two_sites)] == ["pending", "waiting", "pending"]
 
-    def test_what_the_bridge_reads_itself_does_not_wait(self, two: Store) -> None:
-        line = replace(entry(two, event(at=1)), site_id=None)
-        two.write(lambda connection: log.append(connection, [line]))
-        assert outcomes(two) == [(None, "pending")]
+    def test_what_the_bridge_reads_itself_does_not_wait(self, two_sites: Store) -> None:
+        line = replace(entry(two_sites, event(at=1)), site_id=None)
+        two_sites.write(lambda connection: log.append(connection, [line]))
+        assert outcomes(two_sites) == [(None, "pending")]
 
 
 class TestGrant:
-    def test_lets_what_waited_into_the_log(self, two: Store) -> None:
-        granted(two, ACCOUNT, "s1")
-        append(two, "s1", 1)
-        append(two, "s2", 1)  # the same event
-        append(two, "s2", 2)
-        ignored = entry(two, event("user.created", at=3), site_id="s2")
-        two.write(lambda connection: log.append(connection, [ignored]))
+    def test_lets_what_waited_into_the_log(self, two_sites: Store) -> None:
+        granted(two_sites, ACCOUNT, "s1")
+        append(two_sites, "s1", 1)
+        append(two_sites, "s2", 1)  # the same event
+        append(two_sites, "s2", 2)
+        ignored = entry(two_sites, event("user.created", at=3), site_id="s2")
+        two_sites.write(lambda connection: log.append(connection, [ignored]))
         woken: list[int] = []
-        result = grants.grant(Ingest(two, woken.append), ACCOUNT, "s2")
+        result = grants.grant(Ingest(two_sites, woken.append), ACCOUNT, "s2")
         assert (result.is_new, result.released, woken) == (True, 3, [3])
-        assert outcomes(two) == [("s1", "pending"), ("s2", "pending"), ("s2", "ignored")]
-        assert grants.grant(Ingest(two), ACCOUNT, "s2").is_new is False
+        assert outcomes(two_sites) == [("s1", "pending"), ("s2", "pending"), ("s2", "ignored")]
+        assert grants.grant(Ingest(two_sites), ACCOUNT, "s2").is_new is False
 
-    def test_shows_the_accounts_meetings_on_the_site(self, two: Store) -> None:
-        bench = Bench(two)
+    def test_shows_the_accounts_meetings_on_the_site(self, two_sites: Store) -> None:
+        bench = Bench(two_sites)
         bench.happens(1)
         bench.work()
-        grants.grant(Ingest(two), ACCOUNT, "s2", clock=bench.clock)
+        grants.grant(Ingest(two_sites), ACCOUNT, "s2", clock=bench.clock)
         bench.work()
         assert bench.titles("s2") == ["Choir"]
 
     @pytest.mark.parametrize("account_id", ["", "site:s1", "zoombridge-test-s1"])
-    def test_is_for_accounts_of_zoom(self, two: Store, account_id: str) -> None:
+    def test_is_for_accounts_of_zoom(self, two_sites: Store, account_id: str) -> None:
         with pytest.raises(UnknownAccountError):
-            grants.grant(Ingest(two), account_id, "s2")
-        assert not grants.revoke(two, account_id, "s2")
+            grants.grant(Ingest(two_sites), account_id, "s2")
+        assert not grants.revoke(two_sites, account_id, "s2")
 
-    def test_is_for_a_connected_site(self, two: Store) -> None:
+    def test_is_for_a_connected_site(self, two_sites: Store) -> None:
         with pytest.raises(UnknownSiteError):
-            grants.grant(Ingest(two), ACCOUNT, "nowhere")
-        assert given(two) == []
+            grants.grant(Ingest(two_sites), ACCOUNT, "nowhere")
+        assert given(two_sites) == []
 
 
 class TestRevoke:
-    def test_withdraws_pages_of_the_bridge_and_restores_them_with_the_grant(self, two: Store) -> None:
-        bench = Bench(two)
+    def test_withdraws_pages_of_the_bridge_and_restores_them_with_the_grant(self, two_sites: Store) -> None:
+        bench = Bench(two_sites)
         bench.happens(1)
         bench.work()
-        assert grants.revoke(two, ACCOUNT, "s1", clock=bench.clock)
+        assert grants.revoke(two_sites, ACCOUNT, "s1", clock=bench.clock)
         bench.work()
         assert bench.doubles["s1"].only["status"] == "trash"
         assert bench.row(1).reason
-        grants.grant(Ingest(two), ACCOUNT, "s1", clock=bench.clock)
+        grants.grant(Ingest(two_sites), ACCOUNT, "s1", clock=bench.clock)
         bench.work()
         assert bench.doubles["s1"].only["status"] == "publish"
         assert bench.row(1).reason is None
 
-    def test_leaves_pages_of_people_as_they_are(self, two: Store) -> None:
-        bench = Bench(two)
+    def test_leaves_pages_of_people_as_they_are(self, two_sites: Store) -> None:
+        bench = Bench(two_sites)
         bench.fail_with(None)
         bench.doubles["s1"].made_by_hand(1)
         bench.happens(1)
         bench.work()
-        grants.revoke(two, ACCOUNT, "s1", clock=bench.clock)
+        grants.revoke(two_sites, ACCOUNT, "s1", clock=bench.clock)
         before = dict(bench.doubles["s1"].only)
         bench.happens(1, "meeting.updated", topic="Renamed")
         bench.work()
         assert bench.doubles["s1"].only == before
 
-    def test_leaves_what_another_granted_account_tells(self, two: Store) -> None:
-        bench = Bench(two)
-        granted(two, "B", "s1")
+    def test_leaves_what_another_granted_account_tells(self, two_sites: Store) -> None:
+        bench = Bench(two_sites)
+        granted(two_sites, "B", "s1")
         bench.happens(1)
         bench.work()
-        line = entry(two, event("meeting.created", 9, account_id="B", id=1, **{**CHOIR, "topic": "Of B"}))
-        two.write(lambda connection: log.append(connection, [line]))
+        line = entry(
+            two_sites, event("meeting.created", 9, account_id="B", id=1, **{**CHOIR, "topic": "Of B"})
+        )
+        two_sites.write(lambda connection: log.append(connection, [line]))
         bench.folding.fold_pending()
         bench.work()
-        grants.revoke(two, "B", "s1", clock=bench.clock)
+        grants.revoke(two_sites, "B", "s1", clock=bench.clock)
         bench.work()
         assert (bench.titles(), bench.doubles["s1"].only["status"]) == (["Choir"], "publish")
         assert bench.row(1).account_id == ACCOUNT
 
-    def test_no_event_grants_it_again(self, two: Store) -> None:
-        append(two, "s1", 1)
-        grants.revoke(two, ACCOUNT, "s1")
-        append(two, "s1", 2)
-        append(two, "s2", 3)
-        assert given(two) == []
-        assert [outcome for _, outcome in outcomes(two)] == ["pending", "waiting", "waiting"]
-        assert not grants.revoke(two, ACCOUNT, "s1")
+    def test_no_event_grants_it_again(self, two_sites: Store) -> None:
+        append(two_sites, "s1", 1)
+        grants.revoke(two_sites, ACCOUNT, "s1")
+        append(two_sites, "s1", 2)
+        append(two_sites, "s2", 3)
+        assert given(two_sites) == []
+        assert [outcome for _, outcome in outcomes(two_sites)] == ["pending", "waiting", "waiting"]
+        assert not grants.revoke(two_sites, ACCOUNT, "s1")
 
-    def test_counts_as_waiting_in_the_log(self, two: Store) -> None:
-        append(two, "s1", 1)
-        grants.revoke(two, ACCOUNT, "s1")
-        append(two, "s1", 2)
-        assert outcomes(two)[-1] == ("s1", Outcome.WAITING)
+    def test_counts_as_waiting_in_the_log(self, two_sites: Store) -> None:
+        append(two_sites, "s1", 1)
+        grants.revoke(two_sites, ACCOUNT, "s1")
+        append(two_sites, "s1", 2)
+        assert outcomes(two_sites)[-1] == ("s1", Outcome.WAITING)
 
 
 CHOIR: dict[str, Any] = {

@@ -80,7 +80,7 @@ class TestWant:
 
     def test_asks_no_site_of_another_account(self, two_sites: Store) -> None:
         def other(connection: Connection) -> None:
-            meetings.save(connection, two.sealer, Meeting("another", 9), seen=0)
+            meetings.save(connection, two_sites.sealer, Meeting("another", 9), seen=0)
             queue.schedule_write(connection, "another", 9, 1, now=100)
 
         two_sites.write(other)
@@ -308,7 +308,7 @@ class TestWithheld:
             two_sites.write(
                 lambda connection, taken=taken: queue.finish(  # type: ignore[misc]
                     connection,
-                    two.sealer,
+                    two_sites.sealer,
                     taken,
                     revision=1,
                     written=Written(),
@@ -326,7 +326,7 @@ class TestWithheld:
         two_sites.write(
             lambda connection: queue.finish(
                 connection,
-                two.sealer,
+                two_sites.sealer,
                 taken,
                 revision=1,
                 written=Written(),
