@@ -28,6 +28,7 @@ NO_PAGES = {
     r"/plugin\.zip$",
     r"/sites/connect/([0-9a-f]{16})/back$",
     r"/events/find$",
+    r"/events/large/dismiss$",
     r"/meetings/find$",
 }
 
