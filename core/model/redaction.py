@@ -46,7 +46,7 @@ _REMOVED = "removed"  # in place of alternative hosts who are not known: that so
 
 def names_people(event: str) -> bool:
     """Tell whether events of this name may hold personal data anywhere: all but those about a meeting itself."""
-    return "registration_" in event or not acts_on(event)
+    return "registration_" in event or event.startswith("user.") or not acts_on(event)
 
 
 def may_name_people(raw: bytes) -> bool:

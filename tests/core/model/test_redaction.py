@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.model.fold import Change, fold
 from core.model.meeting import Position
-from core.model.redaction import names_people, redact
+from core.model.redaction import names_people, redact, redact_fields
 from core.zoom.envelope import parse
 from tests.core.events import ACCOUNT, JSON, NUMBER, SHARED, event, raw
 from tests.core.model.test_fold_properties import HISTORIES
@@ -77,7 +77,18 @@ class TestScrubbed:
 class TestNamesPeople:
     @pytest.mark.parametrize(
         "name",
-        ["meeting.registration_created", "webinar.participant_joined", "recording.registration_approved"],
+        [
+            "meeting.registration_created",
+            "webinar.participant_joined",
+            "recording.registration_approved",
+            "meeting.sharing_started",
+            "meeting.breakout_room_sharing_ended",
+            "meeting.device_tested",
+            "meeting.summary_shared",
+            "recording.archive_files_completed",
+            "user.updated",
+            "unheard.of",
+        ],
     )
     def test_is_so(self, name: str) -> None:
         assert names_people(name)
@@ -93,3 +104,34 @@ def _keys(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [*value, *(key for item in value.values() for key in _keys(item))]
     return [key for item in value for key in _keys(item)] if isinstance(value, list) else []
+
+
+class TestFields:
+    def test_of_an_event_about_a_meeting_only_people_go(self) -> None:
+        settings = {
+            "meeting_invitees": [{"email": "jill@example.com"}],
+            "contact_name": "Jill",
+            "audio": "both",
+        }
+        told = event(
+            "meeting.updated", 1, id=NUMBER, topic="Choir", settings=settings, host_email="anna@example.org"
+        )
+        left = json.loads(redact_fields(raw(told), {}))
+        told["payload"]["object"]["settings"] = {"audio": "both"}
+        assert left == told
+
+    def test_an_event_that_names_nobody_stays_byte_by_byte(self) -> None:
+        body = b' {"event": "meeting.updated", "payload": {"object": {"topic": "\\ud83d\\ude92"}}}'
+        assert redact_fields(body, {}) == body
+
+    @pytest.mark.parametrize(
+        "hosts", ["anna@example.org", "Anna@example.org;ben@example.org", "ben@example.org", ""]
+    )
+    def test_alternative_hosts_become_the_ids_that_the_fold_makes_of_them(self, hosts: str) -> None:
+        users = {"id-anna": "id-anna", "anna@example.org": "id-anna"}
+        body = raw(event("meeting.updated", 1, id=NUMBER, settings={"alternative_hosts": hosts}))
+        left = redact_fields(body, users)
+        assert b"@" not in left
+        at = Position(1, 2, "d")
+        before, after = Change(at, parse(body), users), Change(at, parse(left), users)
+        assert fold(ACCOUNT, NUMBER, [after]) == fold(ACCOUNT, NUMBER, [before])

@@ -189,7 +189,7 @@ class TestNames:
             ("webinar.participant_left", False),
             ("recording.registration_created", False),
             ("meeting.updated", True),
-            ("user.updated", True),
+            ("user.updated", False),
         ],
     )
     def test_go_from_what_is_about_people(
