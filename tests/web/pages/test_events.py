@@ -27,6 +27,7 @@ from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event, raw, signed
 from tests.core.pipeline.test_mirror_worker import OBJECT
 from tests.core.store.entries import entry
+from tests.core.store.grants import granted
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.events import parse_query
@@ -562,3 +563,17 @@ class TestLargeRequests:
         assert words(admin.get("/events?outcome=refused")).count("2,000,000 bytes") == 2, (
             "those of the other site"
         )
+
+
+class TestWaiting:
+    def test_shows_what_waits_for_a_grant(self, door: Door, store: Store) -> None:
+        granted(store, ACCOUNT, "elsewhere")
+        line = entry(store, event("meeting.created", topic="Theirs"), site_id="s1")
+        store.write(lambda connection: log.append(connection, [line]))
+        listed = words(door.get("/events?outcome=waiting"))
+        assert "Waiting for a grant" in listed
+        assert "Its Zoom account is not granted to this site." in listed
+        with store.reading() as connection:
+            (found,) = log_events.page(connection, EventFilter(), limit=9).events
+        shown = words(door.get(f"/events/{found.id}"))
+        assert "is not granted to this site, so nothing followed from it" in shown
