@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 USER = "zoombridge"
 _TEMPLATE = "zoombridge_template"
 # More than the rows of a usual test. What is emptied leaves dead rows behind, which slow the next tests down.
-_REUSED_BYTES = 1024**2
+_REUSED_BYTES = 4 * 1024**2
 _TURNS = 4
 
 _END_OTHERS = """

@@ -158,7 +158,7 @@ class TestClaims:
         (fresh,) = claim(other, "other")
         assert fresh.epoch > stale.epoch
         written = queue.Written(queue.PostState.SYNCED, 7, "https://s1.example.org/7")
-        finish = partial(queue.finish, revision=1, due_at=None, now=5)
+        finish = partial(queue.finish, sealer=one.sealer, revision=1, due_at=None, now=5)
         assert not one.write(partial(finish, taken=stale, written=queue.Written()))
         assert other.write(partial(finish, taken=fresh, written=written))
         assert not one.write(partial(finish, taken=stale, written=queue.Written()))
@@ -425,5 +425,5 @@ def test_revisions_are_guarded_between_processes(two_stores: tuple[Store, Store]
         found = meetings.load(connection, one.sealer, ACCOUNT, 1)
     assert found is not None
     meeting, seen = found
-    assert one.write(partial(meetings.save, meeting=meeting, seen=seen))
-    assert not other.write(partial(meetings.save, meeting=meeting, seen=seen))
+    assert one.write(partial(meetings.save, sealer=one.sealer, meeting=meeting, seen=seen))
+    assert not other.write(partial(meetings.save, sealer=other.sealer, meeting=meeting, seen=seen))
