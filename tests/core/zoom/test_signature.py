@@ -55,7 +55,7 @@ class TestVectors:
 
 class TestSecrets:
     def test_none_is_an_error_of_its_own(self) -> None:
-        with pytest.raises(NoSecretError, match="Secret Token"):
+        with pytest.raises(NoSecretError, match="No secret token"):
             verify(headers(), BODY, [], now=NOW)
 
     @pytest.mark.parametrize("place", [0, 1, 2])
