@@ -62,7 +62,7 @@ PICTURES = {
 }
 
 # Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.
-_MOST_OF_A_ROUTE = 6
+_MOST_OF_A_ROUTE = 9
 
 
 @cache
