@@ -12,8 +12,9 @@ from web.cli import zoombridge
 COMMANDS = [
     "", "serve", "send", "plugin", "site", "site add", "site list", "site check", "site remove",
     "doctor", "user", "user add", "user list", "user remove", "user password", "user link",
-    "quarantine", "quarantine list", "quarantine recheck", "db", "db upgrade",
-    "account", "account add", "account list", "account remove", "import", "reconcile",
+    "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss-large", "db", "db upgrade",
+    "account", "account add", "account list", "account remove", "account grant", "account grants", "account revoke",
+    "import", "reconcile",
     "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job resume", "job stop",
 ]  # fmt: skip
 
