@@ -20,9 +20,9 @@ class TestQuarantine:
         assert "The quarantine is empty" in run("quarantine", "list").out
 
     def test_lists_what_was_too_large_until_it_is_dismissed(
-        self, run: Run, with_site: Site, database_url: str
+        self, run: Run, with_site: Site, migrated_url: str
     ) -> None:
-        store = Store(database_url, keys=KEYS)
+        store = Store(migrated_url, keys=KEYS)
         try:
             store.write(
                 lambda connection: large_requests.add(
