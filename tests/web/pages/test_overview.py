@@ -199,7 +199,7 @@ class TestCharts:
         pictures = [one for one in Elements(answer).all("svg") if one.get("role") == "img"]
         assert len(pictures) == 4
         shown = words(answer)
-        assert "3 2 0 0 0 3 s 3 s" in shown
+        assert "3 2 0 0 3 s 3 s" in shown
         assert "5 events in total." in shown
         assert "6 events in total." in shown
         assert "The 95th percentile is at most 3 s" in shown
