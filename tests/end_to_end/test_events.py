@@ -236,7 +236,10 @@ class TestUpdated:
         pair.tell(meeting.created(), meeting.updated(settings={"auto_recording": "none"}))
 
         settings = details(pair.metas(pair.post(meeting.number)["id"]), pair)["settings"]
-        assert settings == meeting.object["settings"] | {"auto_recording": "none"}
+        expected = meeting.object["settings"] | {"auto_recording": "none"}
+        # Addresses of people: without a connected account nobody knows their ids, and nothing else is kept of them.
+        del expected["alternative_hosts"]
+        assert settings == expected
 
     def test_what_is_the_editors_stays(self, pair: Pair, meeting: Meeting) -> None:
         pair.tell(meeting.created())
