@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-_LINK = re.compile(r"\S*(?:://|zoom\.us/|[?&]pwd=)\S*", re.IGNORECASE)
+_PART_OF_LINK = re.compile(r"://|zoom\.us/|[?&]pwd=", re.IGNORECASE)
 _SHORTEST_PASSCODE = 4  # shorter ones are parts of dates and numbers as often as not
 
 
@@ -14,7 +14,8 @@ def without_links(text: str, passcode: str = "") -> str:
 
     For columns that are not encrypted: some hosts write the invitation into the topic.
     """
-    shown = _LINK.sub(" ", text)
+    # Word by word: a pattern with text on both sides takes minutes over a topic of half a megabyte without a space.
+    shown = " ".join(word for word in text.split() if not _PART_OF_LINK.search(word))
     wanted = passcode.strip()
     if len(wanted) >= _SHORTEST_PASSCODE:
         shown = re.sub(rf"(?<!\w){re.escape(wanted)}(?!\w)", " ", shown)

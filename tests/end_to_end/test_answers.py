@@ -131,8 +131,14 @@ class TestRows:
 @pytest.fixture
 def full_disk(fresh: Pair) -> Iterator[None]:
     """The bridge's files may not grow, as on a disk that is full."""
-    # Beyond what it writes to its own log, and short of where the database's log ends by now.
-    assert (fresh.bridge.data / "zoombridge.db-wal").stat().st_size > 96 * 1024
+    # Beyond what it writes to its own log, and short of where the database's log ends once some events are in it.
+    wal = fresh.bridge.data / "zoombridge.db-wal"
+    for at in range(1, 100):
+        if wal.stat().st_size > 96 * 1024:
+            break
+        ignored = {"event": "user.signed_in", "event_ts": at, "payload": {"account_id": "x", "object": {}}}
+        assert fresh.send(ignored).status_code == 204
+    assert wal.stat().st_size > 96 * 1024
     before = resource.prlimit(fresh.bridge.pid, resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
     yield
     resource.prlimit(fresh.bridge.pid, resource.RLIMIT_FSIZE, before)
