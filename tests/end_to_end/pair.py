@@ -286,6 +286,10 @@ class Pair:
         """Return the newest line of the log."""
         return self._opened("WHERE id = (SELECT max(id) FROM events)")[0]
 
+    def unreadable(self) -> list[Logged]:
+        """Return the lines of the log that hold no event, the oldest first."""
+        return self._opened("WHERE outcome = 'unreadable'")
+
     def _opened(self, which: str, *values: Any) -> list[Logged]:
         sealer = Sealer((self.bridge.data / "zoombridge.key").read_text())
         found = self.rows(f"SELECT event, outcome, reason, request FROM events {which} ORDER BY id", *values)

@@ -59,8 +59,7 @@ def test_malformed_reaches_the_bridge(pair: Pair, body: bytes) -> None:
     """WordPress does not refuse it by its own "rest_invalid_json", and the bridge keeps it: its signature was right."""
     assert pair.send(body).status_code == 204
 
-    line = pair.last_logged()
-    assert line.body == body
+    assert [line.body for line in pair.unreadable()].count(body) == 1
 
 
 def test_changed_by_one_byte_is_refused(pair: Pair) -> None:
