@@ -16,7 +16,20 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, and_, bindparam, case, false, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from core.store.db import locks, notify
 from core.store.db.schema import grants, meetings, posts, sites
@@ -486,12 +499,16 @@ def _latest_record(changed: Any) -> Any:
     A first guess for the pages: the mirror worker decides by the events themselves.
     """
 
-    def last_at(account_id: Any) -> Any:
+    def last_at(account_id: str) -> Any:
         record = meetings.alias()
-        is_record = and_(record.c.account_id == account_id, record.c.number == posts.c.number)
+        # As text: outside a SELECT SQLAlchemy would read from the posts in this query, too, those of every site.
+        is_record = and_(
+            record.c.account_id == literal_column(account_id),
+            record.c.number == literal_column("posts.number"),
+        )
         return select(record.c.last_at).where(is_record).scalar_subquery()
 
-    is_later = last_at(changed) >= last_at(posts.c.account_id)
+    is_later = last_at("excluded.account_id") >= last_at("posts.account_id")
     return case((changed == posts.c.account_id, changed), (is_later, changed), else_=posts.c.account_id)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from core.model.meeting import Meeting
+from core.model.meeting import Meeting, Position
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.events import log
@@ -338,3 +338,38 @@ class TestWithheld:
         finish(two_sites, claim(two_sites, room=1, busy=["s2"])[0])
         with two_sites.reading() as connection:
             assert queue.count_withheld(connection, "s1") == []
+
+
+class TestOwner:
+    """The owner of a post is judged by the records of its own number, whatever other posts there are."""
+
+    def record(self, store: Store, account_id: str, number: int, at: int) -> None:
+        meeting = Meeting(account_id, number, last=Position(at, 0, f"{account_id}{at}"))
+
+        def change(connection: Connection) -> None:
+            meetings.save(connection, store.sealer, meeting, seen=0)
+            queue.schedule_write(connection, account_id, number, 1, now=100)
+
+        store.write(change)
+
+    @pytest.mark.parametrize(("at", "owner"), [(500, "B"), (50, "A")])
+    def test_is_whose_record_of_this_number_changed_last(
+        self, store: Store, site: Site, at: int, owner: str
+    ) -> None:
+        connected(store, "s2")
+        for account_id in ("A", "B"):
+            granted(store, account_id, "s1", "s2")
+        for number, changed_at in ((1, 900), (2, 100), (3, 10)):
+            self.record(store, "A", number, changed_at)
+        self.record(store, "B", 2, at)
+        with store.reading() as connection:
+            found = connection.execute(
+                select(table.c.site_id, table.c.number, table.c.account_id).order_by(
+                    table.c.site_id, table.c.number
+                )
+            ).all()
+        assert [tuple(one) for one in found] == [
+            (site_id, number, owner if number == 2 else "A")
+            for site_id in ("s1", "s2")
+            for number in (1, 2, 3)
+        ]
