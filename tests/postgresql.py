@@ -202,6 +202,8 @@ class PostgreSQL:
             "max_connections": "200",
             "shared_buffers": "32MB",
             "deadlock_timeout": "200ms",
+            # Statistics that it gathers by itself, at times of its own, would make a database differ from the template.
+            "autovacuum": "off",
         }
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         self._server = Server(
