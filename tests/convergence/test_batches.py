@@ -18,7 +18,7 @@ from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
 from tests.convergence.world import World
 from tests.convergence.zoom_double import ACCOUNT
-from tests.examples import BATCH_ORDERS, SOAK, Progress
+from tests.examples import BATCH_ORDERS, FIXED_SEED, SOAK, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,9 @@ FIRST = 1_767_603_600_000  # ms
 NUMBERS = (91, 92)
 UUIDS = ("u/1==", "u+2==", "u3==")
 FILES = ("audio", "video")
-SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+SETTINGS = settings(
+    deadline=None, derandomize=FIXED_SEED, suppress_health_check=list(HealthCheck), print_blob=True
+)
 
 Told = dict[str, Any]
 

@@ -23,7 +23,7 @@ from core.model.meeting import Position
 from tests.convergence.site_double import TROUBLES
 from tests.convergence.world import World
 from tests.convergence.zoom_double import OPERATIONS, SHAPES
-from tests.examples import MACHINE, SOAK, STEPS, Progress
+from tests.examples import FIXED_SEED, MACHINE, SOAK, STEPS, Progress
 
 if TYPE_CHECKING:
     from core.zoom.envelope import Envelope
@@ -33,6 +33,7 @@ MOST_MEETINGS = 3
 
 SETTINGS = settings(
     stateful_step_count=STEPS.now,
+    derandomize=FIXED_SEED,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

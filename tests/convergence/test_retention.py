@@ -21,7 +21,7 @@ from tests.convergence.ground import SITE
 from tests.convergence.world import World
 from tests.convergence.zoom_double import ACCOUNT, OPERATIONS, SHAPES, number_of
 from tests.core.events import raw
-from tests.examples import RETENTION, SOAK, Progress
+from tests.examples import FIXED_SEED, RETENTION, SOAK, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,7 @@ DAY = 24 * 3600.0
 DAYS = 30
 SETTINGS = settings(
     deadline=None,
+    derandomize=FIXED_SEED,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )

@@ -7,12 +7,11 @@ from hypothesis import settings
 
 from core.store.db.engine import Store
 from core.store.sites.sites import Site, save
-from tests.examples import PROFILE, PROPERTY, QUICK_PROPERTY
+from tests.examples import FIXED_SEED, PROFILE, PROPERTY, QUICK_PROPERTY
 
 # The machines that run this are slow at times, which says nothing about the code.
-settings.register_profile("ci", deadline=None, max_examples=PROPERTY.usual)
-settings.register_profile("soak", deadline=None, max_examples=PROPERTY.soak)
-settings.register_profile("quick", deadline=None, max_examples=QUICK_PROPERTY)
+_EXAMPLES = {"ci": PROPERTY.usual, "soak": PROPERTY.soak, "quick": QUICK_PROPERTY}
+settings.register_profile(PROFILE, deadline=None, max_examples=_EXAMPLES[PROFILE], derandomize=FIXED_SEED)
 settings.load_profile(PROFILE)
 
 KEYS = "kGxqPcdWrxkFpK2kNxNFp8yo4sF0xKpmvbvVYTJmFzo="

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from functools import reduce
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.model.fold import Change, apply, fold
 from core.model.identity import Record, fold_records, own_account_id
 from core.model.meeting import Meeting
 from tests.core.events import ACCOUNT, NUMBER
-from tests.examples import SOAK
 from tests.lives import Life, changes_of, check, make_life
 
 
-@settings(derandomize=not SOAK)
 @given(st.integers(0, 2**32))
 def test_every_promise_holds_in_any_order_of_arrival(seed: int) -> None:
     life = make_life(seed)
@@ -36,7 +34,6 @@ def _is_of_two_meetings(life: Life) -> bool:
     return len(created) > 1
 
 
-@settings(derandomize=not SOAK)
 @given(st.integers(0, 2**32))
 def test_every_promise_holds_when_the_account_changes(seed: int) -> None:
     """A number moves to another account, and some events lack theirs."""
