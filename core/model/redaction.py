@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.model.fold import acts_on
 from core.model.state_fields import ALTERNATIVE_HOST_IDS as HOST_IDS
 from core.model.state_fields import ALTERNATIVE_HOSTS, named_hosts, with_host_ids
+from core.zoom.envelope import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,11 +69,14 @@ def redact(raw: bytes) -> bytes:
 
 
 def alternative_hosts(raw: bytes) -> list[str]:
-    """Return the names of alternative hosts in a raw event, to be found among the account's users."""
+    """Return the names of alternative hosts in a raw event, to be found among the account's users.
+
+    They hold nothing that a database cannot store or compare, as nothing else of a parsed event does.
+    """
     if b'"alternative_hosts"' not in raw and b"\\u" not in raw:
         return []
-    payload = json.loads(raw.decode("utf-8-sig"))["payload"]
-    objects = [payload.get(key) for key in ("object", "old_object")]
+    payload = parse(raw).payload
+    objects = [payload.object, payload.old_object]
     return [name for about in objects if isinstance(about, dict) for name in named_hosts(about)]
 
 

@@ -201,6 +201,23 @@ class TestNames:
         (kept,) = requests_of(store, name)
         assert (b"Jill" in kept.body) is stays
 
+    @pytest.mark.parametrize("odd", ["\ud800", "a\ud83d@example.org", "\x00;anna@example.org"])
+    def test_go_where_a_host_is_named_by_what_no_database_can_hold(
+        self, store: Store, clock: Clock, odd: str
+    ) -> None:
+        at = clock.ms - 40 * DAY * 1000
+        told = event("meeting.updated", at, settings={"alternative_hosts": odd})
+        request = Request({}, json.dumps(told).encode("ascii")).sealed(store.sealer)
+        line = replace(entry(store, event("meeting.updated", at), received_at=at), request=request)
+        store.write(lambda connection: log.append(connection, [line]))
+        self.came(store, clock, registration(clock, 39))
+        Retention(store, clock=clock).drop()
+        (named,), (after,) = (
+            requests_of(store, f"meeting.{verb}") for verb in ("updated", "registration_created")
+        )
+        assert json.loads(named.body)["payload"]["object"]["settings"] == {"alternative_hosts": "removed"}
+        assert b"jill" not in after.body
+
     def test_go_from_many_more_than_are_taken_at_once(self, store: Store, clock: Clock) -> None:
         told = [registration(clock, 40, id=f"r{number}") for number in range(2500)]
         entries = [entry(store, one, received_at=one["event_ts"], outcome=Outcome.IGNORED) for one in told]
