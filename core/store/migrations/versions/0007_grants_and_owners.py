@@ -23,6 +23,9 @@ _MEETINGS = (
     "account_id = '' AND number IN (SELECT number FROM posts WHERE account_id = '' AND site_id = :site)"
 )
 
+# The states of a post, from that which tells least of it.
+_TELLING = ("none", "deleted", "detached", "trashed", "synced")
+
 _SHARED = (
     "number IN (SELECT number FROM events WHERE account_id = '' AND number IS NOT NULL "
     "AND (site_id IS NULL OR site_id <> :site))"
@@ -138,8 +141,9 @@ def _key_posts_by_number(connection: sa.Connection) -> None:
     columns = ", ".join(column["name"] for column in sa.inspect(connection).get_columns("posts"))
     for (site_id, number), some in twins.items():
         newest = max(some, key=lambda row: (row.last_at, row.last_rank, row.last_digest))
-        # What is known of the post in WordPress comes from the row that has one.
-        kept = max(some, key=lambda row: (row.post_id is not None, row.state == "synced", row is newest))
+        # What is known of the post in WordPress comes from the row that has one, else from the one that had one: a post
+        # that a person deleted is not to be made again.
+        kept = max(some, key=lambda row: (row.post_id is not None, _TELLING.index(row.state), row is newest))
         connection.execute(
             sa.text(
                 "DELETE FROM posts_before WHERE site_id = :site AND number = :number AND account_id <> :kept"
