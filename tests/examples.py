@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 SOAK = PROFILE == "soak"
@@ -76,3 +81,12 @@ class Progress:
         if SOAK:
             each_second = self.count / (time.monotonic() - self.began)
             print(f"{self.what}: {self.count:,} tried, {each_second:.1f}/s", flush=True)
+
+
+@contextmanager
+def took(what: str) -> Iterator[None]:
+    """Say how long a step took, where it takes long enough for somebody to wonder."""
+    began = time.monotonic()
+    yield
+    if SOAK:
+        print(f"{what}: {time.monotonic() - began:.0f} s", flush=True)

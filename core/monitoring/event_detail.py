@@ -147,7 +147,15 @@ def _step(
     """Return the change that an event made, by folding its meeting up to it."""
     if line.number is None or line.outcome not in (Outcome.PENDING, Outcome.APPLIED):
         return None, True
-    past = history.of_meeting(connection, store.sealer, line.account_id, line.number, upto=line.id, most=most)
+    past = history.of_meeting(
+        connection,
+        store.sealer,
+        line.account_id,
+        line.number,
+        upto=line.id,
+        most=most,
+        is_part_wanted=False,
+    )
     if not past.is_whole:
         return None, False
     here = next((one.change.position for one in past.events if one.id == line.id), None)

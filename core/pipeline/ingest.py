@@ -137,13 +137,13 @@ class Ingest:
         received_at = self._now() if received_at is None else received_at
         return _unreadable_entry(site_id, request, reason, self.store.sealer, received_at)
 
-    def read_again(self, site_id: str, request: Request, *, received_at: int) -> log.Entry | None:
+    def read_again(
+        self, site_id: str, request: Request, secrets: Sequence[Secret], *, received_at: int
+    ) -> log.Entry | None:
         """Return the log entry of a request that was unreadable when it came; None where it still is.
 
-        Raises: StoreUnavailableError.
+        `secrets` are those of the site.
         """
-        with self.store.reading() as connection:
-            secrets = [saved.secret for saved in zoom_secrets.of_site(connection, site_id, self.store.sealer)]
         verification = read_again(request.headers, request.body, secrets, now=received_at / 1000)
         if verification.event is None:
             return None

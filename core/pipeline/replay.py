@@ -34,7 +34,7 @@ from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey, EventSummary
 from core.store.meetings import meetings
 from core.store.posts import backlog, queue, requeue
-from core.store.sites import sites
+from core.store.sites import sites, zoom_secrets
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.jobs import Job
     from core.store.posts.requeue import MeetingKey as Named
+    from core.zoom.signature import Secret
 
 KIND = "replay"
 MOST_PREVIEWED = 10_000  # of an outcome, that a preview counts
@@ -263,11 +264,15 @@ class ReplayJob:
     ) -> list[tuple[int, log.Entry]]:
         """Return the ids of unreadable events that can be read now, with what they are."""
         found = []
+        secrets: dict[str, list[Secret]] = {}
         for line in lines:
-            if line.outcome != Outcome.UNREADABLE or line.site_id is None:
+            if line.outcome != Outcome.UNREADABLE or (site_id := line.site_id) is None:
                 continue
+            if site_id not in secrets:
+                saved = zoom_secrets.of_site(connection, site_id, self.store.sealer)
+                secrets[site_id] = [one.secret for one in saved]
             request = event_search.load_request(connection, line.id, self.store.sealer)
-            entry = self.ingest.read_again(line.site_id, request, received_at=line.received_at)
+            entry = self.ingest.read_again(site_id, request, secrets[site_id], received_at=line.received_at)
             if entry is not None:
                 found.append((line.id, entry))
         return found

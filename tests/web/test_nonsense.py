@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 
 from core.jobs.runner import JobRunner
 from core.model.fold import acts_on
-from core.monitoring import event_detail
 from core.monitoring.throughput import Throughput
 from core.pipeline import replay
 from core.pipeline.fold_worker import FoldWorker
@@ -28,7 +27,7 @@ from core.zoom.validation import EVENT as VALIDATION
 from tests.core.clock import Clock
 from tests.core.jobs.test_runner import load as load_job
 from tests.core.jobs.test_runner import run as run_jobs
-from tests.examples import NONSENSE, Progress
+from tests.examples import NONSENSE, Amount, Progress, took
 from tests.nonsense import bodies
 from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import RPC_TOKEN, from_stub
@@ -50,7 +49,8 @@ if TYPE_CHECKING:
 
 _SEED = 20261128
 _BATCH = 16
-_SAMPLED = 50  # of so many events, one is read in detail, besides the first of each kind
+_LISTED = 500  # events on a page of the API
+_DETAILED = Amount(50, 1_000)  # of so many events, one is read in detail, besides the first of each kind
 # What would command a terminal, or reorder a line.
 _COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _LATER = 500 * 24 * 3600  # seconds, after which the retention drops everything
@@ -101,10 +101,14 @@ class TestThroughTheDispatcher:
         print(f"{sent:,} sent, {kept:,} in the log: {outcomes}")
         assert kept > sent * 0.8, "the rest are validations, and one event written in two ways"
         assert set(outcomes) == {Outcome.PENDING, Outcome.IGNORED, Outcome.UNREADABLE}
-        _fold(store)
-        _read_all(bridge, store, wp_site)
-        _replay(bridge)
-        _retain(store)
+        with took("folding"):
+            _fold(store)
+        with took("reading"):
+            _read_all(bridge, store, wp_site)
+        with took("replaying"):
+            _replay(bridge)
+        with took("dropping"):
+            _retain(store)
 
 
 def _fold(store: Store) -> None:
@@ -123,16 +127,18 @@ def _fold(store: Store) -> None:
 
 
 def _read_all(bridge: Bridge, store: Store, wp_site: Site) -> None:
-    """Go through the log as pages, commands and the API do."""
+    """Go through the log as pages, commands and the API do: every line and every request, and some in detail."""
     before: tuple[int, int] | None = None
     seen: set[tuple[str, str | None]] = set()
     listed = 0
+    progress = Progress("read", NONSENSE[store.url.get_backend_name()].now)
     while True:
         found = event_operations.list_events(
-            bridge, api.ListEvents(filter=api.EventQuery(), limit=50, before=before)
+            bridge, api.ListEvents(filter=api.EventQuery(), limit=_LISTED, before=before)
         )
         listed += len(found.events)
         api.EVENTS_LIST.dump_result(found)
+        _read_requests(store, [line.id for line in found.events])
         for line in found.events:
             assert line.event.isprintable()
             assert (line.outcome == Outcome.UNREADABLE) <= bool(line.reason)
@@ -140,12 +146,14 @@ def _read_all(bridge: Bridge, store: Store, wp_site: Site) -> None:
                 line.event if acts_on(line.event) else "",
                 re.sub(r"\d+", "n", f"{line.outcome} {line.reason}"),
             )
-            if kind not in seen or line.id % _SAMPLED == 0:
+            if kind not in seen or line.id % _DETAILED.now == 0:
                 seen.add(kind)
-                _read(bridge, store, line.id)
+                _read(bridge, line.id)
+            progress.one_more()
         before = found.next
         if before is None:
             break
+    progress.over()
     with store.reading() as connection:
         assert listed == connection.scalar(select(func.count()).select_from(events))
         for outcome in Outcome:
@@ -160,15 +168,25 @@ def _read_all(bridge: Bridge, store: Store, wp_site: Site) -> None:
     Throughput(store).week(int(time.time() * 1000))
 
 
-def _read(bridge: Bridge, store: Store, event_id: int) -> None:
+def _read_requests(store: Store, event_ids: list[int]) -> None:
+    """Open every request and show it masked, as support does."""
+    with store.reading() as connection:
+        for event_id in event_ids:
+            request = search.load_request(connection, event_id, store.sealer)
+            for passcodes in (False, True):
+                shown = masking.mask_body(request.body, passcodes=passcodes)
+                assert not _COMMANDS.search(shown)
+                shown.encode()
+
+
+def _read(bridge: Bridge, event_id: int) -> None:
+    """Show an event in detail, which folds its meeting up to it."""
     found = event_operations.show_event(bridge, api.EventRequest(event=event_id))
     api.EVENTS_SHOW.dump_result(found)
     changes = [text for change in found.changes for text in (change.name, change.old, change.new)]
     for text in (found.body, *found.headers.values(), found.event.reason or "", *changes):
         assert not _COMMANDS.search(text)
         text.encode()
-    request = event_detail.inspect(store, event_id).request
-    masking.mask_body(request.body, passcodes=True).encode()
 
 
 def _replay(bridge: Bridge) -> None:

@@ -52,10 +52,11 @@ def of_meeting(
     *,
     upto: int | None = None,
     most: int = MAX_EVENTS,
+    is_part_wanted: bool = True,
 ) -> EventHistory:
     """Return the folded and pending events of a meeting: all, or those up to the event with the ID `upto`.
 
-    Of more than `most` the oldest are returned, and the history is not whole.
+    Of more than `most` the oldest are returned, and the history is not whole; none where no part is wanted.
     """
     places = connection.execute(
         select(events.c.id, events.c.at, events.c.rank, events.c.digest).where(
@@ -67,6 +68,9 @@ def of_meeting(
     positions = {row.id: Position(row.at, row.rank, row.digest) for row in places}
     last = positions.get(upto) if upto is not None else None
     chosen = [id_ for id_, position in positions.items() if last is None or not last < position]
+    is_whole = len(chosen) <= most
+    if not (is_whole or is_part_wanted):
+        return EventHistory(None, [], is_whole=False)
     chosen.sort(key=lambda id_: positions[id_])
     columns = [events.c[name] for name in ("id", "request", "received_at", "site_id", "applied_at")]
     rows = connection.execute(select(*columns).where(events.c.id.in_(chosen[:most]))).all()
@@ -83,4 +87,4 @@ def of_meeting(
     ]
     found.sort(key=lambda one: one.change.position)
     base = meetings.load_base(connection, sealer, account_id, number)
-    return EventHistory(base, found, is_whole=len(chosen) <= most)
+    return EventHistory(base, found, is_whole=is_whole)

@@ -60,5 +60,11 @@ def test_says_where_there_is_too_much(store: Store, site: Site) -> None:
     assert [one.change.position.at for one in of(store, most=2).events] == [1, 2]
 
 
+def test_reads_none_where_a_part_is_of_no_use(store: Store, site: Site) -> None:
+    fill(store, 3, 1, 2)
+    assert of(store, most=2, is_part_wanted=False) == EventHistory(None, [], is_whole=False)
+    assert len(of(store, most=3, is_part_wanted=False).events) == 3
+
+
 def test_of_an_unknown_meeting_is_empty(store: Store) -> None:
     assert of(store) == EventHistory(None, [])
