@@ -68,12 +68,15 @@ class TestHeldPages:
         boxes = [box for box in Elements(page).all("input") if box.get("name") == "meeting"]
         assert [(box["value"], "checked" in box) for box in boxes] == [(str(one), True) for one in NUMBERS]
         assert "more than 5 pages of a site within a day, or more than 50 %" in text(page)
+        for number in NUMBERS:
+            assert f"910 0000 000{number % 10}" in text(page)
 
     def test_are_announced(self, http: Http, session: dict[str, str]) -> None:
         assert "3 pages are held back" in text(http("GET", "/accounts", headers=session))
-        overview = text(http("GET", "/", headers=session))
-        assert "3 pages have been held back since" in overview
-        assert "Decide about held pages" in overview
+        overview = http("GET", "/", headers=session)
+        assert "3 pages have been held back since" in text(overview)
+        assert "Decide about held pages" in text(overview)
+        assert "decides.<a" not in overview.body.decode()  # a space between
 
     @both_stores
     def test_approval_of_selected_ones_begins_a_job(
