@@ -84,14 +84,20 @@ class Fault(StrEnum):
     TLS = "tls"  # reached, but its certificate is not to be trusted
     SERVER = "server"  # the site broke down on the request (5xx)
     THROTTLED = "throttled"  # the site asks to come later
-    CREDENTIALS = "credentials"  # the application password or the rights of its user
+    CREDENTIALS = "credentials"  # the application password, the rights of its user, or the key of the pairing
     NOT_JSON = "not_json"  # an HTML page where JSON was due: a firewall's, a maintenance page
     MOVED = "moved"  # the site is at another address
+    CLOCK = "clock"  # the site's clock jumps: it takes our requests for old ones
+    SUPERSEDED = "superseded"  # another bridge has taken over the site
     STUB_MISSING = "stub_missing"  # WordPress is there, our plugin is not
+    STUB_OUTDATED = "stub_outdated"  # our plugin there is too old for this bridge
+    BRIDGE_OUTDATED = "bridge_outdated"  # our plugin there is too new for this bridge
     NOT_WORDPRESS = "not_wordpress"  # what answers there is no WordPress that can be connected
     POST_MISSING = "post_missing"  # a person deleted the post for good
     BUSY = "busy"  # a person is saving a meeting there, perhaps this one; in a moment it is known which
     EXISTS = "exists"  # the meeting has a post already
+    STALE = "stale"  # a later write has reached the post first
+    NO_TRASH = "no_trash"  # the trash is disabled, so the post was left as it is
     REFUSED = "refused"  # this one request is not accepted
 
     @property
@@ -112,12 +118,23 @@ _PASSING = frozenset(
         Fault.SERVER,
         Fault.THROTTLED,
         Fault.NOT_JSON,
+        Fault.CLOCK,
         Fault.STUB_MISSING,
+        Fault.STUB_OUTDATED,
+        Fault.BRIDGE_OUTDATED,
         Fault.BUSY,
     }
 )
 # A site that breaks down (5xx) may do so over one post alone, which must not harm the others.
-_OF_THE_POST = {Fault.SERVER, Fault.POST_MISSING, Fault.BUSY, Fault.EXISTS, Fault.REFUSED}
+_OF_THE_POST = {
+    Fault.SERVER,
+    Fault.POST_MISSING,
+    Fault.BUSY,
+    Fault.EXISTS,
+    Fault.STALE,
+    Fault.NO_TRASH,
+    Fault.REFUSED,
+}
 _OF_THE_SITE = frozenset(Fault) - _OF_THE_POST
 
 

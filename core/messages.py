@@ -202,6 +202,59 @@ PAGE_MISSING = _("The page no longer exists: it was deleted on the site.")
 REQUEST_REJECTED = _(
     "WordPress rejected the request: %(evidence)s. The other pages of the site are not affected."
 )
+WRITE_STALE = _(
+    "A later change has reached this page first, so this one was not written. Nothing is lost: the page shows the "
+    "later one."
+)
+WRITE_DIED = _(
+    "WordPress stopped while it wrote this page. Nothing is lost: the bridge retries automatically; if it lasts, see "
+    "the error log of WordPress."
+)
+WRITE_DIED_IN = _(
+    "WordPress stopped while it wrote this page, in %(file)s. Nothing is lost: the bridge retries automatically; if it "
+    "lasts, update or deactivate the plugin or theme of this file."
+)
+DATABASE_REFUSED = _(
+    "The site's database did not store the page (%(evidence)s). Usually a column of it is too small, or does not allow "
+    "some characters: repair the database in WordPress, or ask the site's host."
+)
+PAGE_TOO_LARGE = _(
+    "The page is too large to be sent to the site. Shorten the description of the meeting in Zoom. The other pages of "
+    "the site are not affected."
+)
+SITE_CLOCK = _(
+    "The site takes the bridge's requests for old ones: the clock of its server jumps, or was set back. Synchronize it "
+    "over the network (NTP); the bridge retries automatically."
+)
+SITE_HOME_CHANGED = _(
+    "WordPress has another address than when this site was connected: it has moved, or is a copy. Nothing is written "
+    "there. If it has moved, connect it again."
+)
+SITE_HOME_CHANGED_TO = _(
+    "WordPress has another address (%(address)s) than when this site was connected: it has moved, or is a copy. Nothing "
+    "is written there. If it has moved, connect it again."
+)
+SYNC_BLOCKED = _(
+    "The plugin “Zoom WordPress Bridge” does not answer on this site. Usually it is deactivated, or a firewall or a "
+    "security plugin blocks requests from the bridge's server: let POST requests to /wp-json/zoombridge/v1/sync or "
+    "/?zoombridge_sync=1 through. The page says: “%(page)s” (HTTP %(status)d)."
+)
+PAIRING_REFUSED = _(
+    "The plugin “Zoom WordPress Bridge” on this site does not accept this bridge's key. It is paired with another "
+    "bridge, or was paired anew. Connect the site again."
+)
+PLUGIN_OUTDATED = _(
+    "The plugin “Zoom WordPress Bridge” on this site is too old for this bridge. Update it; events are received "
+    "meanwhile, and pages are then written automatically."
+)
+BRIDGE_OUTDATED = _(
+    "The plugin “Zoom WordPress Bridge” on this site is too new for this bridge. Update the bridge; events are received "
+    "meanwhile, and pages are then written automatically."
+)
+BRIDGE_SUPERSEDED = _(
+    "Another bridge has taken over this site, so this one no longer writes to it. Shut down the one that is not needed; "
+    "if it is the other one, connect the site again here."
+)
 
 # Why Zoom's REST API did not answer a request as it should.
 ZOOM_ERROR = _("Zoom did not answer the request for %(path)s: %(reason)s (status %(status)d).")

@@ -1,1 +1,1 @@
-"""One WordPress site's REST API: requests, responses, faults, signing."""
+"""One WordPress site: its REST API, the signed sync protocol with the plugin, and what their failures mean."""

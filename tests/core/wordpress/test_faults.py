@@ -79,7 +79,10 @@ class TestWhatFollows:
             Fault.SERVER,
             Fault.THROTTLED,
             Fault.NOT_JSON,
+            Fault.CLOCK,
             Fault.STUB_MISSING,
+            Fault.STUB_OUTDATED,
+            Fault.BRIDGE_OUTDATED,
             Fault.BUSY,
         }
 
@@ -89,6 +92,8 @@ class TestWhatFollows:
             Fault.POST_MISSING,
             Fault.BUSY,
             Fault.EXISTS,
+            Fault.STALE,
+            Fault.NO_TRASH,
             Fault.REFUSED,
         }
 

@@ -1,0 +1,503 @@
+"""Operations of the sync protocol and their results: dataclasses out and in of JSON. Pure.
+
+The protocol is specified in docs/sync.md. What a site answers is checked against the schema of the operation that was
+sent; the parsers raise `UnexpectedError` for anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from core.wordpress import responses
+from core.wordpress.responses import Choice, UnexpectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_OPERATIONS = 100
+"""Most operations in one request, and most numbers in one `Find`."""
+
+
+class Position(NamedTuple):
+    """The place of a write in the order of all writes to a site: the bridge's epoch, then its counter."""
+
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Read what the plugin and the site can do; returns a `Greeting`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Find the posts of up to 100 meeting numbers; returns a `Found`. `hint` is a post to look at first."""
+
+    numbers: tuple[str, ...]
+    hint: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read a post; returns a `Standing` with its `state`."""
+
+    post: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metas:
+    """Changes of a post's metas, by the names of docs/sync.md; what is not named stays.
+
+    `set` replaces plain ones. `lay_over` merges objects into those that are there: JSON text for `details`, mappings
+    for `fields` and `pro`; a null in one removes its key. `remove` deletes whole metas.
+    """
+
+    set: Mapping[str, str | int] = field(default_factory=dict)
+    lay_over: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Change a post, or create one where `post` is None; returns a `Standing`. What is None stays as it is.
+
+    `host` (a Zoom host ID), `author` (a user's ID) and `terms` (IDs of categories) count only for a new post.
+    """
+
+    seq: int
+    number: str
+    post: int | None = None
+    title: str | None = None
+    content: str | None = None
+    status: str | None = None
+    host: str | None = None
+    author: int | None = None
+    terms: tuple[int, ...] = ()
+    metas: Metas | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trash:
+    """Move a post to the trash; returns a `Standing`."""
+
+    seq: int
+    number: str
+    post: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Restore a post from the trash, with `status` or the status before; returns a `Standing`."""
+
+    seq: int
+    number: str
+    post: int
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete a post permanently; returns `Deleted`."""
+
+    seq: int
+    number: str
+    post: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Ask how far the request with this nonce came; returns a `Progress`."""
+
+    nonce: str
+
+
+class ChoiceKind(StrEnum):
+    """What a site's owner chooses from in the rules."""
+
+    AUTHORS = "authors"
+    CATEGORIES = "categories"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """List users who may be authors, or categories; returns a list of `Choice`."""
+
+    kind: ChoiceKind
+
+
+WriteOperation = Write | Trash | Restore | Delete
+Operation = Hello | Find | Read | WriteOperation | Outcome | Choices
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A post as it is stored: raw rows, not what is shown. `metas` never hold a `start_url`."""
+
+    title: str
+    content: str
+    status: str
+    author: int
+    metas: Mapping[str, Any]
+    trashed_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in a post after an operation, read back from the database.
+
+    `position` is that of the last write of a bridge and `by` who changed the post last: bridge, user, plugin or cron;
+    None where it is unknown. `already`: the same operation was carried out before, and nothing was written now.
+    `became` holds the fields and metas that did not take what was sent, with what is stored instead. `state` is there
+    after a `Read`.
+    """
+
+    post: int
+    link: str
+    status: str
+    position: Position | None
+    digest: str
+    by: str | None
+    already: bool = False
+    became: Mapping[str, Any] = field(default_factory=dict)
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A post that is deleted."""
+
+    post: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPost:
+    """A post of a number. `managed`: the bridge manages it."""
+
+    post: int
+    status: str
+    managed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The posts of each number: those outside the trash first, then by ID."""
+
+    posts: Mapping[str, tuple[FoundPost, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request came. `at` is the item that it was working on; `done`: it came to its end."""
+
+    known: bool
+    at: int | None
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What the plugin and the site can do.
+
+    `type_owner` is who registered the post type: `stub` or `other`. `page` is the address of the Webhooks page in
+    wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is that of the column that holds
+    texts with the smallest one. `trash`: posts can be moved to the trash.
+    """
+
+    version: str
+    home: str
+    type_owner: str
+    page: str
+    endpoints: Mapping[str, str]
+    nonces: bool
+    charset: str
+    trash: bool
+    rest_root: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFault:
+    """An operation that was not carried out.
+
+    `code` is one of missing, exists, busy, stale, no_trash, invalid, column, failed, not_tried. `file` is where PHP
+    died, below wp-content. `standing` is what stands, where the site told it.
+    """
+
+    code: str
+    text: str
+    file: str = ""
+    post: int | None = None
+    standing: Standing | None = None
+
+
+Result = Standing | Deleted | Found | Progress | Greeting | list[Choice]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFault:
+    """A request that was refused as a whole: clock, replayed, superseded, moved, update or invalid."""
+
+    code: str
+    text: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The payload of an answer. `results` are not parsed yet, by the number of their item.
+
+    `highest` is the position of the last write that the site knows of, `protocols` the lowest and the highest version
+    that the plugin speaks. `vczapi` is the version of *Video Conferencing with Zoom*, None where that is not active.
+    """
+
+    error: RequestFault | None
+    results: Mapping[int, Mapping[str, Any]]
+    highest: Position | None
+    protocols: tuple[int, int]
+    vczapi: str | None
+    vczapi_pro: bool
+    can_trash: bool
+
+
+def document(operation: Operation, item: int) -> dict[str, Any]:
+    """Return the JSON of an operation, as item number `item` of its request."""
+    fields: dict[str, Any]
+    match operation:
+        case Hello():
+            fields = {}
+        case Find(numbers, hint):
+            fields = {"numbers": list(numbers), "hint": hint}
+        case Read(post):
+            fields = {"post": post}
+        case Outcome(nonce):
+            fields = {"n": nonce}
+        case Choices(kind):
+            fields = {"kind": str(kind)}
+        case Write():
+            fields = _write(operation)
+        case Restore(seq, number, post, status):
+            fields = {"seq": seq, "number": number, "post": post, "status": status}
+        case Trash(seq, number, post) | Delete(seq, number, post):
+            fields = {"seq": seq, "number": number, "post": post}
+    return {"i": item, "op": type(operation).__name__.lower(), **_given(fields)}
+
+
+def _write(operation: Write) -> dict[str, Any]:
+    return {
+        "seq": operation.seq,
+        "number": operation.number,
+        "post": operation.post,
+        "title": operation.title,
+        "content": operation.content,
+        "status": operation.status,
+        "host": operation.host,
+        "author": operation.author,
+        "terms": list(operation.terms) or None,
+        "metas": None if operation.metas is None else _metas(operation.metas),
+    }
+
+
+def _metas(metas: Metas) -> dict[str, Any] | None:
+    laid_over = {
+        name: value if isinstance(value, str) else dict(value) for name, value in metas.lay_over.items()
+    }
+    changes = {"set": dict(metas.set), "lay_over": laid_over, "remove": list(metas.remove)}
+    return {name: value for name, value in changes.items() if value} or None
+
+
+def payload_of(text: Mapping[str, Any]) -> Payload:
+    """Parse the payload of an answer. Raises: UnexpectedError."""
+    error = text.get("error")
+    can = text.get("can")
+    return Payload(
+        error=None if error is None else _request_fault(error),
+        results={_whole(one.get("i")): one for one in _objects(text.get("results") or [])},
+        highest=_highest(text.get("highest")),
+        protocols=_range(text.get("protocols")),
+        vczapi=_optional_text(text.get("vczapi")),
+        vczapi_pro=text.get("vczapi_pro") is True,
+        can_trash=isinstance(can, dict) and can.get("trash") is True,
+    )
+
+
+def result_of(operation: Operation, told: Mapping[str, Any]) -> Result | ItemFault:
+    """Parse the result of an operation. Raises: UnexpectedError."""
+    if told.get("ok") is not True:
+        return _item_fault(told)
+    result: Result
+    match operation:
+        case Hello():
+            result = _greeting(told)
+        case Find(numbers):
+            result = _found(told.get("posts"), numbers)
+        case Outcome():
+            result = _progress(told)
+        case Choices():
+            result = responses.choices(told.get("choices"))
+        case Delete():
+            result = _deleted(told)
+        case Read():
+            result = _read(told)
+        case Write() | Trash() | Restore():
+            result = _standing(told)
+    return result
+
+
+def position_of(text: Any) -> Position | None:
+    """Parse a position, `epoch.seq`; None where no bridge has written yet."""
+    if text is None or text == "":
+        return None
+    parts = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", text) if isinstance(text, str) else None
+    if parts is None:
+        raise UnexpectedError("not a position")
+    return Position(int(parts[1]), int(parts[2]))
+
+
+def _standing(told: Mapping[str, Any]) -> Standing:
+    state, took = told.get("state"), told.get("took")
+    return Standing(
+        post=_whole(told.get("post")),
+        link=_text(told.get("link")),
+        status=_text(told.get("status")),
+        position=position_of(told.get("seq")),
+        digest=_text(told.get("digest")),
+        by=_optional_text(told.get("by")),
+        already=told.get("already") is True,
+        became=_became(took) if took else {},
+        state=None if state is None else _state(state),
+    )
+
+
+def _read(told: Mapping[str, Any]) -> Standing:
+    standing = _standing(told)
+    if standing.state is None:
+        raise UnexpectedError("a post without its state")
+    return standing
+
+
+def _deleted(told: Mapping[str, Any]) -> Deleted:
+    if told.get("status") != "deleted":
+        raise UnexpectedError("not deleted")
+    return Deleted(_whole(told.get("post")))
+
+
+def _state(told: Any) -> State:
+    state = _object(told)
+    return State(
+        title=_text(state.get("title")),
+        content=_text(state.get("content")),
+        status=_text(state.get("status")),
+        author=_whole(state.get("author")),
+        metas=_object(state.get("metas")),
+        trashed_from=_optional_text(state.get("trashed_from")),
+    )
+
+
+def _became(told: Any) -> dict[str, Any]:
+    return {name: _object(taken).get("became") for name, taken in _object(told).items() if taken is not True}
+
+
+def _item_fault(told: Mapping[str, Any]) -> ItemFault:
+    post = told.get("post")
+    stands = "digest" in told
+    return ItemFault(
+        code=_text(told.get("code")),
+        text=_optional_text(told.get("text")) or "",
+        file=_optional_text(told.get("file")) or "",
+        post=None if post is None else _whole(post),
+        standing=_standing(told) if stands else None,
+    )
+
+
+def _request_fault(told: Any) -> RequestFault:
+    error = _object(told)
+    return RequestFault(_text(error.get("code")), _optional_text(error.get("text")) or "", error)
+
+
+def _found(told: Any, numbers: tuple[str, ...]) -> Found:
+    posts = _object(told) if told else {}  # PHP writes an empty object as a list
+    return Found({number: _posts(posts.get(number) or []) for number in numbers})
+
+
+def _posts(told: Any) -> tuple[FoundPost, ...]:
+    found = [
+        FoundPost(_whole(one.get("post")), _text(one.get("status")), one.get("managed") is True)
+        for one in _objects(told)
+    ]
+    return tuple(sorted(found, key=lambda post: (post.status == "trash", post.post)))
+
+
+def _progress(told: Mapping[str, Any]) -> Progress:
+    at = told.get("at")
+    return Progress(
+        known=_flag(told.get("known")), at=None if at is None else _whole(at), done=told.get("done") is True
+    )
+
+
+def _greeting(told: Mapping[str, Any]) -> Greeting:
+    endpoints = told.get("endpoints")
+    return Greeting(
+        version=_text(told.get("version")),
+        home=_text(told.get("home")),
+        type_owner=_text(told.get("type")),
+        page=_text(told.get("page")),
+        endpoints=endpoints if isinstance(endpoints, dict) else {},
+        nonces=told.get("nonces") is True,
+        charset=_optional_text(told.get("charset")) or "",
+        trash=told.get("trash") is True,
+        rest_root=_text(told.get("rest")),
+    )
+
+
+def _highest(told: Any) -> Position | None:
+    if told is None:
+        return None
+    highest = _object(told)
+    return Position(_whole(highest.get("epoch")), _whole(highest.get("seq")))
+
+
+def _range(told: Any) -> tuple[int, int]:
+    if not isinstance(told, list) or len(told) != 2:  # noqa: PLR2004 - the lowest and the highest
+        raise UnexpectedError("not a range of protocols")
+    return _whole(told[0]), _whole(told[1])
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _object(told: Any) -> dict[str, Any]:
+    if not isinstance(told, dict):
+        raise UnexpectedError("not an object")
+    return told
+
+
+def _objects(told: Any) -> list[dict[str, Any]]:
+    if not isinstance(told, list):
+        raise UnexpectedError("not a list")
+    return [_object(one) for one in told]
+
+
+def _text(told: Any) -> str:
+    if not isinstance(told, str):
+        raise UnexpectedError("not a text")
+    return told
+
+
+def _optional_text(told: Any) -> str | None:
+    return told if isinstance(told, str) else None
+
+
+def _whole(told: Any) -> int:
+    if type(told) is not int or told < 0:
+        raise UnexpectedError("not a whole number")
+    return told
+
+
+def _flag(told: Any) -> bool:
+    if not isinstance(told, bool):
+        raise UnexpectedError("not a truth value")
+    return told

@@ -1,0 +1,426 @@
+"""A double of the plugin: the sync protocol of docs/sync.md in memory, written from the contract and not from the client.
+
+It stands in for faults that a real WordPress does not produce on demand: it dies at a chosen step, stops in time, has
+another clock. `test_sync_on_wordpress.py` compares it with the real plugin on one script of operations.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from tests.core.wordpress.plugin_envelope import answer_of, signature_of, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Body = tuple[int, bytes]
+Step = Literal["before", "half", "after"]
+REFUSED = json.dumps({"code": "zoombridge_sync_refused"}).encode()
+PLAIN = ("number", "kind", "join_url", "start_date_utc", "html", "revision")
+METAS = (*PLAIN, "details", "fields", "pro")
+FIELDS: dict[str, dict[str, type]] = {
+    "hello": {},
+    "find": {"numbers": list, "hint?": int},
+    "read": {"post": int},
+    "write": {
+        "seq": int,
+        "number": str,
+        "post?": int,
+        "title?": str,
+        "content?": str,
+        "status?": str,
+        "host?": str,
+        "author?": int,
+        "terms?": list,
+        "metas?": dict,
+    },
+    "trash": {"seq": int, "number": str, "post": int},
+    "restore": {"seq": int, "number": str, "post": int, "status?": str},
+    "delete": {"seq": int, "number": str, "post": int},
+    "outcome": {"n": str},
+    "choices": {"kind": str},
+}
+
+
+class DiedError(Exception):
+    """PHP dies at an item; what was registered for the shutdown still answers."""
+
+
+class KilledError(Exception):
+    """The process is gone at an item, and nothing answers."""
+
+
+@dataclass
+class PostDouble:
+    """A post: its row and its metas."""
+
+    id: int
+    title: str = ""
+    content: str = ""
+    status: str = "publish"
+    author: int = 1
+    metas: dict[str, Any] = field(default_factory=dict)
+    trashed_from: str | None = None
+    seq: tuple[int, int] | None = None
+    last_op: str = ""
+    written: str = ""  # the digest after the bridge's last write
+    managed: bool = False
+
+
+@dataclass
+class PluginDouble:
+    """The plugin of one site. `step` is called at each step of an item and may raise DiedError or KilledError.
+
+    `most_items` is after how many items of a request it stops. `writes` counts how often each position was carried
+    out, by operation, post and seq.
+    """
+
+    key: str
+    site: str
+    home: str
+    clock: Callable[[], float]
+    epoch: int = 0
+    trash: bool = True
+    most_items: int = 100
+    step: Callable[[Step, dict[str, Any]], None] = lambda _step, _operation: None
+    posts: dict[int, PostDouble] = field(default_factory=dict)
+    nonces: dict[str, tuple[int, str]] = field(default_factory=dict)
+    watermark: int = 0
+    last_id: int = 6
+    protocols: tuple[int, int] = (2, 2)
+    graves: dict[str, tuple[int, int]] = field(default_factory=dict)  # positions of deletions, by number
+    saving: bool = False  # VCZAPI's form saves a meeting
+    writes: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+    payloads: list[dict[str, Any]] = field(default_factory=list)
+
+    # --- What people do -----------------------------------------------------------------------------------
+
+    def make_by_hand(self, number: str, title: str = "By hand", status: str = "publish") -> PostDouble:
+        """A person makes a post with a number."""
+        post = PostDouble(self._next_id(), title, "", status, metas={"number": number})
+        self.posts[post.id] = post
+        return post
+
+    def of(self, number: str) -> list[PostDouble]:
+        """The posts of a number: outside the trash first, then by ID."""
+        found = [post for post in self.posts.values() if post.metas.get("number") == number]
+        return sorted(found, key=lambda post: (post.status == "trash", post.id))
+
+    # --- Requests -----------------------------------------------------------------------------------------
+
+    def handle(self, body: bytes) -> Body:
+        """Answer a request: status and body. Raises KilledError where the process is gone."""
+        if len(body) > 98_304:
+            return 413, REFUSED
+        message = self._authentic(body)
+        if message is None:
+            return 401, REFUSED
+        refused = self._refusal(message)
+        if refused is not None:
+            return self._answer(message, {"error": refused, "results": []})
+        nonce, now = message["n"], int(self.clock())
+        payload = unpack(message)
+        if not self._is_request(payload):
+            return self._answer(message, {"error": {"code": "invalid", "text": ""}, "results": []})
+        self.payloads.append(payload)
+        results: list[dict[str, Any]] = []
+        died = False
+        for place, operation in enumerate(payload["operations"]):
+            item = operation["i"]
+            if died or place >= self.most_items:
+                results.append({"i": item, "ok": False, "code": "not_tried", "text": ""})
+                continue
+            self.nonces[nonce] = (message["t"], f"{now}|{item}")
+            try:
+                results.append({"i": item, **self._carry_out(operation, message["epoch"])})
+            except DiedError as death:
+                died = True
+                fault = {"ok": False, "code": "failed", "text": "died", "file": str(death)}
+                results.append({"i": item, **fault})
+        self.nonces[nonce] = (message["t"], f"{now}|done")
+        return self._answer(message, {"error": None, "results": results})
+
+    def _authentic(self, body: bytes) -> dict[str, Any] | None:
+        try:
+            message = json.loads(body)
+        except ValueError:
+            return None
+        types = {"zb": int, "site": str, "home": str, "t": int, "n": str, "epoch": int, "enc": str, "d": str}
+        types["sig"] = str
+        if not isinstance(message, dict) or message.keys() != types.keys():
+            return None
+        shaped = (
+            all(type(message[name]) is kind for name, kind in types.items())
+            and re.fullmatch("[0-9a-f]{64}", message["home"])
+            and re.fullmatch("[0-9a-f]{32}", message["n"])
+            and re.fullmatch("[0-9a-f]{64}", message["sig"])
+            and re.fullmatch("[A-Za-z0-9_-]*", message["d"])
+            and message["enc"] in ("gz", "raw")
+            and message["epoch"] >= 0
+        )
+        if not shaped or message["site"] != self.site:
+            return None
+        return message if message["sig"] == signature_of(self.key, message) else None
+
+    def _refusal(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the error of a request that is refused as a whole, in the order of the contract."""
+        now = int(self.clock())
+        if message["home"] != hashlib.sha256(self.home.encode()).hexdigest():
+            return {"code": "moved", "text": "", "home": self.home}
+        if not self.protocols[0] <= message["zb"] <= self.protocols[1]:
+            return {"code": "update", "text": ""}
+        if abs(message["t"] - now) > 300:
+            return {"code": "clock", "text": ""}
+        if message["n"] in self.nonces or message["t"] <= self.watermark:
+            return {"code": "replayed", "text": ""}
+        self.nonces[message["n"]] = (message["t"], f"{now}|0")
+        for nonce in [nonce for nonce, (then, _) in self.nonces.items() if then < now - 900]:
+            self.watermark = max(self.watermark, self.nonces.pop(nonce)[0])
+        if message["epoch"] < self.epoch:
+            return {"code": "superseded", "text": "", "epoch": self.epoch}
+        self.epoch = message["epoch"]
+        return None
+
+    def _is_request(self, payload: Any) -> bool:
+        if not isinstance(payload, dict) or payload.keys() != {"quiet", "budget_ms", "ack", "operations"}:
+            return False
+        operations = payload["operations"]
+        items = [one.get("i") for one in operations]
+        return (
+            isinstance(payload["quiet"], bool)
+            and 100 <= payload["budget_ms"] <= 20_000
+            and 1 <= len(operations) <= 100
+            and len(set(items)) == len(items)
+            and all(type(item) is int and 0 <= item <= 99 for item in items)
+        )
+
+    def _answer(self, message: dict[str, Any], inner: dict[str, Any]) -> Body:
+        seqs = [post.seq for post in self.posts.values() if post.seq is not None]
+        epoch, seq = max(seqs, default=(0, 0))
+        inner |= {
+            "highest": {"epoch": epoch, "seq": seq},
+            "changed": [],
+            "protocols": list(self.protocols),
+            "vczapi": None,
+            "vczapi_pro": False,
+            "can": {"trash": self.trash},
+        }
+        return 200, answer_of(self.key, message["n"], int(self.clock()), inner)
+
+    # --- Operations ---------------------------------------------------------------------------------------
+
+    def _carry_out(self, operation: dict[str, Any], epoch: int) -> dict[str, Any]:
+        self.step("before", operation)
+        if not _is_operation(operation):
+            return _fault("invalid")
+        if "seq" in operation:
+            return self._change(operation, (epoch, operation["seq"]))
+        answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "hello": self._hello,
+            "find": self._find,
+            "read": self._read,
+            "outcome": self._outcome,
+            "choices": lambda _: {"choices": [{"id": 1, "name": "admin"}]},
+        }
+        return {"ok": True} | answers[operation["op"]](operation)
+
+    def _change(self, operation: dict[str, Any], seq: tuple[int, int]) -> dict[str, Any]:
+        if "post" in operation:
+            post = self.posts.get(operation["post"])
+            obstacle = _fault("missing") if post is None else self._order(operation, post, seq)
+        else:
+            post = next(iter(self.of(operation["number"])), None)
+            obstacle = self._making(operation, post, seq)
+        if obstacle is None and operation["op"] == "trash" and not self.trash:
+            obstacle = _fault("no_trash")
+        return obstacle or self._effect(operation, post, seq)
+
+    def _order(
+        self, operation: dict[str, Any], post: PostDouble, seq: tuple[int, int]
+    ) -> dict[str, Any] | None:
+        number = post.metas.get("number")
+        if number != operation["number"] and (number is not None or operation["op"] != "write"):
+            return _fault("missing") | {"post": post.id}
+        if post.seq == seq:
+            same = post.last_op == operation["op"]
+            return self._stands(post) | {"already": True} if same else _fault("invalid")
+        return _fault("stale") | self._told(post) if post.seq is not None and post.seq > seq else None
+
+    def _making(
+        self, operation: dict[str, Any], post: PostDouble | None, seq: tuple[int, int]
+    ) -> dict[str, Any] | None:
+        if post is not None:
+            same = post.seq == seq and post.last_op == operation["op"]
+            return self._stands(post) | {"already": True} if same else _fault("exists") | self._told(post)
+        if seq <= self.graves.get(operation["number"], (-1, 0)):
+            return _fault("stale")
+        return _fault("busy") if self.saving else None
+
+    def _effect(
+        self, operation: dict[str, Any], post: PostDouble | None, seq: tuple[int, int]
+    ) -> dict[str, Any]:
+        name = operation["op"]
+        if post is None:
+            post = PostDouble(self._next_id(), metas={"number": operation["number"]})
+            self.posts[post.id] = post
+        self.writes[name, post.id, seq[1]] += 1
+        if name == "delete":
+            del self.posts[post.id]
+            self.graves[operation["number"]] = seq
+            self.step("after", operation)
+            return {"ok": True, "post": post.id, "status": "deleted"}
+        took = {}
+        match name:
+            case "write":
+                took = _write(post, operation)
+            case "trash" if post.status != "trash":
+                post.status, post.trashed_from = "trash", post.status
+            case "restore" if post.status == "trash":
+                post.status = operation.get("status") or post.trashed_from or "draft"
+                post.trashed_from = None
+        if "post" in operation:  # a new post has its metas from the beginning
+            self.step("half", operation)
+        post.seq, post.last_op, post.written, post.managed = seq, name, _digest(post), True
+        self.step("after", operation)
+        return self._stands(post) | ({"took": took} if name == "write" else {})
+
+    def _stands(self, post: PostDouble) -> dict[str, Any]:
+        return {"ok": True, "post": post.id} | self._told(post)
+
+    def _told(self, post: PostDouble) -> dict[str, Any]:
+        return {
+            "post": post.id,
+            "link": f"{self.home}/?p={post.id}",
+            "status": post.status,
+            "seq": None if post.seq is None else "{}.{}".format(*post.seq),
+            "digest": _digest(post),
+            "by": "bridge" if post.written == _digest(post) else None,
+        }
+
+    def _find(self, operation: dict[str, Any]) -> dict[str, Any]:
+        hint = self.posts.get(operation.get("hint", 0))
+        known = [hint] if hint is not None and hint.managed else []
+        return {
+            "posts": {
+                number: [
+                    {"post": post.id, "status": post.status, "managed": post.managed}
+                    for post in [post for post in known if post.metas.get("number") == number]
+                    or self.of(number)
+                ]
+                for number in operation["numbers"]
+            }
+        }
+
+    def _read(self, operation: dict[str, Any]) -> dict[str, Any]:
+        post = self.posts.get(operation["post"])
+        return _fault("missing") if post is None else self._stands(post) | {"state": _state(post)}
+
+    def _outcome(self, operation: dict[str, Any]) -> dict[str, Any]:
+        row = self.nonces.get(operation["n"])
+        if row is None:
+            return {"known": False, "at": None, "done": False}
+        item = row[1].partition("|")[2]
+        return {"known": True, "at": None if item == "done" else int(item), "done": item == "done"}
+
+    def _hello(self, _operation: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "version": "0.2.0",
+            "home": self.home,
+            "type": "stub",
+            "page": f"{self.home}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge",
+            "endpoints": {"meeting": f"{self.home}/wp-json/vczapi/v1/meeting"},
+            "nonces": True,
+            "charset": "utf8mb4",
+            "trash": self.trash,
+            "rest": f"{self.home}/wp-json/",
+        }
+
+    def _next_id(self) -> int:
+        self.last_id += 1  # an ID is not given twice
+        return self.last_id
+
+
+def _digest(post: PostDouble) -> str:
+    text = json.dumps([post.title, post.content, post.status, sorted(post.metas.items())], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_operation(operation: dict[str, Any]) -> bool:
+    fields = FIELDS.get(operation["op"])
+    if fields is None:
+        return False
+    given = {name: value for name, value in operation.items() if name not in ("i", "op")}
+    known = {name.rstrip("?"): kind for name, kind in fields.items()}
+    needed = {name for name in fields if not name.endswith("?")}
+    if not needed <= given.keys() <= known.keys():
+        return False
+    if any(type(value) is not known[name] for name, value in given.items()):
+        return False
+    statuses = ("publish", "draft", "pending", "private")
+    metas = given.get("metas", {})
+    return (
+        given.get("status", "draft") in statuses
+        and metas.keys() <= {"set", "lay_over", "remove"}
+        and set(metas.get("set", {})) <= set(PLAIN)
+        and set(metas.get("lay_over", {})) <= {"details", "fields", "pro"}
+        and set(metas.get("remove", [])) <= set(METAS)
+    )
+
+
+def _write(post: PostDouble, operation: dict[str, Any]) -> dict[str, Any]:
+    """Change a post; return `took`."""
+    took: dict[str, Any] = {}
+    for name in ("title", "content", "status"):
+        if name in operation:
+            value = operation[name]
+            if name == "title":
+                value = value.replace("<", "&lt;").replace(">", "&gt;")
+            setattr(post, name, value)
+            took[name] = True
+    if "status" in operation:
+        post.trashed_from = None
+    metas = operation.get("metas", {})
+    for name, value in metas.get("set", {}).items():
+        post.metas[name] = value
+        took[name] = True
+    for name, value in metas.get("lay_over", {}).items():
+        old = post.metas.get(name) or {}
+        new = json.loads(value) if name == "details" else value
+        post.metas[name] = _lay_over(old, new, "settings" if name == "details" else "")
+        took[name] = True
+    for name in metas.get("remove", []):
+        post.metas.pop(name, None)
+        took[name] = True
+    return took
+
+
+def _lay_over(old: dict[str, Any], new: dict[str, Any], deeper: str = "") -> dict[str, Any]:
+    """Lay new values over old ones: a null removes, one key goes a level deeper, a start_url never stays."""
+    result = copy.deepcopy(old)
+    for key, value in new.items():
+        result[key] = _lay_over(old.get(key) or {}, value) if key == deeper else copy.deepcopy(value)
+    return {key: value for key, value in result.items() if value is not None and key != "start_url"}
+
+
+def _state(post: PostDouble) -> dict[str, Any]:
+    metas = {name: post.metas.get(name) for name in METAS}
+    if metas["details"] is not None:
+        metas["details"] = json.dumps(metas["details"])
+    return {
+        "title": post.title,
+        "content": post.content,
+        "status": post.status,
+        "author": post.author,
+        "metas": metas,
+        "trashed_from": post.trashed_from,
+    }
+
+
+def _fault(code: str) -> dict[str, Any]:
+    return {"ok": False, "code": code, "text": f"told by the plugin: {code}"}
