@@ -68,7 +68,7 @@ def account() -> None:
     "--site",
     multiple=True,
     show_default="all sites",
-    help="Site (address or id) that shows its meetings; repeatable.",
+    help="Site (address or ID) that shows its meetings; repeatable.",
 )
 @click.option("--oauth-url", default=OAUTH_URL, hidden=True)
 @instance_options
@@ -128,7 +128,7 @@ def list_(instance: Instance) -> None:
 @click.argument("account")
 @instance_options
 def remove(account: str, instance: Instance) -> None:
-    """Remove the credentials of ACCOUNT (its id or name). Its meetings and their pages stay."""
+    """Remove the credentials of ACCOUNT (its ID or name). Its meetings and their pages stay."""
     removed = instance.call(api.ACCOUNT_REMOVE, api.AccountRequest(account=account))
     click.echo(f"Removed the credentials of {removed.name}. Its meetings and their pages stay.")
 
@@ -138,7 +138,7 @@ def remove(account: str, instance: Instance) -> None:
 @click.argument("site")
 @instance_options
 def grant(account: str, site: str, instance: Instance) -> None:
-    """Grant the Zoom account ACCOUNT (its ID) to SITE (address or id).
+    """Grant the Zoom account ACCOUNT (its ID) to SITE (address or ID).
 
     The site then shows its meetings, and its events that waited for the grant are processed. An account without saved
     credentials is granted to the first site that receives an event of it; every other site needs this.
@@ -158,7 +158,7 @@ def grant(account: str, site: str, instance: Instance) -> None:
 @click.argument("site")
 @instance_options
 def revoke(account: str, site: str, instance: Instance) -> None:
-    """Revoke the grant of the Zoom account ACCOUNT (its ID) to SITE (address or id).
+    """Revoke the grant of the Zoom account ACCOUNT (its ID) to SITE (address or ID).
 
     Pages that the bridge created there for its meetings are moved to the trash, with all that editors have added.
     Pages that people created stay, and are not updated any more. New events of the account wait for a grant.
@@ -188,7 +188,7 @@ def _events(count: int) -> str:
 
 
 @click.command("import")
-@click.option("--account", help="Account id or name; not needed where there is only one.")
+@click.option("--account", help="Account ID or name; not needed where there is only one.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left unchanged.")
 @instance_options
 @click.pass_context
@@ -202,7 +202,7 @@ def import_(context: click.Context, account: str | None, dry_run: bool, instance
 
 
 @click.command()
-@click.option("--account", help="Account id or name; not needed where there is only one.")
+@click.option("--account", help="Account ID or name; not needed where there is only one.")
 @click.option("--dry-run", is_flag=True, help="Only report the differences.")
 @click.option("--held", is_flag=True, help="Only list the pages that are held instead of trashed.")
 @click.option("--approve", is_flag=True, help="Trash the held pages whose meetings Zoom still says are gone.")

@@ -44,7 +44,7 @@ _STAGES = {
 @instance_options
 @click.pass_context
 def doctor(context: click.Context, site: str | None, test: bool, instance: Instance) -> None:
-    """Check SITE (its address or id), or all sites.
+    """Check SITE (its address or ID), or all sites.
 
     Prints what is wrong and what to do, and ends with status 1 where something is.
     """

@@ -65,7 +65,7 @@ def filter_options(command: F) -> F:
                 help="Only events with this outcome.",
             ),
             click.option("--number", type=click.IntRange(0, 10**15 - 1), help="Only events of this meeting."),
-            click.option("--site", help="Only events that concern this site (its address or id)."),
+            click.option("--site", help="Only events that concern this site (its address or ID)."),
             click.option(
                 "--since",
                 callback=_parse_time,

@@ -86,7 +86,7 @@ def list_(instance: Instance) -> None:
 @instance_options
 @click.pass_context
 def check(context: click.Context, site: str, instance: Instance) -> None:
-    """Check the connection to SITE (its address or id).
+    """Check the connection to SITE (its address or ID).
 
     Checks both directions, and ends with status 1 where one fails.
     """
@@ -101,7 +101,7 @@ def check(context: click.Context, site: str, instance: Instance) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @instance_options
 def remove(site: str, yes: bool, instance: Instance) -> None:
-    """Disconnect SITE (its address or id). Its posts stay as they are."""
+    """Disconnect SITE (its address or ID). Its posts stay as they are."""
     if not yes:
         click.confirm(
             f"Disconnect {site}, and delete its secrets and what is known of its posts?", abort=True
