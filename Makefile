@@ -21,8 +21,7 @@ demo: ## Run a demo: a WordPress, the bridge, and events as Zoom sends them (EXI
 
 test: ## Run the linters and all tests (ARGS="-k signature": pass these arguments to pytest)
 	bin/setup test
-	$(MAKE) --no-print-directory lint
-	$(if $(ARGS),$(BIN)/pytest $(ARGS),$(BIN)/python -m tests.all)
+	$(if $(ARGS),$(MAKE) --no-print-directory lint && $(BIN)/pytest $(ARGS),$(BIN)/python -m tests.all)
 
 words: ## Extract the pages' texts and update the translation catalogues
 	$(BIN)/python -m tests.words

@@ -1,4 +1,4 @@
-"""Run every test, in groups side by side: most of them wait for servers of their own most of the time.
+"""Run the linters and every test, in groups side by side: most of them wait for servers of their own most of the time.
 
 `python -m tests.all` prints the progress of each group, the whole output of one that failed, and a summary.
 """
@@ -29,15 +29,18 @@ _IN_MEMORY = ("pages", "rest")
 
 
 def main() -> int:
-    """Run every group; return 0 if no test failed and each group had some."""
+    """Run every group; return 0 if none failed."""
     with (
         tempfile.TemporaryDirectory(prefix="zb-") as disk,
         tempfile.TemporaryDirectory(prefix="zb-", dir=groups.memory()) as memory,
     ):
         return groups.run(
             [
-                groups.pytest_group(name, arguments, folder=Path(memory if name in _IN_MEMORY else disk))
-                for name, arguments in _GROUPS.items()
+                groups.Group("lint", ["make", "--no-print-directory", "lint"]),
+                *(
+                    groups.pytest_group(name, arguments, folder=Path(memory if name in _IN_MEMORY else disk))
+                    for name, arguments in _GROUPS.items()
+                ),
             ]
         )
 
