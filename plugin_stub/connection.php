@@ -93,7 +93,6 @@ function zoombridge_connection_args(): array {
  * @return array The response of the REST API; see docs/stub.md.
  */
 function zoombridge_rest_get_connection(): array {
-	require_once ABSPATH . 'wp-admin/includes/plugin.php';
 	$connection = zoombridge_get_connection();
 	return array(
 		'stub'       => ZOOMBRIDGE_VERSION,
@@ -104,7 +103,7 @@ function zoombridge_rest_get_connection(): array {
 		'type'       => zoombridge_owns_post_type() ? 'stub' : 'other',
 		'page'       => zoombridge_page_url(),
 		'vczapi'     => zoombridge_has_vczapi() ? (string) ZVC_PLUGIN_VERSION : null,
-		'vczapi_pro' => is_plugin_active( 'vczapi-pro/vczapi-pro.php' ),
+		'vczapi_pro' => zoombridge_has_vczapi_pro(),
 	);
 }
 
@@ -122,6 +121,10 @@ function zoombridge_rest_save_connection( WP_REST_Request $request ): array {
 		'site'   => $request['site'],
 		'key'    => $request['key'],
 	);
+	$previous   = zoombridge_get_connection();
+	if ( null !== $previous && $previous['site'] !== $connection['site'] ) {
+		zoombridge_sync_forget();
+	}
 	update_option( 'zoombridge_connection', $connection, false );
 	return zoombridge_rest_get_connection();
 }

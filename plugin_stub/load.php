@@ -30,7 +30,19 @@ require_once __DIR__ . '/connection.php';
 require_once __DIR__ . '/calendar.php';
 require_once __DIR__ . '/post-type.php';
 require_once __DIR__ . '/content.php';
+require_once __DIR__ . '/metas.php';
+require_once __DIR__ . '/posts.php';
 require_once __DIR__ . '/rest-field.php';
+require_once __DIR__ . '/sync-envelope.php';
+require_once __DIR__ . '/sync-state.php';
+require_once __DIR__ . '/sync-limits.php';
+require_once __DIR__ . '/sync-posts.php';
+require_once __DIR__ . '/class-zoombridge-sync-fault.php';
+require_once __DIR__ . '/class-zoombridge-sync-care.php';
+require_once __DIR__ . '/class-zoombridge-sync-run.php';
+require_once __DIR__ . '/operations.php';
+require_once __DIR__ . '/write.php';
+require_once __DIR__ . '/sync.php';
 require_once __DIR__ . '/admin.php';
 
 /**

@@ -16,9 +16,14 @@ defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
  * @return void
  */
 function zoombridge_uninstall_site(): void {
+	global $wpdb;
 	delete_option( 'zoombridge_connection' );
-	delete_post_meta_by_key( '_zoombridge_html' );
-	delete_post_meta_by_key( '_zoombridge_revision' );
+	// Nonces and locks, of which there is any number.
+	$query = "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s";
+	$wpdb->query( $wpdb->prepare( $query, $wpdb->esc_like( 'zoombridge_' ) . '%' ) ); // phpcs:ignore WordPress.DB
+	foreach ( array( 'html', 'revision', 'post', 'made', 'seq' ) as $name ) {
+		delete_post_meta_by_key( '_zoombridge_' . $name );
+	}
 }
 
 /**

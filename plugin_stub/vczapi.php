@@ -67,3 +67,105 @@ function zoombridge_prevent_zoom_deletion( $value ) {
 }
 add_filter( 'pre_option_zoom_api_donot_delete_on_zoom', 'zoombridge_prevent_zoom_deletion' );
 add_filter( 'option__vczapi_zoom_settings', 'zoombridge_prevent_zoom_deletion' );
+
+/**
+ * Whether VCZAPI's PRO add-on is active.
+ *
+ * @since 0.2.0
+ *
+ * @return bool True if it is.
+ */
+function zoombridge_has_vczapi_pro(): bool {
+	require_once ABSPATH . 'wp-admin/includes/plugin.php';
+	return is_plugin_active( 'vczapi-pro/vczapi-pro.php' );
+}
+
+/**
+ * Returns the callbacks of VCZAPI and its add-ons on the hooks of saving and deleting posts and their metas.
+ *
+ * @since 0.2.0
+ *
+ * @return array Arguments of add_filter() for each callback.
+ */
+function zoombridge_vczapi_callbacks(): array {
+	global $wp_filter;
+	$found = array();
+	foreach ( preg_grep( '/post|_to_|meta|zoom-meetings/', array_keys( $wp_filter ) ) as $hook ) {
+		foreach ( $wp_filter[ $hook ]->callbacks as $priority => $callbacks ) {
+			foreach ( $callbacks as $callback ) {
+				$found[] = array( $hook, $callback['function'], $priority, $callback['accepted_args'] );
+			}
+		}
+	}
+	return array_filter(
+		$found,
+		static function ( array $arguments ): bool {
+			return zoombridge_is_vczapi_file( zoombridge_callback_file( $arguments[1] ) );
+		}
+	);
+}
+
+/**
+ * Returns the file in which a callback is defined.
+ *
+ * @since 0.2.0
+ *
+ * @param mixed $callback The callback.
+ * @return string Path of the file; empty for PHP's own functions and for what cannot be called.
+ */
+function zoombridge_callback_file( $callback ): string {
+	if ( is_string( $callback ) && strpos( $callback, '::' ) ) {
+		$callback = explode( '::', $callback );
+	}
+	try {
+		if ( is_array( $callback ) ) {
+			$reflection = new ReflectionMethod( $callback[0], $callback[1] );
+		} elseif ( is_object( $callback ) && ! $callback instanceof Closure ) {
+			$reflection = new ReflectionMethod( $callback, '__invoke' );
+		} else {
+			$reflection = new ReflectionFunction( $callback );
+		}
+		return (string) $reflection->getFileName();
+	} catch ( Throwable $error ) {
+		return '';
+	}
+}
+
+/**
+ * Whether a file belongs to VCZAPI or one of its add-ons.
+ *
+ * @since 0.2.0
+ *
+ * @param string $file Path of the file.
+ * @return bool True if it lies in a folder of theirs in the folder of plugins.
+ */
+function zoombridge_is_vczapi_file( string $file ): bool {
+	$file    = wp_normalize_path( $file );
+	$folders = array_unique( array( WP_PLUGIN_DIR, (string) realpath( WP_PLUGIN_DIR ) ) );
+	foreach ( array_map( 'wp_normalize_path', $folders ) as $folder ) {
+		$pattern = '#^' . preg_quote( $folder, '#' ) . '/(video-conferencing-with-zoom|vczapi)[^/]*/#';
+		if ( preg_match( $pattern, $file ) ) {
+			return true;
+		}
+	}
+	$folder = defined( 'ZVC_PLUGIN_DIR_PATH' ) ? (string) realpath( ZVC_PLUGIN_DIR_PATH ) : '';
+	return '' !== $folder && 0 === strpos( $file, wp_normalize_path( $folder ) . '/' );
+}
+
+/**
+ * Refuses requests to Zoom, as a plugin would send in answer to what the bridge writes.
+ *
+ * @since 0.2.0
+ *
+ * @param mixed  $response Response of an earlier filter, or false.
+ * @param array  $args     Arguments of the request.
+ * @param string $url      Address of the request.
+ * @return mixed An error for addresses of Zoom, otherwise the response unchanged.
+ */
+function zoombridge_refuse_zoom_request( $response, $args, $url ) {
+	$host = strtolower( (string) wp_parse_url( (string) $url, PHP_URL_HOST ) );
+	if ( preg_match( '/(^|\.)(zoom\.us|zoom\.com|zoom\.com\.cn|zoomgov\.com|zoom\.de)$/D', $host ) ) {
+		return new WP_Error( 'zoombridge_zoom_knows', 'Zoom is not told what comes from Zoom.' );
+	}
+	return $response;
+}

@@ -1,0 +1,254 @@
+<?php
+/**
+ * Finds the post of a Zoom meeting, and keeps a meeting from getting two.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.1.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Reserves a Zoom meeting number for the post that the current request creates.
+ *
+ * @since 0.1.0
+ *
+ * @param string $number Zoom meeting number.
+ * @return WP_Error|null Null if it is reserved. Otherwise the error `zoombridge_exists` (409) where the number has a
+ *                       post, or `zoombridge_saving` (423) where another request may be creating it.
+ */
+function zoombridge_reserve_number( string $number ): ?WP_Error {
+	global $wpdb;
+	$is_locked = zoombridge_lock( 'zoombridge_making_' . $number );
+	$existing  = zoombridge_find_post( $number );
+	if ( $existing ) {
+		$message = __( 'This Zoom meeting already has a post.', 'zoom-wordpress-bridge' );
+		$data    = array(
+			'status' => 409,
+			'post'   => $existing,
+		);
+		return new WP_Error( 'zoombridge_exists', $message, $data );
+	}
+	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- Locks of other requests; a cache would not show them.
+	$saving = $wpdb->get_var(
+		"SELECT MAX(option_value) FROM {$wpdb->options}
+		WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'"
+	);
+	if ( ! $is_locked || $saving > time() - MINUTE_IN_SECONDS ) {
+		$message = __( 'A meeting is being saved on this site, possibly this one.', 'zoom-wordpress-bridge' );
+		return new WP_Error( 'zoombridge_saving', $message, array( 'status' => 423 ) );
+	}
+	return null;
+}
+
+/**
+ * Finds the WordPress user of a Zoom host.
+ *
+ * @since 0.1.0
+ *
+ * @param string $host_id Zoom's ID of the host.
+ * @return int ID of the user whose meta `user_zoom_hostid` is that ID; the current user where there is none.
+ */
+function zoombridge_find_host( string $host_id ): int {
+	$user_ids = get_users(
+		array(
+			'meta_key'   => 'user_zoom_hostid', // phpcs:ignore WordPress.DB.SlowDBQuery -- Once for each new post.
+			'meta_value' => $host_id, // phpcs:ignore WordPress.DB.SlowDBQuery -- The same query.
+			'number'     => 1,
+			'fields'     => 'ID',
+		)
+	);
+	return (int) ( $user_ids[0] ?? get_current_user_id() );
+}
+
+/**
+ * Acquires a lock until it is released, or the current request ends.
+ *
+ * Uses the table of options directly, because caches do not show locks of other requests.
+ *
+ * @since 0.1.0
+ *
+ * @param string $name Name of the lock, and of the option that holds it.
+ * @return bool False where another request holds the lock, and acquired it less than a minute ago.
+ */
+function zoombridge_lock( string $name ): bool {
+	global $wpdb;
+	if ( ! zoombridge_insert_option_row( $name, (string) time() ) ) {
+		// phpcs:ignore WordPress.DB.DirectDatabaseQuery
+		$wpdb->query(
+			$wpdb->prepare(
+				"DELETE FROM {$wpdb->options} WHERE option_name = %s AND option_value < %s",
+				$name,
+				time() - MINUTE_IN_SECONDS
+			)
+		);
+		if ( ! zoombridge_insert_option_row( $name, (string) time() ) ) {
+			return false;
+		}
+	}
+	zoombridge_held_locks( $name, true );
+	return true;
+}
+
+/**
+ * Releases a lock that this request holds. Does nothing for others.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name Name of the lock.
+ * @return void
+ */
+function zoombridge_unlock( string $name ): void {
+	global $wpdb;
+	if ( in_array( $name, zoombridge_held_locks(), true ) ) {
+		$wpdb->delete( $wpdb->options, array( 'option_name' => $name ) ); // phpcs:ignore WordPress.DB
+		zoombridge_held_locks( $name, false );
+	}
+}
+
+/**
+ * Stores and returns which locks this request holds. They are released when it ends.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name    Optional. Name of a lock. Default empty: nothing changes.
+ * @param bool   $is_held Optional. Whether this request holds it from now on. Default false.
+ * @return string[] Names of the locks.
+ */
+function zoombridge_held_locks( string $name = '', bool $is_held = false ): array {
+	static $names = null;
+	if ( null === $names ) {
+		$names = array();
+		register_shutdown_function( 'zoombridge_release_locks' );
+	}
+	$names = array_diff( $names, array( $name ) );
+	if ( $is_held ) {
+		$names[] = $name;
+	}
+	return $names;
+}
+
+/**
+ * Releases all locks that this request holds.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_release_locks(): void {
+	array_map( 'zoombridge_unlock', zoombridge_held_locks() );
+}
+
+/**
+ * Acquires a lock while VCZAPI's form saves a post: Zoom may send the meeting's event before VCZAPI stores the number.
+ *
+ * @since 0.1.0
+ *
+ * @param int $post_id ID of the post.
+ * @return void
+ */
+function zoombridge_lock_while_saving( $post_id ): void {
+	$is_post = isset( $_SERVER['REQUEST_METHOD'] ) && 'POST' === $_SERVER['REQUEST_METHOD'];
+	$is_form = $is_post && ! defined( 'REST_REQUEST' ) && ! zoombridge_is_syncing();
+	if ( $is_form && zoombridge_has_vczapi() ) {
+		zoombridge_lock( 'zoombridge_saving_' . $post_id );
+	}
+}
+add_action( 'save_post_zoom-meetings', 'zoombridge_lock_while_saving', 0 );
+
+/**
+ * Finds the post of a Zoom meeting number.
+ *
+ * @since 0.1.0
+ *
+ * @param string $number Zoom meeting number.
+ * @return int ID of the post, in any status: the lowest outside the trash, else the lowest in it. 0 if there is none.
+ */
+function zoombridge_find_post( string $number ): int {
+	global $wpdb;
+	$ids = implode( ',', zoombridge_find_posts_with_number( $number ) );
+	if ( '' === $ids ) {
+		return 0;
+	}
+	// phpcs:disable WordPress.DB -- The IDs are integers. A cache would not show posts of other requests.
+	return (int) $wpdb->get_var(
+		"SELECT ID FROM {$wpdb->posts} WHERE ID IN ($ids) AND post_type = 'zoom-meetings'
+		ORDER BY CASE WHEN post_status = 'trash' THEN 1 ELSE 0 END, ID LIMIT 1"
+	);
+	// phpcs:enable
+}
+
+/**
+ * Finds the posts, of any type, that hold a Zoom meeting number.
+ *
+ * WordPress has no index of the values of metas. So a request that needs many numbers reads them at once: those that it
+ * names beforehand, or all of them at the second call. Later calls read only the metas added since.
+ *
+ * @since 0.1.0
+ *
+ * @param string   $number Zoom meeting number.
+ * @param string[] $ahead  Optional. Numbers that this and later calls are for. Default none.
+ * @return int[] IDs of the posts.
+ */
+function zoombridge_find_posts_with_number( string $number, array $ahead = array() ): array {
+	global $wpdb;
+	static $calls   = 0;
+	static $known   = array();
+	static $last_id = 0;
+
+	++$calls;
+	if ( $ahead || 2 === $calls ) {
+		$last_id = zoombridge_last_meta_id();
+		$known   = zoombridge_read_numbers( $ahead );
+		// Without names, all numbers are known.
+		$known += $ahead ? array() : array( '' => array() );
+	}
+	$is_known = isset( $known[''] ) || isset( $known[ $number ] );
+	// phpcs:disable WordPress.DB.DirectDatabaseQuery -- A cache would not show posts of other requests.
+	$added = $wpdb->get_col(
+		$wpdb->prepare(
+			"SELECT post_id FROM {$wpdb->postmeta}
+			WHERE meta_key = '_meeting_zoom_meeting_id' AND meta_id > %d AND meta_value = %s",
+			$is_known ? $last_id : 0,
+			$number
+		)
+	);
+	// phpcs:enable
+	return array_map( 'intval', array_merge( $known[ $number ] ?? array(), $added ) );
+}
+
+/**
+ * Returns the highest ID of a meta.
+ *
+ * @since 0.2.0
+ *
+ * @return int The ID; 0 if there are no metas.
+ */
+function zoombridge_last_meta_id(): int {
+	global $wpdb;
+	return (int) $wpdb->get_var( "SELECT MAX(meta_id) FROM {$wpdb->postmeta}" ); // phpcs:ignore WordPress.DB
+}
+
+/**
+ * Reads which posts, of any type, hold Zoom meeting numbers.
+ *
+ * @since 0.2.0
+ *
+ * @param string[] $numbers Optional. The numbers. Default none: all.
+ * @return array Lists of IDs of posts by number; each number that was named is in it.
+ */
+function zoombridge_read_numbers( array $numbers = array() ): array {
+	global $wpdb;
+	$sql = "SELECT meta_value, post_id FROM {$wpdb->postmeta} WHERE meta_key = '_meeting_zoom_meeting_id'";
+	// phpcs:disable WordPress.DB -- A cache would not show posts of other requests.
+	if ( $numbers ) {
+		$places = implode( ',', array_fill( 0, count( $numbers ), '%s' ) );
+		$sql    = $wpdb->prepare( "$sql AND meta_value IN ($places)", array_values( $numbers ) );
+	}
+	$found = array_fill_keys( $numbers, array() );
+	foreach ( $wpdb->get_results( $sql ) as $row ) {
+		$found[ $row->meta_value ][] = (int) $row->post_id;
+	}
+	// phpcs:enable
+	return $found;
+}

@@ -1,0 +1,314 @@
+<?php
+/**
+ * Reads posts for the sync protocol, as they stand in the database.
+ *
+ * Everything here is read by SQL: an object cache may show what stood before, or what was to be written.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.2.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+const ZOOMBRIDGE_SYNC_OWN_METAS = array( '_zoombridge_post', '_zoombridge_made', '_zoombridge_seq' );
+
+/**
+ * Returns the keys of the metas that the bridge writes, by name.
+ *
+ * @since 0.2.0
+ *
+ * @return array Keys by name.
+ */
+function zoombridge_sync_meta_keys(): array {
+	return ZOOMBRIDGE_PLAIN_METAS + ZOOMBRIDGE_ARRAY_METAS + array( 'details' => '_meeting_zoom_details' );
+}
+
+/**
+ * Reads meeting posts.
+ *
+ * @since 0.2.0
+ *
+ * @param int[] $ids IDs of posts.
+ * @return array {
+ *     Rows of the table of posts by ID; posts of other types are not among them. Besides its columns, each has
+ *
+ *     @type int   $ID    The ID, as an integer.
+ *     @type array $metas Raw values of the bridge's metas by key.
+ * }
+ */
+function zoombridge_sync_read_rows( array $ids ): array {
+	global $wpdb;
+	if ( ! $ids ) {
+		return array();
+	}
+	$list = implode( ',', array_map( 'intval', $ids ) );
+	$rows = array();
+	// phpcs:disable WordPress.DB -- The IDs are integers.
+	$posts = $wpdb->get_results(
+		"SELECT * FROM {$wpdb->posts} WHERE ID IN ($list) AND post_type = 'zoom-meetings'",
+		ARRAY_A
+	);
+	foreach ( $posts as $post ) {
+		$id          = (int) $post['ID'];
+		$rows[ $id ] = array(
+			'ID'    => $id,
+			'metas' => array(),
+		) + $post;
+	}
+	$keys   = array_merge(
+		array_values( zoombridge_sync_meta_keys() ),
+		ZOOMBRIDGE_SYNC_OWN_METAS,
+		array( '_wp_trash_meta_status', '_meeting_zoom_start_url' )
+	);
+	$places = implode( ',', array_fill( 0, count( $keys ), '%s' ) );
+	$metas  = $wpdb->get_results(
+		$wpdb->prepare(
+			"SELECT post_id, meta_key, meta_value FROM {$wpdb->postmeta}
+			WHERE post_id IN ($list) AND meta_key IN ($places) ORDER BY meta_id",
+			$keys
+		)
+	);
+	// phpcs:enable
+	foreach ( $metas as $meta ) {
+		$id = (int) $meta->post_id;
+		if ( isset( $rows[ $id ] ) ) {
+			$rows[ $id ]['metas'] += array( $meta->meta_key => (string) $meta->meta_value );
+		}
+	}
+	return $rows;
+}
+
+/**
+ * Reads a meeting post.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If there is no such post.
+ *
+ * @param int $id ID of the post.
+ * @return array The post; see zoombridge_sync_read_rows().
+ */
+function zoombridge_sync_post( int $id ): array {
+	$row = zoombridge_sync_read_rows( array( $id ) )[ $id ] ?? null;
+	if ( null === $row ) {
+		throw new Zoombridge_Sync_Fault( 'missing', 'There is no meeting post of this ID.', array( 'post' => $id ) );
+	}
+	return $row;
+}
+
+/**
+ * Whether the bridge manages a post.
+ *
+ * A copy of a post carries its metas, and with them the ID of the other post.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return bool True if it does.
+ */
+function zoombridge_sync_is_managed( array $row ): bool {
+	$owner = $row['metas']['_zoombridge_post'] ?? null;
+	if ( null === $owner ) {
+		// Earlier versions of the bridge wrote this meta only.
+		return isset( $row['metas']['_zoombridge_revision'] );
+	}
+	return (int) $owner === $row['ID'];
+}
+
+/**
+ * Describes what stands in a post.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return array {
+ *     What the answer tells of each post.
+ *
+ *     @type int         $post   ID of the post.
+ *     @type string      $link   Its address.
+ *     @type string      $status Its status.
+ *     @type string|null $seq    The last operation on it, as `{epoch}.{seq}`.
+ *     @type string      $digest Hash of everything that the bridge writes.
+ *     @type string|null $by     `bridge` if nothing of that has changed since the bridge's last operation.
+ * }
+ */
+function zoombridge_sync_what_stands( array $row ): array {
+	$seq    = explode( '.', ( $row['metas']['_zoombridge_seq'] ?? '' ) . '...' );
+	$digest = zoombridge_sync_digest( $row );
+	return array(
+		'post'   => $row['ID'],
+		'link'   => (string) get_permalink( $row['ID'] ),
+		'status' => $row['post_status'],
+		'seq'    => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
+		'digest' => $digest,
+		'by'     => $digest === $seq[3] ? 'bridge' : null,
+	);
+}
+
+/**
+ * Computes the hash of everything in a post that the bridge writes.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return string Lowercase hexadecimal SHA-256.
+ */
+function zoombridge_sync_digest( array $row ): string {
+	$metas = array();
+	foreach ( zoombridge_sync_meta_keys() as $name => $key ) {
+		if ( isset( $row['metas'][ $key ] ) ) {
+			$metas[ $name ] = $row['metas'][ $key ];
+		}
+	}
+	ksort( $metas );
+	$all = array( $row['post_title'], $row['post_content'], $row['post_status'], (object) $metas );
+	return hash(
+		'sha256',
+		(string) json_encode( $all, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE )
+	);
+}
+
+/**
+ * Returns a post in full.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return array Title, content, status, author, metas by name, and the status before the trash.
+ */
+function zoombridge_sync_state( array $row ): array {
+	$metas = array();
+	foreach ( array_keys( zoombridge_sync_meta_keys() ) as $name ) {
+		$metas[ $name ] = zoombridge_sync_meta_value( $row, $name );
+	}
+	$before = $row['metas']['_wp_trash_meta_status'] ?? '';
+	return array(
+		'title'        => $row['post_title'],
+		'content'      => $row['post_content'],
+		'status'       => $row['post_status'],
+		'author'       => (int) $row['post_author'],
+		'metas'        => $metas,
+		'trashed_from' => 'trash' === $row['post_status'] && '' !== $before ? $before : null,
+	);
+}
+
+/**
+ * Returns the value of a meta as the protocol shows it.
+ *
+ * @since 0.2.0
+ *
+ * @param array  $row  The post.
+ * @param string $name Name of the meta.
+ * @return mixed A string, the integer `revision`, JSON text for `details`, an object for `fields` and `pro`, or null.
+ */
+function zoombridge_sync_meta_value( array $row, string $name ) {
+	$raw = $row['metas'][ zoombridge_sync_meta_keys()[ $name ] ] ?? null;
+	if ( null === $raw || 'revision' === $name ) {
+		return null === $raw ? null : (int) $raw;
+	}
+	if ( isset( ZOOMBRIDGE_PLAIN_METAS[ $name ] ) ) {
+		return $raw;
+	}
+	$value = maybe_unserialize( $raw );
+	if ( ! is_array( $value ) && ! is_object( $value ) ) {
+		return null;
+	}
+	$value = (object) zoombridge_remove_start_url( $value );
+	return 'details' === $name ? json_encode( $value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE ) : $value;
+}
+
+/**
+ * Returns the charset of the columns that the bridge writes text to; the narrower one, if they differ.
+ *
+ * @since 0.2.0
+ *
+ * @return string Such as utf8mb4, utf8mb3, utf8 or latin1.
+ */
+function zoombridge_narrowest_charset(): string {
+	global $wpdb;
+	static $narrowest = null;
+	if ( null === $narrowest ) {
+		$charsets  = array_filter(
+			array(
+				$wpdb->get_col_charset( $wpdb->posts, 'post_title' ),
+				$wpdb->get_col_charset( $wpdb->posts, 'post_content' ),
+				$wpdb->get_col_charset( $wpdb->postmeta, 'meta_value' ),
+			),
+			'is_string' // Other databases than MySQL know no charsets.
+		);
+		$others    = array_diff( $charsets, array( 'utf8mb4', 'utf8mb3', 'utf8' ) );
+		$three     = array_intersect( $charsets, array( 'utf8mb3', 'utf8' ) );
+		$found     = array_merge( $others, $three, array( 'utf8mb4' ) );
+		$narrowest = $found[0];
+	}
+	return $narrowest;
+}
+
+/**
+ * Replaces characters that the database cannot hold by HTML entities.
+ *
+ * @since 0.2.0
+ *
+ * @param string $text The text, in UTF-8.
+ * @return string The text, as it is where the database holds all characters.
+ */
+function zoombridge_encode_for_database( string $text ): string {
+	global $wpdb;
+	$charset  = zoombridge_narrowest_charset();
+	$patterns = array(
+		'utf8mb4' => '',
+		'utf8mb3' => '/[\x{10000}-\x{10FFFF}]/u',
+		'utf8'    => '/[\x{10000}-\x{10FFFF}]/u',
+		'latin1'  => '/[^\x{00}-\x{FF}]/u',
+	);
+	$pattern  = $patterns[ $charset ] ?? '/[^\x{00}-\x{7F}]/u';
+	// Where the connection has such a charset, too, the database takes the bytes of UTF-8 for its own and returns them.
+	$is_transparent = 0 !== strpos( $charset, 'utf8' ) && $wpdb->charset === $charset;
+	if ( '' === $pattern || $is_transparent ) {
+		return $text;
+	}
+	return (string) preg_replace_callback(
+		$pattern,
+		static function ( array $found ): string {
+			return '&#x' . dechex( zoombridge_code_point( $found[0] ) ) . ';';
+		},
+		$text
+	);
+}
+
+/**
+ * Returns the code point of a character.
+ *
+ * @since 0.2.0
+ *
+ * @param string $character The character, in UTF-8.
+ * @return int Its code point.
+ */
+function zoombridge_code_point( string $character ): int {
+	$bytes = array_values( unpack( 'C*', $character ) );
+	$code  = array_shift( $bytes );
+	if ( $bytes ) {
+		$code &= 0x3F >> count( $bytes );
+	}
+	foreach ( $bytes as $byte ) {
+		$code = $code << 6 | $byte & 0x3F;
+	}
+	return $code;
+}
+
+/**
+ * Whether two raw values are the same text, be it written with entities or without.
+ *
+ * @since 0.2.0
+ *
+ * @param string|null $one   A raw value, or null if there is none.
+ * @param string|null $other The other one.
+ * @return bool True if they are.
+ */
+function zoombridge_is_same_text( ?string $one, ?string $other ): bool {
+	if ( null === $one || null === $other ) {
+		return $one === $other;
+	}
+	return $one === $other
+		|| html_entity_decode( $one, ENT_QUOTES, 'UTF-8' ) === html_entity_decode( $other, ENT_QUOTES, 'UTF-8' );
+}

@@ -1,0 +1,672 @@
+<?php
+/**
+ * The operations of the sync protocol that write: write, trash, restore, delete.
+ *
+ * They go through WordPress's own functions, so that plugins notice. What an operation does not write stays as it is,
+ * byte for byte.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.2.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Carries out an operation that writes, unless it or a later one has been carried out.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it cannot have its effect.
+ *
+ * @param array $operation The operation, validated.
+ * @param int   $epoch     Its epoch.
+ * @return array What stands then.
+ */
+function zoombridge_sync_write_in_order( array $operation, int $epoch ): array {
+	$post_id = $operation['post'] ?? null;
+	$lock    = null === $post_id
+		? 'zoombridge_making_' . $operation['number']
+		: 'zoombridge_writing_' . $post_id;
+	try {
+		if ( null === $post_id ) {
+			return zoombridge_sync_make( $operation, $epoch );
+		}
+		if ( ! zoombridge_lock( $lock ) ) {
+			throw new Zoombridge_Sync_Fault( 'busy', 'Another request is writing this post.' );
+		}
+		$row = zoombridge_sync_target( $operation );
+		if ( ! zoombridge_sync_is_new( $operation, $epoch, $row ) ) {
+			return array( 'already' => true ) + zoombridge_sync_what_stands( $row );
+		}
+		// Another process may have written past the object cache.
+		wp_cache_delete( $row['ID'], 'posts' );
+		wp_cache_delete( $row['ID'], 'post_meta' );
+		$write = 'zoombridge_sync_' . $operation['op'];
+		return $write( $operation, $epoch, $row );
+	} finally {
+		zoombridge_unlock( $lock );
+	}
+}
+
+/**
+ * Reads the post of an operation.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If there is none, or it is that of another meeting.
+ *
+ * @param array $operation The operation.
+ * @return array The post; see zoombridge_sync_read_rows().
+ */
+function zoombridge_sync_target( array $operation ): array {
+	$row    = zoombridge_sync_post( $operation['post'] );
+	$number = $row['metas']['_meeting_zoom_meeting_id'] ?? '';
+	if ( $number !== $operation['number'] && ( '' !== $number || 'write' !== $operation['op'] ) ) {
+		$data = array( 'post' => $row['ID'] );
+		throw new Zoombridge_Sync_Fault( 'missing', 'The post of this ID belongs to another meeting.', $data );
+	}
+	return $row;
+}
+
+/**
+ * Whether an operation is newer than the last one on its post.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it is older, or another one of the same number.
+ *
+ * @param array $operation The operation.
+ * @param int   $epoch     Its epoch.
+ * @param array $row       The post.
+ * @return bool False if it is the last one itself.
+ */
+function zoombridge_sync_is_new( array $operation, int $epoch, array $row ): bool {
+	$stored = $row['metas']['_zoombridge_seq'] ?? null;
+	$order  = zoombridge_sync_compare( $epoch, $operation['seq'], $stored );
+	if ( 0 === $order && ( explode( '.', $stored . '...' )[2] ) !== $operation['op'] ) {
+		throw new Zoombridge_Sync_Fault( 'invalid', 'Another operation had this number.' );
+	}
+	if ( $order < 0 ) {
+		$stands = zoombridge_sync_what_stands( $row );
+		throw new Zoombridge_Sync_Fault( 'stale', 'A later operation on this post has been carried out.', $stands );
+	}
+	return $order > 0;
+}
+
+/**
+ * Records on a post the operation that was carried out, and describes what stands.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation.
+ * @param int   $epoch     Its epoch.
+ * @param int   $post_id   ID of the post.
+ * @return array What stands; see zoombridge_sync_what_stands().
+ */
+function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): array {
+	$row  = zoombridge_sync_post( $post_id );
+	$text = sprintf( '%d.%d.%s.%s', $epoch, $operation['seq'], $operation['op'], zoombridge_sync_digest( $row ) );
+	zoombridge_set_meta( $post_id, '_zoombridge_seq', $text );
+	$row['metas']['_zoombridge_seq'] = $text;
+	return zoombridge_sync_what_stands( $row );
+}
+
+/**
+ * Creates the post of a meeting.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If the meeting has a post, or may be getting one.
+ *
+ * @param array $operation The operation, validated.
+ * @param int   $epoch     Its epoch.
+ * @return array What stands then.
+ */
+function zoombridge_sync_make( array $operation, int $epoch ): array {
+	$number = $operation['number'];
+	$error  = zoombridge_reserve_number( $number );
+	if ( null !== $error && 'zoombridge_exists' === $error->get_error_code() ) {
+		$row = zoombridge_sync_post( $error->get_error_data()['post'] );
+		if ( zoombridge_sync_compare( $epoch, $operation['seq'], $row['metas']['_zoombridge_seq'] ?? null ) === 0 ) {
+			return array( 'already' => true ) + zoombridge_sync_what_stands( $row );
+		}
+		$data = array( 'post' => $row['ID'] );
+		throw new Zoombridge_Sync_Fault( 'exists', 'This meeting has a post.', $data );
+	}
+	if ( null !== $error ) {
+		throw new Zoombridge_Sync_Fault( 'busy', 'Another request is saving a meeting on this site.' );
+	}
+	if ( zoombridge_sync_compare( $epoch, $operation['seq'], zoombridge_sync_grave( $number ) ) < 1 ) {
+		throw new Zoombridge_Sync_Fault( 'stale', 'The post of this meeting has been deleted since.' );
+	}
+	$fields         = zoombridge_sync_sanitize( $operation ) + array(
+		'post_title'   => '',
+		'post_content' => '',
+		'post_status'  => 'draft',
+	);
+	$empty          = array(
+		'ID'    => 0,
+		'metas' => array(),
+	);
+	$metas          = zoombridge_sync_wanted_metas( $operation, $empty ) + array( '_zoombridge_made' => 'bridge' );
+	$id             = zoombridge_sync_insert( $operation, $fields, $metas );
+	$result         = zoombridge_sync_told( $operation, $epoch, $id, $fields, $metas );
+	$chosen         = zoombridge_sync_took_choices( $operation, zoombridge_sync_post( $id ) );
+	$result['took'] = (object) ( (array) $result['took'] + $chosen );
+	return $result;
+}
+
+/**
+ * Inserts a post, and its metas before other plugins see it.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it was refused.
+ *
+ * @param array $operation The operation.
+ * @param array $fields    Columns of the post.
+ * @param array $metas     Values of metas by key.
+ * @return int ID of the post.
+ */
+function zoombridge_sync_insert( array $operation, array $fields, array $metas ): int {
+	$terms        = zoombridge_sync_terms( $operation['terms'] ?? array() );
+	$insert_metas = static function ( $new_status, $old_status, $post ) use ( &$insert_metas, $metas, $terms ): void {
+		if ( 'zoom-meetings' === $post->post_type && 'new' === $old_status ) {
+			remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
+			zoombridge_sync_set_metas( $post->ID, array( '_zoombridge_post' => (string) $post->ID ) + $metas, array() );
+			if ( $terms ) {
+				wp_set_object_terms( $post->ID, $terms, 'zoom-meeting' );
+			}
+		}
+	};
+	add_action( 'transition_post_status', $insert_metas, PHP_INT_MIN, 3 );
+	try {
+		$id = wp_insert_post(
+			wp_slash(
+				$fields + array(
+					'post_type'   => 'zoom-meetings',
+					'post_author' => zoombridge_sync_author( $operation ),
+					'post_name'   => zoombridge_sync_slug( $fields, $operation ),
+					// With the post itself: a plugin that dies in between must not leave one that is never found again.
+					'meta_input'  => array( '_meeting_zoom_meeting_id' => $operation['number'] ),
+				)
+			),
+			true
+		);
+	} finally {
+		remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
+	}
+	return zoombridge_sync_require_id( $id );
+}
+
+/**
+ * Returns the ID of a post that was written.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it was refused.
+ *
+ * @param int|WP_Error $result Result of wp_insert_post() or wp_update_post().
+ * @return int The ID.
+ */
+function zoombridge_sync_require_id( $result ): int {
+	if ( is_wp_error( $result ) ) {
+		$is_column = in_array( $result->get_error_code(), array( 'db_insert_error', 'db_update_error' ), true );
+		$text      = trim( $result->get_error_message() . ' ' . print_r( $result->get_error_data() ?? '', true ) );
+		throw new Zoombridge_Sync_Fault( $is_column ? 'column' : 'failed', $text );
+	}
+	return $result;
+}
+
+/**
+ * Returns the author of a new post.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation.
+ * @return int ID of the user whom it names, if that user may edit posts; else of the host's; else of the administrator
+ *             who came first.
+ */
+function zoombridge_sync_author( array $operation ): int {
+	$user_id = (int) ( $operation['author'] ?? 0 );
+	if ( $user_id && user_can( $user_id, 'edit_posts' ) ) {
+		return $user_id;
+	}
+	$user_id = isset( $operation['host'] ) ? zoombridge_find_host( $operation['host'] ) : 0;
+	if ( $user_id ) {
+		return $user_id;
+	}
+	$user_ids = get_users(
+		array(
+			'role'    => 'administrator',
+			'orderby' => 'ID',
+			'number'  => 1,
+			'fields'  => 'ID',
+		)
+	);
+	return (int) ( $user_ids[0] ?? 0 );
+}
+
+/**
+ * Returns which of some categories there are.
+ *
+ * @since 0.2.0
+ *
+ * @param int[] $term_ids IDs of categories.
+ * @return int[] IDs of those that there are.
+ */
+function zoombridge_sync_terms( array $term_ids ): array {
+	return array_values(
+		array_filter(
+			$term_ids,
+			static function ( int $term_id ): bool {
+				return (bool) term_exists( $term_id, 'zoom-meeting' );
+			}
+		)
+	);
+}
+
+/**
+ * Describes for author and categories whether a new post has those that were wanted.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation.
+ * @param array $row       The post.
+ * @return array As `took` in the answer.
+ */
+function zoombridge_sync_took_choices( array $operation, array $row ): array {
+	$took = array();
+	if ( isset( $operation['author'] ) ) {
+		$author         = (int) $row['post_author'];
+		$took['author'] = $author === $operation['author'] ? true : array( 'became' => $author );
+	}
+	if ( isset( $operation['terms'] ) ) {
+		$terms         = wp_get_object_terms( $row['ID'], 'zoom-meeting', array( 'fields' => 'ids' ) );
+		$terms         = is_array( $terms ) ? array_map( 'intval', $terms ) : array();
+		$is_taken      = ! array_diff( $operation['terms'], $terms ) && ! array_diff( $terms, $operation['terms'] );
+		$took['terms'] = $is_taken ? true : array( 'became' => $terms );
+	}
+	return $took;
+}
+
+/**
+ * Returns the slug of a post that becomes visible.
+ *
+ * WordPress would try one number after the other, which takes as many queries as there are posts of the same title.
+ *
+ * @since 0.2.0
+ *
+ * @param array $fields    Columns of the post.
+ * @param array $operation The operation.
+ * @return string The slug; empty for drafts, which get one when they are published.
+ */
+function zoombridge_sync_slug( array $fields, array $operation ): string {
+	global $wpdb;
+	$slug = sanitize_title( $fields['post_title'] );
+	if ( '' === $slug || ! in_array( $fields['post_status'], array( 'publish', 'private' ), true ) ) {
+		return '';
+	}
+	$query = "SELECT ID FROM {$wpdb->posts} WHERE post_name = %s AND post_type = 'zoom-meetings' LIMIT 1";
+	if ( ! $wpdb->get_var( $wpdb->prepare( $query, $slug ) ) ) { // phpcs:ignore WordPress.DB
+		return $slug;
+	}
+	$start = (string) ( $operation['metas']['set']['start_date_utc'] ?? '' );
+	$date  = '' === $start ? gmdate( 'Y-m-d' ) : substr( $start, 0, 10 );
+	$hash  = substr( wp_hash( $operation['number'] ), 0, 4 );
+	return sprintf( '%s-%s-%s', _truncate_post_slug( $slug, 180 ), $date, $hash );
+}
+
+/**
+ * Carries out the operation `write` on a post that there is.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it was refused.
+ *
+ * @param array $operation The operation, validated.
+ * @param int   $epoch     Its epoch.
+ * @param array $row       The post.
+ * @return array What stands then.
+ */
+function zoombridge_sync_write( array $operation, int $epoch, array $row ): array {
+	if ( isset( $operation['status'] ) && 'trash' === $row['post_status'] ) {
+		zoombridge_sync_untrash( $row, $operation['status'] );
+		$row = zoombridge_sync_post( $row['ID'] );
+	}
+	$fields = zoombridge_sync_sanitize( $operation );
+	$metas  = zoombridge_sync_wanted_metas( $operation, $row );
+	if ( ! zoombridge_sync_is_managed( $row ) ) {
+		$metas += array( '_zoombridge_made' => 'form' );
+	}
+	$metas['_zoombridge_post'] = (string) $row['ID'];
+	zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
+	$changes = array();
+	foreach ( $fields as $column => $value ) {
+		if ( $value !== $row[ $column ] ) {
+			$changes[ $column ] = $value;
+		}
+	}
+	if ( $changes ) {
+		if ( '' === $row['post_name'] && isset( $changes['post_status'] ) ) {
+			$changes['post_name'] = zoombridge_sync_slug( $changes + $row, $operation );
+		}
+		$update = static function () use ( $row, $changes ) {
+			return wp_update_post( wp_slash( array( 'ID' => $row['ID'] ) + $changes ), true );
+		};
+		zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
+	}
+	return zoombridge_sync_told( $operation, $epoch, $row['ID'], $fields, $metas );
+}
+
+/**
+ * Calls a function that writes a post, and keeps every other column of the post as it is.
+ *
+ * WordPress runs its filters on all columns: those of users without rights strip tags that administrators wrote.
+ *
+ * @since 0.2.0
+ *
+ * @param array    $row     The post.
+ * @param array    $changes What is written, by column.
+ * @param callable $write   The function.
+ * @return mixed What the function returns.
+ */
+function zoombridge_sync_guard( array $row, array $changes, callable $write ) {
+	$keep = static function ( $data, $post ) use ( &$keep, $row, $changes ) {
+		if ( (int) ( $post['ID'] ?? 0 ) !== $row['ID'] ) {
+			return $data;
+		}
+		// What plugins write on their own account, in answer to this write, is theirs to decide.
+		remove_filter( 'wp_insert_post_data', $keep, PHP_INT_MAX );
+		return array_intersect_key( zoombridge_sync_kept_columns( $row, $changes ), $data ) + $data;
+	};
+	// WordPress resets a template that the theme does not know.
+	$know = static function ( $templates ) use ( $row ) {
+		$template = (string) get_post_meta( $row['ID'], '_wp_page_template', true );
+		return '' === $template ? $templates : (array) $templates + array( $template => $template );
+	};
+	add_filter( 'wp_insert_post_data', $keep, PHP_INT_MAX, 2 );
+	add_filter( 'theme_zoom-meetings_templates', $know, PHP_INT_MAX );
+	try {
+		return $write();
+	} finally {
+		remove_filter( 'wp_insert_post_data', $keep, PHP_INT_MAX );
+		remove_filter( 'theme_zoom-meetings_templates', $know, PHP_INT_MAX );
+	}
+}
+
+/**
+ * Returns the columns of a post that a write must not change.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row     The post.
+ * @param array $changes What is written, by column.
+ * @return array Values by column, slashed.
+ */
+function zoombridge_sync_kept_columns( array $row, array $changes ): array {
+	$free = array( 'ID', 'metas', 'post_modified', 'post_modified_gmt', 'comment_count', 'guid' );
+	if ( isset( $changes['post_status'] ) ) {
+		// A draft gets its date and its address when it is published; the trash has addresses of its own.
+		if ( '0000-00-00 00:00:00' === $row['post_date_gmt'] ) {
+			array_push( $free, 'post_date', 'post_date_gmt' );
+		}
+		$is_trash = in_array( 'trash', array( $row['post_status'], $changes['post_status'] ), true );
+		if ( '' === $row['post_name'] || $is_trash ) {
+			$free[] = 'post_name';
+		}
+	}
+	return wp_slash( array_diff_key( $row, $changes, array_flip( $free ) ) );
+}
+
+/**
+ * Returns the columns that an operation writes, without anything that could do harm.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation, validated.
+ * @return array Values by column.
+ */
+function zoombridge_sync_sanitize( array $operation ): array {
+	$fields = array();
+	if ( isset( $operation['title'] ) ) {
+		$title                = trim( (string) preg_replace( '/[\x00-\x1F\x7F]+/', ' ', $operation['title'] ) );
+		$fields['post_title'] = str_replace( array( '<', '>' ), array( '&lt;', '&gt;' ), $title );
+	}
+	if ( isset( $operation['content'] ) ) {
+		$fields['post_content'] = wp_kses_post( $operation['content'] );
+	}
+	$fields = array_map( 'zoombridge_encode_for_database', $fields );
+	if ( isset( $operation['status'] ) ) {
+		$fields['post_status'] = $operation['status'];
+	}
+	return $fields;
+}
+
+/**
+ * Returns the metas that an operation writes.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it names another number than its own.
+ *
+ * @param array $operation The operation, validated.
+ * @param array $row       The post.
+ * @return array Values by key; null for metas that are removed.
+ */
+function zoombridge_sync_wanted_metas( array $operation, array $row ): array {
+	$keys   = zoombridge_sync_meta_keys();
+	$given  = zoombridge_sync_given_metas( $operation );
+	$wanted = array( '_meeting_zoom_meeting_id' => $operation['number'] );
+	if ( ( $given['set']['number'] ?? $operation['number'] ) !== $operation['number'] ) {
+		throw new Zoombridge_Sync_Fault( 'invalid', 'The number of a meeting does not change.' );
+	}
+	foreach ( $given['remove'] as $name ) {
+		$wanted[ $keys[ $name ] ] = null;
+	}
+	foreach ( $given['set'] as $name => $value ) {
+		$value                    = 'html' === $name ? wp_kses( $value, zoombridge_allowed_html() ) : (string) $value;
+		$wanted[ $keys[ $name ] ] = zoombridge_encode_for_database( $value );
+	}
+	foreach ( $given['lay_over'] as $name => $changes ) {
+		$wanted[ $keys[ $name ] ] = zoombridge_sync_merge( $name, $row['metas'][ $keys[ $name ] ] ?? '', $changes );
+	}
+	if ( ! isset( $row['metas']['_meeting_zoom_start_url'] ) ) {
+		$wanted['_meeting_zoom_start_url'] = '';
+	}
+	return $wanted;
+}
+
+/**
+ * Returns what an operation says of metas.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation, validated.
+ * @return array `set` and `lay_over`, values by name, and `remove`, a list of names.
+ */
+function zoombridge_sync_given_metas( array $operation ): array {
+	return ( $operation['metas'] ?? array() ) + array(
+		'set'      => array(),
+		'lay_over' => array(),
+		'remove'   => array(),
+	);
+}
+
+/**
+ * Merges what an operation lays over a meta that holds an object or an array.
+ *
+ * @since 0.2.0
+ *
+ * @param string       $name    Name of the meta: details, fields or pro.
+ * @param string       $stored  The raw value that stands.
+ * @param string|array $changes JSON text for details, otherwise values by key.
+ * @return array|stdClass The value to write.
+ */
+function zoombridge_sync_merge( string $name, string $stored, $changes ) {
+	$existing = maybe_unserialize( $stored );
+	$merged   = 'details' === $name
+		? (object) zoombridge_merge( $existing, json_decode( $changes ), 'settings' )
+		: zoombridge_merge( $existing, $changes );
+	return map_deep(
+		zoombridge_remove_start_url( $merged ),
+		static function ( $value ) {
+			return is_string( $value ) ? zoombridge_encode_for_database( $value ) : $value;
+		}
+	);
+}
+
+/**
+ * Writes metas, but for those that have their value.
+ *
+ * @since 0.2.0
+ *
+ * @param int   $post_id ID of the post.
+ * @param array $metas   Values by key; null removes the meta.
+ * @param array $stored  Raw values by key, as they stand.
+ * @return void
+ */
+function zoombridge_sync_set_metas( int $post_id, array $metas, array $stored ): void {
+	foreach ( $metas as $key => $value ) {
+		if ( zoombridge_sync_raw( $value ) !== ( $stored[ $key ] ?? null ) ) {
+			zoombridge_set_meta( $post_id, $key, $value );
+		}
+	}
+}
+
+/**
+ * Returns the text by which the database holds a value.
+ *
+ * @since 0.2.0
+ *
+ * @param mixed $value The value.
+ * @return string|null The text, or null for null.
+ */
+function zoombridge_sync_raw( $value ): ?string {
+	return null === $value ? null : (string) maybe_serialize( $value );
+}
+
+/**
+ * Describes what stands after a write, and for each field whether the database holds what was written.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation.
+ * @param int   $epoch     Its epoch.
+ * @param int   $post_id   ID of the post.
+ * @param array $fields    What was written, by column.
+ * @param array $metas     What was written, by key of the meta.
+ * @return array The result of the operation.
+ */
+function zoombridge_sync_told( array $operation, int $epoch, int $post_id, array $fields, array $metas ): array {
+	$stands = zoombridge_sync_record( $operation, $epoch, $post_id );
+	$row    = zoombridge_sync_post( $post_id );
+	$took   = array();
+	foreach ( array_intersect( array( 'title', 'content', 'status' ), array_keys( $operation ) ) as $name ) {
+		$value         = $row[ 'post_' . $name ];
+		$is_taken      = zoombridge_is_same_text( $value, $fields[ 'post_' . $name ] );
+		$took[ $name ] = $is_taken ? true : array( 'became' => $value );
+	}
+	$given = zoombridge_sync_given_metas( $operation );
+	foreach ( array_merge( array_keys( $given['set'] + $given['lay_over'] ), $given['remove'] ) as $name ) {
+		$key           = zoombridge_sync_meta_keys()[ $name ];
+		$value         = zoombridge_sync_raw( $metas[ $key ] );
+		$is_taken      = zoombridge_is_same_text( $row['metas'][ $key ] ?? null, $value );
+		$took[ $name ] = $is_taken ? true : array( 'became' => zoombridge_sync_meta_value( $row, $name ) );
+	}
+	return $stands + array( 'took' => (object) $took );
+}
+
+/**
+ * Carries out the operation `trash`.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If the site has no trash.
+ *
+ * @param array $operation The operation, validated.
+ * @param int   $epoch     Its epoch.
+ * @param array $row       The post.
+ * @return array What stands then.
+ */
+function zoombridge_sync_trash( array $operation, int $epoch, array $row ): array {
+	if ( ! EMPTY_TRASH_DAYS ) {
+		$text = 'This site has no trash: WordPress would delete the post permanently.';
+		throw new Zoombridge_Sync_Fault( 'no_trash', $text, array( 'post' => $row['ID'] ) );
+	}
+	if ( 'trash' !== $row['post_status'] ) {
+		$trash = static function () use ( $row ) {
+			return wp_trash_post( $row['ID'] );
+		};
+		zoombridge_sync_guard( $row, array( 'post_status' => 'trash' ), $trash );
+	}
+	return zoombridge_sync_record( $operation, $epoch, $row['ID'] );
+}
+
+/**
+ * Carries out the operation `restore`.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation, validated.
+ * @param int   $epoch     Its epoch.
+ * @param array $row       The post.
+ * @return array What stands then.
+ */
+function zoombridge_sync_restore( array $operation, int $epoch, array $row ): array {
+	if ( 'trash' === $row['post_status'] ) {
+		$before = $row['metas']['_wp_trash_meta_status'] ?? '';
+		zoombridge_sync_untrash( $row, $operation['status'] ?? ( '' === $before ? 'draft' : $before ) );
+	}
+	return zoombridge_sync_record( $operation, $epoch, $row['ID'] );
+}
+
+/**
+ * Takes a post out of the trash.
+ *
+ * @since 0.2.0
+ *
+ * @param array  $row    The post.
+ * @param string $status The status that it gets.
+ * @return void
+ */
+function zoombridge_sync_untrash( array $row, string $status ): void {
+	$choose  = static function () use ( $status ): string {
+		return $status;
+	};
+	$restore = static function () use ( $row ) {
+		return wp_untrash_post( $row['ID'] );
+	};
+	// Last of all: WordPress itself restores posts as drafts.
+	add_filter( 'wp_untrash_post_status', $choose, PHP_INT_MAX );
+	try {
+		zoombridge_sync_guard( $row, array( 'post_status' => $status ), $restore );
+	} finally {
+		remove_filter( 'wp_untrash_post_status', $choose, PHP_INT_MAX );
+	}
+}
+
+/**
+ * Carries out the operation `delete`.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If another plugin prevented it.
+ *
+ * @param array $operation The operation, validated.
+ * @param int   $epoch     Its epoch.
+ * @param array $row       The post.
+ * @return array That the post is deleted.
+ */
+function zoombridge_sync_delete( array $operation, int $epoch, array $row ): array {
+	// First: a request that dies after the deletion must not leave the way open to older operations.
+	zoombridge_sync_bury( $operation['number'], $epoch, $operation['seq'] );
+	wp_delete_post( $row['ID'], true );
+	if ( zoombridge_sync_read_rows( array( $row['ID'] ) ) ) {
+		throw new Zoombridge_Sync_Fault( 'failed', 'The post was not deleted.', zoombridge_sync_what_stands( $row ) );
+	}
+	return array(
+		'post'   => $row['ID'],
+		'status' => 'deleted',
+	);
+}
