@@ -315,7 +315,10 @@ class SyncClient:
             return None
         if result.code == "missing" and item.sent and isinstance(item.operation, Delete):
             return Deleted(item.operation.post)  # by an earlier try
-        return sync_faults.of_item(result)
+        fault = sync_faults.of_item(result)
+        # A post that is there may be the one that an earlier try made, before it died.
+        fault.unsure |= fault.fault is Fault.EXISTS and item.sent > 0
+        return fault
 
     def _ask(self, operations: list[Operation], *, quiet: bool = False) -> Payload:
         """Send one request, with a second one where the first shows that the clocks differ; return its payload.
@@ -427,8 +430,10 @@ class SyncClient:
         tried, at = len(chunk), None
         if not progress.known:
             tried = 0
-        elif not progress.done:
-            at = min(progress.at or 0, len(chunk) - 1)
+        elif not progress.done and progress.at is None:
+            tried = 0  # it came, but not to its first operation
+        elif not progress.done and progress.at is not None:
+            at = min(progress.at, len(chunk) - 1)
             tried = at + 1
         for item in chunk:
             item.sent += 1

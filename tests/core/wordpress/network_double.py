@@ -24,6 +24,7 @@ Fate = Literal[
     "late",  # the client waits in vain; it arrives after the request that follows
     "dies",  # PHP dies at the item `at`, and the shutdown answers
     "dies after",  # … after its effect
+    "killed early",  # the process is gone before the first item
     "killed before",  # the process is gone before the item `at`
     "killed half",  # … after its effect, but before that is noted
     "killed after",  # … after it
@@ -111,6 +112,7 @@ class NetworkDouble:
         steps: dict[Fate, tuple[Step, type[Exception]]] = {
             "dies": ("before", DiedError),
             "dies after": ("after", DiedError),
+            "killed early": ("start", KilledError),
             "killed before": ("before", KilledError),
             "killed half": ("half", KilledError),
             "killed after": ("after", KilledError),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Body = tuple[int, bytes]
-Step = Literal["before", "half", "after"]
-REFUSED = json.dumps({"code": "zoombridge_sync_refused"}).encode()
+Step = Literal["start", "before", "half", "after"]
+REFUSED = b'{"code":"zoombridge_sync_refused"}'
 PLAIN = ("number", "kind", "join_url", "start_date_utc", "html", "revision")
 METAS = (*PLAIN, "details", "fields", "pro")
 FIELDS: dict[str, dict[str, type]] = {
@@ -93,6 +93,7 @@ class PluginDouble:
     nonces: dict[str, tuple[int, str]] = field(default_factory=dict)
     watermark: int = 0
     last_id: int = 6
+    highest: tuple[int, int] = (0, 0)
     protocols: tuple[int, int] = (2, 2)
     graves: dict[str, tuple[int, int]] = field(default_factory=dict)  # positions of deletions, by number
     saving: bool = False  # VCZAPI's form saves a meeting
@@ -129,6 +130,7 @@ class PluginDouble:
         if not self._is_request(payload):
             return self._answer(message, {"error": {"code": "invalid", "text": ""}, "results": []})
         self.payloads.append(payload)
+        self.step("start", payload["operations"][0])
         results: list[dict[str, Any]] = []
         died = False
         for place, operation in enumerate(payload["operations"]):
@@ -143,7 +145,8 @@ class PluginDouble:
                 died = True
                 fault = {"ok": False, "code": "failed", "text": "died", "file": str(death)}
                 results.append({"i": item, **fault})
-        self.nonces[nonce] = (message["t"], f"{now}|done")
+        if not died:
+            self.nonces[nonce] = (message["t"], f"{now}|done")
         return self._answer(message, {"error": None, "results": results})
 
     def _authentic(self, body: bytes) -> dict[str, Any] | None:
@@ -171,15 +174,15 @@ class PluginDouble:
     def _refusal(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """Return the error of a request that is refused as a whole, in the order of the contract."""
         now = int(self.clock())
-        if message["home"] != hashlib.sha256(self.home.encode()).hexdigest():
-            return {"code": "moved", "text": "", "home": self.home}
         if not self.protocols[0] <= message["zb"] <= self.protocols[1]:
             return {"code": "update", "text": ""}
+        if message["home"] != hashlib.sha256(self.home.encode()).hexdigest():
+            return {"code": "moved", "text": "", "home": self.home}
         if abs(message["t"] - now) > 300:
             return {"code": "clock", "text": ""}
         if message["n"] in self.nonces or message["t"] <= self.watermark:
             return {"code": "replayed", "text": ""}
-        self.nonces[message["n"]] = (message["t"], f"{now}|0")
+        self.nonces[message["n"]] = (message["t"], f"{now}|")
         for nonce in [nonce for nonce, (then, _) in self.nonces.items() if then < now - 900]:
             self.watermark = max(self.watermark, self.nonces.pop(nonce)[0])
         if message["epoch"] < self.epoch:
@@ -201,10 +204,8 @@ class PluginDouble:
         )
 
     def _answer(self, message: dict[str, Any], inner: dict[str, Any]) -> Body:
-        seqs = [post.seq for post in self.posts.values() if post.seq is not None]
-        epoch, seq = max(seqs, default=(0, 0))
         inner |= {
-            "highest": {"epoch": epoch, "seq": seq},
+            "highest": dict(zip(("epoch", "seq"), self.highest, strict=True)),
             "changed": [],
             "protocols": list(self.protocols),
             "vczapi": None,
@@ -233,20 +234,23 @@ class PluginDouble:
     def _change(self, operation: dict[str, Any], seq: tuple[int, int]) -> dict[str, Any]:
         if "post" in operation:
             post = self.posts.get(operation["post"])
-            obstacle = _fault("missing") if post is None else self._order(operation, post, seq)
+            obstacle = _missing(operation) if post is None else self._order(operation, post, seq)
         else:
             post = next(iter(self.of(operation["number"])), None)
             obstacle = self._making(operation, post, seq)
         if obstacle is None and operation["op"] == "trash" and not self.trash:
             obstacle = _fault("no_trash")
-        return obstacle or self._effect(operation, post, seq)
+        result = obstacle or self._effect(operation, post, seq)
+        if result["ok"]:
+            self.highest = max(self.highest, seq)
+        return result
 
     def _order(
         self, operation: dict[str, Any], post: PostDouble, seq: tuple[int, int]
     ) -> dict[str, Any] | None:
         number = post.metas.get("number")
         if number != operation["number"] and (number is not None or operation["op"] != "write"):
-            return _fault("missing") | {"post": post.id}
+            return _missing(operation)
         if post.seq == seq:
             same = post.last_op == operation["op"]
             return self._stands(post) | {"already": True} if same else _fault("invalid")
@@ -257,7 +261,7 @@ class PluginDouble:
     ) -> dict[str, Any] | None:
         if post is not None:
             same = post.seq == seq and post.last_op == operation["op"]
-            return self._stands(post) | {"already": True} if same else _fault("exists") | self._told(post)
+            return self._stands(post) | {"already": True} if same else _fault("exists") | {"post": post.id}
         if seq <= self.graves.get(operation["number"], (-1, 0)):
             return _fault("stale")
         return _fault("busy") if self.saving else None
@@ -267,7 +271,7 @@ class PluginDouble:
     ) -> dict[str, Any]:
         name = operation["op"]
         if post is None:
-            post = PostDouble(self._next_id(), metas={"number": operation["number"]})
+            post = PostDouble(self._next_id(), status="draft", metas={"number": operation["number"]})
             self.posts[post.id] = post
         self.writes[name, post.id, seq[1]] += 1
         if name == "delete":
@@ -319,14 +323,14 @@ class PluginDouble:
 
     def _read(self, operation: dict[str, Any]) -> dict[str, Any]:
         post = self.posts.get(operation["post"])
-        return _fault("missing") if post is None else self._stands(post) | {"state": _state(post)}
+        return _missing(operation) if post is None else self._stands(post) | {"state": _state(post)}
 
     def _outcome(self, operation: dict[str, Any]) -> dict[str, Any]:
         row = self.nonces.get(operation["n"])
         if row is None:
             return {"known": False, "at": None, "done": False}
         item = row[1].partition("|")[2]
-        return {"known": True, "at": None if item == "done" else int(item), "done": item == "done"}
+        return {"known": True, "at": int(item) if item.isdigit() else None, "done": item == "done"}
 
     def _hello(self, _operation: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -369,7 +373,7 @@ def _is_operation(operation: dict[str, Any]) -> bool:
         and metas.keys() <= {"set", "lay_over", "remove"}
         and set(metas.get("set", {})) <= set(PLAIN)
         and set(metas.get("lay_over", {})) <= {"details", "fields", "pro"}
-        and set(metas.get("remove", [])) <= set(METAS)
+        and set(metas.get("remove", [])) <= set(METAS) - {"number"}
     )
 
 
@@ -424,3 +428,7 @@ def _state(post: PostDouble) -> dict[str, Any]:
 
 def _fault(code: str) -> dict[str, Any]:
     return {"ok": False, "code": code, "text": f"told by the plugin: {code}"}
+
+
+def _missing(operation: dict[str, Any]) -> dict[str, Any]:
+    return _fault("missing") | {"post": operation["post"]}

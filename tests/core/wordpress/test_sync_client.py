@@ -338,7 +338,7 @@ class TestRefusals:
             Fault.STALE,
             Fault.EXISTS,
         ]
-        assert results[4].post_id == good
+        assert (results[4].post_id, results[4].unsure) == (good, False)
         assert world.plugin.posts[good].title == "New"
 
     def test_a_form_that_saves_is_waited_for(self, world: World) -> None:
@@ -366,6 +366,12 @@ class TestRefusals:
         assert {fault(result) for result in results} == {Fault.NETWORK}
         assert not any(result.unsure for result in results)
         assert len(world.net.bodies) == 1
+
+    def test_a_post_that_is_there_when_a_create_is_sent_again_may_be_its_own(self, world: World) -> None:
+        world.posts(1)
+        world.befall("request lost")
+        [result] = world.run(Write(1, "1", title="Made"))
+        assert (fault(result), result.unsure) == (Fault.EXISTS, True)
 
     def test_an_answer_of_another_shape_is_told_for_its_operation_alone(self, world: World) -> None:
         posts = world.posts(3)
@@ -459,6 +465,13 @@ class TestDeaths:
         )
         again = world.plugin.writes["write", posts[2], 3]
         assert again == (2 if fate == "killed half" else 1)
+
+    def test_a_process_killed_before_its_first_item_is_no_fault_of_that(self, world: World) -> None:
+        posts = world.posts(3)
+        world.befall("killed early")
+        results = world.run(*retitled(posts))
+        assert [result.post for result in results] == posts
+        assert world.sent[-1] == ["write"] * 3
 
     def test_one_that_is_killed_again_and_again_is_isolated(self, world: World) -> None:
         posts = world.posts(3)
