@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -232,6 +233,29 @@ class TestFaults:
         assert [post.title for post in client.find_posts(1) + client.find_posts(3)] == ["New", "Made"]
         assert client.find_posts(2) == []
         assert site.php("return array_sum( (array) wp_count_posts( 'zoom-meetings' ) );") == 2
+
+    def test_answers_lost_at_random_double_nothing(self, site: WordPress, client: SyncClient) -> None:
+        chance = random.Random(7)
+        made = client.run([Write(seq, str(seq), title="Old") for seq in range(1, 4)])
+        posts = [_id(standing) for standing in made]
+        for turn in range(1, 7):
+            client._session.mount("http://", _LosesAnswers(0, chance.randint(1, 4)))
+            seq = 10 * turn
+            operations = [
+                *(
+                    Write(seq, str(number), post, title=f"Turn {turn}")
+                    for number, post in enumerate(posts, start=1)
+                ),
+                Write(seq, str(1000 + turn), title="Made"),
+            ]
+            results = client.run(operations)
+            client._session.mount("http://", HTTPAdapter())
+            if any(isinstance(result, SiteFaultError) for result in results):
+                results = client.run(operations)  # what was asked of the outcome was lost, too
+            assert [isinstance(result, Standing) and result.already for result in results] == [True] * 4
+            assert [client.read_post(post).title for post in posts] == [f"Turn {turn}"] * 3
+        assert [len(client.find_posts(1000 + turn)) for turn in range(1, 7)] == [1] * 6
+        assert site.php("return array_sum( (array) wp_count_posts( 'zoom-meetings' ) );") == 9
 
     def test_the_post_at_which_another_plugin_dies_is_named_and_the_others_are_written(
         self, site: WordPress, client: SyncClient
