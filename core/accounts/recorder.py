@@ -100,7 +100,7 @@ class SnapshotRecorder:
             note = partial(_note, noted=[*planned, *unsure], skipped=skipped)
             return JobStep(place=place, done=done, counts=counts, finished=finished, write=note)
         with self.store.reading() as connection:
-            removed = find_removals(connection, self.store.sealer, account_id, snapshots)
+            removed = find_removals(connection, self.store.sealer, account_id, snapshots, now=self.now())
         removing = [one for one in snapshots if one.number in removed]
         counts = Counter[str](one.drift for one in snapshots if one.number not in removed)
         counts.update(skip.kind for skip in skips)
@@ -181,7 +181,7 @@ class SnapshotRecorder:
         found = []
         now = self.now()
         with self.store.reading() as connection:
-            removed = find_removals(connection, self.store.sealer, account_id, snapshots)
+            removed = find_removals(connection, self.store.sealer, account_id, snapshots, now=now)
             states = backlog.states_of_account(
                 connection, account_id, [snapshot.number for snapshot in snapshots]
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.model import rules
 from core.model.meeting import MeetingState
+from core.model.shared_number import leading
 from core.store.accounts import removals
 from core.store.db import settings
 from core.store.posts import queue
@@ -20,6 +21,7 @@ from core.store.sites import sites
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -48,11 +50,12 @@ class TrashLimitOptions:
 
 
 def find_removals(
-    connection: Connection, sealer: Sealer, account_id: str, snapshots: Iterable[Snapshot]
+    connection: Connection, sealer: Sealer, account_id: str, snapshots: Iterable[Snapshot], *, now: datetime
 ) -> dict[int, list[str]]:
     """Return the ids of the sites whose post a snapshot would move to the trash, by meeting number.
 
-    A snapshot does so where the meeting is gone, or where the site's rules exclude it from now on.
+    A snapshot does so where the meeting is gone, or where the site's rules exclude it from now on. Of several meetings
+    under one number that is the one which the post shows at `now`.
     """
     changes = {one.number: one for one in snapshots if one.raw is not None and one.before is not None}
     decided: dict[str, Rules] = {}
@@ -64,19 +67,19 @@ def find_removals(
             decided[site_id] = site_rules.add_host_ids(connection, rules.read(site.rules).rules)
         base = queue.open_base(sealer, post.baseline)
         is_own = base is not None and base.made
-        if _removes(changes[number], decided[site_id], is_own=is_own):
+        if _removes(changes[number], decided[site_id], now, is_own=is_own):
             found.setdefault(number, []).append(site_id)
     return found
 
 
-def _removes(snapshot: Snapshot, decided: Rules, *, is_own: bool) -> bool:
+def _removes(snapshot: Snapshot, decided: Rules, now: datetime, *, is_own: bool) -> bool:
     """Tell whether a snapshot removes a post. `is_own`: the bridge made it, so that rules may remove it."""
     before, after = snapshot.before, snapshot.after
     if before is None or after is None or before.state is not MeetingState.SCHEDULED:
         return False
     if after.state is not MeetingState.SCHEDULED:
         return True
-    return is_own and not decided.why_not(before) and bool(decided.why_not(after))
+    return is_own and not decided.why_not(leading(before, now)) and bool(decided.why_not(leading(after, now)))
 
 
 def exceeded(

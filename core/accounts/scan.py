@@ -569,7 +569,8 @@ def apply_removals(
     What Zoom has again returns; of what it gives no clear answer nothing changes.
     """
     account_id = account_of(job)
-    removed = set(find_removals(connection, recorder.store.sealer, account_id, snapshots))
+    sealer = recorder.store.sealer
+    removed = set(find_removals(connection, sealer, account_id, snapshots, now=recorder.now()))
     unsure = {one.number for one in snapshots if one.drift is Drift.UNSURE}
     back = {one.number for one in snapshots} - removed - unsure
     removals.set_state(connection, account_id, removed, RemovalState.APPLIED, applied_at=applied_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +19,13 @@ from core.store.accounts.removals import RemovalState
 from core.store.db import settings
 from core.store.db.schema import posts
 from core.store.db.settings import TrashLimits
+from core.store.events import log
 from core.store.jobs import JobState
 from core.store.posts.queue import Base, PostState, seal_base
 from core.store.sites import rules as site_rules
 from tests.core.conftest import connected
+from tests.core.events import event
+from tests.core.store.entries import entry
 from tests.core.store.grants import granted
 from tests.zoom import faults
 from tests.zoom.faults import Place
@@ -317,6 +321,157 @@ class TestSites:
         job = world.pieces(world.ask(import_job.KIND))
         assert job.counts["held"] == 8
         assert all((found := world.meeting(number)) and found.topic != "Secret" for number in numbers)
+
+
+ROOM = 5551112222
+DAYS = 24 * 3600 * 1000
+
+
+def in_room(topic: str, days: int, room: int = ROOM) -> dict[str, Any]:
+    """Return the fields of a meeting that is scheduled with a personal meeting ID."""
+    return {
+        "uuid": f"{topic} {room}==",
+        "topic": topic,
+        "type": 2,
+        "start_time": f"{datetime.now(UTC).replace(microsecond=0) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}",
+        "duration": 60,
+        "join_url": f"https://example.zoom.us/j/{room}?pwd=abc",
+        "pmi": str(room),
+        "settings": {"use_pmi": True},
+    }
+
+
+def told(world: World, *created: dict[str, Any], room: int = ROOM) -> None:
+    """Let creations arrive that carry the personal meeting ID as their number."""
+    host = next(iter(world.zoom.account.users.values())).id
+    at = int(world.clock() * 1000) - DAYS
+    entries = [
+        entry(
+            world.store,
+            event(
+                "meeting.created",
+                at + place,
+                account_id=world.zoom.account.account_id,
+                **one | {"id": room, "host_id": host},
+            ),
+        )
+        for place, one in enumerate(created)
+    ]
+    world.store.write(lambda connection: log.append(connection, entries))
+    while world.folding.fold_pending():
+        pass
+
+
+class TestSharedNumber:
+    """Meetings that a host schedules with a personal meeting ID."""
+
+    def test_each_under_its_own_number_counts_by_itself(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        imported(2)
+        anna = next(iter(world.zoom.account.users.values()))
+        numbers = [
+            world.zoom.account.make(anna, quietly=True, **in_room(f"Lesson {place}", place + 1))
+            for place in range(8)
+        ]
+        world.pieces(world.ask(import_job.KIND))
+        publish(world)
+        world.end_jobs()
+        lose(world, numbers[:6])
+        job = reconcile(world)
+        assert (gone(world, numbers), held(world)) == ([], numbers[:6])
+        assert job.counts["held"] == 6
+        details = {line.detail for line in world.lines(job, "held")}
+        assert details == {"6 of the site's 10 pages would be gone within a day."}
+        assert decide(world, RemovalState.APPROVED, numbers[:2]) == numbers[:2]
+        world.pieces(world.ask(removal_job.KIND))
+        assert (gone(world, numbers), held(world)) == (numbers[:2], numbers[2:6])
+
+    def test_under_that_of_the_room_is_one_page_which_no_run_removes(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(7)
+        anna = next(iter(world.zoom.account.users.values()))
+        lessons = [in_room(f"Lesson {place}", place + 1) for place in range(3)]
+        told(world, *lessons)
+        own = [world.zoom.account.make(anna, quietly=True, **one) for one in lessons]
+        world.pieces(world.ask(import_job.KIND))
+        publish(world)
+        world.end_jobs()
+        assert not any(world.meeting(number) for number in own), "they have their page"
+
+        lose(world, [*own, *numbers[:5]])
+        job = reconcile(world)
+        assert gone(world, [ROOM, *numbers]) == [], "5 of 8 are more than half"
+        assert held(world) == numbers[:5]
+        assert {line.detail for line in world.lines(job, "held")} == {
+            "5 of the site's 8 pages would be gone within a day."
+        }
+        assert [line.number for line in world.lines(job, "unsure")] == [ROOM]
+        assert job.counts["unsure"] == 1
+        assert decide(world, RemovalState.APPROVED) == numbers[:5]
+        world.pieces(world.ask(removal_job.KIND))
+        assert gone(world, [ROOM, *numbers]) == numbers[:5]
+        room = world.meeting(ROOM)
+        assert room is not None
+        assert len(room.others) == 2
+
+    def test_of_which_all_but_one_are_deleted_keeps_its_page(
+        self, world: World, imported: Callable[[int], list[int]]
+    ) -> None:
+        numbers = imported(3)
+        lessons = [in_room(f"Lesson {place}", place + 1) for place in range(7)]
+        told(world, *lessons)
+        deleted = [
+            event(
+                "meeting.deleted",
+                int(world.clock() * 1000) - DAYS // 2 + place,
+                account_id=world.zoom.account.account_id,
+                **{key: one[key] for key in ("uuid", "topic", "type")} | {"id": ROOM},
+            )
+            for place, one in enumerate(lessons[1:])
+        ]
+        entries = [entry(world.store, one) for one in deleted]
+        world.store.write(lambda connection: log.append(connection, entries))
+        world.folding.fold_pending()
+        publish(world)
+        reconcile(world)
+        room = world.meeting(ROOM)
+        assert room is not None
+        assert (room.state, room.topic) == (MeetingState.SCHEDULED, "Lesson 0")
+        assert held(world) == gone(world, numbers) == []
+
+    @pytest.mark.parametrize(
+        ("answered", "is_held"),
+        [
+            (in_room("Lesson", 3) | {"topic": "Secret lesson"}, True),
+            (in_room("Board", 9) | {"topic": "Secret board"}, False),  # the page shows the lesson until then
+        ],
+    )
+    @pytest.mark.parametrize("last", ["Board", "Secret board"])
+    def test_is_judged_by_the_meeting_that_its_page_shows(
+        self, world: World, site: Site, last: str, answered: dict[str, Any], *, is_held: bool
+    ) -> None:
+        """What Zoom answers for the number may be another of its meetings than the one told of last."""
+        anna = world.zoom.account.add_user("Anna")
+        decided = replace(DEFAULT, never=("Secret*",))
+        world.store.write(lambda connection: site_rules.save(connection, site.id, decided))
+        rooms = [ROOM, ROOM + 1]
+        for room in rooms:
+            told(world, in_room("Lesson", 3, room), in_room("Board", 9, room) | {"topic": last}, room=room)
+            uuid = answered["uuid"].replace(str(ROOM), str(room))
+            given = answered | {
+                "id": room,
+                "uuid": uuid,
+                "host_id": anna.id,
+                "agenda": "",
+                "status": "waiting",
+            }
+            world.zoom.account.held[room] = given
+        publish(world)
+        job = world.pieces(world.ask(import_job.KIND))
+        assert held(world) == (rooms if is_held else [])
+        assert job.counts.get("held", 0) == (2 if is_held else 0)
 
 
 class TestDecision:
