@@ -35,6 +35,7 @@ from web.http.server import make_server
 from web.webhooks.dispatcher import Dispatcher
 
 RPC_TOKEN = "rpc-token"
+METRICS_TOKEN = "token-of-the-monitor"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
 CONTEXT = {
     "user": {"login": "anna", "name": "Anna"},
@@ -140,6 +141,22 @@ def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http
         dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
         app = make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher)
         server = make_server(app)
+        socket, port = bind_unused_port()
+        server.add_socket(socket)
+        return server, port
+
+    server, port = io_loop.run_sync(serve)
+    yield Http(io_loop, port)
+    server.stop()
+    io_loop.run_sync(server.close_all_connections, timeout=90)
+
+
+@pytest.fixture
+def monitored(io_loop: IOLoop, bridge: Bridge, wp_site: Site) -> Iterator[Http]:
+    """A bridge with a token for monitors."""
+
+    async def serve() -> Any:
+        server = make_server(make_app(bridge, metrics_token=METRICS_TOKEN))
         socket, port = bind_unused_port()
         server.add_socket(socket)
         return server, port

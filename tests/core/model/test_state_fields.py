@@ -1,6 +1,7 @@
 """The state of a meeting holds the listed fields and nothing else."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.model.meeting import Meeting
 from core.model.state_fields import OBJECT, OCCURRENCE, RECURRENCE, SETTINGS
 from tests.core.events import ACCOUNT, JSON, NUMBER, event
 from tests.core.model.test_fold import change
+from tests.zoom.schema import schemas
 
 MARK = "marker-never-in-the-state"
 PERSON = f"{MARK}@example.org"
@@ -58,6 +60,23 @@ EXCLUDED: dict[str, Any] = {
         {"occurrence_id": "1", "start_time": "2026-03-01T10:00:00Z", "start_url": MARK, "added_tomorrow": MARK}
     ],
 }  # fmt: skip
+
+OF_PEOPLE_OR_KEYS = re.compile(
+    r"e_?mail|name$|phone|contact|invitee|participants?$|registrant|attendee|panelist|interpreter|exception|assistant|dial_in"
+    r"|host|key|pstn|h323|passw|passcode|pwd|token|encrypt|start_url|tracking|custom"
+)
+# The host, who is needed, switches, and the passcode, which is encrypted.
+KNOWN_OF_THEM = {"host_id", "host_email", "host_video", "panelists_video", "join_before_host", "password"}
+
+
+def _names(schema: Any) -> set[str]:
+    """Return the names of all fields in schemas."""
+    if isinstance(schema, list):
+        return {name for one in schema for name in _names(one)}
+    if not isinstance(schema, dict):
+        return set()
+    own = schema["properties"].keys() if isinstance(schema.get("properties"), dict) else set()
+    return {*own, *(name for one in schema.values() for name in _names(one))}
 
 
 def folded(*told: dict[str, Any]) -> Meeting:
@@ -123,6 +142,12 @@ class TestReduced:
     def test_every_field_says_who_reads_it(self) -> None:
         for fields in (OBJECT, SETTINGS, RECURRENCE, OCCURRENCE):
             assert all(field.read_by for field in fields.values())
+
+    def test_no_field_is_one_that_zoom_describes_as_of_people_or_keys(self) -> None:
+        described = _names(schemas())
+        assert len([name for name in described if OF_PEOPLE_OR_KEYS.search(name)]) > 20
+        stored = {*OBJECT, *SETTINGS, *RECURRENCE, *OCCURRENCE}
+        assert {name for name in stored & described if OF_PEOPLE_OR_KEYS.search(name)} == KNOWN_OF_THEM
 
     @given(st.dictionaries(st.sampled_from(["settings", "recurrence", "occurrences", *OBJECT, "x"]), JSON))
     def test_any_json_is_reduced_to_known_names(self, given: dict[str, Any]) -> None:

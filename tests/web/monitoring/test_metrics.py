@@ -1,7 +1,6 @@
 """Metrics in Prometheus's format, for holders of the token, with no private data."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
-from tornado.ioloop import IOLoop
-from tornado.testing import bind_unused_port
 
-from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.monitoring.alerts import Severity
 from core.store.db.engine import Store
@@ -26,29 +22,11 @@ from tests.core.events import ACCOUNT, SECRET, event
 from tests.core.store.entries import entry
 from tests.core.store.grants import granted
 from tests.core.store.kept import keep, stand
+from tests.web.conftest import METRICS_TOKEN as TOKEN
 from tests.web.conftest import Http
-from web.app import make_app
 from web.cli import zoombridge
-from web.http.server import make_server
 
-TOKEN = "token-of-the-monitor"
 NOW = int(time.time() * 1000)
-
-
-@pytest.fixture
-def monitored(io_loop: IOLoop, bridge: Bridge, wp_site: Site) -> Iterator[Http]:
-    """A bridge with a token for monitors."""
-
-    async def serve() -> Any:
-        server = make_server(make_app(bridge, metrics_token=TOKEN))
-        socket, port = bind_unused_port()
-        server.add_socket(socket)
-        return server, port
-
-    server, port = io_loop.run_sync(serve)
-    yield Http(io_loop, port)
-    server.stop()
-    io_loop.run_sync(server.close_all_connections, timeout=90)
 
 
 def bearer(token: str = TOKEN) -> dict[str, str]:
