@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
+from core.accounts.removal_phases import RemovalsPhase
 from core.accounts.removals import TrashLimitOptions
-from core.accounts.scan import AccountScan, IncompletePhase, RemovalsPhase, ScanContext
+from core.accounts.scan import AccountScan, ScanContext
+from core.accounts.scan_phases import IncompletePhase
 
 if TYPE_CHECKING:
     from collections.abc import Callable

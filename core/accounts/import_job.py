@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
+from core.accounts.removal_phases import RemovalsPhase
 from core.accounts.removals import TrashLimitOptions
-from core.accounts.scan import (
-    BATCH_SIZE,
-    AccountScan,
-    FoldPhase,
-    MeetingsPhase,
-    PostsPhase,
-    RemovalsPhase,
-    ScanContext,
-    UsersPhase,
-)
+from core.accounts.scan import AccountScan, ScanContext
+from core.accounts.scan_phases import BATCH_SIZE, FoldPhase, MeetingsPhase, PostsPhase, UsersPhase
 
 if TYPE_CHECKING:
     from collections.abc import Callable

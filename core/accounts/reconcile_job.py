@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
+from core.accounts.removal_phases import RemovalsPhase
 from core.accounts.removals import TrashLimitOptions
-from core.accounts.scan import (
+from core.accounts.scan import AccountScan, ScanContext
+from core.accounts.scan_phases import (
     BATCH_SIZE,
-    AccountScan,
     FoldPhase,
     MeetingsPhase,
     MissingPhase,
     PostsPhase,
-    RemovalsPhase,
     RequeuePhase,
-    ScanContext,
     UsersPhase,
 )
 

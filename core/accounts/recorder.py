@@ -68,7 +68,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRecorder:
-    """Record snapshots. Those that would trash posts are only noted, for `core.accounts.scan.RemovalsPhase`.
+    """Record snapshots. Those that would trash posts are only noted, for `removal_phases.RemovalsPhase`.
 
     `events_appended` is called after a commit that appended to the log; `now` returns UTC.
     """
@@ -111,7 +111,7 @@ class SnapshotRecorder:
             recorded.write(connection)
             _note(connection, noted=(), skipped=skipped)
             existing = [one.number for one in snapshots if one.number not in removed and _exists(one)]
-            removals.mark_returned(connection, account_id, existing)
+            removals.set_state(connection, account_id, existing, RemovalState.RETURNED)
             return self._note_removals(connection, job, removing, removed, now=now)
 
         return JobStep(

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
-from core.accounts.scan import AccountScan, ApprovedPhase, PostsPhase, ScanContext, account_of
+from core.accounts.removal_phases import ApprovedPhase
+from core.accounts.scan import AccountScan, ScanContext, account_of
+from core.accounts.scan_phases import PostsPhase
 from core.store.accounts import removals
 
 if TYPE_CHECKING:

@@ -116,21 +116,6 @@ def note_found(
     return states
 
 
-def mark_returned(connection: Connection, account_id: str, numbers: Collection[int]) -> None:
-    """Close open removals of meetings that Zoom has."""
-    wanted = sorted(numbers)
-    for start in range(0, len(wanted), _ROWS):
-        connection.execute(
-            update(removals)
-            .where(
-                removals.c.account_id == account_id,
-                removals.c.number.in_(wanted[start : start + _ROWS]),
-                removals.c.state.in_(OPEN),
-            )
-            .values(state=RemovalState.RETURNED)
-        )
-
-
 def found_by(connection: Connection, job_id: int) -> list[Removal]:
     """Return what a job has found and not decided yet, by meeting number."""
     where = and_(removals.c.job_id == job_id, removals.c.state == RemovalState.FOUND)
