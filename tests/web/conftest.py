@@ -5,18 +5,20 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from tornado.tcpclient import TCPClient
 from tornado.testing import bind_unused_port
+from tornado.web import Application
 
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService
@@ -96,6 +98,22 @@ class Http:
         return heard
 
 
+@contextlib.contextmanager
+def served(io_loop: IOLoop, make: Callable[[], Application]) -> Iterator[Http]:
+    """Serve the application that `make` returns, which is called within the loop; give a client of it."""
+
+    async def serve() -> tuple[HTTPServer, int]:
+        server = make_server(make())
+        socket, port = bind_unused_port()
+        server.add_socket(socket)
+        return server, port
+
+    server, port = io_loop.run_sync(serve)
+    yield Http(io_loop, port)
+    server.stop()
+    io_loop.run_sync(server.close_all_connections, timeout=90)
+
+
 @pytest.fixture
 def store(migrated_url: str) -> Iterator[Store]:
     """An open store of each kind, whose tables are there."""
@@ -136,35 +154,20 @@ def auth_service(store: Store, passwords: Passwords) -> AuthService:
 
 @pytest.fixture
 def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http]:
-    async def serve() -> Any:
+    def make() -> Application:
         # A busy machine takes longer than Zoom waits; what happens then, tests/web/webhooks/test_dispatcher.py shows.
         dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
-        app = make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher)
-        server = make_server(app)
-        socket, port = bind_unused_port()
-        server.add_socket(socket)
-        return server, port
+        return make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher)
 
-    server, port = io_loop.run_sync(serve)
-    yield Http(io_loop, port)
-    server.stop()
-    io_loop.run_sync(server.close_all_connections, timeout=90)
+    with served(io_loop, make) as client:
+        yield client
 
 
 @pytest.fixture
 def monitored(io_loop: IOLoop, bridge: Bridge, wp_site: Site) -> Iterator[Http]:
     """A bridge with a token for monitors."""
-
-    async def serve() -> Any:
-        server = make_server(make_app(bridge, metrics_token=METRICS_TOKEN))
-        socket, port = bind_unused_port()
-        server.add_socket(socket)
-        return server, port
-
-    server, port = io_loop.run_sync(serve)
-    yield Http(io_loop, port)
-    server.stop()
-    io_loop.run_sync(server.close_all_connections, timeout=90)
+    with served(io_loop, lambda: make_app(bridge, metrics_token=METRICS_TOKEN)) as client:
+        yield client
 
 
 @pytest.fixture

@@ -86,8 +86,7 @@ class AccountsHandler(PageHandler):
     async def prepare(self) -> None:
         """Allow viewers of every site only: an account belongs to the bridge, not to one site."""
         await super().prepare()
-        if self.site_id is not None:
-            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
+        self.require_every_site()
 
     async def get(self) -> None:
         await self._show(
@@ -199,8 +198,7 @@ class FindingsHandler(PageHandler):
     async def prepare(self) -> None:
         """Allow viewers of every site only."""
         await super().prepare()
-        if self.site_id is not None:
-            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
+        self.require_every_site()
 
     async def get(self, number: str) -> None:
         kind = self.get_query_argument("kind", "")

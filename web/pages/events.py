@@ -14,7 +14,6 @@ from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey
 from core.store.meetings import meetings
-from core.store.sites import sites
 from web.pages.page import PageHandler
 from web.ui.time_filters import format_utc, parse_time
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from core.store.events.large_requests import LargeRequest
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.events.search import EventCount, EventSummary
+    from core.store.sites.sites import Site
 
 _ON_A_PAGE = 50
 _LONGEST = 200
@@ -119,7 +119,7 @@ class EventsView:
     parameters: dict[str, str]
     statuses: list[tuple[str, dict[str, str]]]
     is_filtered: bool
-    sites: list[sites.Site]
+    sites: list[Site]
     site_names: dict[str, str]
     gone: bool
     is_newest: bool
@@ -137,7 +137,7 @@ class EventsHandler(PageHandler):
         requested = parse_query(given, of_site=self.site_id)
         before, after = (parse_key(self.get_query_argument(name, "")) for name in ("before", "after"))
         listed = await self.blocking(partial(_listed, self.bridge, requested, before=before, after=after))
-        every = await self.blocking(partial(_sites, self.bridge, self.site_id))
+        every = await self.visible_sites()
         query = requested.query(of_site=self.site_id)
         view = EventsView(
             listed=listed,
@@ -263,9 +263,3 @@ def _listed_refused(
 
 def _keys_of(first: EventKey, last: EventKey) -> tuple[str, str]:
     return _format_key(first), _format_key(last)
-
-
-def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:
-    with bridge.store.reading() as connection:
-        every = sites.list_all(connection, bridge.store.sealer)
-    return [site for site in every if site_id in (None, site.id)]

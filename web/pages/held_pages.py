@@ -71,8 +71,7 @@ class HeldPagesHandler(PageHandler):
     async def prepare(self) -> None:
         """Allow viewers of every site only."""
         await super().prepare()
-        if self.site_id is not None:
-            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
+        self.require_every_site()
 
     async def get(self) -> None:
         await self._show(done=self.get_query_argument("done", ""))

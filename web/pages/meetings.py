@@ -16,7 +16,6 @@ from core.store.db import clock as store_clock
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import LONGEST_SEARCH, MeetingFilter, MeetingKey, Period
 from core.store.posts import status as post_status
-from core.store.sites import sites
 from web.http.cache import application_cache
 from web.pages.page import PageHandler
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from core.store.meetings.search import HostSummary, MeetingSummary
     from core.store.posts.status import PostSummary
+    from core.store.sites.sites import Site
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -64,7 +64,7 @@ class MeetingsView:
     periods: list[tuple[Period, dict[str, str]]]
     gone: bool
     hosts: list[HostSummary]
-    sites: list[sites.Site]
+    sites: list[Site]
 
 
 class MeetingsHandler(PageHandler):
@@ -77,7 +77,7 @@ class MeetingsHandler(PageHandler):
         wanted = parse_query(parameters, of_site=self.site_id)
         after, before = (_key(self.get_query_argument(name, "")) for name in ("after", "before"))
         listed = await self.blocking(partial(_listed, self.bridge, wanted, after=after, before=before))
-        every = await self.blocking(_sites, self.bridge, self.site_id)
+        every = await self.visible_sites()
         view = MeetingsView(
             listed=listed,
             filter=wanted,
@@ -188,9 +188,3 @@ def _listed(
         now=now,
         is_any=is_any,
     )
-
-
-def _sites(bridge: Bridge, site_id: str | None) -> list[sites.Site]:
-    with bridge.store.reading() as connection:
-        every = sites.list_all(connection, bridge.store.sealer)
-    return [site for site in every if site_id in (None, site.id)]

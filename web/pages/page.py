@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 from tornado.web import Finish, RequestHandler
 
-from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
+from core.errors import BadRequestError, StoreUnavailableError, UnknownSiteError
+from core.store.sites import sites
 from core.wordpress import signing
 from web.signin import cookie
-from web.stub.auth import Context, StubRequest, answer_signed, sign_answer
+from web.stub.auth import REFUSALS, Context, StubRequest, answer_signed, refusal, sign_answer
 from web.ui.i18n import accepted_languages, choose_language, translations
 from web.ui.message_translation import translate_message
 from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_security_headers
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.bridge import Bridge
+    from core.store.sites.sites import Site
     from web.signin.handlers import SignInGuard
     from web.stub.auth import StubKeys
 
@@ -91,6 +93,22 @@ class PageHandler(RequestHandler):
         self.show("pages/error.jinja", status=403, message=message)
         raise Finish
 
+    def require_every_site(self) -> None:
+        """Forbid viewers of one site what concerns Zoom accounts: these belong to the bridge."""
+        if self.site_id is not None:
+            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
+
+    async def visible_sites(self) -> list[Site]:
+        """Return the sites that the viewer may see, the oldest first. Raises: StoreUnavailableError."""
+        every = await self.blocking(_list_sites, self.bridge)
+        return [site for site in every if self.site_id in (None, site.id)]
+
+    async def select_site(self, site_id: str | None) -> tuple[list[Site], Site | None]:
+        """Return the sites that the viewer may see, and the one with this id, else the first of them."""
+        visible = await self.visible_sites()
+        selected = [site for site in visible if site.id == site_id] or visible
+        return visible, selected[0] if selected else None
+
     @property
     def words(self) -> NullTranslations:
         """The translations in the viewer's language: mark text with `self.words.gettext("…")`."""
@@ -140,14 +158,8 @@ class PageHandler(RequestHandler):
             # The stub requests pages for users with `manage_options` only.
             self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)
             self.shell = WordPressShell(context)
-        except UnknownSiteError as error:
-            self._refuse(404, "zoombridge_unknown_site", self._message_of(error))
-        except SignatureError as error:
-            self._refuse(401, "zoombridge_signature", self._message_of(error))
-        except BadRequestError as error:
-            self._refuse(400, "zoombridge_bad_request", self._message_of(error))
-        except StoreUnavailableError as error:
-            self._refuse(503, "zoombridge_unavailable", self._message_of(error))
+        except REFUSALS as error:
+            self._refuse(*refusal(error), self._message_of(error))
 
     def _message_of(self, error: Exception) -> str:
         """Return the message of an error before authentication, in the language of the request."""
@@ -194,3 +206,8 @@ class PageHandler(RequestHandler):
         shell = BrowserShell(nonce=secrets.token_urlsafe(16), xsrf_field=Markup(""), language=language)
         set_security_headers(self, shell.nonce)
         self.finish(render("pages/error.jinja", shell, {"message": message, "tabs": ()}))
+
+
+def _list_sites(bridge: Bridge) -> list[Site]:
+    with bridge.store.reading() as connection:
+        return sites.list_all(connection, bridge.store.sealer)

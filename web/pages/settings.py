@@ -152,18 +152,10 @@ class SettingsPage(PageHandler):
         assert isinstance(found, OptionsCache)  # noqa: S101 - nobody else takes this name
         return found
 
-    async def _chosen(self, site_id: str | None) -> tuple[list[Site], Site | None]:
-        """Return the sites to choose from and the selected one; viewers of one site have no choice."""
-        every = await self.blocking(_sites, self.bridge)
-        if self.site_id is not None:
-            every = [site for site in every if site.id == self.site_id]
-        chosen = [site for site in every if site.id == site_id] or every
-        return every, chosen[0] if chosen else None
-
     async def _meant(self) -> Site | None:
         """Return the site that a form names; redirect if it no longer exists, and use no other."""
         site_id = self.get_body_argument("site", None)
-        site = (await self._chosen(site_id))[1]
+        site = (await self.select_site(site_id))[1]
         if site is None or site.id != site_id:
             self.go("/settings")
             return None
@@ -182,7 +174,7 @@ class SettingsPage(PageHandler):
 
         `confirm_token` is the ID of the token in use whose removal needs confirmation.
         """
-        every, site = await self._chosen(site_id)
+        every, site = await self.select_site(site_id)
         values = await self.blocking(self._retention) if self.site_id is None else None
         trash = await self.blocking(_trash_view, self.bridge) if self.site_id is None else None
         bounds = (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS)
@@ -342,8 +334,7 @@ class TrashHandler(SettingsPage):
     """`POST /settings/trash`: save the limits of trashing. For viewers of every site."""
 
     async def post(self) -> None:
-        if self.site_id is not None:
-            self.forbid(self.words.gettext("Zoom accounts are managed at the bridge's own address."))
+        self.require_every_site()
         now = await self.blocking(_trash_view, self.bridge)
         typed = {name: self.get_body_argument(name, "").strip() for name in ("posts", "percent")}
         errors: dict[str, str] = {}
@@ -384,11 +375,6 @@ class RetentionHandler(SettingsPage):
         await self.blocking(_keep, self.bridge, wanted)
         site = self.get_body_argument("site", "")
         self.go("/settings", **({"site": site} if site else {}), done="retention")
-
-
-def _sites(bridge: Bridge) -> list[Site]:
-    with bridge.store.reading() as connection:
-        return sites.list_all(connection, bridge.store.sealer)
 
 
 def _read(

@@ -67,7 +67,7 @@ class WebhooksHandler(PageHandler):
 
     async def post(self) -> None:
         site_id = self.get_body_argument("site", None)
-        site = (await self._chosen(site_id))[1]
+        site = (await self.select_site(site_id))[1]
         if site is None or site_id not in (None, site.id):
             self.go("/webhooks")  # the site that the form was for is gone: none other may be meant
         elif self.get_body_argument("remove", ""):
@@ -105,7 +105,7 @@ class WebhooksHandler(PageHandler):
         given: dict[str, str],
         site_id: str | None = None,
     ) -> None:
-        every, site = await self._chosen(site_id or self.get_query_argument("site", None))
+        every, site = await self.select_site(site_id or self.get_query_argument("site", None))
         if site is None:
             self.show("pages/no-sites.jinja")
             return
@@ -125,14 +125,6 @@ class WebhooksHandler(PageHandler):
             given=given,
         )
         self.show("pages/webhooks.jinja", view, status=status)
-
-    async def _chosen(self, site_id: str | None) -> tuple[list[Site], Site | None]:
-        """Return the sites to choose from and the selected one; the stub sees only its own."""
-        every = await self.blocking(_sites, self.bridge)
-        if self.site_id is not None:
-            every = [site for site in every if site.id == self.site_id]
-        chosen = [site for site in every if site.id == site_id] or every
-        return every, chosen[0] if chosen else None
 
 
 def mask(secret: str) -> str:
@@ -156,11 +148,6 @@ def token_problem(words: NullTranslations, value: str) -> str | None:
     if not _SHORTEST <= len(value) <= _LONGEST:
         return words.gettext("This is not a complete token. Copy it again from Zoom.")
     return None
-
-
-def _sites(bridge: Bridge) -> list[Site]:
-    with bridge.store.reading() as connection:
-        return sites.list_all(connection, bridge.store.sealer)
 
 
 def _status(bridge: Bridge, site: Site) -> WebhookStatus:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
 
 _CACHE_SECONDS = 5
+_REFUSALS = {
+    UnknownSiteError: (404, "zoombridge_unknown_site"),
+    SignatureError: (401, "zoombridge_signature"),
+    BadRequestError: (400, "zoombridge_bad_request"),
+    StoreUnavailableError: (503, "zoombridge_unavailable"),
+}
+REFUSALS = tuple(_REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +146,22 @@ class HelloHandler(RequestHandler):
         """Answer a signed request with a signed answer, any other with what is wrong."""
         try:
             key = await self._keys.verify(StubRequest.of(self.request), now=time.time())
-        except UnknownSiteError as error:
-            self._refuse(404, "zoombridge_unknown_site", str(error))
-        except SignatureError as error:
-            self._refuse(401, "zoombridge_signature", str(error))
-        except StoreUnavailableError as error:
-            self._refuse(503, "zoombridge_unavailable", str(error))
+        except REFUSALS as error:
+            refuse_unsigned(self, error)
         else:
             answer_signed(self, key, 200, {"code": "zoombridge_hello", "message": ""})
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
-        self.set_status(status)
-        self.write({"code": code, "message": message})
+
+def refusal(error: Exception) -> tuple[int, str]:
+    """Return the HTTP status and the code for the plugin that say why a request was refused: one of `REFUSALS`."""
+    return next(answer for kind, answer in _REFUSALS.items() if isinstance(error, kind))
+
+
+def refuse_unsigned(handler: RequestHandler, error: Exception) -> None:
+    """Answer a request that failed verification with the reason: one of `REFUSALS`. No key is known to sign with."""
+    status, code = refusal(error)
+    handler.set_status(status)
+    handler.write({"code": code, "message": str(error)})
 
 
 def answer_signed(handler: RequestHandler, key: str, status: int, document: Mapping[str, Any]) -> None:

@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from tornado.web import Finish, RequestHandler
+from tornado.web import RequestHandler
 
-from core.errors import SignatureError, StoreUnavailableError, UnknownSiteError
 from core.model import rules
 from core.render import ical
 from core.store.db import settings
 from core.store.meetings import calendar as meeting_calendar
 from core.store.sites import sites
-from web.stub.auth import StubRequest, answer_signed, sign_answer
+from web.stub.auth import REFUSALS, StubRequest, answer_signed, refuse_unsigned, sign_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,12 +57,9 @@ class CalendarHandler(RequestHandler):
             loop = asyncio.get_running_loop()
             requested = None if number is None else int(number)
             calendar = await loop.run_in_executor(self._executor, self._calendar, request.site_id, requested)
-        except UnknownSiteError as error:
-            self._refuse(404, "zoombridge_unknown_site", str(error))
-        except SignatureError as error:
-            self._refuse(401, "zoombridge_signature", str(error))
-        except StoreUnavailableError as error:
-            self._refuse(503, "zoombridge_unavailable", str(error))
+        except REFUSALS as error:
+            refuse_unsigned(self, error)
+            return
         if calendar is None:
             message = "This site has no page for this meeting."
             answer_signed(self, key, 404, {"code": "zoombridge_no_meeting", "message": message})
@@ -76,11 +72,6 @@ class CalendarHandler(RequestHandler):
         return self._calendars.get(
             (site_id, number), lambda: render_calendar(self._store, site_id, number, now=time.time())
         )
-
-    def _refuse(self, status: int, code: str, message: str) -> None:
-        self.set_status(status)
-        self.write({"code": code, "message": message})
-        raise Finish
 
 
 def render_calendar(

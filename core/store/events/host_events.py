@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, exists, or_, select, update
 
 from core.model import host_events
-from core.model.fold import position
 from core.model.meeting import MeetingState
 from core.store.db.schema import events, meetings, zoom_accounts
 from core.store.events import log
-from core.store.events.log import Entry, Outcome
-from core.store.events.request import Request
-from core.zoom import envelope as zoom_envelope
+from core.store.events.log import Outcome
+from core.store.events.recordings import entry_of_part
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.db.encryption import Sealer
+    from core.store.events.log import Entry
     from core.store.events.recordings import Batch
 
 
@@ -58,17 +57,4 @@ def _is_connected(connection: Connection, account_id: str) -> bool:
 def _part(sealer: Sealer, event: Batch, number: int) -> Entry:
     """Return the log entry of one meeting."""
     raw = host_events.event_of_meeting(event.envelope, event.digest, number=number, at=event.at)
-    envelope = zoom_envelope.parse(raw)
-    digest = zoom_envelope.digest(envelope)
-    return Entry(
-        digest=digest,
-        account_id=event.account_id,
-        number=number,
-        event=envelope.event,
-        position=position(envelope, digest, received_at=event.received_at),
-        received_at=event.received_at,
-        site_id=None,
-        request_id=None,
-        request=Request({}, raw).sealed(sealer),
-        outcome=Outcome.PENDING,
-    )
+    return entry_of_part(sealer, event, number, raw)

@@ -47,6 +47,24 @@ class Batch:
     envelope: Envelope
 
 
+def entry_of_part(sealer: Sealer, batch: Batch, number: int, raw: bytes) -> Entry:
+    """Return the pending log entry of one meeting of a batch, from its event `raw` (JSON)."""
+    envelope = zoom_envelope.parse(raw)
+    digest = zoom_envelope.digest(envelope)
+    return Entry(
+        digest=digest,
+        account_id=batch.account_id,
+        number=number,
+        event=envelope.event,
+        position=position(envelope, digest, received_at=batch.received_at),
+        received_at=batch.received_at,
+        site_id=None,
+        request_id=None,
+        request=Request({}, raw).sealed(sealer),
+        outcome=Outcome.PENDING,
+    )
+
+
 def lock_accounts(connection: Connection, account_ids: Iterable[str]) -> None:
     """Lock the instances of accounts until the transaction ends; blocks. Sorted, so that processes do not deadlock."""
     for account_id in sorted(set(account_ids)):
@@ -145,20 +163,7 @@ def _part(sealer: Sealer, batch: Batch, uuid: str, number: int) -> Entry:
     raw = recording_batches.event_of_instance(
         batch.envelope, batch.digest, uuid=uuid, number=number, at=batch.at
     )
-    envelope = zoom_envelope.parse(raw)
-    digest = zoom_envelope.digest(envelope)
-    return Entry(
-        digest=digest,
-        account_id=batch.account_id,
-        number=number,
-        event=envelope.event,
-        position=position(envelope, digest, received_at=batch.received_at),
-        received_at=batch.received_at,
-        site_id=None,
-        request_id=None,
-        request=Request({}, raw).sealed(sealer),
-        outcome=Outcome.PENDING,
-    )
+    return entry_of_part(sealer, batch, number, raw)
 
 
 def _update_outcome(connection: Connection, event_id: int) -> None:

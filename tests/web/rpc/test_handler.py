@@ -3,13 +3,11 @@
 import json
 
 import pytest
-from tornado.testing import bind_unused_port
 
 from core.bridge import Bridge
 from core.store.sites.sites import Site
-from tests.web.conftest import RPC_TOKEN, Http
+from tests.web.conftest import RPC_TOKEN, Http, served
 from web.app import make_app
-from web.http.server import make_server
 
 RIGHT = {"Authorization": f"Bearer {RPC_TOKEN}"}
 
@@ -30,15 +28,9 @@ class TestRpc:
         assert b"s1" not in answer.body
 
     def test_does_not_open_without_one(self, http: Http, bridge: Bridge) -> None:
-        async def serve() -> int:
-            server = make_server(make_app(bridge))
-            socket, port = bind_unused_port()
-            server.add_socket(socket)
-            return int(port)
-
-        other = Http(http.loop, http.loop.run_sync(serve))
-        for given in ("Bearer", f"Bearer {RPC_TOKEN}"):
-            assert other("POST", "/rpc/site.list", b"{}", {"Authorization": given}).code == 401
+        with served(http.loop, lambda: make_app(bridge)) as other:
+            for given in ("Bearer", f"Bearer {RPC_TOKEN}"):
+                assert other("POST", "/rpc/site.list", b"{}", {"Authorization": given}).code == 401
 
     def test_tells_what_went_wrong(self, http: Http) -> None:
         answer = http("POST", "/rpc/site.check", b'{"site": "nowhere"}', RIGHT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,21 +39,10 @@ WITHIN_SECONDS = 90.0
 
 
 @pytest.fixture
-def url(postgresql: PostgreSQL) -> Iterator[str]:
-    made = postgresql.lend()
-    yield made
-    postgresql.give_back(made)
-
-
-@pytest.fixture
-def two_stores(url: str) -> Iterator[tuple[Store, Store]]:
-    with ExitStack() as stack:
-        stores = []
-        for _ in range(2):
-            stores.append(Store(url, keys=KEYS))
-            stack.callback(stores[-1].close)
-        connected(stores[0], "s1")
-        yield stores[0], stores[1]
+def two_stores(two_stores: tuple[Store, Store]) -> tuple[Store, Store]:
+    """Two stores that know one site."""
+    connected(two_stores[0], "s1")
+    return two_stores
 
 
 @pytest.fixture

@@ -4,51 +4,39 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from core.store.db.engine import Store
 from core.store.events import log
 from core.store.events import recordings as recording_files
-from tests.core.conftest import KEYS
 from tests.core.events import ACCOUNT, NUMBER
 from tests.core.store.entries import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy import Connection
 
-    from tests.postgresql import PostgreSQL
+    from core.store.db.engine import Store
+
 
 WITHIN_SECONDS = 90.0
 
 
 @pytest.fixture
-def url(postgresql: PostgreSQL) -> Iterator[str]:
-    made = postgresql.lend()
-    yield made
-    postgresql.give_back(made)
-
-
-@pytest.fixture
-def two_stores(url: str) -> Iterator[tuple[Store, Store]]:
-    with ExitStack() as stack:
-        stores = []
-        for _ in range(2):
-            stores.append(Store(url, keys=KEYS))
-            stack.callback(stores[-1].close)
-        batch = {
-            "event": "recording.batch_trashed",
-            "event_ts": 5,
-            "payload": {"account_id": ACCOUNT, "object": {"meeting_uuids": ["u"]}},
-        }
-        line = entry(stores[0], batch, site_id=None)
-        stores[0].write(lambda connection: log.append(connection, [line]))
-        yield stores[0], stores[1]
+def two_stores(two_stores: tuple[Store, Store]) -> tuple[Store, Store]:
+    """Two stores whose log holds one batch."""
+    batch = {
+        "event": "recording.batch_trashed",
+        "event_ts": 5,
+        "payload": {"account_id": ACCOUNT, "object": {"meeting_uuids": ["u"]}},
+    }
+    first = two_stores[0]
+    line = entry(first, batch, site_id=None)
+    first.write(lambda connection: log.append(connection, [line]))
+    return two_stores
 
 
 def takes_apart(store: Store) -> Callable[[Connection], None]:
