@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 from tornado.httpserver import HTTPServer
+from tornado.httputil import format_timestamp
 from tornado.netutil import bind_sockets
 from tornado.web import Application, Finish, RequestHandler
 
@@ -145,6 +146,7 @@ class ZoomServer:
 class _Handler(RequestHandler):
     def initialize(self, zoom: ZoomServer) -> None:
         self.zoom = zoom
+        self.set_header("Date", format_timestamp(zoom.clock()))
 
 
 class TokenHandler(_Handler):

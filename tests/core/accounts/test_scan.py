@@ -43,6 +43,24 @@ class TestScanContext:
         assert after[kept] is before[kept]
 
 
+class TestAccountScan:
+    def test_repeats_a_step_until_the_second_of_a_change_is_over(self, world: World) -> None:
+        number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
+        world.pieces(world.ask(import_job.KIND))
+        world.end_jobs()
+        job = world.ask(reconcile_job.KIND, place={"phase": "hosts", "after": "", "from": 0})
+
+        job = world.pieces(job, most=1, waits=False)
+        assert job.counts == {}
+        assert job.place == {"phase": "hosts", "after": "", "from": 0}
+
+        world.ahead(1)
+        world.zoom.behaviour.asked.clear()
+        job = world.pieces(job, most=1, waits=False)
+        assert job.counts == {"same": 1}
+        assert any(f"/meetings/{number}" in path for path in world.zoom.behaviour.asked)
+
+
 class TestStoredPlaces:
     """Places as version 0.1.0 stored them: its jobs go on."""
 

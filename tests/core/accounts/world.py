@@ -53,13 +53,14 @@ class World:
         account = ZoomAccount("The choir's", credentials, plan=Plan.BUSINESS, created_at=1)
         store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
         granted(store, account.id, site.id)
-        self.seconds_ahead = 0.0
+        self.now = float(int(time.time()))
+        zoom.clock = zoom.account.clock = self.clock
         self.limit(TrashLimitOptions())
         self.folding = FoldWorker(store)
 
     def limit(self, limits: TrashLimitOptions) -> None:
         """Start the jobs' part of the bridge with options for the limits of trashing."""
-        accounts = AccountClients(self.store)
+        accounts = AccountClients(self.store, clock=self.clock)
         self.kinds: dict[str, Any] = {
             import_job.KIND: ImportJob(
                 self.store, accounts, clock=self.clock, batch_size=3, trash_limits=limits
@@ -73,15 +74,16 @@ class World:
         self.jobs = JobRunner(self.store, self.kinds, clock=self.clock)
 
     def clock(self) -> float:
-        """Return the time of the jobs, in Unix seconds."""
-        return time.time() + self.seconds_ahead
+        """Return the time of Zoom and of the jobs, in Unix seconds. It stands still until `ahead`."""
+        return self.now
 
     def ahead(self, seconds: float) -> None:
-        """Let time pass for the jobs."""
-        self.seconds_ahead += seconds
+        """Let time pass for Zoom and for the jobs."""
+        self.now += seconds
 
     def ask(self, kind: str, *, place: Any = None, **more: Any) -> Job:
         """Enqueue a job, which an earlier process may have left at a place."""
+        self.ahead(0.01)  # no two jobs begin in the same millisecond
         job = self.jobs.enqueue(kind, {"account": self.zoom.account.account_id, **more})
         if place is not None:
             self.store.write(lambda connection: connection.execute(update(jobs_table).values(place=place)))
@@ -92,8 +94,11 @@ class World:
         known = ZoomUser(self.zoom.account.account_id, user.id, email="", name="", seen_at=1)
         self.store.write(lambda connection: zoom_users.save(connection, [known]))
 
-    def pieces(self, asked: Job, most: int = 50) -> Job:
-        """Do pieces until what was read is to be written, or the job ends, or waits; return it."""
+    def pieces(self, asked: Job, most: int = 50, *, waits: bool = True) -> Job:
+        """Do pieces until what was read is to be written, or the job ends, or waits; return it.
+
+        With `waits`, a second passes where a step is to be repeated.
+        """
         for _ in range(most):
             with self.store.reading() as connection:
                 job = jobs.load(connection, asked.id)
@@ -104,9 +109,8 @@ class World:
                 break
             self.jobs.run_step(taken[0])
             self.store.write(lambda connection: jobs.release(connection, taken[0]))  # noqa: B023 - at once
-            with self.store.reading() as connection:
-                if jobs.load(connection, asked.id).place == job.place:
-                    time.sleep(0.05)  # it looks again in the next second of Zoom's clock
+            if waits and self.load(asked).place == job.place:
+                self.ahead(1)  # it reads again in the next second of Zoom's clock
         while self.folding.fold_pending():
             pass
         with self.store.reading() as connection:
