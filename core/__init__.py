@@ -1,3 +1,3 @@
-"""The domain: Zoom's protocol, meetings, the store, WordPress and the mirror. No web framework in it."""
+"""The application without its HTTP server: Zoom's protocol, meetings, the database, WordPress and the mirror."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""The bridge's HTTP server, on Tornado, and its command line."""
+"""The HTTP server of the bridge (Tornado), and its command line."""

@@ -1,1 +1,1 @@
-"""Zoom accounts over REST: import, reconcile, backfill, schedule."""
+"""Zoom accounts over REST: import, reconciliation, backfill, removals and their schedule."""

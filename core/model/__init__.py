@@ -1,1 +1,1 @@
-"""Pure: a meeting's events folded into its state, a site's rules, and the status of its posts."""
+"""Pure: fold a meeting's events into its state; a site's rules; the status of posts."""

@@ -1,1 +1,1 @@
-"""The flow of an event: ingest, fold worker, mirror worker; retention and replay."""
+"""The way of an event from Zoom to WordPress: ingest, fold worker, mirror worker; also retention and replay."""

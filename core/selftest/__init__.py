@@ -1,1 +1,1 @@
-"""The self-test of a site: a test event followed to its page and back."""
+"""The self-test of a site: a test event, traced until its page appears and is removed again."""

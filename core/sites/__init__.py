@@ -1,1 +1,1 @@
-"""WordPress sites: connect, health, diagnosis, options, rules, secret rotation."""
+"""WordPress sites: connection, health, diagnosis, options, rules and secret rotation."""

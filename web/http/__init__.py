@@ -1,1 +1,1 @@
-"""The HTTP server, its limits, requests handed between processes, a thread pool for blocking calls, caches, logs."""
+"""The HTTP server and its limits, messages between processes, a thread pool for blocking calls, caches, logs."""

@@ -1,1 +1,1 @@
-"""Sign-in: pages, cookies and the throttle of failed attempts."""
+"""Sign-in: pages, the session cookie, and throttling of failed attempts."""

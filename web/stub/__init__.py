@@ -1,1 +1,1 @@
-"""The plugin's API: signed requests, the calendar, and the plugin itself as a zip."""
+"""The API for the WordPress plugin: signed requests, the calendar, and the plugin itself as a zip."""

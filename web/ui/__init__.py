@@ -1,1 +1,1 @@
-"""Shared by pages: shell, translations, times, durations, charts, labels."""
+"""What pages share: shells, translations, times, durations, charts, labels."""

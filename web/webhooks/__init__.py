@@ -1,1 +1,1 @@
-"""Zoom's endpoints: their handlers, and the dispatcher that decides the responses."""
+"""The endpoints for Zoom's webhooks: their handlers, and the dispatcher that decides on the responses."""

@@ -1,1 +1,1 @@
-"""Connected Zoom accounts: credentials, users, meetings, reconcile findings."""
+"""Connected Zoom accounts: credentials, users, meetings, findings of jobs, removals."""

@@ -1,4 +1,4 @@
-"""Zoom accounts that can be read over REST: their credentials, their token, and how they are."""
+"""Zoom accounts that are read over REST: credentials, access token, reconciliation interval and last fault."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ REPAIR_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class ZoomAccount:
-    """A Zoom account with credentials. Times are in milliseconds since 1970, UTC; 0 hours: no repair by itself."""
+    """A Zoom account with credentials. Times are Unix milliseconds (UTC).
+
+    It is reconciled every `reconcile_hours`; 0: only on request.
+    """
 
     name: str
     credentials: Credentials
@@ -46,7 +49,7 @@ class ZoomAccount:
 
 
 def save(connection: Connection, account: ZoomAccount, sealer: Sealer) -> None:
-    """Keep an account: a new one, or with other credentials, whose token is then asked for anew."""
+    """Save an account, new or known, with encrypted credentials. Discards its stored token and its last fault."""
     values = {
         "name": account.name,
         "client_id": account.credentials.client_id,
@@ -65,7 +68,7 @@ def save(connection: Connection, account: ZoomAccount, sealer: Sealer) -> None:
 
 
 def load(connection: Connection, account_id: str, sealer: Sealer) -> ZoomAccount:
-    """Return an account. Raises `UnknownAccountError`."""
+    """Return an account. Raises: UnknownAccountError if it has no credentials."""
     row = (
         connection.execute(select(zoom_accounts).where(zoom_accounts.c.account_id == account_id))
         .mappings()
@@ -85,14 +88,14 @@ def list_all(connection: Connection, sealer: Sealer) -> list[ZoomAccount]:
 
 
 def remove(connection: Connection, account_id: str) -> None:
-    """Forget an account's credentials and users; its meetings and their posts stay."""
+    """Delete an account's credentials and users. Its meetings and their posts stay."""
     removals.drop_account(connection, account_id)
     for table in (zoom_users, zoom_accounts):
         connection.execute(delete(table).where(table.c.account_id == account_id))
 
 
 def record_fault(connection: Connection, account_id: str, message: str | None) -> None:
-    """Note why the account cannot be read, or that it can again."""
+    """Record why the account cannot be read; None: it can be read."""
     this = zoom_accounts.c.account_id == account_id
     # Mostly there is nothing to note, and then nothing is written.
     differs = or_(
@@ -105,7 +108,7 @@ def record_fault(connection: Connection, account_id: str, message: str | None) -
 
 
 def due(connection: Connection, now: int) -> Sequence[str]:
-    """Return the accounts whose repair is due."""
+    """Return the ids of accounts whose reconciliation is due at `now` (Unix milliseconds, UTC)."""
     query = select(zoom_accounts.c.account_id).where(
         zoom_accounts.c.reconcile_hours > 0, zoom_accounts.c.reconcile_at <= now
     )
@@ -113,7 +116,7 @@ def due(connection: Connection, now: int) -> Sequence[str]:
 
 
 def postpone(connection: Connection, account_id: str, *, now: int) -> None:
-    """Set the next repair to when it should be after one that begins now."""
+    """Schedule the reconciliation after the one that begins at `now` (Unix milliseconds, UTC)."""
     hours = cast(zoom_accounts.c.reconcile_hours, BigInteger) * literal(3600 * 1000, BigInteger)
     this = zoom_accounts.c.account_id == account_id
     connection.execute(
@@ -122,14 +125,14 @@ def postpone(connection: Connection, account_id: str, *, now: int) -> None:
 
 
 class StoredToken:
-    """Keeps the account's token in the database, sealed: every process uses the same one."""
+    """Store an account's access token encrypted in the database, so that all processes share it. Thread-safe."""
 
     def __init__(self, store: Store, account_id: str) -> None:
         self._store = store
         self._account_id = account_id
 
     def load(self) -> Token | None:
-        """Return the stored token, or None. Raises: StoreUnavailableError."""
+        """Return the stored token; None if there is none. Raises: StoreUnavailableError."""
         query = select(zoom_accounts.c.token).where(zoom_accounts.c.account_id == self._account_id)
         with self._store.reading() as connection:
             sealed = connection.scalar(query)

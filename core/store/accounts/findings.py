@@ -19,9 +19,9 @@ MOST = 20_000  # per job: further ones are only counted
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a job's report. `site_id` is None if it concerns no single site.
+    """One line of a job's report. `site_id` is None if it does not concern a single site.
 
-    Where it concerns no meeting but a user, `number` is 0, and `topic` the user's e-mail address.
+    If it concerns a user instead of a meeting, `number` is 0 and `topic` is the user's e-mail address.
     """
 
     job_id: int
@@ -34,7 +34,7 @@ class Finding:
 
 
 def add(connection: Connection, found: Sequence[Finding]) -> None:
-    """Save findings of one job, up to MOST."""
+    """Save findings of one job; beyond `MOST` they are discarded."""
     if not found:
         return
     held = connection.scalar(select(func.count()).where(findings.c.job_id == found[0].job_id)) or 0

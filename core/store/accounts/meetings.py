@@ -1,4 +1,4 @@
-"""The meetings of a Zoom account that are yet to come, or of which too little is known."""
+"""Query the meetings of a Zoom account that a scan reads. Times are Unix milliseconds (UTC)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TRIED_DAYS = 3
 def of_host(
     connection: Connection, sealer: Sealer, account_id: str, host_id: str, *, now: int
 ) -> list[Meeting]:
-    """Return a user's scheduled meetings that are not over."""
+    """Return a user's scheduled meetings that are not over at `now`."""
     return _found(
         connection, sealer, and_(_is_current(account_id, now), meetings.c.host_id == host_id), limit=None
     )
@@ -37,7 +37,7 @@ def of_host(
 def of_unlisted_hosts(
     connection: Connection, sealer: Sealer, account_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
-    """Return scheduled meetings that are not over and whose host is not in the account's list of users, by number."""
+    """Return up to `limit` scheduled meetings that are not over and whose host is not a listed user, after a number."""
     known = select(zoom_users.c.host_id).where(zoom_user_rows.is_scanned(account_id))
     which = and_(_is_current(account_id, now), meetings.c.host_id.not_in(known), meetings.c.number > after)
     return _found(connection, sealer, which, limit=limit)
@@ -46,9 +46,9 @@ def of_unlisted_hosts(
 def to_complete(
     connection: Connection, sealer: Sealer, account_id: str, *, now: int, after: int, limit: int
 ) -> list[Meeting]:
-    """Return meetings to read over REST: current ones known from events alone, and those that leave a question open.
+    """Return up to `limit` meetings to read over REST, after a number: incomplete ones, and those in doubt.
 
-    Events carry no agenda; `core.model.meeting.Doubt` names the questions.
+    Incomplete are current meetings known from events only, which carry no agenda; see also `core.model.meeting.Doubt`.
     """
     is_known_from_events = or_(meetings.c.agenda_known.is_(False), meetings.c.created.is_(False))
     which = and_(
@@ -61,10 +61,7 @@ def to_complete(
 
 
 def changed_since(connection: Connection, account_id: str, moments: Mapping[int, int]) -> list[int]:
-    """Return those meetings to which something has happened at or after a moment of their own.
-
-    Moments are in ms since 1970, UTC, by meeting number.
-    """
+    """Return the meetings whose last event is at or after their moment; `moments` is by meeting number."""
     rows = connection.execute(
         select(meetings.c.number, meetings.c.last_at).where(
             meetings.c.account_id == account_id, meetings.c.number.in_(list(moments))

@@ -77,12 +77,12 @@ class RemovalCounts:
 
 
 def lock(connection: Connection) -> None:
-    """Let one run at a time count and decide, until this transaction ends."""
+    """Lock the removals until the transaction ends, so that one run at a time counts and decides. Blocks."""
     locks.acquire(connection, "removals")
 
 
 def may_have_post() -> ColumnElement[bool]:
-    """Whether a row of `posts` is of a post that visitors may see: the site may not have answered yet."""
+    """Return the condition for rows of `posts` whose post visitors may see, even if the site has not confirmed it yet."""
     is_unknown = and_(posts.c.state == PostState.NONE, posts.c.written < posts.c.wanted)
     return or_(posts.c.state == PostState.SYNCED, is_unknown)
 
@@ -104,7 +104,7 @@ def posts_of(connection: Connection, account_id: str, numbers: Collection[int]) 
 def note_found(
     connection: Connection, job_id: int, account_id: str, found: Sequence[FoundRemoval], *, now: int
 ) -> dict[int, RemovalState]:
-    """Note what a job has found; return the state of each meeting: held and decided ones stay so."""
+    """Record what a job found. Returns the state by meeting number: held and decided removals keep theirs."""
     before = _states(connection, account_id, {one.number for one in found})
     states = {one.number: before.get(one.number, RemovalState.FOUND) for one in found}
     for one in found:
@@ -117,19 +117,19 @@ def note_found(
 
 
 def found_by(connection: Connection, job_id: int) -> list[Removal]:
-    """Return what a job has found and not decided yet, by meeting number."""
+    """Return the removals that a job found and has not decided about, in order of meeting number."""
     where = and_(removals.c.job_id == job_id, removals.c.state == RemovalState.FOUND)
     return _list(connection, where)
 
 
 def approved(connection: Connection, account_id: str) -> list[Removal]:
-    """Return the approved removals of an account that are not applied yet, by meeting number."""
+    """Return the approved removals of an account that are not applied yet, in order of meeting number."""
     where = and_(removals.c.account_id == account_id, removals.c.state == RemovalState.APPROVED)
     return _list(connection, where)
 
 
 def held(connection: Connection, *, account_id: str | None = None, limit: int | None = None) -> list[Removal]:
-    """Return the held removals whose posts are still there, by meeting number."""
+    """Return the held removals whose posts are still there, in order of meeting number."""
     where = _is_held()
     if account_id is not None:
         where = and_(where, removals.c.account_id == account_id)
@@ -137,7 +137,7 @@ def held(connection: Connection, *, account_id: str | None = None, limit: int | 
 
 
 def count_held(connection: Connection, *, site_id: str | None = None) -> dict[str, tuple[int, int]]:
-    """Return the number of held removals, and the time of the first, by site."""
+    """Return the number of held removals and the time of the oldest, by site id."""
     query = select(removals.c.site_id, func.count(), func.min(removals.c.found_at)).where(_is_held())
     if site_id is not None:
         query = query.where(removals.c.site_id == site_id)
@@ -146,7 +146,7 @@ def count_held(connection: Connection, *, site_id: str | None = None) -> dict[st
 
 
 def latest_decisions(connection: Connection, *, limit: int) -> list[Removal]:
-    """Return the removals that administrators decided, the newest decision first."""
+    """Return the removals that administrators decided about, the latest decision first."""
     columns = [removals.c[name] for name in Removal.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)
@@ -160,7 +160,7 @@ def latest_decisions(connection: Connection, *, limit: int) -> list[Removal]:
 def counts(
     connection: Connection, site_ids: Collection[str], job_id: int, *, now: int
 ) -> dict[str, RemovalCounts]:
-    """Count the removals of sites: found by a job, held, or applied by runs in the last day."""
+    """Count the removals of each site: found by this job, held, or applied by runs in the day before `now`."""
     is_recent = removals.c.applied_at > now - DAY_MILLISECONDS
     is_counted = or_(
         and_(removals.c.job_id == job_id, removals.c.state == RemovalState.FOUND),
@@ -186,7 +186,7 @@ def set_state(
     *,
     applied_at: int | None = None,
 ) -> None:
-    """Set the state of open removals of meetings; `applied_at` is the time where a run applied them by itself."""
+    """Set the state of open removals of meetings. `applied_at` is the time if a run applied them by itself."""
     values: dict[str, Any] = {"state": state}
     if applied_at is not None:
         values["applied_at"] = applied_at
@@ -212,7 +212,7 @@ def decide(
     by: str,
     now: int,
 ) -> list[int]:
-    """Approve or dismiss held removals of an account, all where `numbers` is None; return the meeting numbers."""
+    """Approve or dismiss held removals of an account, all if `numbers` is None. Returns the meeting numbers, sorted."""
     lock(connection)
     where = and_(removals.c.account_id == account_id, removals.c.state == RemovalState.HELD)
     if numbers is not None:
@@ -227,20 +227,20 @@ def decide(
 
 
 def drop(connection: Connection, account_id: str, numbers: Collection[int]) -> None:
-    """Forget what a run found of meetings: nothing is to be removed."""
+    """Delete undecided removals of meetings that are not to be removed."""
     where = and_(removals.c.account_id == account_id, removals.c.number.in_(sorted(numbers)))
     connection.execute(delete(removals).where(where, removals.c.state == RemovalState.FOUND))
 
 
 def drop_old(connection: Connection, *, now: int) -> None:
-    """Delete what runs found and never decided, after a day, and everything else that is not open after a year."""
+    """Delete removals that a run left undecided for a day, and closed ones after a year."""
     is_left = and_(removals.c.state == RemovalState.FOUND, removals.c.found_at < now - DAY_MILLISECONDS)
     is_old = and_(removals.c.state.not_in(OPEN), removals.c.found_at < now - _RETENTION_MILLISECONDS)
     connection.execute(delete(removals).where(or_(is_left, is_old)))
 
 
 def drop_account(connection: Connection, account_id: str) -> None:
-    """Forget what is undecided of an account that is not read any more."""
+    """Delete the open removals of an account that is no longer read."""
     where = and_(removals.c.account_id == account_id, removals.c.state.in_(OPEN))
     connection.execute(delete(removals).where(where))
 

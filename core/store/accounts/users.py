@@ -59,9 +59,10 @@ def save(connection: Connection, found: Sequence[ZoomUser]) -> None:
 
 
 def forget_unseen(connection: Connection, account_id: str, since: int) -> None:
-    """Forget users whom Zoom has not listed since `since` (Unix milliseconds, UTC).
+    """Delete users that Zoom has not listed since `since` (Unix milliseconds, UTC).
 
-    Those with meetings stay, without being scanned: rules name hosts by e-mail address, and a user missing from a list must not change what they match.
+    Users with meetings stay, but are no longer scanned: rules name hosts by e-mail address, and a user missing from a
+    list must not change what they match.
     """
     has_meeting = (
         select(meetings.c.number)
@@ -74,7 +75,7 @@ def forget_unseen(connection: Connection, account_id: str, since: int) -> None:
 
 
 def is_scanned(account_id: str) -> ColumnElement[bool]:
-    """Whether a user of an account is one whose meetings Zoom lists."""
+    """Return the condition for users of an account whose meetings Zoom lists."""
     return and_(zoom_users.c.account_id == account_id, zoom_users.c.is_scanned)
 
 
@@ -113,7 +114,7 @@ def count(connection: Connection, account_id: str) -> int:
 
 
 def of_account(connection: Connection, account_id: str, *, limit: int) -> list[ZoomUser]:
-    """Return users in order of their names."""
+    """Return up to `limit` users, in order of their names."""
     columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
         select(*columns)

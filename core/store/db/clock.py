@@ -1,4 +1,4 @@
-"""The clock for leases and due times: one for all processes that share a database."""
+"""The clock of leases and due times, shared by all processes of one database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def now(connection: Connection, clock: Callable[[], float] | None = None) -> int:
-    """Return the time in Unix milliseconds (UTC): of the PostgreSQL server, or of this process with SQLite.
+    """Return the time in Unix milliseconds (UTC): from the PostgreSQL server, or from this machine with SQLite.
 
     The clocks of machines that share a PostgreSQL differ, and a lease must not end early because of that. `clock`
     overrides both.

@@ -1,8 +1,8 @@
 """Encryption at rest, for secrets and for Zoom's raw bytes.
 
-AES-256-GCM with a key derived from one that is stored beside the database, not in it. Keys can be rotated: of
-several, newest first, the first encrypts and all decrypt. Keys are in Fernet's format. (Fernet itself is five times
-as slow and its output a third larger.) Thread-safe.
+AES-256-GCM. Its key is derived from one that is stored beside the database, not in it. Keys can be rotated: given
+several, newest first, the first one encrypts and each of them decrypts. Keys are in Fernet's format. (Fernet itself
+takes five times as long, and its output is a third larger.) Thread-safe.
 https://cryptography.io/en/latest/hazmat/primitives/aead/
 """
 
@@ -63,18 +63,18 @@ class Sealer:
         )
 
     def seal_text(self, text: str) -> bytes:
-        """Encrypt text."""
+        """Return `text` encrypted and authenticated, as UTF-8."""
         return self.seal(text.encode())
 
     def open_text(self, sealed: bytes) -> str:
-        """Decrypt the result of `seal_text`."""
+        """Decrypt the result of `seal_text`. Raises: StoreError as `open` does."""
         return self.open(sealed).decode()
 
 
 def key_from(path: Path) -> str:
-    """Return the keys in a file. If it does not exist, it is created with a new key, readable by its owner only.
+    """Return the keys in a file, which is created with a new key, readable by its owner only, if it does not exist.
 
-    Processes that start at the same time get the same key: the file appears complete, by a hard link.
+    Processes that start at the same time get the same key: a hard link makes the complete file appear at once.
     """
     if not path.exists():
         descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)

@@ -1,4 +1,4 @@
-"""The database: where it is, how it is opened, and the one thread of this process that writes to it."""
+"""The database: its address, its engines, and the single thread through which this process writes."""
 
 from __future__ import annotations
 
@@ -43,12 +43,13 @@ _CLOSE_SECONDS = 10.0
 
 
 class Store:
-    """An open database. Writes go through one thread and share commits; reads run where they are called."""
+    """An open database. Thread-safe. Writes run in one thread and share commits; reads run in the calling thread."""
 
     def __init__(self, url: str, *, keys: str | None = None, queue_size: int = _QUEUE) -> None:
-        """Open the database at an SQLAlchemy URL; `keys` seal what is secret (default: a file beside it).
+        """Open the database at an SQLAlchemy URL. `keys` encrypt secrets; by default they are in a file beside it.
 
-        Raises `StoreInUseError` where another process has the SQLite file open.
+        `queue_size` writes may wait for the writer thread. Raises: StoreInUseError if another process has the
+        SQLite file open; StoreError for an invalid URL or key.
         """
         self.url = address(url)
         self._lock = sqlite.lock(self._path) if self._path else None
@@ -77,24 +78,24 @@ class Store:
 
     @property
     def engine(self) -> Engine:
-        """The engine that writes; for migrations, before anything else does."""
+        """The engine of the writer thread, for migrations before the first write."""
         return self._writing
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether no other process can have it open."""
+        """Whether this process holds the lock of the SQLite file, so that no other can have it open."""
         return self._lock is not None
 
     @property
     def is_shared(self) -> bool:
-        """Whether other processes may have it open, too: PostgreSQL."""
+        """Whether other processes may have the database open as well: PostgreSQL."""
         return self.url.get_backend_name() == "postgresql"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees one consistent state and cannot change it.
+        """Return a context manager with a read-only connection that sees one consistent state (a snapshot).
 
-        Raises `StoreUnavailableError`.
+        Blocks while no connection is free. Raises: StoreUnavailableError.
         """
         pool = self._reading.pool
         try:
@@ -110,31 +111,35 @@ class Store:
                 self._reading.dispose()
 
     def submit(self, function: Callable[[Connection], T]) -> Future[T]:
-        """Run `function` in the writing thread, in a transaction that it may share with other writes.
+        """Queue a write for the writer thread, in a transaction that it may share with others. Does not block.
 
-        The future is done once the change is durable. What `function` raises undoes its own change only,
-        and comes out of the future. Raises `StoreUnavailableError` at once when the queue is full.
+        Returns a Future that resolves with the result of `function` after the commit, when the change is durable.
+        An exception of `function` rolls back its own change only and is the Future's. Raises: StoreUnavailableError
+        from the call (queue full) or the Future (commit failed); then nothing was stored.
         """
         return self._enqueue(_Alone(function))
 
     def submit_to_group(
         self, function: Callable[[Connection, Sequence[A]], Sequence[T]], item: A
     ) -> Future[T]:
-        """Like `submit`, but items given to one `function` at about the same time reach it together."""
+        """Queue an item for `function`, which gets all items queued at about the same time in one call: see `submit`."""
         return self._enqueue(_One(function, item))
 
     def submit_each(
         self, function: Callable[[Connection, Sequence[A]], Sequence[T]], items: Sequence[A]
     ) -> Future[list[T | Exception]]:
-        """Do what `submit_to_group` does for several items, with one future for all of them.
+        """Queue several items as `submit_to_group` does, with one Future for all of them.
 
-        It tells of each item what `function` returned for it, or what it raised: one that fails does not harm
-        the others.
+        It resolves to a list: per item the result of `function`, or the exception that it raised. An item that
+        fails does not affect the others.
         """
         return self._enqueue(_Each(function, items))
 
     def write(self, function: Callable[[Connection], T], *, within: float | None = None) -> T:
-        """Do what `submit` does, and wait for it: for so many seconds at most, where that is given."""
+        """Run a write as `submit` does, and block until it is durable, `within` seconds at most. Returns its result.
+
+        Raises: StoreUnavailableError, also after `within` (the write may still happen); what `function` raises.
+        """
         try:
             return self.submit(function).result(within)
         except TimeoutError as error:
@@ -143,7 +148,7 @@ class Store:
             ) from error
 
     def close(self) -> None:
-        """Finish what is queued, then close every connection; a database that hangs is not waited for."""
+        """Finish queued writes, then close all connections. Blocks for 10 s at most: a hanging database is left open."""
         with self._guard:
             if self._closing:
                 return
@@ -223,7 +228,7 @@ class Store:
 
 
 def address(url: str) -> URL:
-    """Return the address of a database, as SQLAlchemy has it. Raises `StoreError` for one that is none."""
+    """Parse the URL of a database. Raises: StoreError if it is not one of SQLite or PostgreSQL."""
     try:
         parsed = make_url(url)
     except ArgumentError:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def acquire(connection: Connection, *name: str | int, shared: bool = False) -> None:
-    """Acquire a lock; blocks until it is free. `shared` locks exclude only exclusive ones."""
+    """Acquire a lock until the transaction ends. Blocks until it is free. Shared locks exclude only exclusive ones."""
     if connection.dialect.name == "postgresql":
         lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
         connection.execute(select(lock(_key(*name))))

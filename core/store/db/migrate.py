@@ -1,4 +1,4 @@
-"""Bring the database to the shape that this version expects."""
+"""Migrate the database to the schema of this version."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def upgrade(engine: Engine, sealer: Sealer) -> tuple[str | None, str | None]:
     """Run the migrations that are missing; return the revision before and after.
 
     `sealer` encrypts what earlier versions stored in the clear. Processes that start at the same time on one PostgreSQL
-    do it one after the other. Raises: StoreError where the database was made by a newer version, is none, or was
-    encrypted with another key; StoreUnavailableError where it cannot be reached.
+    take turns. Raises: StoreError if a newer version migrated the database, if the file is no database, or if the key
+    is another one; StoreUnavailableError if the database cannot be reached.
     """
     try:
         with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""Notify the other processes of a PostgreSQL that there is work to do.
+"""Notify other processes of a PostgreSQL database of new work.
 
 Notifications are hints: a process that misses one polls a little later. With SQLite there is one process, whose
 workers wake each other directly. https://www.postgresql.org/docs/current/sql-notify.html
@@ -36,13 +36,13 @@ logger = structlog.get_logger(__name__)
 
 
 def notify(connection: Connection, channel: str, payload: str = "") -> None:
-    """Notify every process when this transaction commits; a rollback notifies none."""
+    """Notify every process after this transaction commits; without effect after a rollback, and on SQLite."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_notify(channel, payload)))
 
 
 class Listener:
-    """Listen for notifications in a thread with its own connection and call the handler of their channel."""
+    """Receive notifications in a thread with a connection of its own, and call the handler of their channel there."""
 
     def __init__(self, url: URL, heard: Mapping[str, Callable[[str], None]]) -> None:
         """Take one handler per channel. After each (re)connect it is called with "": it may have missed some."""

@@ -1,4 +1,4 @@
-"""PostgreSQL: a server that as many processes share as wanted, on as many machines."""
+"""PostgreSQL: a database server that any number of processes and machines share."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _WithoutNul(StrDumper):
 
 
 def writing(url: URL) -> Engine:
-    """Return the engine with the one connection on which this process writes."""
+    """Return the engine with the single connection through which this process writes."""
     engine = create_engine(
         url,
         pool_size=1,
@@ -65,7 +65,7 @@ def writing(url: URL) -> Engine:
 
 
 def reading(url: URL) -> Engine:
-    """Return an engine whose connections see one consistent state and cannot change it."""
+    """Return an engine whose connections are read-only and see one consistent state per transaction."""
     engine = create_engine(
         url,
         pool_size=READERS,
@@ -82,19 +82,19 @@ def reading(url: URL) -> Engine:
 
 
 def connect(url: URL) -> psycopg.Connection[Any]:
-    """Return a connection outside of any pool, which commits each statement by itself."""
+    """Return a connection outside the pools, in autocommit mode."""
     conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(conninfo, autocommit=True, **_arguments(url))
 
 
 def wait_for_migrations(connection: Connection) -> None:
-    """Let one process at a time make the tables; the others wait, and then find them made."""
+    """Lock migrations until the transaction ends: blocks, for 60 s at most, while another process migrates."""
     connection.execute(text("SET LOCAL lock_timeout = '60s'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
 
 
 def rewrite(engine: Engine, tables: Iterable[str]) -> None:
-    """Rewrite tables: dropped columns and old row versions stay in their files until then."""
+    """Rewrite tables (VACUUM FULL): until then, dropped columns and old row versions stay in their files."""
     with connect(engine.url) as connection:
         connection.execute("SET statement_timeout = 0")
         for name in tables:
@@ -102,14 +102,14 @@ def rewrite(engine: Engine, tables: Iterable[str]) -> None:
 
 
 def worth_repeating(error: BaseException | None) -> bool:
-    """Whether a transaction failed only because another was in its way."""
+    """Whether a transaction failed only because of a conflict with another one, so that it can be retried."""
     return isinstance(error, psycopg.Error) and error.sqlstate in (_DEADLOCK, _SERIALIZATION_FAILURE)
 
 
 def is_about_the_data(error: BaseException | None) -> bool:
-    """Whether a statement failed for what it wanted to store: a value too long for an index, or nested too deep.
+    """Whether a statement failed because of the data to store: too long for an index, or nested too deeply.
 
-    psycopg has the whole class 54 as OperationalError, as if the server were out of order:
+    psycopg raises OperationalError for the whole class 54, as it does for a server that is down:
     https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_PROGRAM_LIMIT_EXCEEDED)

@@ -1,4 +1,4 @@
-"""Settings of the whole bridge."""
+"""Settings of the whole bridge, stored in the database. Functions run in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def save_retention(connection: Connection, wanted: RetentionSettings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrashLimits:
-    """How many of a site's posts runs trash within a day without approval: at most `posts`, and at most `percent`.
+    """The most posts of a site that runs trash within a day without approval: a number, and a percentage of all.
 
-    A single one is never too many for `percent`.
+    `percent` never prevents the removal of a single post.
     """
 
     posts: int = TRASH_LIMIT
@@ -71,7 +71,7 @@ class TrashLimits:
 
 
 def trash_limits(connection: Connection) -> TrashLimits:
-    """Return the limits of trashing. An invalid value counts as not set."""
+    """Return the stored limits. An invalid value counts as not set."""
     found = _all(connection, (_TRASH_LIMIT, _TRASH_PERCENT))
     return TrashLimits(
         posts=_between(found.get(_TRASH_LIMIT), 0, MOST_TRASHED, TRASH_LIMIT),
@@ -80,31 +80,31 @@ def trash_limits(connection: Connection) -> TrashLimits:
 
 
 def save_trash_limits(connection: Connection, wanted: TrashLimits) -> None:
-    """Save the limits of trashing."""
+    """Save the limits."""
     _save(connection, {_TRASH_LIMIT: wanted.posts, _TRASH_PERCENT: wanted.percent})
 
 
 def names_removed_to(connection: Connection) -> int:
-    """Return the id of the last event that redaction has passed; 0 before the first run."""
+    """Return the id of the last event that redaction has processed; 0 before the first run."""
     found = _all(connection, (_NAMES_REMOVED_TO,)).get(_NAMES_REMOVED_TO)
     return _between(found, 0, 2**62, 0)
 
 
 def save_names_removed_to(connection: Connection, event_id: int) -> None:
-    """Save the id of the last event that redaction has passed."""
+    """Save the id of the last event that redaction has processed."""
     _save(connection, {_NAMES_REMOVED_TO: event_id})
 
 
 def calendar_secret(connection: Connection) -> bytes | None:
-    """Return the secret from which the UIDs in calendars are made, or None before the first calendar."""
+    """Return the secret from which the UIDs in calendars are derived; None before the first calendar."""
     found = _all(connection, (_CALENDAR_SECRET,)).get(_CALENDAR_SECRET)
     return bytes.fromhex(found) if isinstance(found, str) else None
 
 
 def make_calendar_secret(connection: Connection) -> bytes:
-    """Create the secret of `calendar_secret`, unless there is one; return the one that is stored.
+    """Return the secret of `calendar_secret`, which is created if there is none.
 
-    It does not leave the bridge and opens nothing: it only keeps meeting numbers from being guessed from UIDs.
+    It stays in the bridge and gives access to nothing: it only keeps meeting numbers from being guessed from UIDs.
     """
     statement = insert(connection, settings).values(name=_CALENDAR_SECRET, value=secrets.token_hex(32))
     connection.execute(statement.on_conflict_do_nothing())
@@ -113,13 +113,13 @@ def make_calendar_secret(connection: Connection) -> bytes:
 
 
 def tables_to_rewrite(connection: Connection) -> list[str]:
-    """Return the tables that a migration has removed readable values from, and that are to be rewritten on disk."""
+    """Return the tables to rewrite on disk, because a migration has removed unencrypted values from them."""
     found = _all(connection, (TABLES_TO_REWRITE,)).get(TABLES_TO_REWRITE)
     return [name for name in found if name in metadata.tables] if isinstance(found, list) else []
 
 
 def note_tables_rewritten(connection: Connection) -> None:
-    """Note that no table is to be rewritten any more."""
+    """Record that all tables have been rewritten."""
     connection.execute(delete(settings).where(settings.c.name == TABLES_TO_REWRITE))
 
 

@@ -1,4 +1,4 @@
-"""SQLite: a file that one process keeps, with one connection that writes to it.
+"""SQLite: a file that a single process opens, with a single connection that writes.
 
 Two connections that write or checkpoint can corrupt the file before SQLite 3.51.3
 (https://www.sqlite.org/wal.html#walresetbug). Its write-ahead log is synced at every commit. Reads have
@@ -27,7 +27,7 @@ _READER_WAIT_SECONDS = 2.0
 
 
 def writing(url: URL) -> Engine:
-    """Return the engine with the one connection that writes."""
+    """Return the engine with the single connection that writes."""
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -41,7 +41,7 @@ def writing(url: URL) -> Engine:
 
 
 def reading(url: URL) -> Engine:
-    """Return an engine whose connections see one consistent state and cannot change it."""
+    """Return an engine whose connections are read-only and see one consistent state per transaction."""
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -56,7 +56,7 @@ def reading(url: URL) -> Engine:
 
 
 def rewrite(engine: Engine) -> None:
-    """Rewrite the file and empty the write-ahead log: both hold deleted values until then."""
+    """Rewrite the file (VACUUM) and truncate the write-ahead log: until then, both hold deleted values."""
     connection = engine.raw_connection()
     try:
         for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
@@ -66,9 +66,9 @@ def rewrite(engine: Engine) -> None:
 
 
 def lock(path: Path) -> int:
-    """Hold the file beside the database that says one process has it. The kernel lets go when it ends.
+    """Lock the database for this process, by a file beside it; returns its descriptor.
 
-    Raises `StoreInUseError`.
+    The kernel releases the lock when the process ends. Raises: StoreInUseError if another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Prepared:
-    """A statement compiled once per dialect; values that it reads come as the driver has them. Call it with a connection and its parameters."""
+    """A statement compiled once per dialect. Call it with a connection and the statement's parameters.
+
+    Values in its result are as the driver returns them, without SQLAlchemy's conversion.
+    """
 
     def __init__(self, make: Callable[[str], Any]) -> None:
         """Take a function that builds the statement for a dialect's name."""

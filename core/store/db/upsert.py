@@ -1,4 +1,4 @@
-"""Build an INSERT with ON CONFLICT for SQLite or PostgreSQL: same SQL, but two classes in SQLAlchemy."""
+"""Build an INSERT with ON CONFLICT for SQLite or PostgreSQL: the same SQL, but two classes in SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert:
-    """Return an INSERT with ON CONFLICT for the database of the connection."""
+    """Return an INSERT that supports ON CONFLICT, in the dialect of the connection."""
     return insert_for(connection.dialect.name, table)
 
 

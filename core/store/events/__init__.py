@@ -1,1 +1,1 @@
-"""The event log, its search and statistics, recordings' index, and quarantined requests."""
+"""The event log, its search and statistics, the index of recordings, and quarantined requests."""

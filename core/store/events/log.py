@@ -1,6 +1,7 @@
-"""The log: every authentic event, once, as it came. Appended to, never changed but for its outcome.
+"""The event log: every authentic event, stored once, as received. After that only its outcome changes.
 
-Names of people are taken out after a while: see `core.store.events.redaction`.
+Functions run in the caller's transaction; times are Unix milliseconds (UTC). Personal names are removed after the
+retention time: see `core.store.events.redaction`.
 """
 
 from __future__ import annotations
@@ -38,19 +39,20 @@ if TYPE_CHECKING:
 _PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
 _FAR_ENOUGH = 10_000  # events that are looked through for those of one site
 MOST_WAITING = 1000
-"""Events of one account that wait for a grant to one site; the oldest beyond are dropped."""
+"""The most events of one account that wait for a grant to one site; beyond that, the oldest are deleted."""
 MOST_WAITING_OF_SITE = 5000
+"""The most events of all accounts that wait for a grant to one site."""
 
 
 class Outcome(StrEnum):
-    """What became of an event."""
+    """The outcome of an event."""
 
     PENDING = "pending"  # durable, not folded yet
-    APPLIED = "applied"
-    IGNORED = "ignored"  # kept, but nothing on a site follows from it
-    UNREADABLE = "unreadable"  # authentic, but not an event that this version can read; kept for one that can
-    FAILED = "failed"  # the bridge could not fold it, which is a fault of the bridge; kept for a mended one
-    WAITING = "waiting"  # authentic, but its account is not granted to the site that it came to
+    APPLIED = "applied"  # part of its meeting's state
+    IGNORED = "ignored"  # kept, but changes nothing on a site
+    UNREADABLE = "unreadable"  # authentic, but this version cannot parse it; kept for one that can
+    FAILED = "failed"  # not folded because of a bug in the bridge; kept for a corrected version
+    WAITING = "waiting"  # authentic, but its account has no grant for the site that received it
 
 
 _MADE_NOTHING = (Outcome.IGNORED, Outcome.UNREADABLE, Outcome.FAILED, Outcome.WAITING)
@@ -58,7 +60,10 @@ _MADE_NOTHING = (Outcome.IGNORED, Outcome.UNREADABLE, Outcome.FAILED, Outcome.WA
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event as it enters the log. `received_at` is in milliseconds since 1970, UTC."""
+    """An event to append. `request` is the encrypted request, `digest` identifies the event.
+
+    `site_id` is the site that received it, `number` the meeting number; either is None where the event has none.
+    """
 
     digest: str
     account_id: str
@@ -75,7 +80,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One line of the log, without its body."""
+    """An event in the log, without its body. `at` is Zoom's time of the event."""
 
     id: int
     event: str
@@ -95,10 +100,11 @@ def append(
     most_waiting: int = MOST_WAITING,
     most_waiting_of_site: int = MOST_WAITING_OF_SITE,
 ) -> list[bool]:
-    """Append events; tell for each whether it is new. One that was seen before is left as it was.
+    """Append events. Returns for each whether it is new; a duplicate leaves the stored event unchanged.
 
-    An event whose account is not granted to the site that it came to waits for the grant: apart from the others, so
-    that the same event is new where it comes to a site that its account is granted to.
+    An event whose account has no grant for the receiving site is stored as `waiting` under a digest of its own, so
+    that the same event still counts as new at a site that its account is granted to. `most_waiting` limits these per
+    account and site, `most_waiting_of_site` per site. The commit notifies the fold workers of other processes.
     """
     entries = _hold_ungranted(connection, entries)
     unseen = {entry.digest: entry for entry in reversed(entries)}
@@ -127,9 +133,10 @@ def append(
 
 
 def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int | None]]:
-    """Return accounts and numbers of meetings that have events not folded yet, the longest waiting first.
+    """Return account and number of up to `limit` meetings with pending events, the longest waiting first.
 
-    Without a number: the events of an account that name instances of meetings alone, see `core.model.recording_batches`. Until the transaction ends they are this process's: others get the next ones.
+    The number is None for events that name only instances of meetings: see `core.model.recording_batches`. The
+    meetings are locked until the transaction ends; other processes skip them.
     """
     pending = (
         select(events.c.account_id, events.c.number)
@@ -149,7 +156,10 @@ def pending_meetings(connection: Connection, limit: int) -> list[tuple[str, int 
 def changes_of(
     connection: Connection, sealer: Sealer, account_id: str, number: int, *, pending_only: bool
 ) -> tuple[list[Change], list[int]]:
-    """Return what happened to a meeting, and the ids of those of its events that are pending."""
+    """Return the changes of a meeting (pending ones only, or applied ones as well) and the ids of its pending events.
+
+    The changes are not sorted. Raises: StoreError if an event cannot be decrypted.
+    """
     meeting = {"of_account": account_id, "of_number": number}
     rows = connection.execute(_PENDING_OF if pending_only else _ACTED_ON_OF, meeting).all()
     changes = with_host_ids(connection, account_id, [_opened(row, sealer) for row in rows])
@@ -164,27 +174,27 @@ def _opened(row: Any, sealer: Sealer) -> tuple[Position, Envelope]:
 def with_host_ids(
     connection: Connection, account_id: str, opened: Sequence[tuple[Position, Envelope]]
 ) -> list[Change]:
-    """Return events as changes, with the ids of the account's users whom they name as alternative hosts."""
+    """Return parsed events as changes, with the Zoom ids of the account's users that they name as alternative hosts."""
     names = {name for _, envelope in opened for name in named_hosts(envelope.payload.object or {})}
     host_ids = zoom_users.ids_by_name(connection, account_id, names) if names else {}
     return [Change(position, envelope, host_ids) for position, envelope in opened]
 
 
 def applied_changes(connection: Connection, sealer: Sealer, account_id: str, number: int) -> list[Change]:
-    """Return what an account told of a number, as far as it is folded and the log still holds it."""
+    """Return the applied changes of an account's meeting that the log still holds, not sorted."""
     rows = connection.execute(_APPLIED_OF, {"of_account": account_id, "of_number": number})
     return with_host_ids(connection, account_id, [_opened(row, sealer) for row in rows])
 
 
 def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None:
-    """Note that these events are part of their meetings since `now` (ms since 1970, UTC, by the store's clock)."""
+    """Mark events as applied at `now`, by the store's clock."""
     every = list(ids)
     for start in range(0, len(every), _MARKED):
         connection.execute(_MARKING, {"ids": every[start : start + _MARKED], "moment": now})
 
 
 def mark_failed(connection: Connection, account_id: str, number: int | None, *, reason: str) -> None:
-    """Note that a meeting's pending events could not be folded, so that other meetings go on."""
+    """Mark a meeting's pending events as failed, so that they do not block other meetings."""
     connection.execute(
         update(events)
         .where(
@@ -195,14 +205,14 @@ def mark_failed(connection: Connection, account_id: str, number: int | None, *, 
 
 
 def cutoff_for(connection: Connection, most: int) -> int | None:
-    """Return the moment (ms since 1970, UTC) before which events must go for `most` to be left; None if none."""
+    """Return the time before which events have to be deleted to keep the newest `most`; None if there are no more."""
     newest_surplus = select(events.c.at).order_by(events.c.at.desc()).offset(most).limit(1)
     at: int | None = connection.scalar(newest_surplus)
     return None if at is None else at + 1
 
 
 def meetings_before(connection: Connection, moment: int, limit: int) -> list[tuple[str, int]]:
-    """Return accounts and numbers of meetings with folded events that happened before `moment`."""
+    """Return account and number of up to `limit` meetings with applied events from before `moment`."""
     rows = connection.execute(
         select(events.c.account_id, events.c.number)
         .where(events.c.at < moment, events.c.outcome == Outcome.APPLIED)
@@ -213,7 +223,7 @@ def meetings_before(connection: Connection, moment: int, limit: int) -> list[tup
 
 
 def drop_folded(connection: Connection, account_id: str, number: int, last: Position) -> int:
-    """Drop a meeting's folded events up to a place in their order; return how many that were."""
+    """Delete a meeting's applied events up to and including the position `last`. Returns their number."""
     rows = connection.execute(
         select(events.c.id, events.c.at, events.c.rank, events.c.digest).where(
             events.c.account_id == account_id,
@@ -231,13 +241,13 @@ def drop_folded(connection: Connection, account_id: str, number: int, last: Posi
 
 
 def drop_others(connection: Connection, moment: int, limit: int) -> int:
-    """Drop events that happened before `moment` and made nothing; return how many that were."""
+    """Delete up to `limit` events from before `moment` that changed no meeting. Returns their number."""
     chosen = select(events.c.id).where(events.c.at < moment, events.c.outcome.in_(_MADE_NOTHING)).limit(limit)
     return connection.execute(delete(events).where(events.c.id.in_(chosen))).rowcount
 
 
 def latest(connection: Connection, limit: int, *, site_id: str | None = None) -> list[Logged]:
-    """Return the newest lines of the log, newest first."""
+    """Return the events appended last, to all sites or to one, newest first."""
     columns = [events.c[name] for name in Logged.__dataclass_fields__]
     query = select(*columns).order_by(events.c.id.desc()).limit(limit)
     if site_id is not None:
@@ -248,9 +258,10 @@ def latest(connection: Connection, limit: int, *, site_id: str | None = None) ->
 def last_of_site(
     connection: Connection, site_id: str, sealer: Sealer, *, limit: int
 ) -> list[tuple[int, Request]]:
-    """Return the last requests that came to a site's endpoint, the newest first, and when (ms since 1970, UTC).
+    """Return the time and the decrypted request of the last events that a site's endpoint received, newest first.
 
-    Tests are not among them. Looked for among the last events of all sites, so that a quiet one costs no more.
+    Self-tests are left out. Only the last 10,000 events of all sites are searched, so that a site with few events
+    costs no more.
     """
     recent = select(func.max(events.c.id) - _FAR_ENOUGH).scalar_subquery()
     rows = connection.execute(
@@ -410,7 +421,7 @@ def _drop_surplus(
 
 
 def reopen(connection: Connection, ids: Sequence[int]) -> int:
-    """Make failed and ignored events pending again, so that they are folded again; return their number."""
+    """Make failed and ignored events pending again, so that they are folded again. Returns their number."""
     changed = connection.execute(
         update(events)
         .where(events.c.id.in_(list(ids)), events.c.outcome.in_([Outcome.FAILED, Outcome.IGNORED]))
@@ -422,9 +433,9 @@ def reopen(connection: Connection, ids: Sequence[int]) -> int:
 
 
 def replace_unreadable(connection: Connection, event_id: int, entry: Entry) -> bool:
-    """Replace an unreadable event by what it was read as since, under its id; return whether it was there.
+    """Replace an unreadable event by the entry parsed from it, under the same id. Returns whether it existed.
 
-    Where the log holds that event already, from another delivery, the unreadable one is dropped.
+    If the log already holds the parsed event, from another delivery, the unreadable one is only deleted.
     """
     is_it = (events.c.id == event_id, events.c.outcome == Outcome.UNREADABLE)
     if not connection.execute(delete(events).where(*is_it)).rowcount:
@@ -436,13 +447,13 @@ def replace_unreadable(connection: Connection, event_id: int, entry: Entry) -> b
 
 
 def newest_pending(connection: Connection, account_id: str) -> int | None:
-    """Return the id of an account's newest event that is not folded yet, or None."""
+    """Return the id of an account's newest pending event; None if there is none."""
     newest: int | None = connection.scalar(select(func.max(events.c.id)).where(_is_pending(account_id)))
     return newest
 
 
 def is_pending_up_to(connection: Connection, account_id: str, event_id: int) -> bool:
-    """Tell whether an event of the account, up to this one, is not folded yet."""
+    """Return whether an event of the account is pending, among those with ids up to `event_id`."""
     query = select(events.c.id).where(_is_pending(account_id), events.c.id <= event_id).limit(1)
     return connection.execute(query).first() is not None
 

@@ -1,1 +1,1 @@
-"""Meetings' folded states, their search columns and calendar."""
+"""Folded states of meetings, their search, and the calendar."""

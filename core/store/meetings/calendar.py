@@ -1,4 +1,4 @@
-"""The meetings of a site's calendar: those that have a page there, and those whose page went with the meeting."""
+"""Query the meetings of a site's calendar: those with a page there, and deleted ones whose page was removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAST_MILLISECONDS = 90 * 24 * 3600 * 1000  # for how long what is over stays in
 def entries(
     connection: Connection, sealer: Sealer, site_id: str, *, now: int, number: int | None = None
 ) -> list[CalendarEntry]:
-    """Return what a site's calendar tells of, or one meeting of it. `now` is in ms since 1970, UTC."""
+    """Return the meetings of a site's calendar, or only one of them. `now` is in Unix milliseconds (UTC)."""
     is_shown = posts.c.state == PostState.SYNCED
     went = and_(
         posts.c.state == PostState.TRASHED,

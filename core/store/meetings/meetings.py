@@ -1,7 +1,8 @@
 """Stored meetings: the state folded from their events, with a revision that counts the changes.
 
-All that Zoom says of a meeting is encrypted, in one piece: it holds join links and passcodes. In the clear are the
-columns that lists are searched and sorted by, which hold neither: see `core.render.search_fields`.
+Zoom's data about a meeting is encrypted as a whole, because it holds join links and passcodes. The columns that lists
+are searched and sorted by are in the clear and hold neither: see `core.render.search_fields`. Functions run in the
+caller's transaction and raise StoreError where a state cannot be decrypted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def load(connection: Connection, sealer: Sealer, account_id: str, number: int) -> tuple[Meeting, int] | None:
-    """Return a meeting and its revision; None for one never seen."""
+    """Return a meeting and its revision; None if it is unknown."""
     row = connection.execute(_LOADING, {"of_account": account_id, "of_number": number}).one_or_none()
     if row is None:
         return None
@@ -38,7 +39,7 @@ def load(connection: Connection, sealer: Sealer, account_id: str, number: int) -
 def load_all(
     connection: Connection, sealer: Sealer, account_ids: Collection[str], numbers: Collection[int]
 ) -> list[tuple[Meeting, int]]:
-    """Return the records of these numbers in these accounts, with their revisions, by number and account."""
+    """Return the meetings with these numbers in these accounts, with their revisions, in order of number and account."""
     rows = connection.execute(
         select(meetings)
         .where(meetings.c.account_id.in_(list(account_ids)), meetings.c.number.in_(list(numbers)))
@@ -57,9 +58,9 @@ def lock_revision(connection: Connection, account_id: str, number: int) -> int:
 
 
 def save(connection: Connection, sealer: Sealer, meeting: Meeting, *, seen: int, now: int = 0) -> bool:
-    """Keep a meeting as the revision after `seen` (0: it was new). Tell whether nobody else was quicker.
+    """Save a meeting as the revision after `seen` (0: a new one). Returns False if the stored revision is another.
 
-    `now` (ms since 1970, UTC) tells lists which of its dates leads. Without it they look by themselves.
+    `now` (Unix milliseconds, UTC) selects the date by which lists sort a series; with 0 they find it themselves.
     """
     looked = search_fields_of(meeting, datetime.fromtimestamp(now / 1000, UTC))
     found = {name: getattr(looked, name) for name in SearchFields.__dataclass_fields__}
@@ -74,7 +75,7 @@ def save(connection: Connection, sealer: Sealer, meeting: Meeting, *, seen: int,
 def topics(
     connection: Connection, sealer: Sealer, named: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
-    """Return the topics of meetings, by account and number; those that are unknown, or have none, are left out."""
+    """Return the topics of meetings, by account and number. Unknown meetings and empty topics are left out."""
     place = (meetings.c.account_id, meetings.c.number)
     rows = connection.execute(select(meetings).where(tuple_(*place).in_(list(named))))
     told = {(row.account_id, row.number): from_row(row, sealer).topic for row in rows}
@@ -82,14 +83,14 @@ def topics(
 
 
 def load_base(connection: Connection, sealer: Sealer, account_id: str, number: int) -> Meeting | None:
-    """Return what the events made that the log has dropped; None where it holds them all."""
+    """Return the state folded from the events that the log no longer holds; None if it holds them all."""
     given = {"of_account": account_id, "of_number": number}
     row = connection.execute(_LOADING_BASE, given).one_or_none()
     return None if row is None else from_row(row, sealer)
 
 
 def save_base(connection: Connection, sealer: Sealer, meeting: Meeting) -> None:
-    """Keep a meeting as what it is folded from, before the events that made it are dropped."""
+    """Save a state from which a meeting is folded, before its events up to there are deleted from the log."""
     state = _state(meeting, sealer)
     statement = insert(connection, meeting_baselines).values(
         account_id=meeting.account_id, number=meeting.number, **state

@@ -87,9 +87,9 @@ def page(
     after: MeetingKey | None = None,
     before: MeetingKey | None = None,
 ) -> MeetingPage:
-    """Return up to `limit` meetings: the first ones, or those next to a key.
+    """Return up to `limit` meetings: the first ones, or those after or before a key. `now`: Unix milliseconds (UTC).
 
-    What is upcoming, or has no fixed time, is in the order of its start, everything else the other way round.
+    Upcoming meetings, and those without a fixed time, are sorted by their start, all others the latest first.
     """
     ascending = wanted.when in (Period.UPCOMING, Period.UNDATED)
     backwards = before is not None
@@ -105,7 +105,7 @@ def page(
 def query_of(
     wanted: MeetingFilter, *, now: int, limit: int, beside: MeetingKey | None, rising: bool
 ) -> Select[Any]:
-    """Return the query for the keys of one page, beginning after a key, in ascending or descending order."""
+    """Return the query for the keys of one page, from the key `beside` on, in ascending or descending order."""
     columns = (meetings.c.starts_at, meetings.c.number, meetings.c.account_id)
     query = select(*columns).where(*_conditions(wanted, now)).limit(limit)
     if beside is not None:
@@ -125,9 +125,9 @@ class MeetingSummary:
 
 
 def lines(connection: Connection, sealer: Sealer, keys: Sequence[MeetingKey]) -> list[MeetingSummary]:
-    """Return what is to be shown of these meetings, in the same order. What is gone by now is left out.
+    """Return the meetings with these keys, in the same order. Those deleted since are left out.
 
-    Of a meeting that came from another account, little may be known from its own events: see `core.model.identity`.
+    A meeting that moved from another account is completed with that account's data: see `core.model.identity`.
     """
     named = [(key.account_id, key.number) for key in keys]
     rows = connection.execute(
@@ -186,7 +186,7 @@ def hosts(connection: Connection, sealer: Sealer, *, site_id: str | None = None)
 
 
 def names_of_hosts(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return names and e-mail addresses of hosts, as their accounts have them."""
+    """Return name and e-mail address of hosts, by host id, as stored with their Zoom account."""
     rows = connection.execute(
         select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
     )

@@ -1,6 +1,6 @@
-"""Resolve what a site shows of a meeting number: of the records of all accounts that are granted to it.
+"""Resolve the meeting that a site shows for a number, from the records of all accounts granted to the site.
 
-See `core.model.identity`. Nearly always one account tells of a number, and its record is what is shown.
+See `core.model.identity`. Nearly always a single account has a record of a number, and that is shown.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ Stored = tuple["Meeting", int]
 def of_site(
     connection: Connection, sealer: Sealer, site_id: str, numbers: Collection[int]
 ) -> dict[int, Stored]:
-    """Return the meetings that a site shows of these numbers, each with the highest revision of its records.
+    """Return the meetings that a site shows for these numbers, each with the highest revision of its records.
 
-    The owner of the number is the `account_id` of the meeting. Numbers of which no granted account tells are missing.
+    The `account_id` of a meeting is the owner of its number. Numbers without a record in a granted account are
+    missing.
     """
     granted = connection.scalars(accounts_of(site_id)).all()
     return resolve(connection, sealer, granted, numbers)
@@ -43,7 +44,7 @@ def of_site(
 def resolve(
     connection: Connection, sealer: Sealer, account_ids: Collection[str], numbers: Collection[int]
 ) -> dict[int, Stored]:
-    """Return what these accounts together tell of these numbers: see `of_site`."""
+    """Return the meetings with these numbers, from the records of these accounts: see `of_site`."""
     rows = meetings.load_all(connection, sealer, account_ids, numbers)
     of_number: defaultdict[int, list[Stored]] = defaultdict(list)
     for meeting, revision in rows:
@@ -52,7 +53,7 @@ def resolve(
 
 
 def of_owner(connection: Connection, sealer: Sealer, meeting: Meeting) -> Meeting:
-    """Return what is shown of a meeting on the sites where it owns its number; the meeting itself where on none."""
+    """Return a meeting as the sites show it where it owns its number; unchanged if it owns the number nowhere."""
     account_ids = accounts_of_owner(connection, meeting.account_id, meeting.number)
     if len(account_ids) == 1:
         return meeting
@@ -63,7 +64,10 @@ def of_owner(connection: Connection, sealer: Sealer, meeting: Meeting) -> Meetin
 def accounts_of_owner(
     connection: Connection, account_id: str, number: int, *, site_id: str | None = None
 ) -> list[str]:
-    """Return an account, and those whose records of a number are shown with its own: on a site, or on all it owns."""
+    """Return the accounts whose records of a number are merged with that of `account_id`, itself included, sorted.
+
+    `site_id` limits them to one site; None: all sites on which the account owns the number.
+    """
     site_ids = [site_id] if site_id is not None else _owned_on(connection, account_id, number)
     granted = {one for owned in site_ids for one in connection.scalars(accounts_of(owned))}
     query = select(table.c.account_id).where(table.c.account_id.in_(granted), table.c.number == number)
@@ -73,7 +77,10 @@ def accounts_of_owner(
 def successor(
     connection: Connection, account_id: str, number: int, *, site_id: str | None = None
 ) -> str | None:
-    """Return the account that owns a number now, on a site or anywhere, where this one owns it nowhere."""
+    """Return the account that now owns a number that this account had, on a site or anywhere.
+
+    None if this account still owns it, or has no record of it.
+    """
     known = select(table.c.number).where(table.c.account_id == account_id, table.c.number == number)
     if connection.execute(known).first() is None:
         return None

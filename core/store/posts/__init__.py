@@ -1,1 +1,1 @@
-"""Posts wanted and written on each site: claims, requeueing, attempts, status."""
+"""The wanted and the written posts of each site: claims, requeueing, attempts, status."""

@@ -1,8 +1,8 @@
-"""Grants: which Zoom accounts may speak for which sites.
+"""Grants: the Zoom accounts whose meetings a site shows.
 
-An account that has no grant is granted to the first site to which one of its authentic events comes, unless its
-credentials are saved here or an administrator has decided about it before. Everything else is granted by those who
-manage the bridge. Events that name no account belong to the site that they came to: see `core.model.identity`.
+An account without a grant is granted to the first site that receives one of its authentic events, unless its
+credentials are stored here or an administrator has decided about it before. All other grants are made by
+administrators of the bridge. Events that name no account belong to the receiving site: see `core.model.identity`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class GrantSource(StrEnum):
-    """What granted an account to a site."""
+    """The origin of a grant."""
 
     FIRST_EVENT = "first event"
     CREDENTIALS = "credentials"  # it was chosen when the account's credentials were saved
@@ -45,22 +45,22 @@ class Grant:
 
 
 def is_reserved(account_id: str) -> bool:
-    """Whether an account id is none of Zoom's, but belongs to one site: its own, or that of its self-tests."""
+    """Whether an account id is not Zoom's, but reserved for one site: for events without an account, or self-tests."""
     return is_own(account_id) or is_probe(account_id)
 
 
 def accounts_of(site_id: str) -> Select[str]:
-    """Return the query for the accounts granted to a site, in a fixed order; it may be a part of another one."""
+    """Return the query for the accounts granted to a site, sorted; usable as a subquery."""
     return select(grants.c.account_id).where(grants.c.site_id == site_id).order_by(grants.c.account_id)
 
 
 def sites_of(account_id: str) -> Select[str]:
-    """Return the query for the sites that an account is granted to, in a fixed order."""
+    """Return the query for the sites that an account is granted to, sorted; usable as a subquery."""
     return select(grants.c.site_id).where(grants.c.account_id == account_id).order_by(grants.c.site_id)
 
 
 def list_all(connection: Connection, *, site_id: str | None = None) -> list[Grant]:
-    """Return the grants of Zoom's accounts, to one site or to all, by account."""
+    """Return the grants of Zoom accounts, for one site or for all, in order of their accounts."""
     query = select(grants).order_by(grants.c.account_id, grants.c.granted_at, grants.c.site_id)
     if site_id is not None:
         query = query.where(grants.c.site_id == site_id)
@@ -72,7 +72,7 @@ def list_all(connection: Connection, *, site_id: str | None = None) -> list[Gran
 
 
 def granted_pairs(connection: Connection, account_ids: Collection[str]) -> set[tuple[str, str]]:
-    """Return the grants of these accounts, as pairs of account and site."""
+    """Return the grants of these accounts, as pairs of account id and site id."""
     query = select(grants.c.account_id, grants.c.site_id).where(grants.c.account_id.in_(list(account_ids)))
     return {(row.account_id, row.site_id) for row in connection.execute(query)}
 
@@ -83,9 +83,10 @@ def is_granted(connection: Connection, account_id: str, site_id: str) -> bool:
 
 
 def learn(connection: Connection, account_id: str, site_id: str, *, now: int) -> bool:
-    """Grant an account to a site to which an authentic event of it came, if events may; return whether that is new.
+    """Grant an account to a site that received an authentic event of it, if no decision prevents that.
 
-    Of two sites at once, the database chooses one. `now` is in Unix milliseconds (UTC).
+    Returns whether the grant is new. Of two sites at the same time, only one gets it. `now` is in Unix milliseconds
+    (UTC).
     """
     given = {"account": account_id, "site": site_id, "now": now}
     if is_reserved(account_id):
@@ -96,7 +97,7 @@ def learn(connection: Connection, account_id: str, site_id: str, *, now: int) ->
 
 
 def add(connection: Connection, account_id: str, site_id: str, source: GrantSource, *, now: int) -> bool:
-    """Grant an account to a site; return whether it was not before. `now` is in Unix milliseconds (UTC)."""
+    """Grant an account to a site. Returns whether the grant is new. `now` is in Unix milliseconds (UTC)."""
     connection.execute(delete(revoked_grants).where(_is(revoked_grants, account_id, site_id)))
     values = {"account_id": account_id, "site_id": site_id, "source": source, "granted_at": now}
     statement = insert(connection, grants).values(**values).on_conflict_do_nothing()
@@ -111,7 +112,7 @@ def add(connection: Connection, account_id: str, site_id: str, source: GrantSour
 
 
 def remove(connection: Connection, account_id: str, site_id: str, *, now: int) -> bool:
-    """Revoke a grant, and let no event grant the account again; return whether there was one."""
+    """Revoke a grant, and let no event grant the account again. Returns whether there was one. `now`: Unix ms (UTC)."""
     removed = connection.execute(delete(grants).where(_is(grants, account_id, site_id))).rowcount == 1
     if removed:
         values = {"account_id": account_id, "site_id": site_id, "revoked_at": now}
@@ -131,7 +132,7 @@ def forget_probe(connection: Connection, site_id: str) -> None:
 
 
 def site_ids(connection: Connection, account_id: str) -> Sequence[str]:
-    """Return the sites that an account is granted to, in order."""
+    """Return the ids of the sites that an account is granted to, sorted."""
     return connection.scalars(sites_of(account_id)).all()
 
 

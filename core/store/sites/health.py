@@ -1,4 +1,4 @@
-"""What the overview tells of the sites: a few small queries, however many posts there are."""
+"""Query the state of sites for the overview: a few fast queries, however many posts there are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COLUMNS = [name for name in SiteFacts.__dataclass_fields__ if name in sites.c a
 
 
 def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFacts]:
-    """Return what is known of every site, or of one, the oldest first."""
+    """Return the facts about all sites, or about one, the oldest first."""
     columns = [sites.c[name] for name in _COLUMNS]
     query = select(*columns, sites.c.fault_message.label("said")).order_by(sites.c.created_at, sites.c.id)
     rows = connection.execute(_only(query, sites.c.id, site_id)).mappings().all()
@@ -64,7 +64,7 @@ def _large(site_id: str, counts: dict[tuple[str, LargeRequestCause], tuple[int, 
 
 
 def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:
-    """Return the Zoom accounts that each site mirrors."""
+    """Return the ids of the Zoom accounts that each site mirrors, by site id."""
     query = select(grants.c.site_id, grants.c.account_id).order_by(grants.c.account_id)
     found: dict[str, list[str]] = defaultdict(list)
     for of_site, account_id in connection.execute(_only(query, grants.c.site_id, site_id)):
@@ -73,7 +73,7 @@ def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> 
 
 
 def unreadable_accounts(connection: Connection, *, site_id: str | None = None) -> list[tuple[str, str]]:
-    """Return the Zoom accounts, by name, that the bridge may read and cannot, and why."""
+    """Return the names of Zoom accounts that cannot be read over REST despite stored credentials, and the reasons."""
     query = select(zoom_accounts.c.name, zoom_accounts.c.fault_message).where(
         zoom_accounts.c.fault_message.is_not(None)
     )
@@ -83,7 +83,7 @@ def unreadable_accounts(connection: Connection, *, site_id: str | None = None) -
 
 
 def open_query(site_id: str | None) -> Select[Any]:
-    """Return the query for how many posts stand alike, of those that are not simply shown; the most first."""
+    """Return the query that groups posts that are not up to date by site and status, the largest groups first."""
     is_behind = (posts.c.wanted > posts.c.written).label("is_behind")
     alike = (posts.c.site_id, posts.c.state, posts.c.fault, posts.c.reason, is_behind)
     count = func.count().label("alike")

@@ -1,7 +1,7 @@
-"""Candidates: sites that somebody is about to connect, from the address that they typed until they are paired.
+"""Pending sites: connections in progress, from the entered address until the plugin is paired.
 
-Each lasts for a while only. The credential that WordPress hands over is sealed, and so is the state that shows
-that it comes back to whoever asked for it.
+They expire. The credential that WordPress returns is encrypted, and so is the `state`, which proves that the response
+belongs to the request. Functions run in the caller's transaction; times are Unix milliseconds (UTC).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ MOST = 50  # of one person
 
 @dataclass(frozen=True, slots=True)
 class PendingSite:
-    """A site on its way. `state` is empty once the credential is there; times are in ms since 1970, UTC.
+    """A connection in progress. `state` is empty once the credential is stored.
 
-    `problem` names what keeps it from being paired, and `message` says it in words.
+    `problem` is the code of what prevents pairing, `message` the same in words; both are empty where nothing does.
     """
 
     id: str
@@ -50,12 +50,12 @@ class PendingSite:
 
 
 def new_id() -> str:
-    """Return a name for a candidate that stands in an address."""
+    """Return a new random id, safe in a URL."""
     return randomness.token_hex(8)
 
 
 def add(connection: Connection, candidate: PendingSite, sealer: Sealer, *, now: int) -> None:
-    """Keep a new one; those whose time is up go, and the oldest of who began very many."""
+    """Save a new pending site. Expired ones are deleted, and the oldest of a user with too many."""
     connection.execute(delete(pending_sites).where(pending_sites.c.expires_at <= now))
     surplus = (
         select(pending_sites.c.id)
@@ -82,7 +82,7 @@ def add(connection: Connection, candidate: PendingSite, sealer: Sealer, *, now: 
 def load(
     connection: Connection, candidate_id: str, requested_by: str, sealer: Sealer, *, now: int
 ) -> PendingSite | None:
-    """Return one to who began it, and to nobody else; None also where its time is up."""
+    """Return a pending site of the user `requested_by`; None if it is unknown, another user's, or expired."""
     row = connection.execute(
         select(pending_sites).where(
             pending_sites.c.id == candidate_id,
@@ -110,14 +110,14 @@ def load(
 
 
 def brings(candidate: PendingSite, state: str) -> bool:
-    """Whether this is the state that the candidate waits for."""
+    """Whether `state` is the expected one. Compares in constant time."""
     return bool(candidate.state) and hmac.compare_digest(candidate.state.encode(), state.encode())
 
 
 def save_credential(
     connection: Connection, candidate: PendingSite, username: str, password: str, sealer: Sealer, *, now: int
 ) -> bool:
-    """Keep what WordPress handed over, and let no state bring another; tell whether it was still waited for."""
+    """Save the credential that WordPress returned, and clear the state. Returns whether it was still expected."""
     changed = connection.execute(
         update(pending_sites)
         .where(
@@ -140,7 +140,7 @@ def save_credential(
 def drop_credential(
     connection: Connection, candidate_id: str, sealer: Sealer, *, problem: str, message: str, now: int
 ) -> None:
-    """Forget a credential that is no good, say why, and wait for another."""
+    """Delete a credential that does not work, record why, and expect another one."""
     connection.execute(
         update(pending_sites)
         .where(pending_sites.c.id == candidate_id)
@@ -156,7 +156,7 @@ def drop_credential(
 
 
 def record_problem(connection: Connection, candidate_id: str, *, problem: str, message: str) -> None:
-    """Note what stands in the way; empty for nothing."""
+    """Record what prevents pairing; empty texts where nothing does."""
     connection.execute(
         update(pending_sites)
         .where(pending_sites.c.id == candidate_id)
@@ -165,5 +165,5 @@ def record_problem(connection: Connection, candidate_id: str, *, problem: str, m
 
 
 def remove(connection: Connection, candidate_id: str) -> None:
-    """Forget one: it has become a site, or was given up."""
+    """Delete a pending site after it was connected or cancelled."""
     connection.execute(delete(pending_sites).where(pending_sites.c.id == candidate_id))

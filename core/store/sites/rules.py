@@ -1,4 +1,4 @@
-"""What a site's owner decided, as it is kept, and with what it takes to follow it."""
+"""The stored rules of sites, and everything else that rendering for a site needs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def are_unchanged(connection: Connection, site_id: str, seen: Mapping[str, Any])
 def of_site(
     connection: Connection, site: Site, about: Sequence[Meeting], decided: Rules | None = None
 ) -> SiteRules:
-    """Return what rendering these meetings for a site takes. `decided` replaces the site's saved rules, for a preview."""
+    """Return the rules and facts to render these meetings for a site. `decided` replaces the saved rules in a preview."""
     if decided is None:
         decided = rules.read(site.rules).rules
     return SiteRules(

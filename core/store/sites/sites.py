@@ -1,4 +1,4 @@
-"""The WordPress sites: how to reach them, and how they are doing."""
+"""Connected WordPress sites: addresses, credentials and health. Functions run in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ ROUTES = ("meeting", "webinar", "recording")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A connected WordPress site. Times are in milliseconds since 1970, UTC.
+    """A connected WordPress site. Times are Unix milliseconds (UTC).
 
-    `failures` counts how often in a row the site as a whole failed; it is left alone until `blocked_until`.
+    `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
     `health_report` is the result of the last check (`core.sites.health`), `checked_at` its time.
     """
 
@@ -60,17 +60,17 @@ class Site:
 
 
 def new_id() -> str:
-    """Return a name for a site: short, safe in an address, and not to be guessed."""
+    """Return a new random site id: short and safe in a URL."""
     return randomness.token_hex(6)
 
 
 def new_key() -> str:
-    """Return a key for the stub and the bridge to sign with."""
+    """Return a new random key with which the plugin and the bridge sign their messages."""
     return randomness.token_hex(32)
 
 
 def save(connection: Connection, site: Site, sealer: Sealer) -> None:
-    """Keep a site: a new one, or what is now known of one that is there."""
+    """Save a site, new or known. Its secrets are encrypted."""
     values = {
         "url": site.url,
         "name": site.name,
@@ -93,7 +93,7 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
 
 
 def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
-    """Return a site by its id. Raises `UnknownSiteError`."""
+    """Return a site by its id. Raises: UnknownSiteError."""
     row = connection.execute(select(sites).where(sites.c.id == site_id)).mappings().one_or_none()
     if row is None:
         raise UnknownSiteError(messages.UNKNOWN_SITE % {"name": site_id})
@@ -101,9 +101,9 @@ def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
 
 
 def find(connection: Connection, name: str, sealer: Sealer) -> Site:
-    """Return a site by what a person calls it: its id, or its address with or without scheme and slash.
+    """Return a site by its id, or by its address with or without scheme and trailing slash.
 
-    Raises `UnknownSiteError`.
+    Raises: UnknownSiteError.
     """
     for site in list_all(connection, sealer):
         if name == site.id or is_at(site, name):
@@ -112,7 +112,7 @@ def find(connection: Connection, name: str, sealer: Sealer) -> Site:
 
 
 def is_at(site: Site, address: str) -> bool:
-    """Whether an address, with or without scheme and slash, is a site's."""
+    """Whether a site has an address, given with or without scheme and trailing slash."""
     return _bare(address) == _bare(site.url)
 
 
@@ -123,7 +123,7 @@ def list_all(connection: Connection, sealer: Sealer) -> list[Site]:
 
 
 def ids(connection: Connection, site_id: str | None = None) -> list[str]:
-    """Return the ids of all sites in order, or of one if it exists."""
+    """Return the ids of all sites, sorted; or of one site, if it exists."""
     query = select(sites.c.id).order_by(sites.c.id)
     if site_id is not None:
         query = query.where(sites.c.id == site_id)
@@ -131,14 +131,14 @@ def ids(connection: Connection, site_id: str | None = None) -> list[str]:
 
 
 def check_key(connection: Connection, sealer: Sealer) -> None:
-    """Raise `StoreError` where what is kept was sealed with another key."""
+    """Check that the stored secrets can be decrypted. Raises: StoreError if they were encrypted with another key."""
     sealed = connection.scalar(select(sites.c.key).limit(1))
     if sealed is not None:
         sealer.open(sealed)
 
 
 def remove(connection: Connection, site_id: str) -> None:
-    """Forget a site, its secrets and what was known of its posts; the posts on the site stay."""
+    """Delete a site with its secrets and the records of its posts. The posts in WordPress stay."""
     for table in (posts, quarantine, zoom_secrets):
         connection.execute(delete(table).where(table.c.site_id == site_id))
     grants.forget_site(connection, site_id)
@@ -147,18 +147,18 @@ def remove(connection: Connection, site_id: str) -> None:
 
 
 def has_page(connection: Connection, site_id: str, *, but_of: str) -> bool:
-    """Whether a site shows any meeting, but those of one account."""
+    """Whether a site has a page of a meeting that is not of the account `but_of`."""
     shown = posts.c.site_id == site_id, posts.c.state == PostState.SYNCED, posts.c.account_id != but_of
     return connection.execute(select(posts.c.number).where(*shown).limit(1)).first() is not None
 
 
 def record_validation(connection: Connection, site_id: str, *, now: int) -> None:
-    """Record that Zoom's validation of the endpoint was answered."""
+    """Record that Zoom validated the endpoint. `now` is in Unix milliseconds (UTC)."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(validated_at=now))
 
 
 def record_success(connection: Connection, site_id: str, *, now: int) -> None:
-    """Record a successful request to the site, which closes its circuit breaker."""
+    """Record a successful request to the site, which closes its circuit breaker. `now`: Unix milliseconds (UTC)."""
     connection.execute(
         update(sites)
         .where(sites.c.id == site_id)
@@ -185,7 +185,7 @@ def end_pause(connection: Connection, site_id: str) -> None:
 
 
 def save_health_report(connection: Connection, site_id: str, report: Mapping[str, Any], *, now: int) -> None:
-    """Store the result of a check of both sides."""
+    """Store the result of a connection check. `now` is in Unix milliseconds (UTC)."""
     connection.execute(
         update(sites).where(sites.c.id == site_id).values(health_report=dict(report), checked_at=now)
     )

@@ -1,4 +1,4 @@
-"""Secret tokens and verification tokens, sealed; several may be good at once for one site."""
+"""Zoom's secret tokens and verification tokens, stored encrypted. A site may have several valid ones at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SavedToken:
-    """A token with its id and the time it was saved (ms since 1970, UTC)."""
+    """A token with its id and the time at which it was saved (Unix milliseconds, UTC)."""
 
     id: int
     secret: Secret
@@ -27,7 +27,7 @@ class SavedToken:
 
 
 def of_site(connection: Connection, site_id: str, sealer: Sealer) -> list[SavedToken]:
-    """Return a site's tokens, the newest first."""
+    """Return a site's tokens, decrypted, the newest first."""
     rows = connection.execute(
         select(zoom_secrets).where(zoom_secrets.c.site_id == site_id).order_by(zoom_secrets.c.id.desc())
     )
@@ -42,7 +42,7 @@ def of_site(connection: Connection, site_id: str, sealer: Sealer) -> list[SavedT
 
 
 def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *, now: int) -> None:
-    """Keep one more token; one that is there already is not kept twice."""
+    """Save another token of a site; without effect if it is stored already. `now` is in Unix milliseconds (UTC)."""
     if any(saved.secret == secret for saved in of_site(connection, site_id, sealer)):
         return
     connection.execute(
@@ -58,7 +58,7 @@ def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *
 
 
 def remove(connection: Connection, site_id: str, token_id: int) -> None:
-    """Forget a token: what it signs is refused from now on."""
+    """Delete a token: requests signed with it are refused from now on."""
     connection.execute(
         delete(zoom_secrets).where(zoom_secrets.c.site_id == site_id, zoom_secrets.c.id == token_id)
     )
