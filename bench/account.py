@@ -83,7 +83,7 @@ class Truth:
 
     def read_again(self, zoom: ZoomServer) -> int:
         """Return how many times a meeting was read that had been read before."""
-        paths = Counter(path.partition("?")[0] for path in zoom.behaviour.asked)
+        paths = Counter(path.partition("?")[0] for path in zoom.behaviour.requests)
         return sum(times - 1 for path, times in paths.items() if path.rpartition("/")[2].isdigit())
 
 

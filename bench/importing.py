@@ -60,7 +60,7 @@ def _within_limits(scale: Scale, say: Say) -> list[Figure]:
     lower = min(seen.takes, allowed)
     name = f"import of {scale.imported:,} meetings of {scale.hosts} users"
     asked = (
-        f"{len(zoom.behaviour.asked)} requests, at most {zoom.behaviour.busiest[RateLabel.LIGHT]} of {most} in a second about "
+        f"{len(zoom.behaviour.requests)} requests, at most {zoom.behaviour.busiest[RateLabel.LIGHT]} of {most} in a second about "
         "single meetings"
     )
     told = f"{seen}; Zoom lets {allowed:.0f}/s through"
@@ -308,6 +308,6 @@ class Importing:
                 raise TimeoutError(f"The import was still {state}, {done} of {total}: {message}")
             if time.monotonic() - said > 10:
                 said = time.monotonic()
-                read = len(self.zoom.behaviour.asked)
+                read = len(self.zoom.behaviour.requests)
                 self.say(f"{read} requests, {done} of {total} users, {self.written()} posts; {message or ''}")
             time.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""Random lives of meetings, told as Zoom tells them, with what pages and calendars promise about them.
+"""Random lives of meetings in events as Zoom sends them, and the promises of pages and calendars about them.
 
 The expectations are written from the promises, not from the code: the truth is kept beside the events, which are then
 lost, doubled, delayed and encoded in all ways that were seen of Zoom.
@@ -81,7 +81,7 @@ class Life:
     dates: list[Date] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     state: MeetingState = MeetingState.SCHEDULED
-    told: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
     now: datetime = BEGIN
     has_practice: bool = False
     has_other: bool = False  # another meeting of the personal meeting ID, after this one
@@ -125,19 +125,19 @@ class Life:
         }
         if verb == "updated" and self.chance(0.5):
             event["payload"]["time_stamp"] = self.one_of(at * 1000, at)
-        self.told.append(event)
+        self.events.append(event)
 
     def occurrence(self, date: Date, *, brief: bool = False) -> dict[str, Any]:
-        told: dict[str, Any] = {"occurrence_id": date.id, "start_time": f"{date.start:%Y-%m-%dT%H:%M:%SZ}"}
+        fields: dict[str, Any] = {"occurrence_id": date.id, "start_time": f"{date.start:%Y-%m-%dT%H:%M:%SZ}"}
         return (
-            told
+            fields
             if brief
-            else told | {"duration": date.minutes, "status": "available" if date.available else "deleted"}
+            else fields | {"duration": date.minutes, "status": "available" if date.available else "deleted"}
         )
 
     def whole(self) -> dict[str, Any]:
         """Return the object as a creation or an answer over REST tells it."""
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "uuid": "A",
             "host_id": "host",
             "topic": self.topic,
@@ -149,13 +149,13 @@ class Life:
             "settings": {"use_pmi": self.is_room, "practice_session": self.has_practice},
         }
         if self.is_room:
-            told["pmi"] = str(NUMBER)
+            fields["pmi"] = str(NUMBER)
         if self.dates:
-            told["start_time"] = self.time(self.dates[0].start)
+            fields["start_time"] = self.time(self.dates[0].start)
         if self.is_series:
-            told["occurrences"] = [self.occurrence(date) for date in self.dates]
-            told["recurrence"] = {"type": 1, "repeat_interval": 1, "end_times": len(self.dates)}
-        return told
+            fields["occurrences"] = [self.occurrence(date) for date in self.dates]
+            fields["recurrence"] = {"type": 1, "repeat_interval": 1, "end_times": len(self.dates)}
+        return fields
 
     # --- what people do ---------------------------------------------------------------------------------
 
@@ -178,12 +178,12 @@ class Life:
     def change_passcode(self) -> None:
         self.count += 1
         self.passcode = f"p{self.count}"
-        told = {"password": self.passcode}
+        fields = {"password": self.passcode}
         self.token = ""
         if self.chance(0.5):
             self.token = f"tok{self.count}"
-            told["join_url"] = f"{JOIN}?pwd={self.token}"
-        self.say("updated", told)
+            fields["join_url"] = f"{JOIN}?pwd={self.token}"
+        self.say("updated", fields)
 
     def move(self) -> None:
         """Move the meeting, or one occurrence of a series, to another hour of its day."""
@@ -195,13 +195,13 @@ class Life:
         if self.chance(0.3):
             date.minutes = self.one_of(30, 90)
         if self.is_series:
-            told: dict[str, Any] = {"occurrences": [self.occurrence(date)]}
+            fields: dict[str, Any] = {"occurrences": [self.occurrence(date)]}
             if self.chance(0.3):
-                told |= {"start_time": self.time(date.start), "duration": date.minutes}
+                fields |= {"start_time": self.time(date.start), "duration": date.minutes}
             scope = {"scope": "single"} if len(self.dates) == 1 else self.one_of({}, {"scope": "single"})
             self.say(
                 "updated",
-                told,
+                fields,
                 scope | self.one_of({}, {"old_object": {"id": NUMBER, "occurrences": [before]}}),
             )
         else:
@@ -228,7 +228,7 @@ class Life:
             self.say(verb, self.one_of({}, {"type": self.type, "topic": self.topic}), {"operation": "single"})
 
     def extend(self) -> None:
-        """Add a date to a series; of its rule only what changed is told."""
+        """Add a date to a series; only changed parts of its rule are sent."""
         if not self.is_series or len(self.dates) > 5:
             return
         last = self.dates[-1]
@@ -236,22 +236,22 @@ class Life:
             last.start - self.dates[-2].start if self.is_dense and len(self.dates) > 1 else timedelta(days=2)
         )
         self.dates.append(Date(f"17000000000{len(self.dates)}", last.start + step, last.minutes))
-        told = {
+        fields = {
             "recurrence": {"end_times": len(self.dates)},
             "occurrences": [self.occurrence(date) for date in self.dates],
         }
-        self.say("updated", told, self.one_of({}, {"scope": "all"}))
+        self.say("updated", fields, self.one_of({}, {"scope": "all"}))
 
     def become_single(self) -> None:
         if self.is_series:
             self.type = 5 if self.is_webinar else 2
             self.dates = [Date("", self.dates[0].start, self.dates[0].minutes)]
-            told = {
+            fields = {
                 "type": self.type,
                 "start_time": self.time(self.dates[0].start),
                 "duration": self.dates[0].minutes,
             }
-            self.say("updated", told | self.one_of({}, {"occurrences": []}), {"scope": "all"})
+            self.say("updated", fields | self.one_of({}, {"occurrences": []}), {"scope": "all"})
 
     def convert(self) -> None:
         if self.is_room or self.is_webinar:
@@ -277,7 +277,7 @@ class Life:
             )
 
     def repeat_creation(self) -> None:
-        self.told.append({**self.told[0], "event_ts": int(self.now.timestamp() * 1000) + 1})
+        self.events.append({**self.events[0], "event_ts": int(self.now.timestamp() * 1000) + 1})
 
     # --- instances --------------------------------------------------------------------------------------
 
@@ -315,19 +315,19 @@ class Life:
         topic, zoom_type = self.topic, self.type
         if self.is_room and (use.date is None or self.chance(0.5)):
             topic, zoom_type = ROOM_NAME, 4
-        told = {"uuid": use.uuid, "topic": topic, "type": zoom_type, "duration": 60, "host_id": "host"}
+        fields = {"uuid": use.uuid, "topic": topic, "type": zoom_type, "duration": 60, "host_id": "host"}
         if use.is_start_told:
             self.now = max(self.now, use.start)
             self.say(
                 "started",
-                told | {"start_time": self.time(use.start)},
+                fields | {"start_time": self.time(use.start)},
             )
         self.now = max(self.now, use.end)
         if use.is_end_told:
             more: dict[str, Any] = {"end_time": self.time(use.end)}
             if use.is_practice:
                 more["practice_session"] = True
-            self.say("ended", told | {"start_time": self.time(use.start)} | more)
+            self.say("ended", fields | {"start_time": self.time(use.start)} | more)
         elif self.chance(0.3) and not self.is_room:
             self.answer()
             use.is_end_told = True
@@ -339,7 +339,7 @@ class Life:
 
     def record(self, use: Use, topic: str, zoom_type: int) -> None:
         minutes = max(int((use.end - use.start) / MINUTE) - 1, 1)
-        told = {
+        fields = {
             "uuid": use.uuid,
             "topic": topic,
             "type": zoom_type,
@@ -348,7 +348,7 @@ class Life:
             "share_url": f"https://zoom.us/rec/share/{use.uuid}",
             "recording_files": [{"id": f"f-{use.uuid}", "file_type": "MP4"}, {"file_type": "TIMELINE"}],
         }
-        self.say("recording.completed", told)
+        self.say("recording.completed", fields)
         if self.chance(0.2):
             self.say("recording.trashed", {"uuid": use.uuid, "recording_files": [{"id": f"f-{use.uuid}"}]})
             use.is_shown = False
@@ -441,10 +441,10 @@ def make_life(seed: int) -> Life:
     return life
 
 
-def changes_of(told: list[dict[str, Any]]) -> list[Change]:
+def changes_of(events: list[dict[str, Any]]) -> list[Change]:
     """Return events as the log holds them."""
     found = []
-    for event in told:
+    for event in events:
         envelope = parse(raw(event))
         found.append(Change(position(envelope, digest(envelope), received_at=0), envelope))
     return found
@@ -518,7 +518,7 @@ def check_page(life: Life, meeting: Meeting, now: datetime) -> None:
             assert f"rec/share/{use.uuid}" not in page
         recorded = any(
             one["event"] == "recording.completed" and one["payload"]["object"]["uuid"] == use.uuid
-            for one in life.told
+            for one in life.events
         )
         if use.is_shown and recorded and not life.is_dense:
             assert f"rec/share/{use.uuid}" in page

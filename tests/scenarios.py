@@ -35,7 +35,7 @@ def _events() -> Iterator[dict[str, Any]]:
     yield from _cases()
     yield from hard_inputs()
     for seed in range(_LIVES):
-        yield from _numbered(make_life(seed).told, NUMBER + 10_000 + seed)
+        yield from _numbered(make_life(seed).events, NUMBER + 10_000 + seed)
     # Each of a meeting of its own, too, so that no later one takes away what it left.
     filled = [
         event(name, NOW * 1000, topic="Choir", type=8, **EXCLUDED)

@@ -61,13 +61,13 @@ class AccountClients:
 def log_entry(store: Store, account_id: str, snapshot: Snapshot, *, now: int) -> log.Entry:
     """Return the log entry of a snapshot that differs; `now` is in Unix milliseconds (UTC)."""
     assert snapshot.raw is not None  # noqa: S101 - callers have checked
-    assert snapshot.place is not None  # noqa: S101 - set together with `raw`
+    assert snapshot.position is not None  # noqa: S101 - set together with `raw`
     return log.Entry(
-        digest=snapshot.place.digest,
+        digest=snapshot.position.digest,
         account_id=account_id,
         number=snapshot.number,
         event=SNAPSHOT,
-        position=snapshot.place,
+        position=snapshot.position,
         received_at=now,
         site_id=None,
         request_id=None,

@@ -82,12 +82,12 @@ class SnapshotRecorder:
         job: Job,
         snapshots: list[Snapshot],
         *,
-        place: Mapping[str, Any],
+        cursor: Mapping[str, Any],
         done: int,
         finished: bool = False,
         skips: Sequence[Skip] = (),
     ) -> JobStep:
-        """Return the step that records snapshots and leads to `place`, with counts by kind of difference."""
+        """Return the step that records snapshots and leads to `cursor`, with counts by kind of difference."""
         account_id = str(job.arguments["account"])
         skipped = [
             Finding(job.id, account_id, 0, skip.kind, skip.user, skip.skipped.message) for skip in skips
@@ -98,7 +98,7 @@ class SnapshotRecorder:
             counts.update(finding.kind for finding in [*planned, *skipped])
             unsure = [self.finding(job, one) for one in snapshots if one.drift is Drift.UNSURE]
             note = partial(_note, noted=[*planned, *unsure], skipped=skipped)
-            return JobStep(place=place, done=done, counts=counts, finished=finished, write=note)
+            return JobStep(cursor=cursor, done=done, counts=counts, finished=finished, write=note)
         with self.store.reading() as connection:
             removed = find_removals(connection, self.store.sealer, account_id, snapshots, now=self.now())
         removing = [one for one in snapshots if one.number in removed]
@@ -115,7 +115,7 @@ class SnapshotRecorder:
             return self._note_removals(connection, job, removing, removed, now=now)
 
         return JobStep(
-            place=place,
+            cursor=cursor,
             done=done,
             counts=counts,
             finished=finished,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.accounts.recorder import SnapshotRecorder
-    from core.accounts.scan import Place, ScanContext
+    from core.accounts.scan import Cursor, ScanContext
     from core.model.snapshots import Snapshot
     from core.store.accounts.removals import Removal, RemovalCounts
     from core.store.jobs import Job
@@ -48,7 +48,7 @@ class RemovalsPhase:
     recorder: SnapshotRecorder
     name: PhaseName = PhaseName.REMOVALS
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
         """Hold all that are to be held, and apply the next others."""
         account_id, now = account_of(job), self.context.now_ms()
         if is_dry_run(job):
@@ -61,7 +61,7 @@ class RemovalsPhase:
         if not found:
             return advance(following, job)
         snapshots = self.context.read_numbers(account_id, sorted(free)[:KNOWN_BATCH_SIZE])
-        if repeated := repeat_if_changing(place, snapshots):
+        if repeated := repeat_if_changing(cursor, snapshots):
             return repeated
 
         def write(connection: Connection) -> Mapping[str, int]:
@@ -76,7 +76,7 @@ class RemovalsPhase:
             removals.drop_old(connection, now=now)
             return counts + Counter(one.kind for one in noted)
 
-        return JobStep(place={"phase": self.name}, write=write, after_commit=self.recorder.events_appended)
+        return JobStep(cursor={"phase": self.name}, write=write, after_commit=self.recorder.events_appended)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -118,7 +118,7 @@ class ApprovedPhase:
     recorder: SnapshotRecorder
     name: PhaseName = PhaseName.APPROVED
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
         """Read the next ones again, and apply them."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:
@@ -127,14 +127,14 @@ class ApprovedPhase:
         if not numbers:
             return advance(following, job)
         snapshots = self.context.read_numbers(account_id, numbers)
-        if repeated := repeat_if_changing(place, snapshots):
+        if repeated := repeat_if_changing(cursor, snapshots):
             return repeated
 
         def write(connection: Connection) -> Mapping[str, int]:
             return apply_removals(connection, self.recorder, job, snapshots, applied_at=None)
 
         return JobStep(
-            place={"phase": self.name},
+            cursor={"phase": self.name},
             done=len(numbers),
             write=write,
             after_commit=self.recorder.events_appended,

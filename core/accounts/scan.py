@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from core.zoom.readings import Absence
 
     Answer = Reading | Absence | Unclear
-    Place = Mapping[str, Any]  # where a step starts: the phase's name, and its cursor
+    Cursor = Mapping[str, Any]  # where a step starts: the phase's name, and how far it is
 
 WOULD_HOLD = "would_hold"
 KNOWN_BATCH_SIZE = 50  # known meetings that one step reads by number
@@ -52,7 +52,7 @@ _LATER_SECONDS = 3.0
 
 
 class PhaseName(StrEnum):
-    """A phase, as a job's place stores it."""
+    """A phase, as a job's cursor stores it."""
 
     FOLD = "fold"
     USERS = "users"
@@ -70,10 +70,10 @@ class Phase(Protocol):
 
     @property
     def name(self) -> PhaseName:
-        """The name that a job's place stores."""
+        """The name that a job's cursor stores."""
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
-        """Do the next step, starting at `place`; the last one leads to the phase `following`, None at the end."""
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
+        """Do the next step, starting at `cursor`; the last one leads to the phase `following`, None at the end."""
 
     def close(self) -> None:
         """Release what is held between steps."""
@@ -198,23 +198,23 @@ class AccountScan:
     dry_phases: Sequence[Phase] = ()
 
     def step(self, job: Job) -> JobStep:
-        """Do the next step of the phase that the job's place names; an unknown one restarts with the first phase."""
+        """Do the next step of the phase that the job's cursor names; an unknown one restarts with the first phase."""
         store = self.context.store
         account_id = account_of(job)
         phases = self.dry_phases if self.dry_phases and is_dry_run(job) else self.phases
         names = [phase.name for phase in phases]
-        place = job.place or {"phase": names[0]}
-        index = names.index(place["phase"]) if place["phase"] in names else 0
+        cursor = job.cursor or {"phase": names[0]}
+        index = names.index(cursor["phase"]) if cursor["phase"] in names else 0
         following = names[index + 1] if index + 1 < len(names) else None
         with store.reading() as connection:
             account = zoom_credentials.load(connection, account_id, store.sealer)
         try:
-            step = phases[index].step(job, place, following)
+            step = phases[index].step(job, cursor, following)
         except (ZoomLimitError, ZoomUnreachableError, ZoomPageError) as error:
             self.close()
             wait = error.wait if isinstance(error, ZoomLimitError) else _OUTAGE_SECONDS
             self._note_fault(account_id, str(error))
-            return JobStep(place=place, wait=wait, message=str(error))
+            return JobStep(cursor=cursor, wait=wait, message=str(error))
         except ZoomRestError as error:
             self.close()
             self._note_fault(account_id, str(error))
@@ -251,13 +251,13 @@ def advance(following: PhaseName | None, job: Job | None = None, **result: Any) 
     if following is None:
         message = " ".join(remarks(job)) if job is not None else ""
         return JobStep(finished=True, message=message or None, **result)
-    return JobStep(place={"phase": following}, **result)
+    return JobStep(cursor={"phase": following}, **result)
 
 
-def repeat_if_changing(place: Place, snapshots: Iterable[Snapshot]) -> JobStep | None:
-    """Return a step that repeats the one at `place` soon where a meeting is being changed at this moment, else None."""
+def repeat_if_changing(cursor: Cursor, snapshots: Iterable[Snapshot]) -> JobStep | None:
+    """Return a step that repeats the one at `cursor` soon where a meeting is being changed at this moment, else None."""
     if any(snapshot.drift is Drift.LATER for snapshot in snapshots):
-        return JobStep(place=dict(place), wait=_LATER_SECONDS)
+        return JobStep(cursor=dict(cursor), wait=_LATER_SECONDS)
     return None
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from core.accounts.reader import AccountReader
     from core.accounts.recorder import SnapshotRecorder
-    from core.accounts.scan import Place, ScanContext
+    from core.accounts.scan import Cursor, ScanContext
     from core.model.snapshots import Snapshot
     from core.store.jobs import Job
 
@@ -51,14 +51,14 @@ class FoldPhase:
     context: ScanContext
     name: PhaseName = PhaseName.FOLD
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
         """Check whether events up to the newest at the start are folded."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:
-            until = place.get("until") or log.newest_pending(connection, account_id)
+            until = cursor.get("until") or log.newest_pending(connection, account_id)
             is_pending = until is not None and log.is_pending_up_to(connection, account_id, until)
         if is_pending:
-            return JobStep(place={"phase": self.name, "until": until}, wait=_FOLD_SECONDS)
+            return JobStep(cursor={"phase": self.name, "until": until}, wait=_FOLD_SECONDS)
         return advance(following)
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class UsersPhase:
     context: ScanContext
     name: PhaseName = PhaseName.USERS
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
         """List the users; forget those that are not listed any more and have no meetings."""
         account_id = account_of(job)
         now = self.context.now_ms()
@@ -131,10 +131,10 @@ class MeetingsPhase:
     # The id of the job that prefetches, the monotonic time of its last step, and its prefetcher.
     _prefetching: tuple[int, float, Prefetcher] | None = field(default=None, init=False)
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
         """Read the next meetings of the next user."""
         account_id = account_of(job)
-        after_user, after_number = place.get("after", ""), place.get("from", 0)
+        after_user, after_number = cursor.get("after", ""), cursor.get("from", 0)
         with self.context.store.reading() as connection:
             users = zoom_users.list_after(connection, account_id, after_user, limit=1 + _USERS_AHEAD)
         if not users:
@@ -151,16 +151,16 @@ class MeetingsPhase:
         is_last = len(chosen) == len(remaining)
         if is_last and self.checks_missing:
             snapshots += self._missing(account_id, host.host_id, items)
-        if repeated := repeat_if_changing(place, snapshots):
+        if repeated := repeat_if_changing(cursor, snapshots):
             self.close()
             return repeated
-        next_place = (
+        next_cursor = (
             {"phase": self.name, "after": host.host_id, "from": 0}
             if is_last
-            else {**place, "phase": self.name, "from": chosen[-1]}
+            else {**cursor, "phase": self.name, "from": chosen[-1]}
         )
         skips = [Skip(host.email or host.host_id, one) for one in listed.skipped] if is_last else []
-        return self.recorder.record(job, snapshots, place=next_place, done=1 if is_last else 0, skips=skips)
+        return self.recorder.record(job, snapshots, cursor=next_cursor, done=1 if is_last else 0, skips=skips)
 
     def close(self) -> None:
         """Stop prefetching."""
@@ -207,7 +207,7 @@ class MissingPhase:
     recorder: SnapshotRecorder
     name: PhaseName = PhaseName.MISSING
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
         """Read the next ones."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:
@@ -216,16 +216,16 @@ class MissingPhase:
                 self.context.store.sealer,
                 account_id,
                 now=self.context.now_ms(),
-                after=place.get("from", 0),
+                after=cursor.get("from", 0),
                 limit=KNOWN_BATCH_SIZE,
             )
         snapshots = self.context.read_known(account_id, known)
-        if repeated := repeat_if_changing(place, snapshots):
+        if repeated := repeat_if_changing(cursor, snapshots):
             return repeated
         is_last = len(known) < KNOWN_BATCH_SIZE
-        next_place = {"phase": following} if is_last else {"phase": self.name, "from": known[-1].number}
+        next_cursor = {"phase": following} if is_last else {"phase": self.name, "from": known[-1].number}
         return self.recorder.record(
-            job, snapshots, place=next_place, done=0, finished=is_last and following is None
+            job, snapshots, cursor=next_cursor, done=0, finished=is_last and following is None
         )
 
     def close(self) -> None:
@@ -240,10 +240,10 @@ class IncompletePhase:
     recorder: SnapshotRecorder
     name: PhaseName = PhaseName.INCOMPLETE
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:
         """Read the next ones."""
         account_id = account_of(job)
-        after = int(place.get("from", 0))
+        after = int(cursor.get("from", 0))
         with self.context.store.reading() as connection:
             known = account_meetings.to_complete(
                 connection,
@@ -257,10 +257,10 @@ class IncompletePhase:
             return advance(following, job)
         # An event may arrive so late that its meeting is gone by now.
         snapshots = self.context.read_known(account_id, known)
-        if repeated := repeat_if_changing(place, snapshots):
+        if repeated := repeat_if_changing(cursor, snapshots):
             return repeated
-        next_place = {"phase": self.name, "from": known[-1].number}
-        return self.recorder.record(job, snapshots, place=next_place, done=len(known))
+        next_cursor = {"phase": self.name, "from": known[-1].number}
+        return self.recorder.record(job, snapshots, cursor=next_cursor, done=len(known))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -274,7 +274,7 @@ class RequeuePhase:
     posts_due: Callable[[], None]
     name: PhaseName = PhaseName.REQUEUE
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - one step
         """Requeue all of them."""
         account_id, now = account_of(job), self.context.now_ms()
 
@@ -294,7 +294,7 @@ class PostsPhase:
     context: ScanContext
     name: PhaseName = PhaseName.POSTS
 
-    def step(self, job: Job, place: Place, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - the last one
+    def step(self, job: Job, cursor: Cursor, following: PhaseName | None) -> JobStep:  # noqa: ARG002 - the last one
         """Check how many posts are due or failing."""
         account_id = account_of(job)
         with self.context.store.reading() as connection:

@@ -113,7 +113,7 @@ class AuthService:
             return None
         rehashed = self.passwords.hashed(password) if self.passwords.is_outdated(user.password) else None
 
-        def enter(connection: Connection) -> str | None:
+        def begin_session(connection: Connection) -> str | None:
             now = clock.now(connection, self.clock)
             # Not where the password was changed, or the user removed, since it was compared.
             if not users.record_seen(connection, name, now=now, password=user.password):
@@ -123,7 +123,7 @@ class AuthService:
             sessions.end(connection, instead_of)
             return sessions.begin(connection, name, user.role, now=now)
 
-        return self.store.write(enter)
+        return self.store.write(begin_session)
 
     def change_password(self, name: str, password: str, wanted: str) -> str | None:
         """Change a user's password after verifying the current one, and end all their other sessions.
@@ -210,12 +210,12 @@ class AuthService:
         with self.store.reading() as connection:
             return one_time_links.find(connection, purpose, token, now=clock.now(connection, self.clock))
 
-    def make_first(self, token: str, name: str, password: str) -> str:
+    def create_first(self, token: str, name: str, password: str) -> str:
         """Create the first administrator; return the token of their session. Raises: UserError, LinkExpiredError."""
         name = _new_name(name)
         hashed = self._hash(name, password)
 
-        def make(connection: Connection) -> str:
+        def create(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
             users.lock(connection)
             if one_time_links.use(connection, Purpose.FIRST, token, now=now) is None or users.any_user(
@@ -227,7 +227,7 @@ class AuthService:
             users.record_seen(connection, name, now=now)
             return sessions.begin(connection, name, Role.ADMINISTRATOR, now=now)
 
-        return self.store.write(make)
+        return self.store.write(create)
 
     def choose_password(self, token: str, password: str) -> str:
         """Set the password of a one-time link's user; return the token of their session.
@@ -239,7 +239,7 @@ class AuthService:
             raise LinkExpiredError(messages.LINK_EXPIRED)
         hashed = self._hash(link.name, password)
 
-        def choose(connection: Connection) -> str:
+        def save(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
             if one_time_links.use(connection, Purpose.PASSWORD, token, now=now) is None:
                 raise LinkExpiredError(messages.LINK_EXPIRED)
@@ -247,12 +247,12 @@ class AuthService:
             users.record_seen(connection, user.name, now=now)
             return sessions.begin(connection, user.name, user.role, now=now)
 
-        return self.store.write(choose)
+        return self.store.write(save)
 
-    def enter(self, purpose: Purpose, token: str, *, instead_of: str = "") -> str:
-        """Use a sign-in link; return the token of the session. Raises: LinkExpiredError."""
+    def sign_in_by_link(self, purpose: Purpose, token: str, *, instead_of: str = "") -> str:
+        """Start a session by a one-time link; return the token of the session. Raises: LinkExpiredError."""
 
-        def let_in(connection: Connection) -> str:
+        def use_link(connection: Connection) -> str:
             now = clock.now(connection, self.clock)
             link = one_time_links.use(connection, purpose, token, now=now)
             if link is None:
@@ -263,7 +263,7 @@ class AuthService:
             # The role is read with each request, and a deleted user has no pages.
             return sessions.begin(connection, link.name, link.role, link.site_id, now=now)
 
-        return self.store.write(let_in)
+        return self.store.write(use_link)
 
     def _add(self, connection: Connection, *, name: str, role: Role, password: str) -> None:
         users.lock(connection)

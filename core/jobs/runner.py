@@ -4,12 +4,12 @@ A kind of job is an object with three methods, given to `JobRunner` by name (see
 
     class CountJob:
         def count(self, job: Job) -> int | None: ...    the total number of items, where it is known
-        def step(self, job: Job) -> JobStep: ...        do the next step, starting at `job.place`
+        def step(self, job: Job) -> JobStep: ...        do the next step, starting at `job.cursor`
         def close(self) -> None: ...                    release what it holds between steps
 
 A step is small (a second or two) and idempotent: after a crash, or when the database could not be written, the last
 one is repeated. What it writes to this database belongs into `JobStep.write`, which runs in the transaction that
-saves the place, so that both are stored or neither.
+saves the cursor, so that both are stored or neither.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ logger = structlog.get_logger(__name__)
 class JobStep:
     """The result of one step. What is left out stays as it was.
 
-    `place` is where the next step starts, as JSON. `done` is added to the job's progress, and `counts` to its counts
-    by kind of result. `write` runs in the transaction that saves the place, and may return more counts.
+    `cursor` is where the next step starts, as JSON. `done` is added to the job's progress, and `counts` to its counts
+    by kind of result. `write` runs in the transaction that saves the cursor, and may return more counts.
     `after_commit` is called once that is durable. `wait` is the time in seconds before the next step, where the peer
     asks for it; `message` is shown with the job, such as the reason for the wait.
     """
 
-    place: Any = None
+    cursor: Any = None
     done: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     finished: bool = False
@@ -78,10 +78,10 @@ class JobKind(Protocol):
         """Return the total number of items; None where it is not known. Called once, before the first step."""
 
     def step(self, job: Job) -> JobStep:
-        """Do the next step, starting at `job.place` (None at the beginning).
+        """Do the next step, starting at `job.cursor` (None at the beginning).
 
         An exception ends the job as failed, and its message is shown with it; the job can then be resumed from the
-        same place. `StoreUnavailableError` only makes it wait for the database.
+        same cursor. `StoreUnavailableError` only makes it wait for the database.
         """
 
     def close(self) -> None:
@@ -204,7 +204,7 @@ class JobRunner:
             raise _LeaseLostError
         kind = self.kinds[job.kind]
         try:
-            total = kind.count(job) if job.total is None and job.place is None else job.total
+            total = kind.count(job) if job.total is None and job.cursor is None else job.total
             step = kind.step(job)
             self.store.write(partial(self._save, claimed=claimed, total=total, step=step))
         except (StoreUnavailableError, _LeaseLostError):
@@ -237,7 +237,7 @@ class JobRunner:
         jobs.save(
             connection,
             job,
-            place=job.place if step.place is None else step.place,
+            cursor=job.cursor if step.cursor is None else step.cursor,
             done=job.done + step.done,
             counts=counts,
             total=total if step.total is None else step.total,

@@ -54,7 +54,7 @@ class Drift(StrEnum):
 class Snapshot:
     """The comparison of one meeting, `before` and `after` it.
 
-    `raw` is the event to append, or None where nothing differs; `place` its position. `listed_topic` is the title in
+    `raw` is the event to append, or None where nothing differs; `position` its position. `listed_topic` is the title in
     Zoom's list, where nothing else is known.
     """
 
@@ -63,7 +63,7 @@ class Snapshot:
     after: Meeting | None
     detail: str = ""
     raw: bytes | None = None
-    place: Position | None = None
+    position: Position | None = None
     before: Meeting | None = None
     listed_topic: str = ""
 
@@ -85,18 +85,20 @@ def of_reading(
     given = {key: value for key, value in reading.document.items() if key != "start_url"}
     given.setdefault("agenda", "")
     raw = _raw(account_id, {**given, "id": number}, at=reading.at)
-    envelope, place = _read(raw, at=reading.at)
-    if known is not None and not known.last < place:
+    envelope, position = _read(raw, at=reading.at)
+    if known is not None and not known.last < position:
         return _overtaken(known, reading.at)
     before = known or Meeting(account_id, number)
-    after = apply(before, Change(place, envelope, host_ids or {}))
+    after = apply(before, Change(position, envelope, host_ids or {}))
     if known is None:
-        return Snapshot(number, Drift.NEW, after, raw=raw, place=place)
+        return Snapshot(number, Drift.NEW, after, raw=raw, position=position)
     if _lasting(known) == _lasting(after):
         return Snapshot(number, Drift.SAME, known)
     differing = [name for name in _SEEN if getattr(known, name) != getattr(after, name)]
     drift = Drift.CHANGED if differing and known.is_complete else Drift.COMPLETED
-    return Snapshot(number, drift, after, detail=", ".join(differing), raw=raw, place=place, before=known)
+    return Snapshot(
+        number, drift, after, detail=", ".join(differing), raw=raw, position=position, before=known
+    )
 
 
 def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Snapshot:
@@ -114,12 +116,12 @@ def of_absence(account_id: str, known: Meeting, *, at: int, now: datetime) -> Sn
     if not is_deleted and not must_exist_at_zoom(known, now):
         return Snapshot(known.number, Drift.UNSURE, known, detail=messages.NUMBER_MAY_HAVE_EXPIRED)
     raw = _raw(account_id, {"id": known.number}, at=at, operation=GONE)
-    envelope, place = _read(raw, at=at)
-    if not known.last < place:
+    envelope, position = _read(raw, at=at)
+    if not known.last < position:
         return _overtaken(known, at)
     drift = Drift.SAME if is_deleted else Drift.GONE
-    after = apply(known, Change(place, envelope))
-    return Snapshot(known.number, drift, after, raw=raw, place=place, before=known)
+    after = apply(known, Change(position, envelope))
+    return Snapshot(known.number, drift, after, raw=raw, position=position, before=known)
 
 
 def of_room(number: int, room: Meeting, reading: Reading) -> Snapshot | None:

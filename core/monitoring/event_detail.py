@@ -172,5 +172,5 @@ def _attempts(connection: Connection, line: EventSummary, site_id: str) -> list[
     if line.number is None or line.applied_at is None:
         return []
     made = attempts.list_after(connection, site_id, line.number, moment=line.applied_at, limit=_ATTEMPTS)
-    upto = next((index for index, attempt in enumerate(made) if attempt.did), len(made))
+    upto = next((index for index, attempt in enumerate(made) if attempt.action), len(made))
     return made[: upto + 1]

@@ -90,13 +90,15 @@ class _Attempt:
     @property
     def is_recorded(self) -> bool:
         """Whether it is stored as an attempt: also where nothing had to be written, so that pages show the event."""
-        return self.sent_request or (isinstance(self.result, PlanResult) and self.result.did == "unchanged")
+        return self.sent_request or (
+            isinstance(self.result, PlanResult) and self.result.action == "unchanged"
+        )
 
     def record(self, mask: Callable[[str], str]) -> Attempt:
         """Return the attempt as it is stored. `mask` hides secrets that a site repeats in an error."""
         attempt = Attempt(self.claim.site_id, self.claim.number, self.at, self.milliseconds)
         if isinstance(self.result, PlanResult):
-            return replace(attempt, did=self.result.did, message=mask(self.result.remark) or None)
+            return replace(attempt, action=self.result.action, message=mask(self.result.remark) or None)
         fault = self.result
         return replace(attempt, fault=fault.fault, status=fault.status, message=mask(str(fault))[:500])
 
@@ -382,7 +384,7 @@ def _log(attempt: _Attempt) -> None:
     post = {"site": attempt.claim.site_id, "number": attempt.claim.number}
     result = attempt.result
     if isinstance(result, PlanResult):
-        logger.info("post_mirrored", **post, state=result.written.state, did=result.did)
+        logger.info("post_mirrored", **post, state=result.written.state, action=result.action)
     else:
         reason = mask_text(str(result), attempt.task.meeting.secrets)
         logger.warning("post_failed", **post, fault=result.fault, reason=reason)

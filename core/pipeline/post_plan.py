@@ -48,13 +48,13 @@ _INVALID_CHOICE = ("rest_invalid_author", "rest_cannot_edit_others", "rest_canno
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """The post's state now, the action taken (`did`), and whether a request was sent to WordPress.
+    """The post's state now, the action taken (`action`), and whether a request was sent to WordPress.
 
     `remark` is a message for the site's owner.
     """
 
     written: Written
-    did: str
+    action: str
     sent_request: bool = True
     remark: str = ""
 
@@ -194,7 +194,7 @@ def _adopt(task: PlanTask, found: SitePost) -> Plan:
     if found.status == _TRASH and task.meeting.recovered:
         return (yield from _restore(adopted))
     done = yield from _update(adopted, now=found)
-    return replace(done, did="adopted")
+    return replace(done, action="adopted")
 
 
 def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None = None) -> Plan:
@@ -298,7 +298,7 @@ def _restore(task: PlanTask) -> Plan:
     done = yield from _update(task, status=status if post.status == _TRASH else None, now=post)
     if done.written.state is PostState.TRASHED:
         return replace(done, written=replace(done.written, state=PostState.SYNCED))
-    return replace(done, did="restored" if done.did == "updated" else done.did)
+    return replace(done, action="restored" if done.action == "updated" else done.action)
 
 
 def _trash(task: PlanTask) -> Plan:

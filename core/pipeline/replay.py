@@ -191,9 +191,9 @@ class ReplayJob:
             return self._recheck(job)
         if not self._has_room():
             return JobStep()
-        place = _FIRST if job.place is None else EventKey(*job.place)
+        cursor = _FIRST if job.cursor is None else EventKey(*job.cursor)
         with self.store.reading() as connection:
-            lines, following = self._next(connection, job, place)
+            lines, following = self._next(connection, job, cursor)
             due = self._due(connection, job, lines, following)
             refolded = [one for key in due if (one := self._refold_or_none(connection, key)) is not None]
             read = self._read_again(connection, lines)
@@ -215,7 +215,7 @@ class ReplayJob:
             "failed": len(due) - len(refolded),
         }
         return JobStep(
-            place=None if following is None else [following.received_at, following.id],
+            cursor=None if following is None else [following.received_at, following.id],
             done=len(lines),
             counts={name: count for name, count in counts.items() if count},
             finished=following is None,
@@ -227,7 +227,7 @@ class ReplayJob:
         """Nothing is held."""
 
     def _next(
-        self, connection: Connection, job: Job, place: EventKey
+        self, connection: Connection, job: Job, cursor: EventKey
     ) -> tuple[list[EventSummary], EventKey | None]:
         """Return the next events, and the key from which to go on; None where these are the last."""
         if "event" in job.arguments:
@@ -236,7 +236,7 @@ class ReplayJob:
             except UnknownEventError:
                 return [], None  # dropped by the retention since
         page = event_search.page(
-            connection, EventFilter.from_json(job.arguments["filter"]), limit=self.batch_size, after=place
+            connection, EventFilter.from_json(job.arguments["filter"]), limit=self.batch_size, after=cursor
         )
         lines = page.events[::-1]
         if not page.more_newer:
@@ -325,14 +325,14 @@ class ReplayJob:
 
     def _recheck(self, job: Job) -> JobStep:
         """Verify the quarantined requests of one site again."""
-        place = "" if job.place is None else str(job.place)
+        cursor = "" if job.cursor is None else str(job.cursor)
         with self.store.reading() as connection:
-            named = [one for one in sites.ids(connection, job.arguments.get("site")) if one > place]
+            named = [one for one in sites.ids(connection, job.arguments.get("site")) if one > cursor]
         if not named:
             return JobStep(finished=True)
         found = self.ingest.recheck(named[0])
         return JobStep(
-            place=named[0],
+            cursor=named[0],
             done=1,
             counts={"verified": found.verified, "refused": found.kept},
             finished=len(named) == 1,

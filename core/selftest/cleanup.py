@@ -48,7 +48,7 @@ class CleanupJob:
         with self.store.reading() as connection:
             left = set(selftest.numbers(connection, probe_account_id(site_id)))
             running = [
-                (one.place or {}).get("number")
+                (one.cursor or {}).get("number")
                 for one in jobs.latest(connection, _RECENT_TESTS, kind=SELF_TEST, site_id=site_id)
                 if not one.has_ended
             ]

@@ -57,7 +57,7 @@ class SelfTestReport:
     @classmethod
     def of(cls, job: Job) -> SelfTestReport:
         """Return the report of a job."""
-        progress = Progress.of(job.place)
+        progress = Progress.of(job.cursor)
         was_interrupted = job.has_ended and progress.step is not SelfTestStep.ENDED
         return cls(
             lines=tuple(progress.lines),
@@ -96,7 +96,7 @@ class SelfTestJob:
 
     def step(self, job: Job) -> JobStep:
         """Run the next step, or poll its result for a second."""
-        progress = Progress.of(job.place)
+        progress = Progress.of(job.cursor)
         before = len(progress.lines)
         with self.store.reading() as connection:
             site = sites.load(connection, job.arguments["site"], self.store.sealer)
@@ -105,7 +105,7 @@ class SelfTestJob:
         steps = SelfTestSteps(self.store, site, secrets, progress, self.appended, self.clock, self.limits)
         steps.run()
         return JobStep(
-            place=asdict(progress),
+            cursor=asdict(progress),
             done=len(progress.lines) - before,
             finished=progress.step is SelfTestStep.ENDED,
             write=steps.extra_write,

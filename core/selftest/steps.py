@@ -117,9 +117,9 @@ class Progress:
     ahead: float | None = None
 
     @classmethod
-    def of(cls, place: Mapping[str, Any] | None) -> Progress:
+    def of(cls, cursor: Mapping[str, Any] | None) -> Progress:
         """Parse the progress that a job has stored; `verdict` is the former key of `diagnosis`."""
-        stored = dict(place or {})
+        stored = dict(cursor or {})
         step = SelfTestStep(stored.pop("step", SelfTestStep.BEGIN))
         lines = [StepReport(**{**line, "stage": Stage(line["stage"])}) for line in stored.pop("lines", ())]
         former = stored.pop("verdict", None)

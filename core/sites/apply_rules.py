@@ -57,12 +57,12 @@ class ApplyRulesJob:
     def step(self, job: Job) -> JobStep:
         """Requeue the next posts, once the earlier ones are nearly done."""
         site_id = job.arguments["site"]
-        place = job.place or {}
-        after = place.get("after")
-        waiting = self._wait_for_room(site_id, most=0 if place.get("through") else MOST_IN_BATCH)
+        cursor = job.cursor or {}
+        after = cursor.get("after")
+        waiting = self._wait_for_room(site_id, most=0 if cursor.get("through") else MOST_IN_BATCH)
         if waiting is not None:
             return waiting
-        if place.get("through"):
+        if cursor.get("through"):
             return JobStep(finished=True)
         with self.store.reading() as connection:
             # A job of an earlier version had another order, and begins again.
@@ -70,12 +70,12 @@ class ApplyRulesJob:
                 connection, site_id, after if isinstance(after, int) else 0, limit=_BATCH_SIZE
             )
         if not named:
-            return JobStep(place={**place, "through": True})
+            return JobStep(cursor={**cursor, "through": True})
 
         def write(connection: Connection) -> None:
             requeue.requeue_site_posts(connection, site_id, named, now=self._now(connection))
 
-        return JobStep(place={"after": named[-1]}, done=len(named), write=write, after_commit=self.posts_due)
+        return JobStep(cursor={"after": named[-1]}, done=len(named), write=write, after_commit=self.posts_due)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -50,7 +50,7 @@ class Job:
     state: JobState
     total: int | None
     done: int
-    place: Any
+    cursor: Any
     counts: Mapping[str, int]
     message: str | None
     created_at: int
@@ -167,7 +167,7 @@ def save(
     connection: Connection,
     held_job: Job,
     *,
-    place: Any,
+    cursor: Any,
     done: int,
     counts: Mapping[str, int],
     total: int | None,
@@ -179,7 +179,7 @@ def save(
         update(jobs)
         .where(jobs.c.id == held_job.id, jobs.c.epoch == held_job.epoch)
         .values(
-            place=place,
+            cursor=cursor,
             done=done,
             counts=dict(counts),
             total=total,
@@ -246,7 +246,8 @@ def drop_before(connection: Connection, moment: int) -> int:
     return connection.execute(delete(jobs).where(has_ended, jobs.c.ended_at < moment)).rowcount
 
 
-_COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
+# With labels: rows have the names of columns otherwise, and `cursor` is stored as `place`.
+_COLUMNS = [jobs.c[name].label(name) for name in Job.__dataclass_fields__]
 _MOST_LOOKED_AT = 1000
 
 

@@ -26,7 +26,7 @@ from core.wordpress.responses import SitePost
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Trouble = Literal[
+Failure = Literal[
     "refused",  # nothing listens
     "slow before",  # timed out, and was not done
     "slow after",  # timed out, and was done
@@ -38,7 +38,7 @@ Trouble = Literal[
     "crash before",  # the bridge is killed before it sends a request
     "crash after",  # the bridge is killed before it hears the answer
 ]
-TROUBLES: tuple[Trouble, ...] = Trouble.__args__  # type: ignore[attr-defined]
+FAILURES: tuple[Failure, ...] = Failure.__args__  # type: ignore[attr-defined]
 _WRITES = (CreatePost, UpdatePost, TrashPost, DeletePost)
 
 
@@ -67,10 +67,10 @@ class PostDouble:
 
 @dataclass(eq=False)
 class SiteDouble(WordPressClient):
-    """The site. `troubles` are what befalls the next requests, None for those that go well."""
+    """The site. `failures` are those of the next requests, None for those that go well."""
 
     posts: dict[int, PostDouble] = field(default_factory=dict)
-    troubles: deque[Trouble | None] = field(default_factory=deque)
+    failures: deque[Failure | None] = field(default_factory=deque)
     in_doubt: set[int] = field(default_factory=set)
     """Posts about which the bridge has been left in doubt: it may take what was done to them for its own."""
     requests: int = 0
@@ -139,31 +139,31 @@ class SiteDouble(WordPressClient):
 
     def _request(self, operations: list[PostOperation]) -> list[Any]:
         self.requests += 1
-        trouble = self.troubles.popleft() if self.troubles else None
+        failure = self.failures.popleft() if self.failures else None
         wrote = isinstance(operations[0], _WRITES)
-        if trouble is None:
+        if failure is None:
             return [self._answer(operation) for operation in operations]
-        if trouble in ("slow after", "broken after", "crash after", "half") and wrote:
+        if failure in ("slow after", "broken after", "crash after", "half") and wrote:
             for operation in operations:
                 self._doubt(operation)
-                self._answer(operation, half=trouble == "half")
+                self._answer(operation, half=failure == "half")
                 self._doubt(operation)
-        elif trouble in ("slow before", "broken before", "crash before"):
+        elif failure in ("slow before", "broken before", "crash before"):
             for operation in operations:
                 self._doubt(operation)
-        if trouble.startswith("crash"):
+        if failure.startswith("crash"):
             raise Killed
-        return [self._fault(trouble, wrote=wrote)] * len(operations)
+        return [self._fault(failure, wrote=wrote)] * len(operations)
 
-    def _fault(self, trouble: Trouble, *, wrote: bool) -> SiteFaultError:
-        if trouble == "refused":
+    def _fault(self, failure: Failure, *, wrote: bool) -> SiteFaultError:
+        if failure == "refused":
             return unreachable("its server refuses the connection", evidence="")
-        if trouble.startswith("slow"):
+        if failure.startswith("slow"):
             return unreachable("it took too long to answer", evidence="", unsure=wrote)
         status, headers = {"busy": (429, {"Retry-After": "7"}), "down": (503, {"Retry-After": "60"})}.get(
-            trouble, (500, {})
+            failure, (500, {})
         )
-        answer = SiteResponse(status, headers, b"<title>Trouble</title>")
+        answer = SiteResponse(status, headers, b"<title>Failure</title>")
         return classify(answer, now=datetime.now(UTC), wrote=wrote)
 
     def _doubt(self, operation: PostOperation) -> None:

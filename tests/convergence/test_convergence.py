@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 )
 
 from core.model.meeting import Position
-from tests.convergence.site_double import TROUBLES
+from tests.convergence.site_double import FAILURES
 from tests.convergence.world import World
 from tests.convergence.zoom_double import OPERATIONS, SHAPES
 from tests.examples import FIXED_SEED, MACHINE, SOAK, STEPS, Progress
@@ -52,7 +52,7 @@ picked = st.integers(0, 999)
 
 
 class Convergence(RuleBasedStateMachine):
-    """Any history of an account, told in any way, through any trouble."""
+    """Any history of an account, told in any way, through any failure."""
 
     ground: ClassVar[Ground]
     progress: ClassVar[Progress]
@@ -140,9 +140,9 @@ class Convergence(RuleBasedStateMachine):
 
     # --- The site, its editors, and time ------------------------------------------------------------------
 
-    @rule(trouble=st.sampled_from(TROUBLES), later=st.integers(0, 2))
-    def trouble(self, trouble: Any, later: int) -> None:
-        self.world.site.troubles.extend([*[None] * later, trouble])
+    @rule(failure=st.sampled_from(FAILURES), later=st.integers(0, 2))
+    def failure(self, failure: Any, later: int) -> None:
+        self.world.site.failures.extend([*[None] * later, failure])
 
     @precondition(lambda self: any(post.status != "gone" for post in self.world.site.posts.values()))
     @rule(
@@ -175,7 +175,7 @@ class Convergence(RuleBasedStateMachine):
     def teardown(self) -> None:
         world = self.world
         try:
-            world.site.troubles.clear()
+            world.site.failures.clear()
             while world.zoom.untold:
                 world.deliver(world.zoom.untold.pop())
             for number, held in world.zoom.held.items():

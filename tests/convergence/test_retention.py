@@ -293,7 +293,7 @@ class TestByAge:
 
     def test_attempts_go_with_them(self, world: World) -> None:
         now = world.clock.milliseconds
-        made = [Attempt(SITE, 5, at, 20, did="created") for at in (now - int(2 * DAYS * DAY * 1000), now)]
+        made = [Attempt(SITE, 5, at, 20, action="created") for at in (now - int(2 * DAYS * DAY * 1000), now)]
         world.store.write(lambda connection: attempts.add(connection, made))
 
         retention(world).drop()

@@ -115,17 +115,17 @@ class SiteDouble(WordPressClient):
         for name in ("title", "content", "status", "author", "zoom_meeting_cats"):
             if name in fields:
                 post[name] = fields[name]
-        told = fields.get("zoombridge", {})
-        if "details" in told:
-            post["details"] = {**post["details"], **json.loads(told["details"])}
-        post["fields"] = {**post["fields"], **told.get("fields", {})}
-        post.update({name: told[name] for name in ("revision", "html", "kind") if name in told})
+        zoombridge = fields.get("zoombridge", {})
+        if "details" in zoombridge:
+            post["details"] = {**post["details"], **json.loads(zoombridge["details"])}
+        post["fields"] = {**post["fields"], **zoombridge.get("fields", {})}
+        post.update({name: zoombridge[name] for name in ("revision", "html", "kind") if name in zoombridge})
         if post["status"] != "trash":
             post["trashed_from"] = None
 
     def _shown(self, post_id: int) -> SitePost:
         post = self.posts[post_id]
-        told = {
+        zoombridge = {
             "number": post["number"],
             "details": json.dumps(post["details"]) if post["details"] else None,
             "fields": dict(post["fields"]) or None,
@@ -134,5 +134,5 @@ class SiteDouble(WordPressClient):
         }
         link = f"https://s1.example.org/?p={post_id}"
         return SitePost(
-            post_id, post["status"], link, post["title"], post["content"], told, post["untouched"]
+            post_id, post["status"], link, post["title"], post["content"], zoombridge, post["untouched"]
         )

@@ -284,9 +284,9 @@ class TestEveryDoor:
         choose = new.bridge.command("user", "link", "anna", "--public-url", url).rpartition(" ")[2].strip()
         addresses = {
             r"/signin$": [f"{url}/signin"],
-            r"/first$": [first, f"{url}/first?ticket=gone"],
+            r"/first$": [first, f"{url}/first?token=gone"],
             r"/password$": [choose],
-            r"/link$": [f"{url}/link?ticket=used-up"],
+            r"/link$": [f"{url}/link?token=used-up"],
         }
         assert set(addresses) == set(sign_in_routes())
         for route, several in addresses.items():

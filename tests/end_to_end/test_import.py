@@ -73,7 +73,7 @@ class TestImport:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        eventually(lambda: sum("/v2/meetings/" in path for path in zoom.behaviour.asked) > 10)
+        eventually(lambda: sum("/v2/meetings/" in path for path in zoom.behaviour.requests) > 10)
         reading.bridge._process.send_signal(signal.SIGKILL)
         importing.wait(60)
         reading.bridge._close()

@@ -82,7 +82,7 @@ def test_from_the_first_start_on(tmp_path: Path, somebody: Callable[..., Page], 
         with RunningBridge(tmp_path / "bridge", port=int(bridge.url.rpartition(":")[2])):
             anna.goto(f"{bridge.url}/account")
             expect(anna.get_by_role("heading", name="Account")).to_be_visible()
-        for secret in (PASSWORD, ANOTHER, "ticket"):
+        for secret in (PASSWORD, ANOTHER, "token="):
             assert secret not in bridge.log()
 
 
@@ -210,12 +210,10 @@ class TestFromWpAdmin:
         self, pair: Pair, elsewhere: str, somebody: Callable[..., Page], javascript: bool
     ) -> None:
         wanda = somebody(java_script_enabled=javascript)
-        tickets: list[str] = []
+        links: list[str] = []
         wanda.on(
             "request",
-            lambda asked: (
-                tickets.append(asked.post_data or "") if asked.url == f"{elsewhere}/enter" else None
-            ),
+            lambda asked: links.append(asked.post_data or "") if asked.url == f"{elsewhere}/enter" else None,
         )
         open_in_wp_admin(wanda, pair)
         wanda.get_by_role("button", name=BUTTON).click()
@@ -225,18 +223,18 @@ class TestFromWpAdmin:
 
         expect(wanda.get_by_text(re.compile(r"^\s*admin, of A WordPress for tests\s*$"))).to_be_visible()
         assert wanda.url.startswith(elsewhere)
-        assert "ticket" not in wanda.url
+        assert "token=" not in wanda.url
         expect(wanda.get_by_role("link", name="Users")).to_have_count(0)
         (cookie,) = [one for one in wanda.context.cookies(elsewhere) if one["name"] == "zoombridge"]
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
 
-        # The ticket was used: whoever has seen it on the way has nothing of it.
-        assert len(tickets) == 1
+        # The link was used: whoever has seen it on the way has nothing of it.
+        assert len(links) == 1
         mallory = somebody()
         mallory.goto(f"{elsewhere}/signin")
         used = mallory.request.post(
             f"{elsewhere}/enter",
-            data=tickets[0],
+            data=links[0],
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
         assert used.status == 403

@@ -143,7 +143,7 @@ def test_serves(serving: tuple[str, str]) -> None:
         assert session.get(link, timeout=90).status_code == 200
         password = "correct horse battery staple"
         form = {
-            "ticket": link.partition("ticket=")[2],
+            "token": link.partition("token=")[2],
             "name": "anna",
             "password": password,
             "again": password,

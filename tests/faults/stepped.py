@@ -36,12 +36,12 @@ _LONGEST_WAY = 100
 
 
 class Client(WordPressClient):
-    """The real client, which writes down how much was asked at once."""
+    """The real client, which writes down how much was batch_sizes at once."""
 
-    asked: list[int]
+    batch_sizes: list[int]
 
     def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
-        self.asked.append(len(operations))
+        self.batch_sizes.append(len(operations))
         return super().perform(operations)
 
 
@@ -53,7 +53,7 @@ class Stepped:
         self.clock = Clock(time.time())
         self.timeout = (5.0, 30.0)
         self.rest_root = wordpress.rest_root
-        self.asked: list[int] = []
+        self.batch_sizes: list[int] = []
         self.store = Store(f"sqlite:///{folder / 'zoombridge.db'}", keys=KEYS)
         upgrade(self.store.engine, self.store.sealer)
         self.connect(**known)
@@ -82,7 +82,7 @@ class Stepped:
 
     def _client(self, site: sites.Site) -> WordPressClient:
         client = Client(self.rest_root, site.username, site.password, timeout=self.timeout)
-        client.asked = self.asked
+        client.batch_sizes = self.batch_sizes
         return client
 
     def again(self) -> None:
@@ -160,7 +160,7 @@ class Stepped:
             return sites.load(connection, SITE, self.store.sealer)
 
     @property
-    def told_owner(self) -> str:
+    def owner_message(self) -> str:
         """What `site list` and the page Webhooks say is wrong."""
         return self.site().fault_message or ""
 
@@ -171,8 +171,8 @@ class Stepped:
 
     def posts(self, number: int) -> list[dict[str, Any]]:
         """Return the posts of a number, the trash too, as REST gives them to an editor."""
-        asked = {"context": "edit", "status": "any,trash", "per_page": 100, "zoombridge_number": number}
-        answer = self.wordpress.rest("GET", "wp/v2/zoom_meetings", params=asked)
+        query = {"context": "edit", "status": "any,trash", "per_page": 100, "zoombridge_number": number}
+        answer = self.wordpress.rest("GET", "wp/v2/zoom_meetings", params=query)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()
         return found

@@ -85,7 +85,7 @@ def test_event_that_comes_while_the_post_is_saved_makes_no_second(
 
     assert len(with_vczapi.titles()) == 1, "only the one that is being saved"
     assert list(with_vczapi.waiting()) == [meeting.number]
-    assert with_vczapi.told_owner == "", "the site is well"
+    assert with_vczapi.owner_message == "", "the site is well"
     (attempt,) = with_vczapi.attempts(meeting.number)
     assert (attempt.fault, attempt.status) == (Fault.BUSY, 423)
 
@@ -97,7 +97,7 @@ def test_event_that_comes_while_the_post_is_saved_makes_no_second(
     assert with_vczapi.titles() == [meeting.topic]
     assert post["content"]["raw"] == "Written by an editor."
     assert post["zoombridge"]["revision"] is not None
-    assert with_vczapi.attempts(meeting.number)[0].did == "adopted"
+    assert with_vczapi.attempts(meeting.number)[0].action == "adopted"
 
 
 def test_event_that_comes_after_it_was_saved_takes_it_over(

@@ -121,12 +121,12 @@ class TestRollsForward:
         weekly = series("meeting")
         stepped.tell(weekly.created())
         stepped.until_quiet()
-        stepped.asked.clear()
+        stepped.batch_sizes.clear()
 
         until(stepped, weekly.start - timedelta(hours=1))
-        assert stepped.asked == []
+        assert stepped.batch_sizes == []
         until(stepped, weekly.start + timedelta(hours=2))
-        assert stepped.asked == [1, 1], "as it begins, and as it is over"
+        assert stepped.batch_sizes == [1, 1], "as it begins, and as it is over"
 
 
 class TestWithoutPro:

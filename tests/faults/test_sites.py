@@ -47,18 +47,18 @@ class TestNotReached:
             stepped.tell(meeting.created())
             assert stepped.run() == [[meeting.number]]
 
-        assert "could not be reached: its server refuses the connection" in stepped.told_owner
-        assert "retries automatically" in stepped.told_owner
+        assert "could not be reached: its server refuses the connection" in stepped.owner_message
+        assert "retries automatically" in stepped.owner_message
         (attempt,) = stepped.attempts(meeting.number)
-        assert (attempt.fault, attempt.did, attempt.status) == (Fault.NETWORK, None, None)
-        assert attempt.message == stepped.told_owner
+        assert (attempt.fault, attempt.action, attempt.status) == (Fault.NETWORK, None, None)
+        assert attempt.message == stepped.owner_message
 
         stepped.rest_root = stepped.wordpress.rest_root
         stepped.again()
         stepped.until_quiet()
         assert stepped.post(meeting.number)["title"]["raw"] == meeting.topic
-        assert stepped.told_owner == ""
-        assert stepped.attempts(meeting.number)[0].did == "created"
+        assert stepped.owner_message == ""
+        assert stepped.attempts(meeting.number)[0].action == "created"
 
     def test_too_slow_and_not_done(self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting) -> None:
         mend = misbehave(f"if ( {OF_THE_BRIDGE} ) {{ usleep( 900000 ); exit; }}")
@@ -66,7 +66,7 @@ class TestNotReached:
         stepped.tell(meeting.created())
         stepped.run()
 
-        assert "it took too long to answer" in stepped.told_owner
+        assert "it took too long to answer" in stepped.owner_message
         (attempt,) = stepped.attempts(meeting.number)
         assert attempt.milliseconds >= 500
         assert stepped.titles() == []
@@ -76,7 +76,7 @@ class TestNotReached:
         stepped.again()
         stepped.until_quiet()
         assert stepped.titles() == [meeting.topic]
-        assert stepped.told_owner == ""
+        assert stepped.owner_message == ""
 
 
 SLOW_AFTER = f"""
@@ -99,7 +99,7 @@ class TestTooSlowAfterItWasDone:
             stepped.timeout = SHORT
             stepped.again()
             stepped.run()
-            assert "it took too long to answer" in stepped.told_owner
+            assert "it took too long to answer" in stepped.owner_message
             mend()
             stepped.timeout = (5.0, 30.0)
             stepped.again()
@@ -113,7 +113,7 @@ class TestTooSlowAfterItWasDone:
 
         stepped.until_quiet()
         assert stepped.titles() == [meeting.topic]
-        assert stepped.attempts(meeting.number)[0].did == "adopted"
+        assert stepped.attempts(meeting.number)[0].action == "adopted"
 
         stepped.tell(meeting.updated(agenda="Bring the blue folder."))
         stepped.until_quiet()
@@ -179,14 +179,14 @@ class TestBrokenDown:
             stepped.run()
             stepped.to_the_next()
 
-        assert "HTTP 500" in stepped.told_owner
-        assert "error log" in stepped.told_owner
+        assert "HTTP 500" in stepped.owner_message
+        assert "error log" in stepped.owner_message
         assert stepped.attempts(meetings[0].number)[-1].status == 500
 
         mend()
         stepped.until_quiet()
         assert stepped.titles() == [meeting.topic for meeting in meetings]
-        assert stepped.told_owner == ""
+        assert stepped.owner_message == ""
 
     @pytest.mark.parametrize("hook", ["wp_insert_post_data", "save_post_zoom-meetings"])
     def test_over_one_post_only(self, stepped: Stepped, misbehave: Misbehave, hook: str) -> None:
@@ -210,7 +210,7 @@ class TestBrokenDown:
         others = [meeting for meeting in meetings if meeting is not bad]
         assert list(stepped.waiting()) == [bad.number], "the others are there"
         assert "HTTP 500" in stepped.waiting()[bad.number]
-        assert stepped.told_owner == "", "the site is well"
+        assert stepped.owner_message == "", "the site is well"
         for meeting in others:
             assert stepped.post(meeting.number)["title"]["raw"] == meeting.topic
 
@@ -260,7 +260,7 @@ class TestBrokenDown:
         finally:
             mode.unlink()
 
-        assert "being updated" in stepped.told_owner
+        assert "being updated" in stepped.owner_message
         assert stepped.to_the_next() >= 599
         stepped.until_quiet()
         assert stepped.titles() == [meeting.topic]
@@ -277,7 +277,7 @@ class TestBusy:
         stepped.tell(meeting.created())
         stepped.run()
 
-        assert "asks the bridge to retry later" in stepped.told_owner
+        assert "asks the bridge to retry later" in stepped.owner_message
         mend()
         stepped.forward(880)
         assert stepped.run() == []
@@ -296,7 +296,7 @@ class TestFirewall:
         stepped.tell(meeting.created())
         stepped.run()
 
-        said = stepped.told_owner or stepped.waiting()[meeting.number]
+        said = stepped.owner_message or stepped.waiting()[meeting.number]
         assert "Blocked by GuardDog" in said
         assert f"HTTP {status}" in said
         if status != 503:
@@ -313,8 +313,8 @@ class TestFirewall:
         stepped.tell(meeting.created())
         stepped.run()
 
-        assert "another address (https://www.example.org/wp-json/)" in stepped.told_owner
-        assert "Connect the site again" in stepped.told_owner
+        assert "another address (https://www.example.org/wp-json/)" in stepped.owner_message
+        assert "Connect the site again" in stepped.owner_message
 
         mend()
         stepped.connect()
@@ -329,8 +329,8 @@ class TestNotAllowed:
         stepped.tell(meeting.created())
         stepped.run()
 
-        assert "may not do this" in stepped.told_owner
-        assert "Administrator" in stepped.told_owner
+        assert "may not do this" in stepped.owner_message
+        assert "Administrator" in stepped.owner_message
         assert stepped.to_the_next() > 1800, "nothing but a person can mend it"
 
         stepped.wordpress.php(demote, user=stepped.wordpress.user, role="administrator")
@@ -343,8 +343,8 @@ class TestNotAllowed:
         stepped.tell(*[meeting.created() for meeting in meetings])
         assert len(stepped.run()) == 1, "one request tells it"
 
-        assert "does not accept the application password" in stepped.told_owner
-        assert "Connect the site again" in stepped.told_owner
+        assert "does not accept the application password" in stepped.owner_message
+        assert "Connect the site again" in stepped.owner_message
         stepped.forward(1800)
         assert stepped.run() == []
 
@@ -371,7 +371,7 @@ class TestNotAllowed:
             "WordPress rejected the request: moderated: That word is not allowed."
             in stepped.waiting()[bad.number]
         )
-        assert stepped.told_owner == ""
+        assert stepped.owner_message == ""
         assert len(stepped.titles()) == 5
         (attempt,) = stepped.attempts(bad.number)
         assert (attempt.fault, attempt.status) == (Fault.REFUSED, 400)
@@ -389,10 +389,10 @@ class TestBreaker:
         stepped.tell(*[meeting.created() for meeting in meetings])
         stepped.to_the_next()  # so many at once are a burst, whose end is waited for
         stepped.run()
-        assert stepped.asked == [25]
+        assert stepped.batch_sizes == [25]
         stepped.to_the_next()
         stepped.run()
-        assert stepped.asked == [25, 1], "still busy, as one post tells"
+        assert stepped.batch_sizes == [25, 1], "still busy, as one post tells"
 
         mend()
         stepped.to_the_next()
@@ -426,4 +426,4 @@ class TestBatches:
         stepped.run()
 
         assert stepped.titles() == [meeting.topic for meeting in meetings]
-        assert stepped.told_owner == ""
+        assert stepped.owner_message == ""

@@ -185,7 +185,7 @@ def viewer(auth_service: AuthService) -> dict[str, str]:
 @pytest.fixture
 def from_wordpress(auth_service: AuthService, wp_site: Site) -> dict[str, str]:
     """The headers of a browser that came from the wp-admin of the site s1: it sees that site only."""
-    word = auth_service.enter(Purpose.SITE, auth_service.from_wordpress(wp_site.id, "wanda"))
+    word = auth_service.sign_in_by_link(Purpose.SITE, auth_service.from_wordpress(wp_site.id, "wanda"))
     return {"Cookie": f"zoombridge={word}"}
 
 
@@ -193,7 +193,7 @@ def signed_in(auth_service: AuthService, name: str, role: Role) -> dict[str, str
     """Make a user; return the headers of their browser."""
     auth_service.add(name, role)
     return {
-        "Cookie": f"zoombridge={auth_service.enter(Purpose.SIGN_IN, auth_service.link(name, Purpose.SIGN_IN))}"
+        "Cookie": f"zoombridge={auth_service.sign_in_by_link(Purpose.SIGN_IN, auth_service.link(name, Purpose.SIGN_IN))}"
     }
 
 

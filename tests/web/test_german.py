@@ -117,7 +117,7 @@ def names(
     ]
     store.write(lambda connection: findings.add(connection, noted))
     failed = diagnosis.diagnose_visit(diagnosis.VisitorResponse(None, False, messages.ANSWER_TOO_LATE))
-    place = Progress(
+    progress = Progress(
         step=SelfTestStep.ENDED,
         lines=[
             StepReport(Stage.ANSWERED, True, 20, "HTTP 204"),
@@ -134,7 +134,7 @@ def names(
         lambda connection: connection.execute(
             update(schema.jobs)
             .where(schema.jobs.c.id == tested.id)
-            .values(place=asdict(place), state=JobState.DONE, ended_at=now)
+            .values(cursor=asdict(progress), state=JobState.DONE, ended_at=now)
         )
     )
     found["job"] = [*found["job"], str(imported.id), str(tested.id)]
@@ -181,7 +181,7 @@ def values_of(form: Form) -> Iterator[list[tuple[str, str]]]:
     """Yield the fields of a form as the page fills them, and with wrong values in those that a person fills."""
     for wrong in (None, "", "?", "x" * 3000, "http://[", "-1"):
         fields = [
-            (name, value if wrong is None or name in ("do", "site", "account", "ticket") else wrong)
+            (name, value if wrong is None or name in ("do", "site", "account", "token") else wrong)
             for name, value in form.fields
         ]
         for button in form.buttons or [("", "")]:
@@ -250,30 +250,30 @@ def test_errors_of_forms(
 
 def test_signing_in_with_links(http: Http, auth_service: AuthService) -> None:
     first = auth_service.invitation()
-    shown = [http("GET", f"/first?ticket={first}", headers=GERMAN), http("GET", "/signin", headers=GERMAN)]
+    shown = [http("GET", f"/first?token={first}", headers=GERMAN), http("GET", "/signin", headers=GERMAN)]
     forms = (
-        {"ticket": first, "name": "anna", "password": "short", "again": "short"},
-        {"ticket": first, "name": "a b", "password": PASSWORD, "again": PASSWORD},
+        {"token": first, "name": "anna", "password": "short", "again": "short"},
+        {"token": first, "name": "a b", "password": PASSWORD, "again": PASSWORD},
         {
-            "ticket": first,
+            "token": first,
             "name": "annabella.smith",
             "password": "annabella.smith",
             "again": "annabella.smith",
         },
-        {"ticket": first, "name": "anna", "password": PASSWORD, "again": "another"},
-        {"ticket": "unknown", "name": "anna", "password": PASSWORD, "again": PASSWORD},
+        {"token": first, "name": "anna", "password": PASSWORD, "again": "another"},
+        {"token": "unknown", "name": "anna", "password": PASSWORD, "again": PASSWORD},
     )
     shown += [http("POST", "/first", urlencode(form).encode(), GERMAN | FORM) for form in forms]
-    made = {"ticket": first, "name": "anna", "password": PASSWORD, "again": PASSWORD}
+    made = {"token": first, "name": "anna", "password": PASSWORD, "again": PASSWORD}
     assert http("POST", "/first", urlencode(made).encode(), GERMAN | FORM).code == 303
     link = auth_service.link("anna", Purpose.PASSWORD)
-    short = urlencode({"ticket": link, "password": "short", "again": "short"}).encode()
+    short = urlencode({"token": link, "password": "short", "again": "short"}).encode()
     shown += [
-        http("GET", f"/password?ticket={link}", headers=GERMAN),
+        http("GET", f"/password?token={link}", headers=GERMAN),
         http("POST", "/password", short, GERMAN | FORM),
-        http("GET", "/password?ticket=unknown", headers=GERMAN),
-        http("GET", "/link?ticket=unknown", headers=GERMAN),
-        http("POST", "/enter", b"ticket=unknown", GERMAN | FORM),
+        http("GET", "/password?token=unknown", headers=GERMAN),
+        http("GET", "/link?token=unknown", headers=GERMAN),
+        http("POST", "/enter", b"token=unknown", GERMAN | FORM),
     ]
     wrong = urlencode({"name": "anna", "password": "wrong"}).encode()
     shown += [http("POST", "/signin", wrong, GERMAN | FORM) for _ in range(12)]
@@ -320,7 +320,7 @@ class TestErrors:
 
         monkeypatch.setattr(store, "reading", down)
         monkeypatch.setattr(store, "submit", down)
-        for path in ("/", "/signin", "/link?ticket=x"):
+        for path in ("/", "/signin", "/link?token=x"):
             answer = http("GET", path, headers=GERMAN | session)
             assert answer.code == 503
             assert "Die Datenbank ist jetzt nicht verfügbar" in answer.body.decode()

@@ -57,7 +57,7 @@ class Behaviour:
     # By path without the API's version: what is answered there, and how many times more (None: until it is removed).
     faults: dict[str, tuple[Fault, int | None]] = field(default_factory=dict)
     latency: float = 0.0  # seconds before each answer
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     refused_by_limit: int = 0
     busiest: dict[RateLabel, int] = field(
         default_factory=dict
@@ -182,7 +182,7 @@ class _ApiHandler(_Handler):
 
     async def prepare(self) -> None:
         behaviour = self.zoom.behaviour
-        behaviour.asked.append(self.request.uri or "")
+        behaviour.requests.append(self.request.uri or "")
         if behaviour.latency:
             await asyncio.sleep(behaviour.latency)
         given = self.request.headers.get("Authorization", "")

@@ -103,7 +103,7 @@ class TestLists:
     def test_come_in_pages(self, zoom: ZoomServer, clock: Clock) -> None:
         users = [zoom.account.add_user(f"User {number}") for number in range(301)]
         assert [user["id"] for user in client(zoom, clock).users()] == [user.id for user in users]
-        assert len(zoom.behaviour.asked) == 2
+        assert len(zoom.behaviour.requests) == 2
 
     def test_pages_end_after_a_quarter_of_an_hour(self, zoom: ZoomServer, clock: Clock) -> None:
         for number in range(301):
@@ -143,7 +143,7 @@ class TestSingles:
             rest.meeting(meeting)
 
 
-class TestTrouble:
+class TestRefusals:
     def test_a_missing_scope_is_named(self, zoom: ZoomServer, clock: Clock) -> None:
         zoom.behaviour.scopes.discard("user:read:list_users:admin")
         with pytest.raises(ZoomScopeError) as caught:
@@ -154,7 +154,7 @@ class TestTrouble:
         zoom.account.add_user("Anna")
         zoom.refuse("/users", faults.PER_SECOND, times=4)
         assert len(list(client(zoom, clock, hasty=True).users())) == 1
-        assert len(zoom.behaviour.asked) == 5
+        assert len(zoom.behaviour.requests) == 5
 
     def test_limits_of_a_second_and_of_a_day(self, zoom: ZoomServer, clock: Clock) -> None:
         zoom.refuse("/users", faults.PER_SECOND)

@@ -268,5 +268,5 @@ def _run(instance: Instance, operation: Operation[RequestT, JobStatus], request:
             label = _FINDINGS.get(finding.kind, finding.kind)
             named = f"{finding.number}  {finding.topic}" if finding.number else finding.topic
             click.echo(f"{named}: {label}{detail}")
-        after = found[-1].place
+        after = found[-1].position
     return 0 if ended.state is JobState.DONE else 1

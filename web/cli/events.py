@@ -98,7 +98,7 @@ def list_(
 ) -> None:
     """List the events in the log, newest first."""
     request = api.ListEvents(
-        filter=_filter(name, outcome, number, site, since, until), limit=limit, before=_parse_place(before)
+        filter=_filter(name, outcome, number, site, since, until), limit=limit, before=_parse_position(before)
     )
     found = instance.call(api.EVENTS_LIST, request)
     for event in found.events:
@@ -214,12 +214,12 @@ def _filter(
     )
 
 
-def _parse_place(given: str | None) -> tuple[int, int] | None:
+def _parse_position(given: str | None) -> tuple[int, int] | None:
     if given is None:
         return None
     at, _, event_id = given.partition(".")
     if not (at.isdigit() and event_id.isdigit()):
-        raise click.UsageError("--before needs the place that a list printed, such as 1795424400000.42")
+        raise click.UsageError("--before needs the position that a list printed, such as 1795424400000.42")
     return int(at), int(event_id)
 
 
@@ -236,9 +236,9 @@ def _signed(found: EventDetail) -> str:
 
 def _print_delivery(found: EventDelivery) -> None:
     at = f" {to_seconds(found.at)}" if found.at else ""
-    did = f" ({found.did})" if found.did else ""
+    action = f" ({found.action})" if found.action else ""
     message = f": {found.message}" if found.message else ""
-    click.echo(f"  {found.site_name}: {_DELIVERIES[found.status]}{at}{did}{message}")
+    click.echo(f"  {found.site_name}: {_DELIVERIES[found.status]}{at}{action}{message}")
     for attempt in found.attempts:
-        result = attempt.did or f"failed: {attempt.message or attempt.fault}"
+        result = attempt.action or f"failed: {attempt.message or attempt.fault}"
         click.echo(f"    attempt {to_seconds(attempt.at)}, {attempt.milliseconds} ms, {result}")

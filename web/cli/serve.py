@@ -158,9 +158,7 @@ def sign_in_hint(store: Store, url: str) -> str:
     try:
         if auth.has_users():
             return f"Pages: {url}/"
-        return (
-            f"Create the first administrator (this link works once): {url}/first?ticket={auth.invitation()}"
-        )
+        return f"Create the first administrator (this link works once): {url}/first?token={auth.invitation()}"
     except StoreUnavailableError as error:
         return f"Pages: {url}/ (not available: {error})"
 

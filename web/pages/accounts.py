@@ -64,7 +64,7 @@ class AccountsView:
     lacking: list[str]
     problem: str
     errors: dict[str, str]
-    given: dict[str, str]
+    values: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,32 +133,32 @@ class AccountsHandler(PageHandler):
         self.go(f"/jobs/{job.id}")
 
     async def _add(self) -> None:
-        given = {
+        values = {
             name: self.get_body_argument(name, "").strip()
             for name in ("account_id", "client_id", "name", "plan")
         }
         secret = self.get_body_argument("client_secret", "").strip()
         errors = {
             name: self.words.gettext("Copy this from the App Credentials page of your app in Zoom.")
-            for name, value in (*list(given.items())[:2], ("client_secret", secret))
+            for name, value in (*list(values.items())[:2], ("client_secret", secret))
             if not re.fullmatch(r"[!-~]{3,200}", value)
         }
-        plan = given["plan"] if given["plan"] in set(Plan) else Plan.PRO
+        plan = values["plan"] if values["plan"] in set(Plan) else Plan.PRO
         if errors:
-            await self._show(status=422, errors=errors, given=given)
+            await self._show(status=422, errors=errors, values=values)
             return
         enroll = partial(
             credentials.add_account,
             self.bridge.ingest,
-            Credentials(given["account_id"], given["client_id"], secret, OAUTH_URL),
-            name=given["name"][:_LONGEST],
+            Credentials(values["account_id"], values["client_id"], secret, OAUTH_URL),
+            name=values["name"][:_LONGEST],
             plan=Plan(plan),
             site_ids=self.get_body_arguments("site")[:1000],
         )
         try:
             _, lacking = await self.blocking(enroll)
         except (ZoomRestError, UnknownSiteError) as error:
-            await self._show(status=422, problem=self.translated(error), given=given)
+            await self._show(status=422, problem=self.translated(error), values=values)
             return
         self.go("/accounts", done="added", lacking=",".join(lacking))
 
@@ -170,7 +170,7 @@ class AccountsHandler(PageHandler):
         lacking: str = "",
         problem: str = "",
         errors: dict[str, str] | None = None,
-        given: dict[str, str] | None = None,
+        values: dict[str, str] | None = None,
     ) -> None:
         listed = await self.blocking(_list_accounts, self.bridge)
         view = AccountsView(
@@ -185,7 +185,7 @@ class AccountsHandler(PageHandler):
             lacking=[scope for scope in lacking.split(",") if scope in SCOPES],
             problem=problem,
             errors=errors or {},
-            given=given or {},
+            values=values or {},
         )
         self.show("pages/accounts.jinja", view, status=status)
 

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BridgeLinkView:
-    """The one-time `ticket` and the bridge's `address`. `at_once`: the script submits the form by itself."""
+    """The one-time `token` and the bridge's `address`. `at_once`: the script submits the form by itself."""
 
-    ticket: str
+    token: str
     address: str
     at_once: bool
 
 
 class BridgeLinkHandler(PageHandler):
-    """`POST` from wp-admin creates a one-time ticket for its site, and shows a form that posts it to the bridge's address.
+    """`POST` from wp-admin creates a one-time token for its site, and shows a form that posts it to the bridge's address.
 
-    WordPress's administrator is known here by the stub's signature, and at the other address only by the ticket.
+    WordPress's administrator is known here by the stub's signature, and at the other address only by the token.
     """
 
     path = "/bridge-link"
 
     async def get(self) -> None:
-        """Redirect: only a form creates a ticket."""
+        """Redirect: only a form creates a token."""
         self.go("/")
 
     async def post(self) -> None:
@@ -41,10 +41,10 @@ class BridgeLinkHandler(PageHandler):
             return
         paired = await self.blocking(_bridge_url, self.bridge, self.site_id)
         address = self.sign_in.public_url or paired
-        ticket = await self.blocking(self.sign_in.auth.from_wordpress, self.site_id, self.viewer.name[:60])
+        token = await self.blocking(self.sign_in.auth.from_wordpress, self.site_id, self.viewer.name[:60])
         # A browser is not sent to an address of WordPress's own machine or network, which it may not reach.
         at_once = bool(self.sign_in.public_url) or not _is_out_of_reach(address, self.shell.link("/"))
-        self.show("pages/bridge-link.jinja", BridgeLinkView(ticket, address, at_once))
+        self.show("pages/bridge-link.jinja", BridgeLinkView(token, address, at_once))
 
 
 def _bridge_url(bridge: Bridge, site_id: str) -> str:

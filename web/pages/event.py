@@ -149,32 +149,32 @@ class ReplayHandler(PageHandler):
 
     async def post(self) -> None:
         """Start the job, and redirect to its page."""
-        given = {name: self.get_body_argument(name, "") for name in (*PARAMETERS, "id")}
-        requested = parse_query(given, of_site=self.site_id)
+        values = {name: self.get_body_argument(name, "") for name in (*PARAMETERS, "id")}
+        requested = parse_query(values, of_site=self.site_id)
         if requested.errors:
-            await self._show(given)
+            await self._show(values)
             return
         try:
             job = await self.blocking(
                 partial(
-                    _enqueue, self.bridge, requested, _id(given), of_site=self.site_id, name=self.viewer.name
+                    _enqueue, self.bridge, requested, _id(values), of_site=self.site_id, name=self.viewer.name
                 )
             )
         except TooManyJobsError as error:
-            await self._show(given, problem=str(error))
+            await self._show(values, problem=str(error))
         except UnknownEventError:
             self.go("/events", gone="yes")
         else:
             self.go(f"/jobs/{job.id}")
 
-    async def _show(self, given: dict[str, str], *, problem: str = "") -> None:
-        requested = parse_query(given, of_site=self.site_id)
+    async def _show(self, values: dict[str, str], *, problem: str = "") -> None:
+        requested = parse_query(values, of_site=self.site_id)
         if requested.errors:
             self.go(
-                "/events", **{name: value for name, value in given.items() if name in PARAMETERS and value}
+                "/events", **{name: value for name, value in values.items() if name in PARAMETERS and value}
             )
             return
-        event_id = _id(given)
+        event_id = _id(values)
         try:
             preview = await self.blocking(partial(_preview, self.bridge, requested, event_id))
         except UnknownEventError:
@@ -223,8 +223,8 @@ def event_view(
     )
 
 
-def _id(given: dict[str, str]) -> int | None:
-    text = given.get("id", "")
+def _id(values: dict[str, str]) -> int | None:
+    text = values.get("id", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004 (digits)
 
 

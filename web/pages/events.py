@@ -33,11 +33,11 @@ PARAMETERS = ("event", "outcome", "number", "site", "since", "until")
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """The filters of a request. `errors` by field of what is invalid; `given` is the input."""
+    """The filters of a request. `values` are the submitted ones and `errors` those of invalid ones, by field."""
 
     wanted: EventFilter
     refused: bool
-    given: dict[str, str]
+    values: dict[str, str]
     errors: dict[str, str]
 
     def query(self, *, of_site: str | None) -> dict[str, str]:
@@ -59,15 +59,15 @@ def _(text: str) -> str:
     return text
 
 
-def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
+def parse_query(values: dict[str, str], *, of_site: str | None) -> EventQuery:
     """Parse the filters of a query or a form. `of_site` is the only site that the viewer may see."""
     errors = {}
-    number = re.sub(r"[\s-]", "", given.get("number", ""))
+    number = re.sub(r"[\s-]", "", values.get("number", ""))
     if number and not re.fullmatch(r"[0-9]{1,15}", number):
         errors["number"] = _("A meeting number consists of digits only, for example 853 9384 7045.")
     times: dict[str, int] = {}
     for name in ("since", "until"):
-        text = given.get(name, "").strip()
+        text = values.get(name, "").strip()
         if text:
             try:
                 times[name] = parse_time(text, now=time.time())
@@ -75,16 +75,16 @@ def parse_query(given: dict[str, str], *, of_site: str | None) -> EventQuery:
                 errors[name] = _("Enter a date, or a date and a time, for example 2026-11-23 10:00.")
     if "since" in times and "until" in times and times["since"] >= times["until"]:
         errors["until"] = _("The end must be after the start.")
-    outcome = given.get("outcome", "")
+    outcome = values.get("outcome", "")
     wanted = EventFilter(
-        event=given.get("event", "").strip()[:_LONGEST],
+        event=values.get("event", "").strip()[:_LONGEST],
         outcome=Outcome(outcome) if outcome in set(Outcome) else None,
         number=int(number) if number and "number" not in errors else None,
-        site_id=of_site or given.get("site", "")[:_LONGEST] or None,
+        site_id=of_site or values.get("site", "")[:_LONGEST] or None,
         since=times.get("since"),
         until=times.get("until"),
     )
-    return EventQuery(wanted, outcome == QUARANTINED, given, errors)
+    return EventQuery(wanted, outcome == QUARANTINED, values, errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,8 @@ class EventsHandler(PageHandler):
     async def get(self) -> None:
         await self._show({name: self.get_query_argument(name, "") for name in PARAMETERS})
 
-    async def _show(self, given: dict[str, str]) -> None:
-        requested = parse_query(given, of_site=self.site_id)
+    async def _show(self, values: dict[str, str]) -> None:
+        requested = parse_query(values, of_site=self.site_id)
         before, after = (parse_key(self.get_query_argument(name, "")) for name in ("before", "after"))
         listed = await self.blocking(partial(_listed, self.bridge, requested, before=before, after=after))
         every = await self.visible_sites()
@@ -165,10 +165,10 @@ class FindEventsHandler(EventsHandler):
 
     async def post(self) -> None:
         """Redirect to the list, or show the errors."""
-        given = {name: self.get_body_argument(name, "") for name in PARAMETERS}
-        requested = parse_query(given, of_site=self.site_id)
+        values = {name: self.get_body_argument(name, "") for name in PARAMETERS}
+        requested = parse_query(values, of_site=self.site_id)
         if requested.errors:
-            await self._show(given)
+            await self._show(values)
         else:
             self.go("/events", **requested.query(of_site=self.site_id))
 

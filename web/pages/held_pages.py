@@ -79,8 +79,8 @@ class HeldPagesHandler(PageHandler):
     async def post(self) -> None:
         """Decide about the selected meetings of one account."""
         account_id = self.get_body_argument("account", "")[:_LONGEST]
-        given = self.get_body_arguments("meeting")[:_MOST]
-        numbers = {int(one) for one in given if re.fullmatch(r"[0-9]{1,15}", one)}
+        selected = self.get_body_arguments("meeting")[:_MOST]
+        numbers = {int(one) for one in selected if re.fullmatch(r"[0-9]{1,15}", one)}
         decision = self.get_body_argument("do", "")
         if not numbers or decision not in ("approve", "dismiss"):
             self.go("/accounts/held", done="none")

@@ -50,8 +50,8 @@ class AuthorRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The values of the form, as typed or as saved."""
+class FormValues:
+    """The values of the form, as submitted or as saved."""
 
     kinds: frozenset[str] = frozenset()
     instant: bool = False
@@ -73,11 +73,11 @@ class Given:
     registrations: bool = False
 
 
-def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
+def of_rules(rules: Rules, known: Sequence[KnownHost]) -> FormValues:
     """Return the values of the form for saved rules."""
     ids = {host.id for host in known}
     listed = rules.hosts or ()
-    return Given(
+    return FormValues(
         kinds=frozenset(map(str, rules.kinds)),
         instant=rules.instant,
         personal_rooms=rules.personal_rooms,
@@ -99,15 +99,15 @@ def of_rules(rules: Rules, known: Sequence[KnownHost]) -> Given:
     )
 
 
-def typed(values: Callable[[str], list[str]]) -> Given:
-    """Return the values as typed; `values` returns those of one field."""
+def submitted(values: Callable[[str], list[str]]) -> FormValues:
+    """Return the submitted values; `values` returns those of one field."""
 
     def one(name: str) -> str:
         found = values(name)
         return found[0][:_LONGEST_TEXT] if found else ""
 
     rows = zip(values("author_host"), values("author_user"), strict=False)
-    return Given(
+    return FormValues(
         kinds=frozenset(values("kinds")),
         instant=bool(one("instant")),
         personal_rooms=bool(one("personal_rooms")),
@@ -133,7 +133,7 @@ def typed(values: Callable[[str], list[str]]) -> Given:
 class Reading:
     """Validate a form against the saved rules; `errors` are by field."""
 
-    given: Given
+    values: FormValues
     saved: Rules
     found: SiteOptions
     words: NullTranslations
@@ -141,33 +141,33 @@ class Reading:
 
     def rules(self) -> Rules | None:
         """Return the rules of the form; None if it is invalid."""
-        given = self.given
+        values = self.values
         read = {
-            "kinds": frozenset(kind for kind in MeetingKind if str(kind) in given.kinds),
-            "instant": given.instant,
-            "personal_rooms": given.personal_rooms,
+            "kinds": frozenset(kind for kind in MeetingKind if str(kind) in values.kinds),
+            "instant": values.instant,
+            "personal_rooms": values.personal_rooms,
             "hosts": self._hosts(),
-            "only": self._patterns("only", given.only),
-            "never": self._patterns("never", given.never),
-            "status": self._one_of("status", NewPostStatus, given.status),
+            "only": self._patterns("only", values.only),
+            "never": self._patterns("never", values.never),
+            "status": self._one_of("status", NewPostStatus, values.status),
             "authors": self._authors(),
-            "meeting_category": self._category("meeting_category", given.meeting_category),
-            "webinar_category": self._category("webinar_category", given.webinar_category),
-            "passcode": self._one_of("passcode", Passcode, given.passcode),
-            "join_link": self._one_of("join_link", JoinLink, given.join_link),
-            "show_host": given.show_host,
-            "recordings": self._one_of("recordings", Recordings, given.recordings),
-            "recording_passcode": given.recording_passcode,
-            "registrations": given.registrations,
+            "meeting_category": self._category("meeting_category", values.meeting_category),
+            "webinar_category": self._category("webinar_category", values.webinar_category),
+            "passcode": self._one_of("passcode", Passcode, values.passcode),
+            "join_link": self._one_of("join_link", JoinLink, values.join_link),
+            "show_host": values.show_host,
+            "recordings": self._one_of("recordings", Recordings, values.recordings),
+            "recording_passcode": values.recording_passcode,
+            "registrations": values.registrations,
             "unknown": self.saved.unknown,
         }
         return None if self.errors else Rules(**read)
 
     def _hosts(self) -> tuple[str, ...] | None:
-        if self.given.whose == "all":
+        if self.values.whose == "all":
             return None
-        lines = _lines(self.given.other_hosts)
-        hosts = tuple(dict.fromkeys([*sorted(self.given.hosts), *lines]))
+        lines = _lines(self.values.other_hosts)
+        hosts = tuple(dict.fromkeys([*sorted(self.values.hosts), *lines]))
         if not hosts:
             self._wrong(
                 "hosts",
@@ -200,8 +200,8 @@ class Reading:
         names = {str(one.id): one.name for one in self.found.authors}
         before = {(one.host, str(one.user)): one.name for one in self.saved.authors}
         chosen: dict[str, Author] = {}
-        for typed_host, user in self.given.authors:
-            host = single_line(typed_host)
+        for host_text, user in self.values.authors:
+            host = single_line(host_text)
             if not user:
                 continue
             if not host or len(host) > LONGEST_HOST or " " in host:
@@ -248,10 +248,10 @@ class Reading:
         self.errors.setdefault(name, problem)
 
 
-def author_rows(given: Given, known: Sequence[KnownHost]) -> list[AuthorRow]:
+def author_rows(values: FormValues, known: Sequence[KnownHost]) -> list[AuthorRow]:
     """Return the rows of hosts and authors: those selected, hosts without an author, and an empty row."""
     labels = {host.id: label(host) for host in known}
-    rows = [AuthorRow(host, user, labels.get(host, host), is_new=not host) for host, user in given.authors]
+    rows = [AuthorRow(host, user, labels.get(host, host), is_new=not host) for host, user in values.authors]
     there = {row.host for row in rows}
     emails = {host.casefold() for host in there}
     more = [

@@ -33,7 +33,7 @@ from core.zoom.signature import Secret
 from web.http.cache import application_cache
 from web.pages import rules_form
 from web.pages.page import PageHandler
-from web.pages.rules_form import AuthorRow, Given, Reading
+from web.pages.rules_form import AuthorRow, FormValues, Reading
 from web.pages.webhooks import mask, token_problem
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class RulesView:
     `has_changed`: the form or the saved rules changed since the preview; `unknown`: e-mail addresses of no known host.
     """
 
-    given: Given
+    values: FormValues
     errors: dict[str, str]
     preview: Preview | None = None
     previewed: str = ""
@@ -126,7 +126,7 @@ class SiteSettingsView:
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """The page of all settings. `errors` and `typed` are by field of the forms for tokens and retention.
+    """The page of all settings. `errors` and `values` are by field of the forms for tokens and retention.
 
     `retention` and `trash` are None if the viewer sees one site only, `of_site` if no site is connected.
     """
@@ -134,7 +134,7 @@ class SettingsView:
     sites: list[Site]
     done: str
     errors: dict[str, str]
-    typed: dict[str, str]
+    values: dict[str, str]
     retention: RetentionView | None
     trash: TrashView | None
     of_site: SiteSettingsView | None
@@ -167,23 +167,23 @@ class SettingsPage(PageHandler):
         *,
         form: RulesView | None = None,
         errors: dict[str, str] | None = None,
-        typed: dict[str, str] | None = None,
+        values: dict[str, str] | None = None,
         confirm_token: int | None = None,
     ) -> None:
-        """Show the page. `errors` and `typed` are those of the forms for tokens and retention.
+        """Show the page. `errors` and `values` are those of the forms for tokens and retention.
 
         `confirm_token` is the ID of the token in use whose removal needs confirmation.
         """
         every, site = await self.select_site(site_id)
-        values = await self.blocking(self._retention) if self.site_id is None else None
+        retention = await self.blocking(self._retention) if self.site_id is None else None
         trash = await self.blocking(_trash_view, self.bridge) if self.site_id is None else None
         bounds = (LONGEST_DAYS, FEWEST_EVENTS, MOST_EVENTS)
         view = SettingsView(
             sites=every,
             done=self.get_query_argument("done", ""),
             errors=errors or {},
-            typed=typed or {},
-            retention=None if values is None else RetentionView(values, _fixed(self.bridge), bounds),
+            values=values or {},
+            retention=None if retention is None else RetentionView(retention, _fixed(self.bridge), bounds),
             trash=trash,
             of_site=None if site is None else await self._site_view(site, form, confirm_token),
         )
@@ -205,7 +205,7 @@ class SettingsPage(PageHandler):
             most_options=MOST_CHOICES,
             job=state.review,
             form=form,
-            author_rows=rules_form.author_rows(form.given, state.hosts),
+            author_rows=rules_form.author_rows(form.values, state.hosts),
             author_names={str(one.user): one.name for one in state.decided.rules.authors},
             choices=(NewPostStatus, Passcode, JoinLink),
             outcomes=PreviewOutcome,
@@ -226,8 +226,8 @@ class SettingsPage(PageHandler):
 
         return application_cache(self.application, "known_hosts", _HOSTS_SECONDS).get(site_id, look)
 
-    def _read(self, name: str, typed: dict[str, str], least: int, most: int, errors: dict[str, str]) -> int:
-        text = typed[name].replace(" ", "")
+    def _read(self, name: str, values: dict[str, str], least: int, most: int, errors: dict[str, str]) -> int:
+        text = values[name].replace(" ", "")
         if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and least <= int(text) <= most:
             return int(text)
         errors[name] = self.words.gettext("Enter a whole number from %(least)s to %(most)s.") % {
@@ -255,11 +255,11 @@ class SettingsHandler(SettingsPage):
         if site is None:
             return
         state = await self._state(site)
-        given = rules_form.typed(partial(self.get_body_arguments, strip=False))
-        reading = Reading(given, state.decided.rules, state.found, self.words)
+        values = rules_form.submitted(partial(self.get_body_arguments, strip=False))
+        reading = Reading(values, state.decided.rules, state.found, self.words)
         decided = reading.rules()
         if decided is None:
-            await self._show(site.id, form=RulesView(given, reading.errors))
+            await self._show(site.id, form=RulesView(values, reading.errors))
             return
         mark = rules_form.digest(decided, state.site.rules)
         asked_to_save = self.get_body_argument("do", "") == "save"
@@ -270,7 +270,7 @@ class SettingsHandler(SettingsPage):
         await self._show(
             site.id,
             form=RulesView(
-                given,
+                values,
                 {},
                 preview=found,
                 previewed=mark,
@@ -336,14 +336,16 @@ class TrashHandler(SettingsPage):
     async def post(self) -> None:
         self.require_every_site()
         now = await self.blocking(_trash_view, self.bridge)
-        typed = {name: self.get_body_argument(name, "").strip() for name in ("posts", "percent")}
+        values = {name: self.get_body_argument(name, "").strip() for name in ("posts", "percent")}
         errors: dict[str, str] = {}
-        posts = now.values.posts if now.posts_fixed else self._read("posts", typed, 0, MOST_TRASHED, errors)
+        posts = now.values.posts if now.posts_fixed else self._read("posts", values, 0, MOST_TRASHED, errors)
         percent = (
-            now.values.percent if now.percent_fixed else self._read("percent", typed, 1, MOST_PERCENT, errors)
+            now.values.percent
+            if now.percent_fixed
+            else self._read("percent", values, 1, MOST_PERCENT, errors)
         )
         if errors:
-            await self._show(self.get_body_argument("site", None), errors=errors, typed=typed)
+            await self._show(self.get_body_argument("site", None), errors=errors, values=values)
             return
         await self.blocking(_save_trash_limits, self.bridge, TrashLimits(posts, percent))
         site = self.get_body_argument("site", "")
@@ -362,15 +364,15 @@ class RetentionHandler(SettingsPage):
             )
         fixed = _fixed(self.bridge)
         now = await self.blocking(self._retention)
-        typed = {name: self.get_body_argument(name, "").strip() for name in ("days", "events", "names")}
+        values = {name: self.get_body_argument(name, "").strip() for name in ("days", "events", "names")}
         errors: dict[str, str] = {}
         wanted = RetentionSettings(
-            now.days if fixed.days else self._read("days", typed, 1, LONGEST_DAYS, errors),
-            now.events if fixed.events else self._read("events", typed, FEWEST_EVENTS, MOST_EVENTS, errors),
-            now.names_days if fixed.names_days else self._read("names", typed, 1, LONGEST_DAYS, errors),
+            now.days if fixed.days else self._read("days", values, 1, LONGEST_DAYS, errors),
+            now.events if fixed.events else self._read("events", values, FEWEST_EVENTS, MOST_EVENTS, errors),
+            now.names_days if fixed.names_days else self._read("names", values, 1, LONGEST_DAYS, errors),
         )
         if errors:
-            await self._show(self.get_body_argument("site", None), errors=errors, typed=typed)
+            await self._show(self.get_body_argument("site", None), errors=errors, values=values)
             return
         await self.blocking(_keep, self.bridge, wanted)
         site = self.get_body_argument("site", "")
@@ -416,8 +418,8 @@ class _Fixed:
 
 
 def _fixed(bridge: Bridge) -> _Fixed:
-    given = bridge.retention
-    return _Fixed(given.days is not None, given.events is not None, given.names_days is not None)
+    options = bridge.retention
+    return _Fixed(options.days is not None, options.events is not None, options.names_days is not None)
 
 
 def _keep(bridge: Bridge, wanted: RetentionSettings) -> None:

@@ -24,7 +24,7 @@ class UsersView:
     done: str
     problem: str
     errors: dict[str, str]
-    given: str
+    name: str
     link: str
     link_for: str
 
@@ -52,7 +52,7 @@ class UsersHandler(PageHandler):
                 try:
                     name = await self.blocking(auth.add, name, role)
                 except UserError as error:
-                    await self._show(status=422, errors={error.field: self.translated(error)}, given=name)
+                    await self._show(status=422, errors={error.field: self.translated(error)}, name=name)
                 else:
                     await self._show_link(name)
             case "link":
@@ -80,7 +80,7 @@ class UsersHandler(PageHandler):
             await self._show(status=422, problem=self.translated(error))
             return
         here = self.sign_in.public_url or f"{self.request.protocol}://{self.request.host}"
-        await self._show(link=f"{here}/password?ticket={token}", link_for=name)
+        await self._show(link=f"{here}/password?token={token}", link_for=name)
 
     async def _show(
         self,
@@ -89,10 +89,10 @@ class UsersHandler(PageHandler):
         done: str = "",
         problem: str = "",
         errors: dict[str, str] | None = None,
-        given: str = "",
+        name: str = "",
         link: str = "",
         link_for: str = "",
     ) -> None:
         users = await self.blocking(self.sign_in.auth.users)
-        view = UsersView(users, done, problem, errors or {}, given, link, link_for)
+        view = UsersView(users, done, problem, errors or {}, name, link, link_for)
         self.show("pages/users.jinja", view, status=status)

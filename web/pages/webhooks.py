@@ -42,7 +42,7 @@ class WebhookStatus:
 
 @dataclass(frozen=True, slots=True)
 class WebhooksView:
-    """One site's endpoints, tokens and status. `mask` shortens a token; `errors` and `given` are by field."""
+    """One site's endpoints, tokens and status. `mask` shortens a token; `errors` and `values` are by field."""
 
     sites: list[Site]
     site: Site
@@ -54,7 +54,7 @@ class WebhooksView:
     done: str
     released: int
     errors: dict[str, str]
-    given: dict[str, str]
+    values: dict[str, str]
 
 
 class WebhooksHandler(PageHandler):
@@ -63,7 +63,7 @@ class WebhooksHandler(PageHandler):
     path = "/webhooks"
 
     async def get(self) -> None:
-        await self._show(saved=self.get_query_argument("saved", ""), status=200, errors={}, given={})
+        await self._show(saved=self.get_query_argument("saved", ""), status=200, errors={}, values={})
 
     async def post(self) -> None:
         site_id = self.get_body_argument("site", None)
@@ -76,18 +76,18 @@ class WebhooksHandler(PageHandler):
             await self._save(site)
 
     async def _save(self, site: Site) -> None:
-        given = {name: self.get_body_argument(name, "").strip() for name, _ in _FIELDS}
+        values = {name: self.get_body_argument(name, "").strip() for name, _ in _FIELDS}
         errors = {
             name: problem
             for name, _ in _FIELDS
-            if (problem := token_problem(self.words, given[name])) is not None
+            if (problem := token_problem(self.words, values[name])) is not None
         }
-        if not errors and not any(given.values()):
+        if not errors and not any(values.values()):
             errors["secret_token"] = self.words.gettext("Paste the secret token from Zoom first.")
         if errors:
-            await self._show(saved="", status=422, errors=errors, given=given, site_id=site.id)
+            await self._show(saved="", status=422, errors=errors, values=values, site_id=site.id)
             return
-        secrets = [Secret(given[name], is_token) for name, is_token in _FIELDS if given[name]]
+        secrets = [Secret(values[name], is_token) for name, is_token in _FIELDS if values[name]]
         verified = await self.blocking(_save, self.bridge, site.id, secrets)
         self.go("/webhooks", site=site.id, saved=f"token,{verified}")
 
@@ -102,7 +102,7 @@ class WebhooksHandler(PageHandler):
         saved: str,
         status: int,
         errors: dict[str, str],
-        given: dict[str, str],
+        values: dict[str, str],
         site_id: str | None = None,
     ) -> None:
         every, site = await self.select_site(site_id or self.get_query_argument("site", None))
@@ -122,7 +122,7 @@ class WebhooksHandler(PageHandler):
             done=done if done in ("token", "removed") else "",
             released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
             errors=errors,
-            given=given,
+            values=values,
         )
         self.show("pages/webhooks.jinja", view, status=status)
 

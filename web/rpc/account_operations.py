@@ -128,13 +128,13 @@ def list_findings(bridge: Bridge, request: api.FindingsRequest) -> list[api.Acco
         found = findings.of_job(connection, request.job, after=request.after, limit=_MAX_FINDINGS)
     return [
         api.AccountFinding(
-            place=place,
+            position=position,
             number=finding.number,
             kind=finding.kind,
             topic=finding.topic,
             detail=finding.detail,
         )
-        for place, finding in found
+        for position, finding in found
     ]
 
 

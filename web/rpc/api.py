@@ -258,9 +258,9 @@ class FindingsRequest(Model):
 
 
 class AccountFinding(Model):
-    """One line of a job's report, at a `place` in it."""
+    """One line of a job's report, at a `position` in it."""
 
-    place: int
+    position: int
     number: int
     kind: str
     topic: str
@@ -318,7 +318,7 @@ class EventQuery(Model):
 
 
 class ListEvents(Model):
-    """The newest events that match, or those `before` a place in the list."""
+    """The newest events that match, or those `before` a position in the list."""
 
     filter: EventQuery
     limit: int
@@ -338,7 +338,7 @@ class EventLine(Model):
 
 
 class ListedEvents(Model):
-    """Events, newest first. `next` is the place to continue from, None at the end."""
+    """Events, newest first. `next` is the position to continue from, None at the end."""
 
     events: list[EventLine]
     next: tuple[int, int] | None
@@ -359,11 +359,11 @@ class EventChange(Model):
 
 
 class EventAttempt(Model):
-    """One attempt to write the event's meeting to a site: what it did, or the fault that stopped it."""
+    """One attempt to write the event's meeting to a site: its action, or the fault that prevented it."""
 
     at: int
     milliseconds: int
-    did: str | None
+    action: str | None
     fault: str | None
     message: str | None
 
@@ -374,7 +374,7 @@ class EventDelivery(Model):
     site_name: str
     status: str
     at: int | None
-    did: str | None
+    action: str | None
     message: str | None
     attempts: list[EventAttempt]
 

@@ -121,13 +121,13 @@ def _delivery(found: SiteDelivery, attempts: Sequence[Attempt]) -> api.EventDeli
         site_name=found.site_name,
         status=found.status,
         at=found.at,
-        did=found.did,
+        action=found.action,
         message=found.message,
         attempts=[
             api.EventAttempt(
                 at=attempt.at,
                 milliseconds=attempt.milliseconds,
-                did=attempt.did,
+                action=attempt.action,
                 fault=attempt.fault,
                 message=attempt.message,
             )

@@ -54,10 +54,10 @@ def make_link(bridge: Bridge, request: api.MakeLink) -> api.LinkPath:
         names = [user.name for user in auth.users()]
         if names:
             raise UserError(f"Name the user: zoombridge user link NAME. There are: {', '.join(names)}")
-        return api.LinkPath(path=f"/first?ticket={auth.invitation()}")
+        return api.LinkPath(path=f"/first?token={auth.invitation()}")
     if request.keep_password:
-        return api.LinkPath(path=f"/link?ticket={auth.link(request.name, Purpose.SIGN_IN)}")
-    return api.LinkPath(path=f"/password?ticket={auth.link(request.name, Purpose.PASSWORD)}")
+        return api.LinkPath(path=f"/link?token={auth.link(request.name, Purpose.SIGN_IN)}")
+    return api.LinkPath(path=f"/password?token={auth.link(request.name, Purpose.PASSWORD)}")
 
 
 IMPLEMENTATIONS = (

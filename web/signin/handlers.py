@@ -180,27 +180,27 @@ class SignInHandler(SignInPageHandler):
     async def post(self) -> None:
         """Verify name and password, and start a session."""
         to = cookie.redirect_target(self.get_body_argument("to", "", strip=False))
-        given = self.get_body_argument("name", "")[:200]
+        name = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)[:1000]
         before = cookie.read_token(self)
         try:
             token = await self.sign_in.attempt(
-                canonical(given),
+                canonical(name),
                 self.address,
-                lambda: self.auth.sign_in(given, password, instead_of=before),
+                lambda: self.auth.sign_in(name, password, instead_of=before),
             )
         except (SignInBusyError, TooManyAttemptsError) as error:
             seconds = error.seconds if isinstance(error, TooManyAttemptsError) else _RETRY_SECONDS
             self.set_header("Retry-After", str(seconds))
             status = 429 if isinstance(error, TooManyAttemptsError) else 503
-            await self._show_form(to, status=status, name=given, problem=refusal_message(self.words, error))
+            await self._show_form(to, status=status, name=name, problem=refusal_message(self.words, error))
             return
         if token is None:
             logger.warning("sign_in_failed", address=self.address)  # not the name: it may be the password
             problem = self.words.gettext("Incorrect user name or password. Try again.")
-            await self._show_form(to, status=422, name=given, problem=problem)
+            await self._show_form(to, status=422, name=name, problem=problem)
             return
-        logger.info("signed_in", name=canonical(given), address=self.address)
+        logger.info("signed_in", name=canonical(name), address=self.address)
         self.start_session(token, to)
 
     async def _show_form(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
@@ -228,47 +228,47 @@ class _PasswordLinkHandler(SignInPageHandler):
 
     async def get(self) -> None:
         """Show the form."""
-        await self._show_form(self.get_query_argument("ticket", ""), status=200)
+        await self._show_form(self.get_query_argument("token", ""), status=200)
 
     async def post(self) -> None:
         """Save the password, and start a session."""
-        ticket = self.get_body_argument("ticket", "")
+        token = self.get_body_argument("token", "")
         name = self.get_body_argument("name", "")
         password = self.get_body_argument("password", "", strip=False)
         if password != self.get_body_argument("again", "", strip=False):
             problem = self.words.gettext("The passwords do not match. Enter the same password twice.")
-            await self._show_form(ticket, status=422, name=name, errors={"again": problem})
+            await self._show_form(token, status=422, name=name, errors={"again": problem})
             return
-        if await self.sign_in.run_blocking(self.auth.find_link, self.purpose, ticket) is None:
+        if await self.sign_in.run_blocking(self.auth.find_link, self.purpose, token) is None:
             self.show_used_link()  # before any hashing: this page is open to everybody
             return
         try:
-            token = await self.sign_in.run_hashing(self.save, ticket, name, password)
+            session_token = await self.sign_in.run_hashing(self.save, token, name, password)
         except UserError as error:
             await self._show_form(
-                ticket, status=422, name=name, errors={error.field: translate_message(str(error), self.words)}
+                token, status=422, name=name, errors={error.field: translate_message(str(error), self.words)}
             )
         except SignInBusyError as error:
             errors = {"password": refusal_message(self.words, error)}
-            await self._show_form(ticket, status=503, name=name, errors=errors)
+            await self._show_form(token, status=503, name=name, errors=errors)
         except LinkExpiredError:
             self.show_used_link()
         else:
             logger.info("signed_in", by=self.purpose.value, address=self.address)
-            self.start_session(token)
+            self.start_session(session_token)
 
-    def save(self, ticket: str, name: str, password: str) -> str:
+    def save(self, token: str, name: str, password: str) -> str:
         """Save the password; return the token of a session. Raises: UserError, LinkExpiredError."""
         raise NotImplementedError
 
     async def _show_form(
-        self, ticket: str, *, status: int, name: str = "", errors: dict[str, str] | None = None
+        self, token: str, *, status: int, name: str = "", errors: dict[str, str] | None = None
     ) -> None:
-        good = await self.sign_in.run_blocking(self.auth.find_link, self.purpose, ticket)
+        good = await self.sign_in.run_blocking(self.auth.find_link, self.purpose, token)
         if good is None:
             self.show_used_link()
             return
-        values = {"ticket": ticket, "name": good.name or name, "errors": errors or {}}
+        values = {"token": token, "name": good.name or name, "errors": errors or {}}
         self.show(self.template, status=status, **values)
 
 
@@ -278,8 +278,8 @@ class FirstHandler(_PasswordLinkHandler):
     purpose = Purpose.FIRST
     template = "pages/first-administrator.jinja"
 
-    def save(self, ticket: str, name: str, password: str) -> str:
-        return self.auth.make_first(ticket, name, password)
+    def save(self, token: str, name: str, password: str) -> str:
+        return self.auth.create_first(token, name, password)
 
 
 class PasswordHandler(_PasswordLinkHandler):
@@ -288,8 +288,8 @@ class PasswordHandler(_PasswordLinkHandler):
     purpose = Purpose.PASSWORD
     template = "pages/password.jinja"
 
-    def save(self, ticket: str, name: str, password: str) -> str:  # noqa: ARG002 - the link belongs to a user
-        return self.auth.choose_password(ticket, password)
+    def save(self, token: str, name: str, password: str) -> str:  # noqa: ARG002 - the link belongs to a user
+        return self.auth.choose_password(token, password)
 
 
 class LinkHandler(SignInPageHandler):
@@ -297,7 +297,7 @@ class LinkHandler(SignInPageHandler):
 
     async def get(self) -> None:
         """Use the link."""
-        await _sign_in_by_link(self, Purpose.SIGN_IN, self.get_query_argument("ticket", ""))
+        await _sign_in_by_link(self, Purpose.SIGN_IN, self.get_query_argument("token", ""))
 
 
 class EnterHandler(SignInPageHandler):
@@ -306,28 +306,28 @@ class EnterHandler(SignInPageHandler):
     def check_trusted_origin(self, origin: str) -> bool:  # noqa: ARG002 - any
         """Accept the form from any origin: it comes from WordPress, which has an address of its own.
 
-        The request is authorised not by cookies, which the protection is there for, but by the ticket in the form: a
+        The request is authorised not by cookies, which the protection is there for, but by the token in the form: a
         secret that is valid for a minute and works once. It is posted, not in the address, so that it gets into no
-        history and no log. An attacker with a ticket could post it from another person's browser, which would then
-        show the site of that ticket, with its name on top.
+        history and no log. An attacker with a token could post it from another person's browser, which would then
+        show the site of that token, with its name on top.
         """
         return True
 
     async def post(self) -> None:
         """Use the one-time link."""
-        await _sign_in_by_link(self, Purpose.SITE, self.get_body_argument("ticket", ""))
+        await _sign_in_by_link(self, Purpose.SITE, self.get_body_argument("token", ""))
 
 
-async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, ticket: str) -> None:
+async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, token: str) -> None:
     before = cookie.read_token(handler)
 
     def use() -> str:
-        return handler.auth.enter(purpose, ticket, instead_of=before)
+        return handler.auth.sign_in_by_link(purpose, token, instead_of=before)
 
     try:
-        token = await handler.sign_in.run_blocking(use)
+        session_token = await handler.sign_in.run_blocking(use)
     except LinkExpiredError:
         handler.show_used_link()
     else:
         logger.info("signed_in", by=purpose.value, address=handler.address)
-        handler.start_session(token)
+        handler.start_session(session_token)

@@ -1,4 +1,4 @@
-"""The tables. Times are milliseconds since 1970, UTC; what is secret is sealed (see `core.store.db.encryption`)."""
+"""The tables. Times are Unix milliseconds (UTC); secrets are encrypted (see `core.store.db.encryption`)."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ attempts = Table(
     Column("number", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("milliseconds", Integer, nullable=False),  # of the whole request, which may have served others
-    Column("did", Text),  # empty where it failed
+    Column("did", Text, key="action"),  # empty where it failed
     Column("fault", Text),
     Column("status", Integer),
     Column("message", Text),
@@ -381,7 +381,7 @@ jobs = Table(
     Column("state", Text, nullable=False),  # waiting, running, done, failed, stopped
     Column("total", BigInteger),  # empty while it is not known
     Column("done", BigInteger, nullable=False, default=0),
-    Column("place", JSON),  # where it goes on; its kind knows what this means
+    Column("place", JSON, key="cursor"),  # where the next step starts, in a form of the kind of job
     Column("counts", JSON, nullable=False, default=dict),  # what came of it so far, by kind of result
     Column("message", Text),
     Column("created_at", BigInteger, nullable=False),

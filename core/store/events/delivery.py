@@ -39,7 +39,7 @@ class SiteDelivery:
     """The delivery of an event to one site.
 
     `at` is when WordPress had answered, or when the bridge found that no request was needed (Unix milliseconds, UTC).
-    `did` is the result of the attempt; `message` is the error of a failing delivery, or why there is no post.
+    `action` is the result of the attempt; `message` is the error of a failing delivery, or why there is no post.
     """
 
     site_id: str
@@ -47,7 +47,7 @@ class SiteDelivery:
     site_url: str
     status: DeliveryStatus
     at: int | None = None
-    did: str | None = None
+    action: str | None = None
     message: str | None = None
 
 
@@ -82,10 +82,10 @@ def deliveries_of_event(
 def _status(
     row: Any, first: Any, applied_at: int | None
 ) -> tuple[DeliveryStatus, int | None, str | None, str | None]:
-    if first is not None and first.did == "unchanged":
-        return DeliveryStatus.UNNEEDED, first.at + first.milliseconds, first.did, None
+    if first is not None and first.action == "unchanged":
+        return DeliveryStatus.UNNEEDED, first.at + first.milliseconds, first.action, None
     if first is not None:
-        return DeliveryStatus.DELIVERED, first.at + first.milliseconds, first.did, None
+        return DeliveryStatus.DELIVERED, first.at + first.milliseconds, first.action, None
     if row.state == PostState.DETACHED:
         return DeliveryStatus.WITHHELD, None, None, messages.PAGE_DELETED
     if applied_at is not None and row.wanted <= row.written:
@@ -101,13 +101,13 @@ def _status(
 
 def _first_after(connection: Connection, post: Any, moment: int) -> Any:
     return connection.execute(
-        select(attempts.c.at, attempts.c.milliseconds, attempts.c.did)
+        select(attempts.c.at, attempts.c.milliseconds, attempts.c.action.label("action"))
         .where(
             attempts.c.site_id == post.site_id,
             attempts.c.number == post.number,
             attempts.c.at > moment,
-            attempts.c.did.is_not(None),
-            attempts.c.did.not_in(SHOWED_NOTHING),
+            attempts.c.action.is_not(None),
+            attempts.c.action.not_in(SHOWED_NOTHING),
         )
         .order_by(attempts.c.id)
         .limit(1)

@@ -140,8 +140,8 @@ _REACHED = (
         attempts.c.number == events.c.number,
         attempts.c.id >= bindparam("first"),
         attempts.c.at > events.c.applied_at,
-        attempts.c.did.is_not(None),
-        attempts.c.did.not_in(SHOWED_NOTHING),
+        attempts.c.action.is_not(None),
+        attempts.c.action.not_in(SHOWED_NOTHING),
     )
     .order_by(attempts.c.id)
     .limit(1)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. `at` is its start; `did` is None where it failed with `fault`. `status` is the HTTP status."""
+    """One attempt. `at` is its start; `action` is None where it failed with `fault`. `status` is the HTTP status."""
 
     site_id: str
     number: int
     at: int
     milliseconds: int
-    did: str | None = None
+    action: str | None = None
     fault: str | None = None
     status: int | None = None
     message: str | None = None

@@ -185,7 +185,7 @@ def run(store: Store, scene: Scene) -> Job:
         )
     )
     for _ in range(_MOST_STEPS):
-        if (job.place or {}).get("phase") in ("look", "posts"):
+        if (job.cursor or {}).get("phase") in ("look", "posts"):
             break
         try:
             step = kind.step(job)
@@ -197,7 +197,7 @@ def run(store: Store, scene: Scene) -> Job:
             more = store.write(step.write) or {}
             counts |= {name: counts.get(name, 0) + count for name, count in more.items()}
         counts = {name: job.counts.get(name, 0) + counts.get(name, 0) for name in {*job.counts, *counts}}
-        job = replace(job, place=step.place or job.place, counts=counts, total=step.total or job.total)
+        job = replace(job, cursor=step.cursor or job.cursor, counts=counts, total=step.total or job.total)
     kind.close()
     store.write(lambda connection: jobs.stop(connection, job.id, now=2))
     return job

@@ -54,7 +54,7 @@ class Account:
         """Add a user with imported meetings."""
         user = self.account.add_user("Anna")
         numbers = [self.account.make(user, topic, quietly=True) for topic in topics]
-        imported = self.world.pieces(self.world.ask(import_job.KIND))
+        imported = self.world.run_steps(self.world.enqueue(import_job.KIND))
         self.world.store.write(lambda connection: jobs.stop(connection, imported.id, now=1))
         return user, numbers
 
@@ -66,7 +66,7 @@ class Account:
         with self.world.store.reading() as connection:
             due = jobs.latest(connection, 10, kind=backfill_job.KIND)
         for job in due:
-            self.world.pieces(job)
+            self.world.run_steps(job)
 
     def meeting(self, number: int) -> Meeting:
         found = self.world.meeting(number)
@@ -90,12 +90,12 @@ class TestConnected:
         user, (choir, practice) = account.host("Choir", "Practice")
         _, (kept, *_) = account.host("Kept", "Kept as well", "Also kept")  # as two of three would be held
         account.account.remove_user(user)
-        account.world.zoom.behaviour.asked.clear()
+        account.world.zoom.behaviour.requests.clear()
         account.backfill()
         states = [account.meeting(number).state for number in (choir, practice, kept)]
         assert states == [MeetingState.DELETED, MeetingState.DELETED, MeetingState.SCHEDULED]
         assert [account.meeting(number).doubt for number in (choir, practice, kept)] == [Doubt.NONE] * 3
-        assert not any(f"/{kept}?" in path for path in account.world.zoom.behaviour.asked)
+        assert not any(f"/{kept}?" in path for path in account.world.zoom.behaviour.requests)
         assert "2 meetings" in (account.last("user.deleted").reason or "")
 
     @pytest.mark.parametrize("is_deleted", [True, False])

@@ -21,7 +21,7 @@ class TestImport:
         numbers = [world.zoom.account.make(anna, f"Choir {number}") for number in range(5)]
         webinar = world.zoom.account.make(bert, "Lecture", type=5, agenda="Long")
 
-        job = world.pieces(world.ask(import_job.KIND))
+        job = world.run_steps(world.enqueue(import_job.KIND))
 
         assert job.counts == {"new": 6}
         assert (job.done, job.total) == (2, 2)
@@ -39,22 +39,22 @@ class TestImport:
     def test_leaves_out_what_is_over(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         old = world.zoom.account.make(anna, "Old", start_time="2020-03-03T18:00:00Z")
-        job = world.pieces(world.ask(import_job.KIND))
+        job = world.run_steps(world.enqueue(import_job.KIND))
         assert job.counts == {}
         assert world.meeting(old) is None
 
     def test_a_second_one_writes_nothing_down(self, world: World) -> None:
         world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.jobs.stop_job(1)
         before = world.logged()
-        job = world.pieces(world.ask(import_job.KIND))
+        job = world.run_steps(world.enqueue(import_job.KIND))
         assert job.counts == {"same": 1}
         assert world.logged() == before
 
     def test_a_dry_run_tells_and_keeps_nothing(self, world: World) -> None:
         number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
-        job = world.pieces(world.ask(import_job.KIND, dry_run=True))
+        job = world.run_steps(world.enqueue(import_job.KIND, dry_run=True))
         assert job.state is JobState.DONE
         assert world.found(job) == {number: "make"}
         assert world.logged() == 0
@@ -63,29 +63,29 @@ class TestImport:
     def test_goes_on_where_it_was(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, f"Choir {number}") for number in range(7)]
-        asked = world.ask(import_job.KIND)
-        world.pieces(asked, most=4)  # fold, users, and two pieces of three
+        asked = world.enqueue(import_job.KIND)
+        world.run_steps(asked, most=4)  # fold, users, and two pieces of three
         world.jobs = JobRunner(world.store, world.kinds)  # as after a crash
-        job = world.pieces(asked)
+        job = world.run_steps(asked)
         assert all(world.meeting(number) for number in numbers)
         assert job.counts == {"new": 7}
-        asked_for = [path for path in world.zoom.behaviour.asked if path.startswith("/v2/meetings/")]
-        assert len(asked_for) == len(set(asked_for)) == 7
+        requests = [path for path in world.zoom.behaviour.requests if path.startswith("/v2/meetings/")]
+        assert len(requests) == len(set(requests)) == 7
 
     def test_waits_where_zoom_is_silent(self, world: World) -> None:
         number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
-        asked = world.ask(import_job.KIND)
+        asked = world.enqueue(import_job.KIND)
         world.zoom.behaviour.failing = 1
-        job = world.pieces(asked, most=2)
+        job = world.run_steps(asked, most=2)
         assert job.state is JobState.RUNNING
         assert "internal problem" in (job.message or "")
-        world.pieces(asked)
+        world.run_steps(asked)
         assert world.meeting(number) is not None
 
     def test_no_scope_for_the_users_ends_it_with_its_name(self, world: World) -> None:
         world.zoom.account.add_user("Anna")
         world.zoom.behaviour.scopes.discard("user:read:list_users:admin")
-        job = world.pieces(world.ask(import_job.KIND))
+        job = world.run_steps(world.enqueue(import_job.KIND))
         assert job.state is JobState.FAILED
         assert "user:read:list_users:admin" in (job.message or "")
         with world.store.reading() as connection:
@@ -98,17 +98,19 @@ class TestImport:
             world.zoom.account.make(user, "Choir")
         webinar = world.zoom.account.make(users[-1], "Lecture", type=5)
         world.zoom.behaviour.scopes.discard("meeting:read:list_meetings:admin")
-        job = world.pieces(world.ask(import_job.KIND), most=100)
+        job = world.run_steps(world.enqueue(import_job.KIND), most=100)
         assert world.meeting(webinar) is not None
         assert job.counts == {"new": 1, "skipped": 40}
         lines = world.lines(job, "skipped")
         assert all("meeting:read:list_meetings:admin" in line.detail for line in lines)
         assert [line.topic for line in lines] == [user.email for user in users]
-        refused = [path for path in world.zoom.behaviour.asked if "/meetings?" in path and "/users/" in path]
+        refused = [
+            path for path in world.zoom.behaviour.requests if "/meetings?" in path and "/users/" in path
+        ]
         assert len(refused) < 20, "It does not ask for long for what it may not read."
 
     def test_an_account_without_webinars_has_its_meetings(self, world: World) -> None:
         number = world.zoom.account.make(world.zoom.account.add_user("Anna"), "Choir")
         world.zoom.behaviour.scopes.discard("webinar:read:list_webinars:admin")
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         assert world.meeting(number) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,22 +13,30 @@ from core.errors import ZoomLimitError
 from core.zoom.readings import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 class Reader:
     """Answers with the number that is read, and records it."""
 
     def __init__(self) -> None:
-        self.asked: list[int] = []
+        self.requested: list[int] = []
         self.limited: set[int] = set()
+        self._changed = threading.Condition()
 
     def read(self, number: int, *, is_webinar: bool) -> Reading:
         assert not is_webinar
-        self.asked.append(number)
+        with self._changed:
+            self.requested.append(number)
+            self._changed.notify_all()
         if number in self.limited:
             raise ZoomLimitError("Too many.", wait=1.0, daily=False)
         return Reading({"id": number}, at=number)
+
+    def await_requests(self, *numbers: int) -> None:
+        """Wait until exactly these numbers have been read, in any order."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: sorted(self.requested) == [*numbers], 90), self.requested
 
 
 @pytest.fixture
@@ -51,17 +58,10 @@ def reader(rest: Reader) -> Iterator[Prefetcher]:
     made.close()
 
 
-def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 class TestAhead:
     def test_reads_the_next_users_before_they_are_asked_for(self, reader: Prefetcher, rest: Reader) -> None:
         assert list(reader.meetings("anna", ["bert", "cleo"], after=0).items) == [1, 2, 3]
-        until(lambda: sorted(rest.asked) == [1, 2, 3, 4, 5])
+        rest.await_requests(1, 2, 3, 4, 5)
 
         assert list(reader.readings([1, 2]).items()) == [
             (1, Reading({"id": 1}, at=1)),
@@ -71,18 +71,18 @@ class TestAhead:
         assert list(reader.meetings("bert", ["cleo"], after=0).items) == []
         assert list(reader.meetings("cleo", [], after=0).items) == [4, 5]
         assert list(reader.readings([4, 5])) == [4, 5]
-        assert len(rest.asked) == 5
+        assert len(rest.requested) == 5
 
     def test_begins_after_what_is_done(self, reader: Prefetcher, rest: Reader) -> None:
         reader.meetings("anna", ["bert", "cleo"], after=2)
-        until(lambda: sorted(rest.asked) == [3, 4, 5])
+        rest.await_requests(3, 4, 5)
 
     def test_reads_no_more_than_there_is_room_for(self, rest: Reader) -> None:
         reader = Prefetcher(rest, list_user, meetings=2)  # type: ignore[arg-type]
         reader.meetings("anna", ["bert", "cleo"], after=0)
-        until(lambda: sorted(rest.asked) == [1, 2])
+        rest.await_requests(1, 2)
         reader.readings([1])
-        until(lambda: sorted(rest.asked) == [1, 2, 3])
+        rest.await_requests(1, 2, 3)
 
     def test_lists_no_more_than_are_needed_soon(self, rest: Reader) -> None:
         listed = []
@@ -101,7 +101,7 @@ class TestAhead:
         reader.meetings("anna", [], after=0)
         reader.readings([1, 2, 3])
         assert list(reader.readings([2])) == [2]
-        assert rest.asked.count(2) == 2
+        assert rest.requested.count(2) == 2
 
     def test_trouble_comes_out_where_it_is_taken(self, reader: Prefetcher, rest: Reader) -> None:
         rest.limited.add(2)
@@ -131,4 +131,4 @@ class TestAhead:
         reader.close()
         answers.set()
         reader._pool.shutdown(wait=True)
-        assert rest.asked == []
+        assert rest.requested == []

@@ -117,7 +117,7 @@ class TestRead:
         zoom.behaviour.scopes.discard("meeting:read:meeting:admin")
         found = [reader.read(number, is_webinar=False) for number in numbers]
         assert all(isinstance(one, Unclear) and "meeting:read:meeting:admin" in one.message for one in found)
-        assert len(zoom.behaviour.asked) == 3
+        assert len(zoom.behaviour.requests) == 3
 
     def test_one_that_may_not_be_read_does_not_stop_the_others(
         self, zoom: ZoomServer, reader: AccountReader

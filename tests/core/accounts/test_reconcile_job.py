@@ -15,13 +15,13 @@ class TestReconcile:
     def test_finds_what_was_missed(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         kept, moved, gone = (world.zoom.account.make(anna, name) for name in ("Kept", "Moved", "Gone"))
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.jobs.stop_job(1)
         world.zoom.account.change(moved, topic="Moved away")
         world.zoom.account.delete(gone)
         added = world.zoom.account.make(anna, "Added")
 
-        job = world.pieces(world.ask(reconcile_job.KIND))
+        job = world.run_steps(world.enqueue(reconcile_job.KIND))
 
         assert world.found(job) == {moved: "changed", gone: "gone", added: "new"}
         assert job.counts["same"] == 1
@@ -33,10 +33,10 @@ class TestReconcile:
     def test_silence_deletes_nothing(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         number = world.zoom.account.make(anna, "Choir")
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.jobs.stop_job(1)
         world.zoom.behaviour.failing = 10_000
-        world.pieces(world.ask(reconcile_job.KIND))
+        world.run_steps(world.enqueue(reconcile_job.KIND))
         found = world.meeting(number)
         assert found is not None
         assert found.state is MeetingState.SCHEDULED
@@ -44,20 +44,20 @@ class TestReconcile:
     def test_a_host_who_left_takes_the_meetings_along(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         number = world.zoom.account.make(anna, "Choir")
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.jobs.stop_job(1)
         del world.zoom.account.users[anna.id]
         del world.zoom.account.held[number]
-        job = world.pieces(world.ask(reconcile_job.KIND))
+        job = world.run_steps(world.enqueue(reconcile_job.KIND))
         assert world.found(job) == {number: "gone"}
 
     def test_a_dry_run_says_what_differs_and_mends_nothing(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         number = world.zoom.account.make(anna, "Choir")
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.jobs.stop_job(1)
         world.zoom.account.delete(number)
-        job = world.pieces(world.ask(reconcile_job.KIND, dry_run=True))
+        job = world.run_steps(world.enqueue(reconcile_job.KIND, dry_run=True))
         assert job.counts.get("gone") == 1
         found = world.meeting(number)
         assert found is not None

@@ -49,7 +49,7 @@ def imported(world: World) -> Callable[[int], list[int]]:
         numbers = [
             world.zoom.account.make(anna, f"{topic} {number}", quietly=True) for number in range(count)
         ]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         publish(world)
         world.end_jobs()
         return numbers
@@ -78,7 +78,7 @@ def lose(world: World, numbers: Iterable[int]) -> None:
 
 
 def reconcile(world: World) -> Job:
-    job = world.pieces(world.ask(reconcile_job.KIND), most=100)
+    job = world.run_steps(world.enqueue(reconcile_job.KIND), most=100)
     world.end_jobs()
     return job
 
@@ -184,7 +184,7 @@ class TestSeveralRuns:
         reconcile(world)
         lose(world, numbers[5:6])
         world.doubt(numbers[5])
-        world.pieces(world.ask(backfill_job.KIND))
+        world.run_steps(world.enqueue(backfill_job.KIND))
         assert gone(world, numbers) == numbers[:5]
         assert held(world) == numbers[5:6]
 
@@ -224,8 +224,8 @@ class TestSeveralRuns:
     ) -> None:
         numbers = imported(20)
         lose(world, numbers[:4])
-        asked = world.ask(reconcile_job.KIND)
-        while (job := world.pieces(asked, most=1)).place is None or job.place["phase"] != "removals":
+        enqueued = world.enqueue(reconcile_job.KIND)
+        while (job := world.run_steps(enqueued, most=1)).cursor is None or job.cursor["phase"] != "removals":
             pass
         assert gone(world, numbers) == []
         world.end_jobs()
@@ -237,13 +237,13 @@ class TestSeveralRuns:
     ) -> None:
         numbers = imported(20)
         lose(world, numbers[:2])
-        asked = world.ask(reconcile_job.KIND)
-        while (job := world.pieces(asked, most=1)).place is None or job.place["phase"] != "removals":
+        enqueued = world.enqueue(reconcile_job.KIND)
+        while (job := world.run_steps(enqueued, most=1)).cursor is None or job.cursor["phase"] != "removals":
             pass
         world.zoom.account.recover(numbers[0])
         zoom_is_unclear = Place.MEETING.path(number=numbers[1])
         world.zoom.refuse(zoom_is_unclear, faults.UNKNOWN_ENDPOINT)
-        world.pieces(asked)
+        world.run_steps(enqueued)
         assert gone(world, numbers) == []
         assert held(world) == []
 
@@ -261,7 +261,7 @@ class TestSites:
     def test_the_smaller_one_counts_as_well(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, f"Choir {number}", quietly=True) for number in range(20)]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         publish(world)
         small = connected(world.store, "s2")
         account_id = world.zoom.account.account_id
@@ -293,7 +293,7 @@ class TestSites:
     def test_a_site_that_was_never_written_to_may_have_pages(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, f"Choir {number}", quietly=True) for number in range(8)]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.end_jobs()
         lose(world, numbers)
         reconcile(world)
@@ -303,7 +303,7 @@ class TestSites:
     def test_meetings_without_pages_are_no_removals(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, f"Choir {number}", quietly=True) for number in range(8)]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.store.write(lambda connection: connection.execute(update(posts).values(written=posts.c.wanted)))
         world.end_jobs()
         lose(world, numbers)
@@ -318,7 +318,7 @@ class TestSites:
         world.store.write(lambda connection: site_rules.save(connection, site.id, decided))
         for number in numbers:
             world.zoom.account.held[number]["topic"] = "Secret"
-        job = world.pieces(world.ask(import_job.KIND))
+        job = world.run_steps(world.enqueue(import_job.KIND))
         assert job.counts["held"] == 8
         assert all((found := world.meeting(number)) and found.topic != "Secret" for number in numbers)
 
@@ -341,7 +341,7 @@ def in_room(topic: str, days: int, room: int = ROOM) -> dict[str, Any]:
     }
 
 
-def told(world: World, *created: dict[str, Any], room: int = ROOM) -> None:
+def create_in_room(world: World, *created: dict[str, Any], room: int = ROOM) -> None:
     """Let creations arrive that carry the personal meeting ID as their number."""
     host = next(iter(world.zoom.account.users.values())).id
     at = int(world.clock() * 1000) - DAYS
@@ -374,7 +374,7 @@ class TestSharedNumber:
             world.zoom.account.make(anna, quietly=True, **in_room(f"Lesson {place}", place + 1))
             for place in range(8)
         ]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         publish(world)
         world.end_jobs()
         lose(world, numbers[:6])
@@ -384,7 +384,7 @@ class TestSharedNumber:
         details = {line.detail for line in world.lines(job, "held")}
         assert details == {"6 of the site's 10 pages would be gone within a day."}
         assert decide(world, RemovalState.APPROVED, numbers[:2]) == numbers[:2]
-        world.pieces(world.ask(removal_job.KIND))
+        world.run_steps(world.enqueue(removal_job.KIND))
         assert (gone(world, numbers), held(world)) == (numbers[:2], numbers[2:6])
 
     def test_under_that_of_the_room_is_one_page_which_no_run_removes(
@@ -393,9 +393,9 @@ class TestSharedNumber:
         numbers = imported(7)
         anna = next(iter(world.zoom.account.users.values()))
         lessons = [in_room(f"Lesson {place}", place + 1) for place in range(3)]
-        told(world, *lessons)
+        create_in_room(world, *lessons)
         own = [world.zoom.account.make(anna, quietly=True, **one) for one in lessons]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         publish(world)
         world.end_jobs()
         assert not any(world.meeting(number) for number in own), "they have their page"
@@ -410,7 +410,7 @@ class TestSharedNumber:
         assert [line.number for line in world.lines(job, "unsure")] == [ROOM]
         assert job.counts["unsure"] == 1
         assert decide(world, RemovalState.APPROVED) == numbers[:5]
-        world.pieces(world.ask(removal_job.KIND))
+        world.run_steps(world.enqueue(removal_job.KIND))
         assert gone(world, [ROOM, *numbers]) == numbers[:5]
         room = world.meeting(ROOM)
         assert room is not None
@@ -421,7 +421,7 @@ class TestSharedNumber:
     ) -> None:
         numbers = imported(3)
         lessons = [in_room(f"Lesson {place}", place + 1) for place in range(7)]
-        told(world, *lessons)
+        create_in_room(world, *lessons)
         deleted = [
             event(
                 "meeting.deleted",
@@ -458,7 +458,9 @@ class TestSharedNumber:
         world.store.write(lambda connection: site_rules.save(connection, site.id, decided))
         rooms = [ROOM, ROOM + 1]
         for room in rooms:
-            told(world, in_room("Lesson", 3, room), in_room("Board", 9, room) | {"topic": last}, room=room)
+            create_in_room(
+                world, in_room("Lesson", 3, room), in_room("Board", 9, room) | {"topic": last}, room=room
+            )
             uuid = answered["uuid"].replace(str(ROOM), str(room))
             given = answered | {
                 "id": room,
@@ -469,7 +471,7 @@ class TestSharedNumber:
             }
             world.zoom.account.held[room] = given
         publish(world)
-        job = world.pieces(world.ask(import_job.KIND))
+        job = world.run_steps(world.enqueue(import_job.KIND))
         assert held(world) == (rooms if is_held else [])
         assert job.counts.get("held", 0) == (2 if is_held else 0)
 
@@ -480,7 +482,7 @@ class TestDecision:
         lose(world, numbers[:7])
         reconcile(world)
         assert decide(world, RemovalState.APPROVED) == numbers[:7]
-        job = world.pieces(world.ask(removal_job.KIND))
+        job = world.run_steps(world.enqueue(removal_job.KIND))
         assert job.total == 7
         assert gone(world, numbers) == numbers[:7]
         assert held(world) == []
@@ -490,7 +492,7 @@ class TestDecision:
         lose(world, numbers[:7])
         reconcile(world)
         assert decide(world, RemovalState.APPROVED, numbers[2:4]) == numbers[2:4]
-        world.pieces(world.ask(removal_job.KIND))
+        world.run_steps(world.enqueue(removal_job.KIND))
         assert gone(world, numbers) == numbers[2:4]
         assert held(world) == [*numbers[:2], *numbers[4:7]]
 
@@ -503,7 +505,7 @@ class TestDecision:
         decide(world, RemovalState.APPROVED)
         world.zoom.account.recover(numbers[0])
         world.zoom.refuse(Place.MEETING.path(number=numbers[1]), faults.NO_MEETINGS_LICENCE)
-        job = world.pieces(world.ask(removal_job.KIND))
+        job = world.run_steps(world.enqueue(removal_job.KIND))
         assert gone(world, numbers) == numbers[2:7]
         assert held(world) == [numbers[1]], "It waits for another decision."
         (line,) = world.lines(job, "unsure")
@@ -517,7 +519,7 @@ class TestDecision:
         lose(world, numbers[:10])
         reconcile(world)
         decide(world, RemovalState.APPROVED)
-        world.pieces(world.ask(removal_job.KIND))
+        world.run_steps(world.enqueue(removal_job.KIND))
         trash(world)
         world.end_jobs()
         lose(world, numbers[10:15])
@@ -565,7 +567,7 @@ class TestResult:
     def test_the_end_says_what_is_held(self, world: World, imported: Callable[[int], list[int]]) -> None:
         numbers = imported(10)
         lose(world, numbers[:7])
-        job = world.pieces(world.ask(reconcile_job.KIND), most=100)
+        job = world.run_steps(world.enqueue(reconcile_job.KIND), most=100)
         trash(world)
         world.finish(job)
         job = world.load(job)
@@ -577,7 +579,7 @@ class TestResult:
     ) -> None:
         numbers = imported(10)
         lose(world, numbers[:7])
-        job = world.pieces(world.ask(reconcile_job.KIND, dry_run=True), most=100)
+        job = world.run_steps(world.enqueue(reconcile_job.KIND, dry_run=True), most=100)
         assert job.counts["trash"] == 7
         assert job.counts["would_hold"] == 7
         with world.store.reading() as connection:

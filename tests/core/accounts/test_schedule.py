@@ -36,14 +36,14 @@ class TestSchedule:
     def test_does_not_ask_again_at_once_about_what_is_unclear(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         number = world.zoom.account.make(anna, "Choir", quietly=True)
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.end_jobs()
         world.doubt(number)
         world.zoom.refuse(Place.MEETING.path(number=number), faults.NO_MEETINGS_LICENCE)
         scheduler = JobScheduler(world.store, world.jobs, world.clock)
 
         assert backfills(scheduler, world) == 1
-        world.pieces(newest(world))
+        world.run_steps(newest(world))
         assert backfills(scheduler, world) == 1
         world.ahead(3700)
         assert backfills(scheduler, world) == 2
@@ -51,13 +51,13 @@ class TestSchedule:
     def test_asks_at_once_about_what_changes(self, world: World) -> None:
         anna = world.zoom.account.add_user("Anna")
         numbers = [world.zoom.account.make(anna, "Choir", quietly=True) for _ in range(2)]
-        world.pieces(world.ask(import_job.KIND))
+        world.run_steps(world.enqueue(import_job.KIND))
         world.end_jobs()
         world.doubt(numbers[0])
         world.zoom.refuse(Place.MEETING.path(number=numbers[0]), faults.NO_MEETINGS_LICENCE)
         scheduler = JobScheduler(world.store, world.jobs, world.clock)
         backfills(scheduler, world)
-        world.pieces(newest(world))
+        world.run_steps(newest(world))
         world.doubt(numbers[1])
         assert backfills(scheduler, world) == 2
 

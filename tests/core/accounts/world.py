@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class World:
-    """A bridge with the account's credentials, whose jobs are done when it is told so."""
+    """A bridge with the account's credentials, whose jobs run only when the test says so."""
 
     def __init__(self, store: Store, site: Site, zoom: ZoomServer) -> None:
         self.store = store
@@ -81,12 +81,12 @@ class World:
         """Let time pass for Zoom and for the jobs."""
         self.now += seconds
 
-    def ask(self, kind: str, *, place: Any = None, **more: Any) -> Job:
-        """Enqueue a job, which an earlier process may have left at a place."""
+    def enqueue(self, kind: str, *, cursor: Any = None, **more: Any) -> Job:
+        """Enqueue a job, which an earlier process may have left at a cursor."""
         self.ahead(0.01)  # no two jobs begin in the same millisecond
         job = self.jobs.enqueue(kind, {"account": self.zoom.account.account_id, **more})
-        if place is not None:
-            self.store.write(lambda connection: connection.execute(update(jobs_table).values(place=place)))
+        if cursor is not None:
+            self.store.write(lambda connection: connection.execute(update(jobs_table).values(cursor=cursor)))
         return job
 
     def know(self, user: User) -> None:
@@ -94,27 +94,27 @@ class World:
         known = ZoomUser(self.zoom.account.account_id, user.id, email="", name="", seen_at=1)
         self.store.write(lambda connection: zoom_users.save(connection, [known]))
 
-    def pieces(self, asked: Job, most: int = 50, *, waits: bool = True) -> Job:
-        """Do pieces until what was read is to be written, or the job ends, or waits; return it.
+    def run_steps(self, enqueued: Job, most: int = 50, *, waits: bool = True) -> Job:
+        """Run steps until what was read is to be written, or the job ends, or waits; return it.
 
         With `waits`, a second passes where a step is to be repeated.
         """
         for _ in range(most):
             with self.store.reading() as connection:
-                job = jobs.load(connection, asked.id)
-            if job.has_ended or (job.place or {}).get("phase") == "posts":
+                job = jobs.load(connection, enqueued.id)
+            if job.has_ended or (job.cursor or {}).get("phase") == "posts":
                 break
-            taken = self.jobs.claim()
-            if not taken:
+            claimed = self.jobs.claim()
+            if not claimed:
                 break
-            self.jobs.run_step(taken[0])
-            self.store.write(lambda connection: jobs.release(connection, taken[0]))  # noqa: B023 - at once
-            if waits and self.load(asked).place == job.place:
+            self.jobs.run_step(claimed[0])
+            self.store.write(lambda connection: jobs.release(connection, claimed[0]))  # noqa: B023 - at once
+            if waits and self.load(enqueued).cursor == job.cursor:
                 self.ahead(1)  # it reads again in the next second of Zoom's clock
         while self.folding.fold_pending():
             pass
         with self.store.reading() as connection:
-            return jobs.load(connection, asked.id)
+            return jobs.load(connection, enqueued.id)
 
     def load(self, job: Job) -> Job:
         """Return a job as it is now."""
@@ -124,8 +124,8 @@ class World:
     def finish(self, job: Job) -> None:
         """Do the rest of a job whose posts are written."""
         self.store.write(lambda connection: jobs.release(connection, self.load(job)))
-        for taken in self.jobs.claim():
-            self.jobs.run_step(taken)
+        for claimed in self.jobs.claim():
+            self.jobs.run_step(claimed)
 
     def end_jobs(self) -> None:
         """End every job where it is, so that another one of its kind may begin."""
@@ -149,8 +149,8 @@ class World:
             "event_ts": int(self.clock() * 1000),
             "payload": {"account_id": self.zoom.account.account_id, "object": {"id": number, "type": 2}},
         }
-        told = entry(self.store, event)
-        self.store.write(lambda connection: log.append(connection, [told]))
+        logged = entry(self.store, event)
+        self.store.write(lambda connection: log.append(connection, [logged]))
         self.folding.fold_pending()
 
     def meeting(self, number: int) -> Meeting | None:

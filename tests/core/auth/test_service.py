@@ -41,8 +41,8 @@ def anna(auth_service: AuthService) -> str:
     return auth_service.add("anna", Role.ADMINISTRATOR, PASSWORD)
 
 
-def name_of(auth_service: AuthService, word: str | None) -> str | None:
-    session = auth_service.session(word) if word else None
+def name_of(auth_service: AuthService, session_token: str | None) -> str | None:
+    session = auth_service.session(session_token) if session_token else None
     return session.name if session else None
 
 
@@ -74,8 +74,8 @@ class TestAdd:
 
 class TestSignIn:
     def test_with_the_right_password(self, auth_service: AuthService, anna: str, clock: Clock) -> None:
-        word = auth_service.sign_in("Anna", PASSWORD)
-        assert name_of(auth_service, word) == "anna"
+        session_token = auth_service.sign_in("Anna", PASSWORD)
+        assert name_of(auth_service, session_token) == "anna"
         assert auth_service.users()[0].last_seen_at == int(clock() * 1000)
 
     @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ class TestSignIn:
     ) -> None:
         planted = auth_service.sign_in("anna", PASSWORD)
         assert planted is not None
-        word = auth_service.sign_in("anna", PASSWORD, instead_of=planted)
-        assert word != planted
+        session_token = auth_service.sign_in("anna", PASSWORD, instead_of=planted)
+        assert session_token != planted
         assert name_of(auth_service, planted) is None
-        assert name_of(auth_service, word) == "anna"
+        assert name_of(auth_service, session_token) == "anna"
 
     def test_is_not_possible_without_a_password(self, auth_service: AuthService) -> None:
         auth_service.add("luke", Role.VIEWER)
@@ -132,28 +132,28 @@ class TestSession:
     def test_is_known_to_every_process(
         self, store: Store, auth_service: AuthService, anna: str, clock: Clock
     ) -> None:
-        word = auth_service.sign_in("anna", PASSWORD)
-        assert name_of(AuthService(store, clock=clock), word) == "anna"
+        session_token = auth_service.sign_in("anna", PASSWORD)
+        assert name_of(AuthService(store, clock=clock), session_token) == "anna"
 
     def test_lasts_longer_for_being_used(self, auth_service: AuthService, anna: str, clock: Clock) -> None:
-        word = auth_service.sign_in("anna", PASSWORD)
+        session_token = auth_service.sign_in("anna", PASSWORD)
         begun = clock()
-        while name_of(auth_service, word):
+        while name_of(auth_service, session_token):
             auth_service.store.write(lambda connection: None)  # what it has asked to be written is
             clock.now += IDLE / 1000 - 1
         lasted = (clock() - begun) * 1000
         assert LONGEST <= lasted < LONGEST + IDLE
 
     def test_ends_without_that(self, auth_service: AuthService, anna: str, clock: Clock) -> None:
-        word = auth_service.sign_in("anna", PASSWORD)
+        session_token = auth_service.sign_in("anna", PASSWORD)
         clock.now += IDLE / 1000
-        assert name_of(auth_service, word) is None
+        assert name_of(auth_service, session_token) is None
 
     def test_ends_by_signing_out(self, auth_service: AuthService, anna: str) -> None:
-        word, other = auth_service.sign_in("anna", PASSWORD), auth_service.sign_in("anna", PASSWORD)
-        assert word is not None
-        auth_service.sign_out(word)
-        assert name_of(auth_service, word) is None
+        session_token, other = auth_service.sign_in("anna", PASSWORD), auth_service.sign_in("anna", PASSWORD)
+        assert session_token is not None
+        auth_service.sign_out(session_token)
+        assert name_of(auth_service, session_token) is None
         assert name_of(auth_service, other) == "anna"
 
 
@@ -161,11 +161,11 @@ class TestPasswords:
     def test_of_ones_own_ends_all_other_sessions(self, auth_service: AuthService, anna: str) -> None:
         before = auth_service.sign_in("anna", PASSWORD)
         link = auth_service.link("anna", Purpose.SIGN_IN)
-        word = auth_service.change_password("anna", PASSWORD, ANOTHER)
-        assert name_of(auth_service, word) == "anna"
+        session_token = auth_service.change_password("anna", PASSWORD, ANOTHER)
+        assert name_of(auth_service, session_token) == "anna"
         assert name_of(auth_service, before) is None
         with pytest.raises(LinkExpiredError):
-            auth_service.enter(Purpose.SIGN_IN, link)
+            auth_service.sign_in_by_link(Purpose.SIGN_IN, link)
         assert auth_service.sign_in("anna", PASSWORD) is None
         assert auth_service.sign_in("anna", ANOTHER)
 
@@ -187,9 +187,9 @@ class TestPasswords:
         assert auth_service.sign_in("anna", PASSWORD)
 
     def test_set_from_the_shell_ends_all_sessions(self, auth_service: AuthService, anna: str) -> None:
-        word = auth_service.sign_in("anna", PASSWORD)
+        session_token = auth_service.sign_in("anna", PASSWORD)
         auth_service.set_password("Anna", ANOTHER)
-        assert name_of(auth_service, word) is None
+        assert name_of(auth_service, session_token) is None
         assert auth_service.sign_in("anna", ANOTHER)
 
     def test_of_nobody(self, auth_service: AuthService) -> None:
@@ -199,27 +199,27 @@ class TestPasswords:
 
 class TestFirst:
     def test_is_made_with_the_link_that_was_printed(self, auth_service: AuthService) -> None:
-        word = auth_service.make_first(auth_service.invitation(), "Anna", PASSWORD)
-        assert name_of(auth_service, word) == "anna"
+        session_token = auth_service.create_first(auth_service.invitation(), "Anna", PASSWORD)
+        assert name_of(auth_service, session_token) == "anna"
         (anna,) = auth_service.users()
         assert anna.role is Role.ADMINISTRATOR
 
     def test_is_made_once(self, auth_service: AuthService) -> None:
         one, other = auth_service.invitation(), auth_service.invitation()
-        auth_service.make_first(one, "anna", PASSWORD)
-        for ticket in (one, other):
+        auth_service.create_first(one, "anna", PASSWORD)
+        for token in (one, other):
             with pytest.raises(LinkExpiredError):
-                auth_service.make_first(ticket, "mallory", PASSWORD)
+                auth_service.create_first(token, "mallory", PASSWORD)
         with pytest.raises(UserError, match="already"):
             auth_service.invitation()
         assert len(auth_service.users()) == 1
 
     def test_is_made_once_by_many_at_the_same_moment(self, auth_service: AuthService) -> None:
-        tickets = [auth_service.invitation() for _ in range(6)]
+        tokens = [auth_service.invitation() for _ in range(6)]
 
         def make(number: int) -> bool:
             try:
-                auth_service.make_first(tickets[number], f"anna{number}", PASSWORD)
+                auth_service.create_first(tokens[number], f"anna{number}", PASSWORD)
             except LinkExpiredError:
                 return False
             return True
@@ -231,69 +231,69 @@ class TestFirst:
     def test_is_not_made_with_a_bad_password_which_leaves_the_link_good(
         self, auth_service: AuthService
     ) -> None:
-        ticket = auth_service.invitation()
+        token = auth_service.invitation()
         with pytest.raises(UserError):
-            auth_service.make_first(ticket, "anna", "short")
-        assert auth_service.make_first(ticket, "anna", PASSWORD)
+            auth_service.create_first(token, "anna", "short")
+        assert auth_service.create_first(token, "anna", PASSWORD)
 
     def test_is_not_made_where_somebody_was_added_meanwhile(self, auth_service: AuthService) -> None:
-        ticket = auth_service.invitation()
+        token = auth_service.invitation()
         auth_service.add("anna", Role.VIEWER, PASSWORD)
         with pytest.raises(LinkExpiredError):
-            auth_service.make_first(ticket, "mallory", PASSWORD)
+            auth_service.create_first(token, "mallory", PASSWORD)
 
 
 class TestLinks:
     def test_choose_a_password_once(self, auth_service: AuthService, anna: str) -> None:
         before = auth_service.sign_in("anna", PASSWORD)
-        ticket = auth_service.link("anna", Purpose.PASSWORD)
+        token = auth_service.link("anna", Purpose.PASSWORD)
         assert auth_service.sign_in("anna", PASSWORD), "the old one is good until a new one is chosen"
-        word = auth_service.choose_password(ticket, ANOTHER)
-        assert name_of(auth_service, word) == "anna"
+        session_token = auth_service.choose_password(token, ANOTHER)
+        assert name_of(auth_service, session_token) == "anna"
         assert name_of(auth_service, before) is None
         assert auth_service.sign_in("anna", PASSWORD) is None
         with pytest.raises(LinkExpiredError):
-            auth_service.choose_password(ticket, PASSWORD)
+            auth_service.choose_password(token, PASSWORD)
 
     def test_leave_a_bad_password_unchosen(self, auth_service: AuthService, anna: str) -> None:
-        ticket = auth_service.link("anna", Purpose.PASSWORD)
+        token = auth_service.link("anna", Purpose.PASSWORD)
         with pytest.raises(UserError):
-            auth_service.choose_password(ticket, "short")
-        assert auth_service.choose_password(ticket, ANOTHER)
+            auth_service.choose_password(token, "short")
+        assert auth_service.choose_password(token, ANOTHER)
 
     def test_let_in_once(self, auth_service: AuthService, anna: str) -> None:
-        ticket = auth_service.link("anna", Purpose.SIGN_IN)
-        assert name_of(auth_service, auth_service.enter(Purpose.SIGN_IN, ticket)) == "anna"
+        token = auth_service.link("anna", Purpose.SIGN_IN)
+        assert name_of(auth_service, auth_service.sign_in_by_link(Purpose.SIGN_IN, token)) == "anna"
         with pytest.raises(LinkExpiredError):
-            auth_service.enter(Purpose.SIGN_IN, ticket)
+            auth_service.sign_in_by_link(Purpose.SIGN_IN, token)
 
     @pytest.mark.parametrize("purpose", [Purpose.PASSWORD, Purpose.SIGN_IN])
     def test_are_over_at_their_time(
         self, auth_service: AuthService, anna: str, clock: Clock, purpose: Purpose
     ) -> None:
-        ticket = auth_service.link("anna", purpose)
+        token = auth_service.link("anna", purpose)
         clock.now += LIFETIME[purpose] / 1000
-        assert auth_service.find_link(purpose, ticket) is None
+        assert auth_service.find_link(purpose, token) is None
         opens = (
-            auth_service.enter
+            auth_service.sign_in_by_link
             if purpose is Purpose.SIGN_IN
-            else lambda _, word: auth_service.choose_password(word, ANOTHER)
+            else lambda _, session_token: auth_service.choose_password(session_token, ANOTHER)
         )
         with pytest.raises(LinkExpiredError):
-            opens(purpose, ticket)
+            opens(purpose, token)
 
     def test_end_with_the_user(self, auth_service: AuthService, anna: str) -> None:
         """Also where another of the same name comes after."""
         auth_service.add("bert", Role.ADMINISTRATOR, PASSWORD)
-        tickets = {
+        tokens = {
             purpose: auth_service.link("anna", purpose) for purpose in (Purpose.PASSWORD, Purpose.SIGN_IN)
         }
-        word = auth_service.sign_in("anna", PASSWORD)
+        session_token = auth_service.sign_in("anna", PASSWORD)
         auth_service.remove("anna")
         auth_service.add("anna", Role.ADMINISTRATOR, ANOTHER)
-        assert name_of(auth_service, word) is None
-        for purpose, ticket in tickets.items():
-            assert auth_service.find_link(purpose, ticket) is None
+        assert name_of(auth_service, session_token) is None
+        for purpose, token in tokens.items():
+            assert auth_service.find_link(purpose, token) is None
 
     def test_are_not_for_nobody(self, auth_service: AuthService) -> None:
         with pytest.raises(UserError):
@@ -302,39 +302,41 @@ class TestLinks:
 
 class TestFromWordPress:
     def test_sees_its_site_once(self, auth_service: AuthService, site: Site) -> None:
-        ticket = auth_service.from_wordpress(site.id, "wanda")
-        session = auth_service.session(auth_service.enter(Purpose.SITE, ticket))
+        token = auth_service.from_wordpress(site.id, "wanda")
+        session = auth_service.session(auth_service.sign_in_by_link(Purpose.SITE, token))
         assert session is not None
         assert (session.name, session.role, session.site_id) == ("wanda", Role.ADMINISTRATOR, site.id)
         with pytest.raises(LinkExpiredError):
-            auth_service.enter(Purpose.SITE, ticket)
+            auth_service.sign_in_by_link(Purpose.SITE, token)
 
     def test_is_over_in_a_minute(self, auth_service: AuthService, site: Site, clock: Clock) -> None:
-        ticket = auth_service.from_wordpress(site.id, "wanda")
+        token = auth_service.from_wordpress(site.id, "wanda")
         clock.now += 60
         with pytest.raises(LinkExpiredError):
-            auth_service.enter(Purpose.SITE, ticket)
+            auth_service.sign_in_by_link(Purpose.SITE, token)
 
     def test_is_good_for_no_other_door(self, auth_service: AuthService, site: Site, anna: str) -> None:
-        ticket = auth_service.from_wordpress(site.id, "anna")
+        token = auth_service.from_wordpress(site.id, "anna")
         with pytest.raises(LinkExpiredError):
-            auth_service.enter(Purpose.SIGN_IN, ticket)
+            auth_service.sign_in_by_link(Purpose.SIGN_IN, token)
         with pytest.raises(LinkExpiredError):
-            auth_service.choose_password(ticket, ANOTHER)
+            auth_service.choose_password(token, ANOTHER)
 
     def test_sees_nothing_where_the_site_was_let_go(
         self, store: Store, auth_service: AuthService, site: Site
     ) -> None:
-        ticket = auth_service.from_wordpress(site.id, "wanda")
+        token = auth_service.from_wordpress(site.id, "wanda")
         store.write(lambda connection: sites.remove(connection, site.id))
-        assert auth_service.session(auth_service.enter(Purpose.SITE, ticket)) is None
+        assert auth_service.session(auth_service.sign_in_by_link(Purpose.SITE, token)) is None
 
     def test_does_not_end_with_a_user_of_that_name(
         self, auth_service: AuthService, site: Site, anna: str
     ) -> None:
-        word = auth_service.enter(Purpose.SITE, auth_service.from_wordpress(site.id, "anna"))
+        session_token = auth_service.sign_in_by_link(
+            Purpose.SITE, auth_service.from_wordpress(site.id, "anna")
+        )
         auth_service.set_password("anna", ANOTHER)
-        assert name_of(auth_service, word) == "anna"
+        assert name_of(auth_service, session_token) == "anna"
 
 
 class TestLastAdministrator:

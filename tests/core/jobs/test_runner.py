@@ -42,7 +42,7 @@ class Adding:
         return int(job.arguments["upto"])
 
     def step(self, job: Job) -> JobStep:
-        at = 0 if job.place is None else int(job.place)
+        at = 0 if job.cursor is None else int(job.cursor)
         self.steps.append(at)
         self.before(at)
         upto = min(at + self.at_once, int(job.arguments["upto"]))

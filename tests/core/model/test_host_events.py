@@ -16,7 +16,7 @@ from tests.core.events import ACCOUNT, NUMBER, event, raw
 PERSON = {"id": "abcD3ojfdbjfg", "first_name": "Jill", "last_name": "Chill", "email": "jchill@example.com"}
 
 
-def told(name: str = "user.deleted", **more: object) -> Envelope:
+def user_event(name: str = "user.deleted", **more: object) -> Envelope:
     payload = {"account_id": ACCOUNT, "operator": "admin@example.com", "object": PERSON, **more}
     return parse(raw({"event": name, "event_ts": 5, "payload": payload}))
 
@@ -36,23 +36,29 @@ def made(**more: Any) -> Change:
 class TestHosts:
     def test_are_those_of_both_states(self) -> None:
         """A changed user has another id after than before in Zoom's own example."""
-        assert hosts_of(told("user.updated", old_object={"id": "before"})) == ["abcD3ojfdbjfg", "before"]
-        assert hosts_of(told("user.updated", old_object={"id": "abcD3ojfdbjfg"})) == ["abcD3ojfdbjfg"]
+        assert hosts_of(user_event("user.updated", old_object={"id": "before"})) == [
+            "abcD3ojfdbjfg",
+            "before",
+        ]
+        assert hosts_of(user_event("user.updated", old_object={"id": "abcD3ojfdbjfg"})) == ["abcD3ojfdbjfg"]
 
     @pytest.mark.parametrize("object_", [{}, {"id": None}, {"id": 7}, {"id": ""}, None])
     def test_may_be_missing(self, object_: object) -> None:
-        assert hosts_of(told(object=object_)) == []
+        assert hosts_of(user_event(object=object_)) == []
 
 
 class TestPart:
     def test_names_the_meeting_and_nobody(self) -> None:
-        said = host_events.event_of_meeting(told(), "d", number=NUMBER, at=5)
+        said = host_events.event_of_meeting(user_event(), "d", number=NUMBER, at=5)
         assert parse(said).number == NUMBER
         assert not any(value.encode() in said for value in (*PERSON.values(), "admin"))
 
     def test_is_one_event_however_often_it_is_made(self) -> None:
-        assert digest(part(told())) == digest(part(told()))
-        others = {digest(one) for one in (part(told()), part(told(), 7), part(told("user.deactivated")))}
+        assert digest(part(user_event())) == digest(part(user_event()))
+        others = {
+            digest(one)
+            for one in (part(user_event()), part(user_event(), 7), part(user_event("user.deactivated")))
+        }
         assert len(others) == 3
 
 
@@ -60,7 +66,7 @@ class TestFold:
     @pytest.mark.parametrize("name", sorted(HOST_EVENTS))
     def test_leaves_open_whether_the_meeting_exists(self, name: str) -> None:
         assert acts_on(name)
-        meeting = fold(ACCOUNT, NUMBER, [made(), change(part(told(name)))])
+        meeting = fold(ACCOUNT, NUMBER, [made(), change(part(user_event(name)))])
         assert meeting is not None
         assert (meeting.doubt, meeting.state, meeting.kind) == (
             Doubt.HOST_CHANGED,
@@ -72,7 +78,7 @@ class TestFold:
         webinar = fold(
             ACCOUNT,
             NUMBER,
-            [change(parse(raw(event("webinar.created", 1, type=5)))), change(part(told()))],
+            [change(parse(raw(event("webinar.created", 1, type=5)))), change(part(user_event()))],
         )
         assert webinar is not None
         assert webinar.kind is MeetingKind.WEBINAR
@@ -80,11 +86,11 @@ class TestFold:
     def test_another_question_and_a_deletion_stay(self) -> None:
         deleted = fold(ACCOUNT, NUMBER, [made(), change(parse(raw(event("meeting.deleted", 2))))])
         assert deleted is not None
-        assert apply(deleted, change(part(told()))).doubt is Doubt.NONE
+        assert apply(deleted, change(part(user_event()))).doubt is Doubt.NONE
         unsure = parse(raw(event("meeting.deleted", 2, type=8, payload={"operation": "single"})))
         series = fold(ACCOUNT, NUMBER, [made(type=8), change(unsure)])
         assert series is not None
-        assert apply(series, change(part(told()))).doubt is Doubt.DELETED_WITHOUT_DATES
+        assert apply(series, change(part(user_event()))).doubt is Doubt.DELETED_WITHOUT_DATES
 
 
 class TestReason:

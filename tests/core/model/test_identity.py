@@ -33,7 +33,7 @@ def change(told: dict[str, Any]) -> Change:
     return Change(position(envelope, digest(envelope), received_at=0), envelope)
 
 
-def told(name: str, at: int, account_id: str, **object_: Any) -> tuple[str, Change]:
+def sent(name: str, at: int, account_id: str, **object_: Any) -> tuple[str, Change]:
     return account_id, change(event(f"meeting.{name}", at, account_id=account_id, **object_))
 
 
@@ -64,7 +64,7 @@ def of_case(name: str) -> list[tuple[str, Change]]:
 
 class TestFoldRecords:
     def test_of_one_account_is_its_own_meeting(self) -> None:
-        every = [told("created", 1, A, **CHOIR), told("updated", 2, A, topic="Choir"), told("deleted", 3, A)]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, A, topic="Choir"), sent("deleted", 3, A)]
         assert shown(*every) == fold(A, NUMBER, [one for _, one in every])
 
     def test_of_none_is_nothing(self) -> None:
@@ -72,7 +72,7 @@ class TestFoldRecords:
         assert fold_records(NUMBER, [Record(A, None, [])]) is None
 
     def test_a_move_keeps_what_is_known(self) -> None:
-        meeting = shown(told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED))
+        meeting = shown(sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED))
         assert meeting.account_id == B
         assert meeting.object == CHOIR | MOVED
 
@@ -87,52 +87,52 @@ class TestFoldRecords:
 
     def test_an_event_without_an_account_changes_the_meeting(self) -> None:
         own = own_account_id("s1")
-        meeting = shown(told("created", 1, A, **CHOIR), told("updated", 2, own, topic="Renamed"))
+        meeting = shown(sent("created", 1, A, **CHOIR), sent("updated", 2, own, topic="Renamed"))
         assert meeting.object == CHOIR | {"topic": "Renamed"}
 
     def test_a_creation_without_an_account_lets_later_values_stand(self) -> None:
         own = own_account_id("s1")
-        meeting = shown(told("updated", 1, A, topic="Renamed"), told("created", 2, own, **CHOIR))
+        meeting = shown(sent("updated", 1, A, topic="Renamed"), sent("created", 2, own, **CHOIR))
         assert meeting.topic == "Renamed"  # an update only seems older, by another clock
 
     def test_a_creation_in_another_account_is_a_meeting_of_its_own(self) -> None:
-        meeting = shown(told("updated", 1, A, topic="Renamed"), told("created", 2, B, **CHOIR))
+        meeting = shown(sent("updated", 1, A, topic="Renamed"), sent("created", 2, B, **CHOIR))
         assert (meeting.account_id, meeting.topic) == (B, "Choir rehearsal")
 
     @pytest.mark.parametrize("last", ["updated", "started", "recovered"])
     def test_who_tells_after_a_deletion_in_the_old_account_has_the_meeting(self, last: str) -> None:
-        meeting = shown(told("created", 1, A, **CHOIR), told("deleted", 2, A), told(last, 3, B))
+        meeting = shown(sent("created", 1, A, **CHOIR), sent("deleted", 2, A), sent(last, 3, B))
         assert (meeting.account_id, meeting.state) == (B, MeetingState.SCHEDULED)
 
     @pytest.mark.parametrize("last", ["ended", "registration_created"])
     def test_what_is_of_the_past_does_not_revive_it(self, last: str) -> None:
-        meeting = shown(told("created", 1, A, **CHOIR), told("deleted", 2, B), told(last, 3, A))
+        meeting = shown(sent("created", 1, A, **CHOIR), sent("deleted", 2, B), sent(last, 3, A))
         assert (meeting.account_id, meeting.state) == (B, MeetingState.DELETED)
 
     def test_a_deletion_in_the_old_account_that_is_older_than_the_new_one_changes_nothing(self) -> None:
-        every = [told("created", 1, A, **CHOIR), told("updated", 3, B, **MOVED), told("deleted", 2, A)]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 3, B, **MOVED), sent("deleted", 2, A)]
         assert shown(*every).state is MeetingState.SCHEDULED
 
     def test_a_deletion_in_the_old_account_that_is_newer_counts(self) -> None:
-        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), told("deleted", 3, A)]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED), sent("deleted", 3, A)]
         assert shown(*every).state is MeetingState.DELETED
 
     def test_that_the_old_account_has_it_no_more_says_nothing(self) -> None:
-        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), gone(3, A)]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED), gone(3, A)]
         assert (shown(*every).account_id, shown(*every).state) == (B, MeetingState.SCHEDULED)
         assert shown(*every, gone(4, B)).state is MeetingState.DELETED
 
     def test_that_its_host_left_the_old_account_says_nothing(self) -> None:
         left = A, change(event("user.deleted", 3, account_id=A))
-        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), left]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED), left]
         assert (shown(*every).account_id, shown(*every).state) == (B, MeetingState.SCHEDULED)
 
     def test_is_the_same_from_baselines(self) -> None:
         every = [
-            told("created", 1, A, **CHOIR),
-            told("updated", 2, B, **MOVED),
-            told("ended", 3, A, start_time="2026-12-01T18:00:00Z", uuid="u"),
-            told("updated", 4, B, duration=90),
+            sent("created", 1, A, **CHOIR),
+            sent("updated", 2, B, **MOVED),
+            sent("ended", 3, A, start_time="2026-12-01T18:00:00Z", uuid="u"),
+            sent("updated", 4, B, duration=90),
             gone(5, A),
         ]
         whole = shown(*every)
@@ -145,7 +145,7 @@ class TestFoldRecords:
         names = ("created", "updated", "deleted", "recovered", "started", "ended")
         for _ in range(200):
             every = [
-                told(chance.choice(names), at, chance.choice((A, B)), **CHOIR | {"topic": str(at)})
+                sent(chance.choice(names), at, chance.choice((A, B)), **CHOIR | {"topic": str(at)})
                 for at in range(1, 7)
             ]
             expected = shown(*every)
@@ -156,7 +156,7 @@ class TestFoldRecords:
 
 class TestSharedSteps:
     def test_lead_to_what_is_shown(self) -> None:
-        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED), told("deleted", 3, B)]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED), sent("deleted", 3, B)]
         steps = list(shared_steps(NUMBER, records(*every)))
         assert [step.account_id for step in steps] == [A, B, B]
         assert steps[0].before is None
@@ -164,7 +164,7 @@ class TestSharedSteps:
         assert steps[-1].after == shown(*every)
 
     def test_begin_with_what_the_baselines_make(self) -> None:
-        every = [told("created", 1, A, **CHOIR), told("updated", 2, B, **MOVED)]
+        every = [sent("created", 1, A, **CHOIR), sent("updated", 2, B, **MOVED)]
         (step,) = shared_steps(NUMBER, records(*every, upto=1))
         assert step.before is not None
         assert step.before.topic == "Choir rehearsal"

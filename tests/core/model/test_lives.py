@@ -17,7 +17,7 @@ from tests.lives import Life, changes_of, check, make_life
 @given(st.integers(0, 2**32))
 def test_every_promise_holds_in_any_order_of_arrival(seed: int) -> None:
     life = make_life(seed)
-    changes = changes_of(life.told)
+    changes = changes_of(life.events)
     meeting = fold(ACCOUNT, NUMBER, changes)
     assert meeting is not None
     check(life, meeting)
@@ -30,7 +30,7 @@ def test_every_promise_holds_in_any_order_of_arrival(seed: int) -> None:
 
 def _is_of_two_meetings(life: Life) -> bool:
     """Tell whether a creation comes again, or one of another meeting: from another account either starts anew."""
-    created = [one for one in life.told if str(one["event"]).endswith(".created")]
+    created = [one for one in life.events if str(one["event"]).endswith(".created")]
     return len(created) > 1
 
 
@@ -39,7 +39,7 @@ def test_every_promise_holds_when_the_account_changes(seed: int) -> None:
     """A number moves to another account, and some events lack theirs."""
     life = make_life(seed)
     assume(not _is_of_two_meetings(life))
-    changes = changes_of(life.told)
+    changes = changes_of(life.events)
     moved = life.random.randrange(1, len(changes) + 1)
     own = own_account_id("site")
     records: dict[str, list[Change]] = {"A": [], "B": [], own: []}

@@ -27,7 +27,7 @@ def found(site: SiteFacts = WELL, **more: Any) -> list[Alert]:
     return alerts_of([site], now=NOW, **more)
 
 
-def told(**values: Any) -> list[tuple[AlertKind, Severity]]:
+def alerted(**values: Any) -> list[tuple[AlertKind, Severity]]:
     return [(one.kind, one.severity) for one in found(replace(WELL, **values))]
 
 
@@ -39,7 +39,7 @@ def test_nothing_where_all_is_well() -> None:
 class TestSite:
     @pytest.mark.parametrize("fault", [Fault.CREDENTIALS, Fault.MOVED, "what a later version knows"])
     def test_that_only_a_person_can_mend_needs_one_at_once(self, fault: str) -> None:
-        assert told(fault=fault, fault_message="It is so.") == [(AlertKind.SITE, Severity.CRITICAL)]
+        assert alerted(fault=fault, fault_message="It is so.") == [(AlertKind.SITE, Severity.CRITICAL)]
 
     @pytest.mark.parametrize(
         ("ago", "severity"), [(PATIENCE, Severity.WARNING), (PATIENCE + 1, Severity.CRITICAL)]
@@ -57,7 +57,7 @@ class TestSite:
             OpenPosts(PostStatus.FAILING, 2, since=NOW - 2 * HOUR, fault="network", message="Away."),
             OpenPosts(PostStatus.PENDING, 5, since=NOW - HOUR),
         )
-        assert told(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
+        assert alerted(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
             (AlertKind.SITE, Severity.CRITICAL)
         ]
 
@@ -81,16 +81,16 @@ class TestPosts:
         ("ago", "kinds"), [(PATIENCE, []), (PATIENCE + 1, [(AlertKind.BEHIND, Severity.WARNING)])]
     )
     def test_that_wait_are_told_when_it_is_long(self, ago: int, kinds: list[Any]) -> None:
-        assert told(open=(OpenPosts(PostStatus.PENDING, 5, since=NOW - ago),)) == kinds
+        assert alerted(open=(OpenPosts(PostStatus.PENDING, 5, since=NOW - ago),)) == kinds
 
     @pytest.mark.parametrize("status", [PostStatus.WITHHELD, PostStatus.DETACHED])
     def test_that_are_not_to_be_shown_are_no_trouble(self, status: PostStatus) -> None:
-        assert told(open=(OpenPosts(status, 5, message="So."),)) == []
+        assert alerted(open=(OpenPosts(status, 5, message="So."),)) == []
 
 
 class TestZoom:
     def test_without_a_secret_nothing_else_matters(self) -> None:
-        assert told(secrets=0, validated_at=None, last_event_at=None) == [
+        assert alerted(secrets=0, validated_at=None, last_event_at=None) == [
             (AlertKind.NO_SECRET, Severity.CRITICAL)
         ]
 
@@ -105,9 +105,9 @@ class TestZoom:
 
     def test_a_new_site_waits_for_zoom(self) -> None:
         new = {"validated_at": None, "last_event": None, "last_event_at": None}
-        assert told(**new) == [(AlertKind.NOT_VALIDATED, Severity.WARNING)]
-        assert (AlertKind.HELD_PAGES, Severity.CRITICAL) in told(held_pages=7, held_pages_since=NOW)
-        assert told(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WARNING)]
+        assert alerted(**new) == [(AlertKind.NOT_VALIDATED, Severity.WARNING)]
+        assert (AlertKind.HELD_PAGES, Severity.CRITICAL) in alerted(held_pages=7, held_pages_since=NOW)
+        assert alerted(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WARNING)]
 
     @pytest.mark.parametrize(
         ("validated", "event", "kinds"),
@@ -120,7 +120,7 @@ class TestZoom:
     def test_an_overdue_validation_is_told_before_zoom_stops(
         self, validated: int, event: int, kinds: list[Any]
     ) -> None:
-        assert told(validated_at=NOW - validated * HOUR, last_event_at=NOW - event * HOUR) == kinds
+        assert alerted(validated_at=NOW - validated * HOUR, last_event_at=NOW - event * HOUR) == kinds
 
     @pytest.mark.parametrize(
         ("hours", "gap", "is_quiet"),
@@ -137,11 +137,11 @@ class TestZoom:
         self, hours: int, gap: int | None, is_quiet: bool
     ) -> None:
         usual = None if gap is None else gap * HOUR
-        kinds = told(last_event_at=NOW - hours * HOUR, usual_gap=usual)
+        kinds = alerted(last_event_at=NOW - hours * HOUR, usual_gap=usual)
         assert kinds == ([(AlertKind.QUIET, Severity.WARNING)] if is_quiet else [])
 
     def test_no_validation_is_missed_while_events_come(self) -> None:
-        assert told(validated_at=None) == []
+        assert alerted(validated_at=None) == []
 
 
 class TestBridge:
@@ -188,7 +188,7 @@ class TestLargeRequests:
             "unverified_large": 1,
             "unverified_large_since": NOW,
         }
-        assert told(**facts) == [
+        assert alerted(**facts) == [
             (AlertKind.TOO_LARGE, Severity.CRITICAL),
             (AlertKind.UNVERIFIED_LARGE, Severity.CRITICAL),
         ]

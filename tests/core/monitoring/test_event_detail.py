@@ -38,7 +38,7 @@ def looked(bench: Bench, event_id: int, **more: Any) -> InspectedEvent:
     return inspect(bench.store, event_id, **more)
 
 
-def told(found: InspectedEvent) -> list[FieldDiff]:
+def diffs(found: InspectedEvent) -> list[FieldDiff]:
     assert found.step is not None
     return field_diffs(found.step.before, found.step.after)
 
@@ -48,8 +48,8 @@ class TestInspect:
         bench.happens(1, agenda="One")
         bench.happens(1, "meeting.updated", agenda="Two")
         bench.happens(1, "meeting.updated", agenda="Three")
-        assert told(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
-        created = {one.field: one.new for one in told(looked(bench, 1))}
+        assert diffs(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
+        created = {one.field: one.new for one in diffs(looked(bench, 1))}
         assert (created["topic"], created["agenda"]) == ("Choir", "One")
 
     def test_says_it_by_what_dropped_events_made(self, bench: Bench) -> None:
@@ -62,14 +62,14 @@ class TestInspect:
         assert base is not None
         bench.store.write(lambda connection: meetings.save_base(connection, bench.store.sealer, base))
         bench.store.write(lambda connection: log.drop_folded(connection, ACCOUNT, 1, base.last))
-        assert told(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
+        assert diffs(looked(bench, 2)) == [FieldDiff("agenda", "One", "Two")]
 
     def test_says_what_one_that_is_not_folded_yet_will_change(self, bench: Bench) -> None:
         bench.happens(1)
         line = entry(bench.store, event("meeting.updated", 9, id=1, topic="New"))
         bench.store.write(lambda connection: log.append(connection, [line]))
         found = looked(bench, 2)
-        assert told(found) == [FieldDiff("topic", "Choir", "New")]
+        assert diffs(found) == [FieldDiff("topic", "Choir", "New")]
         assert [one.status for one in found.deliveries] == [DeliveryStatus.PENDING]
 
     def test_says_when_it_reached_each_site_and_by_which_attempts(self, bench: Bench) -> None:
@@ -84,11 +84,11 @@ class TestInspect:
         found = looked(bench, 2)
         (reached,) = found.deliveries
         assert (reached.status, reached.site_id) == (DeliveryStatus.DELIVERED, "s1")
-        assert [(one.fault, one.did) for one in found.attempts["s1"]] == [
+        assert [(one.fault, one.action) for one in found.attempts["s1"]] == [
             ("network", None),
             (None, "updated"),
         ]
-        assert [one.did for one in looked(bench, 1).attempts["s1"]] == ["created"]
+        assert [one.action for one in looked(bench, 1).attempts["s1"]] == ["created"]
 
     @pytest.mark.parametrize("outcome", [Outcome.IGNORED, Outcome.FAILED])
     def test_of_what_is_no_part_of_a_meeting_says_nothing_of_one(

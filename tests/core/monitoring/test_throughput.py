@@ -43,7 +43,7 @@ def two_sites(store: Store) -> Store:
 
 
 @dataclass
-class Told:
+class LoggedEvents:
     """Puts events into the log, which came so many hours ago."""
 
     store: Store
@@ -74,14 +74,14 @@ class Told:
 
 
 @pytest.fixture
-def told(two_sites: Store) -> Told:
-    return Told(two_sites)
+def logged(two_sites: Store) -> LoggedEvents:
+    return LoggedEvents(two_sites)
 
 
 def tried(
-    store: Store, at: int, site_id: str = "s1", did: str | None = "updated", number: int = NUMBER
+    store: Store, at: int, site_id: str = "s1", action: str | None = "updated", number: int = NUMBER
 ) -> None:
-    made = Attempt(site_id, number, at, SECOND, did=did)
+    made = Attempt(site_id, number, at, SECOND, action=action)
     store.write(lambda connection: attempts.add(connection, [made]))
 
 
@@ -91,21 +91,21 @@ def patient(store: Store) -> Throughput:
 
 
 class TestCounts:
-    def test_are_by_hour_account_and_outcome(self, two_sites: Store, told: Told) -> None:
+    def test_are_by_hour_account_and_outcome(self, two_sites: Store, logged: LoggedEvents) -> None:
         for hours_ago in (0, 0.4, 0.6, 1.4):
-            told(hours_ago)
-        told(0, Outcome.IGNORED, name="meeting.started")
-        told(0, Outcome.IGNORED, name="user.updated")
-        told(0, account_id="another")
+            logged(hours_ago)
+        logged(0, Outcome.IGNORED, name="meeting.started")
+        logged(0, Outcome.IGNORED, name="user.updated")
+        logged(0, account_id="another")
         hours = patient(two_sites).week(NOW).hours
         assert outcomes(hours[-1:]) == {Outcome.APPLIED: 3, Outcome.IGNORED: 2}
         assert outcomes(hours[-2:-1]) == {Outcome.APPLIED: 2}
         assert outcomes(hours[-1:], {ACCOUNT}) == {Outcome.APPLIED: 2, Outcome.IGNORED: 2}
         assert outcomes(hours, set()) == {}
 
-    def test_reach_back_a_week(self, two_sites: Store, told: Told) -> None:
-        told(WEEK_HOURS - 1)
-        told(WEEK_HOURS)
+    def test_reach_back_a_week(self, two_sites: Store, logged: LoggedEvents) -> None:
+        logged(WEEK_HOURS - 1)
+        logged(WEEK_HOURS)
         week = patient(two_sites).week(NOW)
         assert week.is_whole
         assert len(week.hours) == WEEK_HOURS
@@ -118,28 +118,28 @@ class TestSamples:
         return latency(patient(store).week(NOW).hours, site_id)
 
     def test_are_from_the_arrival_to_the_end_of_the_first_attempt_that_shows_it(
-        self, two_sites: Store, told: Told
+        self, two_sites: Store, logged: LoggedEvents
     ) -> None:
-        at = told(1)
+        at = logged(1)
         tried(two_sites, at + 50)  # began before the event was folded
-        tried(two_sites, at + 200, did=None)
-        tried(two_sites, at + 250, did="withheld")
+        tried(two_sites, at + 200, action=None)
+        tried(two_sites, at + 250, action="withheld")
         tried(two_sites, at + 3 * SECOND)
         tried(two_sites, at + 300 * SECOND)
-        tried(two_sites, at + 9 * SECOND, "s2", did="unchanged")
+        tried(two_sites, at + 9 * SECOND, "s2", action="unchanged")
         assert self.measured(two_sites, "s1") == Latency(1, 4 * SECOND, 4 * SECOND)
         assert self.measured(two_sites, "s2") == Latency(1, 10 * SECOND, 10 * SECOND)
         assert self.measured(two_sites).events == 2
 
-    def test_of_what_has_not_arrived_are_none(self, two_sites: Store, told: Told) -> None:
-        told(1)
-        told(1, Outcome.IGNORED)
-        told(1, folded_after=None)
+    def test_of_what_has_not_arrived_are_none(self, two_sites: Store, logged: LoggedEvents) -> None:
+        logged(1)
+        logged(1, Outcome.IGNORED)
+        logged(1, folded_after=None)
         assert self.measured(two_sites) == Latency()
 
-    def test_are_bounded_and_spread_over_the_hour(self, two_sites: Store, told: Told) -> None:
+    def test_are_bounded_and_spread_over_the_hour(self, two_sites: Store, logged: LoggedEvents) -> None:
         for place in range(250):
-            told(1 - place / 1000)
+            logged(1 - place / 1000)
         tried(two_sites, NOW)
         with two_sites.reading() as connection:
             since = NOW // HOUR * HOUR - HOUR
@@ -151,47 +151,49 @@ class TestSamples:
         assert of_one[-1] - of_one[0] > 240 / 1000 * HOUR
 
     def test_do_not_mind_attempts_that_were_noted_later_than_younger_ones(
-        self, two_sites: Store, told: Told
+        self, two_sites: Store, logged: LoggedEvents
     ) -> None:
-        at = told(1)
+        at = logged(1)
         tried(two_sites, at + 200_000, number=5)
         tried(two_sites, at + 2 * SECOND)
         assert self.measured(two_sites, "s1").median == 3 * SECOND
 
 
 class TestKeeping:
-    def test_what_is_known_is_not_asked_again_at_once(self, two_sites: Store, told: Told) -> None:
+    def test_what_is_known_is_not_asked_again_at_once(self, two_sites: Store, logged: LoggedEvents) -> None:
         hours = patient(two_sites)
-        told(0.1)
-        told(30)
+        logged(0.1)
+        logged(30)
         assert sum(outcomes(hours.week(NOW).hours).values()) == 2
-        told(0.1)
-        told(30)
+        logged(0.1)
+        logged(30)
         assert sum(outcomes(hours.week(NOW + SECOND).hours).values()) == 2
         assert sum(outcomes(hours.week(NOW + 6 * SECOND).hours).values()) == 3
         assert sum(outcomes(hours.week(NOW + 16 * 60 * SECOND).hours).values()) == 4
 
-    def test_an_hour_with_events_that_wait_is_asked_again_soon(self, two_sites: Store, told: Told) -> None:
+    def test_an_hour_with_events_that_wait_is_asked_again_soon(
+        self, two_sites: Store, logged: LoggedEvents
+    ) -> None:
         hours = patient(two_sites)
-        told(30, Outcome.PENDING)
+        logged(30, Outcome.PENDING)
         assert outcomes(hours.week(NOW).hours) == {Outcome.PENDING: 1}
         change = update(events_table).values(outcome=Outcome.APPLIED)
         two_sites.write(lambda connection: connection.execute(change))
         assert outcomes(hours.week(NOW + 6 * SECOND).hours) == {Outcome.APPLIED: 1}
 
-    def test_the_week_moves_on(self, two_sites: Store, told: Told) -> None:
+    def test_the_week_moves_on(self, two_sites: Store, logged: LoggedEvents) -> None:
         hours = patient(two_sites)
-        told(WEEK_HOURS - 1)
+        logged(WEEK_HOURS - 1)
         hours.week(NOW)
         week = hours.week(NOW + HOUR)
         assert week.is_whole
         assert outcomes(week.hours) == {}
         assert len(hours._known) == WEEK_HOURS
 
-    def test_a_look_takes_no_longer_than_it_may(self, two_sites: Store, told: Told) -> None:
+    def test_a_look_takes_no_longer_than_it_may(self, two_sites: Store, logged: LoggedEvents) -> None:
         """The newest hours come first; the others at the next looks."""
-        told(0)
-        told(100)
+        logged(0)
+        logged(100)
         now = iter(range(10_000))
         hours = Throughput(two_sites, look_seconds=3, clock=lambda: float(next(now)))
         first = hours.week(NOW)

@@ -25,7 +25,7 @@ SECRETS = (LINK, "opens-the-meeting", "singing4us", "rec/share/of-the-choir", "w
 DAY = 24 * 3600
 
 
-def told() -> list[dict[str, Any]]:
+def whole_life() -> list[dict[str, Any]]:
     """Return a life of a meeting whose host pasted the invitation into topic and agenda."""
     at = (NOW - 40 * DAY) * 1000
     filled = {**EXCLUDED, "join_url": LINK, "password": "singing4us", "agenda": f"{LINK} singing4us"}
@@ -87,7 +87,7 @@ def filled(store: Store) -> Store:
             received_at=at,
             outcome=Outcome.PENDING if acts_on(one["event"]) else Outcome.IGNORED,
         )
-        for one in told()
+        for one in whole_life()
     ]
     store.write(lambda connection: log.append(connection, entries))
     while FoldWorker(store, clock=Clock(NOW)).fold_pending():

@@ -32,7 +32,7 @@ def test_fold_worker_keeps_every_promise(store: Store, database_kind: str) -> No
     for seed in range(LIVES[database_kind].now):
         life = make_life(seed)
         account_id = f"account-{seed}"
-        arrivals = [*life.told, *life.told[::3]]
+        arrivals = [*life.events, *life.events[::3]]
         life.random.shuffle(arrivals)
         for place in range(0, len(arrivals), CHUNK):
             entries = [entry(store, of_account(one, account_id)) for one in arrivals[place : place + CHUNK]]
@@ -42,7 +42,7 @@ def test_fold_worker_keeps_every_promise(store: Store, database_kind: str) -> No
         with store.reading() as connection:
             found = meetings.load(connection, store.sealer, account_id, NUMBER)
         assert found is not None
-        expected = fold(ACCOUNT, NUMBER, changes_of(life.told))
+        expected = fold(ACCOUNT, NUMBER, changes_of(life.events))
         assert expected is not None
         kept = replace(found[0], account_id=ACCOUNT)
         assert replace(kept, last=expected.last) == expected, seed  # the account is part of the digest

@@ -181,7 +181,7 @@ class TestWork:
         bench.work()
         with bench.store.reading() as connection:
             told = attempts.of_post(connection, "s1", 1, limit=9)
-        assert [attempt.did for attempt in told] == ["unchanged", "created"]
+        assert [attempt.action for attempt in told] == ["unchanged", "created"]
         assert len(bench.doubles["s1"].writes) == 1
 
     def test_looks_again_when_what_was_written_stops_being_true(self, bench: Bench) -> None:

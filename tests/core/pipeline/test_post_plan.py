@@ -62,8 +62,8 @@ class Bench:
             raise result
         self.written = result.written
         self.remark = result.remark
-        assert result.sent_request == bool(self.site.performed) or result.did == "unchanged"
-        return result.did
+        assert result.sent_request == bool(self.site.performed) or result.action == "unchanged"
+        return result.action
 
     @property
     def state(self) -> str:
@@ -638,7 +638,7 @@ class TestCarryOut:
         site = SiteDouble()
         site.made_by_hand(2)
         results = run_plans(site, [self.task(number) for number in (1, 2)])
-        assert [one.did for one in results if isinstance(one, PlanResult)] == ["created", "adopted"]
+        assert [one.action for one in results if isinstance(one, PlanResult)] == ["created", "adopted"]
         assert [operation for operation in site.performed if isinstance(operation, FindPosts)] == [
             FindPosts(2)
         ]

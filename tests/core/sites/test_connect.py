@@ -30,7 +30,7 @@ UUID = "0a1b2c3d-0000-4000-8000-000000000000"
 NO_ROUTE = {"status": 404, "json": {"code": "rest_no_route", "message": "No route."}}
 
 
-def told(**more: Any) -> dict[str, Any]:
+def hello(**more: Any) -> dict[str, Any]:
     """What the plugin says of itself."""
     return {
         "stub": "0.1.0",
@@ -51,7 +51,7 @@ class WordPressDouble:
     def __init__(self, wire: responses.RequestsMock) -> None:
         self.wire = wire
         self.user: dict[str, Any] = {"json": ADMIN}
-        self.plugin: dict[str, Any] = {"json": told()}
+        self.plugin: dict[str, Any] = {"json": hello()}
         self.index: dict[str, Any] = {
             "json": {
                 "name": "Choir",
@@ -72,7 +72,7 @@ class WordPressDouble:
         self._answers("GET", f"{ROOT}wp/v2/users/me", self._me)
         self._answers("GET", f"{ROOT}zoombridge/v1/connection", lambda _: self._of(self.plugin))
         self._answers("POST", f"{ROOT}zoombridge/v1/connection", self._pair)
-        self._answers("DELETE", f"{ROOT}zoombridge/v1/connection", lambda _: self._of({"json": told()}))
+        self._answers("DELETE", f"{ROOT}zoombridge/v1/connection", lambda _: self._of({"json": hello()}))
         passwords = f"{ROOT}wp/v2/users/me/application-passwords"
         self._answers(
             "GET",
@@ -96,7 +96,7 @@ class WordPressDouble:
     def _pair(self, request: Any) -> tuple[int, dict[str, str], str]:
         given = json.loads(request.body)
         self.paired.append(given)
-        return self._of({"json": told(paired=True, bridge=given["bridge"], site=given["site"])})
+        return self._of({"json": hello(paired=True, bridge=given["bridge"], site=given["site"])})
 
     def _revoke(self, request: Any) -> tuple[int, dict[str, str], str]:
         self.revoked.append(request.headers["Authorization"])
@@ -229,7 +229,7 @@ class TestGoOn:
         assert kept.problem == SetupProblem.STUB_MISSING
         assert kept.password == "abcd efgh", "the credential is kept meanwhile"
         assert every(store) == []
-        wordpress.plugin = {"json": told()}
+        wordpress.plugin = {"json": hello()}
         assert site_connect.continue_setup(store, kept) is not None
 
     @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class WordPressDouble:
             "json": {"stub": "0.1.0", "site": "s1", "bridge": BRIDGE, "page": "https://s1.example.org/page"}
         }
         self.check: dict[str, Any] = {"json": {"reached": True, "status": 200, "message": ""}}
-        self.asked = 0
+        self.requests = 0
         wire.add_callback("GET", f"{ROOT}wp/v2/users/me", callback=lambda _: self._of(self.me))
         wire.add_callback("GET", f"{ROOT}zoombridge/v1/connection", callback=lambda _: self._of(self.plugin))
         wire.add_callback(
@@ -45,7 +45,7 @@ class WordPressDouble:
         )
 
     def _of(self, answer: dict[str, Any]) -> tuple[int, dict[str, str], str]:
-        self.asked += 1
+        self.requests += 1
         return answer.get("status", 200), {"Date": self.date}, json.dumps(answer.get("json"))
 
 

@@ -17,12 +17,12 @@ class Client(WordPressClient):
     """Counts how often it was asked."""
 
     down: bool = False
-    asked: int = 0
+    requests: int = 0
     closed: int = 0
     names: list[str] = field(default_factory=lambda: ["Anna"])
 
     def authors(self) -> list[Choice]:
-        self.asked += 1
+        self.requests += 1
         if self.down:
             raise fault(Fault.NETWORK)
         return [Choice(number, name) for number, name in enumerate(self.names, 1)]
@@ -47,8 +47,8 @@ class TestChoices:
             clock.now += seconds
             found = asked.of(SITE)
             assert (found.authors, found.categories) == ((Choice(1, "Anna"),), (Choice(4, "Courses"),))
-            assert client.asked == times
-        assert client.closed == client.asked
+            assert client.requests == times
+        assert client.closed == client.requests
 
     def test_of_a_site_that_is_down_say_why_and_are_asked_for_again_soon(self) -> None:
         client = Client(down=True)
@@ -56,7 +56,7 @@ class TestChoices:
         assert asked.of(SITE).problem == "network happened"
         clock.now += 10
         assert asked.of(SITE).problem
-        assert client.asked == 1
+        assert client.requests == 1
         client.down = False
         clock.now += 6
         assert asked.of(SITE).problem == ""

@@ -42,34 +42,34 @@ def came(*secrets: str) -> list[tuple[int, Request]]:
     return found[::-1]
 
 
-def told(rotation: SecretRotation) -> list[tuple[str, int, int | None, int | None]]:
+def uses(rotation: SecretRotation) -> list[tuple[str, int, int | None, int | None]]:
     return [(use.token.secret.value, use.events, use.last_at, use.since) for use in rotation.uses]
 
 
 class TestJudge:
     def test_one_secret(self) -> None:
         found = analyze_rotation(saved(OLD), came(OLD, OLD))
-        assert told(found) == [(OLD, 2, 2000, 1000)]
+        assert uses(found) == [(OLD, 2, 2000, 1000)]
         assert found.current is not None
         assert found.old == []
         assert not found.is_waiting
 
     def test_a_new_one_that_zoom_does_not_use_yet(self) -> None:
         found = analyze_rotation(saved(OLD, NEW), came(OLD, OLD))
-        assert told(found) == [(NEW, 0, None, None), (OLD, 2, 2000, 1000)]
+        assert uses(found) == [(NEW, 0, None, None), (OLD, 2, 2000, 1000)]
         assert found.is_waiting
         assert found.old == []
 
     def test_a_new_one_that_has_taken_over(self) -> None:
         found = analyze_rotation(saved(OLD, NEW), came(OLD, NEW, NEW))
-        assert told(found) == [(NEW, 2, 3000, 2000), (OLD, 1, 1000, None)]
+        assert uses(found) == [(NEW, 2, 3000, 2000), (OLD, 1, 1000, None)]
         assert [use.token.secret.value for use in found.old] == [OLD]
         assert not found.is_waiting
 
     def test_both_by_turns_means_the_newest_event_decides(self) -> None:
         """Two apps, or an event that Zoom sent again."""
         found = analyze_rotation(saved(OLD, NEW), came(NEW, OLD, NEW, OLD))
-        assert told(found) == [(NEW, 2, 3000, None), (OLD, 2, 4000, 4000)]
+        assert uses(found) == [(NEW, 2, 3000, None), (OLD, 2, 4000, 4000)]
         assert found.is_waiting
 
     def test_nothing_came_or_nothing_that_a_secret_verifies(self) -> None:

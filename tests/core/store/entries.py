@@ -13,13 +13,13 @@ from tests.core.events import event, raw
 
 def entry(
     store: Store,
-    told: dict[str, Any] | None = None,
+    payload: dict[str, Any] | None = None,
     *,
     site_id: str | None = "s1",
     received_at: int = 1000,
     outcome: Outcome = Outcome.PENDING,
 ) -> Entry:
-    body = raw(told or event())
+    body = raw(payload or event())
     envelope = parse(body)
     mark, account_id = digest(envelope), envelope.payload.account_id
     if account_id is None and site_id is not None:

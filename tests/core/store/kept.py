@@ -31,9 +31,9 @@ def keep(
     account_id: str = ACCOUNT,
     **object_: Any,
 ) -> None:
-    told: dict[str, Any] = {"topic": f"Meeting {number}", "type": 2, "duration": 60}
-    told |= {"type": 3} if hours is None else {"start_time": said(hours, now or NOW_MS)}
-    made = Meeting(account_id, number, kind, state, told | object_)
+    fields: dict[str, Any] = {"topic": f"Meeting {number}", "type": 2, "duration": 60}
+    fields |= {"type": 3} if hours is None else {"start_time": said(hours, now or NOW_MS)}
+    made = Meeting(account_id, number, kind, state, fields | object_)
 
     def change(connection: Connection) -> None:
         assert meetings.save(connection, store.sealer, made, seen=0, now=now)
@@ -51,10 +51,10 @@ def weekly(*hours: float, now: int = NOW_MS) -> dict[str, Any]:
 
 
 def stand(store: Store, number: int, site_id: str = "s1", **values: Any) -> None:
-    told = {"wanted": 1, "written": 1, "state": "synced", "post_id": number} | values
+    columns = {"wanted": 1, "written": 1, "state": "synced", "post_id": number} | values
     change = (
         update(posts_table)
         .where(posts_table.c.site_id == site_id, posts_table.c.number == number)
-        .values(**told)
+        .values(**columns)
     )
     assert store.write(lambda connection: connection.execute(change).rowcount) == 1

@@ -20,7 +20,7 @@ from web.acceptor.worker import AcceptorWorker
 from web.http.batcher import PAGE_LIMITS
 
 
-def told(answer: HTTPResponse) -> dict[str, Any]:
+def document_of(answer: HTTPResponse) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(answer.body)
     return document
 
@@ -32,7 +32,7 @@ class TestRequests:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Some": "thing", "Cookie": "c=d"}
         answer = through()(method, "/mirror?q=%C3%A9&q=x", body, headers)
         assert answer.code == 200
-        seen = told(answer)
+        seen = document_of(answer)
         assert (seen["method"], seen["uri"]) == (method, "/mirror?q=%C3%A9&q=x")
         assert seen["body"] == (body or b"").decode()
         assert seen["arguments"]["q"] == ["é", "x"]
@@ -111,7 +111,7 @@ class TestAnswers:
         http = through()
         answer = http("GET", "/long?pieces=17")
         assert answer.code == 500
-        assert told(answer)["code"] == "zoombridge_error"
+        assert document_of(answer)["code"] == "zoombridge_error"
         assert http("GET", "/mirror").code == 200, "the channel goes on"
 
     def test_of_a_mistake_show_nothing_of_it(self, through: Through) -> None:
@@ -129,16 +129,16 @@ class TestWhoAsks:
             "X-Scheme": "https",
             "Forwarded": "for=192.0.2.3;proto=https",
         }
-        seen = told(through()("GET", "/mirror", None, forged))
+        seen = document_of(through()("GET", "/mirror", None, forged))
         assert (seen["remote_ip"], seen["protocol"]) == ("127.0.0.1", "http")
 
     def test_is_what_a_declared_proxy_says(self, through: Through) -> None:
         http = through(behind_proxy=True)
-        seen = told(http("GET", "/mirror", None, {"X-Forwarded-For": "9.9.9.9, 192.0.2.1"}))
+        seen = document_of(http("GET", "/mirror", None, {"X-Forwarded-For": "9.9.9.9, 192.0.2.1"}))
         assert (seen["remote_ip"], seen["protocol"]) == ("192.0.2.1", "http")
-        seen = told(http("GET", "/mirror", None, {"X-Forwarded-Proto": "https"}))
+        seen = document_of(http("GET", "/mirror", None, {"X-Forwarded-Proto": "https"}))
         assert (seen["remote_ip"], seen["protocol"]) == ("127.0.0.1", "https")
-        seen = told(http("GET", "/mirror"))
+        seen = document_of(http("GET", "/mirror"))
         assert (seen["remote_ip"], seen["protocol"]) == ("127.0.0.1", "http"), "of each request anew"
 
 
@@ -146,14 +146,14 @@ class Never(RequestHandler):
     """Does not answer before it may."""
 
     go: asyncio.Event
-    asked: asyncio.Queue[None]
+    arrived: asyncio.Queue[None]
 
     async def get(self) -> None:
-        self.asked.put_nowait(None)
+        self.arrived.put_nowait(None)
         await self.go.wait()
 
 
-class TestTrouble:
+class TestFaults:
     def test_a_bridge_that_hangs(self, io_loop: IOLoop) -> None:
         listening, port = bind_unused_port()
         heard: list[str] = []
@@ -182,10 +182,10 @@ class TestTrouble:
         assert heard == ["ready", "requests"]
         assert answer.code == 503
         assert int(answer.headers["Retry-After"]) > 0
-        assert "does not answer" in told(answer)["message"]
+        assert "does not answer" in document_of(answer)["message"]
 
     def test_too_many_at_once(self, through: Through, io_loop: IOLoop) -> None:
-        Never.go, Never.asked = asyncio.Event(), asyncio.Queue()
+        Never.go, Never.arrived = asyncio.Event(), asyncio.Queue()
         http = through(
             Application([("/never", Never)], log_function=lambda _: None),
             page_limits=replace(PAGE_LIMITS, seconds=30.0, max_requests=2),
@@ -197,7 +197,7 @@ class TestTrouble:
             for _, writer in lines[:2]:
                 writer.write(request)
             for _ in range(2):
-                await Never.asked.get()
+                await Never.arrived.get()
             lines[2][1].write(request)
             refused = await lines[2][0].read()
             Never.go.set()
@@ -214,13 +214,13 @@ class TestTrouble:
 
     def test_who_asked_goes_before_the_answer(self, through: Through, io_loop: IOLoop) -> None:
         """Its place is free again, and the end waits for nothing."""
-        Never.go, Never.asked = asyncio.Event(), asyncio.Queue()
+        Never.go, Never.arrived = asyncio.Event(), asyncio.Queue()
         http = through(Application([("/never", Never)], log_function=lambda _: None))
 
         async def ask_and_go() -> None:
             with closing(socket.create_connection(("127.0.0.1", http.port))) as line:
                 line.sendall(b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n")
-                await Never.asked.get()
+                await Never.arrived.get()
             Never.go.set()
 
         io_loop.run_sync(ask_and_go, timeout=90)

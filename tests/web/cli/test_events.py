@@ -85,7 +85,7 @@ class TestList:
     def test_says_what_is_wrong_with_what_was_asked(self, run: Run, url: str) -> None:
         for options, said in (
             (("--since", "soon"), "neither a date nor how long ago"),
-            (("--before", "x"), "--before needs the place"),
+            (("--before", "x"), "--before needs the position"),
             (("--outcome", "lost"), "pending"),
             (("--site", "nowhere.example"), "No site “nowhere.example”"),
         ):

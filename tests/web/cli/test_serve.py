@@ -13,9 +13,9 @@ from web.cli.serve import sign_in_hint
 class TestSignInHint:
     def test_is_a_link_until_there_is_a_user(self, auth_service: AuthService, store: Store) -> None:
         hint = sign_in_hint(store, "http://127.0.0.1:8765")
-        found = re.search(r"works once\): http://127\.0\.0\.1:8765/first\?ticket=(\S+)$", hint)
+        found = re.search(r"works once\): http://127\.0\.0\.1:8765/first\?token=(\S+)$", hint)
         assert found
-        auth_service.make_first(found[1], "anna", "four words in a row")
+        auth_service.create_first(found[1], "anna", "four words in a row")
         assert sign_in_hint(store, "http://127.0.0.1:8765") == "Pages: http://127.0.0.1:8765/"
 
     def test_does_not_need_a_store_that_can_be_written(

@@ -29,7 +29,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def kept(
     run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Purpose, str], OneTimeLink | None]:
-    """Look up a ticket in the folder where the commands keep their things."""
+    """Look up a token in the folder where the commands keep their things."""
     monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
 
     def look(purpose: Purpose, word: str) -> OneTimeLink | None:
@@ -134,7 +134,7 @@ class TestOthers:
     ) -> None:
         said = run("user", "link", "luke", "--public-url", "https://bridge.example.org/", *options).out
         found = re.fullmatch(
-            rf"This link works once: https://bridge\.example\.org/{path}\?ticket=(\S+)\n", said
+            rf"This link works once: https://bridge\.example\.org/{path}\?token=(\S+)\n", said
         )
         assert found
         good = kept(purpose, found[1])
@@ -156,6 +156,6 @@ class TestFirst:
     def test_link_without_a_name_is_for_the_first_administrator(
         self, run: Run, kept: Callable[[Purpose, str], OneTimeLink | None]
     ) -> None:
-        found = re.search(r"http://127\.0\.0\.1:8765/first\?ticket=(\S+)", run("user", "link").out)
+        found = re.search(r"http://127\.0\.0\.1:8765/first\?token=(\S+)", run("user", "link").out)
         assert found
         assert kept(Purpose.FIRST, found[1])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WITHIN = 90
 
 
-def asked(body: bytes = b"{}") -> InboundRequest:
+def inbound(body: bytes = b"{}") -> InboundRequest:
     return InboundRequest("POST", "/x", "HTTP/1.1", [], body, "127.0.0.1", "http", time.monotonic())
 
 
@@ -38,7 +38,7 @@ class Other:
 
 async def all_of(batcher: Batcher, count: int) -> list[asyncio.Task[InboundResponse]]:
     """Ask so many at once, and let a turn of the loop go by."""
-    waiting = [asyncio.create_task(batcher.respond(asked())) for _ in range(count)]
+    waiting = [asyncio.create_task(batcher.respond(inbound())) for _ in range(count)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return waiting
@@ -132,12 +132,12 @@ class TestBounds:
     def test_refuses_what_would_be_too_much(self) -> None:
         async def test() -> None:
             batcher = Batcher(Other(), replace(EVENT_LIMITS, seconds=0.05, max_bytes=1000))
-            large = asyncio.ensure_future(batcher.respond(asked(b"x" * 900)))
+            large = asyncio.ensure_future(batcher.respond(inbound(b"x" * 900)))
             await asyncio.sleep(0)
-            assert refused(await batcher.respond(asked(b"x" * 200)))
+            assert refused(await batcher.respond(inbound(b"x" * 200)))
             assert not large.done()
             await large
-            again = asyncio.ensure_future(batcher.respond(asked(b"x" * 200)))
+            again = asyncio.ensure_future(batcher.respond(inbound(b"x" * 200)))
             await asyncio.sleep(0)
             assert not again.done(), "there is room again"
             await again

@@ -47,10 +47,10 @@ def press(http: Http, site: Site, **changed: Any) -> HTTPResponse:
 
 
 def form(answer: HTTPResponse) -> tuple[str, str]:
-    """The address that the form goes to, and the ticket in it."""
+    """The address that the form goes to, and the token in it."""
     html = answer.body.decode()
     found = re.search(
-        r'action="([^"]*)" rel="noreferrer">\s*<input type="hidden" name="ticket" value="([^"]*)"', html
+        r'action="([^"]*)" rel="noreferrer">\s*<input type="hidden" name="token" value="([^"]*)"', html
     )
     assert found is not None, html
     return unescape(found[1]), unescape(found[2])
@@ -70,16 +70,16 @@ class TestButton:
     ) -> None:
         answer = press(http, paired)
         assert answer.code == 200
-        action, ticket = form(answer)
+        action, token = form(answer)
         assert action == "https://bridge.example.org/enter"
-        good = auth_service.find_link(Purpose.SITE, ticket)
+        good = auth_service.find_link(Purpose.SITE, token)
         assert good is not None
         assert (good.site_id, good.name) == ("s1", "anna")
 
     @both_stores
     def test_lets_in_once(self, http: Http, paired: Site) -> None:
-        _, ticket = form(press(http, paired))
-        sent = urlencode({"ticket": ticket}).encode()
+        _, token = form(press(http, paired))
+        sent = urlencode({"token": token}).encode()
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Sec-Fetch-Site": "cross-site",
@@ -91,7 +91,7 @@ class TestButton:
         assert "anna, of Site s1" in text(http("GET", "/webhooks", headers=here))
         assert http("POST", "/enter", sent, headers).code == 403
 
-    def test_pressed_again_takes_the_ticket_before_back(
+    def test_pressed_again_takes_the_token_before_back(
         self, http: Http, auth_service: AuthService, paired: Site
     ) -> None:
         _, first = form(press(http, paired))
@@ -99,12 +99,12 @@ class TestButton:
         assert auth_service.find_link(Purpose.SITE, first) is None
         assert auth_service.find_link(Purpose.SITE, second) is not None
 
-    def test_makes_no_ticket_for_who_only_looks_by(self, http: Http, paired: Site) -> None:
+    def test_makes_no_token_for_who_only_looks_by(self, http: Http, paired: Site) -> None:
         headers = from_stub(paired, "GET", "/bridge-link", context=IN_ENGLISH)
         answer = http("GET", "/bridge-link", headers=headers)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
 
-    def test_makes_no_ticket_at_the_other_address(
+    def test_makes_no_token_at_the_other_address(
         self, http: Http, paired: Site, session: dict[str, str], from_wordpress: dict[str, str]
     ) -> None:
         for there in (session, from_wordpress):
@@ -113,9 +113,9 @@ class TestButton:
 
     def test_shows_a_hostile_name_as_text(self, http: Http, paired: Site, auth_service: AuthService) -> None:
         name = '"><script>alert(1)</script>' * 10
-        _, ticket = form(press(http, paired, user={"login": name, "name": name}))
-        word = auth_service.enter(Purpose.SITE, ticket)
-        shown = http("GET", "/webhooks", headers={"Cookie": f"zoombridge={word}"})
+        _, token = form(press(http, paired, user={"login": name, "name": name}))
+        session_token = auth_service.sign_in_by_link(Purpose.SITE, token)
+        shown = http("GET", "/webhooks", headers={"Cookie": f"zoombridge={session_token}"})
         assert shown.code == 200
         assert b"<script>alert" not in shown.body
 

@@ -229,17 +229,17 @@ class TestList:
 
 class TestRead:
     @pytest.mark.parametrize(
-        "given",
+        "values",
         [
             {},
             {"event": "meeting.created", "outcome": "failed", "number": "7", "site": "s1"},
             {"outcome": "refused", "since": "2026-11-23T12:00", "until": "2026-11-23T12:00:30"},
         ],
     )
-    def test_is_written_as_it_is_read(self, given: dict[str, str]) -> None:
-        asked = parse_query(given, of_site=None)
+    def test_is_written_as_it_is_read(self, values: dict[str, str]) -> None:
+        asked = parse_query(values, of_site=None)
         assert not asked.errors
-        assert asked.query(of_site=None) == given
+        assert asked.query(of_site=None) == values
         assert parse_query(asked.query(of_site=None), of_site=None).wanted == asked.wanted
 
 

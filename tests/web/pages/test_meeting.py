@@ -221,7 +221,7 @@ class TestPosts:
     def test_tell_what_was_tried(self, stub: Door, kept: Store) -> None:
         choir(kept)
         tried(kept, fault="server", message="The site broke down <here>.")
-        tried(kept, did="created")
+        tried(kept, action="created")
         tried(kept, site_id="s2", message="Not for s1.")
         shown = words(stub.get(PATH))
         assert "The site broke down <here>." in shown
@@ -245,11 +245,11 @@ class TestHistory:
         join_url = "https://example.zoom.us/j/85393847045?pwd=hidden"
         told = {"topic": "Choir", "type": 2, "start_time": start, "join_url": join_url, "password": "s3cret"}
         self.happens(kept, bridge, "meeting.created", 1, **told)
-        tried_at(kept, 50, did="created")
+        tried_at(kept, 50, action="created")
         self.happens(
             kept, bridge, "meeting.updated", 101, topic=f"Choir {HOSTILE}", password="n3w", duration=45
         )
-        tried_at(kept, 150, did="updated")
+        tried_at(kept, 150, action="updated")
         self.happens(kept, bridge, "meeting.updated", 201)
         return kept
 

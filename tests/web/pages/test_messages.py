@@ -136,13 +136,13 @@ def test_reason_of_a_quarantined_request(
 
 def test_diagnosis_of_a_self_test(http: Http, store: Store, wp_site: Site, german: dict[str, str]) -> None:
     found = diagnosis.diagnose_response(EndpointResponse(503, code="zoombridge_unavailable", message="Full."))
-    place = asdict(Progress(step=SelfTestStep.ENDED, diagnosis=found))
+    cursor = asdict(Progress(step=SelfTestStep.ENDED, diagnosis=found))
     store.write(
         lambda connection: jobs.enqueue(
             connection, SELF_TEST, {"site": "s1"}, site_id="s1", requested_by="anna", now=NOON
         )
     )
-    change(store, jobs_table, place=place, state=JobState.DONE, ended_at=NOON)
+    change(store, jobs_table, cursor=cursor, state=JobState.DONE, ended_at=NOON)
     shown = text(http("GET", "/sites/s1", headers=german))
     assert "die Bridge konnte es nicht speichern: Full. Zoom sendet ein solches Ereignis" in shown
     assert "Prüfen Sie die Datenbank der Bridge" in shown

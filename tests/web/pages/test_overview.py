@@ -76,7 +76,7 @@ def came(
             folded = (
                 update(events_table).where(events_table.c.digest == line.digest).values(applied_at=at + 50)
             )
-            made = Attempt("s1", number, at + 1000, 2000, did="updated")
+            made = Attempt("s1", number, at + 1000, 2000, action="updated")
             store.write(lambda connection, folded=folded: connection.execute(folded))  # type: ignore[misc]
             store.write(lambda connection, made=made: attempts.add(connection, [made]))  # type: ignore[misc]
 

@@ -78,7 +78,14 @@ def kept_test(
         held = jobs.held(connection, taken, for_update=True)
         assert held is not None
         jobs.save(
-            connection, held, place=asdict(progress), done=0, counts={}, total=10, message=None, lease_until=0
+            connection,
+            held,
+            cursor=asdict(progress),
+            done=0,
+            counts={},
+            total=10,
+            message=None,
+            lease_until=0,
         )
         if state is not None:
             jobs.end(

@@ -54,15 +54,15 @@ class TestAdd:
         answer = post(http, session, do="add", name=" Luke ", role="viewer")
         assert answer.code == 200
         link = link_in(answer)
-        assert link.startswith(f"http://127.0.0.1:{http.port}/password?ticket=")
+        assert link.startswith(f"http://127.0.0.1:{http.port}/password?token=")
         (_, luke) = auth_service.users()
         assert (luke.name, luke.role, luke.has_password) == ("luke", Role.VIEWER, False)
 
-        ticket = urlsplit(link).query.removeprefix("ticket=")
-        chosen = {"ticket": ticket, "password": PASSWORD, "again": PASSWORD}
+        token = urlsplit(link).query.removeprefix("token=")
+        chosen = {"token": token, "password": PASSWORD, "again": PASSWORD}
         assert http("POST", "/password", urlencode(chosen).encode(), FORM).code == 303
         assert auth_service.sign_in("luke", PASSWORD)
-        assert ticket not in http("GET", "/users", headers=session).body.decode(), "it is shown only once"
+        assert token not in http("GET", "/users", headers=session).body.decode(), "it is shown only once"
 
     @pytest.mark.parametrize(("name", "said"), [("", "letters"), ("a b", "letters"), ("Anna", "already")])
     def test_says_what_is_wrong_with_the_name(
@@ -93,8 +93,8 @@ class TestLink:
     ) -> None:
         auth_service.add("luke", Role.VIEWER, PASSWORD)
         link = link_in(post(http, session, do="link", name="luke"))
-        ticket = urlsplit(link).query.removeprefix("ticket=")
-        good = auth_service.find_link(Purpose.PASSWORD, ticket)
+        token = urlsplit(link).query.removeprefix("token=")
+        good = auth_service.find_link(Purpose.PASSWORD, token)
         assert good is not None
         assert good.name == "luke"
         assert auth_service.sign_in("luke", PASSWORD), "until they choose another"

@@ -102,7 +102,7 @@ class TestNobody:
     def test_is_told_what_to_do_without_the_password(self, http: Http, anna: str) -> None:
         assert "zoombridge user link" in text(http("GET", "/signin"))
 
-    @pytest.mark.parametrize("path", ["/signin", "/first?ticket=x", "/password?ticket=x", "/link?ticket=x"])
+    @pytest.mark.parametrize("path", ["/signin", "/first?token=x", "/password?token=x", "/link?token=x"])
     def test_can_have_anything_kept_or_framed(self, http: Http, path: str) -> None:
         answer = http("GET", path)
         assert answer.headers["Cache-Control"] == "no-store"
@@ -258,7 +258,7 @@ class TestDestination:
             "", "x", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example",
             "/\t/evil.example", "\n//evil.example", " //evil.example", "javascript:alert(1)", "/..//evil.example", "/.",
             "/x\r\nSet-Cookie: a=b", "/%0d\n", "/é", "@evil.example", ".evil.example", "/" + "x" * 5000,
-            "/signin", "/signout", "/signin/", "/enter", "/link?ticket=x", "/password", "/first",
+            "/signin", "/signout", "/signin/", "/enter", "/link?token=x", "/password", "/first",
         ],
     )  # fmt: skip
     def test_is_nowhere_else(self, asked: str) -> None:
@@ -388,9 +388,9 @@ class TestDatabaseThatIsDown:
             http("GET", "/webhooks", headers=session),
             http("GET", "/signin"),
             sign_in(http),
-            http("GET", "/first?ticket=x"),
-            http("GET", "/link?ticket=x"),
-            post(http, "/enter", ticket="x"),
+            http("GET", "/first?token=x"),
+            http("GET", "/link?token=x"),
+            post(http, "/enter", token="x"),
             post(http, "/signout", session),
         ):
             assert answer.code == 503
@@ -419,28 +419,28 @@ class TestLog:
         """A password that was typed into the wrong field is not kept."""
         sign_in(http)
         sign_in(http, name=PASSWORD, password="anna")
-        ticket = auth_service.from_wordpress("s1", "wanda")
-        post(http, "/enter", ELSEWHERE, ticket=ticket)
+        token = auth_service.from_wordpress("s1", "wanda")
+        post(http, "/enter", ELSEWHERE, token=token)
         said = "".join(capsys.readouterr())
         assert re.search(r"signed_in .*address=127\.0\.0\.1 .*name=anna", said)
         assert re.search(r"sign_in_failed .*address=127\.0\.0\.1", said)
         assert said.count("signed_in") == 2
-        for secret in (PASSWORD, ticket):
+        for secret in (PASSWORD, token):
             assert secret not in said
 
 
 class TestFirst:
-    def form(self, ticket: str, **changed: str) -> dict[str, str]:
-        return {"ticket": ticket, "name": "anna", "password": PASSWORD, "again": PASSWORD} | changed
+    def form(self, token: str, **changed: str) -> dict[str, str]:
+        return {"token": token, "name": "anna", "password": PASSWORD, "again": PASSWORD} | changed
 
     def test_is_made_and_let_in(self, http: Http, auth_service: AuthService) -> None:
-        ticket = auth_service.invitation()
-        shown = http("GET", f"/first?ticket={ticket}")
+        token = auth_service.invitation()
+        shown = http("GET", f"/first?token={token}")
         assert shown.code == 200
         assert "At least 12 characters" in text(shown)
-        assert http("GET", f"/first?ticket={ticket}").code == 200, "to look does not use it up"
+        assert http("GET", f"/first?token={token}").code == 200, "to look does not use it up"
 
-        answer = post(http, "/first", **self.form(ticket))
+        answer = post(http, "/first", **self.form(token))
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         assert is_in(http, cookie(answer))
         assert sign_in(http).code == 303
@@ -460,23 +460,23 @@ class TestFirst:
     def test_is_told_what_is_wrong(
         self, http: Http, auth_service: AuthService, changed: dict[str, str], said: str
     ) -> None:
-        ticket = auth_service.invitation()
-        answer = post(http, "/first", **self.form(ticket, **changed))
+        token = auth_service.invitation()
+        answer = post(http, "/first", **self.form(token, **changed))
         assert answer.code == 422
         assert said in text(answer)
-        assert f'value="{self.form(ticket, **changed)["name"]}"' in answer.body.decode(), (
+        assert f'value="{self.form(token, **changed)["name"]}"' in answer.body.decode(), (
             "what was typed stays"
         )
         assert PASSWORD not in answer.body.decode()
         assert not auth_service.has_users()
-        assert post(http, "/first", **self.form(ticket)).code == 303
+        assert post(http, "/first", **self.form(token)).code == 303
 
     def test_is_made_once(self, http: Http, auth_service: AuthService) -> None:
-        ticket = auth_service.invitation()
-        post(http, "/first", **self.form(ticket))
+        token = auth_service.invitation()
+        post(http, "/first", **self.form(token))
         for answer in (
-            post(http, "/first", **self.form(ticket, name="mallory")),
-            http("GET", f"/first?ticket={ticket}"),
+            post(http, "/first", **self.form(token, name="mallory")),
+            http("GET", f"/first?token={token}"),
         ):
             assert answer.code == 403
             assert "no longer works" in text(answer)
@@ -495,9 +495,9 @@ class TestFirst:
 class TestLinks:
     def test_for_a_password(self, http: Http, auth_service: AuthService, anna: str) -> None:
         before = cookie(sign_in(http))
-        ticket = auth_service.link("anna", Purpose.PASSWORD)
-        assert "For anna." in text(http("GET", f"/password?ticket={ticket}"))
-        form = {"ticket": ticket, "password": ANOTHER, "again": ANOTHER, "name": "mallory"}
+        token = auth_service.link("anna", Purpose.PASSWORD)
+        assert "For anna." in text(http("GET", f"/password?token={token}"))
+        form = {"token": token, "password": ANOTHER, "again": ANOTHER, "name": "mallory"}
         assert "For anna." in text(post(http, "/password", **form | {"again": "x"}))
         answer = post(http, "/password", **form)
         assert answer.code == 303
@@ -506,10 +506,10 @@ class TestLinks:
         assert sign_in(http).code == 422
         assert sign_in(http, password=ANOTHER).code == 303
         assert post(http, "/password", **form).code == 403
-        assert [user.name for user in auth_service.users()] == ["anna"], "the ticket says whose it is"
+        assert [user.name for user in auth_service.users()] == ["anna"], "the token says whose it is"
 
     def test_that_let_in_at_once(self, http: Http, auth_service: AuthService, anna: str) -> None:
-        path = f"/link?ticket={auth_service.link('anna', Purpose.SIGN_IN)}"
+        path = f"/link?token={auth_service.link('anna', Purpose.SIGN_IN)}"
         answer = http("GET", path)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         assert is_in(http, cookie(answer))
@@ -519,17 +519,17 @@ class TestLinks:
     def test_from_wordpress_are_not_taken_from_an_address(
         self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
-        ticket = auth_service.from_wordpress("s1", "wanda")
-        assert http("GET", f"/enter?ticket={ticket}").code == 405
-        assert http("GET", f"/link?ticket={ticket}").code == 403
-        assert post(http, f"/enter?ticket={ticket}").code == 403
-        assert post(http, "/enter", ticket=ticket).code == 303
+        token = auth_service.from_wordpress("s1", "wanda")
+        assert http("GET", f"/enter?token={token}").code == 405
+        assert http("GET", f"/link?token={token}").code == 403
+        assert post(http, f"/enter?token={token}").code == 403
+        assert post(http, "/enter", token=token).code == 303
 
 
 class TestFromWordPress:
     def test_enters_from_another_origin(self, http: Http, auth_service: AuthService, wp_site: Site) -> None:
-        ticket = auth_service.from_wordpress("s1", "wanda")
-        answer = post(http, "/enter", ELSEWHERE, ticket=ticket)
+        token = auth_service.from_wordpress("s1", "wanda")
+        answer = post(http, "/enter", ELSEWHERE, token=token)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         shown = http("GET", "/webhooks", headers=cookie(answer))
         assert shown.code == 200
@@ -539,17 +539,17 @@ class TestFromWordPress:
         self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
         """As a browser does that is told to keep it to itself."""
-        ticket = auth_service.from_wordpress("s1", "wanda")
+        token = auth_service.from_wordpress("s1", "wanda")
         hidden = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
-        assert post(http, "/enter", hidden, ticket=ticket).code == 303
+        assert post(http, "/enter", hidden, token=token).code == 303
 
     def test_does_not_enter_again_or_by_a_guess(
         self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
-        ticket = auth_service.from_wordpress("s1", "wanda")
-        post(http, "/enter", ELSEWHERE, ticket=ticket)
-        for given in (ticket, "", "x", "é", "x" * 10_000):
-            answer = post(http, "/enter", ELSEWHERE, ticket=given)
+        token = auth_service.from_wordpress("s1", "wanda")
+        post(http, "/enter", ELSEWHERE, token=token)
+        for given in (token, "", "x", "é", "x" * 10_000):
+            answer = post(http, "/enter", ELSEWHERE, token=given)
             assert answer.code == 403
             assert "Set-Cookie" not in answer.headers
             assert "go back and press the button there again" in text(answer)
@@ -561,11 +561,11 @@ class TestFromWordPress:
         assert post(http, "/enter", ELSEWHERE | session).code == 403
 
     def test_many_at_the_same_moment_enter_once(self, auth_service: AuthService, wp_site: Site) -> None:
-        ticket = auth_service.from_wordpress("s1", "wanda")
+        token = auth_service.from_wordpress("s1", "wanda")
 
         def enter(_: int) -> bool:
             try:
-                return bool(auth_service.enter(Purpose.SITE, ticket))
+                return bool(auth_service.sign_in_by_link(Purpose.SITE, token))
             except Exception:  # noqa: BLE001 - which one it is, is told elsewhere
                 return False
 

@@ -64,7 +64,7 @@ def post(request: pytest.FixtureRequest, http: Http, wp_site: Site) -> Post:
     return send
 
 
-def told(answer: HTTPResponse) -> dict[str, str]:
+def error(answer: HTTPResponse) -> dict[str, str]:
     assert answer.headers["Content-Type"].startswith("application/json")
     document: dict[str, str] = json.loads(answer.body)
     assert document.keys() == {"code", "message"}
@@ -126,7 +126,7 @@ class TestAnswersToZoom:
         assert post(raw(event("meeting.ended"))).code == 204
         answer = post(body, **given)
         assert answer.code == 401
-        assert told(answer)["code"] == "zoombridge_signature"
+        assert error(answer)["code"] == "zoombridge_signature"
         (item,) = held(store)
         assert item.request.body == body
         assert logged(store) == ["meeting.ended"]
@@ -149,7 +149,7 @@ class TestAnswersToZoom:
     def test_no_event_and_not_signed(self, post: Post, store: Store) -> None:
         answer = post(b"{", secret="wrong")
         assert answer.code == 401
-        assert told(answer)["code"] == "zoombridge_signature"
+        assert error(answer)["code"] == "zoombridge_signature"
         assert (logged(store), held(store)) == ([], [])
 
     @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ class TestAnswersToZoom:
         answer = post(raw(event()))
         assert answer.code == 503
         assert int(answer.headers["Retry-After"]) > 0
-        assert told(answer)["code"] == "zoombridge_unavailable"
+        assert error(answer)["code"] == "zoombridge_unavailable"
 
     def test_a_mistake_of_the_bridge(
         self, post: Post, bridge: Bridge, wp_site: Site, monkeypatch: pytest.MonkeyPatch
@@ -184,7 +184,7 @@ class TestAnswersToZoom:
         monkeypatch.setattr(log, "append", None)
         answer = post(raw(event()))
         assert answer.code >= 500
-        assert told(answer)["code"].startswith("zoombridge_")
+        assert error(answer)["code"].startswith("zoombridge_")
         assert b"NoneType" not in answer.body
 
 
@@ -194,7 +194,7 @@ class TestNoSecret:
         answer = http("POST", f"/sites/s2{PATH}", raw(event()), signed(raw(event()), at=time.time()))
         assert answer.code == 503
         assert int(answer.headers["Retry-After"]) > 0
-        assert told(answer)["code"] == "zoombridge_no_secret"
+        assert error(answer)["code"] == "zoombridge_no_secret"
 
 
 class TestRoutes:
@@ -209,13 +209,13 @@ class TestRoutes:
     def test_there_are_no_others(self, http: Http, wp_site: Site, path: str) -> None:
         answer = http("POST", path, b"{}", {"content-type": "application/json"})
         assert answer.code == 404
-        assert told(answer)["code"] == "zoombridge_no_route"
+        assert error(answer)["code"] == "zoombridge_no_route"
 
     def test_of_a_site_that_there_is_not(self, http: Http) -> None:
         body = raw(event())
         answer = http("POST", f"/sites/nowhere{PATH}", body, signed(body, at=time.time()))
         assert answer.code == 404
-        assert told(answer)["code"] == "zoombridge_unknown_site"
+        assert error(answer)["code"] == "zoombridge_unknown_site"
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
     @pytest.mark.parametrize("prefix", ["", "/sites/s1"])
@@ -224,7 +224,7 @@ class TestRoutes:
     ) -> None:
         answer = http(method, prefix + PATH)
         assert answer.code == 405
-        assert "Zoom" in told(answer)["message"]
+        assert "Zoom" in error(answer)["message"]
 
 
 class TestBytes:
@@ -268,7 +268,7 @@ class TestLargeAndUnverified:
             answer = post(padded(size), secret="wrong")
             assert answer.code == 503
             assert int(answer.headers["Retry-After"]) > 0
-            assert told(answer)["code"] == "zoombridge_signature"
+            assert error(answer)["code"] == "zoombridge_signature"
         (one,) = large(store)
         assert (one.cause, one.size) == (LargeRequestCause.UNVERIFIED, size)
         assert (held(store), logged(store)) == ([], [])
@@ -291,7 +291,7 @@ class TestTooLarge:
     def test_one_byte_more_is(self, post: Post, store: Store) -> None:
         answer = post(padded(MIB + 1))
         assert answer.code == 413
-        assert told(answer)["code"] == "zoombridge_too_large"
+        assert error(answer)["code"] == "zoombridge_too_large"
         assert logged(store) == []
         assert held(store) == []
 
@@ -318,7 +318,7 @@ class TestTooLarge:
             headers["x-zm-request-id"] = str(size)
             answer = http("POST", PATH, b"", headers)
             assert answer.code == status
-            assert told(answer)["code"] == "zoombridge_too_large"
+            assert error(answer)["code"] == "zoombridge_too_large"
             assert is_answered_by_the_bridge(wp_site, headers, answer)
         assert sorted(one.size for one in large(store)) == [900_000, 9 * MIB]
 
@@ -387,7 +387,7 @@ class TestFromTheStub:
         body = raw(event())
         answer = http("POST", PATH, body, signed(body, at=time.time()))
         assert answer.code == 404
-        assert "Webhooks" in told(answer)["message"]
+        assert "Webhooks" in error(answer)["message"]
         assert logged(store) == []
 
     def test_of_the_right_key(self, http: Http, wp_site: Site, store: Store) -> None:

@@ -394,7 +394,7 @@ class TestContinues:
                 connection, kinds=[reconcile_job.KIND], owner="me", now=world.clock.ms, lease_until=1, room=9
             )
         )
-        assert [(job.place, job.epoch) for job in claimed] == [({"phase": "users"}, 4)]
+        assert [(job.cursor, job.epoch) for job in claimed] == [({"phase": "users"}, 4)]
 
     def test_the_same_event_is_still_a_duplicate(self, world: World) -> None:
         with world.store.reading() as connection:

@@ -75,27 +75,27 @@ def of(store: Store, applied_at: int | None = FOLDED, site_id: str | None = None
 
 
 def test_by_the_first_attempt_that_went_well_after_it_was_folded(wanted: Store) -> None:
-    tried(wanted, FOLDED - 5, did="created")
-    tried(wanted, FOLDED, did="updated")
+    tried(wanted, FOLDED - 5, action="created")
+    tried(wanted, FOLDED, action="updated")
     tried(wanted, FOLDED + 10, fault="network", message="No answer.")
-    tried(wanted, FOLDED + 40, did="updated")
-    tried(wanted, FOLDED + 90, did="updated again")
-    tried(wanted, FOLDED + 15, "s2", did="created")
+    tried(wanted, FOLDED + 40, action="updated")
+    tried(wanted, FOLDED + 90, action="updated again")
+    tried(wanted, FOLDED + 15, "s2", action="created")
     first, second = of(wanted)["s1"], of(wanted)["s2"]
-    assert (first.status, first.at, first.did) == (DeliveryStatus.DELIVERED, FOLDED + 60, "updated")
-    assert (second.status, second.at, second.did) == (DeliveryStatus.DELIVERED, FOLDED + 35, "created")
+    assert (first.status, first.at, first.action) == (DeliveryStatus.DELIVERED, FOLDED + 60, "updated")
+    assert (second.status, second.at, second.action) == (DeliveryStatus.DELIVERED, FOLDED + 35, "created")
     assert (first.site_name, first.site_url) == ("Site s1", "https://s1.example.org")
 
 
 def test_an_attempt_that_found_nothing_to_write_tells_when(wanted: Store) -> None:
-    tried(wanted, FOLDED + 40, did="unchanged")
-    tried(wanted, FOLDED + 900, did="updated")
+    tried(wanted, FOLDED + 40, action="unchanged")
+    tried(wanted, FOLDED + 900, action="updated")
     first = of(wanted)["s1"]
     assert (first.status, first.at) == (DeliveryStatus.UNNEEDED, FOLDED + 60)
 
 
 def test_does_not_reach_a_post_that_somebody_deleted(wanted: Store) -> None:
-    tried(wanted, FOLDED + 40, did="detached")
+    tried(wanted, FOLDED + 40, action="detached")
     change = update(table).where(table.c.site_id == "s1").values(state=PostState.DETACHED, written=1)
     wanted.write(lambda connection: connection.execute(change))
     first = of(wanted)["s1"]
@@ -104,19 +104,19 @@ def test_does_not_reach_a_post_that_somebody_deleted(wanted: Store) -> None:
 
 
 def test_is_not_reached_by_an_attempt_that_made_no_post(wanted: Store) -> None:
-    tried(wanted, FOLDED + 40, did="withheld")
+    tried(wanted, FOLDED + 40, action="withheld")
     finish(wanted, reason="Left out.")
     assert of(wanted)["s1"].status is DeliveryStatus.WITHHELD
 
 
 def test_waits_until_then(wanted: Store) -> None:
-    tried(wanted, FOLDED - 5, did="created")
+    tried(wanted, FOLDED - 5, action="created")
     assert {one.status for one in of(wanted).values()} == {DeliveryStatus.PENDING}
 
 
 def test_waits_while_it_is_not_folded(wanted: Store) -> None:
     finish(wanted)
-    tried(wanted, FOLDED + 5, did="created")
+    tried(wanted, FOLDED + 5, action="created")
     assert {one.status for one in of(wanted, None).values()} == {DeliveryStatus.PENDING}
 
 

@@ -157,7 +157,7 @@ class TestFilters:
                 if one is not PostStatus.DELETED:
                     assert numbers(sites, status=one) == [number]
                     assert numbers(sites, site_id="s2", status=one) == []
-            assert self.told_of(sites, number) == [one, PostStatus.DELETED]
+            assert self.statuses_of(sites, number) == [one, PostStatus.DELETED]
         without = [3, 4, 6, 7]
         assert numbers(sites, site_id="s1", status=PostStatus.NONE) == without
         assert numbers(sites, status=PostStatus.NONE) == without
@@ -168,9 +168,9 @@ class TestFilters:
         stand(sites, 1, wanted=2, fault="busy")
         assert numbers(sites, site_id="s1", status=PostStatus.PENDING) == [1]
         assert numbers(sites, site_id="s1", status=PostStatus.FAILING) == []
-        assert self.told_of(sites, 1)[0] is PostStatus.PENDING
+        assert self.statuses_of(sites, 1)[0] is PostStatus.PENDING
 
-    def told_of(self, store: Store, number: int) -> list[PostStatus]:
+    def statuses_of(self, store: Store, number: int) -> list[PostStatus]:
         with store.reading() as connection:
             return [
                 line.status for line in post_statuses.of_meetings(connection, [(ACCOUNT, number)], now=NOW_MS)
