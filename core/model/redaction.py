@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from core.errors import BadRequestError
 from core.model.fold import acts_on
 from core.model.state_fields import ALTERNATIVE_HOST_IDS as HOST_IDS
 from core.model.state_fields import ALTERNATIVE_HOSTS, named_hosts, with_host_ids
@@ -71,11 +72,15 @@ def redact(raw: bytes) -> bytes:
 def alternative_hosts(raw: bytes) -> list[str]:
     """Return the names of alternative hosts in a raw event, to be found among the account's users.
 
-    They hold nothing that a database cannot store or compare, as nothing else of a parsed event does.
+    They hold nothing that a database cannot store or compare, as nothing else of a parsed event does. There are none in
+    an event that an earlier version read and this one does not.
     """
     if b'"alternative_hosts"' not in raw and b"\\u" not in raw:
         return []
-    payload = parse(raw).payload
+    try:
+        payload = parse(raw).payload
+    except BadRequestError:
+        return []
     objects = [payload.object, payload.old_object]
     return [name for about in objects if isinstance(about, dict) for name in named_hosts(about)]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.model.fold import Change, fold
 from core.model.meeting import Position
-from core.model.redaction import names_people, redact, redact_fields
+from core.model.redaction import alternative_hosts, names_people, redact, redact_fields
 from core.zoom.envelope import parse
 from tests.core.events import ACCOUNT, JSON, NUMBER, SHARED, event, raw
 from tests.core.model.test_fold_properties import HISTORIES
@@ -135,3 +135,10 @@ class TestFields:
         at = Position(1, 2, "d")
         before, after = Change(at, parse(body), users), Change(at, parse(left), users)
         assert fold(ACCOUNT, NUMBER, [after]) == fold(ACCOUNT, NUMBER, [before])
+
+    def test_alternative_hosts_of_an_event_that_is_not_read_any_more_go(self) -> None:
+        told = event(
+            "meeting.updated", 1, settings={"alternative_hosts": "anna@example.org"}, duration=float("nan")
+        )
+        assert alternative_hosts(raw(told)) == []
+        assert b"anna" not in redact_fields(raw(told), {})
