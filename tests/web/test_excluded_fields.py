@@ -19,13 +19,13 @@ from core.errors import Fault
 from core.model.fold import SNAPSHOT
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.mirror_worker import MirrorWorker
-from core.store.db.schema import events, posts
+from core.store.db.schema import events, meetings, posts
 from core.store.events import log
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.posts import queue
 from tests.core.conftest import KEYS
-from tests.core.events import NOW, signed
+from tests.core.events import NOW, NUMBER, signed
 from tests.core.pipeline.test_kept_fields import columns, opened
 from tests.core.site_double import SiteDouble, fault
 from tests.core.store.entries import entry
@@ -118,6 +118,20 @@ def write_posts(store: Store) -> None:
     assert double.posts
 
 
+def pasted(markers: Markers) -> Iterator[dict[str, Any]]:
+    """Yield the events that tell topic, link and passcode, with these two in the topic, each of another meeting."""
+    for place, told in enumerate(every_event()):
+        about = told["payload"].get("object")
+        if isinstance(about, dict) and all(
+            isinstance(about.get(key), str) and about[key] for key in ("topic", "join_url", "password")
+        ):
+            marked = markers.mark(told)
+            filled = marked["payload"]["object"]
+            filled["topic"] += f" {filled['join_url']} {filled['password']}"
+            filled["id"] = NUMBER + 50_000 + place
+            yield marked
+
+
 def found_in(value: str, markers: dict[str, str]) -> list[str]:
     """Return those of the markers that a value holds, and where they stand in the events."""
     return sorted({f"{one} ({markers[one]})" for one in re.findall(MARKER, value) if one in markers})
@@ -145,6 +159,20 @@ class TestTables:
             leaks.setdefault(name, []).extend(found)
         assert {name: found[:9] for name, found in leaks.items() if found} == {}
         assert encrypted > 100, "they are needed, and searched for where they are"
+
+    def test_hold_no_invitation_that_a_host_pasted_into_a_topic(
+        self, store: Store, bridge: Bridge, wp_site: Site
+    ) -> None:
+        markers = Markers()
+        arrive(bridge, wp_site, pasted(markers))
+        while FoldWorker(store).fold_pending():
+            pass
+        assert len(markers.secrets) > 100
+        for name, held in columns(store).items():
+            assert not found_in(b"\n".join(held).decode("utf-8", "replace"), markers.secrets), name
+        with store.reading() as connection:
+            words = connection.scalars(select(meetings.c.words)).all()
+        assert len([one for one in words if one.strip()]) > 50, "what is left of the topics"
 
 
 LISTS = (
