@@ -216,7 +216,7 @@ function zoombridge_sync_object_schema( array $properties ): array {
  * @throws Zoombridge_Sync_Fault If they are not those of the operation.
  *
  * @param array $operation The operation.
- * @return array The operation, its values of the types that its schema names.
+ * @return array The operation, its values of the types that its schema names, and `sent`: those that were sent.
  */
 function zoombridge_sync_validate_operation( array $operation ): array {
 	$fields = zoombridge_sync_fields( $operation['op'] );
@@ -233,8 +233,9 @@ function zoombridge_sync_validate_operation( array $operation ): array {
 		throw new Zoombridge_Sync_Fault( 'invalid', $valid->get_error_message() );
 	}
 	return array(
-		'i'  => $operation['i'],
-		'op' => $operation['op'],
+		'i'    => $operation['i'],
+		'op'   => $operation['op'],
+		'sent' => $given,
 	) + rest_sanitize_value_from_schema( $given, $schema, 'operation' );
 }
 

@@ -150,7 +150,7 @@ function zoombridge_sync_make( array $operation, int $epoch ): array {
 	);
 	$metas          = zoombridge_sync_wanted_metas( $operation, $empty ) + array( '_zoombridge_made' => 'bridge' );
 	$id             = zoombridge_sync_insert( $operation, $fields, $metas );
-	$result         = zoombridge_sync_told( $operation, $epoch, $id, $fields, $metas );
+	$result         = zoombridge_sync_told( $operation, $epoch, $id, $metas );
 	$chosen         = zoombridge_sync_took_choices( $operation, zoombridge_sync_post( $id ) );
 	$result['took'] = (object) ( (array) $result['took'] + $chosen );
 	return $result;
@@ -356,7 +356,7 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		};
 		zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
 	}
-	return zoombridge_sync_told( $operation, $epoch, $row['ID'], $fields, $metas );
+	return zoombridge_sync_told( $operation, $epoch, $row['ID'], $metas );
 }
 
 /**
@@ -547,31 +547,30 @@ function zoombridge_sync_raw( $value ): ?string {
 }
 
 /**
- * Describes what stands after a write, and for each field whether the database holds what was written.
+ * Describes what stands after a write, and for each field whether the database holds what was sent.
  *
  * @since 0.2.0
  *
  * @param array $operation The operation.
  * @param int   $epoch     Its epoch.
  * @param int   $post_id   ID of the post.
- * @param array $fields    What was written, by column.
  * @param array $metas     What was written, by key of the meta.
  * @return array The result of the operation.
  */
-function zoombridge_sync_told( array $operation, int $epoch, int $post_id, array $fields, array $metas ): array {
+function zoombridge_sync_told( array $operation, int $epoch, int $post_id, array $metas ): array {
 	$stands = zoombridge_sync_record( $operation, $epoch, $post_id );
 	$row    = zoombridge_sync_post( $post_id );
 	$took   = array();
 	foreach ( array_intersect( array( 'title', 'content', 'status' ), array_keys( $operation ) ) as $name ) {
 		$value         = $row[ 'post_' . $name ];
-		$is_taken      = zoombridge_is_same_text( $value, $fields[ 'post_' . $name ] );
+		$is_taken      = zoombridge_is_same_text( $value, $operation['sent'][ $name ] );
 		$took[ $name ] = $is_taken ? true : array( 'became' => $value );
 	}
 	$given = zoombridge_sync_given_metas( $operation );
 	foreach ( array_merge( array_keys( $given['set'] + $given['lay_over'] ), $given['remove'] ) as $name ) {
 		$key           = zoombridge_sync_meta_keys()[ $name ];
-		$value         = zoombridge_sync_raw( $metas[ $key ] );
-		$is_taken      = zoombridge_is_same_text( $row['metas'][ $key ] ?? null, $value );
+		$sent          = $operation['sent']['metas']['set'][ $name ] ?? $metas[ $key ];
+		$is_taken      = zoombridge_is_same_text( $row['metas'][ $key ] ?? null, zoombridge_sync_raw( $sent ) );
 		$took[ $name ] = $is_taken ? true : array( 'became' => zoombridge_sync_meta_value( $row, $name ) );
 	}
 	return $stands + array( 'took' => (object) $took );

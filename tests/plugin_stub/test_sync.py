@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.plugin_stub.bridge_double import KEY, SITE
 from tests.plugin_stub.conftest import VCZAPI, sign_in
 from tests.plugin_stub.sync import MARK, REFUSED, SyncClient, envelope, verify
 from tests.plugin_stub.test_field import password_of
+from tests.sync_docs import DOCS, example
 from tests.wordpress import WordPress
 
 OTHER_KEY = "fedcba9876543210" * 4
@@ -28,8 +28,6 @@ HELLO = {"op": "hello"}
 NUMBERS = itertools.count(85393847045)
 
 Neighbour = Callable[[str], str]
-
-DOCS = (Path(__file__).parents[2] / "docs/sync.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -597,10 +595,21 @@ class TestWrite:
 
         result = sync.send(operation).result
 
-        assert set(result["took"].values()) == {True}
+        kept = 'alert(1)<img src="x">'
+        assert result["took"] == {
+            "title": True,
+            "content": {"became": kept},
+            "status": True,
+            "html": {"became": kept},
+        }
         found = state(sync, result["post"])
-        assert found["content"] == found["metas"]["html"] == 'alert(1)<img src="x">'
+        assert found["content"] == found["metas"]["html"] == kept
         assert found["title"] == "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"
+
+    def test_address_that_is_none(self, sync: SyncClient, number: str) -> None:
+        result = sync.send(sync.write(number, metas={"set": {"join_url": "javascript:alert(1)"}})).result
+
+        assert result["took"] == {"join_url": {"became": ""}}
 
     def test_slug_of_a_title_that_is_taken(self, sync: SyncClient) -> None:
         links = [
@@ -1231,14 +1240,6 @@ class TestVczapi:
 
         refused = "zoombridge_zoom_knows"
         assert raw(sync, post)[1]["codes"] == f"{refused} {refused} http_request_failed"
-
-
-def example(begin: str) -> dict[str, Any]:
-    """Return the JSON object of docs/sync.md that begins with this text, without its line breaks."""
-    start = DOCS.index(begin)
-    text = DOCS[start : DOCS.index("}\n", start) + 1].replace("\n    ", "")
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 class TestExample:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from core.wordpress import envelope
 from core.wordpress.envelope import UnsignedAnswerError, derive_keys, home_digest, open_answer, seal_request
 from tests.core.wordpress.plugin_envelope import answer_of, key_for, signature_of, unpack
+from tests.sync_docs import DOCS, example
 
 KEY = "00112233445566778899aabbccddeeff" * 2
 KEYS = derive_keys(KEY)
@@ -165,3 +166,35 @@ class TestAnswer:
         signed = {**line, "sig": envelope._mac(KEYS.answers, tuple(text.split("\n")))}
         with pytest.raises(UnsignedAnswerError):
             open_answer(KEYS, b"\n#zb2:" + json.dumps(signed).encode(), nonce=NONCE)
+
+
+class TestExample:
+    """The example of docs/sync.md, computed by the bridge; tests of the plugin compute it, too."""
+
+    KEYS = derive_keys("0123456789abcdef" * 4)
+
+    def test_keys(self) -> None:
+        for name in ("requests", "answers", "site"):
+            assert re.search(rf"^    {name} +{getattr(self.KEYS, name).hex()}$", DOCS, re.MULTILINE)
+
+    def test_request(self) -> None:
+        request = example('{"zb":2')
+
+        body = seal_request(
+            self.KEYS,
+            site=request["site"],
+            home=home_digest("https://example.org/blog"),
+            time=request["t"],
+            nonce=request["n"],
+            epoch=request["epoch"],
+            payload=example('{"quiet":false'),
+        )
+
+        assert json.loads(body) == request
+
+    def test_answer(self) -> None:
+        line = example('{"n":"')
+
+        answer = open_answer(self.KEYS, f"noise\n#zb2:{json.dumps(line)}\n".encode(), nonce=line["n"])
+
+        assert (answer.time, answer.stub, answer.payload) == (line["t"], "0.1.0", example('{"error":null'))
