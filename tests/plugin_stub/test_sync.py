@@ -975,6 +975,15 @@ class TestDying:
         assert sync.send(sync.write(number, post, title="die")).codes == ["failed"]
         assert sync.send(sync.write(number, post, title="live")).codes == ["ok"]
 
+    def test_ended_again_while_it_shuts_down(
+        self, sync: SyncClient, neighbour: Neighbour, number: str
+    ) -> None:
+        neighbour(
+            "add_action( 'save_post', function () { exit; } ); add_action( 'shutdown', function () { exit; } );"
+        )
+
+        assert sync.send(sync.write(number, title="x")).codes == ["failed"]
+
     def test_purging_of_caches_does_not_lose_the_answer(
         self, sync: SyncClient, neighbour: Neighbour, number: str
     ) -> None:
@@ -1069,6 +1078,7 @@ class TestNeighbours:
 
         response = sync.post(signed)
 
+        assert "Location" not in response.headers
         # What follows the answer's line does not count.
         before, mark, after = response.content.rpartition(MARK)
         response._content = before + mark + after.split(b"\n")[0] + b"\n"
@@ -1124,6 +1134,17 @@ class TestNeighbours:
         assert result["took"] == {"title": True, "html": True}
         row, metas = raw(sync, post)
         assert (row["post_title"], row["post_content"], metas["_zoombridge_html"]) == ("New", "", "<p>2</p>")
+
+    def test_stale_status_in_the_cache(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
+        post = make(sync, number)
+        sync.send(sync.target("trash", number, post))
+        neighbour(
+            f"add_action( 'init', function () {{ $post = clone get_post( {post} ); $post->post_status = 'publish';"
+            f" wp_cache_set( {post}, $post, 'posts' ); }} );"
+        )
+
+        assert sync.send(sync.target("restore", number, post)).result["status"] == "publish"
+        assert raw(sync, post)[0]["post_status"] == "publish"
 
     def test_no_trash(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
         post = make(sync, number)
