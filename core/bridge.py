@@ -13,8 +13,8 @@ from core.accounts.clients import AccountClients
 from core.accounts.import_job import ImportJob
 from core.accounts.reconcile_job import ReconcileJob
 from core.accounts.removal_job import RemovalJob
-from core.accounts.removals import TrashLimitOptions
 from core.accounts.schedule import JobScheduler
+from core.accounts.trash_limits import TrashLimitOptions
 from core.jobs.runner import JobRunner
 from core.pipeline import replay
 from core.pipeline.fold_worker import FoldWorker
@@ -26,7 +26,7 @@ from core.selftest.cleanup import CLEANUP, SELF_TEST, CleanupJob
 from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
-from core.sites.health import HealthChecker
+from core.sites.health_check import HealthChecker
 from core.store.db import notify
 
 if TYPE_CHECKING:

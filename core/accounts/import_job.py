@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from core.accounts.recorder import SnapshotRecorder
 from core.accounts.removal_phases import RemovalsPhase
-from core.accounts.removals import TrashLimitOptions
 from core.accounts.scan import AccountScan, ScanContext
 from core.accounts.scan_phases import BATCH_SIZE, FoldPhase, MeetingsPhase, PostsPhase, UsersPhase
+from core.accounts.trash_limits import TrashLimitOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.accounts.clients import log_entry
 from core.accounts.dry_run import DryRun, PlannedAction, planned_action
-from core.accounts.removals import find_removals
+from core.accounts.trash_limits import find_removals
 from core.jobs.runner import JobStep
 from core.model import rules
 from core.model.meeting import MeetingState

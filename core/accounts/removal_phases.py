@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from core import messages
 from core.accounts.dry_run import PlannedAction
 from core.accounts.recorder import HELD
-from core.accounts.removals import exceeded, find_removals
 from core.accounts.scan import (
     KNOWN_BATCH_SIZE,
     WOULD_HOLD,
@@ -19,6 +18,7 @@ from core.accounts.scan import (
     is_dry_run,
     repeat_if_changing,
 )
+from core.accounts.trash_limits import exceeded, find_removals
 from core.jobs.runner import JobStep
 from core.model.snapshots import Drift
 from core.store.accounts import findings, removals

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core import messages
 from core.accounts.reader import AccountReader
 from core.accounts.recorder import HELD, SKIPPED
-from core.accounts.removals import TrashLimitOptions
+from core.accounts.trash_limits import TrashLimitOptions
 from core.errors import ZoomLimitError, ZoomPageError, ZoomRestError, ZoomUnreachableError
 from core.jobs.runner import JobStep
 from core.model.meeting import WEBINARS, MeetingKind, whole_number

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from core.model import activity, shared_number
+from core.model import instance_events, shared_number
 from core.model.host_events import HOST_EVENTS
 from core.model.instances import end_running
 from core.model.meeting import (
@@ -209,7 +209,7 @@ def _created(meeting: Meeting, envelope: Envelope) -> Meeting:
         recovered=False,
         doubt=Doubt.NONE,
         others=others,
-        recordings=activity.of_former(meeting, is_remembered=is_another),
+        recordings=instance_events.of_former(meeting, is_remembered=is_another),
     )
 
 
@@ -363,7 +363,7 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
         return replace(meeting, state=state, recovered=False, doubt=Doubt.NONE)
     instances = meeting.instances
     if (envelope.payload.object or {}).get("status") == "waiting":
-        instances = end_running(instances, activity.sent_at(envelope))
+        instances = end_running(instances, instance_events.sent_at(envelope))
     given = _kept(envelope.payload.object or {})
     if given.get("type") == PERSONAL_ROOM and meeting.created and meeting.type not in (None, PERSONAL_ROOM):
         # The answer about a personal meeting ID is the room: it does not tell of the meetings scheduled in it.
@@ -383,11 +383,11 @@ def _snapshot(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 
 def _started(meeting: Meeting, envelope: Envelope) -> Meeting:
-    return replace(_introduce(meeting, envelope), instances=activity.started(meeting, envelope))
+    return replace(_introduce(meeting, envelope), instances=instance_events.started(meeting, envelope))
 
 
 def _ended(meeting: Meeting, envelope: Envelope) -> Meeting:
-    return replace(_introduce(meeting, envelope), instances=activity.ended(meeting, envelope))
+    return replace(_introduce(meeting, envelope), instances=instance_events.ended(meeting, envelope))
 
 
 def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
@@ -405,7 +405,7 @@ def _introduce(meeting: Meeting, envelope: Envelope) -> Meeting:
 
 def _registration(status: str | None) -> Callable[[Meeting, Envelope], Meeting]:
     def step(meeting: Meeting, envelope: Envelope) -> Meeting:
-        registrants = activity.registered(meeting.registrants, envelope, status)
+        registrants = instance_events.registered(meeting.registrants, envelope, status)
         return replace(_introduce(meeting, envelope), registrants=registrants)
 
     return step
@@ -442,11 +442,11 @@ _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "registration_approved": _registration("approved"),
     "registration_denied": _registration("denied"),
     "registration_cancelled": _registration("cancelled"),
-    "recording.completed": _recording(activity.recorded),
-    "recording.recovered": _recording(activity.recorded),
-    "recording.trashed": _recording(activity.trashed),
-    "recording.deleted": _recording(activity.deleted),
-    **dict.fromkeys(activity.BATCHES, _recording(activity.apply_batch)),
+    "recording.completed": _recording(instance_events.recorded),
+    "recording.recovered": _recording(instance_events.recorded),
+    "recording.trashed": _recording(instance_events.trashed),
+    "recording.deleted": _recording(instance_events.deleted),
+    **dict.fromkeys(instance_events.BATCHES, _recording(instance_events.apply_batch)),
     **dict.fromkeys(HOST_EVENTS, _host_changed),
 }
 

@@ -99,7 +99,7 @@ class Meeting:
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
     deletion. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
-    holds the status of each registrant (see `core.model.activity`). `doubt` asks for a reading over REST. `others` are
+    holds the status of each registrant (see `core.model.instance_events`). `doubt` asks for a reading over REST. `others` are
     further meetings under the same number (see `core.model.shared_number`).
     """
 

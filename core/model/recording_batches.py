@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core import messages
-from core.model.activity import named_instances
+from core.model.instance_events import named_instances
 
 if TYPE_CHECKING:
     from core.zoom.envelope import Envelope

@@ -1,4 +1,7 @@
-"""Derive alerts from the status of the sites, the log, the disk and the Zoom accounts. Pure."""
+"""Derive alerts from the status of the sites, the log, the disk and the Zoom accounts. Pure.
+
+Pages word them by `templates/parts/alert.jinja`.
+"""
 
 from __future__ import annotations
 

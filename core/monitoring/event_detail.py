@@ -13,7 +13,7 @@ from core.store.events import delivery, history, quarantine
 from core.store.events import search as event_search
 from core.store.events.history import MAX_EVENTS
 from core.store.events.log import Outcome
-from core.store.events.redaction import REMOVED_HEADER
+from core.store.events.name_removal import REMOVED_HEADER
 from core.store.posts import attempts
 from core.store.sites import zoom_secrets
 from core.zoom import envelope as zoom_envelope

@@ -14,7 +14,7 @@ from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter
 from core.store.events.stats import HOUR
-from core.store.sites import health as site_health
+from core.store.sites import facts as site_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,15 +49,15 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
     """Return the overview of every site, or of one. Raises: StoreUnavailableError."""
     with store.reading() as connection:
         now = store_clock.now(connection)
-        sites = site_health.facts(connection, site_id=site_id)
-        of_sites = site_health.accounts_of_sites(connection, site_id=site_id)
+        sites = site_facts.facts(connection, site_id=site_id)
+        of_sites = site_facts.accounts_of_sites(connection, site_id=site_id)
         failed = event_search.count(
             connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED
         )
         not_read = event_search.count(
             connection, EventFilter(outcome=Outcome.UNREADABLE, site_id=site_id), most=_MOST_FAILED
         )
-        unreadable = site_health.unreadable_accounts(connection, site_id=site_id)
+        unreadable = site_facts.unreadable_accounts(connection, site_id=site_id)
     week = hours.week(now)
     sites = [replace(site, usual_gap=_usual_gap(week, of_sites.get(site.id, ()))) for site in sites]
     found = alerts_of(

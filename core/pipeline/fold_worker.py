@@ -17,9 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreError, StoreUnavailableError
 from core.jobs.worker import WorkerThread
-from core.model.activity import recorded_instance
 from core.model.fold import apply, fold
 from core.model.host_events import HOST_EVENTS
+from core.model.instance_events import recorded_instance
 from core.store.db import clock as store_clock
 from core.store.events import host_events, log
 from core.store.events import recordings as recording_files

@@ -17,10 +17,10 @@ from core.errors import (
     StoreUnavailableError,
     UnknownSiteError,
 )
-from core.model.activity import BATCHES, named_instances
 from core.model.fold import SNAPSHOT, acts_on, position
 from core.model.host_events import HOST_EVENTS, hosts_of
 from core.model.identity import own_account_id
+from core.model.instance_events import BATCHES, named_instances
 from core.model.meeting import Position
 from core.pipeline.answers import ACCEPTED, MOST_BODY_BYTES, TOO_LARGE, WebhookResponse, refusal, unavailable
 from core.pipeline.verification import fault, read_again, verify

@@ -24,9 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreUnavailableError, UnknownEventError
 from core.jobs.runner import JobStep
-from core.model.activity import BATCHES
 from core.model.fold import SNAPSHOT, acts_on, fold
 from core.model.host_events import HOST_EVENTS
+from core.model.instance_events import BATCHES
 from core.store.db import clock as store_clock
 from core.store.events import log, quarantine
 from core.store.events import search as event_search

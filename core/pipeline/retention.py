@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.jobs.worker import WorkerThread
-from core.model.activity import recorded_instance
 from core.model.fold import fold
+from core.model.instance_events import recorded_instance
 from core.store.db import settings as stored_settings
 from core.store.db.settings import RetentionSettings
 from core.store.events import large_requests, log, quarantine
+from core.store.events import name_removal as event_redaction
 from core.store.events import recordings as recording_files
-from core.store.events import redaction as event_redaction
 from core.store.meetings import meetings
 from core.store.posts import attempts
 

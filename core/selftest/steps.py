@@ -27,7 +27,7 @@ from core.sites.diagnosis import (
     VisitorResponse,
     count_refused,
 )
-from core.sites.health import connection_advice
+from core.sites.health_check import connection_advice
 from core.store import selftest
 from core.store.events import log, quarantine
 from core.store.posts.queue import PostState

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from core import messages
 from core.errors import Fault, SiteFaultError, UnknownSiteError
-from core.sites.health_report import HealthFinding, HealthReport
+from core.sites.health_findings import HealthFinding, HealthReport
 from core.store.sites import pending_sites, sites, zoom_secrets
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site, new_id, new_key

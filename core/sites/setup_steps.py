@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from core.sites.diagnosis import RefusedRequests
-from core.sites.health_report import HealthReport
+from core.sites.health_findings import HealthReport
 
 if TYPE_CHECKING:
-    from core.sites.health_report import HealthFinding
+    from core.sites.health_findings import HealthFinding
 
 
 class SetupStep(StrEnum):

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from core.model.activity import BATCHES
+from core.model.instance_events import BATCHES
 from core.pipeline.retention import Retention
 from core.store.db.schema import recording_batch_items
 from core.store.db.schema import recording_instances as instances_table

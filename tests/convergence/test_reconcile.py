@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from core.accounts import backfill_job, reconcile_job
 from core.accounts.backfill_job import BackfillJob
 from core.accounts.reconcile_job import ReconcileJob
-from core.accounts.removals import TrashLimitOptions
+from core.accounts.trash_limits import TrashLimitOptions
 from core.jobs.runner import JobRunner
 from core.model.meeting import MeetingState
 from core.model.snapshots import Snapshot, of_reading

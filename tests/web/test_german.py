@@ -20,7 +20,7 @@ from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import diagnosis
 from core.sites.diagnosis import Stage
-from core.sites.health_report import HealthFinding, HealthReport
+from core.sites.health_findings import HealthFinding, HealthReport
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core import __version__
-from core.accounts.removals import TrashLimitOptions
+from core.accounts.trash_limits import TrashLimitOptions
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.accounts import decisions
+from core.accounts import held_decisions
 from core.errors import TooManyJobsError, UnknownAccountError
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import removals
@@ -88,13 +88,13 @@ class HeldPagesHandler(PageHandler):
         bridge, name = self.bridge, self.viewer.name
         if decision == "dismiss":
             await self.blocking(
-                partial(decisions.dismiss, bridge.store, bridge.job_runner, account_id, numbers, by=name)
+                partial(held_decisions.dismiss, bridge.store, bridge.job_runner, account_id, numbers, by=name)
             )
             self.go("/accounts/held", done="dismissed")
             return
         try:
             job = await self.blocking(
-                partial(decisions.approve, bridge.store, bridge.job_runner, account_id, numbers, by=name)
+                partial(held_decisions.approve, bridge.store, bridge.job_runner, account_id, numbers, by=name)
             )
         except TooManyJobsError as error:
             await self._show(status=422, problem=self.translated(error))

@@ -12,9 +12,9 @@ from tornado.web import Finish
 from core.errors import SiteFaultError, UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
-from core.sites import health
+from core.sites import health_check
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
-from core.sites.health_report import HealthReport
+from core.sites.health_findings import HealthReport
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
@@ -126,7 +126,7 @@ class SiteHandler(SitePage):
         """Check the connection, or change the bridge's address in the plugin."""
         state = await self._state(site_id)
         if not self.get_body_argument("bridge_url", ""):
-            await self.blocking(health.check, self.bridge.store, site_id)
+            await self.blocking(health_check.check, self.bridge.store, site_id)
             self.bridge.mirror_worker.wake()
             self.go(f"/sites/{site_id}", done="checked")
             return
@@ -202,7 +202,7 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
         saved = [token.secret for token in zoom_secrets.of_site(connection, site_id, store.sealer)]
-        held = quarantine.latest(connection, site_id, store.sealer, health.MOST_QUARANTINED)
+        held = quarantine.latest(connection, site_id, store.sealer, health_check.MOST_QUARANTINED)
         count = quarantine.count(connection, site_id)
         report = selftest_job.latest_report(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
@@ -222,5 +222,5 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
 
 def _move(bridge: Bridge, site_id: str, address: str) -> None:
     site_connect.move_bridge(bridge.store, site_id, address)
-    health.check(bridge.store, site_id)
+    health_check.check(bridge.store, site_id)
     bridge.mirror_worker.wake()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.accounts import credentials, decisions, import_job, reconcile_job
+from core.accounts import credentials, held_decisions, import_job, reconcile_job
 from core.sites import grants
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings, removals
@@ -153,14 +153,14 @@ def list_held(bridge: Bridge, request: api.HeldRequest) -> list[api.HeldPage]:
 def approve_held(bridge: Bridge, request: api.Decide) -> api.JobStatus:
     """Approve the removal of an account's held pages; return the job that removes them. Raises: ZoomBridgeError."""
     account = credentials.find_account(bridge.store, request.account)
-    job = decisions.approve(bridge.store, bridge.job_runner, account.id, None, by=request.by)
+    job = held_decisions.approve(bridge.store, bridge.job_runner, account.id, None, by=request.by)
     return job_operations.status(job)
 
 
 def dismiss_held(bridge: Bridge, request: api.Decide) -> api.Dismissed:
     """Leave an account's held pages as they are. Raises: UnknownAccountError."""
     account = credentials.find_account(bridge.store, request.account)
-    meetings = decisions.dismiss(bridge.store, bridge.job_runner, account.id, None, by=request.by)
+    meetings = held_decisions.dismiss(bridge.store, bridge.job_runner, account.id, None, by=request.by)
     return api.Dismissed(meetings=meetings)
 
 

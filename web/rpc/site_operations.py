@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.errors import ZoomBridgeError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
-from core.sites import health
+from core.sites import health_check
 from core.store.events import large_requests, quarantine
 from core.store.sites import sites
 from web.rpc import api
@@ -54,7 +54,7 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
 
 def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
     """Check the connection of a site in both directions. Raises: UnknownSiteError."""
-    findings = health.diagnose(bridge.store, request.site)
+    findings = health_check.diagnose(bridge.store, request.site)
     bridge.mirror_worker.wake()
     return [api.SiteCheck(name=found.name, ok=found.well, message=found.message) for found in findings]
 

@@ -60,7 +60,7 @@ sites = Table(
     Column("fault_message", Text),
     Column("last_write_at", BigInteger),
     Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
-    # The result of the last check of both sides: see core.sites.health.
+    # The result of the last check of both sides: see core.sites.health_check.
     Column("health_report", JSON),
     Column("checked_at", BigInteger),
 )

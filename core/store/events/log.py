@@ -1,7 +1,7 @@
 """The event log: every authentic event, stored once, as received. After that only its outcome changes.
 
 Functions run in the caller's transaction; times are Unix milliseconds (UTC). Personal names are removed after the
-retention time: see `core.store.events.redaction`.
+retention time: see `core.store.events.name_removal`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, func, literal_column, select, tuple_, update
 
 from core.model import recording_batches
-from core.model.activity import named_instances
 from core.model.fold import position
+from core.model.instance_events import named_instances
 from core.store.db import locks
 from core.store.db.schema import events, recording_batch_items, recording_instances
 from core.store.db.upsert import insert

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, and_, delete, func, select
 
 from core.store.db.schema import events
-from core.store.events import redaction
+from core.store.events import name_removal
 from core.store.events.log import IS_WAITING
 from core.store.events.request import Request
 
@@ -50,7 +50,7 @@ def of_account(connection: Connection, account_id: str, site_id: str, sealer: Se
 def drop(connection: Connection, account_id: str, site_id: str) -> None:
     """Delete the events of an account that wait for a grant to a site."""
     connection.execute(delete(events).where(_is_of(account_id, site_id)))
-    redaction.rewind(connection)
+    name_removal.rewind(connection)
 
 
 def accounts(connection: Connection, *, site_id: str | None = None) -> list[WaitingAccount]:

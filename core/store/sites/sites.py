@@ -31,7 +31,7 @@ class Site:
     """A connected WordPress site. Times are Unix milliseconds (UTC).
 
     `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
-    `health_report` is the result of the last check (`core.sites.health`), `checked_at` its time.
+    `health_report` is the result of the last check (`core.sites.health_check`), `checked_at` its time.
     """
 
     id: str

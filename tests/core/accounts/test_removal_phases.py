@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from core.accounts import backfill_job, import_job, reconcile_job, removal_job
-from core.accounts.removals import TrashLimitOptions
+from core.accounts.trash_limits import TrashLimitOptions
 from core.model.meeting import MeetingState
 from core.model.rules import DEFAULT
 from core.store.accounts import credentials as zoom_credentials

@@ -13,7 +13,7 @@ from core.accounts.clients import AccountClients
 from core.accounts.import_job import ImportJob
 from core.accounts.reconcile_job import ReconcileJob
 from core.accounts.removal_job import RemovalJob
-from core.accounts.removals import TrashLimitOptions
+from core.accounts.trash_limits import TrashLimitOptions
 from core.jobs.runner import JobRunner
 from core.model.meeting import Doubt
 from core.pipeline.fold_worker import FoldWorker

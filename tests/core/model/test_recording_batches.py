@@ -5,8 +5,8 @@ import json
 import pytest
 
 from core.model import recording_batches
-from core.model.activity import named_instances
 from core.model.fold import Change, fold, position
+from core.model.instance_events import named_instances
 from core.zoom.envelope import Envelope, digest, parse
 from tests.core.events import ACCOUNT, NUMBER, raw
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import StoreUnavailableError
-from core.model import activity
+from core.model import instance_events
 from core.model.fold import acts_on
 from core.model.host_events import HOST_EVENTS, hosts_of
 from core.pipeline.answers import ACCEPTED, WebhookResponse
@@ -142,7 +142,7 @@ class TestAccepted:
         with store.reading() as connection:
             (line,) = log.latest(connection, 9)
         hosts = hosts_of(envelope) if envelope.event in HOST_EVENTS else []
-        is_about_some = envelope.number or activity.named_instances(envelope) or hosts
+        is_about_some = envelope.number or instance_events.named_instances(envelope) or hosts
         expected = Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
         assert line.outcome == expected
 

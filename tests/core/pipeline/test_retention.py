@@ -18,7 +18,7 @@ from core.store.db.schema import events
 from core.store.db.settings import RetentionSettings
 from core.store.events import log, quarantine
 from core.store.events.log import Outcome
-from core.store.events.redaction import REMOVED_HEADER
+from core.store.events.name_removal import REMOVED_HEADER
 from core.store.events.request import Request
 from core.store.meetings import meetings
 from core.store.sites.sites import Site

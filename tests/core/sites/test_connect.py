@@ -14,7 +14,7 @@ import responses
 from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.sites import connect as site_connect
 from core.sites.connect import APP_ID, SetupProblem
-from core.sites.health_report import HealthReport
+from core.sites.health_findings import HealthReport
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.pending_sites import PendingSite

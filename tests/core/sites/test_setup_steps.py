@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.sites.diagnosis import RefusedRequests
-from core.sites.health_report import HealthFinding, HealthReport
+from core.sites.health_findings import HealthFinding, HealthReport
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 
 WELL = HealthReport(

@@ -117,7 +117,7 @@ def wordpress(store: Store, monkeypatch: pytest.MonkeyPatch) -> WordPress:
 
     monkeypatch.setattr(site_connect, "find", find)
     monkeypatch.setattr(site_connect, "WordPressClient", client)
-    monkeypatch.setattr("core.sites.health.check", lambda *_, **__: None)
+    monkeypatch.setattr("core.sites.health_check.check", lambda *_, **__: None)
     return made
 
 

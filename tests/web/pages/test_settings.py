@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from tornado.httpclient import HTTPResponse
 
-from core.accounts.removals import TrashLimitOptions
+from core.accounts.trash_limits import TrashLimitOptions
 from core.bridge import Bridge
 from core.model import rules
 from core.model.meeting import Meeting, MeetingKind

@@ -15,10 +15,10 @@ from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import connect as site_connect
-from core.sites import health
+from core.sites import health_check
 from core.sites.diagnosis import Cause, Diagnosis, Stage
-from core.sites.health import HealthChecker
-from core.sites.health_report import HealthFinding, HealthReport
+from core.sites.health_check import HealthChecker
+from core.sites.health_findings import HealthFinding, HealthReport
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.events import quarantine
@@ -53,7 +53,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(f"{site_id}{'' if lift else ' in the background'}")
         return WELL
 
-    monkeypatch.setattr(health, "check", check)
+    monkeypatch.setattr(health_check, "check", check)
     return asked
 
 

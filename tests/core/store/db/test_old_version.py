@@ -29,7 +29,7 @@ from core.pipeline.replay import ReplayJob
 from core.selftest.job import SelfTestReport
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
-from core.sites.health_report import HealthReport
+from core.sites.health_findings import HealthReport
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings

@@ -14,7 +14,7 @@ import structlog
 from core import messages
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
-from core.sites.health_report import HealthFinding, HealthReport
+from core.sites.health_findings import HealthFinding, HealthReport
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.wordpress.client import WordPressClient

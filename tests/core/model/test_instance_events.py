@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.model import activity
+from core.model import instance_events
 from core.model.fold import Change, fold, position
 from core.model.instances import instances_of
 from core.model.meeting import Meeting, MeetingKind
@@ -103,10 +103,10 @@ class TestInstance:
                 uuid=str(hour),
                 start_time=f"2026-03-0{1 + hour // 24}T{hour % 24:02}:00:00Z",
             )
-            for hour in range(activity.MOST_INSTANCES + 5)
+            for hour in range(instance_events.MOST_INSTANCES + 5)
         ]
         meeting = folded(envelope_of("meeting.created"), *starts)
-        assert len(meeting.instances) == activity.MOST_INSTANCES
+        assert len(meeting.instances) == instance_events.MOST_INSTANCES
         assert "0" not in meeting.instances
 
     def test_never_changes_the_schedule(self) -> None:
@@ -229,14 +229,16 @@ class TestRecordings:
 
     def test_instances_of_both_forms_are_read(self) -> None:
         plain = envelope_of("recording.batch_trashed", meeting_uuids=["u", 7, "", "u", "x" * 201])
-        assert activity.named_instances(plain) == {"u": []}
+        assert instance_events.named_instances(plain) == {"u": []}
         detailed = envelope_of(
             "recording.batch_deleted",
             meetings=[{"meeting_uuid": "v", "recording_file_ids": ["f", 1]}, {}, None],
         )
-        assert activity.named_instances(detailed) == {"v": ["f"]}
+        assert instance_events.named_instances(detailed) == {"v": ["f"]}
         assert (
-            activity.named_instances(envelope_of("recording.batch_deleted", meetings="v", meeting_uuids={}))
+            instance_events.named_instances(
+                envelope_of("recording.batch_deleted", meetings="v", meeting_uuids={})
+            )
             == {}
         )
 
@@ -252,15 +254,15 @@ class TestRecordings:
         ],
     )
     def test_are_introduced_by_what_tells_of_them(self, name: str, given: str, found: str | None) -> None:
-        assert activity.recorded_instance(envelope_of(name, uuid=given)) == found
+        assert instance_events.recorded_instance(envelope_of(name, uuid=given)) == found
 
     def test_are_bounded(self) -> None:
         meeting = Meeting(ACCOUNT, NUMBER)
-        for number in range(activity.MOST_RECORDINGS + 5):
+        for number in range(instance_events.MOST_RECORDINGS + 5):
             at = f"2026-03-03T{number // 60:02}:{number % 60:02}:00Z"
             made = envelope_of("recording.completed", uuid=str(number), start_time=at)
-            meeting = replace(meeting, recordings=activity.recorded(meeting, made))
-        assert len(meeting.recordings) == activity.MOST_RECORDINGS
+            meeting = replace(meeting, recordings=instance_events.recorded(meeting, made))
+        assert len(meeting.recordings) == instance_events.MOST_RECORDINGS
         assert "0" not in meeting.recordings
 
     def test_files_without_an_id_go_with_the_others(self) -> None:
@@ -291,5 +293,8 @@ class TestRegistrants:
         assert list(folded(created, moved).registrants.values()) == [status]
 
     def test_one_without_an_id_is_nobody(self) -> None:
-        assert activity.registered({}, envelope_of("meeting.registration_created", registrant={}), None) == {}
-        assert activity.registered({}, envelope_of("meeting.registration_created"), None) == {}
+        assert (
+            instance_events.registered({}, envelope_of("meeting.registration_created", registrant={}), None)
+            == {}
+        )
+        assert instance_events.registered({}, envelope_of("meeting.registration_created"), None) == {}

@@ -9,7 +9,7 @@ from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
-from core.store.sites import health as site_health
+from core.store.sites import facts as site_facts
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
@@ -29,7 +29,7 @@ def two_sites(store: Store) -> Store:
 
 def facts(store: Store, site_id: str | None = None) -> list[SiteFacts]:
     with store.reading() as connection:
-        return site_health.facts(connection, site_id=site_id)
+        return site_facts.facts(connection, site_id=site_id)
 
 
 def test_tells_of_every_site_or_of_one(two_sites: Store) -> None:
@@ -103,8 +103,8 @@ def test_counts_posts_that_stand_alike(two_sites: Store) -> None:
 def test_tells_which_accounts_a_site_mirrors(two_sites: Store) -> None:
     granted(two_sites, "another", "s2")
     with two_sites.reading() as connection:
-        assert site_health.accounts_of_sites(connection) == {"s1": [ACCOUNT], "s2": [ACCOUNT, "another"]}
-        assert site_health.accounts_of_sites(connection, site_id="s1") == {"s1": [ACCOUNT]}
+        assert site_facts.accounts_of_sites(connection) == {"s1": [ACCOUNT], "s2": [ACCOUNT, "another"]}
+        assert site_facts.accounts_of_sites(connection, site_id="s1") == {"s1": [ACCOUNT]}
 
 
 def test_reads_open_posts_by_their_index(two_sites: Store) -> None:
@@ -113,7 +113,7 @@ def test_reads_open_posts_by_their_index(two_sites: Store) -> None:
         pytest.skip("PostgreSQL decides by what the table holds")
     with two_sites.reading() as connection:
         for site_id in (None, "s1"):
-            compiled = site_health.open_query(site_id).compile(connection.engine)
+            compiled = site_facts.open_query(site_id).compile(connection.engine)
             values = tuple(compiled.construct_params()[name] for name in compiled.positiontup or ())
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
             assert any("ix_posts_open" in row[3] for row in plan), plan

@@ -11,9 +11,9 @@ import pytest
 import responses
 
 from core.errors import Fault, UnknownSiteError
-from core.sites import health
-from core.sites.health import HealthChecker, connection_advice
-from core.sites.health_report import HealthReport
+from core.sites import health_check
+from core.sites.health_check import HealthChecker, connection_advice
+from core.sites.health_findings import HealthReport
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -74,7 +74,7 @@ def block(store: Store, fault: Fault) -> None:
 
 class TestLook:
     def test_finds_all_well_and_keeps_that(self, store: Store, wordpress: WordPressDouble) -> None:
-        found = health.check(store, "s1")
+        found = health_check.check(store, "s1")
         assert [finding.name for finding in found.findings] == [
             "WordPress", "plugin", "pairing", "clock", "bridge",
         ]  # fmt: skip
@@ -85,41 +85,43 @@ class TestLook:
 
     def test_says_that_the_password_is_not_accepted(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.me = {"status": 401, "json": {"code": "rest_not_logged_in", "message": ""}}
-        assert "does not accept the application password" in wrong(health.check(store, "s1"))["WordPress"]
+        assert (
+            "does not accept the application password" in wrong(health_check.check(store, "s1"))["WordPress"]
+        )
 
     def test_says_that_the_plugin_is_missing(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.plugin = {"status": 404, "json": {"code": "rest_no_route", "message": ""}}
-        assert list(wrong(health.check(store, "s1"))) == ["plugin"]
+        assert list(wrong(health_check.check(store, "s1"))) == ["plugin"]
 
     def test_says_that_the_plugin_is_paired_with_another(
         self, store: Store, wordpress: WordPressDouble
     ) -> None:
         wordpress.plugin["json"]["site"] = "other"
-        assert list(wrong(health.check(store, "s1"))) == ["pairing"]
+        assert list(wrong(health_check.check(store, "s1"))) == ["pairing"]
 
     def test_says_how_far_the_clocks_are_apart(self, store: Store, wordpress: WordPressDouble) -> None:
         wordpress.date = formatdate(time.time() - 1200, usegmt=True)
-        assert "20 minutes behind" in wrong(health.check(store, "s1"))["clock"]
+        assert "20 minutes behind" in wrong(health_check.check(store, "s1"))["clock"]
 
     @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2026"])
     def test_makes_nothing_of_a_site_that_does_not_tell_the_time(
         self, store: Store, wordpress: WordPressDouble, date: str
     ) -> None:
         wordpress.date = date
-        assert wrong(health.check(store, "s1")) == {}
+        assert wrong(health_check.check(store, "s1")) == {}
 
     @pytest.mark.parametrize("told", [{"reached": False, "status": None}, {"reached": True, "status": 503}])
     def test_says_why_the_bridge_is_not_reached_and_what_to_try(
         self, store: Store, wordpress: WordPressDouble, told: dict[str, Any]
     ) -> None:
         wordpress.check = {"json": {**told, "message": "Connection refused."}}
-        message = wrong(health.check(store, "s1"))["bridge"]
+        message = wrong(health_check.check(store, "s1"))["bridge"]
         assert message.startswith("Connection refused. ")
         assert f"{BRIDGE}/healthz" in message
 
     def test_lifts_a_block(self, store: Store, wordpress: WordPressDouble) -> None:
         block(store, Fault.SERVER)
-        health.check(store, "s1")
+        health_check.check(store, "s1")
         assert kept(store).blocked_until == 0
 
     def test_in_the_background_lifts_only_what_is_shown_to_be_gone(
@@ -127,10 +129,10 @@ class TestLook:
     ) -> None:
         """A check that WordPress answers does not show that writes of posts succeed again."""
         block(store, Fault.SERVER)
-        health.check(store, "s1", lift=False)
+        health_check.check(store, "s1", lift=False)
         assert kept(store).blocked_until == 10**14
         block(store, Fault.CREDENTIALS)
-        health.check(store, "s1", lift=False)
+        health_check.check(store, "s1", lift=False)
         assert kept(store).blocked_until == 0
 
 
@@ -146,7 +148,7 @@ class TestHowToReach:
 
 class TestCheck:
     def findings(self, store: Store) -> dict[str, str]:
-        return {found.name: found.message for found in health.diagnose(store, "s1") if not found.well}
+        return {found.name: found.message for found in health_check.diagnose(store, "s1") if not found.well}
 
     def test_tells_of_zoom_too(self, store: Store, wordpress: WordPressDouble) -> None:
         assert set(self.findings(store)) == {"secret token", "Zoom"}
@@ -168,7 +170,7 @@ class TestCheck:
 
     def test_knows_no_other_site(self, store: Store) -> None:
         with pytest.raises(UnknownSiteError):
-            health.diagnose(store, "nowhere.example.org")
+            health_check.diagnose(store, "nowhere.example.org")
 
 
 class TestLooks:
@@ -182,7 +184,7 @@ class TestLooks:
             begun.release()
             assert may_end.wait(90)
 
-        monkeypatch.setattr(health, "check", slowly)
+        monkeypatch.setattr(health_check, "check", slowly)
         checker = HealthChecker(store, on_checked=ended.release)
         checker.begin("s1")
         assert begun.acquire(timeout=90)
@@ -204,7 +206,7 @@ class TestLooks:
             failed.release()
             raise UnknownSiteError("gone")
 
-        monkeypatch.setattr(health, "check", fail)
+        monkeypatch.setattr(health_check, "check", fail)
         checker = HealthChecker(store)
         for _ in range(3):
             deadline = time.monotonic() + 90
