@@ -50,7 +50,7 @@ LIVES = {
 }  # of those in the pure tests, through a store
 # Accounts with faults of the REST API that are reconciled.
 FAULTY_READINGS = Amount(400, 10_000)  # of those whose meetings are only read
-FAULTY_ACCOUNTS = {"sqlite": Amount(50, 10_000), "postgresql": Amount(10, 500)}
+FAULTY_ACCOUNTS = {"sqlite": Amount(50, 10_000), "postgresql": Amount(25, 500)}
 # Signed bodies that are no events, or odd ones: see tests.nonsense.
 NONSENSE = {"sqlite": Amount(150, 100_000), "postgresql": Amount(100, 20_000)}
 
