@@ -169,6 +169,7 @@ PARTS: dict[str, Part] = {
     "older-wordpress": Tests(
         "every test of the whole way, on the older WordPress", ["tests/end_to_end", "-k", "debian-mariadb"]
     ),
+    "plugin": Tests("every test of the plugin, on both WordPresses", ["tests/plugin_stub"]),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",
         ["tests/core/accounts/test_faulty_accounts.py"],

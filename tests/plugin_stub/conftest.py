@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.examples import SOAK
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
 from tests.wordpress import WordPress
 
@@ -19,7 +20,28 @@ NOT_OURS = re.compile(
     r"|POST Content-Length of \d+ bytes exceeds"
 )
 
+# What does not depend on the versions of WordPress and of its database is tried on one of the two kinds in every run, and on
+# both by the soak.
+ON_ONE = {
+    "test_field": "debian-mariadb",
+    "test_connection": "debian-mariadb",
+    "test_page": "playground-sqlite",
+    "test_type": "playground-sqlite",
+}
+
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    elsewhere = [item for item in items if not SOAK and _is_tried_on_the_other(item)]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
+
+
+def _is_tried_on_the_other(item: pytest.Item) -> bool:
+    kind = item.callspec.params.get("wordpress") if hasattr(item, "callspec") else None
+    return kind is not None and kind != ON_ONE.get(item.path.stem, kind)
 
 
 @pytest.fixture
