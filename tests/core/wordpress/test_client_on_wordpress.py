@@ -122,7 +122,8 @@ def test_a_post_goes_to_the_trash_and_comes_back_with_its_status(client: WordPre
 def test_an_update_changes_only_what_is_given(client: WordPressClient) -> None:
     made = client.create_post(fields())
     changed = client.update_post(made.id, {"zoombridge": {"revision": 2}})
-    assert changed == replace(made, field={**made.field, "revision": 2})
+    # WordPress moves the date of the last change, which is seen from the next second on.
+    assert replace(changed, untouched=True) == replace(made, field={**made.field, "revision": 2})
 
 
 def test_a_deleted_post_is_gone_from_the_trash_too(client: WordPressClient) -> None:
