@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 60
 _WEBINAR = 5
+_ENOUGH = 25  # accounts, among which every case occurs; `make check` tries fewer
 
 
 @dataclass
@@ -274,7 +275,8 @@ def test_no_post_of_an_existing_meeting_is_trashed(store: Store, database_kind: 
         trashed, held = trashed + len(gone), held + len(waiting)
         unsure += job.counts.get("unsure", 0)
         progress.one_more()
-    assert min(trashed, held, unsure, complete) > 0, "The accounts have no such case."
+    if amount >= _ENOUGH:
+        assert min(trashed, held, unsure, complete) > 0, "The accounts have no such case."
     progress.over()
     print(
         f"{amount} accounts: {trashed} posts trashed, {held} held, {unsure} unsure, {complete} without faults"
