@@ -39,8 +39,8 @@ T = TypeVar("T")
 # second.
 CONCURRENT_REQUESTS = 32
 _CHECK_EXPIRY_SECONDS = 5.0
-# After so many in a row that lack the same scope, requests of this sort are not sent any more: Zoom may disable an app
-# with a high share of errors.
+# After so many that lack the same scope, before any other answer, requests of this sort are not sent any more: Zoom may
+# disable an app with a high share of errors.
 _MOST_DENIED = 3
 # Codes with which Zoom refuses to read webinars: no plan, no license, invalid webinar ID.
 _NO_WEBINARS = frozenset({200, 300, 3161})
@@ -81,6 +81,7 @@ class AccountReader:
         self._checking = threading.Lock()
         self._checked_at: float | None = None
         self._denied: dict[_Sort, int] = defaultdict(int)
+        self._read: set[_Sort] = set()
         self._denials: dict[_Sort, ZoomScopeError] = {}
 
     def list_user(self, host_id: str) -> UserMeetings:
@@ -162,7 +163,8 @@ class AccountReader:
 
     def _denial(self, sort: _Sort) -> ZoomScopeError | None:
         with self._guard:
-            return self._denials.get(sort) if self._denied[sort] >= _MOST_DENIED else None
+            is_denied = sort not in self._read and self._denied[sort] >= _MOST_DENIED
+            return self._denials.get(sort) if is_denied else None
 
     def _noted(self, sort: _Sort, answer: T) -> T:
         with self._guard:
@@ -170,7 +172,10 @@ class AccountReader:
                 self._denied[sort] += 1
                 self._denials[sort] = answer
             else:
+                # Not "in a row": answers to concurrent requests come in any order.
                 self._denied[sort] = 0
+                if not isinstance(answer, ZoomRestError):
+                    self._read.add(sort)
         return answer
 
 
