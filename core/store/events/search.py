@@ -3,8 +3,9 @@
 A search reads a few index ranges, each of which holds its events in the order of a page, and merges them. Without a
 meeting's number there is one range for each account and outcome, and with an event name the index holds that, too:
 there are few outcomes and few accounts. With a number there is one range, whose index holds the other columns of the
-filter as well, so that an event that does not match is passed over without reading its row. Of very many accounts, as
-only events that are not Zoom's name them, the whole log is sorted instead.
+filter as well, so that an event that does not match is passed over without reading its row; what waits for a grant is
+a range of its own, as only its index holds the site. Of very many accounts, as only events that are not Zoom's name
+them, the whole log is sorted instead.
 
 A filter by site means the Zoom accounts that are granted to the site: an event concerns each of their sites,
 whichever endpoint received it first. An event that waits for a grant concerns only the site that it came to.
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, literal, or_, select, tuple_
+from sqlalchemy import func, literal, select, tuple_
 
 from core import messages
 from core.errors import UnknownEventError
@@ -210,21 +211,11 @@ def event_names(connection: Connection, site_id: str | None = None) -> list[str]
 def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElement[bool]]]:
     """Return the conditions of each index range; together they hold what matches at any time, and once each."""
     named = [events.c.event == wanted.event] if wanted.event else []
-    if wanted.number is not None:
-        chosen = [events.c.number == wanted.number, *named]
-        if wanted.outcome is not None:
-            chosen.append(events.c.outcome == wanted.outcome)
-        if wanted.site_id is not None:
-            chosen.append(_is_of_site(wanted.site_id))
-        return [chosen]
     accounts = few_account_ids(connection, wanted.site_id)
+    if wanted.number is not None:
+        return _ranges_of_site(wanted, [events.c.number == wanted.number, *named], accounts)
     if accounts is None:
-        chosen = list(named)
-        if wanted.outcome is not None:
-            chosen.append(events.c.outcome == wanted.outcome)
-        if wanted.site_id is not None:
-            chosen.append(_is_of_site(wanted.site_id))
-        return [chosen]
+        return _ranges_of_site(wanted, named, accounts)
     outcomes = [wanted.outcome] if wanted.outcome else [*Outcome]
     ranges: list[list[ColumnElement[bool]]] = []
     if wanted.site_id is not None and Outcome.WAITING in outcomes:
@@ -237,10 +228,24 @@ def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElem
     ]
 
 
-def _is_of_site(site_id: str) -> ColumnElement[bool]:
-    """Return the condition for the events that concern a site."""
-    is_granted = events.c.account_id.in_(accounts_of(site_id))
-    return or_(and_(is_granted, ~IS_WAITING), and_(*_waiting_at(site_id)))
+def _ranges_of_site(
+    wanted: EventFilter, chosen: list[ColumnElement[bool]], accounts: Sequence[str] | None
+) -> list[list[ColumnElement[bool]]]:
+    """Return the `chosen` events that have the outcome and concern the site, those that wait for a grant apart.
+
+    The site of an event is in no index but theirs: in one condition it would make the database read every row.
+    """
+    if wanted.outcome is not None:
+        chosen = [*chosen, events.c.outcome == wanted.outcome]
+    if wanted.site_id is None:
+        return [chosen]
+    ranges = []
+    if wanted.outcome is not Outcome.WAITING and accounts != []:
+        granted = accounts_of(wanted.site_id) if accounts is None else accounts
+        ranges.append([*chosen, events.c.account_id.in_(granted), ~IS_WAITING])
+    if wanted.outcome in (None, Outcome.WAITING):
+        ranges.append([*chosen, *_waiting_at(wanted.site_id)])
+    return ranges
 
 
 def _waiting_at(site_id: str) -> tuple[ColumnElement[bool], ...]:
