@@ -17,6 +17,7 @@ from core.render import SiteRules, render
 from core.store.posts.queue import Written
 from core.zoom.rate_limit import Plan
 from core.zoom.readings import Reading
+from tests.wordpress.meetings import read_posts
 from tests.zoom import Account, ZoomServer
 
 if TYPE_CHECKING:
@@ -107,15 +108,8 @@ class Compared:
 def compare(site: WordPress, truth: Truth) -> Compared:
     """Compare what a site shows of an account, post by post, with what it should."""
     shown: dict[int, list[Any]] = defaultdict(list)
-    page, pages = 1, 1
-    while page <= pages:
-        query = {"context": "edit", "status": "any,trash", "per_page": 100, "page": page, "orderby": "id"}
-        answer = site.rest("GET", "wp/v2/zoom_meetings", params=query, timeout=120)
-        answer.raise_for_status()
-        pages = int(answer.headers["X-WP-TotalPages"])
-        for post in answer.json():
-            shown[int(post["zoombridge"]["number"])].append(post)
-        page += 1
+    for post in read_posts(site):
+        shown[int(post["zoombridge_test"]["number"])].append(post)
     return Compared(
         absent=sum(number not in shown for number in truth.numbers),
         doubled=sum(len(shown[number]) > 1 for number in truth.numbers if number in shown),
@@ -128,7 +122,7 @@ def compare(site: WordPress, truth: Truth) -> Compared:
 
 
 def _is_right(post: dict[str, Any], task: PlanTask) -> bool:
-    wanted, told = task.wanted, post["zoombridge"]
+    wanted, told = task.wanted, post["zoombridge_test"]
     details, given = json.loads(told["details"] or "{}"), json.loads(wanted.field["details"])
     return (
         (post["title"]["raw"], post["content"]["raw"], post["status"])

@@ -32,13 +32,13 @@ from core.zoom.sender import send
 from tests.demo_account import AccountStory, shown_as
 from tests.running import PASSWORD, RunningBridge
 from tests.wordpress import WordPress
+from tests.wordpress.meetings import read_posts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 STUB = Path(__file__).parent.parent / "plugin_stub"
 _SHOWN_SECONDS = 90.0
-_STATUSES = ["publish", "draft", "private", "pending", "future", "trash"]
 
 
 @dataclass(frozen=True)
@@ -144,11 +144,7 @@ class Demo:
 
     def look(self, number: int) -> Seen:
         """Look at what the site has of a meeting now."""
-        found = self.wordpress.rest(
-            "GET",
-            "wp/v2/zoom_meetings",
-            params={"zoombridge_number": str(number), "status[]": _STATUSES, "context": "edit"},
-        ).json()
+        found = read_posts(self.wordpress, number)
         if not found:
             link = self._links.get(number)
             status = requests.get(link, timeout=90).status_code if link else None

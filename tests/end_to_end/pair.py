@@ -19,6 +19,7 @@ from core.store.db.encryption import Sealer
 from core.store.events.request import Request
 from core.zoom.signature import sign
 from tests.running import RunningBridge
+from tests.wordpress.meetings import read_posts
 from web.rpc import api
 from web.rpc.client import RpcClient
 
@@ -181,16 +182,7 @@ class Pair:
 
     def posts(self, number: int) -> list[dict[str, Any]]:
         """Return the posts of a Zoom number, the trash too, as REST gives them to an editor."""
-        asked = {
-            "context": "edit",
-            "status": "any,trash",
-            "per_page": 100,
-            "zoombridge_number": number,
-        }
-        answer = self.site.rest("GET", "wp/v2/zoom_meetings", params=asked)
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()
-        return found
+        return read_posts(self.site, number)
 
     def post(self, number: int) -> dict[str, Any]:
         """Return the one post of a number."""

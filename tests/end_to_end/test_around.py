@@ -48,7 +48,7 @@ class TestLive:
         page = pair.await_page(now_on.number, "can be joined again", gone=("Live now",))
         assert now_on.join_url in page
 
-        details = json.loads(pair.post(now_on.number)["zoombridge"]["details"])
+        details = json.loads(pair.post(now_on.number)["zoombridge_test"]["details"])
         assert details["state"] == ""
         assert details["start_time"] == z(now_on.start)
 
@@ -58,7 +58,7 @@ class TestLive:
         pair.await_page(over.number, "Live now", over.join_url)
         pair.tell(over.ended())
         pair.await_page(over.number, "Ended", gone=("Live now", over.join_url))
-        assert json.loads(pair.post(over.number)["zoombridge"]["details"])["state"] == "ended"
+        assert json.loads(pair.post(over.number)["zoombridge_test"]["details"])["state"] == "ended"
 
 
 class TestRecordings:

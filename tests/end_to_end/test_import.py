@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.end_to_end.pair import eventually
+from tests.wordpress.meetings import read_posts
 from tests.zoom import Account, ZoomServer
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
 
@@ -49,14 +50,11 @@ def reading(fresh: Pair, zoom: ZoomServer) -> Pair:
 
 def published(pair: Pair) -> dict[int, str]:
     """Return the titles of the site's published meetings, by number."""
-    found: dict[int, str] = {}
-    for page in (1, 2):
-        answer = pair.site.rest(
-            "GET", "wp/v2/zoom_meetings", params={"context": "edit", "per_page": 100, "page": page}
-        )
-        if answer.status_code == 200:
-            found |= {int(post["zoombridge"]["number"]): post["title"]["raw"] for post in answer.json()}
-    return found
+    return {
+        int(post["zoombridge_test"]["number"]): post["title"]["raw"]
+        for post in read_posts(pair.site)
+        if post["status"] == "publish"
+    }
 
 
 class TestImport:
@@ -112,7 +110,10 @@ class TestRepair:
         assert shown[numbers[0]] == "Renamed while nobody listened"
         assert numbers[1] not in shown
         assert added in shown
-        assert reading.post(numbers[2])["zoombridge"]["join_url"] == zoom.account.held[numbers[2]]["join_url"]
+        assert (
+            reading.post(numbers[2])["zoombridge_test"]["join_url"]
+            == zoom.account.held[numbers[2]]["join_url"]
+        )
 
 
 class TestHeld:

@@ -16,6 +16,7 @@ from tests.end_to_end.events import Meeting
 from tests.end_to_end.gate import Gate
 from tests.end_to_end.pair import SECRET, SEND_SECONDS, eventually
 from tests.running import RunningBridge
+from tests.wordpress.meetings import read_posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +71,7 @@ class Several:
         )
 
     def posts(self, number: int) -> list[dict[str, Any]]:
-        asked = {"context": "edit", "status": "any,trash", "per_page": 100, "zoombridge_number": number}
-        found: list[dict[str, Any]] = self.site.rest("GET", "wp/v2/zoom_meetings", params=asked).json()
-        return found
+        return read_posts(self.site, number)
 
     def holder(self, number: int) -> RunningBridge:
         """Return the bridge that works on the post of this number."""

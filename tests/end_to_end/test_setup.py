@@ -27,6 +27,7 @@ from tests.end_to_end.ahead import SECONDS
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.pair import SECRET, eventually
 from tests.running import RunningBridge
+from tests.wordpress.meetings import read_posts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,9 +161,7 @@ class Person:
 
     def left_of_tests(self) -> list[str]:
         """Return the titles of posts that a test has left on the site."""
-        asked = {"context": "edit", "status": "any,trash", "per_page": 100}
-        posts = self.site.rest("GET", "wp/v2/zoom_meetings", params=asked).json()
-        titles = [str(post["title"]["raw"]) for post in posts]
+        titles = [str(post["title"]["raw"]) for post in read_posts(self.site)]
         return [title for title in titles if title.startswith("Test ")]
 
 
@@ -277,8 +276,7 @@ def sets_up_zoom(person: Person) -> tuple[Meeting, str]:
     assert person.zoom_sends(meeting.created()) == 204
     person.line("Meetings have pages on the site")
     expect(person.page.get_by_role("heading", name="Setup complete")).to_be_visible(timeout=SLOWLY)
-    asked = {"zoombridge_number": str(meeting.number), "context": "edit"}
-    [shown] = person.site.rest("GET", "wp/v2/zoom_meetings", params=asked).json()
+    [shown] = read_posts(person.site, meeting.number)
     return meeting, str(shown["link"])
 
 

@@ -20,6 +20,7 @@ from core.zoom.signature import Secret
 from tests.convergence.clock import Clock
 from tests.core.conftest import KEYS
 from tests.core.events import SECRET, raw, signed
+from tests.wordpress.meetings import read_posts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,11 +172,7 @@ class Stepped:
 
     def posts(self, number: int) -> list[dict[str, Any]]:
         """Return the posts of a number, the trash too, as REST gives them to an editor."""
-        query = {"context": "edit", "status": "any,trash", "per_page": 100, "zoombridge_number": number}
-        answer = self.wordpress.rest("GET", "wp/v2/zoom_meetings", params=query)
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()
-        return found
+        return read_posts(self.wordpress, number)
 
     def post(self, number: int) -> dict[str, Any]:
         """Return the one post of a number."""

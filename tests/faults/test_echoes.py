@@ -96,7 +96,7 @@ def test_event_that_comes_while_the_post_is_saved_makes_no_second(
     assert post["id"] == post_id
     assert with_vczapi.titles() == [meeting.topic]
     assert post["content"]["raw"] == "Written by an editor."
-    assert post["zoombridge"]["revision"] is not None
+    assert post["zoombridge_test"]["revision"] is not None
     assert with_vczapi.attempts(meeting.number)[0].action == "adopted"
 
 

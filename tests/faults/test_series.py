@@ -54,7 +54,7 @@ def listed(shown: str) -> int:
 
 
 def start_in_metas(stepped: Stepped, number: int) -> str:
-    return str(stepped.post(number)["zoombridge"]["start_date_utc"])
+    return str(stepped.post(number)["zoombridge_test"]["start_date_utc"])
 
 
 def sql(moment: datetime) -> str:
@@ -197,7 +197,7 @@ class TestConverted:
         with_vczapi.tell(converted(meeting, "meeting.converted_to_webinar", as_webinar))
         with_vczapi.until_quiet()
         as_it_is = with_vczapi.post(meeting.number)
-        assert as_it_is["zoombridge"]["kind"] == "webinar"
+        assert as_it_is["zoombridge_test"]["kind"] == "webinar"
         assert '<p class="vczapi-kind">webinar</p>' in page(with_vczapi, meeting.number)
 
         meeting.kind = "webinar"
@@ -211,7 +211,7 @@ class TestConverted:
 
         after = with_vczapi.post(meeting.number)
         assert (after["id"], after["link"]) == (before["id"], before["link"])
-        assert after["zoombridge"]["kind"] == "meeting"
+        assert after["zoombridge_test"]["kind"] == "meeting"
         shown = page(with_vczapi, meeting.number)
         assert '<p class="vczapi-kind">meeting</p>' in shown
         assert "vczapi-join" in shown
