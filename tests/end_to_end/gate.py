@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from tests.end_to_end.pair import eventually
@@ -12,38 +11,79 @@ if TYPE_CHECKING:
 
     from tests.wordpress import WordPress
 
-# A post is made or changed between these two moments; the second comes after its metas, too.
+# However the bridge writes: a request is held before it looks for the post that it is about to make, or before it
+# changes one; and its answer goes through a buffer, which is emptied once all is written.
 CODE = """<?php
 /** Plugin Name: A gate for tests */
 function zoombridge_gate( $moment ) {
-	if ( file_exists( '{folder}/hold-' . $moment ) ) {
-		touch( '{folder}/arrived-' . $moment . '-' . hrtime( true ) );
-		while ( file_exists( '{folder}/hold-' . $moment ) ) {
+	$hold = "{folder}/hold-$moment";
+	if ( file_exists( $hold ) ) {
+		$request = $moment . '-' . getmypid() . '-' . hrtime( true );
+		touch( "{folder}/arrived-$request" );
+		while ( file_exists( $hold ) ) {
 			usleep( 10000 );
 			clearstatcache();
 		}
+		touch( "{folder}/left-$request" );
+	}
+}
+function zoombridge_gate_before() {
+	static $is_past = false;
+	if ( ! $is_past ) {
+		$is_past = true;
+		zoombridge_gate( 'before' );
+	}
+}
+function zoombridge_gate_after() {
+	static $is_set_up = false;
+	if ( ! $is_set_up ) {
+		$is_set_up = true;
+		ob_start(
+			static function ( $answer ) {
+				zoombridge_gate( 'after' );
+				return $answer;
+			}
+		);
 	}
 }
 add_filter(
-	'rest_pre_insert_zoom-meetings',
-	static function ( $post ) {
-		zoombridge_gate( 'before' );
-		return $post;
+	'query',
+	static function ( $query ) {
+		// The plugin's locks: of the number of a new post, of a post that is there.
+		if ( preg_match( '/^INSERT IGNORE .*zoombridge_(making|writing)_/s', $query ) ) {
+			zoombridge_gate_before();
+		}
+		return $query;
+	}
+);
+add_filter(
+	'wp_insert_post_data',
+	static function ( $data ) {
+		if ( 'zoom-meetings' === $data['post_type'] ) {
+			zoombridge_gate_before();
+		}
+		return $data;
 	},
 	PHP_INT_MIN
 );
-add_action(
-	'rest_after_insert_zoom-meetings',
-	static function () {
-		zoombridge_gate( 'after' );
-	},
-	PHP_INT_MAX
-);
+add_action( 'save_post_zoom-meetings', 'zoombridge_gate_after' );
+foreach ( array( 'added_post_meta', 'updated_post_meta' ) as $hook ) {
+	add_action(
+		$hook,
+		static function ( $meta, $post ) {
+			if ( 'zoom-meetings' === get_post_type( $post ) ) {
+				zoombridge_gate_after();
+			}
+		},
+		10,
+		2
+	);
+}
 """
 
 
 class Gate:
-    """Holds what is `before` its write, or what is `after` it and has not been answered."""
+    """Holds requests `before` they write, or `after` they wrote and before they are answered."""
 
     def __init__(self, site: WordPress, folder: Path) -> None:
         """Put the gate up, open."""
@@ -57,12 +97,12 @@ class Gate:
         (self._folder / f"hold-{moment}").touch()
 
     def await_held(self, moment: str, count: int) -> None:
-        """Wait until so many writes stand there."""
+        """Wait until so many requests stand there."""
         eventually(lambda: self.held(moment) >= count, lambda: f"{count} {moment}")
 
     def held(self, moment: str) -> int:
-        """Return how many writes have come there so far."""
-        return len(list(self._folder.glob(f"arrived-{moment}-*")))
+        """Return how many requests have come there so far."""
+        return self._count(f"arrived-{moment}")
 
     def open(self) -> None:
         """Let everything through."""
@@ -70,7 +110,10 @@ class Gate:
             file.unlink()
 
     def remove(self) -> None:
-        """Open it, and take it down."""
+        """Open it, wait until all that stood there has gone on, and take it down."""
         self.open()
+        eventually(lambda: self._count("left") == self._count("arrived"), lambda: "Some stand there still.")
         self._plugin.unlink()
-        time.sleep(0.05)  # what stood there looks every hundredth of a second, and must find its way out
+
+    def _count(self, kind: str) -> int:
+        return len(list(self._folder.glob(f"{kind}-*")))
