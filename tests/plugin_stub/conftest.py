@@ -85,3 +85,16 @@ def sign_in(site: WordPress, user: str | None = None, password: str | None = Non
     response = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=90)
     assert response.status_code == 302, response.text
     return session
+
+
+def password_of(site: WordPress, name: str, role: str) -> str:
+    """Create a user and return an application password."""
+    password: str = site.php(
+        """
+        $id = wp_insert_user( array( 'user_login' => $name, 'user_pass' => 'a-password', 'role' => $role ) );
+        return WP_Application_Passwords::create_new_application_password( $id, array( 'name' => 'x' ) )[0];
+        """,
+        name=name,
+        role=role,
+    )
+    return password

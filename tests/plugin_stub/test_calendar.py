@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import BridgeRequest, BridgeResponse, as_json
+from tests.plugin_stub.posts import NUMBER, POSTS, make
 
 if TYPE_CHECKING:
     from tests.plugin_stub.bridge_double import BridgeDouble
@@ -23,18 +24,15 @@ def calendar(*events: str) -> BridgeResponse:
     return BridgeResponse(200, body, {"Content-Type": "text/calendar; charset=utf-8"})
 
 
-NUMBER = "85393847045"
-
-
 def post(site: WordPress, status: str = "publish", **more: Any) -> int:
-    made = site.rest("POST", "wp/v2/zoom_meetings", json={"title": "A meeting", "status": status, **more})
+    made = site.rest("POST", POSTS, json={"title": "A meeting", "status": status, **more})
     assert made.status_code == 201, made.text
     return int(made.json()["id"])
 
 
 def post_of_meeting(site: WordPress) -> int:
     """Make the post of the meeting NUMBER, as the bridge does."""
-    return post(site, zoombridge={"number": NUMBER, "kind": "meeting"})
+    return int(make(site)["id"])
 
 
 def fetch(site: WordPress, name: str = "calendar.ics", **headers: str) -> requests.Response:

@@ -8,39 +8,10 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import BridgeDouble
+from tests.plugin_stub.conftest import password_of
+from tests.plugin_stub.posts import DETAILS, FIELD, FIELDS, NUMBER, POSTS
 from tests.wordpress import WordPress
 
-POSTS = "wp/v2/zoom_meetings"
-NUMBER = "85393847045"
-DETAILS = {
-    "id": 85393847045,
-    "type": 2,
-    "topic": 'Fire drill 🚒 "C:\\temp" \u2019 \\u00e9',
-    "duration": 45,
-    "empty": {},
-    "list": [],
-    "settings": {"join_before_host": True, "audio": "both", "jbh_time": 5},
-}
-FIELDS = {
-    "userId": "KDcuGIm1QgePTO8WbOqwIQ",
-    "meeting_type": 1,
-    "start_date": "2026-03-02 10:00",
-    "timezone": "Europe/Berlin",
-    "duration": 45,
-    "password": "a\\b\"c'd",
-    "alternative_host_ids": ["one", "two"],
-}
-FIELD: dict[str, Any] = {
-    "number": NUMBER,
-    "kind": "meeting",
-    "details": json.dumps(DETAILS),
-    "fields": FIELDS,
-    "pro": {"enabled_recurring": "on", "frequency": "2", "weekly_occurence": ["1", "3"]},
-    "join_url": "https://us02web.zoom.us/j/85393847045?pwd=aBc.1&x=y%20z",
-    "start_date_utc": "2026-03-02 09:00:00",
-    "html": '<p class="zoombridge-time"><time datetime="2026-03-02T09:00:00Z">10:00</time></p>',
-    "revision": 7,
-}
 EMPTY = dict.fromkeys([*FIELD, "trashed_from"])
 
 
@@ -84,19 +55,6 @@ def stored(site: WordPress, post: int, meta: str) -> str:
 def count(site: WordPress) -> int:
     total: int = site.php("return array_sum( (array) wp_count_posts( 'zoom-meetings' ) );")
     return total
-
-
-def password_of(site: WordPress, name: str, role: str) -> str:
-    """Create a user and return an application password."""
-    password: str = site.php(
-        """
-        $id = wp_insert_user( array( 'user_login' => $name, 'user_pass' => 'a-password', 'role' => $role ) );
-        return WP_Application_Passwords::create_new_application_password( $id, array( 'name' => 'x' ) )[0];
-        """,
-        name=name,
-        role=role,
-    )
-    return password
 
 
 class TestWritten:

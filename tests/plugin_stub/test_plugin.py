@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
+from tests.plugin_stub.posts import NUMBER, make
 from tests.plugin_stub.sync import SyncClient
-from tests.plugin_stub.test_field import NUMBER, make
 from tests.wordpress import WordPress
 
 FOLDER = Path(__file__).parents[2] / "plugin_stub"

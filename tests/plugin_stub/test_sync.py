@@ -17,9 +17,8 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import KEY, SITE
-from tests.plugin_stub.conftest import VCZAPI, sign_in
+from tests.plugin_stub.conftest import VCZAPI, password_of, sign_in
 from tests.plugin_stub.sync import MARK, REFUSED, SyncClient, envelope, verify
-from tests.plugin_stub.test_field import password_of
 from tests.sync_docs import DOCS, example
 from tests.wordpress import WordPress
 
@@ -491,6 +490,18 @@ class TestWrite:
         assert json.loads(metas["details"]) == {"b": 2, "settings": {"d": 4, "g": 7}}
         assert metas["fields"] == {"e": 5, "h": 8}
         assert (metas["kind"], metas["html"], metas["pro"]) == ("meeting", None, None)
+
+    def test_details_keep_the_marks_of_what_depends_on_the_visitor(
+        self, sync: SyncClient, number: str
+    ) -> None:
+        html = (
+            '<section class="zoombridge"><!--zoombridge-in--><p>Passcode</p>'
+            '<!--zoombridge-out--><p><a class="zoombridge-sign-in-link" href="#zoombridge-sign-in">Sign in</a></p>'
+            "<!--zoombridge-end--></section>"
+        )
+        post = make(sync, number, metas={"set": {"html": html}})
+
+        assert raw(sync, post)[1]["_zoombridge_html"] == html
 
     def test_never_stores_a_start_url(self, sync: SyncClient, number: str) -> None:
         given = {
