@@ -51,9 +51,10 @@ def reading(fresh: Pair, zoom: ZoomServer) -> Pair:
 def published(pair: Pair) -> dict[int, str]:
     """Return the titles of the site's published meetings, by number."""
     return {
-        int(post["zoombridge_test"]["number"]): post["title"]["raw"]
+        int(number): post["title"]["raw"]
         for post in read_posts(pair.site)
-        if post["status"] == "publish"
+        # WordPress inserts the metas after the post: one that is being made may have no number yet.
+        if post["status"] == "publish" and (number := post["zoombridge_test"]["number"]) is not None
     }
 
 
