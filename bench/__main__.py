@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import acknowledging, filtering, importing, keeping, killing, scaling, showing
+from bench import acknowledging, filtering, importing, keeping, killing, scaling, showing, syncing
 from bench.figures import SHORT, USUAL, WHOLE, Figure, Scale
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ BENCHMARKS = {
     "filters-sqlite": Benchmark(filtering.sqlite),
     "filters-postgresql": Benchmark(filtering.postgresql),
     "import": Benchmark(importing.whole_account),
+    "sync": Benchmark(syncing.against_batches),
     "kill-sqlite": Benchmark(killing.sqlite),
     "kill-postgresql": Benchmark(killing.postgresql),
     "two-processes": Benchmark(scaling.two_processes),
