@@ -121,17 +121,16 @@ function zoombridge_sync_prune_nonces(): void {
  */
 function zoombridge_raise_option_row( string $name, string $value ): void {
 	global $wpdb;
-	if ( zoombridge_insert_option_row( $name, $value ) ) {
-		return;
-	}
-	$wpdb->query(
-		$wpdb->prepare(
-			"UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value < %s",
-			$value,
-			$name,
-			$value
-		)
+	$raise = $wpdb->prepare(
+		"UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value < %s",
+		$value,
+		$name,
+		$value
 	);
+	// Mostly there is a lower one. If another request inserts one in between, that may be lower, too.
+	if ( ! $wpdb->query( $raise ) && ! zoombridge_insert_option_row( $name, $value ) ) {
+		$wpdb->query( $raise );
+	}
 }
 
 /**

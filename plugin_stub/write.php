@@ -94,21 +94,21 @@ function zoombridge_sync_is_new( array $operation, int $epoch, array $row ): boo
 }
 
 /**
- * Records on a post the operation that was carried out, and describes what stands.
+ * Reads a post that was written, and records on it the operation that was carried out.
  *
  * @since 0.2.0
  *
  * @param array $operation The operation.
  * @param int   $epoch     Its epoch.
  * @param int   $post_id   ID of the post.
- * @return array What stands; see zoombridge_sync_what_stands().
+ * @return array The post; see zoombridge_sync_read_rows().
  */
 function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): array {
 	$row  = zoombridge_sync_post( $post_id );
 	$text = sprintf( '%d.%d.%s.%s', $epoch, $operation['seq'], $operation['op'], zoombridge_sync_digest( $row ) );
 	zoombridge_set_meta( $post_id, '_zoombridge_seq', $text );
 	$row['metas']['_zoombridge_seq'] = $text;
-	return zoombridge_sync_what_stands( $row );
+	return $row;
 }
 
 /**
@@ -139,21 +139,20 @@ function zoombridge_sync_make( array $operation, int $epoch ): array {
 	if ( zoombridge_sync_compare( $epoch, $operation['seq'], zoombridge_sync_grave( $number ) ) < 1 ) {
 		throw new Zoombridge_Sync_Fault( 'stale', 'The post of this meeting has been deleted since.' );
 	}
-	$fields         = zoombridge_sync_sanitize( $operation ) + array(
+	$fields = zoombridge_sync_sanitize( $operation ) + array(
 		'post_title'   => '',
 		'post_content' => '',
 		'post_status'  => 'draft',
 	);
-	$empty          = array(
+	$empty  = array(
 		'ID'    => 0,
 		'metas' => array(),
 	);
-	$metas          = zoombridge_sync_wanted_metas( $operation, $empty ) + array( '_zoombridge_made' => 'bridge' );
-	$id             = zoombridge_sync_insert( $operation, $fields, $metas );
-	$result         = zoombridge_sync_told( $operation, $epoch, $id, $metas );
-	$chosen         = zoombridge_sync_took_choices( $operation, zoombridge_sync_post( $id ) );
-	$result['took'] = (object) ( (array) $result['took'] + $chosen );
-	return $result;
+	$metas  = zoombridge_sync_wanted_metas( $operation, $empty ) + array( '_zoombridge_made' => 'bridge' );
+	$id     = zoombridge_sync_insert( $operation, $fields, $metas );
+	$row    = zoombridge_sync_record( $operation, $epoch, $id );
+	$took   = zoombridge_sync_took( $operation, $row, $metas ) + zoombridge_sync_took_choices( $operation, $row );
+	return zoombridge_sync_what_stands( $row ) + array( 'took' => (object) $took );
 }
 
 /**
@@ -232,19 +231,33 @@ function zoombridge_sync_author( array $operation ): int {
 	if ( $user_id && user_can( $user_id, 'edit_posts' ) ) {
 		return $user_id;
 	}
-	$user_id = isset( $operation['host'] ) ? zoombridge_find_host( $operation['host'] ) : 0;
-	if ( $user_id ) {
-		return $user_id;
+	return zoombridge_sync_author_of_host( $operation['host'] ?? '' );
+}
+
+/**
+ * Returns the author of posts of a host. It is looked for once in a request, which may create many.
+ *
+ * @since 0.2.0
+ *
+ * @param string $host_id Zoom's ID of the host; empty if it is not known.
+ * @return int ID of the host's user; else of the administrator who came first.
+ */
+function zoombridge_sync_author_of_host( string $host_id ): int {
+	static $known = array();
+	if ( ! isset( $known[ $host_id ] ) ) {
+		$user_id  = '' === $host_id ? 0 : zoombridge_find_host( $host_id );
+		$user_ids = $user_id ? array( $user_id ) : get_users(
+			array(
+				'role'    => 'administrator',
+				'orderby' => 'ID',
+				'number'  => 1,
+				'fields'  => 'ID',
+			)
+		);
+
+		$known[ $host_id ] = (int) ( $user_ids[0] ?? 0 );
 	}
-	$user_ids = get_users(
-		array(
-			'role'    => 'administrator',
-			'orderby' => 'ID',
-			'number'  => 1,
-			'fields'  => 'ID',
-		)
-	);
-	return (int) ( $user_ids[0] ?? 0 );
+	return $known[ $host_id ];
 }
 
 /**
@@ -356,7 +369,9 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		};
 		zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
 	}
-	return zoombridge_sync_told( $operation, $epoch, $row['ID'], $metas );
+	$row  = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
+	$took = zoombridge_sync_took( $operation, $row, $metas );
+	return zoombridge_sync_what_stands( $row ) + array( 'took' => (object) $took );
 }
 
 /**
@@ -547,20 +562,17 @@ function zoombridge_sync_raw( $value ): ?string {
 }
 
 /**
- * Describes what stands after a write, and for each field whether the database holds what was sent.
+ * Describes for each field of a write whether the database holds what was sent.
  *
  * @since 0.2.0
  *
  * @param array $operation The operation.
- * @param int   $epoch     Its epoch.
- * @param int   $post_id   ID of the post.
+ * @param array $row       The post, read after the write.
  * @param array $metas     What was written, by key of the meta.
- * @return array The result of the operation.
+ * @return array As `took` in the answer.
  */
-function zoombridge_sync_told( array $operation, int $epoch, int $post_id, array $metas ): array {
-	$stands = zoombridge_sync_record( $operation, $epoch, $post_id );
-	$row    = zoombridge_sync_post( $post_id );
-	$took   = array();
+function zoombridge_sync_took( array $operation, array $row, array $metas ): array {
+	$took = array();
 	foreach ( array_intersect( array( 'title', 'content', 'status' ), array_keys( $operation ) ) as $name ) {
 		$value         = $row[ 'post_' . $name ];
 		$is_taken      = zoombridge_is_same_text( $value, $operation['sent'][ $name ] );
@@ -573,7 +585,7 @@ function zoombridge_sync_told( array $operation, int $epoch, int $post_id, array
 		$is_taken      = zoombridge_is_same_text( $row['metas'][ $key ] ?? null, zoombridge_sync_raw( $sent ) );
 		$took[ $name ] = $is_taken ? true : array( 'became' => zoombridge_sync_meta_value( $row, $name ) );
 	}
-	return $stands + array( 'took' => (object) $took );
+	return $took;
 }
 
 /**
@@ -599,7 +611,7 @@ function zoombridge_sync_trash( array $operation, int $epoch, array $row ): arra
 		};
 		zoombridge_sync_guard( $row, array( 'post_status' => 'trash' ), $trash );
 	}
-	return zoombridge_sync_record( $operation, $epoch, $row['ID'] );
+	return zoombridge_sync_what_stands( zoombridge_sync_record( $operation, $epoch, $row['ID'] ) );
 }
 
 /**
@@ -617,7 +629,7 @@ function zoombridge_sync_restore( array $operation, int $epoch, array $row ): ar
 		$before = $row['metas']['_wp_trash_meta_status'] ?? '';
 		zoombridge_sync_untrash( $row, $operation['status'] ?? ( '' === $before ? 'draft' : $before ) );
 	}
-	return zoombridge_sync_record( $operation, $epoch, $row['ID'] );
+	return zoombridge_sync_what_stands( zoombridge_sync_record( $operation, $epoch, $row['ID'] ) );
 }
 
 /**
