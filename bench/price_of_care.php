@@ -4,8 +4,8 @@
  *
  * Has the variables $body (a sealed request whose operations all make posts), $post (ID of a post that the bridge made)
  * and $times (how often each part is called). Returns `whole`, milliseconds of a write by its kind (`make`, `metas`),
- * and `parts`: for each its name, what it is spent on (`request`, or each `make`, `metas` or `post`, that is both),
- * and its milliseconds. All are medians.
+ * and `parts`: for each its name, what it is spent on (`request`, `making request`, or each `make`, `metas` or `post`,
+ * that is both), and its milliseconds. All are medians.
  *
  * @package Zoom_WordPress_Bridge
  *
@@ -88,7 +88,7 @@ $parts = array(
 	),
 	array(
 		'posts of all numbers found at once',
-		'request',
+		'making request',
 		static function () use ( $numbers ): void {
 			zoombridge_last_meta_id();
 			zoombridge_read_numbers( $numbers );
@@ -138,7 +138,6 @@ $parts = array(
 		'metas',
 		static function () use ( $post ): void {
 			zoombridge_sync_post( $post );
-			wp_cache_delete( $post, 'posts' );
 			wp_cache_delete( $post, 'post_meta' );
 		},
 	),
@@ -173,7 +172,7 @@ $parts = array(
 	),
 	array(
 		'highest operation recorded',
-		'post',
+		'request',
 		static function ( int $index ) use ( $first ): void {
 			zoombridge_sync_raise_highest( 1, $first['seq'] + 100000 + $index );
 		},

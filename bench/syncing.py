@@ -50,7 +50,7 @@ _EPOCH = 1
 _ACCOUNT = "SampleAccount0000000AA"
 _FIRST_NUMBER = 85_000_000_000
 _HELD_NUMBER = 70_000_000_000
-_TIMES = 200  # that each part of the care is called
+_TIMES = 100  # that each part of the care is called
 _NOW = datetime(2026, 3, 24, 18, 5, tzinfo=UTC)  # while the meeting of the samples is held
 _AGENDA = "Bring the blue folder.\n\nDoors open ten minutes before. Questions: https://example.org/choir"
 
@@ -337,15 +337,15 @@ def prices(site: WordPress, post_id: int, numbers: Sequence[int], *, times: int)
         },
     )
     found = site.php(f"return require {str(_PRICES)!r};", body=body.decode(), post=post_id, times=times)
-    spent = {"make": ("make", "post"), "metas": ("metas", "post")}
+    # What each post of a kind pays, and what its request pays once.
+    posts = {"make": ("make", "post"), "metas": ("metas", "post")}
+    once = {"make": ("request", "making request"), "metas": ("request",)}
     parts: dict[str, dict[str, float]] = {}
     whole = dict(found["whole"])
     for name, on, took in found["parts"]:
-        each = {kind: took if on in kinds else 0.0 for kind, kinds in spent.items()}
-        if on == "request":
-            each = dict.fromkeys(spent, took / len(numbers))
-            whole = {kind: whole[kind] + each[kind] for kind in whole}
-        parts[name] = each
+        shared = {kind: took / len(numbers) if on in once[kind] else 0.0 for kind in posts}
+        parts[name] = {kind: took if on in posts[kind] else shared[kind] for kind in posts}
+        whole = {kind: whole[kind] + shared[kind] for kind in posts}
     return Prices(whole, parts)
 
 

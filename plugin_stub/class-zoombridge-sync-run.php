@@ -58,6 +58,13 @@ class Zoombridge_Sync_Run {
 	private $post_ids = array();
 
 	/**
+	 * The highest operation that wrote. It is stored with the answer: before, nobody knows of it.
+	 *
+	 * @var int
+	 */
+	private $highest = 0;
+
+	/**
 	 * What surrounds the writes and is put back in the end.
 	 *
 	 * @var Zoombridge_Sync_Care|null
@@ -192,6 +199,9 @@ class Zoombridge_Sync_Run {
 		if ( zoombridge_sync_writes( $operation ) && is_int( $result['post'] ?? null ) ) {
 			$this->post_ids[ $result['post'] ] = $result['post'];
 		}
+		if ( zoombridge_sync_writes( $operation ) && $result['ok'] ) {
+			$this->highest = max( $this->highest, $operation['seq'] );
+		}
 	}
 
 	/**
@@ -321,7 +331,10 @@ class Zoombridge_Sync_Run {
 	 */
 	private function answer( ?array $error ): void {
 		$this->is_answered = true;
-		$answer            = array(
+		if ( $this->highest ) {
+			zoombridge_sync_raise_highest( $this->message['epoch'], $this->highest );
+		}
+		$answer = array(
 			'error'      => $error,
 			'results'    => $this->results,
 			'highest'    => zoombridge_sync_highest(),

@@ -265,9 +265,7 @@ function zoombridge_sync_writes( array $operation ): bool {
 function zoombridge_sync_carry_out( array $operation, array $message ): array {
 	$operation = zoombridge_sync_validate_operation( $operation );
 	if ( zoombridge_sync_writes( $operation ) ) {
-		$result = zoombridge_sync_write_in_order( $operation, $message['epoch'] );
-		zoombridge_sync_raise_highest( $message['epoch'], $operation['seq'] );
-		return $result;
+		return zoombridge_sync_write_in_order( $operation, $message['epoch'] );
 	}
 	switch ( $operation['op'] ) {
 		case 'hello':

@@ -39,7 +39,8 @@ function zoombridge_sync_write_in_order( array $operation, int $epoch ): array {
 			return array( 'already' => true ) + zoombridge_sync_what_stands( $row );
 		}
 		// Another process may have written past the object cache.
-		wp_cache_delete( $row['ID'], 'posts' );
+		$post = (object) array_diff_key( $row, array( 'metas' => '' ) );
+		wp_cache_set( $row['ID'], sanitize_post( $post, 'raw' ), 'posts' );
 		wp_cache_delete( $row['ID'], 'post_meta' );
 		$write = 'zoombridge_sync_' . $operation['op'];
 		return $write( $operation, $epoch, $row );
@@ -106,7 +107,7 @@ function zoombridge_sync_is_new( array $operation, int $epoch, array $row ): boo
 function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): array {
 	$row  = zoombridge_sync_post( $post_id );
 	$text = sprintf( '%d.%d.%s.%s', $epoch, $operation['seq'], $operation['op'], zoombridge_sync_digest( $row ) );
-	zoombridge_set_meta( $post_id, '_zoombridge_seq', $text );
+	zoombridge_sync_set_metas( $post_id, array( '_zoombridge_seq' => $text ), $row['metas'] );
 	$row['metas']['_zoombridge_seq'] = $text;
 	return $row;
 }
@@ -172,7 +173,7 @@ function zoombridge_sync_insert( array $operation, array $fields, array $metas )
 	$insert_metas = static function ( $new_status, $old_status, $post ) use ( &$insert_metas, $metas, $terms ): void {
 		if ( 'zoom-meetings' === $post->post_type && 'new' === $old_status ) {
 			remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
-			zoombridge_sync_set_metas( $post->ID, array( '_zoombridge_post' => (string) $post->ID ) + $metas, array() );
+			zoombridge_sync_add_metas( $post->ID, array( '_zoombridge_post' => (string) $post->ID ) + $metas );
 			if ( $terms ) {
 				wp_set_object_terms( $post->ID, $terms, 'zoom-meeting' );
 			}
@@ -543,9 +544,48 @@ function zoombridge_sync_merge( string $name, string $stored, $changes ) {
  */
 function zoombridge_sync_set_metas( int $post_id, array $metas, array $stored ): void {
 	foreach ( $metas as $key => $value ) {
-		if ( zoombridge_sync_raw( $value ) !== ( $stored[ $key ] ?? null ) ) {
+		$before = $stored[ $key ] ?? null;
+		if ( zoombridge_sync_raw( $value ) === $before ) {
+			continue;
+		}
+		// Told what stands, WordPress does not read all metas of the post to compare it first.
+		$is_done = null !== $value && null !== $before
+			&& update_post_meta( $post_id, $key, map_deep( $value, 'wp_slash' ), maybe_unserialize( $before ) );
+		if ( ! $is_done ) {
 			zoombridge_set_meta( $post_id, $key, $value );
 		}
+	}
+}
+
+/**
+ * Writes the metas of a new post.
+ *
+ * Whether they are there is read once. What other plugins add meanwhile is noticed.
+ *
+ * @since 0.2.0
+ *
+ * @param int   $post_id ID of the post.
+ * @param array $metas   Values by key; null for metas that it is not to have.
+ * @return void
+ */
+function zoombridge_sync_add_metas( int $post_id, array $metas ): void {
+	$present = (array) get_post_meta( $post_id );
+	$notice  = static function ( $meta_id, $object_id, $key ) use ( &$present, $post_id ): void {
+		if ( (int) $object_id === $post_id ) {
+			$present[ $key ] = true;
+		}
+	};
+	add_action( 'added_post_meta', $notice, PHP_INT_MIN, 3 );
+	try {
+		foreach ( $metas as $key => $value ) {
+			if ( isset( $present[ $key ] ) ) {
+				zoombridge_set_meta( $post_id, $key, $value );
+			} elseif ( null !== $value ) {
+				add_post_meta( $post_id, $key, map_deep( $value, 'wp_slash' ) );
+			}
+		}
+	} finally {
+		remove_action( 'added_post_meta', $notice, PHP_INT_MIN );
 	}
 }
 
