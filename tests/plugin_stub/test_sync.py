@@ -1131,6 +1131,41 @@ class TestNeighbours:
         }
         assert result["status"] == "draft"
 
+    def test_a_plugin_that_adds_metas_to_a_new_post_does_not_double_them(
+        self, sync: SyncClient, neighbour: Neighbour, number: str
+    ) -> None:
+        neighbour(
+            "add_action( 'added_post_meta', function ( $meta_id, $id, $key ) { if ( '_zoombridge_post' === $key ) {"
+            " add_post_meta( $id, '_zoombridge_html', 'theirs' ); } }, 10, 3 );"
+        )
+
+        result = sync.send(sync.write(number, title="x", metas={"set": {"html": "<p>ours</p>"}})).result
+
+        assert result["took"]["html"] is True
+        told = sync.site.php("return get_post_meta( $id, '_zoombridge_html' );", id=result["post"])
+        assert told == ["<p>ours</p>"]
+
+    def test_a_meta_that_is_stored_in_another_form_is_replaced(self, sync: SyncClient, number: str) -> None:
+        post = make(sync, number, metas={"lay_over": {"fields": {"duration": 1.5}}})
+        before = sync.site.php(
+            """
+            global $wpdb;
+            $raw   = 'a:1:{s:8:"duration";d:1.50;}';
+            $where = array( 'post_id' => $post, 'meta_key' => '_meeting_fields' );
+            $wpdb->update( $wpdb->postmeta, array( 'meta_value' => $raw ), $where );
+            return $raw;
+            """,
+            post=post,
+        )
+        assert raw(sync, post)[1]["_meeting_fields"] == before
+
+        result = sync.send(
+            sync.write(number, post, metas={"lay_over": {"fields": {"timezone": "Europe/Berlin"}}})
+        ).result
+
+        assert result["took"] == {"fields": True}
+        assert state(sync, post)["metas"]["fields"] == {"duration": 1.5, "timezone": "Europe/Berlin"}
+
     def test_stale_object_cache(self, sync: SyncClient, neighbour: Neighbour, number: str) -> None:
         post = make(sync, number, metas={"set": {"html": "<p>1</p>", "revision": 1}})
         neighbour(
