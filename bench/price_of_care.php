@@ -31,6 +31,7 @@ $free      = array_map( 'strval', range( 1000, 999 + $times ) ); // Of no meetin
 $row       = zoombridge_sync_post( $post );
 $answer    = array( 'results' => array_fill( 0, count( $sent ), zoombridge_sync_what_stands( $row ) ) );
 $key       = zoombridge_get_connection()['key'];
+$last_text = $row['metas']['_zoombridge_seq'];
 $html      = $first['metas']['set']['html'];
 $made      = array();
 $write     = static function ( array $operation ) use ( $envelope ): int {
@@ -158,9 +159,11 @@ $parts = array(
 	array(
 		'operation recorded with its digest',
 		'post',
-		static function ( int $index ) use ( $row ): void {
-			$text = sprintf( '1.%d.write.%s', $index, zoombridge_sync_digest( $row ) );
-			zoombridge_set_meta( $row['ID'], '_zoombridge_seq', $text );
+		static function ( int $index ) use ( $row, &$last_text ): void {
+			$text   = sprintf( '1.%d.write.%s', $index, zoombridge_sync_digest( $row ) );
+			$stored = array( '_zoombridge_seq' => $last_text );
+			zoombridge_sync_set_metas( $row['ID'], array( '_zoombridge_seq' => $text ), $stored );
+			$last_text = $text;
 		},
 	),
 	array(
