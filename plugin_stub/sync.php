@@ -126,7 +126,9 @@ function zoombridge_sync_prepare_output(): void {
 	define( 'ZOOMBRIDGE_SYNCING', true );
 	ob_start();
 	ini_set( 'display_errors', '0' );
-	ini_set( 'zlib.output_compression', '0' );
+	if ( ! headers_sent() ) { // Otherwise it is too late, and PHP would log a warning.
+		ini_set( 'zlib.output_compression', '0' );
+	}
 	ignore_user_abort( true );
 	// WordPress's own handler of fatal errors then does nothing: it would need memory that may have run out.
 	defined( 'WP_SANDBOX_SCRAPING' ) || define( 'WP_SANDBOX_SCRAPING', true );

@@ -1072,6 +1072,7 @@ class TestNeighbours:
         "code",
         [
             "echo 'Notice: something';",
+            "ob_get_level() && ob_end_flush(); echo 'Notice: something'; flush();",
             "\ufeff<?php ",
             "add_action( 'save_post', function () { echo 'saved'; } );",
             "ob_start();",
@@ -1081,7 +1082,7 @@ class TestNeighbours:
             "add_action( 'shutdown', function () { echo 'the end'; }, PHP_INT_MIN );",
             "add_filter( 'wp_redirect', '__return_false' ); header( 'Location: /elsewhere' );",
         ],
-        ids=["before", "BOM", "amid", "buffer", "filter", "after", "around", "shutdown", "header"],
+        ids=["before", "sent", "BOM", "amid", "buffer", "filter", "after", "around", "shutdown", "header"],
     )
     def test_output(self, sync: SyncClient, neighbour: Neighbour, number: str, code: str) -> None:
         neighbour(code)
