@@ -461,6 +461,7 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def told(client: SyncClient, send: Callable[[bytes], tuple[int, bytes]]) -> list[Any]:
     """Send the requests; return what is answered to each, without texts."""
     answers: list[Any] = []
+    began = int(time.time())  # A nonce counts together with the time that was signed with it.
     for number, (other, payload) in enumerate(REQUESTS):
         parts: dict[str, Any] = {
             "keys": client._keys,
@@ -470,8 +471,8 @@ def told(client: SyncClient, send: Callable[[bytes], tuple[int, bytes]]) -> list
             "epoch": 1,
             "late": 0,
         } | other
-        now = int(time.time()) - parts.pop("late")
-        status, body = send(seal_request(parts.pop("keys"), time=now, payload=payload, **parts))
+        signed = began - parts.pop("late")
+        status, body = send(seal_request(parts.pop("keys"), time=signed, payload=payload, **parts))
         try:
             answer = open_answer(client._keys, body, nonce=parts["nonce"]).payload
         except UnsignedAnswerError:
