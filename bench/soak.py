@@ -169,7 +169,15 @@ PARTS: dict[str, Part] = {
     "older-wordpress": Tests(
         "every test of the whole way, on the older WordPress", ["tests/end_to_end", "-k", "debian-mariadb"]
     ),
-    "plugin": Tests("every test of the plugin, on both WordPresses", ["tests/plugin_stub"]),
+    "plugin": Tests(
+        "every test of the plugin, on both common WordPresses",
+        ["tests/plugin_stub", "-k", "not newest-mariadb and not minimum-mariadb"],
+    ),
+    "newest-wordpress": Tests(
+        "every test of the plugin, the events and the sync protocol, on the newest WordPress",
+        ["tests", "-k", "newest-mariadb"],
+    ),
+    "minimum-wordpress": Tests("the same on WordPress 5.7 with PHP 7.4", ["tests", "-k", "minimum-mariadb"]),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",
         ["tests/core/accounts/test_faulty_accounts.py"],

@@ -16,8 +16,9 @@ from tornado.ioloop import IOLoop
 
 from core.store.db.encryption import Sealer
 from core.store.db.migrate import upgrade
+from tests.examples import SOAK
 from tests.postgresql import PostgreSQL
-from tests.wordpress import KINDS, WordPress
+from tests.wordpress import COMMON_KINDS, KINDS, WordPress
 
 STUB = Path(__file__).parent.parent / "plugin_stub"
 STUB_SLUG = "zoom-wordpress-bridge"
@@ -38,6 +39,17 @@ CHROMIUM_FLAGS = [
 BROWSER_SECONDS = 90
 
 
+# The most important tests, which run on the newest WordPress as well. The soak runs more of them, and those on the
+# oldest one, too: see bench/soak.py.
+ON_NEWEST = (
+    "tests/plugin_stub/test_sync.py::TestWrite::",
+    "tests/core/wordpress/test_sync_on_wordpress.py::",
+    "tests/end_to_end/test_events.py::TestCreated::",
+    "tests/wordpress/test_packages.py::",
+)
+IN_SOAK = (*ON_NEWEST, "tests/plugin_stub/", "tests/end_to_end/test_events.py::")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for service in ("WordPress", "PostgreSQL", "browser"):
         config.addinivalue_line(
@@ -45,7 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if left_out := [item for item in items if not _is_for_its_wordpress(item)]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_for_its_wordpress(item)]
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
@@ -55,6 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # takes the test, and only as it runs; this is seen before anything does.
         if inspect.iscoroutinefunction(item.function) and not item.get_closest_marker("gen_test"):
             raise pytest.UsageError(f"{item.nodeid} is `async def`, but not marked: @pytest.mark.gen_test")
+
+
+def _is_for_its_wordpress(item: pytest.Item) -> bool:
+    """Tell whether a test runs on the kind of WordPress that it was given."""
+    kind = item.callspec.params.get("wordpress") if hasattr(item, "callspec") else None
+    if kind is None or kind in COMMON_KINDS:
+        return True
+    chosen = IN_SOAK if SOAK else ON_NEWEST if kind == "newest-mariadb" else ()
+    return item.nodeid.startswith(chosen)
 
 
 def _services(item: pytest.Function) -> list[str]:
@@ -73,7 +97,10 @@ def _services(item: pytest.Function) -> list[str]:
 
 @pytest.fixture(scope="session", params=KINDS)
 def wordpress(request: pytest.FixtureRequest) -> Iterator[WordPress]:
-    """One WordPress of each kind for the whole session, with the stub active. Tests want `site`."""
+    """One WordPress of each kind for the whole session, with the stub active. Tests want `site`.
+
+    Most tests run on the common kinds alone.
+    """
     with WordPress.start(request.param) as started:
         if (STUB / "load.php").exists():
             started.add_plugin(STUB, STUB_SLUG)

@@ -194,5 +194,11 @@ def start_again(site: WordPress) -> None:
     port = int(site.url.rpartition(":")[2])
     log = site.directory.parent / "server.log"
     site._server = serve(
-        site.directory, reserve(port), workers=4, php_log=site.log_path, log=log, remove=None
+        site.directory,
+        reserve(port),
+        program=site.program,
+        workers=4,
+        php_log=site.log_path,
+        log=log,
+        remove=None,
     )

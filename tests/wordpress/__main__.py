@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.wordpress import KINDS, WordPress, packages
+from tests.wordpress.debian import FetchError
 
 
 def fetch(kinds: list[str]) -> None:
@@ -15,7 +16,8 @@ def fetch(kinds: list[str]) -> None:
         if kind in kinds or not kinds:
             try:
                 packages.core(kind)
-            except packages.FetchError as error:
+                packages.php(kind)
+            except FetchError as error:
                 sys.exit(f"{kind}: {error}")
 
 

@@ -74,15 +74,21 @@ def place(kind: packages.Kind, directory: Path, database: Database, log: Path, c
         "WP_ACCESSIBLE_HOSTS": "127.0.0.1,localhost",
         "FS_METHOD": "direct",
     }
+    if kind == "minimum-mariadb":
+        # Debian's own configuration has it, and its WordPress of that time asks for it.
+        constants["WP_CORE_UPDATE"] = False
     configuration = directory / "wp-config.php"
     configuration.unlink(missing_ok=True)
     configuration.write_text(_configuration(constants), encoding="utf-8")
 
 
-def install(directory: Path, *, url: str, user: str, password: str, permalinks: str, log: Path) -> Installed:
+def install(
+    directory: Path, *, program: str, url: str, user: str, password: str, permalinks: str, log: Path
+) -> Installed:
     """Run WordPress's installer on the files that were placed."""
     made = php.run(
         "return require $install;",
+        program=program,
         directory=directory,
         url=url,
         log=log,

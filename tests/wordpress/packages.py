@@ -1,31 +1,37 @@
-"""Where WordPress itself comes from: Debian's package, or the builds of WordPress Playground on npm."""
+"""Where WordPress itself comes from: packages of Debian, or the builds of WordPress Playground on npm."""
 
-import os
 import platform
 import re
 import shutil
-import subprocess
 import tempfile
+import time
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from tests.wordpress.cache import cached
+from tests.wordpress.cache import cache_directory, cached
+from tests.wordpress.debian import FetchError, Release, other_release, own_release, run
 
-Kind = Literal["debian-mariadb", "playground-sqlite"]
+Kind = Literal["debian-mariadb", "playground-sqlite", "newest-mariadb", "minimum-mariadb"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+# What tests run on if nothing else is said; tests/conftest.py names those that run on the others, too.
+COMMON_KINDS = KINDS[:2]
 
 PLAYGROUND = "@wp-playground/wordpress-builds@0.9.19"
 PLAYGROUND_WORDPRESS = "wp-6.5"
 
+# Where each distribution keeps what its next release is made of.
+NEWEST = {"debian": "sid", "ubuntu": "devel"}
+# No mirror that machines have in their sources holds the WordPress 5.8 that the plugin asks for: this release has
+# the one before it, and the PHP that the plugin asks for.
+MINIMUM = {"debian": "bullseye"}
+MINIMUM_PHP = "7.4"
+
 # Packages whose files Debian's wordpress links to, or that hold its theme. The rest of what it depends on
 # is servers and PHP, which are either installed properly or not wanted.
-BELONGS_TO_WORDPRESS = re.compile(r"libjs-.+|php-getid3|wordpress-theme-.+")
-
-
-class FetchError(Exception):
-    """WordPress could not be downloaded; the message says what to do."""
+BELONGS_TO_WORDPRESS = re.compile(r"libjs-.+|libphp-.+|php-getid3|wordpress-theme-.+")
+# The machine's own C library serves every program; what PHP is linked with besides comes along.
+BELONGS_TO_PHP = re.compile(rf"php{re.escape(MINIMUM_PHP)}-.+|lib(?!c6$|crypt1$|perl|db5).+")
 
 
 def core(kind: Kind, cache: Path | None = None) -> Path:
@@ -39,42 +45,95 @@ def core(kind: Kind, cache: Path | None = None) -> Path:
         release = platform.freedesktop_os_release()
         name = f"wordpress-{release['ID']}-{release.get('VERSION_CODENAME', 'unknown')}"
         return cached(name, _fetch_debian, cache)
+    if kind == "newest-mariadb":
+        return _newest(cache or cache_directory())
+    if kind == "minimum-mariadb":
+        return cached(f"wordpress-{MINIMUM['debian']}", _fetch_minimum, cache)
     return cached(f"wordpress-playground-{PLAYGROUND_WORDPRESS}", _fetch_playground, cache)
 
 
-def _fetch_debian(target: Path) -> None:
-    """Unpack the packages side by side, so that links between them hold, and copy WordPress out of them.
+def php(kind: Kind, cache: Path | None = None) -> str:
+    """The PHP that runs this WordPress: the machine's, or one of its own, fetched where it is missing."""
+    if kind == "minimum-mariadb":
+        return str(cached(f"php-{MINIMUM_PHP}", _fetch_php, cache) / "php")
+    return "php"
 
-    Nothing is installed: that would bring a web server, and start it.
-    """
-    depends = _run(
-        ["apt-cache", "depends", "--no-suggests", "wordpress"],
-        "Debian's package `wordpress` is not known here. Run `apt-get update` as root, then try again.",
-    )
-    names = re.findall(r"^[ |]*(?:Depends|Recommends): (\S+)$", depends, re.MULTILINE)
-    packages = ["wordpress", *sorted({name for name in names if BELONGS_TO_WORDPRESS.fullmatch(name)})]
+
+def _newest(cache: Path) -> Path:
+    """The newest WordPress, fetched anew each month. Where that fails, the one of an earlier month serves."""
+    before = sorted(cache.glob("wordpress-newest-????-??"))
+    try:
+        folder = cached(f"wordpress-newest-{time.strftime('%Y-%m')}", _fetch_newest, cache)
+    except FetchError:
+        if not before:
+            raise
+        return before[-1]
+    for older in before:
+        if older != folder:
+            shutil.rmtree(older, ignore_errors=True)
+    return folder
+
+
+def _fetch_debian(target: Path) -> None:
+    _unpack_wordpress(own_release(), target)
+
+
+def _fetch_newest(target: Path) -> None:
+    with other_release(NEWEST) as release:
+        _unpack_wordpress(release, target)
+
+
+def _fetch_minimum(target: Path) -> None:
+    with other_release(MINIMUM) as release:
+        _unpack_wordpress(release, target)
+
+
+def _unpack_wordpress(release: Release, target: Path) -> None:
+    """Copy WordPress out of its packages, with what they link to in each other."""
+    others = [name for name in release.dependencies("wordpress") if BELONGS_TO_WORDPRESS.fullmatch(name)]
     with tempfile.TemporaryDirectory(prefix="zoombridge-debian-") as work:
-        # apt drops to its own user for downloads, who may not write here.
-        as_self = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
-        _run(
-            ["apt-get", *as_self, "download", *packages],
-            f"Debian's packages {', '.join(packages)} could not be downloaded. If the message above speaks "
-            "of 404 or of no candidate, run `apt-get update` as root, then try again.",
-            cwd=Path(work),
-        )
-        root = Path(work) / "root"
-        for package in sorted(Path(work).glob("*.deb")):
-            _run(["dpkg", "-x", str(package), str(root)], f"{package.name} could not be unpacked.")
+        root = Path(work)
+        release.unpack(["wordpress", *others], root)
         # Apache's, and it points to a file that exists only once the package is installed.
         (root / "usr/share/wordpress/.htaccess").unlink(missing_ok=True)
-        shutil.copytree(root / "usr/share/wordpress", target, dirs_exist_ok=True)
+        try:
+            shutil.copytree(root / "usr/share/wordpress", target, dirs_exist_ok=True)
+        except shutil.Error as error:
+            raise FetchError(f"WordPress links to files of packages that were not fetched: {error}") from None
     theme(target)
+
+
+def _fetch_php(target: Path) -> None:
+    """Unpack PHP with the libraries of its own release, and write a script `php` that runs it with them."""
+    modules = ("cli", "curl", "mbstring", "mysql", "xml")
+    root = target / "root"
+    with other_release(MINIMUM) as release:
+        needed = release.closure([f"php{MINIMUM_PHP}-{module}" for module in modules])
+        release.unpack([name for name in needed if BELONGS_TO_PHP.fullmatch(name)], root)
+    # Installed, each module's file is linked to with its priority before its name: that is the order to load them in.
+    (target / "modules").mkdir()
+    for module in root.glob(f"usr/share/php{MINIMUM_PHP}-*/*/*.ini"):
+        priority = re.search(r"^; priority=(\d+)", module.read_text(), re.MULTILINE)
+        shutil.copyfile(module, target / "modules" / f"{priority[1] if priority else 20}-{module.name}")
+    [extensions] = root.glob("usr/lib/php/2*")
+    libraries = [*root.glob("lib/*-linux-gnu*"), *root.glob("usr/lib/*-linux-gnu*")]
+    program = target / "php"
+    program.write_text(
+        f"""#!/bin/sh
+here=${{0%/*}}
+export PHP_INI_SCAN_DIR="$here/modules"
+export LD_LIBRARY_PATH="{":".join(f"$here/{path.relative_to(target)}" for path in libraries)}"
+exec "$here/root/usr/bin/php{MINIMUM_PHP}" -d extension_dir="$here/{extensions.relative_to(target)}" "$@"
+"""
+    )
+    program.chmod(0o755)
+    run([str(program), "--version"], f"PHP {MINIMUM_PHP} does not run on this machine.")
 
 
 def _fetch_playground(target: Path) -> None:
     """Put together what Playground keeps apart: PHP files, static files, and the SQLite integration."""
     with tempfile.TemporaryDirectory(prefix="zoombridge-playground-") as work:
-        _run(
+        run(
             ["npm", "pack", "--silent", "--pack-destination", work, PLAYGROUND],
             f"npm could not fetch {PLAYGROUND}. Its message stands above.",
             cwd=Path(work),
@@ -85,7 +144,7 @@ def _fetch_playground(target: Path) -> None:
             f"package/public/{PLAYGROUND_WORDPRESS}",
             "package/src/sqlite-database-integration/sqlite-database-integration.zip",
         )
-        _run(
+        run(
             ["tar", "--extract", "--file", str(archive), "--directory", work, *wanted],
             f"{PLAYGROUND} does not hold what it should.",
         )
@@ -99,22 +158,17 @@ def _fetch_playground(target: Path) -> None:
         shutil.copytree(plugin, target / "wp-content/mu-plugins/sqlite-database-integration")
 
 
-def _run(command: Sequence[str], advice: str, cwd: Path | None = None) -> str:
-    """Run a command of the packagers and return what it wrote; `advice` goes with its failure."""
-    try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise FetchError(f"The program `{command[0]}` is missing. Run bin/setup, then try again.") from None
-    if done.returncode:
-        raise FetchError(f"{done.stdout}{done.stderr}\n{advice}")
-    return done.stdout
-
-
 def theme(folder: Path) -> str:
     """The theme that came with the WordPress in this folder; the newest, where there are several."""
     themes = [style.parent.name for style in folder.glob("wp-content/themes/*/style.css")]
     # The names are numbers spelled out, so the order of the alphabet says nothing.
-    order = ("twentytwentyfive", "twentytwentyfour", "twentytwentythree", "twentytwentytwo")
+    order = (
+        "twentytwentyfive",
+        "twentytwentyfour",
+        "twentytwentythree",
+        "twentytwentytwo",
+        "twentytwentyone",
+    )
     for name in (*order, *themes):
         if name in themes:
             return name

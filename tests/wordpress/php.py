@@ -26,15 +26,16 @@ class PhpError(Exception):
     """The code failed; the message holds what PHP said."""
 
 
-def command(log: Path, more: Mapping[str, str] | None = None) -> list[str]:
+def command(program: str, log: Path, more: Mapping[str, str] | None = None) -> list[str]:
     """How PHP is called: with our settings and `more` of them, and errors written to `log`."""
     settings = {**SETTINGS, **(more or {}), "error_log": str(log)}
-    return ["php", *(part for name, value in settings.items() for part in ("-d", f"{name}={value}"))]
+    return [program, *(part for name, value in settings.items() for part in ("-d", f"{name}={value}"))]
 
 
 def run(
     code: str,
     *,
+    program: str,
     directory: Path,
     url: str,
     log: Path,
@@ -61,7 +62,7 @@ def run(
         }
         try:
             done = subprocess.run(
-                [*command(log, keep), str(RUN)],
+                [*command(program, log, keep), str(RUN)],
                 input=json.dumps(request),
                 capture_output=True,
                 text=True,

@@ -31,16 +31,17 @@ def serve(
     directory: Path,
     held: socket.socket,
     *,
+    program: str,
     workers: int,
     php_log: Path,
     log: Path,
     remove: Path | None,
 ) -> Server:
-    """Serve the WordPress in `directory` on the port that is held; return once it answers."""
+    """Serve the WordPress in `directory` by a PHP on the port that is held; return once it answers."""
     port = held.getsockname()[1]
     with closing(held):
         server = Server(
-            [*php.command(php_log), "-S", f"{HOST}:{port}", "-t", str(directory), str(ROUTER)],
+            [*php.command(program, php_log), "-S", f"{HOST}:{port}", "-t", str(directory), str(ROUTER)],
             log=log,
             env={"PHP_CLI_SERVER_WORKERS": str(workers)},
             remove=remove,

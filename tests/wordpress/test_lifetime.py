@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wordpress import KINDS, Kind, WordPress
+from tests.wordpress import COMMON_KINDS, Kind, WordPress
 from tests.wordpress.cache import cached
 from tests.wordpress.process import Server, ServerError
 
@@ -38,7 +38,7 @@ def wait_for_the_end_of(folder: Path) -> None:
 
 
 @pytest.mark.wordpress
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", COMMON_KINDS)
 class TestWordPress:
     def test_stop(self, kind: Kind) -> None:
         with WordPress.start(kind, workers=2) as site:

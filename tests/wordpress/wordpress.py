@@ -1,5 +1,6 @@
 """One WordPress that runs, and what tests do with it."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -9,10 +10,9 @@ from typing import Any, Self
 
 import requests
 
-from tests.wordpress import php
+from tests.wordpress import packages, php
 from tests.wordpress.install import Database, install, place
 from tests.wordpress.mariadb import MariaDB
-from tests.wordpress.packages import Kind
 from tests.wordpress.process import Server
 from tests.wordpress.serve import HOST, reserve, serve
 from tests.wordpress.sqlite import SQLite
@@ -33,8 +33,9 @@ class WordPress:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: packages.Kind,
         *,
+        program: str,
         url: str,
         directory: Path,
         version: str,
@@ -49,13 +50,14 @@ class WordPress:
         self.application_password = application_password
         self.directory = directory / "wordpress"
         self.log_path = directory / "php.log"
+        self.program = program
         self._database = database
         self._server = server
 
     @classmethod
     def start(
         cls,
-        kind: Kind,
+        kind: packages.Kind,
         *,
         plugins: Sequence[Path] = (),
         cache: Path | None = None,
@@ -78,17 +80,25 @@ class WordPress:
         held = reserve(port)
         try:
             url = f"http://{HOST}:{held.getsockname()[1]}"
-            if kind == "debian-mariadb":
-                database = MariaDB(directory / "database", directory / "mariadb.log")
-            else:
+            program = packages.php(kind, cache)
+            if kind == "playground-sqlite":
                 database = SQLite(directory / "database")
+            else:
+                database = MariaDB(directory / "database", directory / "mariadb.log")
             place(kind, wordpress, database, log, cache)
             installed = install(
-                wordpress, url=url, user=USER, password=PASSWORD, permalinks=permalinks, log=log
+                wordpress,
+                program=program,
+                url=url,
+                user=USER,
+                password=PASSWORD,
+                permalinks=permalinks,
+                log=log,
             )
             server = serve(
                 wordpress,
                 held,
+                program=program,
                 workers=workers,
                 php_log=log,
                 log=directory / "server.log",
@@ -103,6 +113,7 @@ class WordPress:
             raise
         site = cls(
             kind,
+            program=program,
             url=url,
             directory=directory,
             version=installed.version,
@@ -153,7 +164,14 @@ class WordPress:
         Each argument is a variable in the code: `site.php("return get_the_title($post);", post=7)`.
         Raises PhpError with all that PHP said.
         """
-        return php.run(code, directory=self.directory, url=self.url, log=self.log_path, arguments=arguments)
+        return php.run(
+            code,
+            program=self.program,
+            directory=self.directory,
+            url=self.url,
+            log=self.log_path,
+            arguments=arguments,
+        )
 
     def php_log(self) -> str:
         """The notices, warnings and errors since the last reset."""
@@ -171,6 +189,8 @@ class WordPress:
             shutil.rmtree(installed)
         # With times of their own: PHP takes a file of the same time for the one that it has compiled.
         shutil.copytree(folder, installed, copy_function=shutil.copyfile)
+        if self.kind == "minimum-mariadb":
+            self._allow(installed)
         plugin: str = self.php(
             """
             require_once ABSPATH . 'wp-admin/includes/plugin.php';
@@ -191,6 +211,14 @@ class WordPress:
             user=self.user,
         )
         return plugin
+
+    def _allow(self, plugin: Path) -> None:
+        """Have a plugin ask for no more than this WordPress, which is older than the one that ours asks for."""
+        for file in (*plugin.glob("*.php"), *plugin.glob("readme.txt")):
+            text = file.read_text(encoding="utf-8")
+            file.write_text(
+                re.sub(r"(Requires at least: +)\S+", rf"\g<1>{self.version}", text), encoding="utf-8"
+            )
 
     def deactivate_plugin(self, slug: str) -> None:
         """Deactivate what stands in the plugin folder `slug`; its files stay."""
