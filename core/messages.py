@@ -144,7 +144,7 @@ CERTIFICATE_UNTRUSTED = _(
     "site; the bridge retries automatically."
 )
 PLUGIN_MISSING = _(
-    "The plugin “Zoom WordPress Bridge” does not answer on this site. Install it, or activate it again under Plugins "
+    "The plugin “Meetings Bridge for Zoom” does not answer on this site. Install it, or activate it again under Plugins "
     "in wp-admin; the bridge then continues automatically."
 )
 PASSWORD_REJECTED = _(
@@ -235,21 +235,21 @@ SITE_HOME_CHANGED_TO = _(
     "is written there. If it has moved, connect it again."
 )
 SYNC_BLOCKED = _(
-    "The plugin “Zoom WordPress Bridge” does not answer on this site. Usually it is deactivated, or a firewall or a "
+    "The plugin “Meetings Bridge for Zoom” does not answer on this site. Usually it is deactivated, or a firewall or a "
     "security plugin blocks requests from the bridge's server: let POST requests to /wp-json/zoombridge/v1/sync or "
     "/?zoombridge_sync=1 through. The page says: “%(page)s” (HTTP %(status)d)."
 )
 PAIRING_REFUSED = _(
-    "The plugin “Zoom WordPress Bridge” on this site does not accept this bridge's key. It is paired with another "
+    "The plugin “Meetings Bridge for Zoom” on this site does not accept this bridge's key. It is paired with another "
     "bridge, or was paired anew. Connect the site again."
 )
 PLUGIN_OUTDATED = _(
-    "The plugin “Zoom WordPress Bridge” on this site is too old for this bridge. Update it; events are received "
+    "The plugin “Meetings Bridge for Zoom” on this site is too old for this bridge. Update it; events are received "
     "meanwhile, and pages are then written automatically."
 )
 BRIDGE_OUTDATED = _(
-    "The plugin “Zoom WordPress Bridge” on this site is too new for this bridge. Update the bridge; events are received "
-    "meanwhile, and pages are then written automatically."
+    "The plugin “Meetings Bridge for Zoom” on this site is too new for this bridge. Update the bridge; events are "
+    "received meanwhile, and pages are then written automatically."
 )
 BRIDGE_SUPERSEDED = _(
     "Another bridge has taken over this site, so this one no longer writes to it. Shut down the one that is not needed; "
@@ -422,7 +422,7 @@ TEST_BECAME_GET_ADVICE = _(
 )
 TEST_BRIDGE_ERROR = _("The bridge encountered an internal error: %(reason)s")
 REPORT_BUG = _("This is a bug in the bridge: report it together with the bridge's log.")
-TEST_PLUGIN_MISSING = _("WordPress answers, but the plugin “Zoom WordPress Bridge” does not.")
+TEST_PLUGIN_MISSING = _("WordPress answers, but the plugin “Meetings Bridge for Zoom” does not.")
 TEST_PLUGIN_MISSING_ADVICE = _("Activate the plugin under Plugins in wp-admin, or install it again.")
 TEST_NO_ANSWER = _("The endpoint gave no answer: %(reason)s.")
 TEST_NO_ANSWER_FAULT = _("The endpoint gave no answer. %(fault)s")
@@ -698,7 +698,7 @@ SETUP_SITE_ERROR = _(
 )
 SETUP_SITE_BUSY = _("The site is busy or being updated. Try again in a few minutes.")
 SETUP_PLUGIN_MISSING = _(
-    "The plugin “Zoom WordPress Bridge” does not answer on this site. Download it on the page Sites, or create it with "
+    "The plugin “Meetings Bridge for Zoom” does not answer on this site. Download it on the page Sites, or create it with "
     "zoombridge plugin; install and activate it, then try again."
 )
 SETUP_PASSWORD_REJECTED = _(

@@ -33,8 +33,8 @@ function zoombridge_add_settings_page(): void {
 	}
 	add_submenu_page(
 		'edit.php?post_type=zoom-meetings',
-		__( 'Zoom settings', 'zoom-wordpress-bridge' ),
-		__( 'Settings', 'zoom-wordpress-bridge' ),
+		__( 'Zoom settings', 'meetings-bridge-for-zoom' ),
+		__( 'Settings', 'meetings-bridge-for-zoom' ),
 		'manage_options',
 		'zoombridge-settings',
 		'zoombridge_render_settings_page'
@@ -55,7 +55,7 @@ function zoombridge_load_page(): void {
 	}
 	if ( ! zoombridge_can_manage() ) {
 		wp_die(
-			esc_html__( 'Only administrators can see this page.', 'zoom-wordpress-bridge' ),
+			esc_html__( 'Only administrators can see this page.', 'meetings-bridge-for-zoom' ),
 			'',
 			array( 'response' => 403 )
 		);
@@ -70,7 +70,7 @@ function zoombridge_load_page(): void {
 			status_header( 403 );
 			$message = __(
 				'This form has expired or was sent from elsewhere. Nothing was changed. Please try again.',
-				'zoom-wordpress-bridge'
+				'meetings-bridge-for-zoom'
 			);
 			zoombridge_page_content( zoombridge_error_notice( $message ) );
 			return;
@@ -257,7 +257,7 @@ function zoombridge_render_tab_heading( $active_tab ): void {
 		'<a href="%1$s" class="%2$s">%3$s</a>',
 		esc_url( zoombridge_page_url() ),
 		esc_attr( 'zoombridge' === $active_tab ? 'nav-tab nav-tab-active' : 'nav-tab' ),
-		esc_html__( 'Webhooks', 'zoom-wordpress-bridge' )
+		esc_html__( 'Webhooks', 'meetings-bridge-for-zoom' )
 	);
 }
 add_action( 'vczapi_admin_tabs_heading', 'zoombridge_render_tab_heading' );
@@ -299,7 +299,7 @@ function zoombridge_render_page_content(): void {
 function zoombridge_render_settings_page(): void {
 	?>
 	<div class="wrap">
-		<h1><?php esc_html_e( 'Zoom settings', 'zoom-wordpress-bridge' ); ?></h1>
+		<h1><?php esc_html_e( 'Zoom settings', 'meetings-bridge-for-zoom' ); ?></h1>
 		<h2 class="nav-tab-wrapper"><?php zoombridge_render_tab_heading( 'zoombridge' ); ?></h2>
 		<?php zoombridge_render_page_content(); ?>
 	</div>

@@ -87,7 +87,7 @@ function zoombridge_request( string $method, string $path, array $args = array()
 			'method'              => $method,
 			'body'                => 'GET' === $method ? null : $args['body'],
 			'headers'             => $headers,
-			'user-agent'          => $headers['user-agent'] ?? 'zoom-wordpress-bridge/' . ZOOMBRIDGE_VERSION,
+			'user-agent'          => $headers['user-agent'] ?? 'meetings-bridge-for-zoom/' . ZOOMBRIDGE_VERSION,
 			'timeout'             => $args['timeout'],
 			'redirection'         => 0,
 			'limit_response_size' => 4 * MB_IN_BYTES,
@@ -96,7 +96,7 @@ function zoombridge_request( string $method, string $path, array $args = array()
 	);
 	if ( is_wp_error( $response ) ) {
 		/* translators: 1: address of the bridge, 2: error message of the HTTP client. */
-		$message = __( 'The bridge at %1$s could not be reached: %2$s', 'zoom-wordpress-bridge' );
+		$message = __( 'The bridge at %1$s could not be reached: %2$s', 'meetings-bridge-for-zoom' );
 		$message = sprintf( $message, $connection['bridge'], $response->get_error_message() );
 		return new WP_Error( 'zoombridge_unreachable', $message );
 	}
@@ -112,8 +112,8 @@ function zoombridge_request( string $method, string $path, array $args = array()
  */
 function zoombridge_not_paired_error(): WP_Error {
 	/* translators: %s: a command. */
-	$advice  = __( 'Connect it on the bridge, under Sites, or run on its server: %s', 'zoom-wordpress-bridge' );
-	$message = __( 'This site is not connected to a bridge yet.', 'zoom-wordpress-bridge' );
+	$advice  = __( 'Connect it on the bridge, under Sites, or run on its server: %s', 'meetings-bridge-for-zoom' );
+	$message = __( 'This site is not connected to a bridge yet.', 'meetings-bridge-for-zoom' );
 	$message = $message . ' ' . sprintf( $advice, 'zoombridge site add ' . home_url() );
 	return new WP_Error( 'zoombridge_not_paired', $message );
 }
@@ -206,10 +206,10 @@ function zoombridge_verify_response( array $response, array $connection, string 
  */
 function zoombridge_unsigned_message( string $bridge, int $status ): string {
 	/* translators: 1: address of the bridge, 2: an HTTP status. */
-	$message = __( '%1$s answered with status %2$d, but without a valid signature.', 'zoom-wordpress-bridge' );
+	$message = __( '%1$s answered with status %2$d, but without a valid signature.', 'meetings-bridge-for-zoom' );
 	$advice  = __(
 		'Check that it is the bridge and that this server\'s clock is right. If so, connect the site again.',
-		'zoom-wordpress-bridge'
+		'meetings-bridge-for-zoom'
 	);
 	return sprintf( $message, $bridge, $status ) . ' ' . $advice;
 }
@@ -245,6 +245,6 @@ function zoombridge_error_message( $response ): string {
 		return $error['message'];
 	}
 	/* translators: %d: an HTTP status. */
-	$message = __( 'The bridge answered with status %d. See its log for the reason.', 'zoom-wordpress-bridge' );
+	$message = __( 'The bridge answered with status %d. See its log for the reason.', 'meetings-bridge-for-zoom' );
 	return sprintf( $message, $response['status'] );
 }

@@ -39,7 +39,7 @@ add_action( 'rest_api_init', 'zoombridge_register_calendar_route' );
 function zoombridge_serve_calendar( WP_REST_Request $request ): WP_REST_Response {
 	$calendar = zoombridge_get_calendar( (string) $request['number'] );
 	if ( 200 !== $calendar['status'] ) {
-		$message  = __( 'This calendar is not available at the moment.', 'zoom-wordpress-bridge' );
+		$message  = __( 'This calendar is not available at the moment.', 'meetings-bridge-for-zoom' );
 		$response = zoombridge_error_response( $calendar['status'], 'zoombridge_no_calendar', $message );
 		if ( 404 === $calendar['status'] ) {
 			$response->header( 'Cache-Control', 'public, max-age=300' );

@@ -263,7 +263,7 @@ class Zoombridge_Sync_Run {
 				$this->clean_up();
 			} catch ( Throwable $failure ) {
 				// The writes are done; that a cache was not purged does not undo them.
-				error_log( 'Zoom WordPress Bridge: ' . $failure->getMessage() );
+				error_log( 'Meetings Bridge for Zoom: ' . $failure->getMessage() );
 			}
 			zoombridge_sync_mark( $this->message, 'done' );
 		}

@@ -91,8 +91,11 @@ add_action( 'rest_api_init', 'zoombridge_register_endpoints' );
  * @return WP_REST_Response The response, with status 405.
  */
 function zoombridge_explain_endpoint(): WP_REST_Response {
-	$message = __( 'This endpoint works. It is for Zoom, which sends events to it by POST.', 'zoom-wordpress-bridge' );
-	$advice  = __( 'Enter it in your Zoom app as the event notification endpoint URL.', 'zoom-wordpress-bridge' );
+	$message = __(
+		'This endpoint works. It is for Zoom, which sends events to it by POST.',
+		'meetings-bridge-for-zoom'
+	);
+	$advice  = __( 'Enter it in your Zoom app as the event notification endpoint URL.', 'meetings-bridge-for-zoom' );
 	return zoombridge_error_response( 405, 'zoombridge_post_only', $message . ' ' . $advice );
 }
 
@@ -161,13 +164,13 @@ function zoombridge_forward( WP_REST_Request $request ): WP_REST_Response {
 	$response = zoombridge_request( 'POST', $path, $args );
 	if ( is_wp_error( $response ) ) {
 		// No address and no cause for strangers. The page "Webhooks" shows both.
-		$message = __( 'The event could not be forwarded. Please send it again.', 'zoom-wordpress-bridge' );
+		$message = __( 'The event could not be forwarded. Please send it again.', 'meetings-bridge-for-zoom' );
 		$code    = (string) $response->get_error_code();
 		return zoombridge_error_response( 503, $code, $message, array( 'Retry-After' => '300' ) );
 	}
 	if ( $dropped > MB_IN_BYTES && $response['status'] < 413 ) {
 		// A bridge of an earlier version took the missing body for a wrong one.
-		$message = __( 'The request body exceeds 1 MiB, the limit for events.', 'zoom-wordpress-bridge' );
+		$message = __( 'The request body exceeds 1 MiB, the limit for events.', 'meetings-bridge-for-zoom' );
 		return zoombridge_error_response( 413, 'zoombridge_too_large', $message );
 	}
 

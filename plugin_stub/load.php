@@ -2,15 +2,15 @@
 /**
  * Loads the plugin.
  *
- * Plugin Name:       Zoom WordPress Bridge
+ * Plugin Name:       Meetings Bridge for Zoom
  * Description:       Publishes Zoom meetings and webinars on this site through a bridge, a server of your own.
- * Version:           0.1.0
+ * Version:           0.2.0
  * Requires at least: 5.8
  * Requires PHP:      7.4
  * Author:            The Zoom WordPress Bridge developers
  * License:           GPL-2.0-or-later
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
- * Text Domain:       zoom-wordpress-bridge
+ * Text Domain:       meetings-bridge-for-zoom
  * Domain Path:       /languages
  *
  * @package Zoom_WordPress_Bridge
@@ -19,7 +19,7 @@
 
 defined( 'ABSPATH' ) || exit;
 
-define( 'ZOOMBRIDGE_VERSION', '0.1.0' );
+define( 'ZOOMBRIDGE_VERSION', '0.2.0' );
 
 // Forwarding needs these two files only.
 require_once __DIR__ . '/bridge-client.php';
@@ -53,7 +53,7 @@ require_once __DIR__ . '/admin.php';
  * @return void
  */
 function zoombridge_load_textdomain(): void {
-	load_plugin_textdomain( 'zoom-wordpress-bridge', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' );
+	load_plugin_textdomain( 'meetings-bridge-for-zoom', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' );
 }
 add_action( 'init', 'zoombridge_load_textdomain' );
 

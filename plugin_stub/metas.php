@@ -69,7 +69,7 @@ function zoombridge_validate_objects( array $values ) {
 	}
 	$message = __(
 		'In zoombridge, details is the JSON text of an object, and fields and pro are objects, not lists.',
-		'zoom-wordpress-bridge'
+		'meetings-bridge-for-zoom'
 	);
 	return new WP_Error( 'rest_invalid_param', $message );
 }

@@ -39,7 +39,7 @@ function zoombridge_register_taxonomy(): void {
 		'zoom-meeting',
 		array( 'zoom-meetings' ),
 		array(
-			'label'             => __( 'Meeting categories', 'zoom-wordpress-bridge' ),
+			'label'             => __( 'Meeting categories', 'meetings-bridge-for-zoom' ),
 			'hierarchical'      => true,
 			'show_admin_column' => true,
 			'show_in_rest'      => true,
@@ -63,8 +63,8 @@ function zoombridge_register_post_type(): void {
 		'has_archive'     => true,
 		'rest_base'       => 'zoom_meetings',
 		'labels'          => array(
-			'name'      => __( 'Zoom Meetings', 'zoom-wordpress-bridge' ),
-			'all_items' => __( 'All meetings', 'zoom-wordpress-bridge' ),
+			'name'      => __( 'Zoom Meetings', 'meetings-bridge-for-zoom' ),
+			'all_items' => __( 'All meetings', 'meetings-bridge-for-zoom' ),
 		),
 		'supports'        => array( 'title', 'editor', 'author', 'thumbnail' ),
 		'menu_icon'       => 'dashicons-video-alt2',

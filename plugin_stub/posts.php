@@ -22,7 +22,7 @@ function zoombridge_reserve_number( string $number ): ?WP_Error {
 	$is_locked = zoombridge_lock( 'zoombridge_making_' . $number );
 	$existing  = zoombridge_find_post( $number );
 	if ( $existing ) {
-		$message = __( 'This Zoom meeting already has a post.', 'zoom-wordpress-bridge' );
+		$message = __( 'This Zoom meeting already has a post.', 'meetings-bridge-for-zoom' );
 		$data    = array(
 			'status' => 409,
 			'post'   => $existing,
@@ -35,7 +35,7 @@ function zoombridge_reserve_number( string $number ): ?WP_Error {
 		WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'"
 	);
 	if ( ! $is_locked || $saving > time() - MINUTE_IN_SECONDS ) {
-		$message = __( 'A meeting is being saved on this site, possibly this one.', 'zoom-wordpress-bridge' );
+		$message = __( 'A meeting is being saved on this site, possibly this one.', 'meetings-bridge-for-zoom' );
 		return new WP_Error( 'zoombridge_saving', $message, array( 'status' => 423 ) );
 	}
 	return null;

@@ -194,7 +194,7 @@ function zoombridge_validate_number_parameter( $value, $request, $name ) {
 	if ( current_user_can( 'edit_posts' ) ) {
 		return rest_validate_request_arg( $value, $request, $name );
 	}
-	$message = __( 'Only users who can edit posts may search by Zoom meeting number.', 'zoom-wordpress-bridge' );
+	$message = __( 'Only users who can edit posts may search by Zoom meeting number.', 'meetings-bridge-for-zoom' );
 	return new WP_Error( 'rest_forbidden', $message );
 }
 

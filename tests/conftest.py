@@ -21,7 +21,7 @@ from tests.postgresql import PostgreSQL
 from tests.wordpress import COMMON_KINDS, KINDS, WordPress
 
 STUB = Path(__file__).parent.parent / "plugin_stub"
-STUB_SLUG = "zoom-wordpress-bridge"
+STUB_SLUG = "meetings-bridge-for-zoom"
 
 CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 CHROMIUM_FLAGS = [

@@ -33,6 +33,7 @@ from tests.demo_account import AccountStory, shown_as
 from tests.running import PASSWORD, RunningBridge
 from tests.wordpress import WordPress
 from tests.wordpress.meetings import read_posts
+from web.stub.plugin_zip import SLUG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +205,7 @@ def _run(console: Console, stack: ExitStack, *, stay: bool) -> int:
     console.print("[bold]Zoom WordPress Bridge: demo[/bold]")
     with console.status("Starting a real WordPress (the first time, it is downloaded) …"):
         wordpress = stack.enter_context(WordPress.start("debian-mariadb", plugins=()))
-        wordpress.add_plugin(STUB, "zoom-wordpress-bridge")
+        wordpress.add_plugin(STUB, SLUG)
     console.print(f"  WordPress {wordpress.version} at {wordpress.url}")
     bridge = stack.enter_context(RunningBridge(folder / "bridge"))
     console.print(f"  The bridge at {bridge.url}")

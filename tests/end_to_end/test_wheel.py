@@ -125,11 +125,11 @@ def test_runs_its_own_code(environment: Path, tmp_path: Path) -> None:
 def test_writes_the_plugin(environment: Path, tmp_path: Path) -> None:
     run(environment / "venv/bin/zoombridge", "plugin", cwd=tmp_path)
 
-    with zipfile.ZipFile(tmp_path / "zoom-wordpress-bridge.zip") as archive:
+    with zipfile.ZipFile(tmp_path / "meetings-bridge-for-zoom.zip") as archive:
         names = set(archive.namelist())
         assert archive.testzip() is None
     for file in (CHECKOUT / "plugin_stub").rglob("*.php"):
-        assert f"zoom-wordpress-bridge/{file.relative_to(CHECKOUT / 'plugin_stub')}" in names
+        assert f"meetings-bridge-for-zoom/{file.relative_to(CHECKOUT / 'plugin_stub')}" in names
 
 
 def test_serves(serving: tuple[str, str]) -> None:

@@ -22,7 +22,7 @@ class TestPairing:
         answer = site.rest("GET", ROUTE).json()
 
         assert answer == {
-            "stub": "0.1.0",
+            "stub": "0.2.0",
             "paired": False,
             "bridge": None,
             "site": None,

@@ -71,7 +71,7 @@ class TestShown:
             "parameter": "zoombridge",
             "nonce": {"name": "_zoombridge_nonce"},
             "endpoints": hosted.rest("GET", "zoombridge/v1/connection").json()["endpoints"],
-            "version": "0.1.0",
+            "version": "0.2.0",
         }
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
 FOLDER = Path(__file__).parents[2] / "plugin_stub"
-PLUGIN = "zoom-wordpress-bridge/load.php"
+PLUGIN = "meetings-bridge-for-zoom/load.php"
 FILES = sorted(FOLDER.glob("*.php"))
 CODE = {path.name: path.read_text(encoding="utf-8") for path in FILES}
 TEXT = re.compile(r"(?:__|esc_html__|esc_html_e)\(\s*'((?:[^'\\]|\\.)*)'(.*?)\s*\)", re.DOTALL)
@@ -37,7 +37,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", [name for name in CODE if name not in ("load.php", "uninstall.php")])
     def test_direct_request_shows_no_server_path(self, site: WordPress, name: str) -> None:
-        response = requests.get(f"{site.url}/wp-content/plugins/zoom-wordpress-bridge/{name}", timeout=90)
+        response = requests.get(f"{site.url}/wp-content/plugins/meetings-bridge-for-zoom/{name}", timeout=90)
 
         assert "/wp-content/" not in response.text
 
@@ -73,10 +73,10 @@ class TestTranslations:
     def test_text_domain(self) -> None:
         for code in CODE.values():
             for _, arguments in TEXT.findall(code):
-                assert re.fullmatch(r",\s*'zoom-wordpress-bridge'", arguments)
+                assert re.fullmatch(r",\s*'meetings-bridge-for-zoom'", arguments)
 
     def test_template_lists_each_text_and_its_files(self) -> None:
-        template = (FOLDER / "languages/zoom-wordpress-bridge.pot").read_text(encoding="utf-8")
+        template = (FOLDER / "languages/meetings-bridge-for-zoom.pot").read_text(encoding="utf-8")
         listed = {
             text.replace('\\"', '"'): files
             for files, text in re.findall(r'^#: (.+)\n(?:#, .+\n)?msgid "(.+)"$', template, re.MULTILINE)
@@ -90,9 +90,9 @@ class TestTranslations:
 
 FORWARDING = """<?php
 /* Plugin Name: The forwarding part */
-define( 'ZOOMBRIDGE_VERSION', '0.1.0' );
-require WP_PLUGIN_DIR . '/zoom-wordpress-bridge/bridge-client.php';
-require WP_PLUGIN_DIR . '/zoom-wordpress-bridge/forward.php';
+define( 'ZOOMBRIDGE_VERSION', '0.2.0' );
+require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/bridge-client.php';
+require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/forward.php';
 """
 
 
@@ -142,7 +142,7 @@ class TestUninstall:
         left = paired.php(
             """
             define( 'WP_UNINSTALL_PLUGIN', $plugin );
-            require WP_PLUGIN_DIR . '/zoom-wordpress-bridge/uninstall.php';
+            require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/uninstall.php';
             global $wpdb;
             $options = "SELECT option_name FROM $wpdb->options WHERE option_name LIKE '%zoombridge%'";
             return array(
@@ -161,6 +161,6 @@ class TestUninstall:
         assert left["title"] == "A meeting"
 
     def test_direct_request_removes_nothing(self, paired: WordPress) -> None:
-        requests.get(f"{paired.url}/wp-content/plugins/zoom-wordpress-bridge/uninstall.php", timeout=90)
+        requests.get(f"{paired.url}/wp-content/plugins/meetings-bridge-for-zoom/uninstall.php", timeout=90)
 
         assert paired.rest("GET", "zoombridge/v1/connection").json()["paired"] is True

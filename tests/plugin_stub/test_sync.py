@@ -125,7 +125,7 @@ class TestWaysIn:
         assert answer.result == {
             "i": 0,
             "ok": True,
-            "version": "0.1.0",
+            "version": "0.2.0",
             "home": sync.site.url,
             "type": "stub",
             "page": f"{sync.site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings",

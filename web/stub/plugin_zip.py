@@ -13,7 +13,7 @@ from core.errors import ZoomBridgeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SLUG = "zoom-wordpress-bridge"
+SLUG = "meetings-bridge-for-zoom"
 # Fixed, so that the same version gives the same bytes.
 _DATE = (2020, 1, 1, 0, 0, 0)
 _LEFT_OUT = ("__pycache__", "__init__.py")

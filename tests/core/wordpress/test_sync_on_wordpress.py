@@ -35,6 +35,7 @@ from core.wordpress.operations import (
 from core.wordpress.requests import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.sync_client import Doorway, SyncClient
 from core.wordpress.sync_posts import Mark
+from tests.conftest import STUB_SLUG
 from tests.core.wordpress.network_double import NetworkDouble
 from tests.core.wordpress.plugin_double import PluginDouble
 from tests.core.wordpress.test_client_on_wordpress import NUMBER, fields
@@ -197,7 +198,7 @@ class TestWays:
         assert site.url in str(result)
 
     def test_without_the_plugin_it_is_missing(self, site: WordPress, client: SyncClient) -> None:
-        site.deactivate_plugin("zoom-wordpress-bridge")
+        site.deactivate_plugin(STUB_SLUG)
         assert [fault(result) for result in client.run([Hello()])] == [Fault.STUB_MISSING]
 
 

@@ -17,10 +17,10 @@ class TestPlugin:
         with zipfile.ZipFile(output) as archive:
             assert archive.testzip() is None
             held = {name: archive.read(name) for name in archive.namelist()}
-        assert all(name.startswith("zoom-wordpress-bridge/") for name in held)
-        assert b"Plugin Name:" in held["zoom-wordpress-bridge/load.php"]
+        assert all(name.startswith("meetings-bridge-for-zoom/") for name in held)
+        assert b"Plugin Name:" in held["meetings-bridge-for-zoom/load.php"]
         on_disk = {
-            f"zoom-wordpress-bridge/{path.relative_to(STUB)}": path.read_bytes()
+            f"meetings-bridge-for-zoom/{path.relative_to(STUB)}": path.read_bytes()
             for path in STUB.rglob("*")
             if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
         }

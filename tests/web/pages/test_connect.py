@@ -359,7 +359,7 @@ class TestObstacle:
         zipped = admin.get(link(answer, "Download the plugin"))
         assert zipped.headers["Content-Type"] == "application/zip"
         with zipfile.ZipFile(BytesIO(zipped.body)) as archive:
-            assert "zoom-wordpress-bridge/load.php" in archive.namelist()
+            assert "meetings-bridge-for-zoom/load.php" in archive.namelist()
         assert admin.get(page).code == 200, "looking at the page again tries nothing"
         assert len(wordpress.paired) == 1
 
