@@ -1,6 +1,8 @@
 <?php
 /**
- * Loads the plugin.
+ * Loads the plugin, unless its predecessor has the request.
+ *
+ * Defines no function: PHP would do so before it runs the first line, also where the predecessor has defined it.
  *
  * Plugin Name:       Meetings Bridge for Zoom
  * Description:       Publishes Zoom meetings and webinars on this site through a bridge, a server of your own.
@@ -19,12 +21,19 @@
 
 defined( 'ABSPATH' ) || exit;
 
+require_once __DIR__ . '/predecessor.php';
+
+if ( zoombridge_predecessor_has_request() ) {
+	return;
+}
+
 define( 'ZOOMBRIDGE_VERSION', '0.2.0' );
 
 // Forwarding needs these two files only.
 require_once __DIR__ . '/bridge-client.php';
 require_once __DIR__ . '/forward.php';
 
+require_once __DIR__ . '/setup.php';
 require_once __DIR__ . '/vczapi.php';
 require_once __DIR__ . '/connection.php';
 require_once __DIR__ . '/calendar.php';
@@ -44,30 +53,3 @@ require_once __DIR__ . '/operations.php';
 require_once __DIR__ . '/write.php';
 require_once __DIR__ . '/sync.php';
 require_once __DIR__ . '/admin.php';
-
-/**
- * Loads the translations.
- *
- * @since 0.1.0
- *
- * @return void
- */
-function zoombridge_load_textdomain(): void {
-	load_plugin_textdomain( 'meetings-bridge-for-zoom', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' );
-}
-add_action( 'init', 'zoombridge_load_textdomain' );
-
-/**
- * Deletes the rewrite rules, so that the next request generates them.
- *
- * The current request cannot: the post type is not registered yet on activation, and still is on deactivation.
- *
- * @since 0.1.0
- *
- * @return void
- */
-function zoombridge_reset_rewrite_rules(): void {
-	delete_option( 'rewrite_rules' );
-}
-register_activation_hook( __FILE__, 'zoombridge_reset_rewrite_rules' );
-register_deactivation_hook( __FILE__, 'zoombridge_reset_rewrite_rules' );

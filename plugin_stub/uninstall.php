@@ -8,6 +8,8 @@
 
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
+require_once __DIR__ . '/predecessor.php';
+
 /**
  * Removes the plugin's data from the current site.
  *
@@ -17,6 +19,9 @@ defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
  */
 function zoombridge_uninstall_site(): void {
 	global $wpdb;
+	if ( zoombridge_predecessor_is_active() ) {
+		return; // Activated again, it works with the same data.
+	}
 	delete_option( 'zoombridge_connection' );
 	// Nonces and locks, of which there is any number.
 	$query = "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s";

@@ -26,6 +26,8 @@ foreach ( array( 'core', 'plugins', 'themes' ) as $zoombridge_what ) {
 	);
 }
 unset( $zoombridge_what );
+// The page of plugins asks again whenever a plugin is not among those that were checked.
+remove_action( 'load-plugins.php', 'wp_update_plugins' );
 
 // Older versions of WordPress pass null where PHP expects a string, on their own sign-in page.
 add_action(

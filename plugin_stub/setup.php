@@ -1,0 +1,36 @@
+<?php
+/**
+ * Loads the translations, and the rewrite rules anew on activation and deactivation.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.2.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Loads the translations.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_load_textdomain(): void {
+	load_plugin_textdomain( 'meetings-bridge-for-zoom', false, dirname( plugin_basename( __FILE__ ) ) . '/languages' );
+}
+add_action( 'init', 'zoombridge_load_textdomain' );
+
+/**
+ * Deletes the rewrite rules, so that the next request generates them.
+ *
+ * The current request cannot: the post type is not registered yet on activation, and still is on deactivation.
+ *
+ * @since 0.1.0
+ *
+ * @return void
+ */
+function zoombridge_reset_rewrite_rules(): void {
+	delete_option( 'rewrite_rules' );
+}
+register_activation_hook( __DIR__ . '/load.php', 'zoombridge_reset_rewrite_rules' );
+register_deactivation_hook( __DIR__ . '/load.php', 'zoombridge_reset_rewrite_rules' );
