@@ -126,7 +126,7 @@ function zoombridge_requested_path(): string {
 }
 
 /**
- * Handles the bridge's response: stores its HTML to be printed, or redirects.
+ * Handles the bridge's response: filters and stores its HTML to be printed, or redirects.
  *
  * @since 0.1.0
  *
@@ -142,7 +142,9 @@ function zoombridge_handle_page_response( $response ): void {
 	}
 	if ( 200 === $status || 422 === $status ) {
 		status_header( $status );
-		zoombridge_page_content( $response['body'] );
+		// Only there, a form may lead to the bridge's own address.
+		$may_leave = '/bridge-link' === zoombridge_requested_path();
+		zoombridge_page_content( zoombridge_filter_page_html( $response['body'], $may_leave ) );
 	} else {
 		zoombridge_page_content( zoombridge_error_notice( zoombridge_error_message( $response ) ) );
 	}
@@ -154,7 +156,7 @@ function zoombridge_handle_page_response( $response ): void {
  * @since 0.1.0
  *
  * @param string|null $html Optional. The content to store. Default null: unchanged.
- * @return string HTML that the bridge signed, or a notice whose text was escaped; empty before the page is loaded.
+ * @return string Filtered HTML, or a notice whose text was escaped; empty before the page is loaded.
  */
 function zoombridge_page_content( ?string $html = null ): string {
 	static $content = '';
@@ -187,6 +189,7 @@ function zoombridge_page_context(): string {
 		),
 		'endpoints' => zoombridge_endpoints(),
 		'version'   => ZOOMBRIDGE_VERSION,
+		'assets'    => ZOOMBRIDGE_ASSETS_VERSION,
 	);
 	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header's value must be ASCII.
 	return base64_encode( (string) wp_json_encode( $context ) );
@@ -285,7 +288,7 @@ add_action( 'vczapi_admin_tabs_content', 'zoombridge_render_tab_content' );
  * @return void
  */
 function zoombridge_render_page_content(): void {
-	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- HTML that the bridge signed, or an escaped notice.
+	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- Filtered HTML, or an escaped notice.
 	echo zoombridge_page_content();
 }
 

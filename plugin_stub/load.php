@@ -52,4 +52,5 @@ require_once __DIR__ . '/class-zoombridge-sync-run.php';
 require_once __DIR__ . '/operations.php';
 require_once __DIR__ . '/write.php';
 require_once __DIR__ . '/sync.php';
+require_once __DIR__ . '/page-html.php';
 require_once __DIR__ . '/admin.php';

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ PACKAGES = ("core", "web", "templates", "plugin_stub")
 CARRIED = {
     "core": ("*.py", "*.mako", "py.typed"),
     "web": ("*.py", "py.typed"),
-    "templates": ("*.jinja", "*.css", "*.js"),
-    "plugin_stub": ("*.php", "*.txt", "*.po", "*.pot", "*.mo", "LICENSE"),
+    "templates": ("*.jinja",),
+    "plugin_stub": ("*.php", "*.css", "*.js", "*.txt", "*.po", "*.pot", "*.mo", "LICENSE"),
 }
 
 
@@ -128,7 +129,9 @@ def test_writes_the_plugin(environment: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "meetings-bridge-for-zoom.zip") as archive:
         names = set(archive.namelist())
         assert archive.testzip() is None
-    for file in (CHECKOUT / "plugin_stub").rglob("*.php"):
+    for file in chain.from_iterable(
+        (CHECKOUT / "plugin_stub").rglob(f"*.{end}") for end in ("php", "css", "js")
+    ):
         assert f"meetings-bridge-for-zoom/{file.relative_to(CHECKOUT / 'plugin_stub')}" in names
 
 

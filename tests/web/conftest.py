@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from argon2 import PasswordHasher
@@ -32,8 +33,10 @@ from core.wordpress import signing
 from core.zoom.signature import Secret
 from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
+from tests.plugin_stub.page_filter import Tokens, page_filter
 from web.app import make_app
 from web.http.server import make_server
+from web.ui.shell import ASSETS_VERSION
 from web.webhooks.dispatcher import Dispatcher
 
 RPC_TOKEN = "rpc-token"
@@ -47,6 +50,7 @@ CONTEXT = {
     "nonce": {"name": "_zoombridge_nonce", "value": "n0nce"},
     "endpoints": {},
     "version": "0.1.0",
+    "assets": ASSETS_VERSION,
 }
 
 
@@ -77,6 +81,8 @@ class Http:
             )
         finally:
             client.close()
+        if signing.CONTEXT_HEADER in request.headers:
+            assert_plugin_shows_all_of(answer, request)
         return answer
 
     def raw(self, *pieces: bytes) -> bytes:
@@ -96,6 +102,19 @@ class Http:
 
         heard: bytes = self.loop.run_sync(talk, timeout=90)
         return heard
+
+
+def assert_plugin_shows_all_of(answer: HTTPResponse, request: HTTPRequest) -> None:
+    """The plugin's filter takes nothing of a page away that goes to wp-admin."""
+    __tracebackhide__ = True
+    if not answer.headers.get("Content-Type", "").startswith("text/html") or not answer.body:
+        return
+    page = json.loads(base64.b64decode(request.headers[signing.CONTEXT_HEADER]))["page"]
+    html = answer.body.decode()
+    shown = page_filter("debian-mariadb")(
+        html, page=page, may_leave=urlsplit(request.url).path == "/bridge-link"
+    )
+    assert Tokens(shown).found == Tokens(html).found
 
 
 @contextlib.contextmanager

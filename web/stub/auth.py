@@ -110,7 +110,10 @@ class StubKeys:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where in wp-admin a page is embedded, and for which user: see docs/stub.md."""
+    """Where in wp-admin a page is embedded, and for which user: see docs/stub.md.
+
+    `assets`: the version of the plugin's style and script for pages; 0: it has none.
+    """
 
     page: str
     parameter: str
@@ -118,6 +121,7 @@ class Context:
     nonce_value: str
     locale: str
     user: str
+    assets: int = 0
 
     @classmethod
     def from_header(cls, value: str) -> Context:
@@ -131,6 +135,7 @@ class Context:
                 nonce_value=str(given["nonce"]["value"]),
                 locale=str(given.get("locale", "en_US")),
                 user=str(given.get("user", {}).get("login", "")),
+                assets=assets if isinstance(assets := given.get("assets"), int) else 0,
             )
         except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRequestError(messages.PLUGIN_CONTEXT_INVALID) from error

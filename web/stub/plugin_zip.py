@@ -23,15 +23,17 @@ def archive() -> bytes:
     """Return the zip. Raises: ZoomBridgeError where the plugin is missing from this installation."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content in _contents(_stub(), SLUG):
+        for name, content in _contents(plugin_folder(), SLUG):
             entry = zipfile.ZipInfo(name, date_time=_DATE)
             entry.external_attr = 0o644 << 16
             made.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return written.getvalue()
 
 
-def _stub() -> Path:
+def plugin_folder() -> Path:
     """Return the folder of the plugin, beside the packages or installed with them.
+
+    Raises: ZoomBridgeError where it is missing from this installation.
 
     Without Python in it, it is a namespace package, and importlib.resources refuses those of an editable installation,
     whose path has an entry that is no folder.

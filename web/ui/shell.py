@@ -17,6 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from core import __version__
+from web.stub.plugin_zip import plugin_folder
 from web.ui import i18n
 from web.ui.change_labels import label_fields
 from web.ui.durations import DurationFormat
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
     from web.stub.auth import Context
+
+# The version of the style and script in `plugin_stub/assets` that pages need. Raise it here and in the plugin
+# (ZOOMBRIDGE_ASSETS_VERSION) where pages do not work with the ones before.
+ASSETS_VERSION = 1
 
 
 class Shell(Protocol):
@@ -84,12 +89,18 @@ class BrowserShell:
 
 @dataclass(frozen=True, slots=True)
 class WordPressShell:
-    """The frame in wp-admin: URLs are WordPress's own, with the path in a parameter."""
+    """The frame in wp-admin: URLs are WordPress's own, with the path in a parameter. Style and script are the plugin's."""
 
     context: Context
     template: str = "shell/wp-admin.jinja"
     nonce: str = ""
     in_wordpress: bool = True
+    assets: int = ASSETS_VERSION
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the plugin's style and script are older than the page needs, so that it is shown without."""
+        return self.context.assets < self.assets
 
     @property
     def language(self) -> str:
@@ -176,8 +187,8 @@ def _environment(language: str) -> Environment:
     environment.filters["message"] = partial(_message, words=words, language=language)
     environment.filters["finding"] = partial(_finding, words=words, language=language)
     environment.globals["meeting_path"] = meeting_path
-    environment.globals["style"] = Markup(_source("shell/style.css"))  # noqa: S704 - our own file
-    environment.globals["script"] = Markup(_source("shell/script.js"))  # noqa: S704 - our own file
+    environment.globals["style"] = _asset("page.css")
+    environment.globals["script"] = _asset("page.js")
     return environment
 
 
@@ -186,6 +197,11 @@ def _source(name: str) -> str:
     for part in name.split("/"):
         file = file / part
     return file.read_text(encoding="utf-8")
+
+
+def _asset(name: str) -> Markup:
+    """Return a style or script of the pages. The plugin holds them: in wp-admin, WordPress loads them from there."""
+    return Markup((plugin_folder() / "assets" / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
 def _message(text: str | None, *, words: NullTranslations, language: str) -> str:

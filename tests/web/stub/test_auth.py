@@ -12,6 +12,7 @@ from core.store.sites.sites import Site
 from core.wordpress import signing
 from tests.web.conftest import CONTEXT, PAGE, Http, from_stub, is_answered_by_the_bridge
 from web.stub.auth import Context
+from web.ui.shell import ASSETS_VERSION
 
 
 class TestHello:
@@ -39,7 +40,13 @@ class TestContext:
 
     def test_is_read(self) -> None:
         context = Context.from_header(self.header(CONTEXT))
-        assert context == Context(PAGE, "zoombridge", "_zoombridge_nonce", "n0nce", "en_US", "anna")
+        assert context == Context(
+            PAGE, "zoombridge", "_zoombridge_nonce", "n0nce", "en_US", "anna", ASSETS_VERSION
+        )
+
+    @pytest.mark.parametrize("assets", [None, "1", 1.5, [], float("inf")])
+    def test_of_a_plugin_that_has_no_style_and_script(self, assets: Any) -> None:
+        assert Context.from_header(self.header({**CONTEXT, "assets": assets})).assets == 0
 
     @pytest.mark.parametrize(
         "value",

@@ -268,4 +268,10 @@
   });
   enhance(root);
   schedule();
+
+  // The form that opens the bridge's own address, where the browser can probably reach it.
+  var enter = root.querySelector("#zb-enter[data-at-once]");
+  if (enter) {
+    enter.submit();
+  }
 })();
