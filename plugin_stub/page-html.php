@@ -167,12 +167,12 @@ function zoombridge_page_tag( string $slash, string $element, string $attributes
  * @return bool True if it may.
  */
 function zoombridge_is_page_value( string $name, string $value, bool $may_leave ): bool {
-	$value = html_entity_decode( $value, ENT_QUOTES | ENT_HTML5, 'UTF-8' );
-	if ( 'action' === $name ) {
-		return zoombridge_is_form_action( $value, $may_leave );
-	}
 	$pattern = zoombridge_page_values()[ $name ] ?? '';
-	return '' === $pattern || 1 === preg_match( $pattern, $value );
+	if ( '' === $pattern && 'action' !== $name ) {
+		return true;
+	}
+	$value = html_entity_decode( $value, ENT_QUOTES | ENT_HTML5, 'UTF-8' );
+	return '' === $pattern ? zoombridge_is_form_action( $value, $may_leave ) : 1 === preg_match( $pattern, $value );
 }
 
 /**

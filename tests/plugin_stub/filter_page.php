@@ -13,7 +13,9 @@ define( 'ABSPATH', rtrim( $argv[1], '/' ) . '/' );
 define( 'WPINC', 'wp-includes' );
 
 $zoombridge_files = array( 'compat', 'load', 'plugin', 'cache', 'functions', 'formatting', 'kses', 'http' );
-// Newer ones read attributes by these.
+// Newer ones check texts and read attributes by these.
+$zoombridge_files[] = 'compat-utf8';
+$zoombridge_files[] = 'utf8';
 $zoombridge_files[] = 'class-wp-token-map';
 $zoombridge_files[] = 'html-api/html5-named-character-references';
 foreach ( array( 'attribute-token', 'span', 'text-replacement', 'decoder', 'tag-processor' ) as $zoombridge_class ) {

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from tests.wordpress.packages import Kind, core
+from tests.wordpress.packages import Kind, core, php
 
 SCRIPT = Path(__file__).parent / "filter_page.php"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings"
@@ -25,15 +25,8 @@ class PageFilter:
     """A running PHP with the wp_kses() of one kind of WordPress. `elements`: attributes by element."""
 
     def __init__(self, kind: Kind) -> None:
-        command = [
-            "php",
-            "-d",
-            "display_errors=stderr",
-            "-d",
-            "error_reporting=-1",
-            "-d",
-            "memory_limit=256M",
-        ]
+        settings = ("display_errors=stderr", "error_reporting=-1", "memory_limit=256M")
+        command = [php(kind), *(part for setting in settings for part in ("-d", setting))]
         self._process = subprocess.Popen(
             [*command, SCRIPT, core(kind)],
             stdin=subprocess.PIPE,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Error
 
 from tests.plugin_stub.page_filter import BRIDGE, PAGE, PageFilter, Tokens, page_filter
-from tests.wordpress.packages import Kind
+from tests.wordpress import KINDS
 from web.ui.shell import ASSETS_VERSION
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ FORBIDDEN_ATTRIBUTES = frozenset(
 )
 
 
-@pytest.fixture(scope="module", params=get_args(Kind))
+@pytest.fixture(scope="module", params=KINDS)
 def filtered(request: pytest.FixtureRequest) -> PageFilter:
     """The filter with the wp_kses() of each WordPress."""
     return page_filter(request.param)
