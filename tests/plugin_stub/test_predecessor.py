@@ -391,7 +391,7 @@ class TestDeletion:
     def test_of_another_plugin_is_not_touched(self, old: WordPress, tmp_path: Path) -> None:
         other = tmp_path / "other"
         other.mkdir()
-        (other / "other.php").write_text("<?php /* Plugin Name: Another */", encoding="utf-8")
+        (other / "other.php").write_text("<?php\n/* Plugin Name: Another */\n", encoding="utf-8")
         (other / "uninstall.php").write_text("<?php update_option( 'other_ran', 'yes' );", encoding="utf-8")
         old.add_plugin(other)
         session = activate(old)
