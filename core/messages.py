@@ -38,6 +38,13 @@ CHOICE_REJECTED = _(
     "WordPress did not accept the author or the category from the settings, so the page was created without them "
     "(%(evidence)s). Choose others on the page Settings."
 )
+FIELDS_REWRITTEN = _(
+    "The page was written, but WordPress or another plugin changed some of it on saving (%(fields)s). What stands there "
+    "now is kept."
+)
+PAGE_DRAFTED = _(
+    "The trash is disabled on this site (EMPTY_TRASH_DAYS is 0 in wp-config.php), so the page was made a draft instead."
+)
 
 # Stored rules that could not be read.
 RULES_INVALID = _("The stored rules could not be read. The default rules apply instead.")

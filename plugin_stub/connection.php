@@ -99,6 +99,8 @@ function zoombridge_rest_get_connection(): array {
 		'paired'     => null !== $connection,
 		'bridge'     => $connection['bridge'] ?? null,
 		'site'       => $connection['site'] ?? null,
+		'home'       => zoombridge_raw_home(),
+		'epoch'      => zoombridge_sync_epoch(),
 		'endpoints'  => zoombridge_endpoints(),
 		'type'       => zoombridge_owns_post_type() ? 'stub' : 'other',
 		'page'       => zoombridge_page_url(),

@@ -7,8 +7,8 @@ A meeting that the site's rules exclude has no post. A post that the bridge crea
 that editors have added, and is restored with it; one that people created, or took out of the trash again, is theirs:
 it stays, and is updated.
 
-A plan does no I/O: it is a generator that yields requests to the site and is sent the responses, so that the requests
-of many posts can be batched.
+A plan does no I/O: it is a generator that yields operations on the site's posts and is sent their results, so that the
+operations of many posts go into one request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import hashlib
 import json
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from html import unescape
+from itertools import count
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core import messages
 from core.errors import Fault, SiteFaultError
@@ -33,17 +35,20 @@ from core.wordpress.requests import (
     TrashPost,
     UpdatePost,
 )
+from core.wordpress.sync_posts import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.model.meeting import Meeting
-    from core.wordpress.client import WordPressClient
     from core.wordpress.responses import SitePost
 
 _TRASH = "trash"
-# WordPress's error codes for an author or a category that does not exist any more, or may not be chosen.
-_INVALID_CHOICE = ("rest_invalid_author", "rest_cannot_edit_others", "rest_cannot_assign_term")
+_DRAFT = "draft"
+# The last digits of an operation's place in the order of writes are its step in the plan.
+_MOST_STEPS = 1000
+# What the rules choose for a new post; the site takes its own choice where there is no such user or category.
+_CHOICES = frozenset({"author", "terms"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class PlanTask:
     """A meeting, the post that a site should have for it, and what was written there before.
 
     `in_doubt`: an earlier attempt may have done more than `written` says, so the post is read first. Without
-    `is_granted`, no account that tells of the meeting is granted to the site any more.
+    `is_granted`, no account that tells of the meeting is granted to the site any more. `epoch` is that of the claim:
+    operations of a later claim have later places in the order of writes. `is_quiet`: a new page is not announced.
     """
 
     meeting: Meeting
@@ -78,23 +84,35 @@ class PlanTask:
     revision: int
     in_doubt: bool = False
     is_granted: bool = True
+    epoch: int = 0
+    is_quiet: bool = False
 
 
-def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanResult | SiteFaultError]:
+class PostClient(Protocol):
+    """What performs the operations of plans: `core.wordpress.sync_client.SyncClient`."""
+
+    def perform(
+        self, operations: Sequence[PostOperation], marks: Sequence[Mark], *, quiet: bool = False
+    ) -> list[Any]:
+        """Perform operations; return for each its result or its SiteFaultError."""
+
+
+def run_plans(client: PostClient, tasks: Sequence[PlanTask]) -> list[PlanResult | SiteFaultError]:
     """Bring the posts of one site to their wanted state; return the result of each, in order. Blocks.
 
-    The requests of one round are batched. After a fault the same task may be repeated.
+    The operations of one round go together, those that are not to be announced apart from the others. After a fault the
+    same task may be repeated.
     """
     plans = [plan_post(task) for task in tasks]
     results: list[PlanResult | SiteFaultError | None] = [None] * len(plans)
-    requests: dict[int, PostOperation] = {}
+    operations: dict[int, PostOperation] = {}
 
     def advance(index: int, answer: Any) -> None:
         try:
             if isinstance(answer, SiteFaultError):
-                requests[index] = plans[index].throw(answer)
+                operations[index] = plans[index].throw(answer)
             else:
-                requests[index] = plans[index].send(answer)
+                operations[index] = plans[index].send(answer)
         except StopIteration as done:
             results[index] = done.value
         except SiteFaultError as error:
@@ -102,11 +120,23 @@ def run_plans(client: WordPressClient, tasks: Sequence[PlanTask]) -> list[PlanRe
 
     for index in range(len(plans)):
         advance(index, None)
-    while requests:
-        sent, requests = requests, {}
-        for index, answer in zip(sent, client.perform(list(sent.values())), strict=True):
-            advance(index, answer)
+    for step in count(1):
+        if not operations:
+            break
+        sent, operations = operations, {}
+        for quiet in (False, True):
+            part = {index: one for index, one in sent.items() if tasks[index].is_quiet is quiet}
+            marks = [_mark(tasks[index], step) for index in part]
+            answers = client.perform(list(part.values()), marks, quiet=quiet) if part else []
+            for index, answer in zip(part, answers, strict=True):
+                advance(index, answer)
     return [result for result in results if result is not None]
+
+
+def _mark(task: PlanTask, step: int) -> Mark:
+    """Return the place of a plan's operation in the order of all writes to its post."""
+    # Only the deletion of many copies takes more steps, each of which is on a post of its own.
+    return Mark(task.meeting.number, task.epoch * _MOST_STEPS + min(step, _MOST_STEPS - 1))
 
 
 def plan_post(task: PlanTask) -> Plan:
@@ -144,7 +174,9 @@ def _show(task: PlanTask) -> Plan:
             raise exists  # it exists, but cannot be read: retry later, and show the owner
         if not found:
             return PlanResult(Written(), "withheld")
-        return (yield from _adopt(task, found[0]))
+        # After lost answers, the post that exists may be the one that was just created.
+        in_doubt = task.in_doubt or (exists is not None and exists.unsure)
+        return (yield from _adopt(replace(task, in_doubt=in_doubt), found[0]))
     if task.written.state is PostState.TRASHED:
         return (yield from _restore(task))
     return (yield from _update(task))
@@ -161,24 +193,30 @@ def _create(task: PlanTask) -> Plan:
     chosen: dict[str, Any] = {} if wanted.author is None else {"author": wanted.author}
     if wanted.category is not None:
         chosen[CATEGORIES] = [wanted.category]
-    remark = ""
-    try:
-        made: SitePost = yield CreatePost(fields | chosen)
-    except SiteFaultError as error:
-        if not chosen or not error.evidence.startswith(_INVALID_CHOICE):
-            raise
-        # Better a page without its author than none.
-        made = yield CreatePost(fields)
-        remark = messages.CHOICE_REJECTED % {"evidence": error.evidence}
+    made: SitePost = yield CreatePost(fields | chosen)
     base = Base(
         topic=task.meeting.topic,
         field=_digest(wanted.field),
         agenda=_digest(wanted.content),
-        content=_digest(made.content),
+        content=_text_digest(made.content),
         made=True,
         ticks=dict.fromkeys(wanted.ticks, False),
     )
-    return PlanResult(Written(PostState.SYNCED, made.id, made.link, base), "created", remark=remark)
+    written = Written(PostState.SYNCED, made.id, made.link, base)
+    return PlanResult(written, "created", remark=_remark(made))
+
+
+def _remark(post: SitePost) -> str:
+    """Return what the owner should know of a write: what the site, or another plugin, made of it.
+
+    It is sent again only when it is to be changed again, so that two plugins do not write against each other for ever.
+    """
+    choices = [name for name in post.rewritten if name in _CHOICES]
+    others = [name for name in post.rewritten if name not in _CHOICES]
+    remarks = [messages.CHOICE_REJECTED % {"evidence": ", ".join(choices)}] if choices else []
+    if others:
+        remarks.append(messages.FIELDS_REWRITTEN % {"fields": ", ".join(others)})
+    return " ".join(remarks)
 
 
 def _adopt(task: PlanTask, found: SitePost) -> Plan:
@@ -213,12 +251,13 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
         if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
             # The agenda has changed; it is written into the content only where no editor has changed that.
             now = now or (yield ReadPost(written.post_id))
-            if _digest(now.content) == base.content:
+            if _is_same_text(base.content, now.content):
                 changes["content"] = wanted.content
             else:
                 content = ""
         if not changes:
             base = replace(base, agenda=agenda, content=content, ticks=ticks, left_out=False)
+            base = replace(base, drafted_from="")
             return PlanResult(replace(written, base=base), "unchanged", sent_request=now is not None)
         post: SitePost = yield UpdatePost(written.post_id, changes)
     except SiteFaultError as error:
@@ -226,7 +265,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
             raise
         return (yield from _find_again(task))
     if "content" in changes:
-        agenda, content = _digest(wanted.content), _digest(post.content)
+        agenda, content = _digest(wanted.content), _text_digest(post.content)
     kept = Base(
         topic=meeting.topic or base.topic,
         field=_digest(wanted.field),
@@ -235,7 +274,8 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
         made=base.made,
         ticks=ticks,
     )
-    return PlanResult(Written(PostState.SYNCED, post.id, post.link, kept), "updated")
+    written = Written(PostState.SYNCED, post.id, post.link, kept)
+    return PlanResult(written, "updated", remark=_remark(post))
 
 
 def _read_base(
@@ -293,12 +333,21 @@ def _restore(task: PlanTask) -> Plan:
             # No person decided against it: WordPress empties its trash automatically after a month.
             return (yield from _show(replace(task, written=Written(), in_doubt=False)))
         return (yield from _find_again(task))
-    before = post.field.get("trashed_from")
-    status = before if isinstance(before, str) and before else task.wanted.status
-    done = yield from _update(task, status=status if post.status == _TRASH else None, now=post)
+    done = yield from _update(task, status=_status_before(task, post), now=post)
     if done.written.state is PostState.TRASHED:
         return replace(done, written=replace(done.written, state=PostState.SYNCED))
     return replace(done, action="restored" if done.action == "updated" else done.action)
+
+
+def _status_before(task: PlanTask, post: SitePost) -> str | None:
+    """Return the status that a post had before the bridge put it away; None where it has not done so."""
+    base = task.written.base or Base()
+    if post.status == _DRAFT and base.drafted_from:
+        return base.drafted_from
+    before = post.field.get("trashed_from")
+    if post.status != _TRASH:
+        return None
+    return before if isinstance(before, str) and before else task.wanted.status
 
 
 def _trash(task: PlanTask) -> Plan:
@@ -314,13 +363,43 @@ def _trash(task: PlanTask) -> Plan:
         yield from _take_over(task, found[0])
     assert written.post_id is not None  # noqa: S101 - just found
     try:
-        moved: bool = yield TrashPost(written.post_id)
+        done = yield from _put_away(written.post_id)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
         return PlanResult(Written(PostState.DETACHED), "detached")
-    # A post that a person had trashed before stays in the trash when the meeting is recovered.
-    return PlanResult(replace(written, state=PostState.TRASHED) if moved else written, "trashed")
+    # A post that a person had put away before stays so when the meeting is recovered.
+    base = replace(written.base or Base(), drafted_from=done.drafted_from)
+    away = replace(written, state=PostState.TRASHED, base=base)
+    return PlanResult(away if done.moved else written, "trashed", remark=done.remark)
+
+
+@dataclass(frozen=True, slots=True)
+class _PutAway:
+    """What became of a post that was to be moved to the trash. `moved`: it was not there before.
+
+    `drafted_from` is its status before, where the site has no trash and it was made a draft.
+    """
+
+    moved: bool
+    drafted_from: str = ""
+    remark: str = ""
+
+
+def _put_away(post_id: int) -> Generator[PostOperation, Any, _PutAway]:
+    """Move a post to the trash; make it a draft where WordPress would delete it permanently instead."""
+    try:
+        moved: bool = yield TrashPost(post_id)
+    except SiteFaultError as error:
+        if error.fault is not Fault.NO_TRASH:
+            raise
+    else:
+        return _PutAway(moved)
+    post: SitePost = yield ReadPost(post_id)
+    if post.status == _DRAFT:
+        return _PutAway(moved=False)
+    yield UpdatePost(post_id, {"status": _DRAFT})
+    return _PutAway(moved=True, drafted_from=post.status, remark=messages.PAGE_DRAFTED)
 
 
 def moves_to_trash(task: PlanTask) -> bool:
@@ -359,36 +438,40 @@ def _withdraw(task: PlanTask) -> Plan:
     if written.post_id is None or not base.made or is_away:
         return PlanResult(written, "left alone", sent_request=False)
     try:
-        moved: bool = yield TrashPost(written.post_id)
+        done = yield from _put_away(written.post_id)
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
         return _LEFT_OUT
-    away = replace(written, state=PostState.TRASHED, base=replace(base, left_out=True))
-    # A post that a person had trashed before stays in the trash when the account is granted again.
-    return PlanResult(away if moved else written, "left out")
+    # A post that a person had put away before stays so when the account is granted again.
+    away = _away_by_rule(written, base, done)
+    return PlanResult(away if done.moved else written, "left out", remark=done.remark)
+
+
+def _away_by_rule(written: Written, base: Base, done: _PutAway) -> Written:
+    base = replace(base, left_out=True, drafted_from=done.drafted_from)
+    return replace(written, state=PostState.TRASHED, base=base)
 
 
 def _exclude(task: PlanTask, post_id: int, base: Base) -> Plan:
     """Move a post that the bridge created to the trash, unless a person has restored it."""
-    away = replace(task.written, state=PostState.TRASHED, base=replace(base, left_out=True))
     if task.written.state is PostState.TRASHED:
         post: SitePost = yield ReadPost(post_id)
-        if post.status == _TRASH:
+        if post.status == _TRASH or (post.status == _DRAFT and base.drafted_from):
+            away = replace(task.written, base=replace(base, left_out=True))
             return PlanResult(away, "unchanged")
         if not task.in_doubt:
             theirs = replace(task.written, state=PostState.SYNCED, base=replace(base, made=False))
             return (yield from _update(replace(task, written=theirs), now=post))
-    moved: bool = yield TrashPost(post_id)
-    # A post that a person had trashed before stays in the trash when the rules include the meeting again.
-    return PlanResult(away if moved else task.written, "left out")
+    done = yield from _put_away(post_id)
+    # A post that a person had put away before stays so when the rules include the meeting again.
+    away = _away_by_rule(task.written, base, done)
+    return PlanResult(away if done.moved else task.written, "left out", remark=done.remark)
 
 
 def _delete(task: PlanTask) -> Plan:
     """Permanently delete every post of the number, also from the trash."""
     found: list[SitePost] = yield FindPosts(task.meeting.number)
-    for post in found:
-        yield from _take_over(task, post)
     ids = {post.id for post in found}
     if task.written.post_id is not None:
         ids.add(task.written.post_id)
@@ -402,7 +485,10 @@ def _delete(task: PlanTask) -> Plan:
 
 
 def _take_over(task: PlanTask, post: SitePost) -> Generator[PostOperation, Any, None]:
-    """Mark a post as the bridge's before its deletion: for any other, WordPress asks Zoom to delete the meeting."""
+    """Mark a post as the bridge's before it is moved to the trash.
+
+    When the trash is emptied, VCZAPI asks Zoom to delete the meeting of any other post.
+    """
     if post.field.get("revision") is None:
         try:
             yield UpdatePost(post.id, {"zoombridge": {"revision": task.revision}})
@@ -431,10 +517,15 @@ def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> B
     )
     if before is None:
         is_as_made = post.untouched and post.field.get("details") is None
-        is_ours = post.field.get("revision") is not None and (is_as_made or post.content in made)
+        # A process that was killed between the post and its metas left no revision.
+        is_marked = task.in_doubt or post.field.get("revision") is not None
+        is_ours = is_marked and (is_as_made or _text_digest(post.content) in map(_text_digest, made))
     else:
-        is_ours = bool(before.content) and (_digest(post.content) == before.content or post.content in made)
-    base = Base(topic=_detail(post, "topic"), content=_digest(post.content) if is_ours else "")
+        is_ours = bool(before.content) and (
+            _is_same_text(before.content, post.content)
+            or _text_digest(post.content) in map(_text_digest, made)
+        )
+    base = Base(topic=_detail(post, "topic"), content=_text_digest(post.content) if is_ours else "")
     return base if before is None else replace(base, made=before.made, ticks=before.ticks)
 
 
@@ -449,6 +540,16 @@ def _detail(post: SitePost, key: str) -> str:
         return ""
     text = decoded.get(key) if isinstance(decoded, dict) else None
     return text if isinstance(text, str) else ""
+
+
+def _text_digest(text: str) -> str:
+    """Return the digest of a post's text: characters that a database cannot hold stand there as entities."""
+    return _digest(unescape(text))
+
+
+def _is_same_text(digest: str, text: str) -> bool:
+    """Whether a digest is that of a text; earlier versions left the entities in."""
+    return digest in (_text_digest(text), _digest(text))
 
 
 def _digest(value: str | Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from core.store import jobs
 from core.store.db import clock as store_clock
 from core.store.posts import backlog, requeue
 from core.store.sites import rules, sites
-from core.wordpress.client import MOST_IN_BATCH
+from core.wordpress.sync_client import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
 
 KIND = "apply-rules"
-_BATCH_SIZE = 2 * MOST_IN_BATCH
+_BATCH_SIZE = 2 * MOST_AT_ONCE
 _POLL_SECONDS = 0.1
 _BLOCKED_SECONDS = 30.0
 _MOST_JOBS = 100
@@ -59,7 +59,7 @@ class ApplyRulesJob:
         site_id = job.arguments["site"]
         cursor = job.cursor or {}
         after = cursor.get("after")
-        waiting = self._wait_for_room(site_id, most=0 if cursor.get("through") else MOST_IN_BATCH)
+        waiting = self._wait_for_room(site_id, most=0 if cursor.get("through") else MOST_AT_ONCE)
         if waiting is not None:
             return waiting
         if cursor.get("through"):

@@ -245,6 +245,9 @@ def _pair(
         vczapi_pro=paired.vczapi_pro,
         created_at=known.created_at if known else _now(),
         bridge_url=bridge_url,
+        home=paired.home,
+        # An administrator pairs the site here: whichever bridge wrote there before writes no more.
+        epoch=max(paired.epoch, known.epoch if known else 0) + 1,
     )
     # Known so far; whether WordPress reaches the bridge is left to the next health check.
     report = HealthReport(

@@ -36,7 +36,8 @@ class SitePost:
 
     `title` and `content` are what is stored, not what is shown. `field` is the REST field `zoombridge`, as
     docs/stub.md says that it is read; its `revision` is None for a post that the bridge does not manage. `untouched`
-    is whether nobody has saved it since it was made, as far as WordPress tells: it changes `modified_gmt` with each save.
+    is whether nobody has changed it since the bridge's last write. After a write `rewritten` names the fields and metas
+    in which the site holds something else than was sent.
     """
 
     id: int
@@ -46,6 +47,7 @@ class SitePost:
     content: str
     field: Mapping[str, Any]
     untouched: bool = False
+    rewritten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Choice:
 class Connection:
     """The plugin's version, and the bridge that it is paired with (docs/stub.md, *Pairing*).
 
-    `stub` is its version. `type_owner` is who registered the post type: `stub` or `other`. `vczapi` is the
+    `stub` is its version. `home` is WordPress's option of that name, and `epoch` the highest of a bridge in the sync
+    protocol: empty and 0 where the plugin is older than that. `type_owner` is who registered the post type: `stub` or `other`. `vczapi` is the
     version of the plugin *Video Conferencing with Zoom*, None where that is not active. `page` is the
     address of the Webhooks page in wp-admin.
     """
@@ -91,6 +94,8 @@ class Connection:
     vczapi: str | None
     vczapi_pro: bool
     page: str
+    home: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +233,8 @@ def connection(told: Any) -> Connection:
         vczapi=_optional(told.get("vczapi")),
         vczapi_pro=told.get("vczapi_pro") is True,
         page=str(told.get("page") or ""),
+        home=str(told.get("home") or ""),
+        epoch=_whole(told.get("epoch")),
     )
 
 
@@ -242,6 +249,10 @@ def check(told: Any) -> Check:
 def _raw(text: Any) -> str:
     raw = text.get("raw") if isinstance(text, dict) else None
     return raw if isinstance(raw, str) else ""
+
+
+def _whole(number: Any) -> int:
+    return number if type(number) is int else 0
 
 
 def _optional(text: Any) -> str | None:

@@ -57,12 +57,15 @@ if TYPE_CHECKING:
 
     from core.wordpress.envelope import SignedAnswer
     from core.wordpress.faults import SiteResponse
-    from core.wordpress.operations import Operation, Payload, Result, WriteOperation
+    from core.wordpress.operations import Operation, Payload, RequestFault, Result, WriteOperation
     from core.wordpress.requests import PostOperation
     from core.wordpress.responses import Choice, SitePost
 
 BUDGET_MS = 2000
 """Milliseconds after which the site begins no further operation of a request."""
+
+MOST_AT_ONCE = 50
+"""Posts that are best written in one call: more would exceed the site's budget, fewer cost a start of WordPress each."""
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the questions whether a request has ended whose answer was lost."""
@@ -129,7 +132,7 @@ class SyncClient:
     """Client of one site. Not thread-safe: it holds one HTTP session.
 
     `rest_root` is the address of the REST API, `https://SITE/wp-json/`, and `home` WordPress's own option of that
-    name. `site` is the bridge's name for the site, `key` the pairing key. `doorway` and `clock_offset` (seconds by
+    name; with `learns_home` it is a guess, which the site may correct. `site` is the bridge's name for the site, `key` the pairing key. `doorway` and `clock_offset` (seconds by
     which the site's clock is ahead) are where a former client left off. `timeout` (connect, read) is in seconds.
     """
 
@@ -141,6 +144,7 @@ class SyncClient:
         site: str,
         key: str,
         epoch: int,
+        learns_home: bool = False,
         doorway: Doorway = Doorway.REST,
         clock_offset: int = 0,
         timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT),
@@ -149,11 +153,9 @@ class SyncClient:
     ) -> None:
         root = rest_root if rest_root.endswith("/") else rest_root + "/"
         self._namespace = f"{root}zoombridge/v1"
-        self._addresses = {
-            Doorway.REST: f"{self._namespace}/sync",
-            Doorway.HOME: f"{home.rstrip('/')}/?zoombridge_sync=1",
-        }
-        self._home = home_digest(home)
+        self._addresses = {Doorway.REST: f"{self._namespace}/sync"}
+        self._learns_home = learns_home
+        self._set_home(home)
         self._site = site
         self._keys = derive_keys(key)
         self._epoch = epoch
@@ -165,6 +167,11 @@ class SyncClient:
         self.doorway = doorway
         self.clock_offset = clock_offset
         self.info: SiteInfo | None = None
+
+    def _set_home(self, home: str) -> None:
+        self.home = home
+        self._home_digest = home_digest(home)
+        self._addresses[Doorway.HOME] = f"{home.rstrip('/')}/?zoombridge_sync=1"
 
     def close(self) -> None:
         """Close the connections."""
@@ -321,15 +328,18 @@ class SyncClient:
         return fault
 
     def _ask(self, operations: list[Operation], *, quiet: bool = False) -> Payload:
-        """Send one request, with a second one where the first shows that the clocks differ; return its payload.
+        """Send one request, and again where the site corrects its time or a guessed home; return its payload.
 
         Raises: SiteFaultError where the site refused it as a whole, _LostAnswerError, _TooLargeError.
         """
         nonce, answer = self._sealed(operations, quiet=quiet)
         try:
             payload = payload_of(answer.payload)
-            if payload.error is not None and payload.error.code == "clock":
-                self.clock_offset = answer.time - int(self._clock())
+            corrected: set[str] = set()
+            while payload.error is not None and payload.error.code not in corrected:
+                corrected.add(payload.error.code)
+                if not self._corrects(payload.error, answer):
+                    break
                 nonce, answer = self._sealed(operations, quiet=quiet)
                 payload = payload_of(answer.payload)
         except UnexpectedError as error:
@@ -346,6 +356,18 @@ class SyncClient:
             raise _LostAnswerError(nonce, fault)
         raise fault
 
+    def _corrects(self, refusal: RequestFault, answer: SignedAnswer) -> bool:
+        """Correct the clock, or a home that was a guess, by what a refusal says; returns whether that was done."""
+        if refusal.code == "clock":
+            self.clock_offset = answer.time - int(self._clock())
+            return True
+        home = refusal.data.get("home")
+        if refusal.code == "moved" and self._learns_home and isinstance(home, str):
+            self._learns_home = False
+            self._set_home(home)
+            return True
+        return False
+
     def _sealed(self, operations: list[Operation], *, quiet: bool) -> tuple[str, SignedAnswer]:
         nonce = secrets.token_hex(16)
         payload = {
@@ -357,7 +379,7 @@ class SyncClient:
         body = seal_request(
             self._keys,
             site=self._site,
-            home=self._home,
+            home=self._home_digest,
             time=int(self._clock()) + self.clock_offset,
             nonce=nonce,
             epoch=self._epoch,

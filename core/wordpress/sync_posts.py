@@ -63,6 +63,7 @@ def post_of(standing: Standing, sent: CreatePost | UpdatePost | None = None) -> 
         title=str(standing.became.get("title", fields.get("title", ""))),
         content=str(standing.became.get("content", fields.get("content", ""))),
         field={},
+        rewritten=tuple(sorted(standing.became)),
     )
 
 

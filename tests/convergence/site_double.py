@@ -1,16 +1,15 @@
-"""A WordPress site in memory: answers what is asked of it as docs/stub.md says, and watches over its editors."""
+"""A WordPress site in memory: answers what is asked of it as docs/sync.md says, and watches over its editors."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import SiteFaultError
-from core.wordpress.client import WordPressClient
 from core.wordpress.faults import SiteResponse, classify, unreachable
 from core.wordpress.requests import (
     CreatePost,
@@ -22,9 +21,12 @@ from core.wordpress.requests import (
     UpdatePost,
 )
 from core.wordpress.responses import SitePost
+from core.wordpress.sync_client import SyncClient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from core.wordpress.sync_posts import Mark
 
 Failure = Literal[
     "refused",  # nothing listens
@@ -32,7 +34,7 @@ Failure = Literal[
     "slow after",  # timed out, and was done
     "broken before",  # 500, and was not done
     "broken after",  # 500, and was done
-    "half",  # 500 by what hangs on to saving: a new post is there, with its number only
+    "half",  # killed between the row and its metas: a new post is there, with its number only
     "busy",  # 429
     "down",  # 503 with Retry-After
     "crash before",  # the bridge is killed before it sends a request
@@ -61,21 +63,28 @@ class PostDouble:
     content_is_editors: bool = False
     content_is_anyones: bool = False  # saved by half, and again since: nothing tells whose it is
     trashed_by_editor: bool = False
-    untouched: bool = True  # since it was made
+    untouched: bool = True  # since the bridge's last write
     shown_as: str = "publish"  # the status that it has while nobody has trashed it
 
 
 @dataclass(eq=False)
-class SiteDouble(WordPressClient):
+class SiteDouble(SyncClient):
     """The site. `failures` are those of the next requests, None for those that go well."""
 
+    home: str = "https://double.example.org"
     posts: dict[int, PostDouble] = field(default_factory=dict)
     failures: deque[Failure | None] = field(default_factory=deque)
     in_doubt: set[int] = field(default_factory=set)
     """Posts about which the bridge has been left in doubt: it may take what was done to them for its own."""
     requests: int = 0
 
-    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
+    def perform(
+        self,
+        operations: Sequence[PostOperation],
+        marks: Sequence[Mark],  # noqa: ARG002 - the order of writes is the plugin's matter
+        *,
+        quiet: bool = False,  # noqa: ARG002
+    ) -> list[Any]:
         """Do as the client does: the writes in one request, and each read in one of its own."""
         answers: list[Any] = [None] * len(operations)
         writes = [index for index, operation in enumerate(operations) if isinstance(operation, _WRITES)]
@@ -199,8 +208,10 @@ class SiteDouble(WordPressClient):
         there = self.of(int(given["number"]))
         if there:
             raise _error(409, "zoombridge_exists", post=there[0].id)
-        known = {key: given[key] for key in ("number", "revision")} if half else given
-        return _told(self._insert(fields["title"], fields["content"], fields["status"], known))
+        known = {"number": given["number"]} if half else given
+        post = self._insert(fields["title"], fields["content"], fields["status"], known)
+        post.untouched = not half
+        return _stands(post)
 
     def _insert(self, title: str, content: str, status: str, given: dict[str, Any]) -> PostDouble:
         post = PostDouble(len(self.posts) + 1, title, content, status, {}, title_told=title, shown_as=status)
@@ -233,19 +244,18 @@ class SiteDouble(WordPressClient):
             assert fields["status"] == post.trashed_from
             post.status, post.trashed_from, post.trashed_by_editor = fields["status"], None, False
         _lay(post.field, dict(fields.get("zoombridge", {})))
-        post.untouched = False
-        return _told(post)
+        post.untouched = True
+        return _stands(post)
 
     def _trash(self, post: PostDouble) -> bool:
         assert post.field.get("revision") is not None, "WordPress would tell Zoom to delete the meeting."
         if post.status == "trash":
             return False
-        self._touch(post)
+        post.untouched = True
         post.status, post.trashed_from = "trash", post.status
         return True
 
     def _delete(self, post: PostDouble) -> None:
-        assert post.field.get("revision") is not None, "WordPress would tell Zoom to delete the meeting."
         post.field = {}  # so that its number finds nothing; ids are not given twice
         post.status = "gone"
 
@@ -279,6 +289,11 @@ def _lay(kept: dict[str, Any], given: dict[str, Any]) -> None:
             told = given.pop(key)
             kept[key] = None if told is None else lay_over(kept.get(key), told)
     kept |= given
+
+
+def _stands(post: PostDouble) -> SitePost:
+    """What a write tells: no metas."""
+    return replace(_told(post), field={})
 
 
 def _told(post: PostDouble) -> SitePost:

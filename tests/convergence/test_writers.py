@@ -74,7 +74,9 @@ class _Client(SiteDouble):
         self._watched = watched
         self._site_id = site_id
 
-    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
+    def perform(
+        self, operations: Sequence[PostOperation], marks: Sequence[Mark], *, quiet: bool = False
+    ) -> list[Any]:
         watched, site_id = self._watched, self._site_id
         numbers = [
             _number(operation) for operation in operations if isinstance(operation, CreatePost | UpdatePost)
@@ -86,7 +88,7 @@ class _Client(SiteDouble):
             watched.most_inside[site_id] = max(watched.most_inside.get(site_id, 0), len(inside))
             watched.changed.notify_all()
             assert watched.changed.wait_for(lambda: site_id not in watched.held, WITHIN)
-            answers = super().perform(operations)
+            answers = super().perform(operations, marks, quiet=quiet)
             inside.remove(numbers)
             for operation in operations:
                 if isinstance(operation, CreatePost | UpdatePost):

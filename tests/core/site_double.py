@@ -1,12 +1,11 @@
-"""A WordPress site in memory: it answers as docs/stub.md says, and records the operations."""
+"""A WordPress site in memory: it answers as docs/sync.md says, and records the operations."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import Fault, SiteFaultError
-from core.wordpress.client import WordPressClient
 from core.wordpress.requests import (
     CreatePost,
     DeletePost,
@@ -17,6 +16,8 @@ from core.wordpress.requests import (
     UpdatePost,
 )
 from core.wordpress.responses import SitePost
+from core.wordpress.sync_client import SyncClient
+from core.wordpress.sync_posts import Mark
 
 
 def fault(kind: Fault, **evidence: Any) -> SiteFaultError:
@@ -24,16 +25,28 @@ def fault(kind: Fault, **evidence: Any) -> SiteFaultError:
 
 
 @dataclass
-class SiteDouble(WordPressClient):
-    """The client of a site, and the site. `on_operation` runs before each operation; a fault that it returns is the answer."""
+class SiteDouble(SyncClient):
+    """The client of a site, and the site. `on_operation` runs before each operation; a fault that it returns is the answer.
+
+    `marks` are those of the operations performed, and `quiet` the numbers of those that were not to be announced.
+    """
+
+    home: str = "https://s1.example.org"
 
     posts: dict[int, dict[str, Any]] = field(default_factory=dict)
     performed: list[PostOperation] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    quiet: list[int] = field(default_factory=list)
+    rewritten: tuple[str, ...] = ()
     rounds: int = 0
     on_operation: Callable[[PostOperation], SiteFaultError | None] = lambda _: None
 
-    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
+    def perform(
+        self, operations: Sequence[PostOperation], marks: Sequence[Mark], *, quiet: bool = False
+    ) -> list[Any]:
         self.rounds += 1
+        self.marks += marks
+        self.quiet += [mark.number for mark in marks] if quiet else []
         answers: list[Any] = []
         for operation in operations:
             self.performed.append(operation)
@@ -75,6 +88,7 @@ class SiteDouble(WordPressClient):
     def forget(self) -> None:
         """Clear the record of operations."""
         self.performed.clear()
+        self.marks.clear()
         self.rounds = 0
 
     def _do(self, operation: PostOperation) -> Any:
@@ -88,9 +102,7 @@ class SiteDouble(WordPressClient):
         if operation.post_id not in self.posts:
             raise fault(Fault.POST_MISSING, status=404)
         if isinstance(operation, DeletePost):
-            assert self.posts.pop(operation.post_id)["revision"] is not None, (
-                "VCZAPI would tell Zoom to delete it"
-            )
+            del self.posts[operation.post_id]
             return None
         if isinstance(operation, TrashPost):
             moved = self.posts[operation.post_id]["status"] != "trash"
@@ -99,6 +111,7 @@ class SiteDouble(WordPressClient):
             return moved
         if isinstance(operation, UpdatePost):
             self._write(operation.post_id, operation.fields)
+            return self._stands(operation.post_id)
         return self._shown(operation.post_id)
 
     def _create(self, fields: Any) -> SitePost:
@@ -108,7 +121,7 @@ class SiteDouble(WordPressClient):
                 raise fault(Fault.EXISTS, status=409, post_id=post_id)
         post_id = self.made_by_hand(number)
         self._write(post_id, fields)
-        return self._shown(post_id)
+        return self._stands(post_id)
 
     def _write(self, post_id: int, fields: Any) -> None:
         post = self.posts[post_id]
@@ -122,6 +135,10 @@ class SiteDouble(WordPressClient):
         post.update({name: zoombridge[name] for name in ("revision", "html", "kind") if name in zoombridge})
         if post["status"] != "trash":
             post["trashed_from"] = None
+
+    def _stands(self, post_id: int) -> SitePost:
+        """What a write tells: no metas."""
+        return replace(self._shown(post_id), field={}, rewritten=self.rewritten)
 
     def _shown(self, post_id: int) -> SitePost:
         post = self.posts[post_id]

@@ -15,7 +15,7 @@ from core.store.db.schema import posts as posts_table
 from core.store.events.request import Request
 from core.store.posts import attempts, queue
 from core.store.sites import sites, zoom_secrets
-from core.wordpress.client import WordPressClient
+from core.wordpress.sync_client import SyncClient
 from core.zoom.signature import Secret
 from tests.convergence.clock import Clock
 from tests.core.conftest import KEYS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from core.store.posts.attempts import Attempt
     from core.wordpress.requests import PostOperation
+    from core.wordpress.sync_posts import Mark
     from tests.wordpress import WordPress
 
 SITE = "s1"
@@ -36,14 +37,16 @@ SHORT = (2.0, 0.5)
 _LONGEST_WAY = 100
 
 
-class Client(WordPressClient):
+class Client(SyncClient):
     """The real client, which writes down how much was batch_sizes at once."""
 
     batch_sizes: list[int]
 
-    def perform(self, operations: Sequence[PostOperation]) -> list[Any]:
+    def perform(
+        self, operations: Sequence[PostOperation], marks: Sequence[Mark], *, quiet: bool = False
+    ) -> list[Any]:
         self.batch_sizes.append(len(operations))
-        return super().perform(operations)
+        return super().perform(operations, marks, quiet=quiet)
 
 
 class Stepped:
@@ -81,8 +84,10 @@ class Stepped:
         )
         self.store.write(lambda connection: sites.save(connection, site, self.store.sealer))
 
-    def _client(self, site: sites.Site) -> WordPressClient:
-        client = Client(self.rest_root, site.username, site.password, timeout=self.timeout)
+    def _client(self, site: sites.Site) -> SyncClient:
+        client = Client(
+            self.rest_root, site.url, site=site.id, key=site.key, epoch=site.epoch, timeout=self.timeout
+        )
         client.batch_sizes = self.batch_sizes
         return client
 

@@ -26,6 +26,8 @@ class TestPairing:
             "paired": False,
             "bridge": None,
             "site": None,
+            "home": site.url,
+            "epoch": 0,
             "endpoints": {
                 name: f"{site.rest_root}vczapi/v1/{name}" for name in ("meeting", "webinar", "recording")
             },

@@ -64,7 +64,8 @@ class Base:
     the `content` that WordPress made of it; an empty `content` means that editors own the content.
 
     `made`: the bridge created the post and no editor has taken it over since. `left_out`: the site's rules are the
-    reason why the post is missing or in the trash. `ticks` are the site's options that its rules wanted ticked, and
+    reason why the post is missing or in the trash. `drafted_from` is the status of a post before the bridge made it a
+    draft, as the site has no trash. `ticks` are the site's options that its rules wanted ticked, and
     whether they were ticked before.
     """
 
@@ -74,6 +75,7 @@ class Base:
     content: str = ""
     made: bool = False
     left_out: bool = False
+    drafted_from: str = ""
     ticks: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
 

@@ -32,6 +32,8 @@ class Site:
 
     `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
     `health_report` is the result of the last check (`core.sites.health_check`), `checked_at` its time.
+    `home` is WordPress's option of that name, empty until the site has told it, and `epoch` the bridge's in the sync
+    protocol (docs/sync.md): each pairing begins a new one.
     """
 
     id: str
@@ -57,6 +59,8 @@ class Site:
     bridge_url: str = ""
     health_report: Mapping[str, Any] | None = None
     checked_at: int | None = None
+    home: str = ""
+    epoch: int = 1
 
 
 def new_id() -> str:
@@ -82,6 +86,8 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "vczapi": site.vczapi,
         "vczapi_pro": site.vczapi_pro,
         "bridge_url": site.bridge_url,
+        "home": site.home,
+        "epoch": site.epoch,
         "failures": 0,
         "blocked_until": 0,
         "fault": None,
@@ -177,6 +183,16 @@ def record_fault(
             failures=sites.c.failures + 1, blocked_until=blocked_until, fault=fault, fault_message=message
         )
     )
+
+
+def save_home(connection: Connection, site_id: str, home: str) -> None:
+    """Store the option `home` of a site's WordPress, unless it is known already."""
+    connection.execute(update(sites).where(sites.c.id == site_id, sites.c.home == "").values(home=home))
+
+
+def has_same_pairing(connection: Connection, site: Site) -> bool:
+    """Whether a site has not been paired anew since it was read."""
+    return connection.scalar(select(sites.c.epoch).where(sites.c.id == site.id)) == site.epoch
 
 
 def end_pause(connection: Connection, site_id: str) -> None:

@@ -1,0 +1,29 @@
+"""Clients of connected sites over the sync protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.wordpress import transport
+from core.wordpress.sync_client import SyncClient
+
+if TYPE_CHECKING:
+    from core.store.sites.sites import Site
+
+
+def connect(
+    site: Site, *, timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT)
+) -> SyncClient:
+    """Return a client of a site; sends nothing yet. `timeout` (connect, read) is in seconds.
+
+    The home of a site that an earlier version connected is not known: it is taken from the site's first answer.
+    """
+    return SyncClient(
+        site.rest_root,
+        site.home or site.url,
+        site=site.id,
+        key=site.key,
+        epoch=site.epoch,
+        learns_home=not site.home,
+        timeout=timeout,
+    )
