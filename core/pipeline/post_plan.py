@@ -211,12 +211,9 @@ def _remark(post: SitePost) -> str:
 
     It is sent again only when it is to be changed again, so that two plugins do not write against each other for ever.
     """
-    choices = [name for name in post.rewritten if name in _CHOICES]
-    others = [name for name in post.rewritten if name not in _CHOICES]
-    remarks = [messages.CHOICE_REJECTED % {"evidence": ", ".join(choices)}] if choices else []
-    if others:
-        remarks.append(messages.FIELDS_REWRITTEN % {"fields": ", ".join(others)})
-    return " ".join(remarks)
+    if _CHOICES.intersection(post.rewritten):
+        return messages.CHOICE_REJECTED % {"evidence": ", ".join(post.rewritten)}
+    return messages.FIELDS_REWRITTEN % {"fields": ", ".join(post.rewritten)} if post.rewritten else ""
 
 
 def _adopt(task: PlanTask, found: SitePost) -> Plan:

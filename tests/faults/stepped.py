@@ -35,6 +35,10 @@ SITE = "s1"
 SHORT = (2.0, 0.5)
 """Seconds that a client waits for a site that a test has made slow."""
 _LONGEST_WAY = 100
+_PAIR = """
+$connection = array( 'bridge' => 'http://127.0.0.1:9', 'site' => $site, 'key' => $key );
+update_option( 'zoombridge_connection', $connection, false );
+"""
 
 
 class Client(SyncClient):
@@ -83,6 +87,7 @@ class Stepped:
             **known,
         )
         self.store.write(lambda connection: sites.save(connection, site, self.store.sealer))
+        self.wordpress.php(_PAIR, site=site.id, key=site.key)
 
     def _client(self, site: sites.Site) -> SyncClient:
         client = Client(

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,8 +20,8 @@ from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
 from core.store.sites import sites
 from core.store.sites.sites import Site
-from core.wordpress.client import MOST_IN_BATCH
 from core.wordpress.requests import CreatePost, PostOperation
+from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.core.clock import Clock
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT, event
@@ -310,6 +312,52 @@ class TestFaultOfTheSite:
         assert bench.site().failures == 1
 
 
+    def test_of_the_pairing_before_does_not_count(self, bench: Bench, store: Store) -> None:
+        """The site was paired anew while the request was under way."""
+        bench.happens(1)
+        before = bench.site()
+
+        def pair_anew(_: PostOperation) -> SiteFaultError:
+            again = replace(before, key="a1" * 32, epoch=before.epoch + 1)
+            store.write(lambda connection: sites.save(connection, again, store.sealer))
+            return fault(Fault.CREDENTIALS)
+
+        bench.doubles.setdefault("s1", SiteDouble()).on_operation = pair_anew
+        bench.work()
+        assert (bench.site().fault, bench.site().blocked_until) == (None, 0)
+
+
+class TestHome:
+    def test_is_learned_from_a_site_that_an_earlier_version_connected(self, bench: Bench) -> None:
+        assert bench.site().home == ""
+        bench.doubles["s1"] = SiteDouble(home="https://s1.example.org/blog")
+        bench.happens(1)
+        bench.work()
+        assert bench.site().home == "https://s1.example.org/blog"
+
+    def test_that_is_known_stays(self, bench: Bench, store: Store) -> None:
+        store.write(lambda connection: sites.save_home(connection, "s1", "https://s1.example.org"))
+        bench.doubles["s1"] = SiteDouble(home="https://elsewhere.example.org")
+        bench.happens(1)
+        bench.work()
+        assert bench.site().home == "https://s1.example.org"
+
+
+class TestQuiet:
+    @pytest.mark.parametrize(
+        ("created_at", "quiet"),
+        [("2020-01-01T00:00:00Z", [1]), (None, []), ("{now}", []), ("no time", []), ("2020-01-01", [])],
+    )
+    def test_pages_of_meetings_that_were_created_long_ago_are_no_news(
+        self, bench: Bench, created_at: str | None, quiet: list[int]
+    ) -> None:
+        now = datetime.fromtimestamp(bench.clock.ms / 1000, UTC).isoformat()
+        told = {} if created_at is None else {"created_at": created_at.format(now=now)}
+        bench.happens(1, **told)
+        bench.work()
+        assert bench.doubles["s1"].quiet == quiet
+
+
 class TestFaultOfOnePost:
     @pytest.mark.parametrize("kind", [Fault.SERVER, Fault.REFUSED])
     def test_does_not_harm_the_others(self, bench: Bench, kind: Fault) -> None:
@@ -404,17 +452,17 @@ class TestThreads:
             return None
 
         double.on_operation = hold
-        for number in range(1, 4 * MOST_IN_BATCH + 1):
+        for number in range(1, 4 * MOST_AT_ONCE + 1):
             bench.happens(number)
         bench.clock.now += 60
         bench.mirror.start()
         try:
             for _ in range(PER_SITE):
                 assert entered.acquire(timeout=90)
-            eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_IN_BATCH)
+            eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_AT_ONCE)
             assert len(asking) == PER_SITE
             answered.set()
-            eventually(lambda: len(double.posts) == 4 * MOST_IN_BATCH)
+            eventually(lambda: len(double.posts) == 4 * MOST_AT_ONCE)
         finally:
             answered.set()
             bench.mirror.stop()
