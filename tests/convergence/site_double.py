@@ -81,9 +81,9 @@ class SiteDouble(SyncClient):
     def perform(
         self,
         operations: Sequence[PostOperation],
-        marks: Sequence[Mark],  # noqa: ARG002 - the order of writes is the plugin's matter
+        marks: Sequence[Mark],
         *,
-        quiet: bool = False,  # noqa: ARG002
+        quiet: bool = False,
     ) -> list[Any]:
         """Do as the client does: the writes in one request, and each read in one of its own."""
         answers: list[Any] = [None] * len(operations)
@@ -189,14 +189,14 @@ class SiteDouble(SyncClient):
                 case CreatePost(fields):
                     answer = self._create(dict(fields), half=half)
                 case UpdatePost(post_id, fields):
-                    answer = self._update(self._post(post_id), dict(fields))
+                    answer = self._update(self._post_of(post_id), dict(fields))
                 case TrashPost(post_id):
-                    answer = self._trash(self._post(post_id))
+                    answer = self._trash(self._post_of(post_id))
                 case DeletePost(post_id):
-                    self._delete(self._post(post_id))
+                    self._delete(self._post_of(post_id))
                     answer = None
                 case ReadPost(post_id):
-                    answer = _told(self._post(post_id))
+                    answer = _told(self._post_of(post_id))
                 case FindPosts(number):
                     answer = [_told(post) for post in self.of(number)]
         except SiteFaultError as error:
@@ -259,7 +259,7 @@ class SiteDouble(SyncClient):
         post.field = {}  # so that its number finds nothing; ids are not given twice
         post.status = "gone"
 
-    def _post(self, post_id: int) -> PostDouble:
+    def _post_of(self, post_id: int) -> PostDouble:
         post = self.posts.get(post_id)
         if post is None or post.status == "gone":
             raise _error(404, "rest_post_invalid_id")

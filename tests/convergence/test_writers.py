@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
     from core.wordpress.requests import PostOperation
+    from core.wordpress.sync_posts import Mark
 
 WITHIN = 90.0  # seconds; only a test that fails waits as long
 

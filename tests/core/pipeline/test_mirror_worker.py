@@ -311,7 +311,6 @@ class TestFaultOfTheSite:
         bench.work()
         assert bench.site().failures == 1
 
-
     def test_of_the_pairing_before_does_not_count(self, bench: Bench, store: Store) -> None:
         """The site was paired anew while the request was under way."""
         bench.happens(1)

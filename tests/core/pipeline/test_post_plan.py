@@ -124,7 +124,9 @@ class TestCreate:
         bench.rules = NEVER
         assert bench(meeting()) == ("left out" if unsure else "updated")
 
-    def test_one_whose_process_was_killed_before_its_metas_is_known_by_its_content(self, bench: Bench) -> None:
+    def test_one_whose_process_was_killed_before_its_metas_is_known_by_its_content(
+        self, bench: Bench
+    ) -> None:
         content = render(meeting(), SiteRules(), NOW).content
         bench.site.made_by_hand(NUMBER, title="Choir", content=content)
         assert bench(meeting(), in_doubt=True) == "adopted"

@@ -29,8 +29,9 @@ from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.sites import rules, sites, zoom_secrets
 from core.store.sites.sites import Site
-from core.wordpress.requests import CreatePost, DeletePost, PostOperation
-from core.wordpress.responses import Check, Connection
+from core.wordpress.requests import CreatePost, DeletePost, PostOperation, ReadPost
+from core.wordpress.responses import Check, Connection, SitePost
+from core.wordpress.sync_posts import Mark
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, probe_account_id
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
 from tests.core.conftest import connected
@@ -45,12 +46,13 @@ Answer = tuple[int, dict[str, str], str]
 
 
 class WholeDouble(SiteDouble):
-    """The same, also where one thing is asked by itself."""
+    """The same, also where one post is read by itself."""
 
-    def _perform(self, operation: PostOperation) -> Any:
-        [answer] = self.perform([operation])
+    def read_post(self, post_id: int) -> SitePost:
+        [answer] = self.perform([ReadPost(post_id)], [Mark(0, 0)])
         if isinstance(answer, SiteFaultError):
             raise answer
+        assert isinstance(answer, SitePost)
         return answer
 
 
@@ -315,9 +317,12 @@ class TestFails:
         self, way: Way, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         told = Connection("0.1.0", True, "http://127.0.0.1:1", "s1", {}, "stub", None, False, "")
-        monkeypatch.setattr(SiteDouble, "connection", lambda _: told)
+        monkeypatch.setattr(SiteDouble, "connection", lambda _: told, raising=False)
         monkeypatch.setattr(
-            SiteDouble, "check_connection", lambda _: Check(False, None, "Connection refused.")
+            SiteDouble,
+            "check_connection",
+            lambda _: Check(False, None, "Connection refused."),
+            raising=False,
         )
         way.answers = lambda _: (503, {}, '{"code": "zoombridge_unreachable", "message": "later"}')
         report = tried(way)

@@ -467,7 +467,7 @@ def told(client: SyncClient, send: Callable[[bytes], tuple[int, bytes]]) -> list
         parts: dict[str, Any] = {
             "keys": client._keys,
             "site": SITE,
-            "home": client._home,
+            "home": client._home_digest,
             "nonce": f"{number:032x}",
             "epoch": 1,
             "late": 0,
