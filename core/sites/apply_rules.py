@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
 
 KIND = "apply-rules"
-_BATCH_SIZE = 2 * MOST_AT_ONCE
+_BATCH_SIZE = MOST_AT_ONCE
+# A new meeting waits behind these at most.
+_MOST_WAITING = MOST_AT_ONCE // 2
 _POLL_SECONDS = 0.1
 _BLOCKED_SECONDS = 30.0
 _MOST_JOBS = 100
@@ -59,7 +61,7 @@ class ApplyRulesJob:
         site_id = job.arguments["site"]
         cursor = job.cursor or {}
         after = cursor.get("after")
-        waiting = self._wait_for_room(site_id, most=0 if cursor.get("through") else MOST_AT_ONCE)
+        waiting = self._wait_for_room(site_id, most=0 if cursor.get("through") else _MOST_WAITING)
         if waiting is not None:
             return waiting
         if cursor.get("through"):

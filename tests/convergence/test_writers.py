@@ -14,6 +14,7 @@ from core.store.posts import queue
 from core.store.sites import grants, sites
 from core.store.sites.grants import GrantSource
 from core.wordpress.requests import CreatePost, UpdatePost
+from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.convergence.clock import Clock
 from tests.convergence.site_double import SiteDouble
 from tests.convergence.world import START
@@ -168,7 +169,7 @@ def test_site_with_much_to_do_has_two_writers_at_most_and_starves_no_other(store
         wanted(store, "late", 1)
         mirror.wake()
         watched.wait_for(lambda: watched.posts_of("late") == 1)
-        assert [len(numbers) for numbers in watched.inside["large"]] == [25, 25]
+        assert [len(numbers) for numbers in watched.inside["large"]] == [MOST_AT_ONCE] * 2
 
         watched.release("large")
         watched.wait_for(lambda: watched.posts_of("large") == 1000)

@@ -122,7 +122,7 @@ class TestCreate:
         )
         assert bench(meeting()) == "adopted"
         bench.rules = NEVER
-        assert bench(meeting()) == ("left out" if unsure else "updated")
+        assert bench(meeting()) == ("left out" if unsure else "unchanged")
 
     def test_one_whose_process_was_killed_before_its_metas_is_known_by_its_content(
         self, bench: Bench
@@ -235,7 +235,7 @@ class TestUpdate:
 
     def test_characters_that_the_database_stores_as_entities_are_no_edit(self, shown: Bench) -> None:
         shown(meeting(agenda="Sing \N{MUSICAL NOTE} along."))
-        shown.site.only["content"] = shown.site.only["content"].replace("\N{MUSICAL NOTE}", "&#x266A;")
+        shown.site.only["content"] = shown.site.only["content"].replace("\N{MUSICAL NOTE}", "&#x1F3B5;")
         shown(meeting(agenda="Third."))
         assert "Third." in shown.site.only["content"]
 
