@@ -210,12 +210,15 @@ function zoombridge_sync_insert( array $operation, array $fields, array $metas )
  * @return int The ID.
  */
 function zoombridge_sync_require_id( $result ): int {
-	if ( is_wp_error( $result ) ) {
-		$is_column = in_array( $result->get_error_code(), array( 'db_insert_error', 'db_update_error' ), true );
-		$text      = trim( $result->get_error_message() . ' ' . print_r( $result->get_error_data() ?? '', true ) );
-		throw new Zoombridge_Sync_Fault( $is_column ? 'column' : 'failed', $text );
+	if ( ! is_wp_error( $result ) ) {
+		return $result;
 	}
-	return $result;
+	if ( in_array( $result->get_error_code(), array( 'db_insert_error', 'db_update_error' ), true ) ) {
+		$text = trim( $result->get_error_message() . ' ' . print_r( $result->get_error_data() ?? '', true ) );
+		throw new Zoombridge_Sync_Fault( 'column', $text );
+	}
+	$text = $result->get_error_code() . ': ' . $result->get_error_message();
+	throw new Zoombridge_Sync_Fault( 'refused', $text );
 }
 
 /**
@@ -714,7 +717,7 @@ function zoombridge_sync_delete( array $operation, int $epoch, array $row ): arr
 	zoombridge_sync_bury( $operation['number'], $epoch, $operation['seq'] );
 	wp_delete_post( $row['ID'], true );
 	if ( zoombridge_sync_read_rows( array( $row['ID'] ) ) ) {
-		throw new Zoombridge_Sync_Fault( 'failed', 'The post was not deleted.', zoombridge_sync_what_stands( $row ) );
+		throw new Zoombridge_Sync_Fault( 'refused', 'The post was not deleted.', zoombridge_sync_what_stands( $row ) );
 	}
 	return array(
 		'post'   => $row['ID'],

@@ -222,7 +222,7 @@ class Greeting:
 class ItemFault:
     """An operation that was not carried out.
 
-    `code` is one of missing, exists, busy, stale, no_trash, invalid, column, failed, not_tried. `file` is where PHP
+    `code` is one of missing, exists, busy, stale, no_trash, invalid, column, refused, failed, not_tried. `file` is where PHP
     died, below wp-content. `standing` is what stands, where the site told it.
     """
 

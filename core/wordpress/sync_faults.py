@@ -33,7 +33,9 @@ _ITEM_FAULTS: Mapping[str, tuple[Fault, str]] = {
 
 def of_item(item: ItemFault) -> SiteFaultError:
     """Return the fault of one operation."""
-    evidence = shorten(" ".join(part for part in (f"{item.code}: {item.text}", item.file) if part))
+    # A refusal is WordPress's or another plugin's, in its own words.
+    text = item.text if item.code == "refused" else f"{item.code}: {item.text}"
+    evidence = shorten(" ".join(part for part in (text, item.file) if part))
     if item.code == "failed":
         return died(item.file, evidence=evidence)
     if item.code == "not_tried":

@@ -61,6 +61,7 @@ class Stepped:
         self.clock = Clock(time.time())
         self.timeout = (5.0, 30.0)
         self.rest_root = wordpress.rest_root
+        self.home = wordpress.url
         self.batch_sizes: list[int] = []
         self.store = Store(f"sqlite:///{folder / 'zoombridge.db'}", keys=KEYS)
         upgrade(self.store.engine, self.store.sealer)
@@ -72,26 +73,33 @@ class Stepped:
         self.folding = FoldWorker(self.store, clock=self.clock)
         self.mirror = MirrorWorker(self.store, clock=self.clock, connect=self._client, chance=lambda: 1.0)
 
-    def connect(self, **known: Any) -> None:
-        """Keep the site, as `site add` does once it has looked at it."""
+    def connect(self, *, key: str = "5e" * 32, pairs: bool = True, **known: Any) -> None:
+        """Keep the site, as `site add` does once it has looked at it; unless it `pairs`, the plugin is not told."""
         site = sites.Site(
             id=SITE,
             url=self.wordpress.url,
             name="A site",
             rest_root=self.wordpress.rest_root,
-            username=self.wordpress.user,
-            password=known.pop("password", self.wordpress.application_password),
-            key="5e" * 32,
+            username="",
+            password="",
+            key=key,
             endpoints={},
             created_at=1,
             **known,
         )
         self.store.write(lambda connection: sites.save(connection, site, self.store.sealer))
-        self.wordpress.php(_PAIR, site=site.id, key=site.key)
+        if pairs:
+            self.wordpress.php(_PAIR, site=site.id, key=site.key)
 
     def _client(self, site: sites.Site) -> SyncClient:
         client = Client(
-            self.rest_root, site.url, site=site.id, key=site.key, epoch=site.epoch, timeout=self.timeout
+            self.rest_root,
+            self.home,
+            site=site.id,
+            key=site.key,
+            epoch=site.epoch,
+            timeout=self.timeout,
+            pause=lambda _: None,
         )
         client.batch_sizes = self.batch_sizes
         return client

@@ -43,7 +43,8 @@ def several(count: int) -> list[Meeting]:
 class TestNotReached:
     def test_refused(self, stepped: Stepped, meeting: Meeting) -> None:
         with reserve(0) as nobody:
-            stepped.rest_root = f"http://127.0.0.1:{nobody.getsockname()[1]}/wp-json/"
+            stepped.home = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+            stepped.rest_root = f"{stepped.home}/wp-json/"
             stepped.tell(meeting.created())
             assert stepped.run() == [[meeting.number]]
 
@@ -53,7 +54,7 @@ class TestNotReached:
         assert (attempt.fault, attempt.action, attempt.status) == (Fault.NETWORK, None, None)
         assert attempt.message == stepped.owner_message
 
-        stepped.rest_root = stepped.wordpress.rest_root
+        stepped.home, stepped.rest_root = stepped.wordpress.url, stepped.wordpress.rest_root
         stepped.again()
         stepped.until_quiet()
         assert stepped.post(meeting.number)["title"]["raw"] == meeting.topic
@@ -98,7 +99,7 @@ foreach ( [ 'save_post_zoom-meetings', 'added_post_meta', 'updated_post_meta', '
 
 
 class TestTooSlowAfterItWasDone:
-    """WordPress has done it, and the bridge did not hear of it."""
+    """WordPress has done it, and its answer did not arrive: the bridge asks what became of it."""
 
     @pytest.fixture
     def slow_once(self, stepped: Stepped, misbehave: Misbehave) -> Callable[[], None]:
@@ -107,7 +108,8 @@ class TestTooSlowAfterItWasDone:
             stepped.timeout = SHORT
             stepped.again()
             stepped.run()
-            assert "it took too long to answer" in stepped.owner_message
+            assert stepped.owner_message == ""
+            assert stepped.waiting() == {}
             mend()
             stepped.timeout = (5.0, 30.0)
             stepped.again()
@@ -121,7 +123,7 @@ class TestTooSlowAfterItWasDone:
 
         stepped.until_quiet()
         assert stepped.titles() == [meeting.topic]
-        assert stepped.attempts(meeting.number)[0].action == "adopted"
+        assert [attempt.action for attempt in stepped.attempts(meeting.number)] == ["created"]
 
         stepped.tell(meeting.updated(agenda="Bring the blue folder."))
         stepped.until_quiet()
@@ -217,7 +219,7 @@ class TestBrokenDown:
 
         others = [meeting for meeting in meetings if meeting is not bad]
         assert list(stepped.waiting()) == [bad.number], "the others are there"
-        assert "HTTP 500" in stepped.waiting()[bad.number]
+        assert "stopped while it wrote this page, in mu-plugins/misbehaving" in stepped.waiting()[bad.number]
         assert stepped.owner_message == "", "the site is well"
         for meeting in others:
             assert stepped.post(meeting.number)["title"]["raw"] == meeting.topic
@@ -235,7 +237,7 @@ class TestBrokenDown:
         )
         stepped.tell(meeting.created(), meeting.updated(agenda="Bring the folder."))
         stepped.run()
-        assert "HTTP 500" in stepped.waiting()[meeting.number]
+        assert "stopped while it wrote this page" in stepped.waiting()[meeting.number]
 
         mend()
         stepped.tell(meeting.updated(agenda="Bring the candles."))
@@ -331,34 +333,38 @@ class TestFirewall:
 
 
 class TestNotAllowed:
-    def test_user_with_too_few_rights(self, stepped: Stepped, meeting: Meeting) -> None:
-        demote = "( new WP_User( get_user_by( 'login', $user )->ID ) )->set_role( $role );"
-        stepped.wordpress.php(demote, user=stepped.wordpress.user, role="subscriber")
-        stepped.tell(meeting.created())
-        stepped.run()
-
-        assert "may not do this" in stepped.owner_message
-        assert "Administrator" in stepped.owner_message
-        assert stepped.to_the_next() > 1800, "nothing but a person can mend it"
-
-        stepped.wordpress.php(demote, user=stepped.wordpress.user, role="administrator")
-        stepped.until_quiet()
-        assert stepped.titles() == [meeting.topic]
-
-    def test_password_revoked_stops_the_whole_site(self, stepped: Stepped) -> None:
-        stepped.connect(password="revoked revoked")
+    def test_another_key_stops_the_whole_site(self, stepped: Stepped) -> None:
+        stepped.connect(key="0b" * 32, pairs=False)
         meetings = several(5)
         stepped.tell(*[meeting.created() for meeting in meetings])
         assert len(stepped.run()) == 1, "one request tells it"
 
-        assert "does not accept the application password" in stepped.owner_message
+        assert "does not accept this bridge's key" in stepped.owner_message
         assert "Connect the site again" in stepped.owner_message
         stepped.forward(1800)
-        assert stepped.run() == []
+        assert stepped.run() == [], "nothing but a person can mend it"
 
         stepped.connect()
         stepped.run()
         assert stepped.titles() == [meeting.topic for meeting in meetings], "it heals at once"
+
+    def test_bridge_that_another_one_has_superseded_writes_nothing_and_says_so(
+        self, stepped: Stepped, meeting: Meeting
+    ) -> None:
+        """Such as one that was restored from a backup, after the site was connected again."""
+        stepped.connect(epoch=3)
+        stepped.tell(meeting.created())
+        stepped.until_quiet()
+        stepped.connect(epoch=2)
+        stepped.tell(meeting.updated(topic="From the backup"))
+        stepped.run()
+
+        assert "Another bridge has taken over this site" in stepped.owner_message
+        assert stepped.titles() == [meeting.topic]
+
+        stepped.connect(epoch=4)
+        stepped.until_quiet()
+        assert stepped.titles() == ["From the backup"]
 
     def test_refusal_of_one_post_harms_no_other(self, stepped: Stepped, misbehave: Misbehave) -> None:
         mend = misbehave(
@@ -381,7 +387,7 @@ class TestNotAllowed:
         assert stepped.owner_message == ""
         assert len(stepped.titles()) == 5
         (attempt,) = stepped.attempts(bad.number)
-        assert (attempt.fault, attempt.status) == (Fault.REFUSED, 400)
+        assert (attempt.fault, attempt.status) == (Fault.REFUSED, None)
 
         mend()
         stepped.tell(bad.updated(duration=45))
@@ -396,41 +402,12 @@ class TestBreaker:
         stepped.tell(*[meeting.created() for meeting in meetings])
         stepped.to_the_next()  # so many at once are a burst, whose end is waited for
         stepped.run()
-        assert stepped.batch_sizes == [25]
+        assert stepped.batch_sizes == [30]
         stepped.to_the_next()
         stepped.run()
-        assert stepped.batch_sizes == [25, 1], "still busy, as one post tells"
+        assert stepped.batch_sizes == [30, 1], "still busy, as one post tells"
 
         mend()
         stepped.to_the_next()
-        assert [len(numbers) for numbers in stepped.run()] == [1, 25, 4]
+        assert [len(numbers) for numbers in stepped.run()] == [1, 29]
         assert stepped.titles() == [meeting.topic for meeting in meetings]
-
-
-BATCHES_REMOVED = """
-add_filter( 'rest_endpoints', static function ( $routes ) {
-    unset( $routes['/batch/v1'] );
-    return $routes;
-} );
-"""
-BATCHES_FORBIDDEN = """
-add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
-    return '/batch/v1' === $request->get_route() ? new WP_Error( 'rest_disabled', 'No.', [ 'status' => 403 ] ) : $result;
-}, 10, 3 );
-"""
-
-
-class TestBatches:
-    @pytest.mark.parametrize(
-        "switched_off", [BATCHES_REMOVED, BATCHES_FORBIDDEN], ids=["removed", "forbidden"]
-    )
-    def test_one_by_one_where_a_plugin_switched_them_off(
-        self, stepped: Stepped, misbehave: Misbehave, switched_off: str
-    ) -> None:
-        misbehave(switched_off)
-        meetings = several(4)
-        stepped.tell(*[meeting.created() for meeting in meetings])
-        stepped.run()
-
-        assert stepped.titles() == [meeting.topic for meeting in meetings]
-        assert stepped.owner_message == ""

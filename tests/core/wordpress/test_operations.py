@@ -254,6 +254,7 @@ class TestFaults:
             ("invalid", Fault.REFUSED),
             ("column", Fault.REFUSED),
             ("failed", Fault.SERVER),
+            ("refused", Fault.REFUSED),
             ("a new one", Fault.REFUSED),
         ],
     )
