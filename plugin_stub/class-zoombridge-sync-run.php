@@ -144,7 +144,7 @@ class Zoombridge_Sync_Run {
 	 *
 	 * @since 0.2.0
 	 *
-	 * @return bool False once time or memory is short, or another bridge has taken over.
+	 * @return bool False once time or memory is short, the pairing has ended, or another bridge has taken over.
 	 */
 	private function may_go_on(): bool {
 		if ( ! $this->results ) {
@@ -153,7 +153,7 @@ class Zoombridge_Sync_Run {
 		if ( microtime( true ) > $this->deadline || zoombridge_sync_is_short_of_memory() ) {
 			return false;
 		}
-		return zoombridge_sync_epoch() <= $this->message['epoch'];
+		return null !== zoombridge_get_connection() && zoombridge_sync_epoch() <= $this->message['epoch'];
 	}
 
 	/**

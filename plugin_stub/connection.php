@@ -148,24 +148,39 @@ function zoombridge_rest_delete_connection(): array {
  *
  * @since 0.1.0
  *
+ * @return array The result; see zoombridge_call_bridge().
+ */
+function zoombridge_rest_check_connection(): array {
+	return array_diff_key( zoombridge_call_bridge(), array( 'address' => '' ) );
+}
+
+/**
+ * Calls the bridge as events do: signed, at the address of the pairing.
+ *
+ * @since 0.2.0
+ *
  * @return array {
  *     The result.
  *
+ *     @type string   $address Address of the bridge, or empty without a pairing.
  *     @type bool     $reached Whether the bridge sent a valid response.
  *     @type int|null $status  HTTP status that was received, if any.
  *     @type string   $message What went wrong, or empty.
  * }
  */
-function zoombridge_rest_check_connection(): array {
+function zoombridge_call_bridge(): array {
+	$address  = zoombridge_get_connection()['bridge'] ?? '';
 	$response = zoombridge_request( 'GET', '/stub/hello' );
 	if ( is_wp_error( $response ) ) {
 		return array(
+			'address' => $address,
 			'reached' => false,
 			'status'  => $response->get_error_data()['answered'] ?? null,
 			'message' => zoombridge_error_message( $response ),
 		);
 	}
 	return array(
+		'address' => $address,
 		'reached' => true,
 		'status'  => $response['status'],
 		'message' => 200 === $response['status'] ? '' : zoombridge_error_message( $response ),

@@ -92,7 +92,7 @@ function zoombridge_sync_fields( string $name ): ?array {
 	);
 	$kinds  = array( 'authors', 'categories' );
 	$fields = array(
-		'hello'   => array(),
+		'hello'   => array( 'call' => array( 'type' => 'boolean' ) ),
 		'find'    => array(
 			'numbers' => array(
 				'type'     => 'array',
@@ -122,6 +122,7 @@ function zoombridge_sync_fields( string $name ): ?array {
 				'required' => true,
 			),
 		),
+		'unpair'  => array(),
 	);
 	return $fields[ $name ] ?? null;
 }
@@ -269,7 +270,7 @@ function zoombridge_sync_carry_out( array $operation, array $message ): array {
 	}
 	switch ( $operation['op'] ) {
 		case 'hello':
-			return zoombridge_sync_hello( $message );
+			return zoombridge_sync_hello( $message, $operation['call'] ?? false );
 		case 'find':
 			return array( 'posts' => zoombridge_sync_find( $operation['numbers'], $operation['hint'] ?? 0 ) );
 		case 'read':
@@ -277,6 +278,8 @@ function zoombridge_sync_carry_out( array $operation, array $message ): array {
 			return zoombridge_sync_what_stands( $post ) + array( 'state' => zoombridge_sync_state( $post ) );
 		case 'outcome':
 			return zoombridge_sync_outcome( $operation['n'] );
+		case 'unpair':
+			return zoombridge_sync_unpair();
 		default:
 			return array( 'choices' => zoombridge_sync_choices( $operation['kind'] ) );
 	}
@@ -309,11 +312,13 @@ function zoombridge_sync_look_ahead( array $operations ): void {
  * @since 0.2.0
  *
  * @param array $message The message.
+ * @param bool  $call    Whether to call the bridge, too.
  * @return array The result.
  */
-function zoombridge_sync_hello( array $message ): array {
-	$name = zoombridge_sync_nonce_name( $message['t'], $message['n'] );
-	return array(
+function zoombridge_sync_hello( array $message, bool $call ): array {
+	$name   = zoombridge_sync_nonce_name( $message['t'], $message['n'] );
+	$called = $call ? array( 'bridge' => zoombridge_call_bridge() ) : array();
+	return $called + array(
 		'version'   => ZOOMBRIDGE_VERSION,
 		'home'      => zoombridge_raw_home(),
 		'type'      => zoombridge_owns_post_type() ? 'stub' : 'other',
@@ -325,6 +330,23 @@ function zoombridge_sync_hello( array $message ): array {
 		'trash'     => (bool) EMPTY_TRASH_DAYS,
 		'rest'      => rest_url(),
 	);
+}
+
+/**
+ * Carries out the operation `unpair`: ends the pairing. The answer is still signed with its key.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If the database still holds the connection.
+ *
+ * @return array The result.
+ */
+function zoombridge_sync_unpair(): array {
+	delete_option( 'zoombridge_connection' );
+	if ( null !== zoombridge_read_option_row( 'zoombridge_connection' ) ) {
+		throw new Zoombridge_Sync_Fault( 'failed', 'The connection could not be deleted.' );
+	}
+	return array( 'paired' => false );
 }
 
 /**

@@ -30,7 +30,14 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Read what the plugin and the site can do; returns a `Greeting`."""
+    """Read what the plugin and the site can do; returns a `Greeting`. With `call`, the plugin calls the bridge."""
+
+    call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unpair:
+    """End the pairing; returns `Unpaired`. The site then refuses the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ class Choices:
 
 
 WriteOperation = Write | Trash | Restore | Delete
-Operation = Hello | Find | Read | WriteOperation | Outcome | Choices
+Operation = Hello | Find | Read | WriteOperation | Outcome | Choices | Unpair
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +206,30 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgeCall:
+    """The plugin's call of the bridge, at `address`. `message` says why it failed, and is empty if it succeeded.
+
+    `reached`: an answer came that the bridge has signed. `status` is its HTTP status, or that of another answer.
+    """
+
+    address: str
+    reached: bool
+    status: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """The pairing has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Greeting:
     """What the plugin and the site can do.
 
     `type_owner` is who registered the post type: `stub` or `other`. `page` is the address of the Webhooks page in
     wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is that of the column that holds
-    texts with the smallest one. `trash`: posts can be moved to the trash.
+    texts with the smallest one. `trash`: posts can be moved to the trash. `bridge` is there after a call of the bridge.
     """
 
     version: str
@@ -216,6 +241,7 @@ class Greeting:
     charset: str
     trash: bool
     rest_root: str
+    bridge: BridgeCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +259,7 @@ class ItemFault:
     standing: Standing | None = None
 
 
-Result = Standing | Deleted | Found | Progress | Greeting | list[Choice]
+Result = Standing | Deleted | Found | Progress | Greeting | Unpaired | list[Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +292,9 @@ def document(operation: Operation, item: int) -> dict[str, Any]:
     """Return the JSON of an operation, as item number `item` of its request."""
     fields: dict[str, Any]
     match operation:
-        case Hello():
+        case Hello(call):
+            fields = {"call": call or None}
+        case Unpair():
             fields = {}
         case Find(numbers, hint):
             fields = {"numbers": list(numbers), "hint": hint}
@@ -329,8 +357,10 @@ def result_of(operation: Operation, told: Mapping[str, Any]) -> Result | ItemFau
         return _item_fault(told)
     result: Result
     match operation:
-        case Hello():
-            result = _greeting(told)
+        case Hello(call):
+            result = _greeting(told, called=call)
+        case Unpair():
+            result = _unpaired(told)
         case Find(numbers):
             result = _found(told.get("posts"), numbers)
         case Outcome():
@@ -437,7 +467,13 @@ def _progress(told: Mapping[str, Any]) -> Progress:
     )
 
 
-def _greeting(told: Mapping[str, Any]) -> Greeting:
+def _unpaired(told: Mapping[str, Any]) -> Unpaired:
+    if told.get("paired") is not False:
+        raise UnexpectedError("not unpaired")
+    return Unpaired()
+
+
+def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
     endpoints = told.get("endpoints")
     return Greeting(
         version=_text(told.get("version")),
@@ -449,6 +485,17 @@ def _greeting(told: Mapping[str, Any]) -> Greeting:
         charset=_optional_text(told.get("charset")) or "",
         trash=told.get("trash") is True,
         rest_root=_text(told.get("rest")),
+        bridge=_bridge_call(_object(told.get("bridge"))) if called else None,
+    )
+
+
+def _bridge_call(told: Mapping[str, Any]) -> BridgeCall:
+    status = told.get("status")
+    return BridgeCall(
+        address=_text(told.get("address")),
+        reached=_flag(told.get("reached")),
+        status=None if status is None else _whole(status),
+        message=_text(told.get("message")),
     )
 
 

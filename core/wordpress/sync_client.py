@@ -43,6 +43,7 @@ from core.wordpress.operations import (
     Restore,
     Standing,
     Trash,
+    Unpair,
     Write,
     document,
     payload_of,
@@ -183,9 +184,9 @@ class SyncClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def hello(self) -> Greeting:
-        """Return what the plugin and the site can do."""
-        greeting = self._one(Hello())
+    def hello(self, *, call: bool = False) -> Greeting:
+        """Return what the plugin and the site can do. With `call`, the plugin calls the bridge, which takes 2.5 s at most."""
+        greeting = self._one(Hello(call))
         assert isinstance(greeting, Greeting)  # noqa: S101 - what `result_of` returns for Hello
         return greeting
 
@@ -196,6 +197,14 @@ class SyncClient:
     def categories(self) -> list[Choice]:
         """Return the categories of meetings: at most 100."""
         return self._choices(ChoiceKind.CATEGORIES)
+
+    def unpair(self) -> None:
+        """End the pairing. A plugin that refuses the key is not paired with it any more."""
+        try:
+            self._one(Unpair())
+        except SiteFaultError as error:
+            if error.fault is not Fault.CREDENTIALS:
+                raise
 
     def read_post(self, post_id: int) -> SitePost:
         """Return a post, from the trash too; fault `post_missing` where there is none."""

@@ -11,12 +11,14 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
 
-from tests.plugin_stub.bridge_double import KEY, SITE
+from core.wordpress.signing import verify_request
+from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeResponse, as_json
 from tests.plugin_stub.conftest import VCZAPI, password_of, sign_in
 from tests.plugin_stub.sync import MARK, REFUSED, SyncClient, envelope, verify
 from tests.sync_docs import DOCS, example
@@ -377,7 +379,10 @@ class TestChecks:
     def test_invalid_operations_harm_no_other(self, sync: SyncClient) -> None:
         operations: list[dict[str, Any]] = [
             {"op": "options"},
+            {"op": "pair", "bridge": "https://evil.example", "key": OTHER_KEY},
             {"op": "hello", "more": 1},
+            {"op": "hello", "call": "maybe"},
+            {"op": "unpair", "bridge": "https://evil.example"},
             {"op": "find", "numbers": ["x"]},
             {"op": "find", "numbers": [1]},
             {"op": "find", "numbers": []},
@@ -927,6 +932,119 @@ class TestTwoBridges:
         assert answer.codes == ["ok"]
         assert answer.inner["highest"] == {"epoch": 0, "seq": 1}
         sync.site.rest("POST", route, json=connection | {"site": SITE})
+
+
+@contextmanager
+def pairing(sync: SyncClient, bridge: str) -> Iterator[None]:
+    """The site is paired with a bridge at this address; afterwards as before."""
+    before = sync.site.php("return get_option( 'zoombridge_connection' );")
+    save = "update_option( 'zoombridge_connection', $value, false );"
+    sync.site.php(save, value=before | {"bridge": bridge})
+    try:
+        yield
+    finally:
+        sync.site.php(save, value=before)
+
+
+class TestCall:
+    def call(self, sync: SyncClient) -> dict[str, Any]:
+        result = sync.send(HELLO | {"call": True}).result
+        assert result["ok"], result
+        called: dict[str, Any] = result["bridge"]
+        return called
+
+    def test_hello_calls_the_bridge_only_if_asked(self, sync: SyncClient, bridge: BridgeDouble) -> None:
+        with pairing(sync, bridge.url):
+            for given in ({}, {"call": False}):
+                assert "bridge" not in sync.send(HELLO | given).result
+
+        assert bridge.requests == []
+
+    def test_hello_reaches_the_bridge(self, sync: SyncClient, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: as_json({"version": "0.1.0"})
+
+        with pairing(sync, bridge.url):
+            called = self.call(sync)
+
+        assert called == {"address": bridge.url, "reached": True, "status": 200, "message": ""}
+        [request] = bridge.requests
+        assert (request.method, request.target, request.body) == ("GET", "/stub/hello", b"")
+        assert request.is_signed
+        # The bridge's own code accepts it, as the double's does.
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        verify_request(KEY, headers, method="GET", target="/stub/hello", body=b"", now=None)
+
+    def test_hello_does_not_reach_the_bridge(self, sync: SyncClient) -> None:
+        # No server listens on port 1.
+        with pairing(sync, "http://127.0.0.1:1"):
+            called = self.call(sync)
+
+        assert (called["address"], called["reached"], called["status"]) == ("http://127.0.0.1:1", False, None)
+        assert "http://127.0.0.1:1 could not be reached" in called["message"]
+
+    def test_hello_reaches_a_bridge_with_another_key(self, sync: SyncClient, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: BridgeResponse(401, b"{}", signed_with=None)
+
+        with pairing(sync, bridge.url):
+            called = self.call(sync)
+
+        assert (called["reached"], called["status"]) == (False, 401)
+        assert "clock" in called["message"]
+        assert "connect the site again" in called["message"]
+
+    def test_hello_hands_on_the_message_of_the_bridge(self, sync: SyncClient, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: as_json({"code": "busy", "message": "The log's disk is full."}, 503)
+
+        with pairing(sync, bridge.url):
+            called = self.call(sync)
+
+        assert (called["reached"], called["status"]) == (True, 503)
+        assert called["message"] == "The log's disk is full."
+
+    def test_hello_reaches_a_bridge_that_says_nothing(self, sync: SyncClient, bridge: BridgeDouble) -> None:
+        bridge.respond = lambda _: BridgeResponse(500, b"oh")
+
+        with pairing(sync, bridge.url):
+            called = self.call(sync)
+
+        assert (called["reached"], called["status"]) == (True, 500)
+        assert "status 500" in called["message"]
+
+
+class TestUnpair:
+    @pytest.fixture(autouse=True)
+    def _paired_again(self, sync: SyncClient) -> Iterator[None]:
+        with pairing(sync, "https://bridge.example.org"):
+            yield
+
+    def test_unpair_answers_and_ends_the_pairing(self, sync: SyncClient) -> None:
+        answer = sync.send({"op": "unpair"})
+
+        assert answer.result == {"i": 0, "ok": True, "paired": False}
+        assert sync.site.php("return get_option( 'zoombridge_connection', 'none' );") == "none"
+        assert sync.post(sync.envelope(HELLO)).content == REFUSED
+
+    def test_nothing_is_done_after_unpair(self, sync: SyncClient, number: str) -> None:
+        answer = sync.send({"op": "unpair"}, sync.write(number, title="x", status="publish"), HELLO)
+
+        assert answer.codes == ["ok", "not_tried", "not_tried"]
+
+    def test_unpair_leaves_posts_as_they_are(self, sync: SyncClient, number: str) -> None:
+        post = make(sync, number)
+        before = raw(sync, post)
+
+        sync.send({"op": "unpair"})
+
+        assert raw(sync, post) == before
+
+    def test_unpair_that_the_database_refuses_is_told(self, sync: SyncClient, neighbour: Neighbour) -> None:
+        neighbour(
+            "add_filter( 'query', function ( $sql ) {"
+            " return preg_match( '/^DELETE .*options/', $sql ) && strpos( $sql, 'zoombridge_connection' ) ?"
+            " 'SELECT 1' : $sql; } );"
+        )
+
+        assert sync.send({"op": "unpair"}).codes == ["failed"]
 
 
 WAYS_TO_DIE = {

@@ -23,9 +23,10 @@ Body = tuple[int, bytes]
 Step = Literal["start", "before", "half", "after"]
 REFUSED = b'{"code":"zoombridge_sync_refused"}'
 PLAIN = ("number", "kind", "join_url", "start_date_utc", "html", "revision")
+BRIDGE = {"address": "https://bridge.example.org", "reached": True, "status": 200, "message": ""}
 METAS = (*PLAIN, "details", "fields", "pro")
 FIELDS: dict[str, dict[str, type]] = {
-    "hello": {},
+    "hello": {"call?": bool},
     "find": {"numbers": list, "hint?": int},
     "read": {"post": int},
     "write": {
@@ -45,6 +46,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "delete": {"seq": int, "number": str, "post": int},
     "outcome": {"n": str},
     "choices": {"kind": str},
+    "unpair": {},
 }
 
 
@@ -97,6 +99,9 @@ class PluginDouble:
     protocols: tuple[int, int] = (2, 2)
     graves: dict[str, tuple[int, int]] = field(default_factory=dict)  # positions of deletions, by number
     saving: bool = False  # VCZAPI's form saves a meeting
+    paired: bool = True
+    bridge: dict[str, Any] = field(default_factory=lambda: dict(BRIDGE))  # what comes of a call of the bridge
+    nonces_are_unique: bool = True
     writes: Counter[tuple[str, int, int]] = field(default_factory=Counter)
     payloads: list[dict[str, Any]] = field(default_factory=list)
 
@@ -135,7 +140,7 @@ class PluginDouble:
         died = False
         for place, operation in enumerate(payload["operations"]):
             item = operation["i"]
-            if died or place >= self.most_items:
+            if died or place >= self.most_items or not self.paired:
                 results.append({"i": item, "ok": False, "code": "not_tried", "text": ""})
                 continue
             self.nonces[nonce] = (message["t"], f"{now}|{item}")
@@ -167,7 +172,7 @@ class PluginDouble:
             and message["enc"] in ("gz", "raw")
             and message["epoch"] >= 0
         )
-        if not shaped or message["site"] != self.site:
+        if not shaped or not self.paired or message["site"] != self.site:
             return None
         return message if message["sig"] == signature_of(self.key, message) else None
 
@@ -228,6 +233,7 @@ class PluginDouble:
             "read": self._read,
             "outcome": self._outcome,
             "choices": lambda _: {"choices": [{"id": 1, "name": "admin"}]},
+            "unpair": self._unpair,
         }
         return {"ok": True} | answers[operation["op"]](operation)
 
@@ -332,14 +338,19 @@ class PluginDouble:
         item = row[1].partition("|")[2]
         return {"known": True, "at": int(item) if item.isdigit() else None, "done": item == "done"}
 
-    def _hello(self, _operation: dict[str, Any]) -> dict[str, Any]:
-        return {
+    def _unpair(self, _operation: dict[str, Any]) -> dict[str, Any]:
+        self.paired = False
+        return {"paired": False}
+
+    def _hello(self, operation: dict[str, Any]) -> dict[str, Any]:
+        called = {"bridge": self.bridge} if operation.get("call") else {}
+        return called | {
             "version": "0.2.0",
             "home": self.home,
             "type": "stub",
             "page": f"{self.home}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge",
             "endpoints": {"meeting": f"{self.home}/wp-json/vczapi/v1/meeting"},
-            "nonces": True,
+            "nonces": self.nonces_are_unique,
             "charset": "utf8mb4",
             "trash": self.trash,
             "rest": f"{self.home}/wp-json/",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.errors import Fault
 from core.wordpress import sync_faults
 from core.wordpress.operations import (
+    BridgeCall,
     ChoiceKind,
     Choices,
     Delete,
@@ -20,6 +21,7 @@ from core.wordpress.operations import (
     Find,
     Found,
     FoundPost,
+    Greeting,
     Hello,
     ItemFault,
     Metas,
@@ -31,6 +33,8 @@ from core.wordpress.operations import (
     Restore,
     Standing,
     Trash,
+    Unpair,
+    Unpaired,
     Write,
     document,
     payload_of,
@@ -58,6 +62,18 @@ STATE = {
     "author": 2,
     "metas": {"number": NUMBER, "revision": 5, "details": None},
     "trashed_from": None,
+}
+GREETING: dict[str, Any] = {
+    "ok": True,
+    "version": "0.2.0",
+    "home": "https://example.org",
+    "type": "stub",
+    "page": "https://example.org/wp-admin/",
+    "endpoints": {},
+    "nonces": True,
+    "charset": "utf8mb4",
+    "trash": True,
+    "rest": "https://example.org/wp-json/",
 }
 PAYLOAD: dict[str, Any] = {
     "error": None,
@@ -96,6 +112,7 @@ EVERY: list[Operation] = [
     Delete(41, NUMBER, 7),
     Outcome("0f" * 16),
     Choices(ChoiceKind.AUTHORS),
+    Unpair(),
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -109,6 +126,8 @@ class TestDocument:
         ("operation", "expected"),
         [
             (Hello(), {"op": "hello"}),
+            (Hello(call=True), {"op": "hello", "call": True}),
+            (Unpair(), {"op": "unpair"}),
             (Find((NUMBER, "7"), hint=9), {"op": "find", "numbers": [NUMBER, "7"], "hint": 9}),
             (Read(7), {"op": "read", "post": 7}),
             (Trash(41, NUMBER, 7), {"op": "trash", "seq": 41, "number": NUMBER, "post": 7}),
@@ -201,6 +220,24 @@ class TestResults:
         )
         told = {"ok": True, "choices": [{"id": 3, "name": "Songs &amp; Dances"}]}
         assert result_of(Choices(ChoiceKind.CATEGORIES), told) == [Choice(3, "Songs & Dances")]
+
+    def test_a_call_of_the_bridge_is_told(self) -> None:
+        called = {"address": "https://bridge.example", "reached": False, "status": None, "message": "No."}
+        greeting = result_of(Hello(call=True), GREETING | {"bridge": called})
+        assert isinstance(greeting, Greeting)
+        assert greeting.bridge == BridgeCall("https://bridge.example", reached=False, status=None, message="No.")
+        for wrong in ({}, {"bridge": None}, {"bridge": called | {"reached": "yes"}}):
+            with pytest.raises(UnexpectedError):
+                result_of(Hello(call=True), GREETING | wrong)
+        plain = result_of(Hello(), GREETING)
+        assert isinstance(plain, Greeting)
+        assert plain.bridge is None
+
+    def test_the_pairing_is_over_only_where_the_site_says_so(self) -> None:
+        assert result_of(Unpair(), {"ok": True, "paired": False}) == Unpaired()
+        for told in ({"ok": True}, {"ok": True, "paired": True}):
+            with pytest.raises(UnexpectedError):
+                result_of(Unpair(), told)
 
     def test_a_fault_tells_the_post_the_file_and_what_stands(self) -> None:
         told = {"ok": False, "code": "failed", "text": "no", "file": "plugins/x.php"}

@@ -25,6 +25,7 @@ from core.wordpress.operations import (
     Restore,
     Standing,
     Trash,
+    Unpair,
     Write,
 )
 from core.wordpress.requests import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
@@ -116,6 +117,8 @@ class TestRequests:
             Restore(3, "1", post, "private"),
             Delete(4, "1", post),
             Outcome("0f" * 16),
+            Hello(call=True),
+            Unpair(),
         )
         assert [type(result).__name__ for result in results] == [
             "Greeting",
@@ -126,11 +129,31 @@ class TestRequests:
             "Standing",
             "Deleted",
             "Progress",
+            "Greeting",
+            "Unpaired",
         ]
         assert [results[4].status, results[5].status] == ["trash", "private"]
+
+    def test_each_method_asks_for_what_it_returns(self, world: World) -> None:
         assert world.client.authors()[0].name == "admin"
         assert world.client.categories()
-        assert world.client.hello().rest_root == ROOT
+        greeting = world.client.hello()
+        assert (greeting.rest_root, greeting.bridge) == (ROOT, None)
+        called = world.client.hello(call=True).bridge
+        assert called is not None
+        assert called.reached
+
+    def test_unpair_ends_what_may_have_ended_before(self, world: World) -> None:
+        for _ in range(2):
+            world.client.unpair()
+            assert not world.plugin.paired
+
+    def test_unpair_that_is_not_answered_is_told(self, world: World) -> None:
+        world.befall("request lost")
+        with pytest.raises(SiteFaultError) as caught:
+            world.client.unpair()
+        assert caught.value.fault is Fault.NETWORK
+        assert world.plugin.paired
 
     def test_the_site_tells_of_itself_with_each_answer(self, world: World) -> None:
         [post] = world.posts(1)

@@ -30,6 +30,7 @@ from core.wordpress.operations import (
     Restore,
     Standing,
     Trash,
+    Unpair,
     Write,
 )
 from core.wordpress.requests import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 KEY = "00112233445566778899aabbccddeeff" * 2
 SITE = "k3v9"
+BRIDGE = "http://127.0.0.1:9"  # nothing listens there
 # Dies as a plugin may, on an action of WordPress around saving a post.
 DIES = """<?php
 add_action( '%s', function ( $id, $post ) {
@@ -62,7 +64,7 @@ add_action( '%s', function ( $id, $post ) {
 def paired(site: WordPress) -> None:
     """The plugin knows the bridge's key."""
     with WordPressClient(site.rest_root, site.user, site.application_password) as client:
-        client.pair("http://127.0.0.1:9", SITE, KEY)
+        client.pair(BRIDGE, SITE, KEY)
 
 
 def connected(site: WordPress, **options: Any) -> SyncClient:
@@ -373,9 +375,11 @@ SCRIPT: list[Callable[[list[int]], Operation]] = [
     lambda _: Outcome("0f" * 16),
     lambda _: Choices(ChoiceKind.AUTHORS),
     lambda ids: Delete(25, HAND, ids[0]),
+    lambda _: Hello(call=True),
+    lambda _: Unpair(),
 ]
 # What depends on the site.
-_APART = {"text", "link", "version", "page", "endpoints", "charset", "author", "home", "rest"}
+_APART = {"text", "message", "link", "version", "page", "endpoints", "charset", "author", "home", "rest"}
 
 
 def play(client: SyncClient, hand: int) -> list[Any]:
@@ -423,6 +427,7 @@ def test_the_double_answers_as_the_plugin_does(site: WordPress, client: SyncClie
     )
     real = play(client, hand)
     double = PluginDouble(KEY, SITE, site.url, time.time)
+    double.bridge = {"address": BRIDGE, "reached": False, "status": None, "message": ""}
     made = double.make_by_hand(HAND)
     with NetworkDouble(double, site.rest_root, site.url), connected(site) as other:
         imagined = play(other, made.id)
