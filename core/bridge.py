@@ -27,7 +27,9 @@ from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
 from core.sites.health_check import HealthChecker
+from core.sites.returned_password import PasswordReturner
 from core.store.db import notify
+from core.store.sites import sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +78,17 @@ class Bridge:
         meetings_changed = (
             threading.Event()
         )  # wakes the scheduler, which is created after the worker that sets it
-        mirror_worker = MirrorWorker(store, clock=clock, lease_seconds=lease_seconds)
+        password_returner = PasswordReturner(store)
+        mirror_worker = MirrorWorker(
+            store,
+            clock=clock,
+            lease_seconds=lease_seconds,
+            on_success=lambda site: password_returner.begin(site.id) if site.password else None,
+        )
+
+        def after_check(site_id: str) -> None:
+            mirror_worker.wake()
+            password_returner.begin(site_id)
 
         def wake_after_fold() -> None:
             mirror_worker.wake()
@@ -120,7 +132,7 @@ class Bridge:
             job_runner,
             JobScheduler(store, job_runner, now, meetings_changed),
             account_clients,
-            HealthChecker(store, on_checked=mirror_worker.wake),
+            HealthChecker(store, on_checked=after_check),
             limits,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )
@@ -132,6 +144,11 @@ class Bridge:
         self.scheduler.start()
         if self.listener is not None:
             self.listener.start()
+        # Connected by an earlier version: their owners are to see at once that the plugin has to be updated.
+        with self.store.reading() as connection:
+            unheard = [site.id for site in sites.list_all(connection, self.store.sealer) if not site.home]
+        for site_id in unheard:
+            self.health_checker.begin(site_id)
 
     def start_workers(self) -> None:
         """Start only what does existing work, for a short-lived process: nothing expires, and nothing is scheduled."""

@@ -251,8 +251,9 @@ PAIRING_REFUSED = _(
     "bridge, or was paired anew. Connect the site again."
 )
 PLUGIN_OUTDATED = _(
-    "The plugin “Meetings Bridge for Zoom” on this site is too old for this bridge. Update it; events are received "
-    "meanwhile, and pages are then written automatically."
+    "The plugin “Meetings Bridge for Zoom” on this site is too old for this bridge. Update the plugin: download it on the "
+    "page of this site, or create it with zoombridge plugin; upload it in wp-admin under Plugins > Add New, and activate "
+    "it. Events are received meanwhile, and pages are then written automatically."
 )
 BRIDGE_OUTDATED = _(
     "The plugin “Meetings Bridge for Zoom” on this site is too new for this bridge. Update the bridge; events are "
@@ -517,8 +518,8 @@ TEST_WITHHELD = _("Everything works up to here, but the site is not to have a pa
 TEST_WITHHELD_ADVICE = _("See the page Settings.")
 TEST_NO_PERMISSION = _("The event arrived, but the bridge is not permitted to write to the site. %(reason)s")
 TEST_NO_PERMISSION_ADVICE = _(
-    "Nothing is lost: pending updates are written once the bridge can sign in again. Connect the site again, as an "
-    "administrator."
+    "Nothing is lost: pending updates are written once the site accepts the bridge's requests again. Connect the site "
+    "again, as an administrator."
 )
 TEST_NOT_WRITTEN = _("The event arrived, but its page could not be written. %(reason)s")
 TEST_NOT_WRITTEN_ADVICE = _(
@@ -708,6 +709,15 @@ SETUP_PLUGIN_MISSING = _(
     "The plugin “Meetings Bridge for Zoom” does not answer on this site. Download it on the page Sites, or create it with "
     "zoombridge plugin; install and activate it, then try again."
 )
+SETUP_PLUGIN_OUTDATED = _(
+    "The plugin “Meetings Bridge for Zoom” on this site is too old for this bridge, so nothing was changed. Update the "
+    "plugin: download it on the page Sites, or create it with zoombridge plugin; upload it in wp-admin under Plugins > "
+    "Add New, activate it, then try again."
+)
+SETUP_KEY_REFUSED = _(
+    "The plugin was paired, but does not accept the bridge's signed requests. Usually a persistent object cache of "
+    "WordPress still returns the previous key: flush it, then try again."
+)
 SETUP_PASSWORD_REJECTED = _(
     "WordPress does not accept this user name and application password. Enter the password that WordPress shows under "
     "Users > Profile > Application Passwords, not the one that you sign in with. If it is correct, the web server may "
@@ -715,21 +725,28 @@ SETUP_PASSWORD_REJECTED = _(
 )
 
 # What a check of a site found.
-SITE_ANSWERS = _("answers, signed in as %(name)s")
+SITE_ANSWERS = _("answers")
 PLUGIN_VERSION = _("version %(version)s")
+PLUGIN_ACTIVE = _("is active")
 PAIRED = _("is paired with this bridge")
 NOT_PAIRED = _(
     "The plugin is no longer paired with this bridge. Connect the site again, with the button below or with "
     "zoombridge site add."
 )
 CLOCKS_AGREE = _("agrees with the bridge's")
+NONCES_REPEATED = _(
+    "WordPress's table of options (wp_options) has lost its unique index, so a request of the bridge could be repeated by "
+    "somebody who recorded it. Repair the table: ask the site's host to restore the unique index on option_name."
+)
+TRASH_OFF = _("is disabled (EMPTY_TRASH_DAYS is 0 in wp-config.php): pages are made drafts instead")
 BRIDGE_REACHED = _("is reached from WordPress, at %(address)s")
 BRIDGE_LOCAL = _(
     "That address means “this machine”, and WordPress is on another one. Give the bridge an address that WordPress "
-    "reaches: put a web server with HTTPS in front of it, start it with --behind-proxy, and enter the new address here."
+    "reaches: put a web server with HTTPS in front of it, start it with --behind-proxy, and connect the site again with "
+    "the new address."
 )
 BRIDGE_ADVICE = _(
     "Check whether the bridge runs, and whether WordPress's server opens %(address)s/healthz. If a firewall or the "
-    "host's rules block it (in WordPress: WP_HTTP_BLOCK_EXTERNAL), allow it; if it must use another address, enter "
-    "that here."
+    "host's rules block it (in WordPress: WP_HTTP_BLOCK_EXTERNAL), allow it; if it must use another address, connect "
+    "the site again with that."
 )

@@ -111,6 +111,7 @@ class _Attempt:
 class MirrorWorker:
     """Write posts in threads of its own. `connect` creates a site's client, `chance` the jitter of retries.
 
+    `on_success` is called after each batch of which the site has answered a part.
     Without a `clock` the store's own is used, which all processes share. Another process takes over a post
     `lease_seconds` after its owner claimed it.
     """
@@ -120,6 +121,7 @@ class MirrorWorker:
     connect: Callable[[Site], SyncClient] = connect
     chance: Callable[[], float] = random.random
     lease_seconds: float = LEASE_SECONDS
+    on_success: Callable[[Site], None] = lambda _: None
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
     thread: WorkerThread = field(init=False)
     _pool: ThreadPoolExecutor | None = None
@@ -179,8 +181,10 @@ class MirrorWorker:
         finally:
             slot.release()
         milliseconds = round((time.monotonic() - clock) * 1000)
-        if not site.home and client.home:
-            self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
+        if any(isinstance(result, PlanResult) and result.sent_request for result in results):
+            if not site.home:  # until such an answer, the client's is a guess
+                self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
+            self.on_success(site)
         done = [
             _Attempt(claim, task, result, started_at, milliseconds)
             for claim, task, result in zip(claims, tasks, results, strict=True)

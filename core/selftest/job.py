@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.jobs.runner import JobStep
 from core.selftest.cleanup import SELF_TEST
-from core.selftest.steps import Progress, SelfTestStep, SelfTestSteps, StepLimits, StepReport
+from core.selftest.steps import Progress, SelfTestStep, SelfTestSteps, StepLimits, StepReport, connect
 from core.sites.diagnosis import Diagnosis, Stage
 from core.store import jobs
 from core.store.sites import sites, zoom_secrets
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from core.jobs.runner import JobRunner
     from core.store.db.engine import Store
     from core.store.jobs import Job
+    from core.store.sites.sites import Site
+    from core.wordpress.sync_client import SyncClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,17 @@ def latest_report(connection: Connection, site_id: str) -> SelfTestReport | None
 
 @dataclass(slots=True)
 class SelfTestJob:
-    """Run self-tests. `appended` is called with the number of events appended to the log, `wake` after each step."""
+    """Run self-tests. `appended` is called with the number of events appended to the log, `wake` after each step.
+
+    `connect` creates a site's client.
+    """
 
     store: Store
     appended: Callable[[int], None] = lambda _: None
     wake: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.time
     limits: StepLimits = field(default_factory=StepLimits)
+    connect: Callable[[Site], SyncClient] = connect
 
     def count(self, job: Job) -> int | None:  # noqa: ARG002 - as many for each
         """Return the number of stages."""
@@ -102,7 +108,9 @@ class SelfTestJob:
             site = sites.load(connection, job.arguments["site"], self.store.sealer)
             saved = zoom_secrets.of_site(connection, site.id, self.store.sealer)
         secrets = [token.secret for token in saved]
-        steps = SelfTestSteps(self.store, site, secrets, progress, self.appended, self.clock, self.limits)
+        steps = SelfTestSteps(
+            self.store, site, secrets, progress, self.appended, self.clock, self.limits, self.connect
+        )
         steps.run()
         return JobStep(
             cursor=asdict(progress),

@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 from core import messages
 from core.errors import Fault, SiteFaultError
+from core.pipeline import site_client
 from core.selftest.cleanup import clean_up, enqueue_cleanup
 from core.sites import diagnosis
 from core.sites.diagnosis import (
@@ -33,7 +34,6 @@ from core.store.events import log, quarantine
 from core.store.posts.queue import PostState
 from core.store.sites import sites
 from core.wordpress import transport
-from core.wordpress.client import WordPressClient
 from core.wordpress.faults import page_title
 from core.zoom import envelope as zoom_envelope
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, REQUEST, ProbeEvents, probe_account_id
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.sites.sites import Site
+    from core.wordpress.sync_client import SyncClient
     from core.zoom.signature import Secret
 
 # Time-outs of requests, in seconds.
@@ -129,11 +130,17 @@ class Progress:
         return cls(**stored, step=step, lines=lines, diagnosis=found)
 
 
+def connect(site: Site) -> SyncClient:
+    """Return a client of a site."""
+    return site_client.connect(site, timeout=_VISIT_TIMEOUT)
+
+
 @dataclass(slots=True)
 class SelfTestSteps:
     """Run one step of a site's self-test, and update `progress`. Blocks for a request, or for about a second.
 
-    `extra_write` is what a step wants written in the transaction that stores the progress.
+    `connect` creates a site's client. `extra_write` is what a step wants written in the transaction that stores the
+    progress.
     """
 
     store: Store
@@ -143,6 +150,7 @@ class SelfTestSteps:
     appended: Callable[[int], None]
     clock: Callable[[], float]
     limits: StepLimits = field(default_factory=StepLimits)
+    connect: Callable[[Site], SyncClient] = connect
     extra_write: Callable[[Connection], None] | None = None
 
     def run(self) -> None:
@@ -241,7 +249,7 @@ class SelfTestSteps:
     def visit(self) -> None:
         """Open the page as a visitor; one that is not public, as an editor."""
         try:
-            with self._client() as client:
+            with self.connect(self.site) as client:
                 post = client.read_post(self.progress.post_id)
         except SiteFaultError as error:
             self._fail(diagnosis.diagnose_write(ProbePost(fault=error.fault, message=str(error))))
@@ -284,7 +292,7 @@ class SelfTestSteps:
 
         if self._poll(query):
             try:
-                with self._client() as client:
+                with self.connect(self.site) as client:
                     left = client.find_posts(self.progress.number)
             except SiteFaultError:
                 left = []  # the deletion was confirmed; that the site fails now is another matter
@@ -391,17 +399,13 @@ class SelfTestSteps:
     def _plugin_advice(self) -> str:
         """Return the plugin's error when it connects to the bridge, with advice; empty where it is unknown."""
         try:
-            with self._client() as client:
-                connection = client.connection()
-                error = client.check_connection().message
+            with self.connect(self.site) as client:
+                called = client.hello(call=True).bridge
         except SiteFaultError:
             return ""
-        return f"{error} {connection_advice(connection.bridge or '', self.site.url)}" if error else ""
-
-    def _client(self) -> WordPressClient:
-        return WordPressClient(
-            self.site.rest_root, self.site.username, self.site.password, timeout=_VISIT_TIMEOUT
-        )
+        if called is None or not called.message:
+            return ""
+        return f"{called.message} {connection_advice(called.address, self.site.url)}"
 
     def _poll(self, query: Callable[[Connection], Any]) -> Any:
         """Poll the store for a second; return the first true result, else the last."""

@@ -2,13 +2,17 @@
 
 A site connected in the browser is a pending site first (`core.store.sites.pending_sites`): discovered, then authorized
 by WordPress, then paired. The result of each step is stored, so that the page can be reloaded at any of them.
+
+WordPress authorizes the pairing by an application password. It hands over the key with which all requests are signed
+from then on, and is not kept. The key alone changes neither itself nor the bridge's address in the plugin: another
+address, too, takes an administrator who connects the site again.
 """
 
 from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -18,11 +22,13 @@ from urllib.parse import urlencode, urlsplit
 
 from core import messages
 from core.errors import Fault, SiteFaultError, UnknownSiteError
+from core.pipeline import site_client
 from core.sites.health_findings import HealthFinding, HealthReport
+from core.sites.returned_password import APP_ID, give_back
 from core.store.sites import pending_sites, sites, zoom_secrets
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site, new_id, new_key
-from core.wordpress import discovery
+from core.wordpress import discovery, sync_faults
 from core.wordpress.client import WordPressClient
 from core.wordpress.faults import not_wordpress
 from core.zoom.signature import Secret
@@ -32,9 +38,8 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
     from core.wordpress.discovery import Discovery
+    from core.wordpress.responses import Connection as Pairing
 
-# The bridge as an application of WordPress: https://developer.wordpress.org/rest-api/reference/application-passwords/
-APP_ID = "632e233b-ebc0-4d57-bff4-e773adfb0971"
 _APP_NAME = "Zoom WordPress Bridge"
 _MANAGE = "manage_options"
 _TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
@@ -46,6 +51,7 @@ class SetupProblem(StrEnum):
     NOT_ADMINISTRATOR = "not_administrator"
     CREDENTIALS = "credentials"
     STUB_MISSING = "stub_missing"
+    STUB_OUTDATED = "stub_outdated"
     FAULT = "fault"  # any other fault; may succeed when retried
 
 
@@ -158,8 +164,8 @@ def connect(
 ) -> Site:
     """Discover the site, check credential and plugin, pair with it, and store it.
 
-    A connected site is paired again with the new values; its tokens and posts stay. Raises: SiteFaultError, whose
-    message says what to do.
+    A connected site is paired again with the new values; its tokens and posts stay. The password is not stored. Raises:
+    SiteFaultError, whose message says what to do.
     """
     site = _pair(store, find(address), username, password, bridge_url)
     if secret_token:
@@ -186,69 +192,81 @@ def paired_bridge_url(site: Site) -> str:
     return HealthReport.of(site.health_report).bridge
 
 
-def move_bridge(store: Store, site_id: str, bridge_url: str) -> Site:
-    """Configure another bridge URL in a site's plugin. Raises: UnknownSiteError, SiteFaultError."""
-    with store.reading() as connection:
-        site = sites.load(connection, site_id, store.sealer)
-    return _pair(store, site, site.username, site.password, bridge_url)
-
-
 def disconnect(store: Store, name: str) -> tuple[Site, str]:
     """Delete a site, and unpair its plugin. Returns the site and, if unpairing failed, the reason. Posts stay.
 
-    An application password that was created for the bridge is revoked. Raises: UnknownSiteError.
+    An application password that an earlier version stored is given back. Raises: UnknownSiteError.
     """
     with store.reading() as connection:
         site = sites.find(connection, name, store.sealer)
     problem = ""
     try:
-        with _client(site, site.username, site.password) as client:
+        with site_client.connect(site, timeout=_TIMEOUT) as client:
             client.unpair()
-            with suppress(SiteFaultError):
-                _revoke_ours(client)
     except SiteFaultError as error:
         problem = str(error)
+    if site.password:
+        problem = _disconnect_with_password(site, problem)
     store.write(lambda connection: sites.remove(connection, site.id))
     return site, problem
+
+
+def _disconnect_with_password(site: Site, problem: str) -> str:
+    """Give a stored password back. Before, where the plugin is too old for signed requests, unpair it with it."""
+    with _client(site, site.username, site.password) as client:
+        if problem:
+            with suppress(SiteFaultError):
+                client.unpair()
+                problem = ""
+        give_back(client)
+    return problem
 
 
 # --- Pairing ------------------------------------------------------------------------------------------------
 
 
 def _pair(
-    store: Store, found: Discovery | PendingSite | Site, username: str, password: str, bridge_url: str
+    store: Store, found: Discovery | PendingSite, username: str, password: str, bridge_url: str
 ) -> Site:
-    """Check credential and plugin, pair with it, and store the site."""
+    """Check credential and plugin, pair with it, store the site, and give the credential back."""
+    try:
+        with store.reading() as connection:
+            known: Site | None = sites.find(connection, found.url, store.sealer)
+    except UnknownSiteError:
+        known = None
+    key = new_key()
     try:
         with _client(found, username, password) as client:
-            _check_rights(client)
-            try:
-                with store.reading() as connection:
-                    known: Site | None = sites.find(connection, found.url, store.sealer)
-            except UnknownSiteError:
-                known = None
+            before = _check_rights(client)
             site_id = known.id if known else new_id()
-            key = new_key()
             paired = client.pair(bridge_url, site_id, key)
+            site = Site(
+                id=site_id,
+                url=found.url,
+                name=found.name or found.url,
+                rest_root=found.rest_root,
+                username="",
+                password="",
+                key=key,
+                endpoints=paired.endpoints,
+                vczapi=paired.vczapi is not None,
+                vczapi_pro=paired.vczapi_pro,
+                created_at=known.created_at if known else _now(),
+                bridge_url=bridge_url,
+                home=paired.home,
+                # An administrator pairs the site here: whichever bridge wrote there before writes no more.
+                epoch=max(paired.epoch, known.epoch if known else 0) + 1,
+            )
+            try:
+                _check_key(site)
+            except SiteFaultError:
+                _pair_as_before(client, before, known)
+                raise
+            if not give_back(client):
+                # The site has just failed; given back later (`core.sites.returned_password`).
+                site = replace(site, username=username, password=password)
     except SiteFaultError as error:
         raise _interactive_error(error) from error
-    site = Site(
-        id=site_id,
-        url=found.url,
-        name=found.name or found.url,
-        rest_root=found.rest_root,
-        username=username,
-        password=password,
-        key=key,
-        endpoints=paired.endpoints,
-        vczapi=paired.vczapi is not None,
-        vczapi_pro=paired.vczapi_pro,
-        created_at=known.created_at if known else _now(),
-        bridge_url=bridge_url,
-        home=paired.home,
-        # An administrator pairs the site here: whichever bridge wrote there before writes no more.
-        epoch=max(paired.epoch, known.epoch if known else 0) + 1,
-    )
     # Known so far; whether WordPress reaches the bridge is left to the next health check.
     report = HealthReport(
         (
@@ -264,20 +282,42 @@ def _pair(
         sites.save_health_report(connection, site.id, asdict(report), now=0)
 
     store.write(write)
-    if known is not None and (known.username, known.password) != (username, password):
+    if known is not None and known.password and (known.username, known.password) != (username, password):
         _revoke_password(known)
     return site
+
+
+def _check_key(site: Site) -> None:
+    """Check that the plugin accepts signed requests. Raises: SiteFaultError."""
+    try:
+        with site_client.connect(site, timeout=_TIMEOUT) as client:
+            client.hello()
+    except SiteFaultError as error:
+        if error.fault is not Fault.CREDENTIALS:
+            raise
+        raise SiteFaultError(
+            messages.SETUP_KEY_REFUSED, fault=Fault.REFUSED, status=error.status, evidence=error.evidence
+        ) from error
+
+
+def _pair_as_before(client: WordPressClient, before: Pairing, known: Site | None) -> None:
+    """Restore a site's pairing, so that its events go on; a site that had none is left without."""
+    with suppress(SiteFaultError):
+        if known is not None and before.site == known.id and before.bridge:
+            client.pair(before.bridge, known.id, known.key)
+        else:
+            client.unpair()
 
 
 def _client(at: Discovery | PendingSite | Site, username: str, password: str) -> WordPressClient:
     return WordPressClient(at.rest_root, username, password, timeout=_TIMEOUT)
 
 
-def _check_rights(client: WordPressClient) -> None:
-    """Check that the user may manage the site, and that the plugin responds."""
+def _check_rights(client: WordPressClient) -> Pairing:
+    """Check that the user may manage the site, and that the plugin is there and new enough; return its pairing."""
     user = client.me()
     try:
-        client.connection()
+        pairing = client.connection()
     except SiteFaultError as error:
         # A network's super administrator may do everything, without capabilities on the site itself.
         lacks = error.fault is Fault.STUB_MISSING and _MANAGE not in user.capabilities
@@ -288,13 +328,22 @@ def _check_rights(client: WordPressClient) -> None:
                 status=HTTPStatus.FORBIDDEN,
             ) from error
         raise
+    if not pairing.home:  # as versions before the sync protocol answer
+        raise sync_faults.outdated(f"version {pairing.stub}")
+    return pairing
 
 
 def _problem_of(error: SiteFaultError) -> SetupProblem:
-    if error.fault is Fault.CREDENTIALS:
-        refused = error.status == HTTPStatus.FORBIDDEN
-        return SetupProblem.NOT_ADMINISTRATOR if refused else SetupProblem.CREDENTIALS
-    return SetupProblem.STUB_MISSING if error.fault is Fault.STUB_MISSING else SetupProblem.FAULT
+    match error.fault:
+        case Fault.CREDENTIALS if error.status == HTTPStatus.FORBIDDEN:
+            return SetupProblem.NOT_ADMINISTRATOR
+        case Fault.CREDENTIALS:
+            return SetupProblem.CREDENTIALS
+        case Fault.STUB_MISSING:
+            return SetupProblem.STUB_MISSING
+        case Fault.STUB_OUTDATED:
+            return SetupProblem.STUB_OUTDATED
+    return SetupProblem.FAULT
 
 
 _INTERACTIVE_MESSAGES = {
@@ -303,6 +352,7 @@ _INTERACTIVE_MESSAGES = {
     Fault.SERVER: messages.SETUP_SITE_ERROR,
     Fault.THROTTLED: messages.SETUP_SITE_BUSY,
     Fault.STUB_MISSING: messages.SETUP_PLUGIN_MISSING,
+    Fault.STUB_OUTDATED: messages.SETUP_PLUGIN_OUTDATED,
 }
 
 
@@ -324,16 +374,9 @@ def _interactive_error(error: SiteFaultError) -> SiteFaultError:
 
 
 def _revoke_password(granted: PendingSite | Site) -> None:
-    """Revoke an application password that is no longer needed; ignore failures, which are harmless."""
-    with suppress(SiteFaultError), _client(granted, granted.username, granted.password) as client:
-        _revoke_ours(client)
-
-
-def _revoke_ours(client: WordPressClient) -> None:
-    """Revoke the application password that a client signs in with, if it was created for the bridge."""
-    password = client.application_password()
-    if password.app_id == APP_ID:
-        client.revoke(password)
+    """Give back an application password that is no longer needed."""
+    with _client(granted, granted.username, granted.password) as client:
+        give_back(client)
 
 
 def _now() -> int:

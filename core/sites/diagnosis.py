@@ -396,7 +396,7 @@ def diagnose_write(written: ProbePost) -> Diagnosis:
             messages.TEST_WITHHELD % {"reason": written.withheld},
             messages.TEST_WITHHELD_ADVICE,
         )
-    if written.fault == Fault.CREDENTIALS:
+    if written.fault in (Fault.CREDENTIALS, Fault.SUPERSEDED):
         return Diagnosis(
             Stage.WRITTEN,
             Cause.PERMISSION,

@@ -1,4 +1,4 @@
-"""Check a connected site: WordPress, the plugin, and the connection back to the bridge."""
+"""Check a connected site by one signed request: WordPress, the plugin, and the connection back to the bridge."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,21 +14,23 @@ import structlog
 
 from core import messages
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
+from core.pipeline import site_client
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.sites.health_findings import HealthFinding, HealthReport
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
-from core.wordpress.client import WordPressClient
 from core.wordpress.discovery import is_local
-from core.wordpress.signing import WINDOW_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Connection
+
     from core.sites.diagnosis import Diagnosis
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
-    from core.wordpress.responses import Connection
+    from core.wordpress.operations import BridgeCall, Greeting
+    from core.wordpress.sync_client import SyncClient
 
 _TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
 _MOST_CHECKS = 8  # concurrent, in the background
@@ -38,13 +41,13 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class HealthChecker:
-    """Check sites in background threads, each site by one at a time. `on_checked` is called after each check.
+    """Check sites in background threads, each site by one at a time. `on_checked` is called with each site's id after it.
 
     Thread-safe, does not block.
     """
 
     store: Store
-    on_checked: Callable[[], None] = lambda: None
+    on_checked: Callable[[str], None] = lambda _: None
     _underway: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,7 +66,7 @@ class HealthChecker:
     def _check(self, site_id: str) -> None:
         try:
             check(self.store, site_id, lift=False)
-            self.on_checked()
+            self.on_checked(site_id)
         except (UnknownSiteError, StoreError) as error:
             logger.warning("health_check_failed", site=site_id, reason=str(error))
         except Exception:
@@ -74,43 +77,54 @@ class HealthChecker:
 
 
 def check(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
-    """Check a site over its REST API, and store the report. Blocks for several requests.
+    """Check a site over the sync protocol, and store the report. Blocks for some requests.
 
-    Where the requests succeed, the site's endpoints and extensions are stored, too, and a block is lifted; without
-    `lift`, a block for server errors or throttling remains, as the check does not show its cause to be gone.
-    Raises: UnknownSiteError.
+    Where the site answers, its home, endpoints and extensions are stored, too, and a block is lifted; without `lift`, a
+    block for server errors or throttling remains, as the check does not show its cause to be gone. That plugin or
+    bridge must be updated is stored as the site's fault. Raises: UnknownSiteError.
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
-    findings: list[HealthFinding] = []
-    connected: Connection | None = None
     try:
-        with WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT) as client:
-            user = client.me()
-            findings.append(HealthFinding("WordPress", True, messages.SITE_ANSWERS % {"name": user.name}))
-            connected = client.connection()
-            findings += [
-                HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": connected.stub}),
-                _pairing(site, connected),
-            ]
-            findings += [_clocks(client.seconds_ahead), _reached(client, site, connected)]
-        if lift or site.fault not in (Fault.SERVER, Fault.THROTTLED):
-            renewed = replace(
-                site,
-                endpoints=connected.endpoints,
-                vczapi=connected.vczapi is not None,
-                vczapi_pro=connected.vczapi_pro,
-            )
-            store.write(lambda connection: sites.save(connection, renewed, store.sealer))
+        with site_client.connect(site, timeout=_TIMEOUT) as client:
+            greeting = client.hello(call=True)
+            report = _report(site, client, greeting)
+        _store_answer(store, site, client, greeting, lift=lift)
     except SiteFaultError as error:
-        name = "plugin" if error.fault is Fault.STUB_MISSING else "WordPress"
-        findings.append(HealthFinding(name, False, str(error)))
-    report = HealthReport(
-        tuple(findings), (connected and connected.bridge) or "", (connected and connected.page) or ""
-    )
+        report = HealthReport(_findings_of(error))
+        if error.fault in (Fault.STUB_OUTDATED, Fault.BRIDGE_OUTDATED) and site.fault != error.fault:
+            _store_fault(store, site, error)
     now = _now()
     store.write(lambda connection: sites.save_health_report(connection, site_id, asdict(report), now=now))
     return report
+
+
+def _store_answer(store: Store, site: Site, client: SyncClient, greeting: Greeting, *, lift: bool) -> None:
+    def write(connection: Connection) -> None:
+        sites.save_home(connection, site.id, greeting.home)
+        if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
+            renewed = replace(
+                site,
+                endpoints=greeting.endpoints,
+                vczapi=client.info.vczapi is not None,
+                vczapi_pro=client.info.vczapi_pro,
+            )
+            sites.record_check(connection, renewed)
+
+    store.write(write)
+
+
+def _store_fault(store: Store, site: Site, error: SiteFaultError) -> None:
+    """Store why pages wait, although no write has failed yet. The next write is not delayed."""
+    store.write(
+        partial(
+            sites.record_fault,
+            site_id=site.id,
+            fault=error.fault,
+            message=str(error),
+            blocked_until=site.blocked_until,
+        )
+    )
 
 
 def diagnose(store: Store, name: str) -> list[HealthFinding]:
@@ -151,29 +165,51 @@ def _events(site: Site, wrong: Diagnosis | None) -> HealthFinding:
     )
 
 
-def _pairing(site: Site, connected: Connection) -> HealthFinding:
-    if connected.site == site.id:
-        return HealthFinding("pairing", True, messages.PAIRED)
-    return HealthFinding(
-        "pairing",
-        False,
-        messages.NOT_PAIRED,
-    )
+def _report(site: Site, client: SyncClient, greeting: Greeting) -> HealthReport:
+    """Return the report of a site that answered."""
+    findings = [
+        HealthFinding("WordPress", True, messages.SITE_ANSWERS),
+        HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": greeting.version}),
+        HealthFinding("pairing", True, messages.PAIRED),
+        _clocks(client.clock_offset),
+    ]
+    if not greeting.nonces:
+        findings.append(HealthFinding("nonces", False, messages.NONCES_REPEATED))
+    if not greeting.trash:
+        findings.append(HealthFinding("trash", True, messages.TRASH_OFF))
+    if greeting.bridge is not None:
+        findings.append(_reached(greeting.bridge, site))
+    return HealthReport(tuple(findings), greeting.bridge.address if greeting.bridge else "", greeting.page)
 
 
-def _clocks(ahead: float | None) -> HealthFinding:
-    if ahead is None or abs(ahead) <= WINDOW_SECONDS:
+def _findings_of(error: SiteFaultError) -> tuple[HealthFinding, ...]:
+    """Return the findings for a site that did not answer as it should: what works, and what fails."""
+    works = HealthFinding("WordPress", True, messages.SITE_ANSWERS)
+    match error.fault:
+        case Fault.STUB_MISSING | Fault.STUB_OUTDATED | Fault.BRIDGE_OUTDATED:
+            return works, HealthFinding("plugin", False, str(error))
+        case Fault.CREDENTIALS | Fault.SUPERSEDED:
+            is_refused = error.fault is Fault.CREDENTIALS
+            return (
+                works,
+                HealthFinding("plugin", True, messages.PLUGIN_ACTIVE),
+                HealthFinding("pairing", False, messages.NOT_PAIRED if is_refused else str(error)),
+            )
+    return (HealthFinding("WordPress", False, str(error)),)
+
+
+def _clocks(ahead: int) -> HealthFinding:
+    """Return the finding of the clocks. `ahead` is not 0 where the site has refused a request for its time."""
+    if ahead == 0:
         return HealthFinding("clock", True, messages.CLOCKS_AGREE)
     return HealthFinding("clock", False, " ".join(describe_clock_skew(ahead)))
 
 
-def _reached(client: WordPressClient, site: Site, connected: Connection) -> HealthFinding:
-    checked = client.check_connection()
-    if checked.reached and not checked.message:
-        return HealthFinding("bridge", True, messages.BRIDGE_REACHED % {"address": connected.bridge})
-    return HealthFinding(
-        "bridge", False, f"{checked.message} {connection_advice(connected.bridge or '', site.url)}"
-    )
+def _reached(called: BridgeCall, site: Site) -> HealthFinding:
+    if called.reached and not called.message:
+        return HealthFinding("bridge", True, messages.BRIDGE_REACHED % {"address": called.address})
+    advice = connection_advice(called.address, site.url)
+    return HealthFinding("bridge", False, f"{called.message} {advice}")
 
 
 def connection_advice(bridge_url: str, site_url: str) -> str:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.errors import SiteFaultError
-from core.wordpress.client import WordPressClient
+from core.pipeline import site_client
 from core.wordpress.responses import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.store.sites.sites import Site
+    from core.wordpress.sync_client import SyncClient
 
 _TIMEOUT = (2.0, 4.0)  # connect and read; a page waits for it
 _CACHE_SECONDS = 60.0
@@ -34,15 +35,15 @@ class SiteOptions:
     problem: str = ""
 
 
-def _connect(site: Site) -> WordPressClient:
-    return WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT)
+def _connect(site: Site) -> SyncClient:
+    return site_client.connect(site, timeout=_TIMEOUT)
 
 
 @dataclass(slots=True)
 class OptionsCache:
     """Fetch options from sites, and cache them: 60 s, failures 15 s. Thread-safe, blocks."""
 
-    connect: Callable[[Site], WordPressClient] = _connect
+    connect: Callable[[Site], SyncClient] = _connect
     clock: Callable[[], float] = time.monotonic
     _cache: OrderedDict[str, tuple[float, SiteOptions]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

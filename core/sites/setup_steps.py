@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class SetupStep(StrEnum):
     """One step of the setup."""
 
-    PLUGIN = "plugin"  # installed, and the bridge can sign in to WordPress
+    PLUGIN = "plugin"  # installed, and it answers the bridge
     PAIRED = "paired"
     REACHED = "reached"  # WordPress reaches the bridge
     SECRET = "secret"  # noqa: S105 - a step: the secret token is saved
@@ -86,7 +86,7 @@ def is_complete(items: list[SetupItem]) -> bool:
 
 def _health_items(report: HealthReport) -> list[SetupItem]:
     """Return the steps that a health check verifies; those that were not checked wait."""
-    plugin = _worst(report.finding("WordPress"), report.finding("plugin"))
+    plugin = _worst(report.finding("nonces"), report.finding("WordPress"), report.finding("plugin"))
     pairing = report.finding("pairing")
     reached = _worst(report.finding("clock"), report.finding("bridge"))
     named = ((SetupStep.PLUGIN, plugin), (SetupStep.PAIRED, pairing), (SetupStep.REACHED, reached))

@@ -21,6 +21,10 @@ MOST_OPERATIONS = 100
 """Most operations in one request, and most numbers in one `Find`."""
 
 
+MOST_CHOICES = 100
+"""Most authors, and most categories, that a site lists."""
+
+
 class Position(NamedTuple):
     """The place of a write in the order of all writes to a site: the bridge's epoch, then its counter."""
 

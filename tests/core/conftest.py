@@ -1,6 +1,7 @@
 """What core's tests share. A test that takes `store` runs on every kind of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -31,6 +32,13 @@ def site(store: Store) -> Site:
     return connected(store, "s1")
 
 
+def with_password(store: Store, site: Site) -> Site:
+    """Keep an application password with a site, as version 0.1.0 did; its home is not known then."""
+    kept = replace(site, username="bridge", password=f"application password of {site.id}", home="")
+    store.write(lambda connection: save(connection, kept, store.sealer))
+    return kept
+
+
 def connected(store: Store, site_id: str) -> Site:
     """Keep one more site."""
     site = Site(
@@ -38,14 +46,15 @@ def connected(store: Store, site_id: str) -> Site:
         url=f"https://{site_id}.example.org",
         name=f"Site {site_id}",
         rest_root=f"https://{site_id}.example.org/wp-json/",
-        username="bridge",
-        password=f"application password of {site_id}",
+        username="",
+        password="",
         key="5e" * 32,
         endpoints={
             name: f"https://{site_id}.example.org/wp-json/vczapi/v1/{name}"
             for name in ("meeting", "webinar", "recording")
         },
         created_at=1,
+        home=f"https://{site_id}.example.org",
     )
     store.write(lambda connection: save(connection, site, store.sealer))
     return site

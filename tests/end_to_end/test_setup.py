@@ -19,7 +19,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from core.sites.connect import APP_ID
+from core.sites.returned_password import APP_ID
 from core.zoom.scenarios import validation
 from core.zoom.sender import send
 from tests.conftest import STUB, STUB_SLUG, new_context
@@ -217,7 +217,7 @@ def test_from_nothing_to_a_page_and_what_goes_wrong(person: Person, page: Page, 
     finds_what_blocks(person)
     finds_what_changes(person)
     finds_a_wrong_secret(person, meeting)
-    finds_a_revoked_password(person)
+    finds_that_another_bridge_took_over(person)
     finds_that_the_bridge_is_not_reached(person)
     finds_a_wrong_clock(person)
 
@@ -261,6 +261,7 @@ def connects(person: Person, tmp_path: Path) -> None:
     person.install(tmp_path / "plugin.zip")
     page.get_by_role("button", name="Check again").click()
     expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible(timeout=SLOWLY)
+    assert application_passwords(person.site) == [], "it was used once, and given back"
     person.address = page.url.partition("?")[0]
     person.line("WordPress reaches the bridge")
 
@@ -334,36 +335,50 @@ def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
     person.remove_secret(WRONG_SECRET[-4:])
 
 
-def finds_a_revoked_password(person: Person) -> None:
-    """Somebody took the application password back; the page leads to another."""
+def finds_that_another_bridge_took_over(person: Person) -> None:
+    """Another bridge has written to the site; the page leads to connecting it again."""
     page = person.page
-    revoke(person.site)
+    person.site.php(
+        "global $wpdb; $row = array( 'option_value' => '000000500' );"
+        "$wpdb->update( $wpdb->options, $row, array( 'option_name' => 'zoombridge_epoch' ) );"
+    )
     told = person.test()
     assert "Page written to the site: this step failed." in told
-    assert "WordPress does not accept the application password. It was revoked" in told
+    assert "Another bridge has taken over this site" in told
     page.locator("#zb-test").get_by_role("link", name="Connect the site again").click()
+    connects_again(person)
+    person.mend()
+
+
+def connects_again(person: Person, bridge_url: str = "") -> None:
+    """From the page that asks for it, perhaps with another address of the bridge."""
+    page = person.page
+    field = page.get_by_label("Bridge address for WordPress")
+    expect(field).to_have_value(re.compile("^http"))
+    if bridge_url:
+        field.fill(bridge_url)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("link", name="Go to WordPress and approve").click()
     person.approve()
     expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible(timeout=SLOWLY)
-    person.mend()
+    assert application_passwords(person.site) == []
 
 
 def finds_that_the_bridge_is_not_reached(person: Person) -> None:
     """WordPress looks for the bridge where nobody listens."""
     page = person.page
-    field = page.get_by_label("Address at which WordPress reaches the bridge")
-    expect(field).to_have_value(person.bridge.url)
-    field.fill(NOWHERE)
-    page.get_by_role("button", name="Save and check").click()
-    expect(page.get_by_text("Saved in the bridge and the plugin")).to_be_visible(timeout=SLOWLY)
+    expect(
+        page.get_by_text("only an administrator of the site may send its events elsewhere")
+    ).to_be_visible()
+    page.get_by_role("link", name="Reconnect site").click()
+    connects_again(person, NOWHERE)
     person.line("WordPress can\u2019t reach the bridge")
     told = person.test()
     assert "The event reached WordPress, but WordPress does not reach the bridge." in told
     assert f"The bridge at {NOWHERE} could not be reached" in told
     assert f"{NOWHERE}/healthz" in told
-    field.fill(person.bridge.url)
-    page.get_by_role("button", name="Save and check").click()
+    page.get_by_role("link", name="Reconnect site").click()
+    connects_again(person, person.bridge.url)
     person.line("WordPress reaches the bridge")
 
 
@@ -384,23 +399,7 @@ def lets_go(person: Person) -> None:
     expect(page.get_by_text("Every meeting page on the site, as it is now.")).to_be_visible()
     page.get_by_role("button", name="Disconnect").click()
     expect(page.get_by_text("Disconnected. The site's pages stay as they are.")).to_be_visible(timeout=SLOWLY)
-    assert application_passwords(person.site) == []
-
-
-def revoke(site: WordPress) -> None:
-    """Take the bridge's password back, as an administrator does under Users > Profile."""
-    site.php(
-        """
-        $user = get_user_by( 'login', $login )->ID;
-        foreach ( WP_Application_Passwords::get_user_application_passwords( $user ) as $item ) {
-            if ( $app === $item['app_id'] ) {
-                WP_Application_Passwords::delete_application_password( $user, $item['uuid'] );
-            }
-        }
-        """,
-        login=site.user,
-        app=APP_ID,
-    )
+    assert person.site.rest("GET", "zoombridge/v1/connection").json()["paired"] is False
 
 
 def application_passwords(site: WordPress) -> list[str]:

@@ -50,7 +50,7 @@ def add(
     """Connect the WordPress site at URL.
 
     The plugin must be installed there: `zoombridge plugin` writes it. A site that is already connected is paired
-    again.
+    again. The application password is used once, and not stored: revoke it in WordPress afterwards.
     """
     request = api.AddSite(
         url=url,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
-from core.errors import SiteFaultError, UnknownSiteError
+from core.errors import UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health_check
@@ -19,7 +19,6 @@ from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_che
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom.probe import probe_account_id
-from web.pages.connect import bridge_address
 from web.pages.page import PageHandler
 from web.pages.subscription import SUBSCRIPTION
 
@@ -56,7 +55,7 @@ class SitesView:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """One site: its setup checklist, connection and self-test. `wrong` is the error of `bridge_url`."""
+    """One site: its setup checklist, connection and self-test."""
 
     site: Site
     health_report: HealthReport
@@ -69,8 +68,6 @@ class SiteView:
     subscription: dict[str, EventGroups]
     report: selftest_job.SelfTestReport | None
     stages: type[Stage]
-    bridge_url: str
-    wrong: str
     done: str
 
 
@@ -120,32 +117,15 @@ class SiteHandler(SitePage):
         seconds = _CHECK_SECONDS_WHEN_COMPLETE if is_complete(state.lines) else _CHECK_SECONDS
         if (state.site.checked_at or 0) < (time.time() - seconds) * 1000:
             self.bridge.health_checker.begin(site_id)
-        await self._show(state)
+        self._show(state)
 
     async def post(self, site_id: str) -> None:
-        """Check the connection, or change the bridge's address in the plugin."""
-        state = await self._state(site_id)
-        if not self.get_body_argument("bridge_url", ""):
-            await self.blocking(health_check.check, self.bridge.store, site_id)
-            self.bridge.mirror_worker.wake()
-            self.go(f"/sites/{site_id}", done="checked")
-            return
-        typed = self.get_body_argument("bridge_url")
-        address = bridge_address(typed)
-        if address is None:
-            wrong = self.words.gettext(
-                "This is not a valid bridge address. It looks like https://bridge.example.org"
-            )
-            await self._show(state, bridge_url=typed, wrong=wrong)
-            return
-        try:
-            await self.blocking(_move, self.bridge, site_id, address)
-        except SiteFaultError as error:
-            await self._show(state, bridge_url=typed, wrong=self.translated(error))
-            return
-        self.go(f"/sites/{site_id}", done="moved")
+        """Check the connection."""
+        await self._state(site_id)
+        await self.blocking(_check, self.bridge, site_id)
+        self.go(f"/sites/{site_id}", done="checked")
 
-    async def _show(self, state: SiteStatus, *, bridge_url: str = "", wrong: str = "") -> None:
+    def _show(self, state: SiteStatus) -> None:
         underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
@@ -159,11 +139,9 @@ class SiteHandler(SitePage):
             subscription=SUBSCRIPTION,
             report=state.report,
             stages=Stage,
-            bridge_url=bridge_url or state.health_report.bridge,
-            wrong=wrong,
             done=self.get_query_argument("done", ""),
         )
-        self.show("pages/site.jinja", view, status=422 if wrong else 200)
+        self.show("pages/site.jinja", view)
 
 
 class TestHandler(SitePage):
@@ -220,7 +198,6 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     return SiteStatus(site, health_report, setup_checklist(facts), refused, count, report)
 
 
-def _move(bridge: Bridge, site_id: str, address: str) -> None:
-    site_connect.move_bridge(bridge.store, site_id, address)
+def _check(bridge: Bridge, site_id: str) -> None:
     health_check.check(bridge.store, site_id)
-    bridge.mirror_worker.wake()
+    bridge.health_checker.on_checked(site_id)

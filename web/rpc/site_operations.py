@@ -55,7 +55,9 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
 def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
     """Check the connection of a site in both directions. Raises: UnknownSiteError."""
     findings = health_check.diagnose(bridge.store, request.site)
-    bridge.mirror_worker.wake()
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    bridge.health_checker.on_checked(site.id)
     return [api.SiteCheck(name=found.name, ok=found.well, message=found.message) for found in findings]
 
 

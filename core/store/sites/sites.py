@@ -32,6 +32,7 @@ class Site:
 
     `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
     `health_report` is the result of the last check (`core.sites.health_check`), `checked_at` its time.
+    `username` and `password` are an application password that version 0.1.0 stored, and empty once it is given back.
     `home` is WordPress's option of that name, empty until the site has told it, and `epoch` the bridge's in the sync
     protocol (docs/sync.md): each pairing begins a new one.
     """
@@ -190,6 +191,15 @@ def save_home(connection: Connection, site_id: str, home: str) -> None:
     connection.execute(update(sites).where(sites.c.id == site_id, sites.c.home == "").values(home=home))
 
 
+def forget_password(connection: Connection, site: Site, sealer: Sealer) -> None:
+    """Delete a site's application password, unless the site has been paired anew since it was read."""
+    connection.execute(
+        update(sites)
+        .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
+        .values(username="", password=sealer.seal_text(""))
+    )
+
+
 def has_same_pairing(connection: Connection, site: Site) -> bool:
     """Whether a site has not been paired anew since it was read."""
     return connection.scalar(select(sites.c.epoch).where(sites.c.id == site.id)) == site.epoch
@@ -198,6 +208,26 @@ def has_same_pairing(connection: Connection, site: Site) -> bool:
 def end_pause(connection: Connection, site_id: str) -> None:
     """End the pause after a failure, so that the site gets requests at once."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
+
+
+def record_check(connection: Connection, site: Site) -> None:
+    """Store the endpoints and extensions of a site that answered a check, and end its block.
+
+    Nothing is stored where the site has been paired anew since it was read.
+    """
+    connection.execute(
+        update(sites)
+        .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
+        .values(
+            endpoints=dict(site.endpoints),
+            vczapi=site.vczapi,
+            vczapi_pro=site.vczapi_pro,
+            failures=0,
+            blocked_until=0,
+            fault=None,
+            fault_message=None,
+        )
+    )
 
 
 def save_health_report(connection: Connection, site_id: str, report: Mapping[str, Any], *, now: int) -> None:

@@ -578,7 +578,6 @@ def fill(store: Store, clock: Clock) -> list[str]:
     return [
         SECRET,
         "older-verification-token",
-        site.password,
         site.key,
         "never-to-be-kept",
         "sing4u",

@@ -23,7 +23,7 @@ from core.store.sites.sites import Site
 from core.wordpress.requests import CreatePost, PostOperation
 from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.core.clock import Clock
-from tests.core.conftest import connected
+from tests.core.conftest import connected, with_password
 from tests.core.events import ACCOUNT, event
 from tests.core.site_double import SiteDouble, fault
 from tests.core.store.entries import entry
@@ -327,19 +327,49 @@ class TestFaultOfTheSite:
 
 
 class TestHome:
-    def test_is_learned_from_a_site_that_an_earlier_version_connected(self, bench: Bench) -> None:
-        assert bench.site().home == ""
+    def test_is_learned_from_a_site_that_an_earlier_version_connected(
+        self, bench: Bench, store: Store
+    ) -> None:
+        with_password(store, bench.site())
         bench.doubles["s1"] = SiteDouble(home="https://s1.example.org/blog")
         bench.happens(1)
         bench.work()
         assert bench.site().home == "https://s1.example.org/blog"
 
-    def test_that_is_known_stays(self, bench: Bench, store: Store) -> None:
-        store.write(lambda connection: sites.save_home(connection, "s1", "https://s1.example.org"))
+    def test_is_not_taken_for_known_before_the_site_has_answered(self, bench: Bench, store: Store) -> None:
+        """Until then the client guesses it, and a wrong guess would count as a move."""
+        with_password(store, bench.site())
+        bench.fail_with(Fault.STUB_OUTDATED)
+        bench.happens(1)
+        bench.work()
+        assert bench.site().home == ""
+
+    def test_that_is_known_stays(self, bench: Bench) -> None:
         bench.doubles["s1"] = SiteDouble(home="https://elsewhere.example.org")
         bench.happens(1)
         bench.work()
         assert bench.site().home == "https://s1.example.org"
+
+
+class TestSuccess:
+    @pytest.fixture
+    def told(self, bench: Bench) -> list[str]:
+        """The homes of the sites that answered, as they are stored then."""
+        homes: list[str] = []
+        bench.mirror.on_success = lambda site: homes.append(bench.site(site.id).home)
+        return homes
+
+    def test_is_told_once_the_home_is_known(self, bench: Bench, store: Store, told: list[str]) -> None:
+        with_password(store, bench.site())
+        bench.happens(1)
+        bench.work()
+        assert told == ["https://s1.example.org"]
+
+    def test_is_not_told_of_a_site_that_fails(self, bench: Bench, told: list[str]) -> None:
+        bench.fail_with(Fault.STUB_OUTDATED)
+        bench.happens(1)
+        bench.work()
+        assert told == []
 
 
 class TestQuiet:

@@ -29,8 +29,9 @@ from core.store.events import log, quarantine
 from core.store.events.request import Request
 from core.store.sites import rules, sites, zoom_secrets
 from core.store.sites.sites import Site
+from core.wordpress.operations import BridgeCall, Greeting
 from core.wordpress.requests import CreatePost, DeletePost, PostOperation, ReadPost
-from core.wordpress.responses import Check, Connection, SitePost
+from core.wordpress.responses import SitePost
 from core.wordpress.sync_posts import Mark
 from core.zoom.probe import FIRST_NUMBER, LAST_NUMBER, ProbeEvents, probe_account_id
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret
@@ -46,7 +47,9 @@ Answer = tuple[int, dict[str, str], str]
 
 
 class WholeDouble(SiteDouble):
-    """The same, also where one post is read by itself."""
+    """The same, also where one thing is asked by itself. `called` is what comes of the plugin's call of the bridge."""
+
+    called = BridgeCall("https://bridge.example.org", reached=True, status=200, message="")
 
     def read_post(self, post_id: int) -> SitePost:
         [answer] = self.perform([ReadPost(post_id)], [Mark(0, 0)])
@@ -54,6 +57,10 @@ class WholeDouble(SiteDouble):
             raise answer
         assert isinstance(answer, SitePost)
         return answer
+
+    def hello(self, *, call: bool = False) -> Greeting:
+        assert call
+        return Greeting("0.2.0", self.home, "stub", "", {}, True, "utf8mb4", True, "", self.called)
 
 
 class Way:
@@ -102,7 +109,7 @@ class Way:
 
 
 @pytest.fixture
-def way(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
+def way(store: Store) -> Iterator[Way]:
     """The site s1 with a secret token, and a bridge that runs."""
     connected(store, "s1")
     save(store, Secret(SECRET))
@@ -110,7 +117,7 @@ def way(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
         made = Way(bridge, wire)
         bridge.mirror_worker.connect = lambda _: made.site
-        monkeypatch.setattr(steps, "WordPressClient", lambda *_, **__: made.site)
+        made.selftest.connect = lambda _: made.site
         bridge.job_runner.poll_seconds = 0.1
         bridge.start()
         yield made
@@ -313,17 +320,8 @@ class TestFails:
         assert report.diagnosis is not None
         assert report.diagnosis.cause is Cause.SWALLOWED
 
-    def test_where_wordpress_does_not_reach_the_bridge(
-        self, way: Way, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        told = Connection("0.1.0", True, "http://127.0.0.1:1", "s1", {}, "stub", None, False, "")
-        monkeypatch.setattr(SiteDouble, "connection", lambda _: told, raising=False)
-        monkeypatch.setattr(
-            SiteDouble,
-            "check_connection",
-            lambda _: Check(False, None, "Connection refused."),
-            raising=False,
-        )
+    def test_where_wordpress_does_not_reach_the_bridge(self, way: Way) -> None:
+        way.site.called = BridgeCall("http://127.0.0.1:1", False, None, "Connection refused.")
         way.answers = lambda _: (503, {}, '{"code": "zoombridge_unreachable", "message": "later"}')
         report = tried(way)
         assert report.diagnosis is not None

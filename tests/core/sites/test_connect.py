@@ -1,6 +1,7 @@
 """Connect a site: its rights, its plugin, the credential that comes and goes. WordPress is a double here."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,20 +14,25 @@ import responses
 
 from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.sites import connect as site_connect
-from core.sites.connect import APP_ID, SetupProblem
+from core.sites.connect import SetupProblem
 from core.sites.health_findings import HealthReport
+from core.sites.returned_password import APP_ID
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
+from tests.core.wordpress.plugin_double import REFUSED, PluginDouble
 
+HOME = "https://example.org"
 ROOT = "https://example.org/wp-json/"
 GRANT = "https://example.org/wp-admin/authorize-application.php"
 BRIDGE = "https://bridge.example.org"
 ADMIN = {"id": 1, "name": "Anna", "capabilities": {"manage_options": True, "read": True}}
 EDITOR = {"id": 2, "name": "Ed", "capabilities": {"edit_posts": True, "manage_options": False}}
 UUID = "0a1b2c3d-0000-4000-8000-000000000000"
+PASSWORDS = f"{ROOT}wp/v2/users/me/application-passwords"
+INTROSPECT = f"{PASSWORDS}/introspect"
 NO_ROUTE = {"status": 404, "json": {"code": "rest_no_route", "message": "No route."}}
 
 
@@ -37,6 +43,8 @@ def hello(**more: Any) -> dict[str, Any]:
         "paired": False,
         "bridge": None,
         "site": None,
+        "home": HOME,
+        "epoch": 3,
         "endpoints": {"meeting": f"{ROOT}vczapi/v1/meeting"},
         "type": "stub",
         "vczapi": None,
@@ -45,8 +53,11 @@ def hello(**more: Any) -> dict[str, Any]:
     } | more
 
 
+Reply = tuple[int, dict[str, str], str | bytes]
+
+
 class WordPressDouble:
-    """The answers of one WordPress, which the tests change."""
+    """The answers of one WordPress, which the tests change. `signed` is the plugin's side of the sync protocol."""
 
     def __init__(self, wire: responses.RequestsMock) -> None:
         self.wire = wire
@@ -59,6 +70,9 @@ class WordPressDouble:
                 "authentication": {"application-passwords": {"endpoints": {"authorization": GRANT}}},
             }
         }
+        self.signed = PluginDouble("", "", HOME, time.time)
+        self.signed.paired = False
+        self.blocks_signed = False  # a firewall does
         self.paired: list[dict[str, Any]] = []
         self.revoked: list[str] = []
         self.signed_in: list[str] = []
@@ -72,33 +86,46 @@ class WordPressDouble:
         self._answers("GET", f"{ROOT}wp/v2/users/me", self._me)
         self._answers("GET", f"{ROOT}zoombridge/v1/connection", lambda _: self._of(self.plugin))
         self._answers("POST", f"{ROOT}zoombridge/v1/connection", self._pair)
-        self._answers("DELETE", f"{ROOT}zoombridge/v1/connection", lambda _: self._of({"json": hello()}))
-        passwords = f"{ROOT}wp/v2/users/me/application-passwords"
+        self._answers("DELETE", f"{ROOT}zoombridge/v1/connection", self._unpair)
+        for address in (f"{ROOT}zoombridge/v1/sync", f"{HOME}/"):
+            self._answers("POST", address, self._sync)
         self._answers(
             "GET",
-            f"{passwords}/introspect",
+            INTROSPECT,
             lambda _: self._of({"json": {"uuid": UUID, "app_id": self.app_id}}),
         )
-        self._answers("DELETE", f"{passwords}/{UUID}", self._revoke)
+        self._answers("DELETE", f"{PASSWORDS}/{UUID}", self._revoke)
 
     def _answers(self, method: str, url: str, callback: Any) -> None:
         self.wire.add_callback(method, url, callback=callback)
 
-    def _of(self, answer: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+    def _of(self, answer: dict[str, Any]) -> Reply:
         if "raises" in answer:
             raise answer["raises"]
         return answer.get("status", 200), answer.get("headers", {}), json.dumps(answer.get("json"))
 
-    def _me(self, request: Any) -> tuple[int, dict[str, str], str]:
+    def _sync(self, request: Any) -> Reply:
+        if self.blocks_signed:
+            return 403, {}, "<title>Blocked by a firewall</title>"
+        status, body = self.signed.handle(request.body)
+        return status, {}, body
+
+    def _unpair(self, _request: Any) -> Reply:
+        self.signed.paired = False
+        return self._of(self.plugin)
+
+    def _me(self, request: Any) -> Reply:
         self.signed_in.append(request.headers["Authorization"])
         return self._of(self.user)
 
-    def _pair(self, request: Any) -> tuple[int, dict[str, str], str]:
+    def _pair(self, request: Any) -> Reply:
         given = json.loads(request.body)
         self.paired.append(given)
-        return self._of({"json": hello(paired=True, bridge=given["bridge"], site=given["site"])})
+        self.signed.key, self.signed.site, self.signed.paired = given["key"], given["site"], True
+        self.plugin = {"json": hello(paired=True, bridge=given["bridge"], site=given["site"])}
+        return self._of(self.plugin)
 
-    def _revoke(self, request: Any) -> tuple[int, dict[str, str], str]:
+    def _revoke(self, request: Any) -> Reply:
         self.revoked.append(request.headers["Authorization"])
         return 200, {}, '{"deleted": true, "previous": {}}'
 
@@ -131,6 +158,12 @@ def again(store: Store, candidate: PendingSite) -> PendingSite:
 def every(store: Store) -> list[Site]:
     with store.reading() as connection:
         return sites.list_all(connection, store.sealer)
+
+
+def keep_password(store: Store, site: Site) -> None:
+    """As version 0.1.0 did."""
+    kept = replace(site, username="anna", password="abcd efgh")
+    store.write(lambda connection: sites.save(connection, kept, store.sealer))
 
 
 class TestBegin:
@@ -213,7 +246,7 @@ class TestGoOn:
         site = site_connect.continue_setup(store, granted)
         assert site is not None
         assert every(store) == [replace(site, health_report=every(store)[0].health_report, checked_at=0)]
-        assert (site.username, site.password, site.name) == ("anna", "abcd efgh", "Choir")
+        assert (site.home, site.name) == (HOME, "Choir")
         assert wordpress.paired == [{"bridge": BRIDGE, "site": site.id, "key": site.key}]
         assert site_connect.load(store, granted.id, "/anna") is None
         seen = HealthReport.of(every(store)[0].health_report)
@@ -231,6 +264,73 @@ class TestGoOn:
         assert every(store) == []
         wordpress.plugin = {"json": hello()}
         assert site_connect.continue_setup(store, kept) is not None
+
+    def test_keeps_no_password(self, store: Store, wordpress: WordPressDouble, granted: PendingSite) -> None:
+        site_connect.continue_setup(store, granted)
+        [site] = every(store)
+        assert (site.username, site.password) == ("", "")
+        assert wordpress.revoked == [wordpress.signed_in[0]], "WordPress takes it back"
+
+    def test_leaves_a_password_that_was_made_by_hand_to_its_owner(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
+    ) -> None:
+        wordpress.app_id = ""
+        site_connect.continue_setup(store, granted)
+        assert every(store)[0].password == ""
+        assert wordpress.revoked == []
+
+    def test_keeps_the_password_of_a_site_that_fails_to_take_it_back(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
+    ) -> None:
+        """So that it is given back later."""
+        wordpress.wire.replace("GET", INTROSPECT, status=500)
+        site_connect.continue_setup(store, granted)
+        assert (every(store)[0].username, every(store)[0].password) == ("anna", "abcd efgh")
+
+    def test_refuses_a_plugin_from_before_signed_requests(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
+    ) -> None:
+        wordpress.plugin = {
+            "json": {name: hello()[name] for name in hello() if name not in ("home", "epoch")}
+        }
+        assert site_connect.continue_setup(store, granted) is None
+        kept = again(store, granted)
+        assert kept.problem == SetupProblem.STUB_OUTDATED
+        assert "Update the plugin" in kept.message
+        assert kept.password == "abcd efgh", "the credential is kept meanwhile"
+        assert wordpress.paired == []
+        wordpress.plugin = {"json": hello()}
+        assert site_connect.continue_setup(store, kept) is not None
+
+    def test_takes_over_from_a_bridge_that_wrote_there_before(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
+    ) -> None:
+        wordpress.signed.epoch = 3
+        site = site_connect.continue_setup(store, granted)
+        assert site is not None
+        assert (site.epoch, wordpress.signed.epoch) == (4, 4)
+
+    def test_keeps_no_site_that_takes_no_signed_requests(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite
+    ) -> None:
+        wordpress.blocks_signed = True
+        assert site_connect.continue_setup(store, granted) is None
+        kept = again(store, granted)
+        assert kept.problem == SetupProblem.FAULT
+        assert "let POST requests to /wp-json/zoombridge/v1/sync" in kept.message
+        assert every(store) == []
+        assert not wordpress.signed.paired, "the plugin is as before"
+        wordpress.blocks_signed = False
+        assert site_connect.continue_setup(store, kept) is not None
+
+    def test_says_that_a_cache_still_holds_the_previous_key(
+        self, store: Store, wordpress: WordPressDouble, granted: PendingSite, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wordpress.signed, "handle", lambda _: (401, REFUSED))
+        assert site_connect.continue_setup(store, granted) is None
+        kept = again(store, granted)
+        assert kept.problem == SetupProblem.FAULT, "the application password is right"
+        assert "object cache" in kept.message
 
     @pytest.mark.parametrize(
         "plugin", [NO_ROUTE, {"status": 403, "json": {"code": "rest_forbidden", "message": "Sorry."}}]
@@ -290,7 +390,7 @@ class TestGiveUp:
     def test_works_although_the_site_is_down(
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
     ) -> None:
-        wordpress.wire.replace("GET", f"{ROOT}wp/v2/users/me/application-passwords/introspect", status=500)
+        wordpress.wire.replace("GET", INTROSPECT, status=500)
         site_connect.cancel_setup(store, granted)
         assert site_connect.load(store, granted.id, "/anna") is None
 
@@ -303,44 +403,86 @@ class TestConnect:
         first, second = self.connect(store), self.connect(store)
         assert (first.id, first.created_at) == (second.id, second.created_at)
         assert first.key != second.key
+        assert first.epoch < second.epoch
         assert len(every(store)) == 1
-        assert wordpress.revoked == []
 
-    def test_again_with_another_password_gives_the_old_one_back(
+    def test_again_gives_back_a_password_that_version_0_1_0_kept(
         self, store: Store, wordpress: WordPressDouble
     ) -> None:
-        self.connect(store)
+        site = self.connect(store)
+        keep_password(store, site)
+        wordpress.revoked.clear()
         self.connect(store, "ijkl mnop")
-        assert every(store)[0].password == "ijkl mnop"
-        assert wordpress.revoked == [wordpress.signed_in[0]], "signed in with it for the last time"
+        assert every(store)[0].password == ""
+        assert wordpress.revoked == [wordpress.signed_in[-1], wordpress.signed_in[0]]
 
-
-class TestMoveBridge:
-    def test_tells_the_plugin_another_address(self, store: Store, wordpress: WordPressDouble) -> None:
-        site = site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
-        site_connect.move_bridge(store, site.id, "https://new.example.org")
+    def test_again_with_another_bridge_address_tells_the_plugin(
+        self, store: Store, wordpress: WordPressDouble
+    ) -> None:
+        site = self.connect(store)
+        site_connect.connect(store, "example.org", "anna", "ijkl", bridge_url="https://new.example.org")
         assert wordpress.paired[-1]["bridge"] == "https://new.example.org"
         assert wordpress.paired[-1]["site"] == site.id
         assert site_connect.paired_bridge_url(every(store)[0]) == "https://new.example.org"
-        assert wordpress.revoked == []
+
+    def test_again_in_vain_leaves_the_pairing_as_it_was(
+        self, store: Store, wordpress: WordPressDouble
+    ) -> None:
+        site = self.connect(store)
+        wordpress.blocks_signed = True
+        with pytest.raises(SiteFaultError):
+            site_connect.connect(store, "example.org", "anna", "ijkl", bridge_url="https://new.example.org")
+        assert wordpress.paired[-1] == {"bridge": BRIDGE, "site": site.id, "key": site.key}
+        assert every(store)[0].key == site.key
 
 
 class TestDisconnect:
+    def connect(self, store: Store) -> Site:
+        return site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
+
     def test_forgets_the_site_on_both_sides(self, store: Store, wordpress: WordPressDouble) -> None:
-        site = site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
+        site = self.connect(store)
+        signed_in = len(wordpress.signed_in)
         _, problem = site_connect.disconnect(store, site.id)
         assert problem == ""
         assert every(store) == []
-        assert len(wordpress.revoked) == 1
+        assert not wordpress.signed.paired
+        assert len(wordpress.signed_in) == signed_in, "it takes no password"
         with pytest.raises(UnknownSiteError):
             site_connect.disconnect(store, site.id)
 
+    def test_that_was_unpaired_there_already(self, store: Store, wordpress: WordPressDouble) -> None:
+        site = self.connect(store)
+        wordpress.signed.paired = False
+        assert site_connect.disconnect(store, site.id)[1] == ""
+
     def test_says_that_the_site_could_not_be_told(self, store: Store, wordpress: WordPressDouble) -> None:
-        site = site_connect.connect(store, "example.org", "anna", "abcd efgh", bridge_url=BRIDGE)
-        wordpress.wire.replace("DELETE", f"{ROOT}zoombridge/v1/connection", status=500)
+        site = self.connect(store)
+        wordpress.blocks_signed = True
         _, problem = site_connect.disconnect(store, site.id)
-        assert "failed to process the request" in problem
+        assert "Blocked by a firewall" in problem
         assert every(store) == []
+
+    def test_gives_back_a_password_that_version_0_1_0_kept(
+        self, store: Store, wordpress: WordPressDouble
+    ) -> None:
+        site = self.connect(store)
+        keep_password(store, site)
+        wordpress.revoked.clear()
+        site_connect.disconnect(store, site.id)
+        assert len(wordpress.revoked) == 1
+
+    def test_a_plugin_that_is_too_old_is_told_with_that_password(
+        self, store: Store, wordpress: WordPressDouble
+    ) -> None:
+        site = self.connect(store)
+        keep_password(store, site)
+        wordpress.revoked.clear()
+        wordpress.blocks_signed = True
+        _, problem = site_connect.disconnect(store, site.id)
+        assert problem == ""
+        assert not wordpress.signed.paired
+        assert len(wordpress.revoked) == 1
 
 
 class TestFault:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from core.errors import Fault
 from core.sites.options import Choice, OptionsCache
 from core.store.sites.sites import Site
-from core.wordpress.client import WordPressClient
+from core.wordpress.sync_client import SyncClient
 from tests.core.clock import Clock
 from tests.core.site_double import fault
 
@@ -13,7 +13,7 @@ SITE = Site("s1", "https://s1", "S", "https://s1/wp-json/", "u", "p", "k", {})
 
 
 @dataclass
-class Client(WordPressClient):
+class Client(SyncClient):
     """Counts how often it was asked."""
 
     down: bool = False

@@ -54,6 +54,10 @@ class TestChecklist:
         assert told[SetupStep.PLUGIN] is StepState.NEXT
         assert told[SetupStep.SECRET] is StepState.DONE
 
+    def test_a_database_that_takes_a_nonce_twice_shows(self) -> None:
+        found = report_of(*WELL.findings, HealthFinding("nonces", False, "no unique index"))
+        assert states(SetupFacts(found))[SetupStep.PLUGIN] is StepState.BAD
+
     def test_a_missing_plugin_shows_although_wordpress_answers(self) -> None:
         found = report_of(HealthFinding("WordPress", True, ""), HealthFinding("plugin", False, "not there"))
         assert states(SetupFacts(found))[SetupStep.PLUGIN] is StepState.BAD

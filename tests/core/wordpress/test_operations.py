@@ -225,7 +225,9 @@ class TestResults:
         called = {"address": "https://bridge.example", "reached": False, "status": None, "message": "No."}
         greeting = result_of(Hello(call=True), GREETING | {"bridge": called})
         assert isinstance(greeting, Greeting)
-        assert greeting.bridge == BridgeCall("https://bridge.example", reached=False, status=None, message="No.")
+        assert greeting.bridge == BridgeCall(
+            "https://bridge.example", reached=False, status=None, message="No."
+        )
         for wrong in ({}, {"bridge": None}, {"bridge": called | {"reached": "yes"}}):
             with pytest.raises(UnexpectedError):
                 result_of(Hello(call=True), GREETING | wrong)

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from core.errors import Fault, SiteFaultError
+from core.pipeline import site_client
 from core.sites import connect as site_connect
 from core.sites.connect import SetupProblem
 from core.store.db.engine import Store
@@ -84,8 +85,24 @@ class Client:
         self.wordpress.site_id = site
         return connection_of(bridge, site)
 
+    def unpair(self) -> Connection:
+        return connection_of()
+
     def application_password(self) -> ApplicationPassword:
         return ApplicationPassword("1", app_id="another")
+
+
+class SignedClient:
+    """A `SyncClient` of a site whose plugin takes signed requests."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def hello(self) -> None:
+        pass
 
 
 def connection_of(bridge: str | None = None, site: str | None = None) -> Connection:
@@ -99,6 +116,7 @@ def connection_of(bridge: str | None = None, site: str | None = None) -> Connect
         vczapi=None,
         vczapi_pro=False,
         page=LOCAL.url + "wp-admin/",
+        home=LOCAL.url.rstrip("/"),
     )
 
 
@@ -117,6 +135,7 @@ def wordpress(store: Store, monkeypatch: pytest.MonkeyPatch) -> WordPress:
 
     monkeypatch.setattr(site_connect, "find", find)
     monkeypatch.setattr(site_connect, "WordPressClient", client)
+    monkeypatch.setattr(site_client, "connect", lambda *_, **__: SignedClient())
     monkeypatch.setattr("core.sites.health_check.check", lambda *_, **__: None)
     return made
 
@@ -365,6 +384,16 @@ class TestObstacle:
 
         answer = admin.follow(admin.post(page))
         assert "the problem below remains" in words(answer)
+        wordpress.error = None
+        assert admin.post(page).headers["Location"] == wordpress.next_page
+
+    @both_stores
+    def test_an_old_plugin_is_to_be_replaced(self, admin: Door, store: Store, wordpress: WordPress) -> None:
+        page = self.stopped(admin, store, wordpress, SiteFaultError("It is old.", fault=Fault.STUB_OUTDATED))
+        answer = admin.get(page)
+        assert "The plugin is too old Nothing was changed. Update the plugin" in words(answer)
+        assert "Press Replace current with uploaded" in words(answer)
+        assert link(answer, "Download the plugin")
         wordpress.error = None
         assert admin.post(page).headers["Location"] == wordpress.next_page
 

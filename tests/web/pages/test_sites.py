@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from core.bridge import Bridge
-from core.errors import Fault, SiteFaultError
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
@@ -27,7 +26,7 @@ from core.store.jobs import JobState
 from core.store.sites import sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.signature import Secret
-from tests.core.conftest import connected
+from tests.core.conftest import connected, with_password
 from tests.core.events import event, raw, signed
 from tests.web.conftest import Http, save_token
 from tests.web.pages.conftest import both_stores
@@ -192,8 +191,9 @@ class TestSite:
 
     def test_shows_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
         save_health_report(store)
+        with_password(store, wp_site)
         html = door.get("/sites/s1").body.decode()
-        for secret in (wp_site.password, wp_site.key):
+        for secret in ("application password of s1", wp_site.key):
             assert secret not in html
 
     def test_is_checked_again_after_a_while(
@@ -235,40 +235,22 @@ class TestLook:
         assert checked == ["s1"]
 
 
-class TestMove:
-    @pytest.fixture
-    def moved(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-        told: list[tuple[str, str]] = []
+class TestBridgeAddress:
+    def test_is_shown_and_changed_only_by_connecting_again(self, door: Door, store: Store) -> None:
+        save_health_report(store)
+        answer = door.get("/sites/s1")
+        shown = words(answer)
+        assert "https://bridge.example.org" in shown
+        assert "only an administrator of the site may send its events elsewhere" in shown
+        assert [field for field in Elements(answer).all("input") if field.get("name") == "bridge_url"] == []
 
-        def move(_store: Store, site_id: str, address: str) -> None:
-            if "down" in address:
-                raise SiteFaultError(f"It is down {HOSTILE}.", fault=Fault.NETWORK)
-            told.append((site_id, address))
-
-        monkeypatch.setattr(site_connect, "move_bridge", move)
-        return told
-
-    def test_moves_the_plugin_and_checks(
-        self, door: Door, moved: list[tuple[str, str]], checked: list[str]
+    def test_is_not_changed_by_a_form_of_an_earlier_version(
+        self, door: Door, store: Store, checked: list[str]
     ) -> None:
-        answer = door.post("/sites/s1", bridge_url=" https://bridge.example.org/ ")
-        assert answer.headers["Location"] == "/sites/s1?done=moved"
-        assert moved == [("s1", "https://bridge.example.org")]
-        assert "s1" in checked
-
-    @pytest.mark.parametrize("typed", ["bridge", "https://a:b@c", HOSTILE])
-    def test_takes_no_other_words(self, door: Door, moved: list[tuple[str, str]], typed: str) -> None:
-        answer = door.post("/sites/s1", bridge_url=typed)
-        assert answer.code == 422
-        assert "not a valid bridge address" in words(answer)
-        assert b"<script>alert" not in answer.body
-        assert moved == []
-
-    def test_says_why_the_site_could_not_be_told(self, door: Door, moved: list[tuple[str, str]]) -> None:
-        answer = door.post("/sites/s1", bridge_url="https://down.example.org")
-        assert answer.code == 422
-        assert "It is down" in words(answer)
-        assert b"<script>alert" not in answer.body
+        save_health_report(store)
+        answer = door.post("/sites/s1", bridge_url="https://new.example.org")
+        assert answer.headers["Location"] == "/sites/s1?done=checked"
+        assert "https://new.example.org" not in words(door.get("/sites/s1"))
 
 
 class TestTest:
@@ -385,7 +367,6 @@ class TestHostileSite:
             wp_site,
             name=HOSTILE,
             url=f"https://x/{HOSTILE}",
-            username=HOSTILE,
             endpoints={"meeting": HOSTILE},
         )
         store.write(lambda connection: sites.save(connection, changed, store.sealer))

@@ -1,6 +1,7 @@
 """The sites, found by what people call them."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from cryptography.fernet import Fernet
@@ -15,7 +16,7 @@ from core.store.events.request import Request
 from core.store.sites import sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.signature import Secret
-from tests.core.conftest import connected
+from tests.core.conftest import connected, with_password
 from tests.core.store.entries import entry
 
 
@@ -44,9 +45,45 @@ class TestSave:
         store.write(lambda connection: sites.save(connection, site, store.sealer))
         assert load(store) == site
 
-    def test_shows_no_secret_in_its_text_form(self, site: Site) -> None:
-        assert site.password not in repr(site)
-        assert site.key not in repr(site)
+    def test_shows_no_secret_in_its_text_form(self, store: Store, site: Site) -> None:
+        kept = with_password(store, site)
+        assert kept.password not in repr(kept)
+        assert kept.key not in repr(kept)
+
+
+class TestForgetPassword:
+    def forget(self, store: Store, site: Site) -> None:
+        store.write(partial(sites.forget_password, site=site, sealer=store.sealer))
+
+    def test_leaves_all_else(self, store: Store, site: Site) -> None:
+        kept = with_password(store, site)
+        self.forget(store, kept)
+        assert load(store) == replace(kept, username="", password="")
+
+    def test_leaves_that_of_a_site_that_was_paired_anew(self, store: Store, site: Site) -> None:
+        kept = with_password(store, site)
+        paired = replace(kept, epoch=2, password="new one")
+        store.write(lambda connection: sites.save(connection, paired, store.sealer))
+        self.forget(store, kept)
+        assert load(store) == paired
+
+
+class TestRecordCheck:
+    def test_ends_a_block_and_keeps_what_was_found(self, store: Store, site: Site) -> None:
+        store.write(
+            lambda connection: sites.record_fault(
+                connection, "s1", fault="network", message="down", blocked_until=10**14
+            )
+        )
+        found = replace(site, endpoints={"meeting": "https://new"}, vczapi=True, vczapi_pro=True)
+        store.write(lambda connection: sites.record_check(connection, found))
+        assert load(store) == found
+
+    def test_of_a_pairing_that_is_over_keeps_nothing(self, store: Store, site: Site) -> None:
+        paired = replace(site, epoch=2, key="6f" * 32)
+        store.write(lambda connection: sites.save(connection, paired, store.sealer))
+        store.write(lambda connection: sites.record_check(connection, replace(site, vczapi=True)))
+        assert load(store) == paired
 
 
 class TestKey:
