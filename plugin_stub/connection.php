@@ -1,6 +1,6 @@
 <?php
 /**
- * Pairs the site with a bridge, over WordPress's REST API.
+ * Pairs the site with a bridge, over WordPress's REST API, and calls the bridge.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.1.0
@@ -36,15 +36,6 @@ function zoombridge_register_connection_routes(): void {
 				'callback'            => 'zoombridge_rest_delete_connection',
 				'permission_callback' => 'zoombridge_can_manage',
 			),
-		)
-	);
-	register_rest_route(
-		'zoombridge/v1',
-		'/connection/check',
-		array(
-			'methods'             => 'POST',
-			'callback'            => 'zoombridge_rest_check_connection',
-			'permission_callback' => 'zoombridge_can_manage',
 		)
 	);
 }
@@ -141,17 +132,6 @@ function zoombridge_rest_save_connection( WP_REST_Request $request ): array {
 function zoombridge_rest_delete_connection(): array {
 	delete_option( 'zoombridge_connection' );
 	return zoombridge_rest_get_connection();
-}
-
-/**
- * Checks the connection by a request to the bridge.
- *
- * @since 0.1.0
- *
- * @return array The result; see zoombridge_call_bridge().
- */
-function zoombridge_rest_check_connection(): array {
-	return array_diff_key( zoombridge_call_bridge(), array( 'address' => '' ) );
 }
 
 /**

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from core.wordpress.faults import SiteResponse
     from core.wordpress.requests import PostOperation
-    from core.wordpress.responses import ApplicationPassword, Check, Choice, Connection, SitePost, User
+    from core.wordpress.responses import ApplicationPassword, Choice, Connection, SitePost, User
 
 Read = TypeVar("Read")
 
@@ -176,10 +176,6 @@ class WordPressClient:
     def unpair(self) -> Connection:
         """End the plugin's pairing."""
         return self._request_json("DELETE", "zoombridge/v1/connection", responses.connection)
-
-    def check_connection(self) -> Check:
-        """Have the plugin call the bridge, and return the result."""
-        return self._request_json("POST", "zoombridge/v1/connection/check", responses.check)
 
     def application_password(self) -> ApplicationPassword:
         """Return the application password in use (WordPress 5.7 or newer)."""

@@ -98,15 +98,6 @@ class Connection:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Whether the site reaches the bridge; `message` describes the error, else it is empty."""
-
-    reached: bool
-    status: int | None
-    message: str
-
-
 def posts_of(number: int) -> Callable[[Any], list[SitePost]]:
     """Return a parser of the posts of a number: outside the trash first, then by id."""
 
@@ -236,14 +227,6 @@ def connection(told: Any) -> Connection:
         home=str(told.get("home") or ""),
         epoch=_whole(told.get("epoch")),
     )
-
-
-def check(told: Any) -> Check:
-    """Parse the result of the plugin's call of the bridge."""
-    if not isinstance(told, dict) or not isinstance(told.get("reached"), bool):
-        raise UnexpectedError("not a check")
-    status = told.get("status")
-    return Check(told["reached"], status if isinstance(status, int) else None, str(told.get("message") or ""))
 
 
 def _raw(text: Any) -> str:

@@ -1,12 +1,11 @@
-"""The connection: pairing, and its check."""
+"""The connection: pairing over WordPress's REST API."""
 
 from typing import Any
 
 import pytest
 import requests
 
-from core.wordpress.signing import verify_request
-from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeResponse, as_json
+from tests.plugin_stub.bridge_double import KEY, SITE
 from tests.wordpress import WordPress
 
 ROUTE = "zoombridge/v1/connection"
@@ -76,11 +75,9 @@ class TestPairing:
             connection = {other: value for other, value in CONNECTION.items() if other != name}
             assert site.rest("POST", ROUTE, json=connection).status_code == 400
 
-    @pytest.mark.parametrize(
-        ("method", "route"), [("GET", ""), ("POST", ""), ("DELETE", ""), ("POST", "/check")]
-    )
-    def test_only_users_who_can_manage_options(self, site: WordPress, method: str, route: str) -> None:
-        url = site.rest_root + ROUTE + route
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    def test_only_users_who_can_manage_options(self, site: WordPress, method: str) -> None:
+        url = site.rest_root + ROUTE
         editor = site.php(
             """
             $id = wp_create_user( 'editor', 'a-password', 'editor@example.com' );
@@ -111,61 +108,3 @@ class TestPairing:
         )
 
         assert with_vczapi.rest("GET", ROUTE).json()["vczapi_pro"] is True
-
-
-class TestCheck:
-    def check(self, site: WordPress) -> dict[str, Any]:
-        response = site.rest("POST", f"{ROUTE}/check")
-        assert response.status_code == 200
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    def test_reached(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.respond = lambda _: as_json({"version": "0.1.0"})
-
-        assert self.check(paired) == {"reached": True, "status": 200, "message": ""}
-        [request] = bridge.requests
-        assert (request.method, request.target, request.body) == ("GET", "/stub/hello", b"")
-        assert request.is_signed
-
-    def test_signature_is_valid_for_the_bridge(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        """The bridge's own code accepts it, as the double's does."""
-        self.check(paired)
-
-        [request] = bridge.requests
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        verify_request(KEY, headers, method="GET", target="/stub/hello", body=b"", now=None)
-
-    def test_not_paired(self, site: WordPress) -> None:
-        answer = self.check(site)
-
-        assert (answer["reached"], answer["status"]) == (False, None)
-        assert f"zoombridge site add {site.url}" in answer["message"]
-
-    def test_not_reached(self, paired: WordPress) -> None:
-        # No server listens on port 1.
-        paired.rest("POST", ROUTE, json=CONNECTION | {"bridge": "http://127.0.0.1:1"})
-        answer = self.check(paired)
-
-        assert (answer["reached"], answer["status"]) == (False, None)
-        assert "http://127.0.0.1:1 could not be reached" in answer["message"]
-
-    def test_another_key(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.respond = lambda _: BridgeResponse(401, b"{}", signed_with=None)
-        answer = self.check(paired)
-
-        assert (answer["reached"], answer["status"]) == (False, 401)
-        assert "clock" in answer["message"]
-        assert "connect the site again" in answer["message"]
-
-    def test_message_of_the_bridge(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.respond = lambda _: as_json({"code": "busy", "message": "The log's disk is full."}, 503)
-
-        assert self.check(paired) == {"reached": True, "status": 503, "message": "The log's disk is full."}
-
-    def test_unknown_response_of_the_bridge(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        bridge.respond = lambda _: BridgeResponse(500, b"oh")
-        answer = self.check(paired)
-
-        assert (answer["reached"], answer["status"]) == (True, 500)
-        assert "status 500" in answer["message"]

@@ -222,13 +222,6 @@ def test_pairing(client: WordPressClient) -> None:
     assert client.unpair().paired is False
 
 
-def test_a_bridge_that_is_not_there_is_told_in_words(site: WordPress, client: WordPressClient) -> None:
-    client.pair("http://127.0.0.1:9", "k3v9", "a" * 64)
-    check = client.check_connection()
-    assert check.reached is False
-    assert check.message
-
-
 def test_me(site: WordPress, client: WordPressClient) -> None:
     me = client.me()
     assert me.name == site.user
