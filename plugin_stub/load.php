@@ -41,7 +41,6 @@ require_once __DIR__ . '/post-type.php';
 require_once __DIR__ . '/content.php';
 require_once __DIR__ . '/metas.php';
 require_once __DIR__ . '/posts.php';
-require_once __DIR__ . '/rest-field.php';
 require_once __DIR__ . '/sync-envelope.php';
 require_once __DIR__ . '/sync-state.php';
 require_once __DIR__ . '/sync-limits.php';

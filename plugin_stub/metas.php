@@ -1,6 +1,6 @@
 <?php
 /**
- * Reads, merges and writes the metas of meetings.
+ * The metas of meetings: their schemas, and how they are merged and written.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.1.0
@@ -23,7 +23,7 @@ const ZOOMBRIDGE_ARRAY_METAS = array(
 );
 
 /**
- * Returns the schema of the field's properties.
+ * Returns the schemas of the metas that the bridge writes.
  *
  * @since 0.1.0
  *
@@ -31,23 +31,21 @@ const ZOOMBRIDGE_ARRAY_METAS = array(
  */
 function zoombridge_meta_properties(): array {
 	$text   = array(
-		'type'      => array( 'string', 'null' ),
+		'type'      => 'string',
 		'maxLength' => 262144,
 	);
-	$object = array( 'type' => array( 'object', 'null' ) );
+	$object = array( 'type' => 'object' );
 	return array(
 		'number'         => array( 'pattern' => '^[0-9]{1,20}\z' ) + $text,
-		'kind'           => array( 'enum' => array( 'meeting', 'webinar', null ) ) + $text,
+		'kind'           => array( 'enum' => array( 'meeting', 'webinar' ) ) + $text,
 		'join_url'       => array( 'format' => 'uri' ) + $text,
 		'start_date_utc' => array( 'pattern' => '^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\z' ) + $text,
 		'revision'       => array(
-			'type'    => array( 'integer', 'null' ),
+			'type'    => 'integer',
 			'minimum' => 0,
 		),
 		'details'        => $text,
 		'html'           => $text,
-		'trashed_from'   => $text,
-		'host'           => $text,
 		'fields'         => $object,
 		'pro'            => $object,
 	);
@@ -67,28 +65,7 @@ function zoombridge_validate_objects( array $values ) {
 	if ( $is_object && ! array_filter( $keys, 'is_int' ) ) {
 		return true;
 	}
-	$message = __(
-		'In zoombridge, details is the JSON text of an object, and fields and pro are objects, not lists.',
-		'meetings-bridge-for-zoom'
-	);
-	return new WP_Error( 'rest_invalid_param', $message );
-}
-
-/**
- * Reads a meta that holds an array or an object.
- *
- * @since 0.1.0
- *
- * @param int    $post_id ID of the post.
- * @param string $key     Key of the meta.
- * @return stdClass|null The value without any start_url, or null if the meta is missing or of another type.
- */
-function zoombridge_read_object_meta( int $post_id, string $key ): ?stdClass {
-	$value = get_post_meta( $post_id, $key, true );
-	if ( ! is_array( $value ) && ! is_object( $value ) ) {
-		return null;
-	}
-	return (object) zoombridge_remove_start_url( $value );
+	return new WP_Error( 'invalid', 'details is JSON text of an object, and fields and pro are objects, not lists.' );
 }
 
 /**

@@ -149,11 +149,7 @@ function zoombridge_sync_status_schema(): array {
  * @return array JSON schemas by name of the field.
  */
 function zoombridge_sync_write_fields(): array {
-	$metas = array();
-	foreach ( zoombridge_meta_properties() as $name => $schema ) {
-		// Never null: what is removed is named in a list of its own.
-		$metas[ $name ] = array( 'type' => $schema['type'][0] ) + $schema;
-	}
+	$metas   = zoombridge_meta_properties();
 	$plain   = array_intersect_key( $metas, ZOOMBRIDGE_PLAIN_METAS );
 	$merged  = array_intersect_key( $metas, ZOOMBRIDGE_ARRAY_METAS + array( 'details' => '' ) );
 	$removed = array_keys( array_diff_key( $plain + $merged, array( 'number' => '' ) ) );

@@ -14,20 +14,16 @@ defined( 'ABSPATH' ) || exit;
  * @since 0.1.0
  *
  * @param string $number Zoom meeting number.
- * @return WP_Error|null Null if it is reserved. Otherwise the error `zoombridge_exists` (409) where the number has a
- *                       post, or `zoombridge_saving` (423) where another request may be creating it.
+ * @return WP_Error|null Null if it is reserved. Otherwise the error `zoombridge_exists` where the number has a post,
+ *                       whose ID is `post` in its data, or `zoombridge_saving` where another request may be
+ *                       creating it.
  */
 function zoombridge_reserve_number( string $number ): ?WP_Error {
 	global $wpdb;
 	$is_locked = zoombridge_lock( 'zoombridge_making_' . $number );
 	$existing  = zoombridge_find_post( $number );
 	if ( $existing ) {
-		$message = __( 'This Zoom meeting already has a post.', 'meetings-bridge-for-zoom' );
-		$data    = array(
-			'status' => 409,
-			'post'   => $existing,
-		);
-		return new WP_Error( 'zoombridge_exists', $message, $data );
+		return new WP_Error( 'zoombridge_exists', 'This meeting has a post.', array( 'post' => $existing ) );
 	}
 	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- Locks of other requests; a cache would not show them.
 	$saving = $wpdb->get_var(
@@ -35,8 +31,7 @@ function zoombridge_reserve_number( string $number ): ?WP_Error {
 		WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'"
 	);
 	if ( ! $is_locked || $saving > time() - MINUTE_IN_SECONDS ) {
-		$message = __( 'A meeting is being saved on this site, possibly this one.', 'meetings-bridge-for-zoom' );
-		return new WP_Error( 'zoombridge_saving', $message, array( 'status' => 423 ) );
+		return new WP_Error( 'zoombridge_saving', 'Another request is saving a meeting on this site.' );
 	}
 	return null;
 }

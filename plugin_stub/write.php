@@ -131,11 +131,10 @@ function zoombridge_sync_make( array $operation, int $epoch ): array {
 		if ( zoombridge_sync_compare( $epoch, $operation['seq'], $row['metas']['_zoombridge_seq'] ?? null ) === 0 ) {
 			return array( 'already' => true ) + zoombridge_sync_what_stands( $row );
 		}
-		$data = array( 'post' => $row['ID'] );
-		throw new Zoombridge_Sync_Fault( 'exists', 'This meeting has a post.', $data );
+		throw new Zoombridge_Sync_Fault( 'exists', $error->get_error_message(), array( 'post' => $row['ID'] ) );
 	}
 	if ( null !== $error ) {
-		throw new Zoombridge_Sync_Fault( 'busy', 'Another request is saving a meeting on this site.' );
+		throw new Zoombridge_Sync_Fault( 'busy', $error->get_error_message() );
 	}
 	if ( zoombridge_sync_compare( $epoch, $operation['seq'], zoombridge_sync_grave( $number ) ) < 1 ) {
 		throw new Zoombridge_Sync_Fault( 'stale', 'The post of this meeting has been deleted since.' );

@@ -23,7 +23,7 @@ NOT_OURS = re.compile(
 # What does not depend on the versions of WordPress and of its database is tried on one of the two kinds in every run, and on
 # both by the soak.
 ON_ONE = {
-    "test_field": "debian-mariadb",
+    "test_metas": "debian-mariadb",
     "test_connection": "debian-mariadb",
     "test_page": "playground-sqlite",
     "test_type": "playground-sqlite",

@@ -282,6 +282,14 @@ class TestOtherMethods:
         assert "Zoom" in response.json()["message"]
         assert bridge.requests == []
 
+    def test_parts_of_a_batch_are_not_forwarded(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """They have no body of their own, which Zoom could have signed."""
+        parts = {"requests": [{"method": "POST", "path": "/vczapi/v1/meeting"}]}
+
+        [answer] = paired.rest("POST", "batch/v1", json=parts).json()["responses"]
+        assert answer["status"] == 400
+        assert bridge.requests == []
+
     def test_routes_are_discoverable(self, site: WordPress) -> None:
         routes = requests.get(site.rest_root, timeout=90).json()["routes"]
 
