@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bench.account import PLAN, Truth, compare, double
 from bench.cores import halves, kept_on
+from bench.direct import direct_client
 from bench.figures import Figure, at_least, at_most
 from bench.place import Place, await_, connect, folder
 from bench.site import fast_site
 from bench.unlimited import UnlimitedBridge
 from core.pipeline.mirror_worker import PER_SITE
 from core.pipeline.post_plan import plan_post
-from core.wordpress.client import MOST_IN_BATCH, WordPressClient
 from core.wordpress.requests import CreatePost
+from core.wordpress.sync_client import MOST_AT_ONCE
+from core.wordpress.sync_posts import Mark
 from core.zoom.rate_limit import PER_SECOND, SHARE, RateLabel
 from tests.running import RunningBridge
 from tests.zoom.server import CLIENT_ID, CLIENT_SECRET
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from bench.account import Compared
     from bench.figures import Say, Scale
     from bench.site import FastSite
+    from core.wordpress.sync_client import SyncClient
     from tests.wordpress import WordPress
     from tests.zoom import ZoomServer
 
@@ -42,7 +45,7 @@ _FIRST_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
 _QUIET_SECONDS = 1.0  # without a write: then WordPress is done
 _PAUSES = 20  # at most, and no more often than every hundred posts
-_WARM = 4 * MOST_IN_BATCH  # posts that are written before anything is measured
+_WARM = 2 * MOST_AT_ONCE  # posts that are written before anything is measured
 _APART = 1_000_000_000  # numbers of what is written directly are so far from those of the account
 
 
@@ -163,9 +166,7 @@ class Direct:
 
     def __init__(self, site: WordPress, truth: Truth, *, apart: int = _APART) -> None:
         """Write to a site. `apart` is how far the numbers of what is written are from those of the account."""
-        self._clients = [
-            WordPressClient(site.rest_root, site.user, site.application_password) for _ in range(PER_SITE)
-        ]
+        self._site = site
         self._truth = truth
         self._apart = apart
         self._next = 0
@@ -173,27 +174,32 @@ class Direct:
     def write(self, count: int) -> float:
         """Write so many posts, and return how many that were in a second."""
         numbers = self._truth.numbers
-        operations = []
+        operations: list[tuple[CreatePost, Mark]] = []
         for index in range(self._next, self._next + count):
             lap, which = divmod(index, len(numbers))
             named = numbers[which] + self._apart + lap * len(numbers)
             task = self._truth.task(numbers[which], as_number=named)
-            operations.append(next(plan_post(task)))
+            operation = next(plan_post(task))
+            assert isinstance(operation, CreatePost)
+            operations.append((operation, Mark(named, 1)))
         self._next += count
-        assert all(isinstance(operation, CreatePost) for operation in operations)
-        batches = iter(
-            [operations[start : start + MOST_IN_BATCH] for start in range(0, count, MOST_IN_BATCH)]
-        )
+        batches = iter([operations[start : start + MOST_AT_ONCE] for start in range(0, count, MOST_AT_ONCE)])
+        # Made anew: the bridge may have paired the site meanwhile.
+        clients = [direct_client(self._site) for _ in range(PER_SITE)]
         began = time.perf_counter()
-        with ThreadPoolExecutor(len(self._clients)) as pool:
+        with ThreadPoolExecutor(len(clients)) as pool:
             # Each takes the next batch as soon as it is done with one.
-            list(pool.map(lambda client: _write_all(client, batches), self._clients))
-        return count / (time.perf_counter() - began)
+            list(pool.map(lambda client: _write_all(client, batches), clients))
+        took = time.perf_counter() - began
+        for client in clients:
+            client.close()
+        return count / took
 
 
-def _write_all(client: WordPressClient, batches: Iterator[Sequence[Any]]) -> None:
+def _write_all(client: SyncClient, batches: Iterator[Sequence[tuple[CreatePost, Mark]]]) -> None:
     for batch in batches:
-        for answer in client.perform(batch):
+        operations, marks = zip(*batch, strict=True)
+        for answer in client.perform(operations, marks):
             if isinstance(answer, Exception):
                 raise answer
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from bench.direct import direct_client
 from bench.events import ACCOUNT, MEETINGS, Event, story
 from bench.figures import Figure, at_least, at_most, middle
 from bench.place import Place, await_, connect, folder
@@ -17,7 +18,8 @@ from bench.site import FastSite, fast_site
 from bench.verify import verify
 from core.model.fold import Change, fold, position
 from core.render import SiteRules, render
-from core.wordpress.client import WordPressClient
+from core.wordpress.requests import CreatePost, UpdatePost
+from core.wordpress.sync_posts import Mark
 from core.zoom import envelope as zoom_envelope
 from tests.running import RunningBridge
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _SEEN_SECONDS = 30.0
 _QUIET_SECONDS = 0.3  # between one event and the next on an idle system
 _RIGHT_SECONDS = 600.0
+_APART = 1_000_000_000  # the number of what is written directly is so far from that of the event
 
 
 def one_event(scale: Scale, say: Say) -> list[Figure]:
@@ -39,7 +42,7 @@ def one_event(scale: Scale, say: Say) -> list[Figure]:
             events = list(islice(story(meetings=1), 2 * scale.writes + 2))
             deliver(bridge, route, events[:1], connections=1)
             place.await_settled(within=_SEEN_SECONDS)
-            direct = _DirectWrite(site, place.number("SELECT post_id FROM posts"), events[0])
+            direct = _DirectWrite(site, events[0])
             for index in range(1, scale.writes + 2):
                 waited = _way_of(bridge, route, events[index], site)
                 place.await_settled(within=_SEEN_SECONDS)
@@ -71,7 +74,7 @@ def burst(scale: Scale, say: Say) -> list[Figure]:
             writes = len(site.written()) - before
             say(f"acknowledged after {said:.1f} s, right after {took:.1f} s, {writes} writes")
             found = verify(place, site.wordpress, sender.acknowledged)
-            direct = _DirectWrite(site, place.number("SELECT min(post_id) FROM posts"), events[0])
+            direct = _DirectWrite(site, events[0])
             each = middle(direct.once() for _ in range(min(200, 4 * scale.writes)))
         place.close()
     if found.faults:
@@ -103,28 +106,41 @@ def _way_of(bridge: RunningBridge, route: str, event: Event, site: FastSite) -> 
 
 
 class _DirectWrite:
-    """The same write as the bridge's, by the same client, straight to WordPress."""
+    """The same write as the bridge's, by the same client, to a post of its own: its order of writes is not the bridge's."""
 
-    def __init__(self, site: FastSite, post_id: int, event: Event) -> None:
-        wordpress = site.wordpress
-        self._client = WordPressClient(wordpress.rest_root, wordpress.user, wordpress.application_password)
-        self._post_id = post_id
+    def __init__(self, site: FastSite, event: Event) -> None:
+        self._client = direct_client(site.wordpress)
         envelope = zoom_envelope.parse(event.body)
         place = position(envelope, event.digest, received_at=event.at)
         meeting = fold(ACCOUNT, event.number, [Change(place, envelope)])
         assert meeting is not None
         self._meeting = meeting
         self._count = 0
+        wanted = render(self._meeting, SiteRules(), datetime.now(UTC))
+        whole = {"content": wanted.content, "status": wanted.status}
+        self._post_id = self._write(CreatePost(self._fields() | whole))
 
     def once(self) -> float:
         """Write, and return how many seconds it took."""
-        self._count += 1
-        fields = self._fields(f"{self._meeting.topic}, written {self._count} times")
+        operation = UpdatePost(self._post_id, self._fields())
         began = time.perf_counter()
-        self._client.update_post(self._post_id, fields)
+        self._write(operation)
         return time.perf_counter() - began
 
-    def _fields(self, topic: str) -> dict[str, Any]:
+    def _write(self, operation: CreatePost | UpdatePost) -> int:
+        [answer] = self._client.perform([operation], [Mark(self._meeting.number + _APART, self._count)])
+        if isinstance(answer, Exception):
+            raise answer
+        post_id: int = answer.id
+        return post_id
+
+    def _fields(self) -> dict[str, Any]:
+        self._count += 1
+        topic = f"{self._meeting.topic}, written {self._count} times"
         changed = replace(self._meeting, object={**self._meeting.object, "topic": topic})
         wanted = render(changed, SiteRules(), datetime.now(UTC))
-        return {"title": wanted.title, "zoombridge": {**wanted.field, "revision": self._count}}
+        number = str(self._meeting.number + _APART)
+        return {
+            "title": wanted.title,
+            "zoombridge": {**wanted.field, "number": number, "revision": self._count},
+        }

@@ -192,13 +192,6 @@ def _throttled(answer: SiteResponse, now: datetime) -> SiteFaultError:
 
 
 def _server(answer: SiteResponse, error: Mapping[str, Any] | None, *, wrote: bool) -> SiteFaultError:
-    if error is not None and error["code"] == "rest_trash_not_supported":
-        return SiteFaultError(
-            messages.TRASH_DISABLED,
-            fault=Fault.REFUSED,
-            status=answer.status,
-            evidence=_evidence(answer, error),
-        )
     page = page_title(answer.body) if error is None else ""
     return SiteFaultError(
         messages.SITE_ERROR_PAGE % {"status": answer.status, "page": page}
@@ -235,28 +228,6 @@ def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> Sit
     code, evidence = error["code"], _evidence(answer, error)
     if code == "rest_no_route":
         return stub_missing(evidence, answer.status)
-    if answer.status == HTTPStatus.CONFLICT and code == "zoombridge_exists":
-        return SiteFaultError(
-            messages.PAGE_EXISTS,
-            fault=Fault.EXISTS,
-            status=answer.status,
-            post_id=_existing_post(error),
-            evidence=evidence,
-        )
-    if code == "zoombridge_saving":
-        return SiteFaultError(
-            messages.PAGE_BUSY,
-            fault=Fault.BUSY,
-            status=answer.status,
-            evidence=evidence,
-        )
-    if code == "rest_post_invalid_id" or answer.status == HTTPStatus.GONE:
-        return SiteFaultError(
-            messages.PAGE_MISSING,
-            fault=Fault.POST_MISSING,
-            status=answer.status,
-            evidence=evidence,
-        )
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return credentials(evidence, answer.status)
     return SiteFaultError(
@@ -265,12 +236,6 @@ def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> Sit
         status=answer.status,
         evidence=evidence,
     )
-
-
-def _existing_post(error: Mapping[str, Any]) -> int | None:
-    data = error.get("data")
-    post = data.get("post") if isinstance(data, dict) else None
-    return post if isinstance(post, int) and not isinstance(post, bool) else None
 
 
 def _address(location: str) -> str:

@@ -1,24 +1,15 @@
-"""Operations on a site's posts as values, and their requests to WordPress's REST API. Pure."""
+"""Operations on a site's posts, as the mirror plans them. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.wordpress import responses
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-POSTS = "wp/v2/zoom_meetings"
+    from collections.abc import Mapping
 
 CATEGORIES = "zoom_meeting_cats"
-"""The REST base of the taxonomy `zoom-meeting`, with VCZAPI and without; and the field of a post that names them."""
-
-_FIELDS = "id,status,link,title.raw,content.raw,date_gmt,modified_gmt,zoombridge"
-# Every status, and the trash, which `any` does not include.
-_ANYWHERE = "any,trash"
-_MOST_POSTS = 100  # in one page of results; a number has one post, unless it was copied
+"""The field of a new post that holds the IDs of its categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,41 +56,3 @@ class FindPosts:
 
 
 PostOperation = CreatePost | UpdatePost | TrashPost | DeletePost | ReadPost | FindPosts
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """A REST request for a post operation; `read` parses the JSON of the response."""
-
-    method: str
-    route: str
-    read: Callable[[Any], Any]
-    body: Any = None
-    query: Mapping[str, str] = field(default_factory=dict)
-
-
-def request_of(operation: PostOperation) -> HttpRequest:
-    """Return the REST request that performs an operation."""
-    only = {"_fields": _FIELDS}
-    match operation:
-        case CreatePost(fields):
-            return HttpRequest("POST", POSTS, responses.made, fields, only)
-        case UpdatePost(post_id, fields):
-            return HttpRequest("POST", f"{POSTS}/{post_id}", responses.site_post, fields, only)
-        case TrashPost(post_id):
-            return HttpRequest("DELETE", f"{POSTS}/{post_id}", responses.trashed, query=only)
-        case DeletePost(post_id):
-            query = {"force": "true", "_fields": "deleted"}
-            return HttpRequest("DELETE", f"{POSTS}/{post_id}", responses.deleted, query=query)
-        case ReadPost(post_id):
-            return HttpRequest(
-                "GET", f"{POSTS}/{post_id}", responses.site_post, query={"context": "edit", **only}
-            )
-        case FindPosts(number):
-            query = {
-                "context": "edit",
-                "status": _ANYWHERE,
-                "per_page": str(_MOST_POSTS),
-                "zoombridge_number": str(number),
-            }
-            return HttpRequest("GET", POSTS, responses.posts_of(number), query={**only, **query})

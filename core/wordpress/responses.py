@@ -1,7 +1,6 @@
 """Parse responses of a site's REST API: JSON in, dataclasses out. Pure. The API of the plugin is in docs/stub.md.
 
-Each function takes what came as JSON, and raises `UnexpectedError` where it is of another shape, or `SiteFaultError`
-where that tells what is wrong with the site.
+Each function takes what came as JSON, and raises `UnexpectedError` where it is of another shape.
 """
 
 from __future__ import annotations
@@ -9,14 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import unescape
-from json import dumps as json_text
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Fault, SiteFaultError
-from core.wordpress.faults import SiteResponse, credentials, stub_missing
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 class UnexpectedError(ValueError):
@@ -24,20 +19,13 @@ class UnexpectedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
-    """A post that was created without the plugin's field."""
-
-    post_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class SitePost:
     """A post as it is on the site.
 
-    `title` and `content` are what is stored, not what is shown. `field` is the REST field `zoombridge`, as
-    docs/stub.md says that it is read; its `revision` is None for a post that the bridge does not manage. `untouched`
-    is whether nobody has changed it since the bridge's last write. After a write `rewritten` names the fields and metas
-    in which the site holds something else than was sent.
+    `title` and `content` are what is stored, not what is shown. `field` holds the metas by the names of docs/sync.md, and
+    `trashed_from`; its `revision` is None for a post that the bridge does not manage. `untouched` is whether nobody has
+    changed it since the bridge's last write. After a write `rewritten` names the fields and metas in which the site
+    holds something else than was sent.
     """
 
     id: int
@@ -52,7 +40,7 @@ class SitePost:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The WordPress user that the bridge signs in as. `capabilities` are those that the user has."""
+    """The WordPress user to whom an application password belongs. `capabilities` are those that the user has."""
 
     id: int
     name: str
@@ -96,82 +84,6 @@ class Connection:
     page: str
     home: str = ""
     epoch: int = 0
-
-
-def posts_of(number: int) -> Callable[[Any], list[SitePost]]:
-    """Return a parser of the posts of a number: outside the trash first, then by id."""
-
-    def read(told: Any) -> list[SitePost]:
-        # A site without the plugin ignores the parameter, and returns any posts.
-        mine = [post for post in _site_posts(told) if post.field.get("number") == str(number)]
-        return sorted(mine, key=lambda post: (post.status == "trash", post.id))
-
-    return read
-
-
-def batch(expected: int) -> Callable[[Any], list[SiteResponse]]:
-    """Return a parser of a batch of `expected` responses, each as if sent alone."""
-
-    def read(told: Any) -> list[SiteResponse]:
-        answers = told.get("responses") if isinstance(told, dict) else None
-        if not isinstance(answers, list) or len(answers) != expected:
-            raise UnexpectedError("not a batch")
-        return [_part(answer) for answer in answers]
-
-    return read
-
-
-def _part(told: Any) -> SiteResponse:
-    if not isinstance(told, dict) or not isinstance(told.get("status"), int):
-        raise UnexpectedError("not a part of a batch")
-    headers = told.get("headers")
-    return SiteResponse(
-        told["status"],
-        {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
-        json_text(told.get("body")).encode(),
-    )
-
-
-def site_post(told: Any) -> SitePost:
-    """Parse a post."""
-    if not isinstance(told, dict) or not isinstance(told.get("id"), int) or "status" not in told:
-        raise UnexpectedError("not a post")
-    if "zoombridge" not in told:
-        raise stub_missing("the post has no field “zoombridge”")
-    if not isinstance(told["zoombridge"], dict):
-        raise credentials("the field “zoombridge” is hidden from this user")
-    return SitePost(
-        id=told["id"],
-        status=str(told["status"]),
-        link=str(told.get("link") or ""),
-        title=_raw(told.get("title")),
-        content=_raw(told.get("content")),
-        field=told["zoombridge"],
-        untouched=isinstance(told.get("date_gmt"), str) and told["date_gmt"] == told.get("modified_gmt"),
-    )
-
-
-def made(told: Any) -> SitePost | Bare:
-    """Parse a new post; return only its id where it lacks the plugin's field."""
-    try:
-        return site_post(told)
-    except SiteFaultError as error:
-        if error.fault is Fault.STUB_MISSING:
-            return Bare(int(told["id"]))
-        raise
-
-
-def _site_posts(told: Any) -> list[SitePost]:
-    if not isinstance(told, list):
-        raise UnexpectedError("not a list")
-    return [site_post(post) for post in told]
-
-
-def trashed(told: Any) -> bool:
-    """Parse a post that was moved to the trash: True."""
-    if site_post(told).status != "trash":
-        raise UnexpectedError("not in the trash")
-    return True
 
 
 def deleted(told: Any) -> None:
@@ -227,11 +139,6 @@ def connection(told: Any) -> Connection:
         home=str(told.get("home") or ""),
         epoch=_whole(told.get("epoch")),
     )
-
-
-def _raw(text: Any) -> str:
-    raw = text.get("raw") if isinstance(text, dict) else None
-    return raw if isinstance(raw, str) else ""
 
 
 def _whole(number: Any) -> int:

@@ -119,7 +119,7 @@ def refused_by_plugin(answer: SiteResponse) -> SiteFaultError | None:
 def unanswered(answer: SiteResponse, *, now: datetime, wrote: bool) -> SiteFaultError:
     """Return the fault of a response without a signed answer. `now` is needed where `Retry-After` is a date."""
     fault = classify(answer, now=now, wrote=wrote)
-    if fault.fault not in (Fault.CREDENTIALS, Fault.NOT_JSON, Fault.REFUSED, Fault.POST_MISSING):
+    if fault.fault not in (Fault.CREDENTIALS, Fault.NOT_JSON, Fault.REFUSED):
         return fault
     page = page_title(answer.body) or messages.EMPTY_PAGE
     return SiteFaultError(

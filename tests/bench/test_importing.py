@@ -8,7 +8,7 @@ from bench.account import Compared, Truth, compare, double
 from bench.importing import Direct, Importing
 from bench.place import Place
 from bench.site import FastSite
-from core.wordpress.client import MOST_IN_BATCH
+from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.wordpress import WordPress
 
 MEETINGS, HOSTS = 40, 4
@@ -33,9 +33,9 @@ def test_an_import_that_is_killed_goes_on_and_every_post_is_right(site: WordPres
 
 
 def test_what_is_wrong_on_a_site_is_found(site: WordPress) -> None:
-    with double(MOST_IN_BATCH, 1) as zoom:
+    with double(MOST_AT_ONCE, 1) as zoom:
         truth = Truth(zoom.account)
-        Direct(site, truth, apart=0).write(MOST_IN_BATCH)
+        Direct(site, truth, apart=0).write(MOST_AT_ONCE)
         assert compare(site, truth).faults == 0
 
         site.php(

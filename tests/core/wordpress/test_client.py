@@ -5,7 +5,6 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -16,16 +15,26 @@ from urllib3.exceptions import ReadTimeoutError
 from core.errors import Fault, SiteFaultError
 from core.wordpress import transport
 from core.wordpress.client import WordPressClient
+from core.wordpress.responses import ApplicationPassword
 
 ROOT = "https://example.org/wp-json/"
-POSTS = ROOT + "wp/v2/zoom_meetings"
-POST: dict[str, Any] = {
-    "id": 7,
-    "status": "publish",
-    "link": "https://example.org/zoom-meetings/choir/",
-    "title": {"raw": "Choir"},
-    "content": {"raw": "<p>Sing</p>"},
-    "zoombridge": {"number": "85393847045", "revision": 3},
+CONNECTION = f"{ROOT}zoombridge/v1/connection"
+ME = f"{ROOT}wp/v2/users/me"
+PASSWORDS = f"{ME}/application-passwords"
+UUID = "0a1b2c3d-0000-4000-8000-000000000000"
+ADMIN = {"id": 1, "name": "Anna", "capabilities": {"manage_options": True, "edit_posts": False}}
+TOLD = {
+    "stub": "0.2.0",
+    "paired": True,
+    "bridge": "https://bridge.example.org",
+    "site": "k3v9",
+    "home": "https://example.org",
+    "epoch": 3,
+    "endpoints": {"meeting": "https://example.org/wp-json/vczapi/v1/meeting"},
+    "type": "other",
+    "vczapi": "4.6.7",
+    "vczapi_pro": False,
+    "page": "https://example.org/wp-admin/edit.php",
 }
 BROKEN = requests.exceptions.ConnectionError("reset")
 SLOW = requests.exceptions.ConnectionError(ReadTimeoutError(None, "/", "read timed out"))  # type: ignore[arg-type]
@@ -49,52 +58,67 @@ def query(wire: responses.RequestsMock) -> dict[str, str]:
 
 def raised(client: WordPressClient) -> SiteFaultError:
     with pytest.raises(SiteFaultError) as caught:
-        client.update_post(7, {"title": "Choir"})
+        client.pair("https://bridge.example.org", "k3v9", "0" * 64)
     return caught.value
 
 
 class TestRequests:
-    def test_a_post_is_read_with_what_is_stored_and_nothing_more(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        wire.get(f"{POSTS}/7", json=POST)
-        post = client.read_post(7)
-        assert (post.id, post.status, post.title, post.content) == (7, "publish", "Choir", "<p>Sing</p>")
-        assert post.field["revision"] == 3
-        assert query(wire) == {
-            "context": "edit",
-            "_fields": "id,status,link,title.raw,content.raw,date_gmt,modified_gmt,zoombridge",
-        }
-
     def test_it_signs_in_in_utf8_and_says_who_it_is(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.get(f"{POSTS}/7", json=POST)
-        client.read_post(7)
+        wire.get(ME, json=ADMIN)
+        assert client.me().capabilities == {"manage_options"}
         headers = wire.calls[0].request.headers
         kind, _, pair = headers["Authorization"].partition(" ")
         assert (kind, base64.b64decode(pair).decode()) == ("Basic", "jürgen:abcd EFGH 1234")
         assert headers["User-Agent"].startswith("ZoomWordPressBridge/")
 
     def test_plain_permalinks_work(self, wire: responses.RequestsMock) -> None:
-        wire.get("https://example.org/", json=POST)
-        WordPressClient("https://example.org/?rest_route=/", "anna", "x").read_post(7)
-        assert query(wire)["rest_route"] == "/wp/v2/zoom_meetings/7"
+        wire.get("https://example.org/", json=ADMIN)
+        WordPressClient("https://example.org/?rest_route=/", "anna", "x").me()
+        assert query(wire)["rest_route"] == "/wp/v2/users/me"
         assert query(wire)["context"] == "edit"
 
-    def test_found_posts_come_outside_the_trash_first_and_only_those_of_the_number(
+    def test_what_the_stub_says_of_itself_is_typed(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        other = {**POST, "id": 1, "zoombridge": {"number": "1"}}
-        trashed = {**POST, "id": 2, "status": "trash"}
-        draft = {**POST, "id": 9, "status": "draft"}
-        wire.get(POSTS, json=[trashed, draft, other, POST])
-        assert [post.id for post in client.find_posts(85393847045)] == [7, 9, 2]
-        assert query(wire)["status"] == "any,trash"
-        assert query(wire)["zoombridge_number"] == "85393847045"
+        wire.post(CONNECTION, json=TOLD)
+        found = client.pair("https://bridge.example.org", "k3v9", "0" * 64)
+        assert (found.paired, found.vczapi, found.type_owner) == (True, "4.6.7", "other")
+        assert (found.home, found.epoch) == ("https://example.org", 3)
+        assert json.loads(wire.calls[0].request.body or b"") == {
+            "bridge": "https://bridge.example.org",
+            "site": "k3v9",
+            "key": "0" * 64,
+        }
+
+    def test_an_older_plugin_tells_no_home(
+        self, client: WordPressClient, wire: responses.RequestsMock
+    ) -> None:
+        wire.get(
+            CONNECTION, json={name: value for name, value in TOLD.items() if name not in ("home", "epoch")}
+        )
+        found = client.connection()
+        assert (found.home, found.epoch) == ("", 0)
+
+    @pytest.mark.parametrize("uuid", ["../../users/1", "", None, "0a1b?force=true"])
+    def test_what_is_no_identifier_becomes_part_of_no_address(
+        self, client: WordPressClient, wire: responses.RequestsMock, uuid: str | None
+    ) -> None:
+        wire.get(f"{PASSWORDS}/introspect", json={"uuid": uuid, "app_id": ""})
+        with pytest.raises(SiteFaultError):
+            client.application_password()
+
+    def test_a_revocation_that_did_not_happen_is_noticed(
+        self, client: WordPressClient, wire: responses.RequestsMock
+    ) -> None:
+        """A proxy that turns DELETE into something else must not pass for a success."""
+        wire.delete(f"{PASSWORDS}/{UUID}", json={"deleted": False})
+        with pytest.raises(SiteFaultError):
+            client.revoke(ApplicationPassword(UUID, ""))
 
     def test_nothing_is_tried_twice(self, client: WordPressClient, wire: responses.RequestsMock) -> None:
-        wire.post(f"{POSTS}/7", status=503)
+        wire.post(CONNECTION, status=503)
         raised(client)
         assert len(wire.calls) == 1
         for adapter in client._session.adapters.values():
@@ -103,7 +127,7 @@ class TestRequests:
 
 class TestFaults:
     def test_a_redirect_is_not_followed(self, client: WordPressClient, wire: responses.RequestsMock) -> None:
-        wire.post(f"{POSTS}/7", status=301, headers={"Location": "https://www.example.org/"})
+        wire.post(CONNECTION, status=301, headers={"Location": "https://www.example.org/"})
         assert raised(client).fault is Fault.MOVED
         assert len(wire.calls) == 1
 
@@ -121,7 +145,7 @@ class TestFaults:
     def test_what_gave_no_answer_says_whether_it_may_have_been_done(
         self, wire: responses.RequestsMock, trouble: Exception, unsure: bool, word: str
     ) -> None:
-        wire.post(f"{POSTS}/7", body=trouble)
+        wire.post(CONNECTION, body=trouble)
         found = raised(WordPressClient(ROOT, "anna", "x"))
         assert (found.fault, found.unsure) == (Fault.NETWORK, unsure)
         assert word in str(found)
@@ -129,34 +153,22 @@ class TestFaults:
     def test_a_read_that_breaks_off_leaves_no_doubt(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.get(f"{POSTS}/7", body=BROKEN)
+        wire.get(CONNECTION, body=BROKEN)
         with pytest.raises(SiteFaultError) as caught:
-            client.read_post(7)
+            client.connection()
         assert not caught.value.unsure
 
     def test_a_success_that_is_a_page_is_none(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.post(f"{POSTS}/7", body="<title>Checking your browser</title>", content_type="text/html")
+        wire.post(CONNECTION, body="<title>Checking your browser</title>", content_type="text/html")
         found = raised(client)
         assert (found.fault, found.evidence) == (Fault.NOT_JSON, "Checking your browser")
-
-    def test_an_answer_without_the_field_means_that_the_stub_is_missing(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        wire.post(f"{POSTS}/7", json={key: value for key, value in POST.items() if key != "zoombridge"})
-        assert raised(client).fault is Fault.STUB_MISSING
-
-    def test_a_field_that_is_hidden_means_that_the_user_may_not(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        wire.post(f"{POSTS}/7", json={**POST, "zoombridge": None})
-        assert raised(client).fault is Fault.CREDENTIALS
 
     def test_an_answer_without_end_is_cut_off(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.post(f"{POSTS}/7", body=b" " * (transport.LARGEST_ANSWER + 1))
+        wire.post(CONNECTION, body=b" " * (transport.LARGEST_ANSWER + 1))
         found = raised(client)
         assert found.fault is Fault.NOT_JSON
         assert "5 MiB" in str(found)
@@ -165,7 +177,7 @@ class TestFaults:
         self, client: WordPressClient, wire: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(transport, "WHOLE_TIMEOUT", -1.0)
-        wire.post(f"{POSTS}/7", json=POST)
+        wire.post(CONNECTION, json=TOLD)
         found = raised(client)
         assert (found.fault, found.unsure) == (Fault.NETWORK, True)
 
@@ -174,38 +186,11 @@ class TestFaults:
     ) -> None:
         pair = base64.b64encode("jürgen:abcd EFGH 1234".encode()).decode()
         echo = {"code": "rest_odd", "message": f"Basic {pair} abcd EFGH 1234 abcdEFGH1234"}
-        wire.post(f"{POSTS}/7", json=echo, status=400)
+        wire.post(CONNECTION, json=echo, status=400)
         found = raised(client)
         assert found.evidence.count("•••") == 3
         for secret in (pair, "EFGH"):
             assert secret not in str(found) + found.evidence
-
-    def test_trashing_what_is_in_the_trash_is_no_failure(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        wire.delete(f"{POSTS}/7", json={"code": "rest_already_trashed"}, status=410)
-        assert client.trash_post(7) is False
-
-    def test_a_trash_that_did_not_happen_is_noticed(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        """A proxy that turns DELETE into something else must not pass for a success."""
-        wire.delete(f"{POSTS}/7", json=POST)
-        with pytest.raises(SiteFaultError):
-            client.trash_post(7)
-        wire.delete(f"{POSTS}/8", json={"deleted": False})
-        with pytest.raises(SiteFaultError):
-            client.delete_post(8)
-
-    def test_a_bare_post_made_without_the_stub_is_taken_back(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        wire.post(POSTS, json={key: value for key, value in POST.items() if key != "zoombridge"}, status=201)
-        gone = wire.delete(f"{POSTS}/7", json={"deleted": True})
-        with pytest.raises(SiteFaultError) as caught:
-            client.create_post({"title": "Choir"})
-        assert caught.value.fault is Fault.STUB_MISSING
-        assert gone.call_count == 1
 
 
 class TestRealSockets:
@@ -272,28 +257,6 @@ class TestRealSockets:
             WordPressClient(root, "anna", "secret", timeout=timeout) as client,
             pytest.raises(SiteFaultError) as caught,
         ):
-            client.create_post({"title": "Choir"})
+            client.pair("https://bridge.example.org", "k3v9", "0" * 64)
         assert "secret" not in caught.value.evidence
         return caught.value
-
-
-def test_what_the_stub_says_of_itself_is_typed(client: WordPressClient, wire: responses.RequestsMock) -> None:
-    told = {
-        "stub": "0.1.0",
-        "paired": True,
-        "bridge": "https://bridge.example.org",
-        "site": "k3v9",
-        "endpoints": {"meeting": "https://example.org/wp-json/vczapi/v1/meeting"},
-        "type": "other",
-        "vczapi": "4.6.7",
-        "vczapi_pro": False,
-        "page": "https://example.org/wp-admin/edit.php",
-    }
-    wire.post(f"{ROOT}zoombridge/v1/connection", json=told)
-    found = client.pair("https://bridge.example.org", "k3v9", "0" * 64)
-    assert (found.paired, found.vczapi, found.type_owner) == (True, "4.6.7", "other")
-    assert json.loads(wire.calls[0].request.body or b"") == {
-        "bridge": "https://bridge.example.org",
-        "site": "k3v9",
-        "key": "0" * 64,
-    }

@@ -55,12 +55,8 @@ def error(code: str, status: int, message: str = "…", **data: Any) -> SiteResp
         (error("rest_not_logged_in", 401), Fault.CREDENTIALS),
         (error("rest_cannot_create", 403), Fault.CREDENTIALS),
         (error("rest_no_route", 404), Fault.STUB_MISSING),
-        (error("rest_post_invalid_id", 404), Fault.POST_MISSING),
-        (error("rest_already_trashed", 410), Fault.POST_MISSING),
-        (error("zoombridge_exists", 409, post=17), Fault.EXISTS),
         (error("conflict", 409), Fault.REFUSED),
         (error("rest_invalid_param", 400), Fault.REFUSED),
-        (error("rest_trash_not_supported", 501), Fault.REFUSED),
     ],
     ids=lambda value: value if isinstance(value, Fault) else None,
 )
@@ -103,11 +99,6 @@ class TestWhatFollows:
         assert not classify(answer(500), now=NOW, wrote=False).unsure
         assert not classify(answer(403), now=NOW).unsure
         assert not classify(answer(429), now=NOW).unsure
-
-    def test_the_post_that_is_there_is_named(self) -> None:
-        assert classify(error("zoombridge_exists", 409, post=17), now=NOW).post_id == 17
-        assert classify(error("zoombridge_exists", 409, post="17"), now=NOW).post_id is None
-        assert classify(answer(409, {"code": "zoombridge_exists", "data": None}), now=NOW).post_id is None
 
 
 class TestMessages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from core.errors import Fault, SiteFaultError
+from core.model.meeting import MeetingState
+from core.render import SiteRules, render
 from core.wordpress.client import WordPressClient
 from core.wordpress.envelope import UnsignedAnswerError, derive_keys, open_answer, seal_request
 from core.wordpress.operations import (
@@ -34,12 +37,13 @@ from core.wordpress.operations import (
     Write,
 )
 from core.wordpress.requests import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
+from core.wordpress.responses import SitePost
 from core.wordpress.sync_client import Doorway, SyncClient
 from core.wordpress.sync_posts import Mark
 from tests.conftest import STUB_SLUG
 from tests.core.wordpress.network_double import NetworkDouble
 from tests.core.wordpress.plugin_double import PluginDouble
-from tests.core.wordpress.test_client_on_wordpress import NUMBER, fields
+from tests.core.wordpress.rendered import MEETING, NOW, NUMBER, fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,6 +149,60 @@ class TestPosts:
         [made] = client.perform([CreatePost(chosen)], [Mark(NUMBER, 1)])
         told = site.rest("GET", f"wp/v2/zoom_meetings/{made.id}").json()
         assert (told["author"], told["zoom_meeting_cats"]) == (user, [category.id])
+
+
+class TestPages:
+    def made(self, client: SyncClient) -> SitePost:
+        [post] = client.perform([CreatePost(fields())], [Mark(NUMBER, 1)])
+        assert isinstance(post, SitePost)
+        return post
+
+    def test_visitors_see_the_text_as_text(self, client: SyncClient) -> None:
+        page = requests.get(self.made(client).link, timeout=90).text
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert" in page
+        # WordPress writes some entities in another form.
+        assert "[gallery]" not in page
+        assert "[gallery]" in unescape(page)
+        for part in ("zoombridge-meeting", "zoombridge-join-link", "<time", "zoombridge-cancelled"):
+            assert part in page
+
+    def test_our_html_passes_the_plugins_list_of_tags_unchanged(self, client: SyncClient) -> None:
+        written = fields()["zoombridge"]["html"]
+        kept = client.read_post(self.made(client).id).field["html"]
+        tags = [part.split(">")[0] for part in written.split("<")[1:]]
+        assert [part.split(">")[0] for part in kept.split("<")[1:]] == tags
+
+    def test_a_meeting_that_is_deleted_shows_no_link_to_those_who_see_its_page(
+        self, client: SyncClient
+    ) -> None:
+        made = self.made(client)
+        gone = render(replace(MEETING, state=MeetingState.DELETED), SiteRules(), NOW)
+        client.perform([UpdatePost(made.id, {"zoombridge": dict(gone.field)})], [Mark(NUMBER, 2)])
+        assert "zoombridge-join-link" not in requests.get(made.link, timeout=90).text
+
+
+class TestChoices:
+    def test_authors_are_who_may_write(self, site: WordPress, client: SyncClient) -> None:
+        site.php(
+            """
+            foreach ( array( 'zoe' => 'author', 'bert' => 'contributor', 'sam' => 'subscriber' ) as $login => $role ) {
+                wp_insert_user( array( 'user_login' => $login, 'user_pass' => 'x', 'role' => $role,
+                    'display_name' => "O'$login & Co" ) );
+            }
+            """
+        )
+        names = [author.name for author in client.authors()]
+        assert "O'zoe & Co" in names
+        assert "O'bert & Co" in names
+        assert "O'sam & Co" not in names
+        assert names == sorted(names, key=str.lower)
+
+    def test_categories_by_name_as_people_read_it(self, site: WordPress, client: SyncClient) -> None:
+        assert client.categories() == []
+        for name in ("Songs & Dances", "Courses"):
+            site.rest("POST", "wp/v2/zoom_meeting_cats", json={"name": name})
+        assert [category.name for category in client.categories()] == ["Courses", "Songs & Dances"]
 
 
 class TestWays:
