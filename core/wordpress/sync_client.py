@@ -332,8 +332,8 @@ class SyncClient:
         if result.code == "missing" and item.sent and isinstance(item.operation, Delete):
             return Deleted(item.operation.post)  # by an earlier try
         fault = sync_faults.of_item(result)
-        # A post that is there may be the one that an earlier try made, before it died.
-        fault.unsure |= fault.fault is Fault.EXISTS and item.sent > 0
+        # An earlier try may have had its effect before it died, or is still at work: a post that is there may be its own.
+        fault.unsure |= item.sent > 0 and isinstance(item.operation, _WRITES)
         return fault
 
     def _ask(self, operations: list[Operation], *, quiet: bool = False) -> Payload:

@@ -562,6 +562,13 @@ class TestLostAnswers:
         assert isinstance(results[0], Standing)
         assert [fault(result) for result in results[1:]] == [Fault.STALE, Fault.EXISTS]
 
+    def test_whatever_keeps_it_from_being_sent_again_leaves_it_in_doubt(self, world: World) -> None:
+        """The request whose answer was lost may be what keeps the site busy."""
+        world.plugin.saving = True
+        world.befall("request lost")
+        [result] = world.run(Write(1, "1", title="Made"))
+        assert (fault(result), result.unsure) == (Fault.BUSY, True)
+
     def test_of_reads_alone_leave_nothing_in_doubt(self, world: World) -> None:
         [post] = world.posts(1)
         world.befall("answer lost")
