@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.end_to_end.events import Meeting
+from tests.examples import SOAK
 from tests.faults.stepped import Stepped
 
 if TYPE_CHECKING:
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from tests.wordpress import WordPress
 
 _names = itertools.count()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave kills on the second WordPress to the soak."""
+    elsewhere = [item for item in items if not SOAK and _is_left_to_the_soak(item)]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
+
+
+def _is_left_to_the_soak(item: pytest.Item) -> bool:
+    kind = item.callspec.params.get("wordpress") if hasattr(item, "callspec") else None
+    return item.path.stem == "test_kills" and kind == "playground-sqlite"
 
 
 @pytest.fixture

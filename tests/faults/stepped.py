@@ -56,14 +56,16 @@ class Client(SyncClient):
 class Stepped:
     """A bridge that is connected with a WordPress. Time passes only by `forward` and `until_quiet`."""
 
-    def __init__(self, wordpress: WordPress, folder: Path, **known: Any) -> None:
+    def __init__(
+        self, wordpress: WordPress, folder: Path, *, database_url: str | None = None, **known: Any
+    ) -> None:
         self.wordpress = wordpress
         self.clock = Clock(time.time())
         self.timeout = (5.0, 30.0)
         self.rest_root = wordpress.rest_root
         self.home = wordpress.url
         self.batch_sizes: list[int] = []
-        self.store = Store(f"sqlite:///{folder / 'zoombridge.db'}", keys=KEYS)
+        self.store = Store(database_url or f"sqlite:///{folder / 'zoombridge.db'}", keys=KEYS)
         upgrade(self.store.engine, self.store.sealer)
         self.connect(**known)
         self.store.write(

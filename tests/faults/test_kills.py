@@ -1,0 +1,73 @@
+"""WordPress or the bridge killed between a write and its answer, while VCZAPI's form saves the same meetings."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.end_to_end.events import Meeting
+from tests.faults.rounds import Rounds, StruckBridge
+from tests.faults.wire import Fate, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.wordpress import WordPress
+
+VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
+
+
+@pytest.fixture
+def wire(site: WordPress) -> Iterator[Wire]:
+    """The way to a WordPress on which the double of VCZAPI is active."""
+    site.add_plugin(VCZAPI)
+    with Wire(site) as made:
+        yield made
+    site.deactivate_plugin("vczapi")
+
+
+@pytest.fixture
+def bridge(site: WordPress, wire: Wire, migrated_url: str, tmp_path: Path) -> Iterator[StruckBridge]:
+    """A bridge with a store of each kind."""
+    made = StruckBridge(site, tmp_path, wire, database_url=migrated_url)
+    yield made
+    made.store.close()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+class TestPlaces:
+    """Places that chance meets rarely."""
+
+    def test_between_the_title_and_the_record_before_zoom_takes_both_back(
+        self, bridge: StruckBridge, wire: Wire
+    ) -> None:
+        """What the killed request has written does not stay."""
+        meeting = Meeting("meeting", changes={"agenda": "Bring candles."})
+        strike(bridge, wire, [meeting.created()])
+        bridge.tell(meeting.updated(topic="Concert", agenda="Bring lamps."))
+        wire.fates.append(Fate("kill", "query", text="`meta_key` = '_zoombridge_seq'", patient=True))
+        bridge.step()
+        assert wire.happened == ["kill query"]
+        strike(bridge, wire, [meeting.updated(topic=meeting.topic, agenda="Bring a folder.")])
+        [post] = listed(bridge).values()
+        assert post["title"] == meeting.topic
+        assert "folder" in post["content"]
+
+
+def strike(bridge: StruckBridge, wire: Wire, events: list[dict[str, Any]], *fates: Fate) -> None:
+    """Tell events, let fates befall the requests that follow, and wait until all is quiet."""
+    bridge.tell(*events)
+    wire.fates.extend(fates)
+    settle(bridge)
+    assert len(wire.happened) >= len(fates), "It did not happen."
+
+
+def settle(bridge: StruckBridge) -> None:
+    Rounds(bridge, bridge.wire, random.Random(0)).until_quiet()
+
+
+def listed(bridge: StruckBridge) -> dict[int, dict[str, Any]]:
+    return Rounds(bridge, bridge.wire, random.Random(0)).listed()
