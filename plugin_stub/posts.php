@@ -21,15 +21,16 @@ defined( 'ABSPATH' ) || exit;
 function zoombridge_reserve_number( string $number ): ?WP_Error {
 	global $wpdb;
 	$is_locked = zoombridge_lock( 'zoombridge_making_' . $number );
-	$existing  = zoombridge_find_post( $number );
-	if ( $existing ) {
-		return new WP_Error( 'zoombridge_exists', 'This meeting has a post.', array( 'post' => $existing ) );
-	}
+	// Before the search: a form that ends in between has stored its number by then, and the search finds it.
 	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- Locks of other requests; a cache would not show them.
-	$saving = $wpdb->get_var(
+	$saving   = $wpdb->get_var(
 		"SELECT MAX(option_value) FROM {$wpdb->options}
 		WHERE option_name BETWEEN 'zoombridge_saving_0' AND 'zoombridge_saving_A'"
 	);
+	$existing = zoombridge_find_post( $number );
+	if ( $existing ) {
+		return new WP_Error( 'zoombridge_exists', 'This meeting has a post.', array( 'post' => $existing ) );
+	}
 	if ( ! $is_locked || $saving > time() - MINUTE_IN_SECONDS ) {
 		return new WP_Error( 'zoombridge_saving', 'Another request is saving a meeting on this site.' );
 	}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.end_to_end.events import Meeting
-from tests.faults.rounds import Rounds, StruckBridge
+from tests.faults.rounds import AT_ZOOM, Life, Rounds, StruckBridge
 from tests.faults.wire import Fate, Wire
 
 if TYPE_CHECKING:
@@ -55,6 +55,19 @@ class TestPlaces:
         [post] = listed(bridge).values()
         assert post["title"] == meeting.topic
         assert "folder" in post["content"]
+
+    def test_form_that_ends_while_the_bridge_looks_for_a_post(self, bridge: StruckBridge, wire: Wire) -> None:
+        """The bridge finds no post yet, and then no form that saves any more."""
+        meeting = Meeting("meeting")
+        form = wire.form(Life(meeting).details, fate=Fate("hold", AT_ZOOM))
+        bridge.tell(meeting.created())
+        wire.fates.append(Fate("hold", "query", text="BETWEEN 'zoombridge_saving_0'", patient=True))
+        bridge.step()
+        assert wire.happened == ["hold query"]
+        wire.end_form(form)
+        wire.release()
+        settle(bridge)
+        assert [post["title"] for post in listed(bridge).values()] == [meeting.topic]
 
 
 def strike(bridge: StruckBridge, wire: Wire, events: list[dict[str, Any]], *fates: Fate) -> None:
