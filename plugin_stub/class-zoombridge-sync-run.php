@@ -283,6 +283,7 @@ class Zoombridge_Sync_Run {
 		}
 		$this->reserve = null;
 		zoombridge_sync_extend_limits();
+		zoombridge_sync_end_transaction( 'ROLLBACK' );
 		if ( null !== $this->current ) {
 			$fatal = zoombridge_sync_fatal_error();
 			$file  = $fatal ? zoombridge_sync_below_content( $fatal['file'] ) : zoombridge_sync_culprit_at_exit();

@@ -87,6 +87,21 @@ function zoombridge_lock( string $name ): bool {
 }
 
 /**
+ * Renews the locks that this request holds: from now on it is a minute again until another one may take them over.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_renew_locks(): void {
+	global $wpdb;
+	foreach ( zoombridge_held_locks() as $name ) {
+		// phpcs:ignore WordPress.DB.DirectDatabaseQuery
+		$wpdb->update( $wpdb->options, array( 'option_value' => (string) time() ), array( 'option_name' => $name ) );
+	}
+}
+
+/**
  * Releases a lock that this request holds. Does nothing for others.
  *
  * @since 0.2.0

@@ -113,6 +113,68 @@ function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): a
 }
 
 /**
+ * Calls a function that writes a post and its metas in one transaction: a killed process leaves all of it, or nothing.
+ *
+ * The transaction ends as soon as the row is written, so that plugins do not work inside it. Tables without
+ * transactions hold each row at once, as ever.
+ *
+ * @since 0.2.0
+ *
+ * @param callable $write The function. What it has written is undone if it throws an exception.
+ * @return mixed What the function returns.
+ */
+function zoombridge_sync_together( callable $write ) {
+	global $wpdb;
+	$commit = static function () use ( &$commit ): void {
+		remove_action( 'transition_post_status', $commit, PHP_INT_MIN );
+		zoombridge_sync_end_transaction( 'COMMIT' );
+	};
+	$wpdb->query( 'START TRANSACTION' ); // phpcs:ignore WordPress.DB.DirectDatabaseQuery
+	zoombridge_sync_is_in_transaction( true );
+	// First of all: no other request takes over the lock before the end, and SQLite waits for its turn only here.
+	zoombridge_renew_locks();
+	add_action( 'transition_post_status', $commit, PHP_INT_MIN );
+	try {
+		$result = $write();
+		$commit();
+		return $result;
+	} finally {
+		remove_action( 'transition_post_status', $commit, PHP_INT_MIN );
+		zoombridge_sync_end_transaction( 'ROLLBACK' );
+	}
+}
+
+/**
+ * Ends the transaction of a write, if it has not ended.
+ *
+ * @since 0.2.0
+ *
+ * @param string $how COMMIT or ROLLBACK.
+ * @return void
+ */
+function zoombridge_sync_end_transaction( string $how ): void {
+	global $wpdb;
+	if ( zoombridge_sync_is_in_transaction() ) {
+		zoombridge_sync_is_in_transaction( false );
+		$wpdb->query( $how ); // phpcs:ignore WordPress.DB
+	}
+}
+
+/**
+ * Stores and returns whether the transaction of a write is open.
+ *
+ * @since 0.2.0
+ *
+ * @param bool|null $is_open Optional. Whether it is, from now on. Default null: nothing changes.
+ * @return bool True if it is.
+ */
+function zoombridge_sync_is_in_transaction( ?bool $is_open = null ): bool {
+	static $is_now = false;
+	$is_now        = $is_open ?? $is_now;
+	return $is_now;
+}
+
+/**
  * Creates the post of a meeting.
  *
  * @since 0.2.0
@@ -179,23 +241,23 @@ function zoombridge_sync_insert( array $operation, array $fields, array $metas )
 		}
 	};
 	add_action( 'transition_post_status', $insert_metas, PHP_INT_MIN, 3 );
+	$post   = wp_slash(
+		$fields + array(
+			'post_type'   => 'zoom-meetings',
+			'post_author' => zoombridge_sync_author( $operation ),
+			'post_name'   => zoombridge_sync_slug( $fields, $operation ),
+			// With the post itself: a plugin that dies in between must not leave one that is never found again.
+			'meta_input'  => array( '_meeting_zoom_meeting_id' => $operation['number'] ),
+		)
+	);
+	$insert = static function () use ( $post ): int {
+		return zoombridge_sync_require_id( wp_insert_post( $post, true ) );
+	};
 	try {
-		$id = wp_insert_post(
-			wp_slash(
-				$fields + array(
-					'post_type'   => 'zoom-meetings',
-					'post_author' => zoombridge_sync_author( $operation ),
-					'post_name'   => zoombridge_sync_slug( $fields, $operation ),
-					// With the post itself: a plugin that dies in between must not leave one that is never found again.
-					'meta_input'  => array( '_meeting_zoom_meeting_id' => $operation['number'] ),
-				)
-			),
-			true
-		);
+		return zoombridge_sync_together( $insert );
 	} finally {
 		remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
 	}
-	return zoombridge_sync_require_id( $id );
 }
 
 /**
@@ -356,22 +418,26 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		$metas += array( '_zoombridge_made' => 'form' );
 	}
 	$metas['_zoombridge_post'] = (string) $row['ID'];
-	zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
-	$changes = array();
+	$changes                   = array();
 	foreach ( $fields as $column => $value ) {
 		if ( $value !== $row[ $column ] ) {
 			$changes[ $column ] = $value;
 		}
 	}
-	if ( $changes ) {
-		if ( '' === $row['post_name'] && isset( $changes['post_status'] ) ) {
-			$changes['post_name'] = zoombridge_sync_slug( $changes + $row, $operation );
-		}
-		$update = static function () use ( $row, $changes ) {
-			return wp_update_post( wp_slash( array( 'ID' => $row['ID'] ) + $changes ), true );
-		};
-		zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
+	if ( '' === $row['post_name'] && isset( $changes['post_status'] ) ) {
+		$changes['post_name'] = zoombridge_sync_slug( $changes + $row, $operation );
 	}
+	$update = static function () use ( $row, $changes ) {
+		return wp_update_post( wp_slash( array( 'ID' => $row['ID'] ) + $changes ), true );
+	};
+	zoombridge_sync_together(
+		static function () use ( $row, $metas, $changes, $update ): void {
+			zoombridge_sync_set_metas( $row['ID'], $metas, $row['metas'] );
+			if ( $changes ) {
+				zoombridge_sync_require_id( zoombridge_sync_guard( $row, $changes, $update ) );
+			}
+		}
+	);
 	$row  = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
 	$took = zoombridge_sync_took( $operation, $row, $metas );
 	return zoombridge_sync_what_stands( $row ) + array( 'took' => (object) $took );
@@ -651,7 +717,11 @@ function zoombridge_sync_trash( array $operation, int $epoch, array $row ): arra
 		$trash = static function () use ( $row ) {
 			return wp_trash_post( $row['ID'] );
 		};
-		zoombridge_sync_guard( $row, array( 'post_status' => 'trash' ), $trash );
+		zoombridge_sync_together(
+			static function () use ( $row, $trash ) {
+				return zoombridge_sync_guard( $row, array( 'post_status' => 'trash' ), $trash );
+			}
+		);
 	}
 	return zoombridge_sync_what_stands( zoombridge_sync_record( $operation, $epoch, $row['ID'] ) );
 }
@@ -693,7 +763,11 @@ function zoombridge_sync_untrash( array $row, string $status ): void {
 	// Last of all: WordPress itself restores posts as drafts.
 	add_filter( 'wp_untrash_post_status', $choose, PHP_INT_MAX );
 	try {
-		zoombridge_sync_guard( $row, array( 'post_status' => $status ), $restore );
+		zoombridge_sync_together(
+			static function () use ( $row, $status, $restore ) {
+				return zoombridge_sync_guard( $row, array( 'post_status' => $status ), $restore );
+			}
+		);
 	} finally {
 		remove_filter( 'wp_untrash_post_status', $choose, PHP_INT_MAX );
 	}
@@ -714,7 +788,11 @@ function zoombridge_sync_untrash( array $row, string $status ): void {
 function zoombridge_sync_delete( array $operation, int $epoch, array $row ): array {
 	// First: a request that dies after the deletion must not leave the way open to older operations.
 	zoombridge_sync_bury( $operation['number'], $epoch, $operation['seq'] );
-	wp_delete_post( $row['ID'], true );
+	zoombridge_sync_together(
+		static function () use ( $row ) {
+			return wp_delete_post( $row['ID'], true );
+		}
+	);
 	if ( zoombridge_sync_read_rows( array( $row['ID'] ) ) ) {
 		throw new Zoombridge_Sync_Fault( 'refused', 'The post was not deleted.', zoombridge_sync_what_stands( $row ) );
 	}

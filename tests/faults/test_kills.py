@@ -41,6 +41,27 @@ def bridge(site: WordPress, wire: Wire, migrated_url: str, tmp_path: Path) -> It
 class TestPlaces:
     """Places that chance meets rarely."""
 
+    def test_between_a_new_row_and_its_number(self, bridge: StruckBridge, wire: Wire) -> None:
+        meeting = Meeting("meeting")
+        strike(
+            bridge,
+            wire,
+            [meeting.created()],
+            Fate("kill", "query", text="INSERT INTO `wp_postmeta`", patient=True),
+        )
+        assert [post["title"] for post in listed(bridge).values()] == [meeting.topic]
+
+    @pytest.mark.parametrize("whose", ["bridge", "form"])
+    def test_between_the_metas_and_the_title(self, bridge: StruckBridge, wire: Wire, whose: str) -> None:
+        meeting = Meeting("meeting")
+        if whose == "bridge":
+            strike(bridge, wire, [meeting.created()])
+        else:
+            wire.form(Life(meeting).details)
+        events = [meeting.created(), meeting.updated(topic="Concert")]
+        strike(bridge, wire, events, Fate("kill", "query", text="UPDATE `wp_posts`", patient=True))
+        assert [post["title"] for post in listed(bridge).values()] == ["Concert"]
+
     def test_between_the_title_and_the_record_before_zoom_takes_both_back(
         self, bridge: StruckBridge, wire: Wire
     ) -> None:
@@ -55,6 +76,13 @@ class TestPlaces:
         [post] = listed(bridge).values()
         assert post["title"] == meeting.topic
         assert "folder" in post["content"]
+
+    def test_in_the_middle_of_a_deletion(self, bridge: StruckBridge, wire: Wire) -> None:
+        meeting = Meeting("meeting")
+        strike(bridge, wire, [meeting.created()])
+        fate = Fate("kill", "query", text="DELETE FROM `wp_posts`", patient=True)
+        strike(bridge, wire, [meeting.permanently_deleted()], fate)
+        assert listed(bridge) == {}
 
     def test_form_that_ends_while_the_bridge_looks_for_a_post(self, bridge: StruckBridge, wire: Wire) -> None:
         """The bridge finds no post yet, and then no form that saves any more."""

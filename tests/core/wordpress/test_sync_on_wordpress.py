@@ -354,6 +354,24 @@ class TestFaults:
         assert fault(results[2]) is Fault.SERVER
         assert "mu-plugins/deadly.php" in str(results[2])
 
+    def test_a_write_at_whose_metas_another_plugin_dies_leaves_nothing(
+        self, site: WordPress, client: SyncClient
+    ) -> None:
+        deadly = site.directory / "wp-content/mu-plugins/deadly.php"
+        deadly.write_text(
+            "<?php add_action( 'added_post_meta', function ( $id, $post, $key ) {"
+            " if ( '_vczapi_meeting_type' === $key ) { exit; } }, 10, 3 );"
+        )
+        metas = Metas({"kind": "meeting"})
+        try:
+            [dead] = client.run([Write(1, "1", title="Made", metas=metas)])
+        finally:
+            deadly.unlink()
+        assert fault(dead) is Fault.SERVER
+        assert site.php("return array_sum( (array) wp_count_posts( 'zoom-meetings' ) );") == 0
+        [made] = client.run([Write(2, "1", title="Made", metas=metas)])
+        assert isinstance(made, Standing), "No lock is left."
+
     def test_a_site_without_a_trash_keeps_the_post(self, site: WordPress, client: SyncClient) -> None:
         [made] = client.perform([CreatePost(fields())], [Mark(NUMBER, 1)])
         config = site.directory / "wp-config.php"
