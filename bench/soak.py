@@ -23,7 +23,17 @@ import click
 
 from bench import keeping, killing
 from bench.figures import WHOLE
-from tests.examples import FAULTY_ACCOUNTS, LIVES, MACHINE, NONSENSE, PROPERTY, RECONCILE, RETENTION, STEPS
+from tests.examples import (
+    FAULTY_ACCOUNTS,
+    KILLS,
+    LIVES,
+    MACHINE,
+    NONSENSE,
+    PROPERTY,
+    RECONCILE,
+    RETENTION,
+    STEPS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -186,6 +196,10 @@ PARTS: dict[str, Part] = {
     "convergence-postgresql": _convergence("postgresql"),
     "nonsense-sqlite": _nonsense("sqlite"),
     "nonsense-postgresql": _nonsense("postgresql"),
+    "killed-writes": Examples(
+        f"{KILLS.soak} rounds of requests to WordPress that are killed, held or cut off, on each store and WordPress",
+        ["tests/faults/test_kills.py"],
+    ),
     "kill-sqlite": Measured(f"{WHOLE.kills} rounds of kill -9 under load", killing.sqlite),
     "kill-postgresql": Measured(
         f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql

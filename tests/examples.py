@@ -53,6 +53,8 @@ FAULTY_READINGS = Amount(400, 10_000)  # of those whose meetings are only read
 FAULTY_ACCOUNTS = {"sqlite": Amount(50, 10_000), "postgresql": Amount(25, 500)}
 # Signed bodies that are no events, or odd ones: see tests.nonsense.
 NONSENSE = {"sqlite": Amount(150, 100_000), "postgresql": Amount(100, 20_000)}
+# Rounds in which requests to a real WordPress are killed, on each store.
+KILLS = Amount(6, 200)
 
 _SAY_SECONDS = 30.0
 

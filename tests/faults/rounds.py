@@ -235,7 +235,9 @@ class Rounds:
         if what not in ("kill", "hold", "bridge hold"):
             return Fate(what)
         hook = "query" if self.chance.random() < 0.5 else self.chance.choice(list(_PLACES))
-        return Fate(what, hook, self.chance.randint(1, _PLACES[hook]))
+        count = self.chance.randint(1, _PLACES[hook])
+        # Reads come to few places: most of those that are meant for a write wait for it.
+        return Fate(what, hook, count, patient=self.chance.random() < 0.7)
 
     # --- VCZAPI's form ------------------------------------------------------------------------------------
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.end_to_end.events import Meeting
+from tests.examples import FIXED_SEED, KILLS, Progress
 from tests.faults.rounds import AT_ZOOM, Life, Rounds, StruckBridge
 from tests.faults.wire import Fate, Wire
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tests.wordpress import WordPress
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
+SEED = 20_264
 
 
 @pytest.fixture
@@ -35,6 +38,24 @@ def bridge(site: WordPress, wire: Wire, migrated_url: str, tmp_path: Path) -> It
     made = StruckBridge(site, tmp_path, wire, database_url=migrated_url)
     yield made
     made.store.close()
+
+
+def test_one_post_of_each_meeting_in_its_wanted_state_after_each_round(
+    bridge: StruckBridge, wire: Wire
+) -> None:
+    seed = SEED if FIXED_SEED else random.SystemRandom().randrange(10**9)
+    rounds = Rounds(bridge, wire, random.Random(seed))
+    progress = Progress(f"Kills (seed {seed})", KILLS.now)
+    for number in range(KILLS.now):
+        try:
+            rounds.play()
+        except BaseException as error:
+            error.add_note(f"Round {number} of seed {seed}: {'; '.join(rounds.story)}")
+            raise
+        progress.one_more()
+    progress.over()
+    print(f"{wire.requests} requests; struck: {dict(Counter(wire.happened))}", flush=True)
+    assert len(wire.happened) >= KILLS.now // 2, "Hardly anything happened to the requests."
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
