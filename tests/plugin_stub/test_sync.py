@@ -1464,4 +1464,5 @@ class TestExample:
             t=answer["t"],
         )
 
-        assert json.loads(line.removeprefix("\n#zb2:")) == answer
+        told = json.loads(line.removeprefix("\n#zb2:"))
+        assert told | {"stub": answer["stub"]} == answer, "only its version may be another one"
