@@ -5,7 +5,7 @@
  * A page comes from whoever holds the connection's key. With a stolen key, that must not be a script in wp-admin.
  *
  * @package Zoom_WordPress_Bridge
- * @since 0.1.0
+ * @since 0.2.0
  */
 
 defined( 'ABSPATH' ) || exit;
@@ -16,7 +16,7 @@ define( 'ZOOMBRIDGE_ASSETS_VERSION', 1 );
 /**
  * Returns the elements of the bridge's pages, with the attributes that they may have.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @return array Per element, in lower case, an array whose keys are attributes, as wp_kses() takes it.
  */
@@ -67,7 +67,7 @@ function zoombridge_page_elements(): array {
 /**
  * Returns what the value of an attribute must look like.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @return string[] Regular expressions, by attribute. Other attributes may have any value.
  */
@@ -94,7 +94,7 @@ function zoombridge_page_values(): array {
  * What wp_kses() leaves is written anew, because its output differs between versions of WordPress, and any plugin can
  * change its list: every "<" begins an element of the list, whose attributes are quoted, listed and checked.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @param string $html      HTML as the bridge sent it.
  * @param bool   $may_leave Optional. Whether a form may lead to the bridge's own address. Default false.
@@ -125,7 +125,7 @@ function zoombridge_filter_page_html( string $html, bool $may_leave = false ): s
 /**
  * Writes a tag with those of its attributes that a page may have.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @param string $slash      "/" of an end tag, else empty.
  * @param string $element    Name of the element.
@@ -159,7 +159,7 @@ function zoombridge_page_tag( string $slash, string $element, string $attributes
 /**
  * Whether an attribute may have this value.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @param string $name      Name of the attribute, in lower case.
  * @param string $value     The value as it is written in HTML.
@@ -178,7 +178,7 @@ function zoombridge_is_page_value( string $name, string $value, bool $may_leave 
 /**
  * Whether a form may be sent to this address.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @param string $url       The address.
  * @param bool   $may_leave Whether it may be the bridge's own address, where the form signs in.
@@ -205,7 +205,7 @@ function zoombridge_is_form_action( string $url, bool $may_leave ): bool {
 /**
  * Returns the host of an address, with its port where that is not the usual one.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @param string $url The address.
  * @return string The host.
@@ -219,7 +219,7 @@ function zoombridge_url_host( string $url ): string {
 /**
  * Adds the style and script of the bridge's pages, where such a page is shown that they are new enough for.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @return void
  */
@@ -238,7 +238,7 @@ add_action( 'admin_enqueue_scripts', 'zoombridge_enqueue_page_assets' );
 /**
  * Returns the version of style and script that a page needs.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @param string $html The page.
  * @return int The version; 0 for a page that names none.
