@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from core.errors import SiteFaultError
+from core.wordpress import sync_faults
 from core.wordpress.faults import SiteResponse, classify, unreachable
+from core.wordpress.operations import ItemFault
 from core.wordpress.requests import (
     CreatePost,
     DeletePost,
@@ -207,7 +209,7 @@ class SiteDouble(SyncClient):
         given = dict(fields["zoombridge"])
         there = self.of(int(given["number"]))
         if there:
-            raise _error(409, "zoombridge_exists", post=there[0].id)
+            raise sync_faults.of_item(ItemFault("exists", "This meeting has a post.", post=there[0].id))
         known = {"number": given["number"]} if half else given
         post = self._insert(fields["title"], fields["content"], fields["status"], known)
         post.untouched = not half
@@ -262,7 +264,7 @@ class SiteDouble(SyncClient):
     def _post_of(self, post_id: int) -> PostDouble:
         post = self.posts.get(post_id)
         if post is None or post.status == "gone":
-            raise _error(404, "rest_post_invalid_id")
+            raise sync_faults.of_item(ItemFault("missing", "There is no such post."))
         return post
 
     def delete_by_hand(self, post: PostDouble) -> None:
@@ -308,8 +310,3 @@ def _told(post: PostDouble) -> SitePost:
         told,
         post.untouched,
     )
-
-
-def _error(status: int, code: str, **data: Any) -> SiteFaultError:
-    body = json.dumps({"code": code, "message": "", "data": {"status": status, **data}})
-    return classify(SiteResponse(status, {}, body.encode()), now=datetime.now(UTC))

@@ -190,7 +190,7 @@ class World:
             assert due is not None, f"Nothing will ever look at {waiting}."
             wait = due / 1000 - self.clock()
             self.clock.forward(wait if wait > 0 else _ASK_AGAIN_SECONDS)
-        raise AssertionError("It does not come to rest.")
+        raise AssertionError(f"It does not come to rest: {waiting}")
 
     def _kept(self, number: int) -> Meeting | None:
         """Return the meeting that the bridge keeps."""
