@@ -19,7 +19,8 @@ _PAGES = ["tests/web"]
 _GROUPS = {
     # What looks at every page is the longest, and does it on one WordPress only.
     "older": [*_SITES, "-k", "mariadb"],
-    "newer": [*_SITES, "-k", "not mariadb and not test_accessibility"],
+    "newer": [*_SITES, "-k", "not mariadb and not test_accessibility and not test_rules and not test_import"],
+    "rules": [*_SITES, "-k", "not mariadb and (test_rules or test_import)"],
     "looks": [*_SITES, "-k", "not mariadb and test_accessibility"],
     "waiting": _WAITING,
     "pages": _PAGES,

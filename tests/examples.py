@@ -40,9 +40,9 @@ QUICK_PROPERTY = 10  # the same in `make check`
 STEPS = Amount(20, 60)  # the most that one history of the machine has
 # Some hundreds altogether with every run of the tests, most of them on the store where they take half the time: what
 # differs between the stores is in the queries, which nearly every history reaches. Thousands are for the soak.
-MACHINE = {"sqlite": Amount(130, 2_000), "postgresql": Amount(25, 1_000)}
+MACHINE = {"sqlite": Amount(80, 2_000), "postgresql": Amount(20, 1_000)}
 RETENTION = {"sqlite": Amount(50, 1_000), "postgresql": Amount(10, 500)}
-BATCH_ORDERS = {"sqlite": Amount(45, 1_000), "postgresql": Amount(10, 500)}
+BATCH_ORDERS = {"sqlite": Amount(30, 1_000), "postgresql": Amount(10, 500)}
 RECONCILE = {"sqlite": Amount(22, 500), "postgresql": Amount(8, 250)}
 LIVES = {
     "sqlite": Amount(20, 400),

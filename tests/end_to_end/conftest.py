@@ -29,7 +29,7 @@ NOT_OURS = re.compile(
 
 
 # What is tried on the older WordPress, too, in every run. All the rest is in the soak: see bench/soak.py.
-ON_BOTH = ("test_events", "test_adoption", "test_crashes")
+ON_BOTH = ("test_events", "test_adoption")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

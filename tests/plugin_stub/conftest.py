@@ -24,8 +24,11 @@ NOT_OURS = re.compile(
 # both by the soak.
 ON_ONE = {
     "test_metas": "debian-mariadb",
+    "test_calendar": "playground-sqlite",
     "test_connection": "debian-mariadb",
+    "test_forward": "debian-mariadb",
     "test_page": "playground-sqlite",
+    "test_predecessor": "debian-mariadb",
     "test_type": "playground-sqlite",
 }
 

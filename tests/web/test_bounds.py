@@ -6,6 +6,7 @@ administrator of the bridge is shown is sent by those who may not.
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +17,7 @@ from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
 from core.store.db import schema
 from core.store.db.engine import Store
+from core.store.sites import sites
 from core.store.sites.sites import Site
 from core.wordpress import signing
 from tests.core.events import SECRET
@@ -241,7 +243,10 @@ class Bound:
 
 
 @pytest.fixture(params=["its own address", "wp-admin"])
-def bound(request: pytest.FixtureRequest, http: Http, wp_site: Site) -> Bound:
+def bound(request: pytest.FixtureRequest, http: Http, wp_site: Site, store: Store) -> Bound:
+    # As every site that was connected, it knows where the bridge is.
+    paired = replace(wp_site, bridge_url="https://bridge.example.org")
+    store.write(lambda connection: sites.save(connection, paired, store.sealer))
     own = request.param == "its own address"
     return Bound(http, wp_site, request.getfixturevalue("from_wordpress") if own else None)
 
