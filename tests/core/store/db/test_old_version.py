@@ -236,6 +236,7 @@ class TestUpgrade:
         upgrade(old.engine, old.sealer)
         after = opened(everything(old), old)
         assert all(row.pop("granted_at") > 0 for row in after["grants"])
+        assert {(row.pop("home"), row.pop("epoch")) for row in after["sites"]} == {("", 1)}
         wanted = renamed(before) | {"removals": [], "revoked_grants": [], "large_requests": []}
         assert after.keys() == wanted.keys()
         for table, rows in wanted.items():
