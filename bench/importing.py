@@ -20,7 +20,7 @@ from bench.site import fast_site
 from bench.unlimited import UnlimitedBridge
 from core.pipeline.mirror_worker import PER_SITE
 from core.pipeline.post_plan import plan_post
-from core.wordpress.requests import CreatePost
+from core.wordpress.post_operations import CreatePost
 from core.wordpress.sync_client import MOST_AT_ONCE
 from core.wordpress.sync_posts import Mark
 from core.zoom.rate_limit import PER_SECOND, SHARE, RateLabel

@@ -18,7 +18,7 @@ from bench.site import FastSite, fast_site
 from bench.verify import verify
 from core.model.fold import Change, fold, position
 from core.render import SiteRules, render
-from core.wordpress.requests import CreatePost, UpdatePost
+from core.wordpress.post_operations import CreatePost, UpdatePost
 from core.wordpress.sync_posts import Mark
 from core.zoom import envelope as zoom_envelope
 from tests.running import RunningBridge

@@ -25,7 +25,7 @@ from core import messages
 from core.errors import Fault, SiteFaultError
 from core.render import Post, Presence, meeting_html
 from core.store.posts.queue import Base, PostState, Written
-from core.wordpress.requests import (
+from core.wordpress.post_operations import (
     CATEGORIES,
     CreatePost,
     DeletePost,

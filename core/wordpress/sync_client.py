@@ -49,7 +49,7 @@ from core.wordpress.operations import (
     payload_of,
     result_of,
 )
-from core.wordpress.requests import CreatePost, FindPosts, TrashPost, UpdatePost
+from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
 from core.wordpress.responses import UnexpectedError
 from core.wordpress.sync_posts import TRASH, Mark, post_of, sync_operations
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from core.wordpress.envelope import SignedAnswer
     from core.wordpress.faults import SiteResponse
     from core.wordpress.operations import Operation, Payload, RequestFault, Result, WriteOperation
-    from core.wordpress.requests import PostOperation
+    from core.wordpress.post_operations import PostOperation
     from core.wordpress.responses import Choice, SitePost
 
 BUDGET_MS = 2000

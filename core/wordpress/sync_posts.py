@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.wordpress.operations import Delete, Metas, Read, Trash, Write
-from core.wordpress.requests import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
+from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import SitePost
 
 if TYPE_CHECKING:

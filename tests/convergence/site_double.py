@@ -13,7 +13,7 @@ from core.errors import SiteFaultError
 from core.wordpress import sync_faults
 from core.wordpress.faults import SiteResponse, classify, unreachable
 from core.wordpress.operations import ItemFault
-from core.wordpress.requests import (
+from core.wordpress.post_operations import (
     CreatePost,
     DeletePost,
     FindPosts,

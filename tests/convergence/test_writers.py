@@ -13,7 +13,7 @@ from core.store.meetings import meetings
 from core.store.posts import queue
 from core.store.sites import grants, sites
 from core.store.sites.grants import GrantSource
-from core.wordpress.requests import CreatePost, UpdatePost
+from core.wordpress.post_operations import CreatePost, UpdatePost
 from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.convergence.clock import Clock
 from tests.convergence.site_double import SiteDouble
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
     from core.store.sites.sites import Site
-    from core.wordpress.requests import PostOperation
+    from core.wordpress.post_operations import PostOperation
     from core.wordpress.sync_posts import Mark
 
 WITHIN = 90.0  # seconds; only a test that fails waits as long

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import Fault, SiteFaultError
-from core.wordpress.requests import (
+from core.wordpress.post_operations import (
     CreatePost,
     DeletePost,
     FindPosts,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.store.posts.attempts import Attempt
-    from core.wordpress.requests import PostOperation
+    from core.wordpress.post_operations import PostOperation
     from core.wordpress.sync_posts import Mark
     from tests.wordpress import WordPress
 

@@ -20,7 +20,7 @@ from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
 from core.store.sites import sites
 from core.store.sites.sites import Site
-from core.wordpress.requests import CreatePost, PostOperation
+from core.wordpress.post_operations import CreatePost, PostOperation
 from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.core.clock import Clock
 from tests.core.conftest import connected, with_password

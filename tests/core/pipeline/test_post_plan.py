@@ -12,7 +12,7 @@ from core.model.rules import Author, JoinLink, NewPostStatus, Passcode, Rules
 from core.pipeline.post_plan import PlanResult, PlanTask, run_plans
 from core.render import SiteRules, render
 from core.store.posts.queue import PostState, Written
-from core.wordpress.requests import CreatePost, FindPosts, PostOperation, TrashPost, UpdatePost
+from core.wordpress.post_operations import CreatePost, FindPosts, PostOperation, TrashPost, UpdatePost
 from tests.core.events import ACCOUNT, NUMBER
 from tests.core.site_double import SiteDouble, fault
 

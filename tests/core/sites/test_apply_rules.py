@@ -15,7 +15,7 @@ from core.store.jobs import Job, JobState
 from core.store.posts import requeue
 from core.store.sites import sites
 from core.store.sites.sites import Site
-from core.wordpress.requests import PostOperation
+from core.wordpress.post_operations import PostOperation
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
 from tests.core.pipeline.test_mirror_worker import Bench

@@ -197,4 +197,8 @@ class TestExample:
 
         answer = open_answer(self.KEYS, f"noise\n#zb2:{json.dumps(line)}\n".encode(), nonce=line["n"])
 
-        assert (answer.time, answer.stub, answer.payload) == (line["t"], line["stub"], example('{"error":null'))
+        assert (answer.time, answer.stub, answer.payload) == (
+            line["t"],
+            line["stub"],
+            example('{"error":null'),
+        )

@@ -41,7 +41,7 @@ from core.wordpress.operations import (
     position_of,
     result_of,
 )
-from core.wordpress.requests import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
+from core.wordpress.post_operations import CATEGORIES, CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import Choice, UnexpectedError
 from core.wordpress.sync_posts import Mark, post_of, sync_operations
 

@@ -28,7 +28,7 @@ from core.wordpress.operations import (
     Unpair,
     Write,
 )
-from core.wordpress.requests import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
+from core.wordpress.post_operations import CreatePost, DeletePost, FindPosts, ReadPost, TrashPost, UpdatePost
 from core.wordpress.sync_client import MOST_READS, Doorway, SyncClient
 from core.wordpress.sync_posts import Mark
 from tests.core.wordpress.network_double import FATES, Fate, NetworkDouble, Reply

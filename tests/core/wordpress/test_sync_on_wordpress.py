@@ -36,7 +36,7 @@ from core.wordpress.operations import (
     Unpair,
     Write,
 )
-from core.wordpress.requests import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
+from core.wordpress.post_operations import CreatePost, DeletePost, ReadPost, TrashPost, UpdatePost
 from core.wordpress.responses import SitePost
 from core.wordpress.sync_client import Doorway, SyncClient
 from core.wordpress.sync_posts import Mark
