@@ -211,7 +211,7 @@ REQUEST_REJECTED = _(
 )
 WRITE_STALE = _(
     "A later change has reached this page first, so this one was not written. Nothing is lost: the page shows the "
-    "later one."
+    "later one. If the bridge's database was restored from a backup, connect the site again: then it writes everything."
 )
 WRITE_DIED = _(
     "WordPress stopped while it wrote this page. Nothing is lost: the bridge retries automatically; if it lasts, see "

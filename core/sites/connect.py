@@ -25,6 +25,7 @@ from core.errors import Fault, SiteFaultError, UnknownSiteError
 from core.pipeline import site_client
 from core.sites.health_findings import HealthFinding, HealthReport
 from core.sites.returned_password import APP_ID, give_back
+from core.store.posts import requeue
 from core.store.sites import pending_sites, sites, zoom_secrets
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site, new_id, new_key
@@ -280,6 +281,8 @@ def _pair(
     def write(connection: Connection) -> None:
         sites.save(connection, site, store.sealer)
         sites.save_health_report(connection, site.id, asdict(report), now=0)
+        # What the pairing before could not write, this one may.
+        requeue.requeue_failed_posts(connection, site.id, now=_now())
 
     store.write(write)
     if known is not None and known.password and (known.username, known.password) != (username, password):

@@ -377,6 +377,33 @@ class TestNotAllowed:
         stepped.until_quiet()
         assert stepped.titles() == ["From the backup"]
 
+    def test_bridge_restored_from_a_backup_writes_nothing_over_what_came_later(
+        self, stepped: Stepped, meeting: Meeting
+    ) -> None:
+        """Its epoch is the same, and its places in the order of writes are earlier ones."""
+        stepped.tell(meeting.created())
+        stepped.until_quiet()
+        post_id = stepped.post(meeting.number)["id"]
+        stepped.wordpress.php(
+            """
+            $parts = explode( '.', get_post_meta( $post_id, '_zoombridge_seq', true ) );
+            $parts[1] = '999999999';
+            update_post_meta( $post_id, '_zoombridge_seq', implode( '.', $parts ) );
+            """,
+            post_id=post_id,
+        )
+        stepped.tell(meeting.updated(topic="From the backup"))
+        stepped.run()
+
+        assert "A later change has reached this page first" in stepped.waiting()[meeting.number]
+        assert "connect the site again" in stepped.waiting()[meeting.number]
+        assert stepped.owner_message == "", "other pages are written"
+        assert stepped.titles() == [meeting.topic]
+
+        stepped.connect(epoch=2)
+        stepped.until_quiet()
+        assert stepped.titles() == ["From the backup"]
+
     def test_refusal_of_one_post_harms_no_other(self, stepped: Stepped, misbehave: Misbehave) -> None:
         mend = misbehave(
             """

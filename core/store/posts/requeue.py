@@ -54,6 +54,15 @@ def requeue_site_posts(connection: Connection, site_id: str, numbers: Sequence[i
     return requeue(connection, where, now=now, in_doubt=False, reset_attempts=False)
 
 
+def requeue_failed_posts(connection: Connection, site_id: str, *, now: int) -> int:
+    """Requeue the posts of a site that wait after a failure of their own, with a read before the write.
+
+    Returns their number.
+    """
+    where = and_(posts.c.site_id == site_id, posts.c.fault.is_not(None), posts.c.due_at.is_not(None))
+    return requeue(connection, where, now=now, in_doubt=True, reset_attempts=True)
+
+
 def requeue_meeting_posts(
     connection: Connection, keys: Sequence[MeetingKey], *, site_id: str | None, now: int
 ) -> int:

@@ -134,6 +134,31 @@ class TestWrite:
         assert ask(kept, what, **which) is RequeueResult.NOT_FOUND
 
 
+class TestFailed:
+    def fail(self, store: Store) -> None:
+        (taken,) = claim(store, 110)
+        store.write(
+            lambda connection: queue.postpone(
+                connection, taken, due_at=9_000, fault="stale", message="Later.", counts=True
+            )
+        )
+
+    def again(self, store: Store, site_id: str = "s1") -> int:
+        return store.write(lambda connection: requeue.requeue_failed_posts(connection, site_id, now=200))
+
+    def test_is_due_at_once_and_looked_at(self, kept: Store) -> None:
+        self.fail(kept)
+        assert self.again(kept, "s2") == 0
+        assert self.again(kept) == 1
+        (taken,) = claim(kept, 200)
+        assert (taken.in_doubt, taken.attempts) == (True, 0)
+
+    def test_is_none_that_is_well(self, kept: Store) -> None:
+        finish(kept, SHOWN, due_at=9_000)
+        assert self.again(kept) == 0
+        assert row(kept).due_at == 9_000
+
+
 class TestMake:
     def test_lets_a_detached_post_be_made(self, kept: Store) -> None:
         finish(kept, DETACHED)
