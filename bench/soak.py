@@ -183,6 +183,15 @@ PARTS: dict[str, Part] = {
         "every test of the plugin, on both common WordPresses",
         ["tests/plugin_stub", "-k", "not newest-mariadb and not minimum-mariadb"],
     ),
+    "postgresql": Tests(
+        "what each run of the tests tries on SQLite alone",
+        [
+            "tests/core/accounts/test_removal_phases.py",
+            "tests/web/test_excluded_fields.py",
+            "-k",
+            "postgresql",
+        ],
+    ),
     "newest-wordpress": Tests(
         "every test of the plugin, the events and the sync protocol, on the newest WordPress",
         ["tests", "-k", "newest-mariadb"],

@@ -41,9 +41,9 @@ STEPS = Amount(20, 60)  # the most that one history of the machine has
 # Some hundreds altogether with every run of the tests, most of them on the store where they take half the time: what
 # differs between the stores is in the queries, which nearly every history reaches. Thousands are for the soak.
 MACHINE = {"sqlite": Amount(80, 2_000), "postgresql": Amount(20, 1_000)}
-RETENTION = {"sqlite": Amount(50, 1_000), "postgresql": Amount(10, 500)}
+RETENTION = {"sqlite": Amount(30, 1_000), "postgresql": Amount(6, 500)}
 BATCH_ORDERS = {"sqlite": Amount(30, 1_000), "postgresql": Amount(10, 500)}
-RECONCILE = {"sqlite": Amount(22, 500), "postgresql": Amount(8, 250)}
+RECONCILE = {"sqlite": Amount(14, 500), "postgresql": Amount(5, 250)}
 LIVES = {
     "sqlite": Amount(20, 400),
     "postgresql": Amount(10, 200),
