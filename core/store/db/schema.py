@@ -61,7 +61,7 @@ sites = Table(
     Column("last_write_at", BigInteger),
     Column("bridge_url", Text, nullable=False, default=""),  # where it looks for the bridge, as it was paired
     # For the sync protocol: WordPress's option `home`, empty until the site has told it; and the bridge's epoch there.
-    Column("home", Text, nullable=False, default="", server_default=""),
+    Column("home", Text, nullable=False, default="", server_default=text("''")),
     Column("epoch", Integer, nullable=False, default=1, server_default="1"),
     # The result of the last check of both sides: see core.sites.health_check.
     Column("health_report", JSON),

@@ -17,5 +17,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("sites", sa.Column("home", sa.Text(), nullable=False, server_default=""))
+    op.add_column("sites", sa.Column("home", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("sites", sa.Column("epoch", sa.Integer(), nullable=False, server_default="1"))
