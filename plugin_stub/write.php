@@ -45,7 +45,8 @@ function zoombridge_sync_write_in_order( array $operation, int $epoch ): array {
 		$write = 'zoombridge_sync_' . $operation['op'];
 		return $write( $operation, $epoch, $row );
 	} finally {
-		zoombridge_unlock( $lock );
+		// A new post has a lock of its own, beside that of its number.
+		array_map( 'zoombridge_unlock', preg_grep( '/^zoombridge_(making|writing)_/', zoombridge_held_locks() ) );
 	}
 }
 
@@ -234,6 +235,8 @@ function zoombridge_sync_insert( array $operation, array $fields, array $metas )
 	$insert_metas = static function ( $new_status, $old_status, $post ) use ( &$insert_metas, $metas, $terms ): void {
 		if ( 'zoom-meetings' === $post->post_type && 'new' === $old_status ) {
 			remove_action( 'transition_post_status', $insert_metas, PHP_INT_MIN );
+			// Before others see the post: until this operation is recorded, they must not write it.
+			zoombridge_lock( 'zoombridge_writing_' . $post->ID );
 			zoombridge_sync_add_metas( $post->ID, array( '_zoombridge_post' => (string) $post->ID ) + $metas );
 			if ( $terms ) {
 				wp_set_object_terms( $post->ID, $terms, 'zoom-meeting' );

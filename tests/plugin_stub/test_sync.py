@@ -1393,6 +1393,27 @@ class TestVczapi:
         )
         sync.site.php("foreach ( $locks as $lock ) { delete_option( $lock ); }", locks=locks)
 
+    def test_new_post_is_locked_until_its_creation_is_recorded(
+        self, sync: SyncClient, number: str, neighbour: Neighbour
+    ) -> None:
+        """Other requests find it from its insertion on: one that wrote it now would be overwritten by the record."""
+        neighbour(
+            """
+            add_action( 'save_post_zoom-meetings', function ( $id ) {
+                update_option( 'locked_then', zoombridge_read_option_row( "zoombridge_writing_$id" ) );
+            } );
+            """
+        )
+
+        post = make(sync, number)
+
+        assert sync.site.php("return get_option( 'locked_then' );")
+        assert (
+            sync.site.php("return zoombridge_read_option_row( $name );", name=f"zoombridge_writing_{post}")
+            is None
+        )
+        assert sync.send(sync.write(number, post, title="x")).codes == ["ok"]
+
     def test_its_callbacks_are_off_and_back(
         self, sync: SyncClient, vczapi: WordPress, neighbour: Neighbour, number: str
     ) -> None:
