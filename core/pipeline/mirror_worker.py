@@ -175,16 +175,12 @@ class MirrorWorker:
         if not slot.acquire(timeout=self.lease_seconds / 4):
             return
         clock = time.monotonic()
-        client = self._client(site)
         try:
+            client = self._client(site)
             results = run_plans(client, tasks)
         finally:
             slot.release()
         milliseconds = round((time.monotonic() - clock) * 1000)
-        if any(isinstance(result, PlanResult) and result.sent_request for result in results):
-            if not site.home:  # until such an answer, the client's is a guess
-                self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
-            self.on_success(site)
         done = [
             _Attempt(claim, task, result, started_at, milliseconds)
             for claim, task, result in zip(claims, tasks, results, strict=True)
@@ -192,6 +188,10 @@ class MirrorWorker:
         for attempt in done:
             _log(attempt)
         self._write_results(partial(self._settle, site=site, done=done), until=until)
+        if any(isinstance(result, PlanResult) and result.sent_request for result in results):
+            if not site.home:  # until such an answer, the client's is a guess
+                self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
+            self.on_success(site)
 
     def _write_results(self, settle: Callable[[Connection], None], *, until: float) -> None:
         """Store results, repeating it while the database is unavailable, until the claims expire."""

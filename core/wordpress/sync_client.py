@@ -133,8 +133,9 @@ class SyncClient:
     """Client of one site. Not thread-safe: it holds one HTTP session.
 
     `rest_root` is the address of the REST API, `https://SITE/wp-json/`, and `home` WordPress's own option of that
-    name; with `learns_home` it is a guess, which the site may correct. `site` is the bridge's name for the site, `key` the pairing key. `doorway` and `clock_offset` (seconds by
-    which the site's clock is ahead) are where a former client left off. `timeout` (connect, read) is in seconds.
+    name; with `learns_home` it is a guess, which the site may correct. `site` is the bridge's name for the site, `key`
+    the pairing key. `doorway` and `clock_offset` (seconds by which the site's clock is ahead) are where a former client
+    left off. `timeout` (connect, read) is in seconds.
     """
 
     def __init__(

@@ -326,6 +326,32 @@ class TestFaultOfTheSite:
         assert (bench.site().fault, bench.site().blocked_until) == (None, 0)
 
 
+class TestClient:
+    def test_that_cannot_be_made_leaves_the_site_to_the_next_worker(self, bench: Bench) -> None:
+        """The number of concurrent requests to a site is limited: none of them may be lost."""
+        bench.happens(1)
+        connect = bench.mirror.connect
+        for _ in range(PER_SITE + 1):
+
+            def mistake(_: Site) -> SiteDouble:
+                raise ZeroDivisionError("a mistake of ours")
+
+            bench.mirror.connect = mistake
+            with pytest.raises(ZeroDivisionError):
+                bench.work()
+            bench.clock.now += 301
+        bench.mirror.connect = connect
+        assert bench.work() == 1
+        assert bench.titles() == ["Choir"]
+
+    def test_of_a_site_that_answered_is_told_once_the_results_are_stored(self, bench: Bench) -> None:
+        stored: list[int] = []
+        bench.mirror.on_success = lambda site: stored.append(bench.row(1, site.id).written)
+        bench.happens(1)
+        bench.work()
+        assert stored == [bench.row(1).wanted]
+
+
 class TestHome:
     def test_is_learned_from_a_site_that_an_earlier_version_connected(
         self, bench: Bench, store: Store
