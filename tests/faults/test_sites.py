@@ -433,6 +433,24 @@ class TestNotAllowed:
         assert stepped.titles() == [meeting.topic for meeting in meetings], "a change is tried at once"
 
 
+class TestWithoutTrash:
+    def test_deleted_meeting_gets_a_draft_and_comes_back(
+        self, stepped: Stepped, misbehave: Misbehave, meeting: Meeting
+    ) -> None:
+        """WordPress would delete the page permanently, with all that editors have added."""
+        misbehave("define( 'EMPTY_TRASH_DAYS', 0 );")
+        stepped.tell(meeting.created())
+        stepped.until_quiet()
+        stepped.tell(meeting.deleted())
+        stepped.until_quiet()
+        assert stepped.post(meeting.number)["status"] == "draft"
+        assert "made a draft instead" in str(stepped.attempts(meeting.number)[0].message)
+
+        stepped.tell(meeting.recovered())
+        stepped.until_quiet()
+        assert stepped.post(meeting.number)["status"] == "publish"
+
+
 class TestBreaker:
     def test_one_probe_then_all(self, stepped: Stepped, misbehave: Misbehave) -> None:
         mend = misbehave(answering(429, "Slow down", "Retry-After: 60"))
