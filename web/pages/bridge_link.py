@@ -40,7 +40,7 @@ class BridgeLinkHandler(PageHandler):
             self.go("/")  # they are there
             return
         paired = await self.blocking(_bridge_url, self.bridge, self.site_id)
-        address = self.sign_in.public_url or paired
+        address = await self.public_url() or paired
         token = await self.blocking(self.sign_in.auth.from_wordpress, self.site_id, self.viewer.name[:60])
         # A browser is not sent to an address of WordPress's own machine or network, which it may not reach.
         at_once = bool(self.sign_in.public_url) or not _is_out_of_reach(address, self.shell.link("/"))

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from tornado.web import Finish, RequestHandler
 
 from core.errors import BadRequestError, StoreUnavailableError, UnknownSiteError
+from core.store.db import settings
 from core.store.sites import sites
 from core.wordpress import signing
 from web.signin import cookie
@@ -108,6 +109,10 @@ class PageHandler(RequestHandler):
         visible = await self.visible_sites()
         selected = [site for site in visible if site.id == site_id] or visible
         return visible, selected[0] if selected else None
+
+    async def public_url(self) -> str:
+        """Return the bridge's address in browsers: of the option, else the saved one; empty where there is none."""
+        return self.sign_in.public_url.rstrip("/") or await self.blocking(_public_url, self.bridge)
 
     @property
     def words(self) -> NullTranslations:
@@ -211,3 +216,8 @@ class PageHandler(RequestHandler):
 def _list_sites(bridge: Bridge) -> list[Site]:
     with bridge.store.reading() as connection:
         return sites.list_all(connection, bridge.store.sealer)
+
+
+def _public_url(bridge: Bridge) -> str:
+    with bridge.store.reading() as connection:
+        return settings.public_url(connection)

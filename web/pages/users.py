@@ -79,7 +79,7 @@ class UsersHandler(PageHandler):
         except UserError as error:
             await self._show(status=422, problem=self.translated(error))
             return
-        here = self.sign_in.public_url or f"{self.request.protocol}://{self.request.host}"
+        here = await self.public_url() or f"{self.request.protocol}://{self.request.host}"
         await self._show(link=f"{here}/password?token={token}", link_for=name)
 
     async def _show(

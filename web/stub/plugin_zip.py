@@ -16,18 +16,38 @@ if TYPE_CHECKING:
 SLUG = "meetings-bridge-for-zoom"
 # Fixed, so that the same version gives the same bytes.
 _DATE = (2020, 1, 1, 0, 0, 0)
-_LEFT_OUT = ("__pycache__", "__init__.py")
+CODE_FILE = "pairing-code.php"
+_LEFT_OUT = ("__pycache__", "__init__.py", CODE_FILE)
 
 
-def archive() -> bytes:
-    """Return the zip. Raises: ZoomBridgeError where the plugin is missing from this installation."""
+def archive(pairing_code: str = "") -> bytes:
+    """Return the zip; with a pairing code, the plugin pairs its site when it is activated.
+
+    Raises: ZoomBridgeError where the plugin is missing from this installation.
+    """
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in _contents(plugin_folder(), SLUG):
-            entry = zipfile.ZipInfo(name, date_time=_DATE)
-            entry.external_attr = 0o644 << 16
-            made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+            _write(made, name, content)
+        if pairing_code:
+            _write(made, f"{SLUG}/{CODE_FILE}", _code_file(pairing_code))
     return written.getvalue()
+
+
+def _write(made: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, date_time=_DATE)
+    entry.external_attr = 0o644 << 16
+    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def _code_file(pairing_code: str) -> bytes:
+    """Return the PHP file that holds the code. It gives nothing to who opens it in a browser."""
+    return f"<?php\ndefined( 'ABSPATH' ) || exit;\nreturn {php_string(pairing_code)};\n".encode()
+
+
+def php_string(text: str) -> str:
+    """Return text as a string of PHP, in single quotes."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def plugin_folder() -> Path:

@@ -29,6 +29,7 @@ _TRASH_LIMIT, _TRASH_PERCENT = "trash_limit", "trash_percent"
 _NAMES_REMOVED_TO = "names_removed_to"
 TABLES_TO_REWRITE = "tables_to_rewrite"
 _CALENDAR_SECRET = "calendar_secret"  # noqa: S105 - the name of a setting
+_PUBLIC_URL = "public_url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,17 @@ def trash_limits(connection: Connection) -> TrashLimits:
 def save_trash_limits(connection: Connection, wanted: TrashLimits) -> None:
     """Save the limits."""
     _save(connection, {_TRASH_LIMIT: wanted.posts, _TRASH_PERCENT: wanted.percent})
+
+
+def public_url(connection: Connection) -> str:
+    """Return the bridge's address for browsers and sites, without a slash at its end; empty before it is saved."""
+    found = _all(connection, (_PUBLIC_URL,)).get(_PUBLIC_URL)
+    return found if isinstance(found, str) else ""
+
+
+def save_public_url(connection: Connection, url: str) -> None:
+    """Save the bridge's address for browsers and sites."""
+    _save(connection, {_PUBLIC_URL: url})
 
 
 def names_removed_to(connection: Connection) -> int:

@@ -14,6 +14,7 @@ from tornado.testing import bind_unused_port
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.store.auth.one_time_links import Purpose
+from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.sites import Site
@@ -157,6 +158,12 @@ class TestAtOnce:
         server, port = http.loop.run_sync(serve)
         yield Http(http.loop, port)
         server.stop()
+
+    def test_at_the_saved_address(self, http: Http, store: Store, paired: Site) -> None:
+        store.write(
+            lambda connection: settings.save_public_url(connection, "https://zoom.example.org/bridge")
+        )
+        assert form(press(http, paired))[0] == "https://zoom.example.org/bridge/enter"
 
     def test_as_the_bridge_was_told(self, public: Http, paired: Site) -> None:
         answer = press(public, paired)

@@ -10,6 +10,8 @@ from tornado.httpclient import HTTPResponse
 from core.auth.service import AuthService
 from core.store.auth.one_time_links import Purpose
 from core.store.auth.users import Role
+from core.store.db import settings
+from core.store.db.engine import Store
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
 
@@ -63,6 +65,11 @@ class TestAdd:
         assert http("POST", "/password", urlencode(chosen).encode(), FORM).code == 303
         assert auth_service.sign_in("luke", PASSWORD)
         assert token not in http("GET", "/users", headers=session).body.decode(), "it is shown only once"
+
+    def test_links_to_the_saved_address(self, http: Http, store: Store, session: dict[str, str]) -> None:
+        store.write(lambda connection: settings.save_public_url(connection, "https://bridge.example.org"))
+        link = link_in(post(http, session, do="add", name="luke"))
+        assert link.startswith("https://bridge.example.org/password?token=")
 
     @pytest.mark.parametrize(("name", "said"), [("", "letters"), ("a b", "letters"), ("Anna", "already")])
     def test_says_what_is_wrong_with_the_name(

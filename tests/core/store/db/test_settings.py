@@ -30,3 +30,15 @@ class TestKeeping:
         rows = [{"name": name, "value": value} for name in ("keep_days", "keep_events", "keep_names_days")]
         store.write(lambda connection: connection.execute(insert(table), rows))
         assert keeping(store) == RetentionSettings()
+
+
+class TestPublicUrl:
+    def test_is_empty_until_it_is_saved(self, store: Store) -> None:
+        with store.reading() as connection:
+            assert settings.public_url(connection) == ""
+
+    def test_is_what_was_saved_last(self, store: Store) -> None:
+        for url in ("http://10.0.0.7:8765", "https://bridge.example.org/zoom"):
+            store.write(lambda connection, url=url: settings.save_public_url(connection, url))  # type: ignore[misc]
+            with store.reading() as connection:
+                assert settings.public_url(connection) == url
