@@ -290,6 +290,7 @@ add_action( 'vczapi_admin_tabs_content', 'zoombridge_render_tab_content' );
 function zoombridge_render_page_content(): void {
 	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- Filtered HTML, or an escaped notice.
 	echo zoombridge_page_content();
+	zoombridge_render_connection_section();
 }
 
 /**

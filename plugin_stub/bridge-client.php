@@ -9,24 +9,62 @@
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Retrieves the connection: the bridge that this site is paired with.
+ * Retrieves the connection as it is stored, whatever the site's address is now.
  *
- * @since 0.1.0
+ * @since 0.2.0
  *
  * @return array|null {
  *     The connection, or null if the site is not paired.
  *
- *     @type string $bridge Address of the bridge, without a trailing slash.
- *     @type string $site   The bridge's name for this site.
- *     @type string $key    The shared key, 64 hexadecimal characters.
+ *     @type string     $bridge Address of the bridge, without a trailing slash.
+ *     @type string     $site   The bridge's name for this site.
+ *     @type string     $key    The shared key, 64 hexadecimal characters.
+ *     @type string     $home   Hash of the address that the site was paired at; see zoombridge_sync_home_hash(). Absent
+ *                              from connections of earlier versions until they are first used.
+ *     @type int        $since  Unix time in seconds at which the site was paired. Absent from those, too.
+ *     @type array|null $next   The key that is to come, if the bridge has begun to renew it; see rotation.php.
  * }
  */
-function zoombridge_get_connection(): ?array {
+function zoombridge_stored_connection(): ?array {
 	$connection = get_option( 'zoombridge_connection' );
 	if ( ! is_array( $connection ) || ! isset( $connection['bridge'], $connection['site'], $connection['key'] ) ) {
 		return null;
 	}
 	return $connection;
+}
+
+/**
+ * Retrieves the connection for requests to the bridge.
+ *
+ * At another address than that of the pairing the plugin is mute: this WordPress may be a copy of the site.
+ *
+ * @since 0.1.0
+ *
+ * @return array|null The connection as zoombridge_stored_connection() returns it, or null if the site is not paired, or
+ *                    the plugin is mute.
+ */
+function zoombridge_get_connection(): ?array {
+	$connection = zoombridge_stored_connection();
+	if ( null === $connection ) {
+		return null;
+	}
+	$home = zoombridge_sync_home_hash();
+	if ( ! isset( $connection['home'] ) ) {
+		$connection['home'] = $home;
+		update_option( 'zoombridge_connection', $connection, false );
+	}
+	return $connection['home'] === $home ? $connection : null;
+}
+
+/**
+ * Whether the site is paired, but at another address than it has now.
+ *
+ * @since 0.2.0
+ *
+ * @return bool True if the plugin sends nothing by itself until somebody has said whether this is a copy.
+ */
+function zoombridge_is_mute(): bool {
+	return null !== zoombridge_stored_connection() && null === zoombridge_get_connection();
 }
 
 /**
@@ -54,13 +92,15 @@ function zoombridge_sign( string $key, array $lines ): string {
  * @param array  $args   {
  *     Optional. What the request contains.
  *
- *     @type string $body    Raw body. Default empty.
- *     @type string $context Value of the header X-Zoombridge-Context. Default empty: the header is not sent.
- *     @type array  $headers Further headers, by name. Default none.
- *     @type float  $timeout Seconds to wait for the response. Default 2.5.
+ *     @type string $body       Raw body. Default empty.
+ *     @type string $context    Value of the header X-Zoombridge-Context. Default empty: the header is not sent.
+ *     @type array  $headers    Further headers, by name. Default none.
+ *     @type float  $timeout    Seconds to wait for the response. Default 2.5.
+ *     @type array  $connection The connection to use. Default: zoombridge_get_connection().
  * }
  * @return array|WP_Error {
- *     The verified response, or an error with the code `zoombridge_not_paired` or `zoombridge_unreachable`.
+ *     The verified response, or an error with the code `zoombridge_not_paired`, `zoombridge_moved` or
+ *     `zoombridge_unreachable`.
  *
  *     @type int    $status      HTTP status.
  *     @type string $body        Body.
@@ -69,9 +109,9 @@ function zoombridge_sign( string $key, array $lines ): string {
  * }
  */
 function zoombridge_request( string $method, string $path, array $args = array() ) {
-	$connection = zoombridge_get_connection();
+	$connection = $args['connection'] ?? zoombridge_get_connection();
 	if ( null === $connection ) {
-		return zoombridge_not_paired_error();
+		return zoombridge_is_mute() ? zoombridge_moved_error() : zoombridge_not_paired_error();
 	}
 	$args += array(
 		'body'    => '',
@@ -87,7 +127,7 @@ function zoombridge_request( string $method, string $path, array $args = array()
 			'method'              => $method,
 			'body'                => 'GET' === $method ? null : $args['body'],
 			'headers'             => $headers,
-			'user-agent'          => $headers['user-agent'] ?? 'meetings-bridge-for-zoom/' . ZOOMBRIDGE_VERSION,
+			'user-agent'          => $headers['user-agent'] ?? zoombridge_user_agent(),
 			'timeout'             => $args['timeout'],
 			'redirection'         => 0,
 			'limit_response_size' => 4 * MB_IN_BYTES,
@@ -116,6 +156,33 @@ function zoombridge_not_paired_error(): WP_Error {
 	$message = __( 'This site is not connected to a bridge yet.', 'meetings-bridge-for-zoom' );
 	$message = $message . ' ' . sprintf( $advice, 'zoombridge site add ' . home_url() );
 	return new WP_Error( 'zoombridge_not_paired', $message );
+}
+
+/**
+ * Creates the error for a site that has another address than the one that it was paired at.
+ *
+ * @since 0.2.0
+ *
+ * @return WP_Error The error, with the code `zoombridge_moved`.
+ */
+function zoombridge_moved_error(): WP_Error {
+	$message = __(
+		'This site has another address than when it was connected, so nothing is sent to the bridge.',
+		'meetings-bridge-for-zoom'
+	);
+	$advice  = __( 'Answer the question at the top: has it moved, or is it a copy?', 'meetings-bridge-for-zoom' );
+	return new WP_Error( 'zoombridge_moved', $message . ' ' . $advice );
+}
+
+/**
+ * Returns by which name the plugin calls the bridge.
+ *
+ * @since 0.2.0
+ *
+ * @return string Value of the header User-Agent. Without the version while the plugin is being uninstalled.
+ */
+function zoombridge_user_agent(): string {
+	return 'meetings-bridge-for-zoom' . ( defined( 'ZOOMBRIDGE_VERSION' ) ? '/' . ZOOMBRIDGE_VERSION : '' );
 }
 
 /**

@@ -114,7 +114,7 @@ function zoombridge_rest_save_connection( WP_REST_Request $request ): array {
 		'site'   => $request['site'],
 		'key'    => $request['key'],
 	);
-	$previous   = zoombridge_get_connection();
+	$previous   = zoombridge_stored_connection();
 	if ( null !== $previous && $previous['site'] !== $connection['site'] ) {
 		zoombridge_sync_forget();
 	}

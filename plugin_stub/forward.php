@@ -2,7 +2,7 @@
 /**
  * Forwards what Zoom sends to the site's endpoints to the bridge, byte for byte.
  *
- * Needs bridge-client.php and no other file of the plugin.
+ * Needs home.php, bridge-client.php and no other file of the plugin.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.1.0

@@ -29,7 +29,8 @@ if ( zoombridge_predecessor_has_request() ) {
 
 define( 'ZOOMBRIDGE_VERSION', '0.2.0' );
 
-// Forwarding needs these two files only.
+// Forwarding needs these three files only.
+require_once __DIR__ . '/home.php';
 require_once __DIR__ . '/bridge-client.php';
 require_once __DIR__ . '/forward.php';
 
@@ -51,5 +52,10 @@ require_once __DIR__ . '/class-zoombridge-sync-run.php';
 require_once __DIR__ . '/operations.php';
 require_once __DIR__ . '/write.php';
 require_once __DIR__ . '/sync.php';
+require_once __DIR__ . '/pairing-envelope.php';
+require_once __DIR__ . '/pairing-state.php';
+require_once __DIR__ . '/pairing.php';
+require_once __DIR__ . '/pairing-notices.php';
+require_once __DIR__ . '/pairing-actions.php';
 require_once __DIR__ . '/page-html.php';
 require_once __DIR__ . '/admin.php';

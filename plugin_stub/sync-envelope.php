@@ -24,6 +24,32 @@ function zoombridge_sync_key( string $pairing_key, string $purpose ): string {
 }
 
 /**
+ * Encodes data in base64url, without padding.
+ *
+ * @since 0.2.0
+ *
+ * @param string $data The data.
+ * @return string The text.
+ */
+function zoombridge_encode_base64url( string $data ): string {
+	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- Binary data in JSON.
+	return rtrim( strtr( base64_encode( $data ), '+/', '-_' ), '=' );
+}
+
+/**
+ * Decodes base64url without padding.
+ *
+ * @since 0.2.0
+ *
+ * @param string $text The text.
+ * @return string|false The data, or false if the text is none in base64url.
+ */
+function zoombridge_decode_base64url( string $text ) {
+	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_decode -- Binary data in JSON.
+	return base64_decode( strtr( $text, '-_', '+/' ), true );
+}
+
+/**
  * Parses the envelope of a request, without believing it.
  *
  * @since 0.2.0
@@ -96,8 +122,7 @@ function zoombridge_sync_is_signed( array $envelope, string $pairing_key ): bool
  * @return array|null The JSON object, as an array; null if it is none, or too large.
  */
 function zoombridge_sync_unpack( array $envelope ): ?array {
-	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_decode -- Binary data in JSON.
-	$data = base64_decode( strtr( $envelope['d'], '-_', '+/' ), true );
+	$data = zoombridge_decode_base64url( $envelope['d'] );
 	if ( 'gz' === $envelope['enc'] && is_string( $data ) ) {
 		$data = zoombridge_sync_gunzip( $data );
 	}
@@ -145,12 +170,11 @@ function zoombridge_sync_gunzip( string $data ): ?string {
  * @return string The line with which the response ends, with the line feeds around it.
  */
 function zoombridge_sync_sign_answer( string $nonce, array $answer, string $pairing_key, int $time ): string {
-	$json = (string) json_encode(
+	$json  = (string) json_encode(
 		$answer,
 		JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PRESERVE_ZERO_FRACTION
 	);
-	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- JSON in a signed line.
-	$data  = rtrim( strtr( base64_encode( $json ), '+/', '-_' ), '=' );
+	$data  = zoombridge_encode_base64url( $json );
 	$key   = zoombridge_sync_key( $pairing_key, 'answers' );
 	$lines = array( 'zb2-answer', $nonce, $time, hash( 'sha256', $data ) );
 	$line  = array(
@@ -161,51 +185,4 @@ function zoombridge_sync_sign_answer( string $nonce, array $answer, string $pair
 		'sig'  => hash_hmac( 'sha256', implode( "\n", $lines ), $key ),
 	);
 	return "\n#zb2:" . json_encode( $line ) . "\n";
-}
-
-/**
- * Returns the site's own address as it is stored: plugins for several languages filter home_url().
- *
- * @since 0.2.0
- *
- * @return string WP_HOME, or the option `home`.
- */
-function zoombridge_raw_home(): string {
-	if ( defined( 'WP_HOME' ) ) {
-		return (string) WP_HOME;
-	}
-	return (string) ( wp_load_alloptions()['home'] ?? get_option( 'home' ) );
-}
-
-/**
- * Returns the hash by which the bridge knows the site's address.
- *
- * @since 0.2.0
- *
- * @return string Lowercase hexadecimal SHA-256 of the normalized address.
- */
-function zoombridge_sync_home_hash(): string {
-	return hash( 'sha256', zoombridge_normalize_home( zoombridge_raw_home() ) );
-}
-
-/**
- * Normalizes an address: scheme and host in lower case, without the default port, without a slash at the end.
- *
- * @since 0.2.0
- *
- * @param string $home The address.
- * @return string The normalized address.
- */
-function zoombridge_normalize_home( string $home ): string {
-	if ( ! preg_match( '~^([A-Za-z][A-Za-z0-9+.-]*)://([^/?\x23]*)(.*)$~Ds', trim( $home ), $parts ) ) {
-		return rtrim( trim( $home ), '/' );
-	}
-	$scheme   = strtolower( $parts[1] );
-	$defaults = array(
-		'http'  => '/:80$/D',
-		'https' => '/:443$/D',
-	);
-	$host     = strtolower( $parts[2] );
-	$host     = isset( $defaults[ $scheme ] ) ? preg_replace( $defaults[ $scheme ], '', $host ) : $host;
-	return $scheme . '://' . $host . rtrim( $parts[3], '/' );
 }

@@ -1,6 +1,7 @@
 <?php
 /**
- * What the sync protocol remembers: nonces, the epoch, the highest operation, and deleted meetings.
+ * Rows of the table of options, and what the sync protocol remembers in them: nonces, the epoch, the highest operation,
+ * and deleted meetings.
  *
  * All of it is in rows of the table of options that are read and written by SQL: caches do not show what other requests
  * write at the same time.
@@ -48,6 +49,35 @@ function zoombridge_read_option_row( string $name ): ?string {
 	return $wpdb->get_var(
 		$wpdb->prepare( "SELECT option_value FROM {$wpdb->options} WHERE option_name = %s", $name )
 	);
+}
+
+/**
+ * Writes a row of the table of options, whether or not there is one of that name.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name  Name of the option.
+ * @param string $value Its value.
+ * @return void
+ */
+function zoombridge_write_option_row( string $name, string $value ): void {
+	global $wpdb;
+	if ( ! zoombridge_insert_option_row( $name, $value ) ) {
+		$wpdb->update( $wpdb->options, array( 'option_value' => $value ), array( 'option_name' => $name ) );
+	}
+}
+
+/**
+ * Deletes a row of the table of options, if there is one of that name.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name Name of the option.
+ * @return void
+ */
+function zoombridge_delete_option_row( string $name ): void {
+	global $wpdb;
+	$wpdb->delete( $wpdb->options, array( 'option_name' => $name ) );
 }
 
 /**

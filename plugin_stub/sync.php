@@ -26,7 +26,7 @@ function zoombridge_sync_answer_request( $wp ): void {
 	if ( ! zoombridge_is_sync_request( $wp ) ) {
 		return;
 	}
-	$connection = zoombridge_get_connection();
+	$connection = zoombridge_stored_connection();
 	$message    = zoombridge_sync_read_message( $connection );
 	// Callbacks of other plugins run as no user, whatever cookie came with the request.
 	wp_set_current_user( 0 );
@@ -78,7 +78,7 @@ function zoombridge_is_sync_request( $wp ): bool {
  *
  * @since 0.2.0
  *
- * @param array|null $connection The connection; see zoombridge_get_connection().
+ * @param array|null $connection The connection; see zoombridge_stored_connection().
  * @return array The message; see zoombridge_sync_parse_envelope().
  */
 function zoombridge_sync_read_message( ?array $connection ): array {

@@ -26,7 +26,7 @@ function zoombridge_uninstall_site(): void {
 	// Nonces and locks, of which there is any number.
 	$query = "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s";
 	$wpdb->query( $wpdb->prepare( $query, $wpdb->esc_like( 'zoombridge_' ) . '%' ) ); // phpcs:ignore WordPress.DB
-	foreach ( array( 'html', 'revision', 'post', 'made', 'seq', 'wrote' ) as $name ) {
+	foreach ( array( 'html', 'revision', 'post', 'made', 'seq' ) as $name ) {
 		delete_post_meta_by_key( '_zoombridge_' . $name );
 	}
 }

@@ -76,7 +76,6 @@ def _post_with(standing: Standing, state: State) -> SitePost:
         content=state.content,
         field={**state.metas, "trashed_from": state.trashed_from},
         untouched=standing.by == "bridge",
-        ours=standing.ours,
     )
 
 

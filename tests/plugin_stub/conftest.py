@@ -28,6 +28,10 @@ ON_ONE = {
     "test_connection": "debian-mariadb",
     "test_forward": "debian-mariadb",
     "test_page": "playground-sqlite",
+    "test_pairing": "debian-mariadb",
+    "test_moving": "debian-mariadb",
+    "test_goodbye": "debian-mariadb",
+    "test_rotation": "debian-mariadb",
     "test_predecessor": "debian-mariadb",
     "test_type": "playground-sqlite",
 }

@@ -120,6 +120,7 @@ class SyncClient:
 
     site: WordPress
     key: str = KEY
+    name: str = SITE
     epoch: int = 1
     path: str = "/wp-json/zoombridge/v1/sync"
     seq: int = field(default=0)
@@ -143,7 +144,7 @@ class SyncClient:
         """Return a signed envelope with operations, which get their indexes."""
         numbered = [{"i": index, **operation} for index, operation in enumerate(operations)]
         inner = {"quiet": False, "budget_ms": 20000, "ack": [], "operations": numbered} | dict(message or {})
-        signed: dict[str, Any] = {"epoch": self.epoch, "key": self.key} | given
+        signed: dict[str, Any] = {"epoch": self.epoch, "key": self.key, "site": self.name} | given
         return envelope(self.home, json.dumps(inner).encode(), **signed)
 
     def send(

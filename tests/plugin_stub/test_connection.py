@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import KEY, SITE
+from tests.plugin_stub.sync import home_hash
 from tests.wordpress import WordPress
 
 ROUTE = "zoombridge/v1/connection"
@@ -44,7 +45,8 @@ class TestPairing:
         assert saved.json()["bridge"] == "https://bridge.example.org"
         assert saved.json()["site"] == SITE
         assert KEY not in saved.text
-        assert stored(site) == CONNECTION
+        # The address at which it was first used.
+        assert stored(site) == CONNECTION | {"home": home_hash(site.url)}
 
         assert site.rest("DELETE", ROUTE).json()["paired"] is False
         assert stored(site) is None

@@ -91,6 +91,7 @@ class TestTranslations:
 FORWARDING = """<?php
 /* Plugin Name: The forwarding part */
 define( 'ZOOMBRIDGE_VERSION', '0.2.0' );
+require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/home.php';
 require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/bridge-client.php';
 require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/forward.php';
 """

@@ -583,26 +583,6 @@ class TestWrite:
         assert sync.send(sync.write(number, post, status="draft")).result["status"] == "draft"
         assert_kept(post_title="Newer", post_status="draft")
 
-    def test_tells_which_texts_are_the_bridges(self, sync: SyncClient, number: str) -> None:
-        post = make(sync, number, title="Fire & drill 🚒", content="<p>Leave.</p>")
-        meta = "_meeting_zoom_details"
-
-        def ours() -> list[str]:
-            found: list[str] = sync.send({"op": "read", "post": post}).result["ours"]
-            return found
-
-        sync.site.php(
-            "update_post_meta($post, $meta, (object) array('topic' => 'Other'));", post=post, meta=meta
-        )
-        assert ours() == ["title", "content"]
-        sync.site.php("wp_update_post(array('ID' => $post, 'post_title' => 'Theirs'));", post=post)
-        assert ours() == ["content"]
-        sync.send(sync.target("write", number, post, title="Practice"))
-        assert ours() == ["title", "content"]
-        sync.site.php("wp_update_post(array('ID' => $post, 'post_content' => 'Theirs'));", post=post)
-        sync.send(sync.target("write", number, post, metas={"set": {"revision": 9}}))
-        assert ours() == ["title"]
-
     def test_trash_keeps_the_status_for_restore(self, sync: SyncClient, number: str) -> None:
         post = make(sync, number, status="private")
 

@@ -54,7 +54,6 @@ STANDS: dict[str, Any] = {
     "seq": "3.41",
     "digest": "d" * 64,
     "by": "bridge",
-    "ours": ["title"],
 }
 STATE = {
     "title": "Choir",
@@ -179,7 +178,6 @@ class TestResults:
             Position(3, 41),
             "d" * 64,
             "bridge",
-            ours=frozenset({"title"}),
             already=True,
             became={"content": "<p>x</p>"},
         )
