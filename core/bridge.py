@@ -27,6 +27,7 @@ from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
 from core.sites.health_check import HealthChecker
+from core.sites.pairing import PairingCaller
 from core.sites.returned_password import PasswordReturner
 from core.store.db import notify
 from core.store.sites import sites
@@ -51,6 +52,7 @@ class Bridge:
     scheduler: JobScheduler
     account_clients: AccountClients
     health_checker: HealthChecker
+    pairing_caller: PairingCaller
     trash_limits: TrashLimitOptions
     listener: notify.Listener | None
 
@@ -90,6 +92,11 @@ class Bridge:
             mirror_worker.wake()
             password_returner.begin(site_id)
 
+        def after_pairing(site_id: str) -> None:
+            ingest.recheck(site_id)
+            health_checker.begin(site_id)
+            mirror_worker.wake()
+
         def wake_after_fold() -> None:
             mirror_worker.wake()
             meetings_changed.set()
@@ -97,6 +104,7 @@ class Bridge:
         fold_worker = FoldWorker(store, wake_after_fold, clock)
         account_clients = AccountClients(store, clock=now)
         ingest = Ingest(store, fold_worker.wake, now)
+        health_checker = HealthChecker(store, on_checked=after_check)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
@@ -132,7 +140,8 @@ class Bridge:
             job_runner,
             JobScheduler(store, job_runner, now, meetings_changed),
             account_clients,
-            HealthChecker(store, on_checked=after_check),
+            health_checker,
+            PairingCaller(store, on_connected=after_pairing),
             limits,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )
@@ -142,6 +151,7 @@ class Bridge:
         self.start_workers()
         self.retention.start()
         self.scheduler.start()
+        self.pairing_caller.start()
         if self.listener is not None:
             self.listener.start()
         # Connected by an earlier version: their owners are to see at once that the plugin has to be updated.
@@ -160,6 +170,7 @@ class Bridge:
         """Finish the current steps, release every claim and stop. Blocks; the store stays open."""
         if self.listener is not None:
             self.listener.stop()
+        self.pairing_caller.stop()
         self.scheduler.stop()
         self.job_runner.stop()
         self.retention.stop()

@@ -49,6 +49,19 @@ class UnknownSiteError(ZoomBridgeError):
     """No site of this ID or address is connected."""
 
 
+class UnknownPairingError(ZoomBridgeError):
+    """No pairing of this ID exists: its code was cancelled, or has expired."""
+
+
+class PairingRefusedError(ZoomBridgeError):
+    """A plugin's request for a pairing is refused. `status` is the HTTP status, `code` the code for the plugin."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
 class UnknownEventError(ZoomBridgeError):
     """No event of this number is in the log, or none that this user may see."""
 
@@ -85,6 +98,7 @@ class Fault(StrEnum):
     SERVER = "server"  # the site broke down on the request (5xx)
     THROTTLED = "throttled"  # the site asks to come later
     CREDENTIALS = "credentials"  # the application password, the rights of its user, or the key of the pairing
+    SERVER_PASSWORD = "server_password"  # noqa: S105 - the web server in front of WordPress asks for a password
     NOT_JSON = "not_json"  # an HTML page where JSON was due: a firewall's, a maintenance page
     MOVED = "moved"  # the site is at another address
     CLOCK = "clock"  # the site's clock jumps: it takes our requests for old ones
@@ -117,6 +131,7 @@ _PASSING = frozenset(
         Fault.TLS,
         Fault.SERVER,
         Fault.THROTTLED,
+        Fault.SERVER_PASSWORD,
         Fault.NOT_JSON,
         Fault.CLOCK,
         Fault.STUB_MISSING,

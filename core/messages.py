@@ -241,6 +241,10 @@ SITE_HOME_CHANGED_TO = _(
     "WordPress has another address (%(address)s) than when this site was connected: it has moved, or is a copy. Nothing "
     "is written there. If it has moved, connect it again."
 )
+SERVER_ASKS_PASSWORD = _(
+    "The web server in front of WordPress asks for a user name and password of its own, before WordPress is asked. Enter "
+    "them in the bridge, on the page of this site: they are stored encrypted, and sent with every request to the site."
+)
 SYNC_BLOCKED = _(
     "The plugin “Meetings Bridge for Zoom” does not answer on this site. Usually it is deactivated, or a firewall or a "
     "security plugin blocks requests from the bridge's server: let POST requests to /wp-json/zoombridge/v1/sync or "
@@ -750,3 +754,101 @@ BRIDGE_ADVICE = _(
     "host's rules block it (in WordPress: WP_HTTP_BLOCK_EXTERNAL), allow it; if it must use another address, connect "
     "the site again with that."
 )
+
+# Pairing codes: why one is refused. The plugin shows these, too.
+PAIRING_UNKNOWN = _(
+    "The bridge does not know this pairing code: it was cancelled, or it belongs to another bridge. Nothing was changed. "
+    "Get a new code in the bridge, under Sites > Add site."
+)
+PAIRING_SIGNATURE = _(
+    "The pairing code is not complete, or was changed. Nothing was changed on the site. Copy the whole code again from the "
+    "bridge."
+)
+PAIRING_EXPIRED = _(
+    "This pairing code has expired: a code is valid for 7 days. Nothing was changed. Get a new code in the bridge, under "
+    "Sites > Add site."
+)
+PAIRING_SPENT = _(
+    "This pairing code has been used already. Nothing was changed. Get a new code in the bridge, under Sites > Add site."
+)
+PAIRING_MALFORMED = _(
+    "The bridge does not understand this request. Update the plugin to the version that the bridge offers, then try again."
+)
+PAIRING_USES = _("A pairing code is for 1 to %(most)d sites.")
+PAIRING_BRIDGE_URL = _(
+    "“%(address)s” is not a valid address of the bridge. It looks like https://bridge.example.org"
+)
+PAIRING_GONE = _("This pairing no longer exists: its code was cancelled, or has expired. Add the site again.")
+PAIRING_NOT_ANSWERED = _("The site has not answered the bridge yet, so it cannot be confirmed.")
+PAIRING_REJECTED = _("This site was rejected. Add it again with a new code.")
+PAIRING_OTHER_SITE = _(
+    "%(home)s is not the site that you may manage (%(address)s). Ask an administrator of the bridge to confirm it."
+)
+PAIRING_NO_USERNAME = _("Enter the user name that the web server asks for. It cannot contain a colon.")
+
+# Why the bridge could not call a site back.
+PAIRING_LOCAL = _(
+    "The plugin reached the bridge, but %(address)s is an address that only the site's own machine knows. Set the site's "
+    "public address in WordPress, under Settings > General > Site Address, or run the bridge on the same machine. The "
+    "bridge retries automatically."
+)
+PAIRING_NETWORK = _(
+    "The plugin reached the bridge, but the bridge does not reach %(address)s: %(reason)s. Check that this address opens in "
+    "a browser outside your network, and that no firewall blocks requests from the bridge's server. The bridge retries "
+    "automatically."
+)
+PAIRING_TLS = _(
+    "The HTTPS certificate of %(address)s cannot be trusted, so nothing was sent. Renew or repair the certificate of the "
+    "site. The bridge retries automatically."
+)
+PAIRING_REDIRECTED = _(
+    "%(address)s redirects the bridge's requests to %(target)s, so they do not reach the plugin. Set that address in "
+    "WordPress, under Settings > General > Site Address, or exclude POST requests to /wp-json/zoombridge/v1/sync and "
+    "/?zoombridge_sync=1 from the redirect. The bridge retries automatically."
+)
+PAIRING_KEY_UNKNOWN = _(
+    "The plugin at %(address)s does not know this pairing. Open wp-admin of the site, and follow the notice of the plugin "
+    "there. If there is none, another copy of the site answers at this address, or a persistent object cache of WordPress "
+    "still returns the previous pairing: flush it. The bridge retries automatically."
+)
+PAIRING_PLUGIN_MISSING = _(
+    "WordPress answers at %(address)s, but without the plugin “Meetings Bridge for Zoom”. It is deactivated by now, or "
+    "another copy of the site answers at this address. Activate it there. The bridge retries automatically."
+)
+PAIRING_BLOCKED = _(
+    "The plugin reached the bridge, but at %(address)s something else answers the bridge's requests: usually a firewall or a "
+    "security plugin blocks them. Let POST requests from the bridge's server to /wp-json/zoombridge/v1/sync or "
+    "/?zoombridge_sync=1 through. The bridge retries automatically. The page says: “%(page)s” (HTTP %(status)d)."
+)
+PAIRING_ERROR = _(
+    "The site failed to process the bridge's request (HTTP %(status)d). See the error log of the site. The bridge retries "
+    "automatically."
+)
+PAIRING_BUSY = _("The site is busy or being updated. The bridge retries automatically.")
+PAIRING_PASSWORD_WRONG = _(
+    "The web server in front of WordPress does not accept this user name and password. Enter those that a browser asks for "
+    "before the site appears, not those of a WordPress user."
+)
+
+# What a person is to confirm.
+PAIRING_CONFIRM = _("%(home)s has used the code. Confirm that it is your site.")
+PAIRING_CONFIRM_OTHER = _(
+    "%(home)s has used the code, but the address %(address)s was entered. Confirm that it is your site."
+)
+PAIRING_CONFIRM_MOVED = _(
+    "%(home)s has used the code in place of %(address)s. If you confirm, that site is kept with its settings and pages, and "
+    "continues at the new address."
+)
+
+# Answers to a plugin that reports a move.
+MOVE_COPY = _(
+    "The site at %(address)s is still there, so this one is a copy of it. Nothing was changed. Choose “This is a copy”; to "
+    "connect the copy as well, add it in the bridge under Sites > Add site."
+)
+MOVE_TAKEN = _(
+    "The bridge has another site at %(address)s. Nothing was changed. Disconnect that one in the bridge, then try again."
+)
+MOVE_NOT_REACHED = _(
+    "The move was not recorded, because the bridge could not check the new address. %(reason)s"
+)
+MOVE_INVALID = _("The bridge does not understand this report of a move. Update the plugin, then try again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.wordpress import transport
-from core.wordpress.sync_client import SyncClient
+from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
     from core.store.sites.sites import Site
@@ -25,5 +25,9 @@ def connect(
         key=site.key,
         epoch=site.epoch,
         learns_home=not site.home,
+        address=site.url,
+        next_key=site.next_key,
+        server_login=site.server_login,
+        doorway=Doorway(site.doorway),
         timeout=timeout,
     )

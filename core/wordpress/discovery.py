@@ -52,7 +52,7 @@ def discover(
     in seconds.
     """
     with transport.session() as over:
-        url, page = _open(over, _typed(address), timeout)
+        url, page = _open(over, typed_address(address), timeout)
         root = _with_the_scheme_of(url, _linked_root(url, page) or _usual_root(url))
         answer = transport.send(
             over, "GET", root, params={"_fields": "name,namespaces,authentication"}, timeout=timeout
@@ -60,8 +60,8 @@ def discover(
     return _read_index(url, root, answer)
 
 
-def _typed(address: str) -> str:
-    """Normalize an entered address to that of the front page."""
+def typed_address(address: str) -> str:
+    """Normalize an entered address to that of the front page. Raises: SiteFaultError."""
     text = address.strip()
     if "://" not in text:
         text = f"https://{text}"

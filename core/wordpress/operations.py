@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.wordpress import responses
+from core.wordpress.pairing_envelope import is_public_key
 from core.wordpress.responses import Choice, UnexpectedError
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class Hello:
     """Read what the plugin and the site can do; returns a `Greeting`. With `call`, the plugin calls the bridge."""
 
     call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """Agree on the next key; returns a `Rotated`. `public_key` is the bridge's (X25519, base64url)."""
+
+    public_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ class Choices:
 
 
 WriteOperation = Write | Trash | Restore | Delete
-Operation = Hello | Find | Read | WriteOperation | Outcome | Choices | Unpair
+Operation = Hello | Find | Read | WriteOperation | Outcome | Choices | Rotate | Unpair
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +231,13 @@ class BridgeCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated:
+    """The plugin keeps the next key, and takes both until it is used. `public_key` is the plugin's."""
+
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unpaired:
     """The pairing has ended."""
 
@@ -233,7 +248,9 @@ class Greeting:
 
     `type_owner` is who registered the post type: `stub` or `other`. `page` is the address of the Webhooks page in
     wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is that of the column that holds
-    texts with the smallest one. `trash`: posts can be moved to the trash. `bridge` is there after a call of the bridge.
+    texts with the smallest one. `trash`: posts can be moved to the trash. `name` is that of the site, and `place` the
+    digest of WordPress's folder and database, by which copies differ; both are empty where the plugin does not tell.
+    `bridge` is there after a call of the bridge.
     """
 
     version: str
@@ -246,6 +263,8 @@ class Greeting:
     trash: bool
     rest_root: str
     bridge: BridgeCall | None = None
+    name: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +282,7 @@ class ItemFault:
     standing: Standing | None = None
 
 
-Result = Standing | Deleted | Found | Progress | Greeting | Unpaired | list[Choice]
+Result = Standing | Deleted | Found | Progress | Greeting | Rotated | Unpaired | list[Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +317,8 @@ def document(operation: Operation, item: int) -> dict[str, Any]:
     match operation:
         case Hello(call):
             fields = {"call": call or None}
-        case Unpair():
-            fields = {}
+        case Rotate() | Unpair():
+            fields = {"e": operation.public_key} if isinstance(operation, Rotate) else {}
         case Find(numbers, hint):
             fields = {"numbers": list(numbers), "hint": hint}
         case Read(post):
@@ -363,8 +382,8 @@ def result_of(operation: Operation, told: Mapping[str, Any]) -> Result | ItemFau
     match operation:
         case Hello(call):
             result = _greeting(told, called=call)
-        case Unpair():
-            result = _unpaired(told)
+        case Rotate() | Unpair():
+            result = _rotated(told) if isinstance(operation, Rotate) else _unpaired(told)
         case Find(numbers):
             result = _found(told.get("posts"), numbers)
         case Outcome():
@@ -471,6 +490,13 @@ def _progress(told: Mapping[str, Any]) -> Progress:
     )
 
 
+def _rotated(told: Mapping[str, Any]) -> Rotated:
+    public_key = _text(told.get("e"))
+    if not is_public_key(public_key):
+        raise UnexpectedError("not a public key")
+    return Rotated(public_key)
+
+
 def _unpaired(told: Mapping[str, Any]) -> Unpaired:
     if told.get("paired") is not False:
         raise UnexpectedError("not unpaired")
@@ -489,6 +515,8 @@ def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
         charset=_optional_text(told.get("charset")) or "",
         trash=told.get("trash") is True,
         rest_root=_text(told.get("rest")),
+        name=_optional_text(told.get("name")) or "",
+        place=_optional_text(told.get("place")) or "",
         bridge=_bridge_call(_object(told.get("bridge"))) if called else None,
     )
 

@@ -25,6 +25,7 @@ from core.wordpress.envelope import (
     open_answer,
     seal_request,
 )
+from core.wordpress.homes import is_same_home
 from core.wordpress.operations import (
     MOST_OPERATIONS,
     ChoiceKind,
@@ -41,6 +42,8 @@ from core.wordpress.operations import (
     Progress,
     Read,
     Restore,
+    Rotate,
+    Rotated,
     Standing,
     Trash,
     Unpair,
@@ -133,8 +136,10 @@ class SyncClient:
     """Client of one site. Not thread-safe: it holds one HTTP session.
 
     `rest_root` is the address of the REST API, `https://SITE/wp-json/`, and `home` WordPress's own option of that
-    name; with `learns_home` it is a guess, which the site may correct. `site` is the bridge's name for the site, `key`
-    the pairing key. `doorway` and `clock_offset` (seconds by which the site's clock is ahead) are where a former client
+    name; with `learns_home` it is a guess, which the site may correct. `address` is where that home is reached, if it
+    differs (https instead of http). `site` is the bridge's name for the site, `key` the pairing key, `next_key` the one
+    that a rotation may have brought into use. `server_login` are user and password for the web server in front of
+    WordPress. `doorway` and `clock_offset` (seconds by which the site's clock is ahead) are where a former client
     left off. `timeout` (connect, read) is in seconds.
     """
 
@@ -147,6 +152,9 @@ class SyncClient:
         key: str,
         epoch: int,
         learns_home: bool = False,
+        address: str = "",
+        next_key: str = "",
+        server_login: tuple[str, str] | None = None,
         doorway: Doorway = Doorway.REST,
         clock_offset: int = 0,
         timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT),
@@ -157,15 +165,19 @@ class SyncClient:
         self._namespace = f"{root}zoombridge/v1"
         self._addresses = {Doorway.REST: f"{self._namespace}/sync"}
         self._learns_home = learns_home
+        self._address = address
         self._set_home(home)
         self._site = site
         self._keys = derive_keys(key)
+        self._next_keys = derive_keys(next_key) if next_key else None
         self._epoch = epoch
         self._timeout = timeout
         self._clock = clock
         self._pause = pause
         self._largest = LARGEST_REQUEST
-        self._session = transport.session()
+        self._session = transport.session(server_login)
+        self.has_rotated = False
+        """Whether the site has taken `next_key`, and refuses `key` by now."""
         self.doorway = doorway
         self.clock_offset = clock_offset
         self.info: SiteInfo | None = None
@@ -173,7 +185,8 @@ class SyncClient:
     def _set_home(self, home: str) -> None:
         self.home = home
         self._home_digest = home_digest(home)
-        self._addresses[Doorway.HOME] = f"{home.rstrip('/')}/?zoombridge_sync=1"
+        reached = self._address if is_same_home(self._address, home) else home
+        self._addresses[Doorway.HOME] = f"{reached.rstrip('/')}/?zoombridge_sync=1"
 
     def close(self) -> None:
         """Close the connections."""
@@ -198,6 +211,12 @@ class SyncClient:
     def categories(self) -> list[Choice]:
         """Return the categories of meetings: at most 100."""
         return self._choices(ChoiceKind.CATEGORIES)
+
+    def rotate(self, public_key: str) -> str:
+        """Have the plugin make the next key, from the bridge's public key; return the plugin's."""
+        rotated = self._one(Rotate(public_key))
+        assert isinstance(rotated, Rotated)  # noqa: S101 - what `result_of` returns for Rotate
+        return rotated.public_key
 
     def unpair(self) -> None:
         """End the pairing. A plugin that refuses the key is not paired with it any more."""
@@ -379,6 +398,16 @@ class SyncClient:
         return False
 
     def _sealed(self, operations: list[Operation], *, quiet: bool) -> tuple[str, SignedAnswer]:
+        """Send one request, signed with the next key where the site refuses the present one."""
+        try:
+            return self._signed(operations, quiet=quiet)
+        except SiteFaultError as error:
+            if error.fault is not Fault.CREDENTIALS or self._next_keys is None:
+                raise
+            self._keys, self._next_keys, self.has_rotated = self._next_keys, None, True
+            return self._signed(operations, quiet=quiet)
+
+    def _signed(self, operations: list[Operation], *, quiet: bool) -> tuple[str, SignedAnswer]:
         nonce = secrets.token_hex(16)
         payload = {
             "quiet": quiet,
@@ -428,7 +457,10 @@ class SyncClient:
         if any(one.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE for one in seen.values()):
             self._largest = max(len(body) // 2, _SMALLEST_LIMIT)  # that of a server in front of WordPress
             raise _TooLargeError
-        fault = sync_faults.unanswered(seen[Doorway.REST], now=transport.now(), wrote=True)
+        telling = next(
+            (one for one in seen.values() if sync_faults.asks_for_password(one)), seen[Doorway.REST]
+        )
+        fault = sync_faults.unanswered(telling, now=transport.now(), wrote=True)
         if any(one.status < 300 or one.status >= 500 for one in seen.values()):  # noqa: PLR2004 - not refused
             raise _LostAnswerError(nonce, fault)
         raise fault

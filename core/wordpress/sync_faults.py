@@ -5,6 +5,7 @@ The protocol is specified in docs/sync.md.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,13 @@ def refused_by_plugin(answer: SiteResponse) -> SiteFaultError | None:
 
 def unanswered(answer: SiteResponse, *, now: datetime, wrote: bool) -> SiteFaultError:
     """Return the fault of a response without a signed answer. `now` is needed where `Retry-After` is a date."""
+    if asks_for_password(answer):
+        return SiteFaultError(
+            messages.SERVER_ASKS_PASSWORD,
+            fault=Fault.SERVER_PASSWORD,
+            status=answer.status,
+            evidence=page_title(answer.body),
+        )
     fault = classify(answer, now=now, wrote=wrote)
     if fault.fault not in (Fault.CREDENTIALS, Fault.NOT_JSON, Fault.REFUSED):
         return fault
@@ -128,6 +136,15 @@ def unanswered(answer: SiteResponse, *, now: datetime, wrote: bool) -> SiteFault
         status=answer.status,
         unsure=fault.unsure,
         evidence=fault.evidence,
+    )
+
+
+def asks_for_password(answer: SiteResponse) -> bool:
+    """Whether a web server in front of WordPress asks for user and password (RFC 7617), or refuses those sent."""
+    challenge = answer.header("WWW-Authenticate")
+    return (
+        answer.status == HTTPStatus.UNAUTHORIZED
+        and re.search(r"\bbasic\b", challenge, re.IGNORECASE) is not None
     )
 
 

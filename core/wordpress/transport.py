@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 
 import core
@@ -44,9 +45,14 @@ _NEVER_SENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 _TOO_SLOW = (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError)
 
 
-def session() -> requests.Session:
-    """Return a session without retries: the store schedules those."""
+def session(server_login: tuple[str, str] | None = None) -> requests.Session:
+    """Return a session without retries: the store schedules those.
+
+    `server_login` are user and password for the web server in front of WordPress (HTTP Basic), in UTF-8.
+    """
     made = requests.Session()
+    if server_login is not None:
+        made.auth = HTTPBasicAuth(*(text.encode() for text in server_login))
     made.headers["User-Agent"] = f"ZoomWordPressBridge/{core.__version__}"
     made.headers["Accept"] = "application/json"
     for scheme in ("http://", "https://"):

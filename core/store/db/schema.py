@@ -63,6 +63,18 @@ sites = Table(
     # For the sync protocol: WordPress's option `home`, empty until the site has told it; and the bridge's epoch there.
     Column("home", Text, nullable=False, default="", server_default=text("''")),
     Column("epoch", Integer, nullable=False, default=1, server_default="1"),
+    # The key that replaces `key` once the plugin has shown that it has it: see core.sites.key_rotation. Sealed.
+    Column("next_key", LargeBinary),
+    # What the web server in front of WordPress asks for (HTTP Basic); the password is sealed.
+    Column("server_username", Text, nullable=False, default="", server_default=text("''")),
+    Column("server_password", LargeBinary),
+    Column(
+        "place", Text, nullable=False, default="", server_default=text("''")
+    ),  # digest of folder and database
+    Column("doorway", Text, nullable=False, default="rest", server_default="rest"),  # that answered last
+    # The plugin said goodbye: when, and why (deactivated, uninstalled).
+    Column("left_at", BigInteger),
+    Column("left_reason", Text),
     # The result of the last check of both sides: see core.sites.health_check.
     Column("health_report", JSON),
     Column("checked_at", BigInteger),
@@ -86,6 +98,60 @@ pending_sites = Table(
     Column("message", Text),  # and what is to be done about it
     Column("expires_at", BigInteger, nullable=False),
     Index(None, "expires_at"),
+)
+
+# Codes by which plugins pair their sites: see core.store.sites.pairings.
+pairing_codes = Table(
+    "pairing_codes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed
+    Column("bridge_url", Text, nullable=False),
+    Column("address", Text, nullable=False),  # as typed; empty where none was
+    Column(
+        "site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), index=True
+    ),  # the site to connect again
+    Column("requested_by", Text, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+# One row for each use of a code: the plugin's request, and how far the bridge came with it.
+pairings = Table(
+    "pairings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("code_id", Text, ForeignKey("pairing_codes.id", ondelete="CASCADE"), nullable=False),
+    Column("public_key", Text, nullable=False),  # the plugin's
+    Column("answer_key", Text, nullable=False),  # the bridge's public key, as it was answered
+    Column("uses_left", Integer, nullable=False),  # as it was answered
+    Column("site_id", Text, nullable=False),  # reserved: there may be no site of it yet
+    Column("key", LargeBinary, nullable=False),  # sealed
+    Column("home", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("rest_root", Text, nullable=False),
+    Column("endpoints", JSON, nullable=False),
+    Column("page", Text, nullable=False),
+    Column("stub", Text, nullable=False),
+    Column("vczapi", Boolean, nullable=False),
+    Column("vczapi_pro", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),  # of the bridge, from this pairing on
+    Column("place", Text, nullable=False),
+    Column("state", Text, nullable=False),  # see core.store.sites.pairings.PairingState
+    Column("message", Text, nullable=False),
+    # The address at which the site answered; empty before.
+    Column("url", Text, nullable=False),
+    Column("doorway", Text, nullable=False),
+    Column("server_username", Text, nullable=False),
+    Column("server_password", LargeBinary),  # sealed
+    Column("created_at", BigInteger, nullable=False),
+    Column("checked_at", BigInteger),
+    Column("calls", Integer, nullable=False),  # that failed
+    Column("next_call_at", BigInteger, nullable=False, index=True),
+    Index(None, "code_id", "public_key", unique=True),
 )
 
 zoom_secrets = Table(

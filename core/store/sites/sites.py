@@ -34,7 +34,10 @@ class Site:
     `health_report` is the result of the last check (`core.sites.health_check`), `checked_at` its time.
     `username` and `password` are an application password that version 0.1.0 stored, and empty once it is given back.
     `home` is WordPress's option of that name, empty until the site has told it, and `epoch` the bridge's in the sync
-    protocol (docs/sync.md): each pairing begins a new one.
+    protocol (docs/sync.md): each pairing begins a new one. `next_key` replaces `key` at the end of a rotation.
+    `server_username` and `server_password` are what the web server in front of WordPress asks for (HTTP Basic). `place`
+    is the digest of WordPress's folder and database, `doorway` the one that answered last. `left_at` is when the plugin
+    said goodbye, for `left_reason` (deactivated, uninstalled).
     """
 
     id: str
@@ -62,6 +65,18 @@ class Site:
     checked_at: int | None = None
     home: str = ""
     epoch: int = 1
+    next_key: str = field(default="", repr=False)
+    server_username: str = ""
+    server_password: str = field(default="", repr=False)
+    place: str = ""
+    doorway: str = "rest"
+    left_at: int | None = None
+    left_reason: str | None = None
+
+    @property
+    def server_login(self) -> tuple[str, str] | None:
+        """User and password for the web server in front of WordPress; None where it asks for none."""
+        return (self.server_username, self.server_password) if self.server_username else None
 
 
 def new_id() -> str:
@@ -89,6 +104,13 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "bridge_url": site.bridge_url,
         "home": site.home,
         "epoch": site.epoch,
+        "next_key": _sealed(site.next_key, sealer),
+        "server_username": site.server_username,
+        "server_password": _sealed(site.server_password, sealer),
+        "place": site.place,
+        "doorway": site.doorway,
+        "left_at": site.left_at,
+        "left_reason": site.left_reason,
         "failures": 0,
         "blocked_until": 0,
         "fault": None,
@@ -205,6 +227,44 @@ def has_same_pairing(connection: Connection, site: Site) -> bool:
     return connection.scalar(select(sites.c.epoch).where(sites.c.id == site.id)) == site.epoch
 
 
+def save_server_login(
+    connection: Connection, site_id: str, username: str, password: str, sealer: Sealer
+) -> None:
+    """Store user and password for the web server in front of WordPress; empty texts where it asks for none."""
+    values = {"server_username": username, "server_password": _sealed(password, sealer)}
+    connection.execute(update(sites).where(sites.c.id == site_id).values(values))
+
+
+def save_doorway(connection: Connection, site_id: str, doorway: str) -> None:
+    """Store which doorway of the plugin answered last."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(doorway=doorway))
+
+
+def record_goodbye(connection: Connection, site_id: str, reason: str, *, now: int) -> None:
+    """Record that the plugin ended, and why. `now` is in Unix milliseconds (UTC)."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(left_at=now, left_reason=reason))
+
+
+def end_goodbye(connection: Connection, site_id: str) -> bool:
+    """Record that the plugin is there again. Returns whether it had said goodbye."""
+    changed = connection.execute(
+        update(sites)
+        .where(sites.c.id == site_id, sites.c.left_at.is_not(None))
+        .values(left_at=None, left_reason=None)
+    )
+    return changed.rowcount == 1
+
+
+def save_keys(connection: Connection, site: Site, key: str, next_key: str, sealer: Sealer) -> bool:
+    """Store the keys of a site during a rotation, unless it has been paired anew since it was read; returns whether."""
+    changed = connection.execute(
+        update(sites)
+        .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
+        .values(key=sealer.seal_text(key), next_key=_sealed(next_key, sealer))
+    )
+    return changed.rowcount == 1
+
+
 def end_pause(connection: Connection, site_id: str) -> None:
     """End the pause after a failure, so that the site gets requests at once."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
@@ -241,8 +301,14 @@ def _bare(address: str) -> str:
     return re.sub(r"^https?://", "", address.strip().lower()).rstrip("/")
 
 
+def _sealed(text: str, sealer: Sealer) -> bytes | None:
+    return sealer.seal_text(text) if text else None
+
+
 def _site(row: RowMapping, sealer: Sealer) -> Site:
     values = dict(row)
     values["password"] = sealer.open_text(row["password"])
     values["key"] = sealer.open_text(row["key"])
+    for name in ("next_key", "server_password"):
+        values[name] = "" if row[name] is None else sealer.open_text(row[name])
     return Site(**values)  # the table's columns are the fields of a site

@@ -1,0 +1,60 @@
+"""Home addresses of WordPress: which of them denote the same site. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_same_home(one: str, other: str) -> bool:
+    """Whether two addresses are the same home, but for scheme, `www.`, default port and slash at the end."""
+    return home_identity(one) == home_identity(other)
+
+
+def home_identity(address: str) -> str:
+    """Return what two addresses of one home have in common: host, port and path.
+
+    Scheme, `www.`, the scheme's default port, query, fragment and the slash at the end do not count. Paths are compared
+    by case, as web servers do, and decoded.
+    """
+    text = address.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return text.casefold()
+    host = _ascii(host).removesuffix(".").removeprefix("www.")
+    shown = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme.lower())) else f":{port}"
+    return host + shown + unquote(parts.path).rstrip("/")
+
+
+def at_origin(address: str, url: str) -> str:
+    """Return an address with the scheme, the host and the port of `url`."""
+    parts, other = urlsplit(address), urlsplit(url)
+    return urlunsplit(parts._replace(scheme=other.scheme, netloc=other.netloc))
+
+
+def secured(endpoints: Mapping[str, str], url: str) -> dict[str, str]:
+    """Return addresses of a site with https, where its `url` has it: behind a proxy WordPress may not know of it."""
+    if urlsplit(url).scheme != "https":
+        return dict(endpoints)
+    host = urlsplit(url).hostname
+    return {
+        name: at_origin(address, url)
+        if urlsplit(address).scheme == "http" and urlsplit(address).hostname == host
+        else address
+        for name, address in endpoints.items()
+    }
+
+
+def _ascii(host: str) -> str:
+    """Return a host name as DNS has it: browsers show the names of some countries in their own letters."""
+    try:
+        return host.encode("idna").decode().lower()
+    except UnicodeError:
+        return host.lower()

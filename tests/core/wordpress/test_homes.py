@@ -1,0 +1,53 @@
+"""Which addresses are the same home."""
+
+import pytest
+
+from core.wordpress.homes import at_origin, home_identity, is_same_home, secured
+
+HOME = "https://example.org/blog"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (HOME, HOME, True),
+        (HOME, "http://example.org/blog", True),
+        (HOME, "https://www.example.org/blog", True),
+        (HOME, "http://www.example.org/blog/", True),
+        (HOME, "example.org/blog", True),
+        (HOME, "HTTPS://EXAMPLE.org:443/blog", True),
+        (HOME, "http://example.org:80/blog", True),
+        (HOME, " https://example.org./blog ", True),
+        (HOME, "https://example.org/blog?lang=en#top", True),
+        ("https://example.org/caf%C3%A9", "https://example.org/café", True),
+        ("https://xn--mnchen-3ya.example", "https://münchen.example/", True),
+        (HOME, "https://example.org", False),
+        (HOME, "https://example.org/Blog", False),
+        (HOME, "https://example.org/blog/en", False),
+        (HOME, "https://blog.example.org/blog", False),
+        (HOME, "https://example.com/blog", False),
+        (HOME, "https://example.org:8443/blog", False),
+        ("http://example.org:443", "https://example.org", False),
+        ("https://wwwexample.org", "https://example.org", False),
+        (HOME, "", False),
+        (HOME, "https://[broken", False),
+    ],
+)
+def test_same_home(one: str, other: str, is_same: bool) -> None:
+    assert is_same_home(one, other) is is_same
+    assert is_same_home(other, one) is is_same
+
+
+def test_identity_leaves_out_what_does_not_count() -> None:
+    assert home_identity("http://www.Example.org:8080/a/") == "example.org:8080/a"
+
+
+def test_address_at_another_origin() -> None:
+    root = "http://example.org/wp/index.php?rest_route=/"
+    assert at_origin(root, "https://example.org") == "https://example.org/wp/index.php?rest_route=/"
+
+
+def test_endpoints_have_https_where_the_site_is_reached_by_it() -> None:
+    told = {"meeting": "http://example.org/m", "webinar": "http://cdn.example.org/w"}
+    assert secured(told, "http://example.org") == told
+    assert secured(told, "https://example.org/") == told | {"meeting": "https://example.org/m"}
