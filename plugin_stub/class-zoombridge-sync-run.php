@@ -129,6 +129,7 @@ class Zoombridge_Sync_Run {
 		if ( $inner['quiet'] && ! defined( 'WP_IMPORTING' ) ) {
 			define( 'WP_IMPORTING', true );
 		}
+		zoombridge_settle_by_operations( $inner['operations'] );
 		$this->waiting  = $inner['operations'];
 		$this->deadline = zoombridge_sync_deadline( $inner['budget_ms'] ?? 2000 );
 		$this->care     = new Zoombridge_Sync_Care();

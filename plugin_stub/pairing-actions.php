@@ -72,6 +72,12 @@ function zoombridge_act( string $does, string $code_id ): void {
 		case 'remove':
 			zoombridge_remove_code( $code_id );
 			break;
+		case 'moved':
+			zoombridge_confirm_move();
+			break;
+		case 'copy':
+			zoombridge_become_copy();
+			break;
 	}
 }
 

@@ -237,15 +237,30 @@ function zoombridge_render_connection_section(): void {
 		zoombridge_render_code_form();
 	} else {
 		printf( '<h2>%s</h2>', esc_html__( 'Connection', 'meetings-bridge-for-zoom' ) );
-		/* translators: %s: address of the bridge. */
-		$text = __( 'This site is connected to %s.', 'meetings-bridge-for-zoom' );
-		printf( '<p>%s</p>', esc_html( sprintf( $text, $connection['bridge'] ) ) );
+		zoombridge_render_connection( $connection );
 		$summary = __( 'Connect to another bridge', 'meetings-bridge-for-zoom' );
 		printf( '<details><summary>%s</summary>', esc_html( $summary ) );
 		zoombridge_render_code_form();
 		echo '</details>';
 	}
 	echo '</div>';
+}
+
+/**
+ * Prints what the site is connected to. Of a mute site the notice tells it.
+ *
+ * @since 0.2.0
+ *
+ * @param array $connection The connection.
+ * @return void
+ */
+function zoombridge_render_connection( array $connection ): void {
+	if ( zoombridge_is_mute() ) {
+		return;
+	}
+	/* translators: %s: address of the bridge. */
+	$text = __( 'This site is connected to %s.', 'meetings-bridge-for-zoom' );
+	printf( '<p>%s</p>', esc_html( sprintf( $text, $connection['bridge'] ) ) );
 }
 
 /**

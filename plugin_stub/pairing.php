@@ -264,6 +264,7 @@ function zoombridge_connect( array $entry, array $code, array $answer ): bool {
 	if ( null !== $former && $former['site'] !== $answer['site'] ) {
 		zoombridge_sync_forget();
 	}
+	zoombridge_delete_option_row( 'zoombridge_moving' );
 	zoombridge_forget_requests();
 	zoombridge_close_code( $code['id'], $answer['uses_left'] < 1 );
 	zoombridge_set_flash( 'connected', $code['bridge'], $code['id'] );
