@@ -35,6 +35,7 @@ require_once __DIR__ . '/bridge-client.php';
 require_once __DIR__ . '/forward.php';
 
 require_once __DIR__ . '/setup.php';
+require_once __DIR__ . '/goodbye.php';
 require_once __DIR__ . '/vczapi.php';
 require_once __DIR__ . '/connection.php';
 require_once __DIR__ . '/calendar.php';

@@ -1,6 +1,6 @@
 <?php
 /**
- * Removes the plugin's own data: the connection and the metas. Meetings belong to the site and stay.
+ * Says goodbye to the bridge, and removes the plugin's own data. Pages of meetings belong to the site and stay.
  *
  * @package Zoom_WordPress_Bridge
  * @since 0.1.0
@@ -9,6 +9,27 @@
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
 require_once __DIR__ . '/predecessor.php';
+
+// The predecessor, if it is active, has loaded functions of the same names.
+if ( ! defined( 'ZOOMBRIDGE_VERSION' ) ) {
+	require_once __DIR__ . '/home.php';
+	require_once __DIR__ . '/bridge-client.php';
+	require_once __DIR__ . '/goodbye.php';
+}
+
+/**
+ * Says goodbye to the bridge of the current site.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_uninstall_say_goodbye(): void {
+	if ( zoombridge_predecessor_is_active() ) {
+		return; // Activated again, it works with the same pairing.
+	}
+	zoombridge_say_goodbye( 'uninstalled' );
+}
 
 /**
  * Removes the plugin's data from the current site.
@@ -22,13 +43,16 @@ function zoombridge_uninstall_site(): void {
 	if ( zoombridge_predecessor_is_active() ) {
 		return; // Activated again, it works with the same data.
 	}
+	// By its name, so that no cache keeps the key.
 	delete_option( 'zoombridge_connection' );
-	// Nonces and locks, of which there is any number.
-	$query = "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s";
-	$wpdb->query( $wpdb->prepare( $query, $wpdb->esc_like( 'zoombridge_' ) . '%' ) ); // phpcs:ignore WordPress.DB
-	foreach ( array( 'html', 'revision', 'post', 'made', 'seq' ) as $name ) {
-		delete_post_meta_by_key( '_zoombridge_' . $name );
+	// Nonces, locks and calendars, of which there is any number.
+	foreach ( array( 'zoombridge_', '_transient_zoombridge', '_transient_timeout_zoombridge' ) as $name ) {
+		$query = "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s";
+		$wpdb->query( $wpdb->prepare( $query, $wpdb->esc_like( $name ) . '%' ) ); // phpcs:ignore WordPress.DB
 	}
+	$query = "SELECT DISTINCT meta_key FROM {$wpdb->postmeta} WHERE meta_key LIKE %s";
+	$query = $wpdb->prepare( $query, $wpdb->esc_like( '_zoombridge_' ) . '%' ); // phpcs:ignore WordPress.DB
+	array_map( 'delete_post_meta_by_key', $wpdb->get_col( $query ) ); // phpcs:ignore WordPress.DB
 }
 
 /**
@@ -50,8 +74,12 @@ function zoombridge_uninstall_network(): void {
 		zoombridge_uninstall_site();
 		restore_current_blog();
 	}
+	delete_site_option( 'zoombridge_spent_codes' );
 }
 
+if ( function_exists( 'zoombridge_on_each_site' ) ) {
+	zoombridge_on_each_site( true, 'zoombridge_uninstall_say_goodbye' );
+}
 if ( is_multisite() ) {
 	zoombridge_uninstall_network();
 } else {

@@ -106,7 +106,7 @@ class TestForwardingAlone:
         (tmp_path / "forwarding").mkdir()
         (tmp_path / "forwarding/forwarding.php").write_text(FORWARDING, encoding="utf-8")
         site.php(
-            "require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( $plugin );",
+            "require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( $plugin, true );",
             plugin=PLUGIN,
         )
         site.add_plugin(tmp_path / "forwarding")

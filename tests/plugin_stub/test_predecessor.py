@@ -15,10 +15,13 @@ import requests
 
 from tests.conftest import STUB, STUB_SLUG
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
-from tests.plugin_stub.conftest import NOT_OURS, sign_in
+from tests.plugin_stub.conftest import sign_in
+from tests.plugin_stub.network import SITES, make_network, unexpected
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
+# Files that the plugin under its former name did not have, and which do something by themselves.
+SINCE_THEN = ("predecessor.php", "goodbye.php")
 OLD_SLUG = "zoom-wordpress-bridge"
 OLD = f"{OLD_SLUG}/load.php"
 NEW = f"{STUB_SLUG}/load.php"
@@ -66,12 +69,13 @@ Protect = Callable[[str], None]
 def predecessor(folder: Path) -> Path:
     """Make the plugin under its former name from the files of today, as its last version was."""
     made = folder / OLD_SLUG
-    shutil.copytree(STUB, made, ignore=shutil.ignore_patterns("predecessor.php", "setup.php", "languages"))
+    shutil.copytree(STUB, made, ignore=shutil.ignore_patterns(*SINCE_THEN, "setup.php", "languages"))
     for path in made.glob("*.php"):
         code = path.read_text(encoding="utf-8")
         code = code.replace(STUB_SLUG, OLD_SLUG).replace("Meetings Bridge for Zoom", "Zoom WordPress Bridge")
         code = re.sub(r"( Version: +|'ZOOMBRIDGE_VERSION', ')[\d.]+", rf"\g<1>{OLD_VERSION}", code)
-        code = code.replace("require_once __DIR__ . '/predecessor.php';\n", "")
+        for name in SINCE_THEN:
+            code = code.replace(f"require_once __DIR__ . '/{name}';\n", "")
         code = re.sub(
             r"\n\t*if \( zoombridge_predecessor_\w+\(\) \) \{.*?\n\t*\}\n", "\n", code, flags=re.DOTALL
         )
@@ -443,67 +447,19 @@ class TestReturn:
         assert data(old, post) == before
 
 
-NETWORK = """
-require_once ABSPATH . 'wp-admin/includes/upgrade.php';
-global $wpdb;
-foreach ( $wpdb->tables( 'ms_global' ) as $name => $table ) {
-    $wpdb->$name = $table;
-}
-install_network();
-$made = populate_network( 1, $domain, 'admin@example.com', 'A network', '/', false );
-if ( is_wp_error( $made ) ) {
-    throw new RuntimeException( $made->get_error_message() );
-}
-"""
-
-
 @pytest.fixture
 def network(bridge: BridgeDouble, tmp_path: Path) -> Iterator[WordPress]:
     """A network of two sites, at / and /second/, on which the predecessor is active and paired."""
     with WordPress.start("debian-mariadb") as site:
-        domain = site.url.removeprefix("http://")
-        site.php(NETWORK, domain=domain)
-        constants = {
-            "MULTISITE": True,
-            "SUBDOMAIN_INSTALL": False,
-            "DOMAIN_CURRENT_SITE": domain,
-            "PATH_CURRENT_SITE": "/",
-            "SITE_ID_CURRENT_SITE": 1,
-            "BLOG_ID_CURRENT_SITE": 1,
-        }
-        defines = "".join(f"define( '{name}', {json.dumps(value)} );\n" for name, value in constants.items())
-        configuration = site.directory / "wp-config.php"
-        text = configuration.read_text(encoding="utf-8").replace("<?php\n", f"<?php\n{defines}", 1)
-        configuration.write_text(text, encoding="utf-8")
-        site.php(
-            """
-            update_blog_option( 1, 'permalink_structure', '/%postname%/' );
-            // WordPress removes the colon before the port.
-            add_filter( 'wp_normalize_site_data', static function ( $data ) use ( $domain ) {
-                return array( 'domain' => $domain ) + $data;
-            } );
-            $second = wp_insert_site( array( 'domain' => $domain, 'path' => '/second/', 'user_id' => 1, 'network_id' => 1 ) );
-            if ( is_wp_error( $second ) ) {
-                throw new RuntimeException( $second->get_error_message() );
-            }
-            update_blog_option( $second, 'permalink_structure', '/%postname%/' );
-            update_network_option( 1, 'using_application_passwords', 1 );
-            """,
-            domain=domain,
-        )
+        make_network(site)
         plugins = site.directory / "wp-content/plugins"
         shutil.copytree(predecessor(tmp_path), plugins / OLD_SLUG)
         shutil.copytree(STUB, plugins / STUB_SLUG)
         yield site
         log = site.php_log()
-    older_than_php = re.compile(r"Deprecated: .* in \S+/wp-includes/ms-\w+\.php")
-    lines = [
-        line for line in log.splitlines() if not NOT_OURS.search(line) and not older_than_php.search(line)
-    ]
-    assert lines == []
+    assert unexpected(log) == []
 
 
-SITES = ("/", "/second/")
 IN_NETWORK = "wp-admin/network"
 
 

@@ -19,6 +19,19 @@ if ( is_dir( $zoombridge_file ) && is_file( rtrim( $zoombridge_file, '/' ) . '/i
 if ( is_file( $zoombridge_file ) ) {
 	return false;
 }
+// The sites of a network share the pages of wp-admin.
+if ( preg_match( '#^/[\w-]+(/wp-(?:admin/.*|login)\.php)$#D', $zoombridge_path, $zoombridge_found ) ) {
+	$zoombridge_file = $_SERVER['DOCUMENT_ROOT'] . $zoombridge_found[1];
+	if ( is_file( $zoombridge_file ) ) {
+		$_SERVER['SCRIPT_NAME']     = $zoombridge_found[1];
+		$_SERVER['PHP_SELF']        = $zoombridge_found[1];
+		$_SERVER['SCRIPT_FILENAME'] = $zoombridge_file;
+		unset( $_SERVER['PATH_INFO'], $zoombridge_path, $zoombridge_file, $zoombridge_found );
+		chdir( dirname( $_SERVER['SCRIPT_FILENAME'] ) );
+		require $_SERVER['SCRIPT_FILENAME'];
+		return true;
+	}
+}
 
 // PHP's server takes the path for the script's, and WordPress derives its own address from that.
 $_SERVER['SCRIPT_NAME']     = '/index.php';

@@ -1,0 +1,136 @@
+"""Pairing in a network of sites: each pairs by itself, with a use of the code, and says its own goodbye."""
+
+import json
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import STUB, STUB_SLUG
+from tests.plugin_stub.bridge_double import BridgeDouble
+from tests.plugin_stub.conftest import sign_in
+from tests.plugin_stub.network import SITES, make_network, unexpected
+from tests.plugin_stub.pairing import Admin, PairingBridge, code_file, must_use
+from tests.wordpress import WordPress
+
+PLUGIN = f"{STUB_SLUG}/load.php"
+LOAD = "require_once ABSPATH . 'wp-admin/includes/plugin.php';"
+ON_EACH = """
+$results = array();
+foreach ( get_sites( array( 'fields' => 'ids' ) ) as $id ) {
+    switch_to_blog( $id );
+    $results[] = %s;
+    restore_current_blog();
+}
+return $results;
+"""
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[WordPress]:
+    with WordPress.start("debian-mariadb") as site:
+        make_network(site)
+        shutil.copytree(STUB, site.directory / "wp-content/plugins" / STUB_SLUG)
+        site.php(f"{LOAD} activate_plugin( $plugin, '', true );", plugin=PLUGIN)
+        site.snapshot()
+        yield site
+        log = site.php_log()
+    assert unexpected(log) == []
+
+
+@pytest.fixture
+def network(made: WordPress) -> WordPress:
+    """A network of two sites with the plugin active in all of it."""
+    made.reset()
+    return made
+
+
+@pytest.fixture
+def admins(network: WordPress) -> list[Admin]:
+    """The administrator's browser on each site."""
+    session = sign_in(network)
+    return [Admin(network, session, path.rstrip("/")) for path in SITES]
+
+
+def connections(site: WordPress) -> list[dict[str, str] | None]:
+    found: list[dict[str, str] | None] = site.php(ON_EACH % "get_option( 'zoombridge_connection', null )")
+    return found
+
+
+class TestPairing:
+    def test_one_use_a_site(self, network: WordPress, bridge: BridgeDouble, admins: list[Admin]) -> None:
+        pairing = PairingBridge(bridge, uses_left=1)
+        first, second = admins
+        with code_file(network, pairing.text) as is_there:
+            [notice] = first.open()
+            assert notice.text.startswith("Connected to")
+            first.open()
+            assert len(pairing.told) == 1
+            assert is_there()
+            pairing.uses_left, pairing.site = 0, "the-second"
+            second.open()
+            assert not is_there()
+
+        assert [told.home for told in pairing.told] == [network.url, f"{network.url}/second"]
+        assert pairing.told[1].rest_root == f"{network.url}/second/wp-json/"
+        one, two = connections(network)
+        assert one
+        assert two
+        assert one["key"] != two["key"] == pairing.key
+        assert [one["site"], two["site"]] == ["a-new.site_2", "the-second"]
+
+    def test_used_up_code_that_cannot_be_deleted(
+        self, network: WordPress, bridge: BridgeDouble, admins: list[Admin]
+    ) -> None:
+        pairing = PairingBridge(bridge)
+        keep = "add_filter( 'wp_delete_file', '__return_empty_string' );"
+        with must_use(network, keep), code_file(network, pairing.text):
+            for admin in admins:
+                admin.open()
+
+        assert len(pairing.requests) == 1
+        assert connections(network)[1] is None
+
+
+class TestGoodbye:
+    def test_each_site_says_its_own_and_nothing_is_left(
+        self, network: WordPress, bridge: BridgeDouble, admins: list[Admin]
+    ) -> None:
+        pairing = PairingBridge(bridge, uses_left=5)
+        with code_file(network, pairing.text):
+            for admin, name in zip(admins, ("one", "two"), strict=True):
+                pairing.site = name
+                admin.open()
+        bridge.requests.clear()
+        network.php("update_site_option( 'zoombridge_spent_codes', array( 'x' ) );")
+        network.php(f"{LOAD} deactivate_plugins( $plugin, false, true );", plugin=PLUGIN)
+        network.php(f"{LOAD} uninstall_plugin( $plugin );", plugin=PLUGIN)
+
+        told = [
+            (request.headers["X-Zoombridge-Site"], json.loads(request.body)["reason"])
+            for request in bridge.requests
+        ]
+        assert told == [
+            ("one", "deactivated"),
+            ("two", "deactivated"),
+            ("one", "uninstalled"),
+            ("two", "uninstalled"),
+        ]
+        left = """$GLOBALS['wpdb']->get_col(
+            "SELECT option_name FROM {$GLOBALS['wpdb']->options} WHERE option_name LIKE '%zoombridge%'"
+        )"""
+        assert network.php(ON_EACH % left) == [[], []]
+        assert network.php("return get_site_option( 'zoombridge_spent_codes' );") is False
+
+    def test_bridges_that_do_not_answer_keep_nothing(
+        self, network: WordPress, bridge: BridgeDouble, admins: list[Admin]
+    ) -> None:
+        pairing = PairingBridge(bridge, uses_left=5)
+        with code_file(network, pairing.text):
+            for admin in admins:
+                admin.open()
+        bridge.hang()
+        network.php(f"{LOAD} deactivate_plugins( $plugin, false, true );", plugin=PLUGIN)
+        network.php(f"{LOAD} uninstall_plugin( $plugin );", plugin=PLUGIN)
+
+        assert connections(network) == [None, None]
