@@ -27,6 +27,7 @@ from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
 from core.sites.health_check import HealthChecker
+from core.sites.key_rotation import KeyRotator
 from core.sites.pairing import PairingCaller
 from core.sites.returned_password import PasswordReturner
 from core.store.db import notify
@@ -53,6 +54,7 @@ class Bridge:
     account_clients: AccountClients
     health_checker: HealthChecker
     pairing_caller: PairingCaller
+    key_rotator: KeyRotator
     trash_limits: TrashLimitOptions
     listener: notify.Listener | None
 
@@ -142,6 +144,7 @@ class Bridge:
             account_clients,
             health_checker,
             PairingCaller(store, on_connected=after_pairing),
+            KeyRotator(store),
             limits,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )
@@ -152,6 +155,7 @@ class Bridge:
         self.retention.start()
         self.scheduler.start()
         self.pairing_caller.start()
+        self.key_rotator.start()
         if self.listener is not None:
             self.listener.start()
         # Connected by an earlier version: their owners are to see at once that the plugin has to be updated.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.routing import URLSpec
 
@@ -35,6 +35,15 @@ from web.signin.handlers import (
 )
 from web.stub.auth import HelloHandler
 from web.stub.calendar import CACHE_SECONDS, MOST_CACHED, CalendarHandler
+from web.stub.pairing import (
+    MOST_MOVES,
+    MOST_PAIRINGS,
+    Gate,
+    GoodbyeHandler,
+    MovedHandler,
+    PairHandler,
+    RotateHandler,
+)
 from web.webhooks.endpoint import ROUTE
 from web.webhooks.handler import WebhookHandler
 
@@ -62,6 +71,7 @@ def urls(
     """Return every route of the bridge."""
     webhook = {"responder": responder, "in_flight": in_flight}
     page = {"bridge": bridge, "keys": keys, "executor": executor, "sign_in": sign_in}
+    report: dict[str, Any] = {"bridge": bridge, "keys": keys, "executor": executor}
     sign_in_page = {"sign_in": sign_in}
     calendar = {
         "store": bridge.store,
@@ -72,6 +82,14 @@ def urls(
     return [
         URLSpec(ROUTE, WebhookHandler, webhook),
         URLSpec(r"/stub/hello", HelloHandler, {"keys": keys}),
+        URLSpec(
+            r"/stub/pair",
+            PairHandler,
+            {"bridge": bridge, "executor": executor, "gate": Gate(MOST_PAIRINGS)},
+        ),
+        URLSpec(r"/stub/moved", MovedHandler, report | {"gate": Gate(MOST_MOVES)}),
+        URLSpec(r"/stub/goodbye", GoodbyeHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
+        URLSpec(r"/stub/rotate", RotateHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/calendar(?:/([0-9]{1,15}))?", CalendarHandler, calendar),
         URLSpec(r"/", OverviewHandler, page),
         URLSpec(r"/meetings", MeetingsHandler, page),

@@ -268,7 +268,7 @@ class MirrorWorker:
                     unsure=item.result.unsure or item.claim.in_doubt,
                 )
         fault = self._fault_of_site(site, done)
-        if fault is not None and not sites.has_same_pairing(connection, site):
+        if fault is not None and not sites.has_same_pairing(connection, site, self.store.sealer):
             fault = None  # that was the pairing before
         if fault is not None:
             until_ms = now + retry_delay(site.failures, fault, chance=self.chance())

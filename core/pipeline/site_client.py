@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from core.wordpress import transport
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
+    import requests
+
     from core.store.sites.sites import Site
+
+
+def session(site: Site, url: str) -> requests.Session:
+    """Return a session for an address of a site, or one that it leads to.
+
+    It has the user and password of the web server in front of WordPress only for the site's own host, and not over http
+    where the site has https.
+    """
+    own, other = urlsplit(site.url), urlsplit(url)
+    is_own = own.hostname == other.hostname and (other.scheme == "https" or own.scheme == "http")
+    return transport.session(site.server_login if is_own else None)
 
 
 def connect(

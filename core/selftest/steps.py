@@ -258,7 +258,7 @@ class SelfTestSteps:
             self._report(Stage.SEEN, messages.TEST_SEEN_BY_EDITORS % {"status": post.status})
             self._go_to(SelfTestStep.DELETE)
             return
-        visited = _visit(self.progress.link, self.progress.token)
+        visited = _visit(self.site, self.progress.link, self.progress.token)
         wrong = diagnosis.diagnose_visit(visited)
         if wrong is not None:
             self._fail(wrong)
@@ -376,7 +376,7 @@ class SelfTestSteps:
     def _post(self, sent: SentEvent) -> EndpointResponse:
         began = time.monotonic()
         try:
-            with transport.session() as over:
+            with site_client.session(self.site, self._endpoint) as over:
                 answer = transport.send(
                     over, "POST", self._endpoint, body=sent.body, headers=sent.headers, timeout=_SEND_TIMEOUT
                 )
@@ -468,18 +468,18 @@ def _written(found: selftest.StoredPost | None) -> ProbePost:
     )
 
 
-def _visit(link: str, token: str) -> VisitorResponse:
+def _visit(site: Site, link: str, token: str) -> VisitorResponse:
     """Open a page without a session, following redirects."""
     try:
-        with transport.session() as over:
-            for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MOST_REDIRECTS + 1):
+            with site_client.session(site, link) as over:
                 answer = transport.send(
                     over, "GET", link, headers={"Accept": "text/html"}, timeout=_VISIT_TIMEOUT
                 )
-                to = answer.header("Location")
-                if answer.status not in range(300, 400) or not to:
-                    break
-                link = urljoin(link, to)
+            to = answer.header("Location")
+            if answer.status not in range(300, 400) or not to:
+                break
+            link = urljoin(link, to)
     except SiteFaultError as error:
         return VisitorResponse(None, False, error.reason or str(error))
     return VisitorResponse(answer.status, token.encode() in answer.body, page_title(answer.body))

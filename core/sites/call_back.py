@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -57,6 +58,11 @@ def call(callee: Callee, *, timeout: tuple[float, float] = TIMEOUT) -> Reached:
         except SiteFaultError as error:
             faults.append((url, error))
     raise explain(*_most_telling(faults), callee)
+
+
+def now() -> int:
+    """Return the time in Unix milliseconds (UTC)."""
+    return int(time.time() * 1000)
 
 
 def addresses(home: str) -> list[str]:

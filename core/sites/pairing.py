@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import secrets as randomness
 import threading
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -105,7 +104,7 @@ def issue_code(
     """
     if not 1 <= uses <= MOST_USES:
         raise ZoomBridgeError(messages.PAIRING_USES % {"most": MOST_USES})
-    now = _now()
+    now = calls.now()
     code = PairingCode(
         id=pairings.new_id(),
         secret=pairings.new_secret(),
@@ -142,7 +141,7 @@ def load_code(
 def open_codes(store: Store, requested_by: str | None) -> list[tuple[PairingCode, list[Pairing]]]:
     """Return the codes of a user, or of all, that pair sites or have pairings that are open: the newest first."""
     with store.reading() as connection:
-        codes = pairings.open_codes(connection, requested_by, store.sealer, now=_now())
+        codes = pairings.open_codes(connection, requested_by, store.sealer, now=calls.now())
         return [(code, pairings.of_code(connection, code.id, store.sealer)) for code in codes]
 
 
@@ -174,7 +173,7 @@ def answer_request(store: Store, body: bytes) -> PairingAnswer:
         raise PairingRefusedError(401, "zoombridge_pairing_signature", messages.PAIRING_SIGNATURE) from error
     pairing = _answered(store, code, details)
     if pairing is None:
-        _check_open(code, _now())
+        _check_open(code, calls.now())
         known = _known_site(store, code, request, details)
         use = _Use(code.id, details, known, own.public, key)
         pairing = store.write(lambda connection: _record(connection, store, use))
@@ -271,7 +270,7 @@ def _record(connection: Connection, store: Store, use: _Use) -> Pairing:
     same = _of_key(before, details.public_key)
     if same is not None:
         return same  # by the same request, at the same time
-    now = _now()
+    now = calls.now()
     _check_open(code, now)
     left = code.uses_left
     site_id = known.id if known is not None else sites.new_id()
@@ -419,14 +418,14 @@ def _answered_from(pairing: Pairing, reached: Reached) -> Pairing:
         place=reached.greeting.place or pairing.place,
         vczapi=reached.vczapi,
         vczapi_pro=reached.vczapi_pro,
-        checked_at=_now(),
+        checked_at=calls.now(),
         calls=0,
     )
 
 
 def _failed(pairing: Pairing, error: SiteFaultError) -> Pairing:
     """Return a pairing whose call back failed: why, and when it is repeated."""
-    now = _now()
+    now = calls.now()
     state, message = PairingState.UNREACHABLE, str(error)
     if error.fault is Fault.SERVER_PASSWORD:
         state = PairingState.SERVER_PASSWORD
@@ -470,7 +469,7 @@ def _save(connection: Connection, store: Store, pairing: Pairing, *, was: Pairin
         site = _site_of(connection, store, pairing, bridge_url=code.bridge_url if code else "")
         sites.save(connection, site, store.sealer)
         # What the pairing before could not write, this one may.
-        requeue.requeue_failed_posts(connection, site.id, now=_now())
+        requeue.requeue_failed_posts(connection, site.id, now=calls.now())
 
 
 def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_url: str) -> Site:
@@ -494,7 +493,7 @@ def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_u
         endpoints=secured(pairing.endpoints, url),
         vczapi=pairing.vczapi,
         vczapi_pro=pairing.vczapi_pro,
-        created_at=known.created_at if known is not None else _now(),
+        created_at=known.created_at if known is not None else calls.now(),
         bridge_url=bridge_url,
         home=pairing.home,
         epoch=max(pairing.epoch, known.epoch + 1 if known is not None else 0),
@@ -550,10 +549,6 @@ def _bridge_url(text: str) -> str:
     if len(address) > _LONGEST_ADDRESS or not _BRIDGE.fullmatch(address):
         raise ZoomBridgeError(messages.PAIRING_BRIDGE_URL % {"address": text.strip()})
     return address
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
 
 
 # --- In the background --------------------------------------------------------------------------------------------
@@ -624,7 +619,7 @@ class PairingCaller:
                 self._underway.discard(pairing_id)
 
     def _begin_due(self) -> float:
-        now = _now()
+        now = calls.now()
         with self.store.reading() as connection:
             waiting = pairings.due(connection, now=now, since=now - RETRIED_FOR)
         for pairing_id in waiting:

@@ -33,6 +33,9 @@ LARGEST_REQUEST = 32 * 1024
 KEY_BYTES = 32
 """Length of a private and of a public X25519 key."""
 
+GOODBYES = ("deactivated", "uninstalled")
+"""Why a plugin says goodbye."""
+
 ENDPOINTS = ("meeting", "webinar", "recording")
 
 _LONGEST = 2048  # characters of a text in a request
@@ -114,6 +117,18 @@ class PairingAnswerDetails:
     site: str
     public_key: str
     uses_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDetails:
+    """What a paired plugin says of its site where that has moved; see `PairingDetails`."""
+
+    home: str
+    name: str
+    rest_root: str
+    endpoints: Mapping[str, str]
+    page: str
+    place: str
 
 
 def code_text(bridge_url: str, code: str, secret: str) -> str:
@@ -212,6 +227,27 @@ def is_former(key: str, request: PairingRequest, details: PairingDetails) -> boo
     return hmac.compare_digest(expected.encode(), details.former.proof.encode())
 
 
+def read_move(body: bytes) -> MoveDetails:
+    """Parse a plugin's report of a move, whose signature was verified. Raises: MalformedPairingError."""
+    told = _report(body)
+    return MoveDetails(
+        home=_url(told, "home"),
+        name=_text(told, "name"),
+        rest_root=_url(told, "rest"),
+        endpoints=_endpoints(told),
+        page=_url(told, "page"),
+        place=_place(told),
+    )
+
+
+def read_goodbye(body: bytes) -> str:
+    """Parse a plugin's goodbye, whose signature was verified; return its reason. Raises: MalformedPairingError."""
+    reason = _report(body).get("reason")
+    if reason not in GOODBYES:
+        raise MalformedPairingError("reason")
+    return str(reason)
+
+
 def is_public_key(text: object) -> bool:
     """Whether a text of a message has the form of an X25519 public key."""
     try:
@@ -221,28 +257,42 @@ def is_public_key(text: object) -> bool:
 
 
 def _details(told: Mapping[str, Any]) -> PairingDetails:
-    endpoints = told.get("endpoints")
-    if not isinstance(endpoints, dict):
-        raise MalformedPairingError("endpoints")
-    place = _text(told, "place")
-    if place and not _HEX_DIGEST.fullmatch(place):
-        raise MalformedPairingError("place")
     return PairingDetails(
         time=_count(told, "t"),
         public_key=_key(told, "e"),
         home=_url(told, "home"),
         name=_text(told, "name"),
         rest_root=_url(told, "rest"),
-        endpoints={name: _url(endpoints, name) for name in ENDPOINTS},
+        endpoints=_endpoints(told),
         page=_url(told, "page"),
         stub=_text(told, "stub"),
         wordpress=_text(told, "wordpress"),
         epoch=min(_count(told, "epoch"), _HIGHEST_EPOCH),
         vczapi=None if told.get("vczapi") is None else _text(told, "vczapi"),
         vczapi_pro=told.get("vczapi_pro") is True,
-        place=place,
+        place=_place(told),
         former=_former(told.get("former")),
     )
+
+
+def _report(body: bytes) -> Mapping[str, Any]:
+    if len(body) > LARGEST_REQUEST:
+        raise MalformedPairingError("too large")
+    return _object(body)
+
+
+def _endpoints(told: Mapping[str, Any]) -> dict[str, str]:
+    endpoints = told.get("endpoints")
+    if not isinstance(endpoints, dict):
+        raise MalformedPairingError("endpoints")
+    return {name: _url(endpoints, name) for name in ENDPOINTS}
+
+
+def _place(told: Mapping[str, Any]) -> str:
+    place = _text(told, "place")
+    if place and not _HEX_DIGEST.fullmatch(place):
+        raise MalformedPairingError("place")
+    return place
 
 
 def _former(told: object) -> FormerPairing | None:

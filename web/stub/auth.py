@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from tornado.web import RequestHandler
 
 from core import messages
-from core.errors import BadRequestError, SignatureError, StoreUnavailableError, UnknownSiteError
+from core.errors import (
+    BadRequestError,
+    SignatureError,
+    StoreUnavailableError,
+    UnknownSiteError,
+    WrongSignatureError,
+)
+from core.sites.plugin_reports import welcome_back
 from core.store.sites import sites
 from core.wordpress import signing
 
@@ -64,36 +72,38 @@ class StubRequest:
 
 @dataclass(slots=True)
 class StubKeys:
-    """The keys of the sites, which their plugins sign with; cached for 5 s. Used by one event loop."""
+    """The keys of the sites, which their plugins sign with; cached for 5 s. Used by one event loop.
+
+    During a rotation a site has two: the plugin may use the next one already.
+    """
 
     store: Store
     executor: Executor
-    _cache: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _cache: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
 
     def has_key(self, site_id: str) -> bool:
-        """Whether the key of a site is cached."""
+        """Whether the keys of a site are cached."""
         cached = self._cache.get(site_id)
         return cached is not None and time.monotonic() - cached[1] < _CACHE_SECONDS
 
-    def load_key(self, site_id: str) -> str:
-        """Read the key of a site into the cache. Blocks. Raises: UnknownSiteError, StoreUnavailableError."""
+    def load_keys(self, site_id: str) -> tuple[str, ...]:
+        """Read the keys of a site into the cache. Blocks. Raises: UnknownSiteError, StoreUnavailableError."""
         with self.store.reading() as connection:
-            key = sites.load(connection, site_id, self.store.sealer).key
-        self._cache[site_id] = (key, time.monotonic())
-        return key
+            site = sites.load(connection, site_id, self.store.sealer)
+        keys = (site.key, site.next_key) if site.next_key else (site.key,)
+        self._cache[site_id] = (keys, time.monotonic())
+        return keys
 
     def verify_cached(self, request: StubRequest, *, now: float | None) -> str | None:
-        """Return the key that signed a request, where that is the cached one. Does not block."""
+        """Return the key that signed a request, where that is a cached one. Does not block."""
         if not self.has_key(request.site_id):
             return None
-        key = self._cache[request.site_id][0]
         try:
-            request.verify(key, now=now)
+            return _signing_key(self._cache[request.site_id][0], request, now=now)
         except SignatureError:
             return (
                 None  # the site may have been paired again since: its key must be read before it is refused
             )
-        return key
 
     async def verify(self, request: StubRequest, *, now: float | None) -> str:
         """Return the key that signed a request, read from the store where the cached one does not fit.
@@ -103,9 +113,19 @@ class StubKeys:
         key = self.verify_cached(request, now=now)
         if key is None:
             loop = asyncio.get_running_loop()
-            key = await loop.run_in_executor(self.executor, self.load_key, request.site_id)
-            request.verify(key, now=now)
+            keys = await loop.run_in_executor(self.executor, self.load_keys, request.site_id)
+            key = _signing_key(keys, request, now=now)
         return key
+
+
+def _signing_key(keys: tuple[str, ...], request: StubRequest, *, now: float | None) -> str:
+    """Return the key that signed a request. Raises: SignatureError, the one of the last key."""
+    for key in keys[:-1]:
+        with contextlib.suppress(WrongSignatureError):
+            request.verify(key, now=now)
+            return key
+    request.verify(keys[-1], now=now)
+    return keys[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +162,7 @@ class Context:
 
 
 class HelloHandler(RequestHandler):
-    """`GET /stub/hello`: lets the plugin check that the bridge is there and knows it."""
+    """`GET /stub/hello`: lets the plugin check that the bridge is there and knows it. It ends a goodbye."""
 
     def initialize(self, keys: StubKeys) -> None:
         self._keys = keys
@@ -150,7 +170,10 @@ class HelloHandler(RequestHandler):
     async def get(self) -> None:
         """Answer a signed request with a signed answer, any other with what is wrong."""
         try:
-            key = await self._keys.verify(StubRequest.of(self.request), now=time.time())
+            request = StubRequest.of(self.request)
+            key = await self._keys.verify(request, now=time.time())
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._keys.executor, welcome_back, self._keys.store, request.site_id)
         except REFUSALS as error:
             refuse_unsigned(self, error)
         else:

@@ -90,7 +90,7 @@ class Dispatcher:
 
     def _read(self, site_id: str) -> None:
         self._ingest.load_secrets(site_id)
-        self.keys.load_key(site_id)
+        self.keys.load_keys(site_id)
 
     def _process(self, webhooks: list[_Webhook], deliver: Deliver) -> None:
         now = time.monotonic()

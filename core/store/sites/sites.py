@@ -222,9 +222,10 @@ def forget_password(connection: Connection, site: Site, sealer: Sealer) -> None:
     )
 
 
-def has_same_pairing(connection: Connection, site: Site) -> bool:
-    """Whether a site has not been paired anew since it was read."""
-    return connection.scalar(select(sites.c.epoch).where(sites.c.id == site.id)) == site.epoch
+def has_same_pairing(connection: Connection, site: Site, sealer: Sealer) -> bool:
+    """Whether a site has not been paired anew since it was read, and has the same key."""
+    row = connection.execute(select(sites.c.epoch, sites.c.key).where(sites.c.id == site.id)).one_or_none()
+    return row is not None and row.epoch == site.epoch and sealer.open_text(row.key) == site.key
 
 
 def save_server_login(
@@ -238,6 +239,39 @@ def save_server_login(
 def save_doorway(connection: Connection, site_id: str, doorway: str) -> None:
     """Store which doorway of the plugin answered last."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(doorway=doorway))
+
+
+def record_move(
+    connection: Connection,
+    site: Site,
+    *,
+    url: str,
+    home: str,
+    rest_root: str,
+    endpoints: Mapping[str, str],
+    place: str,
+    doorway: str,
+) -> None:
+    """Store the new addresses of a site that has moved, and end its block.
+
+    Nothing is stored where the site has been paired anew since it was read.
+    """
+    connection.execute(
+        update(sites)
+        .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
+        .values(
+            url=url,
+            home=home,
+            rest_root=rest_root,
+            endpoints=dict(endpoints),
+            place=place,
+            doorway=doorway,
+            failures=0,
+            blocked_until=0,
+            fault=None,
+            fault_message=None,
+        )
+    )
 
 
 def record_goodbye(connection: Connection, site_id: str, reason: str, *, now: int) -> None:

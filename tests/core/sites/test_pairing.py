@@ -1,14 +1,11 @@
 """Pair sites by codes: from a code to a connected site. WordPress and its plugin are doubles here."""
 
-import hashlib
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.errors import (
     PairingRefusedError,
@@ -17,87 +14,21 @@ from core.errors import (
     UnknownSiteError,
     ZoomBridgeError,
 )
+from core.pipeline import site_client
 from core.sites import pairing
 from core.sites.pairing import PairingCaller, PairingState
 from core.store.db.engine import Store
+from core.store.db.schema import pairing_codes
 from core.store.sites import pairings, sites
 from core.store.sites.pairings import Pairing, PairingCode
 from core.store.sites.sites import Site
-from core.wordpress import pairing_envelope as envelope
 from core.wordpress.pairing_envelope import KeyPair
-from tests.core.wordpress.network_double import NetworkDouble, Reply
-from tests.core.wordpress.plugin_double import PluginDouble
+from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin, load
+from tests.core.wordpress.network_double import Reply
 
-BRIDGE = "https://bridge.example.org"
-HOME = "https://choir.example.org"
 NO_ROUTE: Reply = (404, {}, b'{"code": "rest_no_route", "message": ""}')
 PAGE: Reply = (200, {}, b"<title>Choir</title>")
 BASIC: Reply = (401, {"WWW-Authenticate": 'Basic realm="Test"'}, b"<title>401</title>")
-
-
-@dataclass
-class Plugin:
-    """The plugin in a WordPress at `home`, before and after it is paired."""
-
-    home: str = HOME
-    keys: KeyPair = field(default_factory=lambda: KeyPair(hashlib.sha256(b"plugin").digest()))
-    epoch: int = 0
-    former: dict[str, str] | None = None
-    place: str = "ab" * 32
-    site: str = ""
-    key: str = ""
-
-    def body(self, code: PairingCode, **changes: Any) -> bytes:
-        """The request for a pairing."""
-        root = f"{self.home}/wp-json/"
-        details = {
-            "t": 1_767_603_601,
-            "e": self.keys.public,
-            "home": self.home,
-            "name": "Choir",
-            "rest": root,
-            "endpoints": {kind: f"{root}vczapi/v1/{kind}" for kind in sites.ROUTES},
-            "page": f"{self.home}/wp-admin/edit.php",
-            "stub": "0.3.0",
-            "wordpress": "6.5",
-            "epoch": self.epoch,
-            "vczapi": None,
-            "vczapi_pro": False,
-            "place": self.place,
-            "former": self.former,
-        }
-        return envelope.seal_request(code.secret, code.id, details | changes)
-
-    def ask(self, store: Store, code: PairingCode) -> Pairing:
-        """Ask for a pairing, and keep what the answer gives."""
-        body = self.body(code)
-        answer = pairing.answer_request(store, body)
-        told = envelope.open_answer(code.secret, envelope.read_request(body), answer.body)
-        self.site = told.site
-        self.key = envelope.pairing_key(
-            code.secret, code.id, self.keys, plugin=self.keys.public, bridge=told.public_key
-        )
-        return load(store, answer.pairing_id)
-
-    def proves(self, code: PairingCode, site: Site) -> None:
-        """Hold the key of a former pairing."""
-        proof = envelope.former_proof(site.key, code.id, self.keys.public)
-        self.former = {"site": site.id, "bridge": BRIDGE, "proof": proof}
-
-    @contextmanager
-    def answering(self, at: str = "", **closed: Reply) -> Iterator[NetworkDouble]:
-        """The site answers at its home, or at another address. `closed` are doorways."""
-        url = at or self.home
-        plugin = PluginDouble(self.key, self.site, self.home, time.time, epoch=self.epoch)
-        with NetworkDouble(plugin, f"{url}/wp-json/", url, closed=closed) as network:
-            yield network
-
-
-def load(store: Store, pairing_id: str) -> Pairing:
-    with store.reading() as connection:
-        found = pairings.load(connection, pairing_id, store.sealer)
-    assert found is not None
-    return found
 
 
 def kept(store: Store, site_id: str) -> Site:
@@ -215,12 +146,9 @@ class TestRequest:
         assert again.site_id == first.site_id
         assert [one.id for one in pairings_of(store, code)] == [again.id]
 
-    def test_with_a_code_that_has_expired_is_refused(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_with_a_code_that_has_expired_is_refused(self, store: Store) -> None:
         code = issue(store)
-        now = time.time()
-        monkeypatch.setattr("core.sites.pairing.time.time", lambda: now + 8 * 24 * 3600)
+        store.write(lambda connection: connection.execute(update(pairing_codes).values(expires_at=1)))
         assert refusal(store, Plugin().body(code)) == (410, "zoombridge_pairing_expired")
 
     def test_signed_with_another_secret_is_refused(self, store: Store) -> None:
@@ -330,3 +258,201 @@ class TestCaller:
             caller.begin(asked.id)
             assert connected.wait(90)
         assert kept(store, asked.site_id).home == HOME
+
+
+class TestOneWordPressIsOneSite:
+    @pytest.mark.parametrize(
+        "home",
+        [
+            HOME,
+            "http://choir.example.org",
+            "https://www.choir.example.org",
+            "http://www.choir.example.org/",
+            "https://choir.example.org:443",
+        ],
+    )
+    def test_whatever_its_scheme_its_www_and_its_default_port(self, store: Store, home: str) -> None:
+        site = connect(store, Plugin())
+        again = Plugin(home=home, keys=KeyPair(bytes(32)))
+        asked = again.ask(store, issue(store))
+        assert asked.site_id == site.id
+        https = home.rstrip("/").replace("http://", "https://")
+        with again.answering(https):
+            assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+        renewed = kept(store, site.id)
+        assert [one.id for one in every(store)] == [site.id]
+        assert (renewed.home, renewed.url, renewed.epoch) == (home, https, site.epoch + 1)
+        assert renewed.key == again.key != site.key
+        assert renewed.created_at == site.created_at
+
+    def test_whose_front_page_redirects(self, store: Store, site: Site) -> None:
+        """It was connected at the address that the front page led to; its home is another one."""
+        led = replace(site, url="https://s1.example.org/en/")
+        store.write(lambda connection: sites.save(connection, led, store.sealer))
+        asked = Plugin(home=site.home).ask(store, issue(store))
+        assert asked.site_id == site.id
+
+    def test_whose_home_an_earlier_version_did_not_know(self, store: Store, site: Site) -> None:
+        store.write(lambda connection: sites.save(connection, replace(site, home=""), store.sealer))
+        asked = Plugin(home=site.url).ask(store, issue(store))
+        assert asked.site_id == site.id
+
+    def test_whose_database_was_restored(self, store: Store) -> None:
+        """It has an old epoch, and proves an old key."""
+        site = connect(store, Plugin(epoch=4))
+        assert site.epoch == 5
+        restored = Plugin(keys=KeyPair(bytes(32)), epoch=2)
+        code = issue(store)
+        restored.proves(code, replace(site, key="00" * 32))
+        asked = restored.ask(store, code)
+        assert (asked.site_id, asked.epoch) == (site.id, 6)
+
+    def test_that_moved_to_another_folder_is_known_by_its_key(self, store: Store) -> None:
+        site = connect(store, Plugin())
+        moved = Plugin(home=f"{HOME}/blog", keys=KeyPair(bytes(32)))
+        code = issue(store, address=f"{HOME}/blog")
+        moved.proves(code, site)
+        with moved.answering(HOME):  # the former home is not the plugin's any more
+            asked = moved.ask(store, code)
+        assert asked.site_id == site.id
+        with moved.answering():
+            assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+        assert (kept(store, site.id).home, len(every(store))) == (f"{HOME}/blog", 1)
+
+    def test_that_moved_is_confirmed_by_a_person_where_no_address_was_typed(self, store: Store) -> None:
+        site = connect(store, Plugin())
+        moved = Plugin(home="https://new.example.org", keys=KeyPair(bytes(32)))
+        code = issue(store)
+        moved.proves(code, site)
+        with moved.answering():
+            asked = moved.ask(store, code)
+        with moved.answering():
+            called = pairing.call_back(store, asked.id)
+        assert called.state is PairingState.CONFIRM
+        assert HOME in called.message
+        assert kept(store, site.id) == site
+        pairing.confirm(store, asked.id, confirmed_by="anna")
+        assert kept(store, site.id).home == "https://new.example.org"
+
+    def test_but_a_copy_is_another_one(self, store: Store) -> None:
+        """It proves the key that it was copied with; the site itself still answers."""
+        original = Plugin()
+        site = connect(store, original)
+        copy = Plugin(home="https://staging.example.org", keys=KeyPair(bytes(32)))
+        code = issue(store)
+        copy.proves(code, site)
+        with original.answering():
+            asked = copy.ask(store, code)
+        assert asked.site_id != site.id
+
+    def test_a_proof_with_another_key_proves_nothing(self, store: Store) -> None:
+        site = connect(store, Plugin())
+        thief = Plugin(home="https://thief.example.org", keys=KeyPair(bytes(32)))
+        code = issue(store)
+        thief.proves(code, replace(site, key="00" * 32))
+        assert thief.ask(store, code).site_id != site.id
+
+    def test_a_code_for_a_known_site_takes_its_place_only_if_a_person_confirms(self, store: Store) -> None:
+        site = connect(store, Plugin())
+        other = Plugin(home="https://new.example.org", keys=KeyPair(bytes(32)))
+        asked = other.ask(store, issue(store, site_id=site.id))
+        assert asked.site_id == site.id
+        with other.answering():
+            assert pairing.call_back(store, asked.id).state is PairingState.CONFIRM
+        with pytest.raises(ZoomBridgeError, match="not the site that you may manage"):
+            pairing.confirm(store, asked.id, confirmed_by="wanda", only=site.id)
+        assert kept(store, site.id) == site
+
+
+class TestWhyASiteIsNotReached:
+    @pytest.mark.parametrize(
+        ("reply", "words"),
+        [
+            (NO_ROUTE, "without the plugin"),
+            ((403, {}, b"<title>Blocked</title>"), "Blocked"),
+            ((200, {}, b"<title>Choir</title>"), "firewall"),
+            ((500, {}, b"<title>Error</title>"), "HTTP 500"),
+            ((503, {"Retry-After": "60"}, b""), "busy or being updated"),
+            ((301, {"Location": "https://new.example.org/"}, b""), "redirects"),
+        ],
+    )
+    def test_is_said_with_what_to_do(self, store: Store, reply: Reply, words: str) -> None:
+        called = self._called(store, reply)
+        assert called.state is PairingState.UNREACHABLE
+        assert words in called.message
+        assert called.calls == 1
+        assert called.next_call_at > (called.checked_at or 0)
+
+    def _called(self, store: Store, reply: Reply) -> Pairing:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store, address=HOME))
+        with plugin.answering() as network:
+            network.closed = {"rest": reply, "home": reply}
+            return pairing.call_back(store, asked.id)
+
+    def test_is_the_network(self, store: Store) -> None:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store))
+        with plugin.answering("https://elsewhere.example.org"):
+            called = pairing.call_back(store, asked.id)
+        assert called.state is PairingState.UNREACHABLE
+        assert f"does not reach {HOME}" in called.message
+
+    def test_is_an_address_of_the_sites_own_machine(self, store: Store) -> None:
+        plugin = Plugin(home="http://localhost:8080")
+        asked = plugin.ask(store, issue(store))
+        with plugin.answering("https://elsewhere.example.org"):
+            called = pairing.call_back(store, asked.id)
+        assert "only the site's own machine knows" in called.message
+
+    def test_second_doorway_is_found_and_kept(self, store: Store) -> None:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store, address=HOME))
+        with plugin.answering() as network:
+            network.closed = {"rest": (403, {}, b"<title>Forbidden</title>")}
+            pairing.call_back(store, asked.id)
+        assert kept(store, asked.site_id).doorway == "home"
+
+    def test_https_is_tried_first_then_what_the_plugin_said(self, store: Store) -> None:
+        plugin = Plugin(home="http://choir.example.org")
+        asked = plugin.ask(store, issue(store, address="choir.example.org"))
+        with plugin.answering() as network:
+            assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+            assert network.addresses == ["http://choir.example.org/wp-json/zoombridge/v1/sync"]
+        assert kept(store, asked.site_id).url == "http://choir.example.org"
+
+
+class TestServerPassword:
+    def test_is_asked_for_and_sent_with_every_request_from_then_on(self, store: Store) -> None:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store, address=HOME))
+        with plugin.answering() as network:
+            network.password = ("jürgen", "a:ö")
+            called = pairing.call_back(store, asked.id)
+            assert called.state is PairingState.SERVER_PASSWORD
+            assert "password of its own" in called.message
+            pairing.set_server_password(store, asked.id, "jürgen", "wrong")
+            called = pairing.call_back(store, asked.id)
+            assert called.state is PairingState.SERVER_PASSWORD
+            assert "does not accept" in called.message
+            pairing.set_server_password(store, asked.id, "jürgen", "a:ö")
+            assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+            site = kept(store, asked.site_id)
+            assert site.server_login == ("jürgen", "a:ö")
+            with site_client.connect(site) as client:
+                client.hello()
+
+    def test_is_not_sent_to_another_host(self, store: Store) -> None:
+        site = connect(store, Plugin())
+        store.write(
+            lambda connection: sites.save_server_login(connection, site.id, "anna", "secret", store.sealer)
+        )
+        other = Plugin(home="https://thief.example.org", keys=KeyPair(bytes(32)))
+        asked = other.ask(store, issue(store, site_id=site.id))
+        assert asked.server_login is None
+
+    @pytest.mark.parametrize("username", ["", "a:b"])
+    def test_wants_a_user_name(self, store: Store, username: str) -> None:
+        asked = Plugin().ask(store, issue(store))
+        with pytest.raises(ZoomBridgeError, match="user name"):
+            pairing.set_server_password(store, asked.id, username, "x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -50,6 +51,7 @@ class NetworkDouble:
     fates: deque[tuple[Fate, int]] = field(default_factory=deque)
     closed: dict[str, Reply] = field(default_factory=dict)
     index: Reply = (404, {}, b"{}")  # what answers at the namespace's index
+    password: tuple[str, str] | None = None  # what a web server in front of WordPress asks for
     bodies: list[bytes] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
     late: list[bytes] = field(default_factory=list)
@@ -80,6 +82,8 @@ class NetworkDouble:
         body = request.body
         assert isinstance(body, bytes)
         self.bodies.append(body)
+        if self.password is not None and request.headers.get("Authorization") != _basic(*self.password):
+            return 401, {"WWW-Authenticate": 'Basic realm="Site"'}, b"<title>401 Unauthorized</title>"
         doorway = "home" if urlsplit(url).query == "zoombridge_sync=1" else "rest"
         if doorway in self.closed:
             return self.closed[doorway]
@@ -126,6 +130,11 @@ class NetworkDouble:
             return plugin.handle(body)
         finally:
             plugin.step, plugin.most_items = _go_on, 100
+
+
+def _basic(username: str, password: str) -> str:
+    """RFC 7617, in UTF-8."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 def _go_on(_step: Step, _operation: dict[str, Any]) -> None:

@@ -6,13 +6,17 @@ another clock. `test_sync_on_wordpress.py` compares it with the real plugin on o
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
+import hmac
 import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from tests.core.wordpress.plugin_envelope import answer_of, signature_of, unpack
 
@@ -46,6 +50,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "delete": {"seq": int, "number": str, "post": int},
     "outcome": {"n": str},
     "choices": {"kind": str},
+    "rotate": {"e": str},
     "unpair": {},
 }
 
@@ -88,6 +93,8 @@ class PluginDouble:
     home: str
     clock: Callable[[], float]
     epoch: int = 0
+    next_key: str = ""  # after a rotation, until it is used
+    place: str = ""  # the digest of folder and database; older plugins do not tell it
     trash: bool = True
     most_items: int = 100
     step: Callable[[Step, dict[str, Any]], None] = lambda _step, _operation: None
@@ -174,6 +181,8 @@ class PluginDouble:
         )
         if not shaped or not self.paired or message["site"] != self.site:
             return None
+        if self.next_key and message["sig"] == signature_of(self.next_key, message):
+            self.key, self.next_key = self.next_key, ""  # its first use
         return message if message["sig"] == signature_of(self.key, message) else None
 
     def _refusal(self, message: dict[str, Any]) -> dict[str, Any] | None:
@@ -233,6 +242,7 @@ class PluginDouble:
             "read": self._read,
             "outcome": self._outcome,
             "choices": lambda _: {"choices": [{"id": 1, "name": "admin"}]},
+            "rotate": self._rotate,
             "unpair": self._unpair,
         }
         return {"ok": True} | answers[operation["op"]](operation)
@@ -342,19 +352,33 @@ class PluginDouble:
         self.paired = False
         return {"paired": False}
 
+    def _rotate(self, operation: dict[str, Any]) -> dict[str, Any]:
+        own = X25519PrivateKey.generate()
+        public = base64.urlsafe_b64encode(own.public_key().public_bytes_raw()).decode().rstrip("=")
+        other = X25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(operation["e"] + "="))
+        material = own.exchange(other) + self.key.encode()
+        extracted = hmac.digest(bytes(32), material, "sha256")
+        info = f"zoombridge rotation\n{operation['e']}\n{public}"
+        self.next_key = hmac.digest(extracted, info.encode() + b"\x01", "sha256").hex()
+        return {"e": public}
+
     def _hello(self, operation: dict[str, Any]) -> dict[str, Any]:
         called = {"bridge": self.bridge} if operation.get("call") else {}
-        return called | {
-            "version": "0.2.0",
-            "home": self.home,
-            "type": "stub",
-            "page": f"{self.home}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge",
-            "endpoints": {"meeting": f"{self.home}/wp-json/vczapi/v1/meeting"},
-            "nonces": self.nonces_are_unique,
-            "charset": "utf8mb4",
-            "trash": self.trash,
-            "rest": f"{self.home}/wp-json/",
-        }
+        return (
+            called
+            | {
+                "version": "0.2.0",
+                "home": self.home,
+                "type": "stub",
+                "page": f"{self.home}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge",
+                "endpoints": {"meeting": f"{self.home}/wp-json/vczapi/v1/meeting"},
+                "nonces": self.nonces_are_unique,
+                "charset": "utf8mb4",
+                "trash": self.trash,
+                "rest": f"{self.home}/wp-json/",
+            }
+            | ({"name": "Choir", "place": self.place} if self.place else {})
+        )
 
     def _next_id(self) -> int:
         self.last_id += 1  # an ID is not given twice
