@@ -167,12 +167,12 @@ ANSWER_TOO_LARGE = _(
     "(/wp-json/); the bridge retries automatically."
 )
 SITE_MOVED = _(
-    "The site redirects the bridge to another address. Connect the site again with the address that a browser shows "
-    "once the page is open."
+    "The site redirects the bridge to another address. In wp-admin, under Settings > General, enter the Site Address that "
+    "a browser shows once the page is open; then connect the site again."
 )
 SITE_MOVED_TO = _(
-    "The site redirects the bridge to another address (%(address)s). Connect the site again with the address that a "
-    "browser shows once the page is open."
+    "The site redirects the bridge to another address (%(address)s). In wp-admin, under Settings > General, enter the Site "
+    "Address that a browser shows once the page is open; then connect the site again."
 )
 SITE_BUSY = _(
     "The site asks the bridge to retry later: it is busy, or being updated. The bridge retries automatically."
@@ -429,8 +429,8 @@ TEST_BECAME_GET = _(
     "address."
 )
 TEST_BECAME_GET_ADVICE = _(
-    "Connect the site again with the address that a browser shows in the end, or configure the web server not to "
-    "redirect /wp-json/."
+    "In wp-admin, under Settings > General, enter the Site Address that a browser shows in the end, and connect the site "
+    "again; or configure the web server not to redirect /wp-json/."
 )
 TEST_BRIDGE_ERROR = _("The bridge encountered an internal error: %(reason)s")
 REPORT_BUG = _("This is a bug in the bridge: report it together with the bridge's log.")
@@ -445,8 +445,9 @@ TEST_NO_ANSWER_ADVICE = _(
 TEST_REDIRECTED = _("The endpoint redirects (HTTP %(status)d), and Zoom does not follow.")
 TEST_REDIRECTED_TO = _("The endpoint redirects to %(address)s (HTTP %(status)d), and Zoom does not follow.")
 TEST_REDIRECTED_ADVICE = _(
-    "Connect the site again with the address that a browser shows in the end (https, with or without www), and enter "
-    "the endpoint in Zoom again. Or configure the web server not to redirect /wp-json/."
+    "In wp-admin, under Settings > General, enter the Site Address that a browser shows in the end (https, with or "
+    "without www). Then connect the site again, and enter the endpoint in Zoom again. Or configure the web server not to "
+    "redirect /wp-json/."
 )
 TEST_SLOW = _(
     "The endpoint answered after %(seconds)s seconds. Zoom waits three, then treats the event as not delivered and "
@@ -758,7 +759,7 @@ BRIDGE_ADVICE = _(
 # Pairing codes: why one is refused. The plugin shows these, too.
 PAIRING_UNKNOWN = _(
     "The bridge does not know this pairing code: it was cancelled, or it belongs to another bridge. Nothing was changed. "
-    "Get a new code in the bridge, under Sites > Add site."
+    "Get a new code in the bridge, under Sites > Add a site."
 )
 PAIRING_SIGNATURE = _(
     "The pairing code is not complete, or was changed. Nothing was changed on the site. Copy the whole code again from the "
@@ -766,10 +767,10 @@ PAIRING_SIGNATURE = _(
 )
 PAIRING_EXPIRED = _(
     "This pairing code has expired: a code is valid for 7 days. Nothing was changed. Get a new code in the bridge, under "
-    "Sites > Add site."
+    "Sites > Add a site."
 )
 PAIRING_SPENT = _(
-    "This pairing code has been used already. Nothing was changed. Get a new code in the bridge, under Sites > Add site."
+    "This pairing code has been used already. Nothing was changed. Get a new code in the bridge, under Sites > Add a site."
 )
 PAIRING_MALFORMED = _(
     "The bridge does not understand this request. Update the plugin to the version that the bridge offers, then try again."
@@ -843,7 +844,7 @@ PAIRING_CONFIRM_MOVED = _(
 # Answers to a plugin that reports a move.
 MOVE_COPY = _(
     "The site at %(address)s is still there, so this one is a copy of it. Nothing was changed. Choose “This is a copy”; to "
-    "connect the copy as well, add it in the bridge under Sites > Add site."
+    "connect the copy as well, add it in the bridge under Sites > Add a site."
 )
 MOVE_TAKEN = _(
     "The bridge has another site at %(address)s. Nothing was changed. Disconnect that one in the bridge, then try again."

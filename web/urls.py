@@ -11,8 +11,9 @@ from web.monitoring.health import HealthHandler, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.account import AccountHandler
 from web.pages.accounts import AccountsHandler, FindingsHandler
+from web.pages.add_site import AddSiteHandler, CodeHandler, CodePluginHandler, PluginHandler
 from web.pages.bridge_link import BridgeLinkHandler
-from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler, PluginHandler
+from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
 from web.pages.held_pages import HeldPagesHandler
@@ -105,6 +106,9 @@ def urls(
         URLSpec(r"/jobs/([0-9]{1,18})", JobHandler, page),
         URLSpec(r"/webhooks", WebhooksHandler, page),
         URLSpec(r"/sites", SitesHandler, page),
+        URLSpec(r"/sites/add", AddSiteHandler, page),
+        URLSpec(r"/sites/add/([0-9a-f]{16})", CodeHandler, page),
+        URLSpec(r"/sites/add/([0-9a-f]{16})/plugin\.zip", CodePluginHandler, page),
         URLSpec(r"/sites/connect", ConnectHandler, page),
         URLSpec(r"/sites/connect/([0-9a-f]{16})", CandidateHandler, page),
         URLSpec(r"/sites/connect/([0-9a-f]{16})/back", BackHandler, page),

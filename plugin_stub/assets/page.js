@@ -174,9 +174,16 @@
         if (!answer.ok) {
           throw new Error("status " + answer.status);
         }
+        if (answer.redirected && follows()) {
+          window.location.replace(answer.url);
+          return null;
+        }
         return answer.text();
       })
       .then(function (text) {
+        if (text === null) {
+          return;
+        }
         // Its styles are those of this page; the browser would complain of their nonce.
         var page = new DOMParser().parseFromString(text.replace(/<style[^]*?<\/style>/g, ""), "text/html");
         var parts = live();
@@ -198,6 +205,13 @@
         }
       })
       .then(schedule);
+  }
+
+  // A part with data-follow goes on to where its page leads once it is done.
+  function follows() {
+    return live().some(function (part) {
+      return part.hasAttribute("data-follow");
+    });
   }
 
   function replace(old, parsed) {

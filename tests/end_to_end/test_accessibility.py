@@ -357,14 +357,15 @@ class TestKeyboard:
         expect(button).to_be_focused()
 
 
-def begin_connecting(page: Page, frame: Frame) -> str:
-    """Begin to connect the site that is there, which has a page of its own as long as it is not done."""
+def begin_adding(page: Page, frame: Frame) -> str:
+    """Begin to add a site, which has a page of its own as long as it is not done."""
     assert isinstance(frame, InBrowser)
-    page.goto(frame.address("/sites/connect"))
-    page.locator("input[name=address]").fill(frame.pair.site.url)
-    page.locator("input[name=address]").press("Enter")
-    page.wait_for_url(re.compile("/sites/connect/[0-9a-f]{16}"))
-    return frame.path(page.url) or ""
+    page.goto(frame.address("/sites/add"))
+    page.get_by_label("Bridge address for WordPress").fill("https://bridge.example.org")
+    with page.expect_download():
+        page.get_by_role("button", name="Download plugin").click()
+    page.wait_for_url(re.compile("/sites/add/[0-9a-f]{16}"))
+    return (frame.path(page.url) or "").partition("?")[0]
 
 
 def begin_replaying(page: Page, frame: Frame) -> str:
@@ -380,7 +381,7 @@ def begin_replaying(page: Page, frame: Frame) -> str:
 
 # What is to be done before the page of a route is there.
 BEGINNINGS: dict[str, Callable[[Page, Frame], str]] = {
-    r"/sites/connect/([0-9a-f]{16})$": begin_connecting,
+    r"/sites/add/([0-9a-f]{16})$": begin_adding,
     r"/jobs/([0-9]{1,18})$": begin_replaying,
 }
 
@@ -393,7 +394,7 @@ ELSEWHERE: dict[type[Frame], set[str]] = {
         r"/jobs/([0-9]{1,18})/findings$",
         "/users$",
         "/account$",
-        "/sites/connect$",
-        "/sites/connect/([0-9a-f]{16})$",
+        "/sites/add$",
+        "/sites/add/([0-9a-f]{16})$",
     },
 }

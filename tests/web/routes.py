@@ -6,23 +6,27 @@ import itertools
 import re
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from tornado.routing import PathMatches
 
 from core import messages
+from core.sites import pairing
 from core.store.db import schema
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
 from core.store.sites import pending_sites
+from core.store.sites.pairings import PairingState
 from core.store.sites.pending_sites import PendingSite
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
 from tests.web.conftest import save_token
+from tests.web.pairings import used
 from web.app import make_app
 from web.pages.page import PageHandler
 
@@ -182,6 +186,7 @@ def fill_two_sites(http: Http, bridge: Bridge, store: Store) -> dict[str, list[s
         "https://theirs.example.net/authorize", "https://bridge.example.org", now + 10**7,
     )  # fmt: skip
     store.write(lambda connection: pending_sites.add(connection, begun, store.sealer, now=now))
+    codes = add_codes(store)
     job = {
         "kind": "replay",
         "site_id": "s2",
@@ -207,4 +212,25 @@ def fill_two_sites(http: Http, bridge: Bridge, store: Store) -> dict[str, list[s
         "job": work,
         "held": held,
         "candidate": [begun.id],
+        "code": codes,
     }
+
+
+def add_codes(store: Store) -> list[str]:
+    """Add pairing codes of anna: unused, expired, one for each state of a pairing, one for all of them; return their ids."""
+    issue = partial(pairing.issue_code, store, bridge_url="https://bridge.example.org", requested_by="/anna")
+    unused, expired = issue(address="https://theirs.example.net").id, issue().id
+    ended = update(schema.pairing_codes).where(schema.pairing_codes.c.id == expired).values(expires_at=1)
+    store.write(lambda connection: connection.execute(ended))
+    theirs = {
+        "name": "Theirs only",
+        "home": "https://theirs.example.net",
+        "message": messages.SETUP_UNREACHABLE % {"reason": messages.SERVER_SILENT},
+    }
+    single, several = [], issue(uses=20).id
+    for state in PairingState:
+        made = issue(address="https://theirs.example.net/blog").id
+        used(store, made, state, **theirs)
+        used(store, several, state, **theirs)
+        single.append(made)
+    return [unused, expired, several, *single]

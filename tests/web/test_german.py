@@ -48,7 +48,7 @@ QUERIES = (
     "?done=asked", "?done=role", "?done=removed", "?done=added", "?saved=yes", "?saved=s1", "?late=yes", "?stale=yes",
     "?refused=yes", "?again=yes", "?outcome=refused", "?outcome=nothing", "?outcome=failed&number=x&since=x&until=x",
     "?number=1&since=2030-02-01T00:00&until=2030-01-01T00:00", "?q=nichts", "?site=s2", "?lacking=user:read:user:admin",
-    "?state=deleted", "?before=1", "?kind=changed",
+    "?state=deleted", "?before=1", "?kind=changed", "?gone=cancelled", "?download=yes", "?done=login",
 )  # fmt: skip
 
 
@@ -234,6 +234,10 @@ PASSWORD = "correct horse battery"
         ("/users", {"do": "role", "name": "anna", "role": "viewer"}),
         ("/users", {"do": "remove", "name": "anna"}),
         ("/signin", {"name": "anna", "password": "wrong"}),
+        ("/sites/add", {"address": "no address", "bridge_url": "https://bridge.example.org"}),
+        ("/sites/add", {"address": "https://anna:secret@example.org"}),
+        ("/sites/add", {"uses": "101", "bridge_url": "bridge"}),
+        ("/sites/add", {"uses": "2", "address": "https://example.org"}),
         ("/sites/connect", {"address": "no address"}),
         ("/sites/connect", {"address": "https://anna:secret@example.org"}),
         ("/sites/connect", {"address": "https://example.org"}),

@@ -15,7 +15,6 @@ from core.sites import connect as site_connect
 from core.store.sites import pending_sites, sites
 from core.wordpress import signing
 from web.pages.page import PageHandler
-from web.stub.plugin_zip import SLUG, archive
 
 if TYPE_CHECKING:
     from core.store.sites.pending_sites import PendingSite
@@ -245,13 +244,3 @@ class BackHandler(ConnectPage):
             return
         await self.blocking(site_connect.accept_credential, self.bridge.store, candidate, username, password)
         self.go(page)
-
-
-class PluginHandler(PageHandler):
-    """`GET /plugin.zip`: the plugin to install in WordPress."""
-
-    async def get(self) -> None:
-        body = await self.blocking(archive)
-        self.set_header("Content-Type", "application/zip")
-        self.set_header("Content-Disposition", f'attachment; filename="{SLUG}.zip"')
-        self.finish(body)

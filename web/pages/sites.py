@@ -12,18 +12,21 @@ from tornado.web import Finish
 from core.errors import UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
-from core.sites import health_check
+from core.sites import health_check, pairing
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
 from core.sites.health_findings import HealthReport
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom.probe import probe_account_id
+from web.pages.add_site import requester
 from web.pages.page import PageHandler
+from web.pages.server_login import read_server_login
 from web.pages.subscription import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
+    from core.sites.pairing import Pairing, PairingCode
     from core.sites.setup_steps import SetupItem
     from core.store.sites.sites import Site
     from web.pages.subscription import EventGroups
@@ -47,9 +50,13 @@ class SiteStatus:
 
 @dataclass(frozen=True, slots=True)
 class SitesView:
-    """The list of sites. `gone`: what became of the site that the viewer came from."""
+    """The list of sites, and the viewer's open pairing codes with what each became.
+
+    `gone`: what became of the site that the viewer came from.
+    """
 
     sites: list[Site]
+    codes: list[tuple[PairingCode, list[Pairing]]]
     gone: str
 
 
@@ -69,6 +76,8 @@ class SiteView:
     report: selftest_job.SelfTestReport | None
     stages: type[Stage]
     done: str
+    login_errors: dict[str, str]
+    login_username: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,10 @@ class SitesHandler(PageHandler):
             self.go(f"/sites/{self.site_id}")
             return
         every = await self.blocking(_every, self.bridge)
-        self.show("pages/sites.jinja", SitesView(every, self.get_query_argument("gone", "")))
+        codes = []
+        if self.viewer.may_change:
+            codes = await self.blocking(pairing.open_codes, self.bridge.store, requester(self.viewer))
+        self.show("pages/sites.jinja", SitesView(every, codes, self.get_query_argument("gone", "")))
 
 
 class SitePage(PageHandler):
@@ -120,12 +132,23 @@ class SiteHandler(SitePage):
         self._show(state)
 
     async def post(self, site_id: str) -> None:
-        """Check the connection."""
-        await self._state(site_id)
+        """Check the connection; before, save or remove the password of the web server if a button asks for it."""
+        state = await self._state(site_id)
+        do = self.get_body_argument("do", "")
+        if do == "login":
+            username, password, errors = read_server_login(self)
+            if errors:
+                self._show(state, login_errors=errors, login_username=username)
+                return
+            await self.blocking(_save_login, self.bridge, site_id, username, password)
+        elif do == "no-login":
+            await self.blocking(_save_login, self.bridge, site_id, "", "")
         await self.blocking(_check, self.bridge, site_id)
-        self.go(f"/sites/{site_id}", done="checked")
+        self.go(f"/sites/{site_id}", done="login" if do else "checked")
 
-    def _show(self, state: SiteStatus) -> None:
+    def _show(
+        self, state: SiteStatus, *, login_errors: dict[str, str] | None = None, login_username: str = ""
+    ) -> None:
         underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
@@ -140,8 +163,10 @@ class SiteHandler(SitePage):
             report=state.report,
             stages=Stage,
             done=self.get_query_argument("done", ""),
+            login_errors=login_errors or {},
+            login_username=login_username,
         )
-        self.show("pages/site.jinja", view)
+        self.show("pages/site.jinja", view, status=422 if login_errors else 200)
 
 
 class TestHandler(SitePage):
@@ -196,6 +221,13 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
         page_fault=site.fault_message or "",
     )
     return SiteStatus(site, health_report, setup_checklist(facts), refused, count, report)
+
+
+def _save_login(bridge: Bridge, site_id: str, username: str, password: str) -> None:
+    store = bridge.store
+    store.write(
+        lambda connection: sites.save_server_login(connection, site_id, username, password, store.sealer)
+    )
 
 
 def _check(bridge: Bridge, site_id: str) -> None:

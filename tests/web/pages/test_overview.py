@@ -185,7 +185,7 @@ class TestSites:
     def test_that_are_none_lead_to_the_first(self, http: Http, session: dict[str, str]) -> None:
         answer = Door(http, session).get("/")
         assert "No WordPress site is connected yet" in words(answer)
-        assert link(answer, "Connect a site") == "/sites"
+        assert link(answer, "Add a site") == "/sites/add"
         assert "All is well" not in words(answer)
 
 

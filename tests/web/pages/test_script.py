@@ -6,7 +6,9 @@ The browser is given pages made of the real templates, under the policy that the
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
 import pytest
@@ -18,7 +20,7 @@ from web.ui.shell import BrowserShell, _environment, set_security_headers
 from web.ui.viewer import Role, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Page, Request, Route
 
@@ -79,6 +81,40 @@ class Bridge:
 
     def shows(self, body: str | None) -> None:
         self.answer = lambda: body
+
+
+class Served:
+    """A server on this machine: `shown` are its pages by path, `moved` redirects. Anything else is an empty page."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                moved = served.moved.get(self.path)
+                self.send_response(303 if moved else 200)
+                if moved:
+                    self.send_header("Location", moved)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                if not moved:
+                    self.wfile.write(served.shown.get(self.path, "<!doctype html>").encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.fixture
@@ -189,6 +225,43 @@ class TestLive:
         bridge.shows(job(90))
         page.clock.run_for(4_100)
         expect(page.get_by_text("90 of 100")).to_be_visible()
+
+
+class TestFollow:
+    """A part that is done leads on: the bridge redirects its page then."""
+
+    PART = """
+    <section id="zb-part" data-live="1" FOLLOW>
+      <p data-refresh><a href="/part">Refresh</a></p>
+    </section>
+    """
+
+    @pytest.fixture
+    def pages(self) -> Iterator[Served]:
+        with Served() as served:
+            yield served
+
+    def test_goes_on_to_where_the_page_leads(self, page: Page, pages: Served) -> None:
+        pages.shown["/part"] = rendered(self.PART.replace("FOLLOW", "data-follow"))
+        pages.shown["/done"] = rendered("<h1>Connected</h1>")
+        page.goto(pages.url + "/before")
+        page.goto(pages.url + "/part")
+        pages.moved["/part"] = "/done"
+        page.wait_for_url(pages.url + "/done")
+        page.go_back()
+        assert page.url == pages.url + "/before", "and back does not lead there again"
+
+    def test_stays_where_nothing_else_is_said(self, page: Page, pages: Served) -> None:
+        """Signed out meanwhile, say."""
+        pages.shown["/part"] = rendered(self.PART.replace("FOLLOW", ""))
+        page.goto(pages.url + "/part")
+        pages.moved["/part"] = "/signin"
+        with page.expect_response(pages.url + "/signin"):
+            pass
+        pages.moved.clear()
+        with page.expect_response(lambda response: response.url == pages.url + "/part"):
+            pass
+        assert page.url == pages.url + "/part"
 
 
 class TestQuestion:

@@ -99,12 +99,12 @@ class TestList:
         self, http: Http, session: dict[str, str], viewer: dict[str, str]
     ) -> None:
         admin, watcher = Door(http, session), Door(http, viewer)
-        assert link(admin.get("/sites"), "Connect a site") == "/sites/connect"
+        assert link(admin.get("/sites"), "Add a site") == "/sites/add"
         shown = admin.get("/webhooks")
-        assert link(shown, "Connect a site") == "/sites/connect"
+        assert link(shown, "Add a site") == "/sites/add"
         answer = watcher.get("/sites")
-        assert "An administrator of the bridge can connect one" in words(answer)
-        assert b"/sites/connect" not in answer.body
+        assert "An administrator of the bridge can add one" in words(answer)
+        assert b"/sites/add" not in answer.body
 
     @both_stores
     def test_shows_each_with_its_state(self, admin: Door, store: Store) -> None:
@@ -233,6 +233,41 @@ class TestLook:
         answer = door.post("/sites/s1")
         assert answer.headers["Location"] == "/sites/s1?done=checked"
         assert checked == ["s1"]
+
+
+class TestServerPassword:
+    def kept(self, store: Store) -> tuple[str, str] | None:
+        with store.reading() as connection:
+            return sites.load(connection, "s1", store.sealer).server_login
+
+    @both_stores
+    def test_is_saved_and_tried(self, door: Door, store: Store, checked: list[str]) -> None:
+        save_health_report(store)
+        assert "If the web server asks for a user name and password" in words(door.get("/sites/s1"))
+        answer = door.post("/sites/s1", do="login", username="staging", password="s3cret")
+        assert answer.headers["Location"] == "/sites/s1?done=login"
+        assert self.kept(store) == ("staging", "s3cret")
+        assert checked == ["s1"]
+        shown = door.get("/sites/s1")
+        assert "the user name “staging”" in words(shown)
+        assert b"s3cret" not in shown.body
+
+    def test_is_removed(self, door: Door, store: Store, checked: list[str]) -> None:
+        door.post("/sites/s1", do="login", username="staging", password="s3cret")
+        door.post("/sites/s1", do="no-login")
+        assert self.kept(store) is None
+        assert checked == ["s1", "s1"]
+
+    @pytest.mark.parametrize(
+        "form", [{"username": "staging"}, {"password": "s3cret"}, {"username": "a:b", "password": "s3cret"}]
+    )
+    def test_that_is_incomplete_is_asked_for_again(
+        self, door: Door, store: Store, checked: list[str], form: dict[str, str]
+    ) -> None:
+        answer = door.post("/sites/s1", do="login", **form)
+        assert answer.code == 422
+        assert b"s3cret" not in answer.body
+        assert (self.kept(store), checked) == (None, [])
 
 
 class TestBridgeAddress:
