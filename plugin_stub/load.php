@@ -57,6 +57,7 @@ require_once __DIR__ . '/pairing-envelope.php';
 require_once __DIR__ . '/pairing-state.php';
 require_once __DIR__ . '/pairing.php';
 require_once __DIR__ . '/moving.php';
+require_once __DIR__ . '/rotation.php';
 require_once __DIR__ . '/pairing-notices.php';
 require_once __DIR__ . '/pairing-actions.php';
 require_once __DIR__ . '/page-html.php';

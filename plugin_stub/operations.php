@@ -122,6 +122,13 @@ function zoombridge_sync_fields( string $name ): ?array {
 				'required' => true,
 			),
 		),
+		'rotate'  => array(
+			'e' => array(
+				'type'     => 'string',
+				'pattern'  => '^[A-Za-z0-9_-]{43}\z',
+				'required' => true,
+			),
+		),
 		'unpair'  => array(),
 	);
 	return $fields[ $name ] ?? null;
@@ -274,11 +281,25 @@ function zoombridge_sync_carry_out( array $operation, array $message ): array {
 			return zoombridge_sync_what_stands( $post ) + array( 'state' => zoombridge_sync_state( $post ) );
 		case 'outcome':
 			return zoombridge_sync_outcome( $operation['n'] );
-		case 'unpair':
-			return zoombridge_sync_unpair();
-		default:
+		case 'choices':
 			return array( 'choices' => zoombridge_sync_choices( $operation['kind'] ) );
+		default:
+			return zoombridge_sync_change_pairing( $operation );
 	}
+}
+
+/**
+ * Carries out an operation that changes the pairing.
+ *
+ * @since 0.2.0
+ *
+ * @throws Zoombridge_Sync_Fault If it cannot have its effect.
+ *
+ * @param array $operation The operation: `rotate` or `unpair`.
+ * @return array Its result.
+ */
+function zoombridge_sync_change_pairing( array $operation ): array {
+	return 'rotate' === $operation['op'] ? zoombridge_sync_rotate( $operation['e'] ) : zoombridge_sync_unpair();
 }
 
 /**
@@ -317,6 +338,8 @@ function zoombridge_sync_hello( array $message, bool $call ): array {
 	return $called + array(
 		'version'   => ZOOMBRIDGE_VERSION,
 		'home'      => zoombridge_raw_home(),
+		'name'      => zoombridge_site_name(),
+		'place'     => zoombridge_place(),
 		'type'      => zoombridge_owns_post_type() ? 'stub' : 'other',
 		'page'      => zoombridge_page_url(),
 		'endpoints' => zoombridge_endpoints(),

@@ -78,6 +78,9 @@ function zoombridge_act( string $does, string $code_id ): void {
 		case 'copy':
 			zoombridge_become_copy();
 			break;
+		case 'renew':
+			zoombridge_renew_key();
+			break;
 	}
 }
 

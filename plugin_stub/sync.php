@@ -28,13 +28,15 @@ function zoombridge_sync_answer_request( $wp ): void {
 	}
 	$connection = zoombridge_stored_connection();
 	$message    = zoombridge_sync_read_message( $connection );
+	$key        = (string) zoombridge_signing_key( $message, $connection );
 	// Callbacks of other plugins run as no user, whatever cookie came with the request.
 	wp_set_current_user( 0 );
 	zoombridge_sync_prepare_output();
 
-	$run   = new Zoombridge_Sync_Run( $message, $connection['key'] );
+	$run   = new Zoombridge_Sync_Run( $message, $key );
 	$error = zoombridge_sync_check_message( $message );
 	if ( null === $error ) {
+		zoombridge_use_key( $key );
 		$error = $run->start();
 	}
 	$run->finish( $error );
@@ -91,7 +93,7 @@ function zoombridge_sync_read_message( ?array $connection ): array {
 	if ( null === $connection || null === $message || $message['site'] !== $connection['site'] ) {
 		zoombridge_sync_refuse( 401 );
 	}
-	if ( ! zoombridge_sync_is_signed( $message, $connection['key'] ) ) {
+	if ( null === zoombridge_signing_key( $message, $connection ) ) {
 		zoombridge_sync_refuse( 401 );
 	}
 	return $message;

@@ -104,7 +104,7 @@ def notices(page: str) -> list[Notice]:
         buttons = {does: html.unescape(label) for does, label in BUTTON.findall(rest)}
         fields = {name: html.unescape(value) for name, value in FIELD.findall(rest)}
         plain = html.unescape(re.sub(r"<[^>]+>", "", text))
-        if buttons or "127.0.0.1" in plain or "pairing code" in plain or "bridge" in plain:
+        if buttons or "127.0.0.1" in plain or "pairing code" in plain or "bridge" in plain or "key" in plain:
             found.append(Notice(kind, plain, buttons, fields, text))
     return found
 
@@ -141,11 +141,19 @@ class Admin:
 
     def paste(self, text: str) -> list[Notice]:
         """Paste a pairing code on the plugin's page."""
+        return self.send(self._form("paste") | {"zoombridge_pairing_code": text})
+
+    def press_on_page(self, does: str) -> list[Notice]:
+        """Press a button of the plugin's page."""
+        return self.send(self._form(does))
+
+    def _form(self, does: str) -> dict[str, str]:
+        """Return the fields of the form on the plugin's page that has a button."""
         page = self.get("edit.php?post_type=zoom-meetings&page=zoombridge-settings").text
         form = page[page.index('<div class="zoombridge-connection">') :]
-        form = form[form.rindex("<form", 0, form.index("zoombridge-pairing-code")) :]
-        fields = {name: html.unescape(value) for name, value in FIELD.findall(form.partition("</form>")[0])}
-        return self.send(fields | {"zoombridge_pairing_code": text, "zoombridge_do": "paste"})
+        form = form[form.rindex("<form", 0, form.index(f'value="{does}"')) :].partition("</form>")[0]
+        fields = {name: html.unescape(value) for name, value in FIELD.findall(form)}
+        return fields | {"zoombridge_do": does}
 
 
 @contextmanager

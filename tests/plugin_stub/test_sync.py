@@ -129,6 +129,8 @@ class TestWaysIn:
             "ok": True,
             "version": "0.2.0",
             "home": sync.site.url,
+            "name": "A WordPress for tests",
+            "place": sync.site.php("return hash( 'sha256', ABSPATH . \"\\n\" . DB_NAME );"),
             "type": "stub",
             "page": f"{sync.site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings",
             "endpoints": {
