@@ -26,12 +26,11 @@ from core.selftest.cleanup import CLEANUP, SELF_TEST, CleanupJob
 from core.selftest.job import SelfTestJob
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
-from core.sites.health_check import HealthChecker
+from core.sites.health_checker import HealthChecker
 from core.sites.key_rotation import KeyRotator
 from core.sites.pairing import PairingCaller
 from core.sites.returned_password import PasswordReturner
 from core.store.db import notify
-from core.store.sites import sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,16 +82,19 @@ class Bridge:
             threading.Event()
         )  # wakes the scheduler, which is created after the worker that sets it
         password_returner = PasswordReturner(store)
+
+        def after_check(site_id: str) -> None:
+            mirror_worker.wake()
+            password_returner.begin(site_id)
+
+        health_checker = HealthChecker(store, on_checked=after_check, clock=clock)
         mirror_worker = MirrorWorker(
             store,
             clock=clock,
             lease_seconds=lease_seconds,
             on_success=lambda site: password_returner.begin(site.id) if site.password else None,
+            on_fault=health_checker.wake,
         )
-
-        def after_check(site_id: str) -> None:
-            mirror_worker.wake()
-            password_returner.begin(site_id)
 
         def after_pairing(site_id: str) -> None:
             ingest.recheck(site_id)
@@ -106,7 +108,6 @@ class Bridge:
         fold_worker = FoldWorker(store, wake_after_fold, clock)
         account_clients = AccountClients(store, clock=now)
         ingest = Ingest(store, fold_worker.wake, now)
-        health_checker = HealthChecker(store, on_checked=after_check)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
@@ -156,13 +157,9 @@ class Bridge:
         self.scheduler.start()
         self.pairing_caller.start()
         self.key_rotator.start()
+        self.health_checker.start()
         if self.listener is not None:
             self.listener.start()
-        # Connected by an earlier version: their owners are to see at once that the plugin has to be updated.
-        with self.store.reading() as connection:
-            unheard = [site.id for site in sites.list_all(connection, self.store.sealer) if not site.home]
-        for site_id in unheard:
-            self.health_checker.begin(site_id)
 
     def start_workers(self) -> None:
         """Start only what does existing work, for a short-lived process: nothing expires, and nothing is scheduled."""
@@ -175,6 +172,7 @@ class Bridge:
         if self.listener is not None:
             self.listener.stop()
         self.pairing_caller.stop()
+        self.health_checker.stop()
         self.scheduler.stop()
         self.job_runner.stop()
         self.retention.stop()

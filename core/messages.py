@@ -154,6 +154,15 @@ PLUGIN_MISSING = _(
     "The plugin “Meetings Bridge for Zoom” does not answer on this site. Install it, or activate it again under Plugins "
     "in wp-admin; the bridge then continues automatically."
 )
+PLUGIN_DEACTIVATED = _(
+    "The plugin “Meetings Bridge for Zoom” was deactivated in WordPress on %(time)s UTC. The pages of meetings stay, but "
+    "are not updated, and Zoom's events do not arrive. Activate it again under Plugins in wp-admin; the bridge then "
+    "continues automatically."
+)
+PLUGIN_UNINSTALLED = _(
+    "The plugin “Meetings Bridge for Zoom” was deleted in WordPress on %(time)s UTC. The pages of meetings stay, but are "
+    "not updated, and Zoom's events do not arrive. To go on, connect the site again; otherwise disconnect it here."
+)
 PASSWORD_REJECTED = _(
     "WordPress does not accept the application password. It was revoked, or a plugin has disabled application "
     "passwords, or the web server does not pass on the Authorization header. Connect the site again."
@@ -731,6 +740,13 @@ SETUP_PASSWORD_REJECTED = _(
 
 # What a check of a site found.
 SITE_ANSWERS = _("answers")
+PAGES_WRITTEN = _("are written to the site")
+SECRET_SAVED = _("is saved")
+SECRET_NOT_SAVED = _("is not saved yet: paste it on the page Webhooks")
+ENDPOINT_VALIDATED = _("has validated the endpoint")
+ENDPOINT_NOT_VALIDATED = _("has not validated the endpoint yet: see the page Webhooks")
+NO_EVENT_YET = _("none has arrived yet: subscribe to events in Zoom, then schedule a meeting there")
+EVENTS_ARRIVE = _("arrive; the latest, %(event)s, on %(time)s UTC")
 PLUGIN_VERSION = _("version %(version)s")
 PLUGIN_ACTIVE = _("is active")
 PAIRED = _("is paired with this bridge")

@@ -111,7 +111,7 @@ class _Attempt:
 class MirrorWorker:
     """Write posts in threads of its own. `connect` creates a site's client, `chance` the jitter of retries.
 
-    `on_success` is called after each batch of which the site has answered a part.
+    `on_success` is called after each batch of which the site has answered a part, `on_fault` after each with a fault.
     Without a `clock` the store's own is used, which all processes share. Another process takes over a post
     `lease_seconds` after its owner claimed it.
     """
@@ -122,6 +122,7 @@ class MirrorWorker:
     chance: Callable[[], float] = random.random
     lease_seconds: float = LEASE_SECONDS
     on_success: Callable[[Site], None] = lambda _: None
+    on_fault: Callable[[], None] = lambda: None
     _owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}")
     thread: WorkerThread = field(init=False)
     _pool: ThreadPoolExecutor | None = None
@@ -192,6 +193,8 @@ class MirrorWorker:
             if not site.home:  # until such an answer, the client's is a guess
                 self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
             self.on_success(site)
+        if any(isinstance(result, SiteFaultError) for result in results):
+            self.on_fault()
 
     def _write_results(self, settle: Callable[[Connection], None], *, until: float) -> None:
         """Store results, repeating it while the database is unavailable, until the claims expire."""
@@ -273,7 +276,12 @@ class MirrorWorker:
         if fault is not None:
             until_ms = now + retry_delay(site.failures, fault, chance=self.chance())
             sites.record_fault(
-                connection, site.id, fault=fault.fault, message=mask(str(fault)), blocked_until=until_ms
+                connection,
+                site.id,
+                fault=fault.fault,
+                message=mask(str(fault)),
+                blocked_until=until_ms,
+                now=now,
             )
         elif any(item.sent_request and isinstance(item.result, PlanResult) for item in done):
             sites.record_success(connection, site.id, now=now)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -22,11 +22,11 @@ from urllib.parse import urlencode, urlsplit
 
 from core import messages
 from core.errors import Fault, SiteFaultError, UnknownSiteError
+from core.model.health import FactName, HealthFinding
 from core.pipeline import site_client
-from core.sites.health_findings import HealthFinding, HealthReport
 from core.sites.returned_password import APP_ID, give_back
 from core.store.posts import requeue
-from core.store.sites import pending_sites, sites, zoom_secrets
+from core.store.sites import health, pending_sites, sites, zoom_secrets
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site, new_id, new_key
 from core.wordpress import discovery, sync_faults
@@ -188,11 +188,6 @@ def find(address: str) -> Discovery:
 # --- Connected sites ---------------------------------------------------------------------------
 
 
-def paired_bridge_url(site: Site) -> str:
-    """Return the bridge URL that is configured in a site's plugin; empty before the first check."""
-    return HealthReport.of(site.health_report).bridge
-
-
 def disconnect(store: Store, name: str) -> tuple[Site, str]:
     """Delete a site, and unpair its plugin. Returns the site and, if unpairing failed, the reason. Posts stay.
 
@@ -254,6 +249,7 @@ def _pair(
                 vczapi_pro=paired.vczapi_pro,
                 created_at=known.created_at if known else _now(),
                 bridge_url=bridge_url,
+                settings_page=paired.page,
                 home=paired.home,
                 # An administrator pairs the site here: whichever bridge wrote there before writes no more.
                 epoch=max(paired.epoch, known.epoch if known else 0) + 1,
@@ -269,18 +265,14 @@ def _pair(
     except SiteFaultError as error:
         raise _interactive_error(error) from error
     # Known so far; whether WordPress reaches the bridge is left to the next health check.
-    report = HealthReport(
-        (
-            HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": paired.stub}),
-            HealthFinding("pairing", True, messages.PAIRED),
-        ),
-        paired.bridge or bridge_url,
-        paired.page,
-    )
+    findings = [
+        HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_VERSION % {"version": paired.stub}),
+        HealthFinding(FactName.PAIRING, True, messages.PAIRED),
+    ]
 
     def write(connection: Connection) -> None:
         sites.save(connection, site, store.sealer)
-        sites.save_health_report(connection, site.id, asdict(report), now=0)
+        health.record(connection, site.id, findings, now=_now())
         # What the pairing before could not write, this one may.
         requeue.requeue_failed_posts(connection, site.id, now=_now())
 

@@ -2,214 +2,249 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from dataclasses import asdict, dataclass, field, replace
+import contextlib
+import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
-
 from core import messages
-from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
+from core.errors import Fault, SiteFaultError, StoreError
+from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, without_echo
 from core.pipeline import site_client
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
-from core.sites.health_findings import HealthFinding, HealthReport
+from core.store.db import clock as store_clock
 from core.store.events import quarantine
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import health, sites, zoom_secrets
 from core.wordpress.discovery import is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
-    from core.sites.diagnosis import Diagnosis
     from core.store.db.engine import Store
+    from core.store.events.quarantine import QuarantinedRequest
     from core.store.sites.sites import Site
+    from core.store.sites.zoom_secrets import SavedToken
     from core.wordpress.operations import BridgeCall, Greeting
     from core.wordpress.sync_client import SyncClient
 
 _TIMEOUT = (5.0, 10.0)  # connect and read; a page waits for it
-_MOST_CHECKS = 8  # concurrent, in the background
+CHECK_SECONDS = 600.0
+"""How long after a check the next one is due."""
+CHECK_SECONDS_WHEN_LEFT = 3600.0
+"""The same for a site whose plugin has said goodbye, and is not there."""
+_JITTER = 0.1  # part of that time, so that sites that were checked together are not always
 MOST_QUARANTINED = 20  # newest requests in quarantine that are diagnosed
 
-logger = structlog.get_logger(__name__)
 
-
-@dataclass(slots=True)
-class HealthChecker:
-    """Check sites in background threads, each site by one at a time. `on_checked` is called with each site's id after it.
-
-    Thread-safe, does not block.
-    """
-
-    store: Store
-    on_checked: Callable[[str], None] = lambda _: None
-    _underway: set[str] = field(default_factory=set)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def begin(self, site_id: str) -> None:
-        """Start a check, unless the site is being checked or too many checks are running."""
-        with self._guard:
-            if site_id in self._underway or len(self._underway) >= _MOST_CHECKS:
-                return
-            self._underway.add(site_id)
-        threading.Thread(target=self._check, args=(site_id,), name="health-check", daemon=True).start()
-
-    def is_underway(self, site_id: str) -> bool:
-        """Whether a site is being checked now."""
-        return site_id in self._underway
-
-    def _check(self, site_id: str) -> None:
-        try:
-            check(self.store, site_id, lift=False)
-            self.on_checked(site_id)
-        except (UnknownSiteError, StoreError) as error:
-            logger.warning("health_check_failed", site=site_id, reason=str(error))
-        except Exception:
-            logger.exception("health_check_failed", site=site_id)
-        finally:
-            with self._guard:
-                self._underway.discard(site_id)
-
-
-def check(store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
-    """Check a site over the sync protocol, and store the report. Blocks for some requests.
+def check(
+    store: Store,
+    site_id: str,
+    *,
+    lift: bool = True,
+    clock: Callable[[], float] | None = None,
+    chance: Callable[[], float] = random.random,
+) -> list[HealthFact]:
+    """Check a site over the sync protocol, and store what was found as facts. Blocks for some requests.
 
     Where the site answers, its home, endpoints and extensions are stored, too, and a block is lifted; without `lift`, a
     block for server errors or throttling remains, as the check does not show its cause to be gone. That plugin or
-    bridge must be updated is stored as the site's fault. Raises: UnknownSiteError.
+    bridge must be updated is stored as the site's fault. `chance` (0 to 1) is the jitter of the time of the next check.
+    Returns the stored facts: none where the site was removed or paired anew meanwhile. Where the check itself fails,
+    no fact of the one before is left. Raises: UnknownSiteError.
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
     try:
+        answer = _greet(site)
+        has_left = site.left_at is not None and isinstance(answer, SiteFaultError)
+        seconds = CHECK_SECONDS_WHEN_LEFT if has_left else CHECK_SECONDS
+        delay = int(seconds * 1000 * (1 + _JITTER * (2 * chance() - 1)))
+        return store.write(partial(_store, site=site, answer=answer, lift=lift, delay=delay, clock=clock))
+    except Exception:
+        with contextlib.suppress(StoreError):  # the first error is the one to report
+            store.write(partial(health.forget, site_id=site.id, names=CHECKED))
+        raise
+
+
+def _greet(site: Site) -> tuple[SyncClient, Greeting] | SiteFaultError:
+    try:
         with site_client.connect(site, timeout=_TIMEOUT) as client:
-            greeting = client.hello(call=True)
-            report = _report(site, client, greeting)
-        _store_answer(store, site, client, greeting, lift=lift)
+            return client, client.hello(call=True)
     except SiteFaultError as error:
-        report = HealthReport(_findings_of(error))
-        if error.fault in (Fault.STUB_OUTDATED, Fault.BRIDGE_OUTDATED) and site.fault != error.fault:
-            _store_fault(store, site, error)
-    now = _now()
-    store.write(lambda connection: sites.save_health_report(connection, site_id, asdict(report), now=now))
-    return report
+        return error
 
 
-def _store_answer(store: Store, site: Site, client: SyncClient, greeting: Greeting, *, lift: bool) -> None:
-    def write(connection: Connection) -> None:
-        sites.save_home(connection, site.id, greeting.home)
-        if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
-            renewed = replace(
-                site,
-                endpoints=greeting.endpoints,
-                vczapi=client.info.vczapi is not None,
-                vczapi_pro=client.info.vczapi_pro,
-            )
-            sites.record_check(connection, renewed)
+def _store(
+    connection: Connection,
+    *,
+    site: Site,
+    answer: tuple[SyncClient, Greeting] | SiteFaultError,
+    lift: bool,
+    delay: int,
+    clock: Callable[[], float] | None,
+) -> list[HealthFact]:
+    now = store_clock.now(connection, clock)
+    is_current = health.end_check(
+        connection, site.id, epoch=site.epoch, claimed=site.check_due_at, now=now, next_at=now + delay
+    )
+    if not is_current:
+        return []
+    if isinstance(answer, SiteFaultError):
+        _store_fault(connection, site, answer, now=now)
+        findings = _findings_of(answer, site)
+    else:
+        _store_answer(connection, site, *answer, lift=lift)
+        findings = _findings(site, *answer)
+    health.replace_checked(connection, site.id, findings, now=now)
+    return list(health.facts(connection, site.id).values())
 
-    store.write(write)
+
+def _store_answer(
+    connection: Connection, site: Site, client: SyncClient, greeting: Greeting, *, lift: bool
+) -> None:
+    sites.end_goodbye(connection, site.id)
+    sites.save_home(connection, site.id, greeting.home)
+    sites.save_settings_page(connection, site.id, greeting.page)
+    if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
+        renewed = replace(
+            site,
+            endpoints=greeting.endpoints,
+            vczapi=client.info.vczapi is not None,
+            vczapi_pro=client.info.vczapi_pro,
+        )
+        sites.record_check(connection, renewed)
 
 
-def _store_fault(store: Store, site: Site, error: SiteFaultError) -> None:
+def _store_fault(connection: Connection, site: Site, error: SiteFaultError, *, now: int) -> None:
     """Store why pages wait, although no write has failed yet. The next write is not delayed."""
-    store.write(
-        partial(
-            sites.record_fault,
+    if error.fault in (Fault.STUB_OUTDATED, Fault.BRIDGE_OUTDATED) and site.fault != error.fault:
+        sites.record_fault(
+            connection,
             site_id=site.id,
             fault=error.fault,
             message=str(error),
             blocked_until=site.blocked_until,
+            now=now,
+            is_checked=True,
         )
-    )
 
 
-def diagnose(store: Store, name: str) -> list[HealthFinding]:
-    """Check a site, its secret tokens, and whether Zoom's events arrive. Blocks. Raises: UnknownSiteError."""
+# --- Facts of a site ----------------------------------------------------------------------------------------
+
+
+def diagnose(store: Store, name: str) -> list[HealthFact]:
+    """Check a site; return all facts about it, with those about Zoom. Blocks. Raises: UnknownSiteError."""
     with store.reading() as connection:
         site = sites.find(connection, name, store.sealer)
-        secrets = [token.secret for token in zoom_secrets.of_site(connection, site.id, store.sealer)]
+    check(store, site.id)
+    with store.reading() as connection:
+        site = sites.load(connection, site.id, store.sealer)
+        tokens = zoom_secrets.of_site(connection, site.id, store.sealer)
         held = quarantine.latest(connection, site.id, store.sealer, MOST_QUARANTINED)
-    findings = list(check(store, site.id).findings)
-    findings.append(
-        HealthFinding("secret token", True, "is saved")
-        if secrets
-        else HealthFinding("secret token", False, "is not saved yet: paste it on the page Webhooks")
-    )
-    findings.append(
-        HealthFinding("Zoom", True, "has validated the endpoint")
-        if site.validated_at
-        else HealthFinding("Zoom", False, "has not validated the endpoint yet: see the page Webhooks")
-    )
-    if secrets:
-        wrong = diagnose_zoom(
-            count_refused(held, secrets), validated_at=site.validated_at, event_at=site.last_event_at
-        )
-        findings.append(_events(site, wrong))
-    return findings
+        stored = health.facts(connection, site.id)
+    return without_echo([*stored.values(), *zoom_facts(site, tokens, held)])
 
 
-def _events(site: Site, wrong: Diagnosis | None) -> HealthFinding:
+def zoom_facts(
+    site: Site, tokens: Sequence[SavedToken], held: Sequence[QuarantinedRequest]
+) -> list[HealthFact]:
+    """Return what a site's secret tokens and Zoom's requests show. Their own tables tell it at any time.
+
+    `held` are the newest requests in quarantine.
+    """
+    if tokens:
+        since = min(token.created_at for token in tokens)
+        found = [HealthFact(FactName.SECRET_TOKEN, True, messages.SECRET_SAVED, since)]
+    else:
+        found = [HealthFact(FactName.SECRET_TOKEN, False, messages.SECRET_NOT_SAVED, None)]
+    if site.validated_at:
+        found.append(HealthFact(FactName.ZOOM, True, messages.ENDPOINT_VALIDATED, site.validated_at))
+    else:
+        found.append(HealthFact(FactName.ZOOM, False, messages.ENDPOINT_NOT_VALIDATED, None))
+    if tokens:
+        found.append(_events(site, tokens, held))
+    return found
+
+
+def _events(site: Site, tokens: Sequence[SavedToken], held: Sequence[QuarantinedRequest]) -> HealthFact:
+    refused = count_refused(held, [token.secret for token in tokens])
+    wrong = diagnose_zoom(refused, validated_at=site.validated_at, event_at=site.last_event_at)
     if wrong is not None:
-        return HealthFinding("events", False, f"{wrong.message} {wrong.advice}")
+        well_at = max(site.validated_at or 0, site.last_event_at or 0)
+        since = min(request.received_at for request in held if request.received_at > well_at)
+        return HealthFact(FactName.EVENTS, False, f"{wrong.message} {wrong.advice}", since)
     if site.last_event_at is None:
-        return HealthFinding(
-            "events", True, "none has arrived yet: subscribe to events in Zoom, then schedule a meeting there"
-        )
+        return HealthFact(FactName.EVENTS, True, messages.NO_EVENT_YET, None)
     at = datetime.fromtimestamp(site.last_event_at / 1000, UTC)
-    return HealthFinding(
-        "events", True, f"arrive; the latest, {site.last_event}, on {at:%Y-%m-%d at %H:%M} UTC"
-    )
+    latest = {"event": site.last_event or "", "time": f"{at:%Y-%m-%d %H:%M}"}
+    return HealthFact(FactName.EVENTS, True, messages.EVENTS_ARRIVE % latest, None, site.last_event_at)
 
 
-def _report(site: Site, client: SyncClient, greeting: Greeting) -> HealthReport:
-    """Return the report of a site that answered."""
+# --- Findings of a check ------------------------------------------------------------------------------------
+
+
+def _findings(site: Site, client: SyncClient, greeting: Greeting) -> list[HealthFinding]:
+    """Return the findings for a site that answered."""
     findings = [
-        HealthFinding("WordPress", True, messages.SITE_ANSWERS),
-        HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": greeting.version}),
-        HealthFinding("pairing", True, messages.PAIRED),
+        HealthFinding(FactName.WORDPRESS, True, messages.SITE_ANSWERS),
+        HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_VERSION % {"version": greeting.version}),
+        HealthFinding(FactName.PAIRING, True, messages.PAIRED),
         _clocks(client.clock_offset),
     ]
     if not greeting.nonces:
-        findings.append(HealthFinding("nonces", False, messages.NONCES_REPEATED))
+        findings.append(HealthFinding(FactName.NONCES, False, messages.NONCES_REPEATED))
     if not greeting.trash:
-        findings.append(HealthFinding("trash", True, messages.TRASH_OFF))
+        findings.append(HealthFinding(FactName.TRASH, True, messages.TRASH_OFF))
     if greeting.bridge is not None:
         findings.append(_reached(greeting.bridge, site))
-    return HealthReport(tuple(findings), greeting.bridge.address if greeting.bridge else "", greeting.page)
+    return findings
 
 
-def _findings_of(error: SiteFaultError) -> tuple[HealthFinding, ...]:
+def _findings_of(error: SiteFaultError, site: Site) -> list[HealthFinding]:
     """Return the findings for a site that did not answer as it should: what works, and what fails."""
-    works = HealthFinding("WordPress", True, messages.SITE_ANSWERS)
+    works = HealthFinding(FactName.WORDPRESS, True, messages.SITE_ANSWERS)
+    if site.left_at is not None and error.fault in _WITHOUT_PLUGIN:
+        return [HealthFinding(FactName.PLUGIN, False, _left(site.left_at, site.left_reason))]
     match error.fault:
         case Fault.STUB_MISSING | Fault.STUB_OUTDATED | Fault.BRIDGE_OUTDATED:
-            return works, HealthFinding("plugin", False, str(error))
+            return [works, HealthFinding(FactName.PLUGIN, False, str(error))]
         case Fault.CREDENTIALS | Fault.SUPERSEDED:
             is_refused = error.fault is Fault.CREDENTIALS
-            return (
+            return [
                 works,
-                HealthFinding("plugin", True, messages.PLUGIN_ACTIVE),
-                HealthFinding("pairing", False, messages.NOT_PAIRED if is_refused else str(error)),
-            )
-    return (HealthFinding("WordPress", False, str(error)),)
+                HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_ACTIVE),
+                HealthFinding(FactName.PAIRING, False, messages.NOT_PAIRED if is_refused else str(error)),
+            ]
+    return [HealthFinding(FactName.WORDPRESS, False, str(error))]
+
+
+# How WordPress answers whose plugin is not active: with its own page, or in other ways behind a firewall.
+_WITHOUT_PLUGIN = (Fault.STUB_MISSING, Fault.STUB_OUTDATED, Fault.NOT_JSON, Fault.CREDENTIALS)
+
+
+def _left(left_at: int, reason: str | None) -> str:
+    """Return why the plugin is not there, by its own goodbye."""
+    at = {"time": f"{datetime.fromtimestamp(left_at / 1000, UTC):%Y-%m-%d %H:%M}"}
+    return (messages.PLUGIN_UNINSTALLED if reason == "uninstalled" else messages.PLUGIN_DEACTIVATED) % at
 
 
 def _clocks(ahead: int) -> HealthFinding:
     """Return the finding of the clocks. `ahead` is not 0 where the site has refused a request for its time."""
     if ahead == 0:
-        return HealthFinding("clock", True, messages.CLOCKS_AGREE)
-    return HealthFinding("clock", False, " ".join(describe_clock_skew(ahead)))
+        return HealthFinding(FactName.CLOCK, True, messages.CLOCKS_AGREE)
+    return HealthFinding(FactName.CLOCK, False, " ".join(describe_clock_skew(ahead)))
 
 
 def _reached(called: BridgeCall, site: Site) -> HealthFinding:
     if called.reached and not called.message:
-        return HealthFinding("bridge", True, messages.BRIDGE_REACHED % {"address": called.address})
+        return HealthFinding(FactName.BRIDGE, True, messages.BRIDGE_REACHED % {"address": called.address})
     advice = connection_advice(called.address, site.url)
-    return HealthFinding("bridge", False, f"{called.message} {advice}")
+    return HealthFinding(FactName.BRIDGE, False, f"{called.message} {advice}")
 
 
 def connection_advice(bridge_url: str, site_url: str) -> str:
@@ -217,7 +252,3 @@ def connection_advice(bridge_url: str, site_url: str) -> str:
     if is_local(urlsplit(bridge_url).hostname) and not is_local(urlsplit(site_url).hostname):
         return messages.BRIDGE_LOCAL
     return messages.BRIDGE_ADVICE % {"address": bridge_url}
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

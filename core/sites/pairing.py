@@ -495,6 +495,7 @@ def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_u
         vczapi_pro=pairing.vczapi_pro,
         created_at=known.created_at if known is not None else calls.now(),
         bridge_url=bridge_url,
+        settings_page=pairing.page,
         home=pairing.home,
         epoch=max(pairing.epoch, known.epoch + 1 if known is not None else 0),
         server_username=pairing.server_username,

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from core.model.health import FactName, HealthFact, first_failing
 from core.sites.diagnosis import RefusedRequests
-from core.sites.health_findings import HealthReport
 
 if TYPE_CHECKING:
-    from core.sites.health_findings import HealthFinding
+    from collections.abc import Mapping
 
 
 class SetupStep(StrEnum):
@@ -36,40 +36,42 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SetupItem:
-    """A step and its state. `message` is the finding of the health check, or the fault of the page."""
+    """A step and its state. `message` is that of a health fact, which holds since `since` (Unix milliseconds, UTC)."""
 
     step: SetupStep
     state: StepState
     message: str = ""
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SetupFacts:
     """The facts from which the checklist is derived. Times are Unix milliseconds (UTC)."""
 
-    health: HealthReport = field(default_factory=HealthReport)
+    health: Mapping[FactName, HealthFact] = field(default_factory=dict)
     has_secret: bool = False
     validated_at: int | None = None
     event_at: int | None = None
     refused: RefusedRequests = field(default_factory=RefusedRequests)
     has_page: bool = False
-    page_fault: str = ""  # the fault that blocks updates of pages
 
 
 def setup_checklist(facts: SetupFacts) -> list[SetupItem]:
     """Return all steps; the first incomplete one is next, unless an earlier one failed."""
     items = [
         *_health_items(facts.health),
-        SetupItem(SetupStep.SECRET, StepState.DONE if facts.has_secret else StepState.WAITING),
+        _secret_item(facts),
         SetupItem(SetupStep.VALIDATED, StepState.DONE if facts.validated_at else StepState.WAITING),
         SetupItem(SetupStep.EVENT, StepState.DONE if facts.event_at else StepState.WAITING),
         SetupItem(SetupStep.PAGE, StepState.DONE if facts.has_page else StepState.WAITING),
     ]
     if facts.refused.matters(facts.validated_at, facts.event_at):
         place = [item.step for item in items].index(SetupStep.EVENT)
-        items[place] = SetupItem(SetupStep.EVENT, StepState.BAD)
-    if facts.page_fault and not facts.has_page:
-        items[-1] = SetupItem(SetupStep.PAGE, StepState.BAD, facts.page_fault)
+        refused = facts.health.get(FactName.EVENTS)
+        items[place] = SetupItem(SetupStep.EVENT, StepState.BAD, since=refused.since if refused else None)
+    written = facts.health.get(FactName.PAGES)
+    if written is not None and not written.well and not facts.has_page:
+        items[-1] = _item(SetupStep.PAGE, written)
     for place, item in enumerate(items):
         if item.state is StepState.BAD:
             break
@@ -84,21 +86,23 @@ def is_complete(items: list[SetupItem]) -> bool:
     return all(item.state is StepState.DONE for item in items)
 
 
-def _health_items(report: HealthReport) -> list[SetupItem]:
+def _secret_item(facts: SetupFacts) -> SetupItem:
+    if not facts.has_secret:
+        return SetupItem(SetupStep.SECRET, StepState.WAITING)
+    saved = facts.health.get(FactName.SECRET_TOKEN)
+    return SetupItem(SetupStep.SECRET, StepState.DONE, since=saved.since if saved else None)
+
+
+def _health_items(facts: Mapping[FactName, HealthFact]) -> list[SetupItem]:
     """Return the steps that a health check verifies; those that were not checked wait."""
-    plugin = _worst(report.finding("nonces"), report.finding("WordPress"), report.finding("plugin"))
-    pairing = report.finding("pairing")
-    reached = _worst(report.finding("clock"), report.finding("bridge"))
+    plugin = first_failing(facts, FactName.NONCES, FactName.WORDPRESS, FactName.PLUGIN)
+    pairing = facts.get(FactName.PAIRING)
+    reached = first_failing(facts, FactName.CLOCK, FactName.BRIDGE)
     named = ((SetupStep.PLUGIN, plugin), (SetupStep.PAIRED, pairing), (SetupStep.REACHED, reached))
-    return [_item(step, finding) for step, finding in named]
+    return [_item(step, fact) for step, fact in named]
 
 
-def _worst(*findings: HealthFinding | None) -> HealthFinding | None:
-    """Return the first failed finding, else the last."""
-    return next((found for found in findings if found is not None and not found.well), findings[-1])
-
-
-def _item(step: SetupStep, finding: HealthFinding | None) -> SetupItem:
-    if finding is None:
+def _item(step: SetupStep, fact: HealthFact | None) -> SetupItem:
+    if fact is None:
         return SetupItem(step, StepState.WAITING)
-    return SetupItem(step, StepState.DONE if finding.well else StepState.BAD, finding.message)
+    return SetupItem(step, StepState.DONE if fact.well else StepState.BAD, fact.message, fact.since)

@@ -233,7 +233,9 @@ def test_probe_is_one_for_all_writers(store: Store) -> None:
     watched, clock = Watched(), Clock(START)
     watched.held.add("s1")
     store.write(
-        lambda connection: sites.record_fault(connection, "s1", fault="network", message="", blocked_until=0)
+        lambda connection: sites.record_fault(
+            connection, "s1", fault="network", message="", blocked_until=0, now=1
+        )
     )
     mirror = MirrorWorker(store, connect=watched.connect, clock=clock)
     with running(mirror, watched):

@@ -16,11 +16,11 @@ from core.accounts import import_job
 from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError, StoreUnavailableError
+from core.model.health import FactName, HealthFinding
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import diagnosis
 from core.sites.diagnosis import Stage
-from core.sites.health_findings import HealthFinding, HealthReport
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
@@ -30,6 +30,7 @@ from core.store.auth.one_time_links import Purpose
 from core.store.db import schema
 from core.store.db.engine import Store
 from core.store.jobs import JobState
+from core.store.sites import health
 from core.store.sites.sites import Site
 from core.wordpress import signing
 from core.wordpress.faults import unreachable
@@ -79,24 +80,16 @@ def names(
     account = ZoomAccount("Chor", Credentials("AccountOurs", "client", "secret"), created_at=now)
     store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
     fault = messages.SITE_UNREACHABLE % {"reason": messages.NO_SUCH_SERVER}
-    report = HealthReport(
-        (
-            HealthFinding("WordPress", True, messages.SITE_ANSWERS % {"name": "Anna"}),
-            HealthFinding("plugin", True, messages.PLUGIN_VERSION % {"version": "0.1.0"}),
-            HealthFinding("pairing", False, messages.NOT_PAIRED),
-            HealthFinding("clock", False, " ".join(diagnosis.describe_clock_skew(1000))),
-            HealthFinding("bridge", False, f"{messages.PLUGIN_KEY_WRONG} {messages.BRIDGE_LOCAL}"),
-        ),
-        "https://bridge.example.org",
-    )
-    change(
-        store,
-        schema.sites,
-        health_report=asdict(report),
-        checked_at=now,
-        fault="network",
-        fault_message=fault,
-    )
+    findings_of_site = [
+        HealthFinding(FactName.WORDPRESS, True, messages.SITE_ANSWERS),
+        HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_VERSION % {"version": "0.1.0"}),
+        HealthFinding(FactName.PAIRING, False, messages.NOT_PAIRED),
+        HealthFinding(FactName.CLOCK, False, " ".join(diagnosis.describe_clock_skew(1000))),
+        HealthFinding(FactName.BRIDGE, False, f"{messages.PLUGIN_KEY_WRONG} {messages.BRIDGE_LOCAL}"),
+        HealthFinding(FactName.PAGES, False, fault),
+    ]
+    change(store, schema.sites, checked_at=now, fault="network", fault_message=fault)
+    store.write(lambda connection: health.record(connection, "s1", findings_of_site, now=now))
     change(
         store, schema.pending_sites, message=messages.SETUP_UNREACHABLE % {"reason": messages.SERVER_SILENT}
     )

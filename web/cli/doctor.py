@@ -10,11 +10,12 @@ import click
 from core.errors import StoreInUseError, ZoomBridgeError
 from core.sites.diagnosis import Cause
 from web.cli.instance import instance_options
+from web.cli.times import to_minutes
 from web.rpc import api
 
 if TYPE_CHECKING:
     from web.cli.instance import Caller, Instance
-    from web.rpc.api import SelfTestStatus, SelfTestStep
+    from web.rpc.api import SelfTestStatus, SelfTestStep, SiteCheck
 
 _POLL_SECONDS = 0.5
 _BEGIN_SECONDS = 30.0  # for a running server to begin the self-test
@@ -72,8 +73,14 @@ def check_site(caller: Caller, site: str) -> bool:
     """Check a site and print the results; return whether all are ok."""
     checks = caller.call(api.SITE_CHECK, api.SiteRequest(site=site))
     for one in checks:
-        _print(one.ok, f"{one.name}: {one.message}")
+        _print(one.ok, describe(one))
     return all(one.ok for one in checks)
+
+
+def describe(check: SiteCheck) -> str:
+    """Return a fact as commands print it: what it is, since when it holds, and what to do."""
+    since = "" if check.since is None else f", since {to_minutes(check.since)}"
+    return f"{check.name}{since}: {check.message}"
 
 
 def run_selftest(

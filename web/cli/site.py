@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from web.cli.doctor import describe
 from web.cli.instance import DEFAULT_URL, instance_options
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -92,7 +93,7 @@ def check(context: click.Context, site: str, instance: Instance) -> None:
     """
     checks = instance.call(api.SITE_CHECK, api.SiteRequest(site=site))
     for one in checks:
-        click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.message}")
+        click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {describe(one)}")
     context.exit(0 if all(one.ok for one in checks) else 1)
 
 

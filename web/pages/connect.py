@@ -78,7 +78,7 @@ class ConnectHandler(ConnectPage):
     async def get(self) -> None:
         """Show the form; `again` is the ID of a site that is connected already."""
         known = await self._known(self.get_query_argument("again", self.site_id or ""))
-        bridge_url = (known and site_connect.paired_bridge_url(known)) or self.own_url
+        bridge_url = (known and known.bridge_url) or self.own_url
         await self._ask(known, address=known.url if known else "", bridge_url=bridge_url)
 
     async def post(self) -> None:

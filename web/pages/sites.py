@@ -14,10 +14,9 @@ from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health_check, pairing
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
-from core.sites.health_findings import HealthReport
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import health, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
 from web.pages.add_site import requester
 from web.pages.page import PageHandler
@@ -25,23 +24,25 @@ from web.pages.server_login import read_server_login
 from web.pages.subscription import SUBSCRIPTION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.bridge import Bridge
+    from core.model.health import FactName, HealthFact
     from core.sites.pairing import Pairing, PairingCode
     from core.sites.setup_steps import SetupItem
     from core.store.sites.sites import Site
     from web.pages.subscription import EventGroups
 
-# Until the setup is complete, sites are checked often, so that the checklist updates itself.
+# Until the setup is complete, a site is checked often while its page is open, so that the checklist updates itself.
 _CHECK_SECONDS = 15
-_CHECK_SECONDS_WHEN_COMPLETE = 600
 
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """A site's health, setup steps, quarantined requests (`held`) and latest self-test."""
+    """A site's health facts, setup steps, quarantined requests (`held`) and latest self-test."""
 
     site: Site
-    health_report: HealthReport
+    health: Mapping[FactName, HealthFact]
     lines: list[SetupItem]
     refused: RefusedRequests
     held: int
@@ -65,7 +66,7 @@ class SiteView:
     """One site: its setup checklist, connection and self-test."""
 
     site: Site
-    health_report: HealthReport
+    health: Mapping[FactName, HealthFact]
     lines: list[SetupItem]
     refused: RefusedRequests
     held: int
@@ -124,10 +125,10 @@ class SiteHandler(SitePage):
     """`/sites/ID`: the setup checklist and the connection."""
 
     async def get(self, site_id: str) -> None:
-        """Show the site, and start a health check if the last one is old."""
+        """Show the site. Until its setup is complete, start a health check if the last one is old."""
         state = await self._state(site_id)
-        seconds = _CHECK_SECONDS_WHEN_COMPLETE if is_complete(state.lines) else _CHECK_SECONDS
-        if (state.site.checked_at or 0) < (time.time() - seconds) * 1000:
+        is_old = (state.site.checked_at or 0) < (time.time() - _CHECK_SECONDS) * 1000
+        if is_old and not is_complete(state.lines):
             self.bridge.health_checker.begin(site_id)
         self._show(state)
 
@@ -152,7 +153,7 @@ class SiteHandler(SitePage):
         underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
-            health_report=state.health_report,
+            health=state.health,
             lines=state.lines,
             refused=state.refused,
             held=state.held,
@@ -204,23 +205,23 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     store = bridge.store
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
-        saved = [token.secret for token in zoom_secrets.of_site(connection, site_id, store.sealer)]
+        tokens = zoom_secrets.of_site(connection, site_id, store.sealer)
         held = quarantine.latest(connection, site_id, store.sealer, health_check.MOST_QUARANTINED)
         count = quarantine.count(connection, site_id)
         report = selftest_job.latest_report(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
-    health_report = HealthReport.of(site.health_report)
-    refused = count_refused(held, saved)
-    facts = SetupFacts(
-        health=health_report,
-        has_secret=bool(saved),
+        stored = health.facts(connection, site_id)
+    facts = stored | {fact.name: fact for fact in health_check.zoom_facts(site, tokens, held)}
+    refused = count_refused(held, [token.secret for token in tokens])
+    setup = SetupFacts(
+        health=facts,
+        has_secret=bool(tokens),
         validated_at=site.validated_at,
         event_at=site.last_event_at,
         refused=refused,
         has_page=has_page,
-        page_fault=site.fault_message or "",
     )
-    return SiteStatus(site, health_report, setup_checklist(facts), refused, count, report)
+    return SiteStatus(site, facts, setup_checklist(setup), refused, count, report)
 
 
 def _save_login(bridge: Bridge, site_id: str, username: str, password: str) -> None:

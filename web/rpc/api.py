@@ -88,11 +88,15 @@ class ListedSite(Model):
 
 
 class SiteCheck(Model):
-    """One check of a site. `message` says what is wrong and what to do, or what was found."""
+    """One fact about a site. `message` says what is wrong and what to do, or what was found.
+
+    It holds since `since` (Unix milliseconds, UTC); None where that is not known.
+    """
 
     name: str
     ok: bool
     message: str
+    since: int | None = None
 
 
 class RemovedSite(Model):

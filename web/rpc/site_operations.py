@@ -54,11 +54,13 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
 
 def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
     """Check the connection of a site in both directions. Raises: UnknownSiteError."""
-    findings = health_check.diagnose(bridge.store, request.site)
+    facts = health_check.diagnose(bridge.store, request.site)
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
     bridge.health_checker.on_checked(site.id)
-    return [api.SiteCheck(name=found.name, ok=found.well, message=found.message) for found in findings]
+    return [
+        api.SiteCheck(name=fact.name, ok=fact.well, message=fact.message, since=fact.since) for fact in facts
+    ]
 
 
 def remove_site(bridge: Bridge, request: api.SiteRequest) -> api.RemovedSite:

@@ -127,6 +127,7 @@ class GoodbyeHandler(ReportHandler):
 
     async def handle(self, site_id: str, body: bytes) -> tuple[int, str]:
         await self.blocking(partial(plugin_reports.say_goodbye, self._bridge.store, site_id, body))
+        self._bridge.health_checker.wake()
         return HTTPStatus.OK, "zoombridge_goodbye"
 
 

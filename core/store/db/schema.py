@@ -75,9 +75,25 @@ sites = Table(
     # The plugin said goodbye: when, and why (deactivated, uninstalled).
     Column("left_at", BigInteger),
     Column("left_reason", Text),
-    # The result of the last check of both sides: see core.sites.health_check.
-    Column("health_report", JSON),
+    # The last and the next check of both sides: see core.sites.health_check. 0: now.
     Column("checked_at", BigInteger),
+    Column("check_due_at", BigInteger, nullable=False, default=0, server_default="0"),
+    Column(
+        "settings_page", Text, nullable=False, default="", server_default=text("''")
+    ),  # the plugin's, in wp-admin
+    Index(None, "check_due_at"),
+)
+
+# What is known to hold about the health of a site, and since when: see core.store.sites.health.
+health_facts = Table(
+    "health_facts",
+    metadata,
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),  # see core.model.health.FactName
+    Column("well", Boolean, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),  # it is as well, or as bad
+    Column("seen_at", BigInteger, nullable=False),  # last
 )
 
 # Sites that somebody is about to connect, between what they typed and a site that is paired.

@@ -11,19 +11,20 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, delete, func, literal_column, select, text, update
+from sqlalchemy import and_, bindparam, delete, false, func, literal, literal_column, select, text, update
 
 from core import messages
 from core.model.fold import Change
+from core.model.health import FactName
 from core.model.meeting import Position
 from core.model.state_fields import named_hosts
 from core.store.accounts import users as zoom_users
 from core.store.db import clock, locks, notify
-from core.store.db.schema import events, sites
+from core.store.db.schema import events, health_facts, sites
 from core.store.db.statements import Prepared
 from core.store.events.request import Request
 from core.store.posts import queue
-from core.store.sites import grants
+from core.store.sites import grants, health
 from core.zoom import envelope as zoom_envelope
 from core.zoom.probe import is_probe
 
@@ -336,6 +337,13 @@ _NOTING_LAST = Prepared(
         .values(last_event=bindparam("event"), last_event_at=bindparam("at"))
     )
 )
+_ENDING_UNREACHED = Prepared(
+    lambda _: delete(health_facts).where(
+        health_facts.c.site_id == bindparam("of_site"),
+        health_facts.c.name == literal(str(FactName.BRIDGE)),
+        health_facts.c.well == false(),
+    )
+)
 _MARKED = 500  # in one statement
 _MARKING = (
     update(events)
@@ -375,12 +383,17 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _note_activity(connection: Connection, entries: Sequence[Entry]) -> None:
-    """Note when a site's endpoint was last used. A test says nothing of Zoom."""
+    """Note when a site's endpoint was last used. A test says nothing of Zoom.
+
+    WordPress passed the events on: that it cannot reach the bridge is not true any more.
+    """
     of_zoom = [entry for entry in entries if not is_probe(entry.account_id)]
     seen = {entry.site_id: entry for entry in of_zoom if entry.site_id is not None}
     for site_id, entry in sorted(seen.items()):
         said = {"of_site": site_id, "event": entry.event, "at": entry.received_at}
         _NOTING_LAST(connection, said)
+        if _ENDING_UNREACHED(connection, {"of_site": site_id}).rowcount > 0:
+            health.request_check(connection, site_id)
 
 
 def _hold_ungranted(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:

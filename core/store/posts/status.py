@@ -60,7 +60,7 @@ def of_meetings(
             sites.c.url,
             sites.c.fault_message.label("of_site"),
             sites.c.blocked_until,
-            sites.c.health_report,
+            sites.c.settings_page,
         )
         .join(sites, sites.c.id == posts.c.site_id)
         .where(
@@ -140,6 +140,5 @@ def _line(row: Row[Any], now: int) -> PostSummary:
 
 def _admin(row: Row[Any]) -> str:
     """Return the URL of wp-admin: as the plugin reported it, else WordPress's default."""
-    page = row.health_report.get("page") if isinstance(row.health_report, dict) else None
-    admin, found, _ = page.partition("/edit.php") if isinstance(page, str) else ("", "", "")
+    admin, found, _ = row.settings_page.partition("/edit.php")
     return admin if found else f"{row.url.rstrip('/')}/wp-admin"

@@ -11,10 +11,11 @@ from sqlalchemy import delete, insert, select, update
 
 from core import messages
 from core.errors import UnknownSiteError
+from core.model.health import FactName, HealthFinding
 from core.store.db import notify
 from core.store.db.schema import posts, quarantine, sites, zoom_secrets
 from core.store.posts.queue import PostState
-from core.store.sites import grants
+from core.store.sites import grants, health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,8 @@ class Site:
     """A connected WordPress site. Times are Unix milliseconds (UTC).
 
     `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
-    `health_report` is the result of the last check (`core.sites.health_check`), `checked_at` its time.
+    `checked_at` is the time of the last check of both sides (`core.sites.health_check`), `check_due_at` that of the next.
+    `settings_page` is the plugin's page in wp-admin, empty until the site has told it.
     `username` and `password` are an application password that version 0.1.0 stored, and empty once it is given back.
     `home` is WordPress's option of that name, empty until the site has told it, and `epoch` the bridge's in the sync
     protocol (docs/sync.md): each pairing begins a new one. `next_key` replaces `key` at the end of a rotation.
@@ -61,8 +63,9 @@ class Site:
     fault_message: str | None = None
     last_write_at: int | None = None
     bridge_url: str = ""
-    health_report: Mapping[str, Any] | None = None
     checked_at: int | None = None
+    check_due_at: int = 0
+    settings_page: str = ""
     home: str = ""
     epoch: int = 1
     next_key: str = field(default="", repr=False)
@@ -90,7 +93,7 @@ def new_key() -> str:
 
 
 def save(connection: Connection, site: Site, sealer: Sealer) -> None:
-    """Save a site, new or known. Its secrets are encrypted."""
+    """Save a site, new or known. Its secrets are encrypted. What was known of its health is known no more."""
     values = {
         "url": site.url,
         "name": site.name,
@@ -111,6 +114,8 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "doorway": site.doorway,
         "left_at": site.left_at,
         "left_reason": site.left_reason,
+        "settings_page": site.settings_page,
+        "check_due_at": 0,
         "failures": 0,
         "blocked_until": 0,
         "fault": None,
@@ -119,6 +124,8 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
     changed = connection.execute(update(sites).where(sites.c.id == site.id).values(**values))
     if changed.rowcount == 0:
         connection.execute(insert(sites).values(id=site.id, created_at=site.created_at, **values))
+    else:
+        health.forget(connection, site.id)
 
 
 def load(connection: Connection, site_id: str, sealer: Sealer) -> Site:
@@ -188,29 +195,53 @@ def record_validation(connection: Connection, site_id: str, *, now: int) -> None
 
 def record_success(connection: Connection, site_id: str, *, now: int) -> None:
     """Record a successful request to the site, which closes its circuit breaker. `now`: Unix milliseconds (UTC)."""
-    connection.execute(
+    changed = connection.execute(
         update(sites)
         .where(sites.c.id == site_id)
         .values(failures=0, blocked_until=0, fault=None, fault_message=None, last_write_at=now)
     )
+    if changed.rowcount:
+        written = HealthFinding(FactName.PAGES, True, messages.PAGES_WRITTEN)
+        health.record(connection, site_id, [written], now=now)
+        health.end_failing(connection, site_id, (FactName.WORDPRESS, FactName.PLUGIN, FactName.PAIRING))
 
 
 def record_fault(
-    connection: Connection, site_id: str, *, fault: str, message: str, blocked_until: int
+    connection: Connection,
+    site_id: str,
+    *,
+    fault: str,
+    message: str,
+    blocked_until: int,
+    now: int,
+    is_checked: bool = False,
 ) -> None:
-    """Record a failure of the site as a whole: it gets no requests until `blocked_until` (Unix milliseconds, UTC)."""
-    connection.execute(
+    """Record a failure of the site as a whole: it gets no requests until `blocked_until`. Times: Unix ms (UTC).
+
+    Where it is another failure than before, the site is due for a check, unless one has just found it (`is_checked`).
+    """
+    known = connection.scalar(select(sites.c.fault).where(sites.c.id == site_id).with_for_update())
+    changed = connection.execute(
         update(sites)
         .where(sites.c.id == site_id)
         .values(
             failures=sites.c.failures + 1, blocked_until=blocked_until, fault=fault, fault_message=message
         )
     )
+    if changed.rowcount:
+        health.record(connection, site_id, [HealthFinding(FactName.PAGES, False, message)], now=now)
+        if known != fault and not is_checked:
+            health.request_check(connection, site_id)
 
 
 def save_home(connection: Connection, site_id: str, home: str) -> None:
     """Store the option `home` of a site's WordPress, unless it is known already."""
     connection.execute(update(sites).where(sites.c.id == site_id, sites.c.home == "").values(home=home))
+
+
+def save_settings_page(connection: Connection, site_id: str, page: str) -> None:
+    """Store the address of the plugin's page in wp-admin."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(settings_page=page))
 
 
 def forget_password(connection: Connection, site: Site, sealer: Sealer) -> None:
@@ -252,11 +283,11 @@ def record_move(
     place: str,
     doorway: str,
 ) -> None:
-    """Store the new addresses of a site that has moved, and end its block.
+    """Store the new addresses of a site that has moved, and end its block. What was known of its health is known no more.
 
     Nothing is stored where the site has been paired anew since it was read.
     """
-    connection.execute(
+    changed = connection.execute(
         update(sites)
         .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
         .values(
@@ -272,20 +303,26 @@ def record_move(
             fault_message=None,
         )
     )
+    if changed.rowcount:
+        health.forget(connection, site.id)
+        health.request_check(connection, site.id)
 
 
 def record_goodbye(connection: Connection, site_id: str, reason: str, *, now: int) -> None:
-    """Record that the plugin ended, and why. `now` is in Unix milliseconds (UTC)."""
+    """Record that the plugin ended, and why; the site is due for a check. `now` is in Unix milliseconds (UTC)."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(left_at=now, left_reason=reason))
+    health.request_check(connection, site_id)
 
 
 def end_goodbye(connection: Connection, site_id: str) -> bool:
-    """Record that the plugin is there again. Returns whether it had said goodbye."""
+    """Record that the plugin is there again. Returns whether it had said goodbye: then the site is due for a check."""
     changed = connection.execute(
         update(sites)
         .where(sites.c.id == site_id, sites.c.left_at.is_not(None))
         .values(left_at=None, left_reason=None)
     )
+    if changed.rowcount:
+        health.end_failing(connection, site_id, (FactName.PLUGIN,))
     return changed.rowcount == 1
 
 
@@ -309,7 +346,7 @@ def record_check(connection: Connection, site: Site) -> None:
 
     Nothing is stored where the site has been paired anew since it was read.
     """
-    connection.execute(
+    changed = connection.execute(
         update(sites)
         .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
         .values(
@@ -322,13 +359,8 @@ def record_check(connection: Connection, site: Site) -> None:
             fault_message=None,
         )
     )
-
-
-def save_health_report(connection: Connection, site_id: str, report: Mapping[str, Any], *, now: int) -> None:
-    """Store the result of a connection check. `now` is in Unix milliseconds (UTC)."""
-    connection.execute(
-        update(sites).where(sites.c.id == site_id).values(health_report=dict(report), checked_at=now)
-    )
+    if changed.rowcount:  # whether pages are written, the next write shows
+        health.forget_failing(connection, site.id, (FactName.PAGES,))
 
 
 def _bare(address: str) -> str:

@@ -318,7 +318,7 @@ class TestPieces:
             assert backlog.due(connection, now=three.clock.ms, most=9) == 3
         three.store.write(
             lambda connection: core.store.sites.sites.record_fault(
-                connection, "s1", fault="network", message="Down.", blocked_until=three.clock.ms + 1
+                connection, "s1", fault="network", message="Down.", blocked_until=three.clock.ms + 1, now=1
             )
         )
         with three.store.reading() as connection:

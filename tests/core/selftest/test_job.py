@@ -385,7 +385,7 @@ class TestBlockedSite:
         """Somebody has mended it and wants to see that."""
         store.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault=Fault.CREDENTIALS, message="No.", blocked_until=10**14
+                connection, "s1", fault=Fault.CREDENTIALS, message="No.", blocked_until=10**14, now=1
             )
         )
         assert tried(way).is_well

@@ -141,7 +141,7 @@ class TestReview:
             until = bridge.bench.clock.ms + 10_000
             bridge.store.write(
                 lambda connection: sites.record_fault(
-                    connection, "s1", fault="network", message="It is down.", blocked_until=until
+                    connection, "s1", fault="network", message="It is down.", blocked_until=until, now=1
                 )
             )
 

@@ -13,12 +13,12 @@ import requests
 import responses
 
 from core.errors import Fault, SiteFaultError, UnknownSiteError
+from core.model.health import FactName
 from core.sites import connect as site_connect
 from core.sites.connect import SetupProblem
-from core.sites.health_findings import HealthReport
 from core.sites.returned_password import APP_ID
 from core.store.db.engine import Store
-from core.store.sites import sites
+from core.store.sites import health, sites
 from core.store.sites.pending_sites import PendingSite
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
@@ -245,13 +245,14 @@ class TestGoOn:
     ) -> None:
         site = site_connect.continue_setup(store, granted)
         assert site is not None
-        assert every(store) == [replace(site, health_report=every(store)[0].health_report, checked_at=0)]
+        assert every(store) == [site]
         assert (site.home, site.name) == (HOME, "Choir")
         assert wordpress.paired == [{"bridge": BRIDGE, "site": site.id, "key": site.key}]
         assert site_connect.load(store, granted.id, "/anna") is None
-        seen = HealthReport.of(every(store)[0].health_report)
-        assert seen.bridge == BRIDGE
-        assert [found.name for found in seen.findings if found.well] == ["plugin", "pairing"]
+        assert site.bridge_url == BRIDGE
+        with store.reading() as connection:
+            known = health.facts(connection, site.id)
+        assert [fact.name for fact in known.values() if fact.well] == [FactName.PLUGIN, FactName.PAIRING]
 
     def test_waits_for_the_plugin(
         self, store: Store, wordpress: WordPressDouble, granted: PendingSite
@@ -423,7 +424,7 @@ class TestConnect:
         site_connect.connect(store, "example.org", "anna", "ijkl", bridge_url="https://new.example.org")
         assert wordpress.paired[-1]["bridge"] == "https://new.example.org"
         assert wordpress.paired[-1]["site"] == site.id
-        assert site_connect.paired_bridge_url(every(store)[0]) == "https://new.example.org"
+        assert every(store)[0].bridge_url == "https://new.example.org"
 
     def test_again_in_vain_leaves_the_pairing_as_it_was(
         self, store: Store, wordpress: WordPressDouble

@@ -1,22 +1,26 @@
 """Look whether a site is well. WordPress is a double here."""
 
-import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from core.errors import Fault, UnknownSiteError
+from core.model.health import FactName, HealthFact
+from core.pipeline import site_client
 from core.sites import health_check
-from core.sites.health_check import HealthChecker, connection_advice
-from core.sites.health_findings import HealthReport
+from core.sites.health_check import connection_advice
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import health, sites, zoom_secrets
 from core.store.sites.sites import Site
+from core.wordpress.sync_client import SyncClient
 from core.zoom.signature import Secret
+from tests.core.clock import Clock
 from tests.core.conftest import with_password
 from tests.core.events import SECRET, event, raw, signed
 from tests.core.wordpress.network_double import NetworkDouble, Reply
@@ -37,8 +41,13 @@ def wordpress(site: Site) -> Iterator[NetworkDouble]:
         yield network
 
 
-def wrong(found: HealthReport) -> dict[str, str]:
-    return {finding.name: finding.message for finding in found.findings if not finding.well}
+def wrong(found: list[HealthFact]) -> dict[str, str]:
+    return {fact.name: fact.message for fact in found if not fact.well and fact.name is not FactName.PAGES}
+
+
+def facts(store: Store) -> dict[FactName, HealthFact]:
+    with store.reading() as connection:
+        return health.facts(connection, "s1")
 
 
 def kept(store: Store) -> Site:
@@ -49,7 +58,7 @@ def kept(store: Store) -> Site:
 def block(store: Store, fault: Fault) -> None:
     store.write(
         lambda connection: sites.record_fault(
-            connection, "s1", fault=fault, message="It is down.", blocked_until=10**14
+            connection, "s1", fault=fault, message="It is down.", blocked_until=10**14, now=1
         )
     )
 
@@ -67,12 +76,13 @@ def with_old_plugin(wordpress: NetworkDouble) -> None:
 class TestLook:
     def test_finds_all_well_and_keeps_that(self, store: Store, wordpress: NetworkDouble) -> None:
         found = health_check.check(store, "s1")
-        assert [finding.name for finding in found.findings] == [
+        assert [fact.name for fact in found] == [
             "WordPress", "plugin", "pairing", "clock", "bridge",
         ]  # fmt: skip
         assert wrong(found) == {}
-        assert HealthReport.of(kept(store).health_report) == found
-        assert (found.bridge, found.page.startswith(f"{HOME}/wp-admin/")) == (BRIDGE, True)
+        assert list(facts(store).values()) == found
+        assert BRIDGE in facts(store)[FactName.BRIDGE].message
+        assert kept(store).settings_page.startswith(f"{HOME}/wp-admin/")
         assert abs((kept(store).checked_at or 0) - time.time() * 1000) < 60_000
         assert kept(store).endpoints == {"meeting": f"{ROOT}vczapi/v1/meeting"}
         assert len(wordpress.bodies) == 1, "one request tells it all"
@@ -116,7 +126,7 @@ class TestLook:
             setattr(wordpress.plugin, name, value)
         found = health_check.check(store, "s1")
         assert list(wrong(found)) == ["pairing"]
-        assert [finding.name for finding in found.findings if finding.well] == ["WordPress", "plugin"]
+        assert [fact.name for fact in found if fact.well] == ["WordPress", "plugin"]
 
     def test_says_that_another_bridge_has_taken_over(self, store: Store, wordpress: NetworkDouble) -> None:
         wordpress.plugin.epoch = 7
@@ -146,9 +156,7 @@ class TestLook:
     def test_notes_that_the_trash_is_disabled(self, store: Store, wordpress: NetworkDouble) -> None:
         wordpress.plugin.trash = False
         found = health_check.check(store, "s1")
-        noted = found.finding("trash")
-        assert noted is not None
-        assert "drafts" in noted.message
+        assert "drafts" in facts(store)[FactName.TRASH].message
         assert wrong(found) == {}
 
     def test_lifts_a_block(self, store: Store, wordpress: NetworkDouble) -> None:
@@ -168,6 +176,122 @@ class TestLook:
         assert kept(store).blocked_until == 0
 
 
+class TestFacts:
+    def check(self, store: Store, clock: Clock) -> None:
+        health_check.check(store, "s1", clock=clock, chance=lambda: 0.5)
+
+    def test_hold_since_they_were_first_found(self, store: Store, wordpress: NetworkDouble) -> None:
+        clock = Clock(1000)
+        self.check(store, clock)
+        clock.now = 2000
+        self.check(store, clock)
+        assert {(fact.since, fact.seen_at) for fact in facts(store).values()} == {(1_000_000, 2_000_000)}
+
+    def test_end_by_themselves(self, store: Store, wordpress: NetworkDouble) -> None:
+        clock = Clock(1000)
+        wordpress.plugin.nonces_are_unique = False
+        wordpress.plugin.bridge |= {"reached": False, "status": None, "message": "Refused."}
+        self.check(store, clock)
+        assert not facts(store)[FactName.BRIDGE].well
+        wordpress.plugin.nonces_are_unique = True
+        wordpress.plugin.bridge |= {"reached": True, "status": 200, "message": ""}
+        clock.now = 2000
+        self.check(store, clock)
+        known = facts(store)
+        assert FactName.NONCES not in known
+        assert (known[FactName.BRIDGE].well, known[FactName.BRIDGE].since) == (True, 2_000_000)
+        assert known[FactName.WORDPRESS].since == 1_000_000
+
+    def test_are_not_known_where_the_check_did_not_get_that_far(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        clock = Clock(1000)
+        self.check(store, clock)
+        without_plugin(wordpress)
+        self.check(store, clock)
+        assert [(fact.name, fact.well) for fact in facts(store).values()] == [
+            (FactName.WORDPRESS, True),
+            (FactName.PLUGIN, False),
+        ]
+
+    def test_are_not_left_by_a_check_that_fails_midway(
+        self, store: Store, wordpress: NetworkDouble, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.check(store, Clock(1000))
+        before = kept(store)
+
+        def fail(*_: Any, **__: Any) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr("core.store.sites.sites.save_home", fail)
+        with pytest.raises(RuntimeError, match="a bug"):
+            self.check(store, Clock(2000))
+        assert facts(store) == {}
+        assert kept(store) == before, "the next check is due as it was"
+
+    def test_of_a_pairing_before_are_not_stored(
+        self, store: Store, site: Site, wordpress: NetworkDouble, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connect = site_client.connect
+
+        def connect_while_paired_anew(*arguments: Any, **named: Any) -> SyncClient:
+            store.write(lambda connection: sites.save(connection, replace(site, epoch=2), store.sealer))
+            return connect(*arguments, **named)
+
+        monkeypatch.setattr(site_client, "connect", connect_while_paired_anew)
+        assert health_check.check(store, "s1") == []
+        assert (facts(store), kept(store).checked_at, kept(store).check_due_at) == ({}, None, 0)
+
+    def test_are_checked_again_after_ten_minutes_not_all_sites_at_once(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        found = []
+        for chance in (0.0, 0.5, 1.0):
+            health_check.check(store, "s1", clock=Clock(1000), chance=partial(float, chance))
+            found.append(kept(store).check_due_at)
+        assert found == [1_540_000, 1_600_000, 1_660_000]
+
+
+class TestGoodbye:
+    def leave(self, store: Store, reason: str) -> None:
+        store.write(partial(sites.record_goodbye, site_id="s1", reason=reason, now=60_000))
+
+    def check(self, store: Store) -> None:
+        health_check.check(store, "s1", clock=Clock(1000), chance=lambda: 0.5)
+
+    @pytest.mark.parametrize(
+        ("reason", "said"), [("deactivated", "Activate it again"), ("uninstalled", "disconnect it")]
+    )
+    def test_is_the_reason_and_the_site_is_checked_more_rarely(
+        self, store: Store, wordpress: NetworkDouble, reason: str, said: str
+    ) -> None:
+        self.check(store)
+        self.leave(store, reason)
+        assert kept(store).check_due_at == 1_010_000
+        without_plugin(wordpress)
+        self.check(store)
+        [(name, fact)] = facts(store).items()
+        assert (name, fact.well) == (FactName.PLUGIN, False)
+        assert (
+            f"{reason if reason == 'deactivated' else 'deleted'} in WordPress on 1970-01-01 00:01 UTC"
+            in fact.message
+        )
+        assert said in fact.message
+        assert kept(store).check_due_at == 1_000_000 + 3_600_000
+
+    def test_ends_with_a_signed_answer(self, store: Store, wordpress: NetworkDouble) -> None:
+        """Though the plugin's own word of its return was lost."""
+        self.leave(store, "deactivated")
+        self.check(store)
+        assert (kept(store).left_at, kept(store).left_reason) == (None, None)
+        assert facts(store)[FactName.PLUGIN].well
+
+    def test_is_no_reason_where_the_site_is_not_reached(self, store: Store, wordpress: NetworkDouble) -> None:
+        self.leave(store, "deactivated")
+        wordpress.fates.append(("request lost", 0))
+        assert "could not be reached" in wrong(health_check.check(store, "s1"))["WordPress"]
+
+
 class TestHowToReach:
     def test_an_address_that_means_this_machine(self) -> None:
         for local in ("http://127.0.0.1:8765", "http://localhost:8765", "http://bridge.localhost"):
@@ -180,7 +304,7 @@ class TestHowToReach:
 
 class TestCheck:
     def findings(self, store: Store) -> dict[str, str]:
-        return {found.name: found.message for found in health_check.diagnose(store, "s1") if not found.well}
+        return wrong(health_check.diagnose(store, "s1"))
 
     def test_tells_of_zoom_too(self, store: Store, wordpress: NetworkDouble) -> None:
         assert set(self.findings(store)) == {"secret token", "Zoom"}
@@ -196,61 +320,28 @@ class TestCheck:
             quarantine.add(connection, "s1", held, store.sealer, reason="", now=now)
 
         store.write(happens)
-        assert "different secret token" in self.findings(store)["events"]
+        [refused] = [fact for fact in health_check.diagnose(store, "s1") if not fact.well]
+        assert (refused.name, refused.since) == (FactName.EVENTS, now)
+        assert "different secret token" in refused.message
         store.write(lambda connection: sites.record_validation(connection, "s1", now=now + 1000))
         assert self.findings(store) == {}
+
+    def test_says_since_when(self, store: Store, wordpress: NetworkDouble) -> None:
+        def happens(connection: Any) -> None:
+            zoom_secrets.save(connection, "s1", Secret(SECRET), store.sealer, now=5)
+            sites.record_validation(connection, "s1", now=6)
+
+        store.write(happens)
+        since = {fact.name: fact.since for fact in health_check.diagnose(store, "s1")}
+        assert (since[FactName.SECRET_TOKEN], since[FactName.ZOOM], since[FactName.EVENTS]) == (5, 6, None)
+
+    def test_names_a_reason_once(self, store: Store, wordpress: NetworkDouble) -> None:
+        with_old_plugin(wordpress)
+        assert kept(store).fault is None
+        names = [fact.name for fact in health_check.diagnose(store, "s1") if not fact.well]
+        assert names == [FactName.PLUGIN, FactName.SECRET_TOKEN, FactName.ZOOM]
+        assert facts(store)[FactName.PAGES].message == facts(store)[FactName.PLUGIN].message
 
     def test_knows_no_other_site(self, store: Store) -> None:
         with pytest.raises(UnknownSiteError):
             health_check.diagnose(store, "nowhere.example.org")
-
-
-class TestLooks:
-    def test_at_each_site_once_at_a_time(
-        self, store: Store, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        begun, may_end, ended = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
-
-        def slowly(_store: Store, _site_id: str, *, lift: bool) -> None:
-            assert not lift
-            begun.release()
-            assert may_end.wait(90)
-
-        monkeypatch.setattr(health_check, "check", slowly)
-        checked: list[str] = []
-
-        def on_checked(site_id: str) -> None:
-            checked.append(site_id)
-            ended.release()
-
-        checker = HealthChecker(store, on_checked=on_checked)
-        checker.begin("s1")
-        assert begun.acquire(timeout=90)
-        checker.begin("s1")
-        checker.begin("s2")
-        assert begun.acquire(timeout=90)
-        assert checker.is_underway("s1")
-        may_end.set()
-        for _ in range(2):
-            assert ended.acquire(timeout=90)
-        assert sorted(checked) == ["s1", "s2"]
-        assert not begun.acquire(blocking=False), "the same site was checked twice at once"
-
-    def test_failed_check_leaves_room_for_the_next(
-        self, store: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        failed = threading.Semaphore(0)
-
-        def fail(*_: Any, **__: Any) -> None:
-            failed.release()
-            raise UnknownSiteError("gone")
-
-        monkeypatch.setattr(health_check, "check", fail)
-        checker = HealthChecker(store)
-        for _ in range(3):
-            deadline = time.monotonic() + 90
-            while checker.is_underway("s1"):
-                assert time.monotonic() < deadline
-                threading.Event().wait(0.01)
-            checker.begin("s1")
-            assert failed.acquire(timeout=90)

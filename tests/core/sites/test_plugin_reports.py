@@ -8,7 +8,7 @@ import pytest
 from core.errors import PairingRefusedError
 from core.sites import plugin_reports
 from core.store.db.engine import Store
-from core.store.sites import sites
+from core.store.sites import health, sites
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.sites.pairing_plugin import Plugin
@@ -56,12 +56,14 @@ class TestMove:
     def test_ends_a_block(self, store: Store, site: Site) -> None:
         store.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="moved", message="It moved.", blocked_until=10**14
+                connection, "s1", fault="moved", message="It moved.", blocked_until=10**14, now=1
             )
         )
         with at(site, NEW).answering():
             plugin_reports.move(store, "s1", report())
         assert (kept(store).fault, kept(store).blocked_until) == (None, 0)
+        with store.reading() as connection:
+            assert health.facts(connection, "s1") == {}
 
     def test_whose_answer_was_lost_is_not_called_again(self, store: Store, site: Site) -> None:
         plugin_reports.move(store, "s1", report(site.home))

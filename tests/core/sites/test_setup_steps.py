@@ -2,22 +2,29 @@
 
 from dataclasses import replace
 
+from core.model.health import FactName, HealthFact
 from core.sites.diagnosis import RefusedRequests
-from core.sites.health_findings import HealthFinding, HealthReport
 from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 
-WELL = HealthReport(
-    tuple(HealthFinding(name, True, "") for name in ("WordPress", "plugin", "pairing", "clock", "bridge"))
-)
+Facts = dict[FactName, HealthFact]
+
+SINCE = 7
+
+
+def facts_of(**said: str | None) -> Facts:
+    """Return facts by the names of their members: None where they are well, else the message."""
+    return {
+        name: HealthFact(name, message is None, message or "", SINCE)
+        for name, message in ((FactName[member], message) for member, message in said.items())
+    }
+
+
+WELL = facts_of(WORDPRESS=None, PLUGIN=None, PAIRING=None, CLOCK=None, BRIDGE=None)
 ALL = SetupFacts(WELL, has_secret=True, validated_at=1, event_at=2, has_page=True)
 
 
 def states(facts: SetupFacts) -> dict[SetupStep, StepState]:
     return {line.step: line.state for line in setup_checklist(facts)}
-
-
-def report_of(*findings: HealthFinding) -> HealthReport:
-    return HealthReport(findings)
 
 
 class TestChecklist:
@@ -39,35 +46,28 @@ class TestChecklist:
         assert not is_complete(setup_checklist(replace(ALL, event_at=None)))
 
     def test_what_is_wrong_comes_before_what_is_next(self) -> None:
-        told = states(SetupFacts(report_of(HealthFinding("WordPress", False, "It is down."))))
+        down = SetupFacts(facts_of(WORDPRESS="It is down."))
+        told = states(down)
         assert told[SetupStep.PLUGIN] is StepState.BAD
         assert StepState.NEXT not in told.values()
-        [line] = [
-            line
-            for line in setup_checklist(SetupFacts(report_of(HealthFinding("WordPress", False, "Down."))))
-            if line.message
-        ]
-        assert line.message == "Down."
+        [line] = [line for line in setup_checklist(down) if line.message]
+        assert (line.message, line.since) == ("It is down.", SINCE)
 
     def test_site_is_not_checked_yet(self) -> None:
-        told = states(replace(ALL, health=HealthReport()))
+        told = states(replace(ALL, health={}))
         assert told[SetupStep.PLUGIN] is StepState.NEXT
         assert told[SetupStep.SECRET] is StepState.DONE
 
     def test_a_database_that_takes_a_nonce_twice_shows(self) -> None:
-        found = report_of(*WELL.findings, HealthFinding("nonces", False, "no unique index"))
+        found = WELL | facts_of(NONCES="no unique index")
         assert states(SetupFacts(found))[SetupStep.PLUGIN] is StepState.BAD
 
     def test_a_missing_plugin_shows_although_wordpress_answers(self) -> None:
-        found = report_of(HealthFinding("WordPress", True, ""), HealthFinding("plugin", False, "not there"))
+        found = facts_of(WORDPRESS=None, PLUGIN="not there")
         assert states(SetupFacts(found))[SetupStep.PLUGIN] is StepState.BAD
 
     def test_clocks_that_differ_show_where_the_bridge_is_not_reached(self) -> None:
-        found = report_of(
-            *WELL.findings[:3],
-            HealthFinding("clock", False, "15 minutes"),
-            HealthFinding("bridge", False, "401"),
-        )
+        found = WELL | facts_of(CLOCK="15 minutes", BRIDGE="401")
         [line] = [line for line in setup_checklist(SetupFacts(found)) if line.step is SetupStep.REACHED]
         assert (line.state, line.message) == (StepState.BAD, "15 minutes")
 
@@ -75,8 +75,17 @@ class TestChecklist:
         since = RefusedRequests(wrong=1, newest_at=5)
         assert states(replace(ALL, refused=since))[SetupStep.EVENT] is StepState.BAD
         assert states(replace(ALL, refused=since, event_at=6))[SetupStep.EVENT] is StepState.DONE
+        known = replace(ALL, refused=since, health=WELL | facts_of(EVENTS="Another token."))
+        [line] = [line for line in setup_checklist(known) if line.step is SetupStep.EVENT]
+        assert line.since == SINCE
 
     def test_a_page_that_cannot_be_written_says_why(self) -> None:
-        stuck = replace(ALL, has_page=False, page_fault="It is full.")
+        stuck = replace(ALL, has_page=False, health=WELL | facts_of(PAGES="It is full."))
         assert setup_checklist(stuck)[-1].message == "It is full."
+        assert setup_checklist(stuck)[-1].since == SINCE
         assert states(replace(stuck, has_page=True))[SetupStep.PAGE] is StepState.DONE
+
+    def test_each_step_says_since_when(self) -> None:
+        saved = replace(ALL, health=WELL | facts_of(SECRET_TOKEN=None))
+        known = {item.step for item in setup_checklist(saved) if item.since == SINCE}
+        assert known == {SetupStep.PLUGIN, SetupStep.PAIRED, SetupStep.REACHED, SetupStep.SECRET}

@@ -96,7 +96,7 @@ class TestNumbers:
             stand(store, number, "s2", behind_since=None)
 
         def happens(connection: Any) -> None:
-            sites.record_fault(connection, "s1", fault="network", message="Away.", blocked_until=0)
+            sites.record_fault(connection, "s1", fault="network", message="Away.", blocked_until=0, now=1)
             seen = {"last_event_at": 61_000, "validated_at": 62_000, "last_write_at": 63_000}
             connection.execute(update(sites_table).where(sites_table.c.id == "s1").values(**seen))
 

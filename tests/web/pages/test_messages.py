@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from core import messages
+from core.model.health import FactName, HealthFinding
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep
 from core.sites import apply_rules, diagnosis
@@ -21,6 +22,7 @@ from core.store.events.request import Request
 from core.store.jobs import JobState
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
+from core.store.sites import health, sites
 from core.store.sites.sites import Site
 from tests.core.events import ACCOUNT, event, raw, signed
 from tests.core.store.grants import granted
@@ -45,7 +47,11 @@ def change(store: Store, table: Any, **values: Any) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/sites", "/sites/s1"])
 def test_fault_of_a_site(http: Http, store: Store, wp_site: Site, german: dict[str, str], path: str) -> None:
-    change(store, sites_table, fault="network", fault_message=UNREACHABLE)
+    store.write(
+        lambda connection: sites.record_fault(
+            connection, "s1", fault="network", message=UNREACHABLE, blocked_until=0, now=NOON
+        )
+    )
     shown = text(http("GET", path, headers=german))
     assert "Die Website war nicht erreichbar: es gibt keinen Server dieses Namens." in shown
     assert "could not be reached" not in shown
@@ -54,16 +60,17 @@ def test_fault_of_a_site(http: Http, store: Store, wp_site: Site, german: dict[s
 def test_findings_of_a_site(http: Http, store: Store, wp_site: Site, german: dict[str, str]) -> None:
     advice = messages.BRIDGE_ADVICE % {"address": "https://bridge.example.org"}
     findings = [
-        ("WordPress", True, messages.SITE_ANSWERS % {"name": "Anna"}),
-        ("plugin", True, messages.PLUGIN_VERSION % {"version": "0.1.0"}),
-        ("clock", True, messages.CLOCKS_AGREE),
-        ("bridge", False, f"Verbindung abgelehnt. {advice}"),
+        HealthFinding(FactName.WORDPRESS, True, messages.SITE_ANSWERS),
+        HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_VERSION % {"version": "0.1.0"}),
+        HealthFinding(FactName.CLOCK, True, messages.CLOCKS_AGREE),
+        HealthFinding(FactName.BRIDGE, False, f"Verbindung abgelehnt. {advice}"),
     ]
-    report = {"findings": [{"name": name, "well": well, "message": said} for name, well, said in findings]}
-    change(store, sites_table, health_report=report, checked_at=NOON)
+    change(store, sites_table, checked_at=NOON)
+    store.write(lambda connection: health.record(connection, "s1", findings, now=NOON))
     shown = text(http("GET", "/sites/s1", headers=german))
     assert "Prüfen Sie, ob die Bridge läuft" in shown
-    for english in ("signed in as", "Check whether the bridge runs"):
+    assert "Seit 20" in shown
+    for english in ("answers", "Since", "Check whether the bridge runs"):
         assert english not in shown
 
 

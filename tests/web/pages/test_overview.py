@@ -99,7 +99,12 @@ class TestVerdict:
     def test_things_need_somebody(self, door: Door, well: Store) -> None:
         def happens(connection: Any) -> None:
             sites.record_fault(
-                connection, "s1", fault="credentials", message="The password <b>.", blocked_until=NOW + HOUR
+                connection,
+                "s1",
+                fault="credentials",
+                message="The password <b>.",
+                blocked_until=NOW + HOUR,
+                now=1,
             )
 
         well.write(happens)
@@ -173,7 +178,7 @@ class TestSites:
         connected(well, "s3")
         well.write(
             lambda connection: sites.record_fault(
-                connection, "s2", fault="credentials", message="Not for s1.", blocked_until=NOW
+                connection, "s2", fault="credentials", message="Not for s1.", blocked_until=NOW, now=1
             )
         )
         answer = narrow.get("/")

@@ -2,28 +2,29 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
 import pytest
 
 from core.bridge import Bridge
+from core.model.health import FactName, HealthFact, HealthFinding
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import connect as site_connect
 from core.sites import health_check
 from core.sites.diagnosis import Cause, Diagnosis, Stage
-from core.sites.health_check import HealthChecker
-from core.sites.health_findings import HealthFinding, HealthReport
+from core.sites.health_checker import HealthChecker
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
 from core.store.jobs import JobState
-from core.store.sites import sites, zoom_secrets
+from core.store.sites import health, sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import connected, with_password
@@ -34,13 +35,10 @@ from tests.web.pages.doors import Door, Elements, link, words
 from web.pages.subscription import SUBSCRIPTION
 
 HOSTILE = '"><script>alert(1)</script>'
-WELL = HealthReport(
-    tuple(
-        HealthFinding(name, True, "fine") for name in ("WordPress", "plugin", "pairing", "clock", "bridge")
-    ),
-    "https://bridge.example.org",
-    "https://s1.example.org/wp-admin/edit.php?page=webhooks",
-)
+WELL = [
+    HealthFinding(name, True, "fine")
+    for name in (FactName.WORDPRESS, FactName.PLUGIN, FactName.PAIRING, FactName.CLOCK, FactName.BRIDGE)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -48,17 +46,23 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the checked sites; no request leaves this machine."""
     asked: list[str] = []
 
-    def check(_store: Store, site_id: str, *, lift: bool = True) -> HealthReport:
+    def check(_store: Store, site_id: str, *, lift: bool = True, clock: object = None) -> list[HealthFact]:
         asked.append(f"{site_id}{'' if lift else ' in the background'}")
-        return WELL
+        return []
 
     monkeypatch.setattr(health_check, "check", check)
     return asked
 
 
-def save_health_report(store: Store, found: HealthReport = WELL, *, ago: float = 0) -> None:
+def save_facts(store: Store, found: Sequence[HealthFinding] = WELL, *, ago: float = 0) -> None:
+    """Store what a check found some seconds ago."""
     now = int((time.time() - ago) * 1000)
-    store.write(lambda connection: sites.save_health_report(connection, "s1", asdict(found), now=now))
+
+    def write(connection: Any) -> None:
+        assert health.end_check(connection, "s1", epoch=1, claimed=0, now=now, next_at=now)
+        health.replace_checked(connection, "s1", found, now=now)
+
+    store.write(write)
 
 
 def happens(store: Store, *changes: Callable[[Any], None]) -> None:
@@ -113,7 +117,7 @@ class TestList:
         happens(
             store,
             lambda connection: sites.record_fault(
-                connection, "s2", fault="network", message=HOSTILE, blocked_until=10**14
+                connection, "s2", fault="network", message=HOSTILE, blocked_until=10**14, now=1
             ),
             lambda connection: sites.record_validation(connection, "s3", now=1),
             lambda connection: sites.record_validation(connection, "s4", now=1),
@@ -136,12 +140,13 @@ class TestList:
 class TestSite:
     @both_stores
     def test_says_what_is_done_and_what_is_next(self, door: Door, store: Store) -> None:
-        save_health_report(store)
+        save_facts(store)
         answer = door.get("/sites/s1")
         shown = words(answer)
         assert "Done: Plugin installed" in shown
-        assert "s secret token is saved Next step:" in shown
-        assert "Next step: Validate the endpoint in Zoom" in shown
+        assert re.search(
+            r"s secret token is saved Since [^.]+ UTC \. Next step: Validate the endpoint", shown
+        )
         assert "Waiting: Subscribe to events in Zoom" in shown
         for _, named in chain.from_iterable(SUBSCRIPTION.values()):
             for said, name in named:
@@ -151,7 +156,7 @@ class TestSite:
         assert "https://s1.example.org/wp-json/vczapi/v1/meeting" in values
 
     def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
-        save_health_report(store)
+        save_facts(store)
         with store.reading() as connection:
             [saved] = zoom_secrets.of_site(connection, "s1", store.sealer)
         store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
@@ -160,26 +165,24 @@ class TestSite:
         assert door.path(link(answer, "Paste it on")).startswith("/webhooks?site=s1")
 
     def test_ticks_itself(self, door: Door, store: Store) -> None:
-        save_health_report(store)
+        save_facts(store)
         assert Elements(door.get("/sites/s1")).named("zb-checklist")["data-live"] == "5"
-        happens(
-            store,
-            lambda connection: sites.record_validation(connection, "s1", now=1_767_603_600_000),
-            lambda connection: sites.save_health_report(connection, "s1", asdict(WELL), now=10**14),
-        )
+        happens(store, lambda connection: sites.record_validation(connection, "s1", now=1_767_603_600_000))
         assert "Done: Zoom has validated the endpoint" in words(door.get("/sites/s1"))
 
     def test_says_what_is_wrong(self, door: Door, store: Store) -> None:
-        bad = HealthReport(
-            (HealthFinding("WordPress", True, ""), HealthFinding("plugin", False, f"Gone {HOSTILE}."))
-        )
-        save_health_report(store, bad)
+        bad = [
+            HealthFinding(FactName.WORDPRESS, True, ""),
+            HealthFinding(FactName.PLUGIN, False, f"Gone {HOSTILE}."),
+        ]
+        save_facts(store, bad, ago=7200)
         answer = door.get("/sites/s1")
         assert "t connect to WordPress Gone" in words(answer)
+        assert f"Since {datetime.fromtimestamp(time.time() - 7200, UTC):%Y-%m-%d}" in words(answer)
         assert b"<script>alert" not in answer.body
 
     def test_says_that_zooms_events_are_refused(self, door: Door, store: Store) -> None:
-        save_health_report(store)
+        save_facts(store)
         body = raw(event())
         now = int(time.time() * 1000)
         held = Request(signed(body, secret="another", at=now / 1000), body)
@@ -188,9 +191,10 @@ class TestSite:
         )
         shown = words(door.get("/sites/s1"))
         assert "s events are quarantined They are signed with a different secret token" in shown
+        assert re.search(r"on the Webhooks page\. Since 20[^.]+ UTC \.", shown)
 
     def test_shows_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
-        save_health_report(store)
+        save_facts(store)
         with_password(store, wp_site)
         html = door.get("/sites/s1").body.decode()
         for secret in ("application password of s1", wp_site.key):
@@ -201,10 +205,10 @@ class TestSite:
     ) -> None:
         begun: list[str] = []
         monkeypatch.setattr(HealthChecker, "begin", lambda _, site_id: begun.append(site_id))
-        save_health_report(store)
+        save_facts(store)
         door.get("/sites/s1")
         assert begun == []
-        save_health_report(store, ago=16)
+        save_facts(store, ago=16)
         door.get("/sites/s1")
         assert begun == ["s1"]
 
@@ -219,7 +223,7 @@ class TestSite:
         assert "not, or no longer, connected" in words(admin.follow(answer))
 
     def test_lets_who_only_looks_change_nothing(self, watcher: Door, store: Store) -> None:
-        save_health_report(store)
+        save_facts(store)
         answer = watcher.get("/sites/s1")
         assert answer.code == 200
         assert [form for form in Elements(answer).all("form") if "/sites" in (form["action"] or "")] == []
@@ -242,7 +246,7 @@ class TestServerPassword:
 
     @both_stores
     def test_is_saved_and_tried(self, door: Door, store: Store, checked: list[str]) -> None:
-        save_health_report(store)
+        save_facts(store)
         assert "If the web server asks for a user name and password" in words(door.get("/sites/s1"))
         answer = door.post("/sites/s1", do="login", username="staging", password="s3cret")
         assert answer.headers["Location"] == "/sites/s1?done=login"
@@ -271,8 +275,11 @@ class TestServerPassword:
 
 
 class TestBridgeAddress:
-    def test_is_shown_and_changed_only_by_connecting_again(self, door: Door, store: Store) -> None:
-        save_health_report(store)
+    def test_is_shown_and_changed_only_by_connecting_again(
+        self, door: Door, store: Store, wp_site: Site
+    ) -> None:
+        paired = replace(wp_site, bridge_url="https://bridge.example.org")
+        store.write(lambda connection: sites.save(connection, paired, store.sealer))
         answer = door.get("/sites/s1")
         shown = words(answer)
         assert "https://bridge.example.org" in shown
@@ -282,7 +289,7 @@ class TestBridgeAddress:
     def test_is_not_changed_by_a_form_of_an_earlier_version(
         self, door: Door, store: Store, checked: list[str]
     ) -> None:
-        save_health_report(store)
+        save_facts(store)
         answer = door.post("/sites/s1", bridge_url="https://new.example.org")
         assert answer.headers["Location"] == "/sites/s1?done=checked"
         assert "https://new.example.org" not in words(door.get("/sites/s1"))
@@ -403,9 +410,11 @@ class TestHostileSite:
             name=HOSTILE,
             url=f"https://x/{HOSTILE}",
             endpoints={"meeting": HOSTILE},
+            bridge_url=HOSTILE,
+            settings_page=HOSTILE,
         )
         store.write(lambda connection: sites.save(connection, changed, store.sealer))
-        save_health_report(store, replace(WELL, bridge=HOSTILE))
+        save_facts(store, [replace(found, message=HOSTILE) for found in WELL])
         save_token(store, Secret("another-token-1"))
         for path in ("/sites/s1", "/sites/s1/disconnect"):
             assert b"<script>alert" not in door.get(path).body

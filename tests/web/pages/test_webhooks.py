@@ -122,7 +122,9 @@ class TestShows:
 
         def happens(connection: Any) -> None:
             sites.record_validation(connection, "s1", now=1_767_603_600_000)
-            sites.record_fault(connection, "s1", fault="network", message="It is down.", blocked_until=10**14)
+            sites.record_fault(
+                connection, "s1", fault="network", message="It is down.", blocked_until=10**14, now=1
+            )
 
         store.write(happens)
         hold(store)
@@ -160,7 +162,7 @@ class TestShows:
         store.write(lambda connection: sites.save(connection, changed, store.sealer))
         store.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="network", message=HOSTILE, blocked_until=10**14
+                connection, "s1", fault="network", message=HOSTILE, blocked_until=10**14, now=1
             )
         )
         connected(store, "s2")

@@ -29,7 +29,6 @@ from core.pipeline.replay import ReplayJob
 from core.selftest.job import SelfTestReport
 from core.sites import apply_rules
 from core.sites.apply_rules import ApplyRulesJob
-from core.sites.health_findings import HealthReport
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings
@@ -71,7 +70,6 @@ COLUMNS = {
     "asked_by": "requested_by",
     "instance": "instances",
     "folded_at": "applied_at",
-    "look": "health_report",
     "looked_at": "checked_at",
     "repair_at": "reconcile_at",
     "repair_hours": "reconcile_hours",
@@ -93,7 +91,7 @@ WORDS = {
 SEALED = {"meetings": "sealed", "meeting_baselines": "sealed", "posts": "baseline"}
 IN_DOUBT = {"a person", "a replay", "repair"}
 
-NEW_TABLES = ("removals", "revoked_grants", "large_requests", "pairing_codes", "pairings")
+NEW_TABLES = ("removals", "revoked_grants", "large_requests", "pairing_codes", "pairings", "health_facts")
 OF_NEW_SITES = {
     "home": "",
     "epoch": 1,
@@ -177,18 +175,7 @@ def renamed(old: Rows) -> Rows:
                 else value
                 for name, value in row.items()
             }
-            if table == "posts":
-                seal_post(now)
-            if table in ("meetings", "meeting_baselines"):
-                seal_meeting(table, now)
-            if table == "zoom_users":
-                now["is_scanned"] = True
-            if table == "jobs":
-                rewrite(now)
-            if table == "grants":
-                now["source"] = "earlier version"
-            if table == "attempts":
-                del now["account_id"]
+            convert(table, now)
             is_dropped = (table == "findings" and row["job_id"] not in job_ids) or (
                 table == "settings" and row["name"] == "names_removed_to"  # redaction begins anew
             )
@@ -196,6 +183,25 @@ def renamed(old: Rows) -> Rows:
                 changed.append(now)
         new[table] = in_order(changed)
     return new
+
+
+def convert(table: str, row: dict[str, Any]) -> None:
+    """Change a row, whose columns have their names of now, to what it is to hold now."""
+    match table:
+        case "sites":
+            move_report(row)
+        case "posts":
+            seal_post(row)
+        case "meetings" | "meeting_baselines":
+            seal_meeting(table, row)
+        case "zoom_users":
+            row["is_scanned"] = True
+        case "jobs":
+            rewrite(row)
+        case "grants":
+            row["source"] = "earlier version"
+        case "attempts":
+            del row["account_id"]
 
 
 def on_disk(store: Store, database_kind: str, database_url: str) -> bytes:
@@ -209,6 +215,13 @@ def on_disk(store: Store, database_kind: str, database_url: str) -> bytes:
         files = "SELECT pg_read_binary_file(pg_relation_filepath(c.oid)) FROM pg_class c WHERE c.oid IN "
         named = "(SELECT unnest(ARRAY[oid, reltoastrelid]) FROM pg_class WHERE relname = ANY(:tables)) AND c.oid <> 0"
         return b"".join(bytes(one) for one in connection.scalars(text(files + named), {"tables": tables}))
+
+
+def move_report(site: dict[str, Any]) -> None:
+    """Keep the addresses of a health report. Its findings are of no name that is known now."""
+    told = site.pop("look") or {}
+    site |= {"settings_page": told.get("page", ""), "check_due_at": 0}
+    site["bridge_url"] = site["bridge_url"] or told.get("bridge", "")
 
 
 def seal_post(row: dict[str, Any]) -> None:
@@ -291,7 +304,7 @@ class TestUpgrade:
             account = zoom_credentials.load(connection, "RestAccount", migrated.sealer)
             sealed = connection.execute(select(events.c.request)).scalars().all()
         assert first.password == "application password of s1"
-        assert HealthReport.of(second.health_report).findings[1].message == "They differ."
+        assert second.bridge_url == "https://bridge.example.org"
         assert [one.secret.value for one in saved] == [SECRET]
         assert account.credentials.client_secret == CLIENT_SECRET
         assert all(json.loads(Request.opened(one, migrated.sealer).body)["event"] for one in sealed)

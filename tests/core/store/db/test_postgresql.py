@@ -275,7 +275,9 @@ class TestTransactions:
 
     def test_text_that_postgresql_cannot_keep_harms_nothing(self, two_stores: tuple[Store, Store]) -> None:
         store = two_stores[0]
-        note = partial(sites.record_fault, fault="server", message="what \0 came back", blocked_until=0)
+        note = partial(
+            sites.record_fault, fault="server", message="what \0 came back", blocked_until=0, now=1
+        )
         store.write(partial(note, site_id="s1"))
         with store.reading() as connection:
             assert sites.load(connection, "s1", store.sealer).fault_message == "what \ufffd came back"

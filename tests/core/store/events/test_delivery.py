@@ -124,7 +124,7 @@ def test_says_what_is_wrong_where_it_is_stuck(wanted: Store) -> None:
     message = "The site does not answer."
     wanted.write(
         lambda connection: sites.record_fault(
-            connection, "s1", fault="network", message=message, blocked_until=FOLDED
+            connection, "s1", fault="network", message=message, blocked_until=FOLDED, now=1
         )
     )
     assert (of(wanted)["s1"].status, of(wanted)["s1"].message) == (DeliveryStatus.FAILING, message)

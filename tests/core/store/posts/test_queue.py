@@ -170,7 +170,7 @@ class TestClaim:
     def test_leaves_blocked_sites_alone(self, two_sites: Store) -> None:
         two_sites.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="network", message="", blocked_until=101
+                connection, "s1", fault="network", message="", blocked_until=101, now=1
             )
         )
         assert named(claim(two_sites)) == [("s2", 1)]
@@ -275,7 +275,7 @@ class TestNextDue:
         assert next_due(two_sites, "s2") == 150
         two_sites.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="network", message="", blocked_until=900
+                connection, "s1", fault="network", message="", blocked_until=900, now=1
             )
         )
         assert next_due(two_sites, "s2") == 900

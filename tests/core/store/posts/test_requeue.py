@@ -104,7 +104,7 @@ class TestWrite:
     def test_ends_that_the_site_is_left_alone(self, kept: Store) -> None:
         kept.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="network", message="down", blocked_until=10**12
+                connection, "s1", fault="network", message="down", blocked_until=10**12, now=1
             )
         )
         assert claim(kept, 200) == []

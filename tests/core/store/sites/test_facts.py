@@ -42,7 +42,7 @@ def test_tells_what_is_known_of_a_site(two_sites: Store) -> None:
     def happens(connection: Any) -> None:
         sites.record_validation(connection, "s1", now=5)
         sites.record_success(connection, "s1", now=6)
-        sites.record_fault(connection, "s1", fault="network", message="Away.", blocked_until=99)
+        sites.record_fault(connection, "s1", fault="network", message="Away.", blocked_until=99, now=1)
 
     two_sites.write(happens)
     first, second = facts(two_sites)

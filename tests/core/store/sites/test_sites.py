@@ -38,7 +38,7 @@ class TestSave:
     def test_lifts_a_block(self, store: Store, site: Site) -> None:
         store.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="network", message="down", blocked_until=10**14
+                connection, "s1", fault="network", message="down", blocked_until=10**14, now=1
             )
         )
         assert load(store).blocked_until == 10**14
@@ -72,7 +72,7 @@ class TestRecordCheck:
     def test_ends_a_block_and_keeps_what_was_found(self, store: Store, site: Site) -> None:
         store.write(
             lambda connection: sites.record_fault(
-                connection, "s1", fault="network", message="down", blocked_until=10**14
+                connection, "s1", fault="network", message="down", blocked_until=10**14, now=1
             )
         )
         found = replace(site, endpoints={"meeting": "https://new"}, vczapi=True, vczapi_pro=True)
@@ -155,7 +155,7 @@ class TestBreaker:
         for number in (1, 2):
             store.write(
                 lambda connection: sites.record_fault(
-                    connection, "s1", fault="network", message="down", blocked_until=9
+                    connection, "s1", fault="network", message="down", blocked_until=9, now=1
                 )
             )
             assert load(store).failures == number
