@@ -31,6 +31,9 @@ class Database(Protocol):
     def reset(self) -> None:
         """Put the copy back."""
 
+    def log_tail(self) -> str:
+        """Return the last lines of its log; empty where it has none."""
+
     def stop(self) -> None:
         """End it, and take its files away."""
 

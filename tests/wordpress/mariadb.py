@@ -121,6 +121,10 @@ class MariaDB:
         ]
         self.run("".join([*drops, *copies]))
 
+    def log_tail(self) -> str:
+        """Return the last lines of the server's log."""
+        return self.server.log_tail()
+
     def stop(self) -> None:
         """End the server; its files go too."""
         self.server.stop()

@@ -104,9 +104,11 @@ class WordPress:
                 log=directory / "server.log",
                 remove=directory if temporary else None,
             )
-        except BaseException:
+        except BaseException as error:
             held.close()
             if database:
+                # A server that ended by itself is the cause, and its log goes with the directory.
+                error.add_note(database.log_tail())
                 database.stop()
             if temporary:
                 shutil.rmtree(directory.parent, ignore_errors=True)
