@@ -188,12 +188,20 @@ async def _serve(
     bridge.start()
     with instance.publish_rpc(url, token) if token else contextlib.nullcontext():
         click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
-        click.echo(await loop.run_in_executor(None, sign_in_hint, bridge.store, public_url or url))
         sys.stdout.flush()
+        # In a daemon thread, and not waited for: where the database hangs, the bridge can be stopped all the same.
+        hint = loop.run_in_executor(dispatcher.executor, sign_in_hint, bridge.store, public_url or url)
+        hint.add_done_callback(_print_hint)
         await stop.wait()
         click.echo("Stopping: finishing open work.", err=True)
         await stop_serving()
         await _stop(bridge)
+
+
+def _print_hint(hint: asyncio.Future[str]) -> None:
+    if not hint.cancelled():
+        click.echo(hint.result())
+        sys.stdout.flush()
 
 
 async def _stop(bridge: Bridge) -> None:

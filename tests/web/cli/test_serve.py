@@ -1,12 +1,17 @@
 """`zoombridge serve`: what it prints when it starts."""
 
+import os
 import re
+import signal
+import threading
 
 import pytest
 
 from core.auth.service import AuthService
 from core.errors import StoreUnavailableError
 from core.store.db.engine import Store
+from tests.web.cli.conftest import Run
+from web.cli import serve
 from web.cli.serve import sign_in_hint
 
 
@@ -26,3 +31,20 @@ class TestSignInHint:
 
         monkeypatch.setattr(store, "write", full)
         assert sign_in_hint(store, "http://x") == "Pages: http://x/ (not available: The disk is full.)"
+
+
+def test_stops_while_the_database_does_not_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    resumed = threading.Event()
+
+    def hangs(*_: object) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        resumed.wait()
+        return "Pages: late"
+
+    monkeypatch.setattr(serve, "sign_in_hint", hangs)
+    try:
+        ran = run("serve", "--port", "0", "--acceptors", "0")
+    finally:
+        resumed.set()
+    assert (ran.status, "late" in ran.out) == (0, False)
+    assert "Stopping" in ran.err
