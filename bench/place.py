@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import time
@@ -20,6 +19,7 @@ from core.store.db.migrate import upgrade
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site, save
 from core.zoom.signature import Secret
+from tests.password_pairing import connect_by_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,12 +124,8 @@ class Place:
 
 
 def connect(bridge: RunningBridge, site: WordPress) -> str:
-    """Connect a site by the bridge's own command; return the path of its endpoint at the bridge."""
-    told = ["site", "add", site.url, "--username", site.user]
-    told += ["--application-password", site.application_password, "--secret-token", SECRET]
-    found = re.search(r" as ([0-9a-f]+)\.", bridge.command(*told))
-    assert found
-    return f"/sites/{found[1]}/wp-json/vczapi/v1/meeting"
+    """Connect a site; return the path of its endpoint at the bridge."""
+    return f"/sites/{connect_by_password(bridge, site, SECRET)}/wp-json/vczapi/v1/meeting"
 
 
 def await_(look: Callable[[], bool], what: str, *, within: float) -> float:

@@ -29,6 +29,7 @@ from core.sites.apply_rules import ApplyRulesJob
 from core.sites.health_checker import HealthChecker
 from core.sites.key_rotation import KeyRotator
 from core.sites.pairing import PairingCaller
+from core.sites.plugin_reports import MoveChecker
 from core.sites.returned_password import PasswordReturner
 from core.store.db import notify
 
@@ -54,6 +55,7 @@ class Bridge:
     health_checker: HealthChecker
     pairing_caller: PairingCaller
     key_rotator: KeyRotator
+    move_checker: MoveChecker
     trash_limits: TrashLimitOptions
     listener: notify.Listener | None
 
@@ -146,6 +148,7 @@ class Bridge:
             health_checker,
             PairingCaller(store, on_connected=after_pairing),
             KeyRotator(store),
+            MoveChecker(store, on_moved=after_pairing),
             limits,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )

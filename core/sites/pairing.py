@@ -145,6 +145,11 @@ def open_codes(store: Store, requested_by: str | None) -> list[tuple[PairingCode
         return [(code, pairings.of_code(connection, code.id, store.sealer)) for code in codes]
 
 
+def is_open(code: PairingCode) -> bool:
+    """Whether a code can be used by another site."""
+    return code.uses_left > 0 and code.expires_at > calls.now()
+
+
 def cancel_code(store: Store, code_id: str) -> None:
     """Delete a code and its pairings. Sites that are connected stay so."""
     store.write(lambda connection: pairings.remove_code(connection, code_id))
@@ -570,6 +575,7 @@ class PairingCaller:
     most: int = 16
     _underway: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _is_started: bool = False
     _worker: WorkerThread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -577,6 +583,7 @@ class PairingCaller:
 
     def start(self) -> None:
         """Have call backs repeated that are due."""
+        self._is_started = True
         self._worker.start()
 
     def stop(self) -> None:
@@ -590,6 +597,12 @@ class PairingCaller:
                 return
             self._underway.add(pairing_id)
         threading.Thread(target=self._call, args=(pairing_id,), name="call-back", daemon=True).start()
+
+    def watch(self, pairing: Pairing) -> None:
+        """Call a site that somebody waits for again soon, if this process repeats call backs. Does not block."""
+        last = pairing.checked_at or 0
+        if self._is_started and pairing.state in OPEN_STATES and calls.now() - last > _FIRST_RETRY:
+            self.begin(pairing.id)
 
     def is_underway(self, pairing_id: str) -> bool:
         """Whether a site is being called now."""

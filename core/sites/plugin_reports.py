@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
 
 from core import messages
-from core.errors import PairingRefusedError, SiteFaultError
+from core.errors import PairingRefusedError, SiteFaultError, StoreUnavailableError, ZoomBridgeError
 from core.sites import call_back
 from core.sites.call_back import Callee
 from core.sites.pairing import answers_at_old_home
@@ -18,6 +21,8 @@ from core.wordpress.homes import is_same_home, secured
 from core.wordpress.pairing_envelope import MalformedPairingError, read_goodbye, read_move
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from core.sites.call_back import Reached
@@ -57,6 +62,68 @@ def move(
     reached = _call(site, told, timeout, stays=stays)
     store.write(lambda connection: _save(connection, site, told, reached))
     logger.info("site_moved", site=site.id, home=told.home)
+
+
+@dataclass(slots=True)
+class MoveChecker:
+    """Handle reports of moves in background threads, each site's by one at a time. Thread-safe.
+
+    A site with one PHP process answers the bridge only after the plugin's report has been answered, so the plugin is told
+    to ask again. `on_moved` is called with the id of each site that has moved then.
+    """
+
+    store: Store
+    on_moved: Callable[[str], None] = lambda _: None
+    most: int = 8
+    _checks: dict[str, tuple[bytes, Future[None]]] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self, site_id: str, body: bytes, *, within: float) -> bool:
+        """Handle a verified report; returns whether the site has moved, False where that is not known yet.
+
+        Blocks for `within` seconds at most. The result of a check is returned once. Raises: PairingRefusedError,
+        UnknownSiteError, StoreUnavailableError where too many are under way.
+        """
+        future = self._begin(site_id, body)
+        try:
+            future.result(within)
+        except TimeoutError:
+            return False
+        finally:
+            if future.done():
+                with self._guard:
+                    self._checks.pop(site_id, None)
+        return True
+
+    def _begin(self, site_id: str, body: bytes) -> Future[None]:
+        with self._guard:
+            told, future = self._checks.get(site_id, (b"", None))
+            if future is not None and (told == body or not future.done()):
+                return future
+            if future is None and len(self._checks) >= self.most:
+                self._checks = {name: one for name, one in self._checks.items() if not one[1].done()}
+                if len(self._checks) >= self.most:
+                    raise StoreUnavailableError(
+                        messages.STORE_UNAVAILABLE % {"reason": messages.STORE_QUEUE_FULL}
+                    )
+            future = Future()
+            self._checks[site_id] = body, future
+        threading.Thread(
+            target=self._check, args=(site_id, body, future), name="move-check", daemon=True
+        ).start()
+        return future
+
+    def _check(self, site_id: str, body: bytes, future: Future[None]) -> None:
+        try:
+            move(self.store, site_id, body)
+        except ZoomBridgeError as error:
+            future.set_exception(error)
+        except Exception as error:
+            logger.exception("move_failed", site=site_id)
+            future.set_exception(error)
+        else:
+            self.on_moved(site_id)
+            future.set_result(None)
 
 
 def say_goodbye(store: Store, site_id: str, body: bytes) -> None:

@@ -18,6 +18,7 @@ import requests
 from core.store.db.encryption import Sealer
 from core.store.events.request import Request
 from core.zoom.signature import sign
+from tests.password_pairing import connect_by_password
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
 from web.rpc import api
@@ -84,25 +85,11 @@ class Pair:
 
     def connect(self, secret: str | None = SECRET) -> None:
         """Connect the site, or connect it again."""
-        site = self.site
-        told = ["site", "add", site.url, "--username", site.user]
-        told += ["--application-password", site.application_password]
-        said = self.bridge.command(*told, *(["--secret-token", secret] if secret else []))
-        found = re.search(r" as ([0-9a-f]+)\.", said)
-        assert found, said
-        self.id = found[1]
+        self.id = connect_by_password(self.bridge, self.site, secret or "")
 
     def connect_again(self, secret: str = SECRET) -> None:
-        """Do what `zoombridge site add` asks of the bridge that serves, without starting a process."""
-        site = self.site
-        request = api.AddSite(
-            url=site.url,
-            username=site.user,
-            password=site.application_password,
-            bridge_url=self.bridge.url,
-            secret_token=secret,
-        )
-        self.id = self.rpc.call(api.SITE_ADD, request).id
+        """Connect the site again, with Zoom's secret token."""
+        self.connect(secret)
 
     def start_over(self) -> None:
         """Let the bridge forget the site with its tokens and what is held, and connect it anew."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from core.zoom.signature import sign
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.gate import Gate
 from tests.end_to_end.pair import SECRET, SEND_SECONDS, eventually
+from tests.password_pairing import connect_by_password
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
 
@@ -35,11 +35,7 @@ class Several:
     def __init__(self, site: WordPress, url: str, data: Path) -> None:
         self.site, self.url, self._data = site, url, data
         self.bridges = [self.start(), self.start()]
-        told = ["site", "add", site.url, "--username", site.user, "--bridge-url", self.bridges[0].url]
-        told += ["--application-password", site.application_password, "--secret-token", SECRET]
-        found = re.search(r" as ([0-9a-f]+)\.", self.bridges[0].command(*told))
-        assert found
-        self.id = found[1]
+        self.id = connect_by_password(self.bridges[0], site, SECRET)
 
     def start(self) -> RunningBridge:
         options = ("--lease-seconds", str(LEASE_SECONDS))

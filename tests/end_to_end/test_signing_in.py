@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.conftest import new_context
 from tests.end_to_end.looks import assert_fits
 from tests.end_to_end.test_browser import open_in_wp_admin
+from tests.password_pairing import connect_by_password
 from tests.running import RunningBridge
 from web.rpc import api
 
@@ -194,14 +195,7 @@ class TestFromWpAdmin:
     def elsewhere(self, pair: Pair) -> Iterator[str]:
         url = pair.bridge.url.replace("127.0.0.1", "localhost")
         pair.start_over()
-        request = api.AddSite(
-            url=pair.site.url,
-            username=pair.site.user,
-            password=pair.site.application_password,
-            bridge_url=url,
-            secret_token="",
-        )
-        pair.rpc.call(api.SITE_ADD, request)
+        connect_by_password(pair.bridge, pair.site, bridge_url=url)
         yield url
         pair.start_over()
 

@@ -54,6 +54,11 @@ class Instance:
         """The file in which a running server leaves its address and token."""
         return self.data / "rpc.json"
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file, which only a running server or one command has open."""
+        return self.url.startswith("sqlite")
+
     def open_store(self) -> Store:
         """Open the database. Raises: StoreInUseError where a running server has it open."""
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -101,7 +106,7 @@ class Instance:
 
     def server_url(self) -> str | None:
         """Return the address of the running server; None where none runs, or with PostgreSQL, where it is unknown."""
-        if self.database_url and not self.database_url.startswith("sqlite"):
+        if not self.is_sqlite:
             return None
         try:
             return str(json.loads(self.rpc_file.read_text())["url"])

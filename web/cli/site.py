@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from web.cli import site_add
 from web.cli.doctor import describe
-from web.cli.instance import DEFAULT_URL, instance_options
+from web.cli.instance import instance_options
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -20,52 +21,8 @@ def site() -> None:
     """Manage WordPress sites."""
 
 
-@site.command("add")
-@click.argument("url")
-@click.option(
-    "--username",
-    prompt="WordPress user (an administrator)",
-    help="User name of an administrator. Prompted for when omitted.",
-)
-@click.option(
-    "--application-password",
-    prompt="Application password (WordPress: Users > Profile > Application Passwords)",
-    hide_input=True,
-    help="Created in WordPress under Users > Profile. Prompted for when omitted.",
-)
-@click.option(
-    "--bridge-url",
-    show_default="the running server",
-    help="Address at which WordPress reaches the bridge.",
-)
-@click.option("--secret-token", default="", show_default="none", help="Zoom's secret token, if known.")
-@instance_options
-def add(
-    url: str,
-    username: str,
-    application_password: str,
-    bridge_url: str | None,
-    secret_token: str,
-    instance: Instance,
-) -> None:
-    """Connect the WordPress site at URL.
-
-    The plugin must be installed there: `zoombridge plugin` writes it. A site that is already connected is paired
-    again. The application password is used once, and not stored: revoke it in WordPress afterwards.
-    """
-    request = api.AddSite(
-        url=url,
-        username=username,
-        password=application_password,
-        bridge_url=(bridge_url or instance.server_url() or DEFAULT_URL).rstrip("/"),
-        secret_token=secret_token,
-    )
-    added = instance.call(api.SITE_ADD, request)
-    click.echo(f"Connected {added.name} ({added.url}) as {added.id}.")
-    click.echo("Paste this into Zoom as the event notification endpoint URL:")
-    click.echo(f"  {added.endpoints['meeting']}")
-    if added.accepted:
-        click.echo(f"{added.accepted} refused events were accepted now.")
+site.add_command(site_add.add)
+site.add_command(site_add.confirm)
 
 
 @site.command("list")
@@ -74,7 +31,7 @@ def list_(instance: Instance) -> None:
     """List the sites and their status."""
     sites = instance.call(api.SITE_LIST, api.NoArguments())
     if not sites:
-        click.echo("No site is connected yet. Connect one: zoombridge site add https://example.org")
+        click.echo("No site is connected yet. Connect one: zoombridge site add")
     for status in sites:
         at = status.last_event_at
         click.echo(f"{status.id}  {status.url}  {f'last event {to_minutes(at)}' if at else 'no event yet'}")

@@ -14,6 +14,7 @@ from core.store.auth.users import Role
 from core.store.events.large_requests import LargeRequestCause
 from core.store.events.log import Outcome
 from core.store.jobs import UNFINISHED, JobState
+from core.store.sites.pairings import PairingState
 from core.zoom.oauth import OAUTH_URL
 from core.zoom.rate_limit import Plan
 
@@ -106,6 +107,83 @@ class RemovedSite(Model):
     problem: str | None
 
 
+class NewPairingCode(Model):
+    """Issue a pairing code for `uses` sites. `address` is that of the site, if it is known.
+
+    `bridge_url` is the address at which WordPress reaches the bridge; where it is empty, the saved one is used, or else
+    `own_url`.
+    """
+
+    address: str
+    uses: int
+    bridge_url: str
+    own_url: str
+
+
+class IssuedCode(Model):
+    """A pairing code: its ID, its text as the plugin takes it, and until when it is valid."""
+
+    id: str
+    text: str
+    bridge_url: str
+    uses: int
+    expires_at: int
+
+
+class PairingCodeRequest(Model):
+    """A request about one pairing code; None: about those of all users."""
+
+    code: str | None
+
+
+class CodePairing(Model):
+    """A site that has used a code. `message` says what stands in the way; empty where nothing does."""
+
+    id: str
+    home: str
+    name: str
+    state: PairingState
+    message: str
+    site_id: str
+
+
+class CodeStatus(Model):
+    """A pairing code with the sites that have used it. `is_open`: it can be used by more."""
+
+    id: str
+    is_open: bool
+    uses_left: int
+    pairings: list[CodePairing]
+
+
+class PairingRequest(Model):
+    """A request about one pairing."""
+
+    pairing: str
+
+
+class ServerPassword(Model):
+    """User and password for the web server in front of a site that is being paired."""
+
+    pairing: str
+    username: str
+    password: str
+
+
+class ConnectedSite(Model):
+    """A site that is connected. `endpoint` is the address to paste into Zoom."""
+
+    id: str
+    name: str
+    url: str
+    endpoint: str
+
+
+SITE_CODE = Operation("site.code", NewPairingCode, IssuedCode)
+SITE_PAIRINGS = Operation("site.pairings", PairingCodeRequest, list[CodeStatus])
+SITE_CONFIRM = Operation("site.confirm", PairingRequest, ConnectedSite)
+SITE_SERVER_PASSWORD = Operation("site.server-password", ServerPassword, PairingRequest)
+SITE_SHOW = Operation("site.show", SiteRequest, ConnectedSite)
 SITE_ADD = Operation("site.add", AddSite, AddedSite)
 SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
@@ -506,6 +584,7 @@ QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[RefusedRequest]
 QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_SHOW,
     SITE_ADD, SITE_LIST, SITE_CHECK, SITE_REMOVE,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,

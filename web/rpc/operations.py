@@ -6,6 +6,7 @@ from web.rpc import (
     account_operations,
     event_operations,
     job_operations,
+    pairing_operations,
     site_operations,
     user_operations,
 )
@@ -14,6 +15,7 @@ from web.rpc.registry import Registry
 REGISTRY = Registry(
     (
         *site_operations.IMPLEMENTATIONS,
+        *pairing_operations.IMPLEMENTATIONS,
         *account_operations.IMPLEMENTATIONS,
         *event_operations.IMPLEMENTATIONS,
         *job_operations.IMPLEMENTATIONS,

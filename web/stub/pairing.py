@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tornado.web import RequestHandler
 
@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
     from web.stub.auth import StubKeys
 
+T = TypeVar("T")
+
 MOST_PAIRINGS = 8
 """Requests for a pairing that are handled at once; anybody may send them."""
 
 MOST_MOVES = 2
-"""Reports of moves that are handled at once: each waits for the site."""
+"""Reports of moves that are waited for at once."""
+
+_MOVE_SECONDS = 3.0  # the plugin asks again where the bridge needs longer
 
 
 @dataclass(slots=True)
@@ -107,19 +111,19 @@ class ReportHandler(RequestHandler):
         """Return the status and the code of the answer. Raises: PairingRefusedError, one of `REFUSALS`."""
         raise NotImplementedError
 
-    async def blocking(self, function: Callable[[], None]) -> None:
+    async def blocking(self, function: Callable[[], T]) -> T:
         """Call a function that blocks."""
-        await asyncio.get_running_loop().run_in_executor(self._executor, function)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
 
 class MovedHandler(ReportHandler):
-    """`POST /stub/moved`: the site has another home. The bridge calls it there before it answers."""
+    """`POST /stub/moved`: the site has another home. The bridge calls it there first; meanwhile it answers 202."""
 
     async def handle(self, site_id: str, body: bytes) -> tuple[int, str]:
-        await self.blocking(partial(plugin_reports.move, self._bridge.store, site_id, body))
-        self._bridge.mirror_worker.wake()
-        self._bridge.health_checker.begin(site_id)
-        return HTTPStatus.OK, "zoombridge_moved"
+        check = partial(self._bridge.move_checker.check, site_id, body, within=_MOVE_SECONDS)
+        if await self.blocking(check):
+            return HTTPStatus.OK, "zoombridge_moved"
+        return HTTPStatus.ACCEPTED, "zoombridge_calling"
 
 
 class GoodbyeHandler(ReportHandler):

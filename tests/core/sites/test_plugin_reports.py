@@ -1,12 +1,14 @@
 """What a paired plugin reports of its site. WordPress is a double here."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 
-from core.errors import PairingRefusedError
+from core.errors import PairingRefusedError, StoreUnavailableError
 from core.sites import plugin_reports
+from core.sites.plugin_reports import MoveChecker
 from core.store.db.engine import Store
 from core.store.sites import health, sites
 from core.store.sites.sites import Site
@@ -116,3 +118,39 @@ class TestGoodbye:
         with pytest.raises(PairingRefusedError):
             plugin_reports.say_goodbye(store, "s1", b"{}")
         assert kept(store) == site
+
+
+class TestMoveChecker:
+    def test_moves_the_site_and_says_so(self, store: Store, site: Site) -> None:
+        moved: list[str] = []
+        checker = MoveChecker(store, on_moved=moved.append)
+        with at(site, NEW).answering():
+            assert checker.check("s1", report(), within=90)
+        assert (moved, kept(store).home) == (["s1"], NEW)
+
+    def test_that_is_calling_still_says_so_then_tells_the_result(self, store: Store, site: Site) -> None:
+        """As with a site of one PHP process: it answers when its own request is done."""
+        checker = MoveChecker(store)
+        go = threading.Event()
+        with at(site, NEW).answering() as network:
+            handle = network.plugin.handle
+
+            def held(body: bytes) -> tuple[int, bytes]:
+                assert go.wait(90)
+                return handle(body)
+
+            network.plugin.handle = held  # type: ignore[method-assign]
+            assert not checker.check("s1", report(), within=0)
+            assert not checker.check("s1", report(), within=0), "and begins no other"
+            go.set()
+            assert checker.check("s1", report(), within=90)
+        assert len(network.bodies) == 1
+        assert kept(store).home == NEW
+
+    def test_raises_why_it_is_refused(self, store: Store, site: Site) -> None:
+        with at(site, site.home).answering(), pytest.raises(PairingRefusedError):
+            MoveChecker(store).check("s1", report(), within=90)
+
+    def test_begins_no_more_than_there_is_room_for(self, store: Store, site: Site) -> None:
+        with pytest.raises(StoreUnavailableError):
+            MoveChecker(store, most=0).check("s1", report(), within=0)

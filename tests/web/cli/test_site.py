@@ -1,16 +1,24 @@
 """`zoombridge site`: messages, not tracebacks."""
 
+import io
 import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.errors import Fault, SiteFaultError
+from core.sites import pairing
+from core.sites.pairing import PairingState
+from core.store.db import settings
+from core.store.db.engine import Store
+from core.store.sites import pairings
 from core.store.sites.sites import Site
+from tests.core.conftest import KEYS
 from tests.core.events import SECRET
+from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin
 from tests.web.cli.conftest import Run
-
-NOWHERE = "http://127.0.0.1:1"
-ADD = ("--username", "bridge", "--application-password", "abcd efgh")
 
 
 @pytest.fixture
@@ -24,22 +32,80 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestAdd:
-    def test_says_what_is_wrong_with_the_address(self, run: Run) -> None:
-        ran = run("site", "add", NOWHERE, *ADD)
+    def test_writes_the_plugin_with_a_code_and_says_what_to_do(
+        self, run: Run, with_site: Site, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "plugin.zip"
+        ran = run("site", "add", "--no-wait", "-o", str(file), "--bridge-url", "https://bridge.example.org/")
+        assert ran.status == 0
+        code = re.search(r"https://bridge\.example\.org#zb1\.[0-9a-f]{16}\.[0-9a-f]{32}", ran.out)
+        assert code is not None
+        with zipfile.ZipFile(file) as packed:
+            held = packed.read("meetings-bridge-for-zoom/pairing-code.php").decode()
+        assert f"return '{code[0]}';" in held
+        assert file.stat().st_mode & 0o777 == 0o600, "who has the code can connect a site"
+        assert "activate the plugin" in ran.out
+        assert ran.err == ""
+
+    def test_warns_of_an_address_of_this_machine(self, run: Run, with_site: Site, tmp_path: Path) -> None:
+        ran = run("site", "add", "--no-wait", "-o", str(tmp_path / "plugin.zip"))
+        assert "Only a WordPress on this machine reaches http://127.0.0.1:8765" in ran.err
+
+    def test_uses_the_saved_address(
+        self, run: Run, with_site: Site, migrated_url: str, tmp_path: Path
+    ) -> None:
+        opened = Store(migrated_url, keys=KEYS)
+        opened.write(lambda connection: settings.save_public_url(connection, "https://saved.example.org"))
+        opened.close()
+        ran = run("site", "add", "--no-wait", "-o", str(tmp_path / "plugin.zip"))
+        assert "https://saved.example.org#zb1." in ran.out
+
+    @pytest.mark.parametrize("address", ["::", "ftp://x", "http://", "http://[x"])
+    def test_says_what_is_wrong_with_the_address(self, run: Run, address: str, tmp_path: Path) -> None:
+        file = tmp_path / "plugin.zip"
+        ran = run("site", "add", address, "-o", str(file))
         assert ran.status == 1
         assert ran.err.startswith("Error: ")
-        assert "abcd" not in ran.out + ran.err
-        assert "Traceback" not in ran.err
+        assert not file.exists()
 
-    @pytest.mark.parametrize("address", ["", "::", "ftp://x", "http://", "http://[x"])
-    def test_and_with_one_that_is_none(self, run: Run, address: str) -> None:
-        ran = run("site", "add", address, *ADD)
-        assert ran.status in (1, 2)
-        assert ran.err
+    def test_says_so_where_the_file_cannot_be_written(self, run: Run, tmp_path: Path) -> None:
+        ran = run("site", "add", "--no-wait", "-o", str(tmp_path / "none" / "plugin.zip"))
+        assert (ran.status, "--output" in ran.err) == (1, True)
 
-    def test_keeps_nothing_then(self, run: Run) -> None:
-        run("site", "add", NOWHERE, *ADD)
-        assert "No site is connected yet" in run("site", "list").out
+    def test_does_not_wait_where_no_bridge_runs(self, run: Run, tmp_path: Path) -> None:
+        ran = run("site", "add", "-o", str(tmp_path / "plugin.zip"))
+        assert ran.status == 0
+        assert "zoombridge serve" in ran.out
+
+
+class TestWaiting:
+    @pytest.fixture
+    def waiting(self, with_site: Site, migrated_url: str) -> None:
+        """A site has used a code, has answered, and waits for a person."""
+        opened = Store(migrated_url, keys=KEYS)
+        code = pairing.issue_code(opened, bridge_url=BRIDGE, requested_by="the command line")
+        asked = Plugin().ask(opened, code)
+        message = f"{HOME} has used the code."
+        answered = replace(asked, state=PairingState.CONFIRM, message=message, url=HOME)
+        opened.write(lambda connection: pairings.save(connection, answered, opened.sealer, was=asked.state))
+        opened.close()
+
+    def test_for_a_person_confirms(self, run: Run, waiting: None, unreachable: None) -> None:
+        ran = run("site", "confirm", "http://www.choir.example.org/", "--yes")
+        assert ran.status == 0
+        assert f"{HOME} has used the code." in ran.out
+        assert f"Connected Choir ({HOME}) as " in ran.out
+        assert f"  {HOME}/wp-json/vczapi/v1/meeting" in ran.out
+        assert HOME in run("site", "list").out
+
+    def test_of_another_site_finds_none(self, run: Run, waiting: None) -> None:
+        ran = run("site", "confirm", "https://other.example.org", "--yes")
+        assert (ran.status, "No site at https://other.example.org waits" in ran.err) == (1, True)
+
+    def test_asks_before_it_connects(self, run: Run, waiting: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+        assert "Connect “Choir” at https://choir.example.org?" in run("site", "confirm").out
+        assert HOME not in run("site", "list").out
 
 
 class TestList:
