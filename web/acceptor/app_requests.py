@@ -73,7 +73,7 @@ class _Connection(HTTPConnection):
     ) -> asyncio.Future[None]:
         """Begin the response."""
         assert isinstance(start_line, ResponseStartLine)  # noqa: S101 - an application responds
-        self._status = start_line.code
+        self._status = int(start_line.code)  # an HTTPStatus cannot be sent to an acceptor
         self._headers = list(headers.get_all())
         return self.write(chunk or b"")
 
