@@ -177,9 +177,13 @@ class TestSite:
         ]
         save_facts(store, bad, ago=7200)
         answer = door.get("/sites/s1")
-        assert "t connect to WordPress Gone" in words(answer)
+        assert "Problem: The plugin needs attention Gone" in words(answer)
         assert f"Since {datetime.fromtimestamp(time.time() - 7200, UTC):%Y-%m-%d}" in words(answer)
         assert b"<script>alert" not in answer.body
+
+    def test_says_that_wordpress_does_not_answer(self, door: Door, store: Store) -> None:
+        save_facts(store, [HealthFinding(FactName.WORDPRESS, False, "It is down.")])
+        assert "t connect to WordPress It is down. Since" in words(door.get("/sites/s1"))
 
     def test_says_that_zooms_events_are_refused(self, door: Door, store: Store) -> None:
         save_facts(store)
