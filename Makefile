@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test words bench soak lint clean
+.PHONY: help setup check demo test vczapi words bench soak lint clean
 
 BIN := .venv/bin
 
@@ -22,6 +22,11 @@ demo: ## Run a demo: a WordPress, the bridge, and events as Zoom sends them (EXI
 test: ## Run the linters and all tests (ARGS="-k signature": pass these arguments to pytest)
 	bin/setup test
 	$(if $(ARGS),$(MAKE) --no-print-directory lint && $(BIN)/pytest $(ARGS),$(BIN)/python -m tests.all)
+
+vczapi: ## Run the tests beside the real plugin "Video Conferencing with Zoom" (PLUGIN=DIR: its folder)
+	@test -f "$(PLUGIN)/video-conferencing-with-zoom-api.php" || { echo "PLUGIN=DIR names the unpacked plugin."; exit 2; }
+	bin/setup test
+	ZOOMBRIDGE_VCZAPI="$(abspath $(PLUGIN))" $(BIN)/pytest $(ARGS) tests/plugin_stub/test_vczapi_*.py
 
 words: ## Extract the pages' texts and update the translation catalogues
 	$(BIN)/python -m tests.words

@@ -16,7 +16,7 @@ from tests.end_to_end.pair import eventually
 if TYPE_CHECKING:
     from tests.end_to_end.pair import Pair
 
-DOUBLE = Path(__file__).parent.parent / "wordpress/vczapi/vczapi.php"
+DOUBLE = Path(__file__).parent.parent / "wordpress/vczapi/make.php"
 OWN = {"site_option_logged_in": "1", "site_option_browser_join": "1"}
 
 

@@ -10,6 +10,7 @@ import requests
 from tests.examples import SOAK
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
 from tests.wordpress import WordPress
+from tests.wordpress.vczapi_site import REAL, VczapiSite
 
 # Messages that the stub does not cause: WordPress 6.1's HTTP client and SQLite integration are older than PHP 8.2, its
 # parser of "Basic garbage" expects a colon, and PHP logs each body over its own limit.
@@ -34,13 +35,17 @@ ON_ONE = {
     "test_rotation": "debian-mariadb",
     "test_predecessor": "debian-mariadb",
     "test_type": "playground-sqlite",
+    "test_vczapi_alone": "debian-mariadb",
+    "test_vczapi_form": "debian-mariadb",
+    "test_vczapi_visitors": "debian-mariadb",
+    "test_vczapi_box": "debian-mariadb",
 }
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    elsewhere = [item for item in items if not SOAK and _is_tried_on_the_other(item)]
+    elsewhere = [item for item in items if not (SOAK or REAL) and _is_tried_on_the_other(item)]
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
@@ -72,6 +77,14 @@ def with_vczapi(site: WordPress) -> Iterator[WordPress]:
     site.add_plugin(VCZAPI)
     yield site
     site.deactivate_plugin("vczapi")
+
+
+@pytest.fixture
+def vczapi(site: WordPress) -> Iterator[VczapiSite]:
+    """A site on which VCZAPI is active, as connected with Zoom: its double, or the real plugin if it was named."""
+    started = VczapiSite.start(site)
+    yield started
+    started.stop()
 
 
 @pytest.fixture(autouse=True)
