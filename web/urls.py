@@ -11,9 +11,14 @@ from web.monitoring.health import HealthHandler, ReadyHandler
 from web.monitoring.metrics import MetricsHandler
 from web.pages.account import AccountHandler
 from web.pages.accounts import AccountsHandler, FindingsHandler
-from web.pages.add_site import AddSiteHandler, CodeHandler, CodePluginHandler, PluginHandler
+from web.pages.add_site import (
+    AddSiteHandler,
+    CodeHandler,
+    CodePluginHandler,
+    FormerConnectHandler,
+    PluginHandler,
+)
 from web.pages.bridge_link import BridgeLinkHandler
-from web.pages.connect import BackHandler, CandidateHandler, ConnectHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
 from web.pages.held_pages import HeldPagesHandler
@@ -109,9 +114,7 @@ def urls(
         URLSpec(r"/sites/add", AddSiteHandler, page),
         URLSpec(r"/sites/add/([0-9a-f]{16})", CodeHandler, page),
         URLSpec(r"/sites/add/([0-9a-f]{16})/plugin\.zip", CodePluginHandler, page),
-        URLSpec(r"/sites/connect", ConnectHandler, page),
-        URLSpec(r"/sites/connect/([0-9a-f]{16})", CandidateHandler, page),
-        URLSpec(r"/sites/connect/([0-9a-f]{16})/back", BackHandler, page),
+        URLSpec(r"/sites/connect", FormerConnectHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})", SiteHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/test", TestHandler, page),
         URLSpec(r"/sites/([A-Za-z0-9_-]{1,64})/disconnect", DisconnectHandler, page),

@@ -28,8 +28,6 @@ NO_PAGES = {
     r"/plugin\.zip$",
     r"/sites/add/([0-9a-f]{16})/plugin\.zip$",
     r"/sites/connect$",
-    r"/sites/connect/([0-9a-f]{16})$",
-    r"/sites/connect/([0-9a-f]{16})/back$",
     r"/events/find$",
     r"/events/large/dismiss$",
     r"/meetings/find$",

@@ -19,7 +19,6 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from core.sites.returned_password import APP_ID
 from core.zoom.scenarios import validation
 from core.zoom.sender import send
 from tests.conftest import STUB, STUB_SLUG, new_context
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 WRONG_SECRET = "Another-Secret-Of-Zoom-0815"
 NOWHERE = "http://127.0.0.1:1"
+ELSEWHERE = "https://elsewhere.example.org"
 SLOWLY = 60_000  # milliseconds for what the bridge and WordPress do together
 
 # What stands in the way of events on real sites, as must-use plugins.
@@ -101,27 +101,24 @@ class Person:
         self.bridge.stop()
         self.bridge = kind(self.bridge.data, port=port)
 
-    def sign_in_to_wordpress(self) -> None:
-        self.page.get_by_label("Username or Email Address").fill(self.site.user)
-        self.page.get_by_label("Password", exact=True).fill(self.site.password)
-        self.page.get_by_role("button", name="Log In").click()
+    def download(self, file: Path) -> None:
+        """Press the button that gives the plugin with a code."""
+        with self.page.expect_download() as downloaded:
+            self.page.get_by_role("button", name="Download plugin").click()
+        downloaded.value.save_as(file)
+        expect(self.page.get_by_text("Install the plugin in WordPress")).to_be_visible()
 
-    def approve(self) -> None:
-        """Press WordPress's own button, and come back to the bridge."""
-        self.page.wait_for_url("**/authorize-application.php**")
-        self.page.get_by_role("button", name="Yes, I approve").click()
-        self.page.wait_for_url(f"{self.bridge.url}/sites/**")
-
-    def install(self, plugin: Path) -> None:
-        """Upload the plugin in a window of its own, and activate it."""
-        with self.page.expect_popup() as opened:
-            self.page.get_by_role("link", name="Open that page").click()
-        window = opened.value
+    def upload(self, plugin: Path) -> Page:
+        """Upload the plugin in a window of wp-admin, and return that."""
+        window = self.page.context.new_page()
+        window.goto(f"{self.site.url}/wp-admin/plugin-install.php?tab=upload")
+        if window.get_by_label("Password", exact=True).count():
+            window.get_by_label("Username or Email Address").fill(self.site.user)
+            window.get_by_label("Password", exact=True).fill(self.site.password)
+            window.get_by_role("button", name="Log In").click()
         window.set_input_files("input[type=file]", plugin)
         window.get_by_role("button", name="Install Now").click()
-        window.get_by_role("link", name="Activate Plugin").click(timeout=SLOWLY)
-        window.wait_for_url("**/plugins.php**")
-        window.close()
+        return window
 
     def open_site(self) -> None:
         self.page.goto(self.address)
@@ -217,50 +214,41 @@ def test_from_nothing_to_a_page_and_what_goes_wrong(person: Person, page: Page, 
     finds_what_blocks(person)
     finds_what_changes(person)
     finds_a_wrong_secret(person, meeting)
-    finds_that_another_bridge_took_over(person)
-    finds_that_the_bridge_is_not_reached(person)
+    finds_that_another_bridge_took_over(person, tmp_path)
+    finds_that_the_bridge_is_not_reached(person, tmp_path)
     finds_a_wrong_clock(person)
 
     assert person.left_of_tests() == []
     eventually(lambda: not held_of_tests(person))
     log = person.bridge.log()
     assert SECRET not in log
-    assert "password=" not in log
+    assert "zb1." not in log, "no pairing code either"
     assert errors == []
     lets_go(person)
     assert requests.get(link, timeout=90).status_code == 200
 
 
 def connects(person: Person, tmp_path: Path) -> None:
-    """The address, WordPress's own page, the plugin."""
+    """One upload; the page goes on by itself, and asks as the site is not where the person said."""
     page = person.page
-    page.goto(f"{person.bridge.url}/sites/connect")
-    page.get_by_label("Address of your site").fill(NOWHERE)
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_text("its server refuses the connection")).to_be_visible()
-    page.get_by_label("Address of your site").fill(f"{person.site.url}/wp-admin/")
-    page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_text("WordPress found")).to_be_visible()
+    page.goto(f"{person.bridge.url}/sites")
+    page.get_by_role("link", name="Add a site").click()
+    page.get_by_label("Address of your site").fill("no address")
+    page.get_by_role("button", name="Download plugin").click()
+    expect(page.get_by_text("This is not the address of a site.")).to_be_visible()
+    page.get_by_label("Address of your site").fill(ELSEWHERE)
+    person.download(tmp_path / "plugin.zip")
 
-    page.get_by_role("link", name="Go to WordPress and approve").click()
-    person.sign_in_to_wordpress()
-    page.wait_for_url("**/authorize-application.php**")
-    page.get_by_role("button", name="No, I do not approve").click()
-    page.wait_for_url(f"{person.bridge.url}/sites/**")
-    expect(page.get_by_text("The connection was rejected in WordPress")).to_be_visible()
+    window = person.upload(tmp_path / "plugin.zip")
+    window.get_by_role("link", name="Activate Plugin").click(timeout=SLOWLY)
+    window.wait_for_url("**/plugins.php**")
+    window.close()
 
-    page.get_by_role("link", name="Go to WordPress and approve").click()
-    person.approve()
-    expect(page.get_by_text("The plugin is not installed yet")).to_be_visible()
-    assert "password" not in page.url, "what WordPress handed over stands in no address"
-    page.reload()
-    with page.expect_download() as downloaded:
-        page.get_by_role("link", name="Download the plugin").click()
-    downloaded.value.save_as(tmp_path / "plugin.zip")
-    person.install(tmp_path / "plugin.zip")
-    page.get_by_role("button", name="Check again").click()
+    expect(page.get_by_text("Is this your site?")).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text(f"at {person.site.url}, and answers there")).to_be_visible()
+    expect(page.get_by_text(f"You entered {ELSEWHERE}")).to_be_visible()
+    page.get_by_role("button", name="Connect this site").click()
     expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible(timeout=SLOWLY)
-    assert application_passwords(person.site) == [], "it was used once, and given back"
     person.address = page.url.partition("?")[0]
     person.line("WordPress reaches the bridge")
 
@@ -334,7 +322,7 @@ def finds_a_wrong_secret(person: Person, meeting: Meeting) -> None:
     person.remove_secret(WRONG_SECRET[-4:])
 
 
-def finds_that_another_bridge_took_over(person: Person) -> None:
+def finds_that_another_bridge_took_over(person: Person, tmp_path: Path) -> None:
     """Another bridge has written to the site; the page leads to connecting it again."""
     page = person.page
     person.site.php(
@@ -344,39 +332,46 @@ def finds_that_another_bridge_took_over(person: Person) -> None:
     told = person.test()
     assert "Page written to the site: this step failed." in told
     assert "Another bridge has taken over this site" in told
-    expect(page.locator("#zb-test").get_by_role("link", name="Connect the site again")).to_be_visible()
-    connects_again(person)
+    page.locator("#zb-test").get_by_role("link", name="Connect the site again").click()
+    connects_again(person, tmp_path, "Connect again")
     person.mend()
 
 
-def connects_again(person: Person, bridge_url: str = "") -> None:
-    """From the page that asks for it, perhaps with another address of the bridge."""
+def connects_again(person: Person, tmp_path: Path, button: str) -> None:
+    """From the page that asks for it; in wp-admin the connected plugin asks first, with this button."""
     page = person.page
-    page.goto(f"{person.bridge.url}/sites/connect?again={person.address.rpartition('/')[2]}")
-    field = page.get_by_label("Bridge address for WordPress")
-    expect(field).to_have_value(re.compile("^http"))
-    if bridge_url:
-        field.fill(bridge_url)
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_role("link", name="Go to WordPress and approve").click()
-    person.approve()
+    expect(page.get_by_role("heading", name=re.compile("^Connect .* again$"))).to_be_visible()
+    person.download(tmp_path / "again.zip")
+    window = person.upload(tmp_path / "again.zip")
+    window.get_by_role("link", name="Replace current with uploaded").click(timeout=SLOWLY)
+    window.get_by_text("Plugin updated successfully.").wait_for(timeout=SLOWLY)
+    window.goto(f"{person.site.url}/wp-admin/plugins.php")
+    window.get_by_role("button", name=button).click()
+    window.wait_for_url("**/wp-admin/**")
+    window.close()
     expect(page.get_by_text("Connected. Now set up Zoom")).to_be_visible(timeout=SLOWLY)
-    assert application_passwords(person.site) == []
+    assert page.url.partition("?")[0] == person.address, "it is the same site"
 
 
-def finds_that_the_bridge_is_not_reached(person: Person) -> None:
-    """WordPress looks for the bridge where nobody listens."""
+def finds_that_the_bridge_is_not_reached(person: Person, tmp_path: Path) -> None:
+    """WordPress looks for the bridge where nobody listens any more."""
     page = person.page
     expect(
         page.get_by_text("only an administrator of the site may send its events elsewhere")
     ).to_be_visible()
-    connects_again(person, NOWHERE)
+    person.site.php(
+        "$kept = get_option( 'zoombridge_connection' );"
+        "update_option( 'zoombridge_connection', array( 'bridge' => $url ) + $kept );",
+        url=NOWHERE,
+    )
+    page.get_by_role("button", name="Check connection").click()
     person.line("WordPress can\u2019t reach the bridge")
     told = person.test()
     assert "The event reached WordPress, but WordPress does not reach the bridge." in told
     assert f"The bridge at {NOWHERE} could not be reached" in told
     assert f"{NOWHERE}/healthz" in told
-    connects_again(person, person.bridge.url)
+    page.get_by_role("link", name="Reconnect site").click()
+    connects_again(person, tmp_path, f"Connect to {person.bridge.url}")
     person.line("WordPress reaches the bridge")
 
 
@@ -398,23 +393,6 @@ def lets_go(person: Person) -> None:
     page.get_by_role("button", name="Disconnect").click()
     expect(page.get_by_text("Disconnected. The site's pages stay as they are.")).to_be_visible(timeout=SLOWLY)
     assert person.site.rest("GET", "zoombridge/v1/connection").json()["paired"] is False
-
-
-def application_passwords(site: WordPress) -> list[str]:
-    """Return the names of the application passwords that WordPress has made for the bridge."""
-    found = site.php(
-        """
-        $user = get_user_by( 'login', $login )->ID;
-        $held = array_filter(
-            WP_Application_Passwords::get_user_application_passwords( $user ),
-            static fn( $item ) => $app === $item['app_id']
-        );
-        return array_values( array_column( $held, 'name' ) );
-        """,
-        login=site.user,
-        app=APP_ID,
-    )
-    return [str(name) for name in found]
 
 
 def held_of_tests(person: Person) -> int:

@@ -19,9 +19,7 @@ from core.sites import pairing
 from core.store.db import schema
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
-from core.store.sites import pending_sites
 from core.store.sites.pairings import PairingState
-from core.store.sites.pending_sites import PendingSite
 from core.zoom.signature import Secret
 from tests.core.conftest import connected
 from tests.core.events import SECRET, event, raw, signed
@@ -181,11 +179,6 @@ def fill_two_sites(http: Http, bridge: Bridge, store: Store) -> dict[str, list[s
         store.write(lambda connection, one=attempt: attempts.add(connection, [one]))  # type: ignore[misc]
     bridge.fold_worker.fold_pending()
 
-    begun = PendingSite(
-        pending_sites.new_id(), "/anna", "https://theirs.example.net", "Theirs only", "https://theirs.example.net/wp-json/",
-        "https://theirs.example.net/authorize", "https://bridge.example.org", now + 10**7,
-    )  # fmt: skip
-    store.write(lambda connection: pending_sites.add(connection, begun, store.sealer, now=now))
     codes = add_codes(store)
     job = {
         "kind": "replay",
@@ -211,7 +204,6 @@ def fill_two_sites(http: Http, bridge: Bridge, store: Store) -> dict[str, list[s
         "event": kept,
         "job": work,
         "held": held,
-        "candidate": [begun.id],
         "code": codes,
     }
 

@@ -15,11 +15,11 @@ from core import messages
 from core.accounts import import_job
 from core.auth.service import AuthService
 from core.bridge import Bridge
-from core.errors import Fault, SiteFaultError, StoreUnavailableError
+from core.errors import StoreUnavailableError
 from core.model.health import FactName, HealthFinding
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
-from core.sites import diagnosis
+from core.sites import diagnosis, pairing
 from core.sites.diagnosis import Stage
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
@@ -31,12 +31,14 @@ from core.store.db import schema
 from core.store.db.engine import Store
 from core.store.jobs import JobState
 from core.store.sites import health
+from core.store.sites.pairings import PairingState
 from core.store.sites.sites import Site
 from core.wordpress import signing
 from core.wordpress.faults import unreachable
 from core.zoom.oauth import Credentials
 from tests.web.conftest import CONTEXT, Http, from_stub
 from tests.web.english import english_on
+from tests.web.pairings import used
 from tests.web.routes import OURS, Form, Forms, fill_two_sites, pages
 
 GERMAN = {"Accept-Language": "de-DE,de;q=0.9", "Accept": "text/html"}
@@ -46,8 +48,8 @@ Get = Callable[[str], str]
 # Queries of pages: what a form or an old link leads to, and filters with mistakes.
 QUERIES = (
     "?gone=yes", "?gone=trouble", "?gone=done", "?done=yes", "?done=checked", "?done=moved", "?done=connected",
-    "?done=asked", "?done=role", "?done=removed", "?done=added", "?saved=yes", "?saved=s1", "?late=yes", "?stale=yes",
-    "?refused=yes", "?again=yes", "?outcome=refused", "?outcome=nothing", "?outcome=failed&number=x&since=x&until=x",
+    "?done=asked", "?done=role", "?done=removed", "?done=added", "?saved=yes", "?saved=s1", "?late=yes",
+    "?outcome=refused", "?outcome=nothing", "?outcome=failed&number=x&since=x&until=x",
     "?number=1&since=2030-02-01T00:00&until=2030-01-01T00:00", "?q=nichts", "?site=s2", "?lacking=user:read:user:admin",
     "?state=deleted", "?before=1", "?kind=changed", "?gone=cancelled", "?download=yes", "?done=login",
 )  # fmt: skip
@@ -90,9 +92,6 @@ def names(
     ]
     change(store, schema.sites, checked_at=now, fault="network", fault_message=fault)
     store.write(lambda connection: health.record(connection, "s1", findings_of_site, now=now))
-    change(
-        store, schema.pending_sites, message=messages.SETUP_UNREACHABLE % {"reason": messages.SERVER_SILENT}
-    )
     change(store, schema.zoom_accounts, fault_message=messages.ZOOM_RATE_LIMIT)
     imported = store.write(
         lambda connection: jobs.enqueue(
@@ -231,9 +230,6 @@ PASSWORD = "correct horse battery"
         ("/sites/add", {"address": "https://anna:secret@example.org"}),
         ("/sites/add", {"uses": "101", "bridge_url": "bridge"}),
         ("/sites/add", {"uses": "2", "address": "https://example.org"}),
-        ("/sites/connect", {"address": "no address"}),
-        ("/sites/connect", {"address": "https://anna:secret@example.org"}),
-        ("/sites/connect", {"address": "https://example.org"}),
     ],
 )
 def test_errors_of_forms(
@@ -280,26 +276,22 @@ def test_signing_in_with_links(http: Http, auth_service: AuthService) -> None:
         assert english_on(answer.body.decode()) == [], answer.effective_url
 
 
-FAULTS = [
-    SiteFaultError(messages.SITE_BUSY, fault=Fault.THROTTLED, status=429),
-    SiteFaultError(messages.CERTIFICATE_UNTRUSTED, fault=Fault.TLS),
-    SiteFaultError(messages.SITE_ERROR % {"status": 500}, fault=Fault.SERVER, status=500),
-    SiteFaultError(messages.PLUGIN_MISSING, fault=Fault.STUB_MISSING, status=404),
-    SiteFaultError(messages.PASSWORD_REJECTED, fault=Fault.CREDENTIALS, status=401),
-    SiteFaultError(messages.ADDRESS_INVALID, fault=Fault.NOT_WORDPRESS),
-]
+NOT_CALLED_BACK = (
+    messages.PAIRING_LOCAL % {"address": "http://localhost/"},
+    messages.PAIRING_NETWORK % {"address": "https://x.example.org/", "reason": messages.SERVER_SILENT},
+    messages.PAIRING_TLS % {"address": "https://x.example.org/"},
+    messages.PAIRING_BUSY,
+)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.fault))
-def test_faults_of_a_site_that_is_being_connected(
-    http: Http, session: dict[str, str], monkeypatch: pytest.MonkeyPatch, fault: SiteFaultError
+@pytest.mark.parametrize("message", NOT_CALLED_BACK)
+def test_why_a_site_cannot_be_called_back(
+    http: Http, store: Store, session: dict[str, str], message: str
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise fault
-
-    monkeypatch.setattr("core.wordpress.transport.send", refuse)
-    answer = http("POST", "/sites/connect", b"address=example.org", GERMAN | FORM | session)
-    assert answer.code == 422
+    code = pairing.issue_code(store, bridge_url="https://bridge.example.org", requested_by="/anna")
+    used(store, code.id, PairingState.UNREACHABLE, message=message)
+    answer = http("GET", f"/sites/add/{code.id}", headers=GERMAN | session)
+    assert answer.code == 200
     assert english_on(answer.body.decode()) == []
 
 

@@ -515,3 +515,8 @@ class TestList:
         assert link(answer, "Up to 5 sites") == several
         assert done not in answer.body.decode()
         assert "Sites being added" not in words(watcher.get("/sites"))
+
+
+def test_former_address_leads_here(admin: Door) -> None:
+    assert admin.get("/sites/connect").headers["Location"] == "/sites/add"
+    assert admin.get("/sites/connect?again=s1").headers["Location"] == "/sites/add?site=s1"
