@@ -84,10 +84,12 @@ class Bridge:
             threading.Event()
         )  # wakes the scheduler, which is created after the worker that sets it
         password_returner = PasswordReturner(store)
+        key_rotator = KeyRotator(store)
 
         def after_check(site_id: str) -> None:
             mirror_worker.wake()
             password_returner.begin(site_id)
+            key_rotator.resume(site_id)
 
         health_checker = HealthChecker(store, on_checked=after_check, clock=clock)
         mirror_worker = MirrorWorker(
@@ -147,7 +149,7 @@ class Bridge:
             account_clients,
             health_checker,
             PairingCaller(store, on_connected=after_pairing),
-            KeyRotator(store),
+            key_rotator,
             MoveChecker(store, on_moved=after_pairing),
             limits,
             notify.Listener(store.url, handlers) if store.is_shared else None,

@@ -857,6 +857,12 @@ PAIRING_CONFIRM_MOVED = _(
     "continues at the new address."
 )
 
+TWO_COPIES = _(
+    "Two copies of this site answer by turns at %(address)s: their folders or databases differ. Pages and settings may be "
+    "written to either of them. Usually a server of before is still running, or the name has two addresses: switch one of "
+    "them off."
+)
+
 # Answers to a plugin that reports a move.
 MOVE_COPY = _(
     "The site at %(address)s is still there, so this one is a copy of it. Nothing was changed. Choose “This is a copy”; to "

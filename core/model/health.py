@@ -16,6 +16,7 @@ class FactName(StrEnum):
     WORDPRESS = "WordPress"  # answers
     PLUGIN = "plugin"  # active, and of a version that fits
     PAIRING = "pairing"  # the plugin accepts the bridge's key
+    COPIES = "copies"  # of the site, at its address
     CLOCK = "clock"
     NONCES = "nonces"  # the database refuses a nonce that it holds
     TRASH = "trash"
@@ -30,6 +31,7 @@ CHECKED = (
     FactName.WORDPRESS,
     FactName.PLUGIN,
     FactName.PAIRING,
+    FactName.COPIES,
     FactName.CLOCK,
     FactName.NONCES,
     FactName.TRASH,

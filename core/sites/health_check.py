@@ -19,6 +19,7 @@ from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.sites import health, sites, zoom_secrets
 from core.wordpress.discovery import is_local
+from core.wordpress.homes import secured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +100,14 @@ def _store(
         findings = _findings_of(answer, site)
     else:
         _store_answer(connection, site, *answer, lift=lift)
+        places = site.places.seen(answer[1].place, now=now)
+        if places != site.places:
+            sites.save_places(connection, site.id, places)
         findings = _findings(site, *answer)
+        if places.shows_copies(now=now):
+            findings.append(
+                HealthFinding(FactName.COPIES, False, messages.TWO_COPIES % {"address": site.url})
+            )
     health.replace_checked(connection, site.id, findings, now=now)
     return list(health.facts(connection, site.id).values())
 
@@ -110,10 +118,12 @@ def _store_answer(
     sites.end_goodbye(connection, site.id)
     sites.save_home(connection, site.id, greeting.home)
     sites.save_settings_page(connection, site.id, greeting.page)
+    if client.doorway != site.doorway:
+        sites.save_doorway(connection, site.id, client.doorway)
     if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
         renewed = replace(
             site,
-            endpoints=greeting.endpoints,
+            endpoints=secured(greeting.endpoints, site.url),
             vczapi=client.info.vczapi is not None,
             vczapi_pro=client.info.vczapi_pro,
         )

@@ -45,6 +45,13 @@ class KeyRotator:
         threading.Thread(target=self._rotate, args=(site_id,), name="key-rotation", daemon=True).start()
         return True
 
+    def resume(self, site_id: str) -> None:
+        """Complete the rotation of a site that was interrupted, if there is one. Raises: UnknownSiteError."""
+        with self.store.reading() as connection:
+            site = sites.load(connection, site_id, self.store.sealer)
+        if site.next_key:
+            self.begin(site_id)
+
     def is_underway(self, site_id: str) -> bool:
         """Whether the key of a site is being renewed."""
         return site_id in self._underway

@@ -71,6 +71,10 @@ sites = Table(
     Column(
         "place", Text, nullable=False, default="", server_default=text("''")
     ),  # digest of folder and database
+    # The place before, when it changed, and when one last came back: see core.model.place.
+    Column("place_before", Text, nullable=False, default="", server_default=text("''")),
+    Column("place_changed_at", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("place_alternated_at", BigInteger, nullable=False, default=0, server_default="0"),
     Column("doorway", Text, nullable=False, default="rest", server_default="rest"),  # that answered last
     # The plugin said goodbye: when, and why (deactivated, uninstalled).
     Column("left_at", BigInteger),

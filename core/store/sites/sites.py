@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select, update
 from core import messages
 from core.errors import UnknownSiteError
 from core.model.health import FactName, HealthFinding
+from core.model.place import PlaceHistory
 from core.store.db import notify
 from core.store.db.schema import posts, quarantine, sites, zoom_secrets
 from core.store.posts.queue import PostState
@@ -72,6 +73,9 @@ class Site:
     server_username: str = ""
     server_password: str = field(default="", repr=False)
     place: str = ""
+    place_before: str = ""
+    place_changed_at: int = 0
+    place_alternated_at: int = 0
     doorway: str = "rest"
     left_at: int | None = None
     left_reason: str | None = None
@@ -80,6 +84,11 @@ class Site:
     def server_login(self) -> tuple[str, str] | None:
         """User and password for the web server in front of WordPress; None where it asks for none."""
         return (self.server_username, self.server_password) if self.server_username else None
+
+    @property
+    def places(self) -> PlaceHistory:
+        """The places that the site has answered from."""
+        return PlaceHistory(self.place, self.place_before, self.place_changed_at, self.place_alternated_at)
 
 
 def new_id() -> str:
@@ -264,6 +273,17 @@ def save_server_login(
 ) -> None:
     """Store user and password for the web server in front of WordPress; empty texts where it asks for none."""
     values = {"server_username": username, "server_password": _sealed(password, sealer)}
+    connection.execute(update(sites).where(sites.c.id == site_id).values(values))
+
+
+def save_places(connection: Connection, site_id: str, places: PlaceHistory) -> None:
+    """Store the places that a site has answered from."""
+    values = {
+        "place": places.place,
+        "place_before": places.before,
+        "place_changed_at": places.changed_at,
+        "place_alternated_at": places.alternated_at,
+    }
     connection.execute(update(sites).where(sites.c.id == site_id).values(values))
 
 

@@ -153,6 +153,37 @@ class TestLook:
         wordpress.plugin.nonces_are_unique = False
         assert "unique index" in wrong(health_check.check(store, "s1"))["nonces"]
 
+    def test_says_that_two_copies_answer_by_turns(self, store: Store, wordpress: NetworkDouble) -> None:
+        for place in "aba":
+            wordpress.plugin.place = place * 64
+            found = health_check.check(store, "s1")
+        assert "Two copies" in wrong(found)["copies"]
+        assert kept(store).place == "a" * 64
+
+    def test_says_nothing_of_a_site_in_another_folder(self, store: Store, wordpress: NetworkDouble) -> None:
+        for place in "abb":
+            wordpress.plugin.place = place * 64
+            found = health_check.check(store, "s1")
+        assert wrong(found) == {}
+
+    def test_keeps_the_doorway_that_answers(self, store: Store, wordpress: NetworkDouble) -> None:
+        wordpress.closed = {"rest": (403, {}, b"<title>Forbidden</title>")}
+        health_check.check(store, "s1")
+        assert kept(store).doorway == "home"
+        wordpress.addresses.clear()
+        health_check.check(store, "s1")
+        assert wordpress.addresses == [f"{HOME}/?zoombridge_sync=1"]
+
+    def test_says_that_the_web_server_asks_for_a_password(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        wordpress.password = ("anna", "secret")
+        assert "password of its own" in wrong(health_check.check(store, "s1"))["WordPress"]
+        store.write(
+            lambda connection: sites.save_server_login(connection, "s1", "anna", "secret", store.sealer)
+        )
+        assert wrong(health_check.check(store, "s1")) == {}
+
     def test_notes_that_the_trash_is_disabled(self, store: Store, wordpress: NetworkDouble) -> None:
         wordpress.plugin.trash = False
         found = health_check.check(store, "s1")
