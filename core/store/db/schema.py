@@ -98,6 +98,12 @@ health_facts = Table(
     Column("message", Text, nullable=False),
     Column("since", BigInteger, nullable=False),  # it is as well, or as bad
     Column("seen_at", BigInteger, nullable=False),  # last
+    Index(
+        "ix_health_facts_silent",  # sites that do not answer
+        "site_id",
+        sqlite_where=text("name = 'WordPress' AND well = 0"),
+        postgresql_where=text("name = 'WordPress' AND well = false"),
+    ),
 )
 
 # Sites that somebody is about to connect, between what they typed and a site that is paired.

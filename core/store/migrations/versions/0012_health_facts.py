@@ -38,6 +38,13 @@ def upgrade() -> None:
         "sites", sa.Column("settings_page", sa.Text(), nullable=False, server_default=sa.text("''"))
     )
     op.create_index("ix_sites_check_due_at", "sites", ["check_due_at"])
+    op.create_index(
+        "ix_health_facts_silent",
+        "health_facts",
+        ["site_id"],
+        sqlite_where=sa.text("name = 'WordPress' AND well = 0"),
+        postgresql_where=sa.text("name = 'WordPress' AND well = false"),
+    )
     _move_reports(op.get_bind(), facts)
     op.drop_column("sites", "health_report")
 
