@@ -152,7 +152,7 @@ function zoombridge_request( string $method, string $path, array $args = array()
  */
 function zoombridge_not_paired_error(): WP_Error {
 	/* translators: %s: a command. */
-	$advice  = __( 'Connect it on the bridge, under Sites, or run on its server: %s', 'meetings-bridge-for-zoom' );
+	$advice  = __( 'Add it on the bridge, under Sites, or run on its server: %s', 'meetings-bridge-for-zoom' );
 	$message = __( 'This site is not connected to a bridge yet.', 'meetings-bridge-for-zoom' );
 	$message = $message . ' ' . sprintf( $advice, 'zoombridge site add ' . home_url() );
 	return new WP_Error( 'zoombridge_not_paired', $message );

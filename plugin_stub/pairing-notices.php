@@ -62,12 +62,16 @@ function zoombridge_render_notice(
  *
  * @param string[] $buttons Labels by what they do; the first one is the main one.
  * @param string   $code_id Optional. ID of the code that they are about. Default empty.
+ * @param string   $class   Optional. Class of the first one. Default that of a main one.
  * @return void
  */
-function zoombridge_render_buttons( array $buttons, string $code_id = '' ): void {
+function zoombridge_render_buttons(
+	array $buttons,
+	string $code_id = '',
+	string $class = 'button button-primary'
+): void {
 	printf( '<form method="post" action="%s"><p>', esc_url( admin_url( 'admin-post.php' ) ) );
 	zoombridge_render_action_fields( $code_id );
-	$class = 'button button-primary';
 	foreach ( $buttons as $does => $label ) {
 		printf(
 			'<button type="submit" class="%1$s" name="zoombridge_do" value="%2$s">%3$s</button> ',
@@ -261,7 +265,7 @@ function zoombridge_render_connection( array $connection ): void {
 	/* translators: %s: address of the bridge. */
 	$text = __( 'This site is connected to %s.', 'meetings-bridge-for-zoom' );
 	printf( '<p>%s</p>', esc_html( sprintf( $text, $connection['bridge'] ) ) );
-	zoombridge_render_buttons( array( 'renew' => __( 'Renew the key', 'meetings-bridge-for-zoom' ) ) );
+	zoombridge_render_buttons( array( 'renew' => __( 'Renew the key', 'meetings-bridge-for-zoom' ) ), '', 'button' );
 }
 
 /**

@@ -21,6 +21,20 @@ function zoombridge_load_textdomain(): void {
 add_action( 'init', 'zoombridge_load_textdomain' );
 
 /**
+ * Uses the plugin's German texts for every kind of German, such as that of Austria.
+ *
+ * @since 0.2.0
+ *
+ * @param string $locale The locale.
+ * @param string $domain Optional. The text domain. Default empty.
+ * @return string The locale of the file to load.
+ */
+function zoombridge_map_locale( $locale, $domain = '' ) {
+	return 'meetings-bridge-for-zoom' === $domain && 0 === strpos( (string) $locale, 'de_' ) ? 'de_DE' : $locale;
+}
+add_filter( 'plugin_locale', 'zoombridge_map_locale', 10, 2 );
+
+/**
  * Deletes the rewrite rules, so that the next request generates them.
  *
  * The current request cannot: the post type is not registered yet on activation, and still is on deactivation.

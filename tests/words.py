@@ -1,18 +1,22 @@
 """The pages' words, found in the sources: `python -m tests.words` brings `templates/words/` up to date.
 
 `zoombridge.pot` holds every text in English; each `.po` beside it a translation. What is new there is empty, and
-shown in English until somebody translates it; what no page says any more is dropped.
+shown in English until somebody translates it; what no page says any more is dropped. The plugin's translations are
+compiled, because WordPress reads `.mo` files.
 """
 
 from __future__ import annotations
 
+import struct
 import tomllib
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "templates/words"
 TEMPLATE = FOLDER / "zoombridge.pot"
+PLUGIN_FOLDER = ROOT / "plugin_stub/languages"
 
 # Without the moments and versions that would make each run differ from the one before.
 _HEADER = """\
@@ -62,6 +67,21 @@ def updated(path: Path) -> bytes:
     return _written(catalog, header)
 
 
+def compiled(path: Path) -> bytes:
+    """Return what the `.mo` file beside a translation should hold."""
+    file = BytesIO()
+    with path.open("rb") as source:
+        catalog = read_po(source)
+    # Otherwise each run would differ from the one before.
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    write_mo(file, catalog)
+    made = bytearray(file.getvalue())
+    # WordPress takes the end of the table of translations from where the hash table begins, even if that is empty.
+    count, _, translations = struct.unpack_from("<3I", made, 8)
+    struct.pack_into("<I", made, 24, translations + 8 * count)
+    return bytes(made)
+
+
 def said(message: Message) -> list[str]:
     """Return the translation of a text: one string, or one for each number that the language tells apart."""
     return [message.string] if isinstance(message.string, str) else list(message.string or ())
@@ -82,6 +102,8 @@ def main() -> None:
             catalog = read_po(file, locale=path.stem)
         missing = [message.id for message in catalog if message.id and not all(said(message))]
         print(f"{path.name}: {len(missing)} of {len(catalog)} texts are still to translate")
+    for path in sorted(PLUGIN_FOLDER.glob("*.po")):
+        path.with_suffix(".mo").write_bytes(compiled(path))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """The plugin pairs its site by a code: docs/pairing.md, on a real WordPress with a double of the bridge."""
 
 import json
+import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -19,6 +22,7 @@ from tests.plugin_stub.pairing import (
     unsigned,
 )
 from tests.plugin_stub.sync import SyncClient, home_hash
+from tests.sync_docs import PAIRING_DOCS, example
 from tests.wordpress import WordPress
 
 
@@ -275,6 +279,26 @@ class TestAnswers:
         assert "answered with status 307" in notice.text
         assert len(pairing.bridge.requests) == 1
 
+    def test_one_request_at_a_time(self, site: WordPress, pairing: PairingBridge, admin: Admin) -> None:
+        arrived, may_answer = threading.Event(), threading.Event()
+
+        def answer_late(request: BridgeRequest) -> BridgeResponse:
+            arrived.set()
+            may_answer.wait(60)
+            return pairing.respond(request)
+
+        pairing.bridge.respond = answer_late
+        other = Admin(site, sign_in(site))
+        with code_file(site, pairing.text), ThreadPoolExecutor() as pool:
+            first = pool.submit(admin.open)
+            assert arrived.wait(60)
+            let_time_pass(site)
+            other.open()
+            may_answer.set()
+            first.result()
+
+        assert len(pairing.requests) == 1
+
     def test_waiting_times(self, site: WordPress, pairing: PairingBridge, admin: Admin) -> None:
         pairing.bridge.respond = lambda request: unsigned(
             503, {"code": "zoombridge_unavailable", "message": "Soon"}
@@ -441,3 +465,55 @@ class TestFilteredHome:
         assert pairing.told[0].home == site.url
         assert (stored(site) or {})["home"] == home_hash(site.url)
         assert pairing.client(site).send({"op": "hello"}).codes == ["ok"]
+
+
+EXAMPLE = """
+$code = zoombridge_parse_pairing_code( 'https://bridge.example.org#zb1.0123456789abcdef.00112233445566778899aabbccddeeff' );
+$own  = zoombridge_encode_base64url( implode( '', array_map( 'chr', range( 0, 31 ) ) ) );
+$body = zoombridge_sign_pairing_request( $code, $details );
+$answer = zoombridge_read_pairing_answer( $code, $body, wp_json_encode( $answer ) );
+$key  = zoombridge_derive_pairing_key( $code, $own, $details['e'], $answer['e'] );
+return array(
+    'request' => json_decode( $body ),
+    'answer'  => $answer,
+    'keys'    => array(
+        'pair-request' => bin2hex( hash_hkdf( 'sha256', $code['secret'], 32, 'zoombridge pair-request' ) ),
+        'pair-answer'  => bin2hex( hash_hkdf( 'sha256', $code['secret'], 32, 'zoombridge pair-answer' ) ),
+        'key'          => $key,
+        'next'         => zoombridge_derive_next_key( $key, $own, $details['e'], $answer['e'] ),
+    ),
+);
+"""
+
+
+class TestExample:
+    """The example of docs/pairing.md, computed by the plugin; tests of the bridge compute it, too."""
+
+    def test_messages_and_keys(self, site: WordPress) -> None:
+        made = site.php(
+            EXAMPLE, details=example('{"t":', PAIRING_DOCS), answer=example('{"d":', PAIRING_DOCS)
+        )
+
+        assert made["request"] == example('{"zb":2', PAIRING_DOCS)
+        assert made["answer"] == example('{"site":', PAIRING_DOCS)
+        for name, key in made["keys"].items():
+            assert re.search(rf"^    {name} +{key}$", PAIRING_DOCS, re.MULTILINE)
+
+    def test_without_the_extension(self, site: WordPress) -> None:
+        """WordPress's own functions in PHP give the same."""
+        agreed = site.php(
+            """
+            require_once ABSPATH . WPINC . '/sodium_compat/autoload.php';
+            $private = random_bytes( 32 );
+            $public  = ParagonIE_Sodium_Compat::crypto_scalarmult_base( $private );
+            $other   = zoombridge_create_key_pair();
+            $theirs  = zoombridge_decode_base64url( $other['e'] );
+            $own     = ParagonIE_Sodium_Crypto::scalarmult( $private, $theirs );
+            return array(
+                bin2hex( $own ),
+                bin2hex( zoombridge_shared_secret( $other['private'], zoombridge_encode_base64url( $public ) ) ),
+            );
+            """
+        )
+
+        assert agreed[0] == agreed[1]

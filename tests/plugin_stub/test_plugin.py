@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 import requests
+from babel.messages.pofile import read_po
 
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
+from tests.plugin_stub.pairing import must_use
 from tests.plugin_stub.posts import NUMBER, make
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
+from tests.words import compiled
 
 FOLDER = Path(__file__).parents[2] / "plugin_stub"
 PLUGIN = "meetings-bridge-for-zoom/load.php"
 FILES = sorted(FOLDER.glob("*.php"))
 CODE = {path.name: path.read_text(encoding="utf-8") for path in FILES}
+PLACEHOLDER = re.compile(r"%(?:\d\$)?[sd]")
 TEXT = re.compile(r"(?:__|esc_html__|esc_html_e)\(\s*'((?:[^'\\]|\\.)*)'(.*?)\s*\)", re.DOTALL)
 
 
@@ -86,6 +90,34 @@ class TestTranslations:
             used[text] = " ".join(name for name, code in CODE.items() if text in texts(code))
 
         assert listed == used
+
+
+class TestGerman:
+    @staticmethod
+    def catalog(name: str) -> dict[str, str]:
+        with (FOLDER / "languages" / name).open("rb") as file:
+            return {str(message.id): str(message.string) for message in read_po(file) if message.id}
+
+    def test_every_text_is_translated_with_its_placeholders(self) -> None:
+        german = self.catalog("meetings-bridge-for-zoom-de_DE.po")
+
+        assert set(german) == set(self.catalog("meetings-bridge-for-zoom.pot"))
+        for english, text in german.items():
+            assert text
+            assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(english))
+
+    def test_is_compiled(self) -> None:
+        """`make words` does so."""
+        source = FOLDER / "languages/meetings-bridge-for-zoom-de_DE.po"
+
+        assert source.with_suffix(".mo").read_bytes() == compiled(source)
+
+    @pytest.mark.parametrize("locale", ["de_DE", "de_DE_formal", "de_AT"])
+    def test_is_shown(self, site: WordPress, locale: str) -> None:
+        with must_use(site, f"add_filter( 'locale', static function () {{ return '{locale}'; }} );"):
+            endpoint = requests.get(f"{site.rest_root}vczapi/v1/meeting", timeout=90)
+
+        assert endpoint.json()["message"].startswith("Dieser Endpunkt funktioniert.")
 
 
 FORWARDING = """<?php

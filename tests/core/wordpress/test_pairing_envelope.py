@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from core.wordpress.pairing_envelope import (
     PairingAnswerDetails,
     WrongPairingSignatureError,
 )
+from tests.sync_docs import PAIRING_DOCS, example
 
 SECRET = "00112233445566778899aabbccddeeff"
 CODE = "0123456789abcdef"
@@ -270,3 +272,25 @@ class TestFormer:
     def test_none_proves_nothing(self) -> None:
         request = envelope.read_request(body_of())
         assert not envelope.is_former(FORMER_KEY, request, envelope.open_request(SECRET, request))
+
+
+class TestExample:
+    """The example of docs/pairing.md, computed by the bridge; tests of the plugin compute it, too."""
+
+    def test_messages(self) -> None:
+        request = json.loads(envelope.seal_request(SECRET, CODE, example('{"t":', PAIRING_DOCS)))
+        assert request == example('{"zb":2', PAIRING_DOCS)
+
+        asked = envelope.read_request(json.dumps(request).encode())
+        answer = PairingAnswerDetails("k3v9.a-site_1", BRIDGE.public, 0)
+        assert json.loads(envelope.seal_answer(SECRET, asked, answer)) == example('{"d":', PAIRING_DOCS)
+
+    def test_keys(self) -> None:
+        keys = {
+            "pair-request": hkdf(SECRET.encode(), "zoombridge pair-request").hex(),
+            "pair-answer": hkdf(SECRET.encode(), "zoombridge pair-answer").hex(),
+            "key": envelope.pairing_key(SECRET, CODE, BRIDGE, plugin=PLUGIN.public, bridge=BRIDGE.public),
+        }
+        keys["next"] = envelope.rotated_key(keys["key"], BRIDGE, bridge=BRIDGE.public, plugin=PLUGIN.public)
+        for name, key in keys.items():
+            assert re.search(rf"^    {name} +{key}$", PAIRING_DOCS, re.MULTILINE)
