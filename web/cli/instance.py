@@ -178,7 +178,7 @@ def public_url_option(command: F) -> F:
         "--public-url",
         callback=_parse_url,
         envvar="ZOOMBRIDGE_PUBLIC_URL",
-        show_default="where it listens",
+        show_default="the saved address, else where it listens",
         help="Address of the bridge in browsers: https://bridge.example.org",
     )(command)
 

@@ -19,6 +19,7 @@ from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.pipeline.mirror_worker import LEASE_SECONDS
+from core.store.db import settings
 from core.store.db.settings import (
     FEWEST_EVENTS,
     KEEP_DAYS,
@@ -152,15 +153,20 @@ def serve(
         store.close()
 
 
-def sign_in_hint(store: Store, url: str) -> str:
-    """Return the line on the bridge's pages that `serve` prints: a one-time link while there are no users."""
+def sign_in_hint(store: Store, public_url: str, url: str) -> str:
+    """Return the line on the bridge's pages that `serve` prints: a one-time link while there are no users.
+
+    They are at `public_url`, else at the saved address, else at `url`, where the bridge listens.
+    """
     auth = AuthService(store)
     try:
+        with store.reading() as connection:
+            address = public_url or settings.public_url(connection) or url
         if auth.has_users():
-            return f"Pages: {url}/"
-        return f"Create the first administrator (this link works once): {url}/first?token={auth.invitation()}"
+            return f"Pages: {address}/"
+        return f"Create the first administrator (this link works once): {address}/first?token={auth.invitation()}"
     except StoreUnavailableError as error:
-        return f"Pages: {url}/ (not available: {error})"
+        return f"Pages: {public_url or url}/ (not available: {error})"
 
 
 async def _serve(
@@ -190,7 +196,7 @@ async def _serve(
         click.echo(f"Zoom WordPress Bridge {__version__} serves on {url}")
         sys.stdout.flush()
         # In a daemon thread, and not waited for: where the database hangs, the bridge can be stopped all the same.
-        hint = loop.run_in_executor(dispatcher.executor, sign_in_hint, bridge.store, public_url or url)
+        hint = loop.run_in_executor(dispatcher.executor, sign_in_hint, bridge.store, public_url, url)
         hint.add_done_callback(_print_hint)
         await stop.wait()
         click.echo("Stopping: finishing open work.", err=True)

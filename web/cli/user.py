@@ -95,7 +95,8 @@ def link(name: str | None, keep_password: bool, public_url: str | None, instance
     It is valid for three days. Without NAME, create the link for the first administrator, while there are no users.
     """
     made = instance.call(api.USER_LINK, api.MakeLink(name=name, keep_password=keep_password))
-    click.echo(f"This link works once: {public_url or instance.server_url() or DEFAULT_URL}{made.path}")
+    address = public_url or made.public_url or instance.server_url() or DEFAULT_URL
+    click.echo(f"This link works once: {address}{made.path}")
 
 
 def _password() -> str:

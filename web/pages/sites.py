@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tornado.web import Finish
 
+from core import messages
 from core.errors import UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
@@ -63,7 +64,10 @@ class SitesView:
 
 @dataclass(frozen=True, slots=True)
 class SiteView:
-    """One site: its setup checklist, connection and self-test."""
+    """One site: its setup checklist, connection and self-test.
+
+    `asks_login`: the web server asks for a password of its own. `login_errors` and `login_username` are of that form.
+    """
 
     site: Site
     health: Mapping[FactName, HealthFact]
@@ -77,6 +81,7 @@ class SiteView:
     report: selftest_job.SelfTestReport | None
     stages: type[Stage]
     done: str
+    asks_login: bool
     login_errors: dict[str, str]
     login_username: str
 
@@ -164,6 +169,7 @@ class SiteHandler(SitePage):
             report=state.report,
             stages=Stage,
             done=self.get_query_argument("done", ""),
+            asks_login=any(fact.message == messages.SERVER_ASKS_PASSWORD for fact in state.health.values()),
             login_errors=login_errors or {},
             login_username=login_username,
         )

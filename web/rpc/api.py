@@ -535,9 +535,10 @@ class MakeLink(Model):
 
 
 class LinkPath(Model):
-    """The path of a one-time link, behind the address of the bridge."""
+    """The path of a one-time link, behind the address of the bridge; `public_url` is the saved one, empty without."""
 
     path: str
+    public_url: str = ""
 
 
 USER_ADD = Operation("user.add", AddUser, UserRequest)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.auth.service import AuthService
 from core.errors import UserError
 from core.store.auth.one_time_links import Purpose
+from core.store.db import settings
 from web.rpc import api
 from web.rpc.registry import Implementation
 
@@ -49,15 +50,20 @@ def make_link(bridge: Bridge, request: api.MakeLink) -> api.LinkPath:
 
     Raises: UserError.
     """
-    auth = AuthService(bridge.store)
+    with bridge.store.reading() as connection:
+        public_url = settings.public_url(connection)
+    return api.LinkPath(path=_make_link(AuthService(bridge.store), request), public_url=public_url)
+
+
+def _make_link(auth: AuthService, request: api.MakeLink) -> str:
     if request.name is None:
         names = [user.name for user in auth.users()]
         if names:
             raise UserError(f"Name the user: zoombridge user link NAME. There are: {', '.join(names)}")
-        return api.LinkPath(path=f"/first?token={auth.invitation()}")
+        return f"/first?token={auth.invitation()}"
     if request.keep_password:
-        return api.LinkPath(path=f"/link?token={auth.link(request.name, Purpose.SIGN_IN)}")
-    return api.LinkPath(path=f"/password?token={auth.link(request.name, Purpose.PASSWORD)}")
+        return f"/link?token={auth.link(request.name, Purpose.SIGN_IN)}"
+    return f"/password?token={auth.link(request.name, Purpose.PASSWORD)}"
 
 
 IMPLEMENTATIONS = (

@@ -10,6 +10,7 @@ import pytest
 
 from core.auth.service import AuthService
 from core.store.auth.one_time_links import OneTimeLink, Purpose
+from core.store.db import settings
 from core.store.db.engine import Store
 from tests.core.auth.test_passwords import Counting
 from tests.core.conftest import KEYS
@@ -140,6 +141,15 @@ class TestOthers:
         good = kept(purpose, found[1])
         assert good is not None
         assert good.name == "luke"
+
+    def test_link_leads_to_the_saved_address(
+        self, run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ZOOMBRIDGE_KEY", KEYS)
+        store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
+        store.write(lambda connection: settings.save_public_url(connection, "https://saved.example.org"))
+        store.close()
+        assert "https://saved.example.org/password?token=" in run("user", "link", "luke").out
 
     def test_link_is_for_somebody(self, run: Run) -> None:
         assert "zoombridge user link NAME. There are: anna, luke" in run("user", "link").err

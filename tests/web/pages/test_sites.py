@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core import messages
 from core.bridge import Bridge
 from core.model.health import FactName, HealthFact, HealthFinding
 from core.selftest import job as selftest_job
@@ -259,6 +260,16 @@ class TestServerPassword:
         shown = door.get("/sites/s1")
         assert "the user name “staging”" in words(shown)
         assert b"s3cret" not in shown.body
+
+    def test_that_is_asked_for_is_found_from_the_checklist(self, door: Door, store: Store) -> None:
+        asks = HealthFinding(FactName.WORDPRESS, False, messages.SERVER_ASKS_PASSWORD)
+        save_facts(store, [asks])
+        answer = door.get("/sites/s1")
+        assert messages.SERVER_ASKS_PASSWORD in words(answer)
+        assert link(answer, "Enter the password of the web server") == "#zb-login"
+        assert "open" in Elements(answer).named("zb-login")
+        save_facts(store)
+        assert "open" not in Elements(door.get("/sites/s1")).named("zb-login")
 
     def test_is_removed(self, door: Door, store: Store, checked: list[str]) -> None:
         door.post("/sites/s1", do="login", username="staging", password="s3cret")
