@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from core.store.db.schema import posts as table
 from core.store.events import log
 from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
-from core.store.sites import sites
+from core.store.sites import health, sites
 from core.store.sites.sites import Site
 from core.wordpress.post_operations import CreatePost, PostOperation
 from core.wordpress.sync_client import MOST_AT_ONCE
@@ -324,6 +325,22 @@ class TestFaultOfTheSite:
         bench.doubles.setdefault("s1", SiteDouble()).on_operation = pair_anew
         bench.work()
         assert (bench.site().fault, bench.site().blocked_until) == (None, 0)
+
+    def test_is_told_once_it_is_stored_and_the_site_is_due_for_a_check(self, bench: Bench) -> None:
+        told: list[tuple[str | None, int]] = []
+        checked_at, next_at = 5, 10**15
+        end = partial(health.end_check, site_id="s1", epoch=1, claimed=0, now=checked_at, next_at=next_at)
+        assert bench.store.write(end)
+        bench.mirror.on_fault = lambda: told.append((bench.site().fault, bench.site().check_due_at))
+        bench.happens(1)
+        bench.work()
+        assert told == []
+        bench.fail_with(Fault.NETWORK)
+        bench.happens(2)
+        bench.work()
+        [(fault, due_at)] = told
+        assert fault == Fault.NETWORK
+        assert due_at < next_at
 
 
 class TestClient:
