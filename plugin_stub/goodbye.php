@@ -19,16 +19,14 @@ defined( 'ABSPATH' ) || exit;
  * @return void
  */
 function zoombridge_say_goodbye( string $reason ): void {
-	if ( null !== zoombridge_get_connection() ) {
-		zoombridge_request(
-			'POST',
-			'/stub/goodbye',
-			array(
-				'body'    => (string) wp_json_encode( array( 'reason' => $reason ) ),
-				'headers' => array( 'content-type' => 'application/json' ),
-			)
-		);
-	}
+	zoombridge_request(
+		'POST',
+		'/stub/goodbye',
+		array(
+			'body'    => (string) wp_json_encode( array( 'reason' => $reason ) ),
+			'headers' => array( 'content-type' => 'application/json' ),
+		)
+	);
 }
 
 /**
@@ -39,9 +37,7 @@ function zoombridge_say_goodbye( string $reason ): void {
  * @return void
  */
 function zoombridge_greet_bridge(): void {
-	if ( null !== zoombridge_get_connection() ) {
-		zoombridge_request( 'GET', '/stub/hello' );
-	}
+	zoombridge_request( 'GET', '/stub/hello' );
 }
 
 /**

@@ -143,7 +143,8 @@ function zoombridge_handle_move_response( array $state, $response ): void {
 		$state['next'] = time() + ZOOMBRIDGE_PAIRING_WAITS[0];
 	} else {
 		$state['message'] = mb_substr( zoombridge_error_message( $response ), 0, 500 );
-		$state['refused'] = $status >= 300 && $status < 500 && 429 !== $status;
+		// With 422 the bridge could not reach this site, which may pass.
+		$state['refused'] = $status >= 300 && $status < 500 && ! in_array( $status, array( 422, 429 ), true );
 	}
 	zoombridge_save_moving_state( $state );
 }

@@ -236,8 +236,9 @@ class TestReport:
             BridgeResponse(200, signed_with="0" * 64),
             BridgeResponse(200, signed_with=None),
             BridgeResponse(429),
+            as_json({"code": "zoombridge_home_unreachable", "message": "Timeout"}, 422),
         ],
-        ids=["unavailable", "another key", "unsigned", "too many"],
+        ids=["unavailable", "another key", "unsigned", "too many", "not reached"],
     )
     def test_tried_again(self, clone: WordPress, bridge: BridgeDouble, response: BridgeResponse) -> None:
         bridge.respond = lambda _: response
