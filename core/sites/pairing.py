@@ -74,8 +74,8 @@ _LONGEST_RETRY = 15 * 60 * 1000
 _FIRST_RETRY = 10 * 1000
 _LONGEST_ADDRESS = 2000
 _OLD_HOME_TIMEOUT = (2.0, 3.0)  # the plugin waits meanwhile
-# As the plugin takes it: no query, no fragment, no user name or password.
-_BRIDGE = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+# As the plugin takes it: no query, no fragment, no user name or password; nor what would end a string of PHP.
+_BRIDGE = re.compile(r"https?://[^\s/?#@'\\]+(/[^\s?#'\\]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def issue_code(
     code = PairingCode(
         id=pairings.new_id(),
         secret=pairings.new_secret(),
-        bridge_url=_bridge_url(bridge_url),
+        bridge_url=bridge_address(bridge_url),
         address=typed_address(address) if address.strip() and site_id is None else "",
         site_id=site_id,
         requested_by=requested_by,
@@ -125,6 +125,18 @@ def issue_code(
 
     store.write(write)
     return code
+
+
+def bridge_address(text: str) -> str:
+    """Return the bridge's address as it was typed, without a slash at its end. Raises: ZoomBridgeError."""
+    address = text.strip().rstrip("/")
+    try:
+        _ = urlsplit(address).port
+    except ValueError:
+        address = ""
+    if len(address) > _LONGEST_ADDRESS or not _BRIDGE.fullmatch(address):
+        raise ZoomBridgeError(messages.PAIRING_BRIDGE_URL % {"address": text.strip()})
+    return address
 
 
 def load_code(
@@ -544,17 +556,6 @@ def _load(store: Store, pairing_id: str) -> Pairing:
     if pairing is None:
         raise UnknownPairingError(messages.PAIRING_GONE)
     return pairing
-
-
-def _bridge_url(text: str) -> str:
-    address = text.strip().rstrip("/")
-    try:
-        _ = urlsplit(address).port
-    except ValueError:
-        address = ""
-    if len(address) > _LONGEST_ADDRESS or not _BRIDGE.fullmatch(address):
-        raise ZoomBridgeError(messages.PAIRING_BRIDGE_URL % {"address": text.strip()})
-    return address
 
 
 # --- In the background --------------------------------------------------------------------------------------------

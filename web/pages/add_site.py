@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from web.ui.viewer import Viewer
 
 _LONGEST_ADDRESS = 2000
-# As the stub takes it: no query, no fragment, no user name or password.
-_BRIDGE = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 # An unreachable site is called again while somebody watches; one that has just called stores its key first.
 _CALL_AGAIN_SECONDS = 15
 _FINAL = (PairingState.CONNECTED, PairingState.REFUSED)
@@ -75,16 +73,6 @@ class CodeView:
     invalid: str
     username: str
     problem: str
-
-
-def bridge_address(text: str) -> str | None:
-    """Parse the bridge's address as typed; None if it is invalid."""
-    address = text.strip().rstrip("/")
-    try:
-        _ = urlsplit(address).port
-    except ValueError:
-        return None
-    return address if len(address) <= _LONGEST_ADDRESS and _BRIDGE.fullmatch(address) else None
 
 
 def requester(viewer: Viewer) -> str:
@@ -132,13 +120,12 @@ class AddSiteHandler(AddSitePage):
         address = "" if known else self.get_body_argument("address", "").strip()
         uses = "1" if known else self.get_body_argument("uses", "").strip() or "1"
         typed = self.get_body_argument("bridge_url", "").strip() or await self._suggested_bridge_url(known)
-        bridge_url = bridge_address(typed)
         errors = self._errors(address, uses)
-        if bridge_url is None:
-            errors["bridge_url"] = self.words.gettext(
-                "This is not a valid bridge address. It looks like https://bridge.example.org"
-            )
-        if not errors and bridge_url is not None:
+        try:
+            bridge_url = pairing.bridge_address(typed)
+        except ZoomBridgeError as error:
+            errors["bridge_url"] = self.translated(error)
+        if not errors:
             try:
                 code = await self.blocking(
                     partial(

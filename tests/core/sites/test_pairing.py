@@ -85,7 +85,31 @@ class TestCode:
             issue(store, uses=uses)
 
     @pytest.mark.parametrize(
-        "url", ["", "bridge.example.org", "https://b.example/?a", "https://a@b", "https://b:x"]
+        ("typed", "taken"),
+        [
+            ("https://bridge.example.org", "https://bridge.example.org"),
+            (" https://bridge.example.org/ ", "https://bridge.example.org"),
+            ("http://10.0.0.1:8765/zoom/", "http://10.0.0.1:8765/zoom"),
+        ],
+    )
+    def test_takes_the_address_of_the_bridge_as_it_is_typed(self, typed: str, taken: str) -> None:
+        assert pairing.bridge_address(typed) == taken
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "bridge.example.org",
+            "ftp://bridge.example.org",
+            "https://",
+            "https://b.example/?a",
+            "https://a@b",
+            "https://b:x",
+            "https://b:99999",
+            "https://b.example/it's",
+            "https://b.example/\\",
+            "https://x/" + "y" * 2000,
+        ],
     )
     def test_wants_an_address_of_the_bridge(self, store: Store, url: str) -> None:
         with pytest.raises(ZoomBridgeError, match="address of the bridge"):
