@@ -66,7 +66,7 @@ class TestOneUpload:
         held = stored(site)
         assert held is not None
         assert (held["bridge"], held["site"]) == (bridge.url, connected.id)
-        assert "ok    bridge" in check(bridge, site)
+        assert "ok    bridge" in check(bridge, site.url)
 
     def test_waits_for_a_person_otherwise(
         self, site: WordPress, bridge: RunningBridge, tmp_path: Path
@@ -92,7 +92,7 @@ class TestOneUpload:
         with uploaded(bridge, site, tmp_path):
             admin.open()
             eventually(lambda: stored(site) is not None)
-            eventually(lambda: "ok    pairing" in check(bridge, site, fails=True))
+            eventually(lambda: "ok    pairing" in check(bridge, site.url))
         assert [one.id for one in sites(bridge)] == [before.id]
 
 
@@ -125,7 +125,31 @@ class TestClosedSites:
                 eventually(lambda: any(one.state == "server_password" for one in states(bridge)))
                 bridge.command("site", "confirm", site.url, typed="door\nsecret\n")
                 eventually(lambda: sites(bridge))
-                assert "ok    pairing" in check(bridge, site, fails=True)
+                assert "ok    pairing" in check(bridge, site.url)
+
+
+class TestMove:
+    def test_keeps_the_record(self, site: WordPress, bridge: RunningBridge, tmp_path: Path) -> None:
+        """The same WordPress under another name, which reaches the same server as the former one."""
+        admin = Admin(site, sign_in(site))
+        with uploaded(bridge, site, tmp_path, site.url):
+            admin.open()
+            eventually(lambda: sites(bridge))
+        [before] = sites(bridge)
+        new = site.url.replace("127.0.0.1", "localhost")
+        site.php("update_option( 'home', $home );", home=new)
+        [asked] = [notice for notice in admin.open() if "moved" in notice.buttons]
+        admin.press(asked, "moved")
+
+        def moved() -> bool:
+            let_time_pass(site)
+            admin.open()
+            return [one.url for one in sites(bridge)] == [new]
+
+        eventually(moved)
+        assert [one.id for one in sites(bridge)] == [before.id]
+        eventually(lambda: not any("moved" in notice.buttons for notice in admin.open()))
+        assert "ok    pairing" in check(bridge, new)
 
 
 class TestKeys:
@@ -140,11 +164,10 @@ class TestKeys:
         let_time_pass(site)
         site.php("zoombridge_request( 'POST', '/stub/rotate', array( 'body' => '{}' ) );")
         eventually(lambda: (stored(site) or {}).get("key") not in (None, before["key"]))
-        eventually(lambda: "ok    bridge" in check(bridge, site, fails=True))
+        eventually(lambda: "ok    bridge" in check(bridge, site.url))
 
 
-def check(bridge: RunningBridge, site: WordPress, *, fails: bool = False) -> str:
-    """What the command says of a site; tokens and events are missing here."""
-    del fails
-    found = RpcClient(bridge.data / "rpc.json").call(api.SITE_CHECK, api.SiteRequest(site=site.url))
+def check(bridge: RunningBridge, address: str) -> str:
+    """What a check says of a site; tokens and events are missing here."""
+    found = RpcClient(bridge.data / "rpc.json").call(api.SITE_CHECK, api.SiteRequest(site=address))
     return "\n".join(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.message}" for one in found)
