@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from core.errors import ZoomBridgeError
 from web.cli import site_add
 from web.cli.doctor import describe
 from web.cli.instance import instance_options
@@ -23,6 +24,29 @@ def site() -> None:
 
 site.add_command(site_add.add)
 site.add_command(site_add.confirm)
+
+
+@site.command("secret-token")
+@click.argument("site")
+@click.option(
+    "--secret-token",
+    prompt="Secret token (Zoom App Marketplace: your app > Features > Access)",
+    hide_input=True,
+    help="Prompted for when omitted.",
+)
+@instance_options
+def secret_token(site: str, secret_token: str, instance: Instance) -> None:
+    """Save Zoom's secret token for SITE (its address or ID): its events are verified with it.
+
+    A site can have several, for several apps. Refused events that it verifies are accepted now.
+    """
+    if not secret_token.strip():
+        raise ZoomBridgeError("The secret token is empty. Copy it from your app in the Zoom App Marketplace.")
+    request = api.SecretToken(site=site, secret_token=secret_token)
+    saved = instance.call(api.SITE_SECRET_TOKEN, request)
+    click.echo(f"Saved the secret token of {saved.url}.")
+    if saved.accepted:
+        click.echo(f"{saved.accepted} refused events were accepted now.")
 
 
 @site.command("list")

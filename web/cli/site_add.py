@@ -201,3 +201,4 @@ class _Watch:
         click.echo(f"Connected {site.name} ({site.url}) as {site.id}.")
         click.echo("Paste this into Zoom as the event notification endpoint URL:")
         click.echo(f"  {site.endpoint}")
+        click.echo(f"Then save Zoom's secret token here: zoombridge site secret-token {site.url}")

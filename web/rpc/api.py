@@ -179,6 +179,21 @@ class ConnectedSite(Model):
     endpoint: str
 
 
+class SecretToken(Model):
+    """Save one of Zoom's secret tokens for a site."""
+
+    site: str
+    secret_token: str
+
+
+class SavedSecretToken(Model):
+    """The site of a saved token. `accepted` counts the requests that it let out of quarantine."""
+
+    url: str
+    accepted: int
+
+
+SITE_SECRET_TOKEN = Operation("site.secret-token", SecretToken, SavedSecretToken)
 SITE_CODE = Operation("site.code", NewPairingCode, IssuedCode)
 SITE_PAIRINGS = Operation("site.pairings", PairingCodeRequest, list[CodeStatus])
 SITE_CONFIRM = Operation("site.confirm", PairingRequest, ConnectedSite)
@@ -585,7 +600,7 @@ QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[RefusedRequest]
 QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
-    SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_SHOW,
+    SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_SHOW, SITE_SECRET_TOKEN,
     SITE_ADD, SITE_LIST, SITE_CHECK, SITE_REMOVE,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,

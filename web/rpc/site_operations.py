@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from core.selftest import job as selftest_job
 from core.sites import connect as site_connect
 from core.sites import health_check
 from core.store.events import large_requests, quarantine
-from core.store.sites import sites
+from core.store.sites import sites, zoom_secrets
+from core.zoom.signature import Secret
 from web.rpc import api
 from web.rpc.registry import Implementation
 
@@ -33,6 +35,18 @@ def add_site(bridge: Bridge, request: api.AddSite) -> api.AddedSite:
     return api.AddedSite(
         id=site.id, name=site.name, url=site.url, endpoints=dict(site.endpoints), accepted=accepted
     )
+
+
+def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecretToken:
+    """Save a secret token of Zoom for a site, and recheck its quarantine. Raises: UnknownSiteError."""
+    secret = Secret(request.secret_token.strip())
+    now = int(time.time() * 1000)
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    bridge.store.write(
+        lambda connection: zoom_secrets.save(connection, site.id, secret, bridge.store.sealer, now=now)
+    )
+    return api.SavedSecretToken(url=site.url, accepted=bridge.ingest.recheck(site.id).verified)
 
 
 def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite]:
@@ -148,6 +162,7 @@ def dismiss_large(bridge: Bridge, _request: api.NoArguments) -> api.DismissedLar
 
 IMPLEMENTATIONS = (
     Implementation(api.SITE_ADD, add_site),
+    Implementation(api.SITE_SECRET_TOKEN, save_secret_token),
     Implementation(api.SITE_LIST, list_sites),
     Implementation(api.SITE_CHECK, check_site),
     Implementation(api.SITE_REMOVE, remove_site),

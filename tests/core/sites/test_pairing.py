@@ -170,6 +170,16 @@ class TestRequest:
         assert again.site_id == first.site_id
         assert [one.id for one in pairings_of(store, code)] == [again.id]
 
+    def test_of_a_connected_site_with_another_key_is_another_use(self, store: Store) -> None:
+        code = issue(store, uses=2, address=HOME)
+        plugin = Plugin()
+        first = plugin.ask(store, code)
+        with plugin.answering():
+            assert pairing.call_back(store, first.id).state is PairingState.CONNECTED
+        again = Plugin(keys=KeyPair(bytes(32))).ask(store, code)
+        assert (again.site_id, again.uses_left) == (first.site_id, 0)
+        assert [one.id for one in pairings_of(store, code)] == [first.id, again.id]
+
     def test_with_a_code_that_has_expired_is_refused(self, store: Store) -> None:
         code = issue(store)
         store.write(lambda connection: connection.execute(update(pairing_codes).values(expires_at=1)))
@@ -465,6 +475,14 @@ class TestServerPassword:
             assert site.server_login == ("jürgen", "a:ö")
             with site_client.connect(site) as client:
                 client.hello()
+
+    def test_is_asked_for_also_where_http_leads_nowhere(self, store: Store) -> None:
+        """What https answered says more than that nothing answers on http."""
+        plugin = Plugin(home="http://choir.example.org")
+        asked = plugin.ask(store, issue(store))
+        with plugin.answering(HOME) as network:
+            network.password = ("anna", "secret")
+            assert pairing.call_back(store, asked.id).state is PairingState.SERVER_PASSWORD
 
     def test_is_not_sent_to_another_host(self, store: Store) -> None:
         site = connect(store, Plugin())

@@ -108,6 +108,22 @@ class TestWaiting:
         assert HOME not in run("site", "list").out
 
 
+class TestSecretToken:
+    def test_is_saved_and_verifies_what_was_refused(self, run: Run, with_site: Site) -> None:
+        ran = run("site", "secret-token", "s1.example.org", "--secret-token", "another")
+        assert ran.status == 0
+        assert "Saved the secret token of https://s1.example.org." in ran.out
+        assert "2 refused events were accepted now." in ran.out, "the other one waited for a recheck"
+
+    def test_that_is_empty_is_refused(self, run: Run, with_site: Site) -> None:
+        ran = run("site", "secret-token", "s1", "--secret-token", " ")
+        assert (ran.status, "is empty" in ran.err) == (1, True)
+
+    def test_knows_no_other_site(self, run: Run, with_site: Site) -> None:
+        ran = run("site", "secret-token", "nowhere", "--secret-token", "x")
+        assert (ran.status, ran.err.startswith("Error: No site")) == (1, True)
+
+
 class TestList:
     def test_says_how_to_begin(self, run: Run) -> None:
         ran = run("site", "list")

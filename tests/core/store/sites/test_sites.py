@@ -168,3 +168,19 @@ class TestNames:
         assert len({sites.new_id() for _ in range(100)}) == 100
         assert sites.new_id().isalnum()
         assert len(sites.new_key()) == 64
+
+
+class TestSamePairing:
+    def test_ends_with_another_key_or_another_epoch(self, store: Store, site: Site) -> None:
+        def is_same() -> bool:
+            with store.reading() as connection:
+                return sites.has_same_pairing(connection, site, store.sealer)
+
+        assert is_same()
+        store.write(lambda connection: sites.save_keys(connection, site, "ab" * 32, "", store.sealer))
+        assert not is_same()
+        store.write(lambda connection: sites.save_keys(connection, site, site.key, "", store.sealer))
+        assert is_same()
+        again = replace(site, epoch=site.epoch + 1)
+        store.write(lambda connection: sites.save(connection, again, store.sealer))
+        assert not is_same()
