@@ -163,8 +163,16 @@ def is_open(code: PairingCode) -> bool:
 
 
 def cancel_code(store: Store, code_id: str) -> None:
-    """Delete a code and its pairings. Sites that are connected stay so."""
+    """Delete a code and its pairings. Sites that are connected stay so; the plugins of others that have answered are told.
+
+    Blocks for requests to them.
+    """
+    with store.reading() as connection:
+        made = pairings.of_code(connection, code_id, store.sealer)
     store.write(lambda connection: pairings.remove_code(connection, code_id))
+    for pairing in made:
+        if pairing.state is PairingState.CONFIRM:
+            _unpair(pairing)
 
 
 # --- The plugin's request ---------------------------------------------------------------------------------------
@@ -189,6 +197,8 @@ def answer_request(store: Store, body: bytes) -> PairingAnswer:
     except WrongPairingSignatureError as error:
         raise PairingRefusedError(401, "zoombridge_pairing_signature", messages.PAIRING_SIGNATURE) from error
     pairing = _answered(store, code, details)
+    if pairing is not None and pairing.state is PairingState.REFUSED:
+        raise PairingRefusedError(410, "zoombridge_pairing_spent", messages.PAIRING_REJECTED)
     if pairing is None:
         _check_open(code, calls.now())
         known = _known_site(store, code, request, details)
@@ -479,9 +489,12 @@ def _confirmed_or_not(store: Store, pairing: Pairing) -> Pairing:
 
 def _save(connection: Connection, store: Store, pairing: Pairing, *, was: PairingState) -> None:
     """Save a pairing, and its site where it is connected by now."""
-    if not pairings.save(connection, pairing, store.sealer, was=was):
+    is_connected = pairing.state is PairingState.CONNECTED
+    # From then on the site keeps what is secret.
+    kept = replace(pairing, key="", server_username="", server_password="") if is_connected else pairing
+    if not pairings.save(connection, kept, store.sealer, was=was):
         return  # by another call, or it is gone
-    if pairing.state is PairingState.CONNECTED:
+    if is_connected:
         code = pairings.load_code(connection, pairing.code_id, store.sealer)
         site = _site_of(connection, store, pairing, bridge_url=code.bridge_url if code else "")
         sites.save(connection, site, store.sealer)

@@ -208,6 +208,17 @@ class TestCallBack:
         assert (site.rest_root, site.bridge_url) == (f"{HOME}/wp-json/", BRIDGE)
         assert site.endpoints["meeting"] == f"{HOME}/wp-json/vczapi/v1/meeting"
 
+    def test_leaves_the_key_with_the_site_alone(self, store: Store) -> None:
+        plugin = Plugin()
+        code = issue(store, address=HOME)
+        asked = plugin.ask(store, code)
+        pairing.set_server_password(store, asked.id, "anna", "secret")
+        with plugin.answering():
+            called = pairing.call_back(store, asked.id)
+        assert (called.key, called.server_login) == ("", None)
+        assert kept(store, asked.site_id).server_login == ("anna", "secret")
+        assert pairing.answer_request(store, plugin.body(code)).pairing_id == asked.id
+
     def test_asks_a_person_where_no_address_was_typed(self, store: Store) -> None:
         plugin = Plugin()
         asked = plugin.ask(store, issue(store))
@@ -262,15 +273,36 @@ class TestPerson:
 
     def test_rejects_a_site_whose_plugin_is_told(self, store: Store) -> None:
         plugin = Plugin()
-        asked = plugin.ask(store, issue(store))
+        code = issue(store)
+        asked = plugin.ask(store, code)
         with plugin.answering() as network:
             pairing.call_back(store, asked.id)
             pairing.refuse(store, asked.id)
             assert not network.plugin.paired
         assert load(store, asked.id).state is PairingState.REFUSED
+        assert refusal(store, plugin.body(code)) == (410, "zoombridge_pairing_spent")
         with pytest.raises(ZoomBridgeError, match="rejected"):
             pairing.confirm(store, asked.id, confirmed_by="anna")
         assert every(store) == []
+
+    def test_cancels_a_code_and_the_plugin_that_waits_is_told(self, store: Store) -> None:
+        plugin = Plugin()
+        code = issue(store)
+        asked = plugin.ask(store, code)
+        with plugin.answering() as network:
+            pairing.call_back(store, asked.id)
+            pairing.cancel_code(store, code.id)
+            assert not network.plugin.paired
+
+    def test_cancels_a_code_whose_site_stays_connected(self, store: Store) -> None:
+        plugin = Plugin()
+        code = issue(store, address=HOME)
+        asked = plugin.ask(store, code)
+        with plugin.answering() as network:
+            pairing.call_back(store, asked.id)
+            pairing.cancel_code(store, code.id)
+            assert network.plugin.paired
+        assert [one.id for one in every(store)] == [asked.site_id]
 
 
 class TestCaller:
