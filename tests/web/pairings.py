@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 HOME = "https://choir.example.org/blog"
 
 
-def used(store: Store, code_id: str, state: PairingState = PairingState.CONFIRM, **values: Any) -> Pairing:
-    """Note that a site has used a code, and what became of it so far."""
+def pairing(code_id: str, state: PairingState = PairingState.CONFIRM, **values: Any) -> Pairing:
+    """Return what became so far of a use of a code."""
     now = int(time.time() * 1000)
     made = Pairing(
         id=pairings.new_id(),
@@ -42,7 +42,12 @@ def used(store: Store, code_id: str, state: PairingState = PairingState.CONFIRM,
         url=HOME,
         checked_at=now,
     )
-    made = replace(made, **values)
+    return replace(made, **values)
+
+
+def used(store: Store, code_id: str, state: PairingState = PairingState.CONFIRM, **values: Any) -> Pairing:
+    """Note that a site has used a code, and what became of it so far."""
+    made = pairing(code_id, state, **values)
 
     def write(connection: Any) -> None:
         pairings.take_use(connection, made.code_id)
