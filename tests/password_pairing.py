@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from web.cli.instance import Instance
 from web.rpc import api
 from web.rpc.client import RpcClient
 
@@ -23,4 +24,7 @@ def connect_by_password(
         bridge_url=bridge_url or bridge.url,
         secret_token=secret,
     )
+    database_url = bridge.environment.get("ZOOMBRIDGE_DATABASE_URL")
+    if database_url is not None:  # which other processes may open, too
+        return Instance(bridge.data, database_url).call(api.SITE_ADD, request).id
     return RpcClient(bridge.data / "rpc.json").call(api.SITE_ADD, request).id

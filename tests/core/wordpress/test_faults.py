@@ -74,6 +74,7 @@ class TestWhatFollows:
             Fault.TLS,
             Fault.SERVER,
             Fault.THROTTLED,
+            Fault.SERVER_PASSWORD,
             Fault.NOT_JSON,
             Fault.CLOCK,
             Fault.STUB_MISSING,
