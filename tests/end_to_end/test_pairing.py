@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -37,13 +38,19 @@ def uploaded(bridge: RunningBridge, site: WordPress, folder: Path, *options: str
     said = bridge.command(
         "site", "add", *options, "--no-wait", "--output", str(file), "--bridge-url", bridge.url
     )
+    code = code_in(file)
+    assert code in said
+    with code_file(site, code):
+        yield said
+
+
+def code_in(file: Path) -> str:
+    """The pairing code in a zip of the plugin."""
     with zipfile.ZipFile(file) as packed:
         held = packed.read(f"{STUB_SLUG}/pairing-code.php").decode()
     code = re.search("return '(.*)';", held)
     assert code is not None
-    assert code[1] in said
-    with code_file(site, code[1]):
-        yield said
+    return code[1]
 
 
 def states(bridge: RunningBridge) -> list[api.CodePairing]:
@@ -67,6 +74,22 @@ class TestOneUpload:
         assert held is not None
         assert (held["bridge"], held["site"]) == (bridge.url, connected.id)
         assert "ok    bridge" in check(bridge, site.url)
+
+    def test_is_waited_for_by_the_command(
+        self, site: WordPress, bridge: RunningBridge, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "plugin.zip"
+        told = ["site", "add", site.url, "--output", str(file), "--bridge-url", bridge.url]
+        with ThreadPoolExecutor(1) as pool:
+            command = pool.submit(bridge.command, *told)
+            code = eventually(lambda: command.done() or (zipfile.is_zipfile(file) and code_in(file)))
+            assert isinstance(code, str), command.result()
+            with code_file(site, code):
+                Admin(site, sign_in(site)).open()
+                said = command.result(90)
+        [connected] = sites(bridge)
+        assert f"Connected {connected.name} ({site.url}) as {connected.id}." in said
+        assert "wp-json/vczapi/v1/meeting" in said or "rest_route" in said
 
     def test_waits_for_a_person_otherwise(
         self, site: WordPress, bridge: RunningBridge, tmp_path: Path

@@ -71,6 +71,7 @@ class Way:
         self.site = WholeDouble()
         self.sent: list[dict[str, Any]] = []
         self.visits = 0
+        self.logins: set[str | None] = set()  # for the web server, as they were sent
         self.shows_title = True
         self.date = formatdate(usegmt=True)
         self.answers: Callable[[Request], Answer] = self.forward
@@ -99,11 +100,13 @@ class Way:
     def _take(self, request: Any) -> Answer:
         body = request.body
         self.sent.append(json.loads(body))
+        self.logins.add(request.headers.get("Authorization"))
         headers = {name.lower(): value for name, value in request.headers.items()}
         return self.answers(Request(headers, body))
 
-    def _visit(self, _request: Any) -> Answer:
+    def _visit(self, request: Any) -> Answer:
         self.visits += 1
+        self.logins.add(request.headers.get("Authorization"))
         titles = [post["title"] for post in self.site.posts.values()] if self.shows_title else []
         return 200, {}, f"<title>Choir</title>{titles}"
 
@@ -343,6 +346,15 @@ class TestFails:
         report = tried(way)
         assert report.diagnosis is not None
         assert (report.diagnosis.cause, report.diagnosis.stage) == (Cause.WRITE, Stage.WRITTEN)
+
+    def test_behind_a_web_server_that_asks_for_a_password(self, way: Way, store: Store) -> None:
+        """Zoom's app can be given that user and password, too: it sends them as the test does."""
+        store.write(
+            lambda connection: sites.save_server_login(connection, "s1", "anna", "secret", store.sealer)
+        )
+        assert tried(way).diagnosis is None
+        assert way.visits > 0
+        assert way.logins == {"Basic YW5uYTpzZWNyZXQ="}
 
     def test_where_visitors_do_not_see_the_page(self, way: Way, store: Store) -> None:
         way.shows_title = False
