@@ -19,7 +19,8 @@ from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.sites import health, sites, zoom_secrets
 from core.wordpress.discovery import is_local
-from core.wordpress.homes import secured
+from core.wordpress.homes import zoom_endpoints
+from core.wordpress.sync_client import Doorway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +76,7 @@ def check(
 def _greet(site: Site) -> tuple[SyncClient, Greeting] | SiteFaultError:
     try:
         with site_client.connect(site, timeout=_TIMEOUT) as client:
+            client.doorway = Doorway.REST  # perhaps it is open again
             return client, client.hello(call=True)
     except SiteFaultError as error:
         return error
@@ -123,7 +125,7 @@ def _store_answer(
     if client.info is not None and (lift or site.fault not in (Fault.SERVER, Fault.THROTTLED)):
         renewed = replace(
             site,
-            endpoints=secured(greeting.endpoints, site.url),
+            endpoints=zoom_endpoints(greeting.endpoints, site.url, has_rest=client.doorway is Doorway.REST),
             vczapi=client.info.vczapi is not None,
             vczapi_pro=client.info.vczapi_pro,
         )

@@ -36,7 +36,7 @@ from core.store.sites import pairings, sites
 from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
 from core.wordpress.discovery import typed_address
-from core.wordpress.homes import is_same_home, secured
+from core.wordpress.homes import is_same_home, zoom_endpoints
 from core.wordpress.pairing_envelope import (
     KeyPair,
     MalformedPairingError,
@@ -48,7 +48,7 @@ from core.wordpress.pairing_envelope import (
     read_request,
     seal_answer,
 )
-from core.wordpress.sync_client import SyncClient
+from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -520,7 +520,7 @@ def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_u
         username=known.username if known is not None else "",
         password=known.password if known is not None else "",
         key=pairing.key,
-        endpoints=secured(pairing.endpoints, url),
+        endpoints=zoom_endpoints(pairing.endpoints, url, has_rest=pairing.doorway == Doorway.REST),
         vczapi=pairing.vczapi,
         vczapi_pro=pairing.vczapi_pro,
         created_at=known.created_at if known is not None else calls.now(),

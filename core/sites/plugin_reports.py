@@ -17,8 +17,9 @@ from core.sites.call_back import Callee
 from core.sites.pairing import answers_at_old_home
 from core.store.posts import requeue
 from core.store.sites import sites
-from core.wordpress.homes import is_same_home, secured
+from core.wordpress.homes import is_same_home, zoom_endpoints
 from core.wordpress.pairing_envelope import MalformedPairingError, read_goodbye, read_move
+from core.wordpress.sync_client import Doorway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +169,8 @@ def _call(site: Site, told: MoveDetails, timeout: tuple[float, float], *, stays:
 
 
 def _save(connection: Connection, site: Site, told: MoveDetails, reached: Reached) -> None:
-    endpoints = secured(reached.greeting.endpoints or told.endpoints, reached.url)
+    reported = reached.greeting.endpoints or told.endpoints
+    endpoints = zoom_endpoints(reported, reached.url, has_rest=reached.doorway is Doorway.REST)
     sites.record_move(
         connection,
         site,

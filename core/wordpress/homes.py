@@ -39,8 +39,14 @@ def at_origin(address: str, url: str) -> str:
     return urlunsplit(parts._replace(scheme=other.scheme, netloc=other.netloc))
 
 
-def secured(endpoints: Mapping[str, str], url: str) -> dict[str, str]:
-    """Return addresses of a site with https, where its `url` has it: behind a proxy WordPress may not know of it."""
+def zoom_endpoints(endpoints: Mapping[str, str], url: str, *, has_rest: bool) -> dict[str, str]:
+    """Return the endpoints that the plugin reports, as Zoom reaches them at the address `url` of the site.
+
+    With https where `url` has it: behind a proxy WordPress may not know of it. Without `has_rest` a server in front of
+    WordPress refuses `/wp-json`: the route is in the query, which WordPress takes with every permalink structure.
+    """
+    if not has_rest:
+        return {name: f"{url.rstrip('/')}/?rest_route=/vczapi/v1/{name}" for name in endpoints}
     if urlsplit(url).scheme != "https":
         return dict(endpoints)
     host = urlsplit(url).hostname

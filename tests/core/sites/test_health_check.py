@@ -87,6 +87,19 @@ class TestLook:
         assert kept(store).endpoints == {"meeting": f"{ROOT}vczapi/v1/meeting"}
         assert len(wordpress.bodies) == 1, "one request tells it all"
 
+    def test_keeps_the_doorway_and_the_endpoints_that_go_with_it(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        """Where a server refuses `/wp-json`, and then does not any more."""
+        wordpress.closed = {"rest": (403, {}, b"<title>Forbidden</title>")}
+        assert wrong(health_check.check(store, "s1")) == {}
+        assert kept(store).doorway == "home"
+        assert kept(store).endpoints == {"meeting": f"{HOME}/?rest_route=/vczapi/v1/meeting"}
+        wordpress.closed = {}
+        assert wrong(health_check.check(store, "s1")) == {}
+        assert kept(store).doorway == "rest"
+        assert kept(store).endpoints == {"meeting": f"{ROOT}vczapi/v1/meeting"}
+
     def test_says_that_the_site_is_not_reached(self, store: Store, wordpress: NetworkDouble) -> None:
         wordpress.fates.append(("request lost", 0))
         assert "could not be reached" in wrong(health_check.check(store, "s1"))["WordPress"]

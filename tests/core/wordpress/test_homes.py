@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.wordpress.homes import at_origin, home_identity, is_same_home, secured
+from core.wordpress.homes import at_origin, home_identity, is_same_home, zoom_endpoints
 
 HOME = "https://example.org/blog"
 
@@ -49,5 +49,12 @@ def test_address_at_another_origin() -> None:
 
 def test_endpoints_have_https_where_the_site_is_reached_by_it() -> None:
     told = {"meeting": "http://example.org/m", "webinar": "http://cdn.example.org/w"}
-    assert secured(told, "http://example.org") == told
-    assert secured(told, "https://example.org/") == told | {"meeting": "https://example.org/m"}
+    assert zoom_endpoints(told, "http://example.org", has_rest=True) == told
+    found = zoom_endpoints(told, "https://example.org/", has_rest=True)
+    assert found == told | {"meeting": "https://example.org/m"}
+
+
+def test_endpoints_have_the_route_in_the_query_where_the_rest_api_is_refused() -> None:
+    told = {"meeting": "http://example.org/blog/wp-json/vczapi/v1/meeting"}
+    found = zoom_endpoints(told, "https://example.org/blog/", has_rest=False)
+    assert found == {"meeting": "https://example.org/blog/?rest_route=/vczapi/v1/meeting"}
