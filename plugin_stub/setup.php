@@ -35,16 +35,22 @@ function zoombridge_map_locale( $locale, $domain = '' ) {
 add_filter( 'plugin_locale', 'zoombridge_map_locale', 10, 2 );
 
 /**
- * Deletes the rewrite rules, so that the next request generates them.
+ * Deletes the rewrite rules, so that the next request generates them; in a network those of each site concerned.
  *
  * The current request cannot: the post type is not registered yet on activation, and still is on deactivation.
  *
  * @since 0.1.0
  *
+ * @param bool $is_of_network Optional. Whether it concerns the whole network. Default false.
  * @return void
  */
-function zoombridge_reset_rewrite_rules(): void {
-	delete_option( 'rewrite_rules' );
+function zoombridge_reset_rewrite_rules( $is_of_network = false ): void {
+	zoombridge_on_each_site(
+		(bool) $is_of_network,
+		static function (): void {
+			delete_option( 'rewrite_rules' );
+		}
+	);
 }
 register_activation_hook( __DIR__ . '/load.php', 'zoombridge_reset_rewrite_rules' );
 register_deactivation_hook( __DIR__ . '/load.php', 'zoombridge_reset_rewrite_rules' );
