@@ -251,7 +251,7 @@ function zoombridge_verify_response( array $response, array $connection, string 
 		)
 	);
 	if ( ! hash_equals( $expected, zoombridge_response_header( $response, 'x-zoombridge-answer' ) ) ) {
-		$message = zoombridge_unsigned_message( $connection['bridge'], $status );
+		$message = zoombridge_unsigned_message( $connection['bridge'], $status, $body );
 		return new WP_Error( 'zoombridge_unreachable', $message, array( 'answered' => $status ) );
 	}
 	return array(
@@ -263,15 +263,36 @@ function zoombridge_verify_response( array $response, array $connection, string 
 }
 
 /**
- * Describes a response without a valid signature.
+ * Describes a response without a valid signature. It proves nothing, and is told to a person only.
  *
  * @since 0.1.0
  *
  * @param string $bridge Address of the bridge.
  * @param int    $status HTTP status of the response.
+ * @param string $body   Its body.
  * @return string The message, unescaped.
  */
-function zoombridge_unsigned_message( string $bridge, int $status ): string {
+function zoombridge_unsigned_message( string $bridge, int $status, string $body ): string {
+	$error = json_decode( $body, true );
+	$code  = is_array( $error ) ? ( $error['code'] ?? '' ) : '';
+	if ( 'zoombridge_unknown_site' === $code ) {
+		/* translators: %s: address of the bridge. */
+		$message = __( '%s does not know this site.', 'meetings-bridge-for-zoom' );
+		$advice  = __(
+			'If you have just connected it, confirm it there, under Sites. Otherwise connect it again.',
+			'meetings-bridge-for-zoom'
+		);
+		return sprintf( $message, $bridge ) . ' ' . $advice;
+	}
+	if ( 'zoombridge_signature' === $code ) {
+		/* translators: %s: address of the bridge. */
+		$message = __( '%s does not accept the key of this site.', 'meetings-bridge-for-zoom' );
+		$advice  = __(
+			'If it was just connected, confirm it there. Otherwise check this server\'s clock, and connect it again.',
+			'meetings-bridge-for-zoom'
+		);
+		return sprintf( $message, $bridge ) . ' ' . $advice;
+	}
 	/* translators: 1: address of the bridge, 2: an HTTP status. */
 	$message = __( '%1$s answered with status %2$d, but without a valid signature.', 'meetings-bridge-for-zoom' );
 	$advice  = __(

@@ -9,7 +9,7 @@ import requests
 from core.wordpress import pairing_envelope as envelope
 from tests.plugin_stub.bridge_double import KEY, BridgeDouble, BridgeRequest, BridgeResponse, as_json
 from tests.plugin_stub.conftest import sign_in
-from tests.plugin_stub.pairing import Admin, Notice, stored
+from tests.plugin_stub.pairing import Admin, Notice, stored, unsigned
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
@@ -128,8 +128,10 @@ class TestButton:
         [
             (as_json({"code": "x", "message": "Not <b>now</b>"}, 503), "Not <b>now</b>"),
             (BridgeResponse(200, signed_with=None), "without a valid signature"),
+            (unsigned(404, {"code": "zoombridge_unknown_site"}), "does not know this site. If you have just"),
+            (unsigned(401, {"code": "zoombridge_signature"}), "check this server's clock"),
         ],
-        ids=["refused", "unsigned"],
+        ids=["refused", "unsigned", "unknown site", "another key"],
     )
     def test_failure(
         self, paired: WordPress, bridge: BridgeDouble, response: BridgeResponse, message: str
