@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import STUB, STUB_SLUG
+from tests.end_to_end.adding import Owner, Place
+from tests.end_to_end.browser import sign_in as wp_admin
 from tests.end_to_end.events import Meeting, series
+from tests.end_to_end.front import Front
 from tests.end_to_end.pages import InBrowser, InWordPress
 from tests.end_to_end.pair import Pair
 from tests.examples import SOAK
+from tests.plugin_stub.pairing import Admin
+from tests.running import RunningBridge
+from tests.wordpress import WordPress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.wordpress import WordPress
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
 
@@ -123,3 +128,33 @@ def weekly(kind: str) -> Meeting:
 def complaints(site: WordPress) -> list[str]:
     """Return what PHP has complained of."""
     return [line for line in site.php_log().splitlines() if line and not NOT_OURS.search(line)]
+
+
+@pytest.fixture(scope="package")
+def alone() -> Iterator[WordPress]:
+    """A WordPress of these tests' own, with the plugin active and an administrator signed in; paired with no bridge."""
+    with WordPress.start("playground-sqlite", plugins=()) as started:
+        started.add_plugin(STUB, STUB_SLUG)
+        yield started
+
+
+@pytest.fixture(scope="package")
+def kept_place(alone: WordPress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """That WordPress, and a bridge that sees the Internet through a front. Tests want `place`."""
+    admin = Admin(alone, wp_admin(alone))
+    alone.snapshot()  # with the session
+    with Front(tmp_path_factory.mktemp("front")) as front, pytest.MonkeyPatch.context() as patch:
+        for name, value in front.environment.items():
+            patch.setenv(name, value)
+        bridge = RunningBridge(tmp_path_factory.mktemp("bridge"))
+        try:
+            yield Place(alone, admin, Owner(bridge), front)
+        finally:
+            bridge.stop()
+
+
+@pytest.fixture
+def place(kept_place: Place) -> Iterator[Place]:
+    """Where sites are added. PHP has nothing to complain of after any test."""
+    yield kept_place
+    assert complaints(kept_place.wordpress) == []
