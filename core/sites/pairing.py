@@ -214,7 +214,15 @@ def _answered(store: Store, code: PairingCode, details: PairingDetails) -> Pairi
     def write(connection: Connection) -> Pairing | None:
         found = _of_key(pairings.of_code(connection, code.id, store.sealer), details.public_key)
         if found is not None and found.state in OPEN_STATES:
-            due = replace(found, state=PairingState.CALLING, calls=0, next_call_at=0, checked_at=None)
+            due = replace(
+                found,
+                state=PairingState.CALLING,
+                message="",
+                created_at=calls.now(),
+                calls=0,
+                next_call_at=0,
+                checked_at=None,
+            )
             pairings.save(connection, due, store.sealer, was=found.state)
         return found
 

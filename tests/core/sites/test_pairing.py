@@ -142,6 +142,21 @@ class TestRequest:
         assert again is not None
         assert again.uses_left == 1
 
+    def test_that_comes_again_later_has_the_site_called_anew(self, store: Store) -> None:
+        """The first answer was lost: the plugin is about to store the key only now."""
+        code = issue(store)
+        plugin = Plugin()
+        first = plugin.ask(store, code)
+        failed = replace(first, state=PairingState.UNREACHABLE, message="x", created_at=1, calls=5)
+        store.write(lambda connection: pairings.save(connection, failed, store.sealer, was=first.state))
+        plugin.ask(store, code)
+        key, plugin.key = plugin.key, "00" * 32
+        with plugin.answering():
+            assert pairing.call_back(store, first.id).state is PairingState.CALLING
+        plugin.key = key
+        with plugin.answering():
+            assert pairing.call_back(store, first.id).state is PairingState.CONFIRM
+
     def test_of_several_at_once_is_one_use(self, store: Store) -> None:
         code = issue(store)
         body = Plugin().body(code)
