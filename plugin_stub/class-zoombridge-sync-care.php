@@ -42,6 +42,8 @@ class Zoombridge_Sync_Care {
 		foreach ( $this->callbacks as list( $hook, $callback, $priority ) ) {
 			remove_filter( $hook, $callback, $priority );
 		}
+		// WordPress compares what it writes with what stands.
+		remove_filter( 'get_post_metadata', 'zoombridge_fit_meta', PHP_INT_MAX );
 		// For the rest of the request: some plugins work when it shuts down.
 		add_filter( 'pre_http_request', 'zoombridge_refuse_zoom_request', PHP_INT_MAX, 3 );
 		foreach ( array( 'wp_die_handler', 'wp_die_ajax_handler', 'wp_die_json_handler', 'wp_redirect' ) as $hook ) {
@@ -64,6 +66,7 @@ class Zoombridge_Sync_Care {
 		if ( $this->had_kses ) {
 			kses_init_filters();
 		}
+		add_filter( 'get_post_metadata', 'zoombridge_fit_meta', PHP_INT_MAX, 4 );
 		wp_defer_term_counting( false );
 	}
 }

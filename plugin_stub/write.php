@@ -107,7 +107,8 @@ function zoombridge_sync_is_new( array $operation, int $epoch, array $row ): boo
  */
 function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): array {
 	$row  = zoombridge_sync_post( $post_id );
-	$text = sprintf( '%d.%d.%s.%s', $epoch, $operation['seq'], $operation['op'], zoombridge_sync_digest( $row ) );
+	$seq  = sprintf( '%d.%d.%s', $epoch, $operation['seq'], $operation['op'] );
+	$text = sprintf( '%s.%s.%d', $seq, zoombridge_sync_digest( $row ), time() );
 	zoombridge_sync_set_metas( $post_id, array( '_zoombridge_seq' => $text ), $row['metas'] );
 	$row['metas']['_zoombridge_seq'] = $text;
 	return $row;
@@ -595,6 +596,10 @@ function zoombridge_sync_merge( string $name, string $stored, $changes ) {
 	$merged   = 'details' === $name
 		? (object) zoombridge_merge( $existing, json_decode( $changes ), 'settings' )
 		: zoombridge_merge( $existing, $changes );
+	if ( 'details' === $name ) {
+		// An error of Zoom's in place of the meeting, which VCZAPI stores if an update of its form is refused.
+		unset( $merged->code, $merged->message );
+	}
 	return map_deep(
 		zoombridge_remove_start_url( $merged ),
 		static function ( $value ) {

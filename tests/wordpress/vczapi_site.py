@@ -119,6 +119,8 @@ class VczapiSite:
     site: WordPress
     session: requests.Session = field(default_factory=requests.Session)
 
+    is_real = REAL is not None
+
     @classmethod
     def start(cls, site: WordPress) -> VczapiSite:
         """Activate the plugin, as connected with Zoom, and catch what it sends there."""

@@ -62,7 +62,23 @@ function vczapi_double_item( int $post_id ): void {
 	);
 }
 
-// "Its templates can be overridden by filter `vczapi_get_template` ($located, $name)."
+/**
+ * Prints the posts of a query as a list.
+ *
+ * @param WP_Query $query The query.
+ * @param string   $slug  First part of the name of an item's template.
+ * @param string   $name  Second part of it.
+ * @return void
+ */
+function vczapi_double_list( WP_Query $query, string $slug, string $name ): void {
+	while ( $query->have_posts() ) {
+		$query->the_post();
+		// Seen with 4.6.7: items are parts of templates, chosen by this filter for each post.
+		load_template( apply_filters( 'vcz_get_template_part', __DIR__ . '/item.php', $slug, $name ), false );
+	}
+	wp_reset_postdata();
+}
+
 add_shortcode(
 	'zoom_list_meetings',
 	static function () {
@@ -76,12 +92,7 @@ add_shortcode(
 			)
 		);
 		ob_start();
-		while ( $query->have_posts() ) {
-			$query->the_post();
-			$located = __DIR__ . '/item.php';
-			load_template( apply_filters( 'vczapi_get_template', $located, 'shortcode/zoom-listing.php' ), false );
-		}
-		wp_reset_postdata();
+		vczapi_double_list( $query, 'shortcode/zoom', 'listing' );
 		return ob_get_clean();
 	}
 );

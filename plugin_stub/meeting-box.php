@@ -1,0 +1,141 @@
+<?php
+/**
+ * The box "Zoom" on the edit screen of posts that the bridge made: what Zoom says of the meeting, to look at.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.2.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Adds the box.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post The post.
+ * @return void
+ */
+function zoombridge_add_meeting_box( $post ): void {
+	if ( zoombridge_is_made_by_bridge( $post->ID ) ) {
+		$print_box = 'zoombridge_render_meeting_box';
+		$title     = __( 'Zoom', 'meetings-bridge-for-zoom' );
+		add_meta_box( 'zoombridge-meeting', $title, $print_box, 'zoom-meetings', 'normal', 'high' );
+	}
+}
+add_action( 'add_meta_boxes_zoom-meetings', 'zoombridge_add_meeting_box' );
+
+/**
+ * Prints the box.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post The post.
+ * @return void
+ */
+function zoombridge_render_meeting_box( $post ): void {
+	echo '<table class="form-table">';
+	foreach ( zoombridge_meeting_rows( $post->ID ) as $heading => $html ) {
+		printf( '<tr><th scope="row">%s</th><td>%s</td></tr>', esc_html( $heading ), wp_kses_post( $html ) );
+	}
+	echo '</table>';
+	$text = __(
+		'Title, dates, link and details come from Zoom and follow it. Text, image and categories are yours.',
+		'meetings-bridge-for-zoom'
+	);
+	printf( '<p class="description">%s</p><p>', esc_html( $text ) );
+	foreach ( zoombridge_meeting_links( $post->ID ) as $url => $label ) {
+		printf( '<a class="button" href="%s">%s</a> ', esc_url( $url ), esc_html( $label ) );
+	}
+	echo '</p>';
+}
+
+/**
+ * Returns what the box says of a meeting.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return string[] HTML by heading.
+ */
+function zoombridge_meeting_rows( int $post_id ): array {
+	$details = zoombridge_unfitted_meta( $post_id, '_meeting_zoom_details' );
+	$fields  = (array) zoombridge_unfitted_meta( $post_id, '_meeting_fields' );
+	$host    = (string) ( $details->host_email ?? $fields['userId'] ?? '' );
+	$url     = (string) get_post_meta( $post_id, '_meeting_zoom_join_url', true );
+	$link    = sprintf( '<a href="%s">%s</a>', esc_url( $url ), esc_html( $url ) );
+	$hidden  = __( 'Not shown on this site', 'meetings-bridge-for-zoom' );
+	return array(
+		__( 'When', 'meetings-bridge-for-zoom' )        => esc_html( zoombridge_meeting_time( $post_id ) ),
+		__( 'Join link', 'meetings-bridge-for-zoom' )   => '' === $url ? esc_html( $hidden ) : $link,
+		__( 'Host', 'meetings-bridge-for-zoom' )        => esc_html( '' === $host ? '—' : $host ),
+		__( 'Last change', 'meetings-bridge-for-zoom' ) => esc_html( zoombridge_last_change( $post_id ) ),
+	);
+}
+
+/**
+ * Returns when a meeting is, in the site's time zone.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return string Plain text.
+ */
+function zoombridge_meeting_time( int $post_id ): string {
+	$start = (string) get_post_meta( $post_id, '_meeting_field_start_date_utc', true );
+	// The bridge's stand-in for a meeting without one, by which VCZAPI lists it.
+	if ( '' === $start || '2099-12-31 00:00:00' === $start ) {
+		return __( 'No fixed time', 'meetings-bridge-for-zoom' );
+	}
+	$when = zoombridge_local_time( (int) strtotime( "$start UTC" ) );
+	if ( ! zoombridge_is_series( $post_id ) ) {
+		return $when;
+	}
+	/* translators: %s: date and time. */
+	return sprintf( __( 'Series, next on %s', 'meetings-bridge-for-zoom' ), $when );
+}
+
+/**
+ * Returns when the bridge last wrote a post, in the site's time zone.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return string Plain text; a dash if it is not known.
+ */
+function zoombridge_last_change( int $post_id ): string {
+	$time = (int) ( explode( '.', get_post_meta( $post_id, '_zoombridge_seq', true ) . '....' )[4] );
+	return $time ? zoombridge_local_time( $time ) : '—';
+}
+
+/**
+ * Formats a time as the site does.
+ *
+ * @since 0.2.0
+ *
+ * @param int $time Unix time.
+ * @return string Plain text.
+ */
+function zoombridge_local_time( int $time ): string {
+	return (string) wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ) . ' T', $time );
+}
+
+/**
+ * Returns the links below the box: to edit the meeting, and to its page in the bridge for those who may see that.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return string[] Labels by address.
+ */
+function zoombridge_meeting_links( int $post_id ): array {
+	$number = rawurlencode( (string) get_post_meta( $post_id, '_meeting_zoom_meeting_id', true ) );
+	$kind   = 'webinar' === get_post_meta( $post_id, '_vczapi_meeting_type', true ) ? 'webinar' : 'meeting';
+	$links  = array( "https://zoom.us/$kind/$number" => __( 'Edit in Zoom', 'meetings-bridge-for-zoom' ) );
+	if ( zoombridge_can_manage() ) {
+		$page = add_query_arg( 'zoombridge', rawurlencode( "/meetings?q=$number" ), zoombridge_page_url() );
+
+		$links[ $page ] = __( 'Show in the bridge', 'meetings-bridge-for-zoom' );
+	}
+	return $links;
+}

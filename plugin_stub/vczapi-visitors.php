@@ -1,0 +1,115 @@
+<?php
+/**
+ * What VCZAPI answers about managed posts to visitors: only what the site's rules and the post's status allow.
+ *
+ * @package Zoom_WordPress_Bridge
+ * @since 0.2.0
+ */
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Whether the current visitor may join the meeting of a managed post.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post The post.
+ * @return bool False for a post that the visitor cannot see, and where the rules hide the link.
+ */
+function zoombridge_may_join( WP_Post $post ): bool {
+	$is_public = 'publish' === $post->post_status;
+	if ( 'trash' === $post->post_status || ( ! $is_public && ! current_user_can( 'read_post', $post->ID ) ) ) {
+		return false;
+	}
+	$fields = get_post_meta( $post->ID, '_meeting_fields', true );
+	if ( is_array( $fields ) && ! empty( $fields['site_option_logged_in'] ) && ! is_user_logged_in() ) {
+		return false;
+	}
+	$details = get_post_meta( $post->ID, '_meeting_zoom_details', true );
+	$is_open = $details instanceof stdClass && ! empty( $details->join_url ) && 'ended' !== ( $details->state ?? '' );
+	return $is_open && ! post_password_required( $post );
+}
+
+/**
+ * Returns the managed post that VCZAPI's script asks about.
+ *
+ * @since 0.2.0
+ *
+ * @return WP_Post|null The post; null if there is none, or the bridge does not manage it.
+ */
+function zoombridge_asked_post(): ?WP_Post {
+	// phpcs:ignore WordPress.Security.NonceVerification.Missing -- VCZAPI's request has none, and changes nothing.
+	$post_id = isset( $_POST['post_id'] ) ? absint( $_POST['post_id'] ) : 0;
+	$post    = $post_id ? get_post( $post_id ) : null;
+	return $post && zoombridge_is_managed_post( $post_id ) ? $post : null;
+}
+
+/**
+ * Refuses VCZAPI's answer with the join link where the visitor may not join.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_guard_join_links(): void {
+	$post = zoombridge_asked_post();
+	if ( $post && zoombridge_has_vczapi() && ! zoombridge_may_join( $post ) ) {
+		wp_send_json_error( esc_html__( 'This meeting cannot be joined here.', 'meetings-bridge-for-zoom' ) );
+	}
+}
+add_action( 'wp_ajax_set_timezone', 'zoombridge_guard_join_links', 0 );
+add_action( 'wp_ajax_nopriv_set_timezone', 'zoombridge_guard_join_links', 0 );
+
+/**
+ * Shows the join link as long as the bridge keeps it, so also while a meeting overruns.
+ *
+ * @since 0.2.0
+ *
+ * @param int[] $post_ids IDs of posts whose links VCZAPI shows, whenever they start.
+ * @return int[] The IDs, with the one that is asked for.
+ */
+function zoombridge_keep_join_link( $post_ids ) {
+	$post = zoombridge_asked_post();
+	// Only while the meeting can be joined, the bridge puts its link into the details that it sends.
+	$html = $post ? (string) get_post_meta( $post->ID, '_zoombridge_html', true ) : '';
+	if ( false !== strpos( $html, 'zoombridge-join' ) ) {
+		$post_ids[] = $post->ID;
+	}
+	return $post_ids;
+}
+add_filter( 'vczapi_show_join_links_specific_postID', 'zoombridge_keep_join_link' );
+
+/**
+ * Shows the page of a meeting instead of VCZAPI's form to join in the browser, where the visitor may not join.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_guard_browser_join(): void {
+	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Nothing is changed.
+	if ( ! isset( $_GET['join'] ) || ! is_singular( 'zoom-meetings' ) || ! zoombridge_has_vczapi() ) {
+		return;
+	}
+	$post = get_queried_object();
+	if ( $post instanceof WP_Post && zoombridge_is_managed_post( $post->ID ) && ! zoombridge_may_join( $post ) ) {
+		wp_safe_redirect( (string) get_permalink( $post ) );
+		exit;
+	}
+}
+add_action( 'template_redirect', 'zoombridge_guard_browser_join', 0 );
+
+/**
+ * Shows private and trashed posts to VCZAPI's Import, so that it makes no second ones.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Query $query The query, which is changed.
+ * @return void
+ */
+function zoombridge_widen_import( $query ): void {
+	if ( doing_action( 'wp_ajax_vczapi_sync_user' ) && 'zoom-meetings' === $query->get( 'post_type' ) ) {
+		$query->set( 'post_status', array( 'publish', 'future', 'draft', 'pending', 'private', 'trash' ) );
+	}
+}
+add_action( 'pre_get_posts', 'zoombridge_widen_import' );

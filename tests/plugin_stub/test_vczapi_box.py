@@ -1,0 +1,152 @@
+"""Posts that the bridge made: one box *Zoom* instead of VCZAPI's form, and no save of them reaches Zoom."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from tests.plugin_stub.conftest import password_of
+from tests.plugin_stub.sync import SyncClient
+from tests.plugin_stub.test_vczapi_visitors import write
+from tests.plugin_stub.vczapi import CONNECTION, manage, sync
+from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.wordpress import WordPress
+
+__all__ = ["sync", "write"]
+
+
+def box(page: str) -> str:
+    """Return the box as text, with its links."""
+    found = re.search(r'<div id="zoombridge-meeting".*?</table>.*?</p>\s*<p>.*?</p>', page, re.DOTALL)
+    assert found, page
+    return html.unescape(found[0])
+
+
+class TestBox:
+    def test_stands_in_place_of_the_form(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        page = vczapi.edit_screen(
+            write(details(host_email="ada@example.org"), start_date_utc="2030-03-02 09:00:00")
+        )
+
+        shown = box(page)
+        assert "March 2, 2030 9:00 am" in shown
+        assert "ada@example.org" in shown
+        assert details()["join_url"] in shown
+        assert f"https://zoom.us/meeting/{NUMBER}" in shown
+        assert f"zoombridge=%2Fmeetings%3Fq%3D{NUMBER}" in shown
+        assert "—" not in shown, "the last change is known"
+        assert "_zvc_nonce" not in page
+        assert 'name="start_date"' not in page
+        assert "Start Meeting" not in page
+        assert vczapi.complaints() == []
+
+    def test_says_what_is_hidden_and_undated(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        shown = box(vczapi.edit_screen(write(details(join_url=""), start_date_utc="2099-12-31 00:00:00")))
+
+        assert "No fixed time" in shown
+        assert "Not shown on this site" in shown
+
+    def test_has_no_markup_of_hosts(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        page = vczapi.edit_screen(write(details(host_email="<script>x</script>")))
+
+        assert "<script>x" not in page
+
+    def test_editors_see_it_without_the_bridge(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        post = write()
+        password_of(vczapi.site, "eva", "editor")
+        vczapi.sign_in("eva", "a-password")
+
+        shown = box(vczapi.edit_screen(post))
+        assert "Edit in Zoom" in shown
+        assert "Show in the bridge" not in shown
+
+    def test_copy_of_a_post_has_the_form(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        copy = vczapi.site.php(
+            """
+            $id = wp_insert_post( array( 'post_type' => 'zoom-meetings', 'post_title' => 'Copy' ) );
+            foreach ( get_post_meta( $post ) as $key => $values ) {
+                add_post_meta( $id, $key, maybe_unserialize( $values[0] ) );
+            }
+            return $id;
+            """,
+            post=write(),
+        )
+
+        page = vczapi.edit_screen(copy)
+        assert "zoombridge-meeting" not in page
+        assert 'name="start_date"' in page
+        vczapi.site.log_path.write_bytes(b"")  # the form of an unmanaged post may complain
+
+    def test_without_vczapi(self, site: WordPress) -> None:
+        assert site.rest("POST", "zoombridge/v1/connection", json=CONNECTION).status_code == 200
+        sync = SyncClient(site)
+        post = sync.send(sync.write("7", title="x", status="publish")).result["post"]
+        screens = VczapiSite(site)
+        screens.sign_in(site.user, site.password)
+
+        assert "https://zoom.us/meeting/7" in box(screens.edit_screen(post))
+
+
+class TestSave:
+    def test_by_the_screen(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        post = write()
+        vczapi.hold(details())
+
+        page = vczapi.press_update(post, post_title="Another", content="New text.")
+
+        assert vczapi.changes() == []
+        assert "Another" in page
+        assert vczapi.meta(post, "_meeting_zoom_details")["topic"] == details()["topic"]
+
+    def test_by_a_form_that_was_opened_before_the_bridge_made_the_post(
+        self, vczapi: VczapiSite, write: Callable[..., int]
+    ) -> None:
+        own = vczapi.make(details(id=1))
+        nonce = next(value for name, value in vczapi.form(own) if name == "_zvc_nonce")
+        post = write()
+        before = vczapi.meta(post, "_meeting_fields")
+
+        vczapi.press_update(
+            post, [*vczapi.form(post), ("_zvc_nonce", nonce), ("start_date", "2030-01-01 10:00")]
+        )
+
+        assert vczapi.changes() == []
+        assert vczapi.meta(post, "_meeting_fields") == before
+        vczapi.site.log_path.write_bytes(b"")  # of the plugin's own post
+
+    def test_by_rest_beside_the_next_generation(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        """Its hook sends every save by REST; only the double has it."""
+        vczapi.site.php("update_option( 'vczapi_double_next', '1' );")
+        post = write()
+
+        for title in ("One", "Two"):
+            answer = vczapi.site.rest("POST", f"wp/v2/zoom_meetings/{post}", json={"title": title})
+            assert answer.status_code == 200, answer.text
+
+        assert vczapi.changes() == []
+
+    def test_other_posts_still_reach_zoom_beside_the_next_generation(
+        self, vczapi: VczapiSite, write: Callable[..., int]
+    ) -> None:
+        """So that the test above means something: 4.6.7 has no such hook."""
+        vczapi.site.php("update_option( 'vczapi_double_next', '1' );")
+        write()
+        post = vczapi.make(details(id=1))
+
+        answer = vczapi.site.rest("POST", f"wp/v2/zoom_meetings/{post}", json={"title": "One"})
+
+        assert answer.status_code == 200, answer.text
+        assert [how for how, _, _ in vczapi.changes()] == ([] if vczapi.is_real else ["POST"])
+
+    def test_post_that_the_form_made_keeps_its_form(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        post = vczapi.make(details())
+        manage(sync, post, details={"topic": "Weekly"})
+
+        page = vczapi.edit_screen(post)
+        assert 'name="start_date"' in page
+        assert "zoombridge-meeting" not in page
