@@ -341,6 +341,34 @@ class TestCaller:
             assert connected.wait(90)
         assert kept(store, asked.site_id).home == HOME
 
+    def test_continues_what_an_earlier_process_left(self, store: Store) -> None:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store, address=HOME))
+        connected: queue.Queue[str] = queue.Queue()
+        caller = PairingCaller(store, on_connected=connected.put, pauses=(0,))
+        with plugin.answering():
+            caller.start()
+            assert connected.get(timeout=90) == asked.site_id
+        caller.stop()
+
+    def test_watches_only_where_it_repeats_call_backs(self, store: Store) -> None:
+        """A command beside the server asks, but does not call."""
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store, address=HOME))
+        caller = PairingCaller(store, pauses=(0,))
+        caller.watch(asked)
+        assert not caller.is_underway(asked.id)
+
+    def test_confirmed_site_is_handed_on(self, store: Store) -> None:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store))
+        connected: list[str] = []
+        caller = PairingCaller(store, on_connected=connected.append)
+        with plugin.answering():
+            pairing.call_back(store, asked.id)
+        caller.confirm(asked.id, confirmed_by="anna")
+        assert connected == [asked.site_id]
+
 
 class TestOneWordPressIsOneSite:
     @pytest.mark.parametrize(
@@ -546,31 +574,3 @@ class TestServerPassword:
         asked = Plugin().ask(store, issue(store))
         with pytest.raises(ZoomBridgeError, match="user name"):
             pairing.set_server_password(store, asked.id, username, "x")
-
-    def test_continues_what_an_earlier_process_left(self, store: Store) -> None:
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store, address=HOME))
-        connected: queue.Queue[str] = queue.Queue()
-        caller = PairingCaller(store, on_connected=connected.put, pauses=(0,))
-        with plugin.answering():
-            caller.start()
-            assert connected.get(timeout=90) == asked.site_id
-        caller.stop()
-
-    def test_watches_only_where_it_repeats_call_backs(self, store: Store) -> None:
-        """A command beside the server asks, but does not call."""
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store, address=HOME))
-        caller = PairingCaller(store, pauses=(0,))
-        caller.watch(asked)
-        assert not caller.is_underway(asked.id)
-
-    def test_confirmed_site_is_handed_on(self, store: Store) -> None:
-        plugin = Plugin()
-        asked = plugin.ask(store, issue(store))
-        connected: list[str] = []
-        caller = PairingCaller(store, on_connected=connected.append)
-        with plugin.answering():
-            pairing.call_back(store, asked.id)
-        caller.confirm(asked.id, confirmed_by="anna")
-        assert connected == [asked.site_id]
