@@ -9,14 +9,16 @@ from __future__ import annotations
 import html
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
 import time
 import zipfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,18 +31,22 @@ from tests.end_to_end.events import Meeting
 from tests.end_to_end.front import DOMAIN
 from tests.end_to_end.pair import SECRET, eventually
 from tests.running import PASSWORD
+from tests.wordpress import WordPress
+from tests.wordpress.serve import reserve, serve
+from tests.wordpress.sqlite import SQLite
 from web.rpc import api
 from web.rpc.client import RpcClient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.end_to_end.front import Front, WebServer
     from tests.plugin_stub.pairing import Admin, Notice
     from tests.running import RunningBridge
-    from tests.wordpress import WordPress
 
 _TIMEOUT = 90
+_counter = count(1)
 
 
 class Owner:
@@ -208,6 +214,23 @@ class Place:
         assert meeting.topic in html.unescape(shown.text)
         return meeting
 
+    def updates_the_page(self, site_id: str, meeting: Meeting, account: str) -> None:
+        """Let Zoom tell of another topic: the page shows it, and is the one that was there before."""
+        query = "SELECT post_id FROM posts WHERE site_id = ? AND number = ?"
+        before = self.owner.rows(query, site_id, meeting.number)
+        topic = f"Concert {next(_counter)} at {account}"
+        event = meeting.updated(topic=topic)
+        event["payload"]["account_id"] = account
+        response = self.send(self.owner.endpoint(site_id), event)
+        assert response.status_code == 204, response.text
+
+        def is_shown() -> bool:
+            with self.front.session() as visitor:
+                return topic in html.unescape(visitor.get(self.page_of(meeting), timeout=_TIMEOUT).text)
+
+        eventually(is_shown, partial(self._why, meeting.number))
+        assert self.owner.rows(query, site_id, meeting.number) == before
+
     def send(self, url: str, event: dict[str, Any]) -> requests.Response:
         """Send an event as Zoom does: signed, and without following a redirect."""
         body = json.dumps(event).encode()
@@ -246,6 +269,78 @@ def set_option(site: WordPress, name: str, value: str) -> None:
         row = value, name
         changed = connection.execute("UPDATE wp_options SET option_value = ? WHERE option_name = ?", row)
         assert changed.rowcount == 1, name
+
+
+@contextmanager
+def copied(site: WordPress, name: str, *, home: str = "") -> Iterator[WordPress]:
+    """Copy a WordPress with files and database, as tools for staging do, and serve it at an address of its own.
+
+    With `home` by search and replace; else it has the home that it was copied with.
+    """
+    old = site.directory.parent
+    new = old / name
+    shutil.copytree(site.directory, new / "wordpress", copy_function=os.link)
+    file_of_copy = SQLite(new / "database")
+    shutil.copyfile(database(site), file_of_copy.file)
+    log = new / "php.log"
+    log.touch()
+    for linked in ("wp-config.php", "wp-content/db.php"):
+        file = new / "wordpress" / linked
+        text = file.read_text(encoding="utf-8").replace(str(old), str(new))
+        file.unlink()
+        file.write_text(text, encoding="utf-8")
+    held = reserve(0)
+    url = f"http://127.0.0.1:{held.getsockname()[1]}"
+    server = serve(
+        new / "wordpress",
+        held,
+        program=site.program,
+        workers=2,
+        php_log=log,
+        log=new / "server.log",
+        remove=None,
+    )
+    made = WordPress(
+        site.kind,
+        program=site.program,
+        url=url,
+        directory=new,
+        version=site.version,
+        application_password=site.application_password,
+        database=file_of_copy,
+        server=server,
+    )
+    try:
+        search_and_replace(made, site.url, url)
+        if home:
+            search_and_replace(made, option(site, "home"), home)
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(new)
+
+
+def search_and_replace(site: WordPress, old: str, new: str) -> None:
+    """Replace an address in every text of a WordPress on SQLite, but for what PHP serialized."""
+    with closing(sqlite3.connect(database(site), timeout=30)) as connection, connection:
+        tables = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'wp_%'"
+        )
+        for (table,) in tables.fetchall():
+            for column in connection.execute(f"PRAGMA table_info({table})").fetchall():
+                name = f'"{column[1]}"'
+                connection.execute(
+                    f"UPDATE {table} SET {name} = replace({name}, ?, ?) "
+                    f"WHERE instr({name}, ?) AND {name} NOT LIKE 'a:%'",
+                    (old, new, old),
+                )
+
+
+def option(site: WordPress, name: str) -> str:
+    """Return an option of a WordPress on SQLite."""
+    with closing(sqlite3.connect(database(site))) as connection:
+        found = connection.execute("SELECT option_value FROM wp_options WHERE option_name = ?", (name,))
+        return str(found.fetchone()[0])
 
 
 def notice(found: list[Notice], does: str) -> Notice:

@@ -146,11 +146,9 @@ def kept_place(alone: WordPress, tmp_path_factory: pytest.TempPathFactory) -> It
     with Front(tmp_path_factory.mktemp("front")) as front, pytest.MonkeyPatch.context() as patch:
         for name, value in front.environment.items():
             patch.setenv(name, value)
-        bridge = RunningBridge(tmp_path_factory.mktemp("bridge"))
-        try:
-            yield Place(alone, admin, Owner(bridge), front)
-        finally:
-            bridge.stop()
+        owner = Owner(RunningBridge(tmp_path_factory.mktemp("bridge")))
+        yield Place(alone, admin, owner, front)
+        owner.bridge.stop()
 
 
 @pytest.fixture
