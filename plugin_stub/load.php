@@ -42,6 +42,7 @@ require_once __DIR__ . '/vczapi-visitors.php';
 require_once __DIR__ . '/class-zoombridge-vczapi-save.php';
 require_once __DIR__ . '/vczapi-form.php';
 require_once __DIR__ . '/meeting-box.php';
+require_once __DIR__ . '/open-forms.php';
 require_once __DIR__ . '/connection.php';
 require_once __DIR__ . '/calendar.php';
 require_once __DIR__ . '/post-type.php';

@@ -150,3 +150,62 @@ class TestSave:
         page = vczapi.edit_screen(post)
         assert 'name="start_date"' in page
         assert "zoombridge-meeting" not in page
+
+
+class TestOpenForm:
+    """The bridge writes the post while its edit screen is open."""
+
+    def test_untouched_title_and_text_keep_what_the_bridge_wrote(
+        self, vczapi: VczapiSite, write: Callable[..., int], sync: SyncClient
+    ) -> None:
+        post = write()
+        opened = vczapi.form(post)
+        assert sync.send(sync.write(str(NUMBER), post, title="Renamed", content="<p>Longer.</p>")).result[
+            "ok"
+        ]
+
+        vczapi.press_update(post, opened)
+
+        after = vczapi.site.php("return get_post( $post );", post=post)
+        assert (after["post_title"], after["post_content"]) == ("Renamed", "<p>Longer.</p>")
+
+    def test_what_the_editor_changed_counts(
+        self, vczapi: VczapiSite, write: Callable[..., int], sync: SyncClient
+    ) -> None:
+        post = write()
+        opened = vczapi.form(post)
+        assert sync.send(sync.write(str(NUMBER), post, title="Renamed", content="<p>Longer.</p>")).result[
+            "ok"
+        ]
+
+        vczapi.press_update(post, opened, content="By hand.")
+
+        after = vczapi.site.php("return get_post( $post );", post=post)
+        assert (after["post_title"], after["post_content"]) == ("Renamed", "By hand.")
+
+    def test_title_of_the_form_that_was_not_touched_is_not_sent(
+        self, vczapi: VczapiSite, sync: SyncClient
+    ) -> None:
+        post = vczapi.make(details())
+        manage(sync, post, details={"topic": "Weekly"})
+        opened = vczapi.form(post)
+        assert sync.send(sync.write(str(NUMBER), post, title="Renamed")).result["ok"]
+
+        vczapi.press_update(post, opened, option_auto_recording="cloud")
+
+        assert [body for _, _, body in vczapi.changes()] == [{"settings": {"auto_recording": "cloud"}}]
+        assert vczapi.site.php("return get_post( $post )->post_title;", post=post) == "Renamed"
+
+
+class TestBridge:
+    def test_a_hundred_writes_beside_the_next_generation_make_no_meeting(
+        self, vczapi: VczapiSite, sync: SyncClient
+    ) -> None:
+        vczapi.site.php("update_option( 'vczapi_double_next', '1' );")
+
+        answer = sync.send(
+            *(sync.write(str(number), title="x", status="publish") for number in range(1, 101))
+        )
+
+        assert answer.codes == ["ok"] * 100
+        assert vczapi.changes() == []
