@@ -130,6 +130,7 @@ class Zoombridge_Sync_Run {
 			define( 'WP_IMPORTING', true );
 		}
 		zoombridge_settle_by_operations( $inner['operations'] );
+		zoombridge_forget_changes( $inner['ack'] ?? array() );
 		$this->waiting  = $inner['operations'];
 		$this->deadline = zoombridge_sync_deadline( $inner['budget_ms'] ?? 2000 );
 		$this->care     = new Zoombridge_Sync_Care();
@@ -268,7 +269,7 @@ class Zoombridge_Sync_Run {
 			}
 			zoombridge_sync_mark( $this->message, 'done' );
 		}
-		$this->answer( $error );
+		$this->answer( $error, null === $error ? zoombridge_list_changes() : array() );
 	}
 
 	/**
@@ -291,8 +292,8 @@ class Zoombridge_Sync_Run {
 			$this->fail_current( $fatal['message'] ?? 'The request was ended by other code.', $file );
 		}
 		$this->give_up();
-		// Answered first: what purges caches may end the request again, for good.
-		$this->answer( null );
+		// Answered first: what purges caches may end the request again, for good. Changes wait for the next answer.
+		$this->answer( null, array() );
 		$this->clean_up();
 	}
 
@@ -328,10 +329,11 @@ class Zoombridge_Sync_Run {
 	 *
 	 * @since 0.2.0
 	 *
-	 * @param array|null $error Error of the whole message, if any.
+	 * @param array|null $error   Error of the whole message, if any.
+	 * @param array      $changed What others have changed; see zoombridge_list_changes().
 	 * @return void
 	 */
-	private function answer( ?array $error ): void {
+	private function answer( ?array $error, array $changed ): void {
 		$this->is_answered = true;
 		if ( $this->highest ) {
 			zoombridge_sync_raise_highest( $this->message['epoch'], $this->highest );
@@ -340,7 +342,7 @@ class Zoombridge_Sync_Run {
 			'error'      => $error,
 			'results'    => $this->results,
 			'highest'    => zoombridge_sync_highest(),
-			'changed'    => array(),
+			'changed'    => $changed,
 			'protocols'  => array( 2, 2 ),
 			'vczapi'     => zoombridge_has_vczapi() ? (string) ZVC_PLUGIN_VERSION : null,
 			'vczapi_pro' => zoombridge_has_vczapi_pro(),

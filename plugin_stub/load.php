@@ -56,6 +56,7 @@ require_once __DIR__ . '/sync-posts.php';
 require_once __DIR__ . '/class-zoombridge-sync-fault.php';
 require_once __DIR__ . '/class-zoombridge-sync-care.php';
 require_once __DIR__ . '/class-zoombridge-sync-run.php';
+require_once __DIR__ . '/changes.php';
 require_once __DIR__ . '/operations.php';
 require_once __DIR__ . '/write.php';
 require_once __DIR__ . '/sync.php';

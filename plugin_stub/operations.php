@@ -19,7 +19,7 @@ const ZOOMBRIDGE_SYNC_WRITES = array( 'write', 'trash', 'restore', 'delete' );
  * @return string|null What is wrong, or null.
  */
 function zoombridge_sync_validate_message( array $message ): ?string {
-	$operation = array(
+	$operation    = array(
 		'type'       => 'object',
 		'required'   => array( 'i', 'op' ),
 		'properties' => array(
@@ -31,7 +31,20 @@ function zoombridge_sync_validate_message( array $message ): ?string {
 			'op' => array( 'type' => 'string' ),
 		),
 	);
-	$schema    = array(
+	$acknowledged = zoombridge_sync_object_schema(
+		array(
+			'post'    => array(
+				'type'     => 'integer',
+				'required' => true,
+			),
+			'version' => array(
+				'type'     => 'string',
+				'pattern'  => '^[0-9a-f]{16}\z',
+				'required' => true,
+			),
+		)
+	);
+	$schema       = array(
 		'type'                 => 'object',
 		'required'             => array( 'quiet', 'operations' ),
 		'properties'           => array(
@@ -41,7 +54,11 @@ function zoombridge_sync_validate_message( array $message ): ?string {
 				'minimum' => 100,
 				'maximum' => 20000,
 			),
-			'ack'        => array( 'type' => 'array' ),
+			'ack'        => array(
+				'type'     => 'array',
+				'maxItems' => 200,
+				'items'    => $acknowledged,
+			),
 			'operations' => array(
 				'type'     => 'array',
 				'minItems' => 1,
@@ -51,7 +68,7 @@ function zoombridge_sync_validate_message( array $message ): ?string {
 		),
 		'additionalProperties' => false,
 	);
-	$valid     = rest_validate_value_from_schema( $message, $schema, 'message' );
+	$valid        = rest_validate_value_from_schema( $message, $schema, 'message' );
 	if ( is_wp_error( $valid ) ) {
 		return $valid->get_error_message();
 	}
@@ -92,7 +109,10 @@ function zoombridge_sync_fields( string $name ): ?array {
 	);
 	$kinds  = array( 'authors', 'categories' );
 	$fields = array(
-		'hello'   => array( 'call' => array( 'type' => 'boolean' ) ),
+		'hello'   => array(
+			'call'  => array( 'type' => 'boolean' ),
+			'visit' => array( 'required' => false ) + $id,
+		),
 		'find'    => array(
 			'numbers' => array(
 				'type'     => 'array',
@@ -129,6 +149,7 @@ function zoombridge_sync_fields( string $name ): ?array {
 				'required' => true,
 			),
 		),
+		'sweep'   => array( 'after' => array( 'minimum' => 0 ) + $id ),
 		'unpair'  => array(),
 	);
 	return $fields[ $name ] ?? null;
@@ -273,7 +294,7 @@ function zoombridge_sync_carry_out( array $operation, array $message ): array {
 	}
 	switch ( $operation['op'] ) {
 		case 'hello':
-			return zoombridge_sync_hello( $message, $operation['call'] ?? false );
+			return zoombridge_sync_hello( $message, $operation );
 		case 'find':
 			return array( 'posts' => zoombridge_sync_find( $operation['numbers'], $operation['hint'] ?? 0 ) );
 		case 'read':
@@ -281,6 +302,8 @@ function zoombridge_sync_carry_out( array $operation, array $message ): array {
 			return zoombridge_sync_what_stands( $post ) + array( 'state' => zoombridge_sync_state( $post ) );
 		case 'outcome':
 			return zoombridge_sync_outcome( $operation['n'] );
+		case 'sweep':
+			return zoombridge_sync_sweep( $operation['after'] );
 		case 'choices':
 			return array( 'choices' => zoombridge_sync_choices( $operation['kind'] ) );
 		default:
@@ -328,14 +351,18 @@ function zoombridge_sync_look_ahead( array $operations ): void {
  *
  * @since 0.2.0
  *
- * @param array $message The message.
- * @param bool  $call    Whether to call the bridge, too.
+ * @param array $message   The message.
+ * @param array $operation The operation: whether to `call` the bridge, too, and the number of its `visit`.
  * @return array The result.
  */
-function zoombridge_sync_hello( array $message, bool $call ): array {
-	$name   = zoombridge_sync_nonce_name( $message['t'], $message['n'] );
-	$called = $call ? array( 'bridge' => zoombridge_call_bridge() ) : array();
-	return $called + array(
+function zoombridge_sync_hello( array $message, array $operation ): array {
+	$name  = zoombridge_sync_nonce_name( $message['t'], $message['n'] );
+	$asked = ( $operation['call'] ?? false ) ? array( 'bridge' => zoombridge_call_bridge() ) : array();
+	if ( isset( $operation['visit'] ) ) {
+		$asked['visit'] = (int) zoombridge_read_option_row( 'zoombridge_visit' );
+		zoombridge_write_option_row( 'zoombridge_visit', (string) $operation['visit'] );
+	}
+	return $asked + array(
 		'version'   => ZOOMBRIDGE_VERSION,
 		'home'      => zoombridge_raw_home(),
 		'name'      => zoombridge_site_name(),

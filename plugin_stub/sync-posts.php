@@ -124,24 +124,26 @@ function zoombridge_sync_is_managed( array $row ): bool {
  * @return array {
  *     What the answer tells of each post.
  *
- *     @type int         $post   ID of the post.
- *     @type string      $link   Its address.
- *     @type string      $status Its status.
- *     @type string|null $seq    The last operation on it, as `{epoch}.{seq}`.
- *     @type string      $digest Hash of everything that the bridge writes.
- *     @type string|null $by     `bridge` if nothing of that has changed since the bridge's last operation.
+ *     @type int         $post     ID of the post.
+ *     @type string      $link     Its address.
+ *     @type string      $status   Its status.
+ *     @type bool        $password Whether it has a password.
+ *     @type string|null $seq      The last operation on it, as `{epoch}.{seq}`.
+ *     @type string      $digest   Hash of everything that the bridge writes.
+ *     @type string|null $by       `bridge` if nothing of that has changed since the bridge's last operation.
  * }
  */
 function zoombridge_sync_what_stands( array $row ): array {
 	$seq    = explode( '.', ( $row['metas']['_zoombridge_seq'] ?? '' ) . '...' );
 	$digest = zoombridge_sync_digest( $row );
 	return array(
-		'post'   => $row['ID'],
-		'link'   => (string) get_permalink( $row['ID'] ),
-		'status' => $row['post_status'],
-		'seq'    => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
-		'digest' => $digest,
-		'by'     => $digest === $seq[3] ? 'bridge' : null,
+		'post'     => $row['ID'],
+		'link'     => (string) get_permalink( $row['ID'] ),
+		'status'   => $row['post_status'],
+		'password' => '' !== $row['post_password'],
+		'seq'      => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
+		'digest'   => $digest,
+		'by'       => $digest === $seq[3] ? 'bridge' : null,
 	);
 }
 

@@ -335,8 +335,10 @@ function zoombridge_sync_compare( int $epoch, int $seq, ?string $stored ): int {
 function zoombridge_sync_forget(): void {
 	global $wpdb;
 	$wpdb->query(
-		"DELETE FROM {$wpdb->options} WHERE option_name IN ('zoombridge_epoch', 'zoombridge_highest')
-		OR ( option_name >= 'zoombridge_gone_0' AND option_name < 'zoombridge_gone_A' )"
+		"DELETE FROM {$wpdb->options}
+		WHERE option_name IN ('zoombridge_epoch', 'zoombridge_highest', 'zoombridge_visit')
+		OR ( option_name >= 'zoombridge_gone_0' AND option_name < 'zoombridge_gone_A' )
+		OR ( option_name >= 'zoombridge_changed_0' AND option_name < 'zoombridge_changed_A' )"
 	);
 	delete_post_meta_by_key( '_zoombridge_seq' );
 }

@@ -7,7 +7,7 @@ sent; the parsers raise `UnexpectedError` for anything else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,9 +35,13 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Read what the plugin and the site can do; returns a `Greeting`. With `call`, the plugin calls the bridge."""
+    """Read what the plugin and the site can do; returns a `Greeting`. With `call`, the plugin calls the bridge.
+
+    `visit` (from 1) is stored by the site, which answers with the one before.
+    """
 
     call: bool = False
+    visit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +152,16 @@ class Choices:
     kind: ChoiceKind
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """List the posts that the bridge manages, with IDs above `after`; returns a `Swept`."""
+
+    after: int = 0
+
+
 WriteOperation = Write | Trash | Restore | Delete
-Operation = Hello | Find | Read | WriteOperation | Outcome | Choices | Rotate | Unpair
+SiteOperation = Hello | Outcome | Choices | Sweep | Rotate | Unpair
+Operation = SiteOperation | Find | Read | WriteOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +181,7 @@ class Standing:
     """What stands in a post after an operation, read back from the database.
 
     `position` is that of the last write of a bridge and `by` who changed the post last: bridge, user, plugin or cron;
-    None where it is unknown. `already`: the same operation was carried out before, and nothing was written now.
+    None where it is unknown. `password`: visitors have to enter one. `already`: the same operation was carried out before, and nothing was written now.
     `became` holds the fields and metas that did not take what was sent, with what is stored instead. `state` is there
     after a `Read`.
     """
@@ -180,6 +192,7 @@ class Standing:
     position: Position | None
     digest: str
     by: str | None
+    password: bool = False
     already: bool = False
     became: Mapping[str, Any] = field(default_factory=dict)
     state: State | None = None
@@ -206,6 +219,40 @@ class Found:
     """The posts of each number: those outside the trash first, then by ID."""
 
     posts: Mapping[str, tuple[FoundPost, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PostReport:
+    """What stands in a post that the bridge manages, after a change or a write, or as a sweep found it.
+
+    `number` is the meeting's, None where the post holds none. `status` is WordPress's, or `deleted`. `digest` is empty
+    where it is deleted. `ours`: nothing that the bridge writes has changed since its last operation. `by` is who
+    changed it last: bridge, user, plugin, cron; None where that is unknown. `at` is when, in Unix seconds, and `version`
+    what is acknowledged; both are there only for changes of others.
+    """
+
+    post: int
+    number: int | None
+    status: str
+    link: str = ""
+    password: bool = False
+    digest: str = ""
+    ours: bool = False
+    by: str | None = None
+    at: int | None = None
+    version: str = ""
+
+
+DELETED = "deleted"
+"""The status of a post that is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A page of a sweep. `next` is after which ID the next one begins; None after the last."""
+
+    posts: tuple[PostReport, ...]
+    next: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +297,7 @@ class Greeting:
     wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is that of the column that holds
     texts with the smallest one. `trash`: posts can be moved to the trash. `name` is that of the site, and `place` the
     digest of WordPress's folder and database, by which copies differ; both are empty where the plugin does not tell.
+    `visit` is the bridge's visit before this one, 0 for none; None where no visit was told.
     `bridge` is there after a call of the bridge.
     """
 
@@ -265,6 +313,7 @@ class Greeting:
     bridge: BridgeCall | None = None
     name: str = ""
     place: str = ""
+    visit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +331,7 @@ class ItemFault:
     standing: Standing | None = None
 
 
-Result = Standing | Deleted | Found | Progress | Greeting | Rotated | Unpaired | list[Choice]
+Result = Standing | Deleted | Found | Swept | Progress | Greeting | Rotated | Unpaired | list[Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +348,7 @@ class Payload:
     """The payload of an answer. `results` are not parsed yet, by the number of their item.
 
     `highest` is the position of the last write that the site knows of, `protocols` the lowest and the highest version
-    that the plugin speaks. `vczapi` is the version of *Video Conferencing with Zoom*, None where that is not active.
+    that the plugin speaks. `changed` are the changes of others that are not acknowledged. `vczapi` is the version of *Video Conferencing with Zoom*, None where that is not active.
     """
 
     error: RequestFault | None
@@ -309,24 +358,19 @@ class Payload:
     vczapi: str | None
     vczapi_pro: bool
     can_trash: bool
+    changed: tuple[PostReport, ...] = ()
 
 
 def document(operation: Operation, item: int) -> dict[str, Any]:
     """Return the JSON of an operation, as item number `item` of its request."""
     fields: dict[str, Any]
     match operation:
-        case Hello(call):
-            fields = {"call": call or None}
-        case Rotate() | Unpair():
-            fields = {"e": operation.public_key} if isinstance(operation, Rotate) else {}
+        case Hello() | Outcome() | Choices() | Sweep() | Rotate() | Unpair():
+            fields = _of_site(operation)
         case Find(numbers, hint):
             fields = {"numbers": list(numbers), "hint": hint}
         case Read(post):
             fields = {"post": post}
-        case Outcome(nonce):
-            fields = {"n": nonce}
-        case Choices(kind):
-            fields = {"kind": str(kind)}
         case Write():
             fields = _write(operation)
         case Restore(seq, number, post, status):
@@ -334,6 +378,21 @@ def document(operation: Operation, item: int) -> dict[str, Any]:
         case Trash(seq, number, post) | Delete(seq, number, post):
             fields = {"seq": seq, "number": number, "post": post}
     return {"i": item, "op": type(operation).__name__.lower(), **_given(fields)}
+
+
+def _of_site(operation: SiteOperation) -> dict[str, Any]:
+    match operation:
+        case Hello(call, visit):
+            return {"call": call or None, "visit": visit}
+        case Outcome(nonce):
+            return {"n": nonce}
+        case Choices(kind):
+            return {"kind": str(kind)}
+        case Sweep(after):
+            return {"after": after}
+        case Rotate(public_key):
+            return {"e": public_key}
+    return {}
 
 
 def _write(operation: Write) -> dict[str, Any]:
@@ -371,6 +430,24 @@ def payload_of(text: Mapping[str, Any]) -> Payload:
         vczapi=_optional_text(text.get("vczapi")),
         vczapi_pro=text.get("vczapi_pro") is True,
         can_trash=isinstance(can, dict) and can.get("trash") is True,
+        changed=tuple(_change(one) for one in _objects(text.get("changed") or [])),
+    )
+
+
+def report_of(write: WriteOperation, result: Standing | Deleted) -> PostReport:
+    """Return what stands after a write of the bridge."""
+    number = int(write.number)
+    if isinstance(result, Deleted):
+        return PostReport(result.post, number, DELETED, by="bridge")
+    return PostReport(
+        result.post,
+        number,
+        result.status,
+        result.link,
+        password=result.password,
+        digest=result.digest,
+        ours=True,
+        by="bridge",
     )
 
 
@@ -380,16 +457,10 @@ def result_of(operation: Operation, told: Mapping[str, Any]) -> Result | ItemFau
         return _item_fault(told)
     result: Result
     match operation:
-        case Hello(call):
-            result = _greeting(told, called=call)
-        case Rotate() | Unpair():
-            result = _rotated(told) if isinstance(operation, Rotate) else _unpaired(told)
+        case Hello() | Outcome() | Choices() | Sweep() | Rotate() | Unpair():
+            result = _site_result(operation, told)
         case Find(numbers):
             result = _found(told.get("posts"), numbers)
-        case Outcome():
-            result = _progress(told)
-        case Choices():
-            result = responses.choices(told.get("choices"))
         case Delete():
             result = _deleted(told)
         case Read():
@@ -397,6 +468,22 @@ def result_of(operation: Operation, told: Mapping[str, Any]) -> Result | ItemFau
         case Write() | Trash() | Restore():
             result = _standing(told)
     return result
+
+
+def _site_result(operation: SiteOperation, told: Mapping[str, Any]) -> Result:
+    match operation:
+        case Hello(call):
+            return _greeting(told, called=call)
+        case Outcome():
+            return _progress(told)
+        case Choices():
+            return responses.choices(told.get("choices"))
+        case Sweep():
+            return _swept(told)
+        case Rotate():
+            return _rotated(told)
+        case Unpair():
+            return _unpaired(told)
 
 
 def position_of(text: Any) -> Position | None:
@@ -418,6 +505,7 @@ def _standing(told: Mapping[str, Any]) -> Standing:
         position=position_of(told.get("seq")),
         digest=_text(told.get("digest")),
         by=_optional_text(told.get("by")),
+        password=told.get("password") is True,
         already=told.get("already") is True,
         became=_became(took) if took else {},
         state=None if state is None else _state(state),
@@ -483,6 +571,35 @@ def _posts(told: Any) -> tuple[FoundPost, ...]:
     return tuple(sorted(found, key=lambda post: (post.status == "trash", post.post)))
 
 
+def _change(told: Any) -> PostReport:
+    change = _object(told)
+    return replace(
+        _report(change),
+        by=_optional_text(change.get("by")),
+        at=_whole(change.get("at")),
+        version=_text(change.get("version")),
+    )
+
+
+def _swept(told: Mapping[str, Any]) -> Swept:
+    after = told.get("next")
+    posts = tuple(_report(one) for one in _objects(told.get("posts")))
+    return Swept(posts, None if after is None else _whole(after))
+
+
+def _report(told: Mapping[str, Any]) -> PostReport:
+    number = _text(told.get("number"))
+    return PostReport(
+        post=_whole(told.get("post")),
+        number=int(number) if re.fullmatch("[0-9]{1,18}", number) else None,
+        status=_text(told.get("status")),
+        link=_optional_text(told.get("link")) or "",
+        password=told.get("password") is True,
+        digest=_optional_text(told.get("digest")) or "",
+        ours=told.get("ours") is True,
+    )
+
+
 def _progress(told: Mapping[str, Any]) -> Progress:
     at = told.get("at")
     return Progress(
@@ -518,6 +635,7 @@ def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
         name=_optional_text(told.get("name")) or "",
         place=_optional_text(told.get("place")) or "",
         bridge=_bridge_call(_object(told.get("bridge"))) if called else None,
+        visit=None if told.get("visit") is None else _whole(told.get("visit")),
     )
 
 

@@ -39,17 +39,21 @@ from core.wordpress.operations import (
     ItemFault,
     Outcome,
     Position,
+    PostReport,
     Progress,
     Read,
     Restore,
     Rotate,
     Rotated,
     Standing,
+    Sweep,
+    Swept,
     Trash,
     Unpair,
     Write,
     document,
     payload_of,
+    report_of,
     result_of,
 )
 from core.wordpress.post_operations import CreatePost, FindPosts, TrashPost, UpdatePost
@@ -76,6 +80,9 @@ PAUSES = (1.0, 2.0, 4.0)
 
 MOST_READS = 20
 """Most posts that are read in one request: their contents may be large."""
+
+MOST_ACKNOWLEDGED = 200
+"""Most changes that one request acknowledges."""
 
 _SMALLEST_LIMIT = 8 * 1024
 _MOST_TRIES = 3  # of a write whose answers are lost
@@ -181,6 +188,9 @@ class SyncClient:
         self.doorway = doorway
         self.clock_offset = clock_offset
         self.info: SiteInfo | None = None
+        self._changes: dict[int, PostReport] = {}
+        self._acknowledged: dict[int, str] = {}
+        self._written: dict[int, PostReport] = {}
 
     def _set_home(self, home: str) -> None:
         self.home = home
@@ -198,11 +208,37 @@ class SyncClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def hello(self, *, call: bool = False) -> Greeting:
-        """Return what the plugin and the site can do. With `call`, the plugin calls the bridge, which takes 2.5 s at most."""
-        greeting = self._one(Hello(call))
+    def hello(self, *, call: bool = False, visit: int | None = None) -> Greeting:
+        """Return what the plugin and the site can do. With `call`, the plugin calls the bridge, which takes 2.5 s at most.
+
+        `visit` counts the bridge's visits; the greeting holds the one that the site knew before.
+        """
+        greeting = self._one(Hello(call, visit))
         assert isinstance(greeting, Greeting)  # noqa: S101 - what `result_of` returns for Hello
         return greeting
+
+    def sweep(self, after: int = 0) -> Swept:
+        """Return a page of the posts that the bridge manages, with IDs above `after`."""
+        swept = self._one(Sweep(after))
+        assert isinstance(swept, Swept)  # noqa: S101 - what `result_of` returns for Sweep
+        return swept
+
+    @property
+    def changes(self) -> list[PostReport]:
+        """What others have changed, as the last answer told, without what was acknowledged."""
+        return list(self._changes.values())
+
+    def acknowledge(self, changes: Iterable[PostReport]) -> None:
+        """Have the site forget changes that are stored: with the next request. Those that came since stay."""
+        for change in changes:
+            self._acknowledged[change.post] = change.version
+            if self._changes.get(change.post) == change:
+                del self._changes[change.post]
+
+    def take_written(self) -> list[PostReport]:
+        """Return what stands after each write since the last call."""
+        written, self._written = list(self._written.values()), {}
+        return written
 
     def authors(self) -> list[Choice]:
         """Return the users who may be authors: at most 100."""
@@ -290,6 +326,8 @@ class SyncClient:
                         results.setdefault(item.index, error if item.sent else _without_doubt(error))
                     break
             waiting.extendleft(reversed(again))
+        for item in items:
+            self._note(item.operation, results[item.index])
         return [results[item.index] for item in items]
 
     # --- Requests -----------------------------------------------------------------------------------------
@@ -332,6 +370,11 @@ class SyncClient:
         if len(again) == len(chunk) and not any(item.died for item in chunk):
             _count_pass(chunk)
         return again
+
+    def _note(self, operation: Operation, result: Result | SiteFaultError) -> None:
+        """Remember what stands after a write."""
+        if isinstance(operation, _WRITES) and isinstance(result, Standing | Deleted):
+            self._written[result.post] = report_of(operation, result)
 
     def _result(
         self, item: _Item, payload: Payload, number: int, *, is_alone: bool
@@ -379,11 +422,24 @@ class SyncClient:
             self.info = SiteInfo(
                 answer.stub, payload.vczapi, payload.vczapi_pro, payload.can_trash, payload.highest
             )
+            self._note_changes(payload)
             return payload
         if payload.error is not None and payload.error.code == "replayed":
             # A proxy may have sent it twice, and the answer that came is that to the second one.
             raise _LostAnswerError(nonce, fault)
         raise fault
+
+    def _note_changes(self, payload: Payload) -> None:
+        """Keep the changes that the site told last, but those whose acknowledgement it has not got yet."""
+        told = {change.post: change for change in payload.changed}
+        self._changes = {
+            post: change for post, change in told.items() if self._acknowledged.get(post) != change.version
+        }
+        self._acknowledged = {
+            post: version
+            for post, version in self._acknowledged.items()
+            if post in told and told[post].version == version
+        }
 
     def _corrects(self, refusal: RequestFault, answer: SignedAnswer) -> bool:
         """Correct the clock, or a home that was a guess, by what a refusal says; returns whether that was done."""
@@ -412,7 +468,10 @@ class SyncClient:
         payload = {
             "quiet": quiet,
             "budget_ms": BUDGET_MS,
-            "ack": [],
+            "ack": [
+                {"post": post, "version": version}
+                for post, version in list(self._acknowledged.items())[:MOST_ACKNOWLEDGED]
+            ],
             "operations": [document(operation, item) for item, operation in enumerate(operations)],
         }
         body = seal_request(

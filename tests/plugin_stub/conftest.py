@@ -25,6 +25,7 @@ NOT_OURS = re.compile(
 # both by the soak.
 ON_ONE = {
     "test_metas": "debian-mariadb",
+    "test_changes": "playground-sqlite",
     "test_calendar": "playground-sqlite",
     "test_connection": "debian-mariadb",
     "test_forward": "debian-mariadb",

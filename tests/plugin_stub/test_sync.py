@@ -1489,3 +1489,18 @@ class TestExample:
 
         told = json.loads(line.removeprefix("\n#zb2:"))
         assert told | {"stub": answer["stub"]} == answer, "only its version may be another one"
+
+
+class TestChanges:
+    """More of it is in test_changes.py; this depends on the database."""
+
+    def test_a_change_is_told_until_its_version_is_acknowledged(self, sync: SyncClient, number: str) -> None:
+        post = make(sync, number)
+        sync.site.php("wp_trash_post( $id ); wp_untrash_post( $id );", id=post)
+        [told] = sync.send(HELLO).inner["changed"]
+        assert told["version"] == sync.send(HELLO).inner["changed"][0]["version"]
+        assert (told["post"], told["number"], told["status"], told["by"]) == (post, number, "draft", "plugin")
+        ack = {"ack": [{"post": post, "version": told["version"]}]}
+        assert sync.send(HELLO, message=ack).inner["changed"] == []
+        found = sync.send({"op": "sweep", "after": post - 1}).result["posts"]
+        assert {name: value for name, value in told.items() if name not in ("version", "by", "at")} in found

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +31,8 @@ PLAIN = ("number", "kind", "join_url", "start_date_utc", "html", "revision")
 BRIDGE = {"address": "https://bridge.example.org", "reached": True, "status": 200, "message": ""}
 METAS = (*PLAIN, "details", "fields", "pro")
 FIELDS: dict[str, dict[str, type]] = {
-    "hello": {"call?": bool},
+    "hello": {"call?": bool, "visit?": int},
+    "sweep": {"after": int},
     "find": {"numbers": list, "hint?": int},
     "read": {"post": int},
     "write": {
@@ -78,6 +80,7 @@ class PostDouble:
     last_op: str = ""
     written: str = ""  # the digest after the bridge's last write
     managed: bool = False
+    password: bool = False
 
 
 @dataclass
@@ -105,6 +108,8 @@ class PluginDouble:
     highest: tuple[int, int] = (0, 0)
     protocols: tuple[int, int] = (2, 2)
     graves: dict[str, tuple[int, int]] = field(default_factory=dict)  # positions of deletions, by number
+    changes: dict[int, dict[str, Any]] = field(default_factory=dict)  # of others, by post
+    visit: int = 0
     saving: bool = False  # VCZAPI's form saves a meeting
     paired: bool = True
     bridge: dict[str, Any] = field(default_factory=lambda: dict(BRIDGE))  # what comes of a call of the bridge
@@ -119,6 +124,29 @@ class PluginDouble:
         post = PostDouble(self._next_id(), title, "", status, metas={"number": number})
         self.posts[post.id] = post
         return post
+
+    def change(self, post_id: int, *, by: str = "user", **values: Any) -> None:
+        """Somebody changes a post: title, content, status or password."""
+        post = self.posts[post_id]
+        if values.get("status") == "trash":
+            post.trashed_from = post.status
+        for name, value in values.items():
+            setattr(post, name, value)
+        self._tell(post, by)
+
+    def delete(self, post_id: int, *, by: str = "user") -> None:
+        """Somebody deletes a post permanently."""
+        self._tell(self.posts.pop(post_id), by)
+
+    def _tell(self, post: PostDouble, by: str) -> None:
+        if post.managed:
+            version = hashlib.sha256(f"{post.id} {len(self.payloads)} {time.monotonic_ns()}".encode())
+            self.changes[post.id] = {
+                "version": version.hexdigest()[:16],
+                "number": post.metas.get("number", ""),
+                "by": by,
+                "at": int(self.clock()),
+            }
 
     def of(self, number: str) -> list[PostDouble]:
         """The posts of a number: outside the trash first, then by ID."""
@@ -142,6 +170,7 @@ class PluginDouble:
         if not self._is_request(payload):
             return self._answer(message, {"error": {"code": "invalid", "text": ""}, "results": []})
         self.payloads.append(payload)
+        self._forget(payload["ack"])
         self.step("start", payload["operations"][0])
         results: list[dict[str, Any]] = []
         died = False
@@ -159,7 +188,13 @@ class PluginDouble:
                 results.append({"i": item, **fault})
         if not died:
             self.nonces[nonce] = (message["t"], f"{now}|done")
-        return self._answer(message, {"error": None, "results": results})
+        changed = [] if died else [self._changed(post) for post in list(self.changes)[:50]]
+        return self._answer(message, {"error": None, "results": results, "changed": changed})
+
+    def _forget(self, acknowledged: list[dict[str, Any]]) -> None:
+        for one in acknowledged:
+            if self.changes.get(one["post"], {}).get("version") == one["version"]:
+                del self.changes[one["post"]]
 
     def _authentic(self, body: bytes) -> dict[str, Any] | None:
         try:
@@ -214,13 +249,21 @@ class PluginDouble:
             and 100 <= payload["budget_ms"] <= 20_000
             and 1 <= len(operations) <= 100
             and len(set(items)) == len(items)
+            and len(payload["ack"]) <= 200
+            and all(
+                isinstance(one, dict)
+                and one.keys() == {"post", "version"}
+                and type(one["post"]) is int
+                and re.fullmatch("[0-9a-f]{16}", str(one["version"]))
+                for one in payload["ack"]
+            )
             and all(type(item) is int and 0 <= item <= 99 for item in items)
         )
 
     def _answer(self, message: dict[str, Any], inner: dict[str, Any]) -> Body:
+        inner = {"changed": []} | inner
         inner |= {
             "highest": dict(zip(("epoch", "seq"), self.highest, strict=True)),
-            "changed": [],
             "protocols": list(self.protocols),
             "vczapi": None,
             "vczapi_pro": False,
@@ -242,6 +285,7 @@ class PluginDouble:
             "read": self._read,
             "outcome": self._outcome,
             "choices": lambda _: {"choices": [{"id": 1, "name": "admin"}]},
+            "sweep": self._sweep,
             "rotate": self._rotate,
             "unpair": self._unpair,
         }
@@ -318,6 +362,7 @@ class PluginDouble:
             "post": post.id,
             "link": f"{self.home}/?p={post.id}",
             "status": post.status,
+            "password": post.password,
             "seq": None if post.seq is None else "{}.{}".format(*post.seq),
             "digest": _digest(post),
             "by": "bridge" if post.written == _digest(post) else None,
@@ -341,6 +386,22 @@ class PluginDouble:
         post = self.posts.get(operation["post"])
         return _missing(operation) if post is None else self._stands(post) | {"state": _state(post)}
 
+    def _changed(self, post_id: int) -> dict[str, Any]:
+        post = self.posts.get(post_id)
+        stands = {"status": "deleted"} if post is None else self._swept(post)
+        return {"post": post_id} | stands | self.changes[post_id]
+
+    def _swept(self, post: PostDouble) -> dict[str, Any]:
+        told = self._told(post)
+        kept = {name: told[name] for name in ("post", "link", "status", "password", "digest")}
+        return kept | {"number": post.metas.get("number", ""), "ours": told["by"] == "bridge"}
+
+    def _sweep(self, operation: dict[str, Any]) -> dict[str, Any]:
+        known = sorted(post.id for post in self.posts.values() if post.managed)
+        ids = [post for post in known if post > operation["after"]][:500]
+        posts = [self._swept(self.posts[post]) for post in ids]
+        return {"posts": posts, "next": ids[-1] if len(ids) == 500 else None}
+
     def _outcome(self, operation: dict[str, Any]) -> dict[str, Any]:
         row = self.nonces.get(operation["n"])
         if row is None:
@@ -363,7 +424,9 @@ class PluginDouble:
         return {"e": public}
 
     def _hello(self, operation: dict[str, Any]) -> dict[str, Any]:
-        called = {"bridge": self.bridge} if operation.get("call") else {}
+        called: dict[str, Any] = {"bridge": self.bridge} if operation.get("call") else {}
+        if "visit" in operation:
+            called["visit"], self.visit = self.visit, operation["visit"]
         return (
             called
             | {
@@ -400,6 +463,10 @@ def _is_operation(operation: dict[str, Any]) -> bool:
     if not needed <= given.keys() <= known.keys():
         return False
     if any(type(value) is not known[name] for name, value in given.items()):
+        return False
+    if operation["op"] == "hello" and operation.get("visit", 1) < 1:
+        return False
+    if operation["op"] == "sweep" and operation["after"] < 0:
         return False
     statuses = ("publish", "draft", "pending", "private")
     metas = given.get("metas", {})

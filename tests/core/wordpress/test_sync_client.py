@@ -24,6 +24,8 @@ from core.wordpress.operations import (
     Read,
     Restore,
     Standing,
+    Sweep,
+    Swept,
     Trash,
     Unpair,
     Write,
@@ -770,3 +772,89 @@ class TestPosts:
         )
         assert [fault(result) for result in results] == [Fault.THROTTLED] * 2
         assert len(world.net.bodies) == 1
+
+
+class TestChanges:
+    """What the site tells of others, and what is acknowledged of it."""
+
+    def made(self, world: World, number: str = "7") -> int:
+        [made] = world.run(Write(1, number, title="Choir", status="publish"))
+        world.client.take_written()
+        return int(made.post)
+
+    def acks(self, world: World) -> list[list[dict[str, Any]]]:
+        return [unpack(json.loads(body))["ack"] for body in world.net.bodies]
+
+    def test_a_change_is_told_until_it_is_acknowledged(self, world: World) -> None:
+        post = self.made(world)
+        world.plugin.change(post, status="trash")
+        for _ in range(2):
+            world.run(Hello())
+            [change] = world.client.changes
+            assert (change.post, change.number, change.status, change.by) == (post, 7, "trash", "user")
+        world.client.acknowledge([change])
+        assert world.client.changes == []
+        world.run(Hello())
+        world.run(Hello())
+        assert self.acks(world)[-2:] == [[{"post": post, "version": change.version}], []]
+        assert world.client.changes == []
+        assert world.plugin.changes == {}
+
+    def test_a_change_after_that_is_told_again(self, world: World) -> None:
+        post = self.made(world)
+        world.plugin.change(post, status="trash")
+        world.run(Hello())
+        world.client.acknowledge(world.client.changes)
+        world.plugin.change(post, status="draft")
+        world.run(Hello())
+        assert [change.status for change in world.client.changes] == ["draft"]
+
+    def test_what_another_client_has_acknowledged_is_not_kept(self, world: World) -> None:
+        post = self.made(world)
+        world.plugin.change(post, status="trash")
+        world.run(Hello())
+        world.plugin.changes.clear()
+        world.run(Hello())
+        assert world.client.changes == []
+
+    def test_an_acknowledgement_whose_answer_is_lost_is_sent_again(self, world: World) -> None:
+        post = self.made(world)
+        world.plugin.change(post, title="Theirs")
+        world.run(Hello())
+        world.client.acknowledge(world.client.changes)
+        world.befall("request lost")
+        with pytest.raises(SiteFaultError):
+            world.client.hello()
+        world.run(Hello())
+        assert (self.acks(world)[-1] != [], world.plugin.changes) == (True, {})
+
+    def test_a_deleted_post_stands_as_deleted(self, world: World) -> None:
+        post = self.made(world)
+        world.plugin.delete(post, by="cron")
+        world.run(Hello())
+        [change] = world.client.changes
+        assert (change.number, change.status, change.by, change.digest) == (7, "deleted", "cron", "")
+
+    @pytest.mark.parametrize("fate", ["well", "answer lost", "dies after"])
+    def test_what_stands_after_each_write_is_remembered(self, world: World, fate: Fate) -> None:
+        posts = self.made(world, "1"), self.made(world, "2")
+        world.befall(fate)
+        world.run(Write(5, "1", posts[0], status="draft"), Delete(6, "2", posts[1]))
+        told = {(one.post, one.number, one.status, one.by) for one in world.client.take_written()}
+        assert told == {(posts[0], 1, "draft", "bridge"), (posts[1], 2, "deleted", "bridge")}
+        assert world.client.take_written() == []
+
+    def test_a_sweep_lists_what_the_bridge_manages(self, world: World) -> None:
+        post = self.made(world)
+        world.plugin.make_by_hand("8")
+        world.plugin.change(post, password=True)
+        [swept] = world.run(Sweep())
+        assert isinstance(swept, Swept)
+        assert [(one.post, one.number, one.password, one.ours) for one in swept.posts] == [
+            (post, 7, True, True)
+        ]
+        assert world.client.sweep(post).posts == ()
+
+    def test_a_visit_tells_the_one_before(self, world: World) -> None:
+        assert [world.client.hello(visit=number).visit for number in (4, 5)] == [0, 4]
+        assert world.client.hello().visit is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,11 @@ from core.wordpress.operations import (
     Operation,
     Outcome,
     Position,
+    PostReport,
     Read,
     Restore,
     Standing,
+    Sweep,
     Trash,
     Unpair,
     Write,
@@ -450,12 +452,31 @@ SCRIPT: list[Callable[[list[int]], Operation]] = [
     lambda _: Find((NEW,)),
     lambda _: Outcome("0f" * 16),
     lambda _: Choices(ChoiceKind.AUTHORS),
+    lambda _: Sweep(),
+    lambda ids: Sweep(ids[2]),
+    lambda _: Hello(visit=7),
+    lambda _: Hello(visit=8),
+    lambda _: Hello(visit=-1),
+    lambda _: Sweep(-1),
     lambda ids: Delete(25, HAND, ids[0]),
     lambda _: Hello(call=True),
     lambda _: Unpair(),
 ]
 # What depends on the site.
-_APART = {"text", "message", "link", "version", "page", "endpoints", "charset", "author", "home", "rest"}
+_APART = {
+    "text",
+    "message",
+    "link",
+    "version",
+    "page",
+    "endpoints",
+    "charset",
+    "author",
+    "home",
+    "rest",
+    "name",
+    "place",
+}
 
 
 def play(client: SyncClient, hand: int) -> list[Any]:
@@ -511,6 +532,50 @@ def test_the_double_answers_as_the_plugin_does(site: WordPress, client: SyncClie
     assert differ == []
 
 
+# What others do, on the site and on its double; `by` is a plugin.
+CHANGES: list[tuple[str, Callable[[PluginDouble, int], None]]] = [
+    (
+        "wp_update_post( array( 'ID' => $id, 'post_title' => 'Theirs', 'post_password' => 'x' ) );",
+        lambda double, post: double.change(post, by="plugin", title="Theirs", password=True),
+    ),
+    ("wp_trash_post( $id );", lambda double, post: double.change(post, by="plugin", status="trash")),
+    ("wp_delete_post( $id, true );", lambda double, post: double.delete(post, by="plugin")),
+]
+
+
+def changed(client: SyncClient, change: Callable[[int, int], None]) -> list[Any]:
+    """Return what is told of changes to a new post, with and without an acknowledgement."""
+    [made] = client.run([Write(1, NEW, title="Made", status="publish", metas=META)])
+    told: list[Any] = []
+    for index in range(len(CHANGES)):
+        change(index, _id(made))
+        for _ in range(2):
+            client.hello()
+            told += client.changes
+        client.acknowledge(client.changes)
+        client.hello()
+        told.append(client.changes)
+    return [
+        {
+            name: value
+            for name, value in asdict(one).items()
+            if name not in ("post", "link", "digest", "at", "version")
+        }
+        if isinstance(one, PostReport)
+        else one
+        for one in told
+    ]
+
+
+def test_the_double_tells_changes_as_the_plugin_does(site: WordPress, client: SyncClient) -> None:
+    real = changed(client, lambda index, post: site.php(CHANGES[index][0], id=post))
+    double = PluginDouble(KEY, SITE, site.url, time.time)
+    with NetworkDouble(double, site.rest_root, site.url), connected(site) as other:
+        imagined = changed(other, lambda index, post: CHANGES[index][1](double, post))
+    assert [one for one in real if one == []] == [[]] * 3
+    assert (len(real), real) == (9, imagined)
+
+
 PAYLOAD: dict[str, Any] = {"quiet": False, "budget_ms": 2000, "ack": []}
 ITEM = {"i": 0, "op": "outcome", "n": "0f" * 16}
 # Requests that are refused as a whole, or in part: what differs from one that is in order, and the payload.
@@ -536,6 +601,9 @@ REQUESTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"epoch": 5}, {**PAYLOAD, "budget_ms": 50, "operations": [ITEM]}),
     ({"epoch": 5}, {**PAYLOAD, "quiet": "yes", "operations": [ITEM]}),
     ({"epoch": 5}, {**PAYLOAD, "more": 1, "operations": [ITEM]}),
+    ({"epoch": 5}, {**PAYLOAD, "ack": [{"post": 1}], "operations": [ITEM]}),
+    ({"epoch": 5}, {**PAYLOAD, "ack": [{"post": 1, "version": "AA" * 8}], "operations": [ITEM]}),
+    ({"epoch": 5}, {**PAYLOAD, "ack": [{"post": 1, "version": "aa" * 8}], "operations": [ITEM]}),
     ({"epoch": 5}, {**PAYLOAD, "operations": [ITEM, {"i": 7, "op": "unknown"}, ITEM | {"i": 9, "more": 1}]}),
 ]
 
