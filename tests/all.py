@@ -16,11 +16,13 @@ _SITES = ["tests/end_to_end"]
 # They wait for servers more than they compute.
 _WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench", "tests/faults"]
 _PAGES = ["tests/web"]
+# Those that are tried beside the others of the newer WordPress.
+_RULES = "test_rules or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
 _GROUPS = {
     # What looks at every page is the longest, and does it on one WordPress only.
     "older": [*_SITES, "-k", "mariadb"],
-    "newer": [*_SITES, "-k", "not mariadb and not test_accessibility and not test_rules and not test_import"],
-    "rules": [*_SITES, "-k", "not mariadb and (test_rules or test_import)"],
+    "newer": [*_SITES, "-k", f"not mariadb and not test_accessibility and not ({_RULES})"],
+    "rules": [*_SITES, "-k", f"not mariadb and ({_RULES})"],
     "looks": [*_SITES, "-k", "not mariadb and test_accessibility"],
     "waiting": _WAITING,
     "pages": _PAGES,
