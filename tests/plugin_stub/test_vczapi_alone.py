@@ -1,7 +1,4 @@
-"""What the plugin VCZAPI does by itself, on the double and on the real plugin: what ours has to live with.
-
-The posts are not managed by the bridge, so ours leaves them alone.
-"""
+"""What the plugin VCZAPI does by itself, on the double and on the real plugin: what ours has to live with."""
 
 from __future__ import annotations
 
@@ -20,7 +17,8 @@ ERROR = {"code": 3001, "message": "Meeting does not exist."}
 
 @pytest.fixture
 def plugin(vczapi: VczapiSite) -> Iterator[VczapiSite]:
-    """The plugin, and leave to complain as it does by itself."""
+    """The plugin without ours, and leave to complain as it does by itself."""
+    vczapi.site.deactivate_plugin("meetings-bridge-for-zoom")
     yield vczapi
     vczapi.site.log_path.write_bytes(b"")
 
