@@ -198,13 +198,15 @@ class Place:
 
         return eventually(look, partial(self._why, meeting.number))
 
-    def makes_a_page(self, site_id: str, account: str, auth: tuple[str, str] | None = None) -> Meeting:
-        """Let Zoom send a meeting to the address that is to be pasted there, and look at the page as a visitor."""
+    def makes_a_page(
+        self, site_id: str, account: str, auth: tuple[str, str] | None = None, *, endpoint: str = ""
+    ) -> Meeting:
+        """Let Zoom send a meeting to the address that is to be pasted there, or to another one; look at the page as a visitor."""
         self.owner.save_token(site_id)
         meeting = Meeting("meeting", topic=f"Rehearsal at {account}")
         event = meeting.created()
         event["payload"]["account_id"] = account
-        response = self.send(self.owner.endpoint(site_id), event)
+        response = self.send(endpoint or self.owner.endpoint(site_id), event)
         assert response.status_code == 204, response.text
         with self.front.session() as visitor:
             shown = visitor.get(self.page_of(meeting), auth=auth, timeout=_TIMEOUT)

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import STUB, STUB_SLUG
 from tests.end_to_end.adding import Place, set_option, upload
 from tests.end_to_end.browser import sign_in
+from tests.end_to_end.events import Meeting
 from tests.end_to_end.front import WebServer
 from tests.plugin_stub.network import SITES, make_network, unexpected
 from tests.plugin_stub.pairing import Admin, must_use
@@ -86,6 +87,18 @@ def test_from_the_plugin_to_a_page(place: Place, way: Way) -> None:
         reached = home.replace("http", way.scheme, 1)
         assert place.owner.endpoint(site_id) == reached + way.endpoint
         place.makes_a_page(site_id, way.name)
+
+
+def test_closed_to_zoom_as_well(place: Place) -> None:
+    """Everything but Zoom's own requests works: they go to the bridge directly."""
+    home = place.begin("closed")
+    dies = "add_action( 'rest_api_init', static function () { wp_die( 'Closed.', '', 403 ); } );"
+    with must_use(place.wordpress, dies):
+        site_id = place.connected(home)
+        assert place.owner.check(site_id) == {}
+        assert place.send(place.owner.endpoint(site_id), Meeting("meeting").created()).status_code == 403
+        direct = f"{place.owner.bridge.url}/sites/{site_id}/wp-json/vczapi/v1/meeting"
+        place.makes_a_page(site_id, "closed", endpoint=direct)
 
 
 class TestPasswordOfTheServer:

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core import messages
 from core.bridge import Bridge
@@ -21,6 +22,7 @@ from core.sites import health_check
 from core.sites.diagnosis import Cause, Diagnosis, Stage
 from core.sites.health_checker import HealthChecker
 from core.store import jobs
+from core.store.db import schema
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -155,6 +157,19 @@ class TestSite:
                 assert name in shown
         values = [field.get("value") for field in Elements(answer).all("input")]
         assert "https://s1.example.org/wp-json/vczapi/v1/meeting" in values
+
+    @pytest.mark.parametrize("bridge", ["https://bridge.example.org", "http://127.0.0.1:8765"])
+    def test_gives_the_address_of_the_bridge_that_zoom_can_reach(
+        self, door: Door, store: Store, bridge: str
+    ) -> None:
+        """For sites that Zoom does not get through to. It sends over https only."""
+        store.write(lambda connection: connection.execute(update(schema.sites).values(bridge_url=bridge)))
+        save_facts(store)
+        answer = door.get("/sites/s1")
+        values = [field.get("value") for field in Elements(answer).all("input")]
+        is_shown = bridge.startswith("https:")
+        assert (f"{bridge}/sites/s1/wp-json/vczapi/v1/meeting" in values) is is_shown
+        assert ("If Zoom can" in words(answer)) is is_shown
 
     def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
         save_facts(store)
