@@ -158,17 +158,17 @@ class TestSite:
         values = [field.get("value") for field in Elements(answer).all("input")]
         assert "https://s1.example.org/wp-json/vczapi/v1/meeting" in values
 
-    @pytest.mark.parametrize("bridge", ["https://bridge.example.org", "http://127.0.0.1:8765"])
+    @pytest.mark.parametrize("address", ["https://bridge.example.org", "http://127.0.0.1:8765"])
     def test_gives_the_address_of_the_bridge_that_zoom_can_reach(
-        self, door: Door, store: Store, bridge: str
+        self, door: Door, store: Store, address: str
     ) -> None:
         """For sites that Zoom does not get through to. It sends over https only."""
-        store.write(lambda connection: connection.execute(update(schema.sites).values(bridge_url=bridge)))
+        store.write(lambda connection: connection.execute(update(schema.sites).values(bridge_url=address)))
         save_facts(store)
         answer = door.get("/sites/s1")
         values = [field.get("value") for field in Elements(answer).all("input")]
-        is_shown = bridge.startswith("https:")
-        assert (f"{bridge}/sites/s1/wp-json/vczapi/v1/meeting" in values) is is_shown
+        is_shown = address.startswith("https:")
+        assert (f"{address}/sites/s1/wp-json/vczapi/v1/meeting" in values) is is_shown
         assert ("If Zoom can" in words(answer)) is is_shown
 
     def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
