@@ -44,6 +44,7 @@ from web.stub.calendar import CACHE_SECONDS, MOST_CACHED, CalendarHandler
 from web.stub.pairing import (
     MOST_MOVES,
     MOST_PAIRINGS,
+    ChangedHandler,
     Gate,
     GoodbyeHandler,
     MovedHandler,
@@ -95,6 +96,7 @@ def urls(
         ),
         URLSpec(r"/stub/moved", MovedHandler, report | {"gate": Gate(MOST_MOVES)}),
         URLSpec(r"/stub/goodbye", GoodbyeHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
+        URLSpec(r"/stub/changed", ChangedHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/rotate", RotateHandler, report | {"gate": Gate(MOST_PAIRINGS)}),
         URLSpec(r"/stub/calendar(?:/([0-9]{1,15}))?", CalendarHandler, calendar),
         URLSpec(r"/", OverviewHandler, page),

@@ -30,7 +30,7 @@ from core.pipeline.site_client import connect
 from core.render import Post, Presence, render
 from core.store.db import clock as store_clock
 from core.store.meetings import meetings, shown
-from core.store.posts import attempts, queue
+from core.store.posts import attempts, queue, standing
 from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
 from core.store.sites import rules, sites
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from core.store.posts.queue import Claim
     from core.store.sites.sites import Site
+    from core.wordpress.operations import PostReport
     from core.wordpress.sync_client import SyncClient
 
 _WORKERS = 8
@@ -105,6 +106,14 @@ class _Attempt:
             return replace(attempt, action=self.result.action, message=mask(self.result.remark) or None)
         fault = self.result
         return replace(attempt, fault=fault.fault, status=fault.status, message=mask(str(fault))[:500])
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What stands after the writes of a batch, and what others have changed."""
+
+    written: Sequence[PostReport]
+    changes: Sequence[PostReport]
 
 
 @dataclass(slots=True)
@@ -188,7 +197,9 @@ class MirrorWorker:
         ]
         for attempt in done:
             _log(attempt)
-        self._write_results(partial(self._settle, site=site, done=done), until=until)
+        told = _Told(client.take_written(), client.changes)
+        self._write_results(partial(self._settle, site=site, done=done, told=told), until=until)
+        client.acknowledge(told.changes)
         if any(isinstance(result, PlanResult) and result.sent_request for result in results):
             if not site.home:  # until such an answer, the client's is a guess
                 self.store.write(partial(sites.save_home, site_id=site.id, home=client.home))
@@ -233,11 +244,12 @@ class MirrorWorker:
                     in_doubt=claim.in_doubt,
                     epoch=claim.epoch,
                     is_quiet=_is_old(meeting, moment),
+                    deleted_by_user=claim.deleted_by_user,
                 )
             )
         return tasks
 
-    def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Attempt]) -> None:
+    def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Attempt], told: _Told) -> None:
         """Store results: a success ends its claim, a fault postpones its post or blocks the whole site."""
         now = self._now(connection)
         # Where the rules have changed meanwhile, the posts were rendered by the previous ones.
@@ -270,6 +282,8 @@ class MirrorWorker:
                     counts=not whole_site,
                     unsure=item.result.unsure or item.claim.in_doubt,
                 )
+        standing.record(connection, site.id, told.written, now=now)
+        standing.record_changes(connection, site.id, told.changes, now=now)
         fault = self._fault_of_site(site, done)
         if fault is not None and not sites.has_same_pairing(connection, site, self.store.sealer):
             fault = None  # that was the pairing before

@@ -76,6 +76,7 @@ class PlanTask:
     `in_doubt`: an earlier attempt may have done more than `written` says, so the post is read first. Without
     `is_granted`, no account that tells of the meeting is granted to the site any more. `epoch` is that of the claim:
     operations of a later claim have later places in the order of writes. `is_quiet`: a new page is not announced.
+    `deleted_by_user`: the site has told that a person deleted the post permanently.
     """
 
     meeting: Meeting
@@ -86,6 +87,7 @@ class PlanTask:
     is_granted: bool = True
     epoch: int = 0
     is_quiet: bool = False
+    deleted_by_user: bool = False
 
 
 class PostClient(Protocol):
@@ -326,7 +328,8 @@ def _restore(task: PlanTask) -> Plan:
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
-        if task.written.base is not None and task.written.base.left_out:
+        is_left_out = task.written.base is not None and task.written.base.left_out
+        if is_left_out or not task.deleted_by_user:
             # No person decided against it: WordPress empties its trash automatically after a month.
             return (yield from _show(replace(task, written=Written(), in_doubt=False)))
         return (yield from _find_again(task))
@@ -364,6 +367,8 @@ def _trash(task: PlanTask) -> Plan:
     except SiteFaultError as error:
         if error.fault is not Fault.POST_MISSING:
             raise
+        if written.state is PostState.TRASHED and not task.deleted_by_user:
+            return PlanResult(written, "unchanged")  # WordPress has emptied its trash
         return PlanResult(Written(PostState.DETACHED), "detached")
     # A post that a person had put away before stays so when the meeting is recovered.
     base = replace(written.base or Base(), drafted_from=done.drafted_from)

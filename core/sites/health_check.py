@@ -14,10 +14,11 @@ from core import messages
 from core.errors import Fault, SiteFaultError, StoreError
 from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, without_echo
 from core.pipeline import site_client
+from core.sites import site_changes
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
-from core.store.sites import health, sites, zoom_secrets
+from core.store.sites import health, sites, sweeps, zoom_secrets
 from core.wordpress.discovery import is_local
 from core.wordpress.homes import zoom_endpoints
 from core.wordpress.sync_client import Doorway
@@ -53,7 +54,8 @@ def check(
 ) -> list[HealthFact]:
     """Check a site over the sync protocol, and store what was found as facts. Blocks for some requests.
 
-    Where the site answers, its home, endpoints and extensions are stored, too, and a block is lifted; without `lift`, a
+    Where the site answers, its home, endpoints and extensions are stored, too, with what others have changed there, and a
+    block is lifted; without `lift`, a
     block for server errors or throttling remains, as the check does not show its cause to be gone. That plugin or
     bridge must be updated is stored as the site's fault. `chance` (0 to 1) is the jitter of the time of the next check.
     Returns the stored facts: none where the site was removed or paired anew meanwhile. Where the check itself fails,
@@ -62,22 +64,29 @@ def check(
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
     try:
-        answer = _greet(site)
-        has_left = site.left_at is not None and isinstance(answer, SiteFaultError)
-        seconds = CHECK_SECONDS_WHEN_LEFT if has_left else CHECK_SECONDS
-        delay = int(seconds * 1000 * (1 + _JITTER * (2 * chance() - 1)))
-        return store.write(partial(_store, site=site, answer=answer, lift=lift, delay=delay, clock=clock))
+        with site_client.connect(site, timeout=_TIMEOUT) as client:
+            answer = _greet(site, client)
+            has_left = site.left_at is not None and isinstance(answer, SiteFaultError)
+            seconds = CHECK_SECONDS_WHEN_LEFT if has_left else CHECK_SECONDS
+            delay = int(seconds * 1000 * (1 + _JITTER * (2 * chance() - 1)))
+            facts = store.write(
+                partial(_store, site=site, answer=answer, lift=lift, delay=delay, clock=clock)
+            )
+            if facts:  # otherwise the site was removed or paired anew
+                with contextlib.suppress(SiteFaultError):  # then the next check, or write, is told the rest
+                    site_changes.fetch(store, site.id, client, clock=clock)
     except Exception:
         with contextlib.suppress(StoreError):  # the first error is the one to report
             store.write(partial(health.forget, site_id=site.id, names=CHECKED))
         raise
+    else:
+        return facts
 
 
-def _greet(site: Site) -> tuple[SyncClient, Greeting] | SiteFaultError:
+def _greet(site: Site, client: SyncClient) -> tuple[SyncClient, Greeting] | SiteFaultError:
     try:
-        with site_client.connect(site, timeout=_TIMEOUT) as client:
-            client.doorway = Doorway.REST  # perhaps it is open again
-            return client, client.hello(call=True)
+        client.doorway = Doorway.REST  # perhaps it is open again
+        return client, client.hello(call=True, visit=site.visits + 1)
     except SiteFaultError as error:
         return error
 
@@ -118,6 +127,7 @@ def _store_answer(
     connection: Connection, site: Site, client: SyncClient, greeting: Greeting, *, lift: bool
 ) -> None:
     sites.end_goodbye(connection, site.id)
+    sweeps.record_visit(connection, site, greeting.visit)
     sites.save_home(connection, site.id, greeting.home)
     sites.save_settings_page(connection, site.id, greeting.page)
     if client.doorway != site.doorway:

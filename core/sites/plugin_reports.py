@@ -16,7 +16,7 @@ from core.sites import call_back
 from core.sites.call_back import Callee
 from core.sites.pairing import answers_at_old_home
 from core.store.posts import requeue
-from core.store.sites import sites
+from core.store.sites import health, sites
 from core.wordpress.homes import is_same_home, zoom_endpoints
 from core.wordpress.pairing_envelope import MalformedPairingError, read_goodbye, read_move
 from core.wordpress.sync_client import Doorway
@@ -147,6 +147,11 @@ def welcome_back(store: Store, site_id: str) -> None:
     if site.left_at is not None:
         store.write(lambda connection: sites.end_goodbye(connection, site_id))
         logger.info("plugin_back", site=site_id)
+
+
+def note_change(store: Store, site_id: str) -> None:
+    """Have a site checked soon, as its plugin has something to tell."""
+    store.write(lambda connection: health.request_check(connection, site_id))
 
 
 def _call(site: Site, told: MoveDetails, timeout: tuple[float, float], *, stays: bool) -> Reached:

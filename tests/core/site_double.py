@@ -1,11 +1,12 @@
 """A WordPress site in memory: it answers as docs/sync.md says, and records the operations."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import Fault, SiteFaultError
+from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import (
     CreatePost,
     DeletePost,
@@ -39,6 +40,9 @@ class SiteDouble(SyncClient):
     quiet: list[int] = field(default_factory=list)
     rewritten: tuple[str, ...] = ()
     rounds: int = 0
+    told: list[PostReport] = field(default_factory=list)  # of what others change
+    acknowledged: list[PostReport] = field(default_factory=list)
+    written: list[PostReport] = field(default_factory=list)  # what stands after writes
     on_operation: Callable[[PostOperation], SiteFaultError | None] = lambda _: None
 
     def perform(
@@ -59,6 +63,17 @@ class SiteDouble(SyncClient):
 
     def close(self) -> None:
         """There is nothing to close."""
+
+    @property
+    def changes(self) -> list[PostReport]:
+        return [change for change in self.told if change not in self.acknowledged]
+
+    def acknowledge(self, changes: Iterable[PostReport]) -> None:
+        self.acknowledged += changes
+
+    def take_written(self) -> list[PostReport]:
+        written, self.written = self.written, []
+        return written
 
     def made_by_hand(self, number: int, **given: Any) -> int:
         """Make a post as people and other plugins do; return its id."""

@@ -135,6 +135,16 @@ class GoodbyeHandler(ReportHandler):
         return HTTPStatus.OK, "zoombridge_goodbye"
 
 
+class ChangedHandler(ReportHandler):
+    """`POST /stub/changed`: others have changed pages of the site. The bridge fetches it after its answer."""
+
+    async def handle(self, site_id: str, body: bytes) -> tuple[int, str]:
+        del body  # it says nothing
+        await self.blocking(partial(plugin_reports.note_change, self._bridge.store, site_id))
+        self._bridge.health_checker.wake()
+        return HTTPStatus.ACCEPTED, "zoombridge_fetching"
+
+
 class RotateHandler(ReportHandler):
     """`POST /stub/rotate`: an administrator of the site wants another key. The bridge renews it after its answer."""
 

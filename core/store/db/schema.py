@@ -79,6 +79,11 @@ sites = Table(
     # The plugin said goodbye: when, and why (deactivated, uninstalled).
     Column("left_at", BigInteger),
     Column("left_reason", Text),
+    # The bridge's visits, which the site counts, too; and when all its posts are looked at next. 0: now.
+    Column("visits", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("sweep_due_at", BigInteger, nullable=False, default=0, server_default="0"),
+    # Whether its database is an older copy, so that the sweep that is due writes again what is missing.
+    Column("restored", Boolean, nullable=False, default=False, server_default=false()),
     # The last and the next check of both sides: see core.sites.health_check. 0: now.
     Column("checked_at", BigInteger),
     Column("check_due_at", BigInteger, nullable=False, default=0, server_default="0"),
@@ -366,6 +371,12 @@ posts = Table(
     Column("epoch", BigInteger, nullable=False, default=0),
     # Whether WordPress may hold something else than the bridge wrote: then it is read before the next write.
     Column("in_doubt", Boolean, nullable=False, default=False, server_default=false()),
+    # What stands there, as the site told: see core.model.page_status. Empty until it did.
+    Column("stands", Text),
+    Column("stands_by", Text),  # who made it so; empty where that is unknown
+    Column("stands_since", BigInteger),
+    Column("stood", Text),  # what stood there before
+    Column("digest", Text),  # of what the bridge writes, as the site told it last
     ForeignKeyConstraint(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),

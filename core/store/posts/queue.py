@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from core.model.page_status import ChangedBy, PageStatus
 from core.store.db import locks, notify
 from core.store.db.schema import grants, meetings, posts, sites
 from core.store.db.statements import Prepared
@@ -95,7 +96,7 @@ class Claim:
 
     `account_id` is the record that owned the number when it was claimed.
     `in_doubt`: the result of an earlier write is unknown (no response, or the worker stopped), so the site may hold
-    more than `written` says.
+    more than `written` says. `deleted_by_user`: the site has told that a person deleted the post permanently.
     """
 
     site_id: str
@@ -106,6 +107,7 @@ class Claim:
     epoch: int
     written: Written
     in_doubt: bool = False
+    deleted_by_user: bool = False
 
 
 # Limit of settling: further changes do not defer the first one beyond this.
@@ -579,4 +581,5 @@ def _claim(row: Any, sealer: Sealer, *, in_doubt: bool) -> Claim:
         epoch=row.epoch,
         written=_written(row, sealer),
         in_doubt=in_doubt,
+        deleted_by_user=row.stands == PageStatus.GONE and row.stands_by == ChangedBy.USER,
     )

@@ -40,7 +40,8 @@ class Site:
     protocol (docs/sync.md): each pairing begins a new one. `next_key` replaces `key` at the end of a rotation.
     `server_username` and `server_password` are what the web server in front of WordPress asks for (HTTP Basic). `place`
     is the digest of WordPress's folder and database, `doorway` the one that answered last. `left_at` is when the plugin
-    said goodbye, for `left_reason` (deactivated, uninstalled).
+    said goodbye, for `left_reason` (deactivated, uninstalled). `visits` counts the bridge's, as the site does; all posts
+    are looked at when `sweep_due_at` has passed, and written again where the site's database was `restored`.
     """
 
     id: str
@@ -79,6 +80,9 @@ class Site:
     doorway: str = "rest"
     left_at: int | None = None
     left_reason: str | None = None
+    visits: int = 0
+    sweep_due_at: int = 0
+    restored: bool = False
 
     @property
     def server_login(self) -> tuple[str, str] | None:
@@ -125,6 +129,9 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "left_reason": site.left_reason,
         "settings_page": site.settings_page,
         "check_due_at": 0,
+        "visits": 0,
+        "sweep_due_at": 0,
+        "restored": False,
         "failures": 0,
         "blocked_until": 0,
         "fault": None,

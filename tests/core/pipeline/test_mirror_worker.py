@@ -21,6 +21,7 @@ from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
 from core.store.sites import health, sites
 from core.store.sites.sites import Site
+from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import CreatePost, PostOperation
 from core.wordpress.sync_client import MOST_AT_ONCE
 from tests.core.clock import Clock
@@ -138,6 +139,35 @@ class TestWork:
         assert (row.state, row.written, row.lease_until, row.owner) == ("synced", 1, 0, None)
         assert bench.site().last_write_at == bench.clock.ms
         assert bench.work() == 0
+
+    def test_keeps_what_the_site_tells_of_its_posts(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.work()
+        double, post = bench.doubles["s1"], bench.row(1).post_id
+        double.written = [PostReport(post, 1, "publish", digest="a", ours=True, by="bridge")]
+        bench.happens(1, "meeting.updated", topic="Orchestra")
+        bench.work()
+        assert (bench.row(1).stands, bench.row(1).stands_by) == ("published", "bridge")
+        trashed = PostReport(post, 1, "trash", digest="b", by="user", at=1, version="v")
+        double.told = [trashed]
+        bench.happens(1, "meeting.updated", topic="Choir")
+        bench.work()
+        assert (bench.row(1).stands, bench.row(1).stands_by) == ("trashed", "user")
+        assert double.acknowledged == [trashed]
+
+    def test_a_post_that_a_person_deleted_is_not_made_again(self, bench: Bench) -> None:
+        bench.happens(1)
+        bench.work()
+        double, post = bench.doubles["s1"], bench.row(1).post_id
+        bench.happens(1, "meeting.deleted")
+        bench.work()
+        bench.happens(2)
+        double.told = [PostReport(post, 1, "deleted", by="user", at=1, version="v")]
+        bench.work()
+        del double.posts[post]
+        bench.happens(1, "meeting.recovered")
+        bench.work()
+        assert (bench.row(1).state, bench.row(1).stands) == ("detached", "gone")
 
     def test_a_burst_is_one_write(self, bench: Bench) -> None:
         bench.happens(1)

@@ -50,14 +50,13 @@ class Bench:
         self.rules = Rules()
         self.remark = ""
 
-    def __call__(self, wanted: Meeting, *, in_doubt: bool = False) -> str:
+    def __call__(self, wanted: Meeting, *, in_doubt: bool = False, deleted_by_user: bool = False) -> str:
         """Reconcile, and tell what was done."""
         self.revision += 1
         self.site.forget()
         rendered = render(wanted, SiteRules(self.rules), NOW)
-        (result,) = run_plans(
-            self.site, [PlanTask(wanted, rendered, self.written, self.revision, in_doubt=in_doubt)]
-        )
+        task = PlanTask(wanted, rendered, self.written, self.revision, in_doubt=in_doubt)
+        (result,) = run_plans(self.site, [replace(task, deleted_by_user=deleted_by_user)])
         if isinstance(result, SiteFaultError):
             raise result
         self.written = result.written
@@ -397,12 +396,51 @@ class TestDetached:
         assert shown(meeting(duration=90)) == "adopted"
         assert shown.written.post_id == other
 
-    @pytest.mark.parametrize("wanted", [DELETED, meeting(recovered=True)])
-    def test_is_noticed_at_each_step(self, shown: Bench, wanted: Meeting) -> None:
-        if wanted.recovered:
-            shown(DELETED)
+    def test_is_noticed_when_it_is_to_be_moved_to_the_trash(self, shown: Bench) -> None:
         shown.site.posts.clear()
-        assert shown(wanted) == "detached"
+        assert shown(DELETED) == "detached"
+
+    def test_is_noticed_when_it_is_to_be_restored(self, shown: Bench) -> None:
+        shown(DELETED)
+        shown.site.posts.clear()
+        assert shown(meeting(recovered=True), deleted_by_user=True) == "detached"
+        assert shown.site.posts == {}
+
+
+class TestEmptiedTrash:
+    """WordPress deletes permanently what has been in the trash for a month."""
+
+    @pytest.mark.parametrize("in_doubt", [False, True])
+    def test_a_post_that_the_bridge_had_moved_there_comes_back(self, shown: Bench, in_doubt: bool) -> None:
+        shown(DELETED)
+        shown.site.posts.clear()
+        assert shown(DELETED, in_doubt=in_doubt) == "unchanged"
+        assert shown(meeting(recovered=True), in_doubt=in_doubt) == "created"
+        assert shown.site.only["status"] == "publish"
+
+    def test_a_post_that_a_person_had_moved_there_does_not(self, shown: Bench) -> None:
+        assert shown.written.post_id is not None
+        shown.site.trash(shown.written.post_id)
+        shown(DELETED)
+        shown.site.posts.clear()
+        assert shown(meeting(recovered=True, duration=90)) == "detached"
+        assert shown.site.posts == {}
+
+
+class TestTrashedByAPerson:
+    @pytest.mark.parametrize("in_doubt", [False, True])
+    def test_stays_there_whatever_becomes_of_the_meeting(self, shown: Bench, in_doubt: bool) -> None:
+        assert shown.written.post_id is not None
+        shown.site.trash(shown.written.post_id)
+        for wanted in (
+            meeting(duration=90),
+            meeting(topic="Orchestra"),
+            DELETED,
+            meeting(recovered=True),
+            meeting(recovered=True, duration=90),
+        ):
+            shown(wanted, in_doubt=in_doubt)
+            assert shown.site.only["status"] == "trash", wanted
 
 
 class TestWithheld:
@@ -523,7 +561,7 @@ class TestLeftOut:
         assert shown(meeting()) == "unchanged"
         shown(DELETED)
         shown.site.posts.clear()
-        assert shown(meeting(recovered=True)) == "detached"
+        assert shown(meeting(recovered=True), deleted_by_user=True) == "detached"
 
     def test_deleted_at_zoom_while_it_is_left_out(self, shown: Bench) -> None:
         shown.rules = NEVER

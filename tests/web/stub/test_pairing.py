@@ -5,11 +5,13 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, update
 
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.sites import pairing
 from core.store.db.engine import Store
+from core.store.db.schema import sites as site_table
 from core.store.sites import pairings, sites
 from core.store.sites.pairings import PairingCode
 from core.store.sites.sites import Site
@@ -91,7 +93,7 @@ class TestReports:
             assert is_answered_by_the_bridge(site, headers, answer)
         return answer
 
-    @pytest.mark.parametrize("path", ["/stub/moved", "/stub/goodbye", "/stub/rotate"])
+    @pytest.mark.parametrize("path", ["/stub/moved", "/stub/goodbye", "/stub/rotate", "/stub/changed"])
     @pytest.mark.parametrize("given", [{"key": "another"}, {"timestamp": time.time() - 400}])
     def test_are_refused_of_who_cannot_sign(
         self, http: Http, store: Store, wp_site: Site, path: str, given: dict[str, Any]
@@ -119,6 +121,16 @@ class TestReports:
         monkeypatch.setattr(type(bridge.key_rotator), "begin", lambda _, site_id: begun.append(site_id))
         assert self.sent(http, wp_site, "/stub/rotate", b"").code == 202
         assert begun == ["s1"]
+
+    def test_after_a_change_the_site_is_checked_soon(self, http: Http, store: Store, wp_site: Site) -> None:
+        far = int(time.time() * 1000) + 10**9
+
+        def postpone(connection: Connection) -> None:
+            connection.execute(update(site_table).values(check_due_at=far))
+
+        store.write(postpone)
+        assert self.sent(http, wp_site, "/stub/changed", b"").code == 202
+        assert kept(store).check_due_at < far
 
 
 class TestKeys:

@@ -105,6 +105,9 @@ OF_NEW_SITES = {
     "doorway": "rest",
     "left_at": None,
     "left_reason": None,
+    "visits": 0,
+    "sweep_due_at": 0,
+    "restored": False,
 }
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -234,6 +237,7 @@ def seal_post(row: dict[str, Any]) -> None:
         "in_doubt": is_in_doubt,
         "owner": None if is_in_doubt else row["owner"],
         "baseline": None if base == "null" else base,
+        **dict.fromkeys(("stands", "stands_by", "stands_since", "stood", "digest")),
     }
 
 
