@@ -19,7 +19,7 @@ from core.store.db.migrate import upgrade
 from core.store.sites import zoom_secrets
 from core.store.sites.sites import Site, save
 from core.zoom.signature import Secret
-from tests.password_pairing import connect_by_password
+from tests.code_pairing import connect_by_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ class Place:
 
 def connect(bridge: RunningBridge, site: WordPress) -> str:
     """Connect a site; return the path of its endpoint at the bridge."""
-    return f"/sites/{connect_by_password(bridge, site, SECRET)}/wp-json/vczapi/v1/meeting"
+    return f"/sites/{connect_by_code(bridge, site, SECRET)}/wp-json/vczapi/v1/meeting"
 
 
 def await_(look: Callable[[], bool], what: str, *, within: float) -> float:

@@ -25,6 +25,7 @@ from core.wordpress.post_operations import CreatePost, UpdatePost
 from core.wordpress.sync_client import SyncClient
 from core.wordpress.sync_posts import Mark, sync_operations
 from core.zoom import envelope as zoom_envelope
+from tests.plugin_stub.pairing import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ _PRICES = _HERE / "price_of_care.php"
 _SAMPLES = _HERE.parent / "tests/samples/events"
 _MOST_IN_BATCH = 25  # rest_get_max_batch_size
 _FIELDS = "id,status,link,title.raw,content.raw,date_gmt,modified_gmt,old_way"
-_BRIDGE = {"bridge": "http://127.0.0.1:9", "site": "bench", "key": "5e" * 32}
+_BRIDGE, _SITE, _KEY = "http://127.0.0.1:9", "bench", "5e" * 32
 _EPOCH = 1
 _ACCOUNT = "SampleAccount0000000AA"
 _FIRST_NUMBER = 85_000_000_000
@@ -69,11 +70,8 @@ class Sync:
 
     def __init__(self, site: WordPress) -> None:
         """Pair the site with nobody but this client."""
-        answer = site.rest("POST", "zoombridge/v1/connection", json=_BRIDGE)
-        answer.raise_for_status()
-        self._client = SyncClient(
-            site.rest_root, site.url, site=_BRIDGE["site"], key=_BRIDGE["key"], epoch=_EPOCH
-        )
+        connect(site, _BRIDGE, name=_SITE, key=_KEY)
+        self._client = SyncClient(site.rest_root, site.url, site=_SITE, key=_KEY, epoch=_EPOCH)
         self._seq = count(1)
 
     def write(self, numbers: Sequence[int], writes: Sequence[Request]) -> list[int]:
@@ -323,8 +321,8 @@ def prices(site: WordPress, post_id: int, numbers: Sequence[int], *, times: int)
         for index, number in enumerate(numbers)
     ]
     body = seal_request(
-        derive_keys(_BRIDGE["key"]),
-        site=_BRIDGE["site"],
+        derive_keys(_KEY),
+        site=_SITE,
         home=home_digest(site.url),
         time=int(time.time()),
         nonce="0" * 32,

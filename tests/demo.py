@@ -29,8 +29,8 @@ from rich.console import Console
 
 from core.zoom.scenarios import lifecycle, series, validation
 from core.zoom.sender import send
+from tests.code_pairing import connect_by_code
 from tests.demo_account import AccountStory, shown_as
-from tests.password_pairing import connect_by_password
 from tests.running import PASSWORD, RunningBridge
 from tests.wordpress import WordPress
 from tests.wordpress.meetings import read_posts
@@ -71,7 +71,7 @@ class Demo:
         self.endpoint = wordpress.rest_root + "vczapi/v1/meeting"
         self.wrong = 0
         self._links: dict[int, str] = {}
-        connect_by_password(bridge, wordpress, token)
+        connect_by_code(bridge, wordpress, token)
 
     def validate(self) -> None:
         """Let Zoom's validation happen, as it does when the endpoint is pasted into Zoom."""

@@ -22,11 +22,16 @@ def sign_in(site: WordPress) -> requests.Session:
     return session
 
 
+def page_of(site: WordPress) -> str:
+    """Return the address of the page Webhooks in wp-admin."""
+    address: str = site.php("return zoombridge_page_url();")
+    return address
+
+
 def save_secret(site: WordPress, secret: str) -> str:
     """Save a secret token on the page Webhooks inside wp-admin; return the page that follows."""
     with sign_in(site) as session:
-        page = str(site.rest("GET", "zoombridge/v1/connection").json()["page"])
-        shown = session.get(page, timeout=90)
+        shown = session.get(page_of(site), timeout=90)
         assert shown.status_code == 200
         form = next(part for part in shown.text.split("<form")[1:] if 'name="secret_token"' in part)
         action = re.search(r'action="([^"]*)"', form)

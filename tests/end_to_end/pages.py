@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 from tornado.web import RequestHandler
 
+from tests.end_to_end.browser import page_of
 from web.pages.page import PageHandler
 from web.signin.handlers import SignInPageHandler
 from web.urls import urls
@@ -154,7 +155,7 @@ class InWordPress(Frame):
     start: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.start = str(self.pair.site.rest("GET", "zoombridge/v1/connection").json()["page"])
+        self.start = page_of(self.pair.site)
 
     def address(self, path: str) -> str:
         return f"{self.start}&zoombridge={quote(path, safe='')}"

@@ -18,7 +18,8 @@ import requests
 from core.store.db.encryption import Sealer
 from core.store.events.request import Request
 from core.zoom.signature import sign
-from tests.password_pairing import connect_by_password
+from tests.code_pairing import connect_by_code
+from tests.plugin_stub.pairing import stored
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
 from web.rpc import api
@@ -85,7 +86,7 @@ class Pair:
 
     def connect(self, secret: str | None = SECRET) -> None:
         """Connect the site, or connect it again."""
-        self.id = connect_by_password(self.bridge, self.site, secret or "")
+        self.id = connect_by_code(self.bridge, self.site, secret or "")
 
     def connect_again(self, secret: str = SECRET) -> None:
         """Connect the site again, with Zoom's secret token."""
@@ -110,8 +111,11 @@ class Pair:
     @property
     def is_connected(self) -> bool:
         """Whether it is this bridge that the site is connected with."""
-        connection = self.site.rest("GET", "zoombridge/v1/connection").json()
-        return bool(connection["bridge"] == self.bridge.url and connection["site"] == self.id)
+        connection = stored(self.site)
+        return connection is not None and (connection["bridge"], connection["site"]) == (
+            self.bridge.url,
+            self.id,
+        )
 
     @property
     def is_running(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import new_context
+from tests.end_to_end.browser import page_of
 from tests.end_to_end.events import Meeting, series
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import sign_in
@@ -39,7 +40,7 @@ def open_in_browser(page: Page, pair: Pair) -> None:
 def open_in_wp_admin(page: Page, pair: Pair) -> None:
     """Open the page by the menu's way, as its owner would."""
     sign_in(page, pair.site)
-    page.goto(str(pair.site.rest("GET", "zoombridge/v1/connection").json()["page"]))
+    page.goto(page_of(pair.site))
 
 
 OPEN = {"browser": open_in_browser, "wp-admin": open_in_wp_admin}
@@ -221,7 +222,7 @@ class TestSignIn:
         page.get_by_role("button", name="Log In").click()
         page.wait_for_url("**/wp-admin/**", wait_until="commit")
 
-        shown = page.goto(str(quiet.site.rest("GET", "zoombridge/v1/connection").json()["page"]))
+        shown = page.goto(page_of(quiet.site))
 
         assert shown is not None
         assert shown.status == 403

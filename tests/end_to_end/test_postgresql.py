@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from core.zoom.signature import sign
+from tests.code_pairing import connect_by_code
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.gate import Gate
 from tests.end_to_end.pair import SECRET, SEND_SECONDS, eventually
-from tests.password_pairing import connect_by_password
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
 
@@ -35,7 +35,7 @@ class Several:
     def __init__(self, site: WordPress, url: str, data: Path) -> None:
         self.site, self.url, self._data = site, url, data
         self.bridges = [self.start(), self.start()]
-        self.id = connect_by_password(self.bridges[0], site, SECRET)
+        self.id = connect_by_code(self.bridges[0], site, SECRET)
 
     def start(self) -> RunningBridge:
         options = ("--lease-seconds", str(LEASE_SECONDS))

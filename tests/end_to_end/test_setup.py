@@ -25,6 +25,7 @@ from tests.conftest import STUB, STUB_SLUG, new_context
 from tests.end_to_end.ahead import SECONDS
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.pair import SECRET, eventually
+from tests.plugin_stub.pairing import stored
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
 
@@ -173,7 +174,7 @@ def post(site: WordPress, event: dict[str, object], secret: str) -> int:
 def person(kept_pair: Pair, page: Page, tmp_path: Path) -> Iterator[Person]:
     """Somebody before a browser, a bridge that knows no site, and a WordPress without the plugin."""
     site = kept_pair.site
-    site.rest("DELETE", "zoombridge/v1/connection")
+    site.php("delete_option( 'zoombridge_connection' );")
     site.deactivate_plugin(STUB_SLUG)
     shutil.rmtree(site.directory / "wp-content/plugins" / STUB_SLUG)
     site.log_path.write_bytes(b"")
@@ -392,7 +393,7 @@ def lets_go(person: Person) -> None:
     expect(page.get_by_text("Every meeting page on the site, as it is now.")).to_be_visible()
     page.get_by_role("button", name="Disconnect").click()
     expect(page.get_by_text("Disconnected. The site's pages stay as they are.")).to_be_visible(timeout=SLOWLY)
-    assert person.site.rest("GET", "zoombridge/v1/connection").json()["paired"] is False
+    assert stored(person.site) is None
 
 
 def held_of_tests(person: Person) -> int:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.code_pairing import connect_by_code
 from tests.conftest import new_context
 from tests.end_to_end.looks import assert_fits
 from tests.end_to_end.test_browser import open_in_wp_admin
-from tests.password_pairing import connect_by_password
 from tests.running import RunningBridge
 from web.rpc import api
 
@@ -195,7 +195,7 @@ class TestFromWpAdmin:
     def elsewhere(self, pair: Pair) -> Iterator[str]:
         url = pair.bridge.url.replace("127.0.0.1", "localhost")
         pair.start_over()
-        connect_by_password(pair.bridge, pair.site, bridge_url=url)
+        connect_by_code(pair.bridge, pair.site, bridge_url=url)
         yield url
         pair.start_over()
 

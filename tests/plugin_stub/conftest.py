@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from tests.examples import SOAK
-from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
+from tests.plugin_stub.bridge_double import BridgeDouble
+from tests.plugin_stub.pairing import connect
 from tests.wordpress import WordPress
 from tests.wordpress.vczapi_site import REAL, VczapiSite
 
@@ -66,9 +67,7 @@ def bridge() -> Iterator[BridgeDouble]:
 @pytest.fixture
 def paired(site: WordPress, bridge: BridgeDouble) -> WordPress:
     """A site that is paired with the double."""
-    connection = {"bridge": bridge.url, "site": SITE, "key": KEY}
-    response = site.rest("POST", "zoombridge/v1/connection", json=connection)
-    assert response.status_code == 200, response.text
+    connect(site, bridge.url)
     return site
 
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ import requests
 
 from core.wordpress import pairing_envelope as envelope
 from tests.conftest import STUB_SLUG
-from tests.plugin_stub.bridge_double import BridgeDouble, BridgeRequest, BridgeResponse
-from tests.plugin_stub.sync import SyncClient
+from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeRequest, BridgeResponse
+from tests.plugin_stub.sync import SyncClient, home_hash
 from tests.wordpress import WordPress
 
 NOTICE = re.compile(r'<div class="notice notice-(\w+)[^"]*"><p>(.*?)</p>(.*?)</div>', re.DOTALL)
@@ -167,10 +168,23 @@ def code_file(site: WordPress, text: str) -> Iterator[Callable[[], bool]]:
         file.unlink(missing_ok=True)
 
 
+def connect(site: WordPress, bridge: str, *, name: str = SITE, key: str = KEY) -> None:
+    """Store a connection with the bridge at an address, as pairing does."""
+    site.php(
+        "update_option( 'zoombridge_connection', $connection, false );",
+        connection=connection(site.url, bridge, name=name, key=key),
+    )
+
+
+def connection(home: str, bridge: str, *, name: str = SITE, key: str = KEY) -> dict[str, Any]:
+    """Return a connection as the plugin stores it."""
+    return {"bridge": bridge, "site": name, "key": key, "home": home_hash(home), "since": int(time.time())}
+
+
 def stored(site: WordPress) -> dict[str, Any] | None:
     """Return the connection as the site stores it."""
-    connection: dict[str, Any] | None = site.php("return get_option( 'zoombridge_connection', null );")
-    return connection
+    found: dict[str, Any] | None = site.php("return get_option( 'zoombridge_connection', null );")
+    return found
 
 
 def let_time_pass(site: WordPress) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeRequest, BridgeResponse, as_json
+from tests.plugin_stub.bridge_double import SITE, BridgeDouble, BridgeRequest, BridgeResponse, as_json
+from tests.plugin_stub.pairing import connect
 from tests.wordpress import WordPress
 
 ZOOM = {
@@ -140,15 +141,14 @@ class TestRequest:
         assert [request.body for request in bridge.requests] == [b"{", b"{"]
 
     def test_endpoint_as_rest_url_gives_it(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        endpoints = paired.rest("GET", "zoombridge/v1/connection").json()["endpoints"]
+        endpoints = paired.php("return zoombridge_endpoints();")
 
         assert requests.post(endpoints["webinar"], data=b"{}", timeout=90).status_code == 204
         assert bridge.requests[0].target == "/wp-json/vczapi/v1/webinar"
 
     def test_bridge_below_a_folder(self, paired: WordPress, bridge: BridgeDouble) -> None:
         """The signature excludes "the bridge's own address", which includes the folder."""
-        connection = {"bridge": bridge.url + "/zoom/", "site": SITE, "key": KEY}
-        assert paired.rest("POST", "zoombridge/v1/connection", json=connection).status_code == 200
+        connect(paired, bridge.url + "/zoom")
 
         send(paired)
 
@@ -223,8 +223,7 @@ class TestNoResponse:
     def test_bridge_is_down(self, paired: WordPress) -> None:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
-            connection = {"bridge": f"http://127.0.0.1:{nobody.getsockname()[1]}", "site": SITE, "key": KEY}
-            paired.rest("POST", "zoombridge/v1/connection", json=connection)
+            connect(paired, f"http://127.0.0.1:{nobody.getsockname()[1]}")
             response = send(paired)
 
         assert unreachable(response)
@@ -345,7 +344,7 @@ class TestOtherPlugins:
             "vczapi/v1/signature",
             "vczapi/v1/meeting/more",
             "vczapi/v1/meetings",
-            "zoombridge/v1/connection",
+            "zoombridge/v1/calendar",
             "wp/v2/posts?x=/vczapi/v1/meeting",
         ],
     )

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 import requests
 
-from tests.plugin_stub.bridge_double import KEY, SITE
 from tests.plugin_stub.conftest import password_of
+from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.posts import DETAILS, FIELD, FIELDS, NUMBER, POSTS
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
-CONNECTION = {"bridge": "https://bridge.example.org", "site": SITE, "key": KEY}
 MERGED = ("details", "fields", "pro")
 # What the bridge and VCZAPI keep of a meeting.
 OWN = ("_zoombridge_", "_meeting_", "_vczapi_")
@@ -22,7 +21,7 @@ OWN = ("_zoombridge_", "_meeting_", "_vczapi_")
 @pytest.fixture
 def sync(site: WordPress) -> SyncClient:
     """A paired site."""
-    assert site.rest("POST", "zoombridge/v1/connection", json=CONNECTION).status_code == 200
+    connect(site, "https://bridge.example.org")
     return SyncClient(site)
 
 

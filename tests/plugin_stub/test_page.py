@@ -8,7 +8,6 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import (
-    KEY,
     SITE,
     BridgeDouble,
     BridgeRequest,
@@ -17,6 +16,7 @@ from tests.plugin_stub.bridge_double import (
     html,
 )
 from tests.plugin_stub.conftest import VCZAPI, sign_in
+from tests.plugin_stub.pairing import connect
 from tests.wordpress import WordPress
 
 PIECE = '<div class="zoombridge" data-assets="1"><form method="post" id="zb-form">As it is</form></div>'
@@ -35,7 +35,7 @@ def hosted(request: pytest.FixtureRequest, paired: WordPress, bridge: BridgeDoub
 
 
 def page_of(site: WordPress) -> str:
-    page: str = site.rest("GET", "zoombridge/v1/connection").json()["page"]
+    page: str = site.php("return zoombridge_page_url();")
     return page
 
 
@@ -74,7 +74,7 @@ class TestShown:
             "page": page_of(hosted),
             "parameter": "zoombridge",
             "nonce": {"name": "_zoombridge_nonce"},
-            "endpoints": hosted.rest("GET", "zoombridge/v1/connection").json()["endpoints"],
+            "endpoints": hosted.php("return zoombridge_endpoints();"),
             "version": "0.2.0",
             "assets": 1,
         }
@@ -326,15 +326,14 @@ class TestNotice:
         return notice
 
     def test_not_paired(self, hosted: WordPress) -> None:
-        hosted.rest("DELETE", "zoombridge/v1/connection")
+        hosted.php("delete_option( 'zoombridge_connection' );")
 
         notice = self.notice(hosted)
         assert "not connected to a bridge yet" in notice
         assert f"zoombridge site add {hosted.url}" in notice
 
     def test_not_reached(self, hosted: WordPress) -> None:
-        connection = {"bridge": "http://127.0.0.1:1", "site": SITE, "key": KEY}
-        hosted.rest("POST", "zoombridge/v1/connection", json=connection)
+        connect(hosted, "http://127.0.0.1:1")
 
         assert "The bridge at http://127.0.0.1:1 could not be reached" in self.notice(hosted)
 

@@ -8,8 +8,8 @@ import pytest
 import requests
 from babel.messages.pofile import read_po
 
-from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
-from tests.plugin_stub.pairing import must_use
+from tests.plugin_stub.bridge_double import BridgeDouble
+from tests.plugin_stub.pairing import connect, must_use, stored
 from tests.plugin_stub.posts import NUMBER, make
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
@@ -133,8 +133,7 @@ class TestForwardingAlone:
     def test_events_are_forwarded_without_the_other_files(
         self, site: WordPress, bridge: BridgeDouble, tmp_path: Path
     ) -> None:
-        connection = {"bridge": bridge.url, "site": SITE, "key": KEY}
-        assert site.rest("POST", "zoombridge/v1/connection", json=connection).status_code == 200
+        connect(site, bridge.url)
         (tmp_path / "forwarding").mkdir()
         (tmp_path / "forwarding/forwarding.php").write_text(FORWARDING, encoding="utf-8")
         site.php(
@@ -143,7 +142,7 @@ class TestForwardingAlone:
         )
         site.add_plugin(tmp_path / "forwarding")
 
-        assert site.rest("GET", "zoombridge/v1/connection").status_code == 404
+        assert site.rest("GET", "zoombridge/v1/calendar.ics").status_code == 404
         assert (
             requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=90).status_code == 204
         )
@@ -196,4 +195,4 @@ class TestUninstall:
     def test_direct_request_removes_nothing(self, paired: WordPress) -> None:
         requests.get(f"{paired.url}/wp-content/plugins/meetings-bridge-for-zoom/uninstall.php", timeout=90)
 
-        assert paired.rest("GET", "zoombridge/v1/connection").json()["paired"] is True
+        assert stored(paired) is not None

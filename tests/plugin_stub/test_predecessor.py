@@ -12,11 +12,13 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from urllib3.util import SKIP_HEADER
 
 from tests.conftest import STUB, STUB_SLUG
-from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble
+from tests.plugin_stub.bridge_double import BridgeDouble
 from tests.plugin_stub.conftest import sign_in
 from tests.plugin_stub.network import SITES, make_network, unexpected
+from tests.plugin_stub.pairing import connect, connection
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
@@ -90,12 +92,6 @@ def predecessor(folder: Path) -> Path:
     return made
 
 
-def pair(site: WordPress, bridge: BridgeDouble) -> None:
-    connection = {"bridge": bridge.url, "site": SITE, "key": KEY}
-    response = site.rest("POST", "zoombridge/v1/connection", json=connection)
-    assert response.status_code == 200, response.text[:500]
-
-
 def old_folder(site: WordPress) -> Path:
     return site.directory / "wp-content/plugins" / OLD_SLUG
 
@@ -112,7 +108,7 @@ def installed(site: WordPress, tmp_path: Path) -> Iterator[WordPress]:
 @pytest.fixture
 def old(installed: WordPress, bridge: BridgeDouble) -> WordPress:
     """The same, paired with the double."""
-    pair(installed, bridge)
+    connect(installed, bridge.url)
     return installed
 
 
@@ -486,15 +482,18 @@ def activate_old(site: WordPress, *, network_wide: bool) -> None:
 def answers(site: WordPress, bridge: BridgeDouble) -> list[str]:
     """Return the version of the plugin that answers on each site, which also forwards an event."""
     versions = []
-    for path in SITES:
-        rest = f"{site.url}{path}wp-json"
-        auth = (site.user, site.application_password)
-        connection = {"bridge": bridge.url, "site": SITE, "key": KEY}
-        response = requests.post(f"{rest}/zoombridge/v1/connection", json=connection, auth=auth, timeout=90)
-        assert response.status_code == 200, response.text[:500]
-        versions.append(response.json()["stub"])
-        event = requests.post(f"{rest}/vczapi/v1/meeting", data=path.encode(), timeout=90)
+    for blog, path in enumerate(SITES, 1):
+        site.php(
+            "update_blog_option( $blog, 'zoombridge_connection', $connection );",
+            blog=blog,
+            connection=connection(f"{site.url}{path}".rstrip("/"), bridge.url),
+        )
+        # Without a name of the client's own, which would be forwarded.
+        headers = {"User-Agent": SKIP_HEADER}
+        url = f"{site.url}{path}wp-json/vczapi/v1/meeting"
+        event = requests.post(url, data=path.encode(), headers=headers, timeout=90)
         assert (event.status_code, bridge.requests[-1].body) == (204, path.encode())
+        versions.append(bridge.requests[-1].headers["User-Agent"].rpartition("/")[2])
     return versions
 
 

@@ -20,6 +20,7 @@ import requests
 from core.wordpress.signing import verify_request
 from tests.plugin_stub.bridge_double import KEY, SITE, BridgeDouble, BridgeResponse, as_json
 from tests.plugin_stub.conftest import VCZAPI, password_of, sign_in
+from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import MARK, REFUSED, SyncClient, envelope, verify
 from tests.sync_docs import DOCS, example
 from tests.wordpress import WordPress
@@ -35,8 +36,7 @@ Neighbour = Callable[[str], str]
 def sync(wordpress: WordPress) -> SyncClient:
     """A paired site that the tests of this module share."""
     wordpress.reset()
-    connection = {"bridge": "https://bridge.example.org", "site": SITE, "key": KEY}
-    assert wordpress.rest("POST", "zoombridge/v1/connection", json=connection).status_code == 200
+    connect(wordpress, "https://bridge.example.org")
     return SyncClient(wordpress)
 
 
@@ -921,19 +921,6 @@ class TestTwoBridges:
             sync.site.php(
                 "global $wpdb; $wpdb->delete( $wpdb->options, array( 'option_name' => 'zoombridge_epoch' ) );"
             )
-
-    def test_pairing_with_another_bridge_begins_anew(self, sync: SyncClient, number: str) -> None:
-        post = make(sync, number)
-        route = "zoombridge/v1/connection"
-        connection = {"bridge": "https://bridge.example.org", "site": "another", "key": KEY}
-        sync.site.rest("POST", route, json=connection)
-        other = SyncClient(sync.site)
-
-        answer = other.send(other.write(number, post, title="x"), site="another", epoch=0)
-
-        assert answer.codes == ["ok"]
-        assert answer.inner["highest"] == {"epoch": 0, "seq": 1}
-        sync.site.rest("POST", route, json=connection | {"site": SITE})
 
 
 @contextmanager

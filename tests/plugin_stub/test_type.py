@@ -40,11 +40,11 @@ class TestType:
 
     def test_same_with_and_without_vczapi(self, site: WordPress, request: pytest.FixtureRequest) -> None:
         alone = site.php(self.SEEN)
-        assert site.rest("GET", "zoombridge/v1/connection").json()["type"] == "stub"
+        assert site.php("return zoombridge_owns_post_type();") is True
 
         with_vczapi: WordPress = request.getfixturevalue("with_vczapi")
         assert with_vczapi.php(self.SEEN) == alone
-        assert with_vczapi.rest("GET", "zoombridge/v1/connection").json()["type"] == "other"
+        assert with_vczapi.php("return zoombridge_owns_post_type();") is False
 
     def test_arguments(self, site: WordPress) -> None:
         assert site.php(self.SEEN) == {
