@@ -97,7 +97,7 @@ class Fault(StrEnum):
     TLS = "tls"  # reached, but its certificate is not to be trusted
     SERVER = "server"  # the site broke down on the request (5xx)
     THROTTLED = "throttled"  # the site asks to come later
-    CREDENTIALS = "credentials"  # the application password, the rights of its user, or the key of the pairing
+    CREDENTIALS = "credentials"  # the key of the pairing, or a password that version 0.1.0 stored
     SERVER_PASSWORD = "server_password"  # noqa: S105 - the web server in front of WordPress asks for a password
     NOT_JSON = "not_json"  # an HTML page where JSON was due: a firewall's, a maintenance page
     MOVED = "moved"  # the site is at another address
@@ -106,7 +106,6 @@ class Fault(StrEnum):
     STUB_MISSING = "stub_missing"  # WordPress is there, our plugin is not
     STUB_OUTDATED = "stub_outdated"  # our plugin there is too old for this bridge
     BRIDGE_OUTDATED = "bridge_outdated"  # our plugin there is too new for this bridge
-    NOT_WORDPRESS = "not_wordpress"  # what answers there is no WordPress that can be connected
     POST_MISSING = "post_missing"  # a person deleted the post for good
     BUSY = "busy"  # a person is saving a meeting there, perhaps this one; in a moment it is known which
     EXISTS = "exists"  # the meeting has a post already

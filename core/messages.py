@@ -163,14 +163,6 @@ PLUGIN_UNINSTALLED = _(
     "The plugin “Meetings Bridge for Zoom” was deleted in WordPress on %(time)s UTC. The pages of meetings stay, but are "
     "not updated, and Zoom's events do not arrive. To go on, connect the site again; otherwise disconnect it here."
 )
-PASSWORD_REJECTED = _(
-    "WordPress does not accept the application password. It was revoked, or a plugin has disabled application "
-    "passwords, or the web server does not pass on the Authorization header. Connect the site again."
-)
-USER_NOT_ALLOWED = _(
-    "The WordPress user that the bridge signs in as may not do this. Give that user the role Administrator, or "
-    "connect the site again as an administrator."
-)
 ANSWER_TOO_LARGE = _(
     "The site answered with more than %(size)d MiB instead of a few kilobytes. Check what answers at its REST API "
     "(/wp-json/); the bridge retries automatically."
@@ -197,10 +189,6 @@ SITE_ERROR = _(
 SITE_ERROR_PAGE = _(
     "The site failed to process the request (HTTP %(status)d) and returned a page that says: “%(page)s”. The bridge "
     "retries automatically; if it lasts, see the error log of WordPress or of its web server."
-)
-SERVER_PASSWORD = _(
-    "The web server in front of WordPress requires a password of its own. Let requests to the REST API (/wp-json/) "
-    "through without it, so that WordPress receives the application password."
 )
 REST_API_MISSING = _(
     "WordPress's REST API is no longer at this address. Check that the site is up, and connect it again. The page "
@@ -671,72 +659,9 @@ PLUGIN_CONTEXT_INVALID = _(
     "bridge: zoombridge plugin"
 )
 
-# Why a site could not be connected. Here a person waits, and nothing is retried automatically.
+# Why the address of a site is refused that a person enters.
 ADDRESS_INVALID = _("This is not the address of a site. Enter it as a browser shows it: https://example.org")
 ADDRESS_WITH_PASSWORD = _("Enter the address without a user name and password.")
-REDIRECT_LOOP = _(
-    "The site redirects in circles. Enter the address that a browser shows once the page is open."
-)
-NOT_WORDPRESS = _("What answers at this address is not WordPress's REST API. Check the address.")
-REST_API_CLOSED = _(
-    "The REST API of this site is closed to visitors. Allow it in the security plugin or firewall that closes it (at "
-    "least /wp-json/ and /wp-json/wp/v2/), then try again."
-)
-WORDPRESS_NOT_FOUND = _(
-    "No WordPress was found at this address. Check it; if WordPress is in a folder, add the folder: "
-    "https://example.org/blog"
-)
-PASSWORDS_NEED_HTTPS = _(
-    "WordPress offers application passwords only over HTTPS. Install a certificate on the site, change its address "
-    "under Settings > General to https://, then try again."
-)
-PASSWORDS_NEED_LOCAL = _(
-    "WordPress offers application passwords only over HTTPS, or on a site that is marked as a test site. To mark it, "
-    "add this line to wp-config.php: define( 'WP_ENVIRONMENT_TYPE', 'local' ); Then try again. If the line is there "
-    "already, a security plugin has probably disabled application passwords: allow them there."
-)
-PASSWORDS_DISABLED = _(
-    "Application passwords are disabled on this site, so the bridge cannot sign in. Usually a security plugin causes "
-    "this: allow them there (they require WordPress 5.6 or newer, and HTTPS), then try again."
-)
-SETUP_SITE_MOVED = _(
-    "The site has moved to %(address)s. Ask an administrator of the bridge to connect it there."
-)
-SETUP_NOT_ADMINISTRATOR = _(
-    "“%(name)s” is not an administrator of this site, and the bridge needs one (with the capability %(capability)s). "
-    "Sign in to WordPress as an administrator, and approve the bridge there."
-)
-SETUP_UNREACHABLE = _(
-    "The site could not be reached: %(reason)s. Check the address, and that the site opens in a browser; if it does, "
-    "something blocks requests from the bridge's server. Then try again."
-)
-SETUP_CERTIFICATE_UNTRUSTED = _(
-    "The site's HTTPS certificate cannot be trusted, so nothing was sent. Renew or repair the certificate of the site, "
-    "then try again."
-)
-SETUP_SITE_ERROR = _(
-    "The site failed to process the request (HTTP %(status)d). Check whether it opens in a browser, and see its error "
-    "log. Then try again."
-)
-SETUP_SITE_BUSY = _("The site is busy or being updated. Try again in a few minutes.")
-SETUP_PLUGIN_MISSING = _(
-    "The plugin “Meetings Bridge for Zoom” does not answer on this site. Download it on the page Sites, or create it with "
-    "zoombridge plugin; install and activate it, then try again."
-)
-SETUP_PLUGIN_OUTDATED = _(
-    "The plugin “Meetings Bridge for Zoom” on this site is too old for this bridge, so nothing was changed. Update the "
-    "plugin: download it on the page Sites, or create it with zoombridge plugin; upload it in wp-admin under Plugins > "
-    "Add New, activate it, then try again."
-)
-SETUP_KEY_REFUSED = _(
-    "The plugin was paired, but does not accept the bridge's signed requests. Usually a persistent object cache of "
-    "WordPress still returns the previous key: flush it, then try again."
-)
-SETUP_PASSWORD_REJECTED = _(
-    "WordPress does not accept this user name and application password. Enter the password that WordPress shows under "
-    "Users > Profile > Application Passwords, not the one that you sign in with. If it is correct, the web server may "
-    "not pass the Authorization header on to WordPress."
-)
 
 # What a check of a site found.
 SITE_ANSWERS = _("answers")

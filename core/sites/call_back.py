@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from core import messages
 from core.errors import Fault, SiteFaultError
-from core.wordpress.discovery import is_local
-from core.wordpress.homes import at_origin
+from core.wordpress.homes import at_origin, is_local
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zo
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.sites import health, sites, sweeps, zoom_secrets
-from core.wordpress.discovery import is_local
-from core.wordpress.homes import zoom_endpoints
+from core.wordpress.homes import is_local, zoom_endpoints
 from core.wordpress.sync_client import Doorway
 
 if TYPE_CHECKING:

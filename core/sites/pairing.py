@@ -35,8 +35,7 @@ from core.store.posts import requeue
 from core.store.sites import pairings, sites
 from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
-from core.wordpress.discovery import typed_address
-from core.wordpress.homes import is_same_home, zoom_endpoints
+from core.wordpress.homes import is_same_home, typed_address, zoom_endpoints
 from core.wordpress.pairing_envelope import (
     KeyPair,
     MalformedPairingError,
@@ -98,7 +97,7 @@ def issue_code(
     site_id: str | None = None,
     uses: int = 1,
 ) -> PairingCode:
-    """Return a new code. Raises: SiteFaultError for an invalid address, UnknownSiteError, ZoomBridgeError.
+    """Return a new code. Raises: ZoomBridgeError, UnknownSiteError.
 
     A code for a known site is for that one alone: it has one use, and its address is that of the site.
     """

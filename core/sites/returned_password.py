@@ -1,7 +1,7 @@
 """Give application passwords back to WordPress.
 
-A password serves once: an administrator's consent to the pairing. Version 0.1.0 of the bridge signed in with it for each
-request, and stored it; such a password is given back as soon as the site answers signed requests.
+Version 0.1.0 of the bridge signed in with an application password for each request, and stored it. Such a password is
+given back as soon as the site answers signed requests.
 """
 
 from __future__ import annotations

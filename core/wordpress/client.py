@@ -1,6 +1,6 @@
-"""Client of one site's REST API with an application password, by which a site is connected.
+"""Client of one site's REST API with an application password that version 0.1.0 stored: to give it back.
 
-The routes of the plugin are in docs/stub.md. All else goes over the sync protocol (`core.wordpress.sync_client`).
+It also unpairs a plugin of that version. All else goes over the sync protocol (`core.wordpress.sync_client`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.wordpress.faults import SiteResponse
-    from core.wordpress.responses import ApplicationPassword, Connection, User
+    from core.wordpress.responses import ApplicationPassword
 
 Read = TypeVar("Read")
 
@@ -60,23 +60,9 @@ class WordPressClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def me(self) -> User:
-        """Return the user that the bridge signs in as."""
-        params = {"context": "edit", "_fields": "id,name,capabilities"}
-        return self._request_json("GET", "wp/v2/users/me", responses.user, params=params)
-
-    def connection(self) -> Connection:
-        """Return the plugin's version and pairing; fault `stub_missing` where it is not active."""
-        return self._request_json("GET", "zoombridge/v1/connection", responses.connection)
-
-    def pair(self, bridge: str, site: str, key: str) -> Connection:
-        """Pair the plugin: the bridge's URL, the id of the site, and the key that both sign with."""
-        told = {"bridge": bridge, "site": site, "key": key}
-        return self._request_json("POST", "zoombridge/v1/connection", responses.connection, json=told)
-
-    def unpair(self) -> Connection:
-        """End the plugin's pairing."""
-        return self._request_json("DELETE", "zoombridge/v1/connection", responses.connection)
+    def unpair(self) -> None:
+        """End the pairing of a plugin of version 0.1.0; fault `stub_missing` where it is another one."""
+        self._request_json("DELETE", "zoombridge/v1/connection", responses.unpaired)
 
     def application_password(self) -> ApplicationPassword:
         """Return the application password in use (WordPress 5.7 or newer)."""
@@ -86,13 +72,9 @@ class WordPressClient:
         """Revoke an application password of this user; the one in use ends with this request."""
         self._request_json("DELETE", f"{_PASSWORDS}/{password.uuid}", responses.deleted)
 
-    def _request_json(
-        self, method: str, route: str, read: Callable[[Any], Read], *, params: Any = None, json: Any = None
-    ) -> Read:
+    def _request_json(self, method: str, route: str, read: Callable[[Any], Read]) -> Read:
         """Send one request and return its JSON parsed by `read`, which raises ValueError for an unexpected one."""
-        answer = transport.send(
-            self._session, method, self._root + route, params=params, json=json, timeout=self._timeout
-        )
+        answer = transport.send(self._session, method, self._root + route, timeout=self._timeout)
         if answer.status in range(200, 300):
             try:
                 return read(answer.json())

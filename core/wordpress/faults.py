@@ -101,12 +101,6 @@ def stub_missing(evidence: str = "", status: int | None = None) -> SiteFaultErro
     )
 
 
-def credentials(evidence: str = "", status: int | None = None) -> SiteFaultError:
-    """Return the fault of a rejected password (401), or of a user without the capabilities."""
-    message = messages.PASSWORD_REJECTED if status == HTTPStatus.UNAUTHORIZED else messages.USER_NOT_ALLOWED
-    return SiteFaultError(message, fault=Fault.CREDENTIALS, status=status, evidence=shorten(evidence))
-
-
 def endless(largest: int, *, unsure: bool) -> SiteFaultError:
     """Return the fault of a response of more than `largest` bytes."""
     return SiteFaultError(
@@ -114,11 +108,6 @@ def endless(largest: int, *, unsure: bool) -> SiteFaultError:
         fault=Fault.NOT_JSON,
         unsure=unsure,
     )
-
-
-def not_wordpress(message: str, *, evidence: str = "", status: int | None = None) -> SiteFaultError:
-    """Return the fault of an address without a WordPress that can be connected."""
-    return SiteFaultError(message, fault=Fault.NOT_WORDPRESS, status=status, evidence=shorten(evidence))
 
 
 def retry_after(value: str, now: datetime) -> float | None:
@@ -206,18 +195,11 @@ def _server(answer: SiteResponse, error: Mapping[str, Any] | None, *, wrote: boo
 
 def _not_json(answer: SiteResponse, *, wrote: bool) -> SiteFaultError:
     seen = page_title(answer.body)
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        return SiteFaultError(
-            messages.SERVER_PASSWORD,
-            fault=Fault.CREDENTIALS,
-            status=answer.status,
-            evidence=seen,
-        )
     missing = answer.status == HTTPStatus.NOT_FOUND
     template = messages.REST_API_MISSING if missing else messages.PAGE_NOT_REST_API
     return SiteFaultError(
         template % {"page": seen or messages.EMPTY_PAGE, "status": answer.status},
-        fault=Fault.NOT_JSON,
+        fault=Fault.CREDENTIALS if answer.status == HTTPStatus.UNAUTHORIZED else Fault.NOT_JSON,
         status=answer.status,
         unsure=wrote and answer.status in range(200, 300),
         evidence=seen,
@@ -228,11 +210,10 @@ def _refused_by_wordpress(answer: SiteResponse, error: Mapping[str, Any]) -> Sit
     code, evidence = error["code"], _evidence(answer, error)
     if code == "rest_no_route":
         return stub_missing(evidence, answer.status)
-    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return credentials(evidence, answer.status)
+    is_denied = answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     return SiteFaultError(
         messages.REQUEST_REJECTED % {"evidence": evidence},
-        fault=Fault.REFUSED,
+        fault=Fault.CREDENTIALS if is_denied else Fault.REFUSED,
         status=answer.status,
         evidence=evidence,
     )

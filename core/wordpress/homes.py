@@ -1,14 +1,47 @@
-"""Home addresses of WordPress: which of them denote the same site. Pure."""
+"""Home addresses of WordPress: as people enter them, and which of them denote the same site. Pure."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from core import messages
+from core.errors import ZoomBridgeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def typed_address(address: str) -> str:
+    """Normalize an entered address to that of the front page. Raises: ZoomBridgeError.
+
+    Adds `https://` where no scheme was typed.
+    """
+    text = address.strip()
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or re.search(r"\s", text):
+        raise ZoomBridgeError(messages.ADDRESS_INVALID)
+    if parts.username is not None:
+        raise ZoomBridgeError(messages.ADDRESS_WITH_PASSWORD)
+    # People copy addresses of wp-admin from the browser.
+    path = re.sub(r"/(wp-admin|wp-login\.php|wp-json)(/.*)?$", "/", parts.path)
+    return urlunsplit((parts.scheme, parts.netloc, path or "/", "", ""))
+
+
+def is_local(host: str | None) -> bool:
+    """Whether a host name denotes the machine that resolves it."""
+    return host in _LOCAL or (host or "").endswith(".localhost")
 
 
 def is_same_home(one: str, other: str) -> bool:

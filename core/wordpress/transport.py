@@ -6,7 +6,7 @@ import ssl
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -65,15 +65,13 @@ def send(
     method: str,
     url: str,
     *,
-    params: Mapping[str, Any] | None = None,
-    json: Any = None,
     body: bytes | None = None,
     timeout: tuple[float, float] = (CONNECT_TIMEOUT, READ_TIMEOUT),
     headers: Mapping[str, str] | None = None,
 ) -> SiteResponse:
     """Send one request and return the response, whatever its status; SiteFaultError without one.
 
-    `body` is sent as it is, `json` encoded. `timeout` is for connecting and for each piece of the answer, in
+    `body` is sent as it is. `timeout` is for connecting and for each piece of the answer, in
     seconds. Redirects are not followed.
     """
     wrote = method not in ("GET", "HEAD")
@@ -81,8 +79,6 @@ def send(
         with over.request(
             method,
             url,
-            params=params,
-            json=json,
             data=body,
             headers=headers,
             timeout=timeout,

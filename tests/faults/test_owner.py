@@ -32,7 +32,7 @@ GIVE_BACK = (
     "$GLOBALS['wpdb']->delete( $GLOBALS['wpdb']->options, array( 'option_name' => 'zoombridge_epoch' ) );"
 )
 WORDS = "Another bridge has taken over this site"
-# As the plugin was before signed requests: its REST routes are there, but not that one.
+# As the plugin was before signed requests: it forwards events and shows pages, but does not answer the bridge.
 OLD = """<?php
 add_action( 'plugins_loaded', static function () {
     remove_action( 'parse_request', 'zoombridge_sync_answer_request', PHP_INT_MIN );

@@ -28,7 +28,6 @@ ON_ONE = {
     "test_metas": "debian-mariadb",
     "test_changes": "playground-sqlite",
     "test_calendar": "playground-sqlite",
-    "test_connection": "debian-mariadb",
     "test_forward": "debian-mariadb",
     "test_page": "playground-sqlite",
     "test_pairing": "debian-mariadb",

@@ -98,8 +98,10 @@ class TestFile:
         assert told.home == site.url
         assert told.name == 'Ännes <Haus> & "Hof" 🚒'
         assert told.rest_root == site.rest_root
-        assert told.endpoints == site.php("return zoombridge_endpoints();")
-        assert told.page == site.php("return zoombridge_page_url();")
+        assert told.endpoints == {
+            name: f"{site.rest_root}vczapi/v1/{name}" for name in ("meeting", "webinar", "recording")
+        }
+        assert told.page == f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings&page=zoombridge-settings"
         assert told.stub == "0.2.0"
         assert told.wordpress == site.version
         assert (told.epoch, told.vczapi, told.vczapi_pro, told.former) == (0, None, False, None)
@@ -107,6 +109,24 @@ class TestFile:
         [request] = pairing.requests
         assert request.headers["Content-Type"] == "application/json"
         assert request.headers["User-Agent"] == "meetings-bridge-for-zoom/0.2.0"
+
+    @pytest.mark.parametrize("pro", [False, True])
+    def test_what_the_site_tells_of_vczapi(
+        self, with_vczapi: WordPress, pairing: PairingBridge, pro: bool
+    ) -> None:
+        if pro:
+            with_vczapi.php(
+                """
+                update_option( 'active_plugins', array_merge( get_option( 'active_plugins' ),
+                    array( 'vczapi-pro/vczapi-pro.php' ) ) );
+                """
+            )
+        with code_file(with_vczapi, pairing.text):
+            with_vczapi.php("zoombridge_try_code( $id, 10.0 );", id=pairing.code)
+
+        [told] = pairing.told
+        assert (told.vczapi, told.vczapi_pro) == ("4.6.7", pro)
+        assert told.page.endswith("page=zoom-video-conferencing-settings&tab=zoombridge")
 
     def test_only_for_administrators_pages(
         self, site: WordPress, pairing: PairingBridge, admin: Admin

@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.plugin_stub.conftest import password_of
+from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import SyncClient
 from tests.plugin_stub.test_vczapi_visitors import write
-from tests.plugin_stub.vczapi import CONNECTION, manage, sync
+from tests.plugin_stub.vczapi import BRIDGE, manage, sync
 from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class TestBox:
         vczapi.site.log_path.write_bytes(b"")  # the form of an unmanaged post may complain
 
     def test_without_vczapi(self, site: WordPress) -> None:
-        assert site.rest("POST", "zoombridge/v1/connection", json=CONNECTION).status_code == 200
+        connect(site, BRIDGE)
         sync = SyncClient(site)
         post = sync.send(sync.write("7", title="x", status="publish")).result["post"]
         screens = VczapiSite(site)

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from tests.plugin_stub.bridge_double import KEY, SITE
+from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress.vczapi_site import NUMBER, VczapiSite
 
-CONNECTION = {"bridge": "https://bridge.example.org", "site": SITE, "key": KEY}
+BRIDGE = "https://bridge.example.org"
 
 
 @pytest.fixture
 def sync(vczapi: VczapiSite) -> SyncClient:
     """A paired site with VCZAPI."""
-    assert vczapi.site.rest("POST", "zoombridge/v1/connection", json=CONNECTION).status_code == 200
+    connect(vczapi.site, BRIDGE)
     return SyncClient(vczapi.site)
 
 

@@ -217,7 +217,7 @@ def add_codes(store: Store) -> list[str]:
     theirs = {
         "name": "Theirs only",
         "home": "https://theirs.example.net",
-        "message": messages.SETUP_UNREACHABLE % {"reason": messages.SERVER_SILENT},
+        "message": messages.SITE_UNREACHABLE % {"reason": messages.SERVER_SILENT},
     }
     single, several = [], issue(uses=20).id
     for state in PairingState:

@@ -14,8 +14,7 @@ import click
 from core.errors import ZoomBridgeError
 from core.sites.pairing import PairingState
 from core.store.sites.pairings import MOST_USES
-from core.wordpress.discovery import is_local
-from core.wordpress.homes import is_same_home
+from core.wordpress.homes import is_local, is_same_home
 from web.cli.instance import DEFAULT_URL, instance_options
 from web.cli.times import to_minutes
 from web.rpc import api

@@ -17,7 +17,7 @@ from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.sites import sites
 from core.store.sites.pairings import MOST_USES
-from core.wordpress.discovery import is_local
+from core.wordpress.homes import is_local
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
 from web.stub.plugin_zip import SLUG, archive, php_string

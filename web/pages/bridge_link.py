@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.store.sites import sites
-from core.wordpress.discovery import is_local
+from core.wordpress.homes import is_local
 from web.pages.page import PageHandler
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from tornado.web import Finish
 from core import messages
 from core.errors import UnknownSiteError
 from core.selftest import job as selftest_job
-from core.sites import connect as site_connect
 from core.sites import health_check, pairing
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
+from core.sites.disconnect import disconnect
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import health, sites, zoom_secrets
@@ -197,7 +197,7 @@ class DisconnectHandler(SitePage):
 
     async def post(self, site_id: str) -> None:
         await self._state(site_id)
-        site, problem = await self.blocking(site_connect.disconnect, self.bridge.store, site_id)
+        site, problem = await self.blocking(disconnect, self.bridge.store, site_id)
         self.bridge.ingest.invalidate_secrets(site.id)
         self.go("/sites", gone="trouble" if problem else "done")
 

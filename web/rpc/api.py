@@ -56,26 +56,6 @@ class SiteRequest(Model):
     site: str
 
 
-class AddSite(Model):
-    """Connect a WordPress site, which reaches the bridge at `bridge_url`."""
-
-    url: str
-    username: str
-    password: str
-    bridge_url: str
-    secret_token: str
-
-
-class AddedSite(Model):
-    """A connected site. `accepted` counts the requests that its secret token let out of quarantine."""
-
-    id: str
-    name: str
-    url: str
-    endpoints: dict[str, str]
-    accepted: int
-
-
 class ListedSite(Model):
     """A connected site in a list."""
 
@@ -199,7 +179,6 @@ SITE_PAIRINGS = Operation("site.pairings", PairingCodeRequest, list[CodeStatus])
 SITE_CONFIRM = Operation("site.confirm", PairingRequest, ConnectedSite)
 SITE_SERVER_PASSWORD = Operation("site.server-password", ServerPassword, PairingRequest)
 SITE_SHOW = Operation("site.show", SiteRequest, ConnectedSite)
-SITE_ADD = Operation("site.add", AddSite, AddedSite)
 SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
 SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
@@ -601,7 +580,7 @@ QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[Quarantin
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_SHOW, SITE_SECRET_TOKEN,
-    SITE_ADD, SITE_LIST, SITE_CHECK, SITE_REMOVE,
+    SITE_LIST, SITE_CHECK, SITE_REMOVE,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,

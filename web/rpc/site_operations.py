@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from core.errors import ZoomBridgeError
 from core.selftest import job as selftest_job
-from core.sites import connect as site_connect
 from core.sites import health_check
+from core.sites.disconnect import disconnect
 from core.store.events import large_requests, quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
@@ -18,23 +18,6 @@ from web.rpc.registry import Implementation
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-
-
-def add_site(bridge: Bridge, request: api.AddSite) -> api.AddedSite:
-    """Connect a site, and recheck its quarantine. Raises: ZoomBridgeError."""
-    site = site_connect.connect(
-        bridge.store,
-        request.url,
-        request.username,
-        request.password,
-        bridge_url=request.bridge_url,
-        secret_token=request.secret_token,
-    )
-    accepted = bridge.ingest.recheck(site.id).verified
-    bridge.mirror_worker.wake()
-    return api.AddedSite(
-        id=site.id, name=site.name, url=site.url, endpoints=dict(site.endpoints), accepted=accepted
-    )
 
 
 def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecretToken:
@@ -79,7 +62,7 @@ def check_site(bridge: Bridge, request: api.SiteRequest) -> list[api.SiteCheck]:
 
 def remove_site(bridge: Bridge, request: api.SiteRequest) -> api.RemovedSite:
     """Disconnect a site. Raises: UnknownSiteError."""
-    removed, problem = site_connect.disconnect(bridge.store, request.site)
+    removed, problem = disconnect(bridge.store, request.site)
     bridge.ingest.invalidate_secrets(removed.id)
     return api.RemovedSite(url=removed.url, problem=problem)
 
@@ -161,7 +144,6 @@ def dismiss_large(bridge: Bridge, _request: api.NoArguments) -> api.DismissedLar
 
 
 IMPLEMENTATIONS = (
-    Implementation(api.SITE_ADD, add_site),
     Implementation(api.SITE_SECRET_TOKEN, save_secret_token),
     Implementation(api.SITE_LIST, list_sites),
     Implementation(api.SITE_CHECK, check_site),

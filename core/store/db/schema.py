@@ -42,7 +42,7 @@ sites = Table(
     Column("name", Text, nullable=False),
     Column("rest_root", Text, nullable=False),
     Column("username", Text, nullable=False),
-    Column("password", LargeBinary, nullable=False),  # sealed: the application password
+    Column("password", LargeBinary, nullable=False),  # sealed: an application password of version 0.1.0
     Column("key", LargeBinary, nullable=False),  # sealed: what the stub and the bridge sign with
     Column("endpoints", JSON, nullable=False),  # the addresses to paste into Zoom, as the site gave them
     Column("vczapi", Boolean, nullable=False, default=False),
@@ -109,26 +109,6 @@ health_facts = Table(
         sqlite_where=text("name = 'WordPress' AND well = 0"),
         postgresql_where=text("name = 'WordPress' AND well = false"),
     ),
-)
-
-# Sites that somebody is about to connect, between what they typed and a site that is paired.
-pending_sites = Table(
-    "pending_sites",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("requested_by", Text, nullable=False),  # who began, and alone can go on
-    Column("url", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("rest_root", Text, nullable=False),
-    Column("authorization_url", Text, nullable=False),
-    Column("bridge_url", Text, nullable=False),  # where WordPress is to look for the bridge
-    Column("state", LargeBinary),  # sealed: what WordPress brings back with the credential; empty once it did
-    Column("username", Text),
-    Column("password", LargeBinary),  # sealed: the application password
-    Column("problem", Text),  # what stands in the way of pairing: see core.sites.connect.Problem
-    Column("message", Text),  # and what is to be done about it
-    Column("expires_at", BigInteger, nullable=False),
-    Index(None, "expires_at"),
 )
 
 # Codes by which plugins pair their sites: see core.store.sites.pairings.

@@ -10,7 +10,6 @@ from sqlalchemy import update
 
 from core.errors import (
     PairingRefusedError,
-    SiteFaultError,
     UnknownPairingError,
     UnknownSiteError,
     ZoomBridgeError,
@@ -117,7 +116,7 @@ class TestCode:
             pairing.issue_code(store, bridge_url=url, requested_by="/anna")
 
     def test_refuses_an_address_that_is_none(self, store: Store) -> None:
-        with pytest.raises(SiteFaultError, match="address of a site"):
+        with pytest.raises(ZoomBridgeError, match="address of a site"):
             issue(store, address="ftp://example.org")
 
     def test_for_a_site_that_is_unknown_is_refused(self, store: Store) -> None:

@@ -1,7 +1,6 @@
 """The client against answers that a real WordPress cannot be made to give."""
 
 import base64
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,23 +18,10 @@ from core.wordpress.responses import ApplicationPassword
 
 ROOT = "https://example.org/wp-json/"
 CONNECTION = f"{ROOT}zoombridge/v1/connection"
-ME = f"{ROOT}wp/v2/users/me"
-PASSWORDS = f"{ME}/application-passwords"
+PASSWORDS = f"{ROOT}wp/v2/users/me/application-passwords"
 UUID = "0a1b2c3d-0000-4000-8000-000000000000"
-ADMIN = {"id": 1, "name": "Anna", "capabilities": {"manage_options": True, "edit_posts": False}}
-TOLD = {
-    "stub": "0.2.0",
-    "paired": True,
-    "bridge": "https://bridge.example.org",
-    "site": "k3v9",
-    "home": "https://example.org",
-    "epoch": 3,
-    "endpoints": {"meeting": "https://example.org/wp-json/vczapi/v1/meeting"},
-    "type": "other",
-    "vczapi": "4.6.7",
-    "vczapi_pro": False,
-    "page": "https://example.org/wp-admin/edit.php",
-}
+PASSWORD = f"{PASSWORDS}/{UUID}"
+HELD = {"uuid": UUID, "app_id": "an-app"}
 BROKEN = requests.exceptions.ConnectionError("reset")
 SLOW = requests.exceptions.ConnectionError(ReadTimeoutError(None, "/", "read timed out"))  # type: ignore[arg-type]
 
@@ -58,7 +44,7 @@ def query(wire: responses.RequestsMock) -> dict[str, str]:
 
 def raised(client: WordPressClient) -> SiteFaultError:
     with pytest.raises(SiteFaultError) as caught:
-        client.pair("https://bridge.example.org", "k3v9", "0" * 64)
+        client.revoke(ApplicationPassword(UUID, ""))
     return caught.value
 
 
@@ -66,40 +52,25 @@ class TestRequests:
     def test_it_signs_in_in_utf8_and_says_who_it_is(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.get(ME, json=ADMIN)
-        assert client.me().capabilities == {"manage_options"}
+        wire.get(f"{PASSWORDS}/introspect", json=HELD)
+        assert client.application_password() == ApplicationPassword(UUID, "an-app")
         headers = wire.calls[0].request.headers
         kind, _, pair = headers["Authorization"].partition(" ")
         assert (kind, base64.b64decode(pair).decode()) == ("Basic", "jürgen:abcd EFGH 1234")
         assert headers["User-Agent"].startswith("ZoomWordPressBridge/")
 
     def test_plain_permalinks_work(self, wire: responses.RequestsMock) -> None:
-        wire.get("https://example.org/", json=ADMIN)
-        WordPressClient("https://example.org/?rest_route=/", "anna", "x").me()
-        assert query(wire)["rest_route"] == "/wp/v2/users/me"
-        assert query(wire)["context"] == "edit"
+        wire.get("https://example.org/", json=HELD)
+        WordPressClient("https://example.org/?rest_route=/", "anna", "x").application_password()
+        assert query(wire) == {"rest_route": "/wp/v2/users/me/application-passwords/introspect"}
 
-    def test_what_the_stub_says_of_itself_is_typed(
-        self, client: WordPressClient, wire: responses.RequestsMock
+    @pytest.mark.parametrize("told", [{"paired": True}, {}, []])
+    def test_a_plugin_that_stays_paired_is_noticed(
+        self, client: WordPressClient, wire: responses.RequestsMock, told: object
     ) -> None:
-        wire.post(CONNECTION, json=TOLD)
-        found = client.pair("https://bridge.example.org", "k3v9", "0" * 64)
-        assert (found.paired, found.vczapi, found.type_owner) == (True, "4.6.7", "other")
-        assert (found.home, found.epoch) == ("https://example.org", 3)
-        assert json.loads(wire.calls[0].request.body or b"") == {
-            "bridge": "https://bridge.example.org",
-            "site": "k3v9",
-            "key": "0" * 64,
-        }
-
-    def test_an_older_plugin_tells_no_home(
-        self, client: WordPressClient, wire: responses.RequestsMock
-    ) -> None:
-        wire.get(
-            CONNECTION, json={name: value for name, value in TOLD.items() if name not in ("home", "epoch")}
-        )
-        found = client.connection()
-        assert (found.home, found.epoch) == ("", 0)
+        wire.delete(CONNECTION, json=told)
+        with pytest.raises(SiteFaultError):
+            client.unpair()
 
     @pytest.mark.parametrize("uuid", ["../../users/1", "", None, "0a1b?force=true"])
     def test_what_is_no_identifier_becomes_part_of_no_address(
@@ -113,12 +84,12 @@ class TestRequests:
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
         """A proxy that turns DELETE into something else must not pass for a success."""
-        wire.delete(f"{PASSWORDS}/{UUID}", json={"deleted": False})
+        wire.delete(PASSWORD, json={"deleted": False})
         with pytest.raises(SiteFaultError):
             client.revoke(ApplicationPassword(UUID, ""))
 
     def test_nothing_is_tried_twice(self, client: WordPressClient, wire: responses.RequestsMock) -> None:
-        wire.post(CONNECTION, status=503)
+        wire.delete(PASSWORD, status=503)
         raised(client)
         assert len(wire.calls) == 1
         for adapter in client._session.adapters.values():
@@ -127,7 +98,7 @@ class TestRequests:
 
 class TestFaults:
     def test_a_redirect_is_not_followed(self, client: WordPressClient, wire: responses.RequestsMock) -> None:
-        wire.post(CONNECTION, status=301, headers={"Location": "https://www.example.org/"})
+        wire.delete(PASSWORD, status=301, headers={"Location": "https://www.example.org/"})
         assert raised(client).fault is Fault.MOVED
         assert len(wire.calls) == 1
 
@@ -145,7 +116,7 @@ class TestFaults:
     def test_what_gave_no_answer_says_whether_it_may_have_been_done(
         self, wire: responses.RequestsMock, trouble: Exception, unsure: bool, word: str
     ) -> None:
-        wire.post(CONNECTION, body=trouble)
+        wire.delete(PASSWORD, body=trouble)
         found = raised(WordPressClient(ROOT, "anna", "x"))
         assert (found.fault, found.unsure) == (Fault.NETWORK, unsure)
         assert word in str(found)
@@ -153,22 +124,22 @@ class TestFaults:
     def test_a_read_that_breaks_off_leaves_no_doubt(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.get(CONNECTION, body=BROKEN)
+        wire.get(f"{PASSWORDS}/introspect", body=BROKEN)
         with pytest.raises(SiteFaultError) as caught:
-            client.connection()
+            client.application_password()
         assert not caught.value.unsure
 
     def test_a_success_that_is_a_page_is_none(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.post(CONNECTION, body="<title>Checking your browser</title>", content_type="text/html")
+        wire.delete(PASSWORD, body="<title>Checking your browser</title>", content_type="text/html")
         found = raised(client)
         assert (found.fault, found.evidence) == (Fault.NOT_JSON, "Checking your browser")
 
     def test_an_answer_without_end_is_cut_off(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.post(CONNECTION, body=b" " * (transport.LARGEST_ANSWER + 1))
+        wire.delete(PASSWORD, body=b" " * (transport.LARGEST_ANSWER + 1))
         found = raised(client)
         assert found.fault is Fault.NOT_JSON
         assert "5 MiB" in str(found)
@@ -177,7 +148,7 @@ class TestFaults:
         self, client: WordPressClient, wire: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(transport, "WHOLE_TIMEOUT", -1.0)
-        wire.post(CONNECTION, json=TOLD)
+        wire.delete(PASSWORD, json={"deleted": True})
         found = raised(client)
         assert (found.fault, found.unsure) == (Fault.NETWORK, True)
 
@@ -186,7 +157,7 @@ class TestFaults:
     ) -> None:
         pair = base64.b64encode("jürgen:abcd EFGH 1234".encode()).decode()
         echo = {"code": "rest_odd", "message": f"Basic {pair} abcd EFGH 1234 abcdEFGH1234"}
-        wire.post(CONNECTION, json=echo, status=400)
+        wire.delete(PASSWORD, json=echo, status=400)
         found = raised(client)
         assert found.evidence.count("•••") == 3
         for secret in (pair, "EFGH"):
@@ -257,6 +228,6 @@ class TestRealSockets:
             WordPressClient(root, "anna", "secret", timeout=timeout) as client,
             pytest.raises(SiteFaultError) as caught,
         ):
-            client.pair("https://bridge.example.org", "k3v9", "0" * 64)
+            client.revoke(ApplicationPassword(UUID, ""))
         assert "secret" not in caught.value.evidence
         return caught.value

@@ -108,11 +108,6 @@ class TestMessages:
         assert "“Attention & Required! | Cloudflare”" in str(found)
         assert "firewall" in str(found)
 
-    def test_a_password_of_the_web_server_is_told_from_wordpress_own(self) -> None:
-        assert "web server" in str(classify(answer(401), now=NOW))
-        assert "application password" in str(classify(error("incorrect_password", 401), now=NOW))
-        assert "role" in str(classify(error("rest_cannot_edit", 403), now=NOW))
-
     def test_a_redirect_says_where_to_without_its_secrets(self) -> None:
         found = classify(
             answer(301, b"", Location="https://user:secret@www.example.org/wp-json/?key=secret#secret"),

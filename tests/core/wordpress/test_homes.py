@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.wordpress.homes import at_origin, home_identity, is_same_home, zoom_endpoints
+from core.errors import ZoomBridgeError
+from core.wordpress.homes import at_origin, home_identity, is_same_home, typed_address, zoom_endpoints
 
 HOME = "https://example.org/blog"
 
@@ -58,3 +59,26 @@ def test_endpoints_have_the_route_in_the_query_where_the_rest_api_is_refused() -
     told = {"meeting": "http://example.org/blog/wp-json/vczapi/v1/meeting"}
     found = zoom_endpoints(told, "https://example.org/blog/", has_rest=False)
     assert found == {"meeting": "https://example.org/blog/?rest_route=/vczapi/v1/meeting"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("example.org", "https://example.org/"),
+        ("  https://example.org ", "https://example.org/"),
+        ("http://example.org:8080/blog", "http://example.org:8080/blog"),
+        ("https://example.org/wp-admin/edit.php?post_type=page#top", "https://example.org/"),
+        ("https://example.org/blog/wp-login.php?redirect_to=x", "https://example.org/blog/"),
+        ("example.org/wp-json/", "https://example.org/"),
+    ],
+)
+def test_what_people_type_is_the_address_of_the_front_page(typed: str, address: str) -> None:
+    assert typed_address(typed) == address
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "https://", "ftp://example.org", "my site", "https://[::1", "https://a:b@c.org"]
+)
+def test_what_is_no_address_is_refused(typed: str) -> None:
+    with pytest.raises(ZoomBridgeError):
+        typed_address(typed)

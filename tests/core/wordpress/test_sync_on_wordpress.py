@@ -16,7 +16,6 @@ from requests.adapters import HTTPAdapter
 from core.errors import Fault, SiteFaultError
 from core.model.meeting import MeetingState
 from core.render import SiteRules, render
-from core.wordpress.client import WordPressClient
 from core.wordpress.envelope import UnsignedAnswerError, derive_keys, open_answer, seal_request
 from core.wordpress.operations import (
     ChoiceKind,
@@ -46,6 +45,7 @@ from tests.conftest import STUB_SLUG
 from tests.core.wordpress.network_double import NetworkDouble
 from tests.core.wordpress.plugin_double import PluginDouble
 from tests.core.wordpress.rendered import MEETING, NOW, NUMBER, fields
+from tests.plugin_stub.pairing import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,8 +69,7 @@ add_action( '%s', function ( $id, $post ) {
 @pytest.fixture(autouse=True)
 def paired(site: WordPress) -> None:
     """The plugin knows the bridge's key."""
-    with WordPressClient(site.rest_root, site.user, site.application_password) as client:
-        client.pair(BRIDGE, SITE, KEY)
+    connect(site, BRIDGE, name=SITE, key=KEY)
 
 
 def connected(site: WordPress, **options: Any) -> SyncClient:
@@ -523,7 +522,8 @@ def test_the_double_answers_as_the_plugin_does(site: WordPress, client: SyncClie
         number=HAND,
     )
     real = play(client, hand)
-    double = PluginDouble(KEY, SITE, site.url, time.time)
+    place = site.php("return zoombridge_place();")
+    double = PluginDouble(KEY, SITE, site.url, time.time, place=place)
     double.bridge = {"address": BRIDGE, "reached": False, "status": None, "message": ""}
     made = double.make_by_hand(HAND)
     with NetworkDouble(double, site.rest_root, site.url), connected(site) as other:

@@ -17,7 +17,6 @@ from core.model.health import FactName, HealthFact, HealthFinding
 from core.selftest import job as selftest_job
 from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep, StepReport
-from core.sites import connect as site_connect
 from core.sites import health_check
 from core.sites.diagnosis import Cause, Diagnosis, Stage
 from core.sites.health_checker import HealthChecker
@@ -35,6 +34,7 @@ from tests.core.events import event, raw, signed
 from tests.web.conftest import Http, save_token
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
+from web.pages import sites as sites_page
 from web.pages.subscription import SUBSCRIPTION
 
 HOSTILE = '"><script>alert(1)</script>'
@@ -421,7 +421,7 @@ class TestDisconnect:
             store.write(lambda connection: sites.remove(connection, name))
             return site, problem
 
-        monkeypatch.setattr(site_connect, "disconnect", disconnect)
+        monkeypatch.setattr(sites_page, "disconnect", disconnect)
         answer = admin.post("/sites/s1/disconnect")
         assert said in words(admin.follow(answer))
         assert admin.get("/sites/s1").headers["Location"] == "/sites?gone=yes"

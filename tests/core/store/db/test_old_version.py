@@ -60,7 +60,6 @@ TABLES = {
     "accounts": "grants",
     "bases": "meeting_baselines",
     "batched": "recording_batch_items",
-    "candidates": "pending_sites",
     "hosts": "zoom_users",
     "instances": "recording_instances",
     "secrets": "zoom_secrets",
@@ -91,6 +90,7 @@ WORDS = {
 SEALED = {"meetings": "sealed", "meeting_baselines": "sealed", "posts": "baseline"}
 IN_DOUBT = {"a person", "a replay", "repair"}
 
+GONE = "candidates"  # sites that were being connected by an application password
 NEW_TABLES = ("removals", "revoked_grants", "large_requests", "pairing_codes", "pairings", "health_facts")
 OF_NEW_SITES = {
     "home": "",
@@ -172,6 +172,8 @@ def renamed(old: Rows) -> Rows:
     new = {}
     job_ids = {row["id"] for row in old["jobs"]}
     for old_table, rows in old.items():
+        if old_table == GONE:
+            continue
         table = TABLES.get(old_table, old_table)
         changed = []
         for row in rows:
