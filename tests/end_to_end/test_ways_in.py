@@ -122,6 +122,30 @@ class TestPasswordOfTheServer:
             assert self.LOGIN[1].encode() not in file.read_bytes(), file
         assert self.LOGIN[1] not in owner.open(f"/sites/{site_id}").text
 
+    def test_that_comes_after_the_pairing(self, place: Place) -> None:
+        owner = place.owner
+        home = place.begin("later")
+        site_id = place.connected(home)
+        place.be_at(home, WebServer(login=self.LOGIN, open=ZOOM))
+        assert "asks for a user name and password of its own" in owner.check(site_id)["WordPress"]
+        owner.send(f"/sites/{site_id}", do="login", username=self.LOGIN[0], password=self.LOGIN[1])
+        assert owner.check(site_id) == {}
+        place.makes_a_page(site_id, "later", auth=self.LOGIN)
+
+
+def test_firewall_that_is_opened_afterwards(place: Place) -> None:
+    """The bridge calls again, and nothing is installed again."""
+    owner = place.owner
+    home = place.begin("firewall", WebServer(forbidden=r"/"))
+    code = place.connect(home)
+    blocked = owner.await_state(code, "unreachable")
+    assert "something else answers the bridge's requests: usually a firewall" in blocked.message
+    assert "The page says: “403 Forbidden” (HTTP 403)." in blocked.message
+    place.be_at(home)
+    owner.press(code, "retry", blocked.id)
+    site_id = owner.await_site(code)
+    place.makes_a_page(site_id, "firewall")
+
 
 class TestWithoutUpload:
     NO_FILES = "define( 'DISALLOW_FILE_MODS', true );"
