@@ -592,7 +592,7 @@ class PairingCaller:
 
     store: Store
     on_connected: Callable[[str], None] = lambda _: None
-    pauses: Sequence[float] = (1, 1, 2, 3, 5, 8, 13)
+    pauses: Sequence[float] = (0.3, 0.7, 1, 2, 3, 5, 8, 13)
     most: int = 16
     _underway: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
