@@ -80,8 +80,8 @@ function zoombridge_fit_meta( $value, $post_id, $key, $single ) {
 		$fields = zoombridge_unfitted_meta( (int) $post_id, '_meeting_fields' );
 		$shown  = is_array( $fields ) ? zoombridge_fit_fields( $fields, $shown ) : $fields;
 	}
-	// In a list: WordPress takes the first of it where a single value is asked for.
-	return array( $shown );
+	// In a list: WordPress takes the first of it where a single value is asked for. What is not there stays so.
+	return '' === $shown ? $value : array( $shown );
 }
 add_filter( 'get_post_metadata', 'zoombridge_fit_meta', PHP_INT_MAX, 4 );
 

@@ -48,7 +48,7 @@ class TestForm:
 
         assert str(plugin.changes()[0][2]["password"]) == str(post)
 
-    @pytest.mark.parametrize(("duration", "sent"), [(50, 40), (45, 40), (40, 45), (20, 40), (75, 75)])
+    @pytest.mark.parametrize(("duration", "sent"), [(50, 40), (45, 40), (40, 45)])
     def test_durations_that_it_does_not_offer_are_replaced(
         self, plugin: VczapiSite, duration: int, sent: int
     ) -> None:

@@ -35,8 +35,7 @@ def adopt(vczapi: VczapiSite, sync: SyncClient) -> Callable[..., int]:
 
 
 class TestUpdate:
-    @pytest.mark.parametrize("kind", [2, 5])
-    @pytest.mark.parametrize("duration", [40, 45, 50, 60])
+    @pytest.mark.parametrize(("kind", "duration"), [(2, 45), (2, 60), (5, 40)])
     def test_nothing_is_sent_if_nothing_was_changed(
         self, vczapi: VczapiSite, adopt: Callable[..., int], kind: int, duration: int
     ) -> None:

@@ -145,6 +145,17 @@ class TestBrowserJoin:
         assert '"><i>' not in page
 
 
+class TestMetas:
+    def test_absent_ones_stay_absent(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
+        assert vczapi.site.php(
+            """
+            delete_post_meta( $post, '_meeting_fields' );
+            return array( metadata_exists( 'post', $post, '_meeting_fields' ), get_post_meta( $post, '_meeting_fields' ) );
+            """,
+            post=write(),
+        ) == [False, []]
+
+
 class TestLists:
     def test_undated_meeting_is_not_now(self, vczapi: VczapiSite, write: Callable[..., int]) -> None:
         given = details()
