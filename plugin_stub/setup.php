@@ -45,12 +45,19 @@ add_filter( 'plugin_locale', 'zoombridge_map_locale', 10, 2 );
  * @return void
  */
 function zoombridge_reset_rewrite_rules( $is_of_network = false ): void {
-	zoombridge_on_each_site(
-		(bool) $is_of_network,
-		static function (): void {
-			delete_option( 'rewrite_rules' );
-		}
+	if ( ! $is_of_network || ! is_multisite() ) {
+		delete_option( 'rewrite_rules' );
+		return;
+	}
+	$site_ids = get_sites(
+		array(
+			'fields' => 'ids',
+			'number' => 0,
+		)
 	);
+	foreach ( $site_ids as $site_id ) {
+		delete_blog_option( $site_id, 'rewrite_rules' );
+	}
 }
 register_activation_hook( __DIR__ . '/load.php', 'zoombridge_reset_rewrite_rules' );
 register_deactivation_hook( __DIR__ . '/load.php', 'zoombridge_reset_rewrite_rules' );
