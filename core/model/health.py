@@ -22,6 +22,7 @@ class FactName(StrEnum):
     TRASH = "trash"
     BRIDGE = "bridge"  # WordPress reaches it
     PAGES = "pages"  # are written
+    VISITORS = "visitors"  # see how many of them
     SECRET_TOKEN = "secret token"  # noqa: S105 - a name: Zoom's secret token is saved
     ZOOM = "Zoom"  # has validated the endpoint
     EVENTS = "events"  # of Zoom pass verification

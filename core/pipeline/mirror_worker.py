@@ -282,8 +282,11 @@ class MirrorWorker:
                     counts=not whole_site,
                     unsure=item.result.unsure or item.claim.in_doubt,
                 )
-        standing.record(connection, site.id, told.written, now=now)
+        # A status that the bridge gave is its own. Any other is that of whoever changed the post before.
+        given = [report for report in told.written if report.by is not None]
+        standing.record(connection, site.id, given, now=now)
         standing.record_changes(connection, site.id, told.changes, now=now)
+        standing.record(connection, site.id, told.written, now=now)
         fault = self._fault_of_site(site, done)
         if fault is not None and not sites.has_same_pairing(connection, site, self.store.sealer):
             fault = None  # that was the pairing before

@@ -12,18 +12,20 @@ from urllib.parse import urlsplit
 
 from core import messages
 from core.errors import Fault, SiteFaultError, StoreError
-from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, without_echo
+from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, in_order, without_echo
+from core.model.page_status import PageStatus
 from core.pipeline import site_client
 from core.sites import site_changes
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
+from core.store.posts import standing
 from core.store.sites import health, sites, sweeps, zoom_secrets
 from core.wordpress.homes import is_local, zoom_endpoints
 from core.wordpress.sync_client import Doorway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -168,7 +170,31 @@ def diagnose(store: Store, name: str) -> list[HealthFact]:
         tokens = zoom_secrets.of_site(connection, site.id, store.sealer)
         held = quarantine.latest(connection, site.id, store.sealer, MOST_QUARANTINED)
         stored = health.facts(connection, site.id)
-    return without_echo([*stored.values(), *zoom_facts(site, tokens, held)])
+        pages = standing.count(connection, site.id)
+    found = [*stored.values(), *visitor_facts(pages), *zoom_facts(site, tokens, held)]
+    return without_echo(in_order(found))
+
+
+def visitor_facts(pages: Mapping[PageStatus | None, int]) -> list[HealthFact]:
+    """Return how many of a site's pages visitors see, and why not the others. None where there are no pages."""
+    if not pages:
+        return []
+    seen = {"count": pages.get(PageStatus.PUBLISHED, 0), "pages": sum(pages.values())}
+    others = [text % {"count": pages[status]} for status, text in _UNSEEN.items() if status in pages]
+    message = ", ".join([messages.PAGES_SEEN % seen, *others])
+    return [HealthFact(FactName.VISITORS, True, message, None)]
+
+
+_UNSEEN = {
+    PageStatus.PROTECTED: messages.PAGES_PROTECTED,
+    PageStatus.DRAFT: messages.PAGES_DRAFT,
+    PageStatus.PRIVATE: messages.PAGES_PRIVATE,
+    PageStatus.SCHEDULED: messages.PAGES_SCHEDULED,
+    PageStatus.TRASHED: messages.PAGES_TRASHED,
+    PageStatus.GONE: messages.PAGES_GONE,
+    PageStatus.OTHER: messages.PAGES_OTHER,
+    None: messages.PAGES_UNKNOWN,
+}
 
 
 def zoom_facts(

@@ -435,8 +435,9 @@ def payload_of(text: Mapping[str, Any]) -> Payload:
 
 
 def report_of(write: WriteOperation, result: Standing | Deleted) -> PostReport:
-    """Return what stands after a write of the bridge."""
+    """Return what stands after a write. `by` is the bridge where it gave the post its status."""
     number = int(write.number)
+    sets_status = not isinstance(write, Write) or write.status is not None
     if isinstance(result, Deleted):
         return PostReport(result.post, number, DELETED, by="bridge")
     return PostReport(
@@ -447,7 +448,7 @@ def report_of(write: WriteOperation, result: Standing | Deleted) -> PostReport:
         password=result.password,
         digest=result.digest,
         ours=True,
-        by="bridge",
+        by="bridge" if sets_status else None,
     )
 
 

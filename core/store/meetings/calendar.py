@@ -1,4 +1,4 @@
-"""Query the meetings of a site's calendar: those with a page there, and deleted ones whose page was removed."""
+"""Query the meetings of a site's calendar: those with a page that visitors see, and deleted ones that had one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, or_, select
 
 from core.model.meeting import MeetingState
+from core.model.page_status import ChangedBy, PageStatus
 from core.render.ical import CANCELLED_FOR, CalendarEntry
 from core.store.db.schema import meetings, posts
 from core.store.meetings import shown
@@ -25,9 +26,16 @@ def entries(
     connection: Connection, sealer: Sealer, site_id: str, *, now: int, number: int | None = None
 ) -> list[CalendarEntry]:
     """Return the meetings of a site's calendar, or only one of them. `now` is in Unix milliseconds (UTC)."""
-    is_shown = posts.c.state == PostState.SYNCED
+    # Where the site has not told yet what stands, the page counts as the bridge wrote it.
+    is_public = or_(posts.c.stands.is_(None), posts.c.stands == PageStatus.PUBLISHED)
+    was_public = and_(
+        posts.c.stands_by == ChangedBy.BRIDGE,
+        or_(posts.c.stood.is_(None), posts.c.stood == PageStatus.PUBLISHED),
+    )
+    is_shown = and_(posts.c.state == PostState.SYNCED, is_public)
     went = and_(
         posts.c.state == PostState.TRASHED,
+        or_(is_public, was_public),
         meetings.c.state != MeetingState.SCHEDULED,
         meetings.c.last_at > now - int(CANCELLED_FOR.total_seconds() * 1000),
     )

@@ -126,6 +126,17 @@ def record_missing(
     return len(missing)
 
 
+def count(connection: Connection, site_id: str) -> dict[PageStatus | None, int]:
+    """Return how many pages that a site should show are of each status; None: the site has not told it yet."""
+    status = case((posts.c.state == PostState.DETACHED, str(PageStatus.GONE)), else_=posts.c.stands)
+    rows = connection.execute(
+        select(status.label("status"), func.count().label("pages"))
+        .where(posts.c.site_id == site_id, posts.c.state.in_([PostState.SYNCED, PostState.DETACHED]))
+        .group_by(status)
+    )
+    return {None if row.status is None else PageStatus(row.status): row.pages for row in rows}
+
+
 def _known(connection: Connection, site_id: str, numbers: Sequence[int]) -> dict[int, Any]:
     rows = connection.execute(
         select(posts.c.number, posts.c.post_id, posts.c.state, posts.c.stands, posts.c.digest).where(

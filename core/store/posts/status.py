@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, literal_column, or_, select, tuple_
 
 from core.errors import Fault
+from core.model.page_status import ChangedBy, PageStatus
 from core.model.post_status import PostStatus
 from core.store.db.schema import posts, sites
 from core.store.posts.queue import PostState
@@ -24,7 +25,8 @@ class PostSummary:
 
     `due_at` is the time of its next comparison; `behind_since`, since when a newer revision is to be written.
     `edit` is the URL of its editor in wp-admin. `of_site` is the fault message of the site, which gets no requests
-    until `blocked_until`. `is_held`: a worker holds its lease.
+    until `blocked_until`. `is_held`: a worker holds its lease. `stands` is what the site told of it last, None before that;
+    `stands_by` and `stands_since` are who made it so, if that is known, and when.
     """
 
     account_id: str
@@ -45,6 +47,9 @@ class PostSummary:
     of_site: str | None
     blocked_until: int
     is_held: bool
+    stands: PageStatus | None = None
+    stands_by: ChangedBy | None = None
+    stands_since: int | None = None
 
 
 def of_meetings(
@@ -135,6 +140,9 @@ def _line(row: Row[Any], now: int) -> PostSummary:
         of_site=row.of_site,
         blocked_until=row.blocked_until,
         is_held=row.lease_until > now,
+        stands=None if row.stands is None else PageStatus(row.stands),
+        stands_by=None if row.stands_by is None else ChangedBy(row.stands_by),
+        stands_since=row.stands_since,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import Fault, UnknownSiteError
 from core.model.health import FactName, HealthFact
+from core.model.page_status import PageStatus
 from core.pipeline import site_client
 from core.sites import health_check
 from core.sites.health_check import connection_advice
@@ -389,3 +390,19 @@ class TestCheck:
     def test_knows_no_other_site(self, store: Store) -> None:
         with pytest.raises(UnknownSiteError):
             health_check.diagnose(store, "nowhere.example.org")
+
+
+class TestVisitors:
+    def test_are_told_how_many_pages_they_see_and_why_not_the_others(self) -> None:
+        counts = {
+            PageStatus.PUBLISHED: 7,
+            PageStatus.TRASHED: 2,
+            PageStatus.DRAFT: 1,
+            None: 3,
+        }
+        (fact,) = health_check.visitor_facts(counts)
+        assert (fact.name, fact.well) == (FactName.VISITORS, True)
+        assert fact.message == "see 7 of 13 pages, drafts: 1, in the trash: 2, not looked at yet: 3"
+
+    def test_of_a_site_without_pages_nothing_is_told(self) -> None:
+        assert health_check.visitor_facts({}) == []

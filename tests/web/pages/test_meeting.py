@@ -193,6 +193,29 @@ class TestPosts:
             ({"state": "trashed"}, "the WordPress trash. It comes back"),
             ({"state": "deleted", "post_id": None}, "permanently deleted, like the meeting"),
             ({"state": "none", "post_id": None}, "There is no page."),
+            ({"stands": "published"}, "Visitors see the page."),
+            ({"stands": "protected"}, "Visitors have to enter the page"),
+            (
+                {"stands": "draft", "stands_by": "user", "stands_since": NOW},
+                "a draft, so visitors don",
+            ),
+            ({"stands": "private", "stands_by": "user", "stands_since": NOW}, "Changed by a person"),
+            (
+                {"stands": "scheduled", "stands_by": "plugin", "stands_since": NOW},
+                "Changed by another plugin",
+            ),
+            ({"stands": "trashed", "stands_by": "user", "stands_since": NOW}, "until somebody restores it."),
+            ({"stands": "trashed", "stands_since": NOW}, "The bridge learned of it"),
+            (
+                {"stands": "gone", "stands_by": "cron", "stands_since": NOW},
+                "by a scheduled task of WordPress",
+            ),
+            ({"stands": "other", "wanted": 2}, "Visitors may not see it."),
+            ({"state": "trashed", "stands": "trashed", "stands_by": "bridge"}, "It comes back"),
+            ({"state": "trashed", "stands": "draft", "stands_by": "bridge"}, "the site has no trash."),
+            ({"state": "trashed", "stands": "gone", "stands_by": "cron"}, "It is created again when"),
+            ({"state": "trashed", "stands": "gone", "stands_by": "user"}, "t be recreated automatically."),
+            ({"state": "trashed", "stands": "published", "stands_by": "user"}, "somebody changed that."),
         ],
     )
     def test_say_how_they_stand(self, stub: Door, kept: Store, values: dict[str, Any], said: str) -> None:
@@ -206,6 +229,14 @@ class TestPosts:
         answer = stub.get(PATH)
         assert link(answer, "View page") == "https://s1.example.org/choir"
         assert link(answer, "Edit") == "https://s1.example.org/wp-admin/post.php?post=17&action=edit"
+
+    @pytest.mark.parametrize("stands", ["draft", "private", "scheduled", "trashed"])
+    def test_lead_to_no_page_that_visitors_do_not_see(self, stub: Door, kept: Store, stands: str) -> None:
+        choir(kept)
+        stand(kept, 85393847045, link="https://s1.example.org/choir", post_id=17, stands=stands)
+        shown = words(stub.get(PATH))
+        assert "View page" not in shown
+        assert "Edit in WordPress" in shown
 
     def test_bring_themselves_up_to_date_while_they_wait(self, stub: Door, kept: Store) -> None:
         choir(kept)

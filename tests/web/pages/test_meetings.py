@@ -62,6 +62,15 @@ class TestShows:
     def test_how_the_posts_stand_on_each_site(self, admin: Door, stub: Door, kept: Store) -> None:
         shown = words(admin.get("/meetings?q=choir"))
         assert "Site s1: Synced" in shown
+        for stands, word in (
+            ("draft", "Draft"),
+            ("protected", "Password-protected"),
+            ("trashed", "In the trash"),
+            ("gone", "Deleted on the site"),
+            ("published", "Synced"),
+        ):
+            stand(kept, 85393847045, stands=stands)
+            assert f"Site s1: {word}" in words(admin.get("/meetings?q=choir"))
         assert "Site s2: Pending" in shown
         shown = words(stub.get("/meetings?q=choir"))
         assert "Synced" in shown

@@ -120,6 +120,21 @@ class TestRecord:
         assert stands(kept) == ("gone", "bridge", 200, "published")
 
 
+class TestCount:
+    def test_pages_that_the_site_should_show_by_status(self, kept: Store) -> None:
+        def counted() -> dict[Any, int]:
+            with kept.reading() as connection:
+                return dict(standing.count(connection, "s1"))
+
+        assert counted() == {"published": 1}
+        become(kept, stands=None)
+        assert counted() == {None: 1}
+        become(kept, state=PostState.DETACHED, post_id=None)
+        assert counted() == {"gone": 1}
+        become(kept, state=PostState.TRASHED)
+        assert counted() == {}
+
+
 class TestComparedAgain:
     """Posts that others have changed, where the bridge may have to write them again."""
 

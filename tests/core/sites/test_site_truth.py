@@ -1,0 +1,198 @@
+"""What stands on a real WordPress: told by the plugin, stored by the bridge, and left or brought right as people decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, update
+
+from core.pipeline.fold_worker import FoldWorker
+from core.pipeline.mirror_worker import MirrorWorker
+from core.sites import health_check, site_changes
+from core.store.db import clock as store_clock
+from core.store.db.schema import posts as table
+from core.store.db.schema import sites as site_table
+from core.store.events import log
+from core.store.posts import queue
+from core.store.sites import sites
+from tests.core.events import event
+from tests.core.store.entries import entry
+
+if TYPE_CHECKING:
+    from core.store.db.engine import Store
+    from tests.wordpress import WordPress
+
+KEY = "00112233445566778899aabbccddeeff" * 2
+NUMBER = 85393847045
+OBJECT: dict[str, Any] = {
+    "topic": "Choir",
+    "type": 2,
+    "start_time": "2036-03-24T18:00:00Z",
+    "duration": 60,
+    "join_url": "https://example.zoom.us/j/1",
+}
+pytestmark = [
+    pytest.mark.parametrize("database_kind", ["sqlite"]),
+    pytest.mark.parametrize("wordpress", ["playground-sqlite"], indirect=True),
+]
+
+
+class World:
+    """A bridge and a site, moved by hand."""
+
+    def __init__(self, store: Store, site: WordPress) -> None:
+        self.store = store
+        self.wordpress = site
+        self.folding = FoldWorker(store)
+        self.mirror = MirrorWorker(store)
+        self._events = 0
+
+    def happens(self, name: str = "meeting.created", **object_: Any) -> None:
+        """Something happens at Zoom, and the mirror has done what is due."""
+        self._events += 1
+        told = event(name, self._events, payload={"operation": "all"}, id=NUMBER, **{**OBJECT, **object_})
+        line = entry(self.store, told, site_id="s1")
+        self.store.write(lambda connection: log.append(connection, [line]))
+        self.folding.fold_pending()
+        self.work()
+
+    def work(self) -> None:
+        """The mirror does what is due, or settles."""
+        self.store.write(
+            lambda connection: connection.execute(
+                update(table).where(table.c.written < table.c.wanted).values(due_at=1)
+            )
+        )
+        with self.store.reading() as connection:
+            now = store_clock.now(connection)
+        claims = self.store.write(
+            lambda connection: queue.claim(
+                connection, self.store.sealer, owner="me", now=now, lease_until=now + 60_000, room=8, busy=[],
+                at_once=25,
+            )
+        )  # fmt: skip
+        if claims:
+            self.mirror.mirror(claims)
+
+    def check(self) -> None:
+        health_check.check(self.store, "s1")
+
+    def sweep(self) -> None:
+        self.store.write(lambda connection: connection.execute(update(site_table).values(sweep_due_at=0)))
+        site_changes.sweep_if_due(self.store, "s1")
+
+    def php(self, code: str) -> Any:
+        return self.wordpress.php(code, id=self.row.post_id)
+
+    @property
+    def row(self) -> Any:
+        with self.store.reading() as connection:
+            return connection.execute(select(table)).one()
+
+    def stands(self) -> tuple[str | None, str | None]:
+        return self.row.stands, self.row.stands_by
+
+    @property
+    def posts(self) -> list[tuple[str, str]]:
+        """Title and status of the posts."""
+        found = self.wordpress.php(
+            'global $wpdb; return $wpdb->get_results( "SELECT post_title, post_status FROM $wpdb->posts'
+            " WHERE post_type = 'zoom-meetings' ORDER BY ID\", ARRAY_N );"
+        )
+        return [(title, status) for title, status in found]
+
+
+@pytest.fixture
+def world(store: Store, wordpress: WordPress) -> World:
+    wordpress.reset()
+    connection = {"bridge": "http://127.0.0.1:9", "site": "s1", "key": KEY}
+    wordpress.php("update_option( 'zoombridge_connection', $connection, false );", connection=connection)
+    connected = sites.Site(
+        id="s1", url=wordpress.url, name="Choir", rest_root=wordpress.rest_root, username="", password="", key=KEY,
+        endpoints={}, home=wordpress.url, created_at=1,
+    )  # fmt: skip
+    store.write(lambda connection: sites.save(connection, connected, store.sealer))
+    made = World(store, wordpress)
+    made.happens()
+    assert made.stands() == ("published", "bridge")
+    return made
+
+
+def test_a_post_that_a_person_trashes_stays_there(world: World) -> None:
+    world.php("wp_set_current_user( 1 ); wp_trash_post( $id );")
+    world.check()
+    assert world.stands() == ("trashed", "user")
+    world.happens("meeting.updated", topic="Orchestra")
+    world.happens("meeting.deleted")
+    world.happens("meeting.recovered")
+    world.happens("meeting.updated", duration=90)
+    assert [status for _, status in world.posts] == ["trash"]
+    assert world.stands() == ("trashed", "user")
+    world.php("wp_set_current_user( 1 ); wp_untrash_post( $id ); wp_publish_post( $id );")
+    world.happens("meeting.updated", topic="Choir")  # the answer to a write tells it, too
+    assert (world.stands(), world.posts) == (("published", "user"), [("Choir", "publish")])
+
+
+def test_a_post_that_wordpress_deletes_from_its_trash_comes_back(world: World) -> None:
+    world.happens("meeting.deleted")
+    assert world.stands() == ("trashed", "bridge")
+    world.php(
+        "define( 'DOING_CRON', true ); update_post_meta( $id, '_wp_trash_meta_time', 1 ); wp_scheduled_delete();"
+    )
+    world.check()
+    assert (world.stands(), world.posts) == (("gone", "cron"), [])
+    world.happens("meeting.recovered")
+    assert (world.stands(), world.posts) == (("published", "bridge"), [("Choir", "publish")])
+
+
+def test_a_post_that_a_person_deletes_from_the_trash_does_not(world: World) -> None:
+    world.happens("meeting.deleted")
+    world.php("wp_set_current_user( 1 ); wp_delete_post( $id, true );")
+    world.check()
+    world.happens("meeting.recovered")
+    assert (world.row.state, world.stands(), world.posts) == ("detached", ("gone", "user"), [])
+
+
+def test_details_that_a_form_overwrote_are_written_again(world: World) -> None:
+    world.php(
+        "wp_set_current_user( 1 ); wp_update_post( array( 'ID' => $id, 'post_content' => 'Theirs' ) );"
+        "update_post_meta( $id, '_meeting_zoom_join_url', 'https://example.org/wrong' );"
+    )
+    world.check()
+    world.work()
+    found = world.php(
+        "return array( get_post( $id )->post_content, get_post_meta( $id, '_meeting_zoom_join_url', true ) );"
+    )
+    assert found == ["Theirs", OBJECT["join_url"]]
+
+
+def test_what_sql_changes_is_found_by_the_sweep(world: World) -> None:
+    world.sweep()
+    world.php(
+        "global $wpdb; $wpdb->update( $wpdb->posts, array( 'post_status' => 'private' ), array( 'ID' => $id ) );"
+        "$wpdb->delete( $wpdb->postmeta, array( 'post_id' => $id, 'meta_key' => '_meeting_zoom_join_url' ) );"
+    )
+    world.check()
+    assert world.stands() == ("published", "bridge")
+    world.sweep()
+    assert world.stands() == ("private", None)
+    world.work()
+    assert world.php("return get_post_meta( $id, '_meeting_zoom_join_url', true );") == OBJECT["join_url"]
+    assert [status for _, status in world.posts] == ["private"]
+
+
+def test_a_restored_database_is_brought_up_to_date(world: World) -> None:
+    world.check()
+    world.check()
+    # A dump of the day before: the site was paired, and had no page of the meeting yet.
+    world.wordpress.reset()
+    connection = {"bridge": "http://127.0.0.1:9", "site": "s1", "key": KEY}
+    world.wordpress.php(
+        "update_option( 'zoombridge_connection', $connection, false );", connection=connection
+    )
+    world.check()
+    assert world.posts == []
+    site_changes.sweep_if_due(world.store, "s1")
+    world.work()
+    assert (world.stands(), world.posts) == (("published", "bridge"), [("Choir", "publish")])
