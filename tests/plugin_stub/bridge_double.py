@@ -83,11 +83,20 @@ def as_json(value: object, status: int = 200, **headers: str) -> BridgeResponse:
     return BridgeResponse(status, json.dumps(value).encode(), {"Content-Type": "application/json", **headers})
 
 
+NUDGE = "/stub/changed"
+
+
 class BridgeDouble:
-    """HTTP server on a free local port. A context manager; leaving it stops the server."""
+    """HTTP server on a free local port. A context manager; leaving it stops the server.
+
+    `nudges` are the requests that only tell that something has changed. The plugin does not wait for their answers, so
+    they come at any time.
+    """
 
     def __init__(self) -> None:
         self.requests: list[BridgeRequest] = []
+        self.nudges: list[BridgeRequest] = []
+        self._nudged = threading.Condition()
         self.respond: Callable[[BridgeRequest], BridgeResponse] = lambda _: BridgeResponse()
         self.timed_out = threading.Event()
         self._may_respond = threading.Event()
@@ -105,8 +114,19 @@ class BridgeDouble:
         """Read requests from now on, and respond to none of them until the test ends."""
         self._may_respond.clear()
 
+    def wait_for_nudges(self, count: int) -> list[BridgeRequest]:
+        """Return the nudges once there are that many."""
+        with self._nudged:
+            assert self._nudged.wait_for(lambda: len(self.nudges) >= count, timeout=60), "No nudge came."
+            return list(self.nudges)
+
     def reply(self, request: BridgeRequest) -> BridgeResponse:
         """Record a request and return its response."""
+        if request.target == NUDGE:
+            with self._nudged:
+                self.nudges.append(request)
+                self._nudged.notify_all()
+            return BridgeResponse(202)
         self.requests.append(request)
         self._may_respond.wait()
         return self.respond(request)

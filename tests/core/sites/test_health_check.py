@@ -186,7 +186,9 @@ class TestLook:
         assert kept(store).doorway == "home"
         wordpress.closed = {}
         health_check.check(store, "s1")
-        assert kept(store).doorway == "rest", "Zoom needs it, too, so each check tries whether it is open again."
+        assert kept(store).doorway == "rest", (
+            "Zoom needs it, too, so each check tries whether it is open again."
+        )
 
     def test_says_that_the_web_server_asks_for_a_password(
         self, store: Store, wordpress: NetworkDouble
