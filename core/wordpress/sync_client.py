@@ -81,9 +81,6 @@ PAUSES = (1.0, 2.0, 4.0)
 MOST_READS = 20
 """Most posts that are read in one request: their contents may be large."""
 
-MOST_ACKNOWLEDGED = 200
-"""Most changes that one request acknowledges."""
-
 _SMALLEST_LIMIT = 8 * 1024
 _MOST_TRIES = 3  # of a write whose answers are lost
 _WRITES = (Write, Trash, Restore, Delete)
@@ -229,7 +226,7 @@ class SyncClient:
         return list(self._changes.values())
 
     def acknowledge(self, changes: Iterable[PostReport]) -> None:
-        """Have the site forget changes that are stored: with the next request. Those that came since stay."""
+        """Have the site forget some of `changes`, which are stored, with the next request. Those that came since stay."""
         for change in changes:
             self._acknowledged[change.post] = change.version
             if self._changes.get(change.post) == change:
@@ -430,16 +427,9 @@ class SyncClient:
         raise fault
 
     def _note_changes(self, payload: Payload) -> None:
-        """Keep the changes that the site told last, but those whose acknowledgement it has not got yet."""
-        told = {change.post: change for change in payload.changed}
-        self._changes = {
-            post: change for post, change in told.items() if self._acknowledged.get(post) != change.version
-        }
-        self._acknowledged = {
-            post: version
-            for post, version in self._acknowledged.items()
-            if post in told and told[post].version == version
-        }
+        """Keep the changes that the site told last. It has forgotten those that the request acknowledged."""
+        self._changes = {change.post: change for change in payload.changed}
+        self._acknowledged.clear()
 
     def _corrects(self, refusal: RequestFault, answer: SignedAnswer) -> bool:
         """Correct the clock, or a home that was a guess, by what a refusal says; returns whether that was done."""
@@ -468,10 +458,7 @@ class SyncClient:
         payload = {
             "quiet": quiet,
             "budget_ms": BUDGET_MS,
-            "ack": [
-                {"post": post, "version": version}
-                for post, version in list(self._acknowledged.items())[:MOST_ACKNOWLEDGED]
-            ],
+            "ack": [{"post": post, "version": version} for post, version in self._acknowledged.items()],
             "operations": [document(operation, item) for item, operation in enumerate(operations)],
         }
         body = seal_request(
