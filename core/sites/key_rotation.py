@@ -75,10 +75,10 @@ class KeyRotator:
                 self._underway.discard(site_id)
 
 
-def rotate(store: Store, site_id: str) -> None:
+def rotate(store: Store, site_id: str) -> bool:
     """Renew the key of a site, or complete a rotation that was interrupted. Blocks for some requests.
 
-    After a fault the present key is still valid. Raises: SiteFaultError, UnknownSiteError, StoreError.
+    Returns False where the present key stays: the site was paired anew meanwhile, or the plugin has no other. After a fault the present key is still valid. Raises: SiteFaultError, UnknownSiteError, StoreError.
     """
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
@@ -91,11 +91,11 @@ def rotate(store: Store, site_id: str) -> None:
         if not store.write(
             lambda connection: sites.save_keys(connection, begun, begun.key, begun.next_key, store.sealer)
         ):
-            return  # the site has been paired anew: it has another key
-    _use_next(store, site)
+            return False  # the site has been paired anew: it has another key
+    return _use_next(store, site)
 
 
-def _use_next(store: Store, site: Site) -> None:
+def _use_next(store: Store, site: Site) -> bool:
     """Have the plugin use the next key; where it does not have that one, the present key stays."""
     swapped = replace(site, key=site.next_key, next_key=site.key)
     with site_client.connect(swapped, timeout=_TIMEOUT) as client:
@@ -103,3 +103,4 @@ def _use_next(store: Store, site: Site) -> None:
         key = site.key if client.has_rotated else site.next_key
     store.write(lambda connection: sites.save_keys(connection, site, key, "", store.sealer))
     logger.info("key_rotated", site=site.id, renewed=key != site.key)
+    return key != site.key

@@ -78,6 +78,17 @@ def check(context: click.Context, site: str, instance: Instance) -> None:
     context.exit(0 if all(one.ok for one in checks) else 1)
 
 
+@site.command("renew-key")
+@click.argument("site")
+@instance_options
+def renew_key(site: str, instance: Instance) -> None:
+    """Renew the key with which SITE (its address or ID) and the bridge sign. Nothing is interrupted."""
+    renewed = instance.call(api.SITE_RENEW_KEY, api.SiteRequest(site=site))
+    if not renewed.renewed:
+        raise ZoomBridgeError(f"The key of {renewed.url} was not renewed, and stays valid. Please try again.")
+    click.echo(f"Renewed the key of {renewed.url}.")
+
+
 @site.command("remove")
 @click.argument("site")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from tornado.web import Finish
 
 from core import messages
-from core.errors import UnknownSiteError
+from core.errors import SiteFaultError, UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import health_check, pairing
 from core.sites.diagnosis import RefusedRequests, Stage, count_refused
 from core.sites.disconnect import disconnect
+from core.sites.key_rotation import rotate
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import health, sites, zoom_secrets
@@ -84,6 +85,7 @@ class SiteView:
     asks_login: bool
     login_errors: dict[str, str]
     login_username: str
+    key_problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,27 @@ class SiteHandler(SitePage):
             await self.blocking(_save_login, self.bridge, site_id, username, password)
         elif do == "no-login":
             await self.blocking(_save_login, self.bridge, site_id, "", "")
+        elif do == "renew-key":
+            await self._renew_key(state)
+            return
         await self.blocking(_check, self.bridge, site_id)
         self.go(f"/sites/{site_id}", done="login" if do else "checked")
 
+    async def _renew_key(self, state: SiteStatus) -> None:
+        try:
+            is_renewed = await self.blocking(rotate, self.bridge.store, state.site.id)
+        except SiteFaultError as error:
+            self._show(state, key_problem=self.translated(error))
+            return
+        self.go(f"/sites/{state.site.id}", done="key" if is_renewed else "same-key")
+
     def _show(
-        self, state: SiteStatus, *, login_errors: dict[str, str] | None = None, login_username: str = ""
+        self,
+        state: SiteStatus,
+        *,
+        login_errors: dict[str, str] | None = None,
+        login_username: str = "",
+        key_problem: str = "",
     ) -> None:
         underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
@@ -172,8 +190,9 @@ class SiteHandler(SitePage):
             asks_login=any(fact.message == messages.SERVER_ASKS_PASSWORD for fact in state.health.values()),
             login_errors=login_errors or {},
             login_username=login_username,
+            key_problem=key_problem,
         )
-        self.show("pages/site.jinja", view, status=422 if login_errors else 200)
+        self.show("pages/site.jinja", view, status=422 if login_errors or key_problem else 200)
 
 
 class TestHandler(SitePage):

@@ -87,6 +87,13 @@ class RemovedSite(Model):
     problem: str | None
 
 
+class RenewedKey(Model):
+    """Whether the key of a site was renewed; otherwise the one before stays valid."""
+
+    url: str
+    renewed: bool
+
+
 class NewPairingCode(Model):
     """Issue a pairing code for `uses` sites. `address` is that of the site, if it is known.
 
@@ -182,6 +189,7 @@ SITE_SHOW = Operation("site.show", SiteRequest, ConnectedSite)
 SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
 SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
+SITE_RENEW_KEY = Operation("site.renew-key", SiteRequest, RenewedKey)
 
 
 class SelfTestStarted(Model):
@@ -580,7 +588,7 @@ QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[Quarantin
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_SHOW, SITE_SECRET_TOKEN,
-    SITE_LIST, SITE_CHECK, SITE_REMOVE,
+    SITE_LIST, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,

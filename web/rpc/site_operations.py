@@ -10,6 +10,7 @@ from core.errors import ZoomBridgeError
 from core.selftest import job as selftest_job
 from core.sites import health_check
 from core.sites.disconnect import disconnect
+from core.sites.key_rotation import rotate
 from core.store.events import large_requests, quarantine
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
@@ -65,6 +66,13 @@ def remove_site(bridge: Bridge, request: api.SiteRequest) -> api.RemovedSite:
     removed, problem = disconnect(bridge.store, request.site)
     bridge.ingest.invalidate_secrets(removed.id)
     return api.RemovedSite(url=removed.url, problem=problem)
+
+
+def renew_key(bridge: Bridge, request: api.SiteRequest) -> api.RenewedKey:
+    """Renew the key that a site and the bridge sign with. Raises: UnknownSiteError, SiteFaultError."""
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    return api.RenewedKey(url=site.url, renewed=rotate(bridge.store, site.id))
 
 
 def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStarted:
@@ -148,6 +156,7 @@ IMPLEMENTATIONS = (
     Implementation(api.SITE_LIST, list_sites),
     Implementation(api.SITE_CHECK, check_site),
     Implementation(api.SITE_REMOVE, remove_site),
+    Implementation(api.SITE_RENEW_KEY, renew_key),
     Implementation(api.SELFTEST_START, start_selftest),
     Implementation(api.SELFTEST_STATUS, selftest_status),
     Implementation(api.QUARANTINE_LIST, list_quarantine),

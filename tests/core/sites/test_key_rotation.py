@@ -40,10 +40,18 @@ def agree(store: Store, wordpress: NetworkDouble) -> bool:
 
 class TestRotation:
     def test_gives_both_sides_another_key(self, store: Store, site: Site, wordpress: NetworkDouble) -> None:
-        key_rotation.rotate(store, "s1")
+        assert key_rotation.rotate(store, "s1")
         assert agree(store, wordpress)
         assert kept(store).key != site.key
         assert len(kept(store).key) == 64
+
+    def test_says_that_the_present_key_stays_where_the_plugin_has_no_other(
+        self, store: Store, site: Site, wordpress: NetworkDouble
+    ) -> None:
+        store.write(lambda connection: sites.save_keys(connection, site, site.key, "ab" * 32, store.sealer))
+        assert not key_rotation.rotate(store, "s1")
+        assert agree(store, wordpress)
+        assert kept(store).key == site.key
 
     @pytest.mark.parametrize("lost", ["request lost", "answer lost"])
     @pytest.mark.parametrize("which", [0, 1, 2])

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from core.store.sites.sites import Site
 from tests.core.conftest import KEYS
 from tests.core.events import SECRET
 from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin
+from tests.core.wordpress.network_double import NetworkDouble
+from tests.core.wordpress.plugin_double import PluginDouble
 from tests.web.cli.conftest import Run
 
 
@@ -172,3 +175,17 @@ class TestRemove:
         ran = run("site", "remove", "nowhere", "--yes")
         assert ran.status == 1
         assert ran.err.startswith("Error: ")
+
+
+class TestRenewKey:
+    def test_renews_it(self, run: Run, with_site: Site) -> None:
+        plugin = PluginDouble(with_site.key, "s1", with_site.url, time.time)
+        with NetworkDouble(plugin, with_site.rest_root, with_site.url):
+            ran = run("site", "renew-key", "s1")
+        assert (ran.status, ran.out) == (0, f"Renewed the key of {with_site.url}.\n")
+        assert plugin.key != with_site.key
+
+    def test_says_why_it_could_not(self, run: Run, with_site: Site, unreachable: None) -> None:
+        ran = run("site", "renew-key", "s1")
+        assert ran.status == 1
+        assert "could not be reached" in ran.err

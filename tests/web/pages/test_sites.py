@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -31,6 +31,8 @@ from core.store.sites.sites import Site
 from core.zoom.signature import Secret
 from tests.core.conftest import connected, with_password
 from tests.core.events import event, raw, signed
+from tests.core.wordpress.network_double import NetworkDouble
+from tests.core.wordpress.plugin_double import PluginDouble
 from tests.web.conftest import Http, save_token
 from tests.web.pages.conftest import both_stores
 from tests.web.pages.doors import Door, Elements, link, words
@@ -302,6 +304,31 @@ class TestServerPassword:
         assert answer.code == 422
         assert b"s3cret" not in answer.body
         assert (self.kept(store), checked) == (None, [])
+
+
+class TestKey:
+    @pytest.fixture
+    def wordpress(self, wp_site: Site) -> Iterator[NetworkDouble]:
+        plugin = PluginDouble(wp_site.key, "s1", wp_site.url, time.time)
+        with NetworkDouble(plugin, wp_site.rest_root, wp_site.url) as network:
+            yield network
+
+    @both_stores
+    def test_is_renewed(self, door: Door, store: Store, wp_site: Site, wordpress: NetworkDouble) -> None:
+        answer = door.post("/sites/s1", do="renew-key")
+        assert answer.headers["Location"] == "/sites/s1?done=key"
+        assert "The key is renewed." in words(door.get("/sites/s1?done=key"))
+        with store.reading() as connection:
+            assert sites.load(connection, "s1", store.sealer).key == wordpress.plugin.key != wp_site.key
+
+    def test_stays_where_the_site_refuses_the_bridge(self, door: Door, store: Store, wp_site: Site) -> None:
+        plugin = PluginDouble("0" * 64, "s1", wp_site.url, time.time)
+        with NetworkDouble(plugin, wp_site.rest_root, wp_site.url):
+            answer = door.post("/sites/s1", do="renew-key")
+        assert answer.code == 422
+        assert "The key was not renewed, and stays valid" in words(answer)
+        with store.reading() as connection:
+            assert sites.load(connection, "s1", store.sealer).key == wp_site.key
 
 
 class TestBridgeAddress:
