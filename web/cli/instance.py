@@ -74,6 +74,7 @@ class Instance:
         from core.bridge import Bridge  # not loaded where a server executes the operation
 
         try:
+            log_to_stderr("warning")  # what a command prints is its result alone
             prepare_database(store)
             return _LocalCaller(Bridge.create(store)).call(operation, request)
         finally:
