@@ -28,6 +28,7 @@ from core.wordpress.sync_client import SyncClient
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.wordpress.operations import PostReport
     from core.wordpress.sync_posts import Mark
 
 Failure = Literal[
@@ -96,6 +97,15 @@ class SiteDouble(SyncClient):
             for index, answer in zip(together, told, strict=True):
                 answers[index] = answer
         return answers
+
+    @property
+    def changes(self) -> list[PostReport]:
+        """It does not tell what people change, like plugins before that: the bridge looks when it writes."""
+        return []
+
+    def take_written(self) -> list[PostReport]:
+        """Nor what stands after a write."""
+        return []
 
     def close(self) -> None:
         """There is nothing to close."""
