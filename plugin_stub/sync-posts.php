@@ -10,7 +10,12 @@
 
 defined( 'ABSPATH' ) || exit;
 
-const ZOOMBRIDGE_SYNC_OWN_METAS = array( '_zoombridge_post', '_zoombridge_made', '_zoombridge_seq' );
+const ZOOMBRIDGE_SYNC_OWN_METAS = array(
+	'_zoombridge_post',
+	'_zoombridge_made',
+	'_zoombridge_seq',
+	'_zoombridge_wrote',
+);
 
 /**
  * Returns the keys of the metas that the bridge writes, by name.
@@ -124,27 +129,79 @@ function zoombridge_sync_is_managed( array $row ): bool {
  * @return array {
  *     What the answer tells of each post.
  *
- *     @type int         $post     ID of the post.
- *     @type string      $link     Its address.
- *     @type string      $status   Its status.
- *     @type bool        $password Whether it has a password.
- *     @type string|null $seq      The last operation on it, as `{epoch}.{seq}`.
- *     @type string      $digest   Hash of everything that the bridge writes.
- *     @type string|null $by       `bridge` if nothing of that has changed since the bridge's last operation.
+ *     @type int         $post      ID of the post.
+ *     @type string      $link      Its address.
+ *     @type string      $status    Its status.
+ *     @type bool        $password  Whether it has a password.
+ *     @type string|null $seq       The last operation on it, as `{epoch}.{seq}`.
+ *     @type string      $digest    Hash of everything that the bridge writes.
+ *     @type string|null $by        `bridge` if nothing of that has changed since the bridge's last operation.
+ *     @type string[]    $own_texts Those of `title` and `content` that are as the bridge last wrote them.
  * }
  */
 function zoombridge_sync_what_stands( array $row ): array {
 	$seq    = explode( '.', ( $row['metas']['_zoombridge_seq'] ?? '' ) . '...' );
 	$digest = zoombridge_sync_digest( $row );
 	return array(
-		'post'     => $row['ID'],
-		'link'     => (string) get_permalink( $row['ID'] ),
-		'status'   => $row['post_status'],
-		'password' => '' !== $row['post_password'],
-		'seq'      => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
-		'digest'   => $digest,
-		'by'       => $digest === $seq[3] ? 'bridge' : null,
+		'post'      => $row['ID'],
+		'link'      => (string) get_permalink( $row['ID'] ),
+		'status'    => $row['post_status'],
+		'password'  => '' !== $row['post_password'],
+		'seq'       => '' === $seq[1] ? null : $seq[0] . '.' . $seq[1],
+		'digest'    => $digest,
+		'by'        => $digest === $seq[3] ? 'bridge' : null,
+		'own_texts' => zoombridge_sync_own_texts( $row ),
 	);
+}
+
+/**
+ * Returns which texts of a post stand as the bridge last wrote them, whoever has written other parts of it since.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return string[] Those of `title` and `content`.
+ */
+function zoombridge_sync_own_texts( array $row ): array {
+	$wrote = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '.' );
+	$own   = array();
+	foreach ( array( 'title', 'content' ) as $index => $name ) {
+		if ( zoombridge_sync_text_hash( $row[ 'post_' . $name ] ) === $wrote[ $index ] ) {
+			$own[] = $name;
+		}
+	}
+	return $own;
+}
+
+/**
+ * Returns the meta that holds what title and content are after a write.
+ *
+ * @since 0.2.0
+ *
+ * @param array $fields Columns that are written.
+ * @param array $row    The post before.
+ * @return string Both hashes; that of a text which the bridge never wrote is empty.
+ */
+function zoombridge_sync_wrote( array $fields, array $row ): string {
+	$wrote = explode( '.', ( $row['metas']['_zoombridge_wrote'] ?? '' ) . '.' );
+	foreach ( array( 'post_title', 'post_content' ) as $index => $column ) {
+		if ( isset( $fields[ $column ] ) ) {
+			$wrote[ $index ] = zoombridge_sync_text_hash( $fields[ $column ] );
+		}
+	}
+	return $wrote[0] . '.' . $wrote[1];
+}
+
+/**
+ * Hashes a text. Characters that a table cannot hold are stored as entities, and count as what they stand for.
+ *
+ * @since 0.2.0
+ *
+ * @param string $text The text.
+ * @return string 16 lowercase hexadecimal characters.
+ */
+function zoombridge_sync_text_hash( string $text ): string {
+	return substr( hash( 'sha256', html_entity_decode( $text, ENT_QUOTES | ENT_HTML5, 'UTF-8' ) ), 0, 16 );
 }
 
 /**

@@ -212,7 +212,10 @@ function zoombridge_sync_make( array $operation, int $epoch ): array {
 		'ID'    => 0,
 		'metas' => array(),
 	);
-	$metas  = zoombridge_sync_wanted_metas( $operation, $empty ) + array( '_zoombridge_made' => 'bridge' );
+	$metas  = zoombridge_sync_wanted_metas( $operation, $empty ) + array(
+		'_zoombridge_made'  => 'bridge',
+		'_zoombridge_wrote' => zoombridge_sync_wrote( $fields, $empty ),
+	);
 	$id     = zoombridge_sync_insert( $operation, $fields, $metas );
 	$row    = zoombridge_sync_record( $operation, $epoch, $id );
 	$took   = zoombridge_sync_took( $operation, $row, $metas ) + zoombridge_sync_took_choices( $operation, $row );
@@ -421,8 +424,9 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 	if ( ! zoombridge_sync_is_managed( $row ) ) {
 		$metas += array( '_zoombridge_made' => 'form' );
 	}
-	$metas['_zoombridge_post'] = (string) $row['ID'];
-	$changes                   = array();
+	$metas['_zoombridge_post']  = (string) $row['ID'];
+	$metas['_zoombridge_wrote'] = zoombridge_sync_wrote( $fields, $row );
+	$changes                    = array();
 	foreach ( $fields as $column => $value ) {
 		if ( $value !== $row[ $column ] ) {
 			$changes[ $column ] = $value;

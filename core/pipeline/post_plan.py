@@ -511,7 +511,8 @@ def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> B
 
     The content is the bridge's, and may be overwritten, where it is what the bridge renders from the agenda in the
     post's details, or what it was `before`; also where another plugin failed before the details of a new post were
-    stored, and nobody has saved the post since. Everything else is written again in any case.
+    stored, and nobody has saved the post since. The site itself knows whether title and content are what the bridge last
+    wrote, also where the details are of a later save by another plugin. Everything else is written again in any case.
     """
     made = (
         meeting_html.agenda(replace(task.meeting, object={"agenda": _detail(post, "agenda")})),
@@ -527,8 +528,16 @@ def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> B
             _is_same_text(before.content, post.content)
             or _text_digest(post.content) in map(_text_digest, made)
         )
-    base = Base(topic=_detail(post, "topic"), content=_text_digest(post.content) if is_ours else "")
+    is_ours = is_ours or "content" in post.own_texts
+    base = Base(topic=_topic_in(task, post), content=_text_digest(post.content) if is_ours else "")
     return base if before is None else replace(base, made=before.made, ticks=before.ticks)
+
+
+def _topic_in(task: PlanTask, post: SitePost) -> str:
+    """Return the topic of which a post's title was made; empty where the title is to be written again."""
+    if "title" not in post.own_texts:
+        return _detail(post, "topic")
+    return task.meeting.topic if unescape(post.title) == unescape(task.wanted.title) else ""
 
 
 def _detail(post: SitePost, key: str) -> str:

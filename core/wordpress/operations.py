@@ -181,7 +181,9 @@ class Standing:
     """What stands in a post after an operation, read back from the database.
 
     `position` is that of the last write of a bridge and `by` who changed the post last: bridge, user, plugin or cron;
-    None where it is unknown. `password`: visitors have to enter one. `already`: the same operation was carried out before, and nothing was written now.
+    None where it is unknown. `password`: visitors have to enter one. `own_texts` holds those of "title" and "content" that
+    stand as the bridge last wrote them, whoever has changed other parts since; earlier plugins tell none. `already`: the
+    same operation was carried out before, and nothing was written now.
     `became` holds the fields and metas that did not take what was sent, with what is stored instead. `state` is there
     after a `Read`.
     """
@@ -193,6 +195,7 @@ class Standing:
     digest: str
     by: str | None
     password: bool = False
+    own_texts: frozenset[str] = frozenset()
     already: bool = False
     became: Mapping[str, Any] = field(default_factory=dict)
     state: State | None = None
@@ -507,6 +510,7 @@ def _standing(told: Mapping[str, Any]) -> Standing:
         digest=_text(told.get("digest")),
         by=_optional_text(told.get("by")),
         password=told.get("password") is True,
+        own_texts=_names(told.get("own_texts", [])),
         already=told.get("already") is True,
         became=_became(took) if took else {},
         state=None if state is None else _state(state),
@@ -687,6 +691,12 @@ def _text(told: Any) -> str:
 
 def _optional_text(told: Any) -> str | None:
     return told if isinstance(told, str) else None
+
+
+def _names(told: Any) -> frozenset[str]:
+    if not isinstance(told, list):
+        raise UnexpectedError("not a list of names")
+    return frozenset(_text(name) for name in told)
 
 
 def _whole(told: Any) -> int:

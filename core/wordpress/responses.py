@@ -24,7 +24,8 @@ class SitePost:
 
     `title` and `content` are what is stored, not what is shown. `field` holds the metas by the names of docs/sync.md, and
     `trashed_from`; its `revision` is None for a post that the bridge does not manage. `untouched` is whether nobody has
-    changed it since the bridge's last write. After a write `rewritten` names the fields and metas in which the site
+    changed it since the bridge's last write, and `own_texts` holds those of "title" and "content" that stand as the bridge last
+    wrote them. After a write `rewritten` names the fields and metas in which the site
     holds something else than was sent.
     """
 
@@ -35,6 +36,7 @@ class SitePost:
     content: str
     field: Mapping[str, Any]
     untouched: bool = False
+    own_texts: frozenset[str] = frozenset()
     rewritten: tuple[str, ...] = ()
 
 

@@ -76,6 +76,7 @@ def _post_with(standing: Standing, state: State) -> SitePost:
         content=state.content,
         field={**state.metas, "trashed_from": state.trashed_from},
         untouched=standing.by == "bridge",
+        own_texts=standing.own_texts,
     )
 
 

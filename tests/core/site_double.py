@@ -143,6 +143,9 @@ class SiteDouble(SyncClient):
         for name in ("title", "content", "status", "author", "zoom_meeting_cats"):
             if name in fields:
                 post[name] = fields[name]
+        post["wrote"] = post.get("wrote", {}) | {
+            name: fields[name] for name in ("title", "content") if name in fields
+        }
         zoombridge = fields.get("zoombridge", {})
         if "details" in zoombridge:
             post["details"] = {**post["details"], **json.loads(zoombridge["details"])}
@@ -164,7 +167,13 @@ class SiteDouble(SyncClient):
             "revision": post["revision"],
             "trashed_from": post["trashed_from"],
         }
-        link = f"https://s1.example.org/?p={post_id}"
         return SitePost(
-            post_id, post["status"], link, post["title"], post["content"], zoombridge, post["untouched"]
+            id=post_id,
+            status=post["status"],
+            link=f"https://s1.example.org/?p={post_id}",
+            title=post["title"],
+            content=post["content"],
+            field=zoombridge,
+            untouched=post["untouched"],
+            own_texts=frozenset(name for name, text in post.get("wrote", {}).items() if post[name] == text),
         )

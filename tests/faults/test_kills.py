@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.convergence.site_double import Killed
 from tests.end_to_end.events import Meeting
 from tests.examples import FIXED_SEED, KILLS, Progress
 from tests.faults.rounds import AT_ZOOM, Life, Rounds, StruckBridge
@@ -97,6 +98,22 @@ class TestPlaces:
         [post] = listed(bridge).values()
         assert post["title"] == meeting.topic
         assert "folder" in post["content"]
+
+    def test_title_taken_back_while_a_form_saves(self, bridge: StruckBridge, wire: Wire) -> None:
+        """The form stores newer details over a title that a killed bridge has written."""
+        meeting = Meeting("meeting", topic="Choir")
+        strike(bridge, wire, [meeting.created()])
+        [post] = listed(bridge)
+        form = wire.form(Life(meeting).details, post, fate=Fate("hold", AT_ZOOM))
+        bridge.tell(meeting.updated(topic="Concert"))
+        wire.fates.append(Fate("bridge hold", "query"))
+        with pytest.raises(Killed):
+            bridge.step()
+        bridge.comes_again()
+        wire.release()
+        wire.end_form(form)
+        strike(bridge, wire, [meeting.updated(topic="Choir", duration=31)])
+        assert [post["title"] for post in listed(bridge).values()] == ["Choir"]
 
     def test_in_the_middle_of_a_deletion(self, bridge: StruckBridge, wire: Wire) -> None:
         meeting = Meeting("meeting")

@@ -585,6 +585,26 @@ class TestWrite:
         assert sync.send(sync.write(number, post, status="draft")).result["status"] == "draft"
         assert_kept(post_title="Newer", post_status="draft")
 
+    def test_tells_which_texts_are_the_bridges(self, sync: SyncClient, number: str) -> None:
+        post = make(sync, number, title="Fire & drill 🚒", content="<p>Leave.</p>")
+        meta = "_meeting_zoom_details"
+
+        def own_texts() -> list[str]:
+            found: list[str] = sync.send({"op": "read", "post": post}).result["own_texts"]
+            return found
+
+        sync.site.php(
+            "update_post_meta($post, $meta, (object) array('topic' => 'Other'));", post=post, meta=meta
+        )
+        assert own_texts() == ["title", "content"]
+        sync.site.php("wp_update_post(array('ID' => $post, 'post_title' => 'Theirs'));", post=post)
+        assert own_texts() == ["content"]
+        sync.send(sync.target("write", number, post, title="Practice"))
+        assert own_texts() == ["title", "content"]
+        sync.site.php("wp_update_post(array('ID' => $post, 'post_content' => 'Theirs'));", post=post)
+        sync.send(sync.target("write", number, post, metas={"set": {"revision": 9}}))
+        assert own_texts() == ["title"]
+
     def test_trash_keeps_the_status_for_restore(self, sync: SyncClient, number: str) -> None:
         post = make(sync, number, status="private")
 

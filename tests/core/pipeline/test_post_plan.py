@@ -259,6 +259,19 @@ class TestInDoubt:
         shown(meeting(topic="Orchestra", agenda="Third."))
         assert "Third." in shown.site.only["content"]
 
+    @pytest.mark.parametrize("again", [False, True])
+    def test_it_knows_its_own_texts_under_the_details_of_another_plugin(
+        self, shown: Bench, *, again: bool
+    ) -> None:
+        """The attempt whose answer was lost wrote title and content; then a form stored what Zoom told it, newer."""
+        before = shown.written
+        shown(meeting(topic="Concert", agenda="Bring lamps."))
+        shown.site.only["details"] = dict(OBJECT)
+        shown.written = Written() if again else before  # again: as a bridge that was restored from a backup
+        shown(meeting(), in_doubt=True)
+        assert shown.site.only["title"] == OBJECT["topic"]
+        assert "lamps" not in shown.site.only["content"]
+
     def test_it_does_not_take_an_editors_content_for_its_own(self, shown: Bench) -> None:
         shown.site.only["content"] = "<p>Theirs</p>"
         shown(meeting(agenda="Second."), in_doubt=True)

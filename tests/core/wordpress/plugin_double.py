@@ -79,6 +79,7 @@ class PostDouble:
     seq: tuple[int, int] | None = None
     last_op: str = ""
     written: str = ""  # the digest after the bridge's last write
+    wrote: dict[str, str] = field(default_factory=dict)  # title and content, as the bridge last wrote them
     managed: bool = False
     password: bool = False
 
@@ -332,6 +333,7 @@ class PluginDouble:
         name = operation["op"]
         if post is None:
             post = PostDouble(self._next_id(), status="draft", metas={"number": operation["number"]})
+            post.wrote = {"title": "", "content": ""}
             self.posts[post.id] = post
         self.writes[name, post.id, seq[1]] += 1
         if name == "delete":
@@ -343,6 +345,9 @@ class PluginDouble:
         match name:
             case "write":
                 took = _write(post, operation)
+                post.wrote |= {
+                    text: getattr(post, text) for text in ("title", "content") if text in operation
+                }
             case "trash" if post.status != "trash":
                 post.status, post.trashed_from = "trash", post.status
             case "restore" if post.status == "trash":
@@ -366,6 +371,9 @@ class PluginDouble:
             "seq": None if post.seq is None else "{}.{}".format(*post.seq),
             "digest": _digest(post),
             "by": "bridge" if post.written == _digest(post) else None,
+            "own_texts": [
+                name for name in ("title", "content") if getattr(post, name) == post.wrote.get(name)
+            ],
         }
 
     def _find(self, operation: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ STANDS: dict[str, Any] = {
     "seq": "3.41",
     "digest": "d" * 64,
     "by": "bridge",
+    "own_texts": ["title"],
 }
 STATE = {
     "title": "Choir",
@@ -178,6 +179,7 @@ class TestResults:
             Position(3, 41),
             "d" * 64,
             "bridge",
+            own_texts=frozenset({"title"}),
             already=True,
             became={"content": "<p>x</p>"},
         )
