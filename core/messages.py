@@ -407,7 +407,7 @@ RETRIED = _("Zoom resends such an event after 5, 20 and 60 minutes, so nothing i
 NOT_RETRIED = _("Zoom never resends an event that is answered like this, so fix it soon.")
 TEST_ALTERED_ADVICE = _(
     "Check what is between Zoom and the plugin: a firewall or proxy that rewrites requests, or a plugin that changes "
-    "REST requests. Exclude /wp-json/vczapi/v1/ from it."
+    "them. Exclude /wp-json/vczapi/v1/ from it."
 )
 TEST_BRIDGE_UNREACHABLE = _("The event reached WordPress, but WordPress does not reach the bridge.")
 TEST_BRIDGE_UNREACHABLE_ADVICE = _(
@@ -461,7 +461,7 @@ TEST_SITE_ERROR_ADVICE = _(
 )
 TEST_REST_CLOSED = _("WordPress refused the event before the plugin saw it (HTTP %(status)d%(quoted)s).")
 TEST_REST_CLOSED_ADVICE = _(
-    "A plugin closes the REST API to everyone who is not signed in, as Zoom never is. Allow the address "
+    "Another plugin ends the requests of everyone who is not signed in, as Zoom never is. Allow the address "
     "/wp-json/vczapi/v1/ for everyone in its settings: the bridge itself verifies the sender of each event."
 )
 TEST_NOT_FOUND = _("There is nothing at the endpoint's address (HTTP %(status)d%(quoted)s).")

@@ -53,9 +53,98 @@ function zoombridge_is_endpoint_request(): bool {
 }
 
 /**
- * Registers the endpoints, which makes them discoverable.
+ * Keeps back what other plugins print, from the loading of this one, if the request looks like one of Zoom's.
+ *
+ * Otherwise a notice could send the headers, and with them status 200, before the bridge has the event.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_buffer_endpoint_request(): void {
+	$url = rawurldecode( (string) ( $_SERVER['REQUEST_URI'] ?? '' ) );
+	if ( 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && false !== strpos( $url, '/vczapi/v1/' ) ) {
+		ob_start();
+	}
+}
+zoombridge_buffer_endpoint_request();
+
+/**
+ * Forwards a request of Zoom's to the bridge, answers it, and ends it then.
  *
  * They are open to all: the bridge verifies Zoom's signature.
+ *
+ * @since 0.2.0
+ *
+ * @param WP $wp The current request.
+ * @return void
+ */
+function zoombridge_answer_endpoint_request( $wp ): void {
+	$route = $wp->query_vars['rest_route'] ?? null;
+	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! zoombridge_is_endpoint( $route ) ) {
+		return;
+	}
+	ob_start();
+	ini_set( 'display_errors', '0' );
+	if ( ! headers_sent() ) { // Otherwise it is too late, and PHP would log a warning.
+		ini_set( 'zlib.output_compression', '0' );
+		nocache_headers();
+		// Should other code end the request while the event is forwarded, Zoom sends it again.
+		http_response_code( 503 );
+	}
+	$response = zoombridge_forward( strtolower( untrailingslashit( $route ) ) );
+	$data     = $response->get_data();
+	$headers  = $response->get_headers() + array(
+		'Content-Type'           => 'application/json; charset=UTF-8',
+		'X-Robots-Tag'           => 'noindex',
+		'X-Content-Type-Options' => 'nosniff',
+	);
+	$has_body = 204 !== $response->get_status() && null !== $data;
+	zoombridge_send( $response->get_status(), $headers, $has_body ? (string) wp_json_encode( $data ) : '' );
+	exit;
+}
+// First of all: WordPress's REST API answers on the same hook, and plugins that close it run with it.
+add_action( 'parse_request', 'zoombridge_answer_endpoint_request', PHP_INT_MIN );
+
+/**
+ * Sends a response of which nothing is another plugin's, neither printed nor a cookie nor a redirect.
+ *
+ * What other code prints later, while PHP shuts down, is no part of the response.
+ *
+ * @since 0.2.0
+ *
+ * @param int    $status  HTTP status.
+ * @param array  $headers Headers by name.
+ * @param string $body    The body.
+ * @return void
+ */
+function zoombridge_send( int $status, array $headers, string $body ): void {
+	while ( ob_get_level() > 0 && ob_get_status()['flags'] & PHP_OUTPUT_HANDLER_REMOVABLE ) {
+		ob_end_clean();
+	}
+	if ( ! headers_sent() ) {
+		header_remove( 'Location' );
+		header_remove( 'Set-Cookie' );
+		http_response_code( $status );
+		foreach ( $headers as $name => $value ) {
+			header( $name . ': ' . $value );
+		}
+		if ( 0 === ob_get_level() && 204 !== $status ) {
+			header( 'Content-Length: ' . strlen( $body ) );
+		}
+	}
+	// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- It is no HTML, and its type says so.
+	echo $body;
+	flush();
+	if ( function_exists( 'fastcgi_finish_request' ) ) {
+		fastcgi_finish_request();
+	}
+}
+
+/**
+ * Registers the endpoints, which makes them discoverable.
+ *
+ * What Zoom sends does not come this far: see zoombridge_answer_endpoint_request().
  *
  * @since 0.1.0
  *
@@ -67,16 +156,9 @@ function zoombridge_register_endpoints(): void {
 			'vczapi/v1',
 			'/' . $name,
 			array(
-				array(
-					'methods'             => 'POST',
-					'callback'            => 'zoombridge_forward',
-					'permission_callback' => '__return_true',
-				),
-				array(
-					'methods'             => 'GET',
-					'callback'            => 'zoombridge_explain_endpoint',
-					'permission_callback' => '__return_true',
-				),
+				'methods'             => 'GET, POST',
+				'callback'            => 'zoombridge_explain_endpoint',
+				'permission_callback' => '__return_true',
 			)
 		);
 	}
@@ -100,10 +182,7 @@ function zoombridge_explain_endpoint(): WP_REST_Response {
 }
 
 /**
- * Lets requests to the endpoints pass where a plugin demands a sign-in.
- *
- * Without it WordPress would also take Zoom's authorization header for a user's. It affects only endpoints, whose
- * sender the bridge verifies.
+ * Lets a browser that opens an endpoint pass where a plugin demands a sign-in.
  *
  * @since 0.1.0
  *
@@ -118,50 +197,28 @@ add_filter( 'rest_authentication_errors', 'zoombridge_allow_endpoint_request', 1
 add_filter( 'rest_authentication_errors', 'zoombridge_allow_endpoint_request', PHP_INT_MAX );
 
 /**
- * Forwards Zoom's requests before WordPress parses them: it would reject malformed JSON.
+ * Forwards the request to the bridge and returns the bridge's response.
+ *
+ * The body is not parsed: WordPress would reject malformed JSON. A failure is a 503, because only then does Zoom send
+ * the event again.
  *
  * @since 0.1.0
  *
- * @param mixed           $result  Response of an earlier filter, or null.
- * @param WP_REST_Server  $server  The server.
- * @param WP_REST_Request $request The request.
- * @return mixed The bridge's response for an endpoint, otherwise the result unchanged.
- */
-function zoombridge_forward_before_dispatch( $result, $server, $request ) {
-	// The second condition excludes the parts of a batch, which have no body of their own.
-	if ( ! zoombridge_is_endpoint( $request->get_route() ) || ! zoombridge_is_endpoint_request() ) {
-		return $result;
-	}
-	if ( 'POST' !== $request->get_method() ) {
-		return $result;
-	}
-	return zoombridge_forward( $request );
-}
-add_filter( 'rest_pre_dispatch', 'zoombridge_forward_before_dispatch', PHP_INT_MAX, 3 );
-
-/**
- * Forwards a request of Zoom's to the bridge and returns the bridge's response.
- *
- * A failure is a 503, because only then does Zoom send the event again.
- *
- * @since 0.1.0
- *
- * @param WP_REST_Request $request The request as it was received.
+ * @param string $route Route of the endpoint, without a trailing slash.
  * @return WP_REST_Response The response for Zoom.
  */
-function zoombridge_forward( WP_REST_Request $request ): WP_REST_Response {
-	$body    = (string) $request->get_body();
-	$dropped = zoombridge_dropped_bytes( $body, (int) $request->get_header( 'content-length' ) );
-	$path    = '/wp-json' . strtolower( untrailingslashit( $request->get_route() ) );
+function zoombridge_forward( string $route ): WP_REST_Response {
+	$body    = (string) file_get_contents( 'php://input' );
+	$dropped = zoombridge_dropped_bytes( $body, (int) ( $_SERVER['CONTENT_LENGTH'] ?? 0 ) );
 	$args    = array(
 		'body'    => $dropped ? '' : $body,
-		'headers' => zoombridge_forwarded_headers( $request ),
+		'headers' => zoombridge_forwarded_headers(),
 	);
 	if ( $dropped ) {
 		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header holds no other text.
 		$args['context'] = base64_encode( (string) wp_json_encode( array( 'dropped_bytes' => $dropped ) ) );
 	}
-	$response = zoombridge_request( 'POST', $path, $args );
+	$response = zoombridge_request( 'POST', '/wp-json' . $route, $args );
 	if ( is_wp_error( $response ) ) {
 		// No address and no cause for strangers. The page "Webhooks" shows both.
 		$message = __( 'The event could not be forwarded. Please send it again.', 'meetings-bridge-for-zoom' );
@@ -202,21 +259,33 @@ function zoombridge_dropped_bytes( string $body, int $length ): int {
  *
  * @since 0.1.0
  *
- * @param WP_REST_Request $request The request as it was received.
  * @return array Headers by name, in lower case.
  */
-function zoombridge_forwarded_headers( WP_REST_Request $request ): array {
+function zoombridge_forwarded_headers(): array {
 	// An empty value is not sent; without it cURL would add a content type of its own.
 	$headers = array( 'content-type' => '' );
-	foreach ( $request->get_headers() as $name => $values ) {
-		$name = str_replace( '_', '-', $name );
-		if ( preg_match( '/^(x-zm-.*|authorization|content-type|user-agent|clientid|traceparent)$/', $name ) ) {
-			$headers[ $name ] = implode( ',', $values );
+	$wanted  = '/^(?:HTTP_(X_ZM_.*|AUTHORIZATION|USER_AGENT|CLIENTID|TRACEPARENT)|CONTENT_TYPE)$/D';
+	foreach ( wp_unslash( $_SERVER ) as $variable => $value ) {
+		if ( preg_match( $wanted, $variable, $found ) && '' !== $value ) {
+			$headers[ strtolower( str_replace( '_', '-', $found[1] ?? $variable ) ) ] = $value;
 		}
 	}
-	// Apache withholds this header from PHP's usual place.
+	return $headers + zoombridge_withheld_authorization();
+}
+
+/**
+ * Finds the header Authorization where Apache withholds it from PHP's usual place.
+ *
+ * @since 0.2.0
+ *
+ * @return array The header by its name in lower case, or nothing.
+ */
+function zoombridge_withheld_authorization(): array {
+	if ( ! empty( $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ) ) {
+		return array( 'authorization' => wp_unslash( $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ) );
+	}
 	$all = function_exists( 'getallheaders' ) ? array_change_key_case( getallheaders() ) : array();
-	return $headers + array_intersect_key( $all, array( 'authorization' => '' ) );
+	return array_intersect_key( $all, array( 'authorization' => '' ) );
 }
 
 /**

@@ -60,25 +60,14 @@ function zoombridge_sync_extend_limits(): void {
  * @return void
  */
 function zoombridge_sync_send( string $answer ): void {
-	while ( ob_get_level() > 0 && ob_get_status()['flags'] & PHP_OUTPUT_HANDLER_REMOVABLE ) {
-		ob_end_clean();
-	}
-	if ( ! headers_sent() ) {
-		// A redirect of another plugin would lead the bridge away from its answer.
-		header_remove( 'Location' );
-		http_response_code( 200 );
-		header( 'Content-Type: text/plain; charset=utf-8' );
-		header( 'Cache-Control: no-store' );
-		if ( 0 === ob_get_level() ) {
-			// What other code prints later, while PHP shuts down, is no part of the response.
-			header( 'Content-Length: ' . strlen( $answer ) );
-		}
-	}
-	echo $answer;
-	flush();
-	if ( function_exists( 'fastcgi_finish_request' ) ) {
-		fastcgi_finish_request();
-	}
+	zoombridge_send(
+		200,
+		array(
+			'Content-Type'  => 'text/plain; charset=utf-8',
+			'Cache-Control' => 'no-store',
+		),
+		$answer
+	);
 }
 
 /**

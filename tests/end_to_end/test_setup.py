@@ -52,29 +52,42 @@ if ( 'POST' === $_SERVER['REQUEST_METHOD'] && false !== strpos( $_SERVER['REQUES
 }
 """
 WANTS_A_SIGN_IN = """<?php
-add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
-	if ( 0 === strpos( $request->get_route(), '/vczapi/v1' ) && ! is_user_logged_in() ) {
-		// As such plugins do: the answer is sent, and WordPress ends.
+add_action( 'init', static function () {
+	if ( false !== strpos( $_SERVER['REQUEST_URI'], 'vczapi/v1' ) && ! is_user_logged_in() ) {
 		wp_send_json( array( 'code' => 'rest_login_required', 'message' => 'Sign in first.' ), 401 );
 	}
-	return $result;
-}, 1, 3 );
+} );
 """
+# As a proxy before the site does, here in a request to the site itself.
 ENCODES_AGAIN = """<?php
-add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
-	if ( 0 === strpos( $request->get_route(), '/vczapi/v1' ) ) {
-		$request->set_body( wp_json_encode( json_decode( $request->get_body() ) ) );
+$at = 'http://' . $_SERVER['HTTP_HOST'] . $_SERVER['REQUEST_URI'];
+if ( false !== strpos( $at, 'vczapi/v1' ) && empty( $_SERVER['HTTP_X_ENCODED_AGAIN'] ) ) {
+	$headers = array( 'X-Encoded-Again: 1' );
+	foreach ( getallheaders() as $name => $value ) {
+		if ( ! in_array( strtolower( $name ), array( 'content-length', 'connection' ), true ) ) {
+			$headers[] = $name . ': ' . $value;
+		}
 	}
-	return $result;
-}, 1, 3 );
+	$options = array(
+		'method' => 'POST',
+		'header' => $headers,
+		'content' => json_encode( json_decode( file_get_contents( 'php://input' ) ) ),
+		'ignore_errors' => true,
+	);
+	$answer = file_get_contents( $at, false, stream_context_create( array( 'http' => $options ) ) );
+	header( $http_response_header[0] );
+	header( 'Content-Type: application/json' );
+	echo $answer;
+	exit;
+}
 """
 CHANGES_THE_TIME = """<?php
-add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
-	if ( $request->get_header( 'x_zm_request_timestamp' ) ) {
-		$request->set_header( 'x_zm_request_timestamp', (string) ( time() - 900 ) );
-	}
-	return $result;
-}, 1, 3 );
+if ( isset( $_SERVER['HTTP_X_ZM_REQUEST_TIMESTAMP'] ) ) {
+	$_SERVER['HTTP_X_ZM_REQUEST_TIMESTAMP'] = (string) ( time() - 900 );
+}
+"""
+CLOSES_REST = """<?php
+add_action( 'rest_api_init', static function () { wp_die( 'Closed.', '', 403 ); } );
 """
 
 
@@ -281,7 +294,7 @@ def visits(page: Page, link: str, topic: str) -> None:
 
 
 def finds_what_blocks(person: Person) -> None:
-    """A firewall's page, and a plugin that wants a sign-in."""
+    """A firewall's page, and a plugin that wants a sign-in; not one that closes the REST API."""
     with in_the_way(person.site, BLOCKS):
         told = person.test()
     assert "The endpoint answered: this step failed." in told
@@ -296,9 +309,12 @@ def finds_what_blocks(person: Person) -> None:
     assert "WordPress refused the event before the plugin saw it" in told
     assert "rest_login_required Sign in first." in told
 
+    with in_the_way(person.site, CLOSES_REST):
+        assert "Everything works" in person.test()
+
 
 def finds_what_changes(person: Person) -> None:
-    """A plugin that encodes the body again, and one that changes a header."""
+    """A proxy that encodes the body again, and a plugin that changes a header."""
     with in_the_way(person.site, ENCODES_AGAIN):
         told = person.test()
     assert "Received by the bridge, byte for byte: this step failed." in told

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.plugin_stub.bridge_double import SITE, BridgeDouble, BridgeRequest, BridgeResponse, as_json
-from tests.plugin_stub.pairing import connect
+from tests.plugin_stub.pairing import connect, must_use
 from tests.wordpress import WordPress
 
 ZOOM = {
@@ -281,6 +281,14 @@ class TestOtherMethods:
         assert "Zoom" in response.json()["message"]
         assert bridge.requests == []
 
+    def test_head_and_options_are_for_wordpress(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        url = f"{paired.rest_root}vczapi/v1/meeting"
+
+        assert requests.head(url, timeout=90).status_code == 405
+        options = requests.options(url, timeout=90)
+        assert (options.status_code, options.json()["namespace"]) == (200, "vczapi/v1")
+        assert bridge.requests == []
+
     def test_parts_of_a_batch_are_not_forwarded(self, paired: WordPress, bridge: BridgeDouble) -> None:
         """They have no body of their own, which Zoom could have signed."""
         parts = {"requests": [{"method": "POST", "path": "/vczapi/v1/meeting"}]}
@@ -321,7 +329,89 @@ add_action( 'rest_api_init', static function () {
 """
 
 
+REFUSAL = "static function () { return new WP_Error( 'closed', 'No.', array( 'status' => 401 ) ); }"
+# Each in the way of WordPress's REST API; the plugin answers before that.
+IN_THE_WAY_OF_REST = {
+    "authentication": f"add_filter( 'rest_authentication_errors', {REFUSAL}, PHP_INT_MAX );",
+    "dispatch": f"add_filter( 'rest_pre_dispatch', {REFUSAL}, PHP_INT_MAX );",
+    "sign-in": """
+add_filter( 'rest_pre_dispatch', static function () { wp_send_json( array( 'code' => 'sign_in' ), 401 ); }, 1 );""",
+    "no endpoints": "add_filter( 'rest_endpoints', '__return_empty_array', PHP_INT_MAX );",
+    "end": "add_action( 'rest_api_init', static function () { wp_die( 'Closed.', '', 403 ); }, PHP_INT_MIN );",
+    "end on the same hook": """
+add_action( 'parse_request', static function () { wp_die( 'Closed.', '', 403 ); }, PHP_INT_MIN + 1 );""",
+    "body": """
+add_filter( 'rest_pre_dispatch', static function ( $result, $server, $request ) {
+	$request->set_body( '{}' );
+	$request->set_header( 'x-zm-signature', 'another' );
+	return $result;
+}, 1, 3 );""",
+}
+
+PRINTS = """
+add_action( 'init', static function () {
+	setcookie( 'noise', '1' );
+	header( 'Location: /elsewhere' );
+	http_response_code( 202 );
+	echo 'Notice: ' . str_repeat( 'noise ', 2000 );
+} );
+add_filter( 'http_request_args', static function ( $args ) {
+	echo 'Deprecated: noise';
+	return $args;
+} );
+add_action( 'shutdown', static function () { echo '<!-- noise -->'; }, 0 );
+add_action( 'shutdown', static function () { echo '<!-- noise -->'; }, PHP_INT_MAX );
+"""
+
+
 class TestOtherPlugins:
+    @pytest.mark.parametrize("code", IN_THE_WAY_OF_REST.values(), ids=IN_THE_WAY_OF_REST)
+    @pytest.mark.parametrize("address", ["/wp-json/vczapi/v1/meeting", "/?rest_route=/vczapi/v1/meeting"])
+    def test_what_closes_or_changes_the_rest_api_does_not_matter(
+        self, paired: WordPress, bridge: BridgeDouble, code: str, address: str
+    ) -> None:
+        with must_use(paired, code):
+            response = requests.post(paired.url + address, data=b"{\xff", headers=ZOOM, timeout=90)
+
+        assert response.status_code == 204
+        [request] = bridge.requests
+        assert request.body == b"{\xff"
+        assert request.headers["x-zm-signature"] == ZOOM["x-zm-signature"]
+
+    def test_nothing_that_they_print_or_set_is_in_the_answer(
+        self, paired: WordPress, bridge: BridgeDouble
+    ) -> None:
+        bridge.respond = lambda _: as_json(
+            {"code": "no_secret", "message": "é"}, 503, **{"Retry-After": "17"}
+        )
+
+        with must_use(paired, PRINTS):
+            response = send(paired)
+
+        assert response.status_code == 503
+        assert response.content == rb'{"code":"no_secret","message":"\u00e9"}'
+        assert response.headers["Retry-After"] == "17"
+        assert response.headers["Content-Type"] == "application/json; charset=UTF-8"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "Set-Cookie" not in response.headers
+        assert "Location" not in response.headers
+
+    def test_one_that_prints_does_not_change_a_204(self, paired: WordPress) -> None:
+        with must_use(paired, PRINTS):
+            response = send(paired)
+
+        assert (response.status_code, response.content) == (204, b"")
+
+    @pytest.mark.parametrize("end", ["exit;", "throw new Exception( 'broken' );"])
+    def test_zoom_sends_again_where_one_ends_the_request(
+        self, paired: WordPress, bridge: BridgeDouble, end: str
+    ) -> None:
+        with must_use(paired, f"add_filter( 'pre_http_request', static function () {{ {end} }} );"):
+            assert send(paired).status_code in (500, 503)
+
+        assert bridge.requests == []
+        paired.log_path.write_bytes(b"")
+
     @pytest.fixture
     def closed(self, paired: WordPress, tmp_path: Path) -> WordPress:
         (tmp_path / "closed").mkdir()
