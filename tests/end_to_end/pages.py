@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 from tornado.web import RequestHandler
 
 from tests.end_to_end.browser import page_of
+from tests.wordpress import signing_in
 from web.pages.page import PageHandler
 from web.signin.handlers import SignInPageHandler
 from web.urls import urls
@@ -173,9 +174,7 @@ class InWordPress(Frame):
 def sign_in(page: Page, site: WordPress) -> None:
     """Sign in to wp-admin."""
     page.goto(f"{site.url}/wp-login.php")
-    page.get_by_label("Username or Email Address").fill(site.user)
-    page.get_by_label("Password", exact=True).fill(site.password)
-    page.get_by_role("button", name="Log In").click()
+    signing_in.sign_in(page, site.user, site.password)
     page.wait_for_url(
         "**/wp-admin/**", wait_until="commit"
     )  # the cookie has come; the dashboard is not needed

@@ -15,6 +15,7 @@ from tests.end_to_end.events import Meeting, series
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import sign_in
 from tests.end_to_end.pair import SECRET
+from tests.wordpress import signing_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,9 +218,7 @@ class TestSignIn:
             """
         )
         page.goto(f"{quiet.site.url}/wp-login.php")
-        page.get_by_label("Username or Email Address").fill("ed")
-        page.get_by_label("Password", exact=True).fill("secret of ed")
-        page.get_by_role("button", name="Log In").click()
+        signing_in.sign_in(page, "ed", "secret of ed")
         page.wait_for_url("**/wp-admin/**", wait_until="commit")
 
         shown = page.goto(page_of(quiet.site))

@@ -20,6 +20,7 @@ from tests.end_to_end.pair import SECRET, eventually
 from tests.end_to_end.test_setup import post
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
+from tests.wordpress.signing_in import username_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,7 @@ def adds_the_site(hands: Hands, page: Page, site: WordPress, zip_file: Path) -> 
     with page.expect_popup() as opened:
         hands.click(page.get_by_role("link", name="Open that page"), "Open that page")
     window = opened.value
-    hands.type(window.get_by_label("Username or Email Address"), site.user, "the user name")
+    hands.type(username_field(window), site.user, "the user name")
     hands.type(window.get_by_label("Password", exact=True), site.password, "the password")
     hands.click(window.get_by_role("button", name="Log In"), "Log In")
     hands.choose(window.locator("input[type=file]"), zip_file)

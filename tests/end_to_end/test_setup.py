@@ -28,6 +28,7 @@ from tests.end_to_end.pair import SECRET, eventually
 from tests.plugin_stub.pairing import stored
 from tests.running import RunningBridge
 from tests.wordpress.meetings import read_posts
+from tests.wordpress.signing_in import sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,9 +128,7 @@ class Person:
         window = self.page.context.new_page()
         window.goto(f"{self.site.url}/wp-admin/plugin-install.php?tab=upload")
         if window.get_by_label("Password", exact=True).count():
-            window.get_by_label("Username or Email Address").fill(self.site.user)
-            window.get_by_label("Password", exact=True).fill(self.site.password)
-            window.get_by_role("button", name="Log In").click()
+            sign_in(window, self.site.user, self.site.password)
         window.set_input_files("input[type=file]", plugin)
         window.get_by_role("button", name="Install Now").click()
         return window

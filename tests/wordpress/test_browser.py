@@ -12,6 +12,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler
 
 from tests.wordpress import WordPress
+from tests.wordpress.signing_in import sign_in
 
 
 class Hello(RequestHandler):
@@ -26,9 +27,7 @@ def app() -> Application:
 
 def test_administrator_signs_in(site: WordPress, page: Page) -> None:
     page.goto(f"{site.url}/wp-admin/")
-    page.get_by_label("Username or Email Address").fill(site.user)
-    page.get_by_label("Password", exact=True).fill(site.password)
-    page.get_by_role("button", name="Log In").click()
+    sign_in(page, site.user, site.password)
 
     expect(page.get_by_role("heading", name="Dashboard", exact=True)).to_be_visible()
     assert site.php_log() == ""
