@@ -28,7 +28,7 @@ function zoombridge_page_elements(): array {
 	// Attributes of every element. Those of data-… are listed one by one: other plugins' scripts act on theirs.
 	$common = 'class hidden id lang role tabindex
 		aria-current aria-describedby aria-hidden aria-invalid aria-label aria-labelledby
-		data-announce data-assets data-at-once data-confirm data-confirm-yes data-copy data-label data-live
+		data-announce data-assets data-at-once data-confirm data-confirm-yes data-copy data-follow data-label data-live
 		data-refresh data-text-cancel data-text-continue data-text-copied data-text-press
 		data-text-stale';
 	$plain  = 'br code datalist dd defs del desc div dl dt figcaption figure g h1 h2 h3 ins legend li nav ol p

@@ -335,7 +335,7 @@ class TestFirewall:
         stepped.run()
 
         assert "another address (https://www.example.org/wp-json/)" in stepped.owner_message
-        assert "Connect the site again" in stepped.owner_message
+        assert "connect the site again" in stepped.owner_message
 
         mend()
         stepped.connect()
