@@ -199,7 +199,8 @@ function zoombridge_is_own_write( int $post_id ): bool {
  * @return void
  */
 function zoombridge_note_change( int $post_id ): void {
-	if ( zoombridge_is_managed( $post_id ) && ! zoombridge_is_own_write( $post_id ) ) {
+	// In this order: the first costs nothing, the second may read metas.
+	if ( ! zoombridge_is_own_write( $post_id ) && zoombridge_is_managed( $post_id ) ) {
 		zoombridge_record_change( $post_id, zoombridge_number_of( $post_id ) );
 	}
 }
