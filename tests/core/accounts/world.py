@@ -60,7 +60,7 @@ class World:
 
     def limit(self, limits: TrashLimitOptions) -> None:
         """Start the jobs' part of the bridge with options for the limits of trashing."""
-        accounts = AccountClients(self.store, clock=self.clock)
+        accounts = AccountClients(self.store, clock=self.clock, sleep=self.ahead)
         self.kinds: dict[str, Any] = {
             import_job.KIND: ImportJob(
                 self.store, accounts, clock=self.clock, batch_size=3, trash_limits=limits
