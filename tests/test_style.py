@@ -5,7 +5,12 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,9 +29,15 @@ def test_tests_patch_no_private_names() -> None:
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "tests").rglob("*.py")
-        if any(_patches_private_name(node) for node in ast.walk(ast.parse(path.read_text())))
+        if any(
+            _patches_private_name(node) for node in _nodes_that_may_patch(path.read_text(encoding="utf-8"))
+        )
     }
     assert found == set()
+
+
+def _nodes_that_may_patch(text: str) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(text)) if "setattr" in text else iter(())
 
 
 def _patches_private_name(node: ast.AST) -> bool:
@@ -39,6 +50,7 @@ def _patches_private_name(node: ast.AST) -> bool:
     return any(name.startswith("_") and not name.startswith("__") for name in last)
 
 
+@cache
 def _modules() -> dict[str, ast.Module]:
     """Return the syntax trees of core and web by module name."""
     paths = [path for package in ("core", "web") for path in (ROOT / package).rglob("*.py")]
