@@ -21,6 +21,7 @@ from web.pages.add_site import (
 from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
+from web.pages.grants import GrantsHandler
 from web.pages.held_pages import HeldPagesHandler
 from web.pages.jobs import JobHandler, JobsHandler
 from web.pages.meeting import MeetingHandler
@@ -123,6 +124,7 @@ def urls(
         URLSpec(r"/plugin\.zip", PluginHandler, page),
         URLSpec(r"/accounts", AccountsHandler, page),
         URLSpec(r"/accounts/held", HeldPagesHandler, page),
+        URLSpec(r"/accounts/grants", GrantsHandler, page),
         URLSpec(r"/jobs/([0-9]{1,18})/findings", FindingsHandler, page),
         URLSpec(r"/settings", SettingsHandler, page),
         URLSpec(r"/settings/secrets", SecretsHandler, page),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,15 @@ SCOPES = (
 _CLASSIC = {"user": "user:read:admin", "meeting": "meeting:read:admin", "webinar": "webinar:read:admin"}
 
 
+@dataclass(frozen=True, slots=True)
+class AddedAccount:
+    """A stored account, the scopes that its app lacks, and the ids of sites that do not show it any more."""
+
+    account: ZoomAccount
+    missing_scopes: tuple[str, ...]
+    ended_site_ids: tuple[str, ...] = ()
+
+
 def add_account(
     ingest: Ingest,
     credentials: Credentials,
@@ -49,12 +58,12 @@ def add_account(
     site_ids: Sequence[str],
     reconcile_hours: int = zoom_credentials.REPAIR_HOURS,
     clock: Callable[[], float] = time.time,
-) -> tuple[ZoomAccount, tuple[str, ...]]:
-    """Store an account once Zoom has accepted its credentials; return it, and the scopes that its app lacks.
+) -> AddedAccount:
+    """Store an account once Zoom has accepted its credentials.
 
-    It is granted to the chosen sites, and stays granted to those that have received its events.
-    The first reconciliation is due after the usual interval: an import is started by a person, who may do a dry run
-    first. Raises: ZoomRestError, UnknownSiteError.
+    It is granted to the chosen sites. If there are any, another site that has it by its first event loses it: that
+    held only until somebody said which sites may have it. The first reconciliation is due after the usual interval: an
+    import is started by a person, who may do a dry run first. Raises: ZoomRestError, UnknownSiteError.
     """
     store, now = ingest.store, clock()
     token = request_token(session(), credentials, now=now)
@@ -72,7 +81,8 @@ def add_account(
     store.write(partial(zoom_credentials.save, account=account, sealer=store.sealer))
     for site_id in site_ids:
         grants.grant(ingest, account.id, site_id, source=GrantSource.CREDENTIALS)
-    return account, missing_scopes(token.scopes)
+    ended = grants.end_learnt(store, account.id, but=site_ids) if site_ids else []
+    return AddedAccount(account, missing_scopes(token.scopes), tuple(ended))
 
 
 def missing_scopes(granted: Sequence[str]) -> tuple[str, ...]:

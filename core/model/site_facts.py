@@ -27,8 +27,8 @@ class SiteFacts:
     """The facts about a site from which its alerts are derived. Times are Unix milliseconds (UTC).
 
     `held` counts the requests in quarantine, `held_pages` the pages that a run would trash and that wait for approval.
-    `too_large` and `unverified_large` count requests that were too large to keep, by their cause. `usual_gap` is the
-    longest gap between two of its events in the last week (ms); None while unknown.
+    `too_large` and `unverified_large` count requests that were too large to keep, by their cause. `waiting` counts the
+    events whose Zoom accounts ask to be granted to it. `usual_gap` is the longest gap between two of its events in the last week (ms); None while unknown.
     """
 
     id: str
@@ -52,6 +52,8 @@ class SiteFacts:
     too_large_since: int | None = None
     unverified_large: int = 0
     unverified_large_since: int | None = None
+    waiting: int = 0
+    waiting_since: int | None = None
     open: Sequence[OpenPosts] = ()
     usual_gap: int | None = None
 

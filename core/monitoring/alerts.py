@@ -50,6 +50,7 @@ class AlertKind(StrEnum):
     UNVERIFIED_LARGE = "unverified-large"  # large requests failed verification, and are not in quarantine
     QUARANTINE = "quarantine"  # requests failed verification and are in quarantine
     HELD_PAGES = "held-pages"  # a run would trash many pages of the site: an administrator decides
+    GRANT_REQUESTS = "grant-requests"  # events of Zoom accounts wait for a grant: an administrator decides
     FAILING = "failing"  # single posts fail, for the reason in `message`
     NOT_VALIDATED = "not-validated"  # Zoom has not validated the endpoint yet
     OVERDUE = "overdue"  # Zoom's validation of the endpoint is overdue
@@ -122,7 +123,7 @@ def alerts_of(
         found.append(Alert(AlertKind.ACCOUNT, Severity.CRITICAL, site_name=name, message=message))
     for site in sites:
         for kind, severity, values in chain(
-            _update_alerts(site, now), _refusal_alerts(site), _webhook_alerts(site, now)
+            _update_alerts(site, now), _refusal_alerts(site), _grant_alerts(site), _webhook_alerts(site, now)
         ):
             found.append(Alert(kind, severity, site.id, site.name, **values))
     return sorted(found, key=lambda alert: alert.severity is not Severity.CRITICAL)
@@ -164,6 +165,12 @@ def _refusal_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict
     if site.unverified_large:
         values = {"count": site.unverified_large, "since": site.unverified_large_since}
         yield AlertKind.UNVERIFIED_LARGE, Severity.CRITICAL, values
+
+
+def _grant_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
+    # Whoever has a secret of the site can ask for any account, so this is never critical.
+    if site.waiting:
+        yield AlertKind.GRANT_REQUESTS, Severity.WARNING, {"count": site.waiting, "since": site.waiting_since}
 
 
 def _webhook_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:

@@ -1,5 +1,7 @@
 """Limit the size of the log: drop old events, and keep the meetings folded from them.
 
+Where there are too many events, each site and each Zoom account keeps a fair share: see `core.store.events.shares`.
+
 Before a meeting's events are dropped, the meeting folded from them is stored as its base, from which it is folded from
 then on, so that the fold stays exact. An event that happened before the base and arrives after it is too late to
 count; Zoom's own retries end after an hour and a half.
@@ -21,14 +23,16 @@ from core.model.fold import fold
 from core.model.instance_events import recorded_instance
 from core.store.db import settings as stored_settings
 from core.store.db.settings import RetentionSettings
-from core.store.events import large_requests, log, quarantine
+from core.store.events import large_requests, log, quarantine, shares, waiting_limits
 from core.store.events import name_removal as event_redaction
 from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
 from core.store.posts import attempts
+from core.store.sites import facts as site_facts
+from core.store.sites import grants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -90,15 +94,20 @@ class Retention:
         settings = self.settings()
         moment = now - settings.days * _DAY_MILLISECONDS
         with self.store.reading() as connection:
-            surplus = log.cutoff_for(connection, settings.events)
-        if surplus is not None:
-            moment = max(moment, min(surplus, now - _SHORTEST_MILLISECONDS))
+            cut = shares.cutoffs(connection, settings.events)
+        # An account's own moments, where it has too many events, come after that of all.
+        moments: dict[str | None, int] = {None: moment}
+        for account_id, surplus in sorted(cut.items()):
+            moments[account_id] = max(moment, min(surplus, now - _SHORTEST_MILLISECONDS))
         dropped = 0
-        for step in (self._drop_folded, self._drop_others):
-            while not self.thread.stopping.is_set() and (count := step(moment)):
-                dropped += count
+        for account, before in moments.items():
+            for step in (self._drop_folded, self._drop_others):
+                while not self.thread.stopping.is_set() and (count := step(before, account)):
+                    dropped += count
         self.store.write(partial(attempts.delete_before, moment=moment))
+        self.store.write(partial(_drop_attempts, moments=moments))
         self.store.write(partial(large_requests.delete_before, moment=moment))
+        self.store.write(partial(waiting_limits.forget_before, moment=moment))
         self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)
         return dropped
 
@@ -126,9 +135,9 @@ class Retention:
         if quarantined:
             self.store.write(release)
 
-    def _drop_folded(self, moment: int) -> int:
+    def _drop_folded(self, moment: int, account_id: str | None) -> int:
         with self.store.reading() as connection:
-            keys = log.meetings_before(connection, moment, _BATCH_SIZE)
+            keys = log.meetings_before(connection, moment, _BATCH_SIZE, account_id=account_id)
         return self.store.write(partial(self._rebase, keys=keys, moment=moment)) if keys else 0
 
     def _rebase(self, connection: Connection, *, keys: list[tuple[str, int]], moment: int) -> int:
@@ -152,10 +161,10 @@ class Retention:
         event_redaction.rewind(connection)
         return dropped
 
-    def _drop_others(self, moment: int) -> int:
+    def _drop_others(self, moment: int, account_id: str | None) -> int:
         def drop(connection: Connection) -> int:
-            recording_files.delete_batch_items_before(connection, moment)
-            dropped = log.drop_others(connection, moment, _BATCH_SIZE * 100)
+            recording_files.delete_batch_items_before(connection, moment, account_id=account_id)
+            dropped = log.drop_others(connection, moment, _BATCH_SIZE * 100, account_id=account_id)
             event_redaction.rewind(connection)
             return dropped
 
@@ -167,6 +176,15 @@ class Retention:
         if dropped:
             logger.info("events_dropped", events=dropped)
         return _INTERVAL_SECONDS
+
+
+def _drop_attempts(connection: Connection, moments: Mapping[str | None, int]) -> None:
+    """Drop the attempts of sites whose accounts have all lost events that were too many, as of the earliest of them."""
+    for site_id, account_ids in sorted(site_facts.accounts_of_sites(connection).items()):
+        of_zoom = [account_id for account_id in account_ids if not grants.is_reserved(account_id)]
+        if of_zoom and all(account_id in moments for account_id in of_zoom):
+            moment = min(moments[account_id] for account_id in of_zoom)
+            attempts.delete_before(connection, moment, site_id=site_id)
 
 
 def _up_to_last_folded(changes: list[Change], pending: list[Change], moment: int) -> list[Change]:

@@ -54,6 +54,7 @@ PICTURES = {
     r"/webhooks$": "webhooks",
     r"/settings$": "settings",
     r"/accounts$": "accounts",
+    r"/accounts/grants$": "grants",
     r"/accounts/held$": "held-pages",
     r"/jobs/([0-9]{1,18})/findings$": "findings",
     r"/users$": "users",

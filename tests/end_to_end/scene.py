@@ -22,6 +22,8 @@ BOARD = 84019277330
 LESSON = 81500023311
 HOSTILE = 86121200988
 STRANGE = 88001230019
+EVENSONG = 83310042007
+CHAMBER_CHOIR = "ChamberChoirAccount000"
 
 
 def furnish(pair: Pair, zoom: ZoomServer) -> None:
@@ -62,6 +64,11 @@ def furnish(pair: Pair, zoom: ZoomServer) -> None:
     pair.send({"event": "user.signed_in", "event_ts": rehearsal.created()["event_ts"], "payload": {}})
     strange = Meeting("meeting", STRANGE, topic="Another choir", start=in_march(4, 10))
     pair.send(strange.created(), secret="Another-Secret-Of-Zoom-1")
+
+    # An account that another site shows, and that nobody has granted to this one.
+    asking = Meeting("meeting", EVENSONG, topic="Evensong", start=in_march(8, 17)).created()
+    asking["payload"]["account_id"] = CHAMBER_CHOIR
+    pair.send(asking)
 
 
 def read_account(pair: Pair, zoom: ZoomServer) -> None:
@@ -112,6 +119,10 @@ def live_through_a_week(pair: Pair) -> None:
                     hours + count,
                 )
         hold_pages(connection, pair)
+        connection.execute(
+            "INSERT INTO grants (account_id, site_id, source, granted_at) VALUES (?, 'elsewhere', 'administrator', ?)",
+            (CHAMBER_CHOIR, int(time.time() * 1000)),
+        )
     pair.restart()
 
 

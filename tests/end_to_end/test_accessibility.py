@@ -390,6 +390,7 @@ ELSEWHERE: dict[type[Frame], set[str]] = {
     InBrowser: set(),
     InWordPress: {
         r"/accounts$",
+        r"/accounts/grants$",
         r"/accounts/held$",
         r"/jobs/([0-9]{1,18})/findings$",
         "/users$",

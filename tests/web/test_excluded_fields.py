@@ -177,7 +177,7 @@ class TestTables:
 
 LISTS = (
     "/", "/meetings", "/events", "/events?outcome=unreadable", "/events?outcome=ignored", "/webhooks", "/sites", "/sites/s1",
-    "/accounts", "/accounts/held", "/jobs", "/settings", "/users", "/account",
+    "/accounts", "/accounts/grants", "/accounts/held", "/jobs", "/settings", "/users", "/account",
 )  # fmt: skip
 COMMANDS = (
     "site list", "site check s1", "account list", "account grants", "events list", "events list --outcome unreadable",

@@ -11,6 +11,7 @@ import click
 from core.store.jobs import JobState
 from core.zoom.oauth import OAUTH_URL
 from core.zoom.rate_limit import Plan
+from web.cli import times
 from web.cli.instance import instance_options
 from web.cli.progress import run_job
 from web.rpc import api
@@ -104,6 +105,8 @@ def add(
     click.echo(f"Zoom accepted the credentials of {added.name}.")
     for url in added.site_urls:
         click.echo(f"  Its meetings are shown on {url}")
+    for url in added.ended_site_urls:
+        click.echo(f"  No longer on {url}, which had it by its first event only")
     if added.missing_scopes:
         click.echo("The app lacks these scopes. Add them at Zoom under Scopes, and activate the app again:")
         for scope in added.missing_scopes:
@@ -141,7 +144,8 @@ def grant(account: str, site: str, instance: Instance) -> None:
     """Grant the Zoom account ACCOUNT (its ID) to SITE (address or ID).
 
     The site then shows its meetings, and its events that waited for the grant are processed. An account without saved
-    credentials is granted to the first site that receives an event of it; every other site needs this.
+    credentials is granted to the first site that receives an event of it; every other site needs this. An account can
+    be granted before its first event, so that no other site has it first.
     """
     changed = instance.call(api.ACCOUNT_GRANT, api.GrantRequest(account=account, site=site))
     click.echo(
@@ -151,6 +155,28 @@ def grant(account: str, site: str, instance: Instance) -> None:
     )
     if changed.released:
         click.echo(f"Processing {_events(changed.released)} that waited.")
+    if changed.dropped:
+        click.echo(
+            f"{_events(changed.dropped)} had been too many to keep. Import the account: zoombridge import"
+        )
+
+
+@account.command("refuse")
+@click.argument("account")
+@click.argument("site")
+@instance_options
+def refuse(account: str, site: str, instance: Instance) -> None:
+    """Refuse to show the Zoom account ACCOUNT (its ID) on SITE (address or ID).
+
+    Its events that waited there for a grant are deleted. The next ones are kept in small numbers, raise no alert, and
+    are processed if you grant the account later. To end a grant, use: zoombridge account revoke
+    """
+    refused = instance.call(api.ACCOUNT_REFUSE, api.GrantRequest(account=account, site=site))
+    if refused.is_granted:
+        raise click.ClickException(
+            f"{account} is granted to {refused.site_url}. To end that: zoombridge account revoke"
+        )
+    click.echo(f"Refused {account} on {refused.site_url}. Deleted {_events(refused.deleted)} that waited.")
 
 
 @account.command("revoke")
@@ -174,13 +200,27 @@ def revoke(account: str, site: str, instance: Instance) -> None:
 @account.command("grants")
 @instance_options
 def grants(instance: Instance) -> None:
-    """List which Zoom account is granted to which site, and what waits for a grant."""
+    """List which Zoom account is granted to which site, what waits for a grant, and what was refused."""
     found = instance.call(api.ACCOUNT_GRANTS, api.NoArguments())
     if not found:
         click.echo("No Zoom account is granted to a site yet.")
     for one in found:
-        status = f"by {one.source}" if one.source else f"waiting for a grant: {_events(one.waiting)}"
-        click.echo(f"{one.account}  {one.site_url}  {status}")
+        click.echo(f"{one.account or 'other accounts'}  {one.site_url}  {_grant_status(one)}")
+
+
+def _grant_status(one: api.GrantStatus) -> str:
+    if one.state is api.GrantState.GRANTED:
+        return f"by {one.source}"
+    if not one.account:
+        return (
+            f"{_events(one.dropped)} not kept, as too many accounts asked. Refuse those that you do not know."
+        )
+    kept = _events(one.waiting)
+    if one.since is not None:
+        kept += f" since {times.to_minutes(one.since)}"
+    if one.dropped:
+        kept += f", {one.dropped:,} older ones not kept"
+    return f"waiting for a grant: {kept}" if one.state is api.GrantState.WAITING else f"refused: {kept}"
 
 
 def _events(count: int) -> str:

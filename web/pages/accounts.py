@@ -13,6 +13,7 @@ from core.errors import TooManyJobsError, UnknownAccountError, UnknownSiteError,
 from core.store import jobs
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings, removals
+from core.store.events import waiting
 from core.store.sites import grants, sites
 from core.zoom.oauth import OAUTH_URL, Credentials
 from core.zoom.rate_limit import Plan
@@ -39,7 +40,7 @@ _DRY = "dry"
 class AccountList:
     """The accounts with the names of their sites by account ID, all sites, and the newest jobs of accounts.
 
-    `held` is the number of held pages.
+    `held` is the number of held pages, `requests` that of accounts that ask to be shown on a site.
     """
 
     accounts: list[ZoomAccount]
@@ -47,11 +48,16 @@ class AccountList:
     shown_on: dict[str, list[str]]
     jobs: list[Job]
     held: int
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
 class AccountsView:
-    """The accounts, the result of the last form, and the form for another account with `errors` by field."""
+    """The accounts, the result of the last form, and the form for another account with `errors` by field.
+
+    `ended` are the names of sites that do not show the added account any more; `requests` is the number of accounts
+    that ask to be shown on a site.
+    """
 
     accounts: list[ZoomAccount]
     sites: list[Site]
@@ -62,6 +68,8 @@ class AccountsView:
     scopes: Sequence[str]
     done: str
     lacking: list[str]
+    ended: list[str]
+    requests: int
     problem: str
     errors: dict[str, str]
     values: dict[str, str]
@@ -90,7 +98,9 @@ class AccountsHandler(PageHandler):
 
     async def get(self) -> None:
         await self._show(
-            done=self.get_query_argument("done", ""), lacking=self.get_query_argument("lacking", "")
+            done=self.get_query_argument("done", ""),
+            lacking=self.get_query_argument("lacking", ""),
+            ended=self.get_query_argument("ended", ""),
         )
 
     async def post(self) -> None:
@@ -156,11 +166,13 @@ class AccountsHandler(PageHandler):
             site_ids=self.get_body_arguments("site")[:1000],
         )
         try:
-            _, lacking = await self.blocking(enroll)
+            added = await self.blocking(enroll)
         except (ZoomRestError, UnknownSiteError) as error:
             await self._show(status=422, problem=self.translated(error), values=values)
             return
-        self.go("/accounts", done="added", lacking=",".join(lacking))
+        self.bridge.mirror_worker.wake()
+        ended = {"ended": ",".join(added.ended_site_ids)} if added.ended_site_ids else {}
+        self.go("/accounts", done="added", lacking=",".join(added.missing_scopes), **ended)
 
     async def _show(
         self,
@@ -168,6 +180,7 @@ class AccountsHandler(PageHandler):
         status: int = 200,
         done: str = "",
         lacking: str = "",
+        ended: str = "",
         problem: str = "",
         errors: dict[str, str] | None = None,
         values: dict[str, str] | None = None,
@@ -183,6 +196,8 @@ class AccountsHandler(PageHandler):
             scopes=SCOPES,
             done=done if done in ("added", "removed", "hours") else "",
             lacking=[scope for scope in lacking.split(",") if scope in SCOPES],
+            ended=[site.name for site in listed.sites if site.id in ended.split(",")],
+            requests=listed.requests,
             problem=problem,
             errors=errors or {},
             values=values or {},
@@ -238,7 +253,8 @@ def _list_accounts(bridge: Bridge) -> AccountList:
             if job.kind in (import_job.KIND, reconcile_job.KIND, removal_job.KIND)
         ]
         held = sum(number for number, _ in removals.count_held(connection).values())
-    return AccountList(accounts, every, shown_on, of_accounts, held)
+        requests = sum(not one.is_refused for one in waiting.accounts(connection))
+    return AccountList(accounts, every, shown_on, of_accounts, held, requests)
 
 
 def _findings(bridge: Bridge, job_id: int, *, kind: str | None, after: int) -> list[tuple[int, Finding]]:

@@ -8,7 +8,7 @@ from core.accounts import credentials, held_decisions, import_job, reconcile_job
 from core.sites import grants
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings, removals
-from core.store.events import waiting
+from core.store.events import waiting, waiting_limits
 from core.store.sites import grants as stored_grants
 from core.store.sites import sites
 from core.zoom.oauth import Credentials
@@ -26,7 +26,7 @@ def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
     with bridge.store.reading() as connection:
         chosen = [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
         chosen = chosen or sites.list_all(connection, bridge.store.sealer)
-    account, missing_scopes = credentials.add_account(
+    added = credentials.add_account(
         bridge.ingest,
         Credentials(
             request.account_id.strip(),
@@ -38,11 +38,15 @@ def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
         plan=request.plan,
         site_ids=[site.id for site in chosen],
     )
+    with bridge.store.reading() as connection:
+        urls = {site.id: site.url for site in sites.list_all(connection, bridge.store.sealer)}
+    bridge.mirror_worker.wake()
     return api.AddedAccount(
-        id=account.id,
-        name=account.name,
-        missing_scopes=list(missing_scopes),
+        id=added.account.id,
+        name=added.account.name,
+        missing_scopes=list(added.missing_scopes),
         site_urls=[site.url for site in chosen],
+        ended_site_urls=[urls[one] for one in added.ended_site_ids if one in urls],
     )
 
 
@@ -85,7 +89,20 @@ def grant_account(bridge: Bridge, request: api.GrantRequest) -> api.GrantChange:
         site = sites.find(connection, request.site, bridge.store.sealer)
     result = grants.grant(bridge.ingest, request.account.strip(), site.id)
     bridge.mirror_worker.wake()
-    return api.GrantChange(site_url=site.url, is_changed=result.is_new, released=result.released)
+    return api.GrantChange(
+        site_url=site.url, is_changed=result.is_new, released=result.released, dropped=result.dropped
+    )
+
+
+def refuse_account(bridge: Bridge, request: api.GrantRequest) -> api.RefusedGrant:
+    """Refuse to show an account on a site. Raises: UnknownAccountError, UnknownSiteError."""
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+        is_granted = stored_grants.is_granted(connection, request.account.strip(), site.id)
+    if is_granted:
+        return api.RefusedGrant(site_url=site.url, is_granted=True, deleted=0)
+    deleted = grants.refuse(bridge.store, request.account.strip(), site.id)
+    return api.RefusedGrant(site_url=site.url, is_granted=False, deleted=deleted)
 
 
 def revoke_account(bridge: Bridge, request: api.GrantRequest) -> api.GrantChange:
@@ -98,27 +115,45 @@ def revoke_account(bridge: Bridge, request: api.GrantRequest) -> api.GrantChange
 
 
 def list_grants(bridge: Bridge, _request: api.NoArguments) -> list[api.GrantStatus]:
-    """Return all grants, and the accounts whose events wait for one."""
+    """Return all grants, the accounts whose events wait for one, and those that were refused."""
     with bridge.store.reading() as connection:
         urls = {site.id: site.url for site in sites.list_all(connection, bridge.store.sealer)}
         given = stored_grants.list_all(connection)
-        held = waiting.accounts(connection)
-    return [
-        api.GrantStatus(
-            account=one.account_id, site_url=urls[one.site_id], source=one.source, granted_at=one.granted_at
-        )
-        for one in given
-        if one.site_id in urls
-    ] + [
+        refused = stored_grants.list_refused(connection)
+        held = {(one.account_id, one.site_id): one for one in waiting.accounts(connection)}
+        dropped = waiting_limits.dropped(connection)
+    found = [
         api.GrantStatus(
             account=one.account_id,
             site_url=urls[one.site_id],
-            source=None,
-            granted_at=None,
-            waiting=one.count,
+            state=api.GrantState.GRANTED,
+            source=one.source,
+            granted_at=one.granted_at,
         )
-        for one in held
+        for one in given
         if one.site_id in urls
+    ]
+    decided = {(one.account_id, one.site_id) for one in refused}
+    for account_id, site_id in [*(key for key in held if key not in decided), *sorted(decided)]:
+        if site_id in urls:
+            waits = held.get((account_id, site_id))
+            is_refused = (account_id, site_id) in decided
+            found.append(
+                api.GrantStatus(
+                    account=account_id,
+                    site_url=urls[site_id],
+                    state=api.GrantState.REFUSED if is_refused else api.GrantState.WAITING,
+                    waiting=waits.count if waits else 0,
+                    since=waits.since if waits else None,
+                    dropped=waits.dropped if waits else 0,
+                )
+            )
+    return found + [
+        api.GrantStatus(
+            account="", site_url=urls[one.site_id], state=api.GrantState.WAITING, dropped=one.count
+        )
+        for one in dropped
+        if one.account_id == waiting_limits.OTHERS and one.site_id in urls
     ]
 
 
@@ -180,6 +215,7 @@ IMPLEMENTATIONS = (
     Implementation(api.ACCOUNT_RECONCILE, reconcile_account),
     Implementation(api.ACCOUNT_FINDINGS, list_findings),
     Implementation(api.ACCOUNT_GRANT, grant_account),
+    Implementation(api.ACCOUNT_REFUSE, refuse_account),
     Implementation(api.ACCOUNT_REVOKE, revoke_account),
     Implementation(api.ACCOUNT_GRANTS, list_grants),
     Implementation(api.RECONCILE_HELD, list_held),

@@ -6,6 +6,7 @@ Times are Unix milliseconds (UTC). A site is named by its address or id, a Zoom 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -270,12 +271,13 @@ class AddAccount(Model):
 
 
 class AddedAccount(Model):
-    """An added account: the scopes that its app lacks, and the addresses of the sites that show it."""
+    """An added account: the scopes that its app lacks, and the addresses of the sites that show it, or no longer do."""
 
     id: str
     name: str
     missing_scopes: list[str]
     site_urls: list[str]
+    ended_site_urls: list[str] = []
 
 
 class AccountStatus(Model):
@@ -352,31 +354,59 @@ class AccountFinding(Model):
 
 
 class GrantRequest(Model):
-    """Grant a Zoom account (its ID) to a site (its address or id), or revoke that."""
+    """Grant a Zoom account (its ID) to a site (its address or id), refuse or revoke that."""
 
     account: str
     site: str
 
 
 class GrantChange(Model):
-    """A changed grant. `is_changed`: it was not so before; `released` is the number of events that waited."""
+    """A changed grant. `is_changed`: it was not so before.
+
+    `released` is the number of events that waited, `dropped` that of older ones that were too many to keep.
+    """
 
     site_url: str
     is_changed: bool
     released: int = 0
+    dropped: int = 0
+
+
+class RefusedGrant(Model):
+    """A refused request, and how many events that waited were deleted. Nothing, where the account is granted."""
+
+    site_url: str
+    is_granted: bool
+    deleted: int
+
+
+class GrantState(StrEnum):
+    """Whether a site shows an account."""
+
+    GRANTED = "granted"
+    WAITING = "waiting"  # for a decision
+    REFUSED = "refused"  # or revoked
 
 
 class GrantStatus(Model):
-    """An account and a site: what granted it, or how many events wait for that. Times are Unix milliseconds."""
+    """An account and a site: what granted it and when, or how many events wait for that. Times are Unix milliseconds.
+
+    `dropped` is the number of events that were too many to keep; without an account, those of accounts that asked when too
+    many asked already.
+    """
 
     account: str
     site_url: str
-    source: str | None
-    granted_at: int | None
+    state: GrantState
+    source: str | None = None
+    granted_at: int | None = None
     waiting: int = 0
+    since: int | None = None
+    dropped: int = 0
 
 
 ACCOUNT_GRANT = Operation("account.grant", GrantRequest, GrantChange)
+ACCOUNT_REFUSE = Operation("account.refuse", GrantRequest, RefusedGrant)
 ACCOUNT_REVOKE = Operation("account.revoke", GrantRequest, GrantChange)
 ACCOUNT_GRANTS = Operation("account.grants", NoArguments, list[GrantStatus])
 ACCOUNT_ADD = Operation("account.add", AddAccount, AddedAccount)
@@ -592,7 +622,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,
-    ACCOUNT_GRANT, ACCOUNT_REVOKE, ACCOUNT_GRANTS,
+    ACCOUNT_GRANT, ACCOUNT_REFUSE, ACCOUNT_REVOKE, ACCOUNT_GRANTS,
     RECONCILE_HELD, RECONCILE_APPROVE, RECONCILE_DISMISS,
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK,

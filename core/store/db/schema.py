@@ -196,13 +196,24 @@ grants = Table(
     ),
 )
 
-# Grants that an administrator revoked. An account that is named here is not granted to a site by an event.
+# Grants that an administrator revoked or refused. An account that is named here is not granted to a site by an event.
 revoked_grants = Table(
     "revoked_grants",
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("site_id", Text, primary_key=True),
     Column("revoked_at", BigInteger, nullable=False),
+)
+
+# How many events were dropped while they waited for a grant: see core.store.events.waiting_limits.
+waiting_drops = Table(
+    "waiting_drops",
+    metadata,
+    Column("account_id", Text, primary_key=True),  # empty: of any other
+    Column("site_id", Text, primary_key=True),
+    Column("dropped", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
 )
 
 events = Table(

@@ -23,6 +23,7 @@ from core.store.db import clock, locks, notify
 from core.store.db.schema import events, health_facts, sites
 from core.store.db.statements import Prepared
 from core.store.events.request import Request
+from core.store.events.waiting_limits import DEFAULT_LIMITS, WaitingLimits, digest_prefix, enforce
 from core.store.posts import queue
 from core.store.sites import grants, health
 from core.zoom import envelope as zoom_envelope
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 
 _PASSED_OVER = 10  # times as many meetings are looked at as are taken, for what other processes have
 _FAR_ENOUGH = 10_000  # events that are looked through for those of one site
-MOST_WAITING = 1000
-"""The most events of one account that wait for a grant to one site; beyond that, the oldest are deleted."""
-MOST_WAITING_OF_SITE = 5000
-"""The most events of all accounts that wait for a grant to one site."""
 
 
 class Outcome(StrEnum):
@@ -98,14 +95,13 @@ def append(
     connection: Connection,
     entries: Sequence[Entry],
     *,
-    most_waiting: int = MOST_WAITING,
-    most_waiting_of_site: int = MOST_WAITING_OF_SITE,
+    waiting_limits: WaitingLimits = DEFAULT_LIMITS,
 ) -> list[bool]:
     """Append events. Returns for each whether it is new; a duplicate leaves the stored event unchanged.
 
     An event whose account has no grant for the receiving site is stored as `waiting` under a digest of its own, so
-    that the same event still counts as new at a site that its account is granted to. `most_waiting` limits these per
-    account and site, `most_waiting_of_site` per site. The commit notifies the fold workers of other processes.
+    that the same event still counts as new at a site that its account is granted to; there are `waiting_limits` for
+    these. The commit notifies the fold workers of other processes.
     """
     entries = _hold_ungranted(connection, entries)
     unseen = {entry.digest: entry for entry in reversed(entries)}
@@ -118,12 +114,11 @@ def append(
         for digest in _insert(connection, rows[start : start + _ROWS])
     }
     _note_activity(connection, entries)
-    waiting = {
-        (entry.account_id, entry.site_id)
-        for entry in entries
-        if entry.outcome is Outcome.WAITING and entry.site_id is not None and entry.digest in new
-    }
-    _drop_surplus(connection, waiting, most=most_waiting, most_of_site=most_waiting_of_site)
+    held = [entry for entry in entries if entry.outcome is Outcome.WAITING and entry.digest in new]
+    if held:
+        now = max(entry.received_at for entry in held)
+        site_ids = {entry.site_id for entry in held if entry.site_id is not None}
+        enforce(connection, site_ids, now=now, limits=waiting_limits)
     if any(entry.digest in new and entry.outcome is Outcome.PENDING for entry in entries):
         notify.notify(connection, notify.EVENTS)
     result = []
@@ -205,22 +200,21 @@ def mark_failed(connection: Connection, account_id: str, number: int | None, *, 
     )
 
 
-def cutoff_for(connection: Connection, most: int) -> int | None:
-    """Return the time before which events have to be deleted to keep the newest `most`; None if there are no more."""
-    newest_surplus = select(events.c.at).order_by(events.c.at.desc()).offset(most).limit(1)
-    at: int | None = connection.scalar(newest_surplus)
-    return None if at is None else at + 1
+def meetings_before(
+    connection: Connection, moment: int, limit: int, *, account_id: str | None = None
+) -> list[tuple[str, int]]:
+    """Return account and number of up to `limit` meetings with applied events from before `moment`.
 
-
-def meetings_before(connection: Connection, moment: int, limit: int) -> list[tuple[str, int]]:
-    """Return account and number of up to `limit` meetings with applied events from before `moment`."""
+    Of all accounts, or of one.
+    """
+    of_account = [] if account_id is None else [events.c.account_id == account_id]
     rows = connection.execute(
         select(events.c.account_id, events.c.number)
-        .where(events.c.at < moment, events.c.outcome == Outcome.APPLIED)
+        .where(events.c.at < moment, events.c.outcome == Outcome.APPLIED, *of_account)
         .distinct()
         .limit(limit)
     )
-    return [(account_id, number) for account_id, number in rows]
+    return [(account, number) for account, number in rows]
 
 
 def drop_folded(connection: Connection, account_id: str, number: int, last: Position) -> int:
@@ -241,9 +235,14 @@ def drop_folded(connection: Connection, account_id: str, number: int, last: Posi
     return len(ids)
 
 
-def drop_others(connection: Connection, moment: int, limit: int) -> int:
-    """Delete up to `limit` events from before `moment` that changed no meeting. Returns their number."""
-    chosen = select(events.c.id).where(events.c.at < moment, events.c.outcome.in_(_MADE_NOTHING)).limit(limit)
+def drop_others(connection: Connection, moment: int, limit: int, *, account_id: str | None = None) -> int:
+    """Delete up to `limit` events from before `moment` that changed no meeting, of all accounts or of one.
+
+    Returns their number.
+    """
+    of_account = [] if account_id is None else [events.c.account_id == account_id]
+    is_old = events.c.at < moment, events.c.outcome.in_(_MADE_NOTHING)
+    chosen = select(events.c.id).where(*is_old, *of_account).limit(limit)
     return connection.execute(delete(events).where(events.c.id.in_(chosen))).rowcount
 
 
@@ -281,7 +280,6 @@ def last_of_site(
 
 # As text: only then does SQLite see that its index of pending events serves.
 _IS_PENDING = events.c.outcome == literal_column(f"'{Outcome.PENDING}'")
-IS_WAITING = events.c.outcome == literal_column(f"'{Outcome.WAITING}'")
 _OF_MEETING = select(
     events.c.id, events.c.at, events.c.rank, events.c.digest, events.c.request, events.c.outcome
 ).where(events.c.account_id == bindparam("of_account"), events.c.number == bindparam("of_number"))
@@ -415,22 +413,8 @@ def _hold_ungranted(connection: Connection, entries: Sequence[Entry]) -> list[En
 
 
 def _waiting(entry: Entry) -> Entry:
-    digest = f"waiting:{entry.site_id}:{entry.digest}"
+    digest = digest_prefix(entry.site_id or "") + entry.digest
     return replace(entry, digest=digest, outcome=Outcome.WAITING, reason=messages.WAITING_FOR_GRANT)
-
-
-def _drop_surplus(
-    connection: Connection, waiting: Iterable[tuple[str, str]], *, most: int, most_of_site: int
-) -> None:
-    """Drop the oldest events that wait for a grant, where there are too many."""
-    for account_id, site_id in sorted(waiting):
-        of_site = and_(IS_WAITING, events.c.site_id == site_id)
-        for chosen, limit in (
-            (and_(of_site, events.c.account_id == account_id), most),
-            (of_site, most_of_site),
-        ):
-            surplus = select(events.c.id).where(chosen).order_by(events.c.id.desc()).offset(limit)
-            connection.execute(delete(events).where(events.c.id.in_(surplus)))
 
 
 def reopen(connection: Connection, ids: Sequence[int]) -> int:

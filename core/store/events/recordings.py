@@ -145,9 +145,14 @@ def delete_instances_except(
         connection.execute(delete(recording_instances).where(*mine, recording_instances.c.uuid.in_(some)))
 
 
-def delete_batch_items_before(connection: Connection, moment: int) -> None:
-    """Delete the items of batches from before `moment` (Unix ms, UTC): retention deletes these events, too."""
-    connection.execute(delete(recording_batch_items).where(recording_batch_items.c.at < moment))
+def delete_batch_items_before(connection: Connection, moment: int, *, account_id: str | None = None) -> None:
+    """Delete the items of batches from before `moment` (Unix ms, UTC), of all accounts or of one.
+
+    Retention deletes these events, too.
+    """
+    items = recording_batch_items.c
+    of_account = [] if account_id is None else [items.account_id == account_id]
+    connection.execute(delete(recording_batch_items).where(items.at < moment, *of_account))
 
 
 _COLUMNS = [events.c[name] for name in ("id", "digest", "account_id", "at", "received_at", "request")]

@@ -23,8 +23,9 @@ from sqlalchemy import func, literal, select, tuple_
 from core import messages
 from core.errors import UnknownEventError
 from core.store.db.schema import events
-from core.store.events.log import IS_WAITING, Outcome
+from core.store.events.log import Outcome
 from core.store.events.request import Request
+from core.store.events.waiting_limits import IS_WAITING
 from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _ranges(connection: Connection, wanted: EventFilter) -> list[list[ColumnElem
     ranges: list[list[ColumnElement[bool]]] = []
     if wanted.site_id is not None and Outcome.WAITING in outcomes:
         outcomes.remove(Outcome.WAITING)
-        ranges.append([*_waiting_at(wanted.site_id), *named])  # few, see `core.store.events.log.append`
+        ranges.append([*_waiting_at(wanted.site_id), *named])  # few, see `core.store.events.waiting_limits`
     return ranges + [
         [events.c.account_id == account_id, events.c.outcome == outcome, *named]
         for account_id in accounts

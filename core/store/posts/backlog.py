@@ -66,6 +66,13 @@ def count_of_site(connection: Connection, site_id: str) -> int:
     return connection.scalar(select(func.count()).where(posts.c.site_id == site_id)) or 0
 
 
+def count_pages(connection: Connection, account_id: str, site_id: str) -> int:
+    """Return the number of pages that a site has of an account's meetings."""
+    is_page = posts.c.state == PostState.SYNCED, posts.c.post_id.is_not(None)
+    of_account = posts.c.site_id == site_id, posts.c.account_id == account_id
+    return connection.scalar(select(func.count()).where(*of_account, *is_page)) or 0
+
+
 def numbers_of_site(connection: Connection, site_id: str, after: int, *, limit: int) -> list[int]:
     """Return the meeting numbers of a site's next posts, in order."""
     query = select(posts.c.number).where(posts.c.site_id == site_id, posts.c.number > after)

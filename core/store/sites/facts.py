@@ -12,13 +12,15 @@ from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.accounts import removals
 from core.store.db.schema import grants, posts, quarantine, sites, zoom_accounts, zoom_secrets
-from core.store.events import large_requests
+from core.store.events import large_requests, waiting
 from core.store.events.large_requests import LargeRequestCause
 from core.store.posts.status import IS_OPEN, status_of
 from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
+
+    from core.store.events.waiting import WaitingSummary
 
 _MOST_GROUPS = 200
 
@@ -35,6 +37,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     held = _counts(connection, quarantine, site_id, func.min(quarantine.c.received_at))
     held_pages = removals.count_held(connection, site_id=site_id)
     large = large_requests.counts(connection, site_id=site_id)
+    asking = waiting.summaries(connection, site_id=site_id)
     open_posts = _open(connection, site_id)
     found = []
     for row in rows:
@@ -50,6 +53,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
                 held_pages=held_pages.get(row["id"], (0, None))[0],
                 held_pages_since=held_pages.get(row["id"], (0, None))[1],
                 **_large(row["id"], large),
+                **_waiting(asking.get(row["id"])),
                 open=tuple(open_posts.get(row["id"], ())),
             )
         )
@@ -61,6 +65,10 @@ def _large(site_id: str, counts: dict[tuple[str, LargeRequestCause], tuple[int, 
     unverified = counts.get((site_id, LargeRequestCause.UNVERIFIED), (0, None))
     names = ("too_large", "too_large_since", "unverified_large", "unverified_large_since")
     return dict(zip(names, (*too_large, *unverified), strict=True))
+
+
+def _waiting(found: WaitingSummary | None) -> dict[str, Any]:
+    return {} if found is None else {"waiting": found.count, "waiting_since": found.since}
 
 
 def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:

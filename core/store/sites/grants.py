@@ -1,8 +1,9 @@
 """Grants: the Zoom accounts whose meetings a site shows.
 
 An account without a grant is granted to the first site that receives one of its authentic events, unless its
-credentials are stored here or an administrator has decided about it before. All other grants are made by
-administrators of the bridge. Events that name no account belong to the receiving site: see `core.model.identity`.
+credentials are stored here or an administrator has decided about it before. A site learns only so many accounts in
+this way: whoever has a secret of the site could name any. All other grants are made by administrators of the bridge.
+Events that name no account belong to the receiving site: see `core.model.identity`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, delete, literal, select, update
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, literal, select, update
 
 from core.model.identity import is_own, own_account_id
 from core.store.db.schema import grants, revoked_grants, zoom_accounts
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select, Table
+
+MOST_LEARNT = 25
+"""The most accounts that are granted to one site by their first events."""
 
 
 class GrantSource(StrEnum):
@@ -42,6 +46,15 @@ class Grant:
     site_id: str
     source: GrantSource
     granted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedGrant:
+    """A grant that an administrator revoked or refused. `decided_at` is in Unix milliseconds (UTC)."""
+
+    account_id: str
+    site_id: str
+    decided_at: int
 
 
 def is_reserved(account_id: str) -> bool:
@@ -115,9 +128,37 @@ def remove(connection: Connection, account_id: str, site_id: str, *, now: int) -
     """Revoke a grant, and let no event grant the account again. Returns whether there was one. `now`: Unix ms (UTC)."""
     removed = connection.execute(delete(grants).where(_is(grants, account_id, site_id))).rowcount == 1
     if removed:
-        values = {"account_id": account_id, "site_id": site_id, "revoked_at": now}
-        connection.execute(insert(connection, revoked_grants).values(**values).on_conflict_do_nothing())
+        refuse(connection, account_id, site_id, now=now)
     return removed
+
+
+def refuse(connection: Connection, account_id: str, site_id: str, *, now: int) -> None:
+    """Let no event grant an account, which has no grant to this site. `now` is in Unix milliseconds (UTC)."""
+    values = {"account_id": account_id, "site_id": site_id, "revoked_at": now}
+    connection.execute(insert(connection, revoked_grants).values(**values).on_conflict_do_nothing())
+
+
+def end_learnt(connection: Connection, account_id: str, *, but: Collection[str]) -> list[str]:
+    """End the grants of an account that its first event made, except to the sites in `but`; return the other sites.
+
+    Unlike after `remove`, an administrator has not decided about these sites: the account may ask for them again.
+    """
+    learnt = and_(
+        grants.c.account_id == account_id,
+        grants.c.source == GrantSource.FIRST_EVENT,
+        grants.c.site_id.not_in(list(but)),
+    )
+    ended = connection.scalars(select(grants.c.site_id).where(learnt).order_by(grants.c.site_id)).all()
+    connection.execute(delete(grants).where(learnt))
+    return list(ended)
+
+
+def list_refused(connection: Connection, *, site_id: str | None = None) -> list[RefusedGrant]:
+    """Return the grants that an administrator revoked or refused, the latest first."""
+    query = select(revoked_grants).order_by(revoked_grants.c.revoked_at.desc(), revoked_grants.c.account_id)
+    if site_id is not None:
+        query = query.where(revoked_grants.c.site_id == site_id)
+    return [RefusedGrant(row.account_id, row.site_id, row.revoked_at) for row in connection.execute(query)]
 
 
 def forget_site(connection: Connection, site_id: str) -> None:
@@ -151,7 +192,12 @@ def _learning(dialect: str) -> Any:
         select(table.c.account_id).where(table.c.account_id == bindparam("account", type_=Text)).exists()
         for table in (grants, revoked_grants, zoom_accounts)
     ]
-    first = select(*_row(GrantSource.FIRST_EVENT)).where(*(~one for one in decided))
+    learnt = grants.alias("learnt")
+    learnt_by_site = select(func.count()).where(
+        learnt.c.site_id == bindparam("site", type_=Text), learnt.c.source == GrantSource.FIRST_EVENT
+    )
+    has_room = learnt_by_site.scalar_subquery() < literal(MOST_LEARNT)
+    first = select(*_row(GrantSource.FIRST_EVENT)).where(*(~one for one in decided), has_room)
     return insert_for(dialect, grants).from_select(_NAMES, first).on_conflict_do_nothing()
 
 

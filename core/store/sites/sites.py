@@ -15,6 +15,7 @@ from core.model.health import FactName, HealthFinding
 from core.model.place import PlaceHistory
 from core.store.db import notify
 from core.store.db.schema import posts, quarantine, sites, zoom_secrets
+from core.store.events import waiting_limits
 from core.store.posts.queue import PostState
 from core.store.sites import grants, health
 
@@ -190,10 +191,11 @@ def check_key(connection: Connection, sealer: Sealer) -> None:
 
 
 def remove(connection: Connection, site_id: str) -> None:
-    """Delete a site with its secrets and the records of its posts. The posts in WordPress stay."""
+    """Delete a site with its secrets, the records of its posts and what waits there. The posts in WordPress stay."""
     for table in (posts, quarantine, zoom_secrets):
         connection.execute(delete(table).where(table.c.site_id == site_id))
     grants.forget_site(connection, site_id)
+    waiting_limits.forget_site(connection, site_id)
     connection.execute(delete(sites).where(sites.c.id == site_id))
     notify.notify(connection, notify.SECRETS, site_id)
 

@@ -82,14 +82,23 @@ class TestGrant:
     def test_lists_gives_and_takes(self, run: Run, connected_site: None) -> None:
         listed = run("account", "grants").out
         assert f"{ACCOUNT}  https://s1.example.org  by first event" in listed
-        assert f"{ACCOUNT}  https://s2.example.org  waiting for a grant: 1 event" in listed
+        assert f"{ACCOUNT}  https://s2.example.org  waiting for a grant: 1 event since 1970-01-01" in listed
         given = run("account", "grant", ACCOUNT, "s2")
         assert (given.status, "Granted" in given.out, "1 event that waited" in given.out) == (0, True, True)
         assert "was granted" in run("account", "grant", ACCOUNT, "s2.example.org").out
         assert "waiting" not in run("account", "grants").out
         assert "Revoked" in run("account", "revoke", ACCOUNT, "s2").out
         assert "is not granted" in run("account", "revoke", ACCOUNT, "s2").out
-        assert "s2" not in run("account", "grants").out
+        assert f"{ACCOUNT}  https://s2.example.org  refused: 0 events" in run("account", "grants").out
+
+    def test_refuses(self, run: Run, connected_site: None) -> None:
+        refused = run("account", "refuse", ACCOUNT, "s2")
+        assert (refused.status, "Deleted 1 event that waited" in refused.out) == (0, True)
+        assert f"{ACCOUNT}  https://s2.example.org  refused: 0 events" in run("account", "grants").out
+        granted = run("account", "refuse", ACCOUNT, "s1")
+        assert (granted.status, "zoombridge account revoke" in granted.err) == (1, True)
+        assert "Granted" in run("account", "grant", ACCOUNT, "s2").out
+        assert "refused" not in run("account", "grants").out
 
     def test_says_what_is_wrong(self, run: Run, connected_site: None) -> None:
         assert run("account", "grant", ACCOUNT, "nowhere").status == 1

@@ -14,7 +14,8 @@ COMMANDS = [
     "site secret-token", "site renew-key",
     "doctor", "user", "user add", "user list", "user remove", "user password", "user link",
     "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss-large", "db", "db upgrade",
-    "account", "account add", "account list", "account remove", "account grant", "account grants", "account revoke",
+    "account", "account add", "account list", "account remove", "account grant", "account grants", "account refuse",
+    "account revoke",
     "import", "reconcile",
     "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job resume", "job stop",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
 from core.store.jobs import JobState
 from core.store.sites import grants
+from core.store.sites.grants import GrantSource
 from tests.core.conftest import connected
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
@@ -100,6 +102,28 @@ class TestAdd:
         assert add(http, session, zoom, site="nowhere").code == 422
         with store.reading() as connection:
             assert zoom_credentials.list_all(connection, store.sealer) == []
+
+    @both_stores
+    def test_ends_what_only_a_first_event_granted_where_sites_are_chosen(
+        self, http: Http, session: dict[str, str], store: Store, zoom: ZoomServer
+    ) -> None:
+        for site_id in ("s8", "s9"):
+            connected(store, site_id)
+        account_id = zoom.account.account_id
+        learn = partial(
+            grants.add, account_id=account_id, site_id="s8", source=GrantSource.FIRST_EVENT, now=1
+        )
+        store.write(learn)
+        add(http, session, zoom)
+        with store.reading() as connection:
+            assert grants.site_ids(connection, account_id) == ["s8"], (
+                "nobody has said which sites may have it"
+            )
+        answer = add(http, session, zoom, site="s9")
+        with store.reading() as connection:
+            assert grants.site_ids(connection, account_id) == ["s9"]
+        page = text(http("GET", answer.headers["Location"], headers=session))
+        assert "No longer shown on Site s8" in page
 
 
 class TestWork:

@@ -91,7 +91,15 @@ SEALED = {"meetings": "sealed", "meeting_baselines": "sealed", "posts": "baselin
 IN_DOUBT = {"a person", "a replay", "repair"}
 
 GONE = "candidates"  # sites that were being connected by an application password
-NEW_TABLES = ("removals", "revoked_grants", "large_requests", "pairing_codes", "pairings", "health_facts")
+NEW_TABLES = (
+    "removals",
+    "revoked_grants",
+    "waiting_drops",
+    "large_requests",
+    "pairing_codes",
+    "pairings",
+    "health_facts",
+)
 OF_NEW_SITES = {
     "home": "",
     "epoch": 1,

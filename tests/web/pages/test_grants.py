@@ -1,0 +1,221 @@
+"""The page Accounts and sites: requests, and which sites show which Zoom account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from core.store.accounts import credentials as zoom_credentials
+from core.store.accounts.credentials import ZoomAccount
+from core.store.db.schema import posts
+from core.store.events import log, waiting
+from core.store.events.waiting_limits import WaitingLimits
+from core.store.posts import queue
+from core.store.sites import grants
+from core.store.sites.grants import GrantSource
+from core.zoom.oauth import Credentials
+from tests.core.conftest import connected
+from tests.core.events import ACCOUNT, event
+from tests.core.store.entries import entry
+from tests.core.store.grants import granted
+from tests.web.conftest import text
+from tests.web.pages.conftest import both_stores
+from tests.web.pages.doors import Elements
+
+if TYPE_CHECKING:
+    from tornado.httpclient import HTTPResponse
+
+    from core.bridge import Bridge
+    from core.store.db.engine import Store
+    from tests.web.pages.doors import Door
+
+PATH = "/accounts/grants"
+
+
+@pytest.fixture
+def asked(store: Store, admin: Door) -> Store:
+    """An account that s1 has by its first event, and that asks to be shown on s2, for three events."""
+    connected(store, "s2")
+    append(store, "s1", 1)
+    for at in (1, 2, 3):
+        append(store, "s2", at)
+    return store
+
+
+def append(store: Store, site_id: str, at: int, account_id: str = ACCOUNT) -> None:
+    line = entry(
+        store, event(at=at, account_id=account_id), site_id=site_id, received_at=1_767_603_600_000 + at
+    )
+    limits = WaitingLimits(of_account=2, accounts=1)
+    store.write(lambda connection: log.append(connection, [line], waiting_limits=limits))
+
+
+def post(door: Door, do: str, site: str = "s2", account: str = ACCOUNT, **more: str) -> HTTPResponse:
+    return door.post(PATH, do=do, site=site, account=account, **more)
+
+
+def given(store: Store) -> list[tuple[str, str]]:
+    with store.reading() as connection:
+        return [(one.site_id, one.source) for one in grants.list_all(connection)]
+
+
+class TestRequests:
+    @both_stores
+    def test_say_who_asks_for_what_and_what_waits(self, asked: Store, admin: Door) -> None:
+        page = text(admin.get(PATH))
+        assert f"{ACCOUNT} Site s2 2 events since" in page
+        assert "1 older one not kept" in page
+        assert "Granted by a first event only: check it below." in page
+        assert "asks to be shown on a site" in text(admin.get("/accounts"))
+
+    @both_stores
+    def test_granted_ones_are_processed_and_shown(self, asked: Store, admin: Door, bridge: Bridge) -> None:
+        bridge.fold_worker.fold_pending()
+        page = text(admin.follow(post(admin, "grant")))
+        assert "Granted." in page
+        assert "2 events that waited are processed now" in page
+        assert "1 older event was too many to keep. Import" in page
+        assert "No request" in page
+        assert given(asked) == [("s1", GrantSource.FIRST_EVENT), ("s2", GrantSource.ADMINISTRATOR)]
+        bridge.fold_worker.fold_pending()
+        with asked.reading() as connection:
+            assert len(queue.list_recent(connection, asked.sealer, "s2", limit=9)) == 1
+
+    @both_stores
+    def test_refused_ones_are_deleted_and_can_be_granted_later(self, asked: Store, admin: Door) -> None:
+        page = text(admin.follow(post(admin, "refuse")))
+        assert "2 events that waited were deleted" in page
+        assert "No request" in page
+        assert "Refused and revoked" in page
+        append(asked, "s2", 9)
+        page = text(admin.get(PATH))
+        assert "No request" in page
+        assert f"{ACCOUNT} Site s2" in page
+        assert "1 event that waited is processed" in text(admin.follow(post(admin, "grant")))
+        assert "Refused and revoked" not in text(admin.get(PATH))
+
+    def test_of_an_account_with_credentials_have_its_name(self, asked: Store, admin: Door) -> None:
+        account = ZoomAccount("The choir", Credentials(ACCOUNT, "id", "secret"))
+        asked.write(lambda connection: zoom_credentials.save(connection, account, asked.sealer))
+        page = text(admin.get(PATH))
+        assert f"The choir {ACCOUNT} Site s2" in page
+
+    def test_that_are_too_many_are_counted(self, asked: Store, admin: Door) -> None:
+        granted(asked, "another", "elsewhere")
+        append(asked, "s2", 5, "another")
+        page = text(admin.get(PATH))
+        assert "1 event of another account came to Site s2 while too many accounts were asking" in page
+        assert "another Site s2" not in page
+        post(admin, "refuse")
+        assert "too many accounts were asking" in text(admin.get(PATH)), "until it is dismissed"
+        post(admin, "dismiss")
+        assert "too many accounts were asking" not in text(admin.get(PATH))
+
+    def test_name_accounts_as_text(self, asked: Store, admin: Door) -> None:
+        post(admin, "refuse")
+        granted(asked, "<b>x</b>", "elsewhere")
+        append(asked, "s2", 7, "<b>x</b>")
+        assert "<b>x</b>" not in admin.get(PATH).body.decode()
+
+    def test_alert_administrators_and_the_site(self, asked: Store, admin: Door) -> None:
+        overview = admin.get("/")
+        assert "2 events have been waiting since" in text(overview)
+        assert PATH in overview.body.decode()
+        post(admin, "refuse")
+        with asked.reading() as connection:
+            assert waiting.summaries(connection) == {}
+
+    def test_alert_without_a_link_where_nothing_can_be_decided(self, store: Store, narrow: Door) -> None:
+        granted(store, ACCOUNT, "elsewhere")
+        append(store, "s1", 1)
+        page = narrow.get("/")
+        assert "1 event has been waiting since" in text(page)
+        assert "until an administrator of the bridge decides" in text(page)
+        assert PATH not in page.body.decode()
+
+
+class TestAccounts:
+    def test_say_where_they_are_shown_since_when_and_why(self, asked: Store, admin: Door) -> None:
+        assert "Site s1" in text(admin.get(PATH))
+        assert "by its first event" in text(admin.get(PATH))
+
+    def test_are_confirmed(self, asked: Store, admin: Door) -> None:
+        assert "Confirm grant" in text(admin.get(PATH))
+        admin.follow(post(admin, "grant", "s1"))
+        assert given(asked) == [("s1", GrantSource.ADMINISTRATOR)]
+        assert "Confirm grant" not in text(admin.get(PATH))
+
+    def test_are_shown_on_further_sites(self, asked: Store, admin: Door) -> None:
+        connected(asked, "s3")
+        options = [one["value"] for one in Elements(admin.get(PATH)).all("option")]
+        assert options[:2] == ["s2", "s3"]
+        post(admin, "grant", "s3")
+        assert ("s3", GrantSource.ADMINISTRATOR) in given(asked)
+
+    @both_stores
+    def test_are_revoked_once_the_pages_are_named(self, asked: Store, admin: Door, bridge: Bridge) -> None:
+        bridge.fold_worker.fold_pending()
+        shown = post(admin, "revoke", "s1")
+        assert (shown.code, "Revoke the grant of" in text(shown)) == (200, True)
+        assert "The site has no page of this account" in text(shown)
+        assert len(given(asked)) == 1, "not without a confirmation"
+        page = text(admin.follow(post(admin, "revoke", "s1", sure="yes")))
+        assert "Revoked." in page
+        assert given(asked) == []
+        assert "Refused and revoked" in page
+
+    def test_count_the_pages_that_a_revocation_concerns(
+        self, asked: Store, admin: Door, bridge: Bridge
+    ) -> None:
+        bridge.fold_worker.fold_pending()
+        asked.write(lambda connection: connection.execute(update(posts).values(state="synced", post_id=5)))
+        page = text(post(admin, "revoke", "s1"))
+        assert "The site has 1 page of this account" in page
+        assert "are moved to the trash" in page
+
+    def test_are_granted_in_advance(self, asked: Store, admin: Door) -> None:
+        admin.follow(post(admin, "grant", "s2", "NotHeardOfYet"))
+        append(asked, "s1", 5, "NotHeardOfYet")
+        assert ("s2", GrantSource.ADMINISTRATOR) in given(asked)
+        assert len(given(asked)) == 2, "so that no other site has it first"
+
+    @pytest.mark.parametrize("account_id", ["", "x", "a b c", "site:s1", "zoombridge-test-s1", "ü" * 9])
+    def test_that_cannot_be_are_refused(self, asked: Store, admin: Door, account_id: str) -> None:
+        answer = post(admin, "grant", "s2", account_id)
+        assert answer.code == 422
+        assert Elements(answer).named("zb-account-error")
+        assert len(given(asked)) == 1
+
+    def test_of_a_site_that_is_gone_are_left_alone(self, asked: Store, admin: Door) -> None:
+        for do in ("grant", "revoke"):
+            assert "Nothing was changed" in text(admin.follow(post(admin, do, "nowhere", sure="yes")))
+        assert "Nothing was changed" in text(admin.follow(post(admin, "revoke", "s2", sure="yes")))
+        assert post(admin, "nonsense").code == 303
+        assert len(given(asked)) == 1
+
+    def test_are_listed_in_pages(self, asked: Store, admin: Door) -> None:
+        for number in range(60):
+            granted(asked, f"Account{number:02}", "s1")
+        first = admin.get(PATH)
+        assert "Account48" in text(first)
+        assert "Account50" not in text(first)
+        assert "after=Account49" in first.body.decode()
+        second = text(admin.get(f"{PATH}?after=Account49"))
+        assert "Account50" in second
+        assert ACCOUNT in second
+        assert "Next accounts" not in second
+
+
+class TestWho:
+    def test_sees_it_decides_nothing_as_a_viewer(self, asked: Store, watcher: Door) -> None:
+        page = watcher.get(PATH)
+        assert page.code == 200
+        assert ACCOUNT in text(page)
+        assert "Confirm grant" not in text(page)
+        assert post(watcher, "grant").code == 403
+        assert len(given(asked)) == 1
+
+    def test_of_one_site_does_not_see_it(self, narrow: Door) -> None:
+        assert narrow.get(PATH).code == 403
