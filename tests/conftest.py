@@ -48,7 +48,11 @@ ON_NEWEST = (
     "tests/wordpress/test_packages.py::",
 )
 # What each run tries on SQLite alone, and the soak on PostgreSQL, too: their queries are tried on both elsewhere.
-ON_SQLITE = ("tests/core/accounts/test_removal_phases.py::", "tests/web/test_excluded_fields.py::")
+ON_SQLITE = (
+    "tests/core/accounts/test_removal_phases.py::",
+    "tests/core/store/test_site_scope.py::",
+    "tests/web/test_excluded_fields.py::",
+)
 IN_SOAK = (*ON_NEWEST, "tests/plugin_stub/", "tests/end_to_end/test_events.py::")
 
 

@@ -232,9 +232,9 @@ class ReplayJob:
         """Return the next events, and the key from which to go on; None where these are the last."""
         if "event" in job.arguments:
             try:
-                return [event_search.load(connection, job.arguments["event"])], None
+                return [event_search.load(connection, job.arguments["event"], site_id=job.site_id)], None
             except UnknownEventError:
-                return [], None  # dropped by the retention since
+                return [], None  # dropped by the retention since, or its account is not granted any more
         page = event_search.page(
             connection, EventFilter.from_json(job.arguments["filter"]), limit=self.batch_size, after=cursor
         )

@@ -171,7 +171,7 @@ def _listed(
     now = int(time.time() * 1000)
     page = find(bridge.store, wanted, now=now, limit=_ON_A_PAGE, after=after, before=before)
     with bridge.store.reading() as connection:
-        lines = meeting_search.lines(connection, bridge.store.sealer, page.keys)
+        lines = meeting_search.lines(connection, bridge.store.sealer, page.keys, site_id=wanted.site_id)
         named = [(key.account_id, key.number) for key in page.keys]
         posts = post_status.of_meetings(
             connection, named, now=store_clock.now(connection), site_id=wanted.site_id

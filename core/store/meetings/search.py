@@ -124,10 +124,13 @@ class MeetingSummary:
     over_at: int
 
 
-def lines(connection: Connection, sealer: Sealer, keys: Sequence[MeetingKey]) -> list[MeetingSummary]:
+def lines(
+    connection: Connection, sealer: Sealer, keys: Sequence[MeetingKey], *, site_id: str | None = None
+) -> list[MeetingSummary]:
     """Return the meetings with these keys, in the same order. Those deleted since are left out.
 
-    A meeting that moved from another account is completed with that account's data: see `core.model.identity`.
+    A meeting that moved from another account is completed with that account's data: see `core.model.identity`. With a
+    `site_id`, only with what the accounts granted to that site told.
     """
     named = [(key.account_id, key.number) for key in keys]
     rows = connection.execute(
@@ -136,7 +139,7 @@ def lines(connection: Connection, sealer: Sealer, keys: Sequence[MeetingKey]) ->
     found = {(row.account_id, row.number): row for row in rows}
     return [
         MeetingSummary(
-            _listed(connection, sealer, row),
+            _listed(connection, sealer, row, site_id),
             row.starts_at,
             row.ends_at,
             row.over_at,
@@ -146,9 +149,9 @@ def lines(connection: Connection, sealer: Sealer, keys: Sequence[MeetingKey]) ->
     ]
 
 
-def _listed(connection: Connection, sealer: Sealer, row: Any) -> Meeting:
+def _listed(connection: Connection, sealer: Sealer, row: Any, site_id: str | None) -> Meeting:
     meeting = from_row(row, sealer)
-    return meeting if meeting.created else shown.of_owner(connection, sealer, meeting)
+    return meeting if meeting.created else shown.of_owner(connection, sealer, meeting, site_id=site_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,27 +180,36 @@ def hosts(connection: Connection, sealer: Sealer, *, site_id: str | None = None)
         .limit(MOST_HOSTS)
     )
     rows = connection.execute(query).all()
-    known = names_of_hosts(connection, [row[0] for row in rows])
+    known = names_of_hosts(connection, [row[0] for row in rows], site_id=site_id)
     found = []
     for host_id, number, latest in rows:
-        name, email = known.get(host_id) or ("", _email_of(connection, sealer, host_id, latest))
+        name, email = known.get(host_id) or (
+            "",
+            _email_of(connection, sealer, host_id, latest, site_id=site_id),
+        )
         found.append(HostSummary(host_id, email, number, name))
     return found
 
 
-def names_of_hosts(connection: Connection, host_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return name and e-mail address of hosts, by host id, as stored with their Zoom account."""
-    rows = connection.execute(
-        select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
-    )
-    return {host_id: (name, email) for host_id, name, email in rows}
+def names_of_hosts(
+    connection: Connection, host_ids: Sequence[str], *, site_id: str | None = None
+) -> dict[str, tuple[str, str]]:
+    """Return name and e-mail address of hosts, by host id, as stored with their Zoom account.
+
+    For a site, only those of its accounts: an event of any other account could name a host of theirs.
+    """
+    query = select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
+    if site_id is not None:
+        query = query.where(table.c.account_id.in_(accounts_of(site_id)))
+    return {host_id: (name, email) for host_id, name, email in connection.execute(query)}
 
 
-def _email_of(connection: Connection, sealer: Sealer, host_id: str, starts_at: int) -> str:
+def _email_of(
+    connection: Connection, sealer: Sealer, host_id: str, starts_at: int, *, site_id: str | None
+) -> str:
     """Return a host's e-mail address as one of their meetings has it, or an empty text."""
-    row = connection.execute(
-        select(meetings).where(meetings.c.starts_at == starts_at, meetings.c.host_id == host_id).limit(1)
-    ).first()
+    is_hosts = meetings.c.starts_at == starts_at, meetings.c.host_id == host_id
+    row = connection.execute(select(meetings).where(*is_hosts, *_scope(site_id)).limit(1)).first()
     email = None if row is None else from_row(row, sealer).object.get("host_email")
     return email if isinstance(email, str) else ""
 

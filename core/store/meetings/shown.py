@@ -52,9 +52,14 @@ def resolve(
     return {number: _shown(connection, sealer, stored) for number, stored in of_number.items()}
 
 
-def of_owner(connection: Connection, sealer: Sealer, meeting: Meeting) -> Meeting:
-    """Return a meeting as the sites show it where it owns its number; unchanged if it owns the number nowhere."""
-    account_ids = accounts_of_owner(connection, meeting.account_id, meeting.number)
+def of_owner(
+    connection: Connection, sealer: Sealer, meeting: Meeting, *, site_id: str | None = None
+) -> Meeting:
+    """Return a meeting as the sites show it where it owns its number; unchanged if it owns the number nowhere.
+
+    With a `site_id`, as that site shows it.
+    """
+    account_ids = accounts_of_owner(connection, meeting.account_id, meeting.number, site_id=site_id)
     if len(account_ids) == 1:
         return meeting
     found = resolve(connection, sealer, account_ids, [meeting.number])
@@ -79,13 +84,17 @@ def successor(
 ) -> str | None:
     """Return the account that now owns a number that this account had, on a site or anywhere.
 
-    None if this account still owns it, or has no record of it.
+    None if this account still owns it, or has no record of it. For a site, both accounts are granted to it.
     """
     known = select(table.c.number).where(table.c.account_id == account_id, table.c.number == number)
+    if site_id is not None:
+        known = known.where(table.c.account_id.in_(accounts_of(site_id)))
     if connection.execute(known).first() is None:
         return None
     query = select(posts.c.account_id).where(posts.c.number == number)
     query = query.where(posts.c.site_id.in_([site_id] if site_id is not None else select(sites.c.id)))
+    if site_id is not None:
+        query = query.where(posts.c.account_id.in_(accounts_of(site_id)))
     owners = set(connection.scalars(query))
     return None if account_id in owners else min(owners, default=None)
 

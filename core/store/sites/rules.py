@@ -13,6 +13,7 @@ from core.model import rules
 from core.render import SiteRules
 from core.store.db import locks
 from core.store.db.schema import sites, zoom_users
+from core.store.sites.grants import accounts_of
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ def of_site(
     if decided is None:
         decided = rules.read(site.rules).rules
     return SiteRules(
-        add_host_ids(connection, decided),
+        add_host_ids(connection, decided, site.id),
         site.vczapi,
         site.vczapi_pro,
-        host_names=_names(connection, about) if decided.show_host else {},
+        host_names=_names(connection, about, site.id) if decided.show_host else {},
     )
 
 
@@ -65,11 +66,14 @@ def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
     return replace(decided, rules=replace(rules.DEFAULT, status=decided.rules.status))
 
 
-def add_host_ids(connection: Connection, decided: Rules) -> Rules:
-    """Return the rules with Zoom's host ids added to e-mail addresses, as events name a host by id alone."""
+def add_host_ids(connection: Connection, decided: Rules, site_id: str) -> Rules:
+    """Return the rules with Zoom's host ids added to e-mail addresses, as events name a host by id alone.
+
+    Only users of the accounts granted to the site are looked up.
+    """
     named = {host for host in (decided.hosts or ()) if "@" in host}
     named |= {author.host for author in decided.authors if "@" in author.host}
-    ids = _ids(connection, named)
+    ids = _ids(connection, named, site_id)
     if not ids:
         return decided
     listed = decided.hosts
@@ -81,13 +85,14 @@ def add_host_ids(connection: Connection, decided: Rules) -> Rules:
     return replace(decided, hosts=listed, authors=(*decided.authors, *more))
 
 
-def _ids(connection: Connection, emails: set[str]) -> dict[str, list[str]]:
+def _ids(connection: Connection, emails: set[str], site_id: str) -> dict[str, list[str]]:
     if not emails:
         return {}
     found: dict[str, list[str]] = {}
     rows = connection.execute(
         select(zoom_users.c.email, zoom_users.c.host_id).where(
-            func.lower(zoom_users.c.email).in_([email.lower() for email in emails])
+            func.lower(zoom_users.c.email).in_([email.lower() for email in emails]),
+            zoom_users.c.account_id.in_(accounts_of(site_id)),
         )
     )
     for email, host_id in rows:
@@ -97,10 +102,15 @@ def _ids(connection: Connection, emails: set[str]) -> dict[str, list[str]]:
     return found
 
 
-def _names(connection: Connection, about: Sequence[Meeting]) -> dict[str, str]:
-    """Return the display names of these meetings' hosts by host id, as far as they are known."""
+def _names(connection: Connection, about: Sequence[Meeting], site_id: str) -> dict[str, str]:
+    """Return the display names of these meetings' hosts by host id, as far as accounts of the site have told them.
+
+    Pages show them: an event of any account could name a host of another account.
+    """
     wanted = {meeting.host_id for meeting in about if meeting.host_id}
     rows = connection.execute(
-        select(zoom_users.c.host_id, zoom_users.c.name).where(zoom_users.c.host_id.in_(wanted))
+        select(zoom_users.c.host_id, zoom_users.c.name).where(
+            zoom_users.c.host_id.in_(wanted), zoom_users.c.account_id.in_(accounts_of(site_id))
+        )
     )
     return {host_id: name for host_id, name in rows if name}

@@ -14,6 +14,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import sites as table
 from core.store.sites import rules, sites
 from core.store.sites.sites import Site
+from tests.core.store.grants import granted
 
 
 def kept(store: Store) -> Site:
@@ -57,6 +58,8 @@ class TestOfSite:
     def test_an_address_means_the_ids_that_zoom_told_of_it(self, store: Store, site: Site) -> None:
         found = [host("h1", "Anna@Example.org"), host("h2", "bert@example.org"), host("h3", "anna@example.org", account_id="b")]  # fmt: skip
         store.write(lambda connection: zoom_users.save(connection, found))
+        granted(store, "a", "s1")
+        granted(store, "b", "s1")
         decided = Rules(hosts=("ANNA@example.org",), authors=(Author("bert@example.org", 4, "Bert"),))
         with store.reading() as connection:
             told = rules.of_site(connection, kept(store), [], decided).rules
@@ -73,9 +76,21 @@ class TestOfSite:
     def test_names_hosts_only_where_they_are_shown(self, store: Store, site: Site) -> None:
         found = [host("h1", "a@example.org", "Anna"), host("h2", "b@example.org")]
         store.write(lambda connection: zoom_users.save(connection, found))
+        granted(store, "a", "s1")
         meetings = [about(host_id="h1"), about(host_id="h2"), about()]
         with store.reading() as connection:
             shown = rules.of_site(connection, kept(store), meetings, Rules(show_host=True))
             hidden = rules.of_site(connection, kept(store), meetings, Rules())
         assert shown.host_names == {"h1": "Anna"}
         assert hidden.host_names == {}
+
+    def test_hosts_of_accounts_that_are_not_granted_are_unknown(self, store: Store, site: Site) -> None:
+        """An event of an account of one's own could name any of them, and a page would tell who that is."""
+        theirs = [host("h1", "anna@example.org", "Anna", account_id="theirs")]
+        store.write(lambda connection: zoom_users.save(connection, theirs))
+        granted(store, "a", "s1")
+        decided = Rules(show_host=True, hosts=("anna@example.org",))
+        with store.reading() as connection:
+            shown = rules.of_site(connection, kept(store), [about(host_id="h1")], decided)
+        assert shown.host_names == {}
+        assert shown.rules.hosts == ("anna@example.org",)
