@@ -46,6 +46,7 @@ class Zoombridge_Sync_Care {
 		remove_filter( 'get_post_metadata', 'zoombridge_fit_meta', PHP_INT_MAX );
 		// For the rest of the request: some plugins work when it shuts down.
 		add_filter( 'pre_http_request', 'zoombridge_refuse_zoom_request', PHP_INT_MAX, 3 );
+		add_filter( 'pre_schedule_event', array( $this, 'refuse_job' ), PHP_INT_MAX, 2 );
 		foreach ( array( 'wp_die_handler', 'wp_die_ajax_handler', 'wp_die_json_handler', 'wp_redirect' ) as $hook ) {
 			add_filter( $hook, 'zoombridge_sync_record_way_out', PHP_INT_MAX );
 		}
@@ -68,5 +69,19 @@ class Zoombridge_Sync_Care {
 		}
 		add_filter( 'get_post_metadata', 'zoombridge_fit_meta', PHP_INT_MAX, 4 );
 		wp_defer_term_counting( false );
+	}
+
+	/**
+	 * Keeps VCZAPI from scheduling a job: in another process, it would tell Zoom what the bridge wrote here.
+	 *
+	 * @since 0.2.0
+	 *
+	 * @param mixed  $result Result of an earlier filter; null lets WordPress schedule the job.
+	 * @param object $event  The job.
+	 * @return mixed False if VCZAPI carries it out, or schedules it; otherwise the result unchanged.
+	 */
+	public function refuse_job( $result, $event ) {
+		$hooks = array_column( $this->callbacks, 0 );
+		return in_array( $event->hook, $hooks, true ) || zoombridge_is_called_by_vczapi() ? false : $result;
 	}
 }

@@ -81,7 +81,7 @@ function zoombridge_has_vczapi_pro(): bool {
 }
 
 /**
- * Returns the callbacks of VCZAPI and its add-ons on the hooks of saving and deleting posts and their metas.
+ * Returns the callbacks of VCZAPI and its add-ons, on whatever hooks they are.
  *
  * @since 0.2.0
  *
@@ -89,11 +89,14 @@ function zoombridge_has_vczapi_pro(): bool {
  */
 function zoombridge_vczapi_callbacks(): array {
 	global $wp_filter;
+	if ( ! zoombridge_has_vczapi_files() ) {
+		return array();
+	}
 	$found = array();
-	foreach ( preg_grep( '/post|_to_|meta|zoom-meetings/', array_keys( $wp_filter ) ) as $hook ) {
-		foreach ( $wp_filter[ $hook ]->callbacks as $priority => $callbacks ) {
+	foreach ( $wp_filter as $name => $hook ) {
+		foreach ( $hook->callbacks as $priority => $callbacks ) {
 			foreach ( $callbacks as $callback ) {
-				$found[] = array( $hook, $callback['function'], $priority, $callback['accepted_args'] );
+				$found[] = array( (string) $name, $callback['function'], $priority, $callback['accepted_args'] );
 			}
 		}
 	}
@@ -103,6 +106,35 @@ function zoombridge_vczapi_callbacks(): array {
 			return zoombridge_is_vczapi_file( zoombridge_callback_file( $arguments[1] ) );
 		}
 	);
+}
+
+/**
+ * Whether VCZAPI or an add-on of it is active.
+ *
+ * @since 0.2.0
+ *
+ * @return bool True if it is.
+ */
+function zoombridge_has_vczapi_files(): bool {
+	if ( zoombridge_has_vczapi() ) {
+		return true;
+	}
+	$of_network = is_multisite() ? wp_get_active_network_plugins() : array();
+	$files      = array_merge( wp_get_active_and_valid_plugins(), $of_network );
+	return (bool) array_filter( $files, 'zoombridge_is_vczapi_file' );
+}
+
+/**
+ * Whether the code at work was called by VCZAPI or an add-on of it.
+ *
+ * @since 0.2.0
+ *
+ * @return bool True if it was.
+ */
+function zoombridge_is_called_by_vczapi(): bool {
+	// phpcs:ignore WordPress.PHP.DevelopmentFunctions -- Nothing else tells who calls.
+	$frames = debug_backtrace( DEBUG_BACKTRACE_IGNORE_ARGS );
+	return (bool) array_filter( array_column( $frames, 'file' ), 'zoombridge_is_vczapi_file' );
 }
 
 /**
@@ -140,6 +172,23 @@ function zoombridge_callback_file( $callback ): string {
  * @return bool True if it lies in a folder of theirs in the folder of plugins.
  */
 function zoombridge_is_vczapi_file( string $file ): bool {
+	// All callbacks of a request are asked about, and lie in some hundred files.
+	static $known = array();
+	if ( ! isset( $known[ $file ] ) ) {
+		$known[ $file ] = zoombridge_lies_in_vczapi( $file );
+	}
+	return $known[ $file ];
+}
+
+/**
+ * Whether a path leads into a folder of VCZAPI or one of its add-ons.
+ *
+ * @since 0.2.0
+ *
+ * @param string $file Path of the file.
+ * @return bool True if it does.
+ */
+function zoombridge_lies_in_vczapi( string $file ): bool {
 	$file    = wp_normalize_path( $file );
 	$folders = array_unique( array( WP_PLUGIN_DIR, (string) realpath( WP_PLUGIN_DIR ) ) );
 	foreach ( array_map( 'wp_normalize_path', $folders ) as $folder ) {
