@@ -70,6 +70,9 @@ function zoombridge_is_series( int $post_id ): bool {
  * @return mixed The value, in a list if not a single one is asked for; null for all other metas.
  */
 function zoombridge_fit_meta( $value, $post_id, $key, $single ) {
+	if ( null === $value && isset( ZOOMBRIDGE_TWINS[ $key ] ) && zoombridge_is_managed_post( (int) $post_id ) ) {
+		return zoombridge_read_twin( (int) $post_id, $key );
+	}
 	$is_fitted = null === $value && in_array( $key, array( '_meeting_zoom_details', '_meeting_fields' ), true );
 	if ( ! $is_fitted || ! zoombridge_has_vczapi() || ! zoombridge_is_managed_post( (int) $post_id ) ) {
 		return $value;

@@ -21,7 +21,8 @@ function zoombridge_may_join( WP_Post $post ): bool {
 	if ( 'trash' === $post->post_status || ( ! $is_public && ! current_user_can( 'read_post', $post->ID ) ) ) {
 		return false;
 	}
-	$fields = get_post_meta( $post->ID, '_meeting_fields', true );
+	$key    = zoombridge_has_next_vczapi() ? 'vczapi_meeting_fields' : '_meeting_fields';
+	$fields = get_post_meta( $post->ID, $key, true );
 	if ( is_array( $fields ) && ! empty( $fields['site_option_logged_in'] ) && ! is_user_logged_in() ) {
 		return false;
 	}

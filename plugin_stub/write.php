@@ -566,7 +566,7 @@ function zoombridge_sync_wanted_metas( array $operation, array $row ): array {
 	if ( ! isset( $row['metas']['_meeting_zoom_start_url'] ) ) {
 		$wanted['_meeting_zoom_start_url'] = '';
 	}
-	return $wanted;
+	return $wanted + zoombridge_sync_wanted_twins( $wanted, $row['metas'] );
 }
 
 /**

@@ -40,6 +40,7 @@ ON_ONE = {
     "test_vczapi_form": "debian-mariadb",
     "test_vczapi_visitors": "debian-mariadb",
     "test_vczapi_box": "debian-mariadb",
+    "test_vczapi_next": "playground-sqlite",
 }
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"

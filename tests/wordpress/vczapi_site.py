@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REAL = Path(os.environ["ZOOMBRIDGE_VCZAPI"]) if os.environ.get("ZOOMBRIDGE_VCZAPI") else None
-SLUG = "vczapi" if REAL is None else "video-conferencing-with-zoom-api"
+DOUBLE_SLUG = "vczapi"
+SLUG = DOUBLE_SLUG if REAL is None else "video-conferencing-with-zoom-api"
 MAKE = HERE / "vczapi/make.php"
 
 HOST = "KDcuGIm1QgePTO8WbOqwIQ"
@@ -118,14 +119,21 @@ class VczapiSite:
 
     site: WordPress
     session: requests.Session = field(default_factory=requests.Session)
+    slug: str = SLUG
 
     is_real = REAL is not None
 
     @classmethod
-    def start(cls, site: WordPress) -> VczapiSite:
-        """Activate the plugin, as connected with Zoom, and catch what it sends there."""
+    def start(cls, site: WordPress, *, is_next: bool = False) -> VczapiSite:
+        """Activate the plugin, as connected with Zoom, and catch what it sends there.
+
+        `is_next`: in its next generation. That cannot be had, so the double serves in any case.
+        """
         shutil.copyfile(HERE / "zoom_api.php", site.directory / "wp-content/mu-plugins/zoom_api.php")
-        site.add_plugin(REAL or HERE / "vczapi", SLUG)
+        slug = DOUBLE_SLUG if is_next else SLUG
+        if is_next:
+            site.php("update_option( 'vczapi_double_next', '1' );")
+        site.add_plugin(HERE / "vczapi" if is_next or REAL is None else REAL, slug)
         site.php(
             """
             update_option( 'vczapi_oauth_account_id', 'x' );
@@ -138,13 +146,13 @@ class VczapiSite:
             """,
             users=USERS,
         )
-        made = cls(site)
+        made = cls(site, slug=slug)
         made.sign_in(site.user, site.password)
         return made
 
     def stop(self) -> None:
         """Deactivate it; requests to Zoom fail again."""
-        self.site.deactivate_plugin(SLUG)
+        self.site.deactivate_plugin(self.slug)
         (self.site.directory / "wp-content/mu-plugins/zoom_api.php").unlink()
 
     def sign_in(self, user: str, password: str) -> None:

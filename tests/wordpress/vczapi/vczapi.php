@@ -7,11 +7,14 @@
  * It contains none of that plugin's code. Each part quotes the documentation that it implements; what the documentation
  * does not say is not here. Its requests to Zoom are those of the form; `tests/wordpress/zoom_api.php` answers them.
  * With the option `vczapi_double_next` it behaves as the plugin's next generation, too.
+ * The option `vczapi_double_version` gives it another version number.
  *
  * @package Zoom_WordPress_Bridge
  */
 
-define( 'ZVC_PLUGIN_VERSION', '4.6.7' );
+// "A development tree with header 4.7.0 ... `ZVC_PLUGIN_VERSION` stays defined."
+$vczapi_double_version = get_option( 'vczapi_double_next' ) ? '4.7.0' : '4.6.7';
+define( 'ZVC_PLUGIN_VERSION', get_option( 'vczapi_double_version', $vczapi_double_version ) );
 
 require_once __DIR__ . '/make.php';
 require_once __DIR__ . '/form.php';
