@@ -695,6 +695,23 @@ NONCES_REPEATED = _(
     "somebody who recorded it. Repair the table: ask the site's host to restore the unique index on option_name."
 )
 TRASH_OFF = _("is disabled (EMPTY_TRASH_DAYS is 0 in wp-config.php): pages are made drafts instead")
+# What a check found of the plugin "Video Conferencing with Zoom" (VCZAPI), which may be active on the site, too.
+VCZAPI_TRIED = _("version %(version)s, which has been tried with the bridge")
+VCZAPI_NEWER = _(
+    "The plugin “Video Conferencing with Zoom” %(version)s has not been tried with the bridge; %(tried)s has. Pages are "
+    "written as before, and what the plugin sends to Zoom meanwhile is refused. But saving a post in WordPress may change "
+    "its meeting in Zoom, and pages may look wrong: look at one, and change meetings only in Zoom. To be safe, install "
+    "%(tried)s again until a new version of the bridge has been tried with %(version)s."
+)
+VCZAPI_OLDER = _(
+    "The plugin “Video Conferencing with Zoom” %(version)s has not been tried with the bridge; %(tried)s has. Pages are "
+    "written as before, but may look wrong. Update the plugin to %(tried)s in wp-admin, under Plugins."
+)
+VCZAPI_PRO_UNTRIED = _(
+    "version %(version)s; no version of this add-on has been tried with the bridge. Pages are written as before; look at "
+    "the page of a series and at one with registration, and change meetings only in Zoom"
+)
+VCZAPI_PRO_VERSION_UNKNOWN = _("unknown")
 BRIDGE_REACHED = _("is reached from WordPress, at %(address)s")
 BRIDGE_LOCAL = _(
     "That address means “this machine”, and WordPress is on another one. Give the bridge an address that WordPress "

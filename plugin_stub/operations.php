@@ -363,18 +363,19 @@ function zoombridge_sync_hello( array $message, array $operation ): array {
 		zoombridge_write_option_row( 'zoombridge_visit', (string) $operation['visit'] );
 	}
 	return $asked + array(
-		'version'   => ZOOMBRIDGE_VERSION,
-		'home'      => zoombridge_raw_home(),
-		'name'      => zoombridge_site_name(),
-		'place'     => zoombridge_place(),
-		'type'      => zoombridge_owns_post_type() ? 'stub' : 'other',
-		'page'      => zoombridge_page_url(),
-		'endpoints' => zoombridge_endpoints(),
+		'version'    => ZOOMBRIDGE_VERSION,
+		'home'       => zoombridge_raw_home(),
+		'name'       => zoombridge_site_name(),
+		'place'      => zoombridge_place(),
+		'type'       => zoombridge_owns_post_type() ? 'stub' : 'other',
+		'page'       => zoombridge_page_url(),
+		'endpoints'  => zoombridge_endpoints(),
 		// Some old sites have lost the unique index without which no nonce protects anything.
-		'nonces'    => ! zoombridge_insert_option_row( $name, time() . '|' ),
-		'charset'   => zoombridge_narrowest_charset(),
-		'trash'     => (bool) EMPTY_TRASH_DAYS,
-		'rest'      => rest_url(),
+		'nonces'     => ! zoombridge_insert_option_row( $name, time() . '|' ),
+		'charset'    => zoombridge_narrowest_charset(),
+		'trash'      => (bool) EMPTY_TRASH_DAYS,
+		'rest'       => rest_url(),
+		'vczapi_pro' => zoombridge_vczapi_pro_version(),
 	);
 }
 

@@ -20,6 +20,8 @@ class FactName(StrEnum):
     CLOCK = "clock"
     NONCES = "nonces"  # the database refuses a nonce that it holds
     TRASH = "trash"
+    VCZAPI = "VCZAPI"  # was tried with the bridge in this version
+    VCZAPI_PRO = "VCZAPI PRO"  # the same of its add-on
     BRIDGE = "bridge"  # WordPress reaches it
     PAGES = "pages"  # are written
     VISITORS = "visitors"  # see how many of them
@@ -36,6 +38,8 @@ CHECKED = (
     FactName.CLOCK,
     FactName.NONCES,
     FactName.TRASH,
+    FactName.VCZAPI,
+    FactName.VCZAPI_PRO,
     FactName.BRIDGE,
 )
 """What a health check finds out. The check after it replaces all of these facts."""

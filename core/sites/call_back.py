@@ -34,14 +34,18 @@ class Callee:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Where and how a site answered. `url` is its home as it was reached."""
+    """Where and how a site answered. `url` is its home as it was reached.
+
+    `vczapi` and `vczapi_pro` are the versions of that plugin and its add-on, None where they are not active; a version
+    that is not known is empty.
+    """
 
     url: str
     rest_root: str
     doorway: Doorway
     greeting: Greeting
-    vczapi: bool
-    vczapi_pro: bool
+    vczapi: str | None
+    vczapi_pro: str | None
 
 
 def call(callee: Callee, *, timeout: tuple[float, float] = TIMEOUT) -> Reached:
@@ -101,13 +105,14 @@ def _call_at(url: str, callee: Callee, timeout: tuple[float, float]) -> Reached:
     ) as client:
         greeting = client.hello()
         info = client.info
+        has_pro = info is not None and info.vczapi_pro
         return Reached(
             url=url,
             rest_root=root,
             doorway=client.doorway,
             greeting=greeting,
-            vczapi=info is not None and info.vczapi is not None,
-            vczapi_pro=info is not None and info.vczapi_pro,
+            vczapi=info.vczapi if info is not None else None,
+            vczapi_pro=(greeting.vczapi_pro or "") if has_pro else None,
         )
 
 

@@ -17,6 +17,7 @@ from core.model.page_status import PageStatus
 from core.pipeline import site_client
 from core.sites import site_changes
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
+from core.sites.vczapi_versions import vczapi_findings
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.posts import standing
@@ -247,6 +248,9 @@ def _findings(site: Site, client: SyncClient, greeting: Greeting) -> list[Health
         findings.append(HealthFinding(FactName.NONCES, False, messages.NONCES_REPEATED))
     if not greeting.trash:
         findings.append(HealthFinding(FactName.TRASH, True, messages.TRASH_OFF))
+    if client.info is not None:
+        pro = (greeting.vczapi_pro or "") if client.info.vczapi_pro else None
+        findings += vczapi_findings(client.info.vczapi, pro)
     if greeting.bridge is not None:
         findings.append(_reached(greeting.bridge, site))
     return findings

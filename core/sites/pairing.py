@@ -31,8 +31,9 @@ from core.errors import (
 from core.jobs.worker import WorkerThread
 from core.sites import call_back as calls
 from core.sites.call_back import Callee
+from core.sites.vczapi_versions import vczapi_findings
 from core.store.posts import requeue
-from core.store.sites import pairings, sites
+from core.store.sites import health, pairings, sites
 from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
 from core.wordpress.homes import is_same_home, typed_address, zoom_endpoints
@@ -50,10 +51,11 @@ from core.wordpress.pairing_envelope import (
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Connection
 
+    from core.model.health import HealthFinding
     from core.sites.call_back import Reached
     from core.store.db.engine import Store
     from core.wordpress.pairing_envelope import PairingDetails, PairingRequest
@@ -370,13 +372,16 @@ def call_back(store: Store, pairing_id: str, *, timeout: tuple[float, float] = c
         server_login=pairing.server_login,
         doorway=pairing.doorway,
     )
+    findings: list[HealthFinding] = []
     try:
         reached = calls.call(callee, timeout=timeout)
     except SiteFaultError as error:
         called = _failed(pairing, error)
     else:
         called = _confirmed_or_not(store, _answered_from(pairing, reached))
-    store.write(lambda connection: _save(connection, store, called, was=pairing.state))
+        findings = vczapi_findings(reached.vczapi, reached.vczapi_pro)
+        called = replace(called, message=_naming(called.message, findings))
+    store.write(lambda connection: _save(connection, store, called, was=pairing.state, findings=findings))
     return _load(store, pairing_id)
 
 
@@ -450,8 +455,8 @@ def _answered_from(pairing: Pairing, reached: Reached) -> Pairing:
         page=reached.greeting.page,
         stub=reached.greeting.version,
         place=reached.greeting.place or pairing.place,
-        vczapi=reached.vczapi,
-        vczapi_pro=reached.vczapi_pro,
+        vczapi=reached.vczapi is not None,
+        vczapi_pro=reached.vczapi_pro is not None,
         checked_at=calls.now(),
         calls=0,
     )
@@ -494,8 +499,22 @@ def _confirmed_or_not(store: Store, pairing: Pairing) -> Pairing:
     return replace(pairing, state=PairingState.CONFIRM, message=message)
 
 
-def _save(connection: Connection, store: Store, pairing: Pairing, *, was: PairingState) -> None:
-    """Save a pairing, and its site where it is connected by now."""
+def _naming(message: str, findings: Collection[HealthFinding]) -> str:
+    """Return a message for a person who confirms a site, with what is not well there."""
+    if not message:
+        return ""
+    return " ".join([message, *(found.message for found in findings if not found.well)])
+
+
+def _save(
+    connection: Connection,
+    store: Store,
+    pairing: Pairing,
+    *,
+    was: PairingState,
+    findings: Collection[HealthFinding] = (),
+) -> None:
+    """Save a pairing, and its site where it is connected by now; what was found there is named before the first write."""
     is_connected = pairing.state is PairingState.CONNECTED
     # From then on the site keeps what is secret.
     kept = replace(pairing, key="", server_username="", server_password="") if is_connected else pairing
@@ -505,6 +524,7 @@ def _save(connection: Connection, store: Store, pairing: Pairing, *, was: Pairin
         code = pairings.load_code(connection, pairing.code_id, store.sealer)
         site = _site_of(connection, store, pairing, bridge_url=code.bridge_url if code else "")
         sites.save(connection, site, store.sealer)
+        health.record(connection, site.id, findings, now=calls.now())
         # What the pairing before could not write, this one may.
         requeue.requeue_failed_posts(connection, site.id, now=calls.now())
 

@@ -300,7 +300,8 @@ class Greeting:
     wp-admin. `nonces`: the database refuses a second row of one nonce. `charset` is that of the column that holds
     texts with the smallest one. `trash`: posts can be moved to the trash. `name` is that of the site, and `place` the
     digest of WordPress's folder and database, by which copies differ; both are empty where the plugin does not tell.
-    `visit` is the bridge's visit before this one, 0 for none; None where no visit was told.
+    `visit` is the bridge's visit before this one, 0 for none; None where no visit was told. `vczapi_pro` is the version
+    of VCZAPI's PRO add-on, None where that is not active or earlier plugins do not tell it.
     `bridge` is there after a call of the bridge.
     """
 
@@ -317,6 +318,7 @@ class Greeting:
     name: str = ""
     place: str = ""
     visit: int | None = None
+    vczapi_pro: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -641,6 +643,7 @@ def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
         place=_optional_text(told.get("place")) or "",
         bridge=_bridge_call(_object(told.get("bridge"))) if called else None,
         visit=None if told.get("visit") is None else _whole(told.get("visit")),
+        vczapi_pro=_optional_text(told.get("vczapi_pro")),
     )
 
 

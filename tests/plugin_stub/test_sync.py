@@ -140,6 +140,7 @@ class TestWaysIn:
             "charset": "utf8mb4",
             "trash": True,
             "rest": sync.site.rest_root,
+            "vczapi_pro": None,
         }
         assert abs(answer.time - time.time()) < 60
         assert answer.inner["protocols"] == [2, 2]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.plugin_stub.conftest import password_of
 from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import SyncClient
 from tests.plugin_stub.test_vczapi_visitors import write
@@ -22,6 +24,7 @@ from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.plugin_stub.bridge_double import BridgeDouble
     from tests.wordpress import WordPress
 
 __all__ = ["sync", "write"]
@@ -400,3 +403,61 @@ class TestWrites:
         assert answer.codes == ["ok"] * 100
         assert any_generation.changes() == []
         assert [any_generation.meta(result["post"], ID) for result in answer.results[:3]] == numbers[:3]
+
+
+class TestVersion:
+    """A version that was not tried with the bridge is named where plugins are managed, and on the screens of meetings."""
+
+    @pytest.mark.parametrize("screen", ["plugins.php", EDIT, "post-new.php?post_type=zoom-meetings"])
+    def test_is_named(self, vczapi: VczapiSite, sync: SyncClient, screen: str) -> None:
+        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{screen}", timeout=90).text
+
+        assert "“Video Conferencing with Zoom” 4.7.0 has not been tried" in page
+        assert "install 4.6.7 again" in page
+
+    def test_is_named_to_administrators_only(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        password_of(vczapi.site, "eva", "editor")
+        vczapi.sign_in("eva", "a-password")
+
+        assert "has not been tried" not in vczapi.list_screen()
+
+    def test_that_was_tried_is_not_named(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        vczapi.site.php("delete_option( 'vczapi_double_next' );")
+
+        assert "has not been tried" not in vczapi.list_screen()
+
+    def test_of_before_leads_to_an_update(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        warning = vczapi.site.php("return zoombridge_vczapi_warning();")
+        assert "To be safe" in warning
+        vczapi.site.php("update_option( 'vczapi_double_version', '4.5.0' );")
+
+        assert "4.5.0 has not been tried" in vczapi.list_screen()
+        assert "Update the plugin to 4.6.7." in vczapi.list_screen()
+
+    def test_is_told_with_that_of_the_add_on(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        folder = vczapi.site.directory / "wp-content/plugins/vczapi-pro"
+        folder.mkdir(exist_ok=True)
+        (folder / "vczapi-pro.php").write_text("<?php\n/* Plugin Name: PRO\n * Version: 1.7.5 */\n")
+        vczapi.site.php(
+            "require_once ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin( 'vczapi-pro/vczapi-pro.php' );"
+        )
+
+        answer = sync.send({"op": "hello"})
+
+        vczapi.site.deactivate_plugin("vczapi-pro")
+        shutil.rmtree(folder)
+        assert (answer.inner["vczapi"], answer.result["vczapi_pro"]) == ("4.7.0", "1.7.5")
+
+    def test_bridge_is_called_when_it_is_updated(self, site: WordPress, bridge: BridgeDouble) -> None:
+        connect(site, bridge.url)
+        for updated in ("another/another.php", "vczapi/vczapi.php"):
+            site.php(
+                """
+                $done = array( 'type' => 'plugin', 'action' => 'update', 'plugins' => array( $plugin ) );
+                do_action( 'upgrader_process_complete', new stdClass(), $done );
+                """,
+                plugin=updated,
+            )
+
+        [nudge] = bridge.wait_for_nudges(1)
+        assert nudge.target == "/stub/changed"

@@ -206,6 +206,30 @@ class TestLook:
         assert "drafts" in facts(store)[FactName.TRASH].message
         assert wrong(found) == {}
 
+    def test_names_a_version_of_vczapi_that_was_not_tried(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        clock = Clock(1000)
+        wordpress.plugin.vczapi = "4.6.7"
+        assert wrong(health_check.check(store, "s1", clock=clock)) == {}
+        assert "4.6.7" in facts(store)[FactName.VCZAPI].message
+        clock.now = 2000
+        wordpress.plugin.vczapi = "4.7.0"
+        for _ in range(2):
+            found = health_check.check(store, "s1", clock=clock)
+            assert "4.7.0 has not been tried" in wrong(found)["VCZAPI"]
+            clock.now = 3000
+        assert facts(store)[FactName.VCZAPI].since == 2_000_000
+        assert (kept(store).fault, kept(store).blocked_until) == (None, 0), "nothing stops"
+        wordpress.plugin.vczapi = None
+        health_check.check(store, "s1", clock=clock)
+        assert FactName.VCZAPI not in facts(store)
+
+    def test_names_the_add_on_of_vczapi(self, store: Store, wordpress: NetworkDouble) -> None:
+        wordpress.plugin.vczapi, wordpress.plugin.vczapi_pro = "4.6.7", "1.7.5"
+        assert wrong(health_check.check(store, "s1")) == {}
+        assert "1.7.5; no version" in facts(store)[FactName.VCZAPI_PRO].message
+
     def test_lifts_a_block(self, store: Store, wordpress: NetworkDouble) -> None:
         block(store, Fault.SERVER)
         health_check.check(store, "s1")

@@ -14,12 +14,13 @@ from core.errors import (
     UnknownSiteError,
     ZoomBridgeError,
 )
+from core.model.health import FactName
 from core.pipeline import site_client
 from core.sites import pairing
 from core.sites.pairing import PairingCaller, PairingState
 from core.store.db.engine import Store
 from core.store.db.schema import pairing_codes
-from core.store.sites import pairings, sites
+from core.store.sites import health, pairings, sites
 from core.store.sites.pairings import Pairing, PairingCode
 from core.store.sites.sites import Site
 from core.wordpress.pairing_envelope import KeyPair
@@ -222,6 +223,29 @@ class TestCallBack:
         assert (site.url, site.home, site.key, site.epoch) == (HOME, HOME, plugin.key, 1)
         assert (site.rest_root, site.bridge_url) == (f"{HOME}/wp-json/", BRIDGE)
         assert site.endpoints["meeting"] == f"{HOME}/wp-json/vczapi/v1/meeting"
+
+    def test_names_a_version_of_vczapi_that_was_not_tried_before_anything_is_written(
+        self, store: Store
+    ) -> None:
+        plugin = Plugin()
+        for version in ("4.7.0", "4.7.1"):
+            asked = plugin.ask(store, issue(store, address=HOME))
+            with plugin.answering() as network:
+                network.plugin.vczapi = version
+                assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+            with store.reading() as connection:
+                [fact] = health.facts(connection, asked.site_id).values()
+            assert (fact.name, fact.well) == (FactName.VCZAPI, False)
+            assert f"{version} has not been tried" in fact.message
+
+    def test_names_it_where_a_person_confirms_the_site(self, store: Store) -> None:
+        plugin = Plugin()
+        asked = plugin.ask(store, issue(store))
+        with plugin.answering() as network:
+            network.plugin.vczapi = "4.7.0"
+            called = pairing.call_back(store, asked.id)
+        assert called.state is PairingState.CONFIRM
+        assert "4.7.0 has not been tried" in called.message
 
     def test_leaves_the_key_with_the_site_alone(self, store: Store) -> None:
         plugin = Plugin()

@@ -100,6 +100,8 @@ class PluginDouble:
     next_key: str = ""  # after a rotation, until it is used
     place: str = ""  # the digest of folder and database; older plugins do not tell it
     trash: bool = True
+    vczapi: str | None = None
+    vczapi_pro: str | None = None
     most_items: int = 100
     step: Callable[[Step, dict[str, Any]], None] = lambda _step, _operation: None
     posts: dict[int, PostDouble] = field(default_factory=dict)
@@ -266,8 +268,8 @@ class PluginDouble:
         inner |= {
             "highest": dict(zip(("epoch", "seq"), self.highest, strict=True)),
             "protocols": list(self.protocols),
-            "vczapi": None,
-            "vczapi_pro": False,
+            "vczapi": self.vczapi,
+            "vczapi_pro": self.vczapi_pro is not None,
             "can": {"trash": self.trash},
         }
         return 200, answer_of(self.key, message["n"], int(self.clock()), inner)
@@ -447,6 +449,7 @@ class PluginDouble:
                 "charset": "utf8mb4",
                 "trash": self.trash,
                 "rest": f"{self.home}/wp-json/",
+                "vczapi_pro": self.vczapi_pro,
             }
             | ({"name": "Choir", "place": self.place} if self.place else {})
         )

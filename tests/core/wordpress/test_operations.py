@@ -75,6 +75,7 @@ GREETING: dict[str, Any] = {
     "charset": "utf8mb4",
     "trash": True,
     "rest": "https://example.org/wp-json/",
+    "vczapi_pro": "1.7.5",
 }
 PAYLOAD: dict[str, Any] = {
     "error": None,

@@ -12,6 +12,7 @@ from core.selftest.cleanup import SELF_TEST
 from core.selftest.steps import Progress, SelfTestStep
 from core.sites import apply_rules, diagnosis
 from core.sites.diagnosis import EndpointResponse
+from core.sites.vczapi_versions import vczapi_findings
 from core.store import jobs
 from core.store.db.engine import Store
 from core.store.db.schema import jobs as jobs_table
@@ -65,9 +66,12 @@ def test_findings_of_a_site(http: Http, store: Store, wp_site: Site, german: dic
         HealthFinding(FactName.CLOCK, True, messages.CLOCKS_AGREE),
         HealthFinding(FactName.BRIDGE, False, f"Verbindung abgelehnt. {advice}"),
     ]
+    findings += vczapi_findings("4.7.0", "")
     change(store, sites_table, checked_at=NOON)
     store.write(lambda connection: health.record(connection, "s1", findings, now=NOON))
     shown = text(http("GET", "/sites/s1", headers=german))
+    assert "4.7.0 wurde noch nicht mit der Bridge erprobt" in shown
+    assert "Version unbekannt; keine Version" in shown
     assert "Prüfen Sie, ob die Bridge läuft" in shown
     assert "Seit 20" in shown
     for english in ("answers", "Since", "Check whether the bridge runs"):

@@ -20,6 +20,7 @@ from core.selftest.steps import Progress, SelfTestStep, StepReport
 from core.sites import health_check
 from core.sites.diagnosis import Cause, Diagnosis, Stage
 from core.sites.health_checker import HealthChecker
+from core.sites.vczapi_versions import vczapi_findings
 from core.store import jobs
 from core.store.db import schema
 from core.store.db.engine import Store
@@ -198,6 +199,13 @@ class TestSite:
         assert "Problem: The plugin needs attention Gone" in words(answer)
         assert f"Since {datetime.fromtimestamp(time.time() - 7200, UTC):%Y-%m-%d}" in words(answer)
         assert b"<script>alert" not in answer.body
+
+    def test_names_a_version_of_vczapi_that_was_not_tried(self, door: Door, store: Store) -> None:
+        save_facts(store, [*WELL, *vczapi_findings("4.7.0", "1.7.5")], ago=7200)
+        shown = words(door.get("/sites/s1"))
+        assert "4.7.0 has not been tried with the bridge" in shown
+        assert f"Since {datetime.fromtimestamp(time.time() - 7200, UTC):%Y-%m-%d}" in shown
+        assert "PRO add-on of VCZAPI version 1.7.5; no version" in shown
 
     def test_says_that_wordpress_does_not_answer(self, door: Door, store: Store) -> None:
         save_facts(store, [HealthFinding(FactName.WORDPRESS, False, "It is down.")])
