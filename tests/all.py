@@ -14,7 +14,8 @@ from tests import groups
 # The last group is whatever the others leave, so that no folder can be forgotten.
 _SITES = ["tests/end_to_end"]
 # They wait for servers more than they compute.
-_WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench", "tests/faults"]
+_WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench"]
+_FAULTS = ["tests/faults"]
 _PAGES = ["tests/web"]
 # Those that are tried beside the others of the newer WordPress.
 _RULES = "test_rules or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
@@ -25,8 +26,9 @@ _GROUPS = {
     "rules": [*_SITES, "-k", f"not mariadb and ({_RULES})"],
     "looks": [*_SITES, "-k", "not mariadb and test_accessibility"],
     "waiting": _WAITING,
+    "faults": _FAULTS,
     "pages": _PAGES,
-    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _PAGES)],
+    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _FAULTS + _PAGES)],
 }
 # A full disk and a sync to it are no matter of these.
 _IN_MEMORY = ("pages", "rest")
