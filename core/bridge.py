@@ -88,6 +88,7 @@ class Bridge:
 
         def after_check(site_id: str) -> None:
             mirror_worker.wake()
+            job_runner.wake()
             password_returner.begin(site_id)
             key_rotator.resume(site_id)
 
@@ -104,6 +105,7 @@ class Bridge:
             ingest.recheck(site_id)
             health_checker.begin(site_id)
             mirror_worker.wake()
+            job_runner.wake()
 
         def wake_after_fold() -> None:
             mirror_worker.wake()
@@ -114,6 +116,7 @@ class Bridge:
         ingest = Ingest(store, fold_worker.wake, now)
         kinds: dict[str, JobKind] = {
             apply_rules.KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
+            apply_rules.PLUGINS_KIND: ApplyRulesJob(store, mirror_worker.wake, clock),
             SELF_TEST: SelfTestJob(store, fold_worker.wake, mirror_worker.wake, now),
             CLEANUP: CleanupJob(store, fold_worker.wake, now),
             import_job.KIND: ImportJob(store, account_clients, fold_worker.wake, now, trash_limits=limits),

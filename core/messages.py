@@ -42,6 +42,10 @@ FIELDS_REWRITTEN = _(
     "The page was written, but WordPress or another plugin changed some of it on saving (%(fields)s). What stands there "
     "now is kept."
 )
+FIELDS_ACCEPTED = _(
+    "Another plugin, or a scheduled task of WordPress, has changed details of the page again after the bridge had written "
+    "them (%(fields)s). What stands there now is kept until the meeting changes in Zoom, or the page is resynced."
+)
 PAGE_DRAFTED = _(
     "The trash is disabled on this site (EMPTY_TRASH_DAYS is 0 in wp-config.php), so the page was made a draft instead."
 )

@@ -33,7 +33,7 @@ from core.store.meetings import meetings, shown
 from core.store.posts import attempts, queue, standing
 from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
-from core.store.sites import rules, sites
+from core.store.sites import health, rules, sites
 from core.wordpress.sync_client import MOST_AT_ONCE
 from core.zoom.masking import mask_text
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from core.store.posts.queue import Claim
     from core.store.sites.sites import Site
     from core.wordpress.operations import PostReport
-    from core.wordpress.sync_client import SyncClient
+    from core.wordpress.sync_client import SiteInfo, SyncClient
 
 _WORKERS = 8
 PER_SITE = 2  # concurrent requests: WordPress hosts run few workers, and visitors need them
@@ -110,10 +110,11 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What stands after the writes of a batch, and what others have changed."""
+    """What stands after the writes of a batch, what others have changed, and the site's plugins, if it answered."""
 
     written: Sequence[PostReport]
     changes: Sequence[PostReport]
+    info: SiteInfo | None
 
 
 @dataclass(slots=True)
@@ -197,7 +198,7 @@ class MirrorWorker:
         ]
         for attempt in done:
             _log(attempt)
-        told = _Told(client.take_written(), client.changes)
+        told = _Told(client.take_written(), client.changes, client.info)
         self._write_results(partial(self._settle, site=site, done=done, told=told), until=until)
         client.acknowledge(told.changes)
         if any(isinstance(result, PlanResult) and result.sent_request for result in results):
@@ -252,8 +253,8 @@ class MirrorWorker:
     def _settle(self, connection: Connection, *, site: Site, done: Sequence[_Attempt], told: _Told) -> None:
         """Store results: a success ends its claim, a fault postpones its post or blocks the whole site."""
         now = self._now(connection)
-        # Where the rules have changed meanwhile, the posts were rendered by the previous ones.
-        is_current = rules.are_unchanged(connection, site.id, site.rules)
+        # Where rules or plugins have changed meanwhile, the posts were rendered by the previous ones.
+        is_current = rules.are_unchanged(connection, site)
         mask = partial(mask_text, secrets=[secret for item in done for secret in item.task.meeting.secrets])
         attempts.add(connection, [item.record(mask) for item in done if item.is_recorded])
         # In the order of the fold, to avoid deadlocks between processes.
@@ -287,6 +288,8 @@ class MirrorWorker:
         standing.record(connection, site.id, given, now=now)
         standing.record_changes(connection, site.id, told.changes, now=now)
         standing.record(connection, site.id, told.written, now=now)
+        if told.info is not None and told.info.extensions != site.extensions:
+            health.request_check(connection, site.id)  # it stores them, and has all posts adapted
         fault = self._fault_of_site(site, done)
         if fault is not None and not sites.has_same_pairing(connection, site, self.store.sealer):
             fault = None  # that was the pairing before

@@ -1,7 +1,8 @@
 """Save new rules for a site, and requeue its posts. A background job, see `core.jobs.runner`.
 
-Rules change what is wanted of posts whose meetings have not changed. So all of them are requeued, a few at a time: the
-site gets no more work than its workers take, and events that Zoom sends meanwhile do not wait behind them.
+Rules change what is wanted of posts whose meetings have not changed, and so does the plugin VCZAPI or its PRO add-on
+when it is activated or deactivated. So all of them are requeued, a few at a time: the site gets no more work than its
+workers take, and events that Zoom sends meanwhile do not wait behind them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from core.store.jobs import Job
 
 KIND = "apply-rules"
+PLUGINS_KIND = "adapt-to-plugins"
+"""The same job, where VCZAPI or its PRO add-on was activated or deactivated."""
 _BATCH_SIZE = MOST_AT_ONCE
 # A new meeting waits behind these at most.
 _MOST_WAITING = MOST_AT_ONCE // 2
@@ -122,21 +125,34 @@ def save_rules(
     def write(connection: Connection) -> Job:
         now = store_clock.now(connection, job_runner.clock)
         rules.save(connection, site_id, decided)
-        for job in jobs.latest(connection, _MOST_JOBS, kind=KIND, site_id=site_id):
-            if not job.has_ended:  # it would go on in the middle, with the new rules; the new job starts over
-                jobs.stop(connection, job.id, now=now)
-        return jobs.enqueue(
-            connection,
-            KIND,
-            {"site": site_id, "at": now},
-            site_id=site_id,
-            requested_by=requested_by,
-            now=now,
-        )
+        return _enqueue(connection, KIND, site_id, requested_by=requested_by, now=now)
 
     job = store.write(write)
     job_runner.wake()
     return job
+
+
+def adapt_to_plugins(connection: Connection, site_id: str, *, now: int) -> Job:
+    """Enqueue the job after VCZAPI or its PRO add-on was activated or deactivated. `now` is in Unix milliseconds (UTC).
+
+    What is wanted of posts of series changes above all: without PRO, VCZAPI shows no link for them.
+    """
+    return _enqueue(connection, PLUGINS_KIND, site_id, requested_by="", now=now)
+
+
+def _enqueue(connection: Connection, kind: str, site_id: str, *, requested_by: str, now: int) -> Job:
+    """Enqueue a job. One that has not ended is stopped: it would go on in the middle, and the new one starts over."""
+    for job in jobs.latest(connection, _MOST_JOBS, kind=kind, site_id=site_id):
+        if not job.has_ended:
+            jobs.stop(connection, job.id, now=now)
+    return jobs.enqueue(
+        connection,
+        kind,
+        {"site": site_id, "at": now},
+        site_id=site_id,
+        requested_by=requested_by,
+        now=now,
+    )
 
 
 def latest(connection: Connection, site_id: str) -> Job | None:

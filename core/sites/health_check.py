@@ -15,13 +15,13 @@ from core.errors import Fault, SiteFaultError, StoreError
 from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, in_order, without_echo
 from core.model.page_status import PageStatus
 from core.pipeline import site_client
-from core.sites import site_changes
+from core.sites import apply_rules, site_changes
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
 from core.store.posts import standing
-from core.store.sites import health, sites, sweeps, zoom_secrets
+from core.store.sites import health, rules, sites, sweeps, zoom_secrets
 from core.wordpress.homes import is_local, zoom_endpoints
 from core.wordpress.sync_client import Doorway
 
@@ -58,8 +58,9 @@ def check(
 
     Where the site answers, its home, endpoints and extensions are stored, too, with what others have changed there, and a
     block is lifted; without `lift`, a
-    block for server errors or throttling remains, as the check does not show its cause to be gone. That plugin or
-    bridge must be updated is stored as the site's fault. `chance` (0 to 1) is the jitter of the time of the next check.
+    block for server errors or throttling remains, as the check does not show its cause to be gone. Where VCZAPI or its
+    PRO add-on was activated or deactivated, all posts are requeued, by a job. That plugin or bridge must be updated is
+    stored as the site's fault. `chance` (0 to 1) is the jitter of the time of the next check.
     Returns the stored facts: none where the site was removed or paired anew meanwhile. Where the check itself fails,
     no fact of the one before is left. Raises: UnknownSiteError.
     """
@@ -103,6 +104,7 @@ def _store(
     clock: Callable[[], float] | None,
 ) -> list[HealthFact]:
     now = store_clock.now(connection, clock)
+    rules.hold(connection, site.id)
     is_current = health.end_check(
         connection, site.id, epoch=site.epoch, claimed=site.check_due_at, now=now, next_at=now + delay
     )
@@ -112,7 +114,7 @@ def _store(
         _store_fault(connection, site, answer, now=now)
         findings = _findings_of(answer, site)
     else:
-        _store_answer(connection, site, *answer, lift=lift)
+        _store_answer(connection, site, *answer, lift=lift, now=now)
         places = site.places.seen(answer[1].place, now=now)
         if places != site.places:
             sites.save_places(connection, site.id, places)
@@ -126,7 +128,7 @@ def _store(
 
 
 def _store_answer(
-    connection: Connection, site: Site, client: SyncClient, greeting: Greeting, *, lift: bool
+    connection: Connection, site: Site, client: SyncClient, greeting: Greeting, *, lift: bool, now: int
 ) -> None:
     sites.end_goodbye(connection, site.id)
     sweeps.record_visit(connection, site, greeting.visit)
@@ -141,7 +143,8 @@ def _store_answer(
             vczapi=client.info.vczapi is not None,
             vczapi_pro=client.info.vczapi_pro,
         )
-        sites.record_check(connection, renewed)
+        if sites.record_check(connection, renewed) and renewed.extensions != site.extensions:
+            apply_rules.adapt_to_plugins(connection, site.id, now=now)
 
 
 def _store_fault(connection: Connection, site: Site, error: SiteFaultError, *, now: int) -> None:

@@ -29,11 +29,12 @@ from core.errors import (
     ZoomBridgeError,
 )
 from core.jobs.worker import WorkerThread
+from core.sites import apply_rules
 from core.sites import call_back as calls
 from core.sites.call_back import Callee
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.posts import requeue
-from core.store.sites import health, pairings, sites
+from core.store.sites import health, pairings, rules, sites
 from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
 from core.wordpress.homes import is_same_home, typed_address, zoom_endpoints
@@ -523,8 +524,12 @@ def _save(
     if is_connected:
         code = pairings.load_code(connection, pairing.code_id, store.sealer)
         site = _site_of(connection, store, pairing, bridge_url=code.bridge_url if code else "")
+        known = _load_site(connection, store, site.id)
+        rules.hold(connection, site.id)
         sites.save(connection, site, store.sealer)
         health.record(connection, site.id, findings, now=calls.now())
+        if known is not None and known.extensions != site.extensions:
+            apply_rules.adapt_to_plugins(connection, site.id, now=calls.now())
         # What the pairing before could not write, this one may.
         requeue.requeue_failed_posts(connection, site.id, now=calls.now())
 

@@ -107,6 +107,11 @@ class SiteInfo:
     can_trash: bool
     highest: Position | None
 
+    @property
+    def extensions(self) -> tuple[bool, bool]:
+        """Whether VCZAPI is active, and its PRO add-on."""
+        return self.vczapi is not None, self.vczapi_pro
+
 
 class _LostAnswerError(Exception):
     """A request may have been carried out, but no answer came. `fault` is why."""

@@ -17,7 +17,7 @@ from core.wordpress.post_operations import (
     UpdatePost,
 )
 from core.wordpress.responses import SitePost
-from core.wordpress.sync_client import SyncClient
+from core.wordpress.sync_client import SiteInfo, SyncClient
 from core.wordpress.sync_posts import Mark
 
 
@@ -42,6 +42,7 @@ class SiteDouble(SyncClient):
     rounds: int = 0
     told: list[PostReport] = field(default_factory=list)  # of what others change
     acknowledged: list[PostReport] = field(default_factory=list)
+    info: SiteInfo | None = None
     written: list[PostReport] = field(default_factory=list)  # what stands after writes
     on_operation: Callable[[PostOperation], SiteFaultError | None] = lambda _: None
 

@@ -90,6 +90,7 @@ JOB_LABELS: dict[str, JobLabels] = {
     removal_job.KIND: JobLabels(_("Removal of held pages"), _DRIFTS, "/accounts", _("Zoom accounts")),
     backfill_job.KIND: JobLabels(_("Backfill from Zoom"), _DRIFTS, "/accounts", _("Zoom accounts")),
     apply_rules.KIND: JobLabels(_("Apply rules to a site"), {}, "/settings", _("Settings")),
+    apply_rules.PLUGINS_KIND: JobLabels(_("Adapt pages to a site's plugins"), {}, "/sites", _("Sites")),
     cleanup.SELF_TEST: JobLabels(_("Site self-test"), {}, "/sites", _("Sites")),
     cleanup.CLEANUP: JobLabels(_("Self-test cleanup"), {}, "/sites", _("Sites")),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
@@ -17,7 +17,7 @@ from core.store.sites.grants import accounts_of
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -30,16 +30,26 @@ _MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in differ
 
 def save(connection: Connection, site_id: str, decided: Rules) -> None:
     """Save the rules of a site. Raises: UnknownSiteError."""
-    locks.acquire(connection, "rules", site_id)  # see `are_unchanged`
+    hold(connection, site_id)
     changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=decided.written()))
     if changed.rowcount == 0:
         raise UnknownSiteError(messages.RULES_SITE_REMOVED)
 
 
-def are_unchanged(connection: Connection, site_id: str, seen: Mapping[str, Any]) -> bool:
-    """Whether a site's rules equal `seen`; locks them until this transaction ends."""
-    locks.acquire(connection, "rules", site_id, shared=True)
-    return connection.scalar(select(sites.c.rules).where(sites.c.id == site_id)) == seen
+def hold(connection: Connection, site_id: str) -> None:
+    """Keep others from relying on a site's rules and plugins until this transaction, which may change them, ends.
+
+    To be called before the row of the site is written: those who rely on them write it afterwards.
+    """
+    locks.acquire(connection, "rules", site_id)
+
+
+def are_unchanged(connection: Connection, seen: Site) -> bool:
+    """Whether a site's rules and plugins are as in `seen`; they stay so until this transaction ends."""
+    locks.acquire(connection, "rules", seen.id, shared=True)
+    columns = (sites.c.rules, sites.c.vczapi, sites.c.vczapi_pro)
+    row = connection.execute(select(*columns).where(sites.c.id == seen.id)).one_or_none()
+    return row is not None and tuple(row) == (seen.rules, *seen.extensions)
 
 
 def of_site(

@@ -91,6 +91,11 @@ class Site:
         return (self.server_username, self.server_password) if self.server_username else None
 
     @property
+    def extensions(self) -> tuple[bool, bool]:
+        """Whether VCZAPI is active, and its PRO add-on."""
+        return self.vczapi, self.vczapi_pro
+
+    @property
     def places(self) -> PlaceHistory:
         """The places that the site has answered from."""
         return PlaceHistory(self.place, self.place_before, self.place_changed_at, self.place_alternated_at)
@@ -370,8 +375,8 @@ def end_pause(connection: Connection, site_id: str) -> None:
     connection.execute(update(sites).where(sites.c.id == site_id).values(blocked_until=0))
 
 
-def record_check(connection: Connection, site: Site) -> None:
-    """Store the endpoints and extensions of a site that answered a check, and end its block.
+def record_check(connection: Connection, site: Site) -> bool:
+    """Store the endpoints and extensions of a site that answered a check, and end its block; return whether.
 
     Nothing is stored where the site has been paired anew since it was read.
     """
@@ -390,6 +395,7 @@ def record_check(connection: Connection, site: Site) -> None:
     )
     if changed.rowcount:  # whether pages are written, the next write shows
         health.forget_failing(connection, site.id, (FactName.PAGES,))
+    return changed.rowcount == 1
 
 
 def _bare(address: str) -> str:

@@ -23,7 +23,7 @@ from core.store.sites import health, sites
 from core.store.sites.sites import Site
 from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import CreatePost, PostOperation
-from core.wordpress.sync_client import MOST_AT_ONCE
+from core.wordpress.sync_client import MOST_AT_ONCE, SiteInfo
 from tests.core.clock import Clock
 from tests.core.conftest import connected, with_password
 from tests.core.events import ACCOUNT, event
@@ -371,6 +371,21 @@ class TestFaultOfTheSite:
         [(fault, due_at)] = told
         assert fault == Fault.NETWORK
         assert due_at < next_at
+
+
+class TestPlugins:
+    def test_that_are_others_than_the_last_check_found_make_the_site_due_for_a_check(
+        self, bench: Bench
+    ) -> None:
+        next_at = 10**15
+        end = partial(health.end_check, site_id="s1", epoch=1, claimed=0, now=5, next_at=next_at)
+        assert bench.store.write(end)
+        double = bench.doubles["s1"] = SiteDouble()
+        for number, version, is_due in ((1, None, False), (2, "4.6.7", True)):
+            double.info = SiteInfo("0.2.0", version, False, True, None)
+            bench.happens(number)
+            bench.work()
+            assert (bench.site().check_due_at < next_at) is is_due
 
 
 class TestClient:

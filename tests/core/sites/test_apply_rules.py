@@ -1,7 +1,9 @@
 """New rules: kept, and every post looked at again, without what Zoom says waiting behind them."""
 
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from core.errors import UnknownSiteError
 from core.jobs.runner import JobRunner
@@ -36,7 +38,8 @@ class Bridge:
         self.reviewing = ApplyRulesJob(
             store, posts_due=lambda: None, clock=self.bench.clock, pause=lambda _: self.meanwhile()
         )
-        self.jobs = JobRunner(store, {apply_rules.KIND: self.reviewing}, clock=self.bench.clock)
+        kinds = dict.fromkeys((apply_rules.KIND, apply_rules.PLUGINS_KIND), self.reviewing)
+        self.jobs = JobRunner(store, kinds, clock=self.bench.clock)
 
     def mirror(self) -> None:
         self.most_due = max(self.most_due, len(self.due()))
@@ -175,6 +178,51 @@ class TestReview:
         bridge.decide(NEVER)
         bridge.run()
         assert bridge.job().state is JobState.DONE
+
+
+class TestAdaptToPlugins:
+    """VCZAPI shows a series only with its PRO add-on: without, it is told of a single meeting."""
+
+    def plugins_are(self, bridge: Bridge, vczapi: bool, pro: bool) -> list[str]:
+        """Activate or deactivate the plugins, as a check finds it; return which operations that led to."""
+        renewed = replace(bridge.bench.site(), vczapi=vczapi, vczapi_pro=pro)
+
+        def found(connection: Connection) -> None:
+            sites.record_check(connection, renewed)
+            apply_rules.adapt_to_plugins(connection, "s1", now=bridge.bench.clock.ms)
+
+        bridge.store.write(found)
+        bridge.bench.doubles["s1"].forget()
+        bridge.run()
+        with bridge.store.reading() as connection:
+            (job, *_) = kept.latest(connection, 1, kind=apply_rules.PLUGINS_KIND)
+        assert (job.state, job.done) == (JobState.DONE, 2)
+        return [type(one).__name__ for one in bridge.bench.doubles["s1"].performed]
+
+    def types(self, bridge: Bridge) -> list[int]:
+        posts = bridge.bench.doubles["s1"].posts.values()
+        return [post["details"]["type"] for post in posts]
+
+    def test_of_all_posts_those_are_written_that_differ(self, bridge: Bridge) -> None:
+        weekly = {"type": 2, "repeat_interval": 1, "weekly_days": "2", "end_times": 2}
+        dates = [
+            {"occurrence_id": str(day), "start_time": f"2036-03-{day}T18:00:00Z", "duration": 60, "status": "available"}
+            for day in (24, 31)
+        ]  # fmt: skip
+        bridge.bench.happens(1)
+        bridge.bench.happens(2, type=8, recurrence=weekly, occurrences=dates)
+        bridge.bench.clock.now += 60
+        bridge.bench.work()
+        assert self.types(bridge) == [2, 8]
+        assert self.plugins_are(bridge, vczapi=True, pro=False) == ["UpdatePost"]
+        assert self.types(bridge) == [2, 2]
+        assert "UpdatePost" in self.plugins_are(bridge, vczapi=True, pro=True)
+        assert self.types(bridge) == [2, 8]
+        assert "UpdatePost" in self.plugins_are(bridge, vczapi=True, pro=False)
+        assert self.types(bridge) == [2, 2]
+        assert self.plugins_are(bridge, vczapi=False, pro=False) == ["UpdatePost"]
+        assert self.types(bridge) == [2, 8]
+        assert {post["title"] for post in bridge.bench.doubles["s1"].posts.values()} == {"Choir"}
 
 
 class TestMeanwhile:

@@ -12,8 +12,9 @@ from core.errors import Fault, UnknownSiteError
 from core.model.health import FactName, HealthFact
 from core.model.page_status import PageStatus
 from core.pipeline import site_client
-from core.sites import health_check
+from core.sites import apply_rules, health_check
 from core.sites.health_check import connection_advice
+from core.store import jobs
 from core.store.db.engine import Store
 from core.store.events import quarantine
 from core.store.events.request import Request
@@ -131,6 +132,25 @@ class TestLook:
         with_password(store, site)
         assert wrong(health_check.check(store, "s1")) == {}
         assert kept(store).home == f"{HOME}/blog"
+
+    def test_has_all_posts_adapted_when_vczapi_or_its_add_on_comes_or_goes(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        def jobs_after_check() -> list[str]:
+            health_check.check(store, "s1")
+            with store.reading() as connection:
+                return [job.state for job in jobs.latest(connection, 10, kind=apply_rules.PLUGINS_KIND)]
+
+        assert jobs_after_check() == []
+        wordpress.plugin.vczapi = "4.6.7"
+        assert jobs_after_check() == ["queued"]
+        assert kept(store).extensions == (True, False)
+        assert jobs_after_check() == ["queued"], "Once, as long as it stays so."
+        wordpress.plugin.vczapi_pro = "1.7.5"
+        assert jobs_after_check() == ["queued", "stopped"], "The first one would go on in the middle."
+        wordpress.plugin.vczapi, wordpress.plugin.vczapi_pro = None, None
+        assert jobs_after_check() == ["queued", "stopped", "stopped"]
+        assert kept(store).extensions == (False, False)
 
     @pytest.mark.parametrize("change", [{"paired": False}, {"site": "other"}, {"key": "6f" * 32}])
     def test_says_that_the_plugin_is_not_paired_with_this_bridge(

@@ -16,8 +16,9 @@ from core.errors import (
 )
 from core.model.health import FactName
 from core.pipeline import site_client
-from core.sites import pairing
+from core.sites import apply_rules, pairing
 from core.sites.pairing import PairingCaller, PairingState
+from core.store import jobs
 from core.store.db.engine import Store
 from core.store.db.schema import pairing_codes
 from core.store.sites import health, pairings, sites
@@ -417,6 +418,19 @@ class TestOneWordPressIsOneSite:
         assert (renewed.home, renewed.url, renewed.epoch) == (home, https, site.epoch + 1)
         assert renewed.key == again.key != site.key
         assert renewed.created_at == site.created_at
+
+    @pytest.mark.parametrize(("vczapi", "jobs_then"), [(None, 0), ("4.6.7", 1)])
+    def test_has_its_posts_adapted_if_it_has_other_plugins_by_now(
+        self, store: Store, vczapi: str | None, jobs_then: int
+    ) -> None:
+        connect(store, Plugin())
+        again = Plugin(keys=KeyPair(bytes(32)))
+        asked = again.ask(store, issue(store))
+        with again.answering() as network:
+            network.plugin.vczapi = vczapi
+            assert pairing.call_back(store, asked.id).state is PairingState.CONNECTED
+        with store.reading() as connection:
+            assert len(jobs.latest(connection, 10, kind=apply_rules.PLUGINS_KIND)) == jobs_then
 
     def test_whose_front_page_redirects(self, store: Store, site: Site) -> None:
         """It was connected at the address that the front page led to; its home is another one."""

@@ -1,5 +1,7 @@
 """The rules of a site as they are kept, and who is meant by an e-mail address."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,10 +45,17 @@ class TestSave:
             store.write(lambda connection: rules.save(connection, "s2", Rules()))
 
     def test_tells_whether_they_are_still_the_same(self, store: Store, site: Site) -> None:
-        before = kept(store).rules
-        assert store.write(lambda connection: rules.are_unchanged(connection, "s1", before))
+        before = kept(store)
+        assert store.write(lambda connection: rules.are_unchanged(connection, before))
         store.write(lambda connection: rules.save(connection, "s1", Rules(instant=True)))
-        assert not store.write(lambda connection: rules.are_unchanged(connection, "s1", before))
+        assert not store.write(lambda connection: rules.are_unchanged(connection, before))
+
+    def test_tells_whether_the_plugins_are_still_the_same(self, store: Store, site: Site) -> None:
+        before = kept(store)
+        for after in (replace(before, vczapi=True), replace(before, vczapi_pro=True)):
+            store.write(partial(sites.record_check, site=after))
+            assert not store.write(lambda connection: rules.are_unchanged(connection, before))
+        assert store.write(lambda connection: rules.are_unchanged(connection, kept(store)))
 
 
 class TestOfSite:
