@@ -21,17 +21,30 @@ function zoombridge_prepend_details( $content ) {
 	if ( ! $post || ! zoombridge_shows_details( $post ) ) {
 		return $content;
 	}
+	$marks = '#<!--zoombridge-(?:facts|below)(?:-end)?-->\s*#'; // They are for VCZAPI's templates.
+	return preg_replace( $marks, '', zoombridge_details( $post ) ) . $content;
+}
+add_filter( 'the_content', 'zoombridge_prepend_details', 30 ); // After wpautop() and shortcodes.
+
+/**
+ * Returns a meeting's details, as the current visitor may see them.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post The post.
+ * @return string HTML.
+ */
+function zoombridge_details( WP_Post $post ): string {
 	$html         = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
 	$number       = get_post_meta( $post->ID, '_meeting_zoom_meeting_id', true );
 	$replacements = array(
 		// A topic may contain text that looks like a shortcode.
 		'['                    => '&#91;',
-		'#zoombridge-sign-in'  => esc_url( wp_login_url( (string) get_permalink() ) ),
+		'#zoombridge-sign-in'  => esc_url( wp_login_url( (string) get_permalink( $post ) ) ),
 		'#zoombridge-calendar' => esc_url( rest_url( 'zoombridge/v1/calendar/' . $number . '.ics' ) ),
 	);
-	return str_replace( array_keys( $replacements ), $replacements, $html ) . $content;
+	return str_replace( array_keys( $replacements ), $replacements, $html );
 }
-add_filter( 'the_content', 'zoombridge_prepend_details', 30 ); // After wpautop() and shortcodes.
 
 /**
  * Whether the details of a post are shown: on its own page, where no template of VCZAPI shows them.

@@ -41,6 +41,7 @@ def details(
         kind=meeting.kind,
         phase=schedule.phase,
         status=labels.status(schedule),
+        is_news=_is_news(schedule),
         series=meeting.is_series,
         when=None if schedule.phase is Phase.CANCELLED else _when(meeting, schedule.leading),
         host=visible.host,
@@ -58,6 +59,12 @@ def details(
         recordings_signed_in=activity.signed_in,
         has_calendar=meeting.has_fixed_time and schedule.phase is not Phase.CANCELLED,
     )
+
+
+def _is_news(schedule: Schedule) -> bool:
+    """Whether the status says more than a countdown to the start, and that the meeting is over, as VCZAPI does."""
+    more = schedule.live_since is not None or schedule.may_be_running or schedule.has_ended_early
+    return more or schedule.phase in (Phase.CLOSING, Phase.CANCELLED, Phase.UNDATED)
 
 
 def agenda(meeting: Meeting) -> str:

@@ -41,6 +41,8 @@ ON_ONE = {
     "test_vczapi_visitors": "debian-mariadb",
     "test_vczapi_box": "debian-mariadb",
     "test_vczapi_next": "playground-sqlite",
+    "test_vczapi_page": "debian-mariadb",
+    "test_vczapi_metas": "debian-mariadb",
 }
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"

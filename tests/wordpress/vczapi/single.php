@@ -18,8 +18,11 @@ echo vczapi_double_show(
 	get_post_meta( get_the_ID(), '_meeting_fields', true ),
 	get_post_meta( get_the_ID(), '_meeting_zoom_details', true )
 );
+// "Hooks to add to them: `vczoom_after_content`, `vczapi_html_after_meeting_details`."
+do_action( 'vczapi_html_after_meeting_details' );
 ?>
 <div class="vczapi-content"><?php the_content(); ?></div>
+<?php do_action( 'vczoom_after_content' ); ?>
 <?php wp_footer(); ?>
 </body>
 </html>
