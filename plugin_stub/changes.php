@@ -368,6 +368,7 @@ function zoombridge_describe_swept( array $row ): array {
 		'password' => $stands['password'],
 		'digest'   => $stands['digest'],
 		'ours'     => 'bridge' === $stands['by'],
+		'altered'  => zoombridge_sync_altered_metas( $row ),
 	);
 }
 

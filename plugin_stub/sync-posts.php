@@ -156,6 +156,60 @@ function zoombridge_sync_what_stands( array $row ): array {
 }
 
 /**
+ * Hashes each of the bridge's metas that a post has.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return string[] 8 hexadecimal characters each, by name.
+ */
+function zoombridge_sync_meta_hashes( array $row ): array {
+	$hashes = array();
+	foreach ( zoombridge_sync_meta_keys() as $name => $key ) {
+		if ( isset( $row['metas'][ $key ] ) ) {
+			$hashes[ $name ] = substr( hash( 'sha256', $row['metas'][ $key ] ), 0, 8 );
+		}
+	}
+	return $hashes;
+}
+
+/**
+ * Returns the hashes of the bridge's metas, as its last operation on a post left them.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return string[]|null Hashes by name of the meta; null if they were not recorded.
+ */
+function zoombridge_sync_known_metas( array $row ): ?array {
+	$seq = explode( '.', $row['metas']['_zoombridge_seq'] ?? '' );
+	if ( ! isset( $seq[5] ) ) {
+		return null;
+	}
+	parse_str( $seq[5], $known );
+	return $known;
+}
+
+/**
+ * Returns which of the bridge's metas others have changed since its last operation on a post.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row The post.
+ * @return string[]|null Names; null if that operation did not record them.
+ */
+function zoombridge_sync_altered_metas( array $row ): ?array {
+	$before = zoombridge_sync_known_metas( $row );
+	if ( null === $before ) {
+		return null;
+	}
+	$now   = zoombridge_sync_meta_hashes( $row );
+	$names = array_keys( array_diff_assoc( $now, $before ) + array_diff_assoc( $before, $now ) );
+	sort( $names );
+	return $names;
+}
+
+/**
  * Returns which texts of a post stand as the bridge last wrote them, whoever has written other parts of it since.
  *
  * @since 0.2.0

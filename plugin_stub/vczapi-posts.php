@@ -118,7 +118,9 @@ function zoombridge_unfitted_meta( int $post_id, string $key ) {
 function zoombridge_fit_details( stdClass $details, int $post_id ): stdClass {
 	// An error that Zoom answered to VCZAPI. With it, VCZAPI neither lists nor shows the post.
 	unset( $details->code, $details->message );
-	$details->state     = 'ended' === ( $details->state ?? '' ) ? 'ended' : '';
+	$has_ended          = 'ended' === ( $details->state ?? '' );
+	$is_disabled        = '' !== get_post_meta( $post_id, '_zoombridge_joining_disabled', true );
+	$details->state     = $has_ended || $is_disabled ? 'ended' : '';
 	$details->start_url = '';
 	$details->id        = $details->id ?? get_post_meta( $post_id, '_meeting_zoom_meeting_id', true );
 	$details->join_url  = $details->join_url ?? get_post_meta( $post_id, '_meeting_zoom_join_url', true );

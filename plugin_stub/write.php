@@ -106,12 +106,33 @@ function zoombridge_sync_is_new( array $operation, int $epoch, array $row ): boo
  * @return array The post; see zoombridge_sync_read_rows().
  */
 function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): array {
-	$row  = zoombridge_sync_post( $post_id );
-	$seq  = sprintf( '%d.%d.%s', $epoch, $operation['seq'], $operation['op'] );
-	$text = sprintf( '%s.%s.%d', $seq, zoombridge_sync_digest( $row ), time() );
+	$row   = zoombridge_sync_post( $post_id );
+	$seq   = sprintf( '%d.%d.%s', $epoch, $operation['seq'], $operation['op'] );
+	$metas = http_build_query( zoombridge_sync_recorded_metas( $operation, $row ) );
+	$text  = sprintf( '%s.%s.%d.%s', $seq, zoombridge_sync_digest( $row ), time(), $metas );
 	zoombridge_sync_set_metas( $post_id, array( '_zoombridge_seq' => $text ), $row['metas'] );
 	$row['metas']['_zoombridge_seq'] = $text;
 	return $row;
+}
+
+/**
+ * Returns the hashes of metas that an operation leaves on a post: those of what it did not write stay as they were.
+ *
+ * @since 0.2.0
+ *
+ * @param array $operation The operation.
+ * @param array $row       The post, read after the write.
+ * @return string[] Hashes by name of the meta.
+ */
+function zoombridge_sync_recorded_metas( array $operation, array $row ): array {
+	$now    = zoombridge_sync_meta_hashes( $row );
+	$before = zoombridge_sync_known_metas( $row );
+	if ( null === $before ) {
+		return $now;
+	}
+	$given   = zoombridge_sync_given_metas( $operation );
+	$written = $given['set'] + $given['lay_over'] + array_flip( $given['remove'] );
+	return array_intersect_key( $now, $written ) + array_diff_key( $before, $written );
 }
 
 /**
@@ -563,7 +584,7 @@ function zoombridge_sync_wanted_metas( array $operation, array $row ): array {
 	foreach ( $given['lay_over'] as $name => $changes ) {
 		$wanted[ $keys[ $name ] ] = zoombridge_sync_merge( $name, $row['metas'][ $keys[ $name ] ] ?? '', $changes );
 	}
-	if ( ! isset( $row['metas']['_meeting_zoom_start_url'] ) ) {
+	if ( '' !== ( $row['metas']['_meeting_zoom_start_url'] ?? null ) ) {
 		$wanted['_meeting_zoom_start_url'] = '';
 	}
 	return $wanted + zoombridge_sync_wanted_twins( $wanted, $row['metas'] );

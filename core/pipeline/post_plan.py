@@ -529,14 +529,15 @@ def _base_in(task: PlanTask, post: SitePost, *, before: Base | None = None) -> B
             or _text_digest(post.content) in map(_text_digest, made)
         )
     is_ours = is_ours or "content" in post.own_texts
-    base = Base(topic=_topic_in(task, post), content=_text_digest(post.content) if is_ours else "")
+    base = Base(topic=_topic_in(task, post, before), content=_text_digest(post.content) if is_ours else "")
     return base if before is None else replace(base, made=before.made, ticks=before.ticks)
 
 
-def _topic_in(task: PlanTask, post: SitePost) -> str:
+def _topic_in(task: PlanTask, post: SitePost, before: Base | None) -> str:
     """Return the topic of which a post's title was made; empty where the title is to be written again."""
     if "title" not in post.own_texts:
-        return _detail(post, "topic")
+        # Details that another plugin has emptied must not cost the title of an editor.
+        return _detail(post, "topic") or (before.topic if before is not None else "")
     return task.meeting.topic if unescape(post.title) == unescape(task.wanted.title) else ""
 
 

@@ -64,7 +64,12 @@ class HealthChecker:
         )
 
     def start(self) -> None:
-        """Start to check the sites that are due."""
+        """Start to check the sites that are due.
+
+        Where no other process runs, all of them are: what they have told since the last one ended reached nobody.
+        """
+        if self.store.is_exclusive:
+            self.store.write(health.request_checks)
         self.thread.start()
 
     def wake(self) -> None:

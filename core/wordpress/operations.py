@@ -231,7 +231,8 @@ class PostReport:
     `number` is the meeting's, None where the post holds none. `status` is WordPress's, or `deleted`. `digest` is empty
     where it is deleted. `ours`: nothing that the bridge writes has changed since its last operation. `by` is who
     changed it last: bridge, user, plugin, cron; None where that is unknown. `at` is when, in Unix seconds, and `version`
-    what is acknowledged; both are there only for changes of others.
+    what is acknowledged; both are there only for changes of others. `altered` are the names of the bridge's metas that
+    others have changed since its last operation; None where the site does not know.
     """
 
     post: int
@@ -244,6 +245,7 @@ class PostReport:
     by: str | None = None
     at: int | None = None
     version: str = ""
+    altered: tuple[str, ...] | None = None
 
 
 DELETED = "deleted"
@@ -604,7 +606,16 @@ def _report(told: Mapping[str, Any]) -> PostReport:
         password=told.get("password") is True,
         digest=_optional_text(told.get("digest")) or "",
         ours=told.get("ours") is True,
+        altered=_altered(told.get("altered")),
     )
+
+
+def _altered(told: Any) -> tuple[str, ...] | None:
+    if told is None:
+        return None
+    if not isinstance(told, list) or not all(isinstance(name, str) for name in told):
+        raise UnexpectedError("not a list of names")
+    return tuple(told)
 
 
 def _progress(told: Mapping[str, Any]) -> Progress:

@@ -130,6 +130,34 @@ class TestHooks:
         [told] = changed(sync)
         assert (told["status"], told["password"], told["ours"]) == ("publish", True, True)
 
+    def test_it_is_told_which_metas_are_not_as_the_bridge_left_them(self, sync: SyncClient) -> None:
+        post = make(
+            sync, metas={"set": {"kind": "meeting", "join_url": "https://zoom.us/j/1", "html": "<p>x</p>"}}
+        )
+        number = str(next(NUMBERS) - 1)
+
+        def altered(code: str) -> list[str]:
+            sync.site.php(code, id=post)
+            [told] = changed(sync)
+            assert swept(sync)[post]["altered"] == told["altered"]
+            names: list[str] = told["altered"]
+            return names
+
+        assert altered("wp_update_post( array( 'ID' => $id, 'post_title' => 'New' ) );") == []
+        assert altered("update_post_meta( $id, '_meeting_zoom_join_url', 'https://x' );") == ["join_url"]
+        assert altered("delete_post_meta( $id, '_zoombridge_html' );") == ["html", "join_url"]
+        # What an operation does not write is known to be of others, as before.
+        sync.send(sync.write(number, post, metas={"set": {"html": "<p>y</p>"}}))
+        sync.send(sync.target("trash", number, post), sync.target("restore", number, post))
+        assert altered("add_post_meta( $id, '_vczapi_pro_meeting_details', array( 1 ) );") == [
+            "join_url",
+            "pro",
+        ]
+        sync.send(
+            sync.write(number, post, metas={"set": {"join_url": "https://zoom.us/j/1"}, "remove": ["pro"]})
+        )
+        assert swept(sync)[post]["altered"] == []
+
     def test_what_changes_nothing_is_not_told(self, sync: SyncClient, bridge: BridgeDouble) -> None:
         for code in (
             "wp_update_post( array( 'ID' => $id, 'menu_order' => 7 ) );",

@@ -261,12 +261,12 @@ class TestStartUrl:
 
         assert "key" not in json.dumps(read(beside_vczapi, post))
 
-    def test_what_vczapi_stored_stays_until_details_are_written(
+    def test_what_vczapi_stored_goes_with_the_first_write(
         self, beside_vczapi: SyncClient, number: str
     ) -> None:
         post = by_form(beside_vczapi.site, number, start_url="https://z/s?zak=key")
         write(beside_vczapi, number, post, revision=1)
-        assert stored(beside_vczapi.site, post, "_meeting_zoom_start_url") == "https://z/s?zak=key"
+        assert stored(beside_vczapi.site, post, "_meeting_zoom_start_url") == ""
 
         write(beside_vczapi, number, post, details='{"topic":"y"}')
         assert "key" not in stored(beside_vczapi.site, post, "_meeting_zoom_details")

@@ -266,6 +266,23 @@ class VczapiSite:
         assert answer.status_code == 200, answer.text
         return html.unescape(answer.text)
 
+    def press_button(self, post: int, number: int, state: str) -> dict[str, Any]:
+        """Press the button with which the plugin disables joining (`end`) or enables it again (`resume`)."""
+        nonce = re.search(r'"zvc_security":"(\w+)"', self.list_screen())
+        assert nonce is not None
+        form = {
+            "action": "state_change",
+            "type": "post_type",
+            "state": state,
+            "id": str(number),
+            "post_id": str(post),
+            "accss": nonce[1],
+        }
+        url = f"{self.site.url}/wp-admin/admin-ajax.php"
+        answer = self.session.post(url, data=form, timeout=_TIMEOUT)
+        told: dict[str, Any] = answer.json()
+        return told
+
     # --- What visitors get ----------------------------------------------------------------------------
 
     def ajax_links(self, post: int, *, start: str = "2020-01-01 10:00:00", signed_in: bool = False) -> str:

@@ -368,6 +368,8 @@ posts = Table(
     Column("stands_since", BigInteger),
     Column("stood", Text),  # what stood there before
     Column("digest", Text),  # of what the bridge writes, as the site told it last
+    # The wanted revision for which the change of another plugin was last undone: once for each.
+    Column("restored", BigInteger),
     ForeignKeyConstraint(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),

@@ -30,20 +30,30 @@ class RequeueResult(StrEnum):
 
 
 def requeue(
-    connection: Connection, where: ColumnElement[bool], *, now: int, in_doubt: bool, reset_attempts: bool
+    connection: Connection,
+    where: ColumnElement[bool],
+    *,
+    now: int,
+    in_doubt: bool,
+    reset_attempts: bool,
+    take_over: bool = False,
 ) -> int:
     """Requeue posts: make them due now, so that the mirror compares them with WordPress. Returns their number.
 
     `in_doubt` forces a read before the next write: then all fields that the bridge manages are written, and editors'
-    changes stay. `reset_attempts` ends the back-off of failing posts. Leased posts are skipped; bumping `epoch` fences
-    off late results of an expired lease. Times are Unix milliseconds (UTC).
+    changes stay. `reset_attempts` ends the back-off of failing posts. Leased posts are skipped, or `take_over` ends
+    their leases; bumping `epoch` fences off the results of a lease that has ended. Times are Unix milliseconds (UTC).
     """
     values: dict[str, Any] = {"due_at": _no_later_than(now), "epoch": posts.c.epoch + 1}
     if in_doubt:
         values["in_doubt"] = True
     if reset_attempts:
         values["attempts"] = 0
-    changed = connection.execute(update(posts).where(where, posts.c.lease_until <= now).values(**values))
+    if take_over:
+        values["lease_until"] = 0
+    else:
+        where = and_(where, posts.c.lease_until <= now)
+    changed = connection.execute(update(posts).where(where).values(**values))
     notify.notify(connection, notify.POSTS)
     return changed.rowcount
 

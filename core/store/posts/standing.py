@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, case, func, or_, select, update
 
+from core import messages
 from core.model.page_status import ChangedBy, PageStatus, changed_by, page_status
 from core.store.db.schema import posts
+from core.store.posts import attempts
+from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
 from core.store.posts.requeue import requeue
 
@@ -41,20 +44,31 @@ def record(connection: Connection, site_id: str, reports: Iterable[PostReport], 
 def record_changes(connection: Connection, site_id: str, changes: Sequence[PostReport], *, now: int) -> None:
     """Record what others have changed.
 
-    A post that a person has edited is compared again: a form may have overwritten what the bridge writes. What other
-    plugins make of a post is accepted, so that the two do not write against each other for ever. A post that is deleted
-    is compared, too: there may be another one of its number. One that the bridge had moved to the trash is left alone.
+    A post of which others have changed the bridge's metas is compared and written again, also while a worker is writing
+    it: its result says nothing of what came after. Changes by people, such as the form of another plugin, lead to that
+    each time; those by other plugins and scheduled tasks once for each wanted revision. Then what stands is accepted,
+    and recorded as an attempt, so that the two do not write against each other for ever.
+
+    A post that is deleted is compared, too: there may be another one of its number. One that is in the trash is left
+    alone.
     """
     before = _known(connection, site_id, [change.number for change in changes if change.number is not None])
     record(connection, site_id, changes, now=now)
-    edited = [
-        change.number
-        for change in changes
-        if change.number is not None
-        and change.number in before
-        and _is_to_be_compared(change, before[change.number])
-    ]
-    _requeue(connection, site_id, edited, now=now)
+    compared = []
+    for change in changes:
+        known = None if change.number is None else before.get(change.number)
+        if change.number is None or known is None or not _is_to_be_compared(change, known):
+            continue
+        is_automatic = change.by != ChangedBy.USER and bool(change.altered)
+        if is_automatic and known.restored == known.wanted:
+            _record_accepted(connection, site_id, change.number, change.altered or (), now=now)
+            continue
+        if is_automatic:
+            connection.execute(
+                update(posts).where(_is(site_id, change.number)).values(restored=posts.c.wanted)
+            )
+        compared.append(change.number)
+    _requeue(connection, site_id, compared, now=now, take_over=True)
 
 
 def _is_to_be_compared(change: PostReport, before: Any) -> bool:
@@ -63,8 +77,23 @@ def _is_to_be_compared(change: PostReport, before: Any) -> bool:
     status = page_status(change.status, password=change.password)
     if status is PageStatus.GONE:
         return True
+    if status is PageStatus.TRASHED:
+        return False
+    if change.altered is not None:
+        return bool(change.altered)
+    # The site does not know what has changed: it wrote the post before it recorded that.
     same_status = before.stands is None or before.stands == status
     return change.by == ChangedBy.USER and not change.ours and same_status
+
+
+def _record_accepted(
+    connection: Connection, site_id: str, number: int, altered: Sequence[str], *, now: int
+) -> None:
+    """Record as an attempt that what another plugin has written is accepted, unless the last attempt says so."""
+    message = messages.FIELDS_ACCEPTED % {"fields": ", ".join(altered)}
+    last = attempts.of_post(connection, site_id, number, limit=1)
+    if not last or (last[0].action, last[0].message) != ("accepted", message):
+        attempts.add(connection, [Attempt(site_id, number, now, 0, action="accepted", message=message)])
 
 
 def record_sweep(
@@ -139,17 +168,25 @@ def count(connection: Connection, site_id: str) -> dict[PageStatus | None, int]:
 
 def _known(connection: Connection, site_id: str, numbers: Sequence[int]) -> dict[int, Any]:
     rows = connection.execute(
-        select(posts.c.number, posts.c.post_id, posts.c.state, posts.c.stands, posts.c.digest).where(
-            posts.c.site_id == site_id, posts.c.number.in_(numbers)
-        )
+        select(
+            posts.c.number,
+            posts.c.post_id,
+            posts.c.state,
+            posts.c.stands,
+            posts.c.digest,
+            posts.c.wanted,
+            posts.c.restored,
+        ).where(posts.c.site_id == site_id, posts.c.number.in_(numbers))
     )
     return {row.number: row for row in rows}
 
 
-def _requeue(connection: Connection, site_id: str, numbers: Sequence[int], *, now: int) -> None:
+def _requeue(
+    connection: Connection, site_id: str, numbers: Sequence[int], *, now: int, take_over: bool = False
+) -> None:
     if numbers:
         where = and_(posts.c.site_id == site_id, posts.c.number.in_(numbers))
-        requeue(connection, where, now=now, in_doubt=True, reset_attempts=False)
+        requeue(connection, where, now=now, in_doubt=True, reset_attempts=False, take_over=take_over)
 
 
 def _is(site_id: str, number: int) -> ColumnElement[bool]:

@@ -113,6 +113,13 @@ def request_check(connection: Connection, site_id: str) -> None:
     connection.execute(update(sites).where(*is_later).values(check_due_at=earliest))
 
 
+def request_checks(connection: Connection) -> None:
+    """Make every site due for a check: now, but not sooner than ten seconds after its last one."""
+    earliest = func.coalesce(sites.c.checked_at + _LEAST_GAP, 0)
+    is_later = sites.c.check_due_at > earliest
+    connection.execute(update(sites).where(is_later).values(check_due_at=earliest))
+
+
 def next_check(connection: Connection, *, silent: bool) -> int | None:
     """Return when the next check is due (Unix milliseconds, UTC). `silent`: of sites that did not answer the last one."""
     first = select(sites.c.check_due_at).where(_is_silent(silent)).order_by(sites.c.check_due_at).limit(1)

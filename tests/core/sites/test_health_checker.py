@@ -107,6 +107,26 @@ def connect_many(store: Store, count: int) -> list[str]:
     return names
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_start_checks_every_site_as_nothing_reached_the_bridge_before(
+    store: Store, site: Site, checks: Checks, clock: Clock
+) -> None:
+    checks.let_end()
+    before = make(store, checks, clock)
+    before.begin_due()
+    assert checks.wait_ended(1) == ["s1"]
+    wait_idle(before, "s1")
+    clock.now += 60
+    after = make(store, checks, clock)
+    after.begin_due()
+    assert not after.is_underway("s1")
+    after.start()
+    try:
+        assert checks.wait_ended(2) == ["s1", "s1"]
+    finally:
+        after.stop()
+
+
 class TestBeginDue:
     def test_checks_a_site_and_again_when_it_is_due(
         self, store: Store, site: Site, checks: Checks, clock: Clock

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from sqlalchemy import select, update
 
+from core.jobs.runner import JobRunner
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.mirror_worker import MirrorWorker
-from core.sites import health_check, site_changes
+from core.sites import apply_rules, health_check, site_changes
+from core.sites.apply_rules import ApplyRulesJob
 from core.store.db import clock as store_clock
 from core.store.db.schema import posts as table
 from core.store.db.schema import sites as site_table
 from core.store.events import log
-from core.store.posts import queue
+from core.store.posts import attempts, queue
 from core.store.sites import sites
 from tests.core.events import event
 from tests.core.store.entries import entry
+from tests.plugin_stub.conftest import VCZAPI
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from core.store.db.engine import Store
+    from core.store.posts.attempts import Attempt
+    from core.store.posts.queue import Claim
     from tests.wordpress import WordPress
 
 KEY = "00112233445566778899aabbccddeeff" * 2
@@ -38,6 +48,21 @@ pytestmark = [
 ]
 
 
+@contextmanager
+def fake_pro(site: WordPress) -> Iterator[None]:
+    """Let WordPress take VCZAPI's add-on for active, by an empty plugin of its name."""
+    folder = site.directory / "wp-content/plugins/vczapi-pro"
+    folder.mkdir()
+    (folder / "vczapi-pro.php").write_text("<?php\n/**\n * Plugin Name: An add-on\n */\n")
+    load = "require_once ABSPATH . 'wp-admin/includes/plugin.php';"
+    site.php(load + "activate_plugin( 'vczapi-pro/vczapi-pro.php' );")
+    try:
+        yield
+    finally:
+        site.php(load + "deactivate_plugins( 'vczapi-pro/vczapi-pro.php' );")
+        shutil.rmtree(folder)
+
+
 class World:
     """A bridge and a site, moved by hand."""
 
@@ -50,28 +75,59 @@ class World:
 
     def happens(self, name: str = "meeting.created", **object_: Any) -> None:
         """Something happens at Zoom, and the mirror has done what is due."""
+        self.tell(name, **object_)
+        self.work()
+
+    def tell(self, name: str, **object_: Any) -> None:
+        """Something happens at Zoom, and is folded."""
         self._events += 1
         told = event(name, self._events, payload={"operation": "all"}, id=NUMBER, **{**OBJECT, **object_})
         line = entry(self.store, told, site_id="s1")
         self.store.write(lambda connection: log.append(connection, [line]))
         self.folding.fold_pending()
-        self.work()
-
-    def work(self) -> None:
-        """The mirror does what is due, or settles."""
         self.store.write(
             lambda connection: connection.execute(
                 update(table).where(table.c.written < table.c.wanted).values(due_at=1)
             )
         )
+
+    def claim(self) -> list[Claim]:
+        """Claim what is due."""
         with self.store.reading() as connection:
             now = store_clock.now(connection)
-        claims = self.store.write(
+        return self.store.write(
             lambda connection: queue.claim(
                 connection, self.store.sealer, owner="me", now=now, lease_until=now + 60_000, room=8, busy=[],
                 at_once=25,
             )
         )  # fmt: skip
+
+    def run_jobs(self) -> list[str]:
+        """Run the jobs that are queued, while the mirror works; return their kinds."""
+        job = ApplyRulesJob(self.store, posts_due=lambda: None, pause=lambda _: self.work())
+        runner = JobRunner(self.store, {apply_rules.PLUGINS_KIND: job})
+        claimed = runner.claim()
+        for one in claimed:
+            runner.run(one)
+        self.work()
+        return [one.kind for one in claimed]
+
+    def page(self) -> str:
+        """Return the meeting's page, as a visitor gets it."""
+        link: str = self.php("return get_permalink( $id );")
+        return requests.get(link, timeout=90).text
+
+    def join_url(self) -> Any:
+        return self.php("return get_post_meta( $id, '_meeting_zoom_join_url', true );")
+
+    def attempts(self) -> list[Attempt]:
+        """Return the attempts to write the post, newest first."""
+        with self.store.reading() as connection:
+            return attempts.of_post(connection, "s1", NUMBER, limit=20)
+
+    def work(self) -> None:
+        """The mirror does what is due."""
+        claims = self.claim()
         if claims:
             self.mirror.mirror(claims)
 
@@ -165,6 +221,114 @@ def test_details_that_a_form_overwrote_are_written_again(world: World) -> None:
         "return array( get_post( $id )->post_content, get_post_meta( $id, '_meeting_zoom_join_url', true ) );"
     )
     assert found == ["Theirs", OBJECT["join_url"]]
+
+
+BREAKS = "update_post_meta( $id, '_meeting_zoom_join_url', 'https://example.org/wrong' );"
+
+
+@pytest.mark.parametrize("author", ["define( 'DOING_CRON', true );", ""])
+def test_what_another_plugin_overwrites_is_written_again_once_for_each_version(
+    world: World, author: str
+) -> None:
+    """Also what it wrote while the bridge was down: the call of the site reaches nobody here."""
+    world.php(author + BREAKS)
+    world.check()
+    world.work()
+    assert world.join_url() == OBJECT["join_url"]
+    assert world.attempts()[0].action == "updated"
+
+    # It always does so: what stands is accepted, and named.
+    for _ in range(2):
+        world.php(author + BREAKS)
+        world.check()
+        world.work()
+    assert world.join_url() == "https://example.org/wrong"
+    assert [one.action for one in world.attempts()] == ["accepted", "updated", "created"]
+    assert "(join_url)" in (world.attempts()[0].message or "")
+
+    world.happens("meeting.updated", duration=90)
+    assert world.join_url() == OBJECT["join_url"]
+    world.php(author + BREAKS)
+    world.check()
+    world.work()
+    assert world.join_url() == OBJECT["join_url"]
+
+
+def test_what_people_overwrite_is_written_again_each_time(world: World) -> None:
+    for _ in range(3):
+        world.php("wp_set_current_user( 1 );" + BREAKS)
+        world.check()
+        world.work()
+        assert world.join_url() == OBJECT["join_url"]
+
+
+def test_what_is_overwritten_together_with_the_status_is_written_again(world: World) -> None:
+    world.php(
+        "wp_set_current_user( 1 ); wp_update_post( array( 'ID' => $id, 'post_status' => 'draft' ) );" + BREAKS
+    )
+    world.check()
+    world.work()
+    assert (world.join_url(), world.posts) == (OBJECT["join_url"], [("Choir", "draft")])
+
+
+def test_what_is_overwritten_while_the_bridge_writes_the_post_is_written_again(world: World) -> None:
+    """A form saves while an event is on its way: the worker that writes the event knows nothing of it."""
+    world.tell("meeting.updated", duration=90)
+    claims = world.claim()
+    world.php("wp_set_current_user( 1 );" + BREAKS)
+    world.check()
+    world.mirror.mirror(claims)
+    world.php("wp_set_current_user( 1 );" + BREAKS)
+    world.check()
+    world.work()
+    assert world.join_url() == OBJECT["join_url"]
+    assert world.row.due_at is None or world.row.due_at > 10**12
+
+
+def test_a_title_of_an_editor_survives_details_that_another_plugin_empties(world: World) -> None:
+    world.php(
+        "wp_set_current_user( 1 ); wp_update_post( array( 'ID' => $id, 'post_title' => 'Ours' ) );"
+        "delete_post_meta( $id, '_meeting_zoom_details' );"
+    )
+    world.check()
+    world.work()
+    assert world.posts == [("Ours", "publish")]
+    assert world.php("return get_post_meta( $id, '_meeting_zoom_details', true )->topic;") == "Choir"
+
+
+def test_series_are_right_when_vczapi_and_its_add_on_come_and_go(world: World) -> None:
+    """Without an event: VCZAPI shows a series only with its add-on, and is told of a single meeting without."""
+    weekly = {"type": 2, "repeat_interval": 1, "weekly_days": "2", "end_times": 2}
+    dates = [
+        {"occurrence_id": str(day), "start_time": f"2036-03-{day}T18:00:00Z", "duration": 60, "status": "available"}
+        for day in (24, 31)
+    ]  # fmt: skip
+    world.happens("meeting.updated", type=8, recurrence=weekly, occurrences=dates)
+    modified = world.php("return get_post( $id )->post_modified_gmt;")
+
+    def settles() -> tuple[int, list[str]]:
+        world.check()
+        kinds = world.run_jobs()
+        return world.php("return zoombridge_unfitted_meta( $id, '_meeting_zoom_details' )->type;"), kinds
+
+    assert settles() == (8, [])
+    world.wordpress.add_plugin(VCZAPI)
+    try:
+        assert "PRO version is required" in world.page()
+        assert settles() == (2, ["adapt-to-plugins"])
+        text = world.page()
+        assert "PRO version is required" not in text
+        assert "vczapi-join" in text
+        assert text.count('<li class="zoombridge-date') == 2
+        assert settles() == (2, [])
+        with fake_pro(world.wordpress):
+            assert settles() == (8, ["adapt-to-plugins"])
+        assert settles() == (2, ["adapt-to-plugins"])
+    finally:
+        world.wordpress.deactivate_plugin("vczapi")
+    assert settles() == (8, ["adapt-to-plugins"])
+    assert "zoombridge-join-link" in world.page()
+    assert world.php("return get_post( $id )->post_modified_gmt;") == modified, "It is no news."
 
 
 def test_what_sql_changes_is_found_by_the_sweep(world: World) -> None:

@@ -80,6 +80,7 @@ class PostDouble:
     last_op: str = ""
     written: str = ""  # the digest after the bridge's last write
     wrote: dict[str, str] = field(default_factory=dict)  # title and content, as the bridge last wrote them
+    left: dict[str, str] | None = None  # metas, as the bridge's last operation left them
     managed: bool = False
     password: bool = False
 
@@ -128,9 +129,10 @@ class PluginDouble:
         self.posts[post.id] = post
         return post
 
-    def change(self, post_id: int, *, by: str = "user", **values: Any) -> None:
-        """Somebody changes a post: title, content, status or password."""
+    def change(self, post_id: int, *, by: str = "user", metas: Any = None, **values: Any) -> None:
+        """Somebody changes a post: title, content, status, password, or metas by name."""
         post = self.posts[post_id]
+        post.metas |= metas or {}
         if values.get("status") == "trash":
             post.trashed_from = post.status
         for name, value in values.items():
@@ -358,6 +360,7 @@ class PluginDouble:
         if "post" in operation:  # a new post has its metas from the beginning
             self.step("half", operation)
         post.seq, post.last_op, post.written, post.managed = seq, name, _digest(post), True
+        _leave(post, operation)
         self.step("after", operation)
         return self._stands(post) | ({"took": took} if name == "write" else {})
 
@@ -404,7 +407,11 @@ class PluginDouble:
     def _swept(self, post: PostDouble) -> dict[str, Any]:
         told = self._told(post)
         kept = {name: told[name] for name in ("post", "link", "status", "password", "digest")}
-        return kept | {"number": post.metas.get("number", ""), "ours": told["by"] == "bridge"}
+        return kept | {
+            "number": post.metas.get("number", ""),
+            "ours": told["by"] == "bridge",
+            "altered": _altered(post),
+        }
 
     def _sweep(self, operation: dict[str, Any]) -> dict[str, Any]:
         known = sorted(post.id for post in self.posts.values() if post.managed)
@@ -457,6 +464,29 @@ class PluginDouble:
     def _next_id(self) -> int:
         self.last_id += 1  # an ID is not given twice
         return self.last_id
+
+
+def _held(post: PostDouble) -> dict[str, str]:
+    return {name: json.dumps(value, default=str) for name, value in post.metas.items() if name in METAS}
+
+
+def _leave(post: PostDouble, operation: dict[str, Any]) -> None:
+    """Keep how an operation leaves the metas: what it does not write stays as it was known."""
+    now = _held(post)
+    if post.left is None:
+        post.left = now
+        return
+    given = operation.get("metas", {})
+    written = {*given.get("set", {}), *given.get("lay_over", {}), *given.get("remove", [])}
+    kept = {name: value for name, value in post.left.items() if name not in written}
+    post.left = kept | {name: value for name, value in now.items() if name in written}
+
+
+def _altered(post: PostDouble) -> list[str] | None:
+    if post.left is None:
+        return None
+    now = _held(post)
+    return sorted(name for name in {*now, *post.left} if now.get(name) != post.left.get(name))
 
 
 def _digest(post: PostDouble) -> str:

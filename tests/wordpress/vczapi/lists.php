@@ -41,6 +41,31 @@ add_action(
 	2
 );
 
+// "`state`, 'ended' or '', set by its 'Disable join' button." Seen with 4.6.7: the button sends the action
+// `state_change`, with a nonce that a script of every screen in wp-admin has, and the whole details are written back.
+add_action(
+	'admin_footer',
+	static function () {
+		$data = array( 'zvc_security' => wp_create_nonce( '_nonce_zvc_security' ) );
+		echo '<script>var vczapi_double = ' . wp_json_encode( $data ) . ';</script>';
+	}
+);
+add_action(
+	'wp_ajax_state_change',
+	static function () {
+		check_ajax_referer( '_nonce_zvc_security', 'accss' );
+		if ( ! current_user_can( 'manage_options' ) ) {
+			return;
+		}
+		$post_id = absint( $_POST['post_id'] ?? 0 );
+		$details = get_post_meta( $post_id, '_meeting_zoom_details', true );
+
+		$details->state = 'end' === ( $_POST['state'] ?? '' ) ? 'ended' : '';
+		update_post_meta( $post_id, '_meeting_zoom_details', $details );
+		wp_send_json_success( true );
+	}
+);
+
 /**
  * Prints an item of a list of meetings, in the archive and in its shortcode.
  *

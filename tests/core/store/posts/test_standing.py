@@ -9,7 +9,8 @@ from core.model.meeting import Meeting
 from core.store.db.engine import Store
 from core.store.db.schema import posts as table
 from core.store.meetings import meetings
-from core.store.posts import queue, standing
+from core.store.posts import attempts, queue, standing
+from core.store.posts.attempts import Attempt
 from core.store.posts.queue import PostState
 from core.store.sites import grants
 from core.store.sites.grants import GrantSource
@@ -67,6 +68,11 @@ def sweep(
         standing.record_missing(connection, "s1", seen, since=since, is_restored=is_restored, now=now)
 
     store.write(record)
+
+
+def attempts_of(store: Store) -> list[Attempt]:
+    with store.reading() as connection:
+        return attempts.of_post(connection, "s1", 1, limit=9)
 
 
 def become(store: Store, **values: Any) -> None:
@@ -147,6 +153,12 @@ class TestComparedAgain:
             (report("publish", "cron"), False),
             (report("trash"), False),
             (report("draft"), False),
+            (report("publish", altered=()), False),  # by an editor: the text is theirs
+            (report("publish", altered=("details",)), True),
+            (report("draft", altered=("details",)), True),
+            (report("trash", altered=("details",)), False),
+            (report("publish", "plugin", altered=("details",)), True),
+            (report("publish", "cron", altered=("details",)), True),
             (report("deleted"), True),  # there may be another post of the number
             (report("deleted", "cron"), True),
             (report("publish", post=18), False),
@@ -155,6 +167,55 @@ class TestComparedAgain:
     def test_a_shown_post(self, kept: Store, told: PostReport, expected: bool) -> None:
         change(kept, told)
         assert (row(kept).in_doubt, row(kept).due_at is not None) == (expected, expected)
+
+    def test_by_another_plugin_once_for_each_wanted_revision(self, kept: Store) -> None:
+        """Then what stands is accepted and named, so that the two do not write against each other for ever."""
+        told = report("publish", "plugin", altered=("details", "join_url"))
+        become(kept, digest="a", due_at=None, in_doubt=False)
+
+        def is_compared() -> bool:
+            change(kept, told)
+            due = row(kept).due_at is not None
+            become(kept, due_at=None, in_doubt=False)
+            return due
+
+        assert [is_compared() for _ in range(3)] == [True, False, False]
+        [attempt] = attempts_of(kept)
+        assert attempt.action == "accepted"
+        assert "(details, join_url)" in (attempt.message or "")
+        become(kept, wanted=2)
+        assert [is_compared() for _ in range(2)] == [True, False]
+        assert len(attempts_of(kept)) == 1, "It says the same."
+
+    def test_by_people_each_time(self, kept: Store) -> None:
+        for _ in range(3):
+            become(kept, due_at=None)
+            change(kept, report("publish", altered=("details",)))
+            assert row(kept).due_at is not None
+
+    def test_while_a_worker_is_writing_it(self, kept: Store) -> None:
+        """Its result says nothing of what came after: the post is claimed again, and the result is fenced off."""
+        become(kept, due_at=50)
+        [taken] = kept.write(
+            lambda connection: queue.claim(
+                connection, kept.sealer, owner="me", now=100, lease_until=90_000, room=1, busy=[]
+            )
+        )
+        change(kept, report("publish", altered=("details",)))
+
+        is_recorded = kept.write(
+            lambda connection: queue.finish(
+                connection, kept.sealer, taken, revision=1, written=taken.written, due_at=None, now=10_000
+            )
+        )
+
+        assert not is_recorded
+        [again] = kept.write(
+            lambda connection: queue.claim(
+                connection, kept.sealer, owner="me", now=10_000, lease_until=90_000, room=1, busy=[]
+            )
+        )
+        assert again.in_doubt
 
     @pytest.mark.parametrize("told", [report("publish"), report("deleted", "cron")])
     def test_a_post_that_the_bridge_trashed_is_left_alone(self, kept: Store, told: PostReport) -> None:

@@ -1,0 +1,186 @@
+"""Metas of managed posts that others write: VCZAPI's button and Import, its form while the bridge adopts a post, other plugins."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.plugin_stub.vczapi import manage, sync
+from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
+
+if TYPE_CHECKING:
+    from tests.plugin_stub.sync import SyncClient
+
+__all__ = ["sync"]
+
+HELLO = {"op": "hello"}
+KEYS = ("_meeting_zoom_details", "_meeting_fields", "_meeting_zoom_join_url", "_meeting_zoom_start_url")
+# Another process adopts the post, after this one has read its metas.
+ADOPTS = """<?php
+add_filter( 'vczapi_updateMeetingInfo', function ( $update ) {
+    global $wpdb;
+    $id = (int) $_POST['post_ID'];
+    get_post_meta( $id );
+    $row = array( 'post_id' => $id, 'meta_key' => '_zoombridge_post', 'meta_value' => $id );
+    $wpdb->insert( $wpdb->postmeta, $row );
+    return $update;
+}, 1 );
+"""
+
+
+def changed(sync: SyncClient) -> list[tuple[int, list[str]]]:
+    """Return which posts the site tells of, and which of their metas others have changed; acknowledge them."""
+    told: list[dict[str, Any]] = sync.send(HELLO).inner["changed"]
+    sync.send(HELLO, message={"ack": [{"post": one["post"], "version": one["version"]} for one in told]})
+    return [(one["post"], one["altered"]) for one in told]
+
+
+def stored(vczapi: VczapiSite, post: int) -> list[Any]:
+    return [vczapi.meta(post, key) for key in KEYS]
+
+
+class TestStartUrl:
+    """It gives access to the host's account."""
+
+    @pytest.mark.parametrize(
+        ("code", "altered"),
+        [
+            ("update_post_meta( $post, '_meeting_zoom_start_url', $url );", None),
+            (
+                (
+                    "$details = zoombridge_unfitted_meta( $post, '_meeting_zoom_details' ); $details->start_url = $url;"
+                    "$details->topic = 'A \\\\ B'; update_post_meta( $post, '_meeting_zoom_details', wp_slash( $details ) );"
+                ),
+                ["details"],
+            ),
+            (
+                (
+                    "delete_post_meta( $post, '_meeting_fields' );"
+                    "add_post_meta( $post, '_meeting_fields', array( 'start_url' => $url ), true );"
+                ),
+                ["fields"],
+            ),
+        ],
+    )
+    def test_of_another_plugin_does_not_stand_for_a_moment(
+        self, vczapi: VczapiSite, sync: SyncClient, code: str, altered: list[str] | None
+    ) -> None:
+        post = vczapi.make(details())
+        manage(sync, post, details={"topic": "Choir"})
+
+        vczapi.site.php(code, post=post, url="https://us02web.zoom.us/s/1?zak=of-the-host")
+
+        assert "zak" not in json.dumps(stored(vczapi, post))
+        assert changed(sync) == ([] if altered is None else [(post, altered)])
+
+    def test_of_vczapi_goes_when_the_bridge_adopts_the_post(
+        self, vczapi: VczapiSite, sync: SyncClient
+    ) -> None:
+        post = vczapi.make(details())
+        assert json.dumps(stored(vczapi, post)).count("zak") == 1 + bool(details()["start_url"])
+
+        manage(sync, post, details={"topic": "Choir"})
+
+        assert "zak" not in json.dumps(stored(vczapi, post))
+
+    def test_of_vczapis_own_post_stays(self, vczapi: VczapiSite) -> None:
+        post = vczapi.make(details())
+
+        vczapi.press_update(post)
+
+        assert "zak" in vczapi.meta(post, "_meeting_zoom_start_url")
+
+    def test_of_a_form_that_saves_while_the_bridge_adopts_the_post(
+        self, vczapi: VczapiSite, sync: SyncClient
+    ) -> None:
+        post = vczapi.make(details(), password="482915")
+        sync.send(HELLO)
+        shown = vczapi.form(post)
+        plugin = vczapi.site.directory / "wp-content/mu-plugins/adopts.php"
+        plugin.write_text(ADOPTS)
+        try:
+            vczapi.press_update(post, shown, option_mute_participants="1")
+        finally:
+            plugin.unlink()
+
+        found = stored(vczapi, post)
+        assert found[0]["topic"], "what VCZAPI writes otherwise, the bridge writes again"
+        assert "zak" not in json.dumps(found)
+        assert [one for one, _ in changed(sync)] == [post]
+
+
+class TestButton:
+    """VCZAPI's button with which a site disables joining: the site's own choice, and no word about the meeting."""
+
+    def test_survives_what_the_bridge_writes(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        post = vczapi.make(details(start_url=""))
+        manage(sync, post, details={"state": ""})
+        before = stored(vczapi, post)
+        link = vczapi.ajax_links(post, start="2099-01-01 10:00:00")
+        assert "pwd=" in link
+
+        press(vczapi, post, "end")
+        manage(sync, post, details={"state": "", "topic": "Choir"})
+        assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == ""
+        press(vczapi, post, "resume")
+
+        assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == link
+        assert changed(sync) == []
+        assert stored(vczapi, post)[1:] == before[1:]
+
+    def test_of_a_meeting_that_has_ended_does_not_resume_it(
+        self, vczapi: VczapiSite, sync: SyncClient
+    ) -> None:
+        post = vczapi.make(details(start_url=""))
+        manage(sync, post, details={"state": "ended"})
+
+        press(vczapi, post, "resume")
+
+        assert vczapi.meta(post, "_meeting_zoom_details")["state"] == "ended"
+        assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == ""
+
+
+class TestOtherWays:
+    def test_quick_edit_touches_no_meta_and_reaches_no_zoom(
+        self, vczapi: VczapiSite, sync: SyncClient
+    ) -> None:
+        post = vczapi.make(details(start_url=""))
+        manage(sync, post, details={"topic": "Choir"})
+        before = stored(vczapi, post)
+        nonce = re.search(r'name="_inline_edit" value="(\w+)"', vczapi.list_screen())
+        assert nonce is not None
+        form = {
+            "action": "inline-save",
+            "post_type": "zoom-meetings",
+            "post_ID": post,
+            "screen": "edit-zoom-meetings",
+            "post_view": "list",
+            "_inline_edit": nonce[1],
+            "post_title": "Another title",
+            "_status": "publish",
+            "post_author": 1,
+        }
+        answer = vczapi.session.post(f"{vczapi.site.url}/wp-admin/admin-ajax.php", data=form, timeout=90)
+
+        assert "Another title" in answer.text
+        assert (stored(vczapi, post), vczapi.changes()) == (before, [])
+        assert changed(sync) == [(post, [])]
+
+    def test_import_of_a_managed_meeting(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        post = vczapi.make(details(start_url=""))
+        manage(sync, post, details={"topic": "Choir"})
+        before = stored(vczapi, post)
+
+        assert not vczapi.import_meeting(NUMBER)["success"]
+
+        assert stored(vczapi, post) == before
+        assert changed(sync) == []
+
+
+def press(vczapi: VczapiSite, post: int, state: str) -> None:
+    """Press VCZAPI's button below a post."""
+    told = vczapi.press_button(post, NUMBER, state)
+    assert told["success"], told
