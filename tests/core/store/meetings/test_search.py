@@ -258,6 +258,14 @@ class TestHosts:
             of_site = meeting_search.hosts(connection, sites.sealer, site_id="s1")
             assert [host.id for host in of_site] == ["ben", "anna"]
 
+    def test_have_no_address_that_only_another_account_told(self, sites: Store) -> None:
+        """An event of an account of one's own could name any host, at any time."""
+        keep(sites, 1, host_id="anna", host_email="anna@example.org", account_id="another")
+        keep(sites, 2, host_id="anna")
+        with sites.reading() as connection:
+            (found,) = meeting_search.hosts(connection, sites.sealer, site_id="s1")
+        assert (found.id, found.email) == ("anna", "")
+
     def test_are_called_by_their_names_where_the_account_tells_them(self, sites: Store) -> None:
         keep(sites, 1, host_id="anna", host_email="old@example.org")
         told = [zoom_users.ZoomUser(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]

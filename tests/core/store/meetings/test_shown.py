@@ -218,6 +218,21 @@ class TestLists:
             assert (line.meeting.account_id, line.meeting.topic) == ("B", "In the new account")
             assert line.meeting.duration == 60  # which only the first account told
 
+    def test_the_list_of_a_site_has_what_its_accounts_told(self, accounts: Accounts) -> None:
+        """A is shown on both sites, and B on the first one alone."""
+        connected(accounts.store, "s2")
+        granted(accounts.store, "A", "s2")
+        accounts.tell("created", 1, "B", topic="Of B alone")
+        accounts.tell("updated", 2, "A", duration=90)
+        topics = {}
+        for site_id in ("s1", "s2"):
+            with accounts.store.reading() as connection:
+                wanted = MeetingFilter(when=Period.ALL, site_id=site_id)
+                page = meeting_search.page(connection, wanted, now=1, limit=9)
+                (line,) = meeting_search.lines(connection, accounts.store.sealer, page.keys, site_id=site_id)
+            topics[site_id] = (line.meeting.account_id, line.meeting.topic)
+        assert topics == {"s1": ("A", "Of B alone"), "s2": ("A", "")}
+
     def test_the_old_record_leads_to_the_owner(self, accounts: Accounts) -> None:
         accounts.tell("created", 1)
         accounts.tell("updated", 2, "B", topic="In the new account")
