@@ -28,7 +28,26 @@ function zoombridge_endpoints(): array {
 }
 
 /**
- * Whether a route is one of the three endpoints. The rest of the namespace belongs to VCZAPI.
+ * Returns which of the three endpoints a route is. The rest of the namespace belongs to VCZAPI.
+ *
+ * Every text that WordPress would take for the route counts, as it might have a handler of another plugin: whatever the
+ * case of its letters, with slashes and a line break at its end.
+ *
+ * @since 0.2.0
+ *
+ * @param mixed $route Route of a REST request, if it is text.
+ * @return string|null Name of the endpoint; null for all other routes.
+ */
+function zoombridge_endpoint_name( $route ): ?string {
+	$pattern = '#^/vczapi/v1/(meeting|webinar|recording)$#i';
+	if ( ! is_string( $route ) || ! preg_match( $pattern, untrailingslashit( $route ), $found ) ) {
+		return null;
+	}
+	return strtolower( $found[1] );
+}
+
+/**
+ * Whether a route is one of the three endpoints.
  *
  * @since 0.1.0
  *
@@ -36,7 +55,7 @@ function zoombridge_endpoints(): array {
  * @return bool True if the plugin forwards requests to the route.
  */
 function zoombridge_is_endpoint( $route ): bool {
-	return is_string( $route ) && preg_match( '#^/vczapi/v1/(meeting|webinar|recording)/?$#D', $route );
+	return null !== zoombridge_endpoint_name( $route );
 }
 
 /**
@@ -63,7 +82,7 @@ function zoombridge_is_endpoint_request(): bool {
  */
 function zoombridge_buffer_endpoint_request(): void {
 	$url = rawurldecode( (string) ( $_SERVER['REQUEST_URI'] ?? '' ) );
-	if ( 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && false !== strpos( $url, '/vczapi/v1/' ) ) {
+	if ( 'POST' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) && false !== stripos( $url, '/vczapi/v1/' ) ) {
 		ob_start();
 	}
 }
@@ -80,8 +99,8 @@ zoombridge_buffer_endpoint_request();
  * @return void
  */
 function zoombridge_answer_endpoint_request( $wp ): void {
-	$route = $wp->query_vars['rest_route'] ?? null;
-	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! zoombridge_is_endpoint( $route ) ) {
+	$name = zoombridge_endpoint_name( $wp->query_vars['rest_route'] ?? null );
+	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || null === $name ) {
 		return;
 	}
 	ob_start();
@@ -92,7 +111,7 @@ function zoombridge_answer_endpoint_request( $wp ): void {
 		// Should other code end the request while the event is forwarded, Zoom sends it again.
 		http_response_code( 503 );
 	}
-	$response = zoombridge_forward( strtolower( untrailingslashit( $route ) ) );
+	$response = zoombridge_forward( $name );
 	$data     = $response->get_data();
 	$headers  = $response->get_headers() + array(
 		'Content-Type'           => 'application/json; charset=UTF-8',
@@ -142,7 +161,7 @@ function zoombridge_send( int $status, array $headers, string $body ): void {
 }
 
 /**
- * Registers the endpoints, which makes them discoverable.
+ * Registers the endpoints, which makes them discoverable, in place of routes that other plugins have registered there.
  *
  * What Zoom sends does not come this far: see zoombridge_answer_endpoint_request().
  *
@@ -159,11 +178,31 @@ function zoombridge_register_endpoints(): void {
 				'methods'             => 'GET, POST',
 				'callback'            => 'zoombridge_explain_endpoint',
 				'permission_callback' => '__return_true',
-			)
+			),
+			true
 		);
 	}
 }
-add_action( 'rest_api_init', 'zoombridge_register_endpoints' );
+add_action( 'rest_api_init', 'zoombridge_register_endpoints', PHP_INT_MAX );
+
+/**
+ * Answers all other requests to an endpoint, also those that PHP code dispatches, before any route is looked for.
+ *
+ * So no other plugin's handler of the same route runs, whichever of them WordPress would choose.
+ *
+ * @since 0.2.0
+ *
+ * @param mixed           $result  Response of an earlier filter, or null.
+ * @param WP_REST_Server  $server  The server.
+ * @param WP_REST_Request $request The request.
+ * @return mixed The explanation for an endpoint, otherwise the response unchanged.
+ */
+function zoombridge_answer_endpoint_dispatch( $result, $server, $request ) {
+	// WordPress itself answers OPTIONS, on this filter.
+	$is_answered = 'OPTIONS' === $request->get_method() && ! empty( $result );
+	return zoombridge_is_endpoint( $request->get_route() ) && ! $is_answered ? zoombridge_explain_endpoint() : $result;
+}
+add_filter( 'rest_pre_dispatch', 'zoombridge_answer_endpoint_dispatch', PHP_INT_MAX, 3 );
 
 /**
  * Answers a browser that opens an endpoint.
@@ -204,10 +243,10 @@ add_filter( 'rest_authentication_errors', 'zoombridge_allow_endpoint_request', P
  *
  * @since 0.1.0
  *
- * @param string $route Route of the endpoint, without a trailing slash.
+ * @param string $name Name of the endpoint.
  * @return WP_REST_Response The response for Zoom.
  */
-function zoombridge_forward( string $route ): WP_REST_Response {
+function zoombridge_forward( string $name ): WP_REST_Response {
 	$body    = (string) file_get_contents( 'php://input' );
 	$dropped = zoombridge_dropped_bytes( $body, (int) ( $_SERVER['CONTENT_LENGTH'] ?? 0 ) );
 	$args    = array(
@@ -218,7 +257,7 @@ function zoombridge_forward( string $route ): WP_REST_Response {
 		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header holds no other text.
 		$args['context'] = base64_encode( (string) wp_json_encode( array( 'dropped_bytes' => $dropped ) ) );
 	}
-	$response = zoombridge_request( 'POST', '/wp-json' . $route, $args );
+	$response = zoombridge_request( 'POST', '/wp-json/vczapi/v1/' . $name, $args );
 	if ( is_wp_error( $response ) ) {
 		// No address and no cause for strangers. The page "Webhooks" shows both.
 		$message = __( 'The event could not be forwarded. Please send it again.', 'meetings-bridge-for-zoom' );

@@ -38,6 +38,7 @@ require_once __DIR__ . '/setup.php';
 require_once __DIR__ . '/goodbye.php';
 require_once __DIR__ . '/vczapi.php';
 require_once __DIR__ . '/vczapi-versions.php';
+require_once __DIR__ . '/vczapi-pro.php';
 require_once __DIR__ . '/vczapi-posts.php';
 require_once __DIR__ . '/vczapi-twins.php';
 require_once __DIR__ . '/vczapi-visitors.php';

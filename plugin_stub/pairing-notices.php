@@ -235,6 +235,7 @@ function zoombridge_flash_text( array $flash ): string {
  */
 function zoombridge_render_connection_section(): void {
 	$connection = zoombridge_stored_connection();
+	$pro        = zoombridge_pro_status();
 	echo '<div class="zoombridge-connection">';
 	if ( null === $connection ) {
 		printf( '<h2>%s</h2>', esc_html__( 'Connect this site', 'meetings-bridge-for-zoom' ) );
@@ -246,6 +247,9 @@ function zoombridge_render_connection_section(): void {
 		printf( '<details><summary>%s</summary>', esc_html( $summary ) );
 		zoombridge_render_code_form();
 		echo '</details>';
+	}
+	if ( '' !== $pro ) {
+		printf( '<p>%s</p>', esc_html( $pro ) );
 	}
 	echo '</div>';
 }

@@ -43,6 +43,7 @@ ON_ONE = {
     "test_vczapi_next": "playground-sqlite",
     "test_vczapi_page": "debian-mariadb",
     "test_vczapi_metas": "debian-mariadb",
+    "test_vczapi_pro": "debian-mariadb",
 }
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
