@@ -813,6 +813,16 @@ PAIRING_CONFIRM_MOVED = _(
     "continues at the new address."
 )
 
+PRO_SILENT = _(
+    "The PRO add-on of “Video Conferencing with Zoom” is active. Its webhook is silent: the bridge answers Zoom's events. "
+    "Nothing has to be changed in Zoom. “Coming from PRO” (docs/coming-from-pro.md) says what changes, and when you can "
+    "deactivate PRO."
+)
+OTHER_PAGES = _(
+    "Some meetings have more than one page on this site, and the bridge updates one of each. It leaves the posts with "
+    "these IDs as they are, and visitors may see them: %(ids)s. Compare them in WordPress with the pages that the bridge "
+    "updates, and move those that you don't need to the trash."
+)
 TWO_COPIES = _(
     "Two copies of this site answer by turns at %(address)s: their folders or databases differ. Pages and settings may be "
     "written to either of them. Usually a server of before is still running, or the name has two addresses: switch one of "

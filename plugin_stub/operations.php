@@ -376,6 +376,7 @@ function zoombridge_sync_hello( array $message, array $operation ): array {
 		'trash'      => (bool) EMPTY_TRASH_DAYS,
 		'rest'       => rest_url(),
 		'vczapi_pro' => zoombridge_vczapi_pro_version(),
+		'others'     => zoombridge_find_other_posts(),
 	);
 }
 

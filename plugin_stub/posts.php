@@ -263,3 +263,45 @@ function zoombridge_read_numbers( array $numbers = array() ): array {
 	// phpcs:enable
 	return $found;
 }
+
+/**
+ * Finds posts of meetings that have another one, which the bridge manages.
+ *
+ * VCZAPI's PRO add-on may have made them from the same event. Copies of a managed post carry the bridge's metas and are
+ * no such posts: translations are made so.
+ *
+ * @since 0.2.0
+ *
+ * @return int[] IDs of the posts outside the trash, at most 20, by ID.
+ */
+function zoombridge_find_other_posts(): array {
+	global $wpdb;
+	$several = array();
+	foreach ( zoombridge_read_numbers() as $number => $ids ) {
+		if ( count( $ids ) > 1 ) {
+			$several[ $number ] = $ids;
+		}
+	}
+	if ( ! $several ) {
+		return array();
+	}
+	// phpcs:disable WordPress.DB -- The IDs are integers. A cache would not show posts of other requests.
+	$list   = implode( ',', array_merge( ...array_values( $several ) ) );
+	$marked = $wpdb->get_col(
+		"SELECT post_id FROM {$wpdb->postmeta} WHERE meta_key = '_zoombridge_revision' AND post_id IN ($list)"
+	);
+	$others = array();
+	foreach ( $several as $ids ) {
+		$unmarked = array_diff( $ids, $marked );
+		if ( count( $unmarked ) < count( $ids ) ) {
+			$others = array_merge( $others, $unmarked );
+		}
+	}
+	$list = implode( ',', $others ? $others : array( 0 ) );
+	$ids  = $wpdb->get_col(
+		"SELECT ID FROM {$wpdb->posts} WHERE ID IN ($list) AND post_type = 'zoom-meetings'
+		AND post_status NOT IN ( 'trash', 'auto-draft' ) ORDER BY ID LIMIT 20"
+	);
+	// phpcs:enable
+	return array_map( 'intval', $ids );
+}

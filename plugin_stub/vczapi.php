@@ -36,7 +36,7 @@ function zoombridge_is_deleting_managed_post( ?bool $is_managed = null ): bool {
 }
 
 /**
- * Records, before VCZAPI's own callback, whether the bridge manages the post being deleted.
+ * Records, before VCZAPI's own callback, whether the bridge manages the post being deleted, or another of its meeting.
  *
  * @since 0.1.0
  *
@@ -44,7 +44,18 @@ function zoombridge_is_deleting_managed_post( ?bool $is_managed = null ): bool {
  * @return void
  */
 function zoombridge_record_deletion( $post_id ): void {
-	zoombridge_is_deleting_managed_post( metadata_exists( 'post', $post_id, '_zoombridge_revision' ) );
+	$ids = array( $post_id );
+	if ( zoombridge_has_vczapi() && ! metadata_exists( 'post', $post_id, '_zoombridge_revision' ) ) {
+		$number = (string) get_post_meta( $post_id, '_meeting_zoom_meeting_id', true );
+		$ids    = '' === $number ? array() : zoombridge_read_numbers( array( $number ) )[ $number ];
+	}
+	$managed = array_filter(
+		$ids,
+		static function ( $id ): bool {
+			return metadata_exists( 'post', $id, '_zoombridge_revision' );
+		}
+	);
+	zoombridge_is_deleting_managed_post( (bool) $managed );
 }
 add_action( 'before_delete_post', 'zoombridge_record_deletion', PHP_INT_MIN );
 

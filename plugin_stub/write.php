@@ -440,14 +440,15 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		zoombridge_sync_untrash( $row, $operation['status'] );
 		$row = zoombridge_sync_post( $row['ID'] );
 	}
-	$fields = zoombridge_sync_sanitize( $operation );
-	$metas  = zoombridge_sync_wanted_metas( $operation, $row );
+	$fields  = zoombridge_sync_sanitize( $operation );
+	$metas   = zoombridge_sync_wanted_metas( $operation, $row );
+	$changes = array();
 	if ( ! zoombridge_sync_is_managed( $row ) ) {
-		$metas += array( '_zoombridge_made' => 'form' );
+		$metas  += array( '_zoombridge_made' => 'form' );
+		$changes = zoombridge_sync_missing_author( $row, $metas );
 	}
-	$metas['_zoombridge_post']  = (string) $row['ID'];
 	$metas['_zoombridge_wrote'] = zoombridge_sync_wrote( $fields, $row );
-	$changes                    = array();
+	$metas['_zoombridge_post']  = (string) $row['ID'];
 	foreach ( $fields as $column => $value ) {
 		if ( $value !== $row[ $column ] ) {
 			$changes[ $column ] = $value;
@@ -470,6 +471,25 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 	$row  = zoombridge_sync_record( $operation, $epoch, $row['ID'] );
 	$took = zoombridge_sync_took( $operation, $row, $metas );
 	return zoombridge_sync_what_stands( $row ) + array( 'took' => (object) $took );
+}
+
+/**
+ * Gives a post without an author, as VCZAPI's PRO add-on makes them, the host's when the bridge takes it over.
+ *
+ * @since 0.2.0
+ *
+ * @param array $row   The post.
+ * @param array $metas What is written, by key.
+ * @return array The column that is written; none for a post that has an author.
+ */
+function zoombridge_sync_missing_author( array $row, array $metas ): array {
+	if ( 0 !== (int) $row['post_author'] ) {
+		return array();
+	}
+	$fields = $metas['_meeting_fields'] ?? maybe_unserialize( $row['metas']['_meeting_fields'] ?? '' );
+	$host   = is_array( $fields ) ? (string) ( $fields['userId'] ?? '' ) : '';
+	$author = zoombridge_sync_author_of_host( $host );
+	return $author ? array( 'post_author' => (string) $author ) : array();
 }
 
 /**

@@ -23,6 +23,8 @@ class FactName(StrEnum):
     VCZAPI = "VCZAPI"  # was tried with the bridge in this version
     VCZAPI_PRO = "VCZAPI PRO"  # the same of its add-on
     BRIDGE = "bridge"  # WordPress reaches it
+    PRO_WEBHOOK = "PRO webhook"  # of VCZAPI's add-on is silent
+    OTHER_PAGES = "other pages"  # of meetings whose page the bridge updates
     PAGES = "pages"  # are written
     VISITORS = "visitors"  # see how many of them
     SECRET_TOKEN = "secret token"  # noqa: S105 - a name: Zoom's secret token is saved
@@ -41,6 +43,8 @@ CHECKED = (
     FactName.VCZAPI,
     FactName.VCZAPI_PRO,
     FactName.BRIDGE,
+    FactName.PRO_WEBHOOK,
+    FactName.OTHER_PAGES,
 )
 """What a health check finds out. The check after it replaces all of these facts."""
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _TRASH = "trash"
 _DRAFT = "draft"
+_PUBLISHED = "publish"
 # The last digits of an operation's place in the order of writes are its step in the plan.
 _MOST_STEPS = 1000
 # What the rules choose for a new post; the site takes its own choice where there is no such user or category.
@@ -178,7 +179,7 @@ def _show(task: PlanTask) -> Plan:
             return PlanResult(Written(), "withheld")
         # After lost answers, the post that exists may be the one that was just created.
         in_doubt = task.in_doubt or (exists is not None and exists.unsure)
-        return (yield from _adopt(replace(task, in_doubt=in_doubt), found[0]))
+        return (yield from _adopt(replace(task, in_doubt=in_doubt), _choose_post(found)))
     if task.written.state is PostState.TRASHED:
         return (yield from _restore(task))
     return (yield from _update(task))
@@ -216,6 +217,23 @@ def _remark(post: SitePost) -> str:
     if _CHOICES.intersection(post.rewritten):
         return messages.CHOICE_REJECTED % {"evidence": ", ".join(post.rewritten)}
     return messages.FIELDS_REWRITTEN % {"fields": ", ".join(post.rewritten)} if post.rewritten else ""
+
+
+def _choose_post(found: Sequence[SitePost]) -> SitePost:
+    """Return the post of a number that becomes the meeting's mirror, where others have made several.
+
+    One that the bridge has written comes before all others outside the trash, then one that visitors see, then the oldest.
+    The others are left as they are.
+    """
+    return min(
+        found,
+        key=lambda post: (
+            post.status == _TRASH,
+            post.field.get("revision") is None,
+            post.status != _PUBLISHED,
+            post.id,
+        ),
+    )
 
 
 def _adopt(task: PlanTask, found: SitePost) -> Plan:
@@ -311,9 +329,9 @@ def _ticked(field: Mapping[str, Any], ticks: Mapping[str, str]) -> dict[str, Any
 def _find_again(task: PlanTask) -> Plan:
     """Adopt another post of the same number in place of a missing one, or accept that a person deleted it."""
     others: list[SitePost] = yield FindPosts(task.meeting.number)
-    for found in others:
-        if found.id != task.written.post_id:
-            return (yield from _adopt(task, found))
+    others = [post for post in others if post.id != task.written.post_id]
+    if others:
+        return (yield from _adopt(task, _choose_post(others)))
     return PlanResult(Written(PostState.DETACHED), "detached")
 
 
@@ -359,8 +377,9 @@ def _trash(task: PlanTask) -> Plan:
         found = [post for post in every if post.status != _TRASH]
         if not found:
             return PlanResult(Written(), "nothing to trash")
-        written = Written(PostState.SYNCED, found[0].id, found[0].link, _base_in(task, found[0]))
-        yield from _take_over(task, found[0])
+        chosen = _choose_post(found)
+        written = Written(PostState.SYNCED, chosen.id, chosen.link, _base_in(task, chosen))
+        yield from _take_over(task, chosen)
     assert written.post_id is not None  # noqa: S101 - just found
     try:
         done = yield from _put_away(written.post_id)
@@ -422,7 +441,7 @@ def _leave_out(task: PlanTask) -> Plan:
         if base.left_out and not task.in_doubt:
             return PlanResult(written, "unchanged", sent_request=False)
         found: list[SitePost] = yield FindPosts(task.meeting.number)
-        return (yield from _adopt(task, found[0])) if found else _LEFT_OUT
+        return (yield from _adopt(task, _choose_post(found))) if found else _LEFT_OUT
     if not base.made:
         return (yield from (_restore(task) if written.state is PostState.TRASHED else _update(task)))
     try:

@@ -256,6 +256,11 @@ def _findings(site: Site, client: SyncClient, greeting: Greeting) -> list[Health
         findings += vczapi_findings(client.info.vczapi, pro)
     if greeting.bridge is not None:
         findings.append(_reached(greeting.bridge, site))
+    if client.info is not None and client.info.vczapi_pro:
+        findings.append(HealthFinding(FactName.PRO_WEBHOOK, True, messages.PRO_SILENT))
+    if greeting.others:
+        ids = ", ".join(map(str, greeting.others))
+        findings.append(HealthFinding(FactName.OTHER_PAGES, True, messages.OTHER_PAGES % {"ids": ids}))
     return findings
 
 

@@ -303,7 +303,8 @@ class Greeting:
     texts with the smallest one. `trash`: posts can be moved to the trash. `name` is that of the site, and `place` the
     digest of WordPress's folder and database, by which copies differ; both are empty where the plugin does not tell.
     `visit` is the bridge's visit before this one, 0 for none; None where no visit was told. `vczapi_pro` is the version
-    of VCZAPI's PRO add-on, None where that is not active or earlier plugins do not tell it.
+    of VCZAPI's PRO add-on, None where that is not active or earlier plugins do not tell it. `others` are IDs of posts that
+    the bridge does not manage, of meetings that have one that it does: at most 20, none from the trash.
     `bridge` is there after a call of the bridge.
     """
 
@@ -321,6 +322,7 @@ class Greeting:
     place: str = ""
     visit: int | None = None
     vczapi_pro: str | None = None
+    others: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -655,6 +657,7 @@ def _greeting(told: Mapping[str, Any], *, called: bool) -> Greeting:
         bridge=_bridge_call(_object(told.get("bridge"))) if called else None,
         visit=None if told.get("visit") is None else _whole(told.get("visit")),
         vczapi_pro=_optional_text(told.get("vczapi_pro")),
+        others=tuple(_whole(one) for one in _list(told.get("others") or [])),
     )
 
 
@@ -692,9 +695,13 @@ def _object(told: Any) -> dict[str, Any]:
 
 
 def _objects(told: Any) -> list[dict[str, Any]]:
+    return [_object(one) for one in _list(told)]
+
+
+def _list(told: Any) -> list[Any]:
     if not isinstance(told, list):
         raise UnexpectedError("not a list")
-    return [_object(one) for one in told]
+    return told
 
 
 def _text(told: Any) -> str:

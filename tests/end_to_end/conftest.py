@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"
+VCZAPI_PRO = Path(__file__).parent.parent / "wordpress/vczapi-pro"
 
 # WordPress 6.1's HTTP client and what stands in for MySQL are older than PHP 8.2; and PHP tells of each body over its own
 # limit.
@@ -103,6 +104,21 @@ def kept_with_vczapi(kept_pair: Pair) -> Iterator[Pair]:
 @pytest.fixture
 def with_vczapi(kept_with_vczapi: Pair, pair: Pair) -> Pair:
     """A connected pair, with the double of VCZAPI active."""
+    return pair
+
+
+@pytest.fixture(scope="class")
+def kept_with_pro(kept_with_vczapi: Pair) -> Iterator[Pair]:
+    """The same with the double of VCZAPI's PRO add-on."""
+    kept_with_vczapi.site.add_plugin(VCZAPI_PRO)
+    kept_with_vczapi.connect_again()
+    yield kept_with_vczapi
+    kept_with_vczapi.site.deactivate_plugin("vczapi-pro")
+
+
+@pytest.fixture
+def with_pro(kept_with_pro: Pair, pair: Pair) -> Pair:
+    """A connected pair, with the doubles of VCZAPI and of its PRO add-on active."""
     return pair
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.end_to_end.events import Meeting, z
 from tests.end_to_end.pair import eventually
+from web.rpc import api
 
 if TYPE_CHECKING:
     from tests.end_to_end.pair import Pair
@@ -261,6 +262,97 @@ class TestWithPlugin:
         with_vczapi.site.rest("DELETE", f"wp/v2/zoom_meetings/{post}", params={"force": "true"})
 
         assert deletes(with_vczapi, meeting) == 1
+
+
+class TestFromPro:
+    """VCZAPI and its PRO add-on are active: PRO has made posts, and its webhook has been silent since."""
+
+    @staticmethod
+    def by_pro(pair: Pair, meeting: Meeting, **fields: Any) -> int:
+        """Make a post as PRO does from an event."""
+        given = {"id": meeting.number, "topic": meeting.topic, **meeting.object}
+        given.pop("start_url")
+        made: int = pair.site.php(
+            "return vczapi_pro_double_make( $details, $fields, $pro );",
+            details=given,
+            fields=fields,
+            pro={"enabled_recurring": "on", "frequency": "1", "registration": {"of": ["PRO"]}},
+        )
+        return made
+
+    def test_event_comes_to_the_bridge_alone(self, with_pro: Pair, meeting: Meeting) -> None:
+        with_pro.tell(meeting.created())
+
+        post = with_pro.post(meeting.number)
+        assert with_pro.metas(post["id"])["_zoombridge_made"] == "bridge"
+        assert [one.outcome for one in with_pro.logged(meeting.number)] == ["applied"]
+        assert with_pro.site.php("return get_option( 'vczapi_pro_double_calls', 0 );") == 0
+
+    @pytest.mark.parametrize("status", ["publish", "draft", "private"])
+    def test_post_is_adopted_with_the_choices_of_the_site(
+        self, with_pro: Pair, weekly: Meeting, status: str
+    ) -> None:
+        post = self.by_pro(with_pro, weekly, **OWN)
+        with_pro.edit(post, content="<p>Edited by hand.</p>", status=status)
+
+        with_pro.tell(weekly.created(), weekly.updated(topic="Another"))
+
+        after = with_pro.post(weekly.number)
+        assert (after["id"], after["status"], after["title"]["raw"]) == (post, status, "Another")
+        assert after["author"] == 1, "PRO gave it none"
+        assert "Edited by hand." in after["content"]["raw"]
+        assert OWN.items() <= kept_fields(with_pro, post).items()
+        pro = with_pro.site.php(
+            "return get_post_meta( $post, '_vczapi_pro_meeting_details', true );", post=post
+        )
+        assert (pro["frequency"], pro["registration"]) == ("2", {"of": ["PRO"]})
+
+    def test_series_is_still_shown_by_its_dates(self, with_pro: Pair, weekly: Meeting) -> None:
+        self.by_pro(with_pro, weekly)
+
+        with_pro.tell(weekly.created(), weekly.deleted([weekly.changes["occurrences"][0]]))
+
+        assert with_pro.post(weekly.number)["status"] == "publish", "PRO puts the whole series into the trash"
+
+    def test_one_of_several_posts_is_managed_and_the_others_are_named(
+        self, with_pro: Pair, meeting: Meeting
+    ) -> None:
+        draft, seen, other = (self.by_pro(with_pro, meeting) for _ in range(3))
+        with_pro.edit(draft, status="draft")
+        before = [(with_pro.metas(post), stored(with_pro, post)) for post in (draft, other)]
+
+        with_pro.tell(meeting.created())
+
+        assert [post["id"] for post in with_pro.posts(meeting.number)] == [draft, seen, other]
+        assert with_pro.metas(seen)["_zoombridge_post"] == str(seen)
+        assert [(with_pro.metas(post), stored(with_pro, post)) for post in (draft, other)] == before
+        told = {
+            check.name: check
+            for check in with_pro.rpc.call(api.SITE_CHECK, api.SiteRequest(site=with_pro.site.url))
+        }
+        assert told["other pages"].ok
+        assert f"{draft}, {other}" in told["other pages"].message
+        assert "Its webhook is silent: the bridge answers Zoom's events." in told["PRO webhook"].message
+        assert told["PRO webhook"].since
+        for post in (draft, other):
+            with_pro.site.php("wp_delete_post( $post, true );", post=post)
+        assert deletes(with_pro, meeting) == 0
+
+    def test_post_in_the_trash_stays_there(self, with_pro: Pair, weekly: Meeting) -> None:
+        """PRO, or a person, has put it there: the bridge cannot know."""
+        post = self.by_pro(with_pro, weekly)
+        with_pro.site.php("wp_trash_post( $post );", post=post)
+
+        with_pro.tell(weekly.updated(duration=45, type=8))
+
+        after = with_pro.post(weekly.number)
+        assert (after["id"], after["status"]) == (post, "trash")
+
+
+def stored(pair: Pair, post: int) -> dict[str, Any]:
+    """Return the row of a post."""
+    found: dict[str, Any] = pair.site.php("return (array) get_post( $post );", post=post)
+    return found
 
 
 def deletes(pair: Pair, meeting: Meeting) -> int:

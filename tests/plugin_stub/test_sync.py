@@ -141,6 +141,7 @@ class TestWaysIn:
             "trash": True,
             "rest": sync.site.rest_root,
             "vczapi_pro": None,
+            "others": [],
         }
         assert abs(answer.time - time.time()) < 60
         assert answer.inner["protocols"] == [2, 2]

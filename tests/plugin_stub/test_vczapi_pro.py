@@ -15,7 +15,9 @@ import requests
 from tests.conftest import STUB_SLUG
 from tests.plugin_stub.conftest import sign_in
 from tests.plugin_stub.pairing import Admin, connect, must_use
+from tests.plugin_stub.sync import SyncClient
 from tests.plugin_stub.test_forward import IN_THE_WAY_OF_REST, ZOOM
+from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,3 +292,134 @@ class TestAdministrators:
         assert admin.open("plugins.php") == []
         page = admin.get("edit.php?post_type=zoom-meetings&page=zoombridge-settings").text
         assert "webhook" not in page
+
+
+class TestPosts:
+    """Posts that PRO has made: "every meeting of the account is published"; "the author is nobody"; "duplicates"."""
+
+    @pytest.fixture
+    def sync(self, vczapi: VczapiSite) -> Iterator[SyncClient]:
+        """A paired site with VCZAPI and PRO."""
+        vczapi.site.add_plugin(PRO)
+        connect(vczapi.site, "https://bridge.example.org")
+        yield SyncClient(vczapi.site)
+        vczapi.site.deactivate_plugin("vczapi-pro")
+
+    @staticmethod
+    def make(site: WordPress, **fields: Any) -> int:
+        made: int = site.php(
+            "return vczapi_pro_double_make( $details, $fields, $pro );",
+            details=details(),
+            fields=fields,
+            pro={"use_pmi": "2", "registration": {"of": ["PRO"]}},
+        )
+        return made
+
+    @staticmethod
+    def adopt(sync: SyncClient, post: int, **given: Any) -> None:
+        changes = {"set": {"revision": 1}, "lay_over": {"fields": {"duration": 90}, "pro": {"use_pmi": None}}}
+        result = sync.send(sync.write(str(NUMBER), post, metas=changes, **given)).result
+        assert result["ok"], result
+
+    def test_get_the_host_as_author_when_the_bridge_takes_them_over(
+        self, sync: SyncClient, vczapi: VczapiSite
+    ) -> None:
+        post = self.make(sync.site)
+        host = sync.site.php(
+            """
+            $id = wp_insert_user( array( 'user_login' => 'ada', 'user_pass' => 'x', 'role' => 'author' ) );
+            update_user_meta( $id, 'user_zoom_hostid', $host );
+            return $id;
+            """,
+            host=details()["host_id"],
+        )
+
+        self.adopt(sync, post)
+        assert int(sync.site.php("return get_post( $post )->post_author;", post=post)) == host
+
+        sync.site.php("wp_update_post( array( 'ID' => $post, 'post_author' => 0 ) );", post=post)
+        self.adopt(sync, post)
+        assert int(sync.site.php("return get_post( $post )->post_author;", post=post)) == 0, "not later"
+
+    def test_get_the_first_administrator_as_author_where_the_host_is_no_user(
+        self, sync: SyncClient, vczapi: VczapiSite
+    ) -> None:
+        post = self.make(sync.site)
+
+        self.adopt(sync, post)
+
+        assert int(sync.site.php("return get_post( $post )->post_author;", post=post)) == 1
+
+    def test_keep_what_the_bridge_does_not_write(self, sync: SyncClient, vczapi: VczapiSite) -> None:
+        post = self.make(sync.site, site_option_logged_in="1", site_option_browser_join="1")
+        sync.site.php(
+            """
+            wp_update_post( array( 'ID' => $post, 'post_status' => 'private', 'post_excerpt' => 'Ours' ) );
+            wp_set_object_terms( $post, 'Choir', 'zoom-meeting' );
+            """,
+            post=post,
+        )
+        columns = "return (array) get_post( $post );"
+        apart = ("post_author", "post_modified", "post_modified_gmt")
+        before = {
+            name: value for name, value in sync.site.php(columns, post=post).items() if name not in apart
+        }
+
+        self.adopt(sync, post)
+
+        after = sync.site.php(columns, post=post)
+        assert {name: value for name, value in after.items() if name not in apart} == before
+        fields = vczapi.meta(post, "_meeting_fields")
+        assert (fields["site_option_logged_in"], fields["site_option_browser_join"]) == ("1", "1")
+        assert fields["duration"] == 90
+        assert vczapi.meta(post, "_vczapi_pro_meeting_details") == {"registration": {"of": ["PRO"]}}
+        names = "return wp_get_object_terms( $post, 'zoom-meeting', array( 'fields' => 'names' ) );"
+        assert sync.site.php(names, post=post) == ["Choir"]
+        assert vczapi.meta(post, "_zoombridge_made") == "form"
+
+    def test_of_a_meeting_that_has_a_managed_one_are_told(self, sync: SyncClient, vczapi: VczapiSite) -> None:
+        first, second, trashed = (self.make(sync.site) for _ in range(3))
+        sync.site.php("wp_trash_post( $post );", post=trashed)
+        hello = {"op": "hello"}
+        assert sync.send(hello).result["others"] == [], "the bridge knows nothing of this meeting"
+
+        self.adopt(sync, first)
+        assert sync.send(hello).result["others"] == [second]
+
+        copied = """
+            $copy = wp_insert_post( array( 'post_type' => 'zoom-meetings', 'post_status' => 'publish' ) );
+            foreach ( get_post_meta( $post ) as $key => $values ) {
+                add_post_meta( $copy, $key, maybe_unserialize( $values[0] ) );
+            }
+            """
+        sync.site.php(copied, post=first)
+        assert sync.send(hello).result["others"] == [second], "a translation is no other page"
+
+        sync.site.php("wp_trash_post( $post );", post=second)
+        assert sync.send(hello).result["others"] == []
+
+    def test_of_a_meeting_that_has_a_managed_one_are_deleted_without_telling_zoom(
+        self, sync: SyncClient, vczapi: VczapiSite
+    ) -> None:
+        first, second = self.make(sync.site), self.make(sync.site)
+        vczapi.hold(details())
+        self.adopt(sync, first)
+
+        sync.site.php("wp_delete_post( $post, true );", post=second)
+
+        assert self.deleted_at_zoom(vczapi) == []
+
+    def test_of_other_meetings_are_deleted_as_before(self, sync: SyncClient, vczapi: VczapiSite) -> None:
+        """So that the test above means something."""
+        vczapi.hold(details())
+
+        sync.site.php("wp_delete_post( $post, true );", post=self.make(sync.site))
+
+        assert self.deleted_at_zoom(vczapi) == [str(NUMBER)]
+
+    @staticmethod
+    def deleted_at_zoom(vczapi: VczapiSite) -> list[str]:
+        """Return the meetings that VCZAPI has deleted at Zoom; its double only notes them."""
+        noted = vczapi.site.php("return get_option( 'vczapi_double_deletes', array() );")
+        sent = [path for how, path, _ in vczapi.changes() if how == "DELETE"]
+        return [*map(str, noted), *(path.rpartition("/")[2] for path in sent)]

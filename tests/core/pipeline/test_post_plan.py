@@ -175,6 +175,32 @@ class TestAdopt:
         assert bench(meeting()) == "adopted"
         assert bench.site.only["content"] == "<p>By hand</p>"
 
+    def test_takes_the_one_that_visitors_see_and_leaves_the_others(self, bench: Bench) -> None:
+        """Two of one event, made by a webhook that knows no lock."""
+        draft = bench.site.made_by_hand(NUMBER, status="draft")
+        seen = bench.site.made_by_hand(NUMBER)
+        later = bench.site.made_by_hand(NUMBER)
+        before = {post: dict(bench.site.posts[post]) for post in (draft, later)}
+        assert bench(meeting()) == "adopted"
+        assert bench.written.post_id == seen
+        assert {post: bench.site.posts[post] for post in (draft, later)} == before
+
+    def test_takes_the_one_that_the_bridge_has_written(self, bench: Bench) -> None:
+        """The bridge lost its database, and others have made a second one since."""
+        bench.site.made_by_hand(NUMBER)
+        own = bench.site.made_by_hand(NUMBER, status="draft", revision=3)
+        assert bench(meeting()) == "adopted"
+        assert bench.written.post_id == own
+
+    def test_takes_the_one_that_visitors_see_where_its_own_is_gone(self, bench: Bench) -> None:
+        bench(meeting())
+        bench.site.made_by_hand(NUMBER, status="draft")
+        seen = bench.site.made_by_hand(NUMBER)
+        assert bench.written.post_id is not None
+        del bench.site.posts[bench.written.post_id]
+        assert bench(meeting(duration=90)) == "adopted"
+        assert bench.written.post_id == seen
+
     def test_takes_the_one_outside_the_trash(self, bench: Bench) -> None:
         first = bench.site.made_by_hand(NUMBER)
         second = bench.site.made_by_hand(NUMBER)

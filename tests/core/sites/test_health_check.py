@@ -250,6 +250,28 @@ class TestLook:
         assert wrong(health_check.check(store, "s1")) == {}
         assert "1.7.5; no version" in facts(store)[FactName.VCZAPI_PRO].message
 
+    def test_tells_that_the_webhook_of_pro_is_silent_while_pro_is_active(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        wordpress.plugin.vczapi_pro = "1.7.5"
+        found = health_check.check(store, "s1")
+        assert "Its webhook is silent" in facts(store)[FactName.PRO_WEBHOOK].message
+        assert wrong(found) == {}
+        wordpress.plugin.vczapi_pro = None
+        health_check.check(store, "s1")
+        assert FactName.PRO_WEBHOOK not in facts(store)
+
+    def test_names_other_pages_of_the_same_meetings_until_they_are_gone(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        wordpress.plugin.others = [12, 15]
+        found = health_check.check(store, "s1")
+        assert "12, 15" in facts(store)[FactName.OTHER_PAGES].message
+        assert wrong(found) == {}
+        wordpress.plugin.others = []
+        health_check.check(store, "s1")
+        assert FactName.OTHER_PAGES not in facts(store)
+
     def test_lifts_a_block(self, store: Store, wordpress: NetworkDouble) -> None:
         block(store, Fault.SERVER)
         health_check.check(store, "s1")

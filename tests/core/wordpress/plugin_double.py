@@ -114,6 +114,9 @@ class PluginDouble:
     graves: dict[str, tuple[int, int]] = field(default_factory=dict)  # positions of deletions, by number
     changes: dict[int, dict[str, Any]] = field(default_factory=dict)  # of others, by post
     visit: int = 0
+    others: list[int] = field(
+        default_factory=list
+    )  # posts that are not managed, of meetings that have a managed one
     saving: bool = False  # VCZAPI's form saves a meeting
     paired: bool = True
     bridge: dict[str, Any] = field(default_factory=lambda: dict(BRIDGE))  # what comes of a call of the bridge
@@ -457,6 +460,7 @@ class PluginDouble:
                 "trash": self.trash,
                 "rest": f"{self.home}/wp-json/",
                 "vczapi_pro": self.vczapi_pro,
+                "others": self.others,
             }
             | ({"name": "Choir", "place": self.place} if self.place else {})
         )

@@ -236,7 +236,15 @@ class TestResults:
                 result_of(Hello(call=True), GREETING | wrong)
         plain = result_of(Hello(), GREETING)
         assert isinstance(plain, Greeting)
-        assert plain.bridge is None
+        assert (plain.bridge, plain.others) == (None, ())
+
+    def test_greeting_names_other_posts(self) -> None:
+        greeting = result_of(Hello(), GREETING | {"others": [12, 15]})
+        assert isinstance(greeting, Greeting)
+        assert greeting.others == (12, 15)
+        for wrong in ("12", ["12"], [-1], {"0": 12}):
+            with pytest.raises(UnexpectedError):
+                result_of(Hello(), GREETING | {"others": wrong})
 
     def test_the_pairing_is_over_only_where_the_site_says_so(self) -> None:
         assert result_of(Unpair(), {"ok": True, "paired": False}) == Unpaired()

@@ -207,6 +207,19 @@ class TestSite:
         assert f"Since {datetime.fromtimestamp(time.time() - 7200, UTC):%Y-%m-%d}" in shown
         assert "PRO add-on of VCZAPI version 1.7.5; no version" in shown
 
+    def test_tells_of_pro_and_of_other_pages_of_the_same_meetings(self, watcher: Door, store: Store) -> None:
+        others = messages.OTHER_PAGES % {"ids": "12, 15"}
+        told = [
+            HealthFinding(FactName.PRO_WEBHOOK, True, messages.PRO_SILENT),
+            HealthFinding(FactName.OTHER_PAGES, True, others),
+        ]
+        save_facts(store, [*WELL, *told], ago=7200)
+        shown = words(watcher.get("/sites/s1"))
+        for message in (others, messages.PRO_SILENT):
+            assert f"{message} Since {datetime.fromtimestamp(time.time() - 7200, UTC):%Y-%m-%d}" in shown
+        save_facts(store)
+        assert "PRO" not in words(watcher.get("/sites/s1"))
+
     def test_says_that_wordpress_does_not_answer(self, door: Door, store: Store) -> None:
         save_facts(store, [HealthFinding(FactName.WORDPRESS, False, "It is down.")])
         assert "t connect to WordPress It is down. Since" in words(door.get("/sites/s1"))

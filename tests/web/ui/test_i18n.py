@@ -31,7 +31,7 @@ TEMPLATES = [
     for path in sorted((ROOT / "templates" / folder).glob("*.jinja"))
 ]
 # What is the same in every language.
-NAMES = ("Zoom WordPress Bridge", "UTC", "meetings-bridge-for-zoom.zip", "VCZAPI PRO")
+NAMES = ("Zoom WordPress Bridge", "UTC", "meetings-bridge-for-zoom.zip", "VCZAPI PRO", "PRO webhook")
 GETTEXT = ("gettext", "ngettext", "_")
 
 
