@@ -51,6 +51,7 @@ _LABELS = {
     "host": "Host",
     "passcode": "Passcode",
     "dates": "Dates",
+    "times in": "Times in",
     "cancelled": "Cancelled",
     "live": "Live now",
     "since": "since",

@@ -50,6 +50,7 @@ def details(
         signed_in=visible.signed_in,
         dates=[_when(meeting, date) for date in listed],
         left_out=len(schedule.remaining) - len(listed),
+        zone=meeting.timezone.key.replace("_", " "),
         live=_moment(meeting, schedule.live_since),
         registered=activity.registered,
         recordings=[
@@ -82,7 +83,11 @@ def _moment(meeting: Meeting, moment: datetime | None) -> dict[str, str] | None:
     if moment is None:
         return None
     local = moment.astimezone(meeting.timezone)
-    return {"iso": local.isoformat(timespec="seconds"), "said": labels.moment(local)}
+    return {
+        "iso": local.isoformat(timespec="seconds"),
+        "said": labels.moment(local),
+        "zone": labels.zone(local),
+    }
 
 
 def _when(meeting: Meeting, date: Occurrence | None) -> dict[str, object] | None:

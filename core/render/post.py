@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,9 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     schedule = schedule_at(meeting, now)
     activity = activity_of(meeting, rules)
     visible = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
+    if schedule.phase is Phase.CANCELLED:
+        # VCZAPI's templates read the link from the metas, whatever the status says.
+        visible = replace(visible, join_url="", passcode="")
     author = rules.author_of(meeting)
     return Post(
         presence=Presence.WITHHELD if reason else Presence.SHOWN,

@@ -163,7 +163,18 @@ class TestAdded:
         assert "PRO version is required" not in text
         assert text.count('<li class="zoombridge-date') == 3
         assert "Cancelled" in text
+        assert "Times in Europe/Berlin" in text, "The templates show the start in the visitor's own zone."
         assert "pwd=aBc.1" in pages.vczapi.ajax_links(post, start=at(NOW + timedelta(weeks=1)))
+
+    def test_series_of_which_every_date_is_cancelled_cannot_be_joined(self, pages: Pages) -> None:
+        one = series()
+        dates = [{**date, "status": "deleted"} for date in one.object["occurrences"]]
+        post = pages.make(replace(one, object={**one.object, "occurrences": dates}))
+
+        assert '<p class="zoombridge-status">' in pages.page(post)
+        assert "zoombridge-passcode" not in pages.page(post)
+        assert pages.vczapi.ajax_links(post, start=at(NOW + timedelta(weeks=3))) == ""
+        assert "4[b]" not in pages.vczapi.browser_join(post)
 
     def test_live(self, pages: Pages) -> None:
         started = {"u": {"started": at(NOW - timedelta(minutes=5))}}
