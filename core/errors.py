@@ -45,6 +45,10 @@ class StoreInUseError(StoreError):
     """Another process has this SQLite database open."""
 
 
+class ExposedFileError(StoreError):
+    """Others can read a file or folder of the bridge, and its mode cannot be changed."""
+
+
 class UnknownSiteError(ZoomBridgeError):
     """No site of this ID or address is connected."""
 

@@ -170,6 +170,7 @@ def migrated_url(
     """A database of each kind whose tables are there."""
     if database_kind == "sqlite":
         path = tmp_path / "zoombridge.db"
+        path.touch(mode=0o600)
         shutil.copyfile(migrated_file, path)
         yield f"sqlite:///{path}"
         return

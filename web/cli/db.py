@@ -8,6 +8,7 @@ import click
 
 from core.store.db.migrate import upgrade as migrate
 from web.cli.instance import instance_options
+from web.http.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from web.cli.instance import Instance
@@ -22,6 +23,7 @@ def db() -> None:
 @instance_options
 def upgrade(instance: Instance) -> None:
     """Run database migrations. `serve` runs them, too, when it starts."""
+    log_to_stderr("warning")
     store = instance.open_store()
     try:
         before, after = migrate(store.engine, store.sealer)

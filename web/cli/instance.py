@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from core.errors import StoreInUseError
+from core.store.db import private_files
 from core.store.db.encryption import key_from
 from core.store.db.engine import Store
 from web.http.logs import log_to_stderr
@@ -60,13 +61,14 @@ class Instance:
         return self.url.startswith("sqlite")
 
     def open_store(self) -> Store:
-        """Open the database. Raises: StoreInUseError where a running server has it open."""
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Open the database. Raises: StoreInUseError where a running server has it open; ExposedFileError."""
+        private_files.make_folder(self.data)
         keys = os.environ.get("ZOOMBRIDGE_KEY") or key_from(self.data / "zoombridge.key")
         return Store(self.url, keys=keys)
 
     def call(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:
         """Execute an operation here, or in the server that has the SQLite file open. Raises: ZoomBridgeError."""
+        log_to_stderr("warning")  # what a command prints is its result alone
         try:
             store = self.open_store()
         except StoreInUseError:
@@ -74,7 +76,6 @@ class Instance:
         from core.bridge import Bridge  # not loaded where a server executes the operation
 
         try:
-            log_to_stderr("warning")  # what a command prints is its result alone
             prepare_database(store)
             return _LocalCaller(Bridge.create(store)).call(operation, request)
         finally:
@@ -86,6 +87,7 @@ class Instance:
 
         The job runs in the server; without one, in this process, which folds events and writes to sites meanwhile.
         """
+        log_to_stderr("warning")
         try:
             store = self.open_store()
         except StoreInUseError:
@@ -95,7 +97,6 @@ class Instance:
 
         try:
             prepare_database(store)
-            log_to_stderr("warning")
             bridge = Bridge.create(store)
             bridge.start_workers()
             try:
@@ -117,10 +118,7 @@ class Instance:
     @contextmanager
     def publish_rpc(self, url: str, token: str) -> Iterator[None]:
         """Leave the address and token of this server for other commands, readable by the owner of the folder only."""
-        self.rpc_file.unlink(missing_ok=True)
-        descriptor = os.open(self.rpc_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"url": url, "token": token}, file)
+        private_files.write_file(self.rpc_file, json.dumps({"url": url, "token": token}).encode())
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ from core.auth.service import AuthService
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.pipeline.mirror_worker import LEASE_SECONDS
-from core.store.db import settings
+from core.store.db import private_files, settings
 from core.store.db.settings import (
     FEWEST_EVENTS,
     KEEP_DAYS,
@@ -133,6 +133,8 @@ def serve(
     if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
         raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
     log_to_stderr(log_level)
+    for stream in (sys.stdout, sys.stderr):
+        private_files.tighten_output(stream)
     sys.setswitchinterval(_SWITCH_SECONDS)
     store = instance.open_store()
     try:

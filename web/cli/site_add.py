@@ -13,6 +13,7 @@ import click
 
 from core.errors import ZoomBridgeError
 from core.sites.pairing import PairingState
+from core.store.db import private_files
 from core.store.sites.pairings import MOST_USES
 from core.wordpress.homes import is_local, is_same_home
 from web.cli.instance import DEFAULT_URL, instance_options
@@ -105,9 +106,7 @@ def confirm(site: str, *, yes: bool, instance: Instance) -> None:
 def _write(output: Path, content: bytes) -> None:
     """Write the zip, readable by its owner only: who has the code can connect a site."""
     try:
-        output.unlink(missing_ok=True)
-        output.touch(mode=0o600, exist_ok=False)
-        output.write_bytes(content)
+        private_files.write_file(output, content)
     except OSError as error:
         raise ZoomBridgeError(
             f"{output} cannot be written: {error.strerror}. Choose another --output."

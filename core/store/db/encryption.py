@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from core.errors import StoreError
+from core.store.db import private_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,7 @@ def key_from(path: Path) -> str:
     """Return the keys in a file, which is created with a new key, readable by its owner only, if it does not exist.
 
     Processes that start at the same time get the same key: a hard link makes the complete file appear at once.
+    Raises: ExposedFileError if others can read it, and that cannot be changed.
     """
     if not path.exists():
         descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
@@ -87,6 +89,7 @@ def key_from(path: Path) -> str:
                 os.link(draft, path)
         finally:
             os.unlink(draft)  # noqa: PTH108 - it is a name, as `mkstemp` gave it
+    private_files.tighten(path)
     return path.read_text()
 
 

@@ -49,11 +49,13 @@ class Store:
         """Open the database at an SQLAlchemy URL. `keys` encrypt secrets; by default they are in a file beside it.
 
         `queue_size` writes may wait for the writer thread. Raises: StoreInUseError if another process has the
-        SQLite file open; StoreError for an invalid URL or key.
+        SQLite file open; ExposedFileError if others can read a file of it; StoreError for an invalid URL or key.
         """
         self.url = address(url)
         self._lock = sqlite.lock(self._path) if self._path else None
         try:
+            if self._path:
+                sqlite.make_private(self._path)
             if keys is None:
                 keys = key_from((self._path or Path("zoombridge")).with_name("zoombridge.key"))
             self.sealer = Sealer(keys)

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from core.errors import StoreInUseError
+from core.store.db import private_files
 
 if TYPE_CHECKING:
     import sqlite3
@@ -68,10 +69,14 @@ def rewrite(engine: Engine) -> None:
 def lock(path: Path) -> int:
     """Lock the database for this process, by a file beside it; returns its descriptor.
 
-    The kernel releases the lock when the process ends. Raises: StoreInUseError if another process holds it.
+    The kernel releases the lock when the process ends. A missing folder is created. Raises: StoreInUseError if another
+    process holds the lock; ExposedFileError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    if not path.parent.exists():
+        private_files.make_folder(path.parent)
+    lock_path = path.with_name(path.name + ".lock")
+    private_files.make_file(lock_path)
+    descriptor = os.open(lock_path, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -81,6 +86,17 @@ def lock(path: Path) -> int:
             "ZOOMBRIDGE_DATABASE_URL to a PostgreSQL database."
         ) from None
     return descriptor
+
+
+def make_private(path: Path) -> None:
+    """Let only the bridge's user read the database's files, which are created where there are none yet.
+
+    SQLite gives its write-ahead log, shared memory and journal the mode of the database:
+    https://www.sqlite.org/src/file?name=src/os_unix.c (findCreateFileMode). Raises: ExposedFileError.
+    """
+    private_files.make_file(path)
+    for suffix in ("-wal", "-shm", "-journal"):
+        private_files.tighten(path.with_name(path.name + suffix))
 
 
 def _on_connect(engine: Engine, *pragmas: str) -> None:

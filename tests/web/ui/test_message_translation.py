@@ -116,6 +116,7 @@ NOT_ON_PAGES = {
     "core/store/db/encryption.py",
     "core/store/db/engine.py",
     "core/store/db/migrate.py",
+    "core/store/db/private_files.py",
     "core/store/db/sqlite.py",
 }
 
