@@ -33,6 +33,10 @@ class StaleSignatureError(SignatureError):
         self.seconds = seconds
 
 
+class ReplayedRequestError(ZoomBridgeError):
+    """An authentic request of a plugin was used before."""
+
+
 class StoreError(ZoomBridgeError):
     """The database cannot be used as requested."""
 

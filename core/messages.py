@@ -123,6 +123,10 @@ WRONG_VERIFICATION_TOKEN = _(
     "The request's verification token differs from the one saved here. Copy it again from your app in the Zoom App "
     "Marketplace (Features > Access; in a Server-to-Server OAuth app: Feature), or better, save the secret token."
 )
+RETIRED_VERIFICATION_TOKEN = _(
+    "The request carries only the older verification token. Zoom signs what it sends to this site, so the token alone "
+    "proves nothing any more. If the request is Zoom's, something on the way removes the header x-zm-signature."
+)
 WRONG_SECRET = _(
     "Zoom signed this with a different secret token than the one saved here, or the request was changed on its way. "
     "Copy the secret token again from your app in the Zoom App Marketplace (Features > Access; in a "
@@ -657,6 +661,9 @@ PLUGIN_TIME_MISSING = _("The plugin's request carries no time.")
 PLUGIN_CLOCKS_APART = _(
     "The clocks of WordPress and of the bridge are %(seconds)d seconds apart; %(allowed)d are allowed. Synchronize both "
     "over the network (NTP)."
+)
+PLUGIN_REQUEST_REPLAYED = _(
+    "This request came twice. It was carried out the first time, and not again. Open the page again."
 )
 PLUGIN_CONTEXT_INVALID = _(
     "The plugin's request does not say where its page is embedded. Install the plugin again from this version of the "

@@ -191,8 +191,7 @@ function zoombridge_page_context(): string {
 		'version'   => ZOOMBRIDGE_VERSION,
 		'assets'    => ZOOMBRIDGE_ASSETS_VERSION,
 	);
-	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header's value must be ASCII.
-	return base64_encode( (string) wp_json_encode( $context ) );
+	return zoombridge_encode_context( $context );
 }
 
 /**

@@ -93,7 +93,8 @@ function zoombridge_sign( string $key, array $lines ): string {
  *     Optional. What the request contains.
  *
  *     @type string $body       Raw body. Default empty.
- *     @type string $context    Value of the header X-Zoombridge-Context. Default empty: the header is not sent.
+ *     @type string $context    Value of the header X-Zoombridge-Context, from zoombridge_encode_context(). Default: an
+ *                              id alone; nothing for events.
  *     @type array  $headers    Further headers, by name. Default none.
  *     @type float  $timeout    Seconds to wait for the response. Default 2.5.
  *     @type array  $connection The connection to use. Default: zoombridge_get_connection().
@@ -120,6 +121,10 @@ function zoombridge_request( string $method, string $path, array $args = array()
 		'timeout' => 2.5,
 	);
 
+	// Not for events, which the bridge stores once anyway: the context of those says what was dropped.
+	if ( '' === $args['context'] && 0 !== strpos( $path, '/wp-json/' ) ) {
+		$args['context'] = zoombridge_encode_context( array() );
+	}
 	$headers  = zoombridge_request_headers( $connection, $method, $path, $args );
 	$response = wp_remote_request(
 		$connection['bridge'] . $path,
@@ -141,6 +146,22 @@ function zoombridge_request( string $method, string $path, array $args = array()
 		return new WP_Error( 'zoombridge_unreachable', $message );
 	}
 	return zoombridge_verify_response( $response, $connection, $headers['X-Zoombridge-Signature'] );
+}
+
+/**
+ * Encodes the context of one request, and adds a random id: the signature covers it, and the bridge takes it once.
+ *
+ * To send a request again, encode its context again.
+ *
+ * @since 0.2.0
+ *
+ * @param array $context What the bridge needs to know besides; see docs/stub.md.
+ * @return string Value of the header X-Zoombridge-Context.
+ */
+function zoombridge_encode_context( array $context ): string {
+	$context['request'] = bin2hex( random_bytes( 16 ) );
+	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header's value must be ASCII.
+	return base64_encode( (string) wp_json_encode( $context ) );
 }
 
 /**

@@ -246,7 +246,7 @@ On the page Zoom accounts there, you can reconcile the account of the second par
 Send events of your own, as Zoom would:
 
   {command} send --scenario meeting --pause 5 \\
-      --to {demo.endpoint} --secret-token "$(cat {token_file})"
+      --to {demo.endpoint} < {token_file}
 """,
         highlight=False,
         markup=False,

@@ -15,7 +15,7 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md")]
 DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
-_NO_OPTION = {"ZOOMBRIDGE_KEY"}  # a secret that no command line should hold
+_NO_OPTION = {"ZOOMBRIDGE_KEY", "ZOOMBRIDGE_SECRET_TOKEN"}  # a secret that no command line should hold
 
 
 def commands(command: click.Command, path: str) -> dict[str, click.Command]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,6 +31,7 @@ from core.store.events.large_requests import LargeRequestCause
 from core.store.sites import sites, zoom_secrets
 from core.zoom import envelope as zoom_envelope
 from core.zoom import signature, validation
+from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +57,7 @@ logger = structlog.get_logger(__name__)
 class _CachedSecrets:
     secrets: list[Secret]
     read_at: float
+    are_signing: bool  # one of them has verified a request of Zoom's, which retires verification tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Ingest:
     events_appended: Callable[[int], None] = lambda _count: None
     clock: Callable[[], float] = time.time
     _cache: dict[str, _CachedSecrets] = field(default_factory=dict)
+    _signing: set[str] = field(default_factory=set)
 
     def has_secrets(self, site_id: str) -> bool:
         """Whether the secrets of a site are cached, and recent."""
@@ -126,7 +131,11 @@ class Ingest:
     def entry_of(
         self, site_id: str, request: Request, verification: Verification, *, received_at: int | None = None
     ) -> log.Entry:
-        """Return the log entry of a request that belongs into the log: of its event, or as unreadable."""
+        """Return the log entry of a request that belongs into the log: of its event, or as unreadable.
+
+        Does not block.
+        """
+        self._note_signed(site_id, verification)
         reason = verification.unreadable
         if verification.event is not None:
             try:
@@ -243,6 +252,23 @@ class Ingest:
         self.events_appended(1)
         return ACCEPTED
 
+    def _note_signed(self, site_id: str, verification: Verification) -> None:
+        """Retire the verification tokens of a site, once a secret token has verified an event of Zoom's. Does not block.
+
+        The bridge signs its self-tests with that token, too: they prove nothing.
+        """
+        secret, event = verification.secret, verification.event
+        if secret is None or secret.is_verification_token or event is None:
+            return
+        cached = self._cache.get(site_id)
+        if is_probe(event.payload.account_id) or cached is None or cached.are_signing:
+            return
+        self._signing.add(site_id)
+        self._cache[site_id] = _CachedSecrets(_retired(cached.secrets), cached.read_at, are_signing=True)
+        now = self._now()
+        with suppress(StoreUnavailableError):  # until then, this process knows it
+            self.store.submit(partial(zoom_secrets.record_signed, site_id=site_id, now=now))
+
     def _cached_secrets(self, site_id: str) -> list[Secret] | None:
         cached = self._cache.get(site_id)
         is_recent = cached is not None and self.clock() - cached.read_at <= _CACHE_SECONDS
@@ -250,9 +276,11 @@ class Ingest:
 
     def _read_secrets(self, site_id: str) -> list[Secret]:
         with self.store.reading() as connection:
-            sites.load(connection, site_id, self.store.sealer)
+            site = sites.load(connection, site_id, self.store.sealer)
             secrets = [saved.secret for saved in zoom_secrets.of_site(connection, site_id, self.store.sealer)]
-        self._cache[site_id] = _CachedSecrets(secrets, self.clock())
+        if site_id in self._signing:  # that may not be stored yet
+            secrets = _retired(secrets)
+        self._cache[site_id] = _CachedSecrets(secrets, self.clock(), site.signed_at is not None)
         return secrets
 
     def _validate(self, site_id: str, verification: Verification) -> WebhookResponse:
@@ -264,7 +292,12 @@ class Ingest:
             raise NoSecretError(messages.NO_SECRET_TO_VALIDATE)
         body = validation.answer(envelope, secret.value)
         now = self._now()
-        self.store.write(lambda connection: sites.record_validation(connection, site_id, now=now))
+
+        def record(connection: Connection) -> None:
+            sites.record_validation(connection, site_id, now=now)
+            zoom_secrets.record_signed(connection, site_id, now=now)
+
+        self.store.write(record)
         return WebhookResponse(200, body)
 
     def _quarantine(self, site_id: str, request: Request, *, reason: str) -> None:
@@ -291,6 +324,11 @@ class Ingest:
 
     def _now(self) -> int:
         return int(self.clock() * 1000)
+
+
+def _retired(secrets: Sequence[Secret]) -> list[Secret]:
+    """Return secrets of which verification tokens prove nothing any more."""
+    return [replace(one, is_retired=one.is_verification_token) for one in secrets]
 
 
 def _plausible(found: Position, received_at: int) -> Position:

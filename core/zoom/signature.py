@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core import messages
@@ -27,11 +27,15 @@ TOKEN_HEADER = "authorization"  # noqa: S105 - the name of a header
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A site's secret token or verification token, for one Zoom account or for any (`account_id` None)."""
+    """A site's secret token or verification token, for one Zoom account or for any (`account_id` None).
+
+    `is_retired`: a verification token that proves nothing any more, because Zoom signs what it sends to the site.
+    """
 
     value: str
     is_verification_token: bool = False
     account_id: str | None = None
+    is_retired: bool = field(default=False, compare=False)
 
     def __repr__(self) -> str:
         """Omit the value, so that it cannot end in a log."""
@@ -49,7 +53,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *
     """Return the secret that authenticates a request as Zoom's.
 
     `headers` are looked up by lower-case name; `now` is in Unix seconds. Where a signature and a secret token are
-    present, they alone decide; the older verification token counts only without.
+    present, they alone decide; the older verification token counts only without, and only until it is retired.
 
     Raises: NoSecretError, WrongSignatureError or StaleSignatureError.
     """
@@ -66,6 +70,8 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[Secret], *
     match = [token for token in tokens if hmac.compare_digest(token.value.encode(), given.encode())]
     if not match:
         raise WrongSignatureError(messages.WRONG_VERIFICATION_TOKEN)
+    if match[0].is_retired:
+        raise WrongSignatureError(messages.RETIRED_VERIFICATION_TOKEN)
     return match[0]
 
 

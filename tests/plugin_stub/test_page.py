@@ -68,6 +68,7 @@ class TestShown:
         assert request.headers["X-Zoombridge-Site"] == SITE
         context = request.context
         assert context["nonce"].pop("value")
+        assert re.fullmatch("[0-9a-f]{32}", context.pop("request"))
         assert context == {
             "user": {"login": "admin", "name": "Änne 🚒"},
             "locale": "en_US",
@@ -78,6 +79,19 @@ class TestShown:
             "version": "0.2.0",
             "assets": 1,
         }
+
+    def test_request_has_an_id_of_its_own(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """The bridge takes each signed request once, so no two may be alike: the same page twice within a second."""
+        bridge.respond = lambda _: html(PIECE)
+        for _ in range(2):
+            paired.php("return zoombridge_request( 'GET', '/stub/hello' );")
+        browser = sign_in(paired)
+        for _ in range(2):
+            browser.get(page_of(paired), timeout=90)
+
+        ids = [request.context["request"] for request in bridge.requests]
+        assert len(ids) == len(set(ids)) == 4
+        assert len({request.signature for request in bridge.requests}) == 4
 
     @pytest.mark.parametrize(
         ("path", "target"),

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -226,7 +227,11 @@ def from_stub(
     timestamp: float | None = None,
     key: str | None = None,
 ) -> dict[str, str]:
-    """What the stub adds to a request of its own."""
+    """What the stub adds to a request of its own: with an id that no other request has, except to events."""
+    if context is None and not target.startswith("/wp-json/"):
+        context = {}
+    if isinstance(context, dict) and not target.startswith("/wp-json/"):
+        context = {"request": secrets.token_hex(16)} | context
     at = str(int(time.time() if timestamp is None else timestamp))
     packed = "" if context is None else base64.b64encode(json.dumps(context).encode()).decode()
     headers = {

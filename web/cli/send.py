@@ -12,6 +12,7 @@ import click
 
 from core.zoom.scenarios import lifecycle, validation
 from core.zoom.sender import send as post
+from web.cli.secret_input import read_secret_token
 
 _SCENARIOS = ("meeting", "webinar", "validation")
 
@@ -23,12 +24,6 @@ _SCENARIOS = ("meeting", "webinar", "validation")
     "url",
     required=True,
     help="Endpoint URL, for example https://example.org/wp-json/vczapi/v1/meeting",
-)
-@click.option(
-    "--secret-token",
-    prompt="Zoom's secret token",
-    hide_input=True,
-    help="Secret token to sign with. Prompted for when omitted.",
 )
 @click.option(
     "--scenario",
@@ -47,7 +42,6 @@ def send(
     context: click.Context,
     files: tuple[Path, ...],
     url: str,
-    secret_token: str,
     scenario: str | None,
     number: int | None,
     pause: float,
@@ -56,12 +50,16 @@ def send(
 
     Events are sent in order. A file holds one event, whose bytes are sent unchanged, or a JSON list of events. To try a site without a Zoom
     account: zoombridge send --scenario meeting --to …
+
+    The secret token to sign with is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input:
+    zoombridge send … < secret-token.txt
     """
     bodies = [body for file in files for body in _bodies(file)]
     if scenario is not None:
         bodies += _scenario(scenario, number)
     if not bodies:
         raise click.UsageError("Name files to send, or a scenario: --scenario meeting")
+    secret_token = read_secret_token("Zoom's secret token")
     failed = 0
     for index, (name, body) in enumerate(bodies):
         if index and pause:

@@ -10,6 +10,7 @@ from core.errors import ZoomBridgeError
 from web.cli import site_add
 from web.cli.doctor import describe
 from web.cli.instance import instance_options
+from web.cli.secret_input import read_secret_token
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -28,21 +29,17 @@ site.add_command(site_add.confirm)
 
 @site.command("secret-token")
 @click.argument("site")
-@click.option(
-    "--secret-token",
-    prompt="Secret token (Zoom App Marketplace: your app > Features > Access)",
-    hide_input=True,
-    help="Prompted for when omitted.",
-)
 @instance_options
-def secret_token(site: str, secret_token: str, instance: Instance) -> None:
+def secret_token(site: str, instance: Instance) -> None:
     """Save Zoom's secret token for SITE (its address or ID): its events are verified with it.
 
     A site can have several, for several apps. Refused events that it verifies are accepted now.
+
+    The token is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input: zoombridge site
+    secret-token SITE < secret-token.txt
     """
-    if not secret_token.strip():
-        raise ZoomBridgeError("The secret token is empty. Copy it from your app in the Zoom App Marketplace.")
-    request = api.SecretToken(site=site, secret_token=secret_token)
+    given = read_secret_token("Secret token (Zoom App Marketplace: your app > Features > Access)")
+    request = api.SecretToken(site=site, secret_token=given)
     saved = instance.call(api.SITE_SECRET_TOKEN, request)
     click.echo(f"Saved the secret token of {saved.url}.")
     if saved.accepted:

@@ -13,7 +13,7 @@ def log_to_stderr(level: str) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     # urllib3 logs addresses and tornado logs requests; both may contain secrets.
-    for name in ("urllib3", "tornado.access", "alembic"):
+    for name in ("urllib3", "tornado.access", "tornado.general", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(
         processors=[

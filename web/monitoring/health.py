@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from tornado.web import RequestHandler
 
 from core.errors import StoreUnavailableError
+from web.http.handler import Handler
 
 if TYPE_CHECKING:
     from core.store.db.engine import Store
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _READY_SECONDS = 2.0
 
 
-class HealthHandler(RequestHandler):
+class HealthHandler(Handler):
     """`GET /healthz`: the process answers."""
 
     def get(self) -> None:
@@ -25,7 +25,7 @@ class HealthHandler(RequestHandler):
         self.write({"status": "ok"})
 
 
-class ReadyHandler(RequestHandler):
+class ReadyHandler(Handler):
     """`GET /readyz`: 200 where events can be accepted, which needs a writable database; else 503."""
 
     def initialize(self, store: Store, in_flight: InFlight) -> None:

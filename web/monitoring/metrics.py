@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from tornado.web import RequestHandler
 
 from core import __version__
 from core.errors import StoreUnavailableError
@@ -26,6 +25,7 @@ from core.monitoring.overview import disk, gather
 from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from web.http.cache import application_cache
+from web.http.handler import Handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ _CACHE_SECONDS = 10.0
 _REPORTED = (PostStatus.PENDING, PostStatus.FAILING, PostStatus.WITHHELD, PostStatus.DETACHED)
 
 
-class MetricsHandler(RequestHandler):
+class MetricsHandler(Handler):
     """`GET /metrics` with the bearer token."""
 
     def initialize(self, bridge: Bridge, executor: Executor, token: str) -> None:

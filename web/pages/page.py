@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 from markupsafe import Markup
-from tornado.web import Finish, RequestHandler
+from tornado.web import Finish
 
 from core.errors import BadRequestError, StoreUnavailableError, UnknownSiteError
 from core.store.db import settings
 from core.store.sites import sites
 from core.wordpress import signing
+from web.http.handler import Handler
 from web.signin import cookie
 from web.stub.auth import REFUSALS, Context, StubRequest, answer_signed, refusal, sign_answer
 from web.ui.i18n import accepted_languages, choose_language, translations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class PageHandler(RequestHandler):
+class PageHandler(Handler):
     """A page for a signed-in browser, or for an administrator in wp-admin through the stub.
 
     `site_id` is the only site that the viewer may see: in wp-admin, and after coming from there. None: every site.
@@ -159,6 +160,7 @@ class PageHandler(RequestHandler):
         self.site_id = request.site_id
         try:
             self._key = await self._keys.verify(request, now=time.time())
+            await self._keys.use(request)
             context = Context.from_header(request.headers.get(signing.CONTEXT_HEADER, ""))
             # The stub requests pages for users with `manage_options` only.
             self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)

@@ -6,9 +6,8 @@ import asyncio
 import hmac
 from typing import TYPE_CHECKING
 
-from tornado.web import RequestHandler
-
 from core.errors import ZoomBridgeError
+from web.http.handler import Handler
 from web.rpc.operations import REGISTRY
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from core.bridge import Bridge
 
 
-class RpcHandler(RequestHandler):
+class RpcHandler(Handler):
     """`POST /rpc/{operation}` with the token that `serve` writes to `rpc.json`, and a JSON request."""
 
     def initialize(self, bridge: Bridge, executor: Executor, token: str) -> None:

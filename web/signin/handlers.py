@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from markupsafe import Markup
-from tornado.web import RequestHandler
 
 from core.auth.service import canonical
 from core.errors import LinkExpiredError, StoreUnavailableError, UserError
 from core.store.auth.one_time_links import Purpose
 from web.http.executor import BlockingExecutor
+from web.http.handler import Handler
 from web.signin import cookie
 from web.signin.throttle import Throttle
 from web.ui.i18n import accepted_languages, choose_language, translations
@@ -108,7 +108,7 @@ def refusal_message(words: NullTranslations, error: TooManyAttemptsError | SignI
     ) % {"wait": wait}
 
 
-class SignInPageHandler(RequestHandler):
+class SignInPageHandler(Handler):
     """A page for browsers that are not signed in."""
 
     def initialize(self, sign_in: SignInGuard) -> None:

@@ -9,34 +9,40 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from tornado.web import RequestHandler
 
 from core import messages
 from core.errors import (
     BadRequestError,
+    ReplayedRequestError,
     SignatureError,
     StoreUnavailableError,
     UnknownSiteError,
     WrongSignatureError,
 )
 from core.sites.plugin_reports import welcome_back
-from core.store.sites import sites
+from core.store.sites import sites, stub_requests
 from core.wordpress import signing
+from web.http.handler import Handler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Executor
 
     from tornado.httputil import HTTPServerRequest
+    from tornado.web import RequestHandler
 
     from core.store.db.engine import Store
 
 _CACHE_SECONDS = 5
+_USED_MS = (
+    2 * signing.WINDOW_SECONDS * 1000
+)  # a plugin's clock may be ahead by the window, and so valid for two
 _REFUSALS = {
     UnknownSiteError: (404, "zoombridge_unknown_site"),
     SignatureError: (401, "zoombridge_signature"),
+    ReplayedRequestError: (409, "zoombridge_replayed"),
     BadRequestError: (400, "zoombridge_bad_request"),
     StoreUnavailableError: (503, "zoombridge_unavailable"),
 }
@@ -62,6 +68,14 @@ class StubRequest:
     def site_id(self) -> str:
         """The site whose plugin the request claims to come from; empty where it names none."""
         return self.headers.get(signing.SITE_HEADER, "")
+
+    @property
+    def has_id(self) -> bool:
+        """Whether its signature covers a random id, so that no other request has the same; plugin 0.1.0 sends none."""
+        try:
+            return bool(json.loads(base64.b64decode(self.headers.get(signing.CONTEXT_HEADER, "")))["request"])
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return False
 
     def verify(self, key: str, *, now: float | None) -> None:
         """Verify the signature; without `now` whatever its timestamp. Raises: SignatureError."""
@@ -117,6 +131,25 @@ class StubKeys:
             key = _signing_key(keys, request, now=now)
         return key
 
+    async def use(self, request: StubRequest) -> None:
+        """Note that a verified request is used, in every process of the database. Raises: ReplayedRequestError.
+
+        Without an id, two requests for one page in one second are alike: then only what may change something is noted.
+        Raises: StoreUnavailableError.
+        """
+        if request.method == "GET" and not request.has_id:
+            return
+        await asyncio.get_running_loop().run_in_executor(self.executor, self._use, request)
+
+    def _use(self, request: StubRequest) -> None:
+        now = int(time.time() * 1000)
+        signature = request.headers.get(signing.SIGNATURE_HEADER, "")
+        use = partial(
+            stub_requests.use, site_id=request.site_id, signature=signature, until=now + _USED_MS, now=now
+        )
+        if not self.store.write(use):
+            raise ReplayedRequestError(messages.PLUGIN_REQUEST_REPLAYED)
+
 
 def _signing_key(keys: tuple[str, ...], request: StubRequest, *, now: float | None) -> str:
     """Return the key that signed a request. Raises: SignatureError, the one of the last key."""
@@ -161,7 +194,7 @@ class Context:
             raise BadRequestError(messages.PLUGIN_CONTEXT_INVALID) from error
 
 
-class HelloHandler(RequestHandler):
+class HelloHandler(Handler):
     """`GET /stub/hello`: lets the plugin check that the bridge is there and knows it. It ends a goodbye."""
 
     def initialize(self, keys: StubKeys) -> None:
@@ -172,6 +205,7 @@ class HelloHandler(RequestHandler):
         try:
             request = StubRequest.of(self.request)
             key = await self._keys.verify(request, now=time.time())
+            await self._keys.use(request)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._keys.executor, welcome_back, self._keys.store, request.site_id)
         except REFUSALS as error:

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from tornado.web import RequestHandler
-
 from core.model import rules
 from core.render import ical
 from core.store.db import settings
 from core.store.meetings import calendar as meeting_calendar
 from core.store.sites import sites
+from web.http.handler import Handler
 from web.stub.auth import REFUSALS, StubRequest, answer_signed, refuse_unsigned, sign_answer
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class CalendarCache(Protocol):
         """Return the cached calendar, or compute it. Threads that need the same one wait for one of them."""
 
 
-class CalendarHandler(RequestHandler):
+class CalendarHandler(Handler):
     """`GET /stub/calendar` and `/stub/calendar/NUMBER`, signed by the stub: see docs/stub.md.
 
     A calendar, or that a meeting has none, is cached, so that many requests at once render it once.
@@ -54,6 +53,7 @@ class CalendarHandler(RequestHandler):
         request = StubRequest.of(self.request)
         try:
             key = await self._keys.verify(request, now=time.time())
+            await self._keys.use(request)
             loop = asyncio.get_running_loop()
             requested = None if number is None else int(number)
             calendar = await loop.run_in_executor(self._executor, self._calendar, request.site_id, requested)

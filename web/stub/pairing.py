@@ -10,11 +10,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from tornado.web import RequestHandler
-
 from core import messages
 from core.errors import PairingRefusedError, StoreUnavailableError
 from core.sites import pairing, plugin_reports
+from web.http.handler import Handler
 from web.stub.auth import REFUSALS, StubRequest, answer_signed, refuse_unsigned
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Gate:
             self.room += 1
 
 
-class PairHandler(RequestHandler):
+class PairHandler(Handler):
     """`POST /stub/pair`: a plugin uses a pairing code. Its request is signed with the code's secret."""
 
     def initialize(self, bridge: Bridge, executor: Executor, gate: Gate) -> None:
@@ -80,7 +79,7 @@ class PairHandler(RequestHandler):
             self._bridge.pairing_caller.begin(answer.pairing_id)
 
 
-class ReportHandler(RequestHandler):
+class ReportHandler(Handler):
     """Base of the reports of a paired plugin: signed with its key, answered signed."""
 
     def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, gate: Gate) -> None:
@@ -94,6 +93,7 @@ class ReportHandler(RequestHandler):
         request = StubRequest.of(self.request)
         try:
             key = await self._keys.verify(request, now=time.time())
+            await self._keys.use(request)
         except REFUSALS as error:
             refuse_unsigned(self, error)
             return

@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.web import RequestHandler, stream_request_body
+from tornado.web import stream_request_body
 
 from core.pipeline.answers import MOST_BODY_BYTES, TOO_LARGE, refusal
+from web.http.handler import Handler
 from web.http.messages import InboundRequest, InboundResponse
 from web.webhooks.endpoint import is_forwarded
 
@@ -23,7 +24,7 @@ DRAIN_BYTES = 16 * MOST_BODY_BYTES
 
 
 @stream_request_body
-class WebhookHandler(RequestHandler):
+class WebhookHandler(Handler):
     """`POST …/wp-json/vczapi/v1/{meeting,webinar,recording}`: see *Answers to Zoom* in the design.
 
     Reads the request, and has a responder answer it: in this process, or over a channel in another.

@@ -51,6 +51,7 @@ sites = Table(
     Column("created_at", BigInteger, nullable=False),
     # What has been seen of Zoom.
     Column("validated_at", BigInteger),
+    Column("signed_at", BigInteger),  # a secret token first verified a request
     Column("last_event", Text),
     Column("last_event_at", BigInteger),
     # The breaker: how often in a row the site as a whole failed, and until when it is left alone.
@@ -432,6 +433,15 @@ users = Table(
     Column("role", Text, nullable=False),  # see core.store.auth.users
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger),
+)
+
+# Requests of plugins that were used, by their signatures: see core.store.sites.stub_requests.
+stub_requests = Table(
+    "stub_requests",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of the site's id and the signature
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
 )
 
 # Browsers that are signed in. The cookie holds the token, the table only its digest.

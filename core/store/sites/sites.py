@@ -36,6 +36,7 @@ class Site:
     `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
     `checked_at` is the time of the last check of both sides (`core.sites.health_check`), `check_due_at` that of the next.
     `settings_page` is the plugin's page in wp-admin, empty until the site has told it.
+    `signed_at` is when a secret token first verified a request of Zoom's.
     `username` and `password` are an application password that version 0.1.0 stored, and empty once it is given back.
     `home` is WordPress's option of that name, empty until the site has told it, and `epoch` the bridge's in the sync
     protocol (docs/sync.md): each pairing begins a new one. `next_key` replaces `key` at the end of a rotation.
@@ -58,6 +59,7 @@ class Site:
     rules: Mapping[str, Any] = field(default_factory=dict)
     created_at: int = 0
     validated_at: int | None = None
+    signed_at: int | None = None
     last_event: str | None = None
     last_event_at: int | None = None
     failures: int = 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from core.store.db import notify
-from core.store.db.schema import zoom_secrets
+from core.store.db.schema import sites, zoom_secrets
 from core.zoom.signature import Secret
 
 if TYPE_CHECKING:
@@ -27,14 +27,22 @@ class SavedToken:
 
 
 def of_site(connection: Connection, site_id: str, sealer: Sealer) -> list[SavedToken]:
-    """Return a site's tokens, decrypted, the newest first."""
+    """Return a site's tokens, decrypted, the newest first. Verification tokens are retired once Zoom's events are signed."""
     rows = connection.execute(
-        select(zoom_secrets).where(zoom_secrets.c.site_id == site_id).order_by(zoom_secrets.c.id.desc())
+        select(zoom_secrets, sites.c.signed_at)
+        .join(sites, sites.c.id == zoom_secrets.c.site_id)
+        .where(zoom_secrets.c.site_id == site_id)
+        .order_by(zoom_secrets.c.id.desc())
     )
     return [
         SavedToken(
             id=row.id,
-            secret=Secret(sealer.open_text(row.value), row.is_verification_token, row.account_id),
+            secret=Secret(
+                sealer.open_text(row.value),
+                row.is_verification_token,
+                row.account_id,
+                is_retired=row.is_verification_token and row.signed_at is not None,
+            ),
             created_at=row.created_at,
         )
         for row in rows
@@ -55,6 +63,18 @@ def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *
         )
     )
     notify.notify(connection, notify.SECRETS, site_id)
+
+
+def record_signed(connection: Connection, site_id: str, *, now: int) -> None:
+    """Record that a secret token has verified a request of Zoom's to this site, so that Zoom signs what it sends there.
+
+    From then on verification tokens are retired, also where the secret token is removed. `now`: Unix milliseconds (UTC).
+    """
+    changed = connection.execute(
+        update(sites).where(sites.c.id == site_id, sites.c.signed_at.is_(None)).values(signed_at=now)
+    )
+    if changed.rowcount:
+        notify.notify(connection, notify.SECRETS, site_id)
 
 
 def remove(connection: Connection, site_id: str, token_id: int) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.errors import StoreUnavailableError
+from core.errors import StoreUnavailableError, ZoomBridgeError
 from core.model import instance_events
 from core.model.fold import acts_on
 from core.model.host_events import HOST_EVENTS, hosts_of
@@ -21,6 +22,7 @@ from core.store.events.request import Request
 from core.store.sites import sites, zoom_secrets
 from core.store.sites.sites import Site
 from core.zoom.envelope import Envelope, parse
+from core.zoom.probe import probe_account_id
 from core.zoom.signature import Secret
 from core.zoom.validation import EVENT as VALIDATION
 from tests.core.clock import Clock
@@ -52,9 +54,8 @@ def receive(request: pytest.FixtureRequest, ingest: Ingest) -> Receive:
     """Both ways into the log: quickly where that takes it, as web/webhooks does; or always slowly."""
 
     def quickly(site_id: str, given: Request) -> WebhookResponse:
-        ingest.receive(
-            site_id, request_of(event("meeting.participant_joined", at=1))
-        )  # makes the secrets known
+        with suppress(ZoomBridgeError):
+            ingest.load_secrets(site_id)
         new = take_quickly(ingest, site_id, given)
         return ingest.receive(site_id, given) if new is None else ACCEPTED
 
@@ -88,9 +89,9 @@ def request_of(told: Any, *, secret: str = SECRET, at: float = NOW, **headers: s
 
 
 def lines(store: Store) -> Sequence[Logged]:
-    """What is in the log, but for what makes the secrets known."""
+    """What is in the log."""
     with store.reading() as connection:
-        return [line for line in log.latest(connection, 1000) if line.event != "meeting.participant_joined"]
+        return log.latest(connection, 1000)
 
 
 def request_in_log(store: Store, event_id: int) -> Request:
@@ -378,7 +379,7 @@ class TestUnavailable:
     def test_makes_zoom_send_again(
         self, store: Store, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        ingest.receive("s1", request_of(event("meeting.participant_joined")))
+        ingest.load_secrets("s1")
 
         def full(*_: object) -> None:
             raise StoreUnavailableError("The disk is full.")
@@ -399,6 +400,68 @@ class TestVerificationToken:
         assert receive("s1", Request({"authorization": "older-token"}, raw(event()))) == ACCEPTED
         assert receive("s1", Request({"authorization": "wrong"}, raw(event(at=5)))).status == 401
         assert len(lines(store)) == len(held(store)) == 1
+
+    def test_is_refused_once_a_secret_has_verified_an_event(self, store: Store, receive: Receive) -> None:
+        """Whoever has the token, which came with every request in the clear, cannot go on without the signature."""
+        save(store, Secret("older-token", True))
+        assert receive("s1", request_of(event())) == ACCEPTED
+        answer = receive("s1", Request({"authorization": "older-token"}, raw(event(at=5))))
+        assert (answer.status, code(answer)) == (401, "zoombridge_signature")
+        assert "only the older verification token" in str((answer.body or {})["message"])
+        assert len(lines(store)) == 1
+
+    def test_is_refused_then_by_other_processes_and_after_the_secret_is_gone(
+        self, store: Store, ingest: Ingest, clock: Clock
+    ) -> None:
+        save(store, Secret("older-token", True))
+        assert ingest.receive("s1", request_of(event())) == ACCEPTED
+        with store.reading() as connection:
+            (secret,) = [
+                one
+                for one in zoom_secrets.of_site(connection, "s1", store.sealer)
+                if not one.secret.is_verification_token
+            ]
+        store.write(lambda connection: zoom_secrets.remove(connection, "s1", secret.id))
+        another = Ingest(store, clock=clock)
+        given = Request({"authorization": "older-token"}, raw(event(at=5)))
+        assert another.receive("s1", given).status == 401
+        save(store, Secret("older-token-2", True))
+        another.invalidate_secrets("s1")
+        assert (
+            another.receive("s1", Request({"authorization": "older-token-2"}, raw(event(at=6)))).status == 401
+        )
+
+    def test_is_refused_once_zoom_has_validated_the_endpoint(self, store: Store, receive: Receive) -> None:
+        save(store, Secret("older-token", True))
+        assert receive("s1", request_of((SAMPLES / "raw" / "validation.json").read_bytes())).status == 200
+        assert receive("s1", Request({"authorization": "older-token"}, raw(event(at=5)))).status == 401
+
+    def test_is_not_refused_for_what_the_bridge_signed_itself(self, store: Store, receive: Receive) -> None:
+        save(store, Secret("older-token", True))
+        test = event()
+        test["payload"]["account_id"] = probe_account_id("s1")
+        assert receive("s1", request_of(test)) == ACCEPTED
+        assert receive("s1", Request({"authorization": "older-token"}, raw(event(at=5)))) == ACCEPTED
+
+    def test_of_one_site_is_not_refused_for_another(self, store: Store, receive: Receive) -> None:
+        connected(store, "s2")
+        save(store, Secret("older-token", True), "s2")
+        assert receive("s1", request_of(event())) == ACCEPTED
+        assert receive("s2", Request({"authorization": "older-token"}, raw(event(at=5)))) == ACCEPTED
+
+    def test_answers_no_validation(self, store: Store, receive: Receive) -> None:
+        """The answer is an HMAC with the secret token over a text that the sender chose: a signature for anybody."""
+        save(store, Secret("older-token", True))
+        forged = {"event": VALIDATION, "payload": {"plainToken": f"v0:{NOW}:{{}}"}}
+        for given in (
+            Request({"authorization": "older-token"}, raw(forged)),
+            Request({}, raw(forged)),
+            request_of(forged, secret="wrong"),
+            request_of(forged, at=NOW - 301),
+        ):
+            answer = receive("s1", given)
+            assert answer.status in (401, 503)
+            assert "encryptedToken" not in (answer.body or {})
 
 
 class TestAccountBound:
@@ -452,7 +515,7 @@ class TestQuickly:
         ],
     )
     def test_leaves_what_is_not_simply_an_event(self, ingest: Ingest, given: Request, store: Store) -> None:
-        ingest.receive("s1", request_of(event("meeting.participant_joined")))
+        ingest.load_secrets("s1")
         assert verified_event(ingest, "s1", given) is None
         assert lines(store) == []
 

@@ -127,6 +127,16 @@ class TestHeaders:
         assert secret.value == given["authorization"]
 
 
+class TestRetiredToken:
+    def test_proves_nothing_without_a_signature(self) -> None:
+        retired = Secret(TOKEN.value, is_verification_token=True, is_retired=True)
+        with pytest.raises(WrongSignatureError, match="only the older verification token"):
+            verify({"authorization": TOKEN.value}, BODY, [Secret(SECRET), retired], now=NOW)
+        with pytest.raises(WrongSignatureError, match="differs"):
+            verify({"authorization": "wrong"}, BODY, [Secret(SECRET), retired], now=NOW)
+        assert verify(headers() | {"authorization": TOKEN.value}, BODY, [Secret(SECRET), retired], now=NOW)
+
+
 class TestWindow:
     @pytest.mark.parametrize("seconds", [0, 1, 299, 300])
     @pytest.mark.parametrize("sign_", [1, -1])

@@ -51,8 +51,8 @@ class TestHelp:
 class TestMistakes:
     @pytest.mark.parametrize(
         "command",
-        ["nonsense", "serve --port 99999", "send", "site", "site check", "send --to http://x --secret-token x",
-         "send --to http://x --secret-token x nowhere.json"],
+        ["nonsense", "serve --port 99999", "send", "site", "site check", "send --to http://x",
+         "send --to http://x nowhere.json", "send --to http://x --secret-token x --scenario meeting"],
     )  # fmt: skip
     def test_end_with_a_message_and_a_status(self, run: Run, command: str) -> None:
         ran = run(*command.split())

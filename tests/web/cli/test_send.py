@@ -1,5 +1,6 @@
 """`zoombridge send`: as Zoom would, against a server on this machine."""
 
+import io
 import json
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from core.zoom.signature import Secret, verify
 from tests.core.events import SAMPLES, SECRET
-from tests.web.cli.conftest import Run
+from tests.web.cli.conftest import Ran, Run
 
 
 @dataclass
@@ -55,10 +56,51 @@ def endpoint() -> Iterator[Endpoint]:
     server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def secret_token(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret token is in the environment."""
+    monkeypatch.setenv("ZOOMBRIDGE_SECRET_TOKEN", SECRET)
+
+
+class TestSecretToken:
+    @pytest.fixture(autouse=True)
+    def secret_token(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is nowhere yet."""
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    def send(self, run: Run, endpoint: Endpoint, *more: str) -> Ran:
+        return run("send", "--to", endpoint.url, "--scenario", "validation", *more)
+
+    def test_comes_from_the_environment(
+        self, run: Run, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ZOOMBRIDGE_SECRET_TOKEN", SECRET)
+        assert self.send(run, endpoint).status == 0
+        assert verify(*endpoint.sent[0], [Secret(SECRET)], now=time.time())
+
+    def test_comes_from_standard_input(
+        self, run: Run, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+        self.send(run, endpoint)
+        assert verify(*endpoint.sent[0], [Secret(SECRET)], now=time.time())
+
+    def test_is_no_option(self, run: Run, endpoint: Endpoint) -> None:
+        """`ps` shows options to everybody on the machine."""
+        ran = self.send(run, endpoint, "--secret-token", SECRET)
+        assert (ran.status, endpoint.sent) == (2, [])
+        assert "--secret-token" not in run("send", "--help").out
+
+    def test_that_is_nowhere_is_asked_for(self, run: Run, endpoint: Endpoint) -> None:
+        ran = self.send(run, endpoint)
+        assert (ran.status, endpoint.sent) == (2, [])
+        assert "ZOOMBRIDGE_SECRET_TOKEN" in ran.err
+
+
 class TestFiles:
     def test_are_sent_byte_for_byte_and_signed(self, run: Run, endpoint: Endpoint) -> None:
         files = [str(SAMPLES / "raw" / name) for name in ("odd.json", "emoji.json")]
-        ran = run("send", *files, "--to", endpoint.url, "--secret-token", SECRET)
+        ran = run("send", *files, "--to", endpoint.url)
         assert ran.status == 0, ran
         assert [body for _, body in endpoint.sent] == [Path(file).read_bytes() for file in files]
         for headers, body in endpoint.sent:
@@ -70,13 +112,13 @@ class TestFiles:
         names = ["meeting.created", "meeting.deleted"]
         file = tmp_path / "story.json"
         file.write_text(json.dumps([{"event": name, "payload": {"t": "♫"}} for name in names]))
-        assert run("send", str(file), "--to", endpoint.url, "--secret-token", SECRET).status == 0
+        assert run("send", str(file), "--to", endpoint.url).status == 0
         assert endpoint.events == names
 
     def test_may_be_broken(self, run: Run, endpoint: Endpoint, tmp_path: Path) -> None:
         file = tmp_path / "broken.json"
         file.write_bytes(b"\xff{")
-        assert run("send", str(file), "--to", endpoint.url, "--secret-token", SECRET).status == 0
+        assert run("send", str(file), "--to", endpoint.url).status == 0
         assert endpoint.sent[0][1] == b"\xff{"
 
     def test_may_be_nested_deeper_than_can_be_read(
@@ -84,14 +126,14 @@ class TestFiles:
     ) -> None:
         file = tmp_path / "deep.json"
         file.write_bytes(b"[" * 100_000)
-        assert run("send", str(file), "--to", endpoint.url, "--secret-token", SECRET).status == 0
+        assert run("send", str(file), "--to", endpoint.url).status == 0
         assert endpoint.sent[0][1] == b"[" * 100_000
 
 
 class TestScenario:
     @pytest.mark.parametrize("kind", ["meeting", "webinar"])
     def test_tells_a_life_in_order(self, run: Run, endpoint: Endpoint, kind: str) -> None:
-        arguments = ("--scenario", kind, "--number", "90000000001", "--secret-token", SECRET)
+        arguments = ("--scenario", kind, "--number", "90000000001")
         assert run("send", "--to", endpoint.url, *arguments).status == 0
         assert [event.partition(".")[0] for event in endpoint.events] == [kind] * 6
         assert endpoint.events[0].endswith(".created")
@@ -99,7 +141,7 @@ class TestScenario:
         assert {json.loads(body)["payload"]["object"]["id"] for _, body in endpoint.sent} == {90_000_000_001}
 
     def test_validates(self, run: Run, endpoint: Endpoint) -> None:
-        assert run("send", "--to", endpoint.url, "--scenario", "validation", "--secret-token", SECRET)
+        assert run("send", "--to", endpoint.url, "--scenario", "validation")
         assert endpoint.events == ["endpoint.url_validation"]
 
 
@@ -117,7 +159,7 @@ class TestAnswers:
         self, run: Run, endpoint: Endpoint, status: int, ended: int, said: str
     ) -> None:
         endpoint.status, endpoint.body = status, b'{"code": "why"}'
-        arguments = ("--scenario", "validation", "--secret-token", SECRET)
+        arguments = ("--scenario", "validation")
         ran = run("send", "--to", endpoint.url, *arguments)
         assert ran.status == ended
         assert f'{status}  endpoint.url_validation  {{"code": "why"}}' in ran.out
@@ -125,7 +167,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense"])
     def test_are_missed_where_there_are_none(self, run: Run, url: str) -> None:
-        ran = run("send", "--to", url, "--scenario", "validation", "--secret-token", SECRET)
+        ran = run("send", "--to", url, "--scenario", "validation")
         assert ran.status == 1
         assert ran.out.startswith("---")
         assert "would retry" in ran.out

@@ -112,18 +112,28 @@ class TestWaiting:
 
 
 class TestSecretToken:
-    def test_is_saved_and_verifies_what_was_refused(self, run: Run, with_site: Site) -> None:
-        ran = run("site", "secret-token", "s1.example.org", "--secret-token", "another")
+    def test_is_saved_and_verifies_what_was_refused(
+        self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO("another\n"))
+        ran = run("site", "secret-token", "s1.example.org")
         assert ran.status == 0
         assert "Saved the secret token of https://s1.example.org." in ran.out
         assert "2 refused events were accepted now." in ran.out, "the other one waited for a recheck"
 
-    def test_that_is_empty_is_refused(self, run: Run, with_site: Site) -> None:
-        ran = run("site", "secret-token", "s1", "--secret-token", " ")
-        assert (ran.status, "is empty" in ran.err) == (1, True)
+    def test_that_is_empty_is_refused(
+        self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(" \n"))
+        ran = run("site", "secret-token", "s1")
+        assert (ran.status, "ZOOMBRIDGE_SECRET_TOKEN" in ran.err) == (2, True)
 
-    def test_knows_no_other_site(self, run: Run, with_site: Site) -> None:
-        ran = run("site", "secret-token", "nowhere", "--secret-token", "x")
+    def test_is_no_option(self, run: Run, with_site: Site) -> None:
+        assert run("site", "secret-token", "s1", "--secret-token", "another").status == 2
+
+    def test_knows_no_other_site(self, run: Run, with_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ZOOMBRIDGE_SECRET_TOKEN", "x")
+        ran = run("site", "secret-token", "nowhere")
         assert (ran.status, ran.err.startswith("Error: No site")) == (1, True)
 
 

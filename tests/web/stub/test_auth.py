@@ -3,14 +3,21 @@
 import base64
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tornado.ioloop import IOLoop
 
+from core.bridge import Bridge
 from core.errors import BadRequestError
+from core.store.db.engine import Store
+from core.store.sites import sites
 from core.store.sites.sites import Site
 from core.wordpress import signing
-from tests.web.conftest import CONTEXT, PAGE, Http, from_stub, is_answered_by_the_bridge
+from tests.core.events import event, raw, signed
+from tests.web.conftest import CONTEXT, PAGE, Http, from_stub, is_answered_by_the_bridge, served
+from web.app import make_app
 from web.stub.auth import Context
 from web.ui.shell import ASSETS_VERSION
 
@@ -32,6 +39,78 @@ class TestHello:
     def test_refuses_an_unsigned_request(self, http: Http, wp_site: Site) -> None:
         assert http("GET", "/stub/hello").code == 404
         assert http("GET", "/stub/hello", headers={signing.SITE_HEADER: "s1"}).code == 401
+
+
+class TestReplay:
+    @pytest.mark.parametrize(
+        ("method", "target", "body"),
+        [
+            ("GET", "/stub/hello", None),
+            ("POST", "/stub/changed", b""),
+            ("POST", "/stub/goodbye", b'{"reason": "deactivated"}'),
+            ("POST", "/stub/rotate", b""),
+            ("POST", "/stub/moved", b"{}"),
+            ("GET", "/stub/calendar", None),
+        ],
+    )
+    def test_of_a_request_of_the_plugin_is_refused(
+        self, http: Http, wp_site: Site, method: str, target: str, body: bytes | None
+    ) -> None:
+        headers = from_stub(wp_site, method, target, body or b"")
+        first = http(method, target, body, headers)
+        assert first.code != 409
+        again = http(method, target, body, headers)
+        assert (again.code, json.loads(again.body)["code"]) == (409, "zoombridge_replayed")
+        assert http(method, target, body, from_stub(wp_site, method, target, body or b"")).code == first.code
+
+    def test_of_a_page_is_refused(self, http: Http, wp_site: Site) -> None:
+        headers = from_stub(wp_site, "GET", "/webhooks", context=CONTEXT)
+        assert http("GET", "/webhooks", headers=headers).code == 200
+        again = http("GET", "/webhooks", headers=headers)
+        assert again.code == 409
+        assert is_answered_by_the_bridge(wp_site, headers, again), "so that the plugin can show why"
+        assert "came twice" in json.loads(again.body)["message"]
+
+    def test_of_a_form_gives_no_second_session(self, http: Http, wp_site: Site, store: Store) -> None:
+        _pair_with_address(store, wp_site)
+        headers = from_stub(wp_site, "POST", "/bridge-link", context=CONTEXT)
+        assert http("POST", "/bridge-link", b"", headers).code == 200
+        again = http("POST", "/bridge-link", b"", headers)
+        assert again.code == 409
+        assert b"token" not in again.body
+
+    def test_is_noticed_by_another_process_of_the_database(
+        self, http: Http, wp_site: Site, store: Store, bridge: Bridge, io_loop: IOLoop
+    ) -> None:
+        headers = from_stub(wp_site, "GET", "/stub/hello")
+        assert http("GET", "/stub/hello", headers=headers).code == 200
+        with served(io_loop, lambda: make_app(bridge)) as another:
+            assert another("GET", "/stub/hello", headers=headers).code == 409
+
+    def test_of_a_plugin_that_sends_no_id_is_refused_where_it_may_change_something(
+        self, http: Http, wp_site: Site, store: Store
+    ) -> None:
+        """Two people may open one page in the same second."""
+        _pair_with_address(store, wp_site)
+        context = {**CONTEXT, "request": ""}
+        for method, target, expected in (("GET", "/webhooks", 200), ("POST", "/bridge-link", 409)):
+            body = b"" if method == "POST" else None
+            headers = from_stub(wp_site, method, target, context=context)
+            assert http(method, target, body, headers).code == 200
+            assert http(method, target, body, headers).code == expected
+
+    def test_of_an_event_is_acknowledged(self, http: Http, wp_site: Site) -> None:
+        """Zoom repeats events, and the log holds each once."""
+        body = raw(event())
+        target = "/wp-json/vczapi/v1/meeting"
+        headers = signed(body, at=time.time()) | from_stub(wp_site, "POST", target, body)
+        assert [http("POST", target, body, headers).code for _ in range(2)] == [204, 204]
+
+
+def _pair_with_address(store: Store, site: Site) -> None:
+    """Store where the site looks for the bridge, as every pairing does."""
+    paired = replace(site, bridge_url="https://bridge.example.org")
+    store.write(lambda connection: sites.save(connection, paired, store.sealer))
 
 
 class TestContext:

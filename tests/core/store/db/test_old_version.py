@@ -99,6 +99,7 @@ NEW_TABLES = (
     "pairing_codes",
     "pairings",
     "health_facts",
+    "stub_requests",
 )
 OF_NEW_SITES = {
     "home": "",
@@ -282,6 +283,8 @@ class TestUpgrade:
         assert [{name: row.pop(name) for name in OF_NEW_SITES} for row in after["sites"]] == [
             OF_NEW_SITES for _ in after["sites"]
         ]
+        # What Zoom has validated it signs.
+        assert all(row.pop("signed_at") == row["validated_at"] for row in after["sites"])
         wanted = renamed(before) | {name: [] for name in NEW_TABLES}
         assert after.keys() == wanted.keys()
         for table, rows in wanted.items():

@@ -1,0 +1,161 @@
+"""What responses tell of the server, and what the log tells of failed requests."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from core.errors import StoreUnavailableError
+from core.store.auth.one_time_links import Purpose
+from core.store.auth.users import Role
+from tests.core.events import event, raw, signed
+from tests.web.acceptor.in_process import accepted
+from web.app import make_app
+from web.webhooks.dispatcher import Dispatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tornado.ioloop import IOLoop
+
+    from core.auth.service import AuthService
+    from core.bridge import Bridge
+    from core.store.db.engine import Store
+    from core.store.sites.sites import Site
+    from tests.web.conftest import Http
+
+    Said = Callable[[], str]
+
+
+@pytest.fixture(params=["alone", "with an acceptor"])
+def http(request: pytest.FixtureRequest, http: Http, io_loop: IOLoop, bridge: Bridge) -> Iterator[Http]:
+    """The application as it is without another process, and as it is through an acceptor."""
+    if request.param == "alone":
+        yield http
+        return
+    dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
+    with accepted(io_loop, make_app(bridge, dispatcher=dispatcher), dispatcher) as accepting:
+        yield accepting
+
+
+class TestServer:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/"), ("GET", "/signin"), ("GET", "/link?token=x"), ("GET", "/healthz"), ("GET", "/readyz"),
+            ("GET", "/metrics"), ("GET", "/stub/hello"), ("GET", "/stub/calendar"), ("POST", "/stub/pair"),
+            ("POST", "/stub/changed"), ("POST", "/rpc/site.list"), ("GET", "/nowhere"), ("DELETE", "/"),
+            ("POST", "/signin"), ("GET", "/wp-json/vczapi/v1/meeting"), ("POST", "/wp-json/vczapi/v1/meeting"),
+            ("POST", "/sites/s1/wp-json/vczapi/v1/meeting"), ("POST", "/sites/nowhere/wp-json/vczapi/v1/meeting"),
+        ],
+    )  # fmt: skip
+    def test_is_not_named(self, http: Http, wp_site: Site, method: str, path: str) -> None:
+        answer = http(method, path, b"{}" if method == "POST" else None)
+        assert "Server" not in answer.headers
+        assert b"ornado" not in answer.body
+
+    def test_is_not_named_to_zoom(self, http: Http, wp_site: Site) -> None:
+        body = raw(event())
+        headers = signed(body, at=time.time())
+        answer = http("POST", f"/sites/{wp_site.id}/wp-json/vczapi/v1/meeting", body, headers)
+        assert (answer.code, "Server" in answer.headers) == (204, False)
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            b"NONSENSE\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            b"POST /signin HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+            b"POST /signin HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n",
+            b"POST /wp-json/vczapi/v1/meeting HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n",
+            b"GET /%ff?to=%ff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        ],
+    )
+    def test_is_not_named_to_a_malformed_request(self, http: Http, sent: bytes) -> None:
+        answer = http.raw(sent)
+        assert answer.startswith(b"HTTP/1.1 4")
+        assert b"server:" not in answer.lower()
+        assert b"ornado" not in answer
+
+
+@pytest.fixture
+def away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database does not answer."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("The database is unavailable: disk full.")
+
+    for way in ("submit", "submit_to_group", "submit_each", "write", "reading"):
+        monkeypatch.setattr(store, way, refuse)
+
+
+@pytest.fixture
+def said(away: None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Said:
+    """Return what was logged and written, while the database does not answer."""
+
+    def read() -> str:
+        written = capfd.readouterr()
+        return caplog.text + written.out + written.err
+
+    return read
+
+
+class TestOneTimeTokens:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/link?token={}"), ("GET", "/password?token={}"), ("GET", "/first?token={}"),
+            ("POST", "/enter"), ("POST", "/first"), ("POST", "/password"), ("GET", "/signin?to=/link?token={}"),
+            ("GET", "/?token={}"), ("GET", "/link?token={}&token=%ff"), ("PUT", "/link?token={}"),
+            ("POST", "/link?token={}"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("origin", ["", "https://evil.example"])
+    def test_are_logged_by_no_failure(
+        self,
+        http: Http,
+        said: Said,
+        method: str,
+        path: str,
+        origin: str,
+    ) -> None:
+        token = "t0ken-that-works-once"
+        body = f"token={token}&name=anna&password=x&again=x".encode() if method != "GET" else None
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": "zoombridge=c00kie"}
+        with capture_logs() as logs:
+            answer = http(method, path.format(token), body, headers | ({"Origin": origin} if origin else {}))
+        assert answer.code in (303, 400, 403, 404, 405, 503)
+        text = repr(logs) + said()
+        assert token not in text
+        assert "c00kie" not in text
+
+    def test_are_logged_by_no_success(
+        self, http: Http, auth_service: AuthService, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        auth_service.add("anna", Role.VIEWER)
+        token = auth_service.link("anna", Purpose.SIGN_IN)
+        with capture_logs() as logs:
+            assert http("GET", f"/link?token={token}").code == 303
+            assert http("GET", f"/link?token={token}").code == 403
+        assert token not in repr(logs) + caplog.text
+
+
+class TestFailure:
+    def test_is_logged_with_its_reason(self, http: Http, away: None) -> None:
+        with capture_logs() as logs:
+            assert http("GET", "/link?token=x").code == 503
+        (said,) = [line for line in logs if line["event"] == "request_failed"]
+        assert (said["handler"], said["reason"]) == ("LinkHandler", "The database is unavailable: disk full.")
+
+    def test_of_the_bridge_is_logged_with_a_traceback(
+        self, http: Http, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store, "write", lambda _: 1 // 0)
+        with capture_logs() as logs:
+            assert http("GET", "/link?token=x").code == 500
+        (said,) = [line for line in logs if line["event"] == "request_failed"]
+        assert said["exc_info"][0] is ZeroDivisionError
