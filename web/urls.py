@@ -18,6 +18,7 @@ from web.pages.add_site import (
     FormerConnectHandler,
     PluginHandler,
 )
+from web.pages.audit import AuditHandler
 from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
 from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
@@ -131,6 +132,7 @@ def urls(
         URLSpec(r"/settings/retention", RetentionHandler, page),
         URLSpec(r"/settings/trash", TrashHandler, page),
         URLSpec(r"/users", UsersHandler, page),
+        URLSpec(r"/audit", AuditHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/bridge-link", BridgeLinkHandler, page),
         URLSpec(r"/signin", SignInHandler, sign_in_page),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core import messages
 from core.auth import passwords
+from core.auth.failure_budget import FailureBudget
 from core.auth.passwords import Passwords
 from core.errors import LinkExpiredError, StoreUnavailableError, UserError
+from core.store import audit
+from core.store.audit import Action, ActorKind
 from core.store.auth import one_time_links, sessions, users
 from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.auth.users import Role
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from core.store.audit import Actor
     from core.store.auth.sessions import Session
     from core.store.auth.users import User
     from core.store.db.engine import Store
@@ -38,6 +42,7 @@ class AuthService:
     store: Store
     passwords: Passwords = field(default_factory=Passwords)
     clock: Callable[[], float] | None = None
+    failures: FailureBudget = field(default_factory=FailureBudget)
 
     # --- Users ----------------------------------------------------------------------------------------
 
@@ -77,6 +82,7 @@ class AuthService:
                 _keep_an_administrator(connection, name)
             if not users.set_role(connection, name, role):
                 raise _unknown_user(name)
+            audit.record(connection, Action.USER_ROLE, name, role=role.value)
 
         self.store.write(change)
 
@@ -84,7 +90,12 @@ class AuthService:
         """Set a user's password, and end all their sessions. Raises: UserError."""
         name = canonical(name)
         hashed = self._hash(name, password)
-        self.store.write(partial(_set_password, name=name, password=hashed))
+
+        def change(connection: Connection) -> None:
+            _set_password(connection, name=name, password=hashed)
+            audit.record(connection, Action.USER_PASSWORD, name)
+
+        self.store.write(change)
 
     def remove(self, name: str) -> None:
         """Delete a user, and end all their sessions. Raises: UserError."""
@@ -95,6 +106,7 @@ class AuthService:
             _keep_an_administrator(connection, name)
             if not users.remove(connection, name):
                 raise _unknown_user(name)
+            audit.record(connection, Action.USER_REMOVED, name)
             _revoke_access(connection, name)
 
         self.store.write(delete)
@@ -110,6 +122,7 @@ class AuthService:
         with self.store.reading() as connection:
             user = users.find(connection, name)
         if not self.passwords.matches(user.password if user else None, password) or user is None:
+            self._record_failure(user)
             return None
         rehashed = self.passwords.hashed(password) if self.passwords.is_outdated(user.password) else None
 
@@ -121,6 +134,7 @@ class AuthService:
             if rehashed is not None:
                 users.set_password(connection, name, rehashed, instead_of=user.password)
             sessions.end(connection, instead_of)
+            _record_sign_in(connection, name, "password")
             return sessions.begin(connection, name, user.role, now=now)
 
         return self.store.write(begin_session)
@@ -142,6 +156,7 @@ class AuthService:
             if not users.set_password(connection, name, hashed, instead_of=user.password):
                 return None
             _revoke_access(connection, name)
+            audit.record(connection, Action.USER_PASSWORD, name)
             return sessions.begin(connection, name, user.role, now=clock.now(connection, self.clock))
 
         return self.store.write(change)
@@ -166,7 +181,15 @@ class AuthService:
 
     def sign_out(self, token: str) -> None:
         """End a session."""
-        self.store.write(partial(sessions.end, token=token))
+
+        def end(connection: Connection) -> None:
+            session = sessions.find(connection, token, now=clock.now(connection, self.clock))
+            if session is not None:
+                actor = replace(audit.current_actor(), kind=_actor_kind(session.site_id), name=session.name)
+                audit.record(connection, Action.SIGNED_OUT, site_id=session.site_id, actor=actor)
+            sessions.end(connection, token)
+
+        self.store.write(end)
 
     # --- One-time links -------------------------------------------------------------------------------
 
@@ -177,6 +200,7 @@ class AuthService:
             users.lock(connection)
             if users.any_user(connection):
                 raise UserError(messages.ADMINISTRATOR_EXISTS)
+            audit.record(connection, Action.USER_LINK, purpose=Purpose.FIRST.value)
             return one_time_links.issue(
                 connection, OneTimeLink(Purpose.FIRST), now=clock.now(connection, self.clock)
             )
@@ -192,6 +216,7 @@ class AuthService:
             if user is None:
                 raise _unknown_user(name)
             link = OneTimeLink(purpose, name, user.role)
+            audit.record(connection, Action.USER_LINK, name, purpose=purpose.value)
             return one_time_links.issue(connection, link, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
@@ -201,6 +226,7 @@ class AuthService:
 
         def issue(connection: Connection) -> str:
             link = OneTimeLink(Purpose.SITE, name, Role.ADMINISTRATOR, site_id)
+            audit.record(connection, Action.USER_LINK, name, site_id=site_id, purpose=Purpose.SITE.value)
             return one_time_links.issue(connection, link, now=clock.now(connection, self.clock))
 
         return self.store.write(issue)
@@ -225,6 +251,10 @@ class AuthService:
             one_time_links.cancel(connection, Purpose.FIRST, "")  # the links that other starts have printed
             users.add(connection, name, Role.ADMINISTRATOR, hashed, now=now)
             users.record_seen(connection, name, now=now)
+            audit.record(
+                connection, Action.USER_ADDED, name, actor=_actor(name), role=Role.ADMINISTRATOR.value
+            )
+            _record_sign_in(connection, name, Purpose.FIRST.value)
             return sessions.begin(connection, name, Role.ADMINISTRATOR, now=now)
 
         return self.store.write(create)
@@ -245,6 +275,8 @@ class AuthService:
                 raise LinkExpiredError(messages.LINK_EXPIRED)
             user = _set_password(connection, name=link.name, password=hashed)
             users.record_seen(connection, user.name, now=now)
+            audit.record(connection, Action.USER_PASSWORD, user.name, actor=_actor(user.name))
+            _record_sign_in(connection, user.name, Purpose.SIGN_IN.value)
             return sessions.begin(connection, user.name, user.role, now=now)
 
         return self.store.write(save)
@@ -260,6 +292,7 @@ class AuthService:
             sessions.end(connection, instead_of)
             if link.site_id is None:
                 users.record_seen(connection, link.name, now=now)
+            _record_sign_in(connection, link.name, purpose.value, site_id=link.site_id)
             # The role is read with each request, and a deleted user has no pages.
             return sessions.begin(connection, link.name, link.role, link.site_id, now=now)
 
@@ -271,13 +304,41 @@ class AuthService:
             raise UserError(messages.TOO_MANY_USERS % {"count": _MOST_USERS})
         if not users.add(connection, name, role, password, now=clock.now(connection, self.clock)):
             raise UserError(messages.USER_EXISTS % {"name": name})
+        audit.record(connection, Action.USER_ADDED, name, role=role.value)
         _revoke_access(connection, name)  # a former user of this name may have left sessions or links
+
+    def _record_failure(self, user: User | None) -> None:
+        """Log a failed sign-in, by the user's name if there is one: what else was typed may be a password.
+
+        Does not wait for the database, and writes little where many fail: those that are not listed are counted.
+        """
+        more = self.failures.count()
+        if more is None:
+            return
+        failed = partial(
+            audit.record, action=Action.SIGN_IN_FAILED, subject=user.name if user else "", more=more or None
+        )
+        with suppress(StoreUnavailableError):
+            self.store.submit(failed)
 
     def _hash(self, name: str, password: str) -> str:
         problem = passwords.problem(name, password)
         if problem is not None:
             raise UserError(problem, field="password")
         return self.passwords.hashed(password)
+
+
+def _record_sign_in(connection: Connection, name: str, means: str, *, site_id: str | None = None) -> None:
+    audit.record(connection, Action.SIGNED_IN, site_id=site_id, actor=_actor(name, site_id), means=means)
+
+
+def _actor(name: str, site_id: str | None = None) -> Actor:
+    """Return the user of this name at the address of whoever acts: until now, nobody was signed in there."""
+    return replace(audit.current_actor(), kind=_actor_kind(site_id), name=name)
+
+
+def _actor_kind(site_id: str | None) -> ActorKind:
+    return ActorKind.USER if site_id is None else ActorKind.WORDPRESS
 
 
 def canonical(name: str) -> str:

@@ -26,6 +26,8 @@ from core.model.instance_events import BATCHES, named_instances
 from core.model.meeting import Position
 from core.pipeline.answers import ACCEPTED, MOST_BODY_BYTES, TOO_LARGE, WebhookResponse, refusal, unavailable
 from core.pipeline.verification import fault, read_again, verify
+from core.store import audit
+from core.store.audit import Action
 from core.store.events import large_requests, log, quarantine
 from core.store.events.large_requests import LargeRequestCause
 from core.store.sites import sites, zoom_secrets
@@ -224,6 +226,10 @@ class Ingest:
                 log.append(connection, [entry for _, entry in entries])
             for held_id, _ in entries:
                 quarantine.release(connection, held_id)
+            if held:
+                audit.record_by_person(
+                    connection, Action.QUARANTINE_RECHECKED, site_id=site_id, number=len(entries)
+                )
 
         self.store.write(accept)
         self.events_appended(len(entries))

@@ -21,6 +21,7 @@ import structlog
 from core.jobs.worker import WorkerThread
 from core.model.fold import fold
 from core.model.instance_events import recorded_instance
+from core.store import audit
 from core.store.db import settings as stored_settings
 from core.store.db.settings import RetentionSettings
 from core.store.events import large_requests, log, quarantine, shares, waiting_limits
@@ -108,6 +109,7 @@ class Retention:
         self.store.write(partial(_drop_attempts, moments=moments))
         self.store.write(partial(large_requests.delete_before, moment=moment))
         self.store.write(partial(waiting_limits.forget_before, moment=moment))
+        self.store.write(partial(audit.delete_old, now=now))
         self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)
         return dropped
 

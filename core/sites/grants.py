@@ -9,6 +9,8 @@ import structlog
 
 from core import messages
 from core.errors import UnknownAccountError
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import clock as store_clock
 from core.store.events import log, waiting, waiting_limits
 from core.store.posts import queue
@@ -87,7 +89,9 @@ def refuse(store: Store, account_id: str, site_id: str, *, clock: Callable[[], f
             return 0
         grants.refuse(connection, account_id, site_id, now=store_clock.now(connection, clock))
         waiting_limits.forget(connection, account_id, site_id)
-        return waiting.drop(connection, account_id, site_id)
+        deleted = waiting.drop(connection, account_id, site_id)
+        audit.record(connection, Action.GRANT_REFUSED, account_id, site_id=site_id, number=deleted)
+        return deleted
 
     deleted = store.write(write)
     logger.info("account_refused", account_id=account_id, site=site_id)

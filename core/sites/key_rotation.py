@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets as randomness
 import threading
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,10 @@ class KeyRotator:
             if site_id in self._underway or len(self._underway) >= _MOST:
                 return False
             self._underway.add(site_id)
-        threading.Thread(target=self._rotate, args=(site_id,), name="key-rotation", daemon=True).start()
+        rotating = copy_context()  # with who asked for it
+        threading.Thread(
+            target=rotating.run, args=(self._rotate, site_id), name="key-rotation", daemon=True
+        ).start()
         return True
 
     def resume(self, site_id: str) -> None:

@@ -33,6 +33,8 @@ from core.sites import apply_rules
 from core.sites import call_back as calls
 from core.sites.call_back import Callee
 from core.sites.vczapi_versions import vczapi_findings
+from core.store import audit
+from core.store.audit import Action
 from core.store.posts import requeue
 from core.store.sites import health, pairings, rules, sites
 from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
@@ -124,6 +126,7 @@ def issue_code(
         if site_id is not None:
             sites.load(connection, site_id, store.sealer)
         pairings.add_code(connection, code, store.sealer)
+        audit.record(connection, Action.CODE_ISSUED, code.address, site_id=site_id, uses=code.uses)
 
     store.write(write)
     return code
@@ -171,7 +174,14 @@ def cancel_code(store: Store, code_id: str) -> None:
     """
     with store.reading() as connection:
         made = pairings.of_code(connection, code_id, store.sealer)
-    store.write(lambda connection: pairings.remove_code(connection, code_id))
+
+    def write(connection: Connection) -> None:
+        code = pairings.load_code(connection, code_id, store.sealer)
+        if code is not None:
+            audit.record(connection, Action.CODE_CANCELLED, code.address, site_id=code.site_id)
+        pairings.remove_code(connection, code_id)
+
+    store.write(write)
     for pairing in made:
         if pairing.state is PairingState.CONFIRM:
             _unpair(pairing)
@@ -350,6 +360,9 @@ def _record(connection: Connection, store: Store, use: _Use) -> Pairing:
         next_call_at=now,
     )
     pairings.add(connection, pairing, store.sealer)
+    audit.record(
+        connection, Action.PAIRING_REQUESTED, pairing.home, site_id=pairing.site_id, by=code.requested_by
+    )
     return pairing
 
 
@@ -417,7 +430,12 @@ def refuse(store: Store, pairing_id: str) -> None:
     if pairing.state is PairingState.CONNECTED:
         return
     refused = replace(pairing, state=PairingState.REFUSED, message=messages.PAIRING_REJECTED)
-    store.write(lambda connection: pairings.save(connection, refused, store.sealer, was=pairing.state))
+
+    def write(connection: Connection) -> None:
+        if pairings.save(connection, refused, store.sealer, was=pairing.state):
+            audit.record(connection, Action.PAIRING_REFUSED, pairing.home)
+
+    store.write(write)
     if pairing.url:
         _unpair(pairing)
 
@@ -442,7 +460,12 @@ def set_server_password(store: Store, pairing_id: str, username: str, password: 
         checked_at=None,
         next_call_at=0,
     )
-    store.write(lambda connection: pairings.save(connection, changed, store.sealer, was=pairing.state))
+
+    def write(connection: Connection) -> None:
+        if pairings.save(connection, changed, store.sealer, was=pairing.state):
+            audit.record(connection, Action.SITE_SERVER_PASSWORD, pairing.home)
+
+    store.write(write)
 
 
 def _answered_from(pairing: Pairing, reached: Reached) -> Pairing:
@@ -530,6 +553,9 @@ def _save(
         health.record(connection, site.id, findings, now=calls.now())
         if known is not None and known.extensions != site.extensions:
             apply_rules.adapt_to_plugins(connection, site.id, now=calls.now())
+        by = code.requested_by if code else ""
+        again = known is not None
+        audit.record(connection, Action.SITE_CONNECTED, site_id=site.id, home=site.home, by=by, again=again)
         # What the pairing before could not write, this one may.
         requeue.requeue_failed_posts(connection, site.id, now=calls.now())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -109,8 +110,9 @@ class MoveChecker:
                     )
             future = Future()
             self._checks[site_id] = body, future
+        checking = copy_context()  # with who reported it
         threading.Thread(
-            target=self._check, args=(site_id, body, future), name="move-check", daemon=True
+            target=checking.run, args=(self._check, site_id, body, future), name="move-check", daemon=True
         ).start()
         return future
 

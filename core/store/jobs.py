@@ -10,6 +10,8 @@ from sqlalchemy import and_, delete, insert, or_, select, update
 
 from core import messages
 from core.errors import TooManyJobsError, UnknownJobError
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import locks, notify
 from core.store.db.schema import jobs
 
@@ -94,6 +96,15 @@ def enqueue(
     }
     job_id = connection.execute(insert(jobs).values(values).returning(jobs.c.id)).scalar_one()
     notify.notify(connection, notify.JOBS)
+    audit.record_by_person(
+        connection,
+        Action.JOB_REQUESTED,
+        site_id=site_id or _site_of(arguments),
+        job=job_id,
+        kind=kind,
+        account=arguments.get("account"),
+        dry_run=arguments.get("dry_run"),
+    )
     return load(connection, job_id)
 
 
@@ -226,6 +237,8 @@ def stop(connection: Connection, job_id: int, *, now: int) -> bool:
         .where(jobs.c.id == job_id, jobs.c.state.in_(UNFINISHED))
         .values(state=JobState.STOPPED, message=None, ended_at=now)
     )
+    if changed.rowcount:
+        _record(connection, Action.JOB_STOPPED, job_id)
     return changed.rowcount == 1
 
 
@@ -237,7 +250,19 @@ def resume(connection: Connection, job_id: int) -> bool:
         .values(state=JobState.QUEUED, message=None, ended_at=None, owner=None, lease_until=0)
     )
     notify.notify(connection, notify.JOBS)
+    if changed.rowcount:
+        _record(connection, Action.JOB_RESUMED, job_id)
     return changed.rowcount == 1
+
+
+def _record(connection: Connection, action: Action, job_id: int) -> None:
+    job = load(connection, job_id)
+    audit.record_by_person(connection, action, site_id=job.site_id, job=job.id, kind=job.kind)
+
+
+def _site_of(arguments: Mapping[str, Any]) -> str | None:
+    site_id = arguments.get("site")
+    return site_id if isinstance(site_id, str) else None
 
 
 def drop_before(connection: Connection, moment: int) -> int:

@@ -177,11 +177,11 @@ class TestTables:
 
 LISTS = (
     "/", "/meetings", "/events", "/events?outcome=unreadable", "/events?outcome=ignored", "/webhooks", "/sites", "/sites/s1",
-    "/accounts", "/accounts/grants", "/accounts/held", "/jobs", "/settings", "/users", "/account",
+    "/accounts", "/accounts/grants", "/accounts/held", "/jobs", "/settings", "/users", "/audit", "/account",
 )  # fmt: skip
 COMMANDS = (
     "site list", "site check s1", "account list", "account grants", "events list", "events list --outcome unreadable",
-    "job list", "user list", "quarantine list", "doctor",
+    "job list", "user list", "quarantine list", "audit --limit 1000", "audit --json", "doctor",
 )  # fmt: skip
 SHOWN = 25  # of so many meetings and events, one is shown in detail
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "job": "job:job",
     "quarantine": "quarantine:quarantine",
     "send": "send:send",
+    "audit": "audit:audit",
     "plugin": "plugin:plugin",
     "db": "db:db",
 }

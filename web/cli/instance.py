@@ -132,9 +132,12 @@ class _LocalCaller:
     bridge: Bridge
 
     def call(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:
+        from core.store.audit import acting
+        from web.rpc.caller import command_actor, system_user
         from web.rpc.operations import REGISTRY
 
-        return REGISTRY.execute(self.bridge, operation, request)
+        with acting(command_actor(system_user())):
+            return REGISTRY.execute(self.bridge, operation, request)
 
 
 def prepare_database(store: Store) -> None:

@@ -6,6 +6,7 @@ import queue
 import threading
 import weakref
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core import messages
@@ -33,10 +34,13 @@ class BlockingExecutor(Executor):
         weakref.finalize(self, _end, self._queue, threads).atexit = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Queue a call for the next free thread. Does not block. Raises: StoreUnavailableError where the queue is full."""
+        """Queue a call for the next free thread. Does not block. Raises: StoreUnavailableError where the queue is full.
+
+        The call sees the context variables of the caller.
+        """
         future: Future[T] = Future()
         try:
-            self._queue.put_nowait((future, fn, args, kwargs))
+            self._queue.put_nowait((future, copy_context().run, (fn, *args), kwargs))
         except queue.Full:
             raise StoreUnavailableError(messages.TOO_MANY_REQUESTS) from None
         if self._missing:

@@ -23,6 +23,8 @@ from core.render.meeting_html import LONGEST_LIST
 from core.render.schedule import JOINABLE, Phase, Schedule, schedule_at
 from core.render.search_fields import search_host_id
 from core.render.text import web_address
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import clock as store_clock
 from core.store.events import delivery, history
 from core.store.events import search as event_search
@@ -349,8 +351,13 @@ def _history(
 
 
 def _ask(bridge: Bridge, what: Any, *, site_id: str, number: int) -> RequeueResult:
-    label_changes: RequeueResult = bridge.store.write(
-        lambda connection: what(connection, site_id, number, now=store_clock.now(connection))
-    )
+
+    def write(connection: Connection) -> RequeueResult:
+        result: RequeueResult = what(connection, site_id, number, now=store_clock.now(connection))
+        if result is RequeueResult.REQUEUED:
+            audit.record(connection, Action.PAGE_REQUEUED, str(number), site_id=site_id)
+        return result
+
+    label_changes = bridge.store.write(write)
     bridge.mirror_worker.wake()
     return label_changes

@@ -13,6 +13,8 @@ from markupsafe import Markup
 from tornado.web import Finish
 
 from core.errors import BadRequestError, StoreUnavailableError, UnknownSiteError
+from core.store import audit
+from core.store.audit import Actor, ActorKind
 from core.store.db import settings
 from core.store.sites import sites
 from core.wordpress import signing
@@ -73,6 +75,8 @@ class PageHandler(Handler):
             raise Finish
         self.viewer = Viewer(session.name, session.role, session.site_id, session.site_name)
         self.site_id = self.viewer.site_id
+        kind = ActorKind.USER if self.site_id is None else ActorKind.WORDPRESS
+        audit.act(Actor(kind, session.name, self.request.remote_ip or ""))
         nonce = secrets.token_urlsafe(16)
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
         set_security_headers(self, nonce)
@@ -164,6 +168,8 @@ class PageHandler(Handler):
             context = Context.from_header(request.headers.get(signing.CONTEXT_HEADER, ""))
             # The stub requests pages for users with `manage_options` only.
             self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)
+            # The address is that of WordPress's server.
+            audit.act(Actor(ActorKind.WORDPRESS, context.user, self.request.remote_ip or ""))
             self.shell = WordPressShell(context)
         except REFUSALS as error:
             self._refuse(*refusal(error), self._message_of(error))

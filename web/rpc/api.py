@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from core.store.audit import Action, ActorKind
 from core.store.auth.users import Role
 from core.store.events.large_requests import LargeRequestCause
 from core.store.events.log import Outcome
@@ -580,6 +581,47 @@ USER_PASSWORD = Operation("user.password", SetPassword, NoArguments)
 USER_LINK = Operation("user.link", MakeLink, LinkPath)
 
 
+class ListAudit(Model):
+    """Up to `limit` entries of the audit log, the newest first, from the position `before` of an earlier answer on.
+
+    `action` is an action or a subject, `who` a part of the actor's name or address, `site` the id of a site or a part of
+    its address.
+    """
+
+    action: str = ""
+    who: str = ""
+    site: str = ""
+    since: int | None = None
+    until: int | None = None
+    limit: int
+    before: int | None = None
+
+
+class AuditLine(Model):
+    """An entry of the audit log."""
+
+    id: int
+    at: int
+    action: Action
+    actor_kind: ActorKind
+    actor: str
+    address: str
+    site_id: str | None
+    site: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class ListedAudit(Model):
+    """Entries of the audit log, and where to continue; None: there are no more."""
+
+    entries: list[AuditLine]
+    next: int | None
+
+
+AUDIT_LIST = Operation("audit.list", ListAudit, ListedAudit)
+
+
 class RefusedRequest(Model):
     """A refused request, without its body."""
 
@@ -627,4 +669,5 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS_LARGE,
+    AUDIT_LIST,
 )  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import requests
 from pydantic import ValidationError
 
 from core.errors import ZoomBridgeError
+from web.rpc.caller import USER_HEADER, system_user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +35,11 @@ class RpcClient:
             answer = requests.post(
                 f"{server['url']}/rpc/{operation.name}",
                 data=request.model_dump_json(),
-                headers={"Authorization": f"Bearer {server['token']}", "Content-Type": "application/json"},
+                headers={
+                    "Authorization": f"Bearer {server['token']}",
+                    "Content-Type": "application/json",
+                    USER_HEADER: quote(system_user()),
+                },
                 timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
             )
             document = answer.json()

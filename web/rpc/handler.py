@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from core.errors import ZoomBridgeError
+from core.store import audit
 from web.http.handler import Handler
+from web.rpc.caller import USER_HEADER, command_actor
 from web.rpc.operations import REGISTRY
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ class RpcHandler(Handler):
             self.set_status(401)
             self.write({"error": "This address is for the command line on the bridge's own machine."})
             return
+        # Only the owner of the data folder has the token, so this name is as good as theirs.
+        audit.act(command_actor(unquote(self.request.headers.get(USER_HEADER, ""))))
         loop = asyncio.get_running_loop()
         try:
             result = await loop.run_in_executor(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web.rpc import (
     account_operations,
+    audit_operations,
     event_operations,
     job_operations,
     pairing_operations,
@@ -20,5 +21,6 @@ REGISTRY = Registry(
         *event_operations.IMPLEMENTATIONS,
         *job_operations.IMPLEMENTATIONS,
         *user_operations.IMPLEMENTATIONS,
+        *audit_operations.IMPLEMENTATIONS,
     )
 )

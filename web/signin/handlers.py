@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from core.auth.service import canonical
 from core.errors import LinkExpiredError, StoreUnavailableError, UserError
+from core.store import audit
+from core.store.audit import Actor, ActorKind
 from core.store.auth.one_time_links import Purpose
 from web.http.executor import BlockingExecutor
 from web.http.handler import Handler
@@ -117,6 +119,7 @@ class SignInPageHandler(Handler):
 
     def prepare(self) -> None:
         """Keep the tokens in these addresses and forms out of caches and referrers."""
+        audit.act(Actor(ActorKind.VISITOR, address=self.address))
         self.set_header("Cache-Control", "no-store")
         # Not `no-referrer`: a browser would then omit the origin of a form, too, which is checked.
         self.set_header("Referrer-Policy", "same-origin")

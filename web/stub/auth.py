@@ -22,6 +22,8 @@ from core.errors import (
     WrongSignatureError,
 )
 from core.sites.plugin_reports import welcome_back
+from core.store import audit
+from core.store.audit import Actor, ActorKind
 from core.store.sites import sites, stub_requests
 from core.wordpress import signing
 from web.http.handler import Handler
@@ -202,6 +204,7 @@ class HelloHandler(Handler):
 
     async def get(self) -> None:
         """Answer a signed request with a signed answer, any other with what is wrong."""
+        audit.act(Actor(ActorKind.PLUGIN, address=self.request.remote_ip or ""))
         try:
             request = StubRequest.of(self.request)
             key = await self._keys.verify(request, now=time.time())

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from core import messages
 from core.errors import PairingRefusedError, StoreUnavailableError
 from core.sites import pairing, plugin_reports
+from core.store import audit
+from core.store.audit import Actor, ActorKind
 from web.http.handler import Handler
 from web.stub.auth import REFUSALS, StubRequest, answer_signed, refuse_unsigned
 
@@ -62,6 +64,7 @@ class PairHandler(Handler):
 
     async def post(self) -> None:
         """Answer a verified request with the bridge's key, and call the site back; refuse any other."""
+        audit.act(Actor(ActorKind.PLUGIN, address=self.request.remote_ip or ""))
         try:
             with self._gate.passing():
                 loop = asyncio.get_running_loop()
@@ -90,6 +93,7 @@ class ReportHandler(Handler):
 
     async def post(self) -> None:
         """Verify the raw body, then handle it."""
+        audit.act(Actor(ActorKind.PLUGIN, address=self.request.remote_ip or ""))
         request = StubRequest.of(self.request)
         try:
             key = await self._keys.verify(request, now=time.time())

@@ -11,7 +11,9 @@ from sqlalchemy import BigInteger, cast, delete, insert, literal, or_, select, u
 
 from core import messages
 from core.errors import UnknownAccountError
+from core.store import audit
 from core.store.accounts import removals
+from core.store.audit import Action
 from core.store.db.schema import zoom_accounts, zoom_users
 from core.zoom.oauth import Credentials, Token
 from core.zoom.rate_limit import Plan
@@ -65,6 +67,9 @@ def save(connection: Connection, account: ZoomAccount, sealer: Sealer) -> None:
     if connection.execute(update(zoom_accounts).where(this).values(**values)).rowcount == 0:
         values |= {"account_id": account.id, "created_at": account.created_at}
         connection.execute(insert(zoom_accounts).values(**values))
+    audit.record(
+        connection, Action.ACCOUNT_SAVED, account.name, account=account.id, hours=account.reconcile_hours
+    )
 
 
 def load(connection: Connection, account_id: str, sealer: Sealer) -> ZoomAccount:
@@ -92,6 +97,7 @@ def remove(connection: Connection, account_id: str) -> None:
     removals.drop_account(connection, account_id)
     for table in (zoom_users, zoom_accounts):
         connection.execute(delete(table).where(table.c.account_id == account_id))
+    audit.record(connection, Action.ACCOUNT_REMOVED, account_id)
 
 
 def record_fault(connection: Connection, account_id: str, message: str | None) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
 
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import locks
 from core.store.db.schema import posts, removals, sites
 from core.store.db.upsert import insert
@@ -223,7 +225,12 @@ def decide(
         .values(state=state, decided_by=by, decided_at=now)
         .returning(removals.c.number)
     )
-    return sorted({number for (number,) in rows})
+    decided = sorted({number for (number,) in rows})
+    if decided:
+        approved = state is RemovalState.APPROVED
+        action = Action.REMOVALS_APPROVED if approved else Action.REMOVALS_DISMISSED
+        audit.record(connection, action, account_id, number=len(decided), meeting=decided)
+    return decided
 
 
 def drop(connection: Connection, account_id: str, numbers: Collection[int]) -> None:

@@ -7,6 +7,7 @@ import queue
 import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -115,11 +116,13 @@ class Store:
     def submit(self, function: Callable[[Connection], T]) -> Future[T]:
         """Queue a write for the writer thread, in a transaction that it may share with others. Does not block.
 
-        Returns a Future that resolves with the result of `function` after the commit, when the change is durable.
+        `function` sees the context variables of the caller: who acts, for the audit log. Returns a Future that resolves
+        with the result of `function` after the commit, when the change is durable.
         An exception of `function` rolls back its own change only and is the Future's. Raises: StoreUnavailableError
         from the call (queue full) or the Future (commit failed); then nothing was stored.
         """
-        return self._enqueue(_Alone(function))
+        context = copy_context()
+        return self._enqueue(_Alone(lambda connection: context.run(function, connection)))
 
     def submit_to_group(
         self, function: Callable[[Connection, Sequence[A]], Sequence[T]], item: A

@@ -478,6 +478,23 @@ settings = Table(
     Column("value", JSON, nullable=False),
 )
 
+# Who changed what: see core.store.audit. No foreign key: entries outlive what they tell of.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("actor_kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("site_id", Text),
+    Column("site", Text, nullable=False),  # its address
+    Column("subject", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index(None, "actor_kind", "id"),
+)
+
 # Background jobs: done in steps, with progress, resumed after a restart: see core.jobs.runner.
 jobs = Table(
     "jobs",

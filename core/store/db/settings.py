@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
+from core.store import audit
+from core.store.audit import Action
 from core.store.db.schema import metadata, settings
 from core.store.db.upsert import insert
 
@@ -53,7 +55,7 @@ def retention(connection: Connection) -> RetentionSettings:
 
 def save_retention(connection: Connection, wanted: RetentionSettings) -> None:
     """Save the retention settings."""
-    _save(connection, {_DAYS: wanted.days, _EVENTS: wanted.events, _NAMES: wanted.names_days})
+    _change(connection, _retention_values(retention(connection)), _retention_values(wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def trash_limits(connection: Connection) -> TrashLimits:
 
 def save_trash_limits(connection: Connection, wanted: TrashLimits) -> None:
     """Save the limits."""
-    _save(connection, {_TRASH_LIMIT: wanted.posts, _TRASH_PERCENT: wanted.percent})
+    _change(connection, _trash_values(trash_limits(connection)), _trash_values(wanted))
 
 
 def public_url(connection: Connection) -> str:
@@ -93,7 +95,7 @@ def public_url(connection: Connection) -> str:
 
 def save_public_url(connection: Connection, url: str) -> None:
     """Save the bridge's address for browsers and sites."""
-    _save(connection, {_PUBLIC_URL: url})
+    _change(connection, {_PUBLIC_URL: public_url(connection)}, {_PUBLIC_URL: url})
 
 
 def names_removed_to(connection: Connection) -> int:
@@ -138,6 +140,24 @@ def note_tables_rewritten(connection: Connection) -> None:
 def _all(connection: Connection, names: tuple[str, ...]) -> dict[str, Any]:
     rows = connection.execute(select(settings.c.name, settings.c.value).where(settings.c.name.in_(names)))
     return {row.name: row.value for row in rows}
+
+
+def _retention_values(found: RetentionSettings) -> dict[str, int]:
+    return {_DAYS: found.days, _EVENTS: found.events, _NAMES: found.names_days}
+
+
+def _trash_values(found: TrashLimits) -> dict[str, int]:
+    return {_TRASH_LIMIT: found.posts, _TRASH_PERCENT: found.percent}
+
+
+def _change(connection: Connection, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Save settings that a person sets, and what changes of them in the audit log."""
+    changes = {
+        name: {"from": before[name], "to": value} for name, value in after.items() if before[name] != value
+    }
+    _save(connection, after)
+    if changes:
+        audit.record(connection, Action.SETTINGS_CHANGED, detail=changes)
 
 
 def _save(connection: Connection, values: Mapping[str, Any]) -> None:

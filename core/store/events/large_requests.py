@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 
+from core.store import audit
+from core.store.audit import Action
 from core.store.db.schema import large_requests, sites
 from core.store.db.upsert import insert
 from core.store.events.request import Request
@@ -122,7 +124,10 @@ def dismiss(connection: Connection, *, upto: int, site_id: str | None = None) ->
     query = delete(large_requests).where(large_requests.c.id <= upto)
     if site_id is not None:
         query = query.where(large_requests.c.site_id == site_id)
-    return connection.execute(query).rowcount
+    dismissed = connection.execute(query).rowcount
+    if dismissed:
+        audit.record(connection, Action.QUARANTINE_DISMISSED, site_id=site_id, number=dismissed)
+    return dismissed
 
 
 def delete_before(connection: Connection, moment: int) -> None:

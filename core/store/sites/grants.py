@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Text, and_, bindparam, delete, func, literal, select, update
 
 from core.model.identity import is_own, own_account_id
+from core.store import audit
+from core.store.audit import Action
 from core.store.db.schema import grants, revoked_grants, zoom_accounts
 from core.store.db.statements import Prepared
 from core.store.db.upsert import insert, insert_for
@@ -106,7 +108,11 @@ def learn(connection: Connection, account_id: str, site_id: str, *, now: int) ->
         if account_id not in (own_account_id(site_id), probe_account_id(site_id)):
             return False
         return add(connection, account_id, site_id, GrantSource.FIRST_EVENT, now=now)
-    return _LEARNING(connection, given).rowcount == 1
+    is_new = _LEARNING(connection, given).rowcount == 1
+    if is_new:
+        source = str(GrantSource.FIRST_EVENT)
+        audit.record(connection, Action.GRANT_ADDED, account_id, site_id=site_id, source=source)
+    return is_new
 
 
 def add(connection: Connection, account_id: str, site_id: str, source: GrantSource, *, now: int) -> bool:
@@ -115,6 +121,8 @@ def add(connection: Connection, account_id: str, site_id: str, source: GrantSour
     values = {"account_id": account_id, "site_id": site_id, "source": source, "granted_at": now}
     statement = insert(connection, grants).values(**values).on_conflict_do_nothing()
     if connection.execute(statement).rowcount == 1:
+        if not is_reserved(account_id):
+            audit.record(connection, Action.GRANT_ADDED, account_id, site_id=site_id, source=str(source))
         return True
     # From now on, it does not depend on an event.
     is_learnt = grants.c.source.in_([GrantSource.FIRST_EVENT, GrantSource.EARLIER_VERSION])
@@ -129,6 +137,7 @@ def remove(connection: Connection, account_id: str, site_id: str, *, now: int) -
     removed = connection.execute(delete(grants).where(_is(grants, account_id, site_id))).rowcount == 1
     if removed:
         refuse(connection, account_id, site_id, now=now)
+        audit.record(connection, Action.GRANT_REVOKED, account_id, site_id=site_id)
     return removed
 
 
@@ -150,6 +159,9 @@ def end_learnt(connection: Connection, account_id: str, *, but: Collection[str])
     )
     ended = connection.scalars(select(grants.c.site_id).where(learnt).order_by(grants.c.site_id)).all()
     connection.execute(delete(grants).where(learnt))
+    for site_id in ended:
+        source = str(GrantSource.FIRST_EVENT)
+        audit.record(connection, Action.GRANT_REVOKED, account_id, site_id=site_id, source=source)
     return list(ended)
 
 

@@ -11,6 +11,8 @@ from core import messages
 from core.errors import UnknownSiteError
 from core.model import rules
 from core.render import SiteRules
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import locks
 from core.store.db.schema import sites, zoom_users
 from core.store.sites.grants import accounts_of
@@ -31,9 +33,15 @@ _MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in differ
 def save(connection: Connection, site_id: str, decided: Rules) -> None:
     """Save the rules of a site. Raises: UnknownSiteError."""
     hold(connection, site_id)
-    changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=decided.written()))
+    before = connection.scalar(select(sites.c.rules).where(sites.c.id == site_id))
+    written = decided.written()
+    changed = connection.execute(update(sites).where(sites.c.id == site_id).values(rules=written))
     if changed.rowcount == 0:
         raise UnknownSiteError(messages.RULES_SITE_REMOVED)
+    had = before or {}
+    names = sorted(name for name in had.keys() | written.keys() if had.get(name) != written.get(name))
+    if names:  # their values may name people
+        audit.record(connection, Action.RULES_CHANGED, site_id=site_id, rules=names)
 
 
 def hold(connection: Connection, site_id: str) -> None:

@@ -13,6 +13,8 @@ from core import messages
 from core.errors import UnknownSiteError
 from core.model.health import FactName, HealthFinding
 from core.model.place import PlaceHistory
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import notify
 from core.store.db.schema import posts, quarantine, sites, zoom_secrets
 from core.store.events import waiting_limits
@@ -199,6 +201,7 @@ def check_key(connection: Connection, sealer: Sealer) -> None:
 
 def remove(connection: Connection, site_id: str) -> None:
     """Delete a site with its secrets, the records of its posts and what waits there. The posts in WordPress stay."""
+    audit.record(connection, Action.SITE_REMOVED, site_id=site_id)
     for table in (posts, quarantine, zoom_secrets):
         connection.execute(delete(table).where(table.c.site_id == site_id))
     grants.forget_site(connection, site_id)
@@ -290,6 +293,7 @@ def save_server_login(
     """Store user and password for the web server in front of WordPress; empty texts where it asks for none."""
     values = {"server_username": username, "server_password": _sealed(password, sealer)}
     connection.execute(update(sites).where(sites.c.id == site_id).values(values))
+    audit.record(connection, Action.SITE_SERVER_PASSWORD, site_id=site_id)
 
 
 def save_places(connection: Connection, site_id: str, places: PlaceHistory) -> None:
@@ -340,6 +344,8 @@ def record_move(
         )
     )
     if changed.rowcount:
+        moved = {"from": site.url, "to": url}
+        audit.record(connection, Action.SITE_MOVED, site_id=site.id, site=site.url, address=moved)
         health.forget(connection, site.id)
         health.request_check(connection, site.id)
 
@@ -347,6 +353,7 @@ def record_move(
 def record_goodbye(connection: Connection, site_id: str, reason: str, *, now: int) -> None:
     """Record that the plugin ended, and why; the site is due for a check. `now` is in Unix milliseconds (UTC)."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(left_at=now, left_reason=reason))
+    audit.record(connection, Action.SITE_LEFT, site_id=site_id, reason=reason)
     health.request_check(connection, site_id)
 
 
@@ -358,6 +365,7 @@ def end_goodbye(connection: Connection, site_id: str) -> bool:
         .values(left_at=None, left_reason=None)
     )
     if changed.rowcount:
+        audit.record(connection, Action.SITE_BACK, site_id=site_id)
         health.end_failing(connection, site_id, (FactName.PLUGIN,))
     return changed.rowcount == 1
 
@@ -369,6 +377,8 @@ def save_keys(connection: Connection, site: Site, key: str, next_key: str, seale
         .where(sites.c.id == site.id, sites.c.epoch == site.epoch)
         .values(key=sealer.seal_text(key), next_key=_sealed(next_key, sealer))
     )
+    if changed.rowcount and key != site.key:
+        audit.record(connection, Action.SITE_KEY, site_id=site.id)
     return changed.rowcount == 1
 
 

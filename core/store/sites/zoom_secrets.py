@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from core.store import audit
+from core.store.audit import Action
 from core.store.db import notify
 from core.store.db.schema import sites, zoom_secrets
 from core.zoom.signature import Secret
@@ -62,6 +64,7 @@ def save(connection: Connection, site_id: str, secret: Secret, sealer: Sealer, *
             created_at=now,
         )
     )
+    audit.record(connection, Action.SECRET_ADDED, _kind(secret), site_id=site_id, account=secret.account_id)
     notify.notify(connection, notify.SECRETS, site_id)
 
 
@@ -79,7 +82,13 @@ def record_signed(connection: Connection, site_id: str, *, now: int) -> None:
 
 def remove(connection: Connection, site_id: str, token_id: int) -> None:
     """Delete a token: requests signed with it are refused from now on."""
-    connection.execute(
-        delete(zoom_secrets).where(zoom_secrets.c.site_id == site_id, zoom_secrets.c.id == token_id)
-    )
+    this = zoom_secrets.c.site_id == site_id, zoom_secrets.c.id == token_id
+    removed = connection.execute(delete(zoom_secrets).where(*this).returning(zoom_secrets)).one_or_none()
+    if removed is not None:
+        kind = _kind(Secret("", removed.is_verification_token))
+        audit.record(connection, Action.SECRET_REMOVED, kind, site_id=site_id, account=removed.account_id)
     notify.notify(connection, notify.SECRETS, site_id)
+
+
+def _kind(secret: Secret) -> str:
+    return "verification token" if secret.is_verification_token else "secret token"

@@ -9,6 +9,7 @@ from concurrent.futures import wait
 import pytest
 
 from core.errors import StoreUnavailableError
+from core.store.audit import BRIDGE, Actor, ActorKind, acting, current_actor
 from web.http.executor import BlockingExecutor
 
 
@@ -22,6 +23,13 @@ class TestBlocking:
         assert executor.submit(int, "7").result(90) == 7
         with pytest.raises(ValueError, match="seven"):
             executor.submit(int, "seven").result(90)
+
+    def test_sees_the_context_of_its_caller_alone(self) -> None:
+        executor = BlockingExecutor(threads=1)
+        with acting(Actor(ActorKind.USER, "anna")):
+            called = executor.submit(current_actor)
+        assert called.result(90).name == "anna"
+        assert executor.submit(current_actor).result(90) is BRIDGE
 
     def test_refuses_at_once_what_would_have_to_wait_long(self) -> None:
         executor = BlockingExecutor(threads=2, queue_size=3)

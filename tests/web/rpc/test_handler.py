@@ -1,13 +1,18 @@
 """The command line's API over HTTP."""
 
 import json
+import socket
 
 import pytest
 
 from core.bridge import Bridge
+from core.store import audit
+from core.store.audit import Action, Actor, ActorKind, AuditFilter
+from core.store.db.engine import Store
 from core.store.sites.sites import Site
 from tests.web.conftest import RPC_TOKEN, Http, served
 from web.app import make_app
+from web.rpc.caller import USER_HEADER
 
 RIGHT = {"Authorization": f"Bearer {RPC_TOKEN}"}
 
@@ -17,6 +22,15 @@ class TestRpc:
         answer = http("POST", "/rpc/site.list", b"{}", RIGHT)
         assert answer.code == 200
         assert [site["id"] for site in json.loads(answer.body)["result"]] == ["s1"]
+
+    def test_logs_who_ran_a_command(self, http: Http, store: Store) -> None:
+        asked = json.dumps({"name": "otto", "role": "viewer", "password": "four words in a row"}).encode()
+        headers = RIGHT | {USER_HEADER: "root%20(sudo%20by%20ann%C3%A4)"}
+        assert http("POST", "/rpc/user.add", asked, headers).code == 200
+        with store.reading() as connection:
+            (entry,) = audit.page(connection, AuditFilter(), limit=9).entries
+        assert entry.actor == Actor(ActorKind.COMMAND, "root (sudo by annä)", socket.gethostname())
+        assert (entry.action, entry.subject) == (Action.USER_ADDED, "otto")
 
     @pytest.mark.parametrize(
         "headers",

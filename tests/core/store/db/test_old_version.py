@@ -100,6 +100,7 @@ NEW_TABLES = (
     "pairings",
     "health_facts",
     "stub_requests",
+    "audit_log",
 )
 OF_NEW_SITES = {
     "home": "",

@@ -127,7 +127,7 @@ class TestEvery:
 
 
 class TestRemove:
-    def test_leaves_nothing_of_it_but_the_log(self, store: Store, site: Site) -> None:
+    def test_leaves_nothing_of_it_but_the_logs(self, store: Store, site: Site) -> None:
         connected(store, "s2")
         store.write(
             lambda connection: zoom_secrets.save(connection, "s1", Secret("x" * 9), store.sealer, now=1)
@@ -144,7 +144,7 @@ class TestRemove:
                 table.name: connection.scalar(select(func.count()).select_from(table))
                 for table in metadata.sorted_tables
             }
-        assert {name for name, count in left.items() if count} == {"sites", "events"}
+        assert {name for name, count in left.items() if count} == {"sites", "events", "audit_log"}
         with pytest.raises(UnknownSiteError):
             load(store)
         assert load(store, "s2")

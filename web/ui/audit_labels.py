@@ -1,0 +1,149 @@
+"""Labels of the entries of the audit log, for the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.store.audit import Action, ActorKind
+from web.ui.job_labels import JOB_LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from babel.support import NullTranslations
+
+
+# Marks texts for translation: the extraction looks for this name.
+def _(text: str) -> str:
+    return text
+
+
+ACTIONS = {
+    Action.SETTINGS_CHANGED: _("Settings changed"),
+    Action.RULES_CHANGED: _("Rules changed"),
+    Action.SECRET_ADDED: _("Secret added"),
+    Action.SECRET_REMOVED: _("Secret removed"),
+    Action.GRANT_ADDED: _("Account granted"),
+    Action.GRANT_REVOKED: _("Grant revoked"),
+    Action.GRANT_REFUSED: _("Grant refused"),
+    Action.ACCOUNT_SAVED: _("Credentials saved"),
+    Action.ACCOUNT_REMOVED: _("Credentials removed"),
+    Action.USER_ADDED: _("User added"),
+    Action.USER_REMOVED: _("User removed"),
+    Action.USER_ROLE: _("Role changed"),
+    Action.USER_PASSWORD: _("Password changed"),
+    Action.USER_LINK: _("One-time link created"),
+    Action.SIGNED_IN: _("Signed in"),
+    Action.SIGN_IN_FAILED: _("Sign-in failed"),
+    Action.SIGNED_OUT: _("Signed out"),
+    Action.CODE_ISSUED: _("Pairing code created"),
+    Action.CODE_CANCELLED: _("Pairing code cancelled"),
+    Action.PAIRING_REQUESTED: _("Pairing code used"),
+    Action.PAIRING_REFUSED: _("Site rejected"),
+    Action.SITE_CONNECTED: _("Site connected"),
+    Action.SITE_REMOVED: _("Site disconnected"),
+    Action.SITE_MOVED: _("Site moved"),
+    Action.SITE_KEY: _("Key renewed"),
+    Action.SITE_SERVER_PASSWORD: _("Password of the web server saved"),
+    Action.SITE_LEFT: _("Plugin deactivated or uninstalled"),
+    Action.SITE_BACK: _("Plugin activated again"),
+    Action.JOB_REQUESTED: _("Job started"),
+    Action.JOB_STOPPED: _("Job stopped"),
+    Action.JOB_RESUMED: _("Job resumed"),
+    Action.REMOVALS_APPROVED: _("Held pages approved for the trash"),
+    Action.REMOVALS_DISMISSED: _("Held pages kept"),
+    Action.QUARANTINE_RECHECKED: _("Quarantine rechecked"),
+    Action.QUARANTINE_DISMISSED: _("Alerts about large requests dismissed"),
+    Action.PAGE_REQUEUED: _("Page resynced or recreated"),
+}
+
+SUBJECTS = {
+    "settings": _("Settings"),
+    "rules": _("Rules of a site"),
+    "secret": _("Secret tokens"),
+    "grant": _("Grants"),
+    "account": _("Zoom accounts"),
+    "user": _("Users"),
+    "session": _("Sign-ins"),
+    "pairing": _("Pairing codes"),
+    "site": _("Sites"),
+    "job": _("Jobs: imports, replays and others"),
+    "removals": _("Held pages"),
+    "quarantine": _("Quarantine"),
+    "page": _("Pages"),
+}
+
+ACTORS = {
+    ActorKind.USER: _("User of the bridge"),
+    ActorKind.WORDPRESS: _("WordPress administrator"),
+    ActorKind.COMMAND: _("Command line"),
+    ActorKind.PLUGIN: _("Plugin of the site"),
+    ActorKind.VISITOR: _("Not signed in"),
+    ActorKind.BRIDGE: _("The bridge itself"),
+}
+
+_DETAILS = {
+    "keep_days": _("Event retention (days)"),
+    "keep_events": _("Maximum number of events"),
+    "keep_names_days": _("Personal data retention (days)"),
+    "trash_limit": _("Pages trashed without approval"),
+    "trash_percent": _("Pages trashed without approval, in percent"),
+    "public_url": _("Address of the bridge"),
+    "rules": _("Changed rules"),
+    "kind": _("Kind"),
+    "account": _("Zoom account"),
+    "source": _("Granted by"),
+    "role": _("Role"),
+    "purpose": _("Purpose"),
+    "by": _("By"),
+    "means": _("By means of"),
+    "hours": _("Reconciled every (hours)"),
+    "uses": _("Sites"),
+    "address": _("Address"),
+    "home": _("Address in WordPress"),
+    "reason": _("Reason"),
+    "job": _("Job"),
+    "dry_run": _("Dry run"),
+    "number": _("Number"),
+    "meeting": _("Meeting"),
+    "more": _("Further attempts that were not listed"),
+    "again": _("Connected before"),
+}
+
+_VALUES = {
+    "secret token": _("secret token"),
+    "verification token": _("verification token"),
+    "first event": _("first event"),
+    "credentials": _("credentials"),
+    "administrator": _("administrator"),
+    "earlier version": _("earlier version"),
+    "viewer": _("viewer"),
+    "password": _("password"),
+    "sign in": _("one-time link"),
+    "site": _("wp-admin"),
+    "first": _("first administrator"),
+    "deactivated": _("deactivated"),
+    "uninstalled": _("uninstalled"),
+}
+
+
+def details(detail: Mapping[str, Any], words: NullTranslations) -> Iterator[tuple[str, str]]:
+    """Yield the label and the text of each fact."""
+    for name, value in detail.items():
+        label = words.gettext(_DETAILS[name]) if name in _DETAILS else name
+        if isinstance(value, dict) and {"from", "to"} <= value.keys():
+            yield label, f"{_text(value['from'], words)} → {_text(value['to'], words)}"
+        elif name == "kind" and value in JOB_LABELS:
+            yield label, words.gettext(JOB_LABELS[value].title)
+        else:
+            yield label, _text(value, words)
+
+
+def _text(value: Any, words: NullTranslations) -> str:
+    if isinstance(value, bool):
+        return words.gettext("yes") if value else words.gettext("no")
+    if isinstance(value, list):
+        return ", ".join(_text(one, words) for one in value)
+    if value in ("", None):
+        return "-"
+    return words.gettext(_VALUES[value]) if isinstance(value, str) and value in _VALUES else str(value)
