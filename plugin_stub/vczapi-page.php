@@ -35,7 +35,7 @@ add_action( 'vczapi_html_after_meeting_details', 'zoombridge_render_facts' );
 function zoombridge_render_below(): void {
 	$html = zoombridge_marked_details( 'below' );
 	if ( '' !== $html ) {
-		$format = '<section class="zoombridge-meeting zoombridge-below" style="clear: both">%s</section>';
+		$format = '<section class="zoombridge-below" style="clear: both">%s</section>';
 		printf( $format, wp_kses( $html, zoombridge_allowed_html() ) ); // phpcs:ignore WordPress.Security.EscapeOutput
 	}
 }
