@@ -159,7 +159,16 @@ class TestTwins:
             told=details(),
         )
 
-        stored = json.dumps([twins(vczapi, post), shown(vczapi, post, "vczapi_meeting_zoom_details")])
+        rows = vczapi.site.php(
+            """
+            global $wpdb;
+            $query = "SELECT meta_value FROM $wpdb->postmeta WHERE post_id = %d AND meta_key LIKE 'vczapi\\_%%'";
+            return $wpdb->get_col( $wpdb->prepare( $query, $post ) );
+            """,
+            post=post,
+        )
+        assert len(rows) == len(TWINS)
+        stored = json.dumps([rows, shown(vczapi, post, "vczapi_meeting_zoom_details")])
         assert "zak" not in stored
         assert "pwd=" not in stored
         assert shown(vczapi, post, ID) == str(NUMBER)
