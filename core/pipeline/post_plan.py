@@ -198,7 +198,7 @@ def _create(task: PlanTask) -> Plan:
         chosen[CATEGORIES] = [wanted.category]
     made: SitePost = yield CreatePost(fields | chosen)
     base = Base(
-        topic=task.meeting.topic,
+        topic=wanted.topic,
         field=_digest(wanted.field),
         agenda=_digest(wanted.content),
         content=_text_digest(made.content),
@@ -259,7 +259,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     changes: dict[str, Any] = {} if status is None else {"status": status}
     try:
         base, now = yield from _read_base(task, written.post_id, now)
-        if meeting.topic and meeting.topic != base.topic:
+        if meeting.topic and wanted.topic != base.topic:
             changes["title"] = wanted.title
         ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
         if _digest(wanted.field) != base.field or new_ticks:
@@ -284,7 +284,7 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
     if "content" in changes:
         agenda, content = _digest(wanted.content), _text_digest(post.content)
     kept = Base(
-        topic=meeting.topic or base.topic,
+        topic=wanted.topic if meeting.topic else base.topic,
         field=_digest(wanted.field),
         agenda=agenda,
         content=content,
@@ -557,7 +557,7 @@ def _topic_in(task: PlanTask, post: SitePost, before: Base | None) -> str:
     if "title" not in post.own_texts:
         # Details that another plugin has emptied must not cost the title of an editor.
         return _detail(post, "topic") or (before.topic if before is not None else "")
-    return task.meeting.topic if unescape(post.title) == unescape(task.wanted.title) else ""
+    return task.wanted.topic if unescape(post.title) == unescape(task.wanted.title) else ""
 
 
 def _detail(post: SitePost, key: str) -> str:

@@ -22,7 +22,7 @@ from core.render import labels
 from core.render.ical_recurrence import MOST_DATES, series
 from core.render.ical_timezone import vtimezone
 from core.render.text import clean
-from core.render.visibility import visible_fields
+from core.render.visibility import visible_fields, with_public_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -161,7 +161,7 @@ def _date_id(date: Occurrence) -> str:
 
 
 def _event(entry: CalendarEntry, rules: Rules, *, uid: str, date: Occurrence) -> Event:
-    meeting = entry.meeting
+    meeting = with_public_texts(entry.meeting, rules)
     zone = UTC if _is_ambiguous(date, meeting.timezone) else meeting.timezone
     start = date.start_time.astimezone(zone)
     changed = datetime.fromtimestamp(max(meeting.last.at, 0) / 1000, UTC)

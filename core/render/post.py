@@ -13,7 +13,7 @@ from core.model.shared_number import leading
 from core.render import labels, meeting_html, text, vczapi_meta
 from core.render.activity import activity_of
 from core.render.schedule import Phase, Schedule, schedule_at
-from core.render.visibility import NOTHING, VisibleFields, visible_fields
+from core.render.visibility import NOTHING, VisibleFields, visible_fields, with_public_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ class Post:
 
     `reason` says why a post is not shown, for the site's owner; empty where it is shown. `by_rule`: it is withheld
     because the site's rules exclude the meeting, so a post that the bridge created is trashed. `title` and `content`
-    are HTML; `content` applies to a new post, or to one whose content nobody but the bridge has written. `status`,
+    are HTML, and `topic` is the text of which the title is made, or empty; `content` applies to a new post, or to one whose content nobody but the bridge has written. `status`,
     `author` and `category` apply to a new post. `field` is the value of the REST field `zoombridge` (docs/stub.md)
     without the revision. `ticks` are per-meeting options of the plugin VCZAPI that the rules require to be on.
     `visible` is what `field` shows to visitors. The post is valid until `until` (UTC), or without limit where None.
@@ -68,6 +68,7 @@ class Post:
     presence: Presence
     reason: str = ""
     by_rule: bool = False
+    topic: str = ""
     title: str = ""
     content: str = ""
     status: str = "publish"
@@ -89,9 +90,10 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     if meeting.state is MeetingState.PERMANENTLY_DELETED:
         return Post(Presence.GONE, messages.DELETED_PERMANENTLY)
     if meeting.state is MeetingState.DELETED:
-        return _trashed(meeting)
+        return _trashed(with_public_texts(meeting, rules))
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
+    meeting = with_public_texts(meeting, rules)
     schedule = schedule_at(meeting, now)
     activity = activity_of(meeting, rules)
     visible = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
@@ -103,6 +105,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         presence=Presence.WITHHELD if reason else Presence.SHOWN,
         reason=reason,
         by_rule=bool(left_out),
+        topic=meeting.topic,
         title=text.title(labels.title(meeting)),
         content=meeting_html.agenda(meeting),
         status=rules.status,
@@ -133,6 +136,7 @@ def _trashed(meeting: Meeting) -> Post:
     return Post(
         presence=Presence.TRASHED,
         reason=messages.DELETED,
+        topic=meeting.topic,
         title=text.title(labels.title(meeting)),
         content=meeting_html.agenda(meeting),
         field={

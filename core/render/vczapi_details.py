@@ -56,6 +56,8 @@ def details(meeting: Meeting, schedule: Schedule, visible: VisibleFields, *, wit
         document["state"] = "ended" if schedule.phase is Phase.ENDED else ""
     if "join_url" in document:
         document["join_url"] = visible.join_url
+    if "registration_url" in document and not visible.join_url:
+        document["registration_url"] = ""  # whoever registers is sent the link
     if "password" in document and visible.passcode_may_be is not Passcode.SHOWN:
         document["password"] = ""
     if visible.passcode_may_be is Passcode.HIDDEN:

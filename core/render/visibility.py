@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.model.rules import LONGEST_NAME, JoinLink, Passcode
 from core.render.text import clean, web_address
-from core.zoom.join_link import without_passcode
+from core.zoom.join_link import public_text, without_passcode
 
 if TYPE_CHECKING:
     from core.model.meeting import Meeting
@@ -52,3 +52,23 @@ def visible_fields(meeting: Meeting, rules: Rules, *, host_name: str = "") -> Vi
         signed_in=rules.join_link is JoinLink.SIGNED_IN,
         host=host,
     )
+
+
+def with_public_texts(meeting: Meeting, rules: Rules) -> Meeting:
+    """Return `meeting` with topic and agenda as visitors may read them.
+
+    Hosts paste whole invitations there. Everybody reads both, also where only some visitors see the link.
+    """
+    is_shown = rules.join_link is JoinLink.EVERYBODY
+    texts = {
+        name: public_text(
+            value,
+            meeting.password,
+            show_link=is_shown,
+            link_passcode=rules.passcode is not Passcode.HIDDEN,
+            show_passcode=is_shown and rules.passcode is Passcode.SHOWN,
+        )
+        for name in ("topic", "agenda")
+        if isinstance(value := meeting.object.get(name), str)
+    }
+    return replace(meeting, object={**meeting.object, **texts})

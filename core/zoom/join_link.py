@@ -7,6 +7,8 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 _PART_OF_LINK = re.compile(r"://|zoom\.us/|[?&]pwd=", re.IGNORECASE)
 _SHORTEST_PASSCODE = 4  # shorter ones are parts of dates and numbers as often as not
+_JOIN_LINK = re.compile(r"zoom(?:gov)?\.(?:us|com|com\.cn|de)/(?:j|my|s|w|wc)/|[?&]pwd=", re.IGNORECASE)
+_START_LINK = re.compile(r"[?&]zak=", re.IGNORECASE)
 
 
 def without_links(text: str, passcode: str = "") -> str:
@@ -20,6 +22,35 @@ def without_links(text: str, passcode: str = "") -> str:
     if len(wanted) >= _SHORTEST_PASSCODE:
         shown = re.sub(rf"(?<!\w){re.escape(wanted)}(?!\w)", " ", shown)
     return " ".join(shown.split())
+
+
+def public_text(
+    text: str, passcode: str, *, show_link: bool, link_passcode: bool, show_passcode: bool
+) -> str:
+    """Return `text`, such as an agenda with a pasted invitation, without what visitors must not see.
+
+    `show_link` keeps Zoom's join links, `link_passcode` the passcode inside them, `show_passcode` the passcode as a word.
+    Links that start the meeting as its host are always removed. Spaces and line breaks stay.
+    """
+    # Word by word, for the same reason as above.
+    words = [
+        word if word.isspace() else _public_word(word, passcode, show_link, link_passcode)
+        for word in re.split(r"(\s+)", text)
+    ]
+    shown = "".join(words)
+    if not show_passcode and len(passcode.strip()) >= _SHORTEST_PASSCODE:
+        shown = re.sub(rf"(?<![\w=]){re.escape(passcode.strip())}(?!\w)", "", shown)
+    return shown
+
+
+def _public_word(word: str, passcode: str, show_link: bool, link_passcode: bool) -> str:
+    if _START_LINK.search(word):
+        return ""
+    if not _JOIN_LINK.search(word):
+        return word
+    if not show_link:
+        return ""
+    return word if link_passcode else without_passcode(word, passcode)
 
 
 def without_passcode(url: str, passcode: str = "") -> str:

@@ -242,6 +242,13 @@ class TestTold:
         assert b"zoom.us" not in kept
         assert b"482915" not in kept
 
+    def test_pasted_invitation_follows_the_rules(self) -> None:
+        pasted = meeting(agenda="Join https://zoom.us/j/85393847045?pwd=abc, passcode 482915")
+        kept = made(pasted, rules=Rules(join_link=JoinLink.NOBODY)).replace(b"\r\n ", b"")
+        assert b"passcode" in kept
+        assert b"zoom.us" not in kept
+        assert b"482915" not in kept
+
     def test_is_the_same_as_long_as_nothing_changes(self) -> None:
         assert made(weekly("Europe/Berlin")) == made(weekly("Europe/Berlin"))
 

@@ -648,6 +648,27 @@ class TestPasscode:
         post = shown(meeting(**SECRET), site=ruled(passcode=Passcode.HIDDEN))
         assert post.field["fields"]["password"] == "sing4us"
 
+    @pytest.mark.parametrize(
+        ("rules", "seen", "hidden"),
+        [
+            ({}, ["pwd=aBc.1", "sing4us"], []),
+            ({"passcode": Passcode.IN_LINK}, ["pwd=aBc.1"], ["sing4us"]),
+            ({"passcode": Passcode.HIDDEN}, ["zoom.us/j/85393847045"], ["sing4us", "pwd="]),
+            ({"join_link": JoinLink.SIGNED_IN}, [], ["sing4us", "pwd=", "zoom.us"]),
+            ({"join_link": JoinLink.NOBODY}, [], ["sing4us", "pwd=", "zoom.us"]),
+        ],
+    )
+    def test_invitation_in_topic_and_agenda_follows_the_rules(
+        self, rules: dict[str, Any], seen: list[str], hidden: list[str]
+    ) -> None:
+        invitation = "Join https://us02web.zoom.us/j/85393847045?pwd=aBc.1 with sing4us"
+        told = SECRET | {"topic": f"Choir. {invitation}", "agenda": invitation}
+        post = shown(meeting(**told), site=ruled(**rules))
+        for text in (post.title, post.content, details(post)["agenda"], details(post)["topic"]):
+            assert all(part in text for part in seen)
+            assert not any(part in text for part in hidden)
+            assert "Join" in text
+
     def test_in_the_link_alone(self) -> None:
         post = shown(meeting(**SECRET), site=ruled(passcode=Passcode.IN_LINK))
         assert page(post).links == [SECRET["join_url"]]
@@ -715,6 +736,13 @@ class TestJoinLink:
         assert "sing4us" not in post.field["html"]
         assert post.field["join_url"] == details(post)["join_url"] == details(post)["password"] == ""
         assert post.ticks == {"site_option_browser_join"}, "which hides the plugin's other link"
+
+    def test_for_nobody_hides_where_to_register_which_sends_the_link(self) -> None:
+        told = {**SECRET, "registration_url": "https://zoom.us/meeting/register/abc"}
+        assert (
+            details(shown(meeting(**told), site=ruled(join_link=JoinLink.NOBODY)))["registration_url"] == ""
+        )
+        assert details(shown(meeting(**told), site=FREE))["registration_url"] == told["registration_url"]
 
     def test_of_a_meeting_that_is_not_known_yet_stays_unknown(self) -> None:
         """A post that people made knows more, and must not lose it."""

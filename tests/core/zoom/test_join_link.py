@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.zoom.join_link import without_links, without_passcode
+from core.zoom.join_link import public_text, without_links, without_passcode
 
 LONG = 400_000
 
@@ -32,3 +32,37 @@ def test_half_a_megabyte_without_a_space_takes_no_minutes(sign: str) -> None:
 
 def test_a_link_asks_for_the_passcode() -> None:
     assert without_passcode("https://zoom.us/j/1?pwd=abc&x=1&y=s3cr3t", "s3cr3t") == "https://zoom.us/j/1?x=1"
+
+
+INVITATION = (
+    "Join:\nhttps://us02web.zoom.us/j/1?pwd=abc&x=1\nPasscode: s3cr3t\n\nBring https://example.org/notes"
+)
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ((True, True, True), INVITATION),
+        ((True, True, False), INVITATION.replace("s3cr3t", "")),
+        ((True, False, False), INVITATION.replace("s3cr3t", "").replace("pwd=abc&", "")),
+        ((False, False, False), "Join:\n\nPasscode: \n\nBring https://example.org/notes"),
+        ((False, True, False), "Join:\n\nPasscode: \n\nBring https://example.org/notes"),
+    ],
+)
+def test_a_pasted_invitation_shows_what_visitors_may_see(
+    shown: tuple[bool, bool, bool], expected: str
+) -> None:
+    link, in_link, passcode = shown
+    text = public_text(INVITATION, "s3cr3t", show_link=link, link_passcode=in_link, show_passcode=passcode)
+    assert text == expected
+
+
+def test_a_link_to_start_a_meeting_is_shown_to_nobody() -> None:
+    text = "Start: https://us02web.zoom.us/s/1?zak=key now"
+    assert public_text(text, "", show_link=True, link_passcode=True, show_passcode=True) == "Start:  now"
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("sign", ["a", "?pwd", "zoom.us/j/"])
+def test_half_a_megabyte_of_a_pasted_text_takes_no_minutes(sign: str) -> None:
+    public_text(sign * LONG, "s3cr3t", show_link=False, link_passcode=False, show_passcode=False)
