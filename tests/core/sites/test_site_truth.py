@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from core.store.posts import attempts, queue
 from core.store.sites import sites
 from tests.core.events import event
 from tests.core.store.entries import entry
-from tests.plugin_stub.conftest import VCZAPI
+from tests.plugin_stub.conftest import VCZAPI, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,24 @@ OBJECT: dict[str, Any] = {
     "duration": 60,
     "join_url": "https://example.zoom.us/j/1",
 }
+BLOCKED = "add_filter( 'pre_http_request', function () { return new WP_Error( 'blocked', 'No.' ); } );"
+DUMP = """
+global $wpdb;
+$rows = array();
+foreach ( $wpdb->tables( 'all' ) as $table ) {
+    $rows[ $table ] = $wpdb->get_results( "SELECT * FROM $table", ARRAY_A );
+}
+return $rows;
+"""
+RESTORE = """
+global $wpdb;
+foreach ( $dump as $table => $rows ) {
+    $wpdb->query( "DELETE FROM $table" );
+    foreach ( $rows as $row ) {
+        $wpdb->insert( $table, $row );
+    }
+}
+"""
 pytestmark = [
     pytest.mark.parametrize("database_kind", ["sqlite"]),
     pytest.mark.parametrize("wordpress", ["playground-sqlite"], indirect=True),
@@ -360,3 +379,79 @@ def test_a_restored_database_is_brought_up_to_date(world: World) -> None:
     site_changes.sweep_if_due(world.store, "s1")
     world.work()
     assert (world.stands(), world.posts) == (("published", "bridge"), [("Choir", "publish")])
+
+
+class TestWaysToChange:
+    """Every way in which a post changes without the bridge: known after the next answer, or the next sweep."""
+
+    def test_quick_edit(self, world: World) -> None:
+        session = sign_in(world.wordpress)
+        address = f"{world.wordpress.url}/wp-admin/edit.php?post_type=zoom-meetings"
+        nonce = re.search(r'name="_inline_edit" value="(\w+)"', session.get(address, timeout=90).text)
+        assert nonce
+        form = {
+            "action": "inline-save",
+            "post_type": "zoom-meetings",
+            "post_ID": world.row.post_id,
+            "screen": "edit-zoom-meetings",
+            "post_view": "list",
+            "_inline_edit": nonce[1],
+            "post_title": "Choir",
+            "_status": "draft",
+            "post_author": 1,
+            **dict(zip(("aa", "mm", "jj", "hh", "mn", "ss"), (2026, "03", "02", 10, 0, 0), strict=True)),
+        }
+        session.post(f"{world.wordpress.url}/wp-admin/admin-ajax.php", data=form, timeout=90)
+        world.check()
+        assert world.stands() == ("draft", "user")
+
+    @pytest.mark.parametrize(
+        ("action", "status"),
+        [
+            ({"action": "edit", "_status": "private", "bulk_edit": "Update"}, "private"),
+            ({"action": "trash"}, "trashed"),
+        ],
+    )
+    def test_bulk_actions(self, world: World, action: dict[str, str], status: str) -> None:
+        session = sign_in(world.wordpress)
+        address = f"{world.wordpress.url}/wp-admin/edit.php"
+        nonce = re.search(
+            r'name="_wpnonce" value="(\w+)"',
+            session.get(f"{address}?post_type=zoom-meetings", timeout=90).text,
+        )
+        assert nonce
+        form = {"post_type": "zoom-meetings", "_wpnonce": nonce[1], "post[]": world.row.post_id}
+        session.get(address, params=form | action, timeout=90)
+        world.check()
+        assert world.stands() == (status, "user")
+
+    @pytest.mark.parametrize(
+        ("code", "expected"),
+        [
+            # WP-CLI calls WordPress's functions with this constant; it cannot be had here.
+            ("define( 'WP_CLI', true ); wp_trash_post( $id );", ("trashed", "user")),
+            ("define( 'DOING_CRON', true ); wp_trash_post( $id );", ("trashed", "cron")),
+            ("define( 'DOING_CRON', true ); wp_delete_post( $id, true );", ("gone", "cron")),
+            ("wp_update_post( array( 'ID' => $id, 'post_status' => 'private' ) );", ("private", "plugin")),
+            ("wp_update_post( array( 'ID' => $id, 'post_password' => 'x' ) );", ("protected", "plugin")),
+            # With what a host forbids to send, the plugin cannot call.
+            (f"{BLOCKED} wp_trash_post( $id );", ("trashed", "plugin")),
+        ],
+    )
+    def test_by_code(self, world: World, code: str, expected: tuple[str, str]) -> None:
+        world.php(code)
+        world.check()
+        assert world.stands() == expected
+
+    def test_a_dump_with_an_older_page(self, world: World) -> None:
+        world.check()
+        dump = world.wordpress.php(DUMP)
+        world.happens("meeting.updated", topic="Orchestra")
+        world.check()
+        world.check()
+        world.wordpress.php(RESTORE, dump=dump)
+        assert world.posts == [("Choir", "publish")]
+        world.check()
+        site_changes.sweep_if_due(world.store, "s1")
+        world.work()
+        assert (world.stands()[0], world.posts) == ("published", [("Orchestra", "publish")])
