@@ -148,20 +148,22 @@ function zoombridge_request_calendar( string $path ): array {
 /**
  * Whether everybody may read a post, so that its meeting belongs in the calendar.
  *
- * Drafts, private and password-protected posts are not. A post in the trash counts with the status that it had before.
+ * Drafts, private and password-protected posts are not. A post in the trash counts with the status that it had before,
+ * so that calendars drop the event of a cancelled meeting; any other event of it is hidden.
  *
  * @since 0.1.0
  *
- * @param int $post_id ID of the post.
+ * @param int  $post_id      ID of the post.
+ * @param bool $is_cancelled Whether the event says that the meeting is cancelled.
  * @return bool Whether it is a published meeting without a password.
  */
-function zoombridge_is_post_public( int $post_id ): bool {
+function zoombridge_is_post_public( int $post_id, bool $is_cancelled ): bool {
 	$post = get_post( $post_id );
 	if ( ! $post || 'zoom-meetings' !== $post->post_type || '' !== $post->post_password ) {
 		return false;
 	}
 	$status = $post->post_status;
-	if ( 'trash' === $status ) {
+	if ( 'trash' === $status && $is_cancelled ) {
 		$status = get_post_meta( $post->ID, '_wp_trash_meta_status', true );
 	}
 	return 'publish' === $status;
@@ -177,7 +179,7 @@ function zoombridge_is_post_public( int $post_id ): bool {
  * @since 0.1.0
  *
  * @param string   $calendar  The calendar.
- * @param callable $is_public Receives the ID of a post; returns whether the post is public.
+ * @param callable $is_public Receives the ID of a post, and whether the event is cancelled; returns if it is public.
  * @return string The calendar, or empty if it is none.
  */
 function zoombridge_filter_calendar( string $calendar, callable $is_public ): string {
@@ -255,6 +257,7 @@ function zoombridge_calendar_lines( string $calendar ): Generator {
  *     @type string   $kind     Its name, such as `VEVENT`; empty for a property of the calendar.
  *     @type string[] $open     Names of what has begun and not ended; empty once the component has.
  *     @type string[] $posts    Values of its lines X-ZOOMBRIDGE-POST.
+ *     @type string[] $statuses Values of its lines STATUS.
  *     @type bool     $is_whole False if something in it ends without having begun, or cannot be read.
  * }
  */
@@ -266,6 +269,7 @@ function zoombridge_add_calendar_line( ?array $component, array $line ): array {
 			'kind'     => 'BEGIN' === $line['name'] ? $value : '',
 			'open'     => array(),
 			'posts'    => array(),
+			'statuses' => array(),
 			'is_whole' => true,
 		);
 	}
@@ -281,6 +285,8 @@ function zoombridge_add_calendar_line( ?array $component, array $line ): array {
 		$is_readable = strtoupper( $line['content'] ) === 'END:' . array_pop( $component['open'] );
 	} elseif ( 'X-ZOOMBRIDGE-POST' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
 		$component['posts'][] = $value;
+	} elseif ( 'STATUS' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
+		$component['statuses'][] = $value;
 	}
 	$component['is_whole'] = $component['is_whole'] && $is_readable;
 	return $component;
@@ -292,7 +298,7 @@ function zoombridge_add_calendar_line( ?array $component, array $line ): array {
  * @since 0.1.0
  *
  * @param array    $component The component, as zoombridge_add_calendar_line() returns it.
- * @param callable $is_public Receives the ID of a post; returns whether the post is public.
+ * @param callable $is_public Receives the ID of a post, and whether the event is cancelled; returns if it is public.
  * @return bool Whether it is a time zone, or an event of exactly one post, and the post is public.
  */
 function zoombridge_is_component_public( array $component, callable $is_public ): bool {
@@ -306,5 +312,5 @@ function zoombridge_is_component_public( array $component, callable $is_public )
 	if ( 'VEVENT' !== $component['kind'] || 1 !== count( $posts ) || ! ctype_digit( $posts[0] ) ) {
 		return false;
 	}
-	return $is_public( (int) $posts[0] );
+	return $is_public( (int) $posts[0], array( 'CANCELLED' ) === $component['statuses'] );
 }

@@ -65,6 +65,32 @@ function zoombridge_shows_details( WP_Post $post ): bool {
 }
 
 /**
+ * Empties the content of a post with a password in WordPress's REST API, for those who cannot edit the post.
+ *
+ * WordPress shows it to every contributor who asks for it as for editing.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_REST_Response $response The post.
+ * @param WP_Post          $post     The same.
+ * @return WP_REST_Response The response.
+ */
+function zoombridge_guard_protected_content( $response, $post ) {
+	if ( ! post_password_required( $post ) || current_user_can( 'edit_post', $post->ID ) ) {
+		return $response;
+	}
+	$data = $response->get_data();
+	foreach ( array( 'content', 'excerpt' ) as $name ) {
+		if ( isset( $data[ $name ] ) ) {
+			$data[ $name ] = array_fill_keys( array( 'raw', 'rendered' ), '' ) + (array) $data[ $name ];
+		}
+	}
+	$response->set_data( $data );
+	return $response;
+}
+add_filter( 'rest_prepare_zoom-meetings', 'zoombridge_guard_protected_content', PHP_INT_MAX, 2 );
+
+/**
  * Selects the parts of the details that the current visitor may see.
  *
  * Between the marks, the first part is for signed-in users and the second for all other visitors.

@@ -44,6 +44,7 @@ require_once __DIR__ . '/vczapi-twins.php';
 require_once __DIR__ . '/vczapi-visitors.php';
 require_once __DIR__ . '/vczapi-page.php';
 require_once __DIR__ . '/vczapi-metas.php';
+require_once __DIR__ . '/vczapi-zoom-answers.php';
 require_once __DIR__ . '/class-zoombridge-vczapi-save.php';
 require_once __DIR__ . '/vczapi-form.php';
 require_once __DIR__ . '/meeting-box.php';

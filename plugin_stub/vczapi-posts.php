@@ -211,6 +211,9 @@ function zoombridge_is_for_visitors(): bool {
 		$action = $_REQUEST['action'] ?? '';
 		return in_array( $action, array( 'set_timezone', 'vczapi_list_meeting_shortcode_ajax_handler' ), true );
 	}
+	if ( zoombridge_is_in_vczapi_shortcode() ) {
+		return true;
+	}
 	$is_rest = defined( 'REST_REQUEST' ) && REST_REQUEST;
 	return ! is_admin() && ! $is_rest && ! wp_doing_cron() && 'cli' !== PHP_SAPI;
 }

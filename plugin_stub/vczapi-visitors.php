@@ -9,26 +9,43 @@
 defined( 'ABSPATH' ) || exit;
 
 /**
+ * Whether the current visitor may see the page of a managed post.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post         The post.
+ * @param bool    $is_anonymous Optional. Whether every visitor may, whoever asks now. Default false.
+ * @return bool False for a post in the trash, and for one that is not published if the visitor may not read it.
+ */
+function zoombridge_may_see( WP_Post $post, bool $is_anonymous = false ): bool {
+	if ( 'publish' === $post->post_status ) {
+		return true;
+	}
+	return 'trash' !== $post->post_status && ! $is_anonymous && current_user_can( 'read_post', $post->ID );
+}
+
+/**
  * Whether the current visitor may join the meeting of a managed post.
  *
  * @since 0.2.0
  *
- * @param WP_Post $post The post.
+ * @param WP_Post $post         The post.
+ * @param bool    $is_anonymous Optional. Whether every visitor may, whoever asks now. Default false.
  * @return bool False for a post that the visitor cannot see, and where the rules hide the link.
  */
-function zoombridge_may_join( WP_Post $post ): bool {
-	$is_public = 'publish' === $post->post_status;
-	if ( 'trash' === $post->post_status || ( ! $is_public && ! current_user_can( 'read_post', $post->ID ) ) ) {
+function zoombridge_may_join( WP_Post $post, bool $is_anonymous = false ): bool {
+	if ( ! zoombridge_may_see( $post, $is_anonymous ) ) {
 		return false;
 	}
-	$key    = zoombridge_has_next_vczapi() ? 'vczapi_meeting_fields' : '_meeting_fields';
-	$fields = get_post_meta( $post->ID, $key, true );
-	if ( is_array( $fields ) && ! empty( $fields['site_option_logged_in'] ) && ! is_user_logged_in() ) {
+	$key          = zoombridge_has_next_vczapi() ? 'vczapi_meeting_fields' : '_meeting_fields';
+	$fields       = get_post_meta( $post->ID, $key, true );
+	$is_signed_in = is_user_logged_in() && ! $is_anonymous;
+	if ( is_array( $fields ) && ! empty( $fields['site_option_logged_in'] ) && ! $is_signed_in ) {
 		return false;
 	}
 	$details = get_post_meta( $post->ID, '_meeting_zoom_details', true );
 	$is_open = $details instanceof stdClass && ! empty( $details->join_url ) && 'ended' !== ( $details->state ?? '' );
-	return $is_open && ! post_password_required( $post );
+	return $is_open && ( $is_anonymous ? '' === $post->post_password : ! post_password_required( $post ) );
 }
 
 /**
@@ -60,6 +77,24 @@ function zoombridge_guard_join_links(): void {
 }
 add_action( 'wp_ajax_set_timezone', 'zoombridge_guard_join_links', 0 );
 add_action( 'wp_ajax_nopriv_set_timezone', 'zoombridge_guard_join_links', 0 );
+
+/**
+ * Refuses the signature with which VCZAPI's page joins a meeting in the browser, where the visitor may not join.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_guard_browser_signature(): void {
+	// phpcs:ignore WordPress.Security.NonceVerification.Missing -- VCZAPI verifies it afterwards.
+	$number = isset( $_POST['meeting_id'] ) ? sanitize_text_field( wp_unslash( $_POST['meeting_id'] ) ) : '';
+	$post   = zoombridge_has_vczapi() ? zoombridge_managed_post( preg_replace( '/[^0-9]/', '', $number ) ) : null;
+	if ( $post && ! zoombridge_may_join( $post ) ) {
+		wp_send_json_error( esc_html__( 'This meeting cannot be joined here.', 'meetings-bridge-for-zoom' ) );
+	}
+}
+add_action( 'wp_ajax_get_auth', 'zoombridge_guard_browser_signature', 0 );
+add_action( 'wp_ajax_nopriv_get_auth', 'zoombridge_guard_browser_signature', 0 );
 
 /**
  * Shows the join link as long as the bridge keeps it, so also while a meeting overruns.

@@ -223,9 +223,21 @@ function zoombridge_lies_in_vczapi( string $file ): bool {
  * @return mixed An error for addresses of Zoom, otherwise the response unchanged.
  */
 function zoombridge_refuse_zoom_request( $response, $args, $url ) {
-	$host = strtolower( (string) wp_parse_url( (string) $url, PHP_URL_HOST ) );
-	if ( preg_match( '/(^|\.)(zoom\.us|zoom\.com|zoom\.com\.cn|zoomgov\.com|zoom\.de)$/D', $host ) ) {
+	if ( zoombridge_is_zoom_url( (string) $url ) ) {
 		return new WP_Error( 'zoombridge_zoom_knows', 'Zoom is not told what comes from Zoom.' );
 	}
 	return $response;
+}
+
+/**
+ * Whether an address is Zoom's.
+ *
+ * @since 0.2.0
+ *
+ * @param string $url The address.
+ * @return bool True if it is.
+ */
+function zoombridge_is_zoom_url( string $url ): bool {
+	$host = strtolower( (string) wp_parse_url( $url, PHP_URL_HOST ) );
+	return (bool) preg_match( '/(^|\.)(zoom\.us|zoom\.com|zoom\.com\.cn|zoomgov\.com|zoom\.de)$/D', $host );
 }

@@ -17,6 +17,7 @@ from icalendar import Calendar, Event, vDDDLists, vRecur
 from core import __version__
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
+from core.model.rules import JoinLink
 from core.model.shared_number import every, uuid_of
 from core.render import labels
 from core.render.ical_recurrence import MOST_DATES, series
@@ -161,6 +162,9 @@ def _date_id(date: Occurrence) -> str:
 
 
 def _event(entry: CalendarEntry, rules: Rules, *, uid: str, date: Occurrence) -> Event:
+    is_held = entry.meeting.state is MeetingState.SCHEDULED and date.available
+    if not is_held:
+        rules = replace(rules, join_link=JoinLink.NOBODY)
     meeting = with_public_texts(entry.meeting, rules)
     zone = UTC if _is_ambiguous(date, meeting.timezone) else meeting.timezone
     start = date.start_time.astimezone(zone)
@@ -173,12 +177,11 @@ def _event(entry: CalendarEntry, rules: Rules, *, uid: str, date: Occurrence) ->
     event.add("summary", " ".join(clean(labels.title(meeting)).split()))
     event.add("dtstart", start)
     event.add("dtend", end_of(date).astimezone(start.tzinfo))
-    is_held = meeting.state is MeetingState.SCHEDULED and date.available
     event.add("status", "CONFIRMED" if is_held else "CANCELLED")
     event.add("transp", "OPAQUE" if is_held else "TRANSPARENT")
     visible = visible_fields(meeting, rules)
     # A subscriber of the feed is never signed in.
-    join_url = visible.join_url if is_held and not visible.signed_in else ""
+    join_url = "" if visible.signed_in else visible.join_url
     parts = [clean(meeting.agenda)]
     if join_url:
         event.add("location", join_url)

@@ -44,6 +44,7 @@ ON_ONE = {
     "test_vczapi_page": "debian-mariadb",
     "test_vczapi_metas": "debian-mariadb",
     "test_vczapi_pro": "debian-mariadb",
+    "test_vczapi_promises": "playground-sqlite",
 }
 
 VCZAPI = Path(__file__).parent.parent / "wordpress/vczapi"

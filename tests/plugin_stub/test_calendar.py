@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.wordpress import WordPress
 
 
-def event(post: int, text: str) -> str:
-    return f"BEGIN:VEVENT\r\nSUMMARY:{text}\r\nX-ZOOMBRIDGE-POST:{post}\r\nSTATUS:CONFIRMED\r\nEND:VEVENT\r\n"
+def event(post: int, text: str, status: str = "CONFIRMED") -> str:
+    return f"BEGIN:VEVENT\r\nSUMMARY:{text}\r\nX-ZOOMBRIDGE-POST:{post}\r\nSTATUS:{status}\r\nEND:VEVENT\r\n"
 
 
 def calendar(*events: str) -> BridgeResponse:
@@ -169,15 +169,18 @@ class TestCalendar:
 
         assert fetch(paired).text == "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
 
-    @pytest.mark.parametrize(("status", "is_listed"), [("publish", True), ("private", False)])
-    def test_trashed_post_counts_with_its_previous_status(
-        self, paired: WordPress, bridge: BridgeDouble, status: str, is_listed: bool
+    @pytest.mark.parametrize(
+        ("status", "of_event", "is_listed"),
+        [("publish", "CANCELLED", True), ("publish", "CONFIRMED", False), ("private", "CANCELLED", False)],
+    )
+    def test_trashed_post_counts_with_its_previous_status_where_its_meeting_is_cancelled(
+        self, paired: WordPress, bridge: BridgeDouble, status: str, of_event: str, is_listed: bool
     ) -> None:
         trashed = post(paired, status)
         assert paired.rest("DELETE", f"wp/v2/zoom_meetings/{trashed}").status_code == 200
-        bridge.respond = lambda _: calendar(event(trashed, "Cancelled"))
+        bridge.respond = lambda _: calendar(event(trashed, "Trashed", of_event))
 
-        assert ("Cancelled" in fetch(paired).text) is is_listed
+        assert ("Trashed" in fetch(paired).text) is is_listed
 
     @pytest.mark.parametrize(
         ("answer", "status"),

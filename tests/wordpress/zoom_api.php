@@ -4,7 +4,8 @@
  * Description: Answers what plugins send to Zoom, and keeps it for the test. Nothing of it leaves the machine.
  *
  * The option `zoombridge_test_zoom` holds `objects` (meetings and webinars by number), `users`, `requests` (what
- * reached Zoom, in order: method, path, body) and `refusal` (the error with which every change is answered, if any).
+ * reached Zoom, in order: method, path, body), `recordings` of meetings, and `refusal` (the error with which every
+ * change is answered, if any).
  *
  * @package Zoom_WordPress_Bridge
  */
@@ -32,7 +33,7 @@ function zoombridge_test_zoom_answer( $response, $args, $url ) {
 	array_push( $zoom['requests'], array( $args['method'], $path, $body ) );
 	list( $code, $answer ) = zoombridge_test_zoom_carry_out( $zoom, $args['method'], $path, (array) $body );
 	update_option( 'zoombridge_test_zoom', $zoom );
-	return array(
+	$response = array(
 		'headers'  => array(),
 		'body'     => null === $answer ? '' : wp_json_encode( $answer ),
 		'response' => array(
@@ -42,6 +43,8 @@ function zoombridge_test_zoom_answer( $response, $args, $url ) {
 		'cookies'  => array(),
 		'filename' => null,
 	);
+	// As WP_Http does with a response that came over the network.
+	return apply_filters( 'http_response', $response, $args, $url );
 }
 
 /**
@@ -68,13 +71,44 @@ function zoombridge_test_zoom_carry_out( array &$zoom, string $method, string $p
 		$zoom['objects'][ $number ] = $body + $made;
 		return array( 201, $zoom['objects'][ $number ] );
 	}
-	if ( 'users' === $parts[0] && 'meetings' === $parts[2] ) {
-		return array( 200, array( 'meetings' => array_values( $zoom['objects'] ) ) );
+	if ( 'users' === $parts[0] && in_array( $parts[2], array( 'meetings', 'webinars' ), true ) ) {
+		return array( 200, array( $parts[2] => array_values( $zoom['objects'] ) ) );
+	}
+	if ( 'recordings' === $parts[2] ) {
+		return zoombridge_test_zoom_recordings( $zoom['recordings'] ?? array(), $parts[0], $parts[1] );
 	}
 	if ( 'users' === $parts[0] ) {
 		return array( 200, zoombridge_test_zoom_users( $zoom['users'], $parts[1] ) );
 	}
 	return zoombridge_test_zoom_object( $zoom, $method, $parts[1], $body );
+}
+
+/**
+ * Returns the recordings of a user, or of a meeting by its number or uuid, as Zoom does.
+ *
+ * @param array  $recordings All recordings, by meeting.
+ * @param string $of         `users` or `meetings`.
+ * @param string $id         ID of the user, number or uuid of the meeting.
+ * @return array Status and body of the answer.
+ */
+function zoombridge_test_zoom_recordings( array $recordings, string $of, string $id ): array {
+	if ( 'users' === $of ) {
+		$page = array(
+			'meetings'        => $recordings,
+			'next_page_token' => '',
+		);
+		return array( 200, $page );
+	}
+	foreach ( $recordings as $one ) {
+		if ( in_array( $id, array( (string) $one['id'], $one['uuid'] ), true ) ) {
+			return array( 200, $one );
+		}
+	}
+	$none = array(
+		'code'    => 3301,
+		'message' => 'This recording does not exist.',
+	);
+	return array( 404, $none );
 }
 
 /**

@@ -12,8 +12,9 @@ the_post();
 <body <?php body_class( 'vczapi-single' ); ?>>
 <h1><?php the_title(); ?></h1>
 <?php
-// The metas as they are stored: the parameters' types are the documentation's.
-echo vczapi_double_show(
+// Seen with 4.6.7: nothing of a post with a password but WordPress's form. Otherwise the metas as they are stored: the
+// parameters' types are the documentation's.
+echo post_password_required() ? '' : vczapi_double_show(
 	get_the_ID(),
 	get_post_meta( get_the_ID(), '_meeting_fields', true ),
 	get_post_meta( get_the_ID(), '_meeting_zoom_details', true )

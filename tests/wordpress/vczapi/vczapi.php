@@ -20,6 +20,7 @@ require_once __DIR__ . '/make.php';
 require_once __DIR__ . '/form.php';
 require_once __DIR__ . '/lists.php';
 require_once __DIR__ . '/visitors.php';
+require_once __DIR__ . '/live.php';
 if ( get_option( 'vczapi_double_next' ) ) {
 	require_once __DIR__ . '/next.php';
 }
@@ -69,7 +70,7 @@ add_filter(
 add_filter(
 	'template_include',
 	static function ( $template ) {
-		return is_singular( 'zoom-meetings' ) ? __DIR__ . '/single.php' : $template;
+		return is_singular( 'zoom-meetings' ) && ! is_embed() ? __DIR__ . '/single.php' : $template;
 	},
 	99
 );

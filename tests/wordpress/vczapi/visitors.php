@@ -48,7 +48,9 @@ add_filter(
 		if ( ! empty( $fields['password'] ) ) {
 			echo '<input name="meeting_password" value="' . $fields['password'] . '">';
 		}
-		die( '</form>' );
+		// Seen with 4.6.7: its script is given a nonce for `get_auth`.
+		$told = array( 'zvc_security' => wp_create_nonce( '_nonce_zvc_security' ) );
+		die( '<script>var zvc_ajx = ' . wp_json_encode( $told ) . '</script></form>' );
 		// phpcs:enable
 	},
 	20
