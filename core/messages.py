@@ -684,6 +684,10 @@ ENDPOINT_NOT_VALIDATED = _("has not validated the endpoint yet: see the page Web
 NO_EVENT_YET = _("none has arrived yet: subscribe to events in Zoom, then schedule a meeting there")
 # What stands of a site's pages: the first, then those that apply, with commas in between.
 PAGES_SEEN = _("see %(count)d of %(pages)d pages")
+PAGES_MISSING = _("published, but not found by visitors: %(count)d")
+PAGES_ELSEWHERE = _("published, but visitors are sent to another page, such as to sign in: %(count)d")
+PAGES_UNCLEAR = _("published, but cannot be seen from here at the moment: %(count)d")
+PAGES_UNVISITED = _("published, and not looked at yet: %(count)d")
 PAGES_UNKNOWN = _("not looked at yet: %(count)d")
 PAGES_PROTECTED = _("with a password: %(count)d")
 PAGES_DRAFT = _("drafts: %(count)d")

@@ -14,13 +14,14 @@ from core import messages
 from core.errors import Fault, SiteFaultError, StoreError
 from core.model.health import CHECKED, FactName, HealthFact, HealthFinding, in_order, without_echo
 from core.model.page_status import PageStatus
+from core.model.page_visit import PageVisit
 from core.pipeline import site_client
 from core.sites import apply_rules, site_changes
 from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
-from core.store.posts import standing
+from core.store.posts import standing, visits
 from core.store.sites import health, rules, sites, sweeps, zoom_secrets
 from core.wordpress.homes import is_local, zoom_endpoints
 from core.wordpress.sync_client import Doorway
@@ -175,18 +176,35 @@ def diagnose(store: Store, name: str) -> list[HealthFact]:
         held = quarantine.latest(connection, site.id, store.sealer, MOST_QUARANTINED)
         stored = health.facts(connection, site.id)
         pages = standing.count(connection, site.id)
-    found = [*stored.values(), *visitor_facts(pages), *zoom_facts(site, tokens, held)]
+        seen = visits.count(connection, site.id)
+    found = [*stored.values(), *visitor_facts(pages, seen), *zoom_facts(site, tokens, held)]
     return without_echo(in_order(found))
 
 
-def visitor_facts(pages: Mapping[PageStatus | None, int]) -> list[HealthFact]:
-    """Return how many of a site's pages visitors see, and why not the others. None where there are no pages."""
+def visitor_facts(
+    pages: Mapping[PageStatus | None, int], visits_of: Mapping[PageVisit | None, int]
+) -> list[HealthFact]:
+    """Return how many of a site's pages visitors see, and why not the others. None where there are no pages.
+
+    `visits_of` are the published ones by what visitors get.
+    """
     if not pages:
         return []
-    seen = {"count": pages.get(PageStatus.PUBLISHED, 0), "pages": sum(pages.values())}
-    others = [text % {"count": pages[status]} for status, text in _UNSEEN.items() if status in pages]
+    hidden = {visit: visits_of[visit] for visit in _UNSEEN_VISITS if visit in visits_of}
+    shown = max(pages.get(PageStatus.PUBLISHED, 0) - sum(hidden.values()), 0)
+    seen = {"count": shown, "pages": sum(pages.values())}
+    others = [_UNSEEN_VISITS[visit] % {"count": count} for visit, count in hidden.items()]
+    others += [text % {"count": pages[status]} for status, text in _UNSEEN.items() if status in pages]
     message = ", ".join([messages.PAGES_SEEN % seen, *others])
     return [HealthFact(FactName.VISITORS, True, message, None)]
+
+
+_UNSEEN_VISITS = {
+    PageVisit.MISSING: messages.PAGES_MISSING,
+    PageVisit.ELSEWHERE: messages.PAGES_ELSEWHERE,
+    PageVisit.UNCLEAR: messages.PAGES_UNCLEAR,
+    None: messages.PAGES_UNVISITED,
+}
 
 
 _UNSEEN = {

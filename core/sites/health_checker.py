@@ -12,7 +12,7 @@ import structlog
 
 from core.errors import StoreError, UnknownSiteError
 from core.jobs.worker import WorkerThread
-from core.sites import health_check, site_changes
+from core.sites import health_check, page_visits, site_changes
 from core.store.db import clock as store_clock
 from core.store.sites import health
 
@@ -127,6 +127,7 @@ class HealthChecker:
             health_check.check(self.store, site_id, lift=False, clock=self.clock)
             self.on_checked(site_id)
             site_changes.sweep_if_due(self.store, site_id, clock=self.clock)
+            page_visits.look(self.store, site_id, clock=self.clock)
         except (UnknownSiteError, StoreError) as error:
             logger.warning("health_check_failed", site=site_id, reason=str(error))
         except Exception:

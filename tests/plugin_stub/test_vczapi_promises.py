@@ -484,7 +484,7 @@ OVERALL: dict[str, tuple[Callable[[Scene, Visitor], str], frozenset[str]]] = {
 
 def _block(name: str, **attributes: Any) -> Callable[[Visitor], str]:
     def fetch(visitor: Visitor) -> str:
-        flat = {}
+        flat: dict[str, str] = {}
         for key, value in attributes.items():
             parts = value.items() if isinstance(value, dict) else ()
             flat |= {f"attributes[{key}][{inner}]": str(one) for inner, one in parts}

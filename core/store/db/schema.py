@@ -371,6 +371,10 @@ posts = Table(
     Column("digest", Text),  # of what the bridge writes, as the site told it last
     # The wanted revision for which the change of another plugin was last undone: once for each.
     Column("restored", BigInteger),
+    # What visitors get of it, as the bridge has looked: see core.model.page_visit. Empty until it has, since `stands`.
+    Column("visit", Text),
+    Column("visit_since", BigInteger),
+    Column("visited_at", BigInteger),
     ForeignKeyConstraint(
         ["account_id", "number"], ["meetings.account_id", "meetings.number"], name="fk_posts_meeting"
     ),

@@ -227,6 +227,10 @@ def _recording() -> Any:
             stands_by=case((stays, posts.c.stands_by), else_=by),
             stands_since=case((stays, posts.c.stands_since), else_=bindparam("changed_at", type_=BigInteger)),
             stood=case((stays, posts.c.stood), else_=posts.c.stands),
+            **{
+                name: case((stays, posts.c[name]), else_=None)
+                for name in ("visit", "visit_since", "visited_at")
+            },
             digest=func.coalesce(digest, posts.c.digest),
             link=func.coalesce(link, posts.c.link),
         )

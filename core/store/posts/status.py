@@ -9,6 +9,7 @@ from sqlalchemy import and_, literal_column, or_, select, tuple_
 
 from core.errors import Fault
 from core.model.page_status import ChangedBy, PageStatus
+from core.model.page_visit import PageVisit
 from core.model.post_status import PostStatus
 from core.store.db.schema import posts, sites
 from core.store.posts.queue import PostState
@@ -26,7 +27,8 @@ class PostSummary:
     `due_at` is the time of its next comparison; `behind_since`, since when a newer revision is to be written.
     `edit` is the URL of its editor in wp-admin. `of_site` is the fault message of the site, which gets no requests
     until `blocked_until`. `is_held`: a worker holds its lease. `stands` is what the site told of it last, None before that;
-    `stands_by` and `stands_since` are who made it so, if that is known, and when.
+    `stands_by` and `stands_since` are who made it so, if that is known, and when. `visit` is what visitors get of a page
+    that is published, and `visit_since` since when; None until the bridge has looked.
     """
 
     account_id: str
@@ -50,6 +52,8 @@ class PostSummary:
     stands: PageStatus | None = None
     stands_by: ChangedBy | None = None
     stands_since: int | None = None
+    visit: PageVisit | None = None
+    visit_since: int | None = None
 
 
 def of_meetings(
@@ -143,6 +147,8 @@ def _line(row: Row[Any], now: int) -> PostSummary:
         stands=None if row.stands is None else PageStatus(row.stands),
         stands_by=None if row.stands_by is None else ChangedBy(row.stands_by),
         stands_since=row.stands_since,
+        visit=None if row.visit is None or row.stands != PageStatus.PUBLISHED else PageVisit(row.visit),
+        visit_since=row.visit_since,
     )
 
 

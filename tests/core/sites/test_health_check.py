@@ -11,6 +11,7 @@ import pytest
 from core.errors import Fault, UnknownSiteError
 from core.model.health import FactName, HealthFact
 from core.model.page_status import PageStatus
+from core.model.page_visit import PageVisit
 from core.pipeline import site_client
 from core.sites import apply_rules, health_check
 from core.sites.health_check import connection_advice
@@ -468,9 +469,24 @@ class TestVisitors:
             PageStatus.DRAFT: 1,
             None: 3,
         }
-        (fact,) = health_check.visitor_facts(counts)
+        (fact,) = health_check.visitor_facts(counts, {PageVisit.SHOWN: 7})
         assert (fact.name, fact.well) == (FactName.VISITORS, True)
         assert fact.message == "see 7 of 13 pages, drafts: 1, in the trash: 2, not looked at yet: 3"
 
     def test_of_a_site_without_pages_nothing_is_told(self) -> None:
-        assert health_check.visitor_facts({}) == []
+        assert health_check.visitor_facts({}, {}) == []
+
+    def test_published_pages_count_only_where_visitors_get_them(self) -> None:
+        seen = {
+            PageVisit.SHOWN: 4,
+            PageVisit.MISSING: 1,
+            PageVisit.ELSEWHERE: 2,
+            PageVisit.UNCLEAR: 3,
+            None: 5,
+        }
+        (fact,) = health_check.visitor_facts({PageStatus.PUBLISHED: 15}, seen)
+        assert fact.message == (
+            "see 4 of 15 pages, published, but not found by visitors: 1, published, but visitors are sent to another "
+            "page, such as to sign in: 2, published, but cannot be seen from here at the moment: 3, published, and not "
+            "looked at yet: 5"
+        )

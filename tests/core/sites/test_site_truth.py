@@ -12,9 +12,11 @@ import requests
 from sqlalchemy import select, update
 
 from core.jobs.runner import JobRunner
+from core.model.page_status import PageStatus
+from core.model.page_visit import PageVisit
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.mirror_worker import MirrorWorker
-from core.sites import apply_rules, health_check, site_changes
+from core.sites import apply_rules, health_check, page_visits, site_changes
 from core.sites.apply_rules import ApplyRulesJob
 from core.store.db import clock as store_clock
 from core.store.db.schema import posts as table
@@ -43,6 +45,28 @@ OBJECT: dict[str, Any] = {
     "duration": 60,
     "join_url": "https://example.zoom.us/j/1",
 }
+# Hides the pages of meetings from visitors, as plugins for members and for maintenance do, and web servers.
+HIDING = """<?php
+add_action( 'template_redirect', function () {
+    $how = get_option( 'hiding_test' );
+    if ( ! $how || ! is_singular( 'zoom-meetings' ) || is_user_logged_in() ) {
+        return;
+    }
+    if ( 'not found' === $how ) {
+        $GLOBALS['wp_query']->set_404();
+        status_header( 404 );
+        return;
+    }
+    if ( 'sign in' === $how ) {
+        auth_redirect();
+    }
+    if ( 'login of the server' === $how ) {
+        header( 'WWW-Authenticate: Basic realm="Staging"' );
+    }
+    status_header( 'login of the server' === $how ? 401 : 503 );
+    exit;
+}, 0 );
+"""
 BLOCKED = "add_filter( 'pre_http_request', function () { return new WP_Error( 'blocked', 'No.' ); } );"
 DUMP = """
 global $wpdb;
@@ -455,3 +479,52 @@ class TestWaysToChange:
         site_changes.sweep_if_due(world.store, "s1")
         world.work()
         assert (world.stands()[0], world.posts) == ("published", [("Orchestra", "publish")])
+
+
+class TestVisitors:
+    def visit(self, world: World) -> str | None:
+        page_visits.look(world.store, "s1")
+        found: str | None = world.row.visit
+        return found
+
+    def test_see_a_published_page(self, world: World) -> None:
+        assert self.visit(world) == "shown"
+
+    @pytest.mark.parametrize("permalinks", ["", "/%postname%/"])
+    def test_are_led_to_its_present_address(self, world: World, permalinks: str) -> None:
+        other = f"{world.wordpress.url}/?post_type=zoom-meetings&p={world.row.post_id}"
+        world.store.write(lambda connection: connection.execute(update(table).values(link=other)))
+        change = "global $wp_rewrite; $wp_rewrite->set_permalink_structure( $form ); flush_rewrite_rules();"
+        world.wordpress.php(change, form=permalinks)
+        assert self.visit(world) == "shown"
+
+    @pytest.mark.parametrize(
+        ("how", "visit"),
+        [
+            ("not found", "missing"),
+            ("sign in", "elsewhere"),
+            ("login of the server", "unclear"),
+            ("maintenance", "unclear"),
+        ],
+    )
+    def test_do_not_see_what_another_plugin_or_the_server_hides(
+        self, world: World, how: str, visit: str
+    ) -> None:
+        file = world.wordpress.directory / "wp-content/mu-plugins/hiding.php"
+        file.write_text(HIDING)
+        try:
+            world.wordpress.php("update_option( 'hiding_test', $how );", how=how)
+            assert self.visit(world) == visit
+            (fact,) = health_check.visitor_facts({PageStatus.PUBLISHED: 1}, {PageVisit(visit): 1})
+            assert fact.message.startswith("see 0 of 1 pages, published, but ")
+        finally:
+            file.unlink()
+
+    def test_are_asked_about_again_when_the_page_is_published_again(self, world: World) -> None:
+        assert self.visit(world) == "shown"
+        world.php("wp_update_post( array( 'ID' => $id, 'post_status' => 'draft' ) );")
+        world.check()
+        assert self.visit(world) is None
+        world.php("wp_update_post( array( 'ID' => $id, 'post_status' => 'publish' ) );")
+        world.check()
+        assert self.visit(world) == "shown"

@@ -193,7 +193,17 @@ class TestPosts:
             ({"state": "trashed"}, "the WordPress trash. It comes back"),
             ({"state": "deleted", "post_id": None}, "permanently deleted, like the meeting"),
             ({"state": "none", "post_id": None}, "There is no page."),
-            ({"stands": "published"}, "Visitors see the page."),
+            ({"stands": "published", "visit": "shown"}, "Visitors see the page."),
+            ({"stands": "published"}, "yet whether visitors see it."),
+            ({"stands": "published", "visit": "missing", "visit_since": NOW}, "visitors don\u2019t find it"),
+            ({"stands": "published", "visit": "missing", "visit_since": NOW}, "Not shown"),
+            (
+                {"stands": "published", "visit": "elsewhere", "visit_since": NOW},
+                "sent to another one, such as to",
+            ),
+            ({"stands": "published", "visit": "unclear", "visit_since": NOW}, "be seen from here since"),
+            ({"stands": "published", "visit": "unclear", "visit_since": NOW}, "Can\u2019t be seen"),
+            ({"stands": "draft", "visit": "missing", "visit_since": NOW}, "The page is a draft"),
             ({"stands": "protected"}, "Visitors have to enter the page"),
             (
                 {"stands": "draft", "stands_by": "user", "stands_since": NOW},

@@ -249,7 +249,19 @@ def seal_post(row: dict[str, Any]) -> None:
         "in_doubt": is_in_doubt,
         "owner": None if is_in_doubt else row["owner"],
         "baseline": None if base == "null" else base,
-        **dict.fromkeys(("stands", "stands_by", "stands_since", "stood", "digest")),
+        **dict.fromkeys(
+            (
+                "stands",
+                "stands_by",
+                "stands_since",
+                "stood",
+                "digest",
+                "restored",
+                "visit",
+                "visit_since",
+                "visited_at",
+            )
+        ),
     }
 
 

@@ -1,0 +1,49 @@
+"""What a visitor without an account gets at the address of a published page. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+
+class PageVisit(StrEnum):
+    """What a visitor gets. Another plugin may hide a page that is published."""
+
+    SHOWN = "shown"
+    MISSING = "missing"  # "not found"
+    ELSEWHERE = "elsewhere"  # sent to another page, such as the one to sign in
+    UNCLEAR = "unclear"  # a login of the web server, maintenance, a failure: the page cannot be seen
+
+
+_OK = 200
+_MISSING = (404, 410)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PERMANENT = (301, 308)  # WordPress's own, to the present address of the page
+
+
+def visit_of(status: int) -> PageVisit:
+    """Return what a visitor gets, by the status of the response. A redirect leads elsewhere."""
+    if status == _OK:
+        return PageVisit.SHOWN
+    if status in _MISSING:
+        return PageVisit.MISSING
+    return PageVisit.ELSEWHERE if status in _REDIRECTS else PageVisit.UNCLEAR
+
+
+def is_same_page(status: int, address: str, target: str) -> bool:
+    """Tell whether a redirect leads to the same page, so that it is to be followed.
+
+    Permanent ones within the site do, but not those to its front page, and those that only add https or a slash.
+    `target` is a whole address.
+    """
+    try:
+        before, after = urlsplit(address), urlsplit(target)
+        same_host = before.hostname == after.hostname
+        secure = after.scheme in ("https", before.scheme)
+    except ValueError:
+        return False
+    if status not in _REDIRECTS or not same_host or not secure or after.scheme not in ("http", "https"):
+        return False
+    if status in _PERMANENT and after.path.strip("/") not in ("", "wp-login.php"):
+        return True
+    return before.path.rstrip("/") == after.path.rstrip("/") and before.query == after.query
