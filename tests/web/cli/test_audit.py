@@ -21,7 +21,7 @@ def some(with_site: Site, migrated_url: str) -> None:
     """Three entries besides those of the site's making."""
     store = Store(migrated_url, keys=KEYS)
     try:
-        with audit.acting(Actor(ActorKind.USER, "anna\x1b[31m", "192.0.2.7")):
+        with audit.acting(Actor(ActorKind.USER, "anna\r\x9b31m", "192.0.2.7")):
             for subject in ("luke", "otto"):
                 store.write(
                     lambda connection, subject=subject: audit.record(  # type: ignore[misc]
@@ -39,12 +39,13 @@ def some(with_site: Site, migrated_url: str) -> None:
 
 class TestList:
     def test_is_newest_first_and_readable(self, run: Run, some: None) -> None:
-        lines = run("audit", "--who", "anna").out.splitlines()
+        ran = run("audit", "--who", "anna")
+        lines = ran.out.splitlines()
         assert len(lines) == 3
         assert "settings.changed  keep_days=90→30" in lines[0]
         assert "user.added otto  role=viewer" in lines[1]
         assert "(192.0.2.7)" in lines[2]
-        assert "\x1b" not in "".join(lines), "a name must not steer the terminal"
+        assert not {"\r", "\x9b"} & set(ran.out), "a name must not steer the terminal"
 
     def test_is_filtered(self, run: Run, some: None) -> None:
         assert len(run("audit", "--action", "user").out.splitlines()) == 2
@@ -73,7 +74,7 @@ class TestExport:
             "at": documents[1]["at"],
             "action": "user.added",
             "subject": "otto",
-            "actor": {"kind": "user", "name": "anna\x1b[31m", "address": "192.0.2.7"},
+            "actor": {"kind": "user", "name": "anna\r\x9b31m", "address": "192.0.2.7"},
             "site": None,
             "detail": {"role": "viewer"},
         }
