@@ -23,7 +23,7 @@ from core.wordpress.post_operations import (
     UpdatePost,
 )
 from core.wordpress.responses import SitePost
-from core.wordpress.sync_client import SyncClient
+from core.wordpress.sync_client import SiteInfo, SyncClient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +80,7 @@ class SiteDouble(SyncClient):
     in_doubt: set[int] = field(default_factory=set)
     """Posts about which the bridge has been left in doubt: it may take what was done to them for its own."""
     requests: int = 0
+    info: SiteInfo | None = None  # which plugins it has, it does not tell either
 
     def perform(
         self,
