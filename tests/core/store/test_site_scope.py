@@ -20,6 +20,7 @@ import core.store
 from core.errors import ZoomBridgeError
 from core.model.health import FactName, HealthFinding
 from core.model.meeting import Meeting
+from core.model.page_visit import PageVisit
 from core.model.place import PlaceHistory
 from core.model.post_status import PostStatus
 from core.model.rules import Rules
@@ -43,6 +44,7 @@ from core.store.events.waiting_limits import WaitingLimits
 from core.store.meetings.search import MeetingFilter, MeetingKey, Period
 from core.store.posts import attempts
 from core.store.posts.attempts import Attempt
+from core.store.posts.visits import DueVisit
 from core.store.sites import grants, health, sites, zoom_secrets
 from core.store.sites.grants import GrantSource
 from core.wordpress.operations import PostReport
@@ -243,6 +245,11 @@ def arguments(store: Store, of_site: str) -> dict[str, list[Any]]:
         "known": [None, 1],
         "decided": [Rules(show_host=True, hosts=("host@theirs-mail.example.net",))],
         "about": [[Meeting(account_id, NUMBER, object={"host_id": HOST}) for account_id in accounts]],
+        "new": [100],
+        "looked_before": [10**15],
+        "unclear_before": [10**15],
+        "of": [DueVisit(NUMBER, 5, "https://s1.example.org/?p=5")],
+        "visit": [PageVisit.SHOWN],
         "seen": [{}],
         "reports": [[PostReport(5, NUMBER, "draft", digest="d")]],
         "changes": [[PostReport(5, NUMBER, "draft", digest="d", by="user", at=NOW, version="v")]],
@@ -287,6 +294,7 @@ def special(store: Store, of_site: str) -> dict[str, dict[str, list[Any]]]:
         "events.quarantine.page": {"after": [None], "before": [None]},
         "events.search.matches_later": {"meeting": [(OURS, NUMBER)]},
         "posts.standing.record_missing": {"seen": [[]]},
+        "posts.visits.due": {"known": [100]},
         "sites.rules.of_site": {"decided": [Rules(show_host=True)]},
         "sites.sites.record_goodbye": {"reason": ["deactivated"]},
         "audit.page": {"wanted": [AuditFilter(site=of_site)], "after": [None], "before": [None]},
