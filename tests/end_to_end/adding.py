@@ -19,6 +19,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -39,7 +41,6 @@ from web.rpc.client import RpcClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.end_to_end.front import Front, WebServer
     from tests.plugin_stub.pairing import Admin, Notice
@@ -258,11 +259,13 @@ def sign_in_link(bridge: RunningBridge) -> str:
 
 
 def upload(site: WordPress, plugin: bytes) -> None:
-    """Put a plugin that was downloaded in place of the one that is there."""
-    plugins = site.directory / "wp-content/plugins"
-    shutil.rmtree(plugins / STUB_SLUG)
-    with zipfile.ZipFile(io.BytesIO(plugin)) as packed:
-        packed.extractall(plugins)
+    """Put a plugin that was downloaded in place of the one that is there, at once: others may request the site meanwhile."""
+    installed = site.directory / "wp-content/plugins" / STUB_SLUG
+    with TemporaryDirectory(dir=site.directory) as unpacked:
+        with zipfile.ZipFile(io.BytesIO(plugin)) as packed:
+            packed.extractall(unpacked)
+        installed.rename(Path(unpacked) / "before")
+        (Path(unpacked) / STUB_SLUG).rename(installed)
 
 
 def database(site: WordPress) -> Path:
