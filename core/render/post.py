@@ -93,11 +93,12 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         return _trashed(with_public_texts(meeting, rules))
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
-    meeting = with_public_texts(meeting, rules)
     schedule = schedule_at(meeting, now)
+    is_cancelled = schedule.phase is Phase.CANCELLED
+    meeting = with_public_texts(meeting, replace(rules, join_link=JoinLink.NOBODY) if is_cancelled else rules)
     activity = activity_of(meeting, rules)
     visible = visible_fields(meeting, rules, host_name=site.host_names.get(meeting.host_id, ""))
-    if schedule.phase is Phase.CANCELLED:
+    if is_cancelled:
         # VCZAPI's templates read the link from the metas, whatever the status says.
         visible = replace(visible, join_url="", passcode="")
     author = rules.author_of(meeting)

@@ -9,6 +9,9 @@ _PART_OF_LINK = re.compile(r"://|zoom\.us/|[?&]pwd=", re.IGNORECASE)
 _SHORTEST_PASSCODE = 4  # shorter ones are parts of dates and numbers as often as not
 _JOIN_LINK = re.compile(r"zoom(?:gov)?\.(?:us|com|com\.cn|de)/(?:j|my|s|w|wc)/|[?&]pwd=", re.IGNORECASE)
 _START_LINK = re.compile(r"[?&]zak=", re.IGNORECASE)
+# Zoom's invitation: "+13462487799,,81234567890#,,,,*556677# US". Telephones need digits, so it may be a passcode of its own.
+_TELEPHONE_PASSCODE = re.compile(r"\*(\d{4,10})#")
+_CODE = re.compile(r"(?<![\w=])\d{4,10}(?!\w)")
 
 
 def without_links(text: str, passcode: str = "") -> str:
@@ -29,7 +32,8 @@ def public_text(
 ) -> str:
     """Return `text`, such as an agenda with a pasted invitation, without what visitors must not see.
 
-    `show_link` keeps Zoom's join links, `link_passcode` the passcode inside them, `show_passcode` the passcode as a word.
+    `show_link` keeps Zoom's join links, `link_passcode` the passcode inside them, `show_passcode` the passcode as a word,
+    that for telephones included.
     Links that start the meeting as its host are always removed. Spaces and line breaks stay.
     """
     # Word by word, for the same reason as above.
@@ -38,9 +42,12 @@ def public_text(
         for word in re.split(r"(\s+)", text)
     ]
     shown = "".join(words)
-    if not show_passcode and len(passcode.strip()) >= _SHORTEST_PASSCODE:
+    if show_passcode:
+        return shown
+    if len(passcode.strip()) >= _SHORTEST_PASSCODE:
         shown = re.sub(rf"(?<![\w=]){re.escape(passcode.strip())}(?!\w)", "", shown)
-    return shown
+    of_telephones = set(_TELEPHONE_PASSCODE.findall(shown))
+    return _CODE.sub(lambda found: "" if found[0] in of_telephones else found[0], shown)
 
 
 def _public_word(word: str, passcode: str, show_link: bool, link_passcode: bool) -> str:

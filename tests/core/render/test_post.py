@@ -317,6 +317,14 @@ class TestSeries:
         assert page(post).text.startswith("Meeting details Cancelled")
         assert page(post).links == []
 
+    def test_with_every_date_cancelled_its_texts_have_no_link_either(self) -> None:
+        dates = [{**date, "status": "deleted"} for date in WEEKLY["occurrences"]]
+        invitation = "Join: https://us02web.zoom.us/j/81234567890?pwd=abc"
+        post = shown(meeting(WEEKLY, occurrences=dates, agenda=invitation))
+        assert "zoom.us" in shown(meeting(WEEKLY, agenda=invitation)).content
+        assert "zoom.us" not in post.content
+        assert "zoom.us/j/" not in str(post.field)
+
     def test_whose_dates_zoom_has_not_told_it_stays_open_after_the_first(self) -> None:
         series = meeting(WEEKLY, without="occurrences")
         assert "Ended" not in page(shown(series)).text

@@ -62,7 +62,23 @@ def test_a_link_to_start_a_meeting_is_shown_to_nobody() -> None:
     assert public_text(text, "", show_link=True, link_passcode=True, show_passcode=True) == "Start:  now"
 
 
+def test_a_passcode_for_telephones_is_one() -> None:
+    """As in Zoom's invitation, where it differs from a passcode with letters."""
+    invitation = (
+        "One tap mobile\n+13462487799,,81234567890#,,,,*556677# US\n\nMeeting ID: 812 3456 7890\n"
+        "Passcode: 556677\nRoom 4455, 2026"
+    )
+
+    def text(*, show_passcode: bool) -> str:
+        return public_text(
+            invitation, "s3cr3t", show_link=True, link_passcode=True, show_passcode=show_passcode
+        )
+
+    assert text(show_passcode=True) == invitation
+    assert text(show_passcode=False) == invitation.replace("556677", "")
+
+
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("sign", ["a", "?pwd", "zoom.us/j/"])
+@pytest.mark.parametrize("sign", ["a", "?pwd", "zoom.us/j/", "*12345#"])
 def test_half_a_megabyte_of_a_pasted_text_takes_no_minutes(sign: str) -> None:
     public_text(sign * LONG, "s3cr3t", show_link=False, link_passcode=False, show_passcode=False)
