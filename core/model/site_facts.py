@@ -28,7 +28,8 @@ class SiteFacts:
 
     `held` counts the requests in quarantine, `held_pages` the pages that a run would trash and that wait for approval.
     `too_large` and `unverified_large` count requests that were too large to keep, by their cause. `waiting` counts the
-    events whose Zoom accounts ask to be granted to it. `usual_gap` is the longest gap between two of its events in the last week (ms); None while unknown.
+    events whose Zoom accounts ask to be granted to it, `waiting_dropped` those that were too many to keep. `usual_gap` is
+    the longest gap between two of its events in the last week (ms); None while unknown.
     """
 
     id: str
@@ -54,6 +55,7 @@ class SiteFacts:
     unverified_large_since: int | None = None
     waiting: int = 0
     waiting_since: int | None = None
+    waiting_dropped: int = 0
     open: Sequence[OpenPosts] = ()
     usual_gap: int | None = None
 

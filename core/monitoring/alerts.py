@@ -170,7 +170,8 @@ def _refusal_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict
 def _grant_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
     # Whoever has a secret of the site can ask for any account, so this is never critical.
     if site.waiting:
-        yield AlertKind.GRANT_REQUESTS, Severity.WARNING, {"count": site.waiting, "since": site.waiting_since}
+        values = {"count": site.waiting, "since": site.waiting_since, "more": bool(site.waiting_dropped)}
+        yield AlertKind.GRANT_REQUESTS, Severity.WARNING, values
 
 
 def _webhook_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:

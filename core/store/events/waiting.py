@@ -52,11 +52,11 @@ class WaitingAccount:
 
 @dataclass(frozen=True, slots=True)
 class WaitingSummary:
-    """How many events wait at a site for a decision, and since when. `others` were dropped: too many accounts wait."""
+    """How many events wait at a site for a decision, and since when. `dropped` counts those that were too many to keep."""
 
     count: int
     since: int
-    others: int
+    dropped: int
 
 
 def of_account(connection: Connection, account_id: str, site_id: str, sealer: Sealer) -> list[WaitingEvent]:
@@ -130,7 +130,11 @@ def summaries(connection: Connection, *, site_id: str | None = None) -> dict[str
         if one.account_id == OTHERS
     }
     return {
-        at: WaitingSummary(sum(one.count for one in some), min(one.since for one in some), others.get(at, 0))
+        at: WaitingSummary(
+            sum(one.count for one in some),
+            min(one.since for one in some),
+            others.get(at, 0) + sum(one.dropped for one in some),
+        )
         for at, some in of_site.items()
     }
 

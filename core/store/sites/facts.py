@@ -68,7 +68,9 @@ def _large(site_id: str, counts: dict[tuple[str, LargeRequestCause], tuple[int, 
 
 
 def _waiting(found: WaitingSummary | None) -> dict[str, Any]:
-    return {} if found is None else {"waiting": found.count, "waiting_since": found.since}
+    if found is None:
+        return {}
+    return {"waiting": found.count, "waiting_since": found.since, "waiting_dropped": found.dropped}
 
 
 def accounts_of_sites(connection: Connection, *, site_id: str | None = None) -> dict[str, list[str]]:

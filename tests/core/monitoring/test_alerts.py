@@ -205,3 +205,16 @@ class TestUnreadableEvents:
             3,
             True,
         )
+
+
+class TestGrantRequests:
+    def test_are_a_warning_that_says_whether_all_of_them_are_kept(self) -> None:
+        (one,) = found(replace(WELL, waiting=4, waiting_since=NOW))
+        assert (one.kind, one.severity, one.count, one.more) == (
+            AlertKind.GRANT_REQUESTS,
+            Severity.WARNING,
+            4,
+            False,
+        )
+        (one,) = found(replace(WELL, waiting=4, waiting_since=NOW, waiting_dropped=1))
+        assert one.more

@@ -171,7 +171,7 @@ class TestDropped:
             (first, *_) = waiting.accounts(connection, site_id="s1")
             summary = waiting.summaries(connection)["s1"]
         assert (first.account_id, first.count, first.dropped, first.since, first.last_at) == ("a", 4, 2, 3, 6)
-        assert (summary.count, summary.since, summary.others) == (6, 3, 1)
+        assert (summary.count, summary.since, summary.dropped) == (6, 3, 3)
 
     def test_is_forgotten_with_a_decision_and_after_a_while(
         self, three_sites: Store, arrive: Callable[..., None]
