@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import contextmanager
@@ -31,6 +32,11 @@ def umask(value: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def not_owner(*_args: object) -> None:
+    """As `chmod` answers who is not the owner: https://man7.org/linux/man-pages/man2/chmod.2.html"""
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def mode(path: Path) -> int:
@@ -133,18 +139,63 @@ class TestThatCannotBeTightened:
         assert f"such as {tmp_path}/zoombridge" in str(refused.value)
         assert mode(tmp_path) == 0o1777, "other programs need it"
 
+    def test_is_accepted_where_it_is_a_folder_of_a_group(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As Kubernetes makes one for `fsGroup`: root's, and its group's."""
+        tmp_path.chmod(0o2770)
+        monkeypatch.setattr(os, "chmod", not_owner)
+        with capture_logs() as logs:
+            private_files.make_folder(tmp_path)
+        assert [(line["event"], line["path"], line["mode"], line["reason"]) for line in logs] == [
+            ("not_private", str(tmp_path), "2770", "Operation not permitted")
+        ]
+
+    def test_is_refused_where_it_is_a_folder_of_others_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tmp_path.chmod(0o2775)
+        monkeypatch.setattr(os, "chmod", not_owner)
+        with pytest.raises(ExposedFileError, match=r"mode 2775.*chmod 700"):
+            private_files.make_folder(tmp_path)
+
+    def test_is_refused_where_it_is_a_database_of_a_group(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "zoombridge.db"
+        path.touch()
+        path.chmod(0o660)
+        monkeypatch.setattr(os, "chmod", not_owner)
+        with pytest.raises(ExposedFileError, match="mode 0660"):
+            private_files.tighten(path)
+
 
 class TestOutput:
-    def test_in_a_file_is_tightened(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("before", "after"), [(0o644, 0o640), (0o666, 0o660), (0o604, 0o600)])
+    def test_in_a_file_is_closed_to_others(self, tmp_path: Path, before: int, after: int) -> None:
         path = tmp_path / "bridge.log"
-        with umask(0o022), path.open("w") as log, capture_logs() as logs:
+        with path.open("w") as log, capture_logs() as logs:
+            path.chmod(before)
             private_files.tighten_output(log)
-        assert mode(path) == 0o600
-        assert [line["event"] for line in logs] == ["made_private"]
+        assert mode(path) == after
+        assert [(line["event"], line["mode"]) for line in logs] == [("made_private", f"{after:04o}")]
 
-    def test_in_a_file_that_cannot_be_tightened_is_refused(self) -> None:
-        with UNTOUCHABLE.open() as log, pytest.raises(ExposedFileError, match="/proc/self/status"):
+    def test_in_a_file_stays_readable_for_its_group(self, tmp_path: Path) -> None:
+        """A program that collects logs may be in it."""
+        path = tmp_path / "bridge.log"
+        with path.open("w") as log, capture_logs() as logs:
+            path.chmod(0o640)
             private_files.tighten_output(log)
+        assert mode(path) == 0o640
+        assert not logs
+
+    def test_in_a_file_that_cannot_be_closed_is_warned_of(self) -> None:
+        """The file may be root's: systemd opens it before it changes to the bridge's user."""
+        with UNTOUCHABLE.open() as log, capture_logs() as logs:
+            private_files.tighten_output(log)
+        [line] = logs
+        assert (line["event"], line["log_level"], line["mode"]) == ("not_private", "warning", "0444")
+        assert (line["path"], line["reason"]) == (f"the file of {UNTOUCHABLE}", "Operation not permitted")
 
     def test_elsewhere_stays_as_it_is(self) -> None:
         with Path("/dev/null").open("w") as null, capture_logs() as logs:
