@@ -275,7 +275,7 @@ function zoombridge_nudge_bridge(): void {
 	}
 	$parts = array(
 		'body'    => '',
-		'context' => '',
+		'context' => zoombridge_encode_context( array() ),
 		'headers' => array(),
 	);
 	wp_remote_post(

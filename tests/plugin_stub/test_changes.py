@@ -115,7 +115,10 @@ class TestHooks:
         assert seen(sync) == [(post, "private", "user") for post in posts]
         session.get(address, params={**form, "action": "trash"}, timeout=90)
         assert seen(sync) == [(post, "trash", "user") for post in posts]
-        assert len(bridge.wait_for_nudges(2)) == 2, "One call for each request, not for each post."
+        nudges = bridge.wait_for_nudges(2)
+        assert len(nudges) == 2, "One call for each request, not for each post."
+        ids = {nudge.context["request"] for nudge in nudges}
+        assert len(ids) == 2, "The bridge takes each once, also within one second."
 
     def test_other_ways(self, sync: SyncClient) -> None:
         for code, status, by in WAYS:

@@ -133,13 +133,13 @@ class StubKeys:
             key = _signing_key(keys, request, now=now)
         return key
 
-    async def use(self, request: StubRequest) -> None:
+    async def use(self, request: StubRequest, *, changes_nothing: bool = False) -> None:
         """Note that a verified request is used, in every process of the database. Raises: ReplayedRequestError.
 
-        Without an id, two requests for one page in one second are alike: then only what may change something is noted.
-        Raises: StoreUnavailableError.
+        Without an id, two requests of one second are alike: then only what may change something is noted, which a `GET`
+        does not, nor what `changes_nothing`. Raises: StoreUnavailableError.
         """
-        if request.method == "GET" and not request.has_id:
+        if (request.method == "GET" or changes_nothing) and not request.has_id:
             return
         await asyncio.get_running_loop().run_in_executor(self.executor, self._use, request)
 

@@ -83,7 +83,12 @@ class PairHandler(Handler):
 
 
 class ReportHandler(Handler):
-    """Base of the reports of a paired plugin: signed with its key, answered signed."""
+    """Base of the reports of a paired plugin: signed with its key, answered signed.
+
+    `changes_nothing`: whether it does no harm where one is sent twice.
+    """
+
+    changes_nothing = False
 
     def initialize(self, bridge: Bridge, keys: StubKeys, executor: Executor, gate: Gate) -> None:
         self._bridge = bridge
@@ -97,7 +102,7 @@ class ReportHandler(Handler):
         request = StubRequest.of(self.request)
         try:
             key = await self._keys.verify(request, now=time.time())
-            await self._keys.use(request)
+            await self._keys.use(request, changes_nothing=self.changes_nothing)
         except REFUSALS as error:
             refuse_unsigned(self, error)
             return
@@ -141,6 +146,8 @@ class GoodbyeHandler(ReportHandler):
 
 class ChangedHandler(ReportHandler):
     """`POST /stub/changed`: others have changed pages of the site. The bridge fetches it after its answer."""
+
+    changes_nothing = True  # it only has the site checked
 
     async def handle(self, site_id: str, body: bytes) -> tuple[int, str]:
         del body  # it says nothing

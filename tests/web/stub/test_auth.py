@@ -99,6 +99,13 @@ class TestReplay:
             assert http(method, target, body, headers).code == 200
             assert http(method, target, body, headers).code == expected
 
+    def test_of_a_plugin_that_sends_no_id_only_asks_for_another_check(
+        self, http: Http, wp_site: Site
+    ) -> None:
+        """Pages may change twice in one second."""
+        headers = from_stub(wp_site, "POST", "/stub/changed", context={"request": ""})
+        assert [http("POST", "/stub/changed", b"", headers).code for _ in range(2)] == [202, 202]
+
     def test_of_an_event_is_acknowledged(self, http: Http, wp_site: Site) -> None:
         """Zoom repeats events, and the log holds each once."""
         body = raw(event())
