@@ -39,6 +39,7 @@ class Action(StrEnum):
     SECRET_ADDED = "secret.added"  # noqa: S105 - a name
     SECRET_REMOVED = "secret.removed"  # noqa: S105
     GRANT_ADDED = "grant.added"
+    GRANT_CONFIRMED = "grant.confirmed"
     GRANT_REVOKED = "grant.revoked"
     GRANT_REFUSED = "grant.refused"
     ACCOUNT_SAVED = "account.saved"

@@ -24,6 +24,7 @@ ACTIONS = {
     Action.SECRET_ADDED: _("Secret added"),
     Action.SECRET_REMOVED: _("Secret removed"),
     Action.GRANT_ADDED: _("Account granted"),
+    Action.GRANT_CONFIRMED: _("Grant confirmed"),
     Action.GRANT_REVOKED: _("Grant revoked"),
     Action.GRANT_REFUSED: _("Grant refused"),
     Action.ACCOUNT_SAVED: _("Credentials saved"),

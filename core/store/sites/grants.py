@@ -116,7 +116,10 @@ def learn(connection: Connection, account_id: str, site_id: str, *, now: int) ->
 
 
 def add(connection: Connection, account_id: str, site_id: str, source: GrantSource, *, now: int) -> bool:
-    """Grant an account to a site. Returns whether the grant is new. `now` is in Unix milliseconds (UTC)."""
+    """Grant an account to a site, or confirm a grant that was learnt. Returns whether the grant is new.
+
+    `now` is in Unix milliseconds (UTC).
+    """
     connection.execute(delete(revoked_grants).where(_is(revoked_grants, account_id, site_id)))
     values = {"account_id": account_id, "site_id": site_id, "source": source, "granted_at": now}
     statement = insert(connection, grants).values(**values).on_conflict_do_nothing()
@@ -126,9 +129,9 @@ def add(connection: Connection, account_id: str, site_id: str, source: GrantSour
         return True
     # From now on, it does not depend on an event.
     is_learnt = grants.c.source.in_([GrantSource.FIRST_EVENT, GrantSource.EARLIER_VERSION])
-    connection.execute(
-        update(grants).where(_is(grants, account_id, site_id), is_learnt).values(source=source)
-    )
+    confirmed = update(grants).where(_is(grants, account_id, site_id), is_learnt).values(source=source)
+    if connection.execute(confirmed).rowcount == 1 and not is_reserved(account_id):
+        audit.record(connection, Action.GRANT_CONFIRMED, account_id, site_id=site_id, source=str(source))
     return False
 
 

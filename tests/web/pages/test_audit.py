@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import select
 
+from core.model.identity import own_account_id
 from core.store import audit
 from core.store.audit import Action, Actor, ActorKind, AuditEntry, AuditFilter
 from core.store.auth.one_time_links import Purpose
@@ -192,6 +193,27 @@ class TestChanges:
             (Action.GRANT_REVOKED, ActorKind.BRIDGE, None),
             (Action.GRANT_ADDED, ActorKind.BRIDGE, "first event"),
         ]
+
+    def test_of_a_learnt_grant_that_is_confirmed(
+        self, http: Http, store: Store, session: dict[str, str], wp_site: Site
+    ) -> None:
+        store.write(lambda connection: grants.learn(connection, "acc", wp_site.id, now=1))
+        for _ in range(2):
+            post(http, "/accounts/grants", session, do="grant", account="acc", site=wp_site.id)
+        confirmed, learnt = entries(store, action="grant")
+        assert (learnt.action, learnt.actor.kind) == (Action.GRANT_ADDED, ActorKind.BRIDGE)
+        assert (confirmed.action, confirmed.subject, confirmed.site_id) == (
+            Action.GRANT_CONFIRMED, "acc", wp_site.id
+        )  # fmt: skip
+        assert (confirmed.actor.name, confirmed.detail["source"]) == ("anna", "administrator")
+
+    def test_of_a_grant_of_events_without_an_account_are_none(self, store: Store, wp_site: Site) -> None:
+        """Nobody decides about it."""
+        for _ in range(2):
+            store.write(
+                lambda connection: grants.learn(connection, own_account_id(wp_site.id), wp_site.id, now=1)
+            )
+        assert entries(store, action="grant") == []
 
 
 class TestSigningIn:
