@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from core import messages
 from core.errors import (
     BadRequestError,
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
     from core.store.db.engine import Store
+
+logger = structlog.get_logger(__name__)
 
 _CACHE_SECONDS = 5
 _USED_MS = (
@@ -137,11 +141,17 @@ class StubKeys:
         """Note that a verified request is used, in every process of the database. Raises: ReplayedRequestError.
 
         Without an id, two requests of one second are alike: then only what may change something is noted, which a `GET`
-        does not, nor what `changes_nothing`. Raises: StoreUnavailableError.
+        does not, nor what `changes_nothing`. While nothing can be noted, a `GET` is answered all the same: with a full
+        disk, pages still show what is wrong. Raises: StoreUnavailableError, for any other.
         """
         if (request.method == "GET" or changes_nothing) and not request.has_id:
             return
-        await asyncio.get_running_loop().run_in_executor(self.executor, self._use, request)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self.executor, self._use, request)
+        except StoreUnavailableError as error:
+            if request.method != "GET":
+                raise
+            logger.warning("use_not_noted", site=request.site_id, reason=str(error))
 
     def _use(self, request: StubRequest) -> None:
         now = int(time.time() * 1000)

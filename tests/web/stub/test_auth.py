@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tornado.ioloop import IOLoop
 
 from core.bridge import Bridge
-from core.errors import BadRequestError
+from core.errors import BadRequestError, StoreUnavailableError
+from core.store.db import settings
 from core.store.db.engine import Store
 from core.store.sites import sites
 from core.store.sites.sites import Site
@@ -118,6 +120,41 @@ def _pair_with_address(store: Store, site: Site) -> None:
     """Store where the site looks for the bridge, as every pairing does."""
     paired = replace(site, bridge_url="https://bridge.example.org")
     store.write(lambda connection: sites.save(connection, paired, store.sealer))
+
+
+class TestUseThatCannotBeNoted:
+    @pytest.fixture(autouse=True)
+    def full_disk(self, http: Http, wp_site: Site, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A database that can be read, but not written. The site's calendar was asked for before."""
+        store.write(settings.make_calendar_secret)
+
+        def full(*_: object) -> None:
+            raise StoreUnavailableError("The disk is full.")
+
+        for way in ("submit", "submit_to_group", "submit_each"):
+            monkeypatch.setattr(store, way, full)
+
+    @pytest.mark.parametrize("target", ["/", "/webhooks", "/meetings", "/stub/calendar", "/stub/hello"])
+    def test_does_not_keep_what_is_read_from_being_shown(
+        self, http: Http, wp_site: Site, target: str
+    ) -> None:
+        headers = from_stub(wp_site, "GET", target, context=CONTEXT)
+        with capture_logs() as logs:
+            answer = http("GET", target, headers=headers)
+        assert answer.code == 200
+        assert is_answered_by_the_bridge(wp_site, headers, answer)
+        noted = [line for line in logs if line["event"] == "use_not_noted"]
+        assert [(line["site"], line["reason"]) for line in noted] == [(wp_site.id, "The disk is full.")]
+
+    @pytest.mark.parametrize("target", ["/webhooks", "/stub/changed", "/stub/goodbye", "/bridge-link"])
+    def test_keeps_everything_else_from_being_done(self, http: Http, wp_site: Site, target: str) -> None:
+        headers = from_stub(wp_site, "POST", target, context=CONTEXT)
+        answer = http("POST", target, b"", headers)
+        assert (answer.code, json.loads(answer.body)["code"]) == (503, "zoombridge_unavailable")
+
+    def test_does_not_open_a_page_to_who_cannot_sign(self, http: Http, wp_site: Site) -> None:
+        headers = from_stub(wp_site, "GET", "/webhooks", context=CONTEXT, key="another")
+        assert http("GET", "/webhooks", headers=headers).code == 401
 
 
 class TestContext:
