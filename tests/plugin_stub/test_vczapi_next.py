@@ -407,11 +407,15 @@ class TestWrites:
         sync = SyncClient(any_generation.site)
 
         numbers = [str(number) for number in range(1, 101)]
-        answer = sync.send(*(sync.write(number, title="x", status="publish") for number in numbers))
+        results = []
+        for first in range(0, 100, 20):  # so few that a busy machine writes them within the time of a request
+            of_these = numbers[first : first + 20]
+            answer = sync.send(*(sync.write(number, title="x", status="publish") for number in of_these))
+            assert answer.codes == ["ok"] * 20
+            results += answer.results
 
-        assert answer.codes == ["ok"] * 100
         assert any_generation.changes() == []
-        assert [any_generation.meta(result["post"], ID) for result in answer.results[:3]] == numbers[:3]
+        assert [any_generation.meta(result["post"], ID) for result in results[:3]] == numbers[:3]
 
 
 class TestVersion:
