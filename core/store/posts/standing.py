@@ -61,7 +61,8 @@ def record_changes(connection: Connection, site_id: str, changes: Sequence[PostR
             continue
         is_automatic = change.by != ChangedBy.USER and bool(change.altered)
         if is_automatic and known.restored == known.wanted:
-            _record_accepted(connection, site_id, change.number, change.altered or (), now=now)
+            if not known.in_doubt:  # otherwise it is still to be undone: the same change, told once more
+                _record_accepted(connection, site_id, change.number, change.altered or (), now=now)
             continue
         if is_automatic:
             connection.execute(
@@ -176,6 +177,7 @@ def _known(connection: Connection, site_id: str, numbers: Sequence[int]) -> dict
             posts.c.digest,
             posts.c.wanted,
             posts.c.restored,
+            posts.c.in_doubt,
         ).where(posts.c.site_id == site_id, posts.c.number.in_(numbers))
     )
     return {row.number: row for row in rows}

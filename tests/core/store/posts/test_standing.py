@@ -187,6 +187,28 @@ class TestComparedAgain:
         assert [is_compared() for _ in range(2)] == [True, False]
         assert len(attempts_of(kept)) == 1, "It says the same."
 
+    def test_by_another_plugin_told_again_before_the_post_is_written(self, kept: Store) -> None:
+        """Over another connection, before the first was told that it is stored: nothing is accepted that is undone."""
+        told = report("publish", "plugin", altered=("details",))
+        change(kept, told)
+        change(kept, told)
+        assert (row(kept).in_doubt, row(kept).due_at is not None) == (True, True)
+        assert attempts_of(kept) == []
+
+        [taken] = kept.write(
+            lambda connection: queue.claim(
+                connection, kept.sealer, owner="me", now=10_000, lease_until=90_000, room=1, busy=[]
+            )
+        )
+        kept.write(
+            lambda connection: queue.finish(
+                connection, kept.sealer, taken, revision=1, written=taken.written, due_at=None, now=10_000
+            )
+        )
+        change(kept, told)
+        assert row(kept).due_at is None
+        assert [attempt.action for attempt in attempts_of(kept)] == ["accepted"]
+
     def test_by_people_each_time(self, kept: Store) -> None:
         for _ in range(3):
             become(kept, due_at=None)
