@@ -18,6 +18,7 @@ class PageVisit(StrEnum):
 _OK = 200
 _MISSING = (404, 410)
 _REDIRECTS = (301, 302, 303, 307, 308)
+_DEFAULT_PORTS = (80, 443)
 _PERMANENT = (301, 308)  # WordPress's own, to the present address of the page
 
 
@@ -30,6 +31,15 @@ def visit_of(status: int) -> PageVisit:
     return PageVisit.ELSEWHERE if status in _REDIRECTS else PageVisit.UNCLEAR
 
 
+def origin_of(address: str) -> tuple[str | None, int | None]:
+    """Return the host and port of an address; None for the ports 80 and 443, as a site may move between them.
+
+    Other ports of a host are other servers. Raises: ValueError.
+    """
+    parts = urlsplit(address)
+    return parts.hostname, None if parts.port in _DEFAULT_PORTS else parts.port
+
+
 def is_same_page(status: int, address: str, target: str) -> bool:
     """Tell whether a redirect leads to the same page, so that it is to be followed.
 
@@ -38,11 +48,11 @@ def is_same_page(status: int, address: str, target: str) -> bool:
     """
     try:
         before, after = urlsplit(address), urlsplit(target)
-        same_host = before.hostname == after.hostname
+        same_origin = origin_of(address) == origin_of(target)
         secure = after.scheme in ("https", before.scheme)
     except ValueError:
         return False
-    if status not in _REDIRECTS or not same_host or not secure or after.scheme not in ("http", "https"):
+    if status not in _REDIRECTS or not same_origin or not secure or after.scheme not in ("http", "https"):
         return False
     if status in _PERMANENT and after.path.strip("/") not in ("", "wp-login.php"):
         return True

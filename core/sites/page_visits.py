@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import structlog
 
 from core.errors import SiteFaultError
-from core.model.page_visit import PageVisit, is_same_page, visit_of
+from core.model.page_visit import PageVisit, is_same_page, origin_of, visit_of
 from core.store.db import clock as store_clock
 from core.store.posts import visits
 from core.store.sites import sites
@@ -61,24 +61,24 @@ def look(
             looked_before=now - int(DAY_SECONDS * 1000),
             unclear_before=now - int(UNCLEAR_SECONDS * 1000),
         )
-    hosts = {urlsplit(address).hostname for address in (site.url, site.home or site.url)}
+    origins = {origin_of(address) for address in (site.url, site.home or site.url)}
     unclear, until = 0, monotonic() + _LONGEST_ROUND
     with visitor() as sender:
         for page in found:
             if unclear >= _MOST_UNCLEAR or monotonic() > until:
                 logger.info("page_visits_ended", site=site_id, unclear=unclear)
                 return
-            visit = _visit(sender, page.link, hosts)
+            visit = _visit(sender, page.link, origins)
             unclear += visit is PageVisit.UNCLEAR
             store.write(partial(_record, site_id=site_id, page=page, visit=visit, clock=clock))
 
 
-def _visit(sender: Visitor, link: str, hosts: set[str | None]) -> PageVisit:
-    """Return what a visitor gets at an address of the site; no other host gets a request."""
+def _visit(sender: Visitor, link: str, origins: set[tuple[str | None, int | None]]) -> PageVisit:
+    """Return what a visitor gets at an address of the site; no other host or port gets a request."""
     address = link
     for _ in range(1 + _MOST_REDIRECTS):
         try:
-            if urlsplit(address).hostname not in hosts:
+            if origin_of(address) not in origins:
                 return PageVisit.UNCLEAR
             status, location = sender.get(address)
             target = urljoin(address, location)

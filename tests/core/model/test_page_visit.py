@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.model.page_visit import PageVisit, is_same_page, visit_of
+from core.model.page_visit import PageVisit, is_same_page, origin_of, visit_of
 
 PAGE = "https://choir.example.org/meetings/rehearsal/"
 
@@ -37,6 +37,10 @@ def test_status(status: int, visit: PageVisit) -> None:
         (301, "https://choir.example.org/wp-login.php", False),
         (301, "https://elsewhere.example.org/meetings/rehearsal/", False),
         (301, "http://choir.example.org/meetings/rehearsal/", False),
+        (301, "https://choir.example.org:443/new/", True),
+        (301, "https://choir.example.org:8443/new/", False),
+        (302, "https://choir.example.org:8443/meetings/rehearsal/", False),
+        (301, "https://choir.example.org:x/new/", False),
         (301, "https://[", False),
         (200, PAGE, False),
     ],
@@ -47,3 +51,17 @@ def test_redirects_that_are_followed(status: int, target: str, expected: bool) -
 
 def test_redirect_to_https_is_followed() -> None:
     assert is_same_page(302, "http://choir.example.org/a", "https://choir.example.org/a")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://Choir.example.org/a", ("choir.example.org", None)),
+        ("https://choir.example.org:443/", ("choir.example.org", None)),
+        ("http://choir.example.org:80", ("choir.example.org", None)),
+        ("http://choir.example.org:8080/a", ("choir.example.org", 8080)),
+        ("/a", (None, None)),
+    ],
+)
+def test_origin(address: str, expected: tuple[str | None, int | None]) -> None:
+    assert origin_of(address) == expected

@@ -14,6 +14,7 @@ from core.model.meeting import Meeting
 from core.model.page_visit import PageVisit
 from core.sites import page_visits
 from core.store.db.schema import posts as table
+from core.store.db.schema import sites as site_table
 from core.store.meetings import meetings
 from core.store.posts import queue, standing, visits
 from core.store.posts.queue import PostState
@@ -151,11 +152,38 @@ def test_redirects(world: World) -> None:
     assert asked.count(f"{HOME}/4/") == 4
 
 
-@pytest.mark.parametrize("link", ["https://169.254.169.254/latest/{0}", "https://[{0}", "{0}", "file:///{0}"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://169.254.169.254/latest/{0}",
+        "https://s1.example.org:8443/{0}/",
+        "http://s1.example.org:6379/{0}",
+        "https://s1.example.org:x/{0}",
+        "https://[{0}",
+        "{0}",
+        "file:///{0}",
+    ],
+)
 def test_what_is_no_address_of_the_site_is_not_requested(world: World, link: str) -> None:
     world.publish(1, link=link)
     assert world.look() == []
     assert world.row(1).visit == "unclear"
+
+
+def test_a_redirect_to_another_port_is_not_followed(world: World) -> None:
+    world.publish(1)
+    world.answer(1, 301, Location="https://s1.example.org:8443/1/")
+    assert world.look() == [f"{HOME}/1/"]
+    assert world.row(1).visit == "elsewhere"
+
+
+def test_a_site_at_a_port_of_its_own(world: World) -> None:
+    home = "http://s1.example.org:8080"
+    world.store.write(lambda connection: connection.execute(update(site_table).values(home=home)))
+    world.web.upsert(responses.GET, f"{home}/1/", status=200)
+    world.publish(1, link=home + "/{0}/")
+    assert world.look() == [f"{home}/1/"]
+    assert world.row(1).visit == "shown"
 
 
 def test_what_cannot_be_seen_is_looked_at_again_after_an_hour(world: World) -> None:
