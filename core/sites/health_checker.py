@@ -12,12 +12,14 @@ import structlog
 
 from core.errors import StoreError, UnknownSiteError
 from core.jobs.worker import WorkerThread
-from core.sites import health_check, page_visits, site_changes
+from core.model.health import FactName
+from core.sites import health_check, site_changes
+from core.sites.page_visitor import PageVisitor
 from core.store.db import clock as store_clock
 from core.store.sites import health
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Connection
 
@@ -46,7 +48,8 @@ LANES = {Lane.ASKED: 8, Lane.DUE: 8, Lane.SILENT: 8}
 class HealthChecker:
     """Check sites in background threads, each site by one at a time. `on_checked` is called with each site's id after it.
 
-    Thread-safe, does not block. Of several processes on one database, one takes each due site. Without a `clock` the
+    After a check whose WordPress answered, the site's pages are looked at, in threads of their own. Thread-safe, does not
+    block. Of several processes on one database, one takes each due site. Without a `clock` the
     store's own is used, which they share.
     """
 
@@ -54,11 +57,13 @@ class HealthChecker:
     on_checked: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] | None = None
     thread: WorkerThread = field(init=False)
+    visitor: PageVisitor = field(init=False)
     _underway: dict[str, Lane] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        """Create the thread that claims due sites."""
+        """Create the thread that claims due sites, and what looks at their pages."""
+        self.visitor = PageVisitor(self.store, clock=self.clock)
         self.thread = WorkerThread(
             "health", self.begin_due, retry_seconds=_POLL_SECONDS, gather_seconds=_GATHER_SECONDS
         )
@@ -79,6 +84,7 @@ class HealthChecker:
     def stop(self) -> None:
         """Start no more checks. Blocks, but not for those that are running: their sites are due again later."""
         self.thread.stop()
+        self.visitor.stop()
 
     def begin(self, site_id: str) -> None:
         """Start a check that somebody waits for, unless the site is being checked or too many such checks are running."""
@@ -89,45 +95,60 @@ class HealthChecker:
         return site_id in self._underway
 
     def begin_due(self) -> float:
-        """Start the checks that are due, as many as there is room for; return how many seconds none is due."""
+        """Start the checks that are due, as many as there is room for; return how many seconds none is due.
+
+        A site that is being checked stays due: the end of its check wakes the thread.
+        """
         waits = [_POLL_SECONDS]
         for lane in (Lane.DUE, Lane.SILENT):
             room = self._room(lane)
             if room <= 0:
                 continue  # the end of a check wakes the thread
             silent = lane is Lane.SILENT
+            with self._guard:
+                underway = list(self._underway)
             with self.store.reading() as connection:
-                now, next_at = self._now(connection), health.next_check(connection, silent=silent)
+                now = self._now(connection)
+                next_at = health.next_check(connection, silent=silent, underway=underway)
             if next_at is None or next_at > now:
                 waits += [] if next_at is None else [(next_at - now) / 1000]
                 continue
-            for site_id in self.store.write(partial(self._claim, silent=silent, room=room)):
-                self._begin(site_id, lane)
+            claim = partial(self._claim, silent=silent, room=room, underway=underway)
+            for site_id in self.store.write(claim):
+                if not self._begin(site_id, lane):  # somebody has asked for it meanwhile
+                    self.store.write(partial(health.request_check, site_id=site_id))
         return min(waits)
 
-    def _claim(self, connection: Connection, *, silent: bool, room: int) -> list[str]:
+    def _claim(
+        self, connection: Connection, *, silent: bool, room: int, underway: Collection[str]
+    ) -> list[str]:
         now = self._now(connection)
         until = now + int(LEASE_SECONDS * 1000)
-        return health.claim_checks(connection, silent=silent, now=now, until=until, limit=room)
+        return health.claim_checks(
+            connection, silent=silent, now=now, until=until, limit=room, underway=underway
+        )
 
     def _room(self, lane: Lane) -> int:
         with self._guard:
             return LANES[lane] - sum(one is lane for one in self._underway.values())
 
-    def _begin(self, site_id: str, lane: Lane) -> None:
+    def _begin(self, site_id: str, lane: Lane) -> bool:
+        """Start a check; return whether it was, as the site is not being checked and the lane has room."""
         with self._guard:
             is_full = sum(one is lane for one in self._underway.values()) >= LANES[lane]
             if site_id in self._underway or is_full:
-                return
+                return False
             self._underway[site_id] = lane
         threading.Thread(target=self._check, args=(site_id,), name="health-check", daemon=True).start()
+        return True
 
     def _check(self, site_id: str) -> None:
         try:
-            health_check.check(self.store, site_id, lift=False, clock=self.clock)
+            facts = health_check.check(self.store, site_id, lift=False, clock=self.clock)
             self.on_checked(site_id)
             site_changes.sweep_if_due(self.store, site_id, clock=self.clock)
-            page_visits.look(self.store, site_id, clock=self.clock)
+            if any(fact.name is FactName.WORDPRESS and fact.well for fact in facts):
+                self.visitor.begin(site_id)
         except (UnknownSiteError, StoreError) as error:
             logger.warning("health_check_failed", site=site_id, reason=str(error))
         except Exception:

@@ -43,11 +43,13 @@ def look(
     site_id: str,
     *,
     clock: Callable[[], float] | None = None,
+    is_ended: Callable[[], bool] = lambda: False,
     visitor: Callable[[], Visitor] = Visitor,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Look at the pages of a site that are due, one after the other, and record what a visitor gets. Blocks.
 
+    `is_ended` is asked before each page whether to stop.
     Raises: UnknownSiteError.
     """
     with store.reading() as connection:
@@ -65,6 +67,8 @@ def look(
     unclear, until = 0, monotonic() + _LONGEST_ROUND
     with visitor() as sender:
         for page in found:
+            if is_ended():
+                return
             if unclear >= _MOST_UNCLEAR or monotonic() > until:
                 logger.info("page_visits_ended", site=site_id, unclear=unclear)
                 return

@@ -120,21 +120,33 @@ def request_checks(connection: Connection) -> None:
     connection.execute(update(sites).where(is_later).values(check_due_at=earliest))
 
 
-def next_check(connection: Connection, *, silent: bool) -> int | None:
-    """Return when the next check is due (Unix milliseconds, UTC). `silent`: of sites that did not answer the last one."""
-    first = select(sites.c.check_due_at).where(_is_silent(silent)).order_by(sites.c.check_due_at).limit(1)
+def next_check(connection: Connection, *, silent: bool, underway: Collection[str] = ()) -> int | None:
+    """Return when the next check is due (Unix milliseconds, UTC). `silent`: of sites that did not answer the last one.
+
+    Those that are `underway` do not count.
+    """
+    counts = _is_silent(silent), sites.c.id.not_in(list(underway))
+    first = select(sites.c.check_due_at).where(*counts).order_by(sites.c.check_due_at).limit(1)
     found: int | None = connection.scalar(first)
     return found
 
 
-def claim_checks(connection: Connection, *, silent: bool, now: int, until: int, limit: int) -> list[str]:
+def claim_checks(
+    connection: Connection,
+    *,
+    silent: bool,
+    now: int,
+    until: int,
+    limit: int,
+    underway: Collection[str] = (),
+) -> list[str]:
     """Claim sites that are due for a check, the longest due first. Returns their ids.
 
-    Other processes leave them alone until `until`; then, where the check has not ended, they are due again.
+    Those that are `underway` stay due: a check that was requested meanwhile comes after the present one. Other processes leave them alone until `until`; then, where the check has not ended, they are due again.
     """
     due = (
         select(sites.c.id)
-        .where(sites.c.check_due_at <= now, _is_silent(silent))
+        .where(sites.c.check_due_at <= now, _is_silent(silent), sites.c.id.not_in(list(underway)))
         .order_by(sites.c.check_due_at, sites.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import UnknownSiteError
-from core.model.health import FactName, HealthFinding
-from core.sites import health_check
+from core.model.health import FactName, HealthFact, HealthFinding
+from core.sites import health_check, page_visits
 from core.sites.health_checker import LANES, LEASE_SECONDS, HealthChecker, Lane
+from core.sites.page_visitor import PageVisitor
 from core.store.db.engine import Store
 from core.store.sites import health, sites
 from tests.core.clock import Clock
@@ -21,7 +22,6 @@ from tests.core.conftest import KEYS, connected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from core.model.health import HealthFact
     from core.store.sites.sites import Site
 
 NOW = 1_000_000.0
@@ -35,6 +35,7 @@ class Checks:
         self.begun: list[str] = []
         self.ended: list[str] = []
         self.failure: Exception | None = None
+        self.facts: list[HealthFact] = []
         self._changed = threading.Condition()
         self._held: set[str] | None = set()
 
@@ -51,7 +52,7 @@ class Checks:
         now = int((clock or time.time)() * 1000)
         end = partial(health.end_check, site_id=site_id, epoch=1, claimed=site.check_due_at)
         assert store.write(lambda connection: end(connection, now=now, next_at=now + 600_000))
-        return []
+        return self.facts
 
     def on_checked(self, site_id: str) -> None:
         with self._changed:
@@ -143,6 +144,49 @@ class TestBeginDue:
         clock.now += 1
         checker.begin_due()
         assert checks.wait_ended(2) == ["s1", "s1"]
+
+    def test_what_is_asked_for_during_a_check_comes_after_it(
+        self, store: Store, site: Site, checks: Checks, clock: Clock
+    ) -> None:
+        checker = make(store, checks, clock)
+        checker.begin_due()
+        checks.wait_begun(1)
+        store.write(partial(health.request_check, site_id="s1"))
+        assert checker.begin_due() > 0
+        checks.let_end()
+        checks.wait_ended(1)
+        wait_idle(checker, "s1")
+        checker.begin_due()
+        assert checks.wait_ended(2) == ["s1", "s1"]
+
+    def test_a_claim_is_given_back_where_somebody_asked_for_the_site_meanwhile(
+        self, store: Store, site: Site, checks: Checks, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checker = make(store, checks, clock)
+        claim = health.claim_checks
+
+        def claim_late(*given: Any, **named: Any) -> list[str]:
+            found = claim(*given, **named)
+            checker.begin("s1")
+            return found
+
+        monkeypatch.setattr(health, "claim_checks", claim_late)
+        checker.begin_due()
+        assert checks.wait_begun(1) == ["s1"]
+        with store.reading() as connection:
+            assert health.next_check(connection, silent=False) == 0
+
+    def test_a_site_that_is_being_checked_does_not_hide_when_the_next_is_due(
+        self, store: Store, site: Site, checks: Checks, clock: Clock
+    ) -> None:
+        connected(store, "s2")
+        checker = make(store, checks, clock)
+        end = partial(health.end_check, site_id="s2", epoch=1, claimed=0, now=clock.ms)
+        store.write(lambda connection: end(connection, next_at=clock.ms + 2000))
+        checker.begin_due()
+        checks.wait_begun(1)
+        store.write(partial(health.request_check, site_id="s1"))
+        assert checker.begin_due() == 2.0
 
     def test_says_when_the_next_is_due(self, store: Store, site: Site, checks: Checks, clock: Clock) -> None:
         checker = make(store, checks, clock)
@@ -274,3 +318,58 @@ class TestBegin:
             checks.wait_begun(count)
             wait_idle(checker, "s1")
         assert checks.ended == []
+
+
+class TestVisits:
+    def test_do_not_delay_the_next_check_of_the_site(
+        self, store: Store, site: Site, checks: Checks, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked, begun, end = [], threading.Event(), threading.Event()
+
+        def look(_: Store, site_id: str, **__: Any) -> None:
+            looked.append(site_id)
+            begun.set()
+            assert end.wait(90)
+
+        monkeypatch.setattr(page_visits, "look", look)
+        checks.facts = [HealthFact(FactName.WORDPRESS, True, "", since=1)]
+        checks.let_end()
+        checker = make(store, checks, clock)
+        try:
+            for count in (1, 2):
+                checker.begin("s1")
+                checks.wait_ended(count)
+                wait_idle(checker, "s1")
+                assert begun.wait(90)
+            assert looked == ["s1"]
+        finally:
+            end.set()
+
+    @pytest.mark.usefixtures("site")
+    @pytest.mark.parametrize("well", [True, False])
+    def test_are_made_where_wordpress_answers(
+        self, store: Store, checks: Checks, clock: Clock, monkeypatch: pytest.MonkeyPatch, well: bool
+    ) -> None:
+        begun: list[str] = []
+        monkeypatch.setattr(PageVisitor, "begin", lambda _, site_id: begun.append(site_id))
+        checks.facts = [
+            HealthFact(FactName.WORDPRESS, well, "", since=1),
+            HealthFact(FactName.TRASH, True, "", since=1),
+        ]
+        checks.let_end()
+        checker = make(store, checks, clock)
+        checker.begin("s1")
+        checks.wait_ended(1)
+        wait_idle(checker, "s1")
+        assert begun == (["s1"] if well else [])
+
+    def test_end_with_the_checker(
+        self, store: Store, site: Site, checks: Checks, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked: list[str] = []
+        monkeypatch.setattr(page_visits, "look", lambda _, site_id, **__: looked.append(site_id))
+        checker = make(store, checks, clock)
+        checker.stop()
+        checker.visitor.begin("s1")
+        assert not checker.visitor.is_underway("s1")
+        assert looked == []

@@ -222,6 +222,13 @@ def test_a_round_is_bounded_and_all_pages_have_their_turn(world: World) -> None:
     assert len(seen) == 60
 
 
+def test_a_round_ends_where_the_bridge_does(world: World) -> None:
+    world.publish(1, 2, 3)
+    answers = iter([False, True])
+    page_visits.look(world.store, "s1", clock=world.clock, is_ended=lambda: next(answers))
+    assert world.count() == {PageVisit.SHOWN: 1, None: 2}
+
+
 def test_a_slow_round_ends(world: World) -> None:
     world.publish(1, 2, 3)
     times = iter([0.0, 1.0, 61.0])
