@@ -12,7 +12,8 @@ from web.cli import zoombridge
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md")]
+_TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md")
+DOCUMENTS = [ROOT / name for name in _TOP]
 DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
 _NO_OPTION = {"ZOOMBRIDGE_KEY", "ZOOMBRIDGE_SECRET_TOKEN"}  # a secret that no command line should hold
