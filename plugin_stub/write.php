@@ -607,7 +607,54 @@ function zoombridge_sync_wanted_metas( array $operation, array $row ): array {
 	if ( '' !== ( $row['metas']['_meeting_zoom_start_url'] ?? null ) ) {
 		$wanted['_meeting_zoom_start_url'] = '';
 	}
+	$wanted = zoombridge_sync_keep_disabled_joining( $wanted, $row, $given['lay_over'] );
 	return $wanted + zoombridge_sync_wanted_twins( $wanted, $row['metas'] );
+}
+
+/**
+ * Whether the site has disabled joining by VCZAPI's button before this version of the plugin wrote the post.
+ *
+ * Of later presses, zoombridge_keep_button() knows.
+ *
+ * @since 0.2.0
+ *
+ * @param array  $row   The post.
+ * @param string $given JSON text of the details that are written; empty if none are.
+ * @return bool False also where the bridge says, or said in its last write, that the meeting has ended.
+ */
+function zoombridge_sync_has_disabled_joining( array $row, string $given ): bool {
+	$details  = maybe_unserialize( $row['metas']['_meeting_zoom_details'] ?? '' );
+	$is_first = null === zoombridge_sync_known_metas( $row );
+	if ( ! $is_first || ! $details instanceof stdClass || 'ended' !== ( $details->state ?? '' ) ) {
+		return false;
+	}
+	$has_ended = false !== strpos( $row['metas']['_zoombridge_html'] ?? '', 'zoombridge-ended' );
+	return ! $has_ended && 'ended' !== ( json_decode( $given )->state ?? '' );
+}
+
+/**
+ * Keeps the site's choice apart from what the bridge says of the meeting, as zoombridge_keep_button() does.
+ *
+ * @since 0.2.0
+ *
+ * @param array $wanted Metas that are written, by key.
+ * @param array $row    The post.
+ * @param array $given  What is laid over metas, by name.
+ * @return array The metas.
+ */
+function zoombridge_sync_keep_disabled_joining( array $wanted, array $row, array $given ): array {
+	if ( ! zoombridge_sync_has_disabled_joining( $row, $given['details'] ?? '' ) ) {
+		return $wanted;
+	}
+	$key     = '_meeting_zoom_details';
+	$details = $wanted[ $key ] ?? zoombridge_sync_merge( 'details', $row['metas'][ $key ], '{}' );
+	if ( 'ended' === ( $details->state ?? '' ) ) {
+		unset( $details->state );
+	}
+	return array(
+		$key                           => $details,
+		'_zoombridge_joining_disabled' => '1',
+	) + $wanted;
 }
 
 /**

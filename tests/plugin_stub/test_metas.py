@@ -197,12 +197,13 @@ class TestMerged:
         assert write(sync, number, post, details='{"settings":null}')["details"] == "{}"
         assert stored(sync.site, post, "_meeting_zoom_details") == 'O:8:"stdClass":0:{}'
 
-    def test_state_of_vczapi_survives(self, beside_vczapi: SyncClient, number: str) -> None:
+    def test_state_of_vczapi_is_kept_apart(self, beside_vczapi: SyncClient, number: str) -> None:
         post = by_form(beside_vczapi.site, number, topic="Old", state="ended")
 
         found = write(beside_vczapi, number, post, details='{"topic":"New"}')
 
-        assert json.loads(found["details"]) == {"id": int(number), "topic": "New", "state": "ended"}
+        assert json.loads(found["details"]) == {"id": int(number), "topic": "New"}
+        assert stored(beside_vczapi.site, post, "_zoombridge_joining_disabled") == "1"
 
     def test_choices_of_the_site_survive(self, beside_vczapi: SyncClient, number: str) -> None:
         post = beside_vczapi.site.php(

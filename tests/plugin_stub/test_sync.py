@@ -1433,7 +1433,7 @@ class TestVczapi:
             " update_option( 'vczapi_is_back', zoombridge_vczapi_callbacks() ? 'yes' : 'no', false ); } );"
         )
         post = vczapi.php(
-            "return vczapi_double_make( array( 'id' => (int) $number, 'topic' => 'x', 'state' => 'ended' ) );",
+            "return vczapi_double_make( array( 'id' => (int) $number, 'topic' => 'x', 'agenda' => 'z' ) );",
             number=number,
         )
         answer = sync.send(
@@ -1441,7 +1441,7 @@ class TestVczapi:
         )
         assert answer.codes == ["ok"]
         assert answer.inner["vczapi"] == "4.6.7"
-        assert json.loads(state(sync, post)["metas"]["details"])["state"] == "ended"
+        assert json.loads(state(sync, post)["metas"]["details"])["agenda"] == "z"
 
         assert sync.send(sync.target("delete", number, post)).codes == ["ok"]
         assert vczapi.php("return get_option( 'vczapi_double_deletes', array() );") == []

@@ -131,6 +131,46 @@ class TestButton:
         assert changed(sync) == []
         assert stored(vczapi, post)[1:] == before[1:]
 
+    @pytest.mark.parametrize("managed_before", [False, True])
+    @pytest.mark.parametrize("given", [{}, {"details": {"topic": "Choir"}}, {"details": {"state": ""}}])
+    def test_of_before_the_first_write_survives_it_and_can_be_undone(
+        self, vczapi: VczapiSite, sync: SyncClient, given: dict[str, Any], managed_before: bool
+    ) -> None:
+        post = vczapi.make(details(start_url="", state="ended"))
+        if managed_before:  # by a version that knew nothing of the button
+            vczapi.site.php(
+                "add_post_meta( $post, '_zoombridge_revision', '1' );"
+                "add_post_meta( $post, '_zoombridge_html', '<section class=\"zoombridge-upcoming\"></section>' );",
+                post=post,
+            )
+
+        manage(sync, post, **given)
+        manage(sync, post, details={"state": ""})  # the meeting starts
+        assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == ""
+        press(vczapi, post, "resume")
+
+        assert "pwd=" in vczapi.ajax_links(post, start="2099-01-01 10:00:00")
+
+    @pytest.mark.parametrize(
+        ("html", "given"),
+        [('<section class="zoombridge-ended"></section>', {"topic": "Choir"}), ("", {"state": "ended"})],
+    )
+    def test_is_not_what_ended_the_meeting(
+        self, vczapi: VczapiSite, sync: SyncClient, html: str, given: dict[str, Any]
+    ) -> None:
+        post = vczapi.make(details(start_url="", state="ended"))
+        vczapi.site.php(
+            "add_post_meta( $post, '_zoombridge_revision', '1' ); add_post_meta( $post, '_zoombridge_html', $html );",
+            post=post,
+            html=html,
+        )
+
+        manage(sync, post, details=given)
+        assert vczapi.meta(post, "_meeting_zoom_details")["state"] == "ended"
+        manage(sync, post, details={"state": ""})
+
+        assert "pwd=" in vczapi.ajax_links(post, start="2099-01-01 10:00:00")
+
     def test_of_a_meeting_that_has_ended_does_not_resume_it(
         self, vczapi: VczapiSite, sync: SyncClient
     ) -> None:
