@@ -178,6 +178,9 @@ function zoombridge_begin_form_save( $post_id, $post ): void {
 	if ( ! $is_form || (int) ( $_POST['post_ID'] ?? 0 ) !== (int) $post_id ) {
 		return;
 	}
+	if ( null === zoombridge_stored_connection() ) {
+		return; // No event would bring the change: VCZAPI keeps the post.
+	}
 	$given = wp_unslash( $_POST );
 	// phpcs:enable
 	$shown = json_decode( (string) ( $given['zoombridge_shown'] ?? '' ), true );

@@ -11,6 +11,13 @@
 
 defined( 'ABSPATH' ) || exit;
 
+const ZOOMBRIDGE_METAS_WITH_START_URL = array(
+	'_meeting_zoom_details',
+	'_meeting_fields',
+	'vczapi_meeting_fields',
+	'vczapi_meeting_zoom_details',
+);
+
 /**
  * Keeps start URLs out of the metas of managed posts: they give access to the host's account.
  *
@@ -24,11 +31,14 @@ defined( 'ABSPATH' ) || exit;
  * @return mixed Null if the value has no start URL; otherwise the result of writing it without.
  */
 function zoombridge_keep_out_start_url( $check, $post_id, $key, $value, $previous ) {
-	$has_values = in_array( $key, array( '_meeting_zoom_details', '_meeting_fields', 'vczapi_meeting_fields' ), true );
+	$has_values = in_array( $key, ZOOMBRIDGE_METAS_WITH_START_URL, true );
 	if ( null !== $check || ( ! $has_values && '_meeting_zoom_start_url' !== $key ) ) {
 		return $check;
 	}
 	$clean = $has_values ? zoombridge_remove_start_url( $value ) : '';
+	if ( 'vczapi_meeting_zoom_details' === $key && isset( ( (array) $value )['start_url'] ) ) {
+		$clean = array( 'start_url' => '' ) + (array) $clean;
+	}
 	if ( $clean == $value ) { // phpcs:ignore Universal.Operators.StrictComparisons -- Objects of the same content.
 		return $check;
 	}
@@ -65,9 +75,10 @@ function zoombridge_keep_button( $check, $post_id, $key, $value ) {
 	}
 	if ( 'ended' === ( $value->state ?? '' ) ) {
 		update_post_meta( $post_id, '_zoombridge_joining_disabled', '1' );
-	} else {
-		delete_post_meta( $post_id, '_zoombridge_joining_disabled' );
+		return true;
 	}
-	return true;
+	delete_post_meta( $post_id, '_zoombridge_joining_disabled' );
+	// Where the site is not paired, the bridge never takes back that the meeting has ended.
+	return null === zoombridge_stored_connection() ? $check : true;
 }
 add_filter( 'update_post_metadata', 'zoombridge_keep_button', PHP_INT_MAX - 2, 4 );

@@ -108,7 +108,7 @@ function zoombridge_as_arrays( $value ) {
 }
 
 /**
- * Reads a twin of a managed post from the meta that the bridge writes.
+ * Reads a twin of a managed post from the meta that the bridge writes; where the site is not paired, as it stands.
  *
  * @since 0.2.0
  *
@@ -117,6 +117,46 @@ function zoombridge_as_arrays( $value ) {
  * @return array|null The value, in a list; null if the post lacks that meta.
  */
 function zoombridge_read_twin( int $post_id, string $twin ): ?array {
+	// Nobody but VCZAPI writes any of the metas then, and what it wrote is newer.
+	$value = null === zoombridge_stored_connection() ? zoombridge_twin_as_it_stands( $post_id, $twin ) : null;
+	$value = $value ?? zoombridge_twin_of_bridge( $post_id, $twin );
+	if ( 'vczapi_meeting_fields' === $twin && is_array( $value ) && zoombridge_is_rest_of_visitor( $post_id ) ) {
+		$shown             = get_post_meta( $post_id, '_meeting_zoom_details', true );
+		$value['password'] = $shown instanceof stdClass ? (string) ( $shown->password ?? '' ) : '';
+	}
+	return null === $value ? null : array( $value );
+}
+
+/**
+ * Reads a twin from the database, and fits it to VCZAPI like the meta that it is the twin of.
+ *
+ * @since 0.2.0
+ *
+ * @param int    $post_id ID of the post.
+ * @param string $twin    Key of the twin.
+ * @return mixed The value; null if the post lacks it.
+ */
+function zoombridge_twin_as_it_stands( int $post_id, string $twin ) {
+	$value = zoombridge_unfitted_meta( $post_id, $twin );
+	if ( 'vczapi_meeting_zoom_details' === $twin && is_array( $value ) ) {
+		return zoombridge_as_arrays( zoombridge_fit_details( (object) $value, $post_id ) );
+	}
+	if ( 'vczapi_meeting_fields' === $twin && is_array( $value ) ) {
+		return zoombridge_fit_fields( $value, get_post_meta( $post_id, '_meeting_zoom_details', true ) );
+	}
+	return '' === $value ? null : $value;
+}
+
+/**
+ * Makes the value of a twin from the meta that the bridge writes.
+ *
+ * @since 0.2.0
+ *
+ * @param int    $post_id ID of the post.
+ * @param string $twin    Key of the twin.
+ * @return mixed The value; null if the post lacks that meta.
+ */
+function zoombridge_twin_of_bridge( int $post_id, string $twin ) {
 	$value = get_post_meta( $post_id, ZOOMBRIDGE_TWINS[ $twin ], true );
 	if ( '' === $value ) {
 		return null;
@@ -128,11 +168,7 @@ function zoombridge_read_twin( int $post_id, string $twin ): ?array {
 		// In lists of wp-admin, an address at which the host has to sign in; see zoombridge_fit_details().
 		$value['start_url'] = $start_url;
 	}
-	if ( 'vczapi_meeting_fields' === $twin && is_array( $value ) && zoombridge_is_rest_of_visitor( $post_id ) ) {
-		$shown             = get_post_meta( $post_id, '_meeting_zoom_details', true );
-		$value['password'] = $shown instanceof stdClass ? (string) ( $shown->password ?? '' ) : '';
-	}
-	return array( $value );
+	return $value;
 }
 
 /**
@@ -157,14 +193,14 @@ function zoombridge_is_rest_of_visitor( int $post_id ): bool {
  * @param mixed  $check   Result of an earlier filter; null lets WordPress write.
  * @param int    $post_id ID of the post.
  * @param string $key     Key of the meta.
- * @return mixed True, as if it was written, for the twins of managed posts.
+ * @return mixed True, as if it was written, for the twins of managed posts on a paired site.
  */
 function zoombridge_hold_twin( $check, $post_id, $key ) {
 	$is_held = null === $check && isset( ZOOMBRIDGE_TWINS[ $key ] ) && 'vczapi_meeting_fields' !== $key;
 	if ( ! $is_held || zoombridge_is_own_write( (int) $post_id ) || ! zoombridge_is_managed_post( (int) $post_id ) ) {
 		return $check;
 	}
-	return true;
+	return null === zoombridge_stored_connection() ? $check : true;
 }
 add_filter( 'update_post_metadata', 'zoombridge_hold_twin', PHP_INT_MAX, 3 );
 add_filter( 'add_post_metadata', 'zoombridge_hold_twin', PHP_INT_MAX, 3 );

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.plugin_stub.conftest import password_of
-from tests.plugin_stub.vczapi import manage, sync
+from tests.plugin_stub.vczapi import disconnect, manage, sync
 from tests.wordpress.vczapi_site import DEPUTY, HOST, NUMBER, VczapiSite, details
 
 if TYPE_CHECKING:
@@ -256,3 +256,32 @@ class TestOtherPosts:
         vczapi.press_update(post)
 
         assert vczapi.changes()[0][2]["type"] == 2
+
+
+class TestSiteThatIsNotPaired:
+    """No event would bring what the form changed: the posts are VCZAPI's again."""
+
+    def test_form_saves_what_it_shows(self, vczapi: VczapiSite, adopt: Callable[..., int]) -> None:
+        post = adopt()
+        disconnect(vczapi.site)
+
+        vczapi.press_update(post, start_date="2099-03-02 10:00", option_duration_hour="2")
+
+        found = vczapi.meta(post, "_meeting_zoom_details")
+        assert (found["start_time"], found["duration"]) == ("2099-03-02T10:00:00", 120)
+        assert vczapi.meta(post, "_meeting_field_start_date_utc").startswith("2099-03-02")
+        assert vczapi.meta(post, "_meeting_fields")["start_date"] == "2099-03-02 10:00"
+        assert "zak" not in json.dumps([found, vczapi.meta(post, "_meeting_zoom_start_url")])
+
+    def test_button_resumes_what_the_bridge_ended(
+        self, vczapi: VczapiSite, adopt: Callable[..., int], sync: SyncClient
+    ) -> None:
+        post = adopt()
+        manage(sync, post, details={"state": "ended"})
+        disconnect(vczapi.site)
+
+        for state in ("end", "resume"):
+            assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == ""
+            assert vczapi.press_button(post, NUMBER, state)["success"]
+
+        assert "pwd=" in vczapi.ajax_links(post, start="2099-01-01 10:00:00")

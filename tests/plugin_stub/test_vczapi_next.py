@@ -18,7 +18,7 @@ from tests.plugin_stub.conftest import password_of
 from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import SyncClient
 from tests.plugin_stub.test_vczapi_visitors import write
-from tests.plugin_stub.vczapi import BRIDGE, manage, sync
+from tests.plugin_stub.vczapi import BRIDGE, disconnect, manage, sync
 from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 
 if TYPE_CHECKING:
@@ -198,6 +198,26 @@ class TestTwins:
         vczapi.site.php("update_post_meta( $post, 'vczapi_meeting_id', '7' );", post=post)
 
         assert shown(vczapi, post, ID) == "7"
+
+    def test_on_a_site_that_is_not_paired_are_the_plugins(
+        self, vczapi: VczapiSite, write: Callable[..., int]
+    ) -> None:
+        post = write()
+        disconnect(vczapi.site)
+
+        vczapi.site.php(
+            """
+            update_post_meta( $post, 'vczapi_meeting_start_date_utc', '2099-01-01 10:00:00' );
+            update_post_meta( $post, 'vczapi_meeting_zoom_details', $told );
+            """,
+            post=post,
+            told=details(topic="By hand"),
+        )
+
+        assert shown(vczapi, post, "vczapi_meeting_start_date_utc") == "2099-01-01 10:00:00"
+        assert shown(vczapi, post, "vczapi_meeting_zoom_details")["topic"] == "By hand"
+        assert "zak" not in json.dumps(twins(vczapi, post)), "start links stay out"
+        assert shown(vczapi, post, ID) == str(NUMBER)
 
     def test_that_it_left_behind_are_kept_in_step(
         self, vczapi: VczapiSite, write: Callable[..., int], sync: SyncClient

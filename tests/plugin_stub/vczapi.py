@@ -7,6 +7,7 @@ import pytest
 
 from tests.plugin_stub.pairing import connect
 from tests.plugin_stub.sync import SyncClient
+from tests.wordpress import WordPress
 from tests.wordpress.vczapi_site import NUMBER, VczapiSite
 
 BRIDGE = "https://bridge.example.org"
@@ -27,3 +28,8 @@ def manage(sync: SyncClient, post: int, **metas: Any) -> None:
     changes = {"set": {"revision": 1, **metas}, "lay_over": merged}
     result = sync.send(sync.write(str(NUMBER), post, metas=changes)).result
     assert result["ok"], result
+
+
+def disconnect(site: WordPress) -> None:
+    """Leave the site without a connection, as when it was disconnected, or somebody said that it is a copy."""
+    site.php("delete_option( 'zoombridge_connection' );")
