@@ -20,7 +20,8 @@ defined( 'ABSPATH' ) || exit;
  * @return bool True if its webhook must not run.
  */
 function zoombridge_is_pro_silent(): bool {
-	return null !== zoombridge_stored_connection() && zoombridge_has_vczapi_pro();
+	// In this order: WordPress has read which plugins are active, and not the connection.
+	return zoombridge_has_vczapi_pro() && null !== zoombridge_stored_connection();
 }
 
 /**
@@ -31,7 +32,7 @@ function zoombridge_is_pro_silent(): bool {
  * @return void
  */
 function zoombridge_leave_endpoints_to_pro(): void {
-	if ( null !== zoombridge_stored_connection() || ! zoombridge_has_vczapi_pro() ) {
+	if ( ! zoombridge_has_vczapi_pro() || null !== zoombridge_stored_connection() ) {
 		return;
 	}
 	if ( ! file_exists( WP_PLUGIN_DIR . '/vczapi-pro/vczapi-pro.php' ) ) {
@@ -118,12 +119,7 @@ add_filter( 'rest_pre_dispatch', 'zoombridge_silence_pro_dispatch', PHP_INT_MIN,
  * @return array What was taken off: for each callback the arguments of add_filter().
  */
 function zoombridge_unhook_pro( ?string $hook = null ): array {
-	$found = array_filter(
-		zoombridge_vczapi_callbacks(),
-		static function ( array $arguments ) use ( $hook ): bool {
-			return null === $hook || $hook === $arguments[0];
-		}
-	);
+	$found = zoombridge_vczapi_callbacks( $hook );
 	foreach ( $found as list( $name, $callback, $priority ) ) {
 		remove_filter( $name, $callback, $priority );
 	}

@@ -87,24 +87,29 @@ add_filter( 'option__vczapi_zoom_settings', 'zoombridge_prevent_zoom_deletion' )
  * @return bool True if it is.
  */
 function zoombridge_has_vczapi_pro(): bool {
-	require_once ABSPATH . 'wp-admin/includes/plugin.php';
-	return is_plugin_active( 'vczapi-pro/vczapi-pro.php' );
+	// Each request asks: not by is_plugin_active(), which would load a file of wp-admin first.
+	$plugin     = 'vczapi-pro/vczapi-pro.php';
+	$of_network = is_multisite() ? (array) get_site_option( 'active_sitewide_plugins', array() ) : array();
+	$of_site    = (array) get_option( 'active_plugins', array() );
+	return isset( $of_network[ $plugin ] ) || in_array( $plugin, $of_site, true );
 }
 
 /**
- * Returns the callbacks of VCZAPI and its add-ons, on whatever hooks they are.
+ * Returns the callbacks of VCZAPI and its add-ons.
  *
  * @since 0.2.0
  *
+ * @param string|null $only Optional. Name of a hook. Default null: all hooks.
  * @return array Arguments of add_filter() for each callback.
  */
-function zoombridge_vczapi_callbacks(): array {
+function zoombridge_vczapi_callbacks( ?string $only = null ): array {
 	global $wp_filter;
 	if ( ! zoombridge_has_vczapi_files() ) {
 		return array();
 	}
+	$hooks = null === $only ? $wp_filter : array_intersect_key( $wp_filter, array( $only => true ) );
 	$found = array();
-	foreach ( $wp_filter as $name => $hook ) {
+	foreach ( $hooks as $name => $hook ) {
 		foreach ( $hook->callbacks as $priority => $callbacks ) {
 			foreach ( $callbacks as $callback ) {
 				$found[] = array( (string) $name, $callback['function'], $priority, $callback['accepted_args'] );
@@ -159,6 +164,9 @@ function zoombridge_is_called_by_vczapi(): bool {
 function zoombridge_callback_file( $callback ): string {
 	if ( is_string( $callback ) && strpos( $callback, '::' ) ) {
 		$callback = explode( '::', $callback );
+	}
+	if ( is_array( $callback ) && is_string( $callback[0] ?? null ) && ! zoombridge_may_load_class( $callback[0] ) ) {
+		return '';
 	}
 	try {
 		if ( is_array( $callback ) ) {

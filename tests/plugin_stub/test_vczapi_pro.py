@@ -260,6 +260,26 @@ class TestNotConnected:
         assert post(site).status_code == 503
 
 
+class TestCost:
+    """On a site that has nothing to do with PRO."""
+
+    def test_view_of_a_page_reads_neither_the_connection_nor_a_file_of_wp_admin(
+        self, site: WordPress
+    ) -> None:
+        code = """
+            define( 'SAVEQUERIES', true );
+            add_action( 'wp_loaded', function () {
+                $queries = wp_json_encode( $GLOBALS['wpdb']->queries );
+                header( 'X-Connection: ' . substr_count( $queries, 'zoombridge_connection' ) );
+                header( 'X-Admin: ' . (int) function_exists( 'is_plugin_active' ) );
+            } );
+        """
+        with must_use(site, code):
+            headers = requests.get(site.url, timeout=90).headers
+
+        assert (headers["X-Connection"], headers["X-Admin"]) == ("0", "0")
+
+
 class TestAdministrators:
     @pytest.fixture
     def admin(self, with_pro: WordPress) -> Admin:
