@@ -106,7 +106,7 @@ function zoombridge_fit_zoom_answer( $response, $args, $url ) {
 			$answer->$list = zoombridge_fit_meeting_list( $answer->$list, $is_kept );
 		}
 	}
-	$answer           = zoombridge_fit_zoom_meeting( $answer ) ?? (object) array(
+	$answer           = zoombridge_fit_zoom_meeting( $answer, zoombridge_post_of_meeting( $answer ) ) ?? (object) array(
 		'code'    => 3001,
 		'message' => esc_html__( 'This meeting is not shown here.', 'meetings-bridge-for-zoom' ),
 		'type'    => $answer->type ?? 2,
@@ -129,11 +129,17 @@ function zoombridge_fit_meeting_list( $meetings, $is_anonymous = false ) {
 	if ( ! is_array( $meetings ) ) {
 		return $meetings;
 	}
-	$fitted = array();
-	foreach ( $meetings as $meeting ) {
-		if ( $meeting instanceof stdClass ) {
-			$fitted[] = zoombridge_fit_zoom_meeting( $meeting, true === $is_anonymous );
+	$meetings = array_filter(
+		$meetings,
+		static function ( $meeting ): bool {
+			return $meeting instanceof stdClass;
 		}
+	);
+	$posts    = zoombridge_managed_posts( array_map( 'strval', array_column( $meetings, 'id' ) ) );
+	$fitted   = array();
+	foreach ( $meetings as $meeting ) {
+		$post     = $posts[ (string) ( $meeting->id ?? '' ) ] ?? null;
+		$fitted[] = zoombridge_fit_zoom_meeting( $meeting, $post, true === $is_anonymous );
 	}
 	return array_values( array_filter( $fitted ) );
 }
@@ -143,12 +149,12 @@ function zoombridge_fit_meeting_list( $meetings, $is_anonymous = false ) {
  *
  * @since 0.2.0
  *
- * @param stdClass $meeting      The meeting, which is changed.
- * @param bool     $is_anonymous Optional. Whether it is for every visitor, whoever asks now. Default false.
+ * @param stdClass     $meeting      The meeting, which is changed.
+ * @param WP_Post|null $post         Its managed post; null if there is none.
+ * @param bool         $is_anonymous Optional. Whether it is for every visitor, whoever asks now. Default false.
  * @return stdClass|null The meeting, unchanged if the bridge does not manage it; null if visitors must not see it.
  */
-function zoombridge_fit_zoom_meeting( stdClass $meeting, bool $is_anonymous = false ): ?stdClass {
-	$post = zoombridge_managed_post( (string) ( $meeting->id ?? '' ) );
+function zoombridge_fit_zoom_meeting( stdClass $meeting, ?WP_Post $post, bool $is_anonymous = false ): ?stdClass {
 	if ( ! $post ) {
 		return $meeting;
 	}
@@ -208,7 +214,19 @@ function zoombridge_fit_recordings( stdClass $recordings, WP_Post $post ): ?stdC
 }
 
 /**
- * Returns the managed post of a meeting.
+ * Returns the managed post of a meeting that Zoom answers.
+ *
+ * @since 0.2.0
+ *
+ * @param stdClass $answer The answer: a meeting, or none.
+ * @return WP_Post|null The post; null if there is none, or the bridge does not manage it.
+ */
+function zoombridge_post_of_meeting( stdClass $answer ): ?WP_Post {
+	return zoombridge_managed_post( (string) ( $answer->id ?? '' ) );
+}
+
+/**
+ * Returns the managed post of a meeting number.
  *
  * @since 0.2.0
  *
@@ -218,4 +236,41 @@ function zoombridge_fit_recordings( stdClass $recordings, WP_Post $post ): ?stdC
 function zoombridge_managed_post( string $number ): ?WP_Post {
 	$post_id = '' === $number ? 0 : zoombridge_find_post( $number );
 	return $post_id && zoombridge_is_managed_post( $post_id ) ? get_post( $post_id ) : null;
+}
+
+/**
+ * Returns the managed posts of meetings: as zoombridge_managed_post(), by as few queries for many as for one.
+ *
+ * @since 0.2.0
+ *
+ * @param string[] $numbers Zoom meeting numbers.
+ * @return WP_Post[] Posts by number; numbers without one are not among them.
+ */
+function zoombridge_managed_posts( array $numbers ): array {
+	$numbers = array_unique( array_filter( $numbers, 'strlen' ) );
+	$found   = $numbers ? array_filter( zoombridge_read_numbers( $numbers ) ) : array();
+	$ids     = array_merge( array(), ...array_values( $found ) );
+	_prime_post_caches( $ids, false );
+	update_meta_cache( 'post', $ids );
+	return array_filter( array_map( 'zoombridge_choose_managed_post', $found ) );
+}
+
+/**
+ * Returns the managed post of a meeting among all that hold its number.
+ *
+ * @since 0.2.0
+ *
+ * @param int[] $ids IDs of the posts, of any type.
+ * @return WP_Post|null The one that zoombridge_find_post() finds; null if the bridge does not manage it.
+ */
+function zoombridge_choose_managed_post( array $ids ): ?WP_Post {
+	sort( $ids );
+	$by_place = array();
+	foreach ( array_filter( array_map( 'get_post', $ids ) ) as $post ) {
+		if ( 'zoom-meetings' === $post->post_type ) {
+			$by_place[ 'trash' === $post->post_status ? 'trash' : 'outside' ][] = $post;
+		}
+	}
+	$post = $by_place['outside'][0] ?? $by_place['trash'][0] ?? null;
+	return $post && zoombridge_is_managed_post( $post->ID ) ? $post : null;
 }

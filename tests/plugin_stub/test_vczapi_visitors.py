@@ -191,6 +191,36 @@ class TestLists:
         assert vczapi.complaints() == []
 
 
+class TestMeetingsOfAHost:
+    """The shortcode `[zoom_list_host_meetings]` reads its list on each view."""
+
+    def test_take_as_few_queries_for_many_as_for_one(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        numbers = [str(number) for number in range(81000000000, 81000000050)]
+        for status, of_status in (("publish", numbers[:48]), ("private", numbers[48:])):
+            changes = {"set": {"revision": 1, "kind": "meeting"}, "lay_over": {"details": '{"topic":"Ours"}'}}
+            writes = [sync.write(number, title="x", status=status, metas=changes) for number in of_status]
+            assert set(sync.send(*writes).codes) == {"ok"}
+
+        shown, queries = vczapi.site.php(
+            """
+            $meetings = array();
+            foreach ( array_merge( $numbers, array( '7', 8 ), array( $numbers[0] ) ) as $number ) {
+                $meetings[] = (object) array( 'id' => (int) $number, 'topic' => 'Of Zoom', 'join_url' => 'x' );
+            }
+            $meetings[] = (object) array( 'topic' => 'Without a number' );
+            wp_cache_flush();
+            get_option( 'active_plugins' );
+            $before = $GLOBALS['wpdb']->num_queries;
+            $shown  = zoombridge_fit_meeting_list( $meetings );
+            return array( array_column( $shown, 'topic' ), $GLOBALS['wpdb']->num_queries - $before );
+            """,
+            numbers=numbers,
+        )
+
+        assert shown == ["Ours"] * 48 + ["Of Zoom"] * 2 + ["Ours", "Without a number"]
+        assert queries < 10
+
+
 class TestImport:
     @pytest.mark.parametrize("status", ["publish", "private", "trash"])
     def test_makes_no_second_post(self, vczapi: VczapiSite, write: Callable[..., int], status: str) -> None:
