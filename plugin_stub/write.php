@@ -440,15 +440,15 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 		zoombridge_sync_untrash( $row, $operation['status'] );
 		$row = zoombridge_sync_post( $row['ID'] );
 	}
-	$fields  = zoombridge_sync_sanitize( $operation );
-	$metas   = zoombridge_sync_wanted_metas( $operation, $row );
+	$fields = zoombridge_sync_sanitize( $operation );
+	// First of all: a copy that another plugin makes meanwhile must not look managed.
+	$metas   = array( '_zoombridge_post' => (string) $row['ID'] ) + zoombridge_sync_wanted_metas( $operation, $row );
 	$changes = array();
 	if ( ! zoombridge_sync_is_managed( $row ) ) {
 		$metas  += array( '_zoombridge_made' => 'form' );
 		$changes = zoombridge_sync_missing_author( $row, $metas );
 	}
 	$metas['_zoombridge_wrote'] = zoombridge_sync_wrote( $fields, $row );
-	$metas['_zoombridge_post']  = (string) $row['ID'];
 	foreach ( $fields as $column => $value ) {
 		if ( $value !== $row[ $column ] ) {
 			$changes[ $column ] = $value;

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.plugin_stub.pairing import must_use
 from tests.plugin_stub.vczapi import manage, sync
 from tests.wordpress.vczapi_site import NUMBER, VczapiSite, details
 
@@ -28,6 +29,22 @@ add_filter( 'vczapi_updateMeetingInfo', function ( $update ) {
     $wpdb->insert( $wpdb->postmeta, $row );
     return $update;
 }, 1 );
+"""
+# A plugin that copies a post with its metas, after each of the bridge's metas that is added.
+COPIES = """
+add_action( 'added_post_meta', function ( $meta_id, $post, $key ) {
+    static $is_copying = false;
+    if ( $is_copying || 0 !== strpos( $key, '_zoombridge_' ) ) {
+        return;
+    }
+    $is_copying = true;
+    $copy       = wp_insert_post( array( 'post_type' => 'zoom-meetings', 'post_title' => 'A copy' ) );
+    foreach ( get_post_meta( $post ) as $name => $values ) {
+        add_post_meta( $copy, $name, wp_slash( maybe_unserialize( $values[0] ) ) );
+    }
+    update_option( 'copies', array( $key => $copy ) + get_option( 'copies', array() ) );
+    $is_copying = false;
+}, 10, 3 );
 """
 
 
@@ -181,6 +198,25 @@ class TestButton:
 
         assert vczapi.meta(post, "_meeting_zoom_details")["state"] == "ended"
         assert vczapi.ajax_links(post, start="2099-01-01 10:00:00") == ""
+
+
+class TestAdoption:
+    def test_copy_that_is_made_meanwhile_is_not_managed(self, vczapi: VczapiSite, sync: SyncClient) -> None:
+        post = vczapi.make(details())
+        with must_use(vczapi.site, COPIES):
+            manage(sync, post, details={"topic": "Choir"}, html="<p>x</p>", join_url="https://zoom.us/j/1")
+
+        copies = vczapi.site.php(
+            """
+            $found = array();
+            foreach ( get_option( 'copies' ) as $key => $id ) {
+                $found[ $key ] = zoombridge_is_managed_post( $id );
+            }
+            return $found;
+            """
+        )
+        assert "_zoombridge_revision" in copies
+        assert set(copies.values()) == {False}
 
 
 class TestOtherWays:
