@@ -186,7 +186,12 @@ function zoombridge_sync_known_metas( array $row ): ?array {
 	if ( ! isset( $seq[5] ) ) {
 		return null;
 	}
-	parse_str( $seq[5], $known );
+	// Not by parse_str(), which separates as php.ini says.
+	$known = array();
+	foreach ( array_filter( explode( '&', $seq[5] ) ) as $pair ) {
+		list( $name, $hash ) = explode( '=', $pair . '=' );
+		$known[ $name ]      = $hash;
+	}
 	return $known;
 }
 

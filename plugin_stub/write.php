@@ -108,7 +108,7 @@ function zoombridge_sync_is_new( array $operation, int $epoch, array $row ): boo
 function zoombridge_sync_record( array $operation, int $epoch, int $post_id ): array {
 	$row   = zoombridge_sync_post( $post_id );
 	$seq   = sprintf( '%d.%d.%s', $epoch, $operation['seq'], $operation['op'] );
-	$metas = http_build_query( zoombridge_sync_recorded_metas( $operation, $row ) );
+	$metas = http_build_query( zoombridge_sync_recorded_metas( $operation, $row ), '', '&' );
 	$text  = sprintf( '%s.%s.%d.%s', $seq, zoombridge_sync_digest( $row ), time(), $metas );
 	zoombridge_sync_set_metas( $post_id, array( '_zoombridge_seq' => $text ), $row['metas'] );
 	$row['metas']['_zoombridge_seq'] = $text;

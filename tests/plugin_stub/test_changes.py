@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import STUB_SLUG
 from tests.plugin_stub.bridge_double import BridgeDouble
 from tests.plugin_stub.conftest import VCZAPI, sign_in
+from tests.plugin_stub.pairing import must_use
 from tests.plugin_stub.sync import SyncClient
 from tests.wordpress import WordPress
 
@@ -160,6 +161,13 @@ class TestHooks:
             sync.write(number, post, metas={"set": {"join_url": "https://zoom.us/j/1"}, "remove": ["pro"]})
         )
         assert swept(sync)[post]["altered"] == []
+
+    def test_it_is_told_also_where_php_separates_queries_otherwise(self, sync: SyncClient) -> None:
+        with must_use(sync.site, "ini_set( 'arg_separator.output', ';' );"):
+            post = make(sync, metas={"set": {"kind": "meeting", "html": "<p>x</p>"}})
+            sync.site.php("wp_update_post( array( 'ID' => $id, 'post_title' => 'New' ) );", id=post)
+
+            assert [told["altered"] for told in changed(sync)] == [[]]
 
     def test_what_changes_nothing_is_not_told(self, sync: SyncClient, bridge: BridgeDouble) -> None:
         for code in (
