@@ -183,6 +183,20 @@ function zoombridge_callback_file( $callback ): string {
 }
 
 /**
+ * Whether a class may be looked into: it is loaded, or its name looks like one of VCZAPI's or its add-ons'.
+ *
+ * Plugins name classes as callbacks that are loaded only when they are called.
+ *
+ * @since 0.2.0
+ *
+ * @param string $name Name of the class.
+ * @return bool True if it may.
+ */
+function zoombridge_may_load_class( string $name ): bool {
+	return class_exists( $name, false ) || (bool) preg_match( '/codemanas|vczapi|video_?conferencing|zoom/i', $name );
+}
+
+/**
  * Whether a file belongs to VCZAPI or one of its add-ons.
  *
  * @since 0.2.0

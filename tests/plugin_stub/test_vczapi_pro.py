@@ -279,6 +279,24 @@ class TestCost:
 
         assert (headers["X-Connection"], headers["X-Admin"]) == ("0", "0")
 
+    def test_classes_of_others_are_not_loaded_to_look_for_callbacks(self, site: WordPress) -> None:
+        asked = site.php(
+            """
+            $asked = array();
+            spl_autoload_register( function ( $name ) use ( &$asked ) { $asked[] = $name; } );
+            foreach ( array( 'Shop\\Cart', 'Codemanas\\Of_Pro' ) as $name ) {
+                add_action( 'a_hook', array( $name, 'run' ) );
+                add_action( 'a_hook', "$name::run" );
+            }
+            foreach ( $GLOBALS['wp_filter']['a_hook']->callbacks[10] as $callback ) {
+                zoombridge_callback_file( $callback['function'] );
+            }
+            return array_values( array_unique( $asked ) );
+            """
+        )
+
+        assert asked == ["Codemanas\\Of_Pro"]
+
 
 class TestAdministrators:
     @pytest.fixture
