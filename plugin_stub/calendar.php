@@ -139,7 +139,7 @@ function zoombridge_request_calendar( string $path ): array {
 	$status   = is_wp_error( $response ) ? 503 : $response['status'];
 	$body     = '';
 	if ( 200 === $status ) {
-		$body   = zoombridge_filter_calendar( $response['body'], 'zoombridge_is_post_public' );
+		$body   = zoombridge_filter_calendar( $response['body'], 'zoombridge_is_post_public', 'zoombridge_hides_link' );
 		$status = '' === $body ? 503 : 200;
 	}
 	return compact( 'status', 'body' );
@@ -170,7 +170,20 @@ function zoombridge_is_post_public( int $post_id, bool $is_cancelled ): bool {
 }
 
 /**
- * Removes from a calendar the events that belong to no public post.
+ * Whether the site's own choices hide the link of a post from the public, which reads the calendar.
+ *
+ * @since 0.2.0
+ *
+ * @param int $post_id ID of the post.
+ * @return bool True if they do.
+ */
+function zoombridge_hides_link( int $post_id ): bool {
+	$post = get_post( $post_id );
+	return ! $post || zoombridge_site_forbids_joining( $post, true );
+}
+
+/**
+ * Removes from a calendar the events that belong to no public post, and the links that the site hides.
  *
  * Works on whole lines of iCalendar (RFC 5545, section 3.1): a text, however long and wherever folded, is part of its
  * line and begins or ends nothing. An event is assigned to a post by exactly one line X-ZOOMBRIDGE-POST of its own.
@@ -178,11 +191,12 @@ function zoombridge_is_post_public( int $post_id, bool $is_cancelled ): bool {
  *
  * @since 0.1.0
  *
- * @param string   $calendar  The calendar.
- * @param callable $is_public Receives the ID of a post, and whether the event is cancelled; returns if it is public.
+ * @param string   $calendar   The calendar.
+ * @param callable $is_public  Receives the ID of a post, and whether the event is cancelled; returns if it is public.
+ * @param callable $hides_link Receives the ID of a public post; returns whether its event must not have the link.
  * @return string The calendar, or empty if it is none.
  */
-function zoombridge_filter_calendar( string $calendar, callable $is_public ): string {
+function zoombridge_filter_calendar( string $calendar, callable $is_public, callable $hides_link ): string {
 	$kept      = '';
 	$component = null;
 	$is_header = true;
@@ -201,7 +215,7 @@ function zoombridge_filter_calendar( string $calendar, callable $is_public ): st
 		if ( array() === $component['open'] ) {
 			$is_header = $is_header && '' === $component['kind'];
 			$is_kept   = $is_header ? $component['is_whole'] : zoombridge_is_component_public( $component, $is_public );
-			$kept     .= $is_kept ? $component['text'] : '';
+			$kept     .= $is_kept ? zoombridge_component_text( $component, $hides_link ) : '';
 			$component = null;
 		}
 	}
@@ -258,6 +272,8 @@ function zoombridge_calendar_lines( string $calendar ): Generator {
  *     @type string[] $open     Names of what has begun and not ended; empty once the component has.
  *     @type string[] $posts    Values of its lines X-ZOOMBRIDGE-POST.
  *     @type string[] $statuses Values of its lines STATUS.
+ *     @type string   $bare     Its lines without those of an event that may hold link and passcode.
+ *     @type bool     $has_link Whether it is an event with a link: the bridge puts it into LOCATION.
  *     @type bool     $is_whole False if something in it ends without having begun, or cannot be read.
  * }
  */
@@ -270,11 +286,16 @@ function zoombridge_add_calendar_line( ?array $component, array $line ): array {
 			'open'     => array(),
 			'posts'    => array(),
 			'statuses' => array(),
+			'bare'     => '',
+			'has_link' => false,
 			'is_whole' => true,
 		);
 	}
 	$is_readable        = $line['is_valid'];
 	$component['text'] .= $line['text'];
+	if ( ! in_array( $line['name'], array( 'LOCATION', 'DESCRIPTION' ), true ) ) {
+		$component['bare'] .= $line['text'];
+	}
 	if ( 'BEGIN' === $line['name'] ) {
 		$path                = implode( '/', $component['open'] ) . '/' . $value;
 		$is_nested           = array() !== $component['open'];
@@ -287,9 +308,25 @@ function zoombridge_add_calendar_line( ?array $component, array $line ): array {
 		$component['posts'][] = $value;
 	} elseif ( 'STATUS' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
 		$component['statuses'][] = $value;
+	} elseif ( 'LOCATION' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
+		$component['has_link'] = true;
 	}
 	$component['is_whole'] = $component['is_whole'] && $is_readable;
 	return $component;
+}
+
+/**
+ * Returns what everybody may read of a component.
+ *
+ * @since 0.2.0
+ *
+ * @param array    $component  The component, which belongs in the calendar.
+ * @param callable $hides_link Receives the ID of a public post; returns whether its event must not have the link.
+ * @return string Its lines.
+ */
+function zoombridge_component_text( array $component, callable $hides_link ): string {
+	$is_hidden = $component['has_link'] && $hides_link( (int) $component['posts'][0] );
+	return $is_hidden ? $component['bare'] : $component['text'];
 }
 
 /**

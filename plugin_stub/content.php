@@ -35,7 +35,12 @@ add_filter( 'the_content', 'zoombridge_prepend_details', 30 ); // After wpautop(
  * @return string HTML.
  */
 function zoombridge_details( WP_Post $post ): string {
-	$html         = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
+	$html = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
+	if ( zoombridge_site_forbids_joining( $post ) ) {
+		$html = zoombridge_remove_joining( $html );
+	} elseif ( zoombridge_requires_sign_in( $post ) ) {
+		zoombridge_forbid_page_cache();
+	}
 	$number       = get_post_meta( $post->ID, '_meeting_zoom_meeting_id', true );
 	$replacements = array(
 		// A topic may contain text that looks like a shortcode.
@@ -44,6 +49,30 @@ function zoombridge_details( WP_Post $post ): string {
 		'#zoombridge-calendar' => esc_url( rest_url( 'zoombridge/v1/calendar/' . $number . '.ics' ) ),
 	);
 	return str_replace( array_keys( $replacements ), $replacements, $html );
+}
+
+/**
+ * Removes passcode and join link from a meeting's details.
+ *
+ * @since 0.2.0
+ *
+ * @param string $html The details, for one audience.
+ * @return string The details; empty if passcode or link do not stand where the bridge puts them.
+ */
+function zoombridge_remove_joining( string $html ): string {
+	$facts = explode( '<!--zoombridge-facts-->', $html );
+	$html  = array_shift( $facts );
+	foreach ( $facts as $fact ) {
+		$parts = explode( '<!--zoombridge-facts-end-->', $fact, 2 );
+		if ( false === strpos( $parts[0], 'class="zoombridge-passcode"' ) ) {
+			$html .= '<!--zoombridge-facts-->' . $fact;
+		} else {
+			$html .= $parts[1] ?? '';
+		}
+	}
+	$link = '#<p class="zoombridge-join">\s*<a class="zoombridge-join-link.*?</p>#s';
+	$html = (string) preg_replace( $link, '', $html );
+	return preg_match( '#class="zoombridge-(?:passcode|join-link)#', $html ) ? '' : $html;
 }
 
 /**
@@ -104,9 +133,21 @@ function zoombridge_select_audience( string $html ): string {
 	$marks        = '#<!--zoombridge-in-->(.*?)<!--zoombridge-out-->(.*?)<!--zoombridge-end-->#s';
 	$is_signed_in = is_user_logged_in();
 	$html         = (string) preg_replace( $marks, $is_signed_in ? '$1' : '$2', $html, -1, $count );
-	// Page caches would show this page to every visitor.
-	if ( $count && $is_signed_in && ! defined( 'DONOTCACHEPAGE' ) ) {
-		define( 'DONOTCACHEPAGE', true );
+	if ( $count && $is_signed_in ) {
+		zoombridge_forbid_page_cache();
 	}
 	return $html;
+}
+
+/**
+ * Keeps plugins that cache pages from showing this one to every visitor.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_forbid_page_cache(): void {
+	if ( ! defined( 'DONOTCACHEPAGE' ) ) {
+		define( 'DONOTCACHEPAGE', true );
+	}
 }

@@ -25,6 +25,39 @@ function zoombridge_may_see( WP_Post $post, bool $is_anonymous = false ): bool {
 }
 
 /**
+ * Whether the site has chosen, with VCZAPI's *Requires Login*, that only signed-in users join a meeting.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post The post.
+ * @return bool True if it has.
+ */
+function zoombridge_requires_sign_in( WP_Post $post ): bool {
+	$key    = zoombridge_has_next_vczapi() ? 'vczapi_meeting_fields' : '_meeting_fields';
+	$fields = get_post_meta( $post->ID, $key, true );
+	return is_array( $fields ) && ! empty( $fields['site_option_logged_in'] );
+}
+
+/**
+ * Whether the site's own choices keep the current visitor from joining a meeting, whatever the bridge's rules show.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post         The post.
+ * @param bool    $is_anonymous Optional. Whether to ask for every visitor, whoever asks now. Default false.
+ * @return bool True where VCZAPI's *Requires Login* or its button that disables joining does.
+ */
+function zoombridge_site_forbids_joining( WP_Post $post, bool $is_anonymous = false ): bool {
+	$is_signed_in = is_user_logged_in() && ! $is_anonymous;
+	if ( ! $is_signed_in && zoombridge_requires_sign_in( $post ) ) {
+		return true;
+	}
+	$details = get_post_meta( $post->ID, '_meeting_zoom_details', true );
+	return ( $details instanceof stdClass && 'ended' === ( $details->state ?? '' ) )
+		|| '' !== get_post_meta( $post->ID, '_zoombridge_joining_disabled', true );
+}
+
+/**
  * Whether the current visitor may join the meeting of a managed post.
  *
  * @since 0.2.0
@@ -34,17 +67,11 @@ function zoombridge_may_see( WP_Post $post, bool $is_anonymous = false ): bool {
  * @return bool False for a post that the visitor cannot see, and where the rules hide the link.
  */
 function zoombridge_may_join( WP_Post $post, bool $is_anonymous = false ): bool {
-	if ( ! zoombridge_may_see( $post, $is_anonymous ) ) {
-		return false;
-	}
-	$key          = zoombridge_has_next_vczapi() ? 'vczapi_meeting_fields' : '_meeting_fields';
-	$fields       = get_post_meta( $post->ID, $key, true );
-	$is_signed_in = is_user_logged_in() && ! $is_anonymous;
-	if ( is_array( $fields ) && ! empty( $fields['site_option_logged_in'] ) && ! $is_signed_in ) {
+	if ( ! zoombridge_may_see( $post, $is_anonymous ) || zoombridge_site_forbids_joining( $post, $is_anonymous ) ) {
 		return false;
 	}
 	$details = get_post_meta( $post->ID, '_meeting_zoom_details', true );
-	$is_open = $details instanceof stdClass && ! empty( $details->join_url ) && 'ended' !== ( $details->state ?? '' );
+	$is_open = $details instanceof stdClass && ! empty( $details->join_url );
 	return $is_open && ( $is_anonymous ? '' === $post->post_password : ! post_password_required( $post ) );
 }
 

@@ -28,6 +28,9 @@ foreach ( $zoombridge_input['calendars'] as $zoombridge_calendar ) {
 			base64_decode( $zoombridge_calendar, true ),
 			static function ( int $post_id ) use ( $zoombridge_input ): bool {
 				return in_array( $post_id, $zoombridge_input['public'], true );
+			},
+			static function (): bool {
+				return false;
 			}
 		)
 	);

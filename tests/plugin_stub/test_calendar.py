@@ -35,6 +35,14 @@ def post_of_meeting(site: WordPress) -> int:
     return int(make(site)["id"])
 
 
+def set_metas(site: WordPress, post: int, metas: dict[str, Any]) -> None:
+    site.php(
+        "foreach ( $metas as $key => $value ) { update_post_meta( $post, $key, $value ); }",
+        post=post,
+        metas=metas,
+    )
+
+
 def fetch(site: WordPress, name: str = "calendar.ics", **headers: str) -> requests.Response:
     return requests.get(f"{site.rest_root}zoombridge/v1/{name}", headers=headers, timeout=90)
 
@@ -168,6 +176,32 @@ class TestCalendar:
         bridge.respond = lambda _: calendar(event(hidden, "Hidden"), event(99_999_999, "Gone"))
 
         assert fetch(paired).text == "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
+
+    @pytest.mark.parametrize(
+        "metas",
+        [{"_meeting_fields": {"site_option_logged_in": "1"}}, {"_zoombridge_joining_disabled": "1"}],
+    )
+    def test_omits_links_that_the_site_hides(
+        self, paired: WordPress, bridge: BridgeDouble, metas: dict[str, Any]
+    ) -> None:
+        """VCZAPI's *Requires Login* and its button; a public event has its link in two lines."""
+        secret = "LOCATION:https://zoom.us/j/1?pwd=x\r\nDESCRIPTION:Join: https://zoom.us/j/1?\r\n pwd=x\r\n"
+        limited, shown = post(paired), post(paired)
+        set_metas(paired, limited, metas)
+        events = [event(one, text) for one, text in ((limited, "Limited"), (shown, "Shown"))]
+        with_links = [one.replace("STATUS", f"{secret}STATUS") for one in events]
+        bridge.respond = lambda _: calendar(*with_links)
+
+        assert fetch(paired).content == calendar(events[0], with_links[1]).body
+
+    def test_events_without_a_link_are_whole(self, paired: WordPress, bridge: BridgeDouble) -> None:
+        """As where the bridge's own rules show the link to signed-in users only, and tick *Requires Login*."""
+        limited = post(paired)
+        set_metas(paired, limited, {"_meeting_fields": {"site_option_logged_in": "1"}})
+        shown = calendar(event(limited, "Choir").replace("STATUS", "DESCRIPTION:Bring your notes\r\nSTATUS"))
+        bridge.respond = lambda _: shown
+
+        assert fetch(paired).content == shown.body
 
     @pytest.mark.parametrize(
         ("status", "of_event", "is_listed"),

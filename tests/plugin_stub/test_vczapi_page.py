@@ -248,6 +248,93 @@ class TestRules:
         assert "registered" not in text
 
 
+class TestSiteForbidsJoining:
+    """By options of VCZAPI in the post, where the rules of the bridge show link and passcode to everybody."""
+
+    def test_without_signing_in(self, pages: Pages) -> None:
+        post = pages.make(meeting())
+        require_login(pages, post)
+
+        text = pages.page(post)
+        assert PASSCODE not in html.unescape(text)
+        assert "zoombridge-passcode" not in text
+        for name in ("registered", "calendar-link", "recording-link"):
+            assert text.count(f'class="zoombridge-{name}"') == 1, name
+        assert PASSCODE in html.unescape(pages.page(post, signed_in=True))
+
+    def test_by_the_button(self, pages: Pages) -> None:
+        post = pages.make(meeting())
+        pages.vczapi.press_button(post, NUMBER, "end")
+
+        for signed_in in (False, True):
+            assert PASSCODE not in html.unescape(pages.page(post, signed_in=signed_in))
+        pages.vczapi.press_button(post, NUMBER, "resume")
+        assert PASSCODE in html.unescape(pages.page(post))
+
+    def test_status_stays(self, pages: Pages) -> None:
+        started = {"u": {"started": at(NOW - timedelta(minutes=5))}}
+        post = pages.make(meeting(start_time=at(NOW - timedelta(minutes=6)), instances=started))
+        require_login(pages, post)
+
+        assert "Live now" in pages.page(post)
+        assert "zoombridge-passcode" not in pages.page(post)
+
+    def test_without_the_plugin(self, pages: Pages) -> None:
+        post = pages.make(meeting())
+        require_login(pages, post)
+        pages.vczapi.stop()
+        try:
+            text = html.unescape(pages.page(post))
+            member = html.unescape(pages.page(post, signed_in=True))
+        finally:
+            VczapiSite.start(pages.site)
+
+        for secret in (PASSCODE, "pwd=aBc.1"):
+            assert secret not in text
+            assert secret in member
+        assert "Meeting details" in text
+        assert text.count('class="zoombridge-calendar-link"') == 1
+
+    @pytest.mark.parametrize("user", [0, 1])
+    def test_page_caches_keep_what_visitors_see(self, pages: Pages, user: int) -> None:
+        post = pages.make(meeting())
+        require_login(pages, post)
+
+        defined = pages.site.php(
+            """
+            wp_set_current_user( $user );
+            zoombridge_details( get_post( $post ) );
+            return defined( 'DONOTCACHEPAGE' );
+            """,
+            post=post,
+            user=user,
+        )
+        assert defined is (user == 1)
+
+    def test_passcode_in_an_unknown_place_shows_nothing(self, pages: Pages) -> None:
+        post = pages.make(meeting())
+        require_login(pages, post)
+        pages.site.php(
+            "update_post_meta( $post, '_zoombridge_html', $html );",
+            post=post,
+            html='<!--zoombridge-below--><b class="zoombridge-passcode">x</b><!--zoombridge-below-end-->',
+        )
+
+        assert pages.added(post) == ""
+        assert "zoombridge-passcode" in pages.added(post, user=1)
+
+
+def require_login(pages: Pages, post: int) -> None:
+    """Tick *Requires Login*, as in VCZAPI's form."""
+    pages.site.php(
+        """
+        $fields = get_post_meta( $post, '_meeting_fields', true );
+        update_post_meta( $post, '_meeting_fields', array( 'site_option_logged_in' => '1' ) + $fields );
+        """,
+        post=post,
+    )
+
+
 class TestHidden:
     """With the post, wherever a template shows it."""
 

@@ -42,7 +42,9 @@ RULES = {
     "no passcode": Rules(passcode=Passcode.HIDDEN, recordings=Recordings.SIGNED_IN, recording_passcode=True),
     "for who is signed in": Rules(join_link=JoinLink.SIGNED_IN, recordings=Recordings.SIGNED_IN),
     "for nobody": Rules(join_link=JoinLink.NOBODY),
+    "all is shown, but the site requires sign-in": Rules(recordings=Recordings.EVERYBODY),
 }
+REQUIRES_LOGIN = {"all is shown, but the site requires sign-in"}  # by VCZAPI's option in the post
 STATUSES = ("publish", "password", "draft", "private", "trash")
 ROLES = (None, "subscriber", "contributor")
 START = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
@@ -87,7 +89,8 @@ class Case:
             return set()
         rules = RULES[self.rules]
         found = set()
-        if rules.join_link is JoinLink.EVERYBODY or (rules.join_link is JoinLink.SIGNED_IN and signed_in):
+        to_all = rules.join_link is JoinLink.EVERYBODY and self.rules not in REQUIRES_LOGIN
+        if to_all or (rules.join_link is not JoinLink.NOBODY and signed_in):
             found |= {"link", "signature"}
             found |= {"token"} if rules.passcode is not Passcode.HIDDEN else set()
             found |= {"passcode"} if rules.passcode is Passcode.SHOWN else set()
@@ -106,6 +109,13 @@ class Case:
     def start_url(self) -> str:
         return f"https://us02web.zoom.us/s/{self.number}?zak={self.secrets()['start link']}"
 
+    @property
+    def agenda(self) -> str:
+        """Return what the host wrote. What the rules show, the text of a post shows, whatever option the post has."""
+        if self.rules in REQUIRES_LOGIN:
+            return "Bring your notes"
+        return f"Join: {self.join_url} Passcode: {self.secrets()['passcode']} Host: {self.start_url}"
+
     def at_zoom(self) -> dict[str, Any]:
         """Return the meeting as Zoom's API holds it."""
         secrets = self.secrets()
@@ -114,7 +124,7 @@ class Case:
             "uuid": self.uuid,
             "type": 2,
             "topic": f"Choir {self.number}",
-            "agenda": f"Join: {self.join_url} Passcode: {secrets['passcode']} Host: {self.start_url}",
+            "agenda": self.agenda,
             "host_id": HOST,
             "start_time": f"{START:%Y-%m-%dT%H:%M:%SZ}",
             "timezone": "Europe/Berlin",
@@ -177,7 +187,8 @@ def written(case: Case, seq: int) -> dict[str, Any]:
     assert not post.reason
     status = case.status if case.status in ("draft", "private") else "publish"
     metas = {**post.field, "revision": 1}
-    metas["fields"] = metas["fields"] | dict.fromkeys(post.ticks, "1")
+    ticks = {"site_option_logged_in"} if case.rules in REQUIRES_LOGIN else post.ticks
+    metas["fields"] = metas["fields"] | dict.fromkeys(ticks, "1")
     fields = {"title": post.title, "content": post.content, "status": status, "zoombridge": metas}
     [write] = sync_operations(CreatePost(fields), Mark(case.number, seq))
     found = document(write, 0)
@@ -305,6 +316,7 @@ def furnished(vczapi: VczapiSite, bridge: BridgeDouble) -> Scene:
         foreach ( array( 'subscriber', 'contributor' ) as $role ) {
             wp_insert_user( array( 'user_login' => $role, 'user_pass' => 'a-password', 'role' => $role ) );
         }
+        update_option( 'posts_per_rss', 100 );
         $zoom = get_option( 'zoombridge_test_zoom' );
         $zoom['objects'] = array_column( $meetings, null, 'id' );
         $zoom['recordings'] = $recordings;
