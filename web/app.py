@@ -8,7 +8,7 @@ from tornado.web import Application
 
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService
-from web.http.batcher import Batcher
+from web.http.batcher import EVENT_LIMITS, Batcher
 from web.http.inflight import InFlight
 from web.pages.not_found import NotFoundHandler
 from web.signin.handlers import SignInGuard
@@ -17,7 +17,7 @@ from web.webhooks.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
-    from web.http.batcher import Requests
+    from web.http.batcher import Limits, Requests
 
 
 def make_app(
@@ -28,6 +28,7 @@ def make_app(
     metrics_token: str = "",
     in_flight: InFlight | None = None,
     dispatcher: Dispatcher | None = None,
+    event_limits: Limits = EVENT_LIMITS,
     public_url: str = "",
 ) -> Application:
     """Return the application of a bridge whose address in browsers is `public_url`.
@@ -41,7 +42,7 @@ def make_app(
         dispatcher.dispatch(batch, batcher.deliver)
         return True
 
-    batcher = Batcher(send)
+    batcher = Batcher(send, event_limits)
     sign_in = SignInGuard(auth, dispatcher.executor, public_url)
     return Application(
         list(

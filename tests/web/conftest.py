@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,10 +36,14 @@ from tests.core.conftest import KEYS, connected
 from tests.core.events import SECRET
 from tests.plugin_stub.page_filter import Tokens, page_filter
 from web.app import make_app
+from web.http.batcher import EVENT_LIMITS
 from web.http.server import make_server
 from web.ui.shell import ASSETS_VERSION
 from web.webhooks.dispatcher import Dispatcher
 
+# A busy machine takes longer than Zoom waits; what happens then, tests/web/webhooks/test_dispatcher.py and
+# tests/web/http/test_batcher.py show.
+PATIENT = replace(EVENT_LIMITS, seconds=60.0)
 RPC_TOKEN = "rpc-token"
 METRICS_TOKEN = "token-of-the-monitor"
 PAGE = "https://s1.example.org/wp-admin/edit.php?post_type=zoom-meetings&page=webhooks"
@@ -175,9 +179,10 @@ def auth_service(store: Store, passwords: Passwords) -> AuthService:
 @pytest.fixture
 def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http]:
     def make() -> Application:
-        # A busy machine takes longer than Zoom waits; what happens then, tests/web/webhooks/test_dispatcher.py shows.
-        dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
-        return make_app(bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher)
+        dispatcher = Dispatcher(bridge.ingest, answer_seconds=PATIENT.seconds)
+        return make_app(
+            bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher, event_limits=PATIENT
+        )
 
     with served(io_loop, make) as client:
         yield client

@@ -32,11 +32,17 @@ class AcceptorWorker:
     `on_close` is called when the channel has closed, without which nothing can be answered.
     """
 
-    def __init__(self, on_close: Callable[[], None], *, page_limits: Limits = PAGE_LIMITS) -> None:
+    def __init__(
+        self,
+        on_close: Callable[[], None],
+        *,
+        event_limits: Limits = EVENT_LIMITS,
+        page_limits: Limits = PAGE_LIMITS,
+    ) -> None:
         numbers = itertools.count()
         self._channel = Channel(self._receive, on_close)
         self._in_flight = InFlight()
-        self._events = Batcher(self._send, EVENT_LIMITS, numbers)
+        self._events = Batcher(self._send, event_limits, numbers)
         self._pages = Batcher(self._send, page_limits, numbers)
         self._stop = asyncio.Event()
 

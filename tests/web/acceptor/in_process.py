@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tornado.testing import bind_unused_port
 
-from tests.web.conftest import Http
+from tests.web.conftest import PATIENT, Http
 from web.acceptor.channel_server import ChannelServer
 from web.acceptor.worker import AcceptorWorker
 from web.http.batcher import PAGE_LIMITS
@@ -42,7 +42,7 @@ def accepted(
         serving = ChannelServer(app, dispatcher)
         await serving.open(ours)
         running = asyncio.ensure_future(
-            AcceptorWorker(ended.set, page_limits=page_limits).run(
+            AcceptorWorker(ended.set, event_limits=PATIENT, page_limits=page_limits).run(
                 theirs, [listening], behind_proxy=behind_proxy
             )
         )
