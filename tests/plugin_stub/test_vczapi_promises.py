@@ -628,6 +628,34 @@ def test_signature_to_join_in_the_browser_keeps_the_promises(scene: Scene) -> No
             assert told["success"] or not case.is_public
 
 
+@pytest.mark.parametrize(("password", "is_shown"), [("x", True), ("y", False), ("", False)])
+def test_rest_shows_a_post_to_whoever_knows_its_password(scene: Scene, password: str, is_shown: bool) -> None:
+    case = next(case for case in scene.cases if case.status == "password" and case.rules == "all is shown")
+
+    text = scene.visitors[0].rest(f"wp/v2/zoom_meetings/{case.post}", password=password)
+
+    assert (case.secrets()["link"] in _shown_to(scene, text)) is is_shown
+
+
+def test_rest_answers_as_other_plugins_have_it(scene: Scene) -> None:
+    """A filter may put an error, or anything else, in place of a post."""
+    case = next(case for case in scene.cases if case.status == "password")
+
+    assert (
+        scene.site.site.php(
+            """
+            $post     = get_post( $post );
+            $request  = new WP_REST_Request();
+            $refused  = new WP_Error( 'theirs', 'No.' );
+            $filtered = apply_filters( 'rest_prepare_zoom-meetings', $refused, $post, $request );
+            return $filtered->get_error_code();
+            """,
+            post=case.post,
+        )
+        == "theirs"
+    )
+
+
 def test_page_holds_nothing_more_for_an_administrator_to_leave_in_a_cache(scene: Scene) -> None:
     """VCZAPI keeps the meetings of a host for five minutes, for whoever comes next."""
     page = scene.page_with(f'[zoom_list_host_meetings host="{HOST}"]')
