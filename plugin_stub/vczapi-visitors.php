@@ -115,7 +115,8 @@ add_action( 'wp_ajax_nopriv_set_timezone', 'zoombridge_guard_join_links', 0 );
 function zoombridge_guard_browser_signature(): void {
 	// phpcs:ignore WordPress.Security.NonceVerification.Missing -- VCZAPI verifies it afterwards.
 	$number = isset( $_POST['meeting_id'] ) ? sanitize_text_field( wp_unslash( $_POST['meeting_id'] ) ) : '';
-	$post   = zoombridge_has_vczapi() ? zoombridge_managed_post( preg_replace( '/[^0-9]/', '', $number ) ) : null;
+	$number = ltrim( preg_replace( '/[^0-9]/', '', $number ), '0' );
+	$post   = zoombridge_has_vczapi() ? zoombridge_managed_post( $number ) : null;
 	if ( $post && ! zoombridge_may_join( $post ) ) {
 		wp_send_json_error( esc_html__( 'This meeting cannot be joined here.', 'meetings-bridge-for-zoom' ) );
 	}

@@ -615,14 +615,15 @@ def test_address_about_a_post_keeps_the_promises(scene: Scene, address: str) -> 
             assert not case.is_public or visitor.role or shown <= seen, f"It shows {seen}.\n{text}"
 
 
-def test_signature_to_join_in_the_browser_keeps_the_promises(scene: Scene) -> None:
+@pytest.mark.parametrize("form", ["{}", "0{}", "00 {}"])
+def test_signature_to_join_in_the_browser_keeps_the_promises(scene: Scene, form: str) -> None:
     public = next(case for case in scene.cases if case.is_public)
     for visitor in scene.visitors:
         page = visitor.get(public.link, type="meeting", join="x")
         nonce = re.search(r'"zvc_security":"(\w+)"', page)
         assert nonce
         for case in scene.cases:
-            answer = visitor.ajax("get_auth", {"noncce": nonce[1], "meeting_id": str(case.number)})
+            answer = visitor.ajax("get_auth", {"noncce": nonce[1], "meeting_id": form.format(case.number)})
             told = json.loads(answer.splitlines()[-1])
             check(scene, visitor, f"signature-{case.number}" if told["success"] else "", (case,))
             assert told["success"] or not case.is_public
