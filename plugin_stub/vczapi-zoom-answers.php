@@ -21,7 +21,8 @@ defined( 'ABSPATH' ) || exit;
  */
 function zoombridge_is_in_vczapi_shortcode( int $change = 0 ): bool {
 	static $depth = 0;
-	$depth       += $change;
+	// Other plugins may apply the filter of an end without that of a beginning.
+	$depth = max( 0, $depth + $change );
 	return $depth > 0;
 }
 
