@@ -83,10 +83,10 @@ add_action( 'admin_notices', 'zoombridge_render_vczapi_warning' );
  * @since 0.2.0
  *
  * @param object $upgrader What updates.
- * @param array  $done     What was done.
+ * @param array  $done     Optional. What was done; some updaters do not say. Default nothing.
  * @return void
  */
-function zoombridge_note_update_of_plugins( $upgrader, $done ): void {
+function zoombridge_note_update_of_plugins( $upgrader, $done = array() ): void {
 	unset( $upgrader );
 	$is_update = 'plugin' === ( $done['type'] ?? '' ) && 'update' === ( $done['action'] ?? '' );
 	if ( $is_update ) {

@@ -495,3 +495,17 @@ class TestVersion:
 
         [nudge] = bridge.wait_for_nudges(1)
         assert nudge.target == "/stub/changed"
+
+    def test_updaters_may_not_say_what_they_did(self, site: WordPress) -> None:
+        """WordPress's own callbacks read it since 6.5, so they are left out."""
+        assert (
+            site.php(
+                """
+                remove_all_actions( 'upgrader_process_complete' );
+                add_action( 'upgrader_process_complete', 'zoombridge_note_update_of_plugins', 10, 2 );
+                do_action( 'upgrader_process_complete', new stdClass() );
+                return 'done';
+                """
+            )
+            == "done"
+        )
