@@ -10,7 +10,7 @@ from bench.syncing import Batches, Sync, Way, fill, made, prices, renamed, start
 from tests.wordpress import WordPress
 
 NUMBER = 85_000_000_123
-OWN = {"_zoombridge_post", "_zoombridge_made", "_zoombridge_seq", "_zoombridge_wrote"}
+OWN = {"_zoombridge_post", "_zoombridge_made", "_zoombridge_seq", "_zoombridge_wrote", "vczapi_meeting_id"}
 
 pytestmark = pytest.mark.parametrize("wordpress", ["debian-mariadb"], indirect=True)
 

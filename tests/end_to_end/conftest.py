@@ -16,6 +16,7 @@ from tests.end_to_end.front import Front
 from tests.end_to_end.pages import InBrowser, InWordPress
 from tests.end_to_end.pair import Pair
 from tests.examples import SOAK
+from tests.plugin_stub.network import LOCKED, MESSAGE
 from tests.plugin_stub.pairing import Admin
 from tests.running import RunningBridge
 from tests.wordpress import WordPress
@@ -143,7 +144,8 @@ def weekly(kind: str) -> Meeting:
 
 def complaints(site: WordPress) -> list[str]:
     """Return what PHP has complained of."""
-    return [line for line in site.php_log().splitlines() if line and not NOT_OURS.search(line)]
+    found = [one for one in MESSAGE.split(site.php_log()) if one.strip() and not LOCKED.search(one)]
+    return [line for one in found for line in one.splitlines() if line and not NOT_OURS.search(line)]
 
 
 @pytest.fixture(scope="package")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import STUB, STUB_SLUG
-from tests.end_to_end.adding import database, notice
+from tests.end_to_end.adding import database, notice, upload
 from tests.end_to_end.front import DOMAIN, WebServer
 from tests.end_to_end.pair import eventually
 from tests.plugin_stub.pairing import stored
 from tests.running import RunningBridge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.end_to_end.adding import Place
@@ -29,10 +30,21 @@ uninstall_plugin( $plugin );
 """
 
 
+@contextmanager
+def stopped_bridge(place: Place) -> Iterator[None]:
+    """Stop the bridge, which looks at pages on its own, while files of the site are exchanged."""
+    data, port = place.owner.bridge.data, int(place.owner.bridge.url.rpartition(":")[2])
+    place.owner.bridge.stop()
+    yield
+    place.owner.bridge = RunningBridge(data, port=port)
+
+
 def connects_again(place: Place, site_id: str = "") -> str:
     """Add the site once more; where its plugin has a connection, it asks an administrator first."""
     code = place.owner.new_code(site=site_id)
-    place.upload(code)
+    plugin = place.owner.plugin(code)
+    with stopped_bridge(place):
+        upload(place.wordpress, plugin)
     found = place.admin.open()
     if stored(place.wordpress) is not None and any("accept" in one.buttons for one in found):
         place.admin.press(notice(found, "accept"), "accept")
@@ -128,11 +140,13 @@ class TestRestored:
         """A dump is put back from before the site got the key that it has now."""
         site_id = place.connected(place.begin("dump"))
         meeting = place.makes_a_page(site_id, "dump")
-        shutil.copyfile(database(place.wordpress), tmp_path / "dump.sqlite")
+        with stopped_bridge(place):
+            shutil.copyfile(database(place.wordpress), tmp_path / "dump.sqlite")
         first = stored(place.wordpress)
         assert connects_again(place) == site_id
         assert stored(place.wordpress) != first
-        shutil.copyfile(tmp_path / "dump.sqlite", database(place.wordpress))
+        with stopped_bridge(place):
+            shutil.copyfile(tmp_path / "dump.sqlite", database(place.wordpress))
 
         told = place.owner.check(site_id)
         assert list(told) == ["pairing"], told

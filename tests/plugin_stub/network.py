@@ -9,6 +9,10 @@ from tests.wordpress import WordPress
 SITES = ("/", "/second/")
 OLDER_THAN_PHP = re.compile(r"Deprecated: .* in \S+/wp-includes/ms-\w+\.php")
 
+# SQLite's answer on a busy machine, with a trace of several lines; the plugin asks again.
+LOCKED = re.compile(r"database (?:table )?is locked")
+MESSAGE = re.compile(r"^(?=\[\d\d-\w{3}-\d{4} )", re.MULTILINE)
+
 NETWORK = """
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 global $wpdb;
@@ -59,6 +63,5 @@ def make_network(site: WordPress) -> None:
 
 def unexpected(log: str) -> list[str]:
     """Return the lines of PHP's log that older versions of WordPress do not cause in networks."""
-    return [
-        line for line in log.splitlines() if not NOT_OURS.search(line) and not OLDER_THAN_PHP.search(line)
-    ]
+    lines = "".join(one for one in MESSAGE.split(log) if not LOCKED.search(one)).splitlines()
+    return [line for line in lines if not NOT_OURS.search(line) and not OLDER_THAN_PHP.search(line)]
