@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,8 @@ from core.errors import ZoomBridgeError
 from core.store.audit import SUBJECTS, Action
 from core.store.db import private_files
 from web.cli.instance import instance_options
-from web.cli.times import to_iso, to_seconds
+from web.cli.times import time_option, to_iso, to_seconds
 from web.rpc import api
-from web.ui.time_filters import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,17 +24,6 @@ if TYPE_CHECKING:
 
 _PER_REQUEST = 1000
 _LISTED = 25
-
-
-def _parse_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        return parse_time(value, now=time.time())
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{error}. Write 2026-11-23, “2026-11-23 10:00” (UTC), or 30m, 3h, 2d."
-        ) from error
 
 
 @click.command()
@@ -55,10 +42,10 @@ def _parse_time(_context: click.Context, _parameter: click.Parameter, value: str
 )
 @click.option(
     "--since",
-    callback=_parse_time,
+    callback=time_option,
     help="Only entries since then: a date such as 2026-11-23, or an age such as 3h or 2d.",
 )
-@click.option("--until", callback=_parse_time, help="Only entries before then, given like --since.")
+@click.option("--until", callback=time_option, help="Only entries before then, given like --since.")
 @click.option(
     "--limit",
     type=click.IntRange(1),

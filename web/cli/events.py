@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,9 +11,8 @@ from core.store.events.log import Outcome
 from core.store.jobs import JobState
 from web.cli.instance import instance_options
 from web.cli.progress import run_job
-from web.cli.times import to_seconds
+from web.cli.times import time_option, to_seconds
 from web.rpc import api
-from web.ui.time_filters import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,17 +41,6 @@ def events() -> None:
     """Show and replay events from the log."""
 
 
-def _parse_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        return parse_time(value, now=time.time())
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{error}. Write 2026-11-23, “2026-11-23 10:00” (UTC), or 30m, 3h, 2d."
-        ) from error
-
-
 def filter_options(command: F) -> F:
     """Give a command the options that narrow down events."""
     for option in reversed(
@@ -68,11 +55,11 @@ def filter_options(command: F) -> F:
             click.option("--site", help="Only events that concern this site (its address or ID)."),
             click.option(
                 "--since",
-                callback=_parse_time,
+                callback=time_option,
                 help="Only events received since then: a date such as 2026-11-23, or an age such as 3h or 2d.",
             ),
             click.option(
-                "--until", callback=_parse_time, help="Only events received before then, given like --since."
+                "--until", callback=time_option, help="Only events received before then, given like --since."
             ),
         )
     ):
