@@ -28,8 +28,16 @@ class MariaDB:
         data = self.directory / "data"
         # As root it refuses to start unless told that this is meant.
         user = [f"--user={getpass.getuser()}"] if os.geteuid() == 0 else []
-        common = ["--no-defaults", *user, f"--datadir={data}", "--innodb-log-file-size=4M"]
-        self.directory.mkdir(parents=True, mode=0o700)
+        temporary = self.directory / "tmp"
+        common = [
+            "--no-defaults",
+            *user,
+            f"--datadir={data}",
+            # Each server removes all temporary tables of its folder as it starts, also those of others.
+            f"--tmpdir={temporary}",
+            "--innodb-log-file-size=4M",
+        ]
+        temporary.mkdir(parents=True, mode=0o700)
         made = subprocess.run(
             [
                 _program("mariadb-install-db"),
