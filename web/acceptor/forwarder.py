@@ -75,7 +75,7 @@ class _RequestReader(HTTPMessageDelegate):
         """Begin."""
         self._start_line = cast("RequestStartLine", start_line)
         self._headers = headers
-        # Now: behind a proxy this is what its headers say, but only until the request has been read.
+        # Now: behind a proxy this is what the proxy states, but only until the request has been read.
         context = cast("Any", self._connection).context
         self._remote_ip, self._protocol = context.remote_ip, context.protocol
         self._in_flight.enter()

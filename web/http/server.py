@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
 
+from web.http.client_address import BehindProxy
+
 if TYPE_CHECKING:
     from tornado.web import Application
 
@@ -18,10 +20,9 @@ _GRACE_SECONDS = 10.0
 
 
 def make_server(app: Application, *, behind_proxy: bool = False) -> HTTPServer:
-    """Return the server of an application. With `behind_proxy` it trusts X-Forwarded-For and -Proto."""
+    """Return the server of an application. With `behind_proxy` every client is a proxy: see `client_address`."""
     return HTTPServer(
-        app,
-        xheaders=behind_proxy,
+        BehindProxy(app) if behind_proxy else app,
         max_body_size=_MAX_BODY_BYTES,
         max_header_size=32 * 1024,
         idle_connection_timeout=75,

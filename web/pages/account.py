@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.auth.service import canonical
 from core.errors import UserError
+from web.http.client_address import client_address
 from web.pages.page import PageHandler
 from web.signin import cookie
 from web.signin.handlers import SignInBusyError, TooManyAttemptsError, refusal_message
@@ -48,7 +49,7 @@ class AccountHandler(PageHandler):
         try:
             token = await self.sign_in.attempt(
                 canonical(name),
-                self.request.remote_ip or "",
+                client_address(self.request),
                 lambda: self.sign_in.auth.change_password(name, present, wanted),
             )
         except UserError as error:

@@ -18,6 +18,7 @@ from core.store.audit import Actor, ActorKind
 from core.store.db import settings
 from core.store.sites import sites
 from core.wordpress import signing
+from web.http.client_address import client_address
 from web.http.handler import Handler
 from web.signin import cookie
 from web.stub.auth import REFUSALS, Context, StubRequest, answer_signed, refusal, sign_answer
@@ -76,7 +77,7 @@ class PageHandler(Handler):
         self.viewer = Viewer(session.name, session.role, session.site_id, session.site_name)
         self.site_id = self.viewer.site_id
         kind = ActorKind.USER if self.site_id is None else ActorKind.WORDPRESS
-        audit.act(Actor(kind, session.name, self.request.remote_ip or ""))
+        audit.act(Actor(kind, session.name, client_address(self.request)))
         nonce = secrets.token_urlsafe(16)
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
         set_security_headers(self, nonce)
@@ -169,7 +170,7 @@ class PageHandler(Handler):
             # The stub requests pages for users with `manage_options` only.
             self.viewer = Viewer(context.user, Role.ADMINISTRATOR, self.site_id)
             # The address is that of WordPress's server.
-            audit.act(Actor(ActorKind.WORDPRESS, context.user, self.request.remote_ip or ""))
+            audit.act(Actor(ActorKind.WORDPRESS, context.user, client_address(self.request)))
             self.shell = WordPressShell(context)
         except REFUSALS as error:
             self._refuse(*refusal(error), self._message_of(error))

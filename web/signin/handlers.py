@@ -16,6 +16,7 @@ from core.errors import LinkExpiredError, StoreUnavailableError, UserError
 from core.store import audit
 from core.store.audit import Actor, ActorKind
 from core.store.auth.one_time_links import Purpose
+from web.http.client_address import client_address
 from web.http.executor import BlockingExecutor
 from web.http.handler import Handler
 from web.signin import cookie
@@ -136,7 +137,7 @@ class SignInPageHandler(Handler):
     @property
     def address(self) -> str:
         """The remote address; with --behind-proxy the one that the proxy states."""
-        return self.request.remote_ip or ""
+        return client_address(self.request)
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> None:
         """Respond with a page."""

@@ -6,10 +6,11 @@ and a flood of attempts costs the database, which is needed for Zoom's events, n
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from web.http.client_address import client_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,17 +109,4 @@ class Throttle:
 
 
 def _keys(name: str, address: str) -> tuple[tuple[tuple[str, str], _Limit], tuple[tuple[str, str], _Limit]]:
-    return (("name", name[:200]), _NAME), (("address", _network(address)), _ADDRESS)
-
-
-def _network(address: str) -> str:
-    """Return the address; of IPv6 its /64 network, of which one person hardly has several."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:200]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+    return (("name", name[:200]), _NAME), (("address", client_network(address)), _ADDRESS)

@@ -28,6 +28,7 @@ from core.store import audit
 from core.store.audit import Actor, ActorKind
 from core.store.sites import sites, stub_requests
 from core.wordpress import signing
+from web.http.client_address import client_address
 from web.http.handler import Handler
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class HelloHandler(Handler):
 
     async def get(self) -> None:
         """Answer a signed request with a signed answer, any other with what is wrong."""
-        audit.act(Actor(ActorKind.PLUGIN, address=self.request.remote_ip or ""))
+        audit.act(Actor(ActorKind.PLUGIN, address=client_address(self.request)))
         try:
             request = StubRequest.of(self.request)
             key = await self._keys.verify(request, now=time.time())

@@ -15,6 +15,7 @@ from core.errors import PairingRefusedError, StoreUnavailableError
 from core.sites import pairing, plugin_reports
 from core.store import audit
 from core.store.audit import Actor, ActorKind
+from web.http.client_address import client_address
 from web.http.handler import Handler
 from web.stub.auth import REFUSALS, StubRequest, answer_signed, refuse_unsigned
 
@@ -64,7 +65,7 @@ class PairHandler(Handler):
 
     async def post(self) -> None:
         """Answer a verified request with the bridge's key, and call the site back; refuse any other."""
-        audit.act(Actor(ActorKind.PLUGIN, address=self.request.remote_ip or ""))
+        audit.act(Actor(ActorKind.PLUGIN, address=client_address(self.request)))
         try:
             with self._gate.passing():
                 loop = asyncio.get_running_loop()
@@ -98,7 +99,7 @@ class ReportHandler(Handler):
 
     async def post(self) -> None:
         """Verify the raw body, then handle it."""
-        audit.act(Actor(ActorKind.PLUGIN, address=self.request.remote_ip or ""))
+        audit.act(Actor(ActorKind.PLUGIN, address=client_address(self.request)))
         request = StubRequest.of(self.request)
         try:
             key = await self._keys.verify(request, now=time.time())

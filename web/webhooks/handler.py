@@ -9,6 +9,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
 
 from core.pipeline.answers import MOST_BODY_BYTES, TOO_LARGE, refusal
+from web.http.client_address import client_address
 from web.http.handler import Handler
 from web.http.messages import InboundRequest, InboundResponse
 from web.webhooks.endpoint import is_forwarded
@@ -94,7 +95,7 @@ class WebhookHandler(Handler):
             request.version,
             [(name, value) for name, value in request.headers.get_all() if is_forwarded(name.lower())],
             b"".join(self._chunks),
-            request.remote_ip or "",
+            client_address(request),
             request.protocol,
             time.monotonic(),
             dropped_bytes,

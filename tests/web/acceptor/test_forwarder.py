@@ -120,28 +120,6 @@ class TestAnswers:
         assert b"secret" not in answer.body
 
 
-class TestWhoAsks:
-    def test_cannot_be_forged(self, through: Through) -> None:
-        forged = {
-            "X-Forwarded-For": "192.0.2.1",
-            "X-Real-Ip": "192.0.2.2",
-            "X-Forwarded-Proto": "https",
-            "X-Scheme": "https",
-            "Forwarded": "for=192.0.2.3;proto=https",
-        }
-        seen = document_of(through()("GET", "/mirror", None, forged))
-        assert (seen["remote_ip"], seen["protocol"]) == ("127.0.0.1", "http")
-
-    def test_is_what_a_declared_proxy_says(self, through: Through) -> None:
-        http = through(behind_proxy=True)
-        seen = document_of(http("GET", "/mirror", None, {"X-Forwarded-For": "9.9.9.9, 192.0.2.1"}))
-        assert (seen["remote_ip"], seen["protocol"]) == ("192.0.2.1", "http")
-        seen = document_of(http("GET", "/mirror", None, {"X-Forwarded-Proto": "https"}))
-        assert (seen["remote_ip"], seen["protocol"]) == ("127.0.0.1", "https")
-        seen = document_of(http("GET", "/mirror"))
-        assert (seen["remote_ip"], seen["protocol"]) == ("127.0.0.1", "http"), "of each request anew"
-
-
 class Never(RequestHandler):
     """Does not answer before it may."""
 
