@@ -34,6 +34,7 @@ from tests.examples import (
     RETENTION,
     STEPS,
 )
+from tests.stores import ON_SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,12 +186,7 @@ PARTS: dict[str, Part] = {
     ),
     "postgresql": Tests(
         "what each run of the tests tries on SQLite alone",
-        [
-            "tests/core/accounts/test_removal_phases.py",
-            "tests/web/test_excluded_fields.py",
-            "-k",
-            "postgresql",
-        ],
+        [*ON_SQLITE, "-k", "postgresql"],
     ),
     "newest-wordpress": Tests(
         "every test of the plugin, the events and the sync protocol, on the newest WordPress",

@@ -18,6 +18,7 @@ from core.store.db.encryption import Sealer
 from core.store.db.migrate import upgrade
 from tests.examples import SOAK
 from tests.postgresql import PostgreSQL
+from tests.stores import is_for_the_soak
 from tests.wordpress import COMMON_KINDS, KINDS, WordPress
 
 STUB = Path(__file__).parent.parent / "plugin_stub"
@@ -47,12 +48,6 @@ ON_NEWEST = (
     "tests/end_to_end/test_events.py::TestCreated::",
     "tests/wordpress/test_packages.py::",
 )
-# What each run tries on SQLite alone, and the soak on PostgreSQL, too: their queries are tried on both elsewhere.
-ON_SQLITE = (
-    "tests/core/accounts/test_removal_phases.py::",
-    "tests/core/store/test_site_scope.py::",
-    "tests/web/test_excluded_fields.py::",
-)
 IN_SOAK = (*ON_NEWEST, "tests/plugin_stub/", "tests/end_to_end/test_events.py::")
 
 
@@ -81,7 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_for_its_servers(item: pytest.Item) -> bool:
     """Tell whether a test runs on the kinds of database and WordPress that it was given."""
     given = item.callspec.params if hasattr(item, "callspec") else {}
-    if given.get("database_kind") == "postgresql" and not SOAK and item.nodeid.startswith(ON_SQLITE):
+    if given.get("database_kind") == "postgresql" and not SOAK and is_for_the_soak(item.nodeid):
         return False
     kind = given.get("wordpress")
     if kind is None or kind in COMMON_KINDS:

@@ -36,7 +36,7 @@ NOT_OURS = re.compile(
 
 
 # What is tried on the older WordPress, too, in every run. All the rest is in the soak: see bench/soak.py.
-ON_BOTH = ("test_events", "test_adoption")
+ON_BOTH = ("test_events",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -64,7 +64,7 @@ class Owner:
         fields = {"site": self.pair.id, "do": do, "previewed": previewed, **FORM, **form}
         cookies = {"zoombridge": self.pair.session()}
         url = f"{self.pair.bridge.url}/settings"
-        return requests.post(url, data=fields, cookies=cookies, timeout=60, allow_redirects=False)
+        return requests.post(url, data=fields, cookies=cookies, timeout=300, allow_redirects=False)
 
 
 @pytest.fixture

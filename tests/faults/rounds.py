@@ -357,7 +357,7 @@ class Rounds:
     def _ask(self, what: str, **arguments: Any) -> Any:
         site = self.bridge.wordpress
         parameters = {"zoombridge_test": what, **arguments}
-        answer = requests.get(f"{site.url}/", params=parameters, timeout=60)
+        answer = requests.get(f"{site.url}/", params=parameters, timeout=300)
         return answer.json()
 
 

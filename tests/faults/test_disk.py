@@ -132,7 +132,7 @@ class TestSecondProcess:
                 env=bridge.environment,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=300,
                 check=False,
             )
         assert done.returncode == 1

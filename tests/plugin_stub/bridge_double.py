@@ -117,7 +117,7 @@ class BridgeDouble:
     def wait_for_nudges(self, count: int) -> list[BridgeRequest]:
         """Return the nudges once there are that many."""
         with self._nudged:
-            assert self._nudged.wait_for(lambda: len(self.nudges) >= count, timeout=60), "No nudge came."
+            assert self._nudged.wait_for(lambda: len(self.nudges) >= count, timeout=300), "No nudge came."
             return list(self.nudges)
 
     def reply(self, request: BridgeRequest) -> BridgeResponse:

@@ -30,6 +30,7 @@ ON_ONE = {
     "test_calendar": "playground-sqlite",
     "test_forward": "debian-mariadb",
     "test_page": "playground-sqlite",
+    "test_plugin": "debian-mariadb",
     "test_pairing": "debian-mariadb",
     "test_moving": "debian-mariadb",
     "test_goodbye": "debian-mariadb",
@@ -76,11 +77,10 @@ def paired(site: WordPress, bridge: BridgeDouble) -> WordPress:
 
 
 @pytest.fixture
-def with_vczapi(site: WordPress) -> Iterator[WordPress]:
-    """A site on which the double of VCZAPI is active."""
+def with_vczapi(site: WordPress) -> WordPress:
+    """A site on which the double of VCZAPI is active until the next reset."""
     site.add_plugin(VCZAPI)
-    yield site
-    site.deactivate_plugin("vczapi")
+    return site
 
 
 @pytest.fixture

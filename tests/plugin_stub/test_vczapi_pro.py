@@ -60,14 +60,21 @@ HOOKS: dict[str, dict[str, Any]] = {
     for priority in PRIORITIES
 }
 WAYS = ROUTES | HOOKS
+# Each way is tried with an event; what else is asked of the endpoint with a route, and a hook before and after it.
+_SOME = (
+    "a route, last, overriding",
+    "another pattern",
+    "rest_pre_dispatch, first",
+    "rest_post_dispatch, first",
+)
+FEW_WAYS = WAYS if SOAK or REAL else {name: WAYS[name] for name in _SOME}
 
 
 @pytest.fixture
-def with_pro(site: WordPress) -> Iterator[WordPress]:
-    """A site on which the double of PRO is active; without VCZAPI, which it does not need here."""
+def with_pro(site: WordPress) -> WordPress:
+    """A site on which the double of PRO is active until the next reset; without VCZAPI, which it does not need here."""
     site.add_plugin(PRO)
-    yield site
-    site.deactivate_plugin("vczapi-pro")
+    return site
 
 
 @pytest.fixture
@@ -116,7 +123,7 @@ class TestDouble:
 
 
 class TestEvents:
-    @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+    @pytest.mark.parametrize("way", FEW_WAYS.values(), ids=FEW_WAYS)
     def test_reach_the_bridge_alone(
         self, ordered: WordPress, bridge: BridgeDouble, way: dict[str, Any]
     ) -> None:
@@ -172,7 +179,7 @@ class TestEvents:
 class TestOtherRequests:
     """Requests to the endpoint that are not Zoom's, and would run PRO's handler."""
 
-    @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+    @pytest.mark.parametrize("way", FEW_WAYS.values(), ids=FEW_WAYS)
     def test_of_php_code(self, ordered: WordPress, bridge: BridgeDouble, way: dict[str, Any]) -> None:
         claim(ordered, way)
 
@@ -189,7 +196,7 @@ class TestOtherRequests:
         assert calls(ordered) == 0
         assert bridge.requests == []
 
-    @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+    @pytest.mark.parametrize("way", FEW_WAYS.values(), ids=FEW_WAYS)
     def test_with_another_method(self, ordered: WordPress, bridge: BridgeDouble, way: dict[str, Any]) -> None:
         claim(ordered, way)
 

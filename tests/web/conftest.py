@@ -82,7 +82,7 @@ class Http:
         client = AsyncHTTPClient(force_instance=True)
         try:
             answer: HTTPResponse = self.loop.run_sync(
-                lambda: client.fetch(request, raise_error=False), timeout=40
+                lambda: client.fetch(request, raise_error=False), timeout=300
             )
         finally:
             client.close()

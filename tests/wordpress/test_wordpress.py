@@ -67,7 +67,7 @@ class TestRest:
 
         sent = "Bearer " + 4000 * "x"
         response = requests.get(
-            site.url, params={"authorization": "1"}, headers={"Authorization": sent}, timeout=30
+            site.url, params={"authorization": "1"}, headers={"Authorization": sent}, timeout=90
         )
 
         assert response.text == sent

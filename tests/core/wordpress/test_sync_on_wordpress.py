@@ -636,7 +636,7 @@ def told(client: SyncClient, send: Callable[[bytes], tuple[int, bytes]]) -> list
 
 def test_the_double_refuses_as_the_plugin_does(site: WordPress, client: SyncClient) -> None:
     def post(body: bytes) -> tuple[int, bytes]:
-        answer = requests.post(f"{site.rest_root}zoombridge/v1/sync", data=body, timeout=60)
+        answer = requests.post(f"{site.rest_root}zoombridge/v1/sync", data=body, timeout=300)
         return answer.status_code, answer.content
 
     real = told(client, post)

@@ -132,7 +132,7 @@ class TestBridgeDies:
                 [*RunningBridge.COMMAND, "serve", "--port", str(other.getsockname()[1]), "--data", str(data)],
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=300,
                 check=False,
             )
         assert done.returncode == 1
@@ -240,7 +240,7 @@ class TestStart:
             env=os.environ | {"PYTHONPATH": str(tmp_path / "broken")},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 1
@@ -264,4 +264,4 @@ class TestStart:
             assert "serves on" in done.stdout.readline()
         finally:
             done.terminate()
-            done.communicate(timeout=60)
+            done.communicate(timeout=300)

@@ -24,7 +24,7 @@ from web.http.messages import InboundRequest, InboundResponse
 from web.webhooks.dispatcher import Dispatcher
 
 PATH = "/wp-json/vczapi/v1/meeting"
-WITHIN = 60
+WITHIN = 300
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""Which tests each run tries on SQLite alone; the soak tries them on PostgreSQL, too.
+
+The queries are tried on both stores where they stand, in tests/core/store. What is above them is tried on both as far as
+it depends on the store: locks, leases, notifications, faults. Of the rest, a class or two of each file.
+"""
+
+from __future__ import annotations
+
+ON_SQLITE = (
+    "tests/core/accounts/test_host_events.py",
+    "tests/core/accounts/test_import_job.py",
+    "tests/core/accounts/test_removal_phases.py",
+    "tests/core/accounts/test_scan.py",
+    "tests/core/auth/test_service.py",
+    "tests/core/pipeline/test_ingest.py",
+    "tests/core/pipeline/test_replay.py",
+    "tests/core/selftest/test_job.py",
+    "tests/core/sites/test_apply_rules.py",
+    "tests/core/sites/test_health_check.py",
+    "tests/core/sites/test_health_checker.py",
+    "tests/core/sites/test_pairing.py",
+    "tests/core/sites/test_plugin_reports.py",
+    "tests/core/sites/test_preview.py",
+    "tests/core/store/test_site_scope.py",
+    "tests/web/acceptor/test_forwarder.py",
+    "tests/web/http/test_handler.py",
+    "tests/web/signin/test_handlers.py",
+    "tests/web/stub/test_auth.py",
+    "tests/web/stub/test_pairing.py",
+    "tests/web/test_excluded_fields.py",
+    "tests/web/webhooks/test_handler.py",
+)
+ON_BOTH = (
+    "tests/core/accounts/test_import_job.py::TestImport",
+    "tests/core/auth/test_service.py::TestLastAdministrator",
+    "tests/core/auth/test_service.py::TestLinks",
+    "tests/core/pipeline/test_ingest.py::TestAccepted",
+    "tests/core/pipeline/test_ingest.py::TestBatch",
+    "tests/core/pipeline/test_ingest.py::TestRecheck",
+    "tests/core/pipeline/test_ingest.py::TestUnavailable",
+    "tests/core/pipeline/test_replay.py::TestPieces",
+    "tests/core/selftest/test_job.py::TestGoesWell",
+    "tests/core/sites/test_apply_rules.py::TestReview",
+    "tests/core/sites/test_health_check.py::TestFacts",
+    "tests/core/sites/test_pairing.py::TestOneWordPressIsOneSite",
+    "tests/web/acceptor/test_forwarder.py::TestFaults",
+    "tests/web/http/test_handler.py::TestOneTimeTokens",
+    "tests/web/signin/test_handlers.py::TestDatabaseThatIsDown",
+    "tests/web/stub/test_auth.py::TestReplay",
+    "tests/web/webhooks/test_handler.py::TestAnswersToZoom",
+)
+
+
+def is_for_the_soak(nodeid: str) -> bool:
+    """Return whether a test on PostgreSQL is left to the soak."""
+    return nodeid.startswith(ON_SQLITE) and not nodeid.startswith(ON_BOTH)
