@@ -30,7 +30,7 @@ from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.overview import OverviewHandler
 from web.pages.settings import RetentionHandler, SecretsHandler, SettingsHandler, TrashHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
-from web.pages.users import UsersHandler
+from web.pages.users import UserSessionsHandler, UsersHandler
 from web.pages.webhooks import WebhooksHandler
 from web.rpc.handler import RpcHandler
 from web.signin.handlers import (
@@ -132,6 +132,7 @@ def urls(
         URLSpec(r"/settings/retention", RetentionHandler, page),
         URLSpec(r"/settings/trash", TrashHandler, page),
         URLSpec(r"/users", UsersHandler, page),
+        URLSpec(r"/users/sessions", UserSessionsHandler, page),
         URLSpec(r"/audit", AuditHandler, page),
         URLSpec(r"/account", AccountHandler, page),
         URLSpec(r"/bridge-link", BridgeLinkHandler, page),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.store.audit import Actor
-    from core.store.auth.sessions import Session
+    from core.store.auth.sessions import Session, SessionEntry
     from core.store.auth.users import User
     from core.store.db.engine import Store
 
@@ -135,7 +135,7 @@ class AuthService:
                 users.set_password(connection, name, rehashed, instead_of=user.password)
             sessions.end(connection, instead_of)
             _record_sign_in(connection, name, "password")
-            return sessions.begin(connection, name, user.role, now=now)
+            return _begin_session(connection, name, user.role, now=now)
 
         return self.store.write(begin_session)
 
@@ -157,27 +157,65 @@ class AuthService:
                 return None
             _revoke_access(connection, name)
             audit.record(connection, Action.USER_PASSWORD, name)
-            return sessions.begin(connection, name, user.role, now=clock.now(connection, self.clock))
+            return _begin_session(connection, name, user.role, now=clock.now(connection, self.clock))
 
         return self.store.write(change)
 
     # --- Sessions -------------------------------------------------------------------------------------
 
     def session(self, token: str) -> Session | None:
-        """Return the session of a token, and prolong it."""
+        """Return the session of a token; record that it is used, from the address of whoever acts, and prolong it."""
         with self.store.reading() as connection:
             now = clock.now(connection, self.clock)
             session = sessions.find(connection, token, now=now)
-        if session is not None and session.is_to_be_prolonged(now):
+        if session is not None and session.is_use_due(now):
+            address = audit.current_actor().address
 
-            def prolong(connection: Connection) -> None:
-                sessions.prolong(connection, token, session, now=now)
+            def record_use(connection: Connection) -> None:
+                sessions.record_use(connection, token, session, now=now, address=address)
                 if session.site_id is None:
                     users.record_seen(connection, session.name, now=now)
 
-            with suppress(StoreUnavailableError):  # the next page prolongs it then
-                self.store.submit(prolong)
+            with suppress(StoreUnavailableError):  # the next page records it then
+                self.store.submit(record_use)
         return session
+
+    def sessions(self, name: str) -> list[SessionEntry]:
+        """Return the sessions of a user, the last used first. Raises: UserError."""
+        name = canonical(name)
+        with self.store.reading() as connection:
+            if users.find(connection, name) is None:
+                raise _unknown_user(name)
+            return sessions.list_of(connection, name, now=clock.now(connection, self.clock))
+
+    def end_session(self, name: str, session_id: str) -> bool:
+        """End the session of a user that has this id in their list. Returns whether there was one."""
+        name = canonical(name)
+
+        def end(connection: Connection) -> bool:
+            now = clock.now(connection, self.clock)
+            meant = [one for one in sessions.list_of(connection, name, now=now) if one.id == session_id]
+            if not meant or not sessions.end_one(connection, name, session_id):
+                return False
+            facts = {"number": 1, "address": meant[0].address, "browser": meant[0].browser}
+            audit.record(connection, Action.SESSIONS_ENDED, name, detail=facts)
+            return True
+
+        return self.store.write(end)
+
+    def end_other_sessions(self, name: str, token: str = "") -> int:
+        """End all sessions of a user but that of the token, if it is theirs. Returns their number. Raises: UserError."""
+        name = canonical(name)
+
+        def end(connection: Connection) -> int:
+            if users.find(connection, name) is None:
+                raise _unknown_user(name)
+            number = sessions.end_others(connection, name, token)
+            if number:
+                audit.record(connection, Action.SESSIONS_ENDED, name, number=number)
+            return number
+
+        return self.store.write(end)
 
     def sign_out(self, token: str) -> None:
         """End a session."""
@@ -255,7 +293,7 @@ class AuthService:
                 connection, Action.USER_ADDED, name, actor=_actor(name), role=Role.ADMINISTRATOR.value
             )
             _record_sign_in(connection, name, Purpose.FIRST.value)
-            return sessions.begin(connection, name, Role.ADMINISTRATOR, now=now)
+            return _begin_session(connection, name, Role.ADMINISTRATOR, now=now)
 
         return self.store.write(create)
 
@@ -277,7 +315,7 @@ class AuthService:
             users.record_seen(connection, user.name, now=now)
             audit.record(connection, Action.USER_PASSWORD, user.name, actor=_actor(user.name))
             _record_sign_in(connection, user.name, Purpose.SIGN_IN.value)
-            return sessions.begin(connection, user.name, user.role, now=now)
+            return _begin_session(connection, user.name, user.role, now=now)
 
         return self.store.write(save)
 
@@ -294,7 +332,7 @@ class AuthService:
                 users.record_seen(connection, link.name, now=now)
             _record_sign_in(connection, link.name, purpose.value, site_id=link.site_id)
             # The role is read with each request, and a deleted user has no pages.
-            return sessions.begin(connection, link.name, link.role, link.site_id, now=now)
+            return _begin_session(connection, link.name, link.role, link.site_id, now=now)
 
         return self.store.write(use_link)
 
@@ -326,6 +364,16 @@ class AuthService:
         if problem is not None:
             raise UserError(problem, field="password")
         return self.passwords.hashed(password)
+
+
+def _begin_session(
+    connection: Connection, name: str, role: Role, site_id: str | None = None, *, now: int
+) -> str:
+    """Create a session of the browser that acts; returns its token."""
+    actor = audit.current_actor()
+    return sessions.begin(
+        connection, name, role, site_id, now=now, address=actor.address, browser=actor.browser
+    )
 
 
 def _record_sign_in(connection: Connection, name: str, means: str, *, site_id: str | None = None) -> None:

@@ -52,6 +52,7 @@ class Action(StrEnum):
     SIGNED_IN = "session.started"
     SIGN_IN_FAILED = "session.failed"
     SIGNED_OUT = "session.ended"
+    SESSIONS_ENDED = "session.revoked"
     CODE_ISSUED = "pairing.code"
     CODE_CANCELLED = "pairing.cancelled"
     PAIRING_REQUESTED = "pairing.requested"
@@ -90,11 +91,15 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from which address: of the network, or the name of the machine for a command."""
+    """Who acts, and from which address: of the network, or the name of the machine for a command.
+
+    `browser` is for the list of sessions; the audit log does not hold it.
+    """
 
     kind: ActorKind
     name: str = ""
     address: str = ""
+    browser: str = ""
 
 
 # Of each kind by itself: whoever fails to sign in, or has a plugin say goodbye again and again, pushes out nothing of

@@ -58,6 +58,7 @@ PICTURES = {
     r"/accounts/held$": "held-pages",
     r"/jobs/([0-9]{1,18})/findings$": "findings",
     r"/users$": "users",
+    r"/users/sessions$": "user-sessions",
     r"/audit$": "audit",
     r"/account$": "account",
     r"/signin$": "signin",

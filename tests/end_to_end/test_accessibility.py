@@ -394,6 +394,7 @@ ELSEWHERE: dict[type[Frame], set[str]] = {
         r"/accounts/held$",
         r"/jobs/([0-9]{1,18})/findings$",
         "/users$",
+        "/users/sessions$",
         "/audit$",
         "/account$",
         "/sites/add$",

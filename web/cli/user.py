@@ -99,6 +99,33 @@ def link(name: str | None, keep_password: bool, public_url: str | None, instance
     click.echo(f"This link works once: {address}{made.path}")
 
 
+@user.command("sessions")
+@click.argument("name")
+@instance_options
+def sessions(name: str, instance: Instance) -> None:
+    """List the browsers in which NAME is signed in, the last used first."""
+    found = instance.call(api.USER_SESSIONS, api.UserRequest(name=name))
+    if not found:
+        click.echo(f"{name} is not signed in anywhere.")
+    for one in found:
+        used = f"signed in {to_minutes(one.created_at)}, last used {to_minutes(one.used_at)}"
+        click.echo(f"{one.id}  {used}  {one.address or '-'}  {one.browser or 'unknown browser'}")
+
+
+@user.command("sign-out")
+@click.argument("name")
+@click.option("--session", metavar="ID", help="End only this session: see zoombridge user sessions.")
+@instance_options
+def sign_out(name: str, session: str | None, instance: Instance) -> None:
+    """Sign NAME out everywhere, or end one session."""
+    ended = instance.call(api.USER_SIGN_OUT, api.EndSessions(name=name, session=session))
+    if session is not None and not ended.number:
+        raise click.ClickException(
+            f"{name} has no session {session}. List them: zoombridge user sessions {name}"
+        )
+    click.echo(f"Ended {ended.number} session{'' if ended.number == 1 else 's'} of {name}.")
+
+
 def _password() -> str:
     """Prompt for a password, or read it from a pipe. It is no option: `ps` shows those to every local user."""
     if sys.stdin.isatty():

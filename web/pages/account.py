@@ -1,29 +1,41 @@
-"""The Account page: a user changes their own password."""
+"""The Account page: a user's own password and sessions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.auth.service import canonical
 from core.errors import UserError
+from core.store.auth.sessions import id_of
 from web.http.client_address import client_address
 from web.pages.page import PageHandler
 from web.signin import cookie
 from web.signin.handlers import SignInBusyError, TooManyAttemptsError, refusal_message
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.store.auth.sessions import SessionEntry
+
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """The form for a new password. `errors`: by field."""
+    """The forms of the page, and the result of the last one. `errors`: by field.
 
-    saved: bool
+    `this_session` is the id of the session of this browser.
+    """
+
+    done: str
     problem: str
     errors: dict[str, str]
     has_password: bool
+    sessions: Sequence[SessionEntry]
+    this_session: str
 
 
 class AccountHandler(PageHandler):
-    """`GET` shows the form; `POST` changes the password if the current one is correct."""
+    """`GET` shows the forms; `POST` changes the password if the current one is correct, or ends sessions."""
 
     path = "/account"
     anyone_may_post = True  # it is their own
@@ -35,9 +47,22 @@ class AccountHandler(PageHandler):
             self.go("/")
 
     async def get(self) -> None:
-        await self._show(saved=self.get_query_argument("saved", "") == "yes")
+        await self._show(done=self.get_query_argument("done", ""))
 
     async def post(self) -> None:
+        auth = self.sign_in.auth
+        match self.get_body_argument("do", ""):
+            case "end-session":
+                session_id = self.get_body_argument("session", "")
+                await self.blocking(auth.end_session, self.viewer.name, session_id)
+                self.go("/account", done="session")
+            case "end-others":
+                await self.blocking(auth.end_other_sessions, self.viewer.name, cookie.read_token(self))
+                self.go("/account", done="sessions")
+            case _:
+                await self._change_password()
+
+    async def _change_password(self) -> None:
         """Change the password, and end the user's other sessions."""
         name = self.viewer.name
         present = self.get_body_argument("password", "", strip=False)[:1000]
@@ -62,17 +87,23 @@ class AccountHandler(PageHandler):
                 await self._show(status=422, errors={"present": problem})
                 return
             cookie.set_token(self, token)
-            self.go("/account", saved="yes")
+            self.go("/account", done="password")
 
     async def _show(
         self,
         *,
         status: int = 200,
-        saved: bool = False,
+        done: str = "",
         problem: str = "",
         errors: dict[str, str] | None = None,
     ) -> None:
-        has_password = await self.blocking(self.sign_in.auth.has_password, self.viewer.name)
-        self.show(
-            "pages/account.jinja", AccountView(saved, problem, errors or {}, has_password), status=status
+        auth = self.sign_in.auth
+        view = AccountView(
+            done=done,
+            problem=problem,
+            errors=errors or {},
+            has_password=await self.blocking(auth.has_password, self.viewer.name),
+            sessions=await self.blocking(auth.sessions, self.viewer.name),
+            this_session=id_of(cookie.read_token(self)),
         )
+        self.show("pages/account.jinja", view, status=status)

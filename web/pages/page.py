@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from web.http.client_address import client_address
 from web.http.handler import Handler
 from web.signin import cookie
 from web.stub.auth import REFUSALS, Context, StubRequest, answer_signed, refusal, sign_answer
+from web.ui.browser_names import browser_name
 from web.ui.i18n import accepted_languages, choose_language, translations
 from web.ui.message_translation import translate_message
 from web.ui.shell import TABS, BrowserShell, Shell, WordPressShell, render, set_security_headers
@@ -68,6 +70,9 @@ class PageHandler(Handler):
         if signing.SIGNATURE_HEADER in self.request.headers:
             await self._from_stub()
             return
+        browser = browser_name(self.request.headers.get("User-Agent", ""))
+        visitor = Actor(ActorKind.VISITOR, address=client_address(self.request), browser=browser)
+        audit.act(visitor)
         token = cookie.read_token(self)
         session = await self.blocking(self.sign_in.auth.session, token) if token else None
         if session is None:
@@ -77,7 +82,7 @@ class PageHandler(Handler):
         self.viewer = Viewer(session.name, session.role, session.site_id, session.site_name)
         self.site_id = self.viewer.site_id
         kind = ActorKind.USER if self.site_id is None else ActorKind.WORDPRESS
-        audit.act(Actor(kind, session.name, client_address(self.request)))
+        audit.act(replace(visitor, kind=kind, name=session.name))
         nonce = secrets.token_urlsafe(16)
         self.shell = BrowserShell(nonce=nonce, xsrf_field=Markup(""), language=self._language())
         set_security_headers(self, nonce)

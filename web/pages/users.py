@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.auth.service import canonical
 from core.errors import UserError
 from core.store.auth.one_time_links import Purpose
+from core.store.auth.sessions import id_of
 from core.store.auth.users import Role
 from web.pages.page import PageHandler
+from web.signin import cookie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from core.store.auth.sessions import SessionEntry
     from core.store.auth.users import User
 
 
@@ -29,8 +33,18 @@ class UsersView:
     link_for: str
 
 
-class UsersHandler(PageHandler):
-    """`GET` lists the users; `POST` adds or removes one, changes a role, or creates a password link."""
+@dataclass(frozen=True, slots=True)
+class UserSessionsView:
+    """The sessions of a user, and whether some were ended. `this_session` is the id of this browser's own."""
+
+    name: str
+    sessions: Sequence[SessionEntry]
+    this_session: str
+    done: str
+
+
+class _UsersPageHandler(PageHandler):
+    """A page for administrators of the whole bridge only."""
 
     path = "/users"
 
@@ -39,6 +53,10 @@ class UsersHandler(PageHandler):
         await super().prepare()
         if not self.viewer.may_manage_users:
             self.forbid(self.words.gettext("Only administrators of the whole bridge can manage users."))
+
+
+class UsersHandler(_UsersPageHandler):
+    """`GET` lists the users; `POST` adds or removes one, changes a role, or creates a password link."""
 
     async def get(self) -> None:
         await self._show(done=self.get_query_argument("done", ""))
@@ -96,3 +114,31 @@ class UsersHandler(PageHandler):
         users = await self.blocking(self.sign_in.auth.users)
         view = UsersView(users, done, problem, errors or {}, name, link, link_for)
         self.show("pages/users.jinja", view, status=status)
+
+
+class UserSessionsHandler(_UsersPageHandler):
+    """`/users/sessions?user=NAME`: `GET` lists the sessions of a user; `POST` ends one, or all but one's own."""
+
+    async def get(self) -> None:
+        name = self.get_query_argument("user", "")
+        try:
+            found = await self.blocking(self.sign_in.auth.sessions, name)
+        except UserError:  # removed meanwhile
+            self.go("/users")
+            return
+        done = self.get_query_argument("done", "")
+        view = UserSessionsView(canonical(name), found, id_of(cookie.read_token(self)), done)
+        self.show("pages/user-sessions.jinja", view)
+
+    async def post(self) -> None:
+        auth = self.sign_in.auth
+        name = self.get_body_argument("user", "")
+        try:
+            if self.get_body_argument("do", "") == "end-session":
+                await self.blocking(auth.end_session, name, self.get_body_argument("session", ""))
+                self.go("/users/sessions", user=canonical(name), done="session")
+            else:
+                await self.blocking(auth.end_other_sessions, name, cookie.read_token(self))
+                self.go("/users/sessions", user=canonical(name), done="sessions")
+        except UserError:
+            self.go("/users")

@@ -574,11 +574,36 @@ class LinkPath(Model):
     public_url: str = ""
 
 
+class SessionStatus(Model):
+    """A session in the list of a user's."""
+
+    id: str
+    created_at: int
+    used_at: int
+    address: str
+    browser: str
+
+
+class EndSessions(Model):
+    """End a user's session with this id, or all of them."""
+
+    name: str
+    session: str | None
+
+
+class EndedSessions(Model):
+    """How many sessions were ended."""
+
+    number: int
+
+
 USER_ADD = Operation("user.add", AddUser, UserRequest)
 USER_LIST = Operation("user.list", NoArguments, list[UserStatus])
 USER_REMOVE = Operation("user.remove", UserRequest, NoArguments)
 USER_PASSWORD = Operation("user.password", SetPassword, NoArguments)
 USER_LINK = Operation("user.link", MakeLink, LinkPath)
+USER_SESSIONS = Operation("user.sessions", UserRequest, list[SessionStatus])
+USER_SIGN_OUT = Operation("user.sign-out", EndSessions, EndedSessions)
 
 
 class ListAudit(Model):
@@ -667,7 +692,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     ACCOUNT_GRANT, ACCOUNT_REFUSE, ACCOUNT_REVOKE, ACCOUNT_GRANTS,
     RECONCILE_HELD, RECONCILE_APPROVE, RECONCILE_DISMISS,
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
-    USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK,
+    USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK, USER_SESSIONS, USER_SIGN_OUT,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS_LARGE,
     AUDIT_LIST,
 )  # fmt: skip

@@ -66,10 +66,34 @@ def _make_link(auth: AuthService, request: api.MakeLink) -> str:
     return f"/password?token={auth.link(request.name, Purpose.PASSWORD)}"
 
 
+def list_sessions(bridge: Bridge, request: api.UserRequest) -> list[api.SessionStatus]:
+    """Return the sessions of a user, the last used first. Raises: UserError."""
+    return [
+        api.SessionStatus(
+            id=one.id,
+            created_at=one.created_at,
+            used_at=one.used_at,
+            address=one.address,
+            browser=one.browser,
+        )
+        for one in AuthService(bridge.store).sessions(request.name)
+    ]
+
+
+def end_sessions(bridge: Bridge, request: api.EndSessions) -> api.EndedSessions:
+    """End one session of a user, or all. Raises: UserError."""
+    auth = AuthService(bridge.store)
+    if request.session is None:
+        return api.EndedSessions(number=auth.end_other_sessions(request.name))
+    return api.EndedSessions(number=int(auth.end_session(request.name, request.session)))
+
+
 IMPLEMENTATIONS = (
     Implementation(api.USER_ADD, add_user),
     Implementation(api.USER_LIST, list_users),
     Implementation(api.USER_REMOVE, remove_user),
     Implementation(api.USER_PASSWORD, set_password),
     Implementation(api.USER_LINK, make_link),
+    Implementation(api.USER_SESSIONS, list_sessions),
+    Implementation(api.USER_SIGN_OUT, end_sessions),
 )

@@ -21,6 +21,7 @@ from web.http.executor import BlockingExecutor
 from web.http.handler import Handler
 from web.signin import cookie
 from web.signin.throttle import Throttle
+from web.ui.browser_names import browser_name
 from web.ui.i18n import accepted_languages, choose_language, translations
 from web.ui.message_translation import translate_message
 from web.ui.shell import BrowserShell, render, set_security_headers
@@ -120,7 +121,8 @@ class SignInPageHandler(Handler):
 
     def prepare(self) -> None:
         """Keep the tokens in these addresses and forms out of caches and referrers."""
-        audit.act(Actor(ActorKind.VISITOR, address=self.address))
+        browser = browser_name(self.request.headers.get("User-Agent", ""))
+        audit.act(Actor(ActorKind.VISITOR, address=self.address, browser=browser))
         self.set_header("Cache-Control", "no-store")
         # Not `no-referrer`: a browser would then omit the origin of a form, too, which is checked.
         self.set_header("Referrer-Policy", "same-origin")

@@ -37,6 +37,7 @@ ACTIONS = {
     Action.SIGNED_IN: _("Signed in"),
     Action.SIGN_IN_FAILED: _("Sign-in failed"),
     Action.SIGNED_OUT: _("Signed out"),
+    Action.SESSIONS_ENDED: _("Sessions ended"),
     Action.CODE_ISSUED: _("Pairing code created"),
     Action.CODE_CANCELLED: _("Pairing code cancelled"),
     Action.PAIRING_REQUESTED: _("Pairing code used"),
@@ -109,6 +110,7 @@ _DETAILS = {
     "meeting": _("Meeting"),
     "more": _("Further attempts that were not listed"),
     "again": _("Connected before"),
+    "browser": _("Browser"),
 }
 
 _VALUES = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 
 from core.store.auth import tokens
 from core.store.auth.users import Role
 from core.store.db.schema import sessions, sites, users
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 _MINUTE = 60 * 1000
 _DAY = 24 * 60 * _MINUTE
@@ -22,8 +22,9 @@ LONGEST = 30 * _DAY
 # WordPress does not report when a user loses rights there, so a session from wp-admin is not prolonged.
 FROM_WORDPRESS = _DAY // 2
 
-_PROLONG = 60 * _MINUTE  # at most one write per hour
+_RECORD_USE = 10 * _MINUTE  # at most one write in so long
 _MOST = 20  # per user: one more ends the oldest
+_ID_LENGTH = 16  # of 64 digits: enough to tell a user's sessions apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,38 @@ class Session:
     site_name: str | None
     created_at: int
     expires_at: int
+    used_at: int
 
-    def is_to_be_prolonged(self, now: int) -> bool:
-        """Whether the last prolongation was an hour or more ago."""
-        return _expiry(self.site_id, self.created_at, now) - self.expires_at >= _PROLONG
+    def is_use_due(self, now: int) -> bool:
+        """Whether its use was last recorded ten minutes ago or more."""
+        return now - self.used_at >= _RECORD_USE
 
 
-def begin(connection: Connection, name: str, role: Role, site_id: str | None = None, *, now: int) -> str:
+@dataclass(frozen=True, slots=True)
+class SessionEntry:
+    """A session in the list of a user's. Times are in Unix milliseconds (UTC).
+
+    `id` names it and opens nothing. `used_at` is right to within ten minutes; `address` is of then. `browser` is short,
+    as "Firefox (Windows)". Both are empty where unknown.
+    """
+
+    id: str
+    created_at: int
+    used_at: int
+    address: str
+    browser: str
+
+
+def begin(
+    connection: Connection,
+    name: str,
+    role: Role,
+    site_id: str | None = None,
+    *,
+    now: int,
+    address: str = "",
+    browser: str = "",
+) -> str:
     """Create a session; returns its token."""
     connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
     theirs = [sessions.c.name == name, sessions.c.site_id.is_not_distinct_from(site_id)]
@@ -60,6 +86,9 @@ def begin(connection: Connection, name: str, role: Role, site_id: str | None = N
             site_id=site_id,
             created_at=now,
             expires_at=_expiry(site_id, now, now),
+            used_at=now,
+            address=address,
+            browser=browser,
         )
     )
     return token
@@ -79,15 +108,36 @@ def find(connection: Connection, token: str, *, now: int) -> Session | None:
     if row is None or (row.users_role if row.site_id is None else row.site_name) is None:
         return None
     role = Role(row.users_role if row.site_id is None else row.role)
-    return Session(row.name, role, row.site_id, row.site_name, row.created_at, row.expires_at)
+    return Session(row.name, role, row.site_id, row.site_name, row.created_at, row.expires_at, row.used_at)
 
 
-def prolong(connection: Connection, token: str, session: Session, *, now: int) -> None:
-    """Extend a session that is in use."""
-    expiry = _expiry(session.site_id, session.created_at, now)
-    connection.execute(
-        update(sessions).where(sessions.c.digest == tokens.digest(token)).values(expires_at=expiry)
+def record_use(connection: Connection, token: str, session: Session, *, now: int, address: str = "") -> None:
+    """Record that a session is in use, from `address` if given, and extend it."""
+    values: dict[str, object] = {
+        "expires_at": _expiry(session.site_id, session.created_at, now),
+        "used_at": now,
+    }
+    if address:
+        values["address"] = address
+    connection.execute(update(sessions).where(sessions.c.digest == tokens.digest(token)).values(**values))
+
+
+def list_of(connection: Connection, name: str, *, now: int) -> list[SessionEntry]:
+    """Return the sessions of a user, the last used first: 20 at most."""
+    query = (
+        select(sessions)
+        .where(*_of_user(name), sessions.c.expires_at > now)
+        .order_by(sessions.c.used_at.desc(), sessions.c.created_at.desc())
     )
+    return [
+        SessionEntry(row.digest[:_ID_LENGTH], row.created_at, row.used_at, row.address, row.browser)
+        for row in connection.execute(query)
+    ]
+
+
+def id_of(token: str) -> str:
+    """Return the id of a token's session in the list."""
+    return tokens.digest(token)[:_ID_LENGTH]
 
 
 def end(connection: Connection, token: str) -> None:
@@ -95,9 +145,26 @@ def end(connection: Connection, token: str) -> None:
     connection.execute(delete(sessions).where(sessions.c.digest == tokens.digest(token)))
 
 
+def end_one(connection: Connection, name: str, session_id: str) -> bool:
+    """End the session of a user that has this id in the list. Returns whether there was one."""
+    is_it = func.substr(sessions.c.digest, 1, _ID_LENGTH) == session_id
+    return connection.execute(delete(sessions).where(*_of_user(name), is_it)).rowcount > 0
+
+
+def end_others(connection: Connection, name: str, token: str) -> int:
+    """End all sessions of a user but that of the token. Returns their number."""
+    is_other = sessions.c.digest != tokens.digest(token)
+    return connection.execute(delete(sessions).where(*_of_user(name), is_other)).rowcount
+
+
 def end_all(connection: Connection, name: str) -> None:
-    """End all sessions of a user. A WordPress user of the same name is another person."""
-    connection.execute(delete(sessions).where(sessions.c.name == name, sessions.c.site_id.is_(None)))
+    """End all sessions of a user."""
+    connection.execute(delete(sessions).where(*_of_user(name)))
+
+
+def _of_user(name: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of a user's sessions. A WordPress user of the same name is another person."""
+    return (sessions.c.name == name, sessions.c.site_id.is_(None))
 
 
 def _expiry(site_id: str | None, created_at: int, now: int) -> int:

@@ -458,7 +458,12 @@ sessions = Table(
     Column("site_id", Text),  # the only site that it sees; empty: all
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False, default=0, server_default="0"),  # to within some minutes
+    # Of the network, as of used_at; and a short name, as "Firefox (Windows)".
+    Column("address", Text, nullable=False, default="", server_default=text("''")),
+    Column("browser", Text, nullable=False, default="", server_default=text("''")),
     Index(None, "expires_at"),
+    Index(None, "name"),
 )
 
 # Links and first passwords that open the pages once.

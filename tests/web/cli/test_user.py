@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.auth.service import AuthService
+from core.store import audit
+from core.store.audit import Actor, ActorKind
 from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.db import settings
 from core.store.db.engine import Store
@@ -116,6 +118,29 @@ class TestOthers:
         ran = run("user", "remove", "anna", "--yes")
         assert (ran.status, "only administrator" in ran.err) == (1, True)
         assert run("user", "list").out.startswith("anna  administrator")
+
+    def test_sessions_are_listed_and_ended(self, run: Run, data: Path) -> None:
+        store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
+        here = Actor(ActorKind.VISITOR, address="192.0.2.1", browser="Firefox (Linux)")
+        try:
+            with audit.acting(here):
+                for _ in range(3):
+                    assert AuthService(store).sign_in("luke", PASSWORD)
+        finally:
+            store.close()
+        lines = run("user", "sessions", "luke").out.splitlines()
+        assert len(lines) == 3
+        assert all(line.endswith("192.0.2.1  Firefox (Linux)") for line in lines)
+        session_id = lines[0].split()[0]
+        ran = run("user", "sign-out", "luke", "--session", session_id)
+        assert ran.out == "Ended 1 session of luke.\n"
+        assert session_id not in run("user", "sessions", "luke").out
+        again = run("user", "sign-out", "luke", "--session", session_id)
+        assert (again.status, "has no session" in again.err) == (1, True)
+        assert run("user", "sign-out", "luke").out == "Ended 2 sessions of luke.\n"
+        assert run("user", "sessions", "luke").out == "luke is not signed in anywhere.\n"
+        for command in ("sessions", "sign-out"):
+            assert "no user" in run("user", command, "nobody").err
 
     def test_remove_asks(self, typed: Run, run: Run) -> None:
         assert typed("n\n", "user", "remove", "luke").status == 130

@@ -1,12 +1,17 @@
-"""The page Account: everybody changes their own password."""
+"""The page Account: everybody changes their own password, and ends their own sessions."""
 
+import re
 from urllib.parse import urlencode
 
 import pytest
 from tornado.httpclient import HTTPResponse
 
 from core.auth.service import AuthService
+from core.store import audit
+from core.store.audit import Action, AuditEntry, AuditFilter
+from core.store.auth.sessions import id_of
 from core.store.auth.users import Role
+from core.store.db.engine import Store
 from tests.web.conftest import Http, text
 from tests.web.pages.conftest import both_stores
 
@@ -33,9 +38,9 @@ class TestPassword:
     ) -> None:
         elsewhere = {"Cookie": f"zoombridge={auth_service.sign_in('luke', PASSWORD)}"}
         answer = change(http, luke)
-        assert (answer.code, answer.headers["Location"]) == (303, "/account?saved=yes")
+        assert (answer.code, answer.headers["Location"]) == (303, "/account?done=password")
         here = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
-        shown = http("GET", "/account?saved=yes", headers=here)
+        shown = http("GET", "/account?done=password", headers=here)
         assert shown.code == 200
         assert "All your other sessions have been signed out." in text(shown)
         for before in (luke, elsewhere):
@@ -80,3 +85,83 @@ class TestPassword:
         assert "Current password" not in text(http("GET", "/account", headers=session))
         assert change(http, session, password="").code == 303
         assert auth_service.sign_in("anna", ANOTHER)
+
+
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
+
+
+def post(http: Http, headers: dict[str, str], /, **form: str) -> HTTPResponse:
+    return http("POST", "/account", urlencode(form).encode(), FORM | headers)
+
+
+def signed_in(http: Http, name: str = "luke", **headers: str) -> dict[str, str]:
+    """Sign in as a browser does; return its headers."""
+    answer = http("POST", "/signin", urlencode({"name": name, "password": PASSWORD}).encode(), FORM | headers)
+    assert answer.code == 303
+    return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
+
+
+def is_in(http: Http, session: dict[str, str]) -> bool:
+    return http("GET", "/account", headers=session).code == 200
+
+
+class TestSessions:
+    @both_stores
+    def test_are_listed_with_browser_address_and_which_is_this_one(
+        self, http: Http, luke: dict[str, str]
+    ) -> None:
+        here = signed_in(http, **{"User-Agent": FIREFOX})
+        html = http("GET", "/account", headers=here).body.decode()
+        rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)[1:]
+        assert len(rows) == 2
+        (mine,) = [row for row in rows if "this browser" in row]
+        assert "Firefox (Windows)" in mine
+        assert "127.0.0.1" in mine
+        assert "<time" in mine
+        assert "<button" not in mine, "one signs out for that"
+        (other,) = [row for row in rows if row != mine]
+        assert "Unknown browser" in other
+        token = here["Cookie"].partition("=")[2]
+        assert token not in html
+
+    @both_stores
+    def test_are_ended_one_by_one(
+        self, http: Http, store: Store, auth_service: AuthService, luke: dict[str, str]
+    ) -> None:
+        here, phone = signed_in(http), signed_in(http, **{"User-Agent": FIREFOX})
+        answer = post(http, here, do="end-session", session=id_of(phone["Cookie"].partition("=")[2]))
+        assert (answer.code, answer.headers["Location"]) == (303, "/account?done=session")
+        assert [is_in(http, each) for each in (here, phone, luke)] == [True, False, True]
+        (entry,) = ended(store)
+        assert (entry.actor.name, entry.subject) == ("luke", "luke")
+        assert entry.detail == {"number": 1, "address": "127.0.0.1", "browser": "Firefox (Windows)"}
+
+    @both_stores
+    def test_are_all_ended_but_this_one(self, http: Http, store: Store, luke: dict[str, str]) -> None:
+        here, phone = signed_in(http), signed_in(http)
+        answer = post(http, here, do="end-others")
+        assert (answer.code, answer.headers["Location"]) == (303, "/account?done=sessions")
+        assert [is_in(http, each) for each in (here, phone, luke)] == [True, False, False]
+        assert [entry.detail for entry in ended(store)] == [{"number": 2}]
+        post(http, here, do="end-others")
+        assert len(ended(store)) == 1, "nothing was left to end"
+
+    def test_of_others_are_neither_shown_nor_ended(
+        self, http: Http, store: Store, auth_service: AuthService, luke: dict[str, str]
+    ) -> None:
+        auth_service.add("otto", Role.ADMINISTRATOR, PASSWORD)
+        otto = signed_in(http, "otto")
+        otto_id = id_of(otto["Cookie"].partition("=")[2])
+        assert otto_id not in http("GET", "/account", headers=luke).body.decode()
+        for given in (otto_id, "", "x", "%", otto_id[:4]):
+            assert post(http, luke, do="end-session", session=given).code == 303
+        post(http, luke, do="end-others")
+        assert is_in(http, otto)
+        assert is_in(http, luke)
+        assert ended(store) == []
+
+
+def ended(store: Store) -> list[AuditEntry]:
+    with store.reading() as connection:
+        wanted = AuditFilter(action=Action.SESSIONS_ENDED)
+        return audit.page(connection, wanted, limit=10).entries

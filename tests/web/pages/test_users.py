@@ -8,7 +8,10 @@ import pytest
 from tornado.httpclient import HTTPResponse
 
 from core.auth.service import AuthService
+from core.store import audit
+from core.store.audit import Action, AuditFilter
 from core.store.auth.one_time_links import Purpose
+from core.store.auth.sessions import id_of
 from core.store.auth.users import Role
 from core.store.db import settings
 from core.store.db.engine import Store
@@ -155,3 +158,54 @@ class TestRemove:
         auth_service.add("bert", Role.ADMINISTRATOR, PASSWORD)
         assert post(http, session, do="remove", name="anna").code == 303
         assert http("GET", "/users", headers=session).headers["Location"].startswith("/signin")
+
+
+class TestSessions:
+    def post(self, http: Http, headers: dict[str, str], /, **form: str) -> HTTPResponse:
+        return http("POST", "/users/sessions", urlencode(form).encode(), FORM | headers)
+
+    @both_stores
+    def test_of_a_user_are_listed_and_ended(
+        self, http: Http, store: Store, session: dict[str, str], viewer: dict[str, str]
+    ) -> None:
+        listed = http("GET", "/users/sessions?user=Luke", headers=session)
+        assert listed.code == 200
+        assert "Sessions of luke" in text(listed)
+        session_id = id_of(viewer["Cookie"].partition("=")[2])
+        assert f'value="{session_id}"' in listed.body.decode()
+        answer = self.post(http, session, do="end-session", user="luke", session=session_id)
+        assert (answer.code, answer.headers["Location"]) == (303, "/users/sessions?user=luke&done=session")
+        assert http("GET", "/account", headers=viewer).code == 303
+        assert "Not signed in anywhere" in text(http("GET", "/users/sessions?user=luke", headers=session))
+        with store.reading() as connection:
+            (entry,) = audit.page(connection, AuditFilter(action=Action.SESSIONS_ENDED), limit=10).entries
+        assert (entry.actor.name, entry.subject) == ("anna", "luke")
+
+    def test_are_all_ended(self, http: Http, session: dict[str, str], viewer: dict[str, str]) -> None:
+        assert self.post(http, session, do="end-all", user="luke").code == 303
+        assert http("GET", "/account", headers=viewer).code == 303
+        assert http("GET", "/account", headers=session).code == 200
+
+    def test_of_ones_own_are_ended_but_this_one(
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
+    ) -> None:
+        auth_service.set_password("anna", PASSWORD)
+        here = {"Cookie": f"zoombridge={auth_service.sign_in('anna', PASSWORD)}"}
+        elsewhere = {"Cookie": f"zoombridge={auth_service.sign_in('anna', PASSWORD)}"}
+        assert self.post(http, here, do="end-all", user="anna").code == 303
+        assert http("GET", "/account", headers=here).code == 200
+        assert http("GET", "/account", headers=elsewhere).code == 303
+
+    def test_are_for_administrators_of_the_whole_bridge(
+        self, http: Http, session: dict[str, str], viewer: dict[str, str], from_wordpress: dict[str, str]
+    ) -> None:
+        for headers in (viewer, from_wordpress):
+            assert http("GET", "/users/sessions?user=anna", headers=headers).code == 403
+            assert self.post(http, headers, do="end-all", user="anna").code == 403
+        assert http("GET", "/account", headers=session).code == 200
+
+    @pytest.mark.parametrize("name", ["", "nobody", '"><script>alert(1)</script>', "x" * 10_000])
+    def test_of_nobody_lead_back(self, http: Http, session: dict[str, str], name: str) -> None:
+        asked = http("GET", f"/users/sessions?{urlencode({'user': name})}", headers=session)
+        for answer in (asked, self.post(http, session, do="end-all", user=name)):
+            assert (answer.code, answer.headers["Location"]) == (303, "/users")

@@ -298,6 +298,9 @@ class TestUpgrade:
         ]
         # What Zoom has validated it signs.
         assert all(row.pop("signed_at") == row["validated_at"] for row in after["sites"])
+        for row in after["sessions"]:
+            assert row.pop("used_at") == row["created_at"]
+            assert (row.pop("address"), row.pop("browser")) == ("", "")
         wanted = renamed(before) | {name: [] for name in NEW_TABLES}
         assert after.keys() == wanted.keys()
         for table, rows in wanted.items():
