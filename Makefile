@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test vczapi words bench soak lint clean
+.PHONY: help setup check demo test vczapi defences words bench soak lint clean
 
 BIN := .venv/bin
 
@@ -27,6 +27,10 @@ vczapi: ## Run the tests beside the real plugin "Video Conferencing with Zoom" (
 	@test -f "$(PLUGIN)/video-conferencing-with-zoom-api.php" || { echo "PLUGIN=DIR names the unpacked plugin."; exit 2; }
 	bin/setup test
 	ZOOMBRIDGE_VCZAPI="$(abspath $(PLUGIN))" $(BIN)/pytest $(ARGS) tests/plugin_stub/test_vczapi_*.py
+
+defences: ## Remove the defences of docs/security.md one by one: a test must fail for each (ARGS="--list", ARGS="--only NAME")
+	bin/setup test
+	$(BIN)/python -m tests.defences $(ARGS)
 
 words: ## Extract the pages' texts and update the translation catalogues
 	$(BIN)/python -m tests.words
