@@ -189,7 +189,7 @@ OF_BRIDGE = (
         "core/store/meetings/search.py",
         "return and_(posts.c.site_id == site_id, posts.c.account_id.in_(accounts_of(site_id)))",
         "return posts.c.site_id == site_id",
-        ("core/store/test_site_scope.py::test_every_query_that_takes_a_site_ends_at_its_grants",),
+        ("core/store/meetings/test_search.py::TestScope::test_ends_with_the_grant_of_an_account",),
     ),
     Defence(
         "an event is shown to the sites of its account",

@@ -13,6 +13,7 @@ from core.store.meetings import meetings
 from core.store.meetings import search as meeting_search
 from core.store.meetings.search import MeetingFilter, MeetingKey, Period
 from core.store.posts import status as post_statuses
+from core.store.sites import grants
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 from tests.core.events import ACCOUNT
@@ -286,6 +287,17 @@ class TestScope:
         with sites.reading() as connection:
             assert meeting_search.has_meetings(connection, site_id="s1")
             assert meeting_search.is_listed(connection, ACCOUNT, 1, site_id="s1")
+
+    def test_ends_with_the_grant_of_an_account(self, sites: Store) -> None:
+        """Its pages are still there, until the mirror has withdrawn them."""
+        keep(sites, 1)
+        assert numbers(sites, site_id="s1") == [1]
+        sites.write(lambda connection: grants.remove(connection, ACCOUNT, "s1", now=NOW_MS))
+        assert numbers(sites, site_id="s1") == []
+        with sites.reading() as connection:
+            assert not meeting_search.has_meetings(connection, site_id="s1")
+            assert not meeting_search.is_listed(connection, ACCOUNT, 1, site_id="s1")
+        assert numbers(sites, site_id="s2") == [1]
 
 
 class TestPlan:
