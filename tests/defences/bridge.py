@@ -343,6 +343,14 @@ OF_BRIDGE = (
         ("web/http/test_handler.py::TestOneTimeTokens::test_are_logged_by_no_success",),
     ),
     Defence(
+        "only what the proxy added tells the client's address",
+        _PAGES,
+        "web/http/client_address.py",
+        'last = headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()',
+        'last = headers.get("X-Forwarded-For", "").partition(",")[0].strip()',
+        ("web/http/test_client_address.py::TestClient::test_behind_a_proxy_is_what_the_proxy_added",),
+    ),
+    Defence(
         "redirect after signing in stays here",
         _PAGES,
         "web/signin/cookie.py",
