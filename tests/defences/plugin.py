@@ -145,12 +145,13 @@ OF_PLUGIN = (
     ),
     # --- Pages inside wp-admin ------------------------------------------------------------------------
     Defence(
-        "only administrators see the pages",
+        "only administrators manage the connection",
         _WP_ADMIN,
         "plugin_stub/connection.php",
         "return current_user_can( 'manage_options' );",
         "return true;",
-        ("plugin_stub/test_page.py::TestPermission::test_only_users_who_can_manage_options",),
+        ("plugin_stub/test_moving.py::TestQuestion::test_only_administrators_see_it",),
+        wordpress="debian-mariadb",
     ),
     Defence(
         "nonce of forms in wp-admin",
