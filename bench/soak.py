@@ -106,12 +106,29 @@ class Tests:
         return good, f"pytest: {_closing(lines)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """`make defences`: the tests as each run has them, while one defence after the other is removed."""
+
+    about: str
+
+    def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run it; say how many removals were noticed."""
+        good, lines = _python(["-m", "tests.defences"], say, profile="ci")
+        return good, lines[-1] if lines else "no result"
+
+
 def _pytest(arguments: Sequence[str], say: Callable[[str], None]) -> tuple[bool, list[str]]:
     """Run tests at their full length; return whether all passed, and what pytest said."""
+    return _python(["-m", "pytest", "-v", *arguments], say, profile="soak")
+
+
+def _python(arguments: Sequence[str], say: Callable[[str], None], *, profile: str) -> tuple[bool, list[str]]:
+    """Run Python in a process of its own; return whether it ended well, and what it said."""
     lines = []
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-v", *arguments],
-        env={**os.environ, "HYPOTHESIS_PROFILE": "soak", "PYTHONUNBUFFERED": "1"},
+        [sys.executable, *arguments],
+        env={**os.environ, "HYPOTHESIS_PROFILE": profile, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -193,6 +210,7 @@ PARTS: dict[str, Part] = {
         ["tests", "-k", "newest-mariadb"],
     ),
     "minimum-wordpress": Tests("the same on WordPress 5.7 with PHP 7.4", ["tests", "-k", "minimum-mariadb"]),
+    "defences": Removals("every defence removed by itself"),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",
         ["tests/core/accounts/test_faulty_accounts.py"],
