@@ -40,7 +40,7 @@ class Group:
         began = time.monotonic()
         with subprocess.Popen(
             self.command,
-            env=os.environ | self.environment,
+            env=_environment() | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -66,6 +66,14 @@ class Group:
         result = "ok" if self.status == 0 else f"FAILED (exit status {self.status})"
         counts = ", ".join(f"{number} {name}" for name, number in self.counts.items())
         return f"{self.name:>12} {self.seconds:6.0f} s  {result}" + (f": {counts}" if counts else "")
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, in which Python keeps what it has compiled.
+
+    The tests start hundreds of processes of the bridge. Where the environment forbids to keep it, each compiles all anew.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def pytest_group(

@@ -42,7 +42,8 @@ DAY = 24 * 3600
 
 @pytest.fixture
 def imported(world: World) -> Callable[[int], list[int]]:
-    """Make so many meetings and import them; each has a page on the site."""
+    """Make so many meetings and import them; each has a page on the site. A step reads all of them."""
+    world.limit(TrashLimitOptions(), batch_size=50)
 
     def make(count: int, topic: str = "Choir") -> list[int]:
         anna = world.zoom.account.users.get("anna") or world.zoom.account.add_user("Anna")

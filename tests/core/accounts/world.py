@@ -58,15 +58,18 @@ class World:
         self.limit(TrashLimitOptions())
         self.folding = FoldWorker(store)
 
-    def limit(self, limits: TrashLimitOptions) -> None:
-        """Start the jobs' part of the bridge with options for the limits of trashing."""
+    def limit(self, limits: TrashLimitOptions, *, batch_size: int = 3) -> None:
+        """Start the jobs' part of the bridge with options for the limits of trashing.
+
+        `batch_size`: how many meetings a step reads, few by default, so that what a test tries takes several.
+        """
         accounts = AccountClients(self.store, clock=self.clock, sleep=self.ahead)
         self.kinds: dict[str, Any] = {
             import_job.KIND: ImportJob(
-                self.store, accounts, clock=self.clock, batch_size=3, trash_limits=limits
+                self.store, accounts, clock=self.clock, batch_size=batch_size, trash_limits=limits
             ),
             reconcile_job.KIND: ReconcileJob(
-                self.store, accounts, clock=self.clock, batch_size=3, trash_limits=limits
+                self.store, accounts, clock=self.clock, batch_size=batch_size, trash_limits=limits
             ),
             backfill_job.KIND: BackfillJob(self.store, accounts, clock=self.clock, trash_limits=limits),
             removal_job.KIND: RemovalJob(self.store, accounts, clock=self.clock),
