@@ -483,8 +483,8 @@ TEST_BLOCKED_ADVICE = _(
     "sender: Zoom's addresses change, and the bridge itself verifies the sender of each event."
 )
 TEST_HEADERS_MISSING = _(
-    "The event arrived without Zoom's headers (x-zm-signature, x-zm-request-timestamp), or was replaced on the way, so "
-    "its sender cannot be verified. Zoom never resends such an event."
+    "The event arrived without Zoom's headers (x-zm-signature, x-zm-request-timestamp), or these or all of it were "
+    "replaced on the way, so its sender cannot be verified. Zoom never resends such an event."
 )
 TEST_BODY_REENCODED = _(
     "The body of the event was changed on its way: %(sent)d bytes were sent, %(received)d arrived. The content is the "
@@ -498,13 +498,6 @@ TEST_BODY_CHANGED = _(
 TEST_HEADER_CHANGED = _(
     "Zoom's header %(header)s was changed on the way, so the signature no longer matches, and Zoom's own events are "
     "quarantined."
-)
-TEST_TOO_LATE = _(
-    "The event took %(seconds)d seconds by the bridge's clock, and %(allowed)d are allowed: the clock jumped, or "
-    "several bridges disagree on the time."
-)
-TEST_TOO_LATE_ADVICE = _(
-    "Synchronize the clock of every machine that runs the bridge over the network (NTP)."
 )
 TEST_SECRET_CHANGED = _(
     "The event arrived unchanged, but the secret tokens of this site were changed while the test ran."
@@ -558,12 +551,12 @@ TEST_NOT_REMOVED_ADVICE = _(
 )
 CLOCK_MINUTES_AHEAD = _(
     "The clock of the site's server is %(count)d minutes ahead of that of the bridge's machine, and %(allowed)d minutes "
-    "are allowed. If the bridge's is wrong, Zoom's events are quarantined; if the site's is wrong, wp-admin shows no "
+    "are allowed. If the bridge's is wrong, Zoom's events are refused; if the site's is wrong, wp-admin shows no "
     "pages of the bridge."
 )
 CLOCK_MINUTES_BEHIND = _(
     "The clock of the site's server is %(count)d minutes behind that of the bridge's machine, and %(allowed)d minutes "
-    "are allowed. If the bridge's is wrong, Zoom's events are quarantined; if the site's is wrong, wp-admin shows no "
+    "are allowed. If the bridge's is wrong, Zoom's events are refused; if the site's is wrong, wp-admin shows no "
     "pages of the bridge."
 )
 CLOCK_ADVICE = _("Check which of the two is wrong, and synchronize it over the network (NTP).")
@@ -577,16 +570,16 @@ TEST_ZOOM_SECRET_ADVICE = _(
     "subscription has this endpoint."
 )
 TEST_ZOOM_CLOCK_BEHIND = _(
-    "Zoom's own events are quarantined, although the connection works: the bridge's clock is %(seconds)d seconds "
-    "behind the time at which Zoom signed them. Nothing is lost."
+    "Zoom's own events are refused, although the connection works: the bridge's clock is %(seconds)d seconds behind "
+    "the time at which Zoom signed them. They are lost: Zoom does not send them again."
 )
 TEST_ZOOM_CLOCK_AHEAD = _(
-    "Zoom's own events are quarantined, although the connection works: the bridge's clock is %(seconds)d seconds ahead "
-    "of the time at which Zoom signed them. Nothing is lost."
+    "Zoom's own events are refused, although the connection works: the bridge's clock is %(seconds)d seconds ahead of "
+    "the time at which Zoom signed them. They are lost: Zoom does not send them again."
 )
 TEST_ZOOM_CLOCK_ADVICE = _(
-    "Synchronize the clock of the bridge's machine over the network (NTP), then accept the events: zoombridge "
-    "quarantine recheck"
+    "Synchronize the clock of the bridge's machine over the network (NTP), then reconcile the Zoom account: zoombridge "
+    "reconcile"
 )
 QUOTED = _(": “%(text)s”")
 TEST_UNCHANGED = _("%(count)d bytes, all unchanged")

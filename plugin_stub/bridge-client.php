@@ -121,7 +121,7 @@ function zoombridge_request( string $method, string $path, array $args = array()
 		'timeout' => 2.5,
 	);
 
-	// Not for events, which the bridge stores once anyway: the context of those says what was dropped.
+	// Not for events, which the bridge stores once anyway: the context of those says where they came from.
 	if ( '' === $args['context'] && 0 !== strpos( $path, '/wp-json/' ) ) {
 		$args['context'] = zoombridge_encode_context( array() );
 	}

@@ -253,11 +253,14 @@ function zoombridge_forward( string $name ): WP_REST_Response {
 		'body'    => $dropped ? '' : $body,
 		'headers' => zoombridge_forwarded_headers(),
 	);
+	// Strangers share the room for refused requests by their addresses; Zoom has others.
+	$context = array( 'client' => sanitize_text_field( wp_unslash( $_SERVER['REMOTE_ADDR'] ?? '' ) ) );
 	if ( $dropped ) {
-		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header holds no other text.
-		$args['context'] = base64_encode( (string) wp_json_encode( array( 'dropped_bytes' => $dropped ) ) );
+		$context['dropped_bytes'] = $dropped;
 	}
-	$response = zoombridge_request( 'POST', '/wp-json/vczapi/v1/' . $name, $args );
+	// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- A header holds no other text.
+	$args['context'] = base64_encode( (string) wp_json_encode( $context ) );
+	$response        = zoombridge_request( 'POST', '/wp-json/vczapi/v1/' . $name, $args );
 	if ( is_wp_error( $response ) ) {
 		// No address and no cause for strangers. The page "Webhooks" shows both.
 		$message = __( 'The event could not be forwarded. Please send it again.', 'meetings-bridge-for-zoom' );

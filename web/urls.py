@@ -21,7 +21,7 @@ from web.pages.add_site import (
 from web.pages.audit import AuditHandler
 from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
-from web.pages.events import DismissLargeHandler, EventsHandler, FindEventsHandler
+from web.pages.events import DismissHandler, EventsHandler, FindEventsHandler
 from web.pages.grants import GrantsHandler
 from web.pages.held_pages import HeldPagesHandler
 from web.pages.jobs import JobHandler, JobsHandler
@@ -108,7 +108,7 @@ def urls(
         URLSpec(r"/events", EventsHandler, page),
         URLSpec(r"/events/find", FindEventsHandler, page),
         URLSpec(r"/events/replay", ReplayHandler, page),
-        URLSpec(r"/events/large/dismiss", DismissLargeHandler, page),
+        URLSpec(r"/events/dismiss", DismissHandler, page),
         URLSpec(r"/events/([0-9]{1,18})", EventHandler, page),
         URLSpec(r"/events/quarantine/([0-9]{1,18})", QuarantinedRequestHandler, page),
         URLSpec(r"/jobs", JobsHandler, page),

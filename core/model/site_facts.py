@@ -26,9 +26,11 @@ class OpenPosts:
 class SiteFacts:
     """The facts about a site from which its alerts are derived. Times are Unix milliseconds (UTC).
 
-    `held` counts the requests in quarantine, `held_pages` the pages that a run would trash and that wait for approval.
-    `too_large` and `unverified_large` count requests that were too large to keep, by their cause. `waiting` counts the
-    events whose Zoom accounts ask to be granted to it, `waiting_dropped` those that were too many to keep. `usual_gap` is
+    `held` counts the requests in quarantine that name an account known at the site and were not dismissed, `held_pages`
+    the pages that a run would trash and that wait for approval. `too_large` and `unverified_large` count requests that
+    were too large to keep, by their cause; `too_large_is_plausible`: one came from an address of Zoom's. `waiting` counts the
+    events whose Zoom accounts ask to be granted to it, `waiting_dropped` those that were too many to keep. `stale_at` is when
+    a request with the right signature was last refused for its time, `stale_seconds` before this machine's. `usual_gap` is
     the longest gap between two of its events in the last week (ms); None while unknown.
     """
 
@@ -51,6 +53,7 @@ class SiteFacts:
     held_pages_since: int | None = None
     too_large: int = 0
     too_large_since: int | None = None
+    too_large_is_plausible: bool = False
     unverified_large: int = 0
     unverified_large_since: int | None = None
     waiting: int = 0
@@ -58,6 +61,8 @@ class SiteFacts:
     waiting_dropped: int = 0
     open: Sequence[OpenPosts] = ()
     usual_gap: int | None = None
+    stale_at: int | None = None
+    stale_seconds: int | None = None
 
     def count(self, status: PostStatus) -> int:
         """Return the number of posts with a status."""

@@ -47,8 +47,11 @@ class AlertKind(StrEnum):
     NO_SECRET = "no-secret"  # noqa: S105 - a kind of alert
     UNREADABLE_EVENTS = "unreadable-events"  # authentic requests that this version cannot read
     TOO_LARGE = "too-large"  # events that were too large to keep are lost
-    UNVERIFIED_LARGE = "unverified-large"  # large requests failed verification, and are not in quarantine
-    QUARANTINE = "quarantine"  # requests failed verification and are in quarantine
+    UNVERIFIED_LARGE = (
+        "unverified-large"  # large requests of a known account failed verification; not in quarantine
+    )
+    QUARANTINE = "quarantine"  # requests of a known account failed verification, and are in quarantine
+    CLOCK = "clock"  # requests with the right signature are refused for their time
     HELD_PAGES = "held-pages"  # a run would trash many pages of the site: an administrator decides
     GRANT_REQUESTS = "grant-requests"  # events of Zoom accounts wait for a grant: an administrator decides
     FAILING = "failing"  # single posts fail, for the reason in `message`
@@ -63,7 +66,7 @@ class AlertKind(StrEnum):
 class Alert:
     """One alert. `since` (Unix milliseconds, UTC) is when it began, or the last time without it.
 
-    `count` is the number of events, posts or bytes concerned; `more` marks it as a lower bound.
+    `count` is the number of events, posts, bytes or seconds concerned; `more` marks it as a lower bound.
     """
 
     kind: AlertKind
@@ -160,8 +163,13 @@ def _refusal_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict
         yield AlertKind.NO_SECRET, Severity.CRITICAL, {}
     if site.held:
         yield AlertKind.QUARANTINE, Severity.CRITICAL, {"count": site.held, "since": site.held_since}
+    if site.stale_at is not None and site.stale_at > max(site.validated_at or 0, site.last_event_at or 0):
+        off = abs(site.stale_seconds or 0)
+        yield AlertKind.CLOCK, Severity.CRITICAL, {"count": off, "since": site.stale_at}
     if site.too_large:
-        yield AlertKind.TOO_LARGE, Severity.CRITICAL, {"count": site.too_large, "since": site.too_large_since}
+        # Its body is gone, and with it the account: only where it came from tells it from what anybody may send.
+        severity = Severity.CRITICAL if site.too_large_is_plausible else Severity.WARNING
+        yield AlertKind.TOO_LARGE, severity, {"count": site.too_large, "since": site.too_large_since}
     if site.unverified_large:
         values = {"count": site.unverified_large, "since": site.unverified_large_since}
         yield AlertKind.UNVERIFIED_LARGE, Severity.CRITICAL, values

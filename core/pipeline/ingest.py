@@ -7,15 +7,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import structlog
 
 from core import messages
 from core.errors import (
-    BadRequestError,
     NoSecretError,
     SignatureError,
+    StaleSignatureError,
     StoreUnavailableError,
     UnknownSiteError,
 )
@@ -28,11 +29,13 @@ from core.pipeline.answers import ACCEPTED, MOST_BODY_BYTES, TOO_LARGE, WebhookR
 from core.pipeline.verification import fault, read_again, verify
 from core.store import audit
 from core.store.audit import Action
-from core.store.events import large_requests, log, quarantine
+from core.store.events import large_requests, log, quarantine, senders
 from core.store.events.large_requests import LargeRequestCause
 from core.store.sites import sites, zoom_secrets
 from core.zoom import envelope as zoom_envelope
-from core.zoom import signature, validation
+from core.zoom import validation
+from core.zoom.plausibility import RefusalCause, claimed_account, refusal_cause, refusal_cause_of_headers
+from core.zoom.probe import REQUEST as PROBE_REQUEST
 from core.zoom.probe import is_probe
 
 if TYPE_CHECKING:
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 _NAMELESS = "unreadable"  # stands for the name of an event in the log where there is none
 _AHEAD_MILLISECONDS = 24 * 3600 * 1000  # of the bridge's clock that the time of an event may be
 _CACHE_SECONDS = 5  # how long secrets are used before they are read from the store again
+_NOTE_STALE_SECONDS = 60
+_NOTE_SENDER_SECONDS = 24 * 3600
+_MOST_SENDERS_NOTED = 10_000  # in memory; of all sites
 
 logger = structlog.get_logger(__name__)
 
@@ -70,18 +76,40 @@ class RecheckResult:
     kept: int
 
 
+class RefusalCounts:
+    """Counts the refused requests that were not kept, since this process started, by cause. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts = dict.fromkeys(RefusalCause, 0)
+
+    def add(self, cause: RefusalCause, number: int = 1) -> None:
+        """Count further requests."""
+        with self._lock:
+            self._counts[cause] += number
+
+    def of_all(self) -> dict[RefusalCause, int]:
+        """Return the number of requests by cause."""
+        with self._lock:
+            return dict(self._counts)
+
+
 @dataclass(slots=True)
 class Ingest:
     """Verify requests to the endpoints and append their events to the log. Thread-safe.
 
-    `events_appended` is called with the number of events that were appended.
+    `events_appended` is called with the number of events that were appended. `refusals` counts the refused requests
+    that were not kept.
     """
 
     store: Store
     events_appended: Callable[[int], None] = lambda _count: None
     clock: Callable[[], float] = time.time
     _cache: dict[str, _CachedSecrets] = field(default_factory=dict)
+    refusals: RefusalCounts = field(default_factory=RefusalCounts)
     _signing: set[str] = field(default_factory=set)
+    _stale_noted: dict[str, float] = field(default_factory=dict)
+    _senders_noted: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def has_secrets(self, site_id: str) -> bool:
         """Whether the secrets of a site are cached, and recent."""
@@ -131,13 +159,19 @@ class Ingest:
         )
 
     def entry_of(
-        self, site_id: str, request: Request, verification: Verification, *, received_at: int | None = None
+        self,
+        site_id: str,
+        request: Request,
+        verification: Verification,
+        *,
+        received_at: int | None = None,
+        sender: str = "",
     ) -> log.Entry:
         """Return the log entry of a request that belongs into the log: of its event, or as unreadable.
 
-        Does not block.
+        `sender` is where it came from, if that is known: see `core.store.events.senders`. Does not block.
         """
-        self._note_signed(site_id, verification)
+        self._note_signed(site_id, verification, sender)
         reason = verification.unreadable
         if verification.event is not None:
             try:
@@ -172,20 +206,20 @@ class Ingest:
         future.add_done_callback(lambda _: self.events_appended(len(entries)))
         return future
 
-    def receive(self, site_id: str, request: Request) -> WebhookResponse:
+    def receive(self, site_id: str, request: Request, sender: str = "") -> WebhookResponse:
         """Verify a request with the secrets as stored, handle it, and return the response. Blocks until durable."""
         try:
-            return self._receive(site_id, request)
+            return self._receive(site_id, request, sender)
         except UnknownSiteError as error:
             return refusal(404, "zoombridge_unknown_site", str(error))
         except NoSecretError as error:
             return unavailable(str(error), "zoombridge_no_secret")
-        except SignatureError as error:
-            return refusal(401, "zoombridge_signature", str(error))
         except StoreUnavailableError as error:
             return unavailable(str(error))
 
-    def receive_too_large(self, site_id: str, headers: Mapping[str, str], size: int) -> WebhookResponse:
+    def receive_too_large(
+        self, site_id: str, headers: Mapping[str, str], size: int, sender: str = ""
+    ) -> WebhookResponse:
         """Return the response to a request whose body of `size` bytes was dropped; store its headers. Blocks.
 
         Up to the limit of an event it was dropped by WordPress's PHP, whose own limit may be raised until Zoom sends
@@ -194,8 +228,12 @@ class Ingest:
         try:
             with self.store.reading() as connection:
                 sites.load(connection, site_id, self.store.sealer)
-            if signature.is_signature_of_zoom(headers):
-                self._note_large(site_id, headers, size, LargeRequestCause.TOO_LARGE)
+                is_zooms = senders.is_known(connection, site_id, sender)
+            cause = refusal_cause_of_headers(headers, now=self.clock())
+            if cause is not None:
+                self.refusals.add(cause)
+            else:
+                self._note_large(site_id, headers, size, LargeRequestCause.TOO_LARGE, is_plausible=is_zooms)
         except UnknownSiteError as error:
             return refusal(404, "zoombridge_unknown_site", str(error))
         except StoreUnavailableError as error:
@@ -235,45 +273,94 @@ class Ingest:
         self.events_appended(len(entries))
         return RecheckResult(verified=len(entries), kept=len(held) - len(entries))
 
-    def _receive(self, site_id: str, request: Request) -> WebhookResponse:
+    def _receive(self, site_id: str, request: Request, sender: str) -> WebhookResponse:
         secrets = self._read_secrets(site_id)
         verification = verify(request.headers, request.body, secrets, now=self.clock())
-        if isinstance(verification.error, SignatureError) and not isinstance(
-            verification.error, NoSecretError
-        ):
-            if len(request.body) > quarantine.MOST_BODY_BYTES and _looks_like_zooms(request):
-                self._note_large(site_id, request.headers, len(request.body), LargeRequestCause.UNVERIFIED)
-                reason = messages.UNVERIFIED_LARGE % {"reason": verification.error}
-                return unavailable(reason, "zoombridge_signature")
-            self._quarantine(site_id, request, reason=str(verification.error))
+        error = verification.error
+        if isinstance(error, NoSecretError):
+            raise error
+        if error is not None:
+            answer = self._refuse(site_id, request, error, sender)
             if self._read_secrets(site_id) != secrets:
                 # A secret was saved since, and its recheck of the quarantine did not see this request yet.
                 self.recheck(site_id)
-        if verification.error is not None:
-            raise verification.error
+            return answer
         if not verification.is_logged:
             return self._validate(site_id, verification)
-        entry = self.entry_of(site_id, request, verification)
+        entry = self.entry_of(site_id, request, verification, sender=sender)
         self.store.submit_to_group(log.append, entry).result()
         self.events_appended(1)
         return ACCEPTED
 
-    def _note_signed(self, site_id: str, verification: Verification) -> None:
-        """Retire the verification tokens of a site, once a secret token has verified an event of Zoom's. Does not block.
+    def _refuse(self, site_id: str, request: Request, error: SignatureError, sender: str) -> WebhookResponse:
+        """Keep a refused request that a secret may verify later, and count any other; return the response."""
+        if isinstance(error, StaleSignatureError):
+            self._note_stale(site_id, request, error.seconds, sender)
+        cause = refusal_cause(request.headers, request.body, now=self.clock())
+        if cause is None:
+            self._quarantine(site_id, request, reason=str(error), sender=sender)
+        elif cause is RefusalCause.TOO_LARGE:
+            self._refuse_large(site_id, request)
+            return unavailable(messages.UNVERIFIED_LARGE % {"reason": error}, "zoombridge_signature")
+        else:
+            self.refusals.add(cause)
+        return refusal(401, "zoombridge_signature", str(error))
 
-        The bridge signs its self-tests with that token, too: they prove nothing.
+    def _refuse_large(self, site_id: str, request: Request) -> None:
+        """Store the headers of a request that is too large for the quarantine, if it names an account known here."""
+        with self.store.reading() as connection:
+            is_plausible = quarantine.knows_account(connection, site_id, claimed_account(request.body))
+        if is_plausible:
+            cause = LargeRequestCause.UNVERIFIED
+            self._note_large(site_id, request.headers, len(request.body), cause, is_plausible=True)
+        else:
+            self.refusals.add(RefusalCause.TOO_LARGE)
+
+    def _note_stale(self, site_id: str, request: Request, seconds: int, sender: str) -> None:
+        """Record that a request was signed by Zoom, but `seconds` ago: the clocks differ.
+
+        Anybody who recorded a request can repeat it, so it counts only from where Zoom's came from, and once a minute.
+        """
+        is_own = request.headers.get("x-zm-request-id", "").startswith(PROBE_REQUEST)
+        if is_own or self.clock() - self._stale_noted.get(site_id, 0.0) < _NOTE_STALE_SECONDS:
+            return
+        with self.store.reading() as connection:
+            if not senders.may_be_zooms(connection, site_id, sender):
+                return
+        self._stale_noted[site_id] = self.clock()
+        self.store.write(partial(sites.record_stale, site_id=site_id, seconds=seconds, now=self._now()))
+
+    def _note_signed(self, site_id: str, verification: Verification, sender: str) -> None:
+        """Note that a secret token has verified an event of Zoom's: its sender, and that verification tokens retire.
+
+        The bridge signs its self-tests with that token, too: they prove nothing. Does not block.
         """
         secret, event = verification.secret, verification.event
         if secret is None or secret.is_verification_token or event is None:
             return
+        if is_probe(event.payload.account_id):
+            return
+        if sender:
+            self._note_sender(site_id, sender)
         cached = self._cache.get(site_id)
-        if is_probe(event.payload.account_id) or cached is None or cached.are_signing:
+        if cached is None or cached.are_signing:
             return
         self._signing.add(site_id)
         self._cache[site_id] = _CachedSecrets(_retired(cached.secrets), cached.read_at, are_signing=True)
         now = self._now()
         with suppress(StoreUnavailableError):  # until then, this process knows it
             self.store.submit(partial(zoom_secrets.record_signed, site_id=site_id, now=now))
+
+    def _note_sender(self, site_id: str, sender: str) -> None:
+        """Record that an authentic event came from a sender, once in a while. Does not block."""
+        noted_at = self._senders_noted.get((site_id, sender))
+        if noted_at is not None and self.clock() - noted_at < _NOTE_SENDER_SECONDS:
+            return
+        if len(self._senders_noted) >= _MOST_SENDERS_NOTED:
+            self._senders_noted.clear()
+        self._senders_noted[site_id, sender] = self.clock()
+        with suppress(StoreUnavailableError):
+            self.store.submit(partial(senders.record, site_id=site_id, sender=sender, now=self._now()))
 
     def _cached_secrets(self, site_id: str) -> list[Secret] | None:
         cached = self._cache.get(site_id)
@@ -306,24 +393,35 @@ class Ingest:
         self.store.write(record)
         return WebhookResponse(200, body)
 
-    def _quarantine(self, site_id: str, request: Request, *, reason: str) -> None:
-        """Store a refused request that looks like Zoom's: an event, with a signature or token to verify later."""
-        if not _looks_like_zooms(request):
-            return
+    def _quarantine(self, site_id: str, request: Request, *, reason: str, sender: str) -> None:
         now = self._now()
-        self.store.write(
+        displaced = self.store.write(
             lambda connection: quarantine.add(
-                connection, site_id, request, self.store.sealer, reason=reason, now=now
+                connection, site_id, request, self.store.sealer, reason=reason, now=now, sender=sender
             )
         )
+        self.refusals.add(RefusalCause.DISPLACED, displaced)
 
     def _note_large(
-        self, site_id: str, headers: Mapping[str, str], size: int, cause: LargeRequestCause
+        self,
+        site_id: str,
+        headers: Mapping[str, str],
+        size: int,
+        cause: LargeRequestCause,
+        *,
+        is_plausible: bool,
     ) -> None:
         now, sealer = self._now(), self.store.sealer
         self.store.write(
             lambda connection: large_requests.add(
-                connection, site_id, headers, sealer, cause=cause, size=size, now=now
+                connection,
+                site_id,
+                headers,
+                sealer,
+                cause=cause,
+                size=size,
+                now=now,
+                is_plausible=is_plausible,
             )
         )
         logger.warning("request_too_large", site=site_id, bytes=size, cause=cause.value)
@@ -382,14 +480,3 @@ def _disposition(envelope: Envelope) -> tuple[log.Outcome, str | None]:
     if envelope.number is None:
         return log.Outcome.IGNORED, messages.EVENT_NO_MEETING
     return log.Outcome.PENDING, None
-
-
-def _looks_like_zooms(request: Request) -> bool:
-    if signature.SIGNATURE_HEADER not in request.headers and signature.TOKEN_HEADER not in request.headers:
-        return False
-    try:
-        envelope = zoom_envelope.parse(request.body)
-    except BadRequestError:
-        return False
-    # A validation is answered within three seconds or not at all, so storing it would be useless.
-    return envelope.event != validation.EVENT

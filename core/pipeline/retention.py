@@ -24,7 +24,7 @@ from core.model.instance_events import recorded_instance
 from core.store import audit
 from core.store.db import settings as stored_settings
 from core.store.db.settings import RetentionSettings
-from core.store.events import large_requests, log, quarantine, shares, waiting_limits
+from core.store.events import large_requests, log, quarantine, senders, shares, waiting_limits
 from core.store.events import name_removal as event_redaction
 from core.store.events import recordings as recording_files
 from core.store.meetings import meetings
@@ -108,6 +108,8 @@ class Retention:
         self.store.write(partial(attempts.delete_before, moment=moment))
         self.store.write(partial(_drop_attempts, moments=moments))
         self.store.write(partial(large_requests.delete_before, moment=moment))
+        self.store.write(partial(quarantine.delete_before, moment=moment))
+        self.store.write(partial(senders.forget_before, moment=moment))
         self.store.write(partial(waiting_limits.forget_before, moment=moment))
         self.store.write(partial(audit.delete_old, now=now))
         self._remove_names(now, now - settings.names_days * _DAY_MILLISECONDS)

@@ -26,7 +26,7 @@ from core.sites.diagnosis import (
     SentEvent,
     Stage,
     VisitorResponse,
-    count_refused,
+    newest_refused,
 )
 from core.sites.health_check import connection_advice
 from core.store import selftest
@@ -317,9 +317,12 @@ class SelfTestSteps:
             else messages.TEST_CLOCKS_APART % {"count": abs(round(self.progress.ahead))},
         )
         with self.store.reading() as connection:
-            held = quarantine.latest(connection, self.site.id, self.store.sealer, _MOST_QUARANTINED)
+            held = quarantine.suspects(connection, self.site.id, self.store.sealer, _MOST_QUARANTINED)
+        refused = newest_refused(
+            held, self.secrets, stale_at=self.site.stale_at, stale_seconds=self.site.stale_seconds
+        )
         wrong = diagnosis.diagnose_zoom(
-            count_refused(held, self.secrets),
+            refused,
             validated_at=self.site.validated_at,
             event_at=self.site.last_event_at,
         )
@@ -387,8 +390,7 @@ class SelfTestSteps:
 
     def _refused_event(self, sent: SentEvent) -> Diagnosis:
         mine = self._quarantined()
-        at = mine[0].received_at / _MILLISECONDS if mine else 0.0
-        return diagnosis.diagnose_refusal(sent, mine[0].request if mine else None, self.secrets, at=at)
+        return diagnosis.diagnose_refusal(sent, mine[0].request if mine else None)
 
     def _quarantined(self) -> list[QuarantinedRequest]:
         """Return this test's requests in quarantine, newest first."""

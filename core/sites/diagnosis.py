@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core import messages
-from core.errors import Fault, SignatureError, StaleSignatureError
+from core.errors import Fault, SignatureError
 from core.wordpress.faults import page_title, shorten
 from core.wordpress.signing import WINDOW_SECONDS
 from core.zoom import signature
@@ -155,17 +155,14 @@ class VisitorResponse:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequests:
-    """Counts of a site's quarantined requests by cause.
+    """What a site's refused requests show of Zoom's own.
 
-    `wrong` were signed with none of the saved secrets; `stale` with one of them, but `seconds` before (where
-    negative: after) this machine's time. `newest_at` (Unix milliseconds, UTC) is the arrival of the newest; 0
-    without any.
+    The newest came at `newest_at` (Unix milliseconds, UTC; 0 without any). It was signed with none of the saved secrets;
+    or, where `seconds` is not 0, with one of them, but so long before (where negative: after) this machine's time.
     """
 
-    wrong: int = 0
-    stale: int = 0
-    seconds: int = 0
     newest_at: int = 0
+    seconds: int = 0
 
     def matters(self, *well_at: int | None) -> bool:
         """Whether the newest was refused after the last success, the latest of the given times.
@@ -310,13 +307,8 @@ def _diagnose_error_status(response: EndpointResponse, status: int) -> Diagnosis
     )
 
 
-def diagnose_refusal(
-    sent: SentEvent, held: ReceivedRequest | None, secrets: Sequence[Secret], *, at: float
-) -> Diagnosis:
-    """Diagnose an event that the bridge refused for its signature, from the request in quarantine.
-
-    `at` is its arrival (Unix seconds).
-    """
+def diagnose_refusal(sent: SentEvent, held: ReceivedRequest | None) -> Diagnosis:
+    """Diagnose an event that the bridge refused for its signature, from the request in quarantine."""
     if held is None:
         return Diagnosis(
             Stage.ARRIVED,
@@ -341,17 +333,6 @@ def diagnose_refusal(
                 messages.TEST_HEADER_CHANGED % {"header": name},
                 messages.TEST_ALTERED_ADVICE,
             )
-    try:
-        signature.verify(held.headers, held.body, secrets, now=at)
-    except StaleSignatureError as error:
-        return Diagnosis(
-            Stage.ARRIVED,
-            Cause.CLOCK,
-            messages.TEST_TOO_LATE % {"seconds": error.seconds, "allowed": signature.WINDOW_SECONDS},
-            messages.TEST_TOO_LATE_ADVICE,
-        )
-    except SignatureError:
-        pass
     return Diagnosis(
         Stage.ARRIVED,
         Cause.SECRET,
@@ -466,23 +447,28 @@ def describe_clock_skew(ahead: float) -> tuple[str, str]:
     return message, messages.CLOCK_ADVICE
 
 
-def count_refused(held: Sequence[RefusedRequest], secrets: Sequence[Secret]) -> RefusedRequests:
-    """Count quarantined requests by cause, without those of self-tests and those that verify by now."""
-    wrong = stale = seconds = newest = 0
+def newest_refused(
+    held: Sequence[RefusedRequest],
+    secrets: Sequence[Secret],
+    *,
+    stale_at: int | None = None,
+    stale_seconds: int | None = None,
+) -> RefusedRequests:
+    """Return the newest refused request of Zoom's, without those of self-tests and those that verify by now.
+
+    `held` are in quarantine; `stale_at` and `stale_seconds` tell of the last one that was refused for its time.
+    """
+    newest = 0
     for item in held:
         if item.request.headers.get("x-zm-request-id", "").startswith(REQUEST):
             continue
         try:
             signature.verify(item.request.headers, item.request.body, secrets, now=item.received_at / 1000)
-        except StaleSignatureError as error:
-            stale += 1
-            seconds = error.seconds
         except SignatureError:
-            wrong += 1
-        else:
-            continue  # verifies by now, and is about to be accepted
-        newest = max(newest, item.received_at)
-    return RefusedRequests(wrong, stale, seconds, newest)
+            newest = max(newest, item.received_at)
+    if stale_at is not None and stale_at > newest:
+        return RefusedRequests(stale_at, stale_seconds or 0)
+    return RefusedRequests(newest)
 
 
 def diagnose_zoom(
@@ -494,7 +480,7 @@ def diagnose_zoom(
     """
     if not refused.matters(validated_at, event_at):
         return None
-    if refused.wrong:
+    if not refused.seconds:
         return Diagnosis(
             Stage.ZOOM,
             Cause.SECRET,

@@ -17,7 +17,7 @@ from core.model.page_status import PageStatus
 from core.model.page_visit import PageVisit
 from core.pipeline import site_client
 from core.sites import apply_rules, site_changes
-from core.sites.diagnosis import count_refused, describe_clock_skew, diagnose_zoom
+from core.sites.diagnosis import describe_clock_skew, diagnose_zoom, newest_refused
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.db import clock as store_clock
 from core.store.events import quarantine
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from core.sites.diagnosis import RefusedRequests
     from core.store.db.engine import Store
     from core.store.events.quarantine import QuarantinedRequest
     from core.store.sites.sites import Site
@@ -173,7 +174,7 @@ def diagnose(store: Store, name: str) -> list[HealthFact]:
     with store.reading() as connection:
         site = sites.load(connection, site.id, store.sealer)
         tokens = zoom_secrets.of_site(connection, site.id, store.sealer)
-        held = quarantine.latest(connection, site.id, store.sealer, MOST_QUARANTINED)
+        held = quarantine.suspects(connection, site.id, store.sealer, MOST_QUARANTINED)
         stored = health.facts(connection, site.id)
         pages = standing.count(connection, site.id)
         seen = visits.count(connection, site.id)
@@ -240,12 +241,25 @@ def zoom_facts(
     return found
 
 
+def refused_by(
+    site: Site, tokens: Sequence[SavedToken], held: Sequence[QuarantinedRequest]
+) -> RefusedRequests:
+    """Return what the refused requests of a site show; `held` are the newest suspects in quarantine."""
+    return newest_refused(
+        held,
+        [token.secret for token in tokens],
+        stale_at=site.stale_at,
+        stale_seconds=site.stale_seconds,
+    )
+
+
 def _events(site: Site, tokens: Sequence[SavedToken], held: Sequence[QuarantinedRequest]) -> HealthFact:
-    refused = count_refused(held, [token.secret for token in tokens])
+    refused = refused_by(site, tokens, held)
     wrong = diagnose_zoom(refused, validated_at=site.validated_at, event_at=site.last_event_at)
     if wrong is not None:
         well_at = max(site.validated_at or 0, site.last_event_at or 0)
-        since = min(request.received_at for request in held if request.received_at > well_at)
+        times = [request.received_at for request in held if request.received_at > well_at]
+        since = min(times, default=refused.newest_at)
         return HealthFact(FactName.EVENTS, False, f"{wrong.message} {wrong.advice}", since)
     if site.last_event_at is None:
         return HealthFact(FactName.EVENTS, True, messages.NO_EVENT_YET, None)

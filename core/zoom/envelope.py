@@ -23,6 +23,7 @@ _PER_DELIVERY_IN_RECORDINGS = frozenset(
 )
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _NAME_IN_BYTES = re.compile(rb'"event"\s*:\s*"\s*([A-Za-z0-9_.\-]{1,100})\s*"')
+_ACCOUNT_IN_BYTES = re.compile(rb'"account_id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"')
 _DEEPEST = 64
 _LONGEST_NAME = 200
 # Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
@@ -139,6 +140,12 @@ def parse(raw: bytes) -> Envelope:
 def probable_name(raw: bytes) -> str:
     """Return the name that a body which cannot be parsed seems to give its event, for display; empty without one."""
     found = _NAME_IN_BYTES.search(raw)
+    return found[1].decode("ascii") if found else ""
+
+
+def probable_account(raw: bytes) -> str:
+    """Return the account that a body seems to name, found without parsing it; empty without one."""
+    found = _ACCOUNT_IN_BYTES.search(raw)
     return found[1].decode("ascii") if found else ""
 
 

@@ -83,6 +83,13 @@ def is_signature_of_zoom(headers: Mapping[str, str]) -> bool:
     )
 
 
+def is_fresh(headers: Mapping[str, str], *, now: float) -> bool:
+    """Whether the timestamp of a request is at most five minutes from `now` (Unix seconds), signed or not."""
+    timestamp = headers.get(TIMESTAMP_HEADER, "")
+    is_number = re.fullmatch(r"[0-9]{1,12}", timestamp) is not None
+    return is_number and abs(round(now - int(timestamp))) <= WINDOW_SECONDS
+
+
 def _verify_signature(
     signature: str, timestamp: str, body: bytes, secrets: Sequence[Secret], *, now: float
 ) -> Secret:

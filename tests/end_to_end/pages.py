@@ -31,7 +31,7 @@ NO_PAGES = {
     r"/sites/add/([0-9a-f]{16})/plugin\.zip$",
     r"/sites/connect$",
     r"/events/find$",
-    r"/events/large/dismiss$",
+    r"/events/dismiss$",
     r"/meetings/find$",
 }
 

@@ -84,7 +84,7 @@ if ( false !== strpos( $at, 'vczapi/v1' ) && empty( $_SERVER['HTTP_X_ENCODED_AGA
 """
 CHANGES_THE_TIME = """<?php
 if ( isset( $_SERVER['HTTP_X_ZM_REQUEST_TIMESTAMP'] ) ) {
-	$_SERVER['HTTP_X_ZM_REQUEST_TIMESTAMP'] = (string) ( time() - 900 );
+	$_SERVER['HTTP_X_ZM_REQUEST_TIMESTAMP'] = (string) ( time() - 60 );
 }
 """
 CLOSES_REST = """<?php

@@ -81,7 +81,7 @@ class TestBytes:
         assert (answer.status_code, answer.json()["code"]) == (413, "zoombridge_too_large")
         (told,) = bridge.requests
         assert told.is_signed
-        assert (told.body, told.context) == (b"", {"dropped_bytes": size})
+        assert (told.body, told.context) == (b"", {"client": "127.0.0.1", "dropped_bytes": size})
         assert told.headers["X-Zm-Request-Id"] == "r"
 
 

@@ -1,4 +1,4 @@
-"""`zoombridge quarantine`: list and recheck quarantined requests."""
+"""`zoombridge quarantine`: list and recheck quarantined requests, dismiss alerts about them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def list_(instance: Instance) -> None:
     if not found:
         click.echo("The quarantine is empty: no request that looks like Zoom's was refused.")
     for item in found:
-        click.echo(f"{to_seconds(item.received_at)}  {item.site_url}  {item.reason}")
+        sender = f"  from {item.sender}" if item.sender else ""
+        account = "a known account" if item.is_plausible else "an unknown account"
+        click.echo(f"{to_seconds(item.received_at)}  {item.site_url}  {account}{sender}  {item.reason}")
     for large in instance.call(api.QUARANTINE_LARGE, api.NoArguments()):
         click.echo(
             f"{to_seconds(large.received_at)}  {large.site_url}  not kept, {large.size:,} bytes: "
@@ -42,15 +44,16 @@ def list_(instance: Instance) -> None:
         )
 
 
-@quarantine.command("dismiss-large")
+@quarantine.command("dismiss")
 @instance_options
-def dismiss_large(instance: Instance) -> None:
-    """Dismiss the alerts about requests that were too large to keep.
+def dismiss(instance: Instance) -> None:
+    """Dismiss the alerts about refused requests.
 
-    Reconcile the Zoom accounts first, as their events may be lost.
+    Quarantined requests are kept. Of those that were too large to keep, what is stored is deleted: reconcile the Zoom
+    accounts first, as their events may be lost. The alerts come back with the next such request.
     """
-    found = instance.call(api.QUARANTINE_DISMISS_LARGE, api.NoArguments())
-    click.echo(f"{found.number} dismissed")
+    found = instance.call(api.QUARANTINE_DISMISS, api.NoArguments())
+    click.echo(f"{found.quarantined} in quarantine and {found.large} too large to keep dismissed")
 
 
 @quarantine.command("recheck")

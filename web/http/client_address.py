@@ -10,6 +10,7 @@ https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate
@@ -34,6 +35,7 @@ def client_address(request: HTTPServerRequest) -> str:
     return request.remote_ip or ""
 
 
+@lru_cache(maxsize=4096)
 def client_network(address: str) -> str:
     """Return what stands for one client in throttles and limits: the address; of IPv6 its /64 network.
 

@@ -1,8 +1,9 @@
 """`GET /metrics` in Prometheus's text format.
 
-See https://prometheus.io/docs/instrumenting/exposition_formats/. The numbers show how many meetings a company holds, and when, and a bridge behind a web server is public: so without a
-token there are none. They come from the database, so every bridge on it reports the same. Labels name sites, outcomes
-and states, of which there are few; never a meeting or a person.
+See https://prometheus.io/docs/instrumenting/exposition_formats/. The numbers show how many meetings a company holds, and
+when, and a bridge behind a web server is public: so without a token there are none. They come from the database, so
+every bridge on it reports the same; only requests that are not stored are counted by each process. Labels name sites,
+outcomes and states, of which there are few; never a meeting or a person.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from core import __version__
@@ -28,7 +29,7 @@ from web.http.cache import application_cache
 from web.http.handler import Handler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from concurrent.futures import Executor
 
     from prometheus_client.metrics_core import Metric
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from core.model.site_facts import SiteFacts
     from core.monitoring.overview import Overview
     from core.store.db.engine import Store
+    from core.zoom.plausibility import RefusalCause
 
 MIN_TOKEN_LENGTH = 16
 _CACHE_SECONDS = 10.0
@@ -89,7 +91,7 @@ class MetricsHandler(Handler):
         PlatformCollector(registry)
         ProcessCollector(registry=registry)
         GCCollector(registry)
-        registry.register(_OverviewCollector(overview, store))
+        registry.register(_OverviewCollector(overview, store, self._bridge.ingest.refusals.of_all()))
         return generate_latest(registry)
 
     def _refuse(self, status: int, message: str) -> None:
@@ -100,14 +102,22 @@ class MetricsHandler(Handler):
 class _OverviewCollector:
     """Collects the metrics of an overview."""
 
-    def __init__(self, overview: Overview, store: Store) -> None:
+    def __init__(self, overview: Overview, store: Store, refusals: Mapping[RefusalCause, int]) -> None:
         self._overview = overview
         self._store = store
+        self._refusals = CounterMetricFamily(
+            "zoombridge_refused_requests",
+            "Refused webhook requests that were not kept, since this process started.",
+            labels=["reason"],
+        )
+        for cause, number in refusals.items():
+            self._refusals.add_metric([cause], number)
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("zoombridge", "The bridge.", {"version": __version__})
         yield from self._site_metrics()
         yield from self._log_metrics()
+        yield self._refusals
         found = disk(self._store)
         if found is not None:
             yield GaugeMetricFamily(
@@ -161,7 +171,7 @@ class _OverviewCollector:
         )
         yield _by_site(
             "zoombridge_site_quarantined_requests",
-            "Refused requests in quarantine.",
+            "Quarantined requests that name a Zoom account known at the site, and were not dismissed.",
             ((site, site.held) for site in sites),
         )
         posts = GaugeMetricFamily(

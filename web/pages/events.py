@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.monitoring.event_detail import claims
 from core.store.events import large_requests, quarantine
 from core.store.events import search as event_search
+from core.store.events.dismissal import Dismissible, dismiss
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey
 from core.store.meetings import meetings
@@ -91,7 +92,8 @@ def parse_query(values: dict[str, str], *, of_site: str | None) -> EventQuery:
 class EventList:
     """A page of events, or of quarantined requests. `newer` and `older` are keys of the pages beside it.
 
-    `large` are requests that were too large to keep, newest first. `is_any`: the log holds any event at all.
+    `large` are requests that were too large to keep, newest first. `alerting` of the quarantined ones raise an alert.
+    `is_any`: the log holds any event at all.
     """
 
     lines: list[EventSummary]
@@ -103,6 +105,7 @@ class EventList:
     names: list[str]
     is_any: bool
     large: list[LargeRequest] = field(default_factory=list)
+    alerting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +176,8 @@ class FindEventsHandler(EventsHandler):
             self.go("/events", **requested.query(of_site=self.site_id))
 
 
-class DismissLargeHandler(PageHandler):
-    """`POST /events/large/dismiss`: delete what is stored of requests that were too large to keep."""
+class DismissHandler(PageHandler):
+    """`POST /events/dismiss`: dismiss the alerts about quarantined requests, or about those that were too large."""
 
     path = "/events"
 
@@ -183,12 +186,13 @@ class DismissLargeHandler(PageHandler):
         self.go("/events", outcome=QUARANTINED)
 
     async def post(self) -> None:
-        """Dismiss those that the page showed, of the sites that the viewer may see."""
-        shown = self.get_body_argument("upto", "")
-        upto = int(shown) if re.fullmatch(r"[0-9]{1,18}", shown) else 0
-        dismiss = partial(large_requests.dismiss, upto=upto, site_id=self.site_id)
-        await self.blocking(partial(self.bridge.store.write, dismiss))
-        self.go("/events", outcome=QUARANTINED)
+        """Dismiss those that the page showed, and older ones, of the sites that it was about."""
+        requests, shown = self.get_body_argument("requests", ""), self.get_body_argument("upto", "")
+        site_id = self.site_id or self.get_body_argument("site", "")[:_LONGEST] or None
+        if requests in set(Dismissible) and re.fullmatch(r"[0-9]{1,18}", shown):
+            write = partial(dismiss, requests=Dismissible(requests), upto=int(shown), site_id=site_id)
+            await self.blocking(partial(self.bridge.store.write, write))
+        self.go("/events", outcome=QUARANTINED, **({"site": site_id} if site_id and not self.site_id else {}))
 
 
 def parse_key(value: str) -> EventKey | None:
@@ -247,6 +251,7 @@ def _listed_refused(
             connection, requested.wanted, bridge.store.sealer, limit=_ON_A_PAGE, before=before, after=after
         )
         large = large_requests.list_all(connection, bridge.store.sealer, site_id=requested.wanted.site_id)
+        alerting = quarantine.alerting(connection, site_id=requested.wanted.site_id)
     newer, older = _keys_of(page.requests[0].key, page.requests[-1].key) if page.requests else ("", "")
     return EventList(
         lines=[],
@@ -258,6 +263,7 @@ def _listed_refused(
         names=[],
         is_any=True,
         large=large,
+        alerting=sum(number for number, _ in alerting.values()),
     )
 
 

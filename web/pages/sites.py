@@ -13,7 +13,7 @@ from core import messages
 from core.errors import SiteFaultError, UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import health_check, pairing
-from core.sites.diagnosis import RefusedRequests, Stage, count_refused
+from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
 from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
@@ -41,7 +41,7 @@ _CHECK_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """A site's health facts, setup steps, quarantined requests (`held`) and latest self-test."""
+    """A site's health facts, setup steps, quarantined requests that may be Zoom's (`held`) and latest self-test."""
 
     site: Site
     health: Mapping[FactName, HealthFact]
@@ -231,13 +231,13 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     with store.reading() as connection:
         site = sites.load(connection, site_id, store.sealer)
         tokens = zoom_secrets.of_site(connection, site_id, store.sealer)
-        held = quarantine.latest(connection, site_id, store.sealer, health_check.MOST_QUARANTINED)
-        count = quarantine.count(connection, site_id)
+        held = quarantine.suspects(connection, site_id, store.sealer, health_check.MOST_QUARANTINED)
+        count = quarantine.count_suspects(connection, site_id)
         report = selftest_job.latest_report(connection, site_id)
         has_page = sites.has_page(connection, site_id, but_of=probe_account_id(site_id))
         stored = health.facts(connection, site_id)
     facts = stored | {fact.name: fact for fact in health_check.zoom_facts(site, tokens, held)}
-    refused = count_refused(held, [token.secret for token in tokens])
+    refused = health_check.refused_by(site, tokens, held)
     setup = SetupFacts(
         health=facts,
         has_secret=bool(tokens),

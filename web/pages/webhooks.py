@@ -32,7 +32,7 @@ _FIELDS = (("secret_token", False), ("verification_token", True))
 
 @dataclass(frozen=True, slots=True)
 class WebhookStatus:
-    """A site with its secret tokens, the number of quarantined requests, and withheld posts by reason."""
+    """A site with its secret tokens, the number of quarantined requests that may be Zoom's, and withheld posts by reason."""
 
     site: Site
     tokens: list[SavedToken]
@@ -159,7 +159,7 @@ def _status(bridge: Bridge, site: Site) -> WebhookStatus:
         return WebhookStatus(
             site,
             zoom_secrets.of_site(connection, site.id, bridge.store.sealer),
-            quarantine.count(connection, site.id),
+            quarantine.count_suspects(connection, site.id),
             queue.count_withheld(connection, site.id),
         )
 

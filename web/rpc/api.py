@@ -653,6 +653,8 @@ class RefusedRequest(Model):
     site_url: str
     received_at: int
     reason: str
+    sender: str
+    is_plausible: bool
 
 
 class QuarantineRecheck(Model):
@@ -672,14 +674,15 @@ class LargeRequestSummary(Model):
     size: int
 
 
-class DismissedLargeRequests(Model):
-    """How many requests were dismissed."""
+class DismissedRequests(Model):
+    """How many requests were dismissed: of those in quarantine, which stay there, and of those that were too large."""
 
-    number: int
+    quarantined: int
+    large: int
 
 
 QUARANTINE_LARGE = Operation("quarantine.large", NoArguments, list[LargeRequestSummary])
-QUARANTINE_DISMISS_LARGE = Operation("quarantine.dismiss-large", NoArguments, DismissedLargeRequests)
+QUARANTINE_DISMISS = Operation("quarantine.dismiss", NoArguments, DismissedRequests)
 QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[RefusedRequest])
 QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
 
@@ -693,6 +696,6 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     RECONCILE_HELD, RECONCILE_APPROVE, RECONCILE_DISMISS,
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK, USER_SESSIONS, USER_SIGN_OUT,
-    QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS_LARGE,
+    QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS,
     AUDIT_LIST,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from core.sites import health_check
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
 from core.store.events import large_requests, quarantine
+from core.store.events.dismissal import Dismissible, dismiss
 from core.store.sites import sites, zoom_secrets
 from core.zoom.signature import Secret
 from web.rpc import api
@@ -113,7 +114,13 @@ def list_quarantine(bridge: Bridge, _request: api.NoArguments) -> list[api.Refus
     with bridge.store.reading() as connection:
         for site in sites.list_all(connection, bridge.store.sealer):
             found += [
-                api.RefusedRequest(site_url=site.url, received_at=item.received_at, reason=item.reason)
+                api.RefusedRequest(
+                    site_url=site.url,
+                    received_at=item.received_at,
+                    reason=item.reason,
+                    sender=item.sender,
+                    is_plausible=item.is_plausible,
+                )
                 for item in quarantine.list_all(connection, site.id, bridge.store.sealer)
             ]
     return found
@@ -143,12 +150,12 @@ def list_large(bridge: Bridge, _request: api.NoArguments) -> list[api.LargeReque
     ]
 
 
-def dismiss_large(bridge: Bridge, _request: api.NoArguments) -> api.DismissedLargeRequests:
-    """Delete what is stored of requests that were too large to keep."""
-    with bridge.store.reading() as connection:
-        newest = max((one.id for one in large_requests.list_all(connection, bridge.store.sealer)), default=0)
-    number = bridge.store.write(partial(large_requests.dismiss, upto=newest))
-    return api.DismissedLargeRequests(number=number)
+def dismiss_alerts(bridge: Bridge, _request: api.NoArguments) -> api.DismissedRequests:
+    """Dismiss the alerts about refused requests of all sites."""
+    return api.DismissedRequests(
+        quarantined=bridge.store.write(partial(dismiss, requests=Dismissible.QUARANTINED)),
+        large=bridge.store.write(partial(dismiss, requests=Dismissible.LARGE)),
+    )
 
 
 IMPLEMENTATIONS = (
@@ -162,5 +169,5 @@ IMPLEMENTATIONS = (
     Implementation(api.QUARANTINE_LIST, list_quarantine),
     Implementation(api.QUARANTINE_RECHECK, recheck_quarantine),
     Implementation(api.QUARANTINE_LARGE, list_large),
-    Implementation(api.QUARANTINE_DISMISS_LARGE, dismiss_large),
+    Implementation(api.QUARANTINE_DISMISS, dismiss_alerts),
 )

@@ -55,7 +55,7 @@ ACTIONS = {
     Action.REMOVALS_APPROVED: _("Held pages approved for the trash"),
     Action.REMOVALS_DISMISSED: _("Held pages kept"),
     Action.QUARANTINE_RECHECKED: _("Quarantine rechecked"),
-    Action.QUARANTINE_DISMISSED: _("Alerts about large requests dismissed"),
+    Action.QUARANTINE_DISMISSED: _("Alerts about refused requests dismissed"),
     Action.PAGE_REQUEUED: _("Page resynced or recreated"),
 }
 

@@ -15,10 +15,11 @@ from core.errors import SignatureError, StoreUnavailableError, UnknownSiteError
 from core.pipeline.answers import ACCEPTED, TOO_LARGE, refusal, unavailable
 from core.store.events.request import Request
 from core.wordpress import signing
+from web.http.client_address import client_network
 from web.http.executor import BlockingExecutor
 from web.http.messages import InboundResponse
 from web.stub.auth import StubKeys, StubRequest
-from web.webhooks.endpoint import dropped_bytes, is_stored, site_id_of
+from web.webhooks.endpoint import dropped_bytes, is_stored, site_id_of, visitor_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -125,7 +126,7 @@ class Dispatcher:
         verification = self._ingest.verify(webhook.site_id, request)
         if verification is None or not verification.is_logged:
             return None
-        return self._ingest.entry_of(webhook.site_id, request, verification)
+        return self._ingest.entry_of(webhook.site_id, request, verification, sender=webhook.sender)
 
     def _store(self, entries: list[Entry], commit: _Commit) -> None:
         loop = asyncio.get_running_loop()
@@ -193,9 +194,9 @@ class Dispatcher:
         request = webhook.event_request()
         dropped = webhook.request.dropped_bytes or webhook.dropped_by_wordpress
         receive: Callable[[], WebhookResponse] = (
-            partial(self._ingest.receive_too_large, webhook.site_id, request.headers, dropped)
+            partial(self._ingest.receive_too_large, webhook.site_id, request.headers, dropped, webhook.sender)
             if dropped
-            else partial(self._ingest.receive, webhook.site_id, request)
+            else partial(self._ingest.receive, webhook.site_id, request, webhook.sender)
         )
         receiving = loop.run_in_executor(self.executor, receive)
         deadline = webhook.request.received_at + self._answer_seconds
@@ -220,6 +221,12 @@ class _Webhook:
     def dropped_by_wordpress(self) -> int:
         """The length of a body that the plugin did not forward, as its signed context says; 0 where it did."""
         return dropped_bytes(self.headers.get(signing.CONTEXT_HEADER, "")) if self.is_from_stub else 0
+
+    @property
+    def sender(self) -> str:
+        """Where the request came from: as the plugin has signed it, which has to be verified; else of the connection."""
+        address = visitor_address(self.headers.get(signing.CONTEXT_HEADER, "")) if self.is_from_stub else ""
+        return client_network(address or self.request.remote_ip)
 
     def stub_request(self) -> StubRequest:
         """Return what the plugin signed of the request; its own clock does not matter, Zoom's timestamp does."""

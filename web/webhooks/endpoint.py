@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import re
+from typing import Any
 
 from core.wordpress import signing
 
@@ -47,15 +49,29 @@ def is_stored(name: str) -> bool:
 def dropped_bytes(context: str) -> int:
     """Return the length of a body that the plugin did not forward, from its context header; 0 without one.
 
-    The header is base64 of a JSON object with `dropped_bytes`: see docs/stub.md.
+    The header is base64 of a JSON object: see docs/stub.md.
     """
-    if not context:
-        return 0
-    try:
-        length = json.loads(base64.b64decode(context, validate=True))["dropped_bytes"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return 0
+    length = _decoded(context).get("dropped_bytes")
     return length if isinstance(length, int) and 0 < length < _LONGEST else 0
+
+
+def visitor_address(context: str) -> str:
+    """Return the address that a forwarded request came to WordPress from, as its context header says; else empty."""
+    address = _decoded(context).get("client")
+    try:
+        return str(ipaddress.ip_address(address)) if isinstance(address, str) else ""
+    except ValueError:
+        return ""
+
+
+def _decoded(context: str) -> dict[str, Any]:
+    if not context:
+        return {}
+    try:
+        document = json.loads(base64.b64decode(context, validate=True))
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _match(target: str) -> re.Match[str] | None:

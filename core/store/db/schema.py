@@ -52,6 +52,9 @@ sites = Table(
     # What has been seen of Zoom.
     Column("validated_at", BigInteger),
     Column("signed_at", BigInteger),  # a secret token first verified a request
+    # A request signed with a saved secret token was last refused for its time, and by how much it was off.
+    Column("stale_at", BigInteger),
+    Column("stale_seconds", BigInteger),
     Column("last_event", Text),
     Column("last_event_at", BigInteger),
     # The breaker: how often in a row the site as a whole failed, and until when it is left alone.
@@ -411,7 +414,22 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("request", LargeBinary, nullable=False),  # sealed, as in the log
+    # What it claims, unverified, and where it came from: see core.store.events.senders. Empty where unknown.
+    Column("account_id", Text, nullable=False, default="", server_default=text("''")),
+    Column("sender", Text, nullable=False, default="", server_default=text("''")),
+    Column("dismissed", Boolean, nullable=False, default=False, server_default=false()),  # by a person
     Index(None, "site_id", "received_at"),
+    # All that shares and alerts need, as reading a row means reading its request.
+    Index("ix_quarantine_shares", "site_id", "account_id", "sender", "dismissed", "received_at", "size"),
+)
+
+# Where authentic events came from: see core.store.events.senders.
+zoom_senders = Table(
+    "zoom_senders",
+    metadata,
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("sender", Text, primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
 )
 
 # Requests that were too large to keep, without their bodies: see core.store.events.large_requests.
@@ -425,6 +443,8 @@ large_requests = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),  # of the body, in bytes
     Column("headers", LargeBinary, nullable=False),  # sealed, as in the log
+    # It seems to be Zoom's, by the account that it names or the address that it came from.
+    Column("plausible", Boolean, nullable=False, default=False, server_default=false()),
     Index(None, "site_id", "cause"),
 )
 

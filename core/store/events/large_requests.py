@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import case, delete, func, select
 
-from core.store import audit
-from core.store.audit import Action
 from core.store.db.schema import large_requests, sites
 from core.store.db.upsert import insert
 from core.store.events.request import Request
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from core.store.db.encryption import Sealer
 
 MOST_REQUESTS = 100
-"""At most so many are stored for each site and cause; beyond that, the oldest are deleted."""
+"""At most so many are stored for each site and cause, plausible or not; beyond that, the oldest are deleted."""
 
 
 class LargeRequestCause(StrEnum):
@@ -41,7 +39,10 @@ class LargeRequestCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LargeRequest:
-    """One request. `size` is that of its body in bytes; `received_at` is in Unix milliseconds (UTC)."""
+    """One request. `size` is that of its body in bytes; `received_at` is in Unix milliseconds (UTC).
+
+    `is_plausible`: it seems to be Zoom's, by the account that it names or the address that it came from.
+    """
 
     id: int
     site_id: str
@@ -50,6 +51,16 @@ class LargeRequest:
     received_at: int
     size: int
     headers: Mapping[str, str]
+    is_plausible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LargeRequestCount:
+    """How many requests of a site and cause there are, when the first came, and whether one seems to be Zoom's."""
+
+    count: int = 0
+    since: int | None = None
+    is_plausible: bool = False
 
 
 def add(
@@ -61,6 +72,7 @@ def add(
     cause: LargeRequestCause,
     size: int,
     now: int,
+    is_plausible: bool = False,
     most: int = MOST_REQUESTS,
 ) -> None:
     """Store the headers of a request; once for all that Zoom sends again, which have one request id."""
@@ -73,9 +85,14 @@ def add(
         received_at=now,
         size=size,
         headers=Request(headers, b"").sealed(sealer),
+        plausible=is_plausible,
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["digest"]))
-    alike = (large_requests.c.site_id == site_id, large_requests.c.cause == cause)
+    alike = (
+        large_requests.c.site_id == site_id,
+        large_requests.c.cause == cause,
+        large_requests.c.plausible == is_plausible,
+    )
     newest = select(large_requests.c.id).where(*alike).order_by(large_requests.c.id.desc())
     surplus = connection.scalar(newest.offset(most).limit(1))
     if surplus is not None:
@@ -85,7 +102,8 @@ def add(
 def list_all(connection: Connection, sealer: Sealer, *, site_id: str | None = None) -> list[LargeRequest]:
     """Return the requests of every site, or of one, newest first."""
     columns = [
-        large_requests.c[name] for name in ("id", "site_id", "cause", "received_at", "size", "headers")
+        large_requests.c[name]
+        for name in ("id", "site_id", "cause", "received_at", "size", "headers", "plausible")
     ]
     query = select(*columns, sites.c.name).join(sites, sites.c.id == large_requests.c.site_id)
     if site_id is not None:
@@ -100,6 +118,7 @@ def list_all(connection: Connection, sealer: Sealer, *, site_id: str | None = No
             row.received_at,
             row.size,
             Request.opened(row.headers, sealer).headers,
+            row.plausible,
         )
         for row in rows
     ]
@@ -107,15 +126,18 @@ def list_all(connection: Connection, sealer: Sealer, *, site_id: str | None = No
 
 def counts(
     connection: Connection, *, site_id: str | None = None
-) -> dict[tuple[str, LargeRequestCause], tuple[int, int]]:
-    """Return by site and cause how many there are, and when the first came (Unix milliseconds, UTC)."""
+) -> dict[tuple[str, LargeRequestCause], LargeRequestCount]:
+    """Return by site and cause how many there are, and since when (Unix milliseconds, UTC)."""
     alike = (large_requests.c.site_id, large_requests.c.cause)
-    query: Any = select(*alike, func.count(), func.min(large_requests.c.received_at)).group_by(*alike)
+    plausible = func.sum(case((large_requests.c.plausible, 1), else_=0))
+    query: Any = select(*alike, func.count(), func.min(large_requests.c.received_at), plausible).group_by(
+        *alike
+    )
     if site_id is not None:
         query = query.where(large_requests.c.site_id == site_id)
     return {
-        (of_site, LargeRequestCause(cause)): (number, since)
-        for of_site, cause, number, since in connection.execute(query)
+        (of_site, LargeRequestCause(cause)): LargeRequestCount(number, since, bool(plausible))
+        for of_site, cause, number, since, plausible in connection.execute(query)
     }
 
 
@@ -124,10 +146,7 @@ def dismiss(connection: Connection, *, upto: int, site_id: str | None = None) ->
     query = delete(large_requests).where(large_requests.c.id <= upto)
     if site_id is not None:
         query = query.where(large_requests.c.site_id == site_id)
-    dismissed = connection.execute(query).rowcount
-    if dismissed:
-        audit.record(connection, Action.QUARANTINE_DISMISSED, site_id=site_id, number=dismissed)
-    return dismissed
+    return connection.execute(query).rowcount
 
 
 def delete_before(connection: Connection, moment: int) -> None:

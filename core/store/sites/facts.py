@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
 from core.store.accounts import removals
-from core.store.db.schema import grants, posts, quarantine, sites, zoom_accounts, zoom_secrets
-from core.store.events import large_requests, waiting
-from core.store.events.large_requests import LargeRequestCause
+from core.store.db.schema import grants, posts, sites, zoom_accounts, zoom_secrets
+from core.store.events import large_requests, quarantine, waiting
+from core.store.events.large_requests import LargeRequestCause, LargeRequestCount
 from core.store.posts.status import IS_OPEN, status_of
 from core.store.sites.grants import accounts_of
 
@@ -34,7 +34,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     query = select(*columns, sites.c.fault_message.label("said")).order_by(sites.c.created_at, sites.c.id)
     rows = connection.execute(_only(query, sites.c.id, site_id)).mappings().all()
     tokens = _counts(connection, zoom_secrets, site_id)
-    held = _counts(connection, quarantine, site_id, func.min(quarantine.c.received_at))
+    held = quarantine.alerting(connection, site_id=site_id)
     held_pages = removals.count_held(connection, site_id=site_id)
     large = large_requests.counts(connection, site_id=site_id)
     asking = waiting.summaries(connection, site_id=site_id)
@@ -60,11 +60,16 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     return found
 
 
-def _large(site_id: str, counts: dict[tuple[str, LargeRequestCause], tuple[int, int]]) -> dict[str, Any]:
-    too_large = counts.get((site_id, LargeRequestCause.TOO_LARGE), (0, None))
-    unverified = counts.get((site_id, LargeRequestCause.UNVERIFIED), (0, None))
-    names = ("too_large", "too_large_since", "unverified_large", "unverified_large_since")
-    return dict(zip(names, (*too_large, *unverified), strict=True))
+def _large(site_id: str, counts: dict[tuple[str, LargeRequestCause], LargeRequestCount]) -> dict[str, Any]:
+    too_large = counts.get((site_id, LargeRequestCause.TOO_LARGE), LargeRequestCount())
+    unverified = counts.get((site_id, LargeRequestCause.UNVERIFIED), LargeRequestCount())
+    return {
+        "too_large": too_large.count,
+        "too_large_since": too_large.since,
+        "too_large_is_plausible": too_large.is_plausible,
+        "unverified_large": unverified.count,
+        "unverified_large_since": unverified.since,
+    }
 
 
 def _waiting(found: WaitingSummary | None) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class Site:
     `failures` counts consecutive failures of the site as a whole; it gets no requests until `blocked_until`.
     `checked_at` is the time of the last check of both sides (`core.sites.health_check`), `check_due_at` that of the next.
     `settings_page` is the plugin's page in wp-admin, empty until the site has told it.
-    `signed_at` is when a secret token first verified a request of Zoom's.
+    `signed_at` is when a secret token first verified a request of Zoom's; `stale_at` when one that a saved secret token
+    had signed was last refused for its time, `stale_seconds` before (where negative: after) this machine's.
     `username` and `password` are an application password that version 0.1.0 stored, and empty once it is given back.
     `home` is WordPress's option of that name, empty until the site has told it, and `epoch` the bridge's in the sync
     protocol (docs/sync.md): each pairing begins a new one. `next_key` replaces `key` at the end of a rotation.
@@ -62,6 +63,8 @@ class Site:
     created_at: int = 0
     validated_at: int | None = None
     signed_at: int | None = None
+    stale_at: int | None = None
+    stale_seconds: int | None = None
     last_event: str | None = None
     last_event_at: int | None = None
     failures: int = 0
@@ -219,6 +222,15 @@ def has_page(connection: Connection, site_id: str, *, but_of: str) -> bool:
 def record_validation(connection: Connection, site_id: str, *, now: int) -> None:
     """Record that Zoom validated the endpoint. `now` is in Unix milliseconds (UTC)."""
     connection.execute(update(sites).where(sites.c.id == site_id).values(validated_at=now))
+
+
+def record_stale(connection: Connection, site_id: str, *, seconds: int, now: int) -> None:
+    """Record that a request signed with a saved secret token was refused for its time, which was `seconds` ago.
+
+    `now` is in Unix milliseconds (UTC).
+    """
+    values = {"stale_at": now, "stale_seconds": seconds}
+    connection.execute(update(sites).where(sites.c.id == site_id).values(values))
 
 
 def record_success(connection: Connection, site_id: str, *, now: int) -> None:

@@ -103,6 +103,17 @@ class TestZoom:
             NOW - HOUR,
         )
 
+    def test_a_clock_that_is_off_needs_somebody_until_an_event_passes(self) -> None:
+        off = replace(WELL, stale_at=NOW, stale_seconds=-900, last_event_at=NOW - 1)
+        (one,) = found(off)
+        assert (one.kind, one.severity, one.count, one.since) == (
+            AlertKind.CLOCK,
+            Severity.CRITICAL,
+            900,
+            NOW,
+        )
+        assert found(replace(off, last_event_at=NOW)) == []
+
     def test_a_new_site_waits_for_zoom(self) -> None:
         new = {"validated_at": None, "last_event": None, "last_event_at": None}
         assert alerted(**new) == [(AlertKind.NOT_VALIDATED, Severity.WARNING)]
@@ -185,6 +196,7 @@ class TestLargeRequests:
         facts: dict[str, Any] = {
             "too_large": 2,
             "too_large_since": NOW - HOUR,
+            "too_large_is_plausible": True,
             "unverified_large": 1,
             "unverified_large_since": NOW,
         }
@@ -194,6 +206,9 @@ class TestLargeRequests:
         ]
         one, other = found(replace(WELL, **facts))
         assert (one.count, one.since, other.count, other.since) == (2, NOW - HOUR, 1, NOW)
+
+    def test_are_a_warning_where_anybody_may_have_sent_them(self) -> None:
+        assert alerted(too_large=1, too_large_since=NOW) == [(AlertKind.TOO_LARGE, Severity.WARNING)]
 
 
 class TestUnreadableEvents:

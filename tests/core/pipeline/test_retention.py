@@ -252,6 +252,7 @@ class TestNames:
         refused(31, registration(clock, 31))
         refused(31, event("meeting.created", clock.ms))
         refused(29, registration(clock, 29))
+        refused(9999, event("meeting.created", clock.ms - 1))
         Retention(store, clock=clock).drop()
         with store.reading() as connection:
             held = quarantine.list_all(connection, "s1", store.sealer)

@@ -72,7 +72,7 @@ class TestChecklist:
         assert (line.state, line.message) == (StepState.BAD, "15 minutes")
 
     def test_events_are_refused(self) -> None:
-        since = RefusedRequests(wrong=1, newest_at=5)
+        since = RefusedRequests(newest_at=5)
         assert states(replace(ALL, refused=since))[SetupStep.EVENT] is StepState.BAD
         assert states(replace(ALL, refused=since, event_at=6))[SetupStep.EVENT] is StepState.DONE
         known = replace(ALL, refused=since, health=WELL | facts_of(EVENTS="Another token."))

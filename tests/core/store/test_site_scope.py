@@ -36,8 +36,10 @@ from core.store.auth.one_time_links import Purpose
 from core.store.auth.users import Role
 from core.store.db import schema
 from core.store.events import large_requests, log, quarantine
+from core.store.events.dismissal import Dismissible
 from core.store.events.large_requests import LargeRequestCause
 from core.store.events.log import Outcome
+from core.store.events.quarantine import QuarantineLimits
 from core.store.events.request import Request
 from core.store.events.search import EventFilter, EventKey
 from core.store.events.waiting_limits import WaitingLimits
@@ -222,8 +224,10 @@ def arguments(store: Store, of_site: str) -> dict[str, list[Any]]:
         "applied_at": [0],
         "limit": [100],
         "most": [100],
-        "most_requests": [100],
-        "most_bytes": [10**6],
+        "sender": ["192.0.2.1"],
+        "requests": list(Dismissible),
+        "seconds": [1],
+        "is_plausible": [True, False],
         "limits": [WaitingLimits()],
         "kind": ["replay"],
         "arguments": [{"of": "them"}],
@@ -292,6 +296,7 @@ def special(store: Store, of_site: str) -> dict[str, dict[str, list[Any]]]:
         "meetings.calendar.entries": {"number": [None, NUMBER, THEIR_NUMBER]},
         "events.search.page": {"after": [None], "before": [None]},
         "events.quarantine.page": {"after": [None], "before": [None]},
+        "events.quarantine.add": {"limits": [QuarantineLimits()]},
         "events.search.matches_later": {"meeting": [(OURS, NUMBER)]},
         "posts.standing.record_missing": {"seen": [[]]},
         "posts.visits.due": {"known": [100]},

@@ -14,7 +14,7 @@ COMMANDS = [
     "site secret-token", "site renew-key",
     "doctor", "audit", "user", "user add", "user list", "user remove", "user password", "user link",
     "user sessions", "user sign-out",
-    "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss-large", "db", "db upgrade",
+    "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss", "db", "db upgrade",
     "account", "account add", "account list", "account remove", "account grant", "account grants", "account refuse",
     "account revoke",
     "import", "reconcile",

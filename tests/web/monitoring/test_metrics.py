@@ -113,6 +113,7 @@ class TestNumbers:
         assert found["zoombridge_site_posts", "s1", "failing"] == 1
         assert found["zoombridge_site_posts", "s2", "failing"] == 0
         assert found["zoombridge_site_quarantined_requests", "s2"] == 0
+        assert found["zoombridge_refused_requests_total", "unsigned"] == 0
         assert found["zoombridge_alerts", Severity.CRITICAL] >= 2
 
     def test_of_the_log(self, monitored: Http, store: Store) -> None:

@@ -373,6 +373,22 @@ class TestRefused:
     def test_none_says_that_all_is_well(self, door: Door, full: Store) -> None:
         assert "Nothing is quarantined" in words(door.get("/events?outcome=refused"))
 
+    def test_alerts_are_dismissed_by_who_may_and_about_what_they_saw(
+        self, held: Store, admin: Door, stub: Door, watcher: Door
+    ) -> None:
+        granted(held, ACCOUNT, "s1", "s2")
+        assert "raises an alert" in words(admin.get("/events?outcome=refused&site=s2"))
+        assert "Dismiss alert" not in words(watcher.get("/events?outcome=refused"))
+        assert watcher.post("/events/dismiss", requests="quarantined", upto="9").code == 403
+        answer = stub.follow(stub.post("/events/dismiss", requests="quarantined", upto="9", site="s2"))
+        assert words(answer).count("Signed with another secret.") == 2, "they are kept"
+        assert "an alert" not in words(answer)
+        assert "1 of them names" in words(admin.get("/events?outcome=refused")), "that of the other site"
+        answer = admin.follow(admin.post("/events/dismiss", requests="quarantined", upto="9", site="s2"))
+        assert "an alert" not in words(answer)
+        refuse(held, 4)
+        assert "1 of them names" in words(stub.get("/events?outcome=refused")), "what comes later"
+
     @both_stores
     def test_are_checked_again(self, stub: Door, bridge: Bridge, held: Store) -> None:
         answer = stub.get(stub.path(link(stub.get("/events?outcome=refused"), "Recheck requests")))
@@ -555,10 +571,11 @@ class TestLargeRequests:
         shown = stub.get("/events?outcome=refused")
         (field,) = [one for one in Elements(shown).all("input") if one.get("name") == "upto"]
         upto = str(field["value"])
-        assert watcher.post("/events/large/dismiss", upto=upto).code == 403
-        assert stub.post("/events/large/dismiss", upto="nonsense").code == 303
+        assert watcher.post("/events/dismiss", requests="large", upto=upto).code == 403
+        for wrong in ({"requests": "large", "upto": "nonsense"}, {"requests": "all", "upto": upto}):
+            assert stub.post("/events/dismiss", **wrong).code == 303
         assert words(admin.get("/events?outcome=refused")).count("2,000,000 bytes") == 4
-        answer = stub.follow(stub.post("/events/large/dismiss", upto=upto))
+        answer = stub.follow(stub.post("/events/dismiss", requests="large", upto=upto, site="s2"))
         assert "2,000,000 bytes" not in words(answer)
         assert words(admin.get("/events?outcome=refused")).count("2,000,000 bytes") == 2, (
             "those of the other site"

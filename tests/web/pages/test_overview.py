@@ -1,6 +1,7 @@
 """The page Overview, in both shells: is it well, and what has been going on."""
 
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.store.db.engine import Store
 from core.store.db.schema import events as events_table
 from core.store.db.schema import sites as sites_table
 from core.store.events import log, quarantine
+from core.store.events.dismissal import Dismissible, dismiss
 from core.store.events.log import Outcome
 from core.store.events.request import Request
 from core.store.posts import attempts
@@ -54,6 +56,14 @@ def well(store: Store, admin: Door) -> Store:
     for site_id in ("s1", "s2"):
         seen(store, site_id)
     return store
+
+
+def refuse(store: Store, number: int, account_id: str | None = ACCOUNT) -> None:
+    """Keep a request in quarantine that names an account."""
+    refused = Request({}, raw(event(at=number, account_id=account_id)))
+    store.write(
+        lambda connection: quarantine.add(connection, "s1", refused, store.sealer, reason="", now=NOW)
+    )
 
 
 def seen(store: Store, site_id: str = "s1", **values: Any) -> None:
@@ -120,12 +130,7 @@ class TestTroubles:
     def test_say_what_to_do(self, door: Door, well: Store) -> None:
         keep(well, 1)
         stand(well, 1, wanted=2, fault="refused", fault_message="Refused <i>.", behind_since=NOW)
-        body = raw(event(at=7))
-        well.write(
-            lambda connection: quarantine.add(
-                connection, "s1", Request({}, body), well.sealer, reason="", now=NOW
-            )
-        )
+        refuse(well, 7)
         came(well, 2, Outcome.FAILED)
         answer = door.get("/")
         shown = words(answer)
@@ -134,7 +139,17 @@ class TestTroubles:
         assert "could not process 2 events" in shown
         assert door.path(link(answer, "View meetings")) == "/meetings?posts=failing&site=s1"
         assert door.path(link(answer, "View events")) == "/events?outcome=failed"
-        assert door.path(link(answer, "View details")) == "/sites/s1"
+        assert door.path(link(answer, "View details")) == "/events?outcome=refused&site=s1"
+
+    @both_stores
+    def test_are_none_for_one_junk_request(self, door: Door, well: Store) -> None:
+        refuse(well, 7, account_id="made up")
+        refuse(well, 8, account_id=None)
+        assert "Everything is working" in words(door.get("/"))
+        refuse(well, 9)
+        assert "1 event has been quarantined since" in words(door.get("/"))
+        well.write(partial(dismiss, requests=Dismissible.QUARANTINED))
+        assert "Everything is working" in words(door.get("/"))
 
     def test_of_a_full_disk_are_told_to_who_keeps_the_bridge(
         self, admin: Door, narrow: Door, well: Store, monkeypatch: pytest.MonkeyPatch

@@ -387,7 +387,7 @@ class TestMistakes:
     def test_are_told_in_plain_words(
         self, alone: Door, stub: Door, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(quarantine, "count", None)
+        monkeypatch.setattr(quarantine, "count_suspects", None)
         answer = alone("GET")
         assert answer.code == 500
         assert "The bridge encountered an internal error" in text(answer)

@@ -12,14 +12,15 @@ from tornado.ioloop import IOLoop
 from core.bridge import Bridge
 from core.errors import StoreUnavailableError
 from core.store.db.engine import Store
-from core.store.events import large_requests, log, quarantine
+from core.store.events import large_requests, log, quarantine, senders
 from core.store.events.large_requests import LargeRequest, LargeRequestCause
 from core.store.events.request import Request
 from core.store.sites.sites import Site
 from core.wordpress import signing
 from core.zoom.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from tests.core.conftest import connected
-from tests.core.events import SAMPLES, SECRET, event, raw, signed
+from tests.core.events import ACCOUNT, SAMPLES, SECRET, event, raw, signed
+from tests.core.store.grants import granted
 from tests.web.acceptor.in_process import accepted
 from tests.web.conftest import Http, from_stub, is_answered_by_the_bridge
 from web.app import make_app
@@ -113,22 +114,21 @@ class TestAnswersToZoom:
         }
 
     @pytest.mark.parametrize(
-        "given",
+        ("given", "is_held"),
         [
-            {"secret": "wrong"},
-            {"at": time.time() - 4000},
-            {"at": time.time() + 4000},
-            {"x_zm_signature": "v0="},
+            ({"secret": "wrong"}, True),
+            ({"at": time.time() - 4000}, False),
+            ({"at": time.time() + 4000}, False),
+            ({"x_zm_signature": "v0="}, False),
         ],
     )
-    def test_a_wrong_signature(self, post: Post, store: Store, given: dict[str, Any]) -> None:
+    def test_a_wrong_signature(self, post: Post, store: Store, given: dict[str, Any], is_held: bool) -> None:
         body = (SAMPLES / "raw" / "odd.json").read_bytes()
         assert post(raw(event("meeting.ended"))).code == 204
         answer = post(body, **given)
         assert answer.code == 401
         assert error(answer)["code"] == "zoombridge_signature"
-        (item,) = held(store)
-        assert item.request.body == body
+        assert [item.request.body for item in held(store)] == [body] * is_held
         assert logged(store) == ["meeting.ended"]
 
     def test_a_missing_signature(self, post: Post, store: Store) -> None:
@@ -264,6 +264,7 @@ class TestLargeAndUnverified:
 
     @pytest.mark.parametrize("size", [64 * 1024 + 1, MIB])
     def test_is_counted_and_not_held(self, post: Post, store: Store, size: int) -> None:
+        granted(store, ACCOUNT, "s1")
         for _ in range(2):
             answer = post(padded(size), secret="wrong")
             assert answer.code == 503
@@ -279,8 +280,10 @@ class TestLargeAndUnverified:
         assert len(held(store)) == 1
         assert large(store) == []
 
-    def test_is_refused_where_it_is_no_event(self, post: Post, store: Store) -> None:
-        assert post(b"[" * 100_000, secret="wrong").code == 401
+    def test_nothing_is_kept_of_what_names_no_known_account(self, post: Post, store: Store) -> None:
+        assert post(b"[" * 100_000, secret="wrong").code == 503
+        assert post(b"[" * 100_000, secret="wrong", at=time.time() - 4000).code == 401
+        assert post(padded(100_000), secret="wrong").code == 503
         assert (held(store), large(store)) == ([], [])
 
 
@@ -305,7 +308,7 @@ class TestTooLarge:
         assert one.headers["x-zm-request-id"] == headers["x-zm-request-id"]
 
     def test_also_where_it_is_refused_before_it_comes(self, http: Http, wp_site: Site, store: Store) -> None:
-        given = "".join(f"{name}: {value}\r\n" for name, value in signed(b"x").items())
+        given = "".join(f"{name}: {value}\r\n" for name, value in signed(b"x", at=time.time()).items())
         head = f"POST /sites/s1{PATH} HTTP/1.1\r\nHost: x\r\n{given}Content-Length: {20 * MIB}\r\n\r\n"
         assert http.raw(head.encode()).startswith(b"HTTP/1.1 413")
         assert [one.size for one in large(store)] == [20 * MIB]
@@ -314,7 +317,7 @@ class TestTooLarge:
         """The plugin says so in its signed context: PHP may not hand it the body."""
         for size, status in ((9 * MIB, 413), (900_000, 503)):
             context = {"dropped_bytes": size}
-            headers = signed(b"x") | from_stub(wp_site, "POST", PATH, b"", context=context)
+            headers = signed(b"x", at=time.time()) | from_stub(wp_site, "POST", PATH, b"", context=context)
             headers["x-zm-request-id"] = str(size)
             answer = http("POST", PATH, b"", headers)
             assert answer.code == status
@@ -336,7 +339,7 @@ class TestTooLarge:
     def test_a_context_that_the_plugin_did_not_sign_is_not_believed(
         self, http: Http, wp_site: Site, store: Store
     ) -> None:
-        headers = signed(b"x") | from_stub(
+        headers = signed(b"x", at=time.time()) | from_stub(
             wp_site, "POST", PATH, b"", context={"dropped_bytes": 9 * MIB}, key="6e" * 32
         )
         assert http("POST", PATH, b"", headers).code == 503
@@ -346,7 +349,11 @@ class TestTooLarge:
         self, http: Http, wp_site: Site, store: Store
     ) -> None:
         body = padded(MIB + 1)
-        for headers in ({"content-type": "application/json"}, signed(body) | {"x-zm-signature": "v0=x"}):
+        for headers in (
+            {"content-type": "application/json"},
+            signed(body, at=time.time()) | {"x-zm-signature": "v0=x"},
+            signed(body, at=time.time() - 4000),
+        ):
             assert http("POST", f"/sites/s1{PATH}", body, headers).code == 413
         assert http("POST", f"/sites/nowhere{PATH}", body, signed(body)).code == 404
         assert large(store) == []
@@ -380,6 +387,51 @@ class TestTooLarge:
 def padded(size: int) -> bytes:
     body = raw(event("user.updated"))
     return body + b" " * (size - len(body))
+
+
+class TestSender:
+    """Where a request came from, by which strangers share the room for refused requests."""
+
+    def test_is_the_address_of_the_connection(self, http: Http, wp_site: Site, store: Store) -> None:
+        body = raw(event())
+        assert (
+            http("POST", f"/sites/s1{PATH}", body, signed(body, secret="wrong", at=time.time())).code == 401
+        )
+        assert [item.sender for item in held(store)] == ["127.0.0.1"]
+
+    @pytest.mark.parametrize(
+        ("context", "sender"),
+        [
+            ({"client": "192.0.2.7"}, "192.0.2.7"),
+            ({"client": "2001:db8::7"}, "2001:db8::/64"),
+            ({"client": "nonsense"}, "127.0.0.1"),
+            ({"client": 7}, "127.0.0.1"),
+            ({}, "127.0.0.1"),
+        ],
+    )
+    def test_is_what_the_plugin_says_of_its_visitor(
+        self, http: Http, wp_site: Site, store: Store, context: dict[str, Any], sender: str
+    ) -> None:
+        body = raw(event())
+        headers = signed(body, secret="wrong", at=time.time())
+        headers |= from_stub(wp_site, "POST", PATH, body, context=context)
+        assert http("POST", PATH, body, headers).code == 401
+        assert [item.sender for item in held(store)] == [sender]
+
+    def test_is_known_once_an_authentic_event_came_from_there(
+        self, http: Http, wp_site: Site, store: Store
+    ) -> None:
+        for number, sender in enumerate(("192.0.2.7", "192.0.2.8")):
+            body = raw(event(at=number))
+            headers = signed(body, secret=SECRET if number else "wrong", at=time.time())
+            http(
+                "POST",
+                PATH,
+                body,
+                headers | from_stub(wp_site, "POST", PATH, body, context={"client": sender}),
+            )
+        with store.reading() as connection:
+            assert [senders.is_known(connection, "s1", f"192.0.2.{end}") for end in (7, 8)] == [False, True]
 
 
 class TestFromTheStub:

@@ -96,6 +96,7 @@ NEW_TABLES = (
     "revoked_grants",
     "waiting_drops",
     "large_requests",
+    "zoom_senders",
     "pairing_codes",
     "pairings",
     "health_facts",
@@ -118,6 +119,8 @@ OF_NEW_SITES = {
     "visits": 0,
     "sweep_due_at": 0,
     "restored": False,
+    "stale_at": None,
+    "stale_seconds": None,
 }
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -218,6 +221,8 @@ def convert(table: str, row: dict[str, Any]) -> None:
             rewrite(row)
         case "grants":
             row["source"] = "earlier version"
+        case "quarantine":
+            row |= {"sender": "", "dismissed": False}
         case "attempts":
             del row["account_id"]
 
@@ -296,6 +301,7 @@ class TestUpgrade:
         assert [{name: row.pop(name) for name in OF_NEW_SITES} for row in after["sites"]] == [
             OF_NEW_SITES for _ in after["sites"]
         ]
+        assert all(row.pop("account_id") for row in after["quarantine"])
         # What Zoom has validated it signs.
         assert all(row.pop("signed_at") == row["validated_at"] for row in after["sites"])
         for row in after["sessions"]:

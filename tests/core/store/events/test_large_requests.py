@@ -4,7 +4,7 @@ from functools import partial
 
 from core.store.db.engine import Store
 from core.store.events import large_requests
-from core.store.events.large_requests import LargeRequestCause
+from core.store.events.large_requests import LargeRequestCause, LargeRequestCount
 from core.store.sites.sites import Site
 from tests.core.conftest import connected
 
@@ -19,6 +19,7 @@ def add(
     cause: LargeRequestCause = TOO_LARGE,
     now: int = 5,
     most: int = 100,
+    is_plausible: bool = False,
 ) -> None:
     headers = {"x-zm-request-id": request_id, "x-zm-signature": "v0=secret-of-zoom"}
     store.write(
@@ -31,6 +32,7 @@ def add(
             size=2_000_000,
             now=now,
             most=most,
+            is_plausible=is_plausible,
         )
     )
 
@@ -48,8 +50,20 @@ def test_are_stored_once_however_often_zoom_sends_them(store: Store, site: Site)
     with store.reading() as connection:
         counts = large_requests.counts(connection)
         (one, _) = large_requests.list_all(connection, store.sealer)
-    assert counts == {("s1", TOO_LARGE): (1, 5), ("s1", UNVERIFIED): (1, 5)}
+    assert counts == {
+        ("s1", TOO_LARGE): LargeRequestCount(1, 5),
+        ("s1", UNVERIFIED): LargeRequestCount(1, 5),
+    }
     assert (one.site_name, one.size, one.received_at) == (site.name, 2_000_000, 5)
+
+
+def test_strangers_displace_none_that_may_be_zooms(store: Store, site: Site) -> None:
+    add(store, "zoom's", is_plausible=True)
+    for number in range(3):
+        add(store, f"{number}", now=10 + number, most=2)
+    assert set(kept(store)) == {"zoom's", "1", "2"}
+    with store.reading() as connection:
+        assert large_requests.counts(connection)["s1", TOO_LARGE] == LargeRequestCount(3, 5, True)
 
 
 def test_are_the_newest_of_each_site_and_cause(store: Store, site: Site) -> None:

@@ -61,8 +61,9 @@ def test_counts_tokens_and_what_is_refused(two_sites: Store) -> None:
         zoom_secrets.save(connection, "s1", Secret(SECRET), two_sites.sealer, now=1)
         zoom_secrets.save(connection, "s1", Secret("another-token"), two_sites.sealer, now=1)
         for moment in (7, 8):
-            body = raw(event(at=moment))
-            quarantine.add(connection, "s2", Request({}, body), two_sites.sealer, reason="", now=moment)
+            for account in (ACCOUNT, "another"):
+                body = raw(event(at=moment, account_id=account))
+                quarantine.add(connection, "s2", Request({}, body), two_sites.sealer, reason="", now=moment)
 
     two_sites.write(happens)
     first, second = facts(two_sites)
