@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-_START_SECONDS = 120
+_START_SECONDS = 300
 _STOP_SECONDS = 90
 
 PASSWORD = "correct horse battery staple"
@@ -51,7 +51,11 @@ class RunningBridge:
         self._said: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url = self._wait_for(r"serves on (\S+)")
+        try:
+            self.url = self._wait_for(r"serves on (\S+)")
+        except BaseException:
+            self.kill()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +93,7 @@ class RunningBridge:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         if done.returncode != 0:

@@ -88,7 +88,7 @@ def vczapi(site: WordPress) -> Iterator[VczapiSite]:
     """A site on which VCZAPI is active, as connected with Zoom: its double, or the real plugin if it was named."""
     started = VczapiSite.start(site)
     yield started
-    started.stop()
+    started.disconnect()
 
 
 @pytest.fixture(autouse=True)

@@ -204,9 +204,10 @@ class TestBridge:
     ) -> None:
         vczapi.site.php("update_option( 'vczapi_double_next', '1' );")
 
-        answer = sync.send(
-            *(sync.write(str(number), title="x", status="publish") for number in range(1, 101))
-        )
+        # Ten at a time: the plugin ends a request that takes long, and leaves the rest to the next.
+        for first in range(1, 101, 10):
+            numbers = range(first, first + 10)
+            answer = sync.send(*(sync.write(str(number), title="x", status="publish") for number in numbers))
+            assert answer.codes == ["ok"] * 10
 
-        assert answer.codes == ["ok"] * 100
         assert vczapi.changes() == []

@@ -151,7 +151,12 @@ class VczapiSite:
         return made
 
     def stop(self) -> None:
-        """Let requests to Zoom fail again. That the plugin is active, the site's next reset undoes."""
+        """Deactivate it; requests to Zoom fail again."""
+        self.site.deactivate_plugin(self.slug)
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let requests to Zoom fail again. The plugin stays active until the site's next reset."""
         (self.site.directory / "wp-content/mu-plugins/zoom_api.php").unlink()
 
     def sign_in(self, user: str, password: str) -> None:
