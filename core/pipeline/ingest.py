@@ -110,6 +110,14 @@ class Ingest:
     _signing: set[str] = field(default_factory=set)
     _stale_noted: dict[str, float] = field(default_factory=dict)
     _senders_noted: dict[tuple[str, str], float] = field(default_factory=dict)
+    _site_ids: set[str] | None = None
+
+    def may_be_site(self, site_id: str) -> bool:
+        """Whether a site is known to exist, or no site is known yet. Does not block.
+
+        Another process may have added one since: `receive` reads it.
+        """
+        return self._site_ids is None or site_id in self._site_ids
 
     def has_secrets(self, site_id: str) -> bool:
         """Whether the secrets of a site are cached, and recent."""
@@ -117,7 +125,14 @@ class Ingest:
 
     def load_secrets(self, site_id: str) -> None:
         """Read the secrets of a site into the cache. Blocks. Raises: UnknownSiteError, StoreUnavailableError."""
-        self._read_secrets(site_id)
+        if self._site_ids is None:
+            with self.store.reading() as connection:
+                self._site_ids = set(sites.ids(connection))
+        try:
+            self._read_secrets(site_id)
+        except UnknownSiteError:
+            self._site_ids.discard(site_id)  # it was removed
+            raise
 
     def invalidate_secrets(self, site_id: str | None = None) -> None:
         """Drop the cached secrets of a site, or of every site."""
@@ -371,6 +386,8 @@ class Ingest:
         with self.store.reading() as connection:
             site = sites.load(connection, site_id, self.store.sealer)
             secrets = [saved.secret for saved in zoom_secrets.of_site(connection, site_id, self.store.sealer)]
+        if self._site_ids is not None:
+            self._site_ids.add(site_id)
         if site_id in self._signing:  # that may not be stored yet
             secrets = _retired(secrets)
         self._cache[site_id] = _CachedSecrets(secrets, self.clock(), site.signed_at is not None)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
-from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    RequestStartLine,
+    ResponseStartLine,
+)
 
 from core.pipeline.answers import refusal
 from web.http.messages import InboundResponse
@@ -24,6 +30,8 @@ logger = structlog.get_logger(__name__)
 FAILED = InboundResponse.of(
     refusal(500, "zoombridge_error", "The bridge failed to answer. Its log says more.")
 )
+
+_MALFORMED = InboundResponse.of(refusal(400, "zoombridge_bad_request", "The request is malformed."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,9 @@ async def respond(app: Application, request: InboundRequest) -> InboundResponse:
             await taken
         delegate.finish()
         return await connection.response
+    except HTTPInputError:
+        # Such as a form that cannot be read: Tornado's own server answers so as well.
+        return _MALFORMED
     except Exception:
         logger.exception("request_failed")
         return FAILED

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tornado.netutil import bind_sockets
 
 from core.errors import ZoomBridgeError
+from web.acceptor.accept_loop import AcceptLoop
 from web.acceptor.supervisor import AcceptorSupervisor
 from web.http.server import drain, make_server
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from web.http.inflight import InFlight
     from web.webhooks.dispatcher import Dispatcher
+
+_BACKLOG = 1024  # connections that may wait to be accepted; of more, the machine drops the first packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class HttpListener:
         deadline = loop.time() + self.bind_seconds
         while True:
             try:
-                return bind_sockets(self.port, self.host)
+                return bind_sockets(self.port, self.host, backlog=_BACKLOG)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or loop.time() > deadline:
                     raise ZoomBridgeError(
@@ -62,8 +65,13 @@ class HttpListener:
         """Accept requests from now on; return a function that stops in order. Raises: ZoomBridgeError."""
         if not self.acceptors:
             server = make_server(app, behind_proxy=self.behind_proxy)
-            server.add_sockets(sockets)
-            return lambda: drain(server, in_flight)
+            accept_loop = AcceptLoop(server, sockets, behind_proxy=self.behind_proxy)
+
+            async def stop_accepting() -> None:
+                accept_loop.stop()
+                await drain(server, in_flight)
+
+            return stop_accepting
         supervisor = AcceptorSupervisor(
             sockets, app, dispatcher, behind_proxy=self.behind_proxy, log_level=self.log_level
         )

@@ -12,7 +12,7 @@ from tornado.web import Application
 from web.acceptor.accept_loop import AcceptLoop
 from web.acceptor.channel import READY, REQUESTS, RESPONSES, STOP, Channel
 from web.acceptor.forwarder import Forwarder
-from web.http.batcher import EVENT_LIMITS, PAGE_LIMITS, Batcher
+from web.http.batcher import EVENT_LIMITS, LARGE_EVENT_LIMITS, PAGE_LIMITS, Batcher, BySize
 from web.http.inflight import InFlight
 from web.http.messages import InboundResponse
 from web.http.server import drain, make_server
@@ -37,12 +37,14 @@ class AcceptorWorker:
         on_close: Callable[[], None],
         *,
         event_limits: Limits = EVENT_LIMITS,
+        large_event_limits: Limits = LARGE_EVENT_LIMITS,
         page_limits: Limits = PAGE_LIMITS,
     ) -> None:
         numbers = itertools.count()
         self._channel = Channel(self._receive, on_close)
         self._in_flight = InFlight()
         self._events = Batcher(self._send, event_limits, numbers)
+        self._large_events = Batcher(self._send, large_event_limits, numbers)
         self._pages = Batcher(self._send, page_limits, numbers)
         self._stop = asyncio.Event()
 
@@ -52,7 +54,7 @@ class AcceptorWorker:
         """Accept until the bridge sends STOP; then answer what is open, and close the channel."""
         await asyncio.get_running_loop().create_unix_connection(lambda: self._channel, sock=channel)
         server = make_server(self._app(), behind_proxy=behind_proxy)
-        accept_loop = AcceptLoop(server, listening)
+        accept_loop = AcceptLoop(server, listening, behind_proxy=behind_proxy)
         self._channel.send(READY)
         await self._stop.wait()
         accept_loop.stop()
@@ -60,7 +62,8 @@ class AcceptorWorker:
         self._channel.close()
 
     def _app(self) -> Application:
-        endpoint = {"responder": self._events, "in_flight": self._in_flight}
+        events = BySize(self._events, self._large_events)
+        endpoint = {"responder": events, "in_flight": self._in_flight}
         return Application(
             [
                 URLSpec(ROUTE, WebhookHandler, endpoint),
@@ -78,6 +81,7 @@ class AcceptorWorker:
         if kind == RESPONSES:
             responses = [(number, InboundResponse(*fields)) for number, *fields in content]
             self._events.deliver(responses)
+            self._large_events.deliver(responses)
             self._pages.deliver(responses)
         elif kind == STOP:
             self._stop.set()

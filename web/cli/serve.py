@@ -35,6 +35,7 @@ from core.store.db.settings import (
 from web.acceptor.listener import HttpListener
 from web.app import make_app
 from web.cli.instance import instance_options, prepare_database, public_url_option
+from web.http.file_limit import raise_file_limit
 from web.http.inflight import InFlight
 from web.http.logs import log_to_stderr
 from web.monitoring.metrics import MIN_TOKEN_LENGTH
@@ -133,6 +134,7 @@ def serve(
     if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
         raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
     log_to_stderr(log_level)
+    raise_file_limit()
     for stream in (sys.stdout, sys.stderr):
         private_files.tighten_output(stream)
     sys.setswitchinterval(_SWITCH_SECONDS)

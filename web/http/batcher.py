@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.pipeline.answers import unavailable
-from web.http.messages import InboundResponse
+from web.http.messages import LARGE_BODY_BYTES, InboundResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from web.http.messages import InboundRequest
+    from web.http.messages import InboundRequest, Responder
 
     Requests = Sequence[tuple[int, InboundRequest]]  # each with a number, which its response comes back with
     Responses = Iterable[tuple[int, InboundResponse]]
@@ -53,11 +53,13 @@ EVENT_LIMITS = Limits(
         )
     ),
 )
-# Connecting a site takes several requests to WordPress. The server limits each body to 1 MiB, and its headers.
+# One at a time: they take long to verify, and fill the channel. The server reads few at once.
+LARGE_EVENT_LIMITS = replace(EVENT_LIMITS, max_requests=16, max_bytes=8 * _MIB, batch_size=1)
+# Connecting a site takes several requests to WordPress. The server limits headers and bodies.
 PAGE_LIMITS = Limits(
     seconds=150.0,
     max_requests=128,
-    max_bytes=128 * 2 * _MIB,
+    max_bytes=16 * _MIB,
     batch_size=1,
     timed_out=InboundResponse.of(
         unavailable(
@@ -138,3 +140,16 @@ class Batcher:
                 return
             if not waiter.done():
                 waiter.set_result(self._limits.timed_out)
+
+
+class BySize:
+    """Pass large requests to another responder than all others."""
+
+    def __init__(self, small: Responder, large: Responder) -> None:
+        self._small = small
+        self._large = large
+
+    def respond(self, request: InboundRequest) -> Awaitable[InboundResponse]:
+        """Return the response of one of the two."""
+        responder = self._large if len(request.body) > LARGE_BODY_BYTES else self._small
+        return responder.respond(request)

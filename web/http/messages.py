@@ -6,9 +6,12 @@ import json
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from core.pipeline.answers import WebhookResponse
+
+LARGE_BODY_BYTES = 64 * 1024
+"""Zoom's events are a few kilobytes. A request with a larger body shares no room, thread or batch with others."""
 
 
 class InboundRequest(NamedTuple):
@@ -57,5 +60,5 @@ class InboundResponse(NamedTuple):
 class Responder(Protocol):
     """Answers requests: in this process, or over a channel in another."""
 
-    async def respond(self, request: InboundRequest) -> InboundResponse:
+    def respond(self, request: InboundRequest) -> Awaitable[InboundResponse]:
         """Return the response, in time: 503 where nothing else is known until then."""

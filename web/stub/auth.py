@@ -95,11 +95,13 @@ class StubRequest:
 class StubKeys:
     """The keys of the sites, which their plugins sign with; cached for 5 s. Used by one event loop.
 
-    During a rotation a site has two: the plugin may use the next one already.
+    During a rotation a site has two: the plugin may use the next one already. `executor` reads keys of sites that are
+    known here, `strangers` for requests that are probably forged: no known site sent them, or none of its keys fits.
     """
 
     store: Store
     executor: Executor
+    strangers: Executor
     _cache: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
 
     def has_key(self, site_id: str) -> bool:
@@ -131,12 +133,21 @@ class StubKeys:
 
         Raises: UnknownSiteError, SignatureError, StoreUnavailableError.
         """
+        loop = asyncio.get_running_loop()
+        site_id = request.site_id
+        if site_id in self._cache and not self.has_key(site_id):
+            await loop.run_in_executor(self.executor, self.load_keys, site_id)
         key = self.verify_cached(request, now=now)
         if key is None:
-            loop = asyncio.get_running_loop()
-            keys = await loop.run_in_executor(self.executor, self.load_keys, request.site_id)
-            key = _signing_key(keys, request, now=now)
+            key = await loop.run_in_executor(self.strangers, lambda: self.verify_stored(request, now=now))
         return key
+
+    def verify_stored(self, request: StubRequest, *, now: float | None) -> str:
+        """Return the key that signed a request, as the keys are stored. Blocks.
+
+        Raises: UnknownSiteError, SignatureError, StoreUnavailableError.
+        """
+        return _signing_key(self.load_keys(request.site_id), request, now=now)
 
     async def use(self, request: StubRequest, *, changes_nothing: bool = False) -> None:
         """Note that a verified request is used, in every process of the database. Raises: ReplayedRequestError.

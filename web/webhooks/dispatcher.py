@@ -1,4 +1,10 @@
-"""Decide what the endpoints answer: who sent a request, what it is, and whether it is durable."""
+"""Decide what the endpoints answer: who sent a request, what it is, and whether it is durable.
+
+Small requests to known sites are verified at once, by cached secrets, and stored in batches. All that is not known to
+be authentic after that (a wrong signature, an unknown site, a body over 64 KiB, which takes long to verify) has two
+threads of its own and a short queue. Beyond it, the response is 503, so that Zoom sends again: strangers keep only each
+other waiting.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,6 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,13 +22,14 @@ from core.store.events.request import Request
 from core.wordpress import signing
 from web.http.client_address import client_network
 from web.http.executor import BlockingExecutor
-from web.http.messages import InboundResponse
+from web.http.messages import LARGE_BODY_BYTES, InboundResponse
+from web.http.overload_log import OverloadLog
 from web.stub.auth import StubKeys, StubRequest
 from web.webhooks.endpoint import dropped_bytes, is_stored, site_id_of, visitor_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
 
     from core.pipeline.answers import WebhookResponse
     from core.pipeline.ingest import Ingest
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 1.8  # of the time that Zoom waits; the rest is for the ways to here and back
 _LOOKUP_SECONDS = 1.0  # of that, for the secrets and the key of a site
+_EVENT_THREADS = 2  # for secrets of known sites, and for validations
+_STRANGER_THREADS, _STRANGER_QUEUE = 2, 32
 
 logger = structlog.get_logger(__name__)
 
@@ -42,17 +50,27 @@ logger = structlog.get_logger(__name__)
 class Dispatcher:
     """Answers batches of requests. Those that can be verified at once are stored by one commit.
 
-    Used by one event loop. Each request is answered within `answer_seconds` of its receipt.
+    Used by one event loop. Each request is answered within `answer_seconds` of its receipt. `executor` is for pages;
+    `strangers` runs what is not known to be authentic.
     """
 
-    def __init__(self, ingest: Ingest, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        ingest: Ingest,
+        *,
+        answer_seconds: float = _ANSWER_SECONDS,
+        strangers: Executor | None = None,
+    ) -> None:
         self.executor = BlockingExecutor()
-        self.keys = StubKeys(ingest.store, self.executor)
+        self._events = BlockingExecutor(_EVENT_THREADS)
+        self._strangers = strangers or BlockingExecutor(_STRANGER_THREADS, _STRANGER_QUEUE)
+        self.keys = StubKeys(ingest.store, self.executor, self._strangers)
         self._ingest = ingest
         self._answer_seconds = answer_seconds
         self._outstanding: deque[_Commit] = deque()  # the earliest first
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._log = OverloadLog()
         self._held: dict[str, list[tuple[list[_Webhook], Deliver]]] = {}
 
     def dispatch(self, batch: Requests, deliver: Deliver) -> None:
@@ -61,17 +79,24 @@ class Dispatcher:
         Never blocks and never raises: one request that fails does not harm the others.
         """
         known: list[_Webhook] = []
-        unknown: defaultdict[str, list[_Webhook]] = defaultdict(list)
+        to_load: defaultdict[str, list[_Webhook]] = defaultdict(list)
         for number, request in batch:
             webhook = _Webhook(number, request)
-            (known if self._is_known(webhook.site_id) else unknown[webhook.site_id]).append(webhook)
+            if webhook.is_large:
+                self._start(self._process_alone(webhook, deliver))
+            elif self._is_known(webhook.site_id):
+                known.append(webhook)
+            elif self._ingest.may_be_site(webhook.site_id):
+                to_load[webhook.site_id].append(webhook)
+            else:
+                self._start(self._process_alone(webhook, deliver))
         if known:
             self._process(known, deliver)
-        for site_id, webhooks in unknown.items():
+        for site_id, webhooks in to_load.items():
             self._hold(site_id, webhooks, deliver)
 
     def _is_known(self, site_id: str) -> bool:
-        return not site_id or (self._ingest.has_secrets(site_id) and self.keys.has_key(site_id))
+        return self._ingest.has_secrets(site_id) and self.keys.has_key(site_id)
 
     def _hold(self, site_id: str, webhooks: list[_Webhook], deliver: Deliver) -> None:
         """Hold requests until the secrets of their site are read: one lookup serves all that come meanwhile."""
@@ -84,7 +109,7 @@ class Dispatcher:
     async def _look_up(self, site_id: str) -> None:
         # Each request meets an error again by itself, and is answered accordingly.
         with suppress(Exception):
-            lookup = asyncio.get_running_loop().run_in_executor(self.executor, self._read, site_id)
+            lookup = asyncio.get_running_loop().run_in_executor(self._events, self._read, site_id)
             await asyncio.wait_for(lookup, _LOOKUP_SECONDS)
         for webhooks, deliver in self._held.pop(site_id):
             self._process(webhooks, deliver)
@@ -116,8 +141,6 @@ class Dispatcher:
 
     def _entry(self, webhook: _Webhook) -> Entry | None:
         """Return the log entry of a request that cached secrets verify; None where something must be read."""
-        if webhook.request.dropped_bytes:
-            return None
         if webhook.is_from_stub:
             webhook.key = self.keys.verify_cached(webhook.stub_request(), now=None)
             if webhook.key is None or webhook.dropped_by_wordpress:
@@ -125,6 +148,7 @@ class Dispatcher:
         request = webhook.event_request()
         verification = self._ingest.verify(webhook.site_id, request)
         if verification is None or not verification.is_logged:
+            webhook.is_authentic = verification is not None and verification.error is None
             return None
         return self._ingest.entry_of(webhook.site_id, request, verification, sender=webhook.sender)
 
@@ -159,14 +183,16 @@ class Dispatcher:
     async def _process_alone(self, webhook: _Webhook, deliver: Deliver) -> None:
         """Answer a request for which the store has to be read, or written beyond the log."""
         webhook.key = None
-        if webhook.is_from_stub and webhook.request.dropped_bytes:
-            # Without its body the plugin's signature cannot be verified, and the plugin forwards no such request.
-            deliver([webhook.response(TOO_LARGE)])
+        executor = self._events if webhook.is_authentic else self._strangers
+        try:
+            receiving = asyncio.get_running_loop().run_in_executor(executor, self._receive, webhook)
+        except StoreUnavailableError:
+            self._log.warning("unverified_requests_refused")
+            deliver([webhook.response(_TOO_MANY)])
             return
         try:
-            if webhook.is_from_stub:
-                webhook.key = await self._verify_stub(webhook)
-            answer = await self._receive(webhook)
+            deadline = webhook.request.received_at + self._answer_seconds
+            answer = await asyncio.wait_for(receiving, deadline - time.monotonic())
         except UnknownSiteError as error:
             answer = refusal(404, "zoombridge_unknown_site", str(error))
         except (SignatureError, StoreUnavailableError) as error:
@@ -179,43 +205,51 @@ class Dispatcher:
             logger.exception("webhook_failed")
         deliver([webhook.response(answer)])
 
-    async def _verify_stub(self, webhook: _Webhook) -> str:
-        """Return the key of the site whose plugin signed this request."""
-        if signing.SITE_HEADER not in webhook.headers:
-            raise UnknownSiteError(
-                "This address is for the bridge's plugin in WordPress. Zoom's address is the one that the page "
-                "Webhooks shows, on the WordPress site itself."
-            )
-        verifying = self.keys.verify(webhook.stub_request(), now=None)
-        return await asyncio.wait_for(verifying, _LOOKUP_SECONDS)
+    def _receive(self, webhook: _Webhook) -> WebhookResponse:
+        """Return the response to a request, as secrets are stored. Blocks until what has to be is durable.
 
-    async def _receive(self, webhook: _Webhook) -> WebhookResponse:
-        loop = asyncio.get_running_loop()
+        Raises: UnknownSiteError, SignatureError (the plugin's), StoreUnavailableError.
+        """
         request = webhook.event_request()
-        dropped = webhook.request.dropped_bytes or webhook.dropped_by_wordpress
-        receive: Callable[[], WebhookResponse] = (
-            partial(self._ingest.receive_too_large, webhook.site_id, request.headers, dropped, webhook.sender)
-            if dropped
-            else partial(self._ingest.receive, webhook.site_id, request, webhook.sender)
-        )
-        receiving = loop.run_in_executor(self.executor, receive)
-        deadline = webhook.request.received_at + self._answer_seconds
-        return await asyncio.wait_for(receiving, deadline - time.monotonic())
+        dropped = webhook.request.dropped_bytes
+        if webhook.is_from_stub:
+            if dropped:
+                # Without its body the plugin's signature cannot be verified, and the plugin forwards no such request.
+                return TOO_LARGE
+            if not webhook.site_id:
+                raise UnknownSiteError(
+                    "This address is for the bridge's plugin in WordPress. Zoom's address is the one that the page "
+                    "Webhooks shows, on the WordPress site itself."
+                )
+            webhook.key = self.keys.verify_stored(webhook.stub_request(), now=None)
+            dropped = webhook.dropped_by_wordpress
+        if dropped:
+            return self._ingest.receive_too_large(webhook.site_id, request.headers, dropped, webhook.sender)
+        return self._ingest.receive(webhook.site_id, request, webhook.sender)
 
 
 class _Webhook:
-    """A request to an endpoint while it is answered. `key` is the key of the plugin that is known to have signed it."""
+    """A request to an endpoint while it is answered.
 
-    __slots__ = ("headers", "is_from_stub", "key", "number", "request", "site_id")
+    `key` is the key of the plugin that is known to have signed it; `is_authentic`: Zoom is known to have signed it.
+    """
+
+    __slots__ = ("headers", "is_authentic", "is_from_stub", "key", "number", "request", "site_id")
 
     def __init__(self, number: int, request: InboundRequest) -> None:
         self.number = number
         self.request = request
         self.headers = {name.lower(): value for name, value in request.headers}
         self.key: str | None = None
+        self.is_authentic = False
         site_id = site_id_of(request.target)
         self.is_from_stub = site_id is None
         self.site_id = self.headers.get(signing.SITE_HEADER, "") if site_id is None else site_id
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its body takes long to verify, or was dropped."""
+        return len(self.request.body) > LARGE_BODY_BYTES or bool(self.request.dropped_bytes)
 
     @property
     def dropped_by_wordpress(self) -> int:
@@ -298,4 +332,7 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
 
 _ACCEPTED = InboundResponse.of(ACCEPTED)
 _FAILED = refusal(500, "zoombridge_error", "The request failed (500).")
+_TOO_MANY = unavailable(
+    "Too many requests that are not known to be Zoom's are waiting. Nothing is lost: Zoom sends again."
+)
 _TIMED_OUT = unavailable("The database took too long to answer. Nothing is lost: Zoom sends again.")

@@ -37,6 +37,7 @@ class WebhookHandler(Handler):
         self._is_counted = False
         self._chunks: list[bytes] = []
         self._size = 0
+        self._is_too_large = False
 
     def prepare(self) -> Coroutine[None, None, None] | None:
         """Answer at once where a body is too large to drain."""
@@ -46,8 +47,11 @@ class WebhookHandler(Handler):
         if isinstance(connection, HTTP1Connection):
             connection.set_max_body_size(DRAIN_BYTES)
         length = self.request.headers.get("Content-Length", "")
-        if length.isascii() and length.isdigit() and int(length[:20]) > DRAIN_BYTES:
-            return self._refuse(int(length[:20]))
+        if length.isascii() and length.isdigit():
+            size = int(length[:20])
+            self._is_too_large = size > MOST_BODY_BYTES
+            if size > DRAIN_BYTES:
+                return self._refuse(size)
         return None
 
     async def _refuse(self, size: int) -> None:
@@ -76,15 +80,15 @@ class WebhookHandler(Handler):
     def data_received(self, chunk: bytes) -> None:
         """Collect the body as long as it is within the limit."""
         self._size += len(chunk)
-        if self._size <= MOST_BODY_BYTES:
-            self._chunks.append(chunk)
-        else:
+        if self._size > MOST_BODY_BYTES:
+            self._is_too_large = True
             self._chunks.clear()
+        if not self._is_too_large:
+            self._chunks.append(chunk)
 
     async def post(self, _site_id: str | None = None) -> None:
         """Answer what the responder decides."""
-        is_dropped = self._size > MOST_BODY_BYTES
-        inbound = self._inbound(dropped_bytes=self._size if is_dropped else 0)
+        inbound = self._inbound(dropped_bytes=self._size if self._is_too_large else 0)
         self._write(await self._responder.respond(inbound))
 
     def _inbound(self, *, dropped_bytes: int) -> InboundRequest:

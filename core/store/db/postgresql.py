@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-READERS = 8
+READERS = 12  # as many as threads that answer requests: for pages, events, and what is unverified
 _READER_WAIT_SECONDS = 2.0
 # Nothing that is waited for may take longer than Zoom's patience when the server or the way to it is gone.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-READERS = 8
+READERS = 12  # as many as threads that answer requests: for pages, events, and what is unverified
 _READER_WAIT_SECONDS = 2.0
 
 

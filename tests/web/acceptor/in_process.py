@@ -12,7 +12,7 @@ from tornado.testing import bind_unused_port
 from tests.web.conftest import PATIENT, Http
 from web.acceptor.channel_server import ChannelServer
 from web.acceptor.worker import AcceptorWorker
-from web.http.batcher import PAGE_LIMITS
+from web.http.batcher import LARGE_EVENT_LIMITS, PAGE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ def accepted(
     dispatcher: Dispatcher,
     *,
     behind_proxy: bool = False,
+    large_event_limits: Limits = LARGE_EVENT_LIMITS,
     page_limits: Limits = PAGE_LIMITS,
 ) -> Iterator[Http]:
     """Ask through an acceptor; what ends it in order is what ends it in earnest."""
@@ -42,9 +43,12 @@ def accepted(
         serving = ChannelServer(app, dispatcher)
         await serving.open(ours)
         running = asyncio.ensure_future(
-            AcceptorWorker(ended.set, event_limits=PATIENT, page_limits=page_limits).run(
-                theirs, [listening], behind_proxy=behind_proxy
-            )
+            AcceptorWorker(
+                ended.set,
+                event_limits=PATIENT,
+                large_event_limits=large_event_limits,
+                page_limits=page_limits,
+            ).run(theirs, [listening], behind_proxy=behind_proxy)
         )
         assert await serving.ready
         return serving, running, ended, port

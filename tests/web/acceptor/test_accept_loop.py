@@ -1,8 +1,11 @@
 """Acceptors that listen together share what comes together."""
 
 import asyncio
+import contextlib
 import errno
 import socket
+from collections.abc import AsyncIterator
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerConnectionDelegate
@@ -10,6 +13,7 @@ from tornado.iostream import IOStream
 from tornado.testing import bind_unused_port
 
 from web.acceptor.accept_loop import AcceptLoop
+from web.http.server import ServerLimits
 
 
 class Counting(HTTPServer):
@@ -26,8 +30,11 @@ class Counting(HTTPServer):
 
 
 def crowd(port: int, count: int) -> list[socket.socket]:
-    """Connect so many, who wait until somebody takes them."""
-    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    """Connect so many, who send something and wait until somebody takes them."""
+    waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+    for connection in waiting:
+        connection.sendall(b"G")
+    return waiting
 
 
 def close(waiting: list[socket.socket], given: list[IOStream]) -> None:
@@ -97,3 +104,98 @@ class TestAcceptLoop:
             return len(given)
 
         assert asyncio.run(run()) == 3
+
+    def test_closes_a_silent_connection_where_there_is_no_room_for_another(self) -> None:
+        async def run() -> None:
+            bound, port = bind_unused_port()
+            taken: asyncio.Queue[IOStream] = asyncio.Queue()
+            listening = OutOfFiles(fileno=bound.detach())
+            listening.fails = 0
+            one = AcceptLoop(Counting(taken), [listening], pause_seconds=60.0)
+            reader, writer = await silent(port)
+            while not one._silent:  # noqa: ASYNC110 - the loop tells nobody
+                await asyncio.sleep(0)
+            listening.fails = 1
+            waiting = crowd(port, 1)
+            given = await taken.get()
+            assert await reader.read() == b""
+            one.stop()
+            writer.close()
+            close(waiting, [given])
+
+        asyncio.run(asyncio.wait_for(run(), 60))
+
+
+async def silent(port: int, address: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+
+
+class TestSilent:
+    @contextlib.asynccontextmanager
+    async def accepting(
+        self, *, behind_proxy: bool = False, **limits: Any
+    ) -> AsyncIterator[tuple[int, asyncio.Queue[IOStream]]]:
+        bound, port = bind_unused_port()
+        taken: asyncio.Queue[IOStream] = asyncio.Queue()
+        server = Counting(taken)
+        one = AcceptLoop(server, [bound], behind_proxy=behind_proxy, limits=ServerLimits(**limits))
+        yield port, taken
+        one.stop()
+        assert (one._silent, one._silent_of) == ({}, {})
+        for stream in server.given:
+            stream.close()
+
+    def test_is_given_to_the_server_once_it_says_something(self) -> None:
+        async def run() -> None:
+            async with self.accepting() as (port, taken):
+                connections = [await silent(port) for _ in range(3)]
+                connections[1][1].write(b"G")
+                stream = await taken.get()
+                assert stream.socket.getpeername() == connections[1][1].get_extra_info("sockname")
+                assert taken.empty()
+                for _, writer in connections:
+                    writer.close()
+
+        asyncio.run(asyncio.wait_for(run(), 60))
+
+    def test_the_longest_silent_is_closed_for_another(self) -> None:
+        async def run() -> None:
+            async with self.accepting(silent=2) as (port, taken):
+                connections = [await silent(port) for _ in range(3)]
+                assert await connections[0][0].read() == b""
+                for _, writer in connections[1:]:
+                    writer.write(b"G")
+                    await taken.get()
+                for _, writer in connections:
+                    writer.close()
+
+        asyncio.run(asyncio.wait_for(run(), 60))
+
+    def test_a_client_closes_its_own_and_a_proxy_none(self) -> None:
+        async def run(*, behind_proxy: bool) -> None:
+            limits = {"silent_per_client": 1}
+            async with self.accepting(behind_proxy=behind_proxy, **limits) as (port, taken):
+                connections = [await silent(port, "127.0.0.2"), await silent(port), await silent(port)]
+                open_still = connections if behind_proxy else [connections[0], connections[2]]
+                if not behind_proxy:
+                    assert await connections[1][0].read() == b""
+                for _, writer in open_still:
+                    writer.write(b"G")
+                    await taken.get()
+                for _, writer in connections:
+                    writer.close()
+
+        for behind_proxy in (False, True):
+            asyncio.run(asyncio.wait_for(run(behind_proxy=behind_proxy), 60))
+
+    def test_is_closed_in_time(self) -> None:
+        async def run() -> None:
+            async with self.accepting(header_seconds=0.05) as (port, taken):
+                for _ in range(2):
+                    connections = [await silent(port) for _ in range(2)]
+                    for reader, writer in connections:
+                        assert await reader.read() == b""
+                        writer.close()
+                assert taken.empty()
+
+        asyncio.run(asyncio.wait_for(run(), 60))

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from web.http.batcher import EVENT_LIMITS, Batcher
-from web.http.messages import InboundRequest, InboundResponse
+from web.http.batcher import EVENT_LIMITS, LARGE_EVENT_LIMITS, Batcher, BySize
+from web.http.messages import LARGE_BODY_BYTES, InboundRequest, InboundResponse
 
 if TYPE_CHECKING:
     from web.http.batcher import Requests
@@ -150,5 +150,26 @@ class TestBounds:
             other.takes = False
             waiting = await all_of(Batcher(other), 2)
             assert all(map(refused, await asyncio.gather(*waiting)))
+
+        asyncio.run(asyncio.wait_for(test(), WITHIN))
+
+
+class TestBySize:
+    def test_large_requests_share_neither_room_nor_batch_with_others(self) -> None:
+        async def test() -> None:
+            others = Other()
+            small = Batcher(others)
+            large = Batcher(others, replace(LARGE_EVENT_LIMITS, max_requests=1), small._numbers)
+            batcher = BySize(small, large)
+            bodies = [b"x" * LARGE_BODY_BYTES, *[b"x" * (LARGE_BODY_BYTES + 1)] * 2, b"{}"]
+            waiting = [asyncio.ensure_future(batcher.respond(inbound(body))) for body in bodies]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert [one.done() for one in waiting] == [False, False, True, False]
+            assert refused(waiting[2].result())
+            assert sorted(len(batch) for batch in others.batches) == [1, 2]
+            for one in (small, large):
+                one.deliver([(number, InboundResponse(204)) for number in others.numbers])
+            await asyncio.gather(*waiting)
 
         asyncio.run(asyncio.wait_for(test(), WITHIN))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -80,6 +83,56 @@ class TestServer:
         assert answer.startswith(b"HTTP/1.1 4")
         assert b"server:" not in answer.lower()
         assert b"ornado" not in answer
+
+
+MULTIPART = b"Content-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\na=b"
+HALF = b"Content-Length: 99\r\n\r\n{"
+
+
+class TestStrangers:
+    """A log is read by people: what anybody can send is no failure of the bridge."""
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            b"\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+            b"POST /signin HTTP/1.1\r\nHost: a\r\n" + MULTIPART,
+            b"POST /stub/pair HTTP/1.1\r\nHost: a\r\n" + MULTIPART,
+            b"POST /wp-json/vczapi/v1/meeting HTTP/1.1\r\nHost: a\r\n" + MULTIPART,
+            b"POST /signin HTTP/1.1\r\nHost: a\r\n" + HALF,
+            b"POST /wp-json/vczapi/v1/meeting HTTP/1.1\r\nHost: a\r\n" + HALF,
+            b"POST /wp-json/vczapi/v1/meeting HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"POST /signin HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+            b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+            b"GET http://evil.example:99999/?%ff=\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /?" + b"a=b&" * 2_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /meetings HTTP/1.1\r\nHost: a\r\nCookie: zoombridge=\xff; a\r\nContent-Encoding: gzip\r\n\r\n",
+            b"GET /signin HTTP/1.1\r\nHost: a\r\nIf-None-Match: \xff\r\nAccept-Language: \xff;q=x\r\n\r\n",
+            b"GET /stub/hello HTTP/1.1\r\nHost: a\r\nX-Zoombridge-Site: \xff\r\nX-Zoombridge-Context: \xff\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX-Zoombridge-Site: s1\r\nX-Zoombridge-Signature: \xff\r\n\r\n",
+        ],
+    )
+    @pytest.mark.parametrize("leaves", ["after the answer", "at once", "by a reset"])
+    def test_cause_no_traceback(
+        self, http: Http, wp_site: Site, caplog: pytest.LogCaptureFixture, sent: bytes, leaves: str
+    ) -> None:
+        with (
+            capture_logs() as logs,
+            caplog.at_level(logging.INFO),
+            socket.create_connection(("127.0.0.1", http.port)) as connection,
+        ):
+            connection.sendall(sent)
+            if leaves == "after the answer":
+                connection.shutdown(socket.SHUT_WR)
+            elif leaves == "by a reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+            assert http("GET", "/healthz").code == 200
+        assert not [line for line in logs if "exc_info" in line or line["log_level"] == "error"]
+        shown = logging.ERROR  # what of Tornado's logs comes to the bridge's
+        assert not [one for one in caplog.records if one.levelno >= shown or one.exc_info]
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from core.errors import StoreUnavailableError
 from core.pipeline.ingest import Ingest
 from core.store.db.engine import Store
 from core.store.events import log
@@ -18,9 +20,9 @@ from core.store.sites.sites import Site
 from core.wordpress import signing
 from core.zoom import envelope as zoom_envelope
 from tests.core.conftest import connected
-from tests.core.events import event, raw, signed
+from tests.core.events import SAMPLES, event, raw, signed
 from tests.web.conftest import from_stub
-from web.http.messages import InboundRequest, InboundResponse
+from web.http.messages import LARGE_BODY_BYTES, InboundRequest, InboundResponse
 from web.webhooks.dispatcher import Dispatcher
 
 PATH = "/wp-json/vczapi/v1/meeting"
@@ -38,11 +40,14 @@ class Asking:
 
     ingest: Ingest
     answer_seconds: float = 1.8
+    strangers: Executor | None = None
     replies: dict[int, InboundResponse] = field(default_factory=dict)
     deliveries: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(self.ingest, answer_seconds=self.answer_seconds)
+        self.dispatcher = Dispatcher(
+            self.ingest, answer_seconds=self.answer_seconds, strangers=self.strangers
+        )
         self._came = asyncio.Event()
 
     def give(self, *group: InboundRequest) -> None:
@@ -234,6 +239,63 @@ class TestKnowing:
                 assert (reply.status, header(reply, signing.ANSWER_HEADER)) == (204, expected)
 
         run(test)
+
+
+class Full(Executor):
+    """Takes nothing, as if strangers had used up their budget."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        raise StoreUnavailableError("Too many requests.")
+
+
+class TestStrangers:
+    """What is not known to be authentic has a budget of its own."""
+
+    @pytest.fixture
+    def asking(self, ingest: Ingest) -> Asking:
+        return Asking(ingest, strangers=Full())
+
+    def test_over_their_budget_are_to_send_again(self, asking: Asking, wp_site: Site) -> None:
+        body, large = raw(event()), raw(event(topic="x" * LARGE_BODY_BYTES))
+        forged = stubs(replace(wp_site, key="ab" * 32), body)
+
+        async def test() -> None:
+            await asking.answers(direct(body))
+            replies = await asking.answers(
+                direct(body, {"x-zm-signature": "v0=wrong"}),
+                direct(body, site_id="nowhere"),
+                direct(large),
+                direct(b"", {})._replace(dropped_bytes=2 * 1024 * 1024),
+                forged,
+                request(PATH, signed(body, at=time.time()), body),
+            )
+            assert [reply.status for reply in replies] == [503] * 6
+            assert all(header(reply, "Retry-After") for reply in replies)
+
+        run(test)
+
+    def test_keep_no_authentic_event_waiting(
+        self, asking: Asking, ingest: Ingest, store: Store, wp_site: Site
+    ) -> None:
+        """Also while secrets and key of the site have to be read again."""
+        validation = (SAMPLES / "raw" / "validation.json").read_bytes()
+
+        async def test() -> None:
+            for at in (1, 3):
+                ingest.invalidate_secrets()
+                asking.dispatcher.keys._cache.clear()
+                replies = await asking.answers(
+                    direct(raw(event(at=at)), site_id="nowhere"),
+                    direct(raw(event(at=at))),
+                    direct(raw(event(at=9)), {"x-zm-signature": "v0=wrong"}),
+                    stubs(wp_site, raw(event(at=at + 1))),
+                    direct(validation),
+                    stubs(wp_site, validation),
+                )
+                assert [reply.status for reply in replies] == [503, 204, 503, 204, 200, 200]
+
+        run(test)
+        assert logged(store) == 4
 
 
 class TestInTime:
