@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import acknowledging, filtering, importing, keeping, killing, scaling, showing, syncing
+from bench import acknowledging, filtering, flooding, importing, keeping, killing, scaling, showing, syncing
 from bench.figures import SHORT, USUAL, WHOLE, Figure, Scale
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ BENCHMARKS = {
     "burst": Benchmark(showing.burst),
     "full-log": Benchmark(keeping.full_log),
     "memory": Benchmark(keeping.memory),
+    "floods": Benchmark(flooding.floods),
     "filters-sqlite": Benchmark(filtering.sqlite),
     "filters-postgresql": Benchmark(filtering.postgresql),
     "import": Benchmark(importing.whole_account),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.acknowledging import MOST_PER_SECOND, all_kept
 from bench.events import ACCOUNT, story
 from bench.figures import Figure, at_least, at_most, middle
 from bench.load import CONNECTIONS, LoadError, load, prepare
+from bench.memory import resident
 from bench.place import ROUTE, SITE, Place, folder
 from core.model.meeting import Position
 from core.store.events import log
@@ -84,9 +83,9 @@ def memory(scale: Scale, say: Say) -> list[Figure]:
                     raise LoadError(f"Only {held} of {count} events were taken.")
                 kept += held
                 taken += count
-                after_few = after_few or _resident(bridge.pid)
-                say(f"{taken:,} events: {_resident(bridge.pid) / 1024:.0f} MiB")
-            after_many = _resident(bridge.pid)
+                after_few = after_few or resident(bridge.pid)
+                say(f"{taken:,} events: {resident(bridge.pid) / 1024:.0f} MiB")
+            after_many = resident(bridge.pid)
         place.close()
     seen = f"{after_many / 1024:.0f} MiB against {after_few / 1024:.0f} MiB"
     name = f"memory after {taken:,} events / after {few:,}"
@@ -123,13 +122,3 @@ def _entries(start: int, count: int, total: int, sealed: bytes, now: int) -> Ite
             request=sealed,
             outcome=log.Outcome.APPLIED,
         )
-
-
-def _resident(pid: int) -> int:
-    """Return the resident memory of a process and of those that it has started, in KiB."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    children = Path(f"/proc/{pid}/task").glob("*/children")
-    return int(found[1]) + sum(
-        _resident(int(child)) for path in children for child in path.read_text().split()
-    )
