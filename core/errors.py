@@ -94,6 +94,14 @@ class LinkExpiredError(ZoomBridgeError):
     """A one-time link is unknown, used or expired."""
 
 
+class CodeRequiredError(ZoomBridgeError):
+    """A sign-in needs a code of the user's second factor. `pending` is the token with which it goes on."""
+
+    def __init__(self, pending: str) -> None:
+        super().__init__("A code is required.")
+        self.pending = pending
+
+
 class UnknownAccountError(ZoomBridgeError):
     """No credentials are saved for this Zoom account."""
 

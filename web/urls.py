@@ -30,9 +30,11 @@ from web.pages.meetings import FindMeetingsHandler, MeetingsHandler
 from web.pages.overview import OverviewHandler
 from web.pages.settings import RetentionHandler, SecretsHandler, SettingsHandler, TrashHandler
 from web.pages.sites import DisconnectHandler, SiteHandler, SitesHandler, TestHandler
+from web.pages.two_factor import TwoFactorHandler
 from web.pages.users import UserSessionsHandler, UsersHandler
 from web.pages.webhooks import WebhooksHandler
 from web.rpc.handler import RpcHandler
+from web.signin.code import SignInCodeHandler
 from web.signin.handlers import (
     EnterHandler,
     FirstHandler,
@@ -135,8 +137,10 @@ def urls(
         URLSpec(r"/users/sessions", UserSessionsHandler, page),
         URLSpec(r"/audit", AuditHandler, page),
         URLSpec(r"/account", AccountHandler, page),
+        URLSpec(r"/account/two-factor", TwoFactorHandler, page),
         URLSpec(r"/bridge-link", BridgeLinkHandler, page),
         URLSpec(r"/signin", SignInHandler, sign_in_page),
+        URLSpec(r"/signin/code", SignInCodeHandler, sign_in_page),
         URLSpec(r"/signout", SignOutHandler, sign_in_page),
         URLSpec(r"/first", FirstHandler, sign_in_page),
         URLSpec(r"/password", PasswordHandler, sign_in_page),

@@ -10,13 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core import messages
-from core.auth import passwords
+from core.auth import passwords, two_factor
 from core.auth.failure_budget import FailureBudget
 from core.auth.passwords import Passwords
-from core.errors import LinkExpiredError, StoreUnavailableError, UserError
+from core.auth.two_factor import TwoFactorService
+from core.errors import CodeRequiredError, LinkExpiredError, StoreUnavailableError, UserError
 from core.store import audit
 from core.store.audit import Action, ActorKind
-from core.store.auth import one_time_links, sessions, users
+from core.store.auth import one_time_links, pending_sign_ins, second_factors, sessions, users
 from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.auth.users import Role
 from core.store.db import clock
@@ -35,6 +36,20 @@ _NAME = re.compile(r"[\w.@-]{2,60}")
 _MOST_USERS = 500
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The token of a session, or of a sign-in that waits for a code."""
+
+    token: str
+    is_pending: bool = False
+
+    def session(self) -> str:
+        """Return the token of the session. Raises: CodeRequiredError."""
+        if self.is_pending:
+            raise CodeRequiredError(self.token)
+        return self.token
+
+
 @dataclass(slots=True)
 class AuthService:
     """Manage users, one-time links and sessions. Methods with a password compute a slow hash: see `core.auth.passwords`."""
@@ -43,6 +58,11 @@ class AuthService:
     passwords: Passwords = field(default_factory=Passwords)
     clock: Callable[[], float] | None = None
     failures: FailureBudget = field(default_factory=FailureBudget)
+
+    @property
+    def two_factor(self) -> TwoFactorService:
+        """The second factor of users."""
+        return TwoFactorService(self.store, self.clock)
 
     # --- Users ----------------------------------------------------------------------------------------
 
@@ -116,7 +136,7 @@ class AuthService:
     def sign_in(self, name: str, password: str, *, instead_of: str = "") -> str | None:
         """Verify name and password; return the token of a new session, which replaces that of the token `instead_of`.
 
-        None where they are wrong.
+        None where they are wrong. Raises: CodeRequiredError where the user has a second factor.
         """
         name = canonical(name)
         with self.store.reading() as connection:
@@ -126,18 +146,55 @@ class AuthService:
             return None
         rehashed = self.passwords.hashed(password) if self.passwords.is_outdated(user.password) else None
 
-        def begin_session(connection: Connection) -> str | None:
-            now = clock.now(connection, self.clock)
+        def begin(connection: Connection) -> _Begun | None:
             # Not where the password was changed, or the user removed, since it was compared.
-            if not users.record_seen(connection, name, now=now, password=user.password):
+            kept = rehashed or user.password
+            if not users.set_password(connection, name, kept, instead_of=user.password):
                 return None
-            if rehashed is not None:
-                users.set_password(connection, name, rehashed, instead_of=user.password)
-            sessions.end(connection, instead_of)
-            _record_sign_in(connection, name, "password")
-            return _begin_session(connection, name, user.role, now=now)
+            return self._begin(connection, name, user.role, "password", instead_of=instead_of)
 
-        return self.store.write(begin_session)
+        begun = self.store.write(begin)
+        return None if begun is None else begun.session()
+
+    def password_matches(self, name: str, password: str) -> bool:
+        """Verify the password of a signed-in user again."""
+        with self.store.reading() as connection:
+            user = users.find(connection, name)
+        return self.passwords.matches(user.password if user else None, password)
+
+    def pending_name(self, token: str) -> str | None:
+        """Return whose sign-in waits for a code; None if it is unknown, used or expired."""
+        with self.store.reading() as connection:
+            pending = pending_sign_ins.find(connection, token, now=clock.now(connection, self.clock))
+        return pending.name if pending else None
+
+    def finish_sign_in(self, token: str, code: str, *, instead_of: str = "") -> str | None:
+        """Verify the code of a pending sign-in; return the token of a new session as `sign_in` does, None if it is wrong.
+
+        Raises: LinkExpiredError if the pending sign-in is unknown, used or expired.
+        """
+
+        def finish(connection: Connection) -> tuple[User, str | None]:
+            now = clock.now(connection, self.clock)
+            pending = pending_sign_ins.find(connection, token, now=now)
+            user = users.find(connection, pending.name) if pending else None
+            if pending is None or user is None:
+                raise LinkExpiredError(messages.LINK_EXPIRED)
+            kind = two_factor.use_code(connection, self.store.sealer, user.name, code, now=now)
+            if kind is None:
+                pending_sign_ins.record_failure(connection, token)
+                return user, None
+            if not pending_sign_ins.end(connection, token):
+                raise LinkExpiredError(messages.LINK_EXPIRED)
+            sessions.end(connection, instead_of)
+            users.record_seen(connection, user.name, now=now)
+            _record_sign_in(connection, user.name, [pending.means, kind])
+            return user, _begin_session(connection, user.name, user.role, now=now)
+
+        user, session_token = self.store.write(finish)
+        if session_token is None:
+            self._record_failure(user, step="code")
+        return session_token
 
     def change_password(self, name: str, password: str, wanted: str) -> str | None:
         """Change a user's password after verifying the current one, and end all their other sessions.
@@ -300,41 +357,61 @@ class AuthService:
     def choose_password(self, token: str, password: str) -> str:
         """Set the password of a one-time link's user; return the token of their session.
 
-        Raises: UserError, LinkExpiredError.
+        Raises: UserError, LinkExpiredError; CodeRequiredError where the user has a second factor.
         """
         link = self.find_link(Purpose.PASSWORD, token)
         if link is None:
             raise LinkExpiredError(messages.LINK_EXPIRED)
         hashed = self._hash(link.name, password)
 
-        def save(connection: Connection) -> str:
+        def save(connection: Connection) -> _Begun:
             now = clock.now(connection, self.clock)
             if one_time_links.use(connection, Purpose.PASSWORD, token, now=now) is None:
                 raise LinkExpiredError(messages.LINK_EXPIRED)
             user = _set_password(connection, name=link.name, password=hashed)
-            users.record_seen(connection, user.name, now=now)
             audit.record(connection, Action.USER_PASSWORD, user.name, actor=_actor(user.name))
-            _record_sign_in(connection, user.name, Purpose.SIGN_IN.value)
-            return _begin_session(connection, user.name, user.role, now=now)
+            return self._begin(connection, user.name, user.role, Purpose.SIGN_IN.value)
 
-        return self.store.write(save)
+        return self.store.write(save).session()
 
     def sign_in_by_link(self, purpose: Purpose, token: str, *, instead_of: str = "") -> str:
-        """Start a session by a one-time link; return the token of the session. Raises: LinkExpiredError."""
+        """Start a session by a one-time link; return the token of the session.
 
-        def use_link(connection: Connection) -> str:
+        Raises: LinkExpiredError; CodeRequiredError where the user has a second factor. Administrators of a site have
+        none here: WordPress signed them in.
+        """
+
+        def use_link(connection: Connection) -> _Begun:
             now = clock.now(connection, self.clock)
             link = one_time_links.use(connection, purpose, token, now=now)
             if link is None:
                 raise LinkExpiredError(messages.LINK_EXPIRED)
-            sessions.end(connection, instead_of)
-            if link.site_id is None:
-                users.record_seen(connection, link.name, now=now)
-            _record_sign_in(connection, link.name, purpose.value, site_id=link.site_id)
             # The role is read with each request, and a deleted user has no pages.
-            return _begin_session(connection, link.name, link.role, link.site_id, now=now)
+            return self._begin(
+                connection, link.name, link.role, purpose.value, site_id=link.site_id, instead_of=instead_of
+            )
 
-        return self.store.write(use_link)
+        return self.store.write(use_link).session()
+
+    def _begin(
+        self,
+        connection: Connection,
+        name: str,
+        role: Role,
+        means: str,
+        *,
+        site_id: str | None = None,
+        instead_of: str = "",
+    ) -> _Begun:
+        """Start a session in place of that of the token `instead_of`; a pending sign-in for who has a second factor."""
+        now = clock.now(connection, self.clock)
+        if site_id is None and second_factors.is_on(connection, name):
+            return _Begun(pending_sign_ins.begin(connection, name, means, now=now), is_pending=True)
+        sessions.end(connection, instead_of)
+        if site_id is None:
+            users.record_seen(connection, name, now=now)
+        _record_sign_in(connection, name, means, site_id=site_id)
+        return _Begun(_begin_session(connection, name, role, site_id, now=now))
 
     def _add(self, connection: Connection, *, name: str, role: Role, password: str) -> None:
         users.lock(connection)
@@ -345,7 +422,7 @@ class AuthService:
         audit.record(connection, Action.USER_ADDED, name, role=role.value)
         _revoke_access(connection, name)  # a former user of this name may have left sessions or links
 
-    def _record_failure(self, user: User | None) -> None:
+    def _record_failure(self, user: User | None, *, step: str = "") -> None:
         """Log a failed sign-in, by the user's name if there is one: what else was typed may be a password.
 
         Does not wait for the database, and writes little where many fail: those that are not listed are counted.
@@ -354,7 +431,11 @@ class AuthService:
         if more is None:
             return
         failed = partial(
-            audit.record, action=Action.SIGN_IN_FAILED, subject=user.name if user else "", more=more or None
+            audit.record,
+            action=Action.SIGN_IN_FAILED,
+            subject=user.name if user else "",
+            step=step,
+            more=more or None,
         )
         with suppress(StoreUnavailableError):
             self.store.submit(failed)
@@ -376,7 +457,9 @@ def _begin_session(
     )
 
 
-def _record_sign_in(connection: Connection, name: str, means: str, *, site_id: str | None = None) -> None:
+def _record_sign_in(
+    connection: Connection, name: str, means: str | list[str], *, site_id: str | None = None
+) -> None:
     audit.record(connection, Action.SIGNED_IN, site_id=site_id, actor=_actor(name, site_id), means=means)
 
 
@@ -410,8 +493,9 @@ def _set_password(connection: Connection, *, name: str, password: str) -> User:
 
 
 def _revoke_access(connection: Connection, name: str) -> None:
-    """End a user's sessions, and cancel their one-time links."""
+    """End a user's sessions and pending sign-ins, and cancel their one-time links."""
     sessions.end_all(connection, name)
+    pending_sign_ins.end_all(connection, name)
     for purpose in (Purpose.PASSWORD, Purpose.SIGN_IN):
         one_time_links.cancel(connection, purpose, name)
 

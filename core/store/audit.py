@@ -49,6 +49,9 @@ class Action(StrEnum):
     USER_ROLE = "user.role"
     USER_PASSWORD = "user.password"  # noqa: S105
     USER_LINK = "user.link"
+    TWO_FACTOR_ON = "user.two-factor-on"
+    TWO_FACTOR_OFF = "user.two-factor-off"
+    RECOVERY_CODES = "user.recovery-codes"
     SIGNED_IN = "session.started"
     SIGN_IN_FAILED = "session.failed"
     SIGNED_OUT = "session.ended"

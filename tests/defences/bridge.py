@@ -357,6 +357,139 @@ OF_BRIDGE = (
         ),
     ),
     Defence(
+        "only a user's own sessions are ended",
+        _PAGES,
+        "core/store/auth/sessions.py",
+        "    return (sessions.c.name == name, sessions.c.site_id.is_(None))\n",
+        "    return (sessions.c.site_id.is_(None),)\n",
+        (
+            "core/store/auth/test_sessions.py::TestEnd::test_of_one_by_its_id_is_of_that_user_only",
+            "core/store/auth/test_sessions.py::TestEnd::test_of_all_others",
+            "web/pages/test_account.py::TestSessions::test_of_others_are_neither_shown_nor_ended",
+        ),
+    ),
+    Defence(
+        "a second factor is asked for",
+        _PAGES,
+        "core/auth/service.py",
+        "if site_id is None and second_factors.is_on(connection, name):",
+        "if False:",
+        (
+            "core/auth/test_two_factor.py::TestSignIn::test_takes_a_code_after_the_password",
+            "core/auth/test_two_factor.py::TestLinks::test_replace_the_password_and_not_the_code",
+            "web/signin/test_code.py::TestCode::test_is_asked_for_after_the_password_and_nothing_opens_before",
+        ),
+    ),
+    Defence(
+        "a code is one of the app's",
+        _PAGES,
+        "core/auth/totp.py",
+        "        if hmac.compare_digest(code_at(secret, step), typed):\n",
+        "        if typed:\n",
+        (
+            "core/auth/test_totp.py::TestStep::test_is_the_present_one_or_one_beside_it",
+            "core/auth/test_two_factor.py::TestSignIn::test_with_no_other_code",
+        ),
+    ),
+    Defence(
+        "a code is accepted around its time",
+        _PAGES,
+        "core/auth/totp.py",
+        "_TOLERANCE = 1 ",
+        "_TOLERANCE = 2 ",
+        (
+            "core/auth/test_totp.py::TestStep::test_is_the_present_one_or_one_beside_it",
+            "core/auth/test_totp.py::TestStep::test_ends_with_the_step_after_it",
+        ),
+    ),
+    Defence(
+        "a code works once",
+        _PAGES,
+        "core/store/auth/second_factors.py",
+        "second_factors.c.name == name, second_factors.c.last_step < step)",
+        "second_factors.c.name == name)",
+        (
+            "core/auth/test_two_factor.py::TestReplay::test_of_a_code_is_refused",
+            "core/auth/test_two_factor.py::TestReplay::test_of_an_older_code_is_refused",
+            "core/auth/test_two_factor.py::TestReplay::test_in_several_processes_at_once_is_refused",
+        ),
+    ),
+    Defence(
+        "a recovery code works once",
+        _PAGES,
+        "core/store/auth/second_factors.py",
+        "    used = delete(recovery_codes).where(\n"
+        "        recovery_codes.c.name == name, recovery_codes.c.digest == tokens.digest(code)\n"
+        "    )\n",
+        "    used = update(recovery_codes).values(name=name).where(\n"
+        "        recovery_codes.c.name == name, recovery_codes.c.digest == tokens.digest(code)\n"
+        "    )\n",
+        ("core/auth/test_two_factor.py::TestRecoveryCodes::test_work_once_each_however_they_are_typed",),
+    ),
+    Defence(
+        "the key of an app is encrypted",
+        _PAGES,
+        "core/store/auth/second_factors.py",
+        "name=name, secret=sealer.seal_text(secret), last_step=step, created_at=now",
+        "name=name, secret=secret.encode(), last_step=step, created_at=now",
+        ("core/auth/test_two_factor.py::TestSetup::test_leaves_secret_and_codes_unreadable_in_the_database",),
+    ),
+    Defence(
+        "the setup of an app is of who began it",
+        _PAGES,
+        "core/auth/two_factor.py",
+        "if (purpose, whose) != (_PURPOSE, name) or",
+        "if purpose != _PURPOSE or",
+        (
+            "core/auth/test_two_factor.py::TestSetup::test_is_of_who_began_it",
+            "web/pages/test_two_factor.py::TestSetUp::test_needs_its_own_token",
+        ),
+    ),
+    Defence(
+        "a sign-in waits five minutes for its code",
+        _PAGES,
+        "core/store/auth/pending_sign_ins.py",
+        "pending_sign_ins.c.digest == tokens.digest(token), pending_sign_ins.c.expires_at > now\n",
+        "pending_sign_ins.c.digest == tokens.digest(token)\n",
+        (
+            "core/auth/test_two_factor.py::TestSignIn::test_waits_for_the_code_for_five_minutes",
+            "web/signin/test_code.py::TestCode::test_that_comes_too_late_leads_back_to_the_password",
+        ),
+    ),
+    Defence(
+        "five wrong codes end what the password began",
+        _PAGES,
+        "core/store/auth/pending_sign_ins.py",
+        "delete(pending_sign_ins).where(is_it, pending_sign_ins.c.failures >= MOST_FAILURES)",
+        "delete(pending_sign_ins).where(is_it, pending_sign_ins.c.failures > 1000)",
+        (
+            "core/auth/test_two_factor.py::TestSignIn::test_ends_with_five_wrong_codes",
+            "web/signin/test_code.py::TestGuessing::test_ends_with_five_wrong_codes_of_one_password",
+        ),
+    ),
+    Defence(
+        "delay after wrong codes",
+        _PAGES,
+        "web/signin/handlers.py",
+        "        if wait > 0:\n            raise TooManyAttemptsError(wait)\n",
+        "",
+        (
+            "web/signin/test_code.py::TestGuessing::test_has_to_wait_however_often_the_password_is_entered",
+            "web/pages/test_two_factor.py::TestOn::test_changes_nothing_without_password_and_code",
+        ),
+    ),
+    Defence(
+        "password before a second factor changes",
+        _PAGES,
+        "web/pages/two_factor.py",
+        "lambda: matches(name, password) or None",
+        "lambda: True",
+        (
+            "web/pages/test_two_factor.py::TestSetUp::test_needs_the_password_again",
+            "web/pages/test_two_factor.py::TestOn::test_changes_nothing_without_password_and_code",
+        ),
+    ),
+    Defence(
         "a one-time link works once",
         _PAGES,
         "core/store/auth/one_time_links.py",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # What answers with no page of its own: it redirects, or gives a file.
 NO_PAGES = {
+    r"/account/two-factor$",
+    r"/signin/code$",
     r"/bridge-link$",
     r"/plugin\.zip$",
     r"/sites/add/([0-9a-f]{16})/plugin\.zip$",

@@ -129,7 +129,8 @@ def changes_the_password(page: Page, bridge: RunningBridge) -> None:
     """Their own, in another browser."""
     page.goto(f"{bridge.url}/account")
     sign_in(page, "luke", PASSWORD)
-    page.get_by_label("Current password").fill(PASSWORD)
+    card = page.get_by_role("region", name="Change your password")
+    card.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill(ANOTHER)
     page.get_by_label("Confirm password").fill(ANOTHER)
     page.get_by_role("button", name="Change password").click()

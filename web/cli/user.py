@@ -53,7 +53,9 @@ def list_(instance: Instance) -> None:
         click.echo("There are no users yet. Add an administrator: zoombridge user add NAME")
     for one in users:
         seen = f"last seen {to_minutes(one.last_seen_at)}" if one.last_seen_at else "never seen"
-        click.echo(f"{one.name}  {one.role}  {seen}{'' if one.has_password else ', no password yet'}")
+        more = ["no password yet"] if not one.has_password else []
+        more += ["two-factor"] if one.has_two_factor else []
+        click.echo(f"{one.name}  {one.role}  {', '.join([seen, *more])}")
 
 
 @user.command("remove")
@@ -124,6 +126,21 @@ def sign_out(name: str, session: str | None, instance: Instance) -> None:
             f"{name} has no session {session}. List them: zoombridge user sessions {name}"
         )
     click.echo(f"Ended {ended.number} session{'' if ended.number == 1 else 's'} of {name}.")
+
+
+@user.command("remove-two-factor")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@instance_options
+def remove_two_factor(name: str, yes: bool, instance: Instance) -> None:
+    """Remove the two-factor authentication of NAME, who has lost the app and the recovery codes.
+
+    Their password alone then signs them in, and they can set it up again.
+    """
+    if not yes:
+        click.confirm(f"Remove the two-factor authentication of {name}?", abort=True)
+    instance.call(api.USER_REMOVE_TWO_FACTOR, api.UserRequest(name=name))
+    click.echo(f"Removed the two-factor authentication of {name}.")
 
 
 def _password() -> str:

@@ -16,6 +16,7 @@ from web.signin.handlers import SignInBusyError, TooManyAttemptsError, refusal_m
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.store.auth.second_factors import SecondFactor
     from core.store.auth.sessions import SessionEntry
 
 
@@ -30,12 +31,13 @@ class AccountView:
     problem: str
     errors: dict[str, str]
     has_password: bool
+    two_factor: SecondFactor | None
     sessions: Sequence[SessionEntry]
     this_session: str
 
 
-class AccountHandler(PageHandler):
-    """`GET` shows the forms; `POST` changes the password if the current one is correct, or ends sessions."""
+class AccountPageHandler(PageHandler):
+    """The Account page, for forms that end on it."""
 
     path = "/account"
     anyone_may_post = True  # it is their own
@@ -46,8 +48,33 @@ class AccountHandler(PageHandler):
         if self.site_id is not None:
             self.go("/")
 
+    async def show_account(
+        self,
+        *,
+        status: int = 200,
+        done: str = "",
+        problem: str = "",
+        errors: dict[str, str] | None = None,
+    ) -> None:
+        """Respond with the page."""
+        auth = self.sign_in.auth
+        view = AccountView(
+            done=done,
+            problem=problem,
+            errors=errors or {},
+            has_password=await self.blocking(auth.has_password, self.viewer.name),
+            two_factor=await self.blocking(auth.two_factor.find, self.viewer.name),
+            sessions=await self.blocking(auth.sessions, self.viewer.name),
+            this_session=id_of(cookie.read_token(self)),
+        )
+        self.show("pages/account.jinja", view, status=status)
+
+
+class AccountHandler(AccountPageHandler):
+    """`GET` shows the forms; `POST` changes the password if the current one is correct, or ends sessions."""
+
     async def get(self) -> None:
-        await self._show(done=self.get_query_argument("done", ""))
+        await self.show_account(done=self.get_query_argument("done", ""))
 
     async def post(self) -> None:
         auth = self.sign_in.auth
@@ -69,7 +96,7 @@ class AccountHandler(PageHandler):
         wanted = self.get_body_argument("wanted", "", strip=False)
         if wanted != self.get_body_argument("again", "", strip=False):
             problem = self.words.gettext("The passwords do not match. Enter the same password twice.")
-            await self._show(status=422, errors={"again": problem})
+            await self.show_account(status=422, errors={"again": problem})
             return
         try:
             token = await self.sign_in.attempt(
@@ -78,32 +105,13 @@ class AccountHandler(PageHandler):
                 lambda: self.sign_in.auth.change_password(name, present, wanted),
             )
         except UserError as error:
-            await self._show(status=422, errors={error.field: self.translated(error)})
+            await self.show_account(status=422, errors={error.field: self.translated(error)})
         except (SignInBusyError, TooManyAttemptsError) as error:
-            await self._show(status=422, problem=refusal_message(self.words, error))
+            await self.show_account(status=422, problem=refusal_message(self.words, error))
         else:
             if token is None:
                 problem = self.words.gettext("Your current password is incorrect. Nothing was changed.")
-                await self._show(status=422, errors={"present": problem})
+                await self.show_account(status=422, errors={"present": problem})
                 return
             cookie.set_token(self, token)
             self.go("/account", done="password")
-
-    async def _show(
-        self,
-        *,
-        status: int = 200,
-        done: str = "",
-        problem: str = "",
-        errors: dict[str, str] | None = None,
-    ) -> None:
-        auth = self.sign_in.auth
-        view = AccountView(
-            done=done,
-            problem=problem,
-            errors=errors or {},
-            has_password=await self.blocking(auth.has_password, self.viewer.name),
-            sessions=await self.blocking(auth.sessions, self.viewer.name),
-            this_session=id_of(cookie.read_token(self)),
-        )
-        self.show("pages/account.jinja", view, status=status)

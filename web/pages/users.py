@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UsersView:
-    """The users, and the result of the last form. `link` is the new one-time link of the user `link_for`."""
+    """The users, which of them use two-factor authentication, and the result of the last form. `link` is the new one-time link of the user `link_for`."""
 
     users: Sequence[User]
+    two_factor: frozenset[str]
     done: str
     problem: str
     errors: dict[str, str]
@@ -77,6 +78,10 @@ class UsersHandler(_UsersPageHandler):
                 await self._show_link(name)
             case "role":
                 await self._change(auth.set_role, name, role, done="role")
+            case "two-factor" if canonical(name) == self.viewer.name:
+                self.go("/account")  # with password and code, as everybody turns off their own
+            case "two-factor":
+                await self._change(auth.two_factor.remove, canonical(name), done="two-factor")
             case "remove":
                 await self._change(auth.remove, name, done="removed")
             case _:
@@ -112,7 +117,8 @@ class UsersHandler(_UsersPageHandler):
         link_for: str = "",
     ) -> None:
         users = await self.blocking(self.sign_in.auth.users)
-        view = UsersView(users, done, problem, errors or {}, name, link, link_for)
+        two_factor = await self.blocking(self.sign_in.auth.two_factor.names)
+        view = UsersView(users, two_factor, done, problem, errors or {}, name, link, link_for)
         self.show("pages/users.jinja", view, status=status)
 
 

@@ -551,6 +551,7 @@ class UserStatus(Model):
     role: Role
     last_seen_at: int | None
     has_password: bool
+    has_two_factor: bool = False
 
 
 class SetPassword(Model):
@@ -604,6 +605,7 @@ USER_PASSWORD = Operation("user.password", SetPassword, NoArguments)
 USER_LINK = Operation("user.link", MakeLink, LinkPath)
 USER_SESSIONS = Operation("user.sessions", UserRequest, list[SessionStatus])
 USER_SIGN_OUT = Operation("user.sign-out", EndSessions, EndedSessions)
+USER_REMOVE_TWO_FACTOR = Operation("user.remove-two-factor", UserRequest, NoArguments)
 
 
 class ListAudit(Model):
@@ -696,6 +698,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     RECONCILE_HELD, RECONCILE_APPROVE, RECONCILE_DISMISS,
     EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK, USER_SESSIONS, USER_SIGN_OUT,
+    USER_REMOVE_TWO_FACTOR,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS,
     AUDIT_LIST,
 )  # fmt: skip

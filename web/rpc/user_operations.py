@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.auth.service import AuthService
+from core.auth.service import AuthService, canonical
 from core.errors import UserError
 from core.store.auth.one_time_links import Purpose
 from core.store.db import settings
@@ -22,14 +22,17 @@ def add_user(bridge: Bridge, request: api.AddUser) -> api.UserRequest:
 
 def list_users(bridge: Bridge, _request: api.NoArguments) -> list[api.UserStatus]:
     """Return all users."""
+    auth = AuthService(bridge.store)
+    two_factor = auth.two_factor.names()
     return [
         api.UserStatus(
             name=user.name,
             role=user.role,
             last_seen_at=user.last_seen_at,
             has_password=user.has_password,
+            has_two_factor=user.name in two_factor,
         )
-        for user in AuthService(bridge.store).users()
+        for user in auth.users()
     ]
 
 
@@ -88,6 +91,12 @@ def end_sessions(bridge: Bridge, request: api.EndSessions) -> api.EndedSessions:
     return api.EndedSessions(number=int(auth.end_session(request.name, request.session)))
 
 
+def remove_two_factor(bridge: Bridge, request: api.UserRequest) -> api.NoArguments:
+    """Remove the second factor of a user who has lost it. Raises: UserError."""
+    AuthService(bridge.store).two_factor.remove(canonical(request.name))
+    return api.NoArguments()
+
+
 IMPLEMENTATIONS = (
     Implementation(api.USER_ADD, add_user),
     Implementation(api.USER_LIST, list_users),
@@ -96,4 +105,5 @@ IMPLEMENTATIONS = (
     Implementation(api.USER_LINK, make_link),
     Implementation(api.USER_SESSIONS, list_sessions),
     Implementation(api.USER_SIGN_OUT, end_sessions),
+    Implementation(api.USER_REMOVE_TWO_FACTOR, remove_two_factor),
 )

@@ -18,7 +18,7 @@ _SECURE_NAME = "__Host-zoombridge"
 _START = "/"
 # As the plugin lets paths through, and nothing that a browser could take for another host.
 _PATH = re.compile(r"/(?!/)[\w/.~%?=&+,:;@-]{0,2000}", re.ASCII)
-_SIGN_IN_PATHS = ("/signin", "/signout", "/first", "/password", "/enter", "/link")
+_SIGN_IN_PATHS = ("/signin", "/signin/code", "/signout", "/first", "/password", "/enter", "/link")
 
 
 def read_token(handler: RequestHandler) -> str:

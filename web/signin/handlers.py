@@ -12,7 +12,7 @@ import structlog
 from markupsafe import Markup
 
 from core.auth.service import canonical
-from core.errors import LinkExpiredError, StoreUnavailableError, UserError
+from core.errors import CodeRequiredError, LinkExpiredError, StoreUnavailableError, UserError
 from core.store import audit
 from core.store.audit import Actor, ActorKind
 from core.store.auth.one_time_links import Purpose
@@ -55,6 +55,9 @@ class SignInGuard:
     public_url: str = ""
     hashing: Executor = field(default_factory=lambda: BlockingExecutor(_HASH_THREADS, _HASH_QUEUE))
     throttle: Throttle = field(default_factory=Throttle)
+    # Of its own: only who has the password comes to the code, so that strangers delay nobody there; and the right
+    # password, entered again and again, makes no code free to guess.
+    code_throttle: Throttle = field(default_factory=Throttle)
 
     async def run_blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a store call in a thread."""
@@ -71,18 +74,38 @@ class SignInGuard:
     async def attempt(self, name: str, address: str, function: Callable[[], T | None]) -> T | None:
         """Verify a password of this name by `function`, throttled; None where it is wrong.
 
-        Raises: TooManyAttemptsError, SignInBusyError.
+        Raises: TooManyAttemptsError, SignInBusyError, and what `function` does.
         """
         seconds = self.throttle.enter(name, address)
         if seconds > 0:
             raise TooManyAttemptsError(seconds)
         try:
             result = await self.run_hashing(function)
+        except CodeRequiredError:  # the password was right
+            self.throttle.succeeded(name, address)
+            raise
         except BaseException:
             self.throttle.undo(name, address)
             raise
         if result is not None:
             self.throttle.succeeded(name, address)
+        return result
+
+    async def attempt_code(self, name: str, address: str, function: Callable[[], T | None]) -> T | None:
+        """Verify a code of this user by `function`, throttled as passwords are; None where it is wrong.
+
+        Raises: TooManyAttemptsError, and what `function` does.
+        """
+        wait = self.code_throttle.enter(name, address)
+        if wait > 0:
+            raise TooManyAttemptsError(wait)
+        try:
+            result = await self.run_blocking(function)
+        except BaseException:
+            self.code_throttle.undo(name, address)
+            raise
+        if result is not None:
+            self.code_throttle.succeeded(name, address)
         return result
 
 
@@ -153,6 +176,13 @@ class SignInPageHandler(Handler):
         cookie.set_token(self, token)
         self.redirect(to, status=303)
 
+    def show_code_form(
+        self, pending: str, to: str = "/", *, status: int = 200, problem: str = "", error: str = ""
+    ) -> None:
+        """Respond with the form for the code of a pending sign-in, whose token is in the page only."""
+        values = {"pending": pending, "to": to, "problem": problem, "error": error}
+        self.show("pages/signin-code.jinja", status=status, **values)
+
     def show_used_link(self) -> None:
         """Respond that a link is no longer valid."""
         self.show("pages/link-expired.jinja", status=403)
@@ -200,6 +230,9 @@ class SignInHandler(SignInPageHandler):
             self.set_header("Retry-After", str(seconds))
             status = 429 if isinstance(error, TooManyAttemptsError) else 503
             await self._show_form(to, status=status, name=name, problem=refusal_message(self.words, error))
+            return
+        except CodeRequiredError as required:
+            self.show_code_form(required.pending, to)
             return
         if token is None:
             logger.warning("sign_in_failed", address=self.address)  # not the name: it may be the password
@@ -259,6 +292,8 @@ class _PasswordLinkHandler(SignInPageHandler):
             await self._show_form(token, status=503, name=name, errors=errors)
         except LinkExpiredError:
             self.show_used_link()
+        except CodeRequiredError as required:
+            self.show_code_form(required.pending)
         else:
             logger.info("signed_in", by=self.purpose.value, address=self.address)
             self.start_session(session_token)
@@ -334,6 +369,8 @@ async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, token: 
         session_token = await handler.sign_in.run_blocking(use)
     except LinkExpiredError:
         handler.show_used_link()
+    except CodeRequiredError as required:
+        handler.show_code_form(required.pending)
     else:
         logger.info("signed_in", by=purpose.value, address=handler.address)
         handler.start_session(session_token)

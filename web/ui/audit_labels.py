@@ -34,6 +34,9 @@ ACTIONS = {
     Action.USER_ROLE: _("Role changed"),
     Action.USER_PASSWORD: _("Password changed"),
     Action.USER_LINK: _("One-time link created"),
+    Action.TWO_FACTOR_ON: _("Two-factor authentication turned on"),
+    Action.TWO_FACTOR_OFF: _("Two-factor authentication turned off"),
+    Action.RECOVERY_CODES: _("Recovery codes renewed"),
     Action.SIGNED_IN: _("Signed in"),
     Action.SIGN_IN_FAILED: _("Sign-in failed"),
     Action.SIGNED_OUT: _("Signed out"),
@@ -111,6 +114,7 @@ _DETAILS = {
     "more": _("Further attempts that were not listed"),
     "again": _("Connected before"),
     "browser": _("Browser"),
+    "step": _("Step"),
 }
 
 _VALUES = {
@@ -122,6 +126,8 @@ _VALUES = {
     "earlier version": _("earlier version"),
     "viewer": _("viewer"),
     "password": _("password"),
+    "code": _("code of the authenticator app"),
+    "recovery code": _("recovery code"),
     "sign in": _("one-time link"),
     "site": _("wp-admin"),
     "first": _("first administrator"),

@@ -486,6 +486,35 @@ sessions = Table(
     Index(None, "name"),
 )
 
+# Users with a second factor: see core.store.auth.second_factors.
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("name", Text, ForeignKey("users.name", ondelete="CASCADE"), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed: what the authenticator app holds
+    Column("last_step", BigInteger, nullable=False),  # the last that was used, in steps of 30 s since 1970
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# Codes that replace the app's, once each.
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("name", Text, ForeignKey("second_factors.name", ondelete="CASCADE"), primary_key=True),
+    Column("digest", Text, primary_key=True),
+)
+
+# Users whose password was right and who have not entered their code yet: see core.store.auth.pending_sign_ins.
+pending_sign_ins = Table(
+    "pending_sign_ins",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of a token that the browser holds
+    Column("name", Text, ForeignKey("second_factors.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("means", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
 # Links and first passwords that open the pages once.
 one_time_links = Table(
     "one_time_links",

@@ -13,7 +13,7 @@ COMMANDS = [
     "", "serve", "send", "plugin", "site", "site add", "site confirm", "site list", "site check", "site remove",
     "site secret-token", "site renew-key",
     "doctor", "audit", "user", "user add", "user list", "user remove", "user password", "user link",
-    "user sessions", "user sign-out",
+    "user sessions", "user sign-out", "user remove-two-factor",
     "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss", "db", "db upgrade",
     "account", "account add", "account list", "account remove", "account grant", "account grants", "account refuse",
     "account revoke",

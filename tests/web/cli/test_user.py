@@ -11,6 +11,7 @@ import pytest
 from core.auth.service import AuthService
 from core.store import audit
 from core.store.audit import Actor, ActorKind
+from core.store.auth import second_factors
 from core.store.auth.one_time_links import OneTimeLink, Purpose
 from core.store.db import settings
 from core.store.db.engine import Store
@@ -20,6 +21,7 @@ from tests.web.cli.conftest import Ran, Run
 
 PASSWORD = "four words in a row"
 ANOTHER = "five other words in a row"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +143,24 @@ class TestOthers:
         assert run("user", "sessions", "luke").out == "luke is not signed in anywhere.\n"
         for command in ("sessions", "sign-out"):
             assert "no user" in run("user", command, "nobody").err
+
+    def test_two_factor_is_removed_for_who_lost_it(self, run: Run, typed: Run, data: Path) -> None:
+        store = Store(f"sqlite:///{data / 'zoombridge.db'}", keys=KEYS)
+        try:
+            store.write(
+                lambda connection: second_factors.save(
+                    connection, store.sealer, "luke", SECRET, step=0, now=1
+                )
+            )
+        finally:
+            store.close()
+        assert "luke  viewer  never seen, two-factor\n" in run("user", "list").out
+        assert typed("n\n", "user", "remove-two-factor", "luke").status == 130
+        ran = run("user", "remove-two-factor", "Luke", "--yes")
+        assert ran.out == "Removed the two-factor authentication of Luke.\n"
+        assert "two-factor" not in run("user", "list").out
+        again = run("user", "remove-two-factor", "luke", "--yes")
+        assert (again.status, "does not use two-factor" in again.err) == (1, True)
 
     def test_remove_asks(self, typed: Run, run: Run) -> None:
         assert typed("n\n", "user", "remove", "luke").status == 130

@@ -102,6 +102,9 @@ NEW_TABLES = (
     "health_facts",
     "stub_requests",
     "audit_log",
+    "second_factors",
+    "recovery_codes",
+    "pending_sign_ins",
 )
 OF_NEW_SITES = {
     "home": "",
