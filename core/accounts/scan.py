@@ -131,7 +131,9 @@ class ScanContext:
     def _of_reading(
         self, connection: Connection, account_id: str, number: int, known: Meeting | None, reading: Reading
     ) -> Snapshot:
-        host_ids = zoom_users.ids_by_name(connection, account_id, named_hosts(reading.document))
+        host_ids = zoom_users.ids_by_name(
+            connection, self.store.sealer, account_id, named_hosts(reading.document)
+        )
         return of_reading(account_id, number, known, reading, host_ids=host_ids)
 
     def read_known(self, account_id: str, known: Sequence[Meeting]) -> list[Snapshot]:

@@ -92,7 +92,7 @@ class UsersPhase:
         without = [user for user in found if not user.is_scanned]
 
         def write(connection: Connection) -> None:
-            zoom_users.save(connection, found)
+            zoom_users.save(connection, found, self.context.store.sealer)
             zoom_users.forget_unseen(connection, account_id, now)
             findings.add(
                 connection,
@@ -102,7 +102,7 @@ class UsersPhase:
                         account_id,
                         0,
                         UNLICENSED,
-                        user.email or user.host_id,
+                        user.name or user.host_id,
                         messages.USER_UNLICENSED,
                     )
                     for user in without
@@ -136,7 +136,9 @@ class MeetingsPhase:
         account_id = account_of(job)
         after_user, after_number = cursor.get("after", ""), cursor.get("from", 0)
         with self.context.store.reading() as connection:
-            users = zoom_users.list_after(connection, account_id, after_user, limit=1 + _USERS_AHEAD)
+            users = zoom_users.list_after(
+                connection, self.context.store.sealer, account_id, after_user, limit=1 + _USERS_AHEAD
+            )
         if not users:
             self.close()
             return advance(following)
@@ -159,7 +161,7 @@ class MeetingsPhase:
             if is_last
             else {**cursor, "phase": self.name, "from": chosen[-1]}
         )
-        skips = [Skip(host.email or host.host_id, one) for one in listed.skipped] if is_last else []
+        skips = [Skip(host.name or host.host_id, one) for one in listed.skipped] if is_last else []
         return self.recorder.record(job, snapshots, cursor=next_cursor, done=1 if is_last else 0, skips=skips)
 
     def close(self) -> None:

@@ -64,7 +64,9 @@ def find_removals(
         site_id, number = post.site_id, post.number
         if site_id not in decided:
             site = sites.load(connection, site_id, sealer)
-            decided[site_id] = site_rules.add_host_ids(connection, rules.read(site.rules).rules, site_id)
+            decided[site_id] = site_rules.add_host_ids(
+                connection, sealer, rules.read(site.rules).rules, site_id
+            )
         base = queue.open_base(sealer, post.baseline)
         is_own = base is not None and base.made
         if _removes(changes[number], decided[site_id], now, is_own=is_own):

@@ -224,7 +224,9 @@ class MirrorWorker:
         self, connection: Connection, site: Site, claims: Sequence[Claim], *, now: int
     ) -> list[PlanTask]:
         known = shown.of_site(connection, self.store.sealer, site.id, [claim.number for claim in claims])
-        decided = rules.of_site(connection, site, [meeting for meeting, _ in known.values()])
+        decided = rules.of_site(
+            connection, self.store.sealer, site, [meeting for meeting, _ in known.values()]
+        )
         moment = datetime.fromtimestamp(now / 1000, UTC)
         tasks = []
         for claim in claims:

@@ -90,8 +90,8 @@ def preview_rules(
         known = shown.of_site(connection, store.sealer, site.id, [number for _, number, _ in found])
         about = [(known[number][0], written) for _, number, written in found if number in known]
         listed = [meeting for meeting, _ in about]
-        before = rules.of_site(connection, site, listed)
-        after = rules.of_site(connection, site, listed, decided)
+        before = rules.of_site(connection, store.sealer, site, listed)
+        after = rules.of_site(connection, store.sealer, site, listed, decided)
         moment = datetime.fromtimestamp(store_clock.now(connection, clock) / 1000, UTC)
     return Preview(
         [

@@ -654,6 +654,14 @@ OF_BRIDGE = (
         ("core/pipeline/test_ingest.py::TestAtRest",),
     ),
     Defence(
+        "e-mail addresses of users are encrypted",
+        _AT_REST,
+        "core/store/accounts/users.py",
+        '"sealed_email": sealer.seal_text(user.email),',
+        '"sealed_email": user.email.encode(),',
+        ("core/store/accounts/test_users.py::TestAddresses::test_are_in_no_column_that_is_readable",),
+    ),
+    Defence(
         "people stay out of the state of a meeting",
         _AT_REST,
         "core/model/state_fields.py",

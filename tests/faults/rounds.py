@@ -138,7 +138,7 @@ class StruckBridge(Stepped):
         site = self.site()
         with self.store.reading() as connection:
             meeting, _ = shown.of_site(connection, self.store.sealer, SITE, [number])[number]
-            decided = rules.of_site(connection, site, [meeting])
+            decided = rules.of_site(connection, self.store.sealer, site, [meeting])
         return render(meeting, rules.for_meeting(decided, meeting), self.clock.moment)
 
 

@@ -146,7 +146,7 @@ def scene(http: Http, bridge: Bridge, store: Store, wp_site: Site, monkeypatch: 
     connected(store, "s2")
     save_token(store, Secret(THEIR_SECRET), "s2")
     users = [ZoomUser(VICTIM, HOST, "hannah@victim.example.net", "Hannah Host", 1)]
-    store.write(lambda connection: zoom_users.save(connection, users))
+    store.write(lambda connection: zoom_users.save(connection, users, store.sealer))
     scene = Scene(http, bridge, store)
     victims = {
         "topic": "Board meeting",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from core.bridge import Bridge
     from core.model.meeting import Meeting, Occurrence
+    from core.store.db.encryption import Sealer
     from core.store.events.delivery import SiteDelivery
     from core.store.events.history import EventHistory
     from core.store.posts.attempts import Attempt
@@ -278,17 +279,17 @@ def _read(
         told_by = shown.accounts_of_owner(connection, account_id, number, site_id=site_id)
         found = shown.resolve(connection, bridge.store.sealer, told_by, [number])
         whole = found[number][0] if number in found else known[0]
-        host = _host(connection, whole, site_id=site_id)
+        host = _host(connection, bridge.store.sealer, whole, site_id=site_id)
         past = _history(connection, bridge, account_id, told_by, number, site_id=site_id, before=before)
     moment = datetime.fromtimestamp(time.time(), UTC)
     meeting = leading(whole, moment)
     return MeetingDetail(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
 
 
-def _host(connection: Connection, meeting: Meeting, *, site_id: str | None) -> str:
+def _host(connection: Connection, sealer: Sealer, meeting: Meeting, *, site_id: str | None) -> str:
     """Return the host's name, e-mail address or ID, whichever is known first."""
     host_id = search_host_id(meeting)
-    known = meeting_search.names_of_hosts(connection, [host_id], site_id=site_id)
+    known = meeting_search.names_of_hosts(connection, sealer, [host_id], site_id=site_id)
     name, email = known.get(host_id, ("", ""))
     told = meeting.object.get("host_email")
     return name or email or (told if isinstance(told, str) else "") or host_id

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
 
@@ -39,23 +39,46 @@ class ZoomUser:
     is_scanned: bool = True
 
 
-def save(connection: Connection, found: Sequence[ZoomUser]) -> None:
+def save(connection: Connection, found: Sequence[ZoomUser], sealer: Sealer) -> None:
     """Save users, replacing names and addresses of known ones."""
     for start in range(0, len(found), _ROWS):
-        rows = [asdict(host) for host in found[start : start + _ROWS]]
+        rows = [_row(user, sealer) for user in found[start : start + _ROWS]]
         statement = insert(connection, zoom_users).values(rows)
         given = statement.excluded
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["account_id", "host_id"],
                 set_={
-                    "email": given.email,
+                    "sealed_email": given.sealed_email,
+                    "email_digest": given.email_digest,
                     "name": given.name,
                     "seen_at": given.seen_at,
                     "is_scanned": given.is_scanned,
                 },
             )
         )
+
+
+def _row(user: ZoomUser, sealer: Sealer) -> dict[str, Any]:
+    return {
+        "account_id": user.account_id,
+        "host_id": user.host_id,
+        "sealed_email": sealer.seal_text(user.email),
+        "email_digest": email_digests(user.email, sealer)[0] if user.email else "",
+        "name": user.name,
+        "seen_at": user.seen_at,
+        "is_scanned": user.is_scanned,
+    }
+
+
+def _user(row: Any, sealer: Sealer) -> ZoomUser:
+    email = sealer.open_text(row.sealed_email)
+    return ZoomUser(row.account_id, row.host_id, email, row.name, row.seen_at, row.is_scanned)
+
+
+def email_digests(email: str, sealer: Sealer) -> list[str]:
+    """Return the digests by which an address is found, however its letters are written: the first is stored."""
+    return sealer.digests(email.casefold())
 
 
 def forget_unseen(connection: Connection, account_id: str, since: int) -> None:
@@ -79,32 +102,36 @@ def is_scanned(account_id: str) -> ColumnElement[bool]:
     return and_(zoom_users.c.account_id == account_id, zoom_users.c.is_scanned)
 
 
-def list_after(connection: Connection, account_id: str, host_id: str, *, limit: int) -> list[ZoomUser]:
+def list_after(
+    connection: Connection, sealer: Sealer, account_id: str, host_id: str, *, limit: int
+) -> list[ZoomUser]:
     """Return the next scanned users after `host_id`, in order of their ids."""
-    columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
-        select(*columns)
+        select(zoom_users)
         .where(is_scanned(account_id), zoom_users.c.host_id > host_id)
         .order_by(zoom_users.c.host_id)
         .limit(limit)
     )
-    return [ZoomUser(*row) for row in rows]
+    return [_user(row, sealer) for row in rows]
 
 
-def ids_by_name(connection: Connection, account_id: str, names: Collection[str]) -> dict[str, str]:
+def ids_by_name(
+    connection: Connection, sealer: Sealer, account_id: str, names: Collection[str]
+) -> dict[str, str]:
     """Return the ids of users named by id or e-mail address, keyed by id and by lower-case address."""
     wanted = sorted({name.casefold() for name in names} | set(names))[:_MOST_NAMES]
     found: dict[str, str] = {}
     for start in range(0, len(wanted), _ROWS):
         some = wanted[start : start + _ROWS]
+        digests = [digest for name in some for digest in email_digests(name, sealer)]
         rows = connection.execute(
-            select(zoom_users.c.host_id, zoom_users.c.email).where(
+            select(zoom_users.c.host_id, zoom_users.c.sealed_email).where(
                 zoom_users.c.account_id == account_id,
-                or_(zoom_users.c.host_id.in_(some), func.lower(zoom_users.c.email).in_(some)),
+                or_(zoom_users.c.host_id.in_(some), zoom_users.c.email_digest.in_(digests)),
             )
         )
-        for host_id, email in rows:
-            found |= {host_id: host_id, email.casefold(): host_id}
+        for host_id, sealed_email in rows:
+            found |= {host_id: host_id, sealer.open_text(sealed_email).casefold(): host_id}
     return found
 
 
@@ -113,16 +140,15 @@ def count(connection: Connection, account_id: str) -> int:
     return connection.scalar(select(func.count()).where(zoom_users.c.account_id == account_id)) or 0
 
 
-def of_account(connection: Connection, account_id: str, *, limit: int) -> list[ZoomUser]:
+def of_account(connection: Connection, sealer: Sealer, account_id: str, *, limit: int) -> list[ZoomUser]:
     """Return up to `limit` users, in order of their names."""
-    columns = [zoom_users.c[name] for name in ZoomUser.__dataclass_fields__]
     rows = connection.execute(
-        select(*columns)
+        select(zoom_users)
         .where(zoom_users.c.account_id == account_id)
         .order_by(zoom_users.c.name, zoom_users.c.host_id)
         .limit(limit)
     )
-    return [ZoomUser(*row) for row in rows]
+    return [_user(row, sealer) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +166,7 @@ def known_hosts(connection: Connection, sealer: Sealer, site_id: str) -> list[Kn
     seen = {host.id: host for host in meeting_search.hosts(connection, sealer, site_id=site_id)}
     mirrored = accounts_of(site_id)
     named = {
-        row.host_id: row
+        row.host_id: _user(row, sealer)
         for row in connection.execute(
             select(zoom_users).where(
                 zoom_users.c.host_id.in_(list(seen)), zoom_users.c.account_id.in_(mirrored)
@@ -157,7 +183,7 @@ def known_hosts(connection: Connection, sealer: Sealer, site_id: str) -> list[Kn
             break
         found += [
             KnownHost(other.host_id, other.name, other.email)
-            for other in of_account(connection, account_id, limit=MOST_KNOWN)
+            for other in of_account(connection, sealer, account_id, limit=MOST_KNOWN)
             if other.host_id not in seen
         ]
     return found[:MOST_KNOWN]

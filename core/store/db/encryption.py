@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import hmac
 import os
 import tempfile
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _KEY_BYTES = 32
 _NONCE_BYTES = 12  # random: safe for 2**32 messages per key
 _PURPOSE = b"zoombridge: sealed at rest"
+_DIGEST_PURPOSE = b"zoombridge: digests of what is searched for"
 
 
 class Sealer:
@@ -36,9 +39,11 @@ class Sealer:
     def __init__(self, keys: str) -> None:
         """Take one or more keys, separated by commas or white space. Raises: StoreError for an invalid key."""
         try:
-            self._ciphers = [_cipher(key) for key in keys.replace(",", " ").split()]
+            given = [_decoded(key) for key in keys.replace(",", " ").split()]
         except ValueError:
-            self._ciphers = []
+            given = []
+        self._ciphers = [AESGCM(_derived(key, _PURPOSE)) for key in given]
+        self._digest_keys = [_derived(key, _DIGEST_PURPOSE) for key in given]
         if not self._ciphers:
             raise StoreError(
                 "ZOOMBRIDGE_KEY is not a key. Make one with: "
@@ -71,6 +76,13 @@ class Sealer:
         """Decrypt the result of `seal_text`. Raises: StoreError as `open` does."""
         return self.open(sealed).decode()
 
+    def digests(self, text: str) -> list[str]:
+        """Return digests by which a sealed text is found: one for each key, and stored is the first.
+
+        They are equal for equal texts, and nobody without the key can try out texts.
+        """
+        return [hmac.new(key, text.encode(), hashlib.sha256).hexdigest() for key in self._digest_keys]
+
 
 def key_from(path: Path) -> str:
     """Return the keys in a file, which is created with a new key, readable by its owner only, if it does not exist.
@@ -93,9 +105,14 @@ def key_from(path: Path) -> str:
     return path.read_text()
 
 
-def _cipher(key: str) -> AESGCM:
-    """Return the cipher of a key. Raises: ValueError for an invalid key."""
+def _decoded(key: str) -> bytes:
+    """Return the bytes of a key. Raises: ValueError for an invalid one."""
     given = base64.b64decode(key.encode("ascii"), altchars=b"-_", validate=True)
     if len(given) != _KEY_BYTES:
         raise ValueError("not 32 bytes")
-    return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt=None, info=_PURPOSE).derive(given))
+    return given
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    """Derive the key for a purpose, by HKDF-SHA256."""
+    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=purpose).derive(key)

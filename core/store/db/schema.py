@@ -600,7 +600,9 @@ zoom_users = Table(
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("host_id", Text, primary_key=True),
-    Column("email", Text, nullable=False),
+    Column("sealed_email", LargeBinary, nullable=False, server_default=text("''")),
+    # Of the address in lower case, to find it by; empty where there is none.
+    Column("email_digest", Text, nullable=False, server_default=text("''")),
     Column("name", Text, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("is_scanned", Boolean, nullable=False, default=True, server_default=true()),

@@ -83,7 +83,7 @@ def of_meeting(
             site_id=row.site_id,
             applied_at=row.applied_at,
         )
-        for row, change in zip(rows, with_host_ids(connection, account_id, opened), strict=True)
+        for row, change in zip(rows, with_host_ids(connection, sealer, account_id, opened), strict=True)
     ]
     found.sort(key=lambda one: one.change.position)
     base = meetings.load_base(connection, sealer, account_id, number)

@@ -158,7 +158,7 @@ def changes_of(
     """
     meeting = {"of_account": account_id, "of_number": number}
     rows = connection.execute(_PENDING_OF if pending_only else _ACTED_ON_OF, meeting).all()
-    changes = with_host_ids(connection, account_id, [_opened(row, sealer) for row in rows])
+    changes = with_host_ids(connection, sealer, account_id, [_opened(row, sealer) for row in rows])
     return changes, [row.id for row in rows if row.outcome == Outcome.PENDING]
 
 
@@ -168,18 +168,18 @@ def _opened(row: Any, sealer: Sealer) -> tuple[Position, Envelope]:
 
 
 def with_host_ids(
-    connection: Connection, account_id: str, opened: Sequence[tuple[Position, Envelope]]
+    connection: Connection, sealer: Sealer, account_id: str, opened: Sequence[tuple[Position, Envelope]]
 ) -> list[Change]:
     """Return parsed events as changes, with the Zoom ids of the account's users that they name as alternative hosts."""
     names = {name for _, envelope in opened for name in named_hosts(envelope.payload.object or {})}
-    host_ids = zoom_users.ids_by_name(connection, account_id, names) if names else {}
+    host_ids = zoom_users.ids_by_name(connection, sealer, account_id, names) if names else {}
     return [Change(position, envelope, host_ids) for position, envelope in opened]
 
 
 def applied_changes(connection: Connection, sealer: Sealer, account_id: str, number: int) -> list[Change]:
     """Return the applied changes of an account's meeting that the log still holds, not sorted."""
     rows = connection.execute(_APPLIED_OF, {"of_account": account_id, "of_number": number})
-    return with_host_ids(connection, account_id, [_opened(row, sealer) for row in rows])
+    return with_host_ids(connection, sealer, account_id, [_opened(row, sealer) for row in rows])
 
 
 def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None:

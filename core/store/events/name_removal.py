@@ -38,7 +38,7 @@ def remove_before(connection: Connection, sealer: Sealer, moment: int, *, limit:
     old = list(takewhile(lambda row: row.received_at < moment, rows))
     for row in old:
         request = Request.opened(row.request, sealer)
-        body = _redacted(connection, row, request.body)
+        body = _redacted(connection, sealer, row, request.body)
         if body != request.body:
             headers = {**request.headers, REMOVED_HEADER: str(now)}
             kept = Request(headers, body).sealed(sealer)
@@ -55,11 +55,11 @@ def rewind(connection: Connection) -> None:
         settings.save_names_removed_to(connection, newest)
 
 
-def _redacted(connection: Connection, row: Any, body: bytes) -> bytes:
+def _redacted(connection: Connection, sealer: Sealer, row: Any, body: bytes) -> bytes:
     """Return the body of an event without people; of an unreadable one nothing, as it may name any."""
     if row.outcome == Outcome.UNREADABLE:
         return b""
     if names_people(row.event):
         return redact(body)
     names = alternative_hosts(body)
-    return redact_fields(body, users.ids_by_name(connection, row.account_id, names) if names else {})
+    return redact_fields(body, users.ids_by_name(connection, sealer, row.account_id, names) if names else {})

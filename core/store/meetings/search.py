@@ -180,7 +180,7 @@ def hosts(connection: Connection, sealer: Sealer, *, site_id: str | None = None)
         .limit(MOST_HOSTS)
     )
     rows = connection.execute(query).all()
-    known = names_of_hosts(connection, [row[0] for row in rows], site_id=site_id)
+    known = names_of_hosts(connection, sealer, [row[0] for row in rows], site_id=site_id)
     found = []
     for host_id, number, latest in rows:
         name, email = known.get(host_id) or (
@@ -192,16 +192,16 @@ def hosts(connection: Connection, sealer: Sealer, *, site_id: str | None = None)
 
 
 def names_of_hosts(
-    connection: Connection, host_ids: Sequence[str], *, site_id: str | None = None
+    connection: Connection, sealer: Sealer, host_ids: Sequence[str], *, site_id: str | None = None
 ) -> dict[str, tuple[str, str]]:
     """Return name and e-mail address of hosts, by host id, as stored with their Zoom account.
 
     For a site, only those of its accounts: an event of any other account could name a host of theirs.
     """
-    query = select(table.c.host_id, table.c.name, table.c.email).where(table.c.host_id.in_(host_ids))
+    query = select(table.c.host_id, table.c.name, table.c.sealed_email).where(table.c.host_id.in_(host_ids))
     if site_id is not None:
         query = query.where(table.c.account_id.in_(accounts_of(site_id)))
-    return {host_id: (name, email) for host_id, name, email in connection.execute(query)}
+    return {host_id: (name, sealer.open_text(sealed)) for host_id, name, sealed in connection.execute(query)}
 
 
 def _email_of(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from core import messages
 from core.errors import UnknownSiteError
 from core.model import rules
 from core.render import SiteRules
 from core.store import audit
+from core.store.accounts.users import email_digests
 from core.store.audit import Action
 from core.store.db import locks
 from core.store.db.schema import sites, zoom_users
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from core.model.meeting import Meeting
     from core.model.rules import Rules
+    from core.store.db.encryption import Sealer
     from core.store.sites.sites import Site
 
 _MOST_OF_AN_ADDRESS = 20  # ids that one e-mail address may stand for, in different accounts
@@ -61,13 +63,17 @@ def are_unchanged(connection: Connection, seen: Site) -> bool:
 
 
 def of_site(
-    connection: Connection, site: Site, about: Sequence[Meeting], decided: Rules | None = None
+    connection: Connection,
+    sealer: Sealer,
+    site: Site,
+    about: Sequence[Meeting],
+    decided: Rules | None = None,
 ) -> SiteRules:
     """Return the rules and facts to render these meetings for a site. `decided` replaces the saved rules in a preview."""
     if decided is None:
         decided = rules.read(site.rules).rules
     return SiteRules(
-        add_host_ids(connection, decided, site.id),
+        add_host_ids(connection, sealer, decided, site.id),
         site.vczapi,
         site.vczapi_pro,
         host_names=_names(connection, about, site.id) if decided.show_host else {},
@@ -84,14 +90,14 @@ def for_meeting(decided: SiteRules, meeting: Meeting) -> SiteRules:
     return replace(decided, rules=replace(rules.DEFAULT, status=decided.rules.status))
 
 
-def add_host_ids(connection: Connection, decided: Rules, site_id: str) -> Rules:
+def add_host_ids(connection: Connection, sealer: Sealer, decided: Rules, site_id: str) -> Rules:
     """Return the rules with Zoom's host ids added to e-mail addresses, as events name a host by id alone.
 
     Only users of the accounts granted to the site are looked up.
     """
     named = {host for host in (decided.hosts or ()) if "@" in host}
     named |= {author.host for author in decided.authors if "@" in author.host}
-    ids = _ids(connection, named, site_id)
+    ids = _ids(connection, sealer, named, site_id)
     if not ids:
         return decided
     listed = decided.hosts
@@ -103,18 +109,18 @@ def add_host_ids(connection: Connection, decided: Rules, site_id: str) -> Rules:
     return replace(decided, hosts=listed, authors=(*decided.authors, *more))
 
 
-def _ids(connection: Connection, emails: set[str], site_id: str) -> dict[str, list[str]]:
+def _ids(connection: Connection, sealer: Sealer, emails: set[str], site_id: str) -> dict[str, list[str]]:
     if not emails:
         return {}
     found: dict[str, list[str]] = {}
+    email_of = {digest: email.casefold() for email in emails for digest in email_digests(email, sealer)}
     rows = connection.execute(
-        select(zoom_users.c.email, zoom_users.c.host_id).where(
-            func.lower(zoom_users.c.email).in_([email.lower() for email in emails]),
-            zoom_users.c.account_id.in_(accounts_of(site_id)),
+        select(zoom_users.c.email_digest, zoom_users.c.host_id).where(
+            zoom_users.c.email_digest.in_(list(email_of)), zoom_users.c.account_id.in_(accounts_of(site_id))
         )
     )
-    for email, host_id in rows:
-        ids = found.setdefault(email.casefold(), [])
+    for digest, host_id in rows:
+        ids = found.setdefault(email_of[digest], [])
         if len(ids) < _MOST_OF_AN_ADDRESS:
             ids.append(host_id)
     return found

@@ -32,7 +32,9 @@ class TestImport:
         with world.store.reading() as connection:
             names = [
                 host.name
-                for host in zoom_users.of_account(connection, world.zoom.account.account_id, limit=9)
+                for host in zoom_users.of_account(
+                    connection, world.store.sealer, world.zoom.account.account_id, limit=9
+                )
             ]
         assert names == ["Anna Host", "Bert Host"]
 
@@ -103,7 +105,9 @@ class TestImport:
         assert job.counts == {"new": 1, "skipped": 40}
         lines = world.lines(job, "skipped")
         assert all("meeting:read:list_meetings:admin" in line.detail for line in lines)
-        assert [line.topic for line in lines] == [user.email for user in users]
+        assert [line.topic for line in lines] == [
+            f"{user.first_name} {user.last_name}".strip() for user in users
+        ]
         refused = [
             path for path in world.zoom.behaviour.requests if "/meetings?" in path and "/users/" in path
         ]

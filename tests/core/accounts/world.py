@@ -95,7 +95,7 @@ class World:
     def know(self, user: User) -> None:
         """Have a user stored, as an earlier step would."""
         known = ZoomUser(self.zoom.account.account_id, user.id, email="", name="", seen_at=1)
-        self.store.write(lambda connection: zoom_users.save(connection, [known]))
+        self.store.write(lambda connection: zoom_users.save(connection, [known], self.store.sealer))
 
     def run_steps(self, enqueued: Job, most: int = 50, *, waits: bool = True) -> Job:
         """Run steps until what was read is to be written, or the job ends, or waits; return it.

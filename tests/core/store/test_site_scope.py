@@ -122,7 +122,8 @@ def fill_tables(connection: Connection, *, store: Store, site_id: str, tag: str,
     """Add a row to each table that is not filled by events."""
     sealer = store.sealer
     zoom_secrets.save(connection, site_id, Secret(f"{tag}secret-token"), sealer, now=MS)
-    zoom_users.save(connection, [ZoomUser(account_id, HOST, f"host@{tag}mail.example.net", f"{tag}host", MS)])
+    user = ZoomUser(account_id, HOST, f"host@{tag}mail.example.net", f"{tag}host", MS)
+    zoom_users.save(connection, [user], store.sealer)
     account = ZoomAccount(f"{tag}account", Credentials(account_id, "id", f"{tag}secret"))
     credentials.save(connection, account, sealer)
     credentials.record_fault(connection, account_id, f"{tag}reason")

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+from cryptography.fernet import Fernet
+
 from core.model.meeting import Meeting
 from core.store.accounts import users as zoom_users
 from core.store.accounts.users import KnownHost, ZoomUser
+from core.store.db.encryption import Sealer
 from core.store.db.engine import Store
 from core.store.events import log
 from core.store.meetings import meetings
 from core.store.posts import queue
 from core.store.sites.sites import Site
-from tests.core.conftest import connected
+from tests.core.conftest import KEYS, connected
 from tests.core.events import ACCOUNT, event
+from tests.core.pipeline.test_kept_fields import columns
 from tests.core.store.entries import entry
 
 
@@ -47,7 +51,7 @@ def test_are_those_with_meetings_and_those_of_the_account(store: Store, site: Si
         ZoomUser(ACCOUNT, "h3", "cleo@example.org", "Cleo", 1),
         ZoomUser("another", "h8", "x@example.org", "X", 1),
     ]
-    store.write(lambda connection: zoom_users.save(connection, named))
+    store.write(lambda connection: zoom_users.save(connection, named, store.sealer))
     assert of_site(store) == [
         KnownHost("h2", "", "h2@seen.example", 2),
         KnownHost("h1", "Anna", "anna@example.org", 1),
@@ -58,3 +62,27 @@ def test_are_those_with_meetings_and_those_of_the_account(store: Store, site: Si
 
 def test_are_none_where_there_is_nothing(store: Store, site: Site) -> None:
     assert of_site(store) == []
+
+
+class TestAddresses:
+    USER = ZoomUser(ACCOUNT, "h1", "Anna@Example.org", "Anna", 1)
+
+    def test_are_in_no_column_that_is_readable(self, store: Store) -> None:
+        store.write(lambda connection: zoom_users.save(connection, [self.USER], store.sealer))
+        assert [
+            name for name, held in columns(store).items() if b"example.org" in b"".join(held).lower()
+        ] == []
+
+    def test_find_their_users_however_they_are_written_and_after_a_new_key(self, store: Store) -> None:
+        store.write(lambda connection: zoom_users.save(connection, [self.USER], store.sealer))
+        for sealer in (store.sealer, Sealer(f"{Fernet.generate_key().decode()} {KEYS}")):
+            with store.reading() as connection:
+                found = zoom_users.ids_by_name(
+                    connection, sealer, ACCOUNT, ["ANNA@example.org", "bert@example.org"]
+                )
+            assert found == {"h1": "h1", "anna@example.org": "h1"}
+
+    def test_are_found_in_no_other_account(self, store: Store) -> None:
+        store.write(lambda connection: zoom_users.save(connection, [self.USER], store.sealer))
+        with store.reading() as connection:
+            assert zoom_users.ids_by_name(connection, store.sealer, "another", ["Anna@Example.org"]) == {}

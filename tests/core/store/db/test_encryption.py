@@ -42,6 +42,21 @@ class TestSealer:
             Sealer(keys)
 
 
+class TestDigests:
+    def test_are_equal_for_equal_texts_and_need_the_key(self) -> None:
+        one, other = (Fernet.generate_key().decode() for _ in range(2))
+        assert Sealer(one).digests("anna") == Sealer(one).digests("anna")
+        assert Sealer(one).digests("anna") != Sealer(other).digests("anna")
+        assert Sealer(one).digests("anna") != Sealer(one).digests("Anna")
+
+    def test_are_one_for_each_key_of_which_the_newest_is_stored(self) -> None:
+        old, new = (Fernet.generate_key().decode() for _ in range(2))
+        assert Sealer(f"{new} {old}").digests("anna") == [
+            *Sealer(new).digests("anna"),
+            *Sealer(old).digests("anna"),
+        ]
+
+
 class TestKeyFrom:
     def test_makes_a_key_once(self, tmp_path: Path) -> None:
         path = tmp_path / "key"

@@ -173,6 +173,9 @@ def opened(rows: Rows, store: Store) -> Rows:
             if row[column] is not None:
                 row[column] = json.loads(store.sealer.open(bytes(row[column])))
         rows[table] = in_order(rows[table])
+    for user in rows["zoom_users"]:
+        user["sealed_email"] = store.sealer.open_text(bytes(user["sealed_email"]))
+    rows["zoom_users"] = in_order(rows["zoom_users"])
     return rows
 
 
@@ -220,6 +223,8 @@ def convert(table: str, row: dict[str, Any]) -> None:
             seal_meeting(table, row)
         case "zoom_users":
             row["is_scanned"] = True
+            row["sealed_email"] = row.pop("email")
+            row["email_digest"] = Sealer(KEYS).digests(row["sealed_email"].casefold())[0]
         case "jobs":
             rewrite(row)
         case "grants":

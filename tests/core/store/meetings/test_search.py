@@ -270,7 +270,7 @@ class TestHosts:
     def test_are_called_by_their_names_where_the_account_tells_them(self, sites: Store) -> None:
         keep(sites, 1, host_id="anna", host_email="old@example.org")
         told = [zoom_users.ZoomUser(ACCOUNT, "anna", "anna@example.org", "Anna Abel", 1)]
-        sites.write(lambda connection: zoom_users.save(connection, told))
+        sites.write(lambda connection: zoom_users.save(connection, told, sites.sealer))
         with sites.reading() as connection:
             (found,) = meeting_search.hosts(connection, sites.sealer)
         assert (found.label, found.email) == ("Anna Abel", "anna@example.org")

@@ -62,16 +62,16 @@ class TestOfSite:
     def test_reads_what_is_kept_whatever_it_is(self, store: Store, site: Site) -> None:
         store.write(lambda connection: connection.execute(update(table).values(rules=["no", "rules"])))
         with store.reading() as connection:
-            assert rules.of_site(connection, kept(store), []).rules == Rules()
+            assert rules.of_site(connection, store.sealer, kept(store), []).rules == Rules()
 
     def test_an_address_means_the_ids_that_zoom_told_of_it(self, store: Store, site: Site) -> None:
         found = [host("h1", "Anna@Example.org"), host("h2", "bert@example.org"), host("h3", "anna@example.org", account_id="b")]  # fmt: skip
-        store.write(lambda connection: zoom_users.save(connection, found))
+        store.write(lambda connection: zoom_users.save(connection, found, store.sealer))
         granted(store, "a", "s1")
         granted(store, "b", "s1")
         decided = Rules(hosts=("ANNA@example.org",), authors=(Author("bert@example.org", 4, "Bert"),))
         with store.reading() as connection:
-            told = rules.of_site(connection, kept(store), [], decided).rules
+            told = rules.of_site(connection, store.sealer, kept(store), [], decided).rules
         assert set(told.hosts or ()) == {"ANNA@example.org", "h1", "h3"}
         assert told.why_not(about(host_id="h1")) == ""
         assert told.why_not(about(host_id="h2"))
@@ -80,26 +80,26 @@ class TestOfSite:
     def test_an_address_that_zoom_has_not_told_of_means_itself(self, store: Store, site: Site) -> None:
         decided = Rules(hosts=("anna@example.org",))
         with store.reading() as connection:
-            assert rules.of_site(connection, kept(store), [], decided).rules == decided
+            assert rules.of_site(connection, store.sealer, kept(store), [], decided).rules == decided
 
     def test_names_hosts_only_where_they_are_shown(self, store: Store, site: Site) -> None:
         found = [host("h1", "a@example.org", "Anna"), host("h2", "b@example.org")]
-        store.write(lambda connection: zoom_users.save(connection, found))
+        store.write(lambda connection: zoom_users.save(connection, found, store.sealer))
         granted(store, "a", "s1")
         meetings = [about(host_id="h1"), about(host_id="h2"), about()]
         with store.reading() as connection:
-            shown = rules.of_site(connection, kept(store), meetings, Rules(show_host=True))
-            hidden = rules.of_site(connection, kept(store), meetings, Rules())
+            shown = rules.of_site(connection, store.sealer, kept(store), meetings, Rules(show_host=True))
+            hidden = rules.of_site(connection, store.sealer, kept(store), meetings, Rules())
         assert shown.host_names == {"h1": "Anna"}
         assert hidden.host_names == {}
 
     def test_hosts_of_accounts_that_are_not_granted_are_unknown(self, store: Store, site: Site) -> None:
         """An event of an account of one's own could name any of them, and a page would tell who that is."""
         theirs = [host("h1", "anna@example.org", "Anna", account_id="theirs")]
-        store.write(lambda connection: zoom_users.save(connection, theirs))
+        store.write(lambda connection: zoom_users.save(connection, theirs, store.sealer))
         granted(store, "a", "s1")
         decided = Rules(show_host=True, hosts=("anna@example.org",))
         with store.reading() as connection:
-            shown = rules.of_site(connection, kept(store), [about(host_id="h1")], decided)
+            shown = rules.of_site(connection, store.sealer, kept(store), [about(host_id="h1")], decided)
         assert shown.host_names == {}
         assert shown.rules.hosts == ("anna@example.org",)
