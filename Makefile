@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test vczapi defences words bench soak lint clean
+.PHONY: help setup check demo test vczapi defences words bench soak lock sbom lint clean
 
 BIN := .venv/bin
 
@@ -42,6 +42,12 @@ bench: ## Run the benchmarks (ARGS="--short", ARGS="--only burst"); see bench/RE
 soak: ## Run the soak tests: 2,000 examples a property, 3,000 histories, 120,000 signed bodies, 400 kills, 1,000,000 events (2 hours; ARGS="--only memory")
 	bin/setup bench
 	$(BIN)/python -m bench.soak $(ARGS)
+
+lock: ## Update requirements.lock (versions and hashes) and sbom.cdx.json after a change of setup.cfg (ARGS=--upgrade: newest versions)
+	bin/lock $(ARGS)
+
+sbom: ## Write sbom.cdx.json (CycloneDX) anew from requirements.lock
+	bin/lock sbom
 
 lint: ## Check style, types, package layers, spelling, templates and PHP
 	$(BIN)/ruff check .

@@ -14,20 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SLUG = "meetings-bridge-for-zoom"
-# Fixed, so that the same version gives the same bytes.
+# Fixed, so that the same version gives the same bytes, wherever its files came from.
 _DATE = (2020, 1, 1, 0, 0, 0)
+_MODE = 0o644
+_UNIX = 3
 CODE_FILE = "pairing-code.php"
 _LEFT_OUT = ("__pycache__", "__init__.py", CODE_FILE)
 
 
-def archive(pairing_code: str = "") -> bytes:
+def archive(pairing_code: str = "", *, folder: Path | None = None) -> bytes:
     """Return the zip; with a pairing code, the plugin pairs its site when it is activated.
+
+    `folder` holds the plugin; the default is the installed one. The same files give the same bytes: neither their times,
+    modes and order in the folder count, nor the machine. Nothing is compressed, because what compressors write differs
+    between versions of zlib; the zip has less than 1 MB.
 
     Raises: ZoomBridgeError where the plugin is missing from this installation.
     """
     written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content in _contents(plugin_folder(), SLUG):
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as made:
+        for name, content in _contents(folder or plugin_folder(), SLUG):
             _write(made, name, content)
         if pairing_code:
             _write(made, f"{SLUG}/{CODE_FILE}", _code_file(pairing_code))
@@ -36,8 +42,9 @@ def archive(pairing_code: str = "") -> bytes:
 
 def _write(made: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, date_time=_DATE)
-    entry.external_attr = 0o644 << 16
-    made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    entry.external_attr = _MODE << 16
+    entry.create_system = _UNIX
+    made.writestr(entry, content, zipfile.ZIP_STORED)
 
 
 def _code_file(pairing_code: str) -> bytes:

@@ -1,5 +1,6 @@
 """The zip of the plugin: for updates without, for a site to be added with its pairing code."""
 
+import os
 import subprocess
 import zipfile
 from io import BytesIO
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from web.stub.plugin_zip import CODE_FILE, SLUG, archive
+from web.stub.plugin_zip import CODE_FILE, SLUG, archive, plugin_folder
 
 CODE = "https://bridge.example.org#zb1.0123456789abcdef.0123456789abcdef0123456789abcdef"
 
@@ -22,6 +23,39 @@ def test_without_a_code_holds_none() -> None:
     assert f"{SLUG}/load.php" in held
     assert f"{SLUG}/{CODE_FILE}" not in held
     assert archive() == archive(), "the same version gives the same bytes"
+
+
+def copied(target: Path, names: list[Path], *, mode: int, time: int) -> Path:
+    """Copy the plugin file by file, in the order of `names`; the files get this mode and time."""
+    for name in names:
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((plugin_folder() / name).read_bytes())
+        copy.chmod(mode)
+        os.utime(copy, (time, time))
+    return target
+
+
+def test_of_copies_in_any_order_with_any_times_and_modes_is_the_same_bytes(tmp_path: Path) -> None:
+    names = sorted(
+        path.relative_to(plugin_folder())
+        for path in plugin_folder().rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    )
+    first = copied(tmp_path / "first", names, mode=0o600, time=1_000_000_000)
+    second = copied(tmp_path / "second", names[::-1], mode=0o755, time=1_900_000_000)
+    (second / ".hidden").write_text("left by an editor")
+    assert archive(CODE, folder=first) == archive(CODE, folder=second) == archive(CODE)
+
+
+def test_does_not_depend_on_the_version_of_a_compressor() -> None:
+    with zipfile.ZipFile(BytesIO(archive(CODE))) as opened:
+        entries = opened.infolist()
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert {(entry.create_system, entry.external_attr, entry.extra) for entry in entries} == {
+        (3, 0o644 << 16, b"")
+    }
+    assert len(archive()) < 1024 * 1024, "WordPress may take no more than 2 MB"
 
 
 def test_with_a_code_holds_the_same_plugin_and_the_code() -> None:
