@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core import messages
-from core.auth import passwords, two_factor
+from core.auth import devices, passwords, two_factor
 from core.auth.failure_budget import FailureBudget
 from core.auth.passwords import Passwords
 from core.auth.two_factor import TwoFactorService
@@ -195,6 +195,25 @@ class AuthService:
         if session_token is None:
             self._record_failure(user, step="code")
         return session_token
+
+    def known_device(self, name: str, token: str) -> str:
+        """Return the id of the device that has signed in as this user before and has this token; empty without one."""
+        with self.store.reading() as connection:
+            user = users.find(connection, canonical(name))
+            now = clock.now(connection, self.clock)
+        return "" if user is None else devices.identify(self.store.sealer, user, token, now=now)
+
+    def remember_device(self, session_token: str) -> tuple[str, str] | None:
+        """Return the user of a session and a token for its device; None where no password is typed in: see `devices`."""
+        with self.store.reading() as connection:
+            now = clock.now(connection, self.clock)
+            session = sessions.find(connection, session_token, now=now)
+            if session is None or session.site_id is not None:
+                return None
+            user = users.find(connection, session.name)
+        if user is None or not user.has_password:
+            return None
+        return user.name, devices.issue(self.store.sealer, user, now=now)
 
     def change_password(self, name: str, password: str, wanted: str) -> str | None:
         """Change a user's password after verifying the current one, and end all their other sessions.

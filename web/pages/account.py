@@ -103,6 +103,7 @@ class AccountHandler(AccountPageHandler):
                 canonical(name),
                 client_address(self.request),
                 lambda: self.sign_in.auth.change_password(name, present, wanted),
+                device_token=cookie.read_device_token(self, name),
             )
         except UserError as error:
             await self.show_account(status=422, errors={error.field: self.translated(error)})
@@ -114,4 +115,5 @@ class AccountHandler(AccountPageHandler):
                 await self.show_account(status=422, errors={"present": problem})
                 return
             cookie.set_token(self, token)
+            await self.sign_in.remember_device(self, token)
             self.go("/account", done="password")

@@ -49,7 +49,7 @@ class SignInCodeHandler(SignInPageHandler):
             self.show_code_form(pending, to, status=422, error=problem)
             return
         logger.info("signed_in", by="code", name=name, address=self.address)
-        self.start_session(token, to)
+        await self.start_session(token, to)
 
     def _show_expired(self, to: str) -> None:
         problem = self.words.gettext(

@@ -1,10 +1,12 @@
-"""The session cookie of a signed-in browser, and where to redirect after sign-in."""
+"""The cookies of a signed-in browser and of one that has signed in before, and where to redirect after sign-in."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from core.auth import devices
 from core.store.auth.sessions import LONGEST
 
 if TYPE_CHECKING:
@@ -47,6 +49,24 @@ def clear_token(handler: RequestHandler) -> None:
     handler.clear_cookie(_name(handler), path="/", secure=_is_secure(handler), httponly=True, samesite="Lax")
 
 
+def read_device_token(handler: RequestHandler, name: str) -> str:
+    """Return the token by which this browser shows that the user of this name has signed in in it; empty without one."""
+    return handler.get_cookie(_device_name(handler, name)) or ""
+
+
+def set_device_token(handler: RequestHandler, name: str, token: str) -> None:
+    """Have the browser store such a token. It stays when the user signs out."""
+    handler.set_cookie(
+        _device_name(handler, name),
+        token,
+        max_age=devices.LIFETIME // 1000,
+        path="/",
+        httponly=True,
+        samesite="Strict",
+        secure=_is_secure(handler),
+    )
+
+
 def redirect_target(requested: str) -> str:
     """Return the path to redirect to after sign-in: the requested one where it is a page of the bridge."""
     path = requested.partition("?")[0]
@@ -57,6 +77,11 @@ def redirect_target(requested: str) -> str:
 
 def _name(handler: RequestHandler) -> str:
     return _SECURE_NAME if _is_secure(handler) else _NAME
+
+
+def _device_name(handler: RequestHandler, name: str) -> str:
+    """Return a cookie name for each user: several may share a browser."""
+    return f"{_name(handler)}-device-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _is_secure(handler: RequestHandler) -> bool:

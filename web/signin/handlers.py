@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -16,10 +18,11 @@ from core.errors import CodeRequiredError, LinkExpiredError, StoreUnavailableErr
 from core.store import audit
 from core.store.audit import Actor, ActorKind
 from core.store.auth.one_time_links import Purpose
-from web.http.client_address import client_address
-from web.http.executor import BlockingExecutor
+from web.http.client_address import client_address, client_network
 from web.http.handler import Handler
 from web.signin import cookie
+from web.signin.device_budget import DeviceBudget
+from web.signin.hashing_queue import Client, HashingQueue, QueueFullError
 from web.signin.throttle import Throttle
 from web.ui.browser_names import browser_name
 from web.ui.i18n import accepted_languages, choose_language, translations
@@ -38,14 +41,12 @@ T = TypeVar("T")
 
 logger = structlog.get_logger(__name__)
 
-_HASH_THREADS = 2  # each takes 64 MiB and a processor for a moment
-_HASH_QUEUE = 16
 _RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SignInGuard:
-    """Runs the steps of signing in: store calls in `executor`, password hashing in `hashing`.
+    """Runs the steps of signing in: store calls in `executor`, password hashing in the turns of `hashing`.
 
     `public_url` is the address of the bridge in browsers; empty where it is not configured.
     """
@@ -53,42 +54,54 @@ class SignInGuard:
     auth: AuthService
     executor: Executor
     public_url: str = ""
-    hashing: Executor = field(default_factory=lambda: BlockingExecutor(_HASH_THREADS, _HASH_QUEUE))
+    hashing: HashingQueue = field(default_factory=HashingQueue)
     throttle: Throttle = field(default_factory=Throttle)
     # Of its own: only who has the password comes to the code, so that strangers delay nobody there; and the right
     # password, entered again and again, makes no code free to guess.
     code_throttle: Throttle = field(default_factory=Throttle)
+    devices: DeviceBudget = field(default_factory=DeviceBudget)
 
     async def run_blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a store call in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)
 
-    async def run_hashing(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Hash passwords in a thread, few at once and few waiting. Raises: SignInBusyError."""
+    async def run_hashing(self, client: Client, function: Callable[..., T], *arguments: Any) -> T:
+        """Hash passwords in a thread, in the turn of a client. Raises: SignInBusyError."""
         try:
-            waiting = asyncio.get_running_loop().run_in_executor(self.hashing, function, *arguments)
-        except StoreUnavailableError as error:
+            return await self.hashing.run(client, function, *arguments)
+        except QueueFullError as error:
             raise SignInBusyError from error
-        return await waiting
 
-    async def attempt(self, name: str, address: str, function: Callable[[], T | None]) -> T | None:
+    async def attempt(
+        self, name: str, address: str, function: Callable[[], T | None], *, device_token: str = ""
+    ) -> T | None:
         """Verify a password of this name by `function`, throttled; None where it is wrong.
 
-        Raises: TooManyAttemptsError, SignInBusyError, and what `function` does.
+        A browser that has signed in before, as `device_token` shows, has a budget of its own and does not wait for
+        others. Raises: TooManyAttemptsError, SignInBusyError, and what `function` does.
         """
-        seconds = self.throttle.enter(name, address)
-        if seconds > 0:
-            raise TooManyAttemptsError(seconds)
+        device = await self.run_blocking(self.auth.known_device, name, device_token) if device_token else ""
+        if device and self.devices.enter(device):
+            client = Client(device, is_known=True)
+            succeeded = partial(self.devices.succeeded, device)
+            undo = partial(self.devices.undo, device)
+        else:
+            seconds = self.throttle.enter(name, address)
+            if seconds > 0:
+                raise TooManyAttemptsError(seconds)
+            client = Client(client_network(address))
+            succeeded = partial(self.throttle.succeeded, name, address)
+            undo = partial(self.throttle.undo, name, address)
         try:
-            result = await self.run_hashing(function)
+            result = await self.run_hashing(client, function)
         except CodeRequiredError:  # the password was right
-            self.throttle.succeeded(name, address)
+            succeeded()
             raise
         except BaseException:
-            self.throttle.undo(name, address)
+            undo()
             raise
         if result is not None:
-            self.throttle.succeeded(name, address)
+            succeeded()
         return result
 
     async def attempt_code(self, name: str, address: str, function: Callable[[], T | None]) -> T | None:
@@ -107,6 +120,13 @@ class SignInGuard:
         if result is not None:
             self.code_throttle.succeeded(name, address)
         return result
+
+    async def remember_device(self, handler: Handler, session_token: str) -> None:
+        """Have the browser in which a session has just begun show from now on that its user has signed in there."""
+        with suppress(StoreUnavailableError):  # the session has begun all the same
+            remembered = await self.run_blocking(self.auth.remember_device, session_token)
+            if remembered is not None:
+                cookie.set_device_token(handler, *remembered)
 
 
 class SignInBusyError(Exception):
@@ -171,9 +191,10 @@ class SignInPageHandler(Handler):
         self.set_status(status)
         self.finish(render(template, shell, {"tabs": (), "current": ""} | values))
 
-    def start_session(self, token: str, to: str = "/") -> None:
+    async def start_session(self, token: str, to: str = "/") -> None:
         """Store the token of a new session in the browser, and redirect it."""
         cookie.set_token(self, token)
+        await self.sign_in.remember_device(self, token)
         self.redirect(to, status=303)
 
     def show_code_form(
@@ -224,6 +245,7 @@ class SignInHandler(SignInPageHandler):
                 canonical(name),
                 self.address,
                 lambda: self.auth.sign_in(name, password, instead_of=before),
+                device_token=cookie.read_device_token(self, canonical(name)),
             )
         except (SignInBusyError, TooManyAttemptsError) as error:
             seconds = error.seconds if isinstance(error, TooManyAttemptsError) else _RETRY_SECONDS
@@ -240,7 +262,7 @@ class SignInHandler(SignInPageHandler):
             await self._show_form(to, status=422, name=name, problem=problem)
             return
         logger.info("signed_in", name=canonical(name), address=self.address)
-        self.start_session(token, to)
+        await self.start_session(token, to)
 
     async def _show_form(self, to: str, *, status: int, name: str = "", problem: str = "") -> None:
         has_users = await self.sign_in.run_blocking(self.auth.has_users)
@@ -282,7 +304,9 @@ class _PasswordLinkHandler(SignInPageHandler):
             self.show_used_link()  # before any hashing: this page is open to everybody
             return
         try:
-            session_token = await self.sign_in.run_hashing(self.save, token, name, password)
+            # Who has the link is no stranger: their turn comes with those of known devices.
+            client = Client(client_network(self.address), is_known=True)
+            session_token = await self.sign_in.run_hashing(client, self.save, token, name, password)
         except UserError as error:
             await self._show_form(
                 token, status=422, name=name, errors={error.field: translate_message(str(error), self.words)}
@@ -296,7 +320,7 @@ class _PasswordLinkHandler(SignInPageHandler):
             self.show_code_form(required.pending)
         else:
             logger.info("signed_in", by=self.purpose.value, address=self.address)
-            self.start_session(session_token)
+            await self.start_session(session_token)
 
     def save(self, token: str, name: str, password: str) -> str:
         """Save the password; return the token of a session. Raises: UserError, LinkExpiredError."""
@@ -373,4 +397,4 @@ async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, token: 
         handler.show_code_form(required.pending)
     else:
         logger.info("signed_in", by=purpose.value, address=handler.address)
-        handler.start_session(session_token)
+        await handler.start_session(session_token)

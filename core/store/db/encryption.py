@@ -31,6 +31,7 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12  # random: safe for 2**32 messages per key
 _PURPOSE = b"zoombridge: sealed at rest"
 _DIGEST_PURPOSE = b"zoombridge: digests of what is searched for"
+_SIGNING_PURPOSE = b"zoombridge: signed by the bridge"
 
 
 class Sealer:
@@ -44,6 +45,7 @@ class Sealer:
             given = []
         self._ciphers = [AESGCM(_derived(key, _PURPOSE)) for key in given]
         self._digest_keys = [_derived(key, _DIGEST_PURPOSE) for key in given]
+        self._signing_keys = [_derived(key, _SIGNING_PURPOSE) for key in given]
         if not self._ciphers:
             raise StoreError(
                 "ZOOMBRIDGE_KEY is not a key. Make one with: "
@@ -82,6 +84,16 @@ class Sealer:
         They are equal for equal texts, and nobody without the key can try out texts.
         """
         return [hmac.new(key, text.encode(), hashlib.sha256).hexdigest() for key in self._digest_keys]
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature of `data`, which should begin with what it is for."""
+        return hmac.digest(self._signing_keys[0], data, "sha256")
+
+    def is_signed(self, data: bytes, signature: bytes) -> bool:
+        """Whether `signature` is that of `data` with one of the keys."""
+        return any(
+            hmac.compare_digest(hmac.digest(key, data, "sha256"), signature) for key in self._signing_keys
+        )
 
 
 def key_from(path: Path) -> str:

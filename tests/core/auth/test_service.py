@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from argon2 import PasswordHasher
 
+from core.auth.devices import LIFETIME as LIFETIME_OF_DEVICE
 from core.auth.passwords import Passwords
 from core.auth.service import AuthService, canonical
 from core.errors import LinkExpiredError, UserError
@@ -373,3 +374,56 @@ class TestLastAdministrator:
         auth_service.remove("luke")
         with pytest.raises(UserError, match="no user"):
             auth_service.remove("luke")
+
+
+class TestDevices:
+    def test_are_known_after_a_sign_in(self, auth_service: AuthService, anna: str) -> None:
+        token = remembered(auth_service, auth_service.sign_in(anna, PASSWORD))
+        assert auth_service.known_device(" ANNA ", token)
+        assert auth_service.known_device("nobody", token) == ""
+        auth_service.add("bert", Role.VIEWER, PASSWORD)
+        assert auth_service.known_device("bert", token) == ""
+
+    def test_are_strangers_after_a_new_password(self, auth_service: AuthService, anna: str) -> None:
+        token = remembered(auth_service, auth_service.sign_in(anna, PASSWORD))
+        session = auth_service.change_password(anna, PASSWORD, ANOTHER)
+        assert auth_service.known_device(anna, token) == ""
+        token = remembered(auth_service, session)
+        assert auth_service.known_device(anna, token)
+        auth_service.set_password(anna, PASSWORD)
+        assert auth_service.known_device(anna, token) == ""
+
+    def test_are_strangers_to_a_new_user_of_the_name(
+        self, auth_service: AuthService, anna: str, clock: Clock
+    ) -> None:
+        auth_service.add("bert", Role.VIEWER, PASSWORD)
+        token = remembered(auth_service, auth_service.sign_in("bert", PASSWORD))
+        auth_service.remove("bert")
+        assert auth_service.known_device("bert", token) == ""
+        auth_service.add("bert", Role.VIEWER, PASSWORD)
+        assert auth_service.known_device("bert", token) == ""
+
+    def test_stay_known_after_signing_out_and_for_half_a_year(
+        self, auth_service: AuthService, anna: str, clock: Clock
+    ) -> None:
+        session = auth_service.sign_in(anna, PASSWORD)
+        token = remembered(auth_service, session)
+        auth_service.sign_out(session or "")
+        clock.now += LIFETIME_OF_DEVICE / 1000 - 1
+        assert auth_service.known_device(anna, token)
+        clock.now += 1
+        assert auth_service.known_device(anna, token) == ""
+
+    def test_are_not_of_who_types_no_password(self, auth_service: AuthService, site: Site) -> None:
+        entering = auth_service.from_wordpress(site.id, "wanda")
+        assert auth_service.remember_device(auth_service.sign_in_by_link(Purpose.SITE, entering)) is None
+        auth_service.add("luke", Role.VIEWER)
+        link = auth_service.link("luke", Purpose.SIGN_IN)
+        assert auth_service.remember_device(auth_service.sign_in_by_link(Purpose.SIGN_IN, link)) is None
+        assert auth_service.remember_device("no session") is None
+
+
+def remembered(auth_service: AuthService, session_token: str | None) -> str:
+    found = auth_service.remember_device(session_token or "")
+    assert found is not None
+    return found[1]

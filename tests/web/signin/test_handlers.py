@@ -25,6 +25,8 @@ from tests.web.conftest import Http, text
 from web.app import make_app
 from web.http.server import make_server
 from web.signin.cookie import redirect_target
+from web.signin.handlers import SignInGuard
+from web.signin.hashing_queue import Client, HashingQueue
 
 PASSWORD = "four words in a row"
 ANOTHER = "five other words in a row"
@@ -170,7 +172,7 @@ class TestPassword:
 @alike
 class TestCookie:
     def test_is_read_by_no_script_and_sent_by_no_other_site(self, http: Http, anna: str) -> None:
-        given = sign_in(http).headers["Set-Cookie"].lower()
+        given = sign_in(http).headers.get_list("Set-Cookie")[0].lower()
         for attribute in ("zoombridge=", "httponly", "samesite=lax", "path=/", "max-age=2592000"):
             assert attribute in given
         assert "domain" not in given
@@ -181,7 +183,7 @@ class TestCookie:
         behind = served(http, bridge, passwords=passwords, behind_proxy=True)
         https = {"X-Forwarded-Proto": "https"}
         answer = sign_in(behind, https)
-        given = answer.headers["Set-Cookie"]
+        given = answer.headers.get_list("Set-Cookie")[0]
         assert given.startswith("__Host-zoombridge=")
         assert "secure" in given.lower()
         assert is_in(behind, cookie(answer) | https)
@@ -372,6 +374,157 @@ class TestTooMany:
         assert most == 2
         assert codes.count(503) == 40 - 2 - 16
         assert codes.count(422) == 2 + 16
+
+
+def browser_after(answer: HTTPResponse, *, signed_in: bool = False) -> dict[str, str]:
+    """The headers of a browser after an answer that signed it in: signed out again, unless said otherwise."""
+    cookies = [one.split(";")[0] for one in answer.headers.get_list("Set-Cookie")]
+    return {"Cookie": "; ".join(one for one in cookies if signed_in or "-device-" in one)}
+
+
+@alike
+class TestKnownDevice:
+    @pytest.fixture
+    def device(self, http: Http, anna: str) -> dict[str, str]:
+        return browser_after(sign_in(http))
+
+    def guess(
+        self, http: Http, times: int, headers: dict[str, str] | None = None, name: str = "anna"
+    ) -> set[int]:
+        return {sign_in(http, headers, name=name, password=ANOTHER).code for _ in range(times)}
+
+    def test_cookie_is_read_by_no_script_and_sent_by_no_other_site(self, http: Http, anna: str) -> None:
+        session, device = sign_in(http).headers.get_list("Set-Cookie")
+        assert session.startswith("zoombridge=")
+        assert device.startswith("zoombridge-device-")
+        for attribute in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=15552000"):
+            assert attribute in device
+        assert "Domain" not in device
+        assert "anna" not in device
+
+    def test_cookie_is_bound_to_the_host_on_https(
+        self, http: Http, bridge: Bridge, anna: str, passwords: Passwords
+    ) -> None:
+        behind = served(http, bridge, passwords=passwords, behind_proxy=True)
+        _, device = sign_in(behind, {"X-Forwarded-Proto": "https"}).headers.get_list("Set-Cookie")
+        assert device.startswith("__Host-zoombridge-device-")
+        assert "Secure" in device
+
+    def test_passes_while_strangers_guess_from_the_same_address(
+        self, http: Http, device: dict[str, str]
+    ) -> None:
+        assert self.guess(http, 12) == {422, 429}
+        assert sign_in(http).code == 429
+        assert sign_in(http, device).code == 303
+        assert sign_in(http).code == 429, "strangers wait on"
+
+    def test_passes_while_strangers_guess_from_many_addresses(
+        self, http: Http, bridge: Bridge, passwords: Passwords, device: dict[str, str]
+    ) -> None:
+        there = served(http, bridge, passwords=passwords, behind_proxy=True)
+        guesses = [
+            sign_in(there, {"X-Forwarded-For": f"192.0.2.{number}"}, password=ANOTHER).code
+            for number in range(8)
+        ]
+        assert guesses == [422] * 5 + [429] * 3
+        assert sign_in(there, {"X-Forwarded-For": "198.51.100.1"}).code == 429
+        assert sign_in(there, device | {"X-Forwarded-For": "198.51.100.1"}).code == 303
+
+    def test_needs_the_password(self, http: Http, device: dict[str, str]) -> None:
+        assert not is_in(http, device)
+        answer = sign_in(http, device, password=ANOTHER)
+        assert answer.code == 422
+        assert "Set-Cookie" not in answer.headers
+
+    def test_does_not_wait_for_its_own_few_failures_and_then_like_a_stranger(
+        self, http: Http, device: dict[str, str]
+    ) -> None:
+        assert self.guess(http, 10, device) == {422}
+        assert sign_in(http).code == 303, "a stranger has not waited for them"
+        assert self.guess(http, 5, device) == {422}
+        assert sign_in(http, device).code == 429
+
+    def test_begins_anew_with_a_sign_in(self, http: Http, device: dict[str, str]) -> None:
+        for _ in range(2):
+            assert self.guess(http, 9, device) == {422}
+            assert sign_in(http, device).code == 303
+
+    def test_is_one_of_its_user_only(
+        self, http: Http, auth_service: AuthService, device: dict[str, str]
+    ) -> None:
+        auth_service.add("bert", Role.VIEWER, PASSWORD)
+        self.guess(http, 6, name="bert")
+        value = device["Cookie"].partition("=")[2]
+        as_bert = browser_after(sign_in(http, name="anna"))["Cookie"].partition("=")[0]
+        assert sign_in(http, device, name="bert").code == 429
+        assert sign_in(http, {"Cookie": f"{as_bert}={value}"}, name="bert").code == 429
+
+    def test_of_two_users_is_known_to_both(self, http: Http, auth_service: AuthService, anna: str) -> None:
+        auth_service.add("bert", Role.VIEWER, PASSWORD)
+        both = "; ".join(browser_after(sign_in(http, name=name))["Cookie"] for name in ("anna", "bert"))
+        for name in ("anna", "bert"):
+            self.guess(http, 6, name=name)
+            assert sign_in(http, {"Cookie": both}, name=name).code == 303
+
+    def test_is_a_stranger_after_a_new_password(
+        self, http: Http, auth_service: AuthService, device: dict[str, str]
+    ) -> None:
+        auth_service.set_password("anna", ANOTHER)
+        for _ in range(6):
+            sign_in(http, password="wrong")
+        assert sign_in(http, device, password=ANOTHER).code == 429
+
+    def test_is_not_made_up(self, http: Http, device: dict[str, str]) -> None:
+        self.guess(http, 6)
+        name, value = device["Cookie"].split("=")
+        for forged in ("", "x", value[:-1] + ("0" if value[-1] != "0" else "1"), value.partition(".")[2]):
+            assert sign_in(http, {"Cookie": f"{name}={forged}"}).code == 429
+
+    def test_is_one_after_choosing_a_password_by_link(
+        self, http: Http, auth_service: AuthService, anna: str
+    ) -> None:
+        form = {"token": auth_service.link("anna", Purpose.PASSWORD), "password": ANOTHER, "again": ANOTHER}
+        device = browser_after(post(http, "/password", **form))
+        self.guess(http, 0)
+        for _ in range(6):
+            sign_in(http, password="wrong")
+        assert sign_in(http, device, password=ANOTHER).code == 303
+
+    def test_changes_its_password_while_strangers_guess(self, http: Http, anna: str) -> None:
+        here = browser_after(sign_in(http), signed_in=True)
+        self.guess(http, 12)
+        form = {"password": PASSWORD, "wanted": ANOTHER, "again": ANOTHER}
+        changed = post(http, "/account", here, **form)
+        assert changed.code == 303
+        self.guess(http, 2)
+        assert sign_in(http, browser_after(changed), password=ANOTHER).code == 303
+
+    def test_waits_in_turns_of_its_own(self, auth_service: AuthService, anna: str) -> None:
+        """What these turns are worth: tests/web/signin/test_hashing_queue.py."""
+        clients: list[Client] = []
+
+        class Noting(HashingQueue):
+            async def run(self, client: Client, *given: Any) -> Any:
+                clients.append(client)
+                return await super().run(client, *given)
+
+        async def attempts() -> None:
+            with ThreadPoolExecutor() as pool:
+                guard = SignInGuard(auth_service, pool, hashing=Noting(pool))
+                session = await guard.attempt(
+                    "anna", "192.0.2.1", lambda: auth_service.sign_in("anna", PASSWORD)
+                )
+                remembered = auth_service.remember_device(session or "")
+                assert remembered is not None
+                for address in ("192.0.2.1", "2001:db8::1"):
+                    await guard.attempt("anna", address, lambda: None, device_token="x")
+                    await guard.attempt("anna", address, lambda: None, device_token=remembered[1])
+
+        asyncio.run(attempts())
+        known = Client(clients[2].key, is_known=True)
+        here = Client("192.0.2.1")
+        assert clients == [here, here, known, Client("2001:db8::/64"), known]
+        assert known.key != here.key
 
 
 @alike

@@ -57,6 +57,19 @@ class TestDigests:
         ]
 
 
+class TestSignature:
+    def test_is_of_these_bytes_with_one_of_the_keys(self) -> None:
+        signature = Sealer(KEYS).sign(b"data")
+        assert Sealer(KEYS).is_signed(b"data", signature)
+        assert Sealer(f"{OTHER},{KEYS}").is_signed(b"data", signature)
+        assert not Sealer(KEYS).is_signed(b"date", signature)
+        assert not Sealer(OTHER).is_signed(b"data", signature)
+        assert not Sealer(KEYS).is_signed(b"data", b"")
+
+    def test_is_made_with_the_first_key(self) -> None:
+        assert Sealer(f"{OTHER},{KEYS}").sign(b"data") == Sealer(OTHER).sign(b"data")
+
+
 class TestKeyFrom:
     def test_makes_a_key_once(self, tmp_path: Path) -> None:
         path = tmp_path / "key"
