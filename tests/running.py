@@ -68,7 +68,7 @@ class RunningBridge:
         return self._wait_for(r"works once\): (\S+)")
 
     def sign_in_link(self, user: str = "anna", *, role: str = "administrator") -> str:
-        """Return a link that opens the pages at once, and works once; the user is made where there is none."""
+        """Return a link by which a user signs in, and which works once; the user is made where there is none."""
         if not re.search(rf"^{re.escape(user)} ", self.command("user", "list"), re.MULTILINE):
             self.command("user", "add", user, "--role", role, typed=PASSWORD)
         said = self.command("user", "link", user, "--keep-password", "--public-url", self.url)

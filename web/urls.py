@@ -36,6 +36,7 @@ from web.pages.webhooks import WebhooksHandler
 from web.rpc.handler import RpcHandler
 from web.signin.code import SignInCodeHandler
 from web.signin.handlers import (
+    ConfirmEnterHandler,
     EnterHandler,
     FirstHandler,
     LinkHandler,
@@ -146,6 +147,7 @@ def urls(
         URLSpec(r"/password", PasswordHandler, sign_in_page),
         URLSpec(r"/link", LinkHandler, sign_in_page),
         URLSpec(r"/enter", EnterHandler, sign_in_page),
+        URLSpec(r"/enter/confirm", ConfirmEnterHandler, sign_in_page),
         URLSpec(r"/healthz", HealthHandler),
         URLSpec(
             r"/metrics", MetricsHandler, {"bridge": bridge, "executor": executor, "token": metrics_token}

@@ -393,12 +393,30 @@ class AuthService:
 
         return self.store.write(save).session()
 
+    def hold_link(self, token: str) -> str:
+        """Use the link of an administrator of a site; return a token by which the same browser signs in later.
+
+        Raises: LinkExpiredError.
+        """
+        self._require_link(Purpose.SITE, token)
+
+        def hold(connection: Connection) -> str:
+            now = clock.now(connection, self.clock)
+            link = one_time_links.use(connection, Purpose.SITE, token, now=now)
+            if link is None:
+                raise LinkExpiredError(messages.LINK_EXPIRED)
+            return one_time_links.issue(connection, replace(link, purpose=Purpose.ENTER), now=now)
+
+        return self.store.write(hold)
+
     def sign_in_by_link(self, purpose: Purpose, token: str, *, instead_of: str = "") -> str:
         """Start a session by a one-time link; return the token of the session.
 
         Raises: LinkExpiredError; CodeRequiredError where the user has a second factor. Administrators of a site have
         none here: WordPress signed them in.
         """
+        self._require_link(purpose, token)
+        means = Purpose.SITE if purpose is Purpose.ENTER else purpose
 
         def use_link(connection: Connection) -> _Begun:
             now = clock.now(connection, self.clock)
@@ -407,7 +425,7 @@ class AuthService:
                 raise LinkExpiredError(messages.LINK_EXPIRED)
             # The role is read with each request, and a deleted user has no pages.
             return self._begin(
-                connection, link.name, link.role, purpose.value, site_id=link.site_id, instead_of=instead_of
+                connection, link.name, link.role, means.value, site_id=link.site_id, instead_of=instead_of
             )
 
         return self.store.write(use_link).session()
@@ -431,6 +449,11 @@ class AuthService:
             users.record_seen(connection, name, now=now)
         _record_sign_in(connection, name, means, site_id=site_id)
         return _Begun(_begin_session(connection, name, role, site_id, now=now))
+
+    def _require_link(self, purpose: Purpose, token: str) -> None:
+        """Refuse a token before anything is written: everybody can send some. Raises: LinkExpiredError."""
+        if self.find_link(purpose, token) is None:
+            raise LinkExpiredError(messages.LINK_EXPIRED)
 
     def _add(self, connection: Connection, *, name: str, role: Role, password: str) -> None:
         users.lock(connection)

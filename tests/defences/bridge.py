@@ -354,6 +354,24 @@ OF_BRIDGE = (
         ("web/signin/test_hashing_queue.py::TestTurns::test_one_client_has_one_hash_at_a_time",),
     ),
     Defence(
+        "a link from wp-admin asks before another session ends",
+        _PAGES,
+        "web/signin/handlers.py",
+        "elif session is None or _is_of(session, link):",
+        "elif True:",
+        (
+            "web/signin/test_handlers.py::TestFromWordPress::test_asks_before_it_replaces_the_session_of_another",
+        ),
+    ),
+    Defence(
+        "a link is used by its button only",
+        _PAGES,
+        "web/signin/handlers.py",
+        "self.show_question(token, link, await self.current_session())",
+        "await self.use_link(token)",
+        ("web/signin/test_handlers.py::TestLinks::test_that_let_in_are_used_by_a_button",),
+    ),
+    Defence(
         "names that do not exist take as long",
         _PAGES,
         "core/auth/passwords.py",

@@ -56,7 +56,8 @@ class Owner:
     def __init__(self, bridge: RunningBridge) -> None:
         self.bridge = bridge
         self.session = requests.Session()
-        self.session.get(sign_in_link(bridge), timeout=_TIMEOUT)
+        address, _, token = sign_in_link(bridge).partition("?token=")
+        self.session.post(address, data={"token": token}, timeout=_TIMEOUT)
 
     @property
     def rpc(self) -> RpcClient:
@@ -252,7 +253,7 @@ class Place:
 
 
 def sign_in_link(bridge: RunningBridge) -> str:
-    """Return a link that signs a new administrator in, without starting a command."""
+    """Return a link by which a new administrator signs in, without starting a command."""
     rpc = RpcClient(bridge.data / "rpc.json")
     rpc.call(api.USER_ADD, api.AddUser(name="anna", role=Role.ADMINISTRATOR, password=PASSWORD))
     return bridge.url + rpc.call(api.USER_LINK, api.MakeLink(name="anna", keep_password=True)).path

@@ -66,7 +66,8 @@ PICTURES = {
     r"/signin$": "signin",
     r"/first$": "first-administrator",
     r"/password$": "password",
-    r"/link$": "link-expired",
+    r"/link$": "confirm-sign-in",
+    r"/enter/confirm$": "link-expired",
 }
 
 # Of a route, so many kinds of addresses are opened: a page with a filter is another page than without.
@@ -174,6 +175,12 @@ class InWordPress(Frame):
 
     def enter(self, page: Page) -> None:
         sign_in(page, self.pair.site)
+
+
+def follow_sign_in_link(page: Page, link: str) -> None:
+    """Open a link that was made on the bridge's machine, and sign in by it."""
+    page.goto(link)
+    page.get_by_role("button", name="Sign in as ").click()
 
 
 def sign_in(page: Page, site: WordPress) -> None:

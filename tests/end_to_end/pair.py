@@ -100,7 +100,8 @@ class Pair:
     def session(self) -> str:
         """Return the cookie of an administrator of the bridge, who came in by a link that works once."""
         if self._session is None or self._session[0] is not self.bridge:
-            answer = requests.get(self.bridge.sign_in_link(), timeout=90, allow_redirects=False)
+            address, _, token = self.bridge.sign_in_link().partition("?token=")
+            answer = requests.post(address, data={"token": token}, timeout=90, allow_redirects=False)
             self._session = (self.bridge, answer.cookies["zoombridge"])
         return self._session[1]
 

@@ -286,7 +286,8 @@ class TestEveryDoor:
             r"/signin$": [f"{url}/signin"],
             r"/first$": [first, f"{url}/first?token=gone"],
             r"/password$": [choose],
-            r"/link$": [f"{url}/link?token=used-up"],
+            r"/link$": [new.bridge.sign_in_link(), f"{url}/link?token=used-up"],
+            r"/enter/confirm$": [f"{url}/enter/confirm"],
         }
         assert set(addresses) == set(sign_in_routes())
         for route, several in addresses.items():

@@ -13,7 +13,7 @@ from tests.conftest import new_context
 from tests.end_to_end.browser import page_of
 from tests.end_to_end.events import Meeting, series
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
-from tests.end_to_end.pages import sign_in
+from tests.end_to_end.pages import follow_sign_in_link, sign_in
 from tests.end_to_end.pair import SECRET
 from tests.wordpress import signing_in
 
@@ -196,7 +196,7 @@ class TestWebhooks:
 class TestSignIn:
     def test_link_works_once(self, quiet: Pair, page: Page, browser: Browser) -> None:
         link = quiet.bridge.sign_in_link()
-        page.goto(link)
+        follow_sign_in_link(page, link)
         expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
 
         other = new_context(browser)

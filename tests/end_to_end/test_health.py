@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from tests.conftest import STUB, STUB_SLUG
+from tests.end_to_end.pages import follow_sign_in_link
 from tests.end_to_end.pair import eventually
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_a_plugin_that_is_deactivated_and_active_again(pair: Pair, page: Page) -
             lambda: str(facts(pair)),
         )
         assert "bridge" not in facts(pair), "what was well before is not known any more"
-        page.goto(pair.bridge.sign_in_link())
+        follow_sign_in_link(page, pair.bridge.sign_in_link())
         page.goto(f"{pair.bridge.url}/sites/{pair.id}")
         checklist = page.locator("#zb-checklist")
         expect(checklist).to_contain_text("Activate it again under Plugins in wp-admin")

@@ -16,6 +16,7 @@ from core.zoom.scenarios import validation
 from tests.conftest import STUB, STUB_SLUG
 from tests.end_to_end.adding import set_option, sign_in_link
 from tests.end_to_end.events import Meeting
+from tests.end_to_end.pages import follow_sign_in_link
 from tests.end_to_end.pair import SECRET, eventually
 from tests.end_to_end.test_setup import post
 from tests.running import RunningBridge
@@ -67,7 +68,7 @@ def fresh_wordpress(alone: WordPress) -> Iterator[WordPress]:
 @pytest.mark.timeout(300)
 def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: Page, tmp_path: Path) -> None:
     with RunningBridge(tmp_path / "bridge") as bridge:
-        page.goto(sign_in_link(bridge))
+        follow_sign_in_link(page, sign_in_link(bridge))
         hands = Hands()
         adds_the_site(hands, page, fresh_wordpress, tmp_path / f"{STUB_SLUG}.zip")
         checklist = page.url

@@ -24,6 +24,7 @@ from core.zoom.sender import send
 from tests.conftest import STUB, STUB_SLUG, new_context
 from tests.end_to_end.ahead import SECONDS
 from tests.end_to_end.events import Meeting
+from tests.end_to_end.pages import follow_sign_in_link
 from tests.end_to_end.pair import SECRET, eventually
 from tests.plugin_stub.pairing import stored
 from tests.running import RunningBridge
@@ -108,7 +109,7 @@ class Person:
         self.address = ""
 
     def sign_in_to_the_bridge(self) -> None:
-        self.page.goto(self.bridge.sign_in_link())
+        follow_sign_in_link(self.page, self.bridge.sign_in_link())
 
     def restart(self, kind: type[RunningBridge]) -> None:
         """Start the bridge again at its address."""

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from tests.code_pairing import connect_by_code
 from tests.conftest import new_context
-from tests.end_to_end.looks import assert_fits
+from tests.end_to_end.looks import WIDTHS, assert_fits
+from tests.end_to_end.pages import follow_sign_in_link
 from tests.end_to_end.test_browser import open_in_wp_admin
 from tests.running import RunningBridge
 from web.rpc import api
@@ -237,6 +238,23 @@ class TestFromWpAdmin:
         wanda.get_by_role("button", name="Sign out").click()
         wanda.goto(f"{elsewhere}/webhooks")
         expect(wanda.get_by_role("heading", name="Sign in")).to_be_visible()
+
+    def test_asks_before_the_session_of_another_ends(self, pair: Pair, elsewhere: str, page: Page) -> None:
+        follow_sign_in_link(page, pair.bridge.sign_in_link().replace("127.0.0.1", "localhost"))
+        expect(page.get_by_role("link", name="Users")).to_be_visible()
+        open_in_wp_admin(page, pair)
+        page.get_by_role("button", name=BUTTON).click()
+        expect(page.get_by_role("status")).to_contain_text("You are signed in here as anna.")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert_fits(page)
+        page.get_by_role("link", name="Stay signed in as anna").click()
+        expect(page.get_by_role("link", name="Users")).to_be_visible()
+
+        page.goto(f"{elsewhere}/enter/confirm")
+        page.get_by_role("button", name="Sign in as admin").click()
+        expect(page.get_by_text(re.compile(r"^\s*admin, of A WordPress for tests\s*$"))).to_be_visible()
+        expect(page.get_by_role("link", name="Users")).to_have_count(0)
 
     def test_ends_with_the_site(self, pair: Pair, elsewhere: str, page: Page) -> None:
         open_in_wp_admin(page, pair)

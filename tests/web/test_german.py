@@ -266,6 +266,7 @@ def test_signing_in_with_links(http: Http, auth_service: AuthService) -> None:
         http("POST", "/password", short, GERMAN | FORM),
         http("GET", "/password?token=unknown", headers=GERMAN),
         http("GET", "/link?token=unknown", headers=GERMAN),
+        http("GET", f"/link?token={auth_service.link('anna', Purpose.SIGN_IN)}", headers=GERMAN),
         http("POST", "/enter", b"token=unknown", GERMAN | FORM),
     ]
     wrong = urlencode({"name": "anna", "password": "wrong"}).encode()

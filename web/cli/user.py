@@ -87,7 +87,7 @@ def password(name: str, instance: Instance) -> None:
 @click.option(
     "--keep-password",
     is_flag=True,
-    help="Create a link that signs in at once and leaves the password unchanged. It is valid for an hour.",
+    help="Create a link that signs in and leaves the password unchanged. It is valid for an hour.",
 )
 @public_url_option
 @instance_options

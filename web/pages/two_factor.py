@@ -122,7 +122,10 @@ class TwoFactorHandler(AccountPageHandler):
         name, password = self.viewer.name, self.get_body_argument("password", "", strip=False)[:1000]
         matches = self.sign_in.auth.password_matches
         right = await self.sign_in.attempt(
-            name, client_address(self.request), lambda: matches(name, password) or None
+            name,
+            client_address(self.request),
+            lambda: matches(name, password) or None,
+            device_token=cookie.read_device_token(self, name),
         )
         if right is None:
             problem = self.words.gettext("Your current password is incorrect. Nothing was changed.")

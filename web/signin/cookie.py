@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.auth import devices
+from core.store.auth.one_time_links import LIFETIME, Purpose
 from core.store.auth.sessions import LONGEST
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ _SECURE_NAME = "__Host-zoombridge"
 _START = "/"
 # As the plugin lets paths through, and nothing that a browser could take for another host.
 _PATH = re.compile(r"/(?!/)[\w/.~%?=&+,:;@-]{0,2000}", re.ASCII)
-_SIGN_IN_PATHS = ("/signin", "/signin/code", "/signout", "/first", "/password", "/enter", "/link")
+_SIGN_IN_PATHS = (
+    "/signin",
+    "/signin/code",
+    "/signout",
+    "/first",
+    "/password",
+    "/enter",
+    "/enter/confirm",
+    "/link",
+)
 
 
 def read_token(handler: RequestHandler) -> str:
@@ -67,6 +77,27 @@ def set_device_token(handler: RequestHandler, name: str, token: str) -> None:
     )
 
 
+def read_entry_token(handler: RequestHandler) -> str:
+    """Return the token of the link by which this browser has come from wp-admin; empty without one."""
+    return handler.get_cookie(_entry_name(handler)) or ""
+
+
+def set_entry_token(handler: RequestHandler, token: str) -> None:
+    """Have the browser keep such a token for as long as it may be used.
+
+    With SameSite=Lax it is sent along where the form that another site posted is redirected to.
+    """
+    handler.set_cookie(
+        _entry_name(handler),
+        token,
+        max_age=LIFETIME[Purpose.ENTER] // 1000,
+        path="/",
+        httponly=True,
+        samesite="Lax",
+        secure=_is_secure(handler),
+    )
+
+
 def redirect_target(requested: str) -> str:
     """Return the path to redirect to after sign-in: the requested one where it is a page of the bridge."""
     path = requested.partition("?")[0]
@@ -77,6 +108,10 @@ def redirect_target(requested: str) -> str:
 
 def _name(handler: RequestHandler) -> str:
     return _SECURE_NAME if _is_secure(handler) else _NAME
+
+
+def _entry_name(handler: RequestHandler) -> str:
+    return f"{_name(handler)}-entry"
 
 
 def _device_name(handler: RequestHandler, name: str) -> str:

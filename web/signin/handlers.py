@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations
 
     from core.auth.service import AuthService
+    from core.store.auth.one_time_links import OneTimeLink
+    from core.store.auth.sessions import Session
 
 T = TypeVar("T")
 
@@ -357,44 +359,122 @@ class PasswordHandler(_PasswordLinkHandler):
         return self.auth.choose_password(token, password)
 
 
-class LinkHandler(SignInPageHandler):
-    """`GET /link`: sign in at once with a link that was made on the bridge's own machine."""
+class _ConfirmHandler(SignInPageHandler):
+    """A page that names the user whom a link signs in, and a button that uses it. Showing it does not use the link.
+
+    Programs that open links ahead of people (previews in chats, scanners of mail) do not use them up; and nobody is signed
+    in as another user, or loses a session, by following a link. Forms from elsewhere are refused, as everywhere.
+    """
+
+    purpose: Purpose
+    path: str
+
+    def show_question(self, token: str, link: OneTimeLink, session: Session | None) -> None:
+        """Respond with the page. `token` is for its form."""
+        self.show(
+            "pages/confirm-sign-in.jinja",
+            path=self.path,
+            token=token,
+            link=link,
+            session=None if session is None or _is_of(session, link) else session,
+        )
+
+    async def current_session(self) -> Session | None:
+        """Return the session of this browser."""
+        token = cookie.read_token(self)
+        return await self.sign_in.run_blocking(self.auth.session, token) if token else None
+
+    async def find_link(self, token: str) -> OneTimeLink | None:
+        """Return the link of a token if it is still valid."""
+        return await self.sign_in.run_blocking(self.auth.find_link, self.purpose, token)
+
+    async def use_link(self, token: str) -> None:
+        """Start the session of a link in place of the one that this browser has."""
+        before = cookie.read_token(self)
+
+        def use() -> str:
+            return self.auth.sign_in_by_link(self.purpose, token, instead_of=before)
+
+        try:
+            session_token = await self.sign_in.run_blocking(use)
+        except LinkExpiredError:
+            self.show_used_link()
+        except CodeRequiredError as required:
+            self.show_code_form(required.pending)
+        else:
+            logger.info("signed_in", by=self.purpose.value, address=self.address)
+            await self.start_session(session_token)
+
+
+class LinkHandler(_ConfirmHandler):
+    """`/link`: sign in with a link that was made on the bridge's own machine."""
+
+    purpose = Purpose.SIGN_IN
+    path = "/link"
 
     async def get(self) -> None:
+        """Ask."""
+        token = self.get_query_argument("token", "")
+        link = await self.find_link(token)
+        if link is None:
+            self.show_used_link()
+            return
+        self.show_question(token, link, await self.current_session())
+
+    async def post(self) -> None:
         """Use the link."""
-        await _sign_in_by_link(self, Purpose.SIGN_IN, self.get_query_argument("token", ""))
+        await self.use_link(self.get_body_argument("token", ""))
 
 
 class EnterHandler(SignInPageHandler):
-    """`POST /enter`: sign in an administrator who comes from a site's wp-admin, for that site only."""
+    """`POST /enter`: take the link of an administrator who comes from a site's wp-admin."""
 
     def check_trusted_origin(self, origin: str) -> bool:  # noqa: ARG002 - any
         """Accept the form from any origin: it comes from WordPress, which has an address of its own.
 
         The request is authorised not by cookies, which the protection is there for, but by the token in the form: a
         secret that is valid for a minute and works once. It is posted, not in the address, so that it gets into no
-        history and no log. An attacker with a token could post it from another person's browser, which would then
-        show the site of that token, with its name on top.
+        history and no log. An attacker with a token could post it from another person's browser: `ConfirmEnterHandler`.
         """
         return True
 
     async def post(self) -> None:
-        """Use the one-time link."""
-        await _sign_in_by_link(self, Purpose.SITE, self.get_body_argument("token", ""))
+        """Exchange the link for one that this browser alone can use, and go on where its session is known.
+
+        The cookie of a session does not come along with a form of another site, but with the page that it leads to.
+        """
+        try:
+            token = await self.sign_in.run_blocking(self.auth.hold_link, self.get_body_argument("token", ""))
+        except LinkExpiredError:
+            self.show_used_link()
+        else:
+            cookie.set_entry_token(self, token)
+            self.redirect("/enter/confirm", status=303)
 
 
-async def _sign_in_by_link(handler: SignInPageHandler, purpose: Purpose, token: str) -> None:
-    before = cookie.read_token(handler)
+class ConfirmEnterHandler(_ConfirmHandler):
+    """`/enter/confirm`: sign in an administrator of a site, for that site only; ask first if someone else is signed in."""
 
-    def use() -> str:
-        return handler.auth.sign_in_by_link(purpose, token, instead_of=before)
+    purpose = Purpose.ENTER
+    path = "/enter/confirm"
 
-    try:
-        session_token = await handler.sign_in.run_blocking(use)
-    except LinkExpiredError:
-        handler.show_used_link()
-    except CodeRequiredError as required:
-        handler.show_code_form(required.pending)
-    else:
-        logger.info("signed_in", by=purpose.value, address=handler.address)
-        await handler.start_session(session_token)
+    async def get(self) -> None:
+        """Use the link that this browser has posted, or ask."""
+        token = cookie.read_entry_token(self)
+        link = await self.find_link(token)
+        session = await self.current_session()
+        if link is None:
+            self.show_used_link()
+        elif session is None or _is_of(session, link):
+            await self.use_link(token)
+        else:
+            self.show_question("", link, session)
+
+    async def post(self) -> None:
+        """Use the link."""
+        await self.use_link(cookie.read_entry_token(self))
+
+
+def _is_of(session: Session, link: OneTimeLink) -> bool:
+    """Whether a session is of the user and site that a link is for."""
+    return (session.name, session.site_id) == (link.name, link.site_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select
 
 from core.store.auth import tokens
 from core.store.auth.users import Role
-from core.store.db.schema import one_time_links
+from core.store.db.schema import one_time_links, sites
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the page where a user chooses a password
     SIGN_IN = "sign in"  # every page, as a user
     SITE = "site"  # every page, for one site: from its wp-admin
+    ENTER = "enter"  # the same, in the browser that has posted such a link
 
 
 _SECOND = 1000
@@ -33,17 +34,22 @@ LIFETIME = {
     Purpose.PASSWORD: 72 * _HOUR,
     Purpose.SIGN_IN: _HOUR,
     Purpose.SITE: 60 * _SECOND,
+    Purpose.ENTER: 600 * _SECOND,  # time to read a question
 }
 
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """The user name and role that a link grants. `site_id` is the only site it grants access to; None: every site."""
+    """The user name and role that a link grants. `site_id` is the only site it grants access to; None: every site.
+
+    `site_name` is known of links that are found.
+    """
 
     purpose: Purpose
     name: str = ""
     role: Role = Role.ADMINISTRATOR
     site_id: str | None = None
+    site_name: str = field(default="", compare=False)
 
 
 def issue(connection: Connection, link: OneTimeLink, *, now: int) -> str:
@@ -68,13 +74,17 @@ def issue(connection: Connection, link: OneTimeLink, *, now: int) -> str:
 def find(connection: Connection, purpose: Purpose, token: str, *, now: int) -> OneTimeLink | None:
     """Return the link of a token if it is valid for the purpose; it stays valid."""
     row = connection.execute(
-        select(one_time_links).where(
+        select(one_time_links, sites.c.name.label("site_name"))
+        .outerjoin(sites, sites.c.id == one_time_links.c.site_id)
+        .where(
             one_time_links.c.digest == tokens.digest(token),
             one_time_links.c.purpose == purpose,
             one_time_links.c.expires_at > now,
         )
     ).one_or_none()
-    return None if row is None else OneTimeLink(Purpose(row.purpose), row.name, Role(row.role), row.site_id)
+    if row is None:
+        return None
+    return OneTimeLink(Purpose(row.purpose), row.name, Role(row.role), row.site_id, row.site_name or "")
 
 
 def use(connection: Connection, purpose: Purpose, token: str, *, now: int) -> OneTimeLink | None:

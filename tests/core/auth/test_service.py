@@ -376,6 +376,46 @@ class TestLastAdministrator:
             auth_service.remove("luke")
 
 
+class TestGuessedLinks:
+    def test_write_nothing(
+        self, auth_service: AuthService, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A flood of them costs the database, which is needed for Zoom's events, not one write."""
+        monkeypatch.setattr(store, "write", lambda _: pytest.fail("written"))
+        for guess in ("", "x", "é", "x" * 10_000):
+            with pytest.raises(LinkExpiredError):
+                auth_service.hold_link(guess)
+            for purpose in (Purpose.SIGN_IN, Purpose.SITE, Purpose.ENTER):
+                with pytest.raises(LinkExpiredError):
+                    auth_service.sign_in_by_link(purpose, guess)
+
+
+class TestHeldLink:
+    def test_is_used_once_by_who_has_it(self, auth_service: AuthService, site: Site) -> None:
+        token = auth_service.from_wordpress(site.id, "wanda")
+        held = auth_service.hold_link(token)
+        assert held != token
+        with pytest.raises(LinkExpiredError):
+            auth_service.hold_link(token)
+        with pytest.raises(LinkExpiredError):
+            auth_service.sign_in_by_link(Purpose.SITE, token)
+        found = auth_service.find_link(Purpose.ENTER, held)
+        assert found is not None
+        assert (found.name, found.site_id, found.site_name) == ("wanda", site.id, site.name)
+        session = auth_service.session(auth_service.sign_in_by_link(Purpose.ENTER, held))
+        assert session is not None
+        assert (session.name, session.site_id) == ("wanda", site.id)
+        with pytest.raises(LinkExpiredError):
+            auth_service.sign_in_by_link(Purpose.ENTER, held)
+
+    def test_leaves_time_to_read(self, auth_service: AuthService, site: Site, clock: Clock) -> None:
+        held = auth_service.hold_link(auth_service.from_wordpress(site.id, "wanda"))
+        clock.now += 599
+        assert auth_service.find_link(Purpose.ENTER, held)
+        clock.now += 1
+        assert auth_service.find_link(Purpose.ENTER, held) is None
+
+
 class TestDevices:
     def test_are_known_after_a_sign_in(self, auth_service: AuthService, anna: str) -> None:
         token = remembered(auth_service, auth_service.sign_in(anna, PASSWORD))

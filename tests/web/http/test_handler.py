@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     Said = Callable[[], str]
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
 @pytest.fixture(params=["alone", "with an acceptor"])
 def http(request: pytest.FixtureRequest, http: Http, io_loop: IOLoop, bridge: Bridge) -> Iterator[Http]:
     """The application as it is without another process, and as it is through an acceptor."""
@@ -164,7 +167,7 @@ class TestOneTimeTokens:
             ("GET", "/link?token={}"), ("GET", "/password?token={}"), ("GET", "/first?token={}"),
             ("POST", "/enter"), ("POST", "/first"), ("POST", "/password"), ("GET", "/signin?to=/link?token={}"),
             ("GET", "/?token={}"), ("GET", "/link?token={}&token=%ff"), ("PUT", "/link?token={}"),
-            ("POST", "/link?token={}"),
+            ("POST", "/link?token={}"), ("GET", "/enter/confirm?token={}"), ("POST", "/enter/confirm"),
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("origin", ["", "https://evil.example"])
@@ -178,7 +181,7 @@ class TestOneTimeTokens:
     ) -> None:
         token = "t0ken-that-works-once"
         body = f"token={token}&name=anna&password=x&again=x".encode() if method != "GET" else None
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": "zoombridge=c00kie"}
+        headers = FORM | {"Cookie": "zoombridge=c00kie; zoombridge-entry=c00kie; zoombridge-device-x=c00kie"}
         with capture_logs() as logs:
             answer = http(method, path.format(token), body, headers | ({"Origin": origin} if origin else {}))
         assert answer.code in (303, 400, 403, 404, 405, 503)
@@ -192,7 +195,8 @@ class TestOneTimeTokens:
         auth_service.add("anna", Role.VIEWER)
         token = auth_service.link("anna", Purpose.SIGN_IN)
         with capture_logs() as logs:
-            assert http("GET", f"/link?token={token}").code == 303
+            assert http("GET", f"/link?token={token}").code == 200
+            assert http("POST", "/link", f"token={token}".encode(), FORM).code == 303
             assert http("GET", f"/link?token={token}").code == 403
         assert token not in repr(logs) + caplog.text
 
@@ -205,10 +209,12 @@ class TestFailure:
         assert (said["handler"], said["reason"]) == ("LinkHandler", "The database is unavailable: disk full.")
 
     def test_of_the_bridge_is_logged_with_a_traceback(
-        self, http: Http, store: Store, monkeypatch: pytest.MonkeyPatch
+        self, http: Http, store: Store, auth_service: AuthService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        auth_service.add("anna", Role.VIEWER)
+        token = auth_service.link("anna", Purpose.SIGN_IN)
         monkeypatch.setattr(store, "write", lambda _: 1 // 0)
         with capture_logs() as logs:
-            assert http("GET", "/link?token=x").code == 500
+            assert http("POST", "/link", f"token={token}".encode(), FORM).code == 500
         (said,) = [line for line in logs if line["event"] == "request_failed"]
         assert said["exc_info"][0] is ZeroDivisionError

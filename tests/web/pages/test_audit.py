@@ -245,12 +245,14 @@ class TestSigningIn:
         self, http: Http, store: Store, auth_service: AuthService, wp_site: Site
     ) -> None:
         auth_service.add("otto", Role.VIEWER)
-        http("GET", f"/link?token={auth_service.link('otto', Purpose.SIGN_IN)}")
-        post(http, "/enter", {}, token=auth_service.from_wordpress(wp_site.id, "wanda"))
+        post(http, "/link", {}, token=auth_service.link("otto", Purpose.SIGN_IN))
+        posted = post(http, "/enter", {}, token=auth_service.from_wordpress(wp_site.id, "wanda"))
+        http("GET", "/enter/confirm", None, {"Cookie": posted.headers["Set-Cookie"].split(";")[0]})
         wordpress, linked = entries(store, action="session")
         assert linked.actor == Actor(ActorKind.USER, "otto", "127.0.0.1")
         assert wordpress.actor == Actor(ActorKind.WORDPRESS, "wanda", "127.0.0.1")
         assert wordpress.site_id == wp_site.id
+        assert wordpress.detail["means"] == "site"
 
     def test_that_fails_often_writes_little(self, store: Store, auth_service: AuthService) -> None:
         for _ in range(50):
@@ -270,8 +272,10 @@ class TestSecrets:
         post(http, "/sites/s1", session, do="server-login", username="gate", password="gate-password-1")
         post(http, "/users", session, do="add", name="luke")
         post(http, "/signin", {}, name="anna", password="typed-password-1")
-        http("GET", f"/link?token={link}")
-        post(http, "/enter", {}, token=entering)
+        post(http, "/link", {}, token=link)
+        posted = post(http, "/enter", {}, token=entering)
+        kept = {"Cookie": posted.headers["Set-Cookie"].split(";")[0]}
+        http("GET", "/enter/confirm", None, kept)
         made = post(http, "/sites/add", session, address="https://new.example.org", uses="1")
         auth_service.set_password("luke", PASSWORD)
         with store.reading() as connection:
@@ -287,6 +291,7 @@ class TestSecrets:
             session_token,
             link,
             entering,
+            kept["Cookie"].partition("=")[2],
             wp_site.key,
         ]
         for secret in [*secrets, *([code[1]] if code else [])]:

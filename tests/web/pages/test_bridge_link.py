@@ -87,7 +87,10 @@ class TestButton:
             "Sec-Fetch-Site": "cross-site",
             "Origin": "null",
         }
-        answer = http("POST", "/enter", sent, headers)
+        posted = http("POST", "/enter", sent, headers)
+        assert (posted.code, posted.headers["Location"]) == (303, "/enter/confirm")
+        kept = {"Cookie": posted.headers["Set-Cookie"].split(";")[0]}
+        answer = http("GET", "/enter/confirm", headers=kept)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         here = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
         assert "anna, of Site s1" in text(http("GET", "/webhooks", headers=here))

@@ -118,7 +118,7 @@ class TestCode:
         self, http: Http, auth_service: AuthService, wp_site: Site, codes: list[str]
     ) -> None:
         link = auth_service.link("anna", Purpose.SIGN_IN)
-        pending = pending_in(http("GET", f"/link?token={link}"))
+        pending = pending_in(post(http, "/link", token=link))
         assert post(http, "/signin/code", pending=pending, code=codes[0]).code == 303
         chosen = {
             "token": auth_service.link("anna", Purpose.PASSWORD),
@@ -128,6 +128,8 @@ class TestCode:
         pending = pending_in(post(http, "/password", **chosen))
         assert post(http, "/signin/code", pending=pending, code=codes[1]).code == 303
         entered = post(http, "/enter", token=auth_service.from_wordpress("s1", "anna"))
+        kept = {"Cookie": entered.headers["Set-Cookie"].split(";")[0]}
+        entered = http("GET", "/enter/confirm", headers=kept)
         assert (entered.code, "Set-Cookie" in entered.headers) == (303, True)
 
     def test_is_in_no_log(self, http: Http, codes: list[str], capsys: pytest.CaptureFixture[str]) -> None:

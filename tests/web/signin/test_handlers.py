@@ -3,7 +3,9 @@
 import asyncio
 import re
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode
 
@@ -260,7 +262,8 @@ class TestDestination:
             "", "x", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example",
             "/\t/evil.example", "\n//evil.example", " //evil.example", "javascript:alert(1)", "/..//evil.example", "/.",
             "/x\r\nSet-Cookie: a=b", "/%0d\n", "/é", "@evil.example", ".evil.example", "/" + "x" * 5000,
-            "/signin", "/signout", "/signin/", "/enter", "/link?token=x", "/password", "/first",
+            "/signin", "/signout", "/signin/", "/enter", "/enter/confirm", "/link?token=x", "/password",
+            "/first",
         ],
     )  # fmt: skip
     def test_is_nowhere_else(self, asked: str) -> None:
@@ -504,9 +507,9 @@ class TestKnownDevice:
         clients: list[Client] = []
 
         class Noting(HashingQueue):
-            async def run(self, client: Client, *given: Any) -> Any:
+            async def run(self, client: Client, function: Callable[..., Any], *arguments: Any) -> Any:
                 clients.append(client)
-                return await super().run(client, *given)
+                return await super().run(client, function, *arguments)
 
         async def attempts() -> None:
             with ThreadPoolExecutor() as pool:
@@ -543,6 +546,8 @@ class TestDatabaseThatIsDown:
             sign_in(http),
             http("GET", "/first?token=x"),
             http("GET", "/link?token=x"),
+            post(http, "/link", token="x"),
+            http("GET", "/enter/confirm", headers={"Cookie": "zoombridge-entry=x"}),
             post(http, "/enter", token="x"),
             post(http, "/signout", session),
         ):
@@ -573,12 +578,13 @@ class TestLog:
         sign_in(http)
         sign_in(http, name=PASSWORD, password="anna")
         token = auth_service.from_wordpress("s1", "wanda")
-        post(http, "/enter", ELSEWHERE, token=token)
+        entered, browser = enter(http, token)
         said = "".join(capsys.readouterr())
         assert re.search(r"signed_in .*address=127\.0\.0\.1 .*name=anna", said)
         assert re.search(r"sign_in_failed .*address=127\.0\.0\.1", said)
         assert said.count("signed_in") == 2
-        for secret in (PASSWORD, token):
+        kept = [one.partition("=")[2] for one in (browser["Cookie"], cookie(entered)["Cookie"])]
+        for secret in (PASSWORD, token, *kept):
             assert secret not in said
 
 
@@ -661,33 +667,107 @@ class TestLinks:
         assert post(http, "/password", **form).code == 403
         assert [user.name for user in auth_service.users()] == ["anna"], "the token says whose it is"
 
-    def test_that_let_in_at_once(self, http: Http, auth_service: AuthService, anna: str) -> None:
-        path = f"/link?token={auth_service.link('anna', Purpose.SIGN_IN)}"
-        answer = http("GET", path)
+    def test_that_let_in_are_used_by_a_button(self, http: Http, auth_service: AuthService, anna: str) -> None:
+        token = auth_service.link("anna", Purpose.SIGN_IN)
+        for _ in range(2):  # whoever opens it ahead of people does not use it up
+            asked = http("GET", f"/link?token={token}")
+            assert asked.code == 200
+            assert "Sign in as anna" in text(asked)
+            assert "signed in here" not in text(asked)
+            assert "Set-Cookie" not in asked.headers
+            assert http("HEAD", f"/link?token={token}").code == 405
+        assert Form.of(asked) == ("/link", {"token": token})
+        assert post(http, f"/link?token={token}").code == 403, "not from the address"
+        answer = post(http, "/link", token=token)
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         assert is_in(http, cookie(answer))
-        again = http("GET", path)
-        assert (again.code, "Set-Cookie" in again.headers) == (403, False)
+        for again in (http("GET", f"/link?token={token}"), post(http, "/link", token=token)):
+            assert (again.code, "Set-Cookie" in again.headers) == (403, False)
+
+    def test_that_let_in_say_whose_session_ends(
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
+    ) -> None:
+        auth_service.add("bert", Role.VIEWER)
+        token = auth_service.link("bert", Purpose.SIGN_IN)
+        asked = text(http("GET", f"/link?token={token}", headers=session))
+        assert "You are signed in here as anna. If you continue, that session ends." in asked
+        assert "Stay signed in as anna" in asked
+        assert is_in(http, session)
+        answer = post(http, "/link", session, token=token)
+        assert answer.code == 303
+        assert not is_in(http, session)
+        assert "bert" in text(http("GET", "/account", headers=cookie(answer)))
+
+    def test_that_let_in_are_used_by_no_form_from_elsewhere(
+        self, http: Http, auth_service: AuthService, session: dict[str, str]
+    ) -> None:
+        """Nobody is signed in as somebody else by a page of theirs."""
+        token = auth_service.link("anna", Purpose.SIGN_IN)
+        for headers in (ELSEWHERE, {"Origin": "null", "Sec-Fetch-Site": "cross-site"}):
+            answer = post(http, "/link", headers | session, token=token)
+            assert (answer.code, "Set-Cookie" in answer.headers) == (403, False)
+        assert post(http, "/link", token=token).code == 303
 
     def test_from_wordpress_are_not_taken_from_an_address(
         self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
         token = auth_service.from_wordpress("s1", "wanda")
         assert http("GET", f"/enter?token={token}").code == 405
+        assert http("HEAD", f"/enter?token={token}").code == 405
+        assert http("GET", f"/enter/confirm?token={token}").code == 403
         assert http("GET", f"/link?token={token}").code == 403
+        assert post(http, "/link", token=token).code == 403
         assert post(http, f"/enter?token={token}").code == 403
         assert post(http, "/enter", token=token).code == 303
 
 
+class Form(HTMLParser):
+    """The form of a page: its address and hidden fields."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            assert given["method"] == "post"
+            self.action = given["action"] or ""
+        elif tag == "input" and given.get("type") == "hidden":
+            self.fields[given["name"] or ""] = given["value"] or ""
+
+    @classmethod
+    def of(cls, answer: HTTPResponse) -> tuple[str, dict[str, str]]:
+        parser = cls()
+        parser.feed(answer.body.decode())
+        return parser.action, parser.fields
+
+
+def enter(
+    http: Http, token: str, session: dict[str, str] | None = None
+) -> tuple[HTTPResponse, dict[str, str]]:
+    """Post a link from wp-admin as a browser does, and open where that leads; return the page and the browser's headers.
+
+    The cookie of a session goes with what is opened, and not with the form of another site.
+    """
+    posted = post(http, "/enter", ELSEWHERE, token=token)
+    assert (posted.code, posted.headers["Location"]) == (303, "/enter/confirm")
+    cookies = [cookie(posted)["Cookie"], *([session["Cookie"]] if session else [])]
+    browser = {"Cookie": "; ".join(cookies)}
+    return http("GET", "/enter/confirm", headers=browser), browser
+
+
 class TestFromWordPress:
     def test_enters_from_another_origin(self, http: Http, auth_service: AuthService, wp_site: Site) -> None:
-        token = auth_service.from_wordpress("s1", "wanda")
-        answer = post(http, "/enter", ELSEWHERE, token=token)
+        answer, _ = enter(http, auth_service.from_wordpress("s1", "wanda"))
         assert (answer.code, answer.headers["Location"]) == (303, "/")
         shown = http("GET", "/webhooks", headers=cookie(answer))
         assert shown.code == 200
         assert "wanda, of Site s1" in text(shown)
+        assert "-device-" not in answer.headers["Set-Cookie"], "there is no password to type"
 
+    @alike
     def test_enters_without_saying_from_where(
         self, http: Http, auth_service: AuthService, wp_site: Site
     ) -> None:
@@ -695,6 +775,63 @@ class TestFromWordPress:
         token = auth_service.from_wordpress("s1", "wanda")
         hidden = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
         assert post(http, "/enter", hidden, token=token).code == 303
+
+    @alike
+    def test_is_kept_by_this_browser_alone(
+        self, http: Http, auth_service: AuthService, wp_site: Site
+    ) -> None:
+        token = auth_service.from_wordpress("s1", "wanda")
+        posted = post(http, "/enter", ELSEWHERE, token=token)
+        kept = posted.headers["Set-Cookie"]
+        for attribute in ("zoombridge-entry=", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=600"):
+            assert attribute in kept
+        assert token not in kept
+        assert token not in posted.headers["Location"]
+        for headers in ({}, {"Cookie": f"zoombridge-entry={token}"}):
+            answer = http("GET", "/enter/confirm", headers=headers)
+            assert (answer.code, "Set-Cookie" in answer.headers) == (403, False)
+
+    @alike
+    def test_asks_before_it_replaces_the_session_of_another(
+        self, http: Http, auth_service: AuthService, session: dict[str, str], wp_site: Site
+    ) -> None:
+        asked, browser = enter(http, auth_service.from_wordpress("s1", "wanda"), session)
+        assert asked.code == 200
+        assert "You are signed in here as anna. If you continue, that session ends." in text(asked)
+        assert "Sign in as wanda" in text(asked)
+        assert "wp-admin of Site s1" in text(asked)
+        assert "Set-Cookie" not in asked.headers
+        assert is_in(http, session)
+        assert Form.of(asked) == ("/enter/confirm", {})
+
+        assert post(http, "/enter/confirm", ELSEWHERE | browser).code == 403
+        assert post(http, "/enter/confirm", session).code == 403, "only where the link was posted"
+        assert is_in(http, session)
+        answer = post(http, "/enter/confirm", browser)
+        assert (answer.code, answer.headers["Location"]) == (303, "/")
+        assert "wanda, of Site s1" in text(http("GET", "/webhooks", headers=cookie(answer)))
+        assert not is_in(http, session)
+        assert post(http, "/enter/confirm", browser).code == 403, "works once"
+
+    @alike
+    @pytest.mark.parametrize(("name", "asks"), [("wanda", False), ("willy", True)])
+    def test_asks_only_where_it_is_another(
+        self, http: Http, auth_service: AuthService, wp_site: Site, name: str, asks: bool
+    ) -> None:
+        before, _ = enter(http, auth_service.from_wordpress("s1", "wanda"))
+        answer, _ = enter(http, auth_service.from_wordpress("s1", name), cookie(before))
+        assert answer.code == (200 if asks else 303)
+        assert ("as wanda, for the site Site s1" in text(answer)) == asks
+        assert is_in(http, cookie(before)) == asks, "a session is replaced by the next of the same user"
+
+    @alike
+    def test_asks_a_user_of_the_same_name(
+        self, http: Http, auth_service: AuthService, session: dict[str, str], wp_site: Site
+    ) -> None:
+        """A user of WordPress is another person than one of the bridge."""
+        asked, _ = enter(http, auth_service.from_wordpress("s1", "anna"), session)
+        assert asked.code == 200
+        assert is_in(http, session)
 
     def test_does_not_enter_again_or_by_a_guess(
         self, http: Http, auth_service: AuthService, wp_site: Site
