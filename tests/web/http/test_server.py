@@ -31,6 +31,15 @@ class Size(RequestHandler):
         self.write(str(len(self.request.body)))
 
 
+class Waiting(RequestHandler):
+    """Answers when it is told to."""
+
+    go: asyncio.Event
+
+    async def post(self) -> None:
+        await self.go.wait()
+
+
 class Long(RequestHandler):
     """Answers with more than a connection takes from one who reads nothing."""
 
@@ -113,6 +122,7 @@ async def serving(*, behind_proxy: bool = False, **limits: Any) -> AsyncIterator
         [
             ("/", Size),
             ("/long", Long),
+            ("/waiting", Waiting),
             URLSpec(ROUTE, WebhookHandler, {"responder": Accepts(), "in_flight": in_flight}),
         ],
         log_function=lambda _: None,
@@ -148,12 +158,17 @@ class TestConnections:
         """It waits for its answer."""
 
         async def test() -> None:
+            Waiting.go = asyncio.Event()
             async with serving(connections=1) as served:
-                first = await served.client()
-                assert await first.ask(3) == 200
-                second = await served.client()  # closes the first, which is idle again
+                first, second = await served.client(), await served.client()
                 assert await first.is_closed()
-                assert await second.ask(3) == 200
+                second.begin(3, path="/waiting")
+                second.send(3)
+                await until(lambda: bool(served.server._read))
+                third = await served.client()
+                assert await third.ask(3) == 200
+                Waiting.go.set()
+                assert (await second.answer())[0] == 200
 
         run(test)
 
