@@ -1,7 +1,7 @@
 # Development commands; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check demo test vczapi defences words bench soak lock sbom lint clean
+.PHONY: help setup check demo test vczapi defences words bench soak fuzz lock sbom lint clean
 
 BIN := .venv/bin
 
@@ -39,9 +39,13 @@ bench: ## Run the benchmarks (ARGS="--short", ARGS="--only burst"); see bench/RE
 	bin/setup bench
 	$(BIN)/python -m bench $(ARGS)
 
-soak: ## Run the soak tests: 2,000 examples a property, 3,000 histories, 120,000 signed bodies, 400 kills, 1,000,000 events (2 hours; ARGS="--only memory")
+soak: ## Run the soak tests: 2,000 examples a property, 3,000 histories, 120,000 signed bodies, 400 kills, 1,000,000 events, an hour of each fuzzer (6 hours; ARGS="--only memory")
 	bin/setup bench
 	$(BIN)/python -m bench.soak $(ARGS)
+
+fuzz: ## Fuzz what reads requests and answers of strangers, a minute each (ARGS="envelope --minutes 30"; ARGS=--help)
+	bin/setup test
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: ## Update requirements.lock (versions and hashes) and sbom.cdx.json after a change of setup.cfg (ARGS=--upgrade: newest versions)
 	bin/lock $(ARGS)

@@ -1,4 +1,4 @@
-"""Run the soak tests one after the other: about two hours on two quiet cores.
+"""Run the soak tests one after the other: about six hours on two quiet cores, four of them for the fuzzers.
 
 `python -m bench.soak --only kill-sqlite` runs one of them. The summary is printed at the end and written to
 bench/soak.md after each part, so that an interruption loses nothing.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 import os
 import platform
+import random
 import re
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -25,6 +27,7 @@ from bench import keeping, killing
 from bench.figures import WHOLE
 from tests.examples import (
     FAULTY_ACCOUNTS,
+    FUZZ_SECONDS,
     KILLS,
     LIVES,
     MACHINE,
@@ -34,6 +37,8 @@ from tests.examples import (
     RETENTION,
     STEPS,
 )
+from tests.fuzz import fuzzers
+from tests.fuzz.fuzzers import Amount, Outcome
 from tests.stores import ON_SQLITE
 
 if TYPE_CHECKING:
@@ -164,6 +169,33 @@ class Measured:
         return all(one.holds is not False for one in figures), "; ".join(words)
 
 
+@dataclass(frozen=True, slots=True)
+class Fuzzed:
+    """All fuzzers, as many at once as there are cores, with other seeds each time."""
+
+    about: str
+    names: Sequence[str]
+
+    def run(self, scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run each for its time, and say what it found; inputs that reached new code stay in build/fuzz."""
+        amount = Amount(seconds=max(1, round(min(FUZZ_SECONDS, scale.within))))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            outcomes = list(pool.map(lambda name: _fuzz(name, amount, say), self.names))
+        words = [f"{one.name}: {one.tried:,}" for one in outcomes if one.is_good]
+        words += [f"**{one.name}: {one.finding or 'broke'}**" for one in outcomes if not one.is_good]
+        return all(one.is_good for one in outcomes), f"inputs tried in {amount.seconds:,} s: " + ", ".join(
+            words
+        )
+
+
+def _fuzz(name: str, amount: Amount, say: Callable[[str], None]) -> Outcome:
+    seed = random.randrange(1, 2**31)
+    say(f"{name}: seed {seed}")
+    outcome = fuzzers.fuzz(name, amount, seed=seed, folder=fuzzers.FOUND / name)
+    say(outcome.summary)
+    return outcome
+
+
 _MACHINE = "tests/convergence/test_convergence.py::test_site_ends_up_right"
 _RECONCILE = "tests/convergence/test_reconcile.py::test_site_equals_the_account_after_one_reconciliation"
 _LIVES = "tests/core/pipeline/test_lives.py::test_fold_worker_keeps_every_promise"
@@ -228,6 +260,7 @@ PARTS: dict[str, Part] = {
         f"{WHOLE.kills} rounds of kill -9 under load, two processes", killing.postgresql
     ),
     "memory": Measured(f"{WHOLE.memory:,} events", keeping.memory),
+    "fuzz": Fuzzed(f"each of {len(fuzzers.NAMES)} fuzzers for {FUZZ_SECONDS // 60} minutes", fuzzers.NAMES),
 }
 
 
@@ -244,7 +277,7 @@ def _told() -> str:
     "--minutes",
     type=float,
     default=math.inf,
-    help="Let the kills and the events end after so many minutes each: what fits is what counts.",
+    help="Let the kills, the events and each fuzzer end after so many minutes: what fits is what counts.",
 )
 def main(only: tuple[str, ...], minutes: float) -> None:
     """Run the parts one after the other, each to its end."""

@@ -55,6 +55,16 @@ FAULTY_ACCOUNTS = {"sqlite": Amount(50, 10_000), "postgresql": Amount(25, 500)}
 NONSENSE = {"sqlite": Amount(150, 100_000), "postgresql": Amount(100, 20_000)}
 # Rounds in which requests to a real WordPress are killed, on each store.
 KILLS = Amount(6, 200)
+# Inputs that each fuzzer tries with a fixed seed: see tests/fuzz. In the soak each goes on for an hour, with other ones.
+FUZZ_RUNS = {
+    "envelope": 6_000,
+    "signature": 8_000,
+    "fold": 2_500,
+    "sync": 5_000,
+    "pairing": 3_000,
+    "stub": 3_000,
+}
+FUZZ_SECONDS = 3_600
 
 _SAY_SECONDS = 30.0
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 
-_NAMES = [
+NAMES = [
     "meeting.created", "meeting.updated", "meeting.deleted", "meeting.recovered", "meeting.permanently_deleted",
     "meeting.started", "meeting.ended", "webinar.created", "webinar.updated", "webinar.ended",
     "meeting.registration_created", "meeting.converted_to_webinar", "recording.completed", "recording.trashed",
@@ -26,7 +26,7 @@ _ODD_NAMES = [
     "{{ 7*7 }}", "%(count)d", "x" * 100, "x" * 200, "x" * 201, "x" * 5000, "a b", "meeting.", ".created", "MEETING.CREATED",
     "recording.batch_deleted ", "\ud800", "a\ud83d",
 ]  # fmt: skip
-_SCALARS: list[Any] = [
+SCALARS: list[Any] = [
     None, True, False, 0, -1, 1, 7, 1.5, -0.0, 1e308, 2**31, 2**31 - 1, 2**53, 2**63, 2**63 - 1, -(2**63), 2**64, 10**15,
     10**18, 10**30, "9" * 400, int("9" * 400), "", " ", "0", "-1", "1.5", "²", "٣", "null", "x" * 300, "x" * 3000, "🚒" * 700,
     "\u0000", "a\u0000b", "\ud800", "\udfff\ud800", "\u202e\u2066", "\u001b[31m", "\r\n\t", "'\"><&%", "' OR 1=1 --", "{{x}}",
@@ -34,7 +34,7 @@ _SCALARS: list[Any] = [
     "2026-03-02T10:00:00+99:00", "Europe/Berlin", "Mars/Base", "https://zoom.us/j/1?pwd=x", "javascript:alert(1)",
     "BEGIN:VEVENT", "\u2028", "é" * 200, "zoombridge-test-s1", ACCOUNT, str(NUMBER), SERIES,
 ]  # fmt: skip
-_KEYS = [
+KEYS = [
     "id", "uuid", "host_id", "topic", "type", "start_time", "end_time", "duration", "timezone", "join_url", "password",
     "agenda", "settings", "recurrence", "occurrences", "occurrence_id", "status", "recording_files", "registrant",
     "meeting_uuids", "meetings", "meeting_uuid", "recording_file_ids", "weekly_days", "monthly_day", "monthly_week",
@@ -65,7 +65,7 @@ def bodies(seed: int, count: int) -> Iterator[bytes]:
 
 def _envelope(chance: random.Random, _samples: list[bytes]) -> bytes:
     """Return an envelope in which any part may be anything."""
-    name = chance.choice(_NAMES if chance.random() < 0.8 else _ODD_NAMES)
+    name = chance.choice(NAMES if chance.random() < 0.8 else _ODD_NAMES)
     number = chance.choice([NUMBER, str(NUMBER), SERIES, chance.randrange(10**9, 10**11), _scalar(chance)])
     about = {**_object(chance, 3), "id": number}
     payload = {
@@ -88,7 +88,7 @@ def _envelope(chance: random.Random, _samples: list[bytes]) -> bytes:
 
 
 def _object(chance: random.Random, depth: int) -> dict[str, Any]:
-    return {chance.choice(_KEYS): _value(chance, depth - 1) for _ in range(chance.randrange(8))}
+    return {chance.choice(KEYS): _value(chance, depth - 1) for _ in range(chance.randrange(8))}
 
 
 def _value(chance: random.Random, depth: int) -> Any:
@@ -103,7 +103,7 @@ def _value(chance: random.Random, depth: int) -> Any:
 def _scalar(chance: random.Random) -> Any:
     if chance.random() < 0.3:
         return chance.randrange(10**9)
-    return chance.choice(_SCALARS)
+    return chance.choice(SCALARS)
 
 
 def _written(chance: random.Random, document: Any) -> bytes:

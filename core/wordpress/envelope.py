@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from core.storable import storable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -37,6 +39,7 @@ CLOCK_TOLERANCE = 300
 _MARK = b"#zb2:"
 # Copies of the mark that a body may hold: the page of an error may repeat some of it.
 _MOST_MARKS = 16
+_LAST_SECOND = 9_999_999_999  # the highest time that a request may have
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
@@ -167,13 +170,17 @@ def _verified(keys: Keys, line: bytes, nonce: str) -> SignedAnswer | None:
         given, time, stub, data, signature = (message[name] for name in ("n", "t", "stub", "d", "sig"))
         if given != nonce or type(time) is not int or not isinstance(signature, str):
             return None
+        if not 0 <= time <= _LAST_SECOND:
+            return None
         lines = ("zb2-answer", nonce, str(time), hashlib.sha256(data.encode()).hexdigest())
         if not hmac.compare_digest(_mac(keys.answers, lines).encode(), signature.encode()):
             return None
-        payload = json.loads(base64.b64decode(data + "=" * (-len(data) % 4), altchars=b"-_", validate=True))
+        decoded = base64.b64decode(data + "=" * (-len(data) % 4), altchars=b"-_", validate=True)
+        # The site signs whatever it wants to: texts may be of a kind that no database stores.
+        payload = storable(json.loads(decoded))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return SignedAnswer(time, str(stub), payload) if isinstance(payload, dict) else None
+    return SignedAnswer(time, storable(str(stub)), payload) if isinstance(payload, dict) else None
 
 
 def _mac(key: bytes, lines: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.storable import LARGEST_NUMBER
 from core.wordpress import responses
 from core.wordpress.pairing_envelope import is_public_key
 from core.wordpress.responses import Choice, UnexpectedError
@@ -721,7 +722,7 @@ def _names(told: Any) -> frozenset[str]:
 
 
 def _whole(told: Any) -> int:
-    if type(told) is not int or told < 0:
+    if type(told) is not int or not 0 <= told <= LARGEST_NUMBER:
         raise UnexpectedError("not a whole number")
     return told
 

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from core.storable import LARGEST_NUMBER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -187,6 +189,8 @@ def open_answer(secret: str, request: PairingRequest, body: bytes) -> PairingAns
     """
     message = _object(body)
     data, signature = str(message.get("d", "")), str(message.get("sig", ""))
+    if not data.isascii() or not signature.isascii():
+        raise MalformedPairingError("not an answer to a pairing")
     expected = _answer_signature(secret, request, data)
     if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise WrongPairingSignatureError("signed with another secret")
@@ -335,7 +339,7 @@ def _url(told: Mapping[str, Any], name: str) -> str:
 
 def _count(told: Mapping[str, Any], name: str) -> int:
     value = told.get(name)
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= LARGEST_NUMBER:
         raise MalformedPairingError(name)
     return value
 

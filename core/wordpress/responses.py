@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
+from core.storable import LARGEST_NUMBER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,6 +83,11 @@ def choices(told: Any) -> list[Choice]:
     """Parse users or categories; entries without an id are left out."""
     if not isinstance(told, list):
         raise UnexpectedError("not a list")
-    found = [one for one in told if isinstance(one, dict) and isinstance(one.get("id"), int)]
+    found = [one for one in told if isinstance(one, dict) and _is_id(one.get("id"))]
     # Names of categories are HTML-escaped.
     return [Choice(one["id"], unescape(str(one.get("name") or one["id"]))) for one in found]
+
+
+def _is_id(told: Any) -> bool:
+    """Whether a value is an id that can be stored."""
+    return type(told) is int and 0 <= told <= LARGEST_NUMBER

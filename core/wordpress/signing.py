@@ -44,14 +44,17 @@ def verify_request(
     `StaleSignatureError`.
     """
     timestamp = headers.get(TIMESTAMP_HEADER, "")
-    expected = sign_request(
-        key,
-        timestamp=timestamp,
-        method=method,
-        target=target,
-        context=headers.get(CONTEXT_HEADER, ""),
-        body=body,
-    )
+    try:
+        expected = sign_request(
+            key,
+            timestamp=timestamp,
+            method=method,
+            target=target,
+            context=headers.get(CONTEXT_HEADER, ""),
+            body=body,
+        )
+    except UnicodeEncodeError as error:  # of letters without an upper case in Latin-1, which no plugin sends
+        raise WrongSignatureError(messages.PLUGIN_KEY_WRONG) from error
     given = headers.get(SIGNATURE_HEADER, "")
     if not hmac.compare_digest(expected.encode(), given.encode()):
         raise WrongSignatureError(messages.PLUGIN_KEY_WRONG)

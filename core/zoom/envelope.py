@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from core import messages
 from core.errors import BadRequestError
+from core.storable import DEEPEST, storable
 
 # Fields that differ between two deliveries of the same event: tokens issued per delivery, and addresses that hold them.
 _PER_DELIVERY = frozenset({"download_token", "download_access_token"})
@@ -24,7 +25,6 @@ _PER_DELIVERY_IN_RECORDINGS = frozenset(
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _NAME_IN_BYTES = re.compile(rb'"event"\s*:\s*"\s*([A-Za-z0-9_.\-]{1,100})\s*"')
 _ACCOUNT_IN_BYTES = re.compile(rb'"account_id"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,200})"')
-_DEEPEST = 64
 _LONGEST_NAME = 200
 # Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
 _FIRST_SECOND, _FIRST_MILLISECOND = 10**9, 10**11
@@ -126,8 +126,8 @@ def parse(raw: bytes) -> Envelope:
     Raises: BadRequestError for anything that is not JSON or not an envelope, with a reason of `core.messages`.
     """
     document = _decode(raw)
-    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > _DEEPEST:
-        document = _clean(document, 0)
+    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > DEEPEST:
+        document = _cleaned(document)
     try:
         envelope = Envelope.model_validate(document)
     except (ValidationError, RecursionError) as error:
@@ -160,6 +160,14 @@ def _decode(raw: bytes) -> Any:
         raise BadRequestError(messages.UNREADABLE_DEEP) from error
     except ValueError as error:  # a constant that is not JSON, or more digits than Python converts
         raise BadRequestError(messages.UNREADABLE_NUMBER) from error
+
+
+def _cleaned(document: Any) -> Any:
+    """Return a document without texts that databases cannot store. Raises: BadRequestError for one nested too deep."""
+    try:
+        return storable(document)
+    except RecursionError as error:
+        raise BadRequestError(messages.UNREADABLE_DEEP) from error
 
 
 def _misshapen(document: Any) -> str:
@@ -199,20 +207,4 @@ def _without(value: Any, keys: frozenset[str]) -> Any:
         return {key: _without(item, keys) for key, item in value.items() if key not in keys}
     if isinstance(value, list):
         return [_without(item, keys) for item in value]
-    return value
-
-
-def _clean(value: Any, depth: int) -> Any:
-    """Replace lone surrogates and U+0000, which JSON escapes allow and databases cannot store.
-
-    Raises: BadRequestError for a nesting too deep for later steps.
-    """
-    if depth > _DEEPEST:
-        raise BadRequestError(messages.UNREADABLE_DEEP)
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
-    if isinstance(value, dict):
-        return {_clean(key, depth + 1): _clean(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item, depth + 1) for item in value]
     return value

@@ -24,6 +24,7 @@ from core.errors import (
     WrongSignatureError,
 )
 from core.sites.plugin_reports import welcome_back
+from core.storable import storable
 from core.store import audit
 from core.store.audit import Actor, ActorKind
 from core.store.sites import sites, stub_requests
@@ -46,6 +47,7 @@ _CACHE_SECONDS = 5
 _USED_MS = (
     2 * signing.WINDOW_SECONDS * 1000
 )  # a plugin's clock may be ahead by the window, and so valid for two
+_HIGHEST_ASSETS = 9_999  # the highest version of style and script that may be
 _REFUSALS = {
     UnknownSiteError: (404, "zoombridge_unknown_site"),
     SignatureError: (401, "zoombridge_signature"),
@@ -204,7 +206,7 @@ class Context:
     def from_header(cls, value: str) -> Context:
         """Read the header `X-Zoombridge-Context`. Raises: BadRequestError."""
         try:
-            given = json.loads(base64.b64decode(value, validate=True))
+            given = storable(json.loads(base64.b64decode(value, validate=True)))
             return cls(
                 page=_web_url(given["page"]),
                 parameter=str(given["parameter"]),
@@ -212,9 +214,9 @@ class Context:
                 nonce_value=str(given["nonce"]["value"]),
                 locale=str(given.get("locale", "en_US")),
                 user=str(given.get("user", {}).get("login", "")),
-                assets=assets if isinstance(assets := given.get("assets"), int) else 0,
+                assets=_assets(given.get("assets")),
             )
-        except (binascii.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (binascii.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadRequestError(messages.PLUGIN_CONTEXT_INVALID) from error
 
 
@@ -265,6 +267,11 @@ def sign_answer(handler: RequestHandler, key: str, status: int, location: str, b
     given = handler.request.headers.get(signing.SIGNATURE_HEADER, "")
     signature = signing.sign_answer(key, request_signature=given, status=status, location=location, body=body)
     handler.set_header(signing.ANSWER_HEADER, signature)
+
+
+def _assets(value: Any) -> int:
+    """Return a version of style and script; 0 for what is none."""
+    return value if type(value) is int and 0 <= value <= _HIGHEST_ASSETS else 0
 
 
 def _web_url(value: Any) -> str:
