@@ -122,7 +122,7 @@ class TestRequest:
         assert request.target == "/wp-json/vczapi/v1/meeting"
         assert request.headers["X-Zoombridge-Site"] == SITE
         assert before <= int(request.headers["X-Zoombridge-Timestamp"]) <= time.time()
-        assert "X-Zoombridge-Context" not in request.headers
+        assert request.context == {"client": "127.0.0.1"}
         assert request.is_signed
 
     @pytest.mark.parametrize("endpoint", ["meeting", "webinar", "recording"])
