@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, Response
 
-pytestmark = pytest.mark.timeout(300)  # what is prepared for all of them counts to the first
 
 # A wide page in light colours and a narrow one in dark ones: no rule of axe's is about both at once. wp-admin is light
 # whatever the reader's system is, and the bridge's part of it too.

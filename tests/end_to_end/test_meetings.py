@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.pair import Pair
 
-pytestmark = pytest.mark.timeout(300)  # what is prepared for all of them counts to the first
-
 
 @pytest.fixture(params=[InBrowser, InWordPress], ids=["browser", "wp-admin"])
 def frame(request: pytest.FixtureRequest, pair: Pair) -> Frame:

@@ -65,7 +65,6 @@ def fresh_wordpress(alone: WordPress) -> Iterator[WordPress]:
     alone.add_plugin(STUB, STUB_SLUG)
 
 
-@pytest.mark.timeout(300)
 def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: Page, tmp_path: Path) -> None:
     with RunningBridge(tmp_path / "bridge") as bridge:
         follow_sign_in_link(page, sign_in_link(bridge))

@@ -57,7 +57,6 @@ def choose(page: Page, password: str) -> None:
     page.get_by_role("button", name="Save and sign in").click()
 
 
-@pytest.mark.timeout(300)  # a long story, with a dozen passwords to be compared
 @pytest.mark.parametrize("javascript", [True, False])
 def test_from_the_first_start_on(tmp_path: Path, somebody: Callable[..., Page], javascript: bool) -> None:
     with RunningBridge(tmp_path / "bridge") as bridge:
