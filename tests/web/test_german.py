@@ -187,7 +187,8 @@ def test_forms_with_wrong_values(
     forms: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for path in (path for route in pages(bridge, names) for path in route.paths):
         answer = http("GET", path, headers=headers)
-        if answer.code == 200 and b"<form" in answer.body:
+        # The plugin's zip is no page, although forms are in it.
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
             for form in Forms(path, answer.body.decode()).found:
                 for fields in values_of(form):
                     forms.setdefault((form.action, urlencode([pair for pair in fields if pair[0]])), fields)
