@@ -264,6 +264,7 @@ def arguments(store: Store, of_site: str) -> dict[str, list[Any]]:
         "message": ["a message"],
         "blocked_until": [1],
         "address": ["https://s1.example.org"],
+        "browser": ["Firefox (Windows)"],
         "url": ["https://other.example.org"],
         "home": ["https://other.example.org"],
         "rest_root": ["https://other.example.org/wp-json/"],
