@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
 
+from core.auth import totp
 from tests.code_pairing import connect_by_code
 from tests.conftest import new_context
 from tests.end_to_end.looks import WIDTHS, assert_fits
@@ -187,6 +189,62 @@ def test_forms_come_from_the_page_itself_also_over_plain_http(
         expect(page.get_by_role("alert")).to_contain_text("This form was not submitted from this page.")
         page.goto(f"{own}/account")
         expect(page.get_by_role("heading", name="Account")).to_be_visible()
+
+
+def test_with_two_factors(tmp_path: Path, somebody: Callable[..., Page]) -> None:
+    with RunningBridge(tmp_path / "bridge") as bridge:
+        anna = somebody(viewport={"width": 375, "height": 800})
+        anna.goto(bridge.first_link())
+        anna.get_by_label("Name").fill("anna")
+        choose(anna, PASSWORD)
+        anna.goto(f"{bridge.url}/account")
+        card = anna.get_by_role("region", name="Two-factor authentication")
+        card.get_by_label("Current password").fill(PASSWORD)
+        card.get_by_role("button", name="Set up two-factor authentication").click()
+        expect(anna.get_by_role("img", name="QR code")).to_be_visible()
+        assert_fits(anna)
+        app = App(anna.get_by_label("Or enter this key in the app").input_value())
+        anna.get_by_label("Code", exact=True).fill(app.next_code())
+        anna.get_by_role("button", name="Turn on two-factor authentication").click()
+        expect(anna.get_by_role("status")).to_contain_text("Two-factor authentication is on.")
+        assert_fits(anna)
+        recovery_code = anna.get_by_role("region", name="Recovery codes").inner_text().split()[0]
+        anna.get_by_role("link", name="I have stored the codes").click()
+        expect(anna.get_by_text("10 recovery codes are left.")).to_be_visible()
+        assert_fits(anna)
+
+        anna.get_by_role("button", name="Sign out").click()
+        anna.goto(f"{bridge.url}/users")
+        sign_in(anna, "anna", PASSWORD)
+        expect(anna.get_by_role("heading", name="Enter code")).to_be_visible()
+        expect(anna.get_by_label("Code from your authenticator app")).to_be_visible()
+        assert_fits(anna)
+        anna.get_by_label("Code from your authenticator app").fill(app.next_code())
+        anna.get_by_role("button", name="Sign in", exact=True).click()
+        expect(anna).to_have_url(f"{bridge.url}/users")
+
+        without_script = somebody(java_script_enabled=False)
+        without_script.goto(f"{bridge.url}/signin")
+        sign_in(without_script, "anna", PASSWORD)
+        without_script.get_by_text("No access to your app?").click()
+        without_script.get_by_label("Recovery code", exact=True).fill(recovery_code)
+        without_script.get_by_role("button", name="Sign in with recovery code").click()
+        expect(without_script.get_by_role("button", name="Sign out")).to_be_visible()
+        for secret in (app.secret, recovery_code, PASSWORD):
+            assert secret not in bridge.log()
+
+
+class App:
+    """An authenticator app, whose user waits for no code: it shows the next one that was not used."""
+
+    def __init__(self, shown: str) -> None:
+        self.secret = shown.replace(" ", "")
+        self._last = 0
+
+    def next_code(self) -> str:
+        """Return the present code; where that was used, the one after it, which is accepted already."""
+        self._last = max(totp.step_at(int(time.time() * 1000)), self._last + 1)
+        return totp.code_at(self.secret, self._last)
 
 
 class TestFromWpAdmin:
