@@ -100,7 +100,7 @@ class Batches:
         ids = []
         for start in range(0, len(writes), _MOST_IN_BATCH):
             batch = [_rest_request(write) for write in writes[start : start + _MOST_IN_BATCH]]
-            answer = self._session.post(self._address, json={"requests": batch}, timeout=60)
+            answer = self._session.post(self._address, json={"requests": batch}, timeout=600)
             answer.raise_for_status()
             ids += [_written_in(one) for one in answer.json()["responses"]]
         return ids

@@ -37,7 +37,7 @@ CHROMIUM_FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 # How long a browser waits for something to appear. Only a test that fails waits as long; a busy machine may need it.
-BROWSER_SECONDS = 90
+BROWSER_SECONDS = 600
 
 
 # The most important tests, which run on the newest WordPress as well. The soak runs more of them, and those on the

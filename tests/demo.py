@@ -144,13 +144,13 @@ class Demo:
         found = read_posts(self.wordpress, number)
         if not found:
             link = self._links.get(number)
-            status = requests.get(link, timeout=90).status_code if link else None
+            status = requests.get(link, timeout=600).status_code if link else None
             return Seen("no post", "", status, "", link or "")
         post = found[0]
         if post["status"] == "publish":
             self._links[number] = post["link"]
         link = self._links.get(number, post["link"])
-        page = requests.get(link, timeout=90)
+        page = requests.get(link, timeout=600)
         text = re.search(r'<section class="zoombridge-meeting.*?</section>', page.text, re.DOTALL)
         return Seen(
             "in the trash" if post["status"] == "trash" else f"a page, {post['status']}",

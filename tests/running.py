@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 _START_SECONDS = 300
-_STOP_SECONDS = 90
+_STOP_SECONDS = 600
 
 PASSWORD = "correct horse battery staple"
 

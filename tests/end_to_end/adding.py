@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tests.plugin_stub.pairing import Admin, Notice
     from tests.running import RunningBridge
 
-_TIMEOUT = 90
+_TIMEOUT = 600
 _counter = count(1)
 
 

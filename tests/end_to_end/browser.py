@@ -17,7 +17,7 @@ def sign_in(site: WordPress) -> requests.Session:
     session = requests.Session()
     session.cookies.set("wordpress_test_cookie", "WP Cookie check")
     form = {"log": site.user, "pwd": site.password, "testcookie": "1"}
-    answer = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=90)
+    answer = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=600)
     assert answer.status_code == 302, answer.text
     return session
 
@@ -31,13 +31,13 @@ def page_of(site: WordPress) -> str:
 def save_secret(site: WordPress, secret: str) -> str:
     """Save a secret token on the page Webhooks inside wp-admin; return the page that follows."""
     with sign_in(site) as session:
-        shown = session.get(page_of(site), timeout=90)
+        shown = session.get(page_of(site), timeout=600)
         assert shown.status_code == 200
         form = next(part for part in shown.text.split("<form")[1:] if 'name="secret_token"' in part)
         action = re.search(r'action="([^"]*)"', form)
         assert action
         hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
         fields = {name: unescape(value) for name, value in hidden} | {"secret_token": secret}
-        answer = session.post(unescape(action[1]), data=fields, timeout=90)
+        answer = session.post(unescape(action[1]), data=fields, timeout=600)
         assert answer.status_code == 200, answer.text
         return unescape(answer.text)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DOMAIN = "example.test"
 
 _Answer = tuple[int, dict[str, str], bytes]
-_TIMEOUT = 90
+_TIMEOUT = 600
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "content-length"}
 _FORBIDDEN = b"<html><head><title>403 Forbidden</title></head><body>Forbidden</body></html>"
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tests.wordpress import WordPress
 
 SECRET = "Secret-Token-Of-Zoom-0123"
-WITHIN_SECONDS = 90.0
-SEND_SECONDS = 90.0  # Zoom waits 3 s; how long an answer takes is measured by the benchmarks
+WITHIN_SECONDS = 600.0
+SEND_SECONDS = 600.0  # Zoom waits 3 s; how long an answer takes is measured by the benchmarks
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class Pair:
         """Return the cookie of an administrator of the bridge, who came in by a link that works once."""
         if self._session is None or self._session[0] is not self.bridge:
             address, _, token = self.bridge.sign_in_link().partition("?token=")
-            answer = requests.post(address, data={"token": token}, timeout=90, allow_redirects=False)
+            answer = requests.post(address, data={"token": token}, timeout=600, allow_redirects=False)
             self._session = (self.bridge, answer.cookies["zoombridge"])
         return self._session[1]
 
@@ -203,7 +203,7 @@ class Pair:
 
     def visit(self, link: str) -> requests.Response:
         """Open a page as somebody who is not signed in."""
-        return requests.get(link, timeout=90)
+        return requests.get(link, timeout=600)
 
     def page(self, number: int) -> str:
         """Return what a visitor of the meeting's page is shown now."""

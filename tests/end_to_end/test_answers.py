@@ -115,7 +115,7 @@ class TestRows:
         event = meeting.created()
         event["payload"]["padding"] = "x" * (1024 * 1024)
 
-        answer = pair.send(event, timeout=90)
+        answer = pair.send(event, timeout=600)
 
         assert (answer.status_code, answer.json()["code"]) == (413, "zoombridge_too_large")
         assert pair.logged(meeting.number) == []

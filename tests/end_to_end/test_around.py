@@ -130,7 +130,7 @@ class TestCalendar:
         link = f"{pair.site.rest_root}zoombridge/v1/calendar/{meeting.number}.ics"
         assert link in pair.await_page(meeting.number, "Add to your calendar")
 
-        answer = requests.get(link, timeout=90)
+        answer = requests.get(link, timeout=600)
 
         assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
         assert complaints(answer.content) == []
@@ -144,7 +144,7 @@ class TestCalendar:
             "global $wpdb; $wpdb->query( \"DELETE FROM {$wpdb->options} WHERE option_name LIKE '%zoombridge/stub%'\" );"
         )
 
-        calendar = requests.get(f"{pair.site.rest_root}zoombridge/v1/calendar.ics", timeout=90).content
+        calendar = requests.get(f"{pair.site.rest_root}zoombridge/v1/calendar.ics", timeout=600).content
 
         assert complaints(calendar) == []
         assert b"SUMMARY:Open to all" in calendar

@@ -91,7 +91,7 @@ def test_is_mute_whatever_becomes_of_it(production: Production, staging: Staging
     question = notice(staging.admin.open(), "copy")
     assert {"moved", "copy"} <= set(question.buttons)
     assert staging.refuses(production.meeting.updated(topic="Nothing")) == "zoombridge_moved"
-    calendar = requests.get(f"{staging.wordpress.url}/?rest_route=/zoombridge/v1/calendar.ics", timeout=90)
+    calendar = requests.get(f"{staging.wordpress.url}/?rest_route=/zoombridge/v1/calendar.ics", timeout=600)
     assert calendar.status_code == 503
 
     staging.wordpress.php(

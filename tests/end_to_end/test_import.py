@@ -74,12 +74,12 @@ class TestImport:
         )
         eventually(lambda: sum("/v2/meetings/" in path for path in zoom.behaviour.requests) > 10)
         reading.bridge._process.send_signal(signal.SIGKILL)
-        importing.wait(60)
+        importing.wait(600)
         reading.bridge._close()
         reading.restart()
 
         want = {number: held["topic"] for number, held in zoom.account.held.items()}
-        eventually(lambda: want.items() <= published(reading).items(), within=120)
+        eventually(lambda: want.items() <= published(reading).items(), within=600)
 
         number = next(iter(want))
         assert len(reading.posts(number)) == 1
@@ -146,6 +146,6 @@ class TestHeld:
         zoom.account.recover(numbers[0])
         reading.bridge.command("reconcile", "--approve")
 
-        eventually(lambda: not set(numbers[1:12]) & set(published(reading)), within=60)
+        eventually(lambda: not set(numbers[1:12]) & set(published(reading)), within=600)
         assert {numbers[0], *numbers[12:]} <= set(published(reading))
         assert "No page is held." in reading.bridge.command("reconcile", "--held")

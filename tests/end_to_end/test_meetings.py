@@ -167,4 +167,4 @@ class TestOverview:
         counted = page.locator("#zb-overview svg[role=img]").first.get_by_text("events in total")
         before = counted.text_content()
         pair.tell(Meeting("meeting", topic="One more").created())
-        expect(counted).not_to_have_text(before or "", timeout=90_000)
+        expect(counted).not_to_have_text(before or "", timeout=600_000)

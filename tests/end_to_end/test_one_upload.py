@@ -81,7 +81,7 @@ def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: P
         expect(page.get_by_role("heading", name="Setup complete")).to_be_visible()
 
         [shown] = eventually(lambda: read_posts(fresh_wordpress, meeting.number))
-        assert meeting.topic in requests.get(shown["link"], timeout=90).text
+        assert meeting.topic in requests.get(shown["link"], timeout=600).text
     assert len(hands.done) <= MOST_ACTIONS, hands.done
     for once in ("upload ", "click Activate", "type the token"):
         assert len([one for one in hands.done if one.startswith(once)]) == 1

@@ -86,7 +86,7 @@ class TestOneUpload:
             assert isinstance(code, str), command.result()
             with code_file(site, code):
                 Admin(site, sign_in(site)).open()
-                said = command.result(90)
+                said = command.result(600)
         [connected] = sites(bridge)
         assert f"Connected {connected.name} ({site.url}) as {connected.id}." in said
         assert "wp-json/vczapi/v1/meeting" in said or "rest_route" in said

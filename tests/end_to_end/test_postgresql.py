@@ -56,7 +56,7 @@ class Several:
         with psycopg.connect(self.url) as connection:
             return connection.execute(query.encode(), values).fetchall()
 
-    def settled(self, *, within: float = 90) -> None:
+    def settled(self, *, within: float = 600) -> None:
         """Wait until nothing waits for anything any more."""
         pending = "SELECT count(*) FROM events WHERE outcome = 'pending'"
         behind = "SELECT count(*) FROM posts WHERE wanted > written OR lease_until > 0"

@@ -58,7 +58,7 @@ def test_an_event_is_found_inspected_and_replayed(pair: Pair, page: Page, frame:
     look(page, frame, "replay")
     root.get_by_role("button", name="Start replay").click()
     # The page brings itself up to date.
-    expect(root.locator(".zoombridge-progress").get_by_text("Done")).to_be_visible(timeout=90_000)
+    expect(root.locator(".zoombridge-progress").get_by_text("Done")).to_be_visible(timeout=600_000)
     expect(root.get_by_text("Pages checked: 1")).to_be_visible()
     look(page, frame, "job")
     pair.settled(meeting.number)

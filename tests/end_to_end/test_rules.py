@@ -58,7 +58,7 @@ class Owner:
             "SELECT (SELECT count(*) FROM jobs WHERE kind = 'apply-rules' AND state IN ('queued', 'running'))"
             " + (SELECT count(*) FROM posts WHERE lease_until > 0)"
         )
-        eventually(lambda: self.pair.rows(waiting)[0][0] == 0, within=60)
+        eventually(lambda: self.pair.rows(waiting)[0][0] == 0, within=600)
 
     def _send(self, do: str, previewed: str, form: dict[str, Any]) -> requests.Response:
         fields = {"site": self.pair.id, "do": do, "previewed": previewed, **FORM, **form}
@@ -268,8 +268,8 @@ class TestWhatAPageShows:
             assert secret not in visitors
         assert "Sign in to see how to join the meeting" in visitors
         (login,) = re.findall(r'<a class="zoombridge-sign-in-link" href="([^"]+)"', visitors)
-        assert 'id="loginform"' in requests.get(html.unescape(login), timeout=90).text
-        members = html.unescape(member(pair).get(link, timeout=90).text)
+        assert 'id="loginform"' in requests.get(html.unescape(login), timeout=600).text
+        members = html.unescape(member(pair).get(link, timeout=600).text)
         assert shown.join_url in members
         assert PASSCODE in members
         assert "zoombridge-sign-in" not in members
@@ -282,7 +282,7 @@ class TestWhatAPageShows:
         owner.decide(passcode="hidden")
 
         link = pair.post(shown.number)["link"]
-        for page in (pair.visit(link).text, member(pair).get(link, timeout=90).text):
+        for page in (pair.visit(link).text, member(pair).get(link, timeout=600).text):
             assert f'href="{shown.join_url.partition("?")[0]}"' in html.unescape(page)
             assert PASSCODE not in page
             assert "pwd=" not in page
@@ -296,7 +296,7 @@ class TestWhatAPageShows:
         owner.decide(join_link="nobody")
 
         link = pair.post(shown.number)["link"]
-        for page in (pair.visit(link).text, member(pair).get(link, timeout=90).text):
+        for page in (pair.visit(link).text, member(pair).get(link, timeout=600).text):
             assert named_in(page, shown)
             for secret in (PASSCODE, "example.zoom.us", "pwd="):
                 assert secret not in page
@@ -332,7 +332,7 @@ class TestWithVczapi:
         assert "You need to log in." in visitors
         assert PASSCODE not in visitors
         assert "example.zoom.us" not in visitors
-        assert shown.join_url in html.unescape(member(with_vczapi).get(link, timeout=90).text)
+        assert shown.join_url in html.unescape(member(with_vczapi).get(link, timeout=600).text)
         # A new one, too.
         other = Meeting("meeting", topic=shown.topic)
         with_vczapi.tell(other.created())
@@ -361,7 +361,7 @@ class TestWithVczapi:
         post = with_vczapi.post(shown.number)
         for page in (
             with_vczapi.visit(post["link"]).text,
-            member(with_vczapi).get(post["link"], timeout=90).text,
+            member(with_vczapi).get(post["link"], timeout=600).text,
         ):
             assert shown.join_url.partition("?")[0] in page
             for secret in (PASSCODE, "pwd=", "pak="):

@@ -178,7 +178,7 @@ class Person:
 
 def post(site: WordPress, event: dict[str, object], secret: str) -> int:
     body = json.dumps(event).encode()
-    reply = send(f"{site.rest_root}vczapi/v1/meeting", body, secret, timestamp=int(time.time()), timeout=90)
+    reply = send(f"{site.rest_root}vczapi/v1/meeting", body, secret, timestamp=int(time.time()), timeout=600)
     assert reply.status is not None, reply.text
     return reply.status
 
@@ -239,7 +239,7 @@ def test_from_nothing_to_a_page_and_what_goes_wrong(person: Person, page: Page, 
     assert "zb1." not in log, "no pairing code either"
     assert errors == []
     lets_go(person)
-    assert requests.get(link, timeout=90).status_code == 200
+    assert requests.get(link, timeout=600).status_code == 200
 
 
 def connects(person: Person, tmp_path: Path) -> None:

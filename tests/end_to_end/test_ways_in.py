@@ -161,7 +161,7 @@ class TestWithoutUpload:
         constant = f"define( 'ZOOMBRIDGE_PAIRING_CODE', '{place.owner.text_of(code)}' );"
         with must_use(place.wordpress, self.NO_FILES + constant):
             uploading = place.admin.session.get(
-                f"{place.wordpress.url}/wp-admin/plugin-install.php?tab=upload", timeout=90
+                f"{place.wordpress.url}/wp-admin/plugin-install.php?tab=upload", timeout=600
             )
             assert uploading.status_code == 403
             [notice] = place.admin.open()

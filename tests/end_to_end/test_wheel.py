@@ -100,7 +100,7 @@ def serving(environment: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
             yield found[1], found[2]
         finally:
             process.terminate()
-        assert process.wait(90) == 0
+        assert process.wait(600) == 0
 
 
 def test_carries_every_file(wheel: Path) -> None:
@@ -138,12 +138,12 @@ def test_writes_the_plugin(environment: Path, tmp_path: Path) -> None:
 def test_serves(serving: tuple[str, str]) -> None:
     """The tables are made by its migrations, and its pages by its templates."""
     url, link = serving
-    assert requests.get(f"{url}/readyz", timeout=90).json() == {"status": "ready"}
-    outside = requests.get(f"{url}/webhooks", timeout=90)
+    assert requests.get(f"{url}/readyz", timeout=600).json() == {"status": "ready"}
+    outside = requests.get(f"{url}/webhooks", timeout=600)
     assert (outside.status_code, "Sign in</h1>" in outside.text) == (200, True)
 
     with requests.Session() as session:
-        assert session.get(link, timeout=90).status_code == 200
+        assert session.get(link, timeout=600).status_code == 200
         password = "correct horse battery staple"
         form = {
             "token": link.partition("token=")[2],
@@ -151,8 +151,8 @@ def test_serves(serving: tuple[str, str]) -> None:
             "password": password,
             "again": password,
         }
-        session.post(f"{url}/first", data=form, timeout=90)
-        inside = session.get(f"{url}/webhooks", timeout=90)
+        session.post(f"{url}/first", data=form, timeout=600)
+        inside = session.get(f"{url}/webhooks", timeout=600)
     assert inside.status_code == 200
     assert "No site is connected yet" in inside.text
     assert ".zoombridge-card" in inside.text, "its style is in it"

@@ -83,7 +83,7 @@ def send(bridge_url: str, *, padding: int = 0) -> Sent:
     }
     url = f"{bridge_url}/sites/{SITE}/wp-json/vczapi/v1/meeting"
     try:
-        answer = requests.post(url, data=body, headers=headers, timeout=90)
+        answer = requests.post(url, data=body, headers=headers, timeout=600)
         status, retry_after = answer.status_code, answer.headers.get("Retry-After")
     except requests.RequestException:
         status, retry_after = 0, None
@@ -127,7 +127,7 @@ class Load:
             self.sent.append(send(url))
 
 
-def eventually(look: Callable[[], Any], *, within: float = 90.0) -> Any:
+def eventually(look: Callable[[], Any], *, within: float = 600.0) -> Any:
     """Look again and again until there is something to see."""
     deadline = time.monotonic() + within
     while not (found := look()):

@@ -110,7 +110,7 @@ class TestFull:
             refused = [send(bridge.url, padding=20_000) for _ in range(20)]
             assert {one.status for one in refused} == {503}
             assert all(one.retry_after for one in refused)
-            assert requests.get(f"{bridge.url}/healthz", timeout=90).status_code == 200
+            assert requests.get(f"{bridge.url}/healthz", timeout=600).status_code == 200
 
             disk.free(bridge.pid)
             sent.append(eventually(lambda: one if (one := send(bridge.url)).status == 204 else None))

@@ -56,13 +56,13 @@ class Form:
     def __init__(self, site: WordPress, folder: Path, pool: ThreadPoolExecutor, meeting: Meeting) -> None:
         self._folder = folder
         told = {"vczapi_double_form": json.dumps(meeting.object)}
-        self._answer = pool.submit(requests.post, site.url, data=told, timeout=90)
+        self._answer = pool.submit(requests.post, site.url, data=told, timeout=600)
         eventually((folder / "asked-zoom").exists)
 
     def saved(self) -> int:
         """Zoom answers; return the post that was saved."""
         (self._folder / "zoom-answered").touch()
-        answer = self._answer.result(90)
+        answer = self._answer.result(600)
         assert answer.status_code == 200, answer.text
         return int(answer.text)
 

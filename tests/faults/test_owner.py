@@ -55,7 +55,9 @@ def pair(site: WordPress, tmp_path: Path) -> Iterator[Pair]:
 
 def webhooks_page(site: WordPress, address: str) -> str:
     with sign_in(site) as session:
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", session.get(address, timeout=90).text)).split())
+        return " ".join(
+            html.unescape(re.sub(r"<[^>]+>", " ", session.get(address, timeout=600).text)).split()
+        )
 
 
 def check(pair: Pair) -> str:
@@ -82,7 +84,7 @@ def planted(site: WordPress, code: str) -> Iterator[None]:
 def shown(pair: Pair, path: str) -> str:
     """Return a page at the bridge's own address, as text."""
     cookies = {"zoombridge": pair.session()}
-    answer = requests.get(f"{pair.bridge.url}{path}", cookies=cookies, timeout=90)
+    answer = requests.get(f"{pair.bridge.url}{path}", cookies=cookies, timeout=600)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
 
 

@@ -46,7 +46,7 @@ def bridge(url: str, tmp_path: Path) -> Iterator[RunningBridge]:
 
 
 def ready(bridge: RunningBridge) -> int:
-    return requests.get(f"{bridge.url}/readyz", timeout=90).status_code
+    return requests.get(f"{bridge.url}/readyz", timeout=600).status_code
 
 
 def threads(bridge: RunningBridge) -> int:

@@ -38,7 +38,7 @@ def with_vczapi(site: WordPress, stepped: Stepped) -> Iterator[Stepped]:
 
 
 def page(stepped: Stepped, number: int) -> str:
-    answer = requests.get(stepped.post(number)["link"], timeout=90)
+    answer = requests.get(stepped.post(number)["link"], timeout=600)
     assert answer.status_code == 200
     return html.unescape(answer.text)
 

@@ -106,7 +106,7 @@ def sign_in(site: WordPress, user: str | None = None, password: str | None = Non
     # WordPress checks that cookies work.
     session.cookies.set("wordpress_test_cookie", "WP Cookie check")
     form = {"log": user or site.user, "pwd": password or site.password, "testcookie": "1"}
-    response = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=90)
+    response = session.post(f"{site.url}/wp-login.php", data=form, allow_redirects=False, timeout=600)
     assert response.status_code == 302, response.text
     return session
 

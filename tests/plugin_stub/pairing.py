@@ -124,7 +124,7 @@ class Admin:
 
     def get(self, page: str = "options-reading.php") -> requests.Response:
         """Open a page."""
-        response = self.session.get(f"{self.site.url}{self.path}/wp-admin/{page}", timeout=90)
+        response = self.session.get(f"{self.site.url}{self.path}/wp-admin/{page}", timeout=600)
         assert response.status_code == 200, response.text[:2000]
         return response
 
@@ -136,7 +136,7 @@ class Admin:
     def send(self, form: dict[str, str]) -> list[Notice]:
         """Send a form of the plugin and return the notices of the page to which it leads."""
         url = f"{self.site.url}{self.path}/wp-admin/admin-post.php"
-        response = self.session.post(url, data=form, timeout=90)
+        response = self.session.post(url, data=form, timeout=600)
         assert response.status_code == 200, response.text[:2000]
         return notices(response.text)
 

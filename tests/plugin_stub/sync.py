@@ -133,7 +133,7 @@ class SyncClient:
             self.site.url + self.path,
             data=data,
             headers=headers,
-            timeout=90,
+            timeout=600,
             allow_redirects=False,
             **options,
         )

@@ -44,7 +44,7 @@ def set_metas(site: WordPress, post: int, metas: dict[str, Any]) -> None:
 
 
 def fetch(site: WordPress, name: str = "calendar.ics", **headers: str) -> requests.Response:
-    return requests.get(f"{site.rest_root}zoombridge/v1/{name}", headers=headers, timeout=90)
+    return requests.get(f"{site.rest_root}zoombridge/v1/{name}", headers=headers, timeout=600)
 
 
 class TestCalendar:

@@ -78,7 +78,7 @@ class TestHooks:
     def test_quick_edit(self, sync: SyncClient, bridge: BridgeDouble) -> None:
         post = make(sync)
         session = sign_in(sync.site)
-        page = session.get(f"{sync.site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=90).text
+        page = session.get(f"{sync.site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=600).text
         nonce = re.search(r'name="_inline_edit" value="(\w+)"', page)
         assert nonce is not None
         form = {
@@ -93,7 +93,7 @@ class TestHooks:
             "post_author": 1,
             **dict(zip(("aa", "mm", "jj", "hh", "mn", "ss"), (2026, "03", "02", 10, 0, 0), strict=True)),
         }
-        answer = session.post(f"{sync.site.url}/wp-admin/admin-ajax.php", data=form, timeout=90)
+        answer = session.post(f"{sync.site.url}/wp-admin/admin-ajax.php", data=form, timeout=600)
         assert "Another title" in answer.text
 
         [told] = changed(sync)
@@ -107,14 +107,14 @@ class TestHooks:
         posts = [make(sync) for _ in range(3)]
         session = sign_in(sync.site)
         address = f"{sync.site.url}/wp-admin/edit.php"
-        page = session.get(f"{address}?post_type=zoom-meetings", timeout=90).text
+        page = session.get(f"{address}?post_type=zoom-meetings", timeout=600).text
         nonce = re.search(r'name="_wpnonce" value="(\w+)"', page)
         assert nonce is not None
         form = {"post_type": "zoom-meetings", "_wpnonce": nonce[1], "post[]": posts}
         edit = {"action": "edit", "_status": "private", "bulk_edit": "Update"}
-        session.get(address, params={**form, **edit}, timeout=90)
+        session.get(address, params={**form, **edit}, timeout=600)
         assert seen(sync) == [(post, "private", "user") for post in posts]
-        session.get(address, params={**form, "action": "trash"}, timeout=90)
+        session.get(address, params={**form, "action": "trash"}, timeout=600)
         assert seen(sync) == [(post, "trash", "user") for post in posts]
         nudges = bridge.wait_for_nudges(2)
         assert len(nudges) == 2, "One call for each request, not for each post."

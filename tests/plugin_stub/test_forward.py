@@ -49,7 +49,7 @@ def send(
         data=body,
         headers=ZOOM | (headers or {}),
         allow_redirects=False,
-        timeout=90,
+        timeout=600,
     )
 
 
@@ -98,7 +98,7 @@ class TestRequest:
         assert headers["Accept-Encoding"] == "identity"
 
     def test_missing_headers_stay_missing(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        requests.post(f"{paired.rest_root}vczapi/v1/meeting", data=b"{}", timeout=90)
+        requests.post(f"{paired.rest_root}vczapi/v1/meeting", data=b"{}", timeout=600)
 
         assert "Content-Type" not in bridge.requests[0].headers
         assert "Authorization" not in bridge.requests[0].headers
@@ -136,14 +136,14 @@ class TestRequest:
         for route in ("/vczapi/v1/meeting", "/vczapi/v1/meeting/"):
             url = f"{paired.url}/?rest_route={route}"
             headers = ZOOM | {"Authorization": "Basic YWRtaW46d3Jvbmc="}
-            assert requests.post(url, data=b"{", headers=headers, timeout=90).status_code == 204
+            assert requests.post(url, data=b"{", headers=headers, timeout=600).status_code == 204
 
         assert [request.body for request in bridge.requests] == [b"{", b"{"]
 
     def test_endpoint_as_rest_url_gives_it(self, paired: WordPress, bridge: BridgeDouble) -> None:
         endpoints = paired.php("return zoombridge_endpoints();")
 
-        assert requests.post(endpoints["webinar"], data=b"{}", timeout=90).status_code == 204
+        assert requests.post(endpoints["webinar"], data=b"{}", timeout=600).status_code == 204
         assert bridge.requests[0].target == "/wp-json/vczapi/v1/webinar"
 
     def test_bridge_below_a_folder(self, paired: WordPress, bridge: BridgeDouble) -> None:
@@ -275,7 +275,7 @@ class TestNoResponse:
 
 class TestOtherMethods:
     def test_get_explains_itself(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        response = requests.get(f"{paired.rest_root}vczapi/v1/meeting", timeout=90)
+        response = requests.get(f"{paired.rest_root}vczapi/v1/meeting", timeout=600)
 
         assert response.status_code == 405
         assert "Zoom" in response.json()["message"]
@@ -284,8 +284,8 @@ class TestOtherMethods:
     def test_head_and_options_are_for_wordpress(self, paired: WordPress, bridge: BridgeDouble) -> None:
         url = f"{paired.rest_root}vczapi/v1/meeting"
 
-        assert requests.head(url, timeout=90).status_code == 405
-        options = requests.options(url, timeout=90)
+        assert requests.head(url, timeout=600).status_code == 405
+        options = requests.options(url, timeout=600)
         assert (options.status_code, options.json()["namespace"]) == (200, "vczapi/v1")
         assert bridge.requests == []
 
@@ -298,7 +298,7 @@ class TestOtherMethods:
         assert bridge.requests == []
 
     def test_routes_are_discoverable(self, site: WordPress) -> None:
-        routes = requests.get(site.rest_root, timeout=90).json()["routes"]
+        routes = requests.get(site.rest_root, timeout=600).json()["routes"]
 
         for endpoint in ("meeting", "webinar", "recording"):
             assert {"GET", "POST"} <= set(routes[f"/vczapi/v1/{endpoint}"]["methods"])
@@ -371,7 +371,7 @@ class TestOtherPlugins:
         self, paired: WordPress, bridge: BridgeDouble, code: str, address: str
     ) -> None:
         with must_use(paired, code):
-            response = requests.post(paired.url + address, data=b"{\xff", headers=ZOOM, timeout=90)
+            response = requests.post(paired.url + address, data=b"{\xff", headers=ZOOM, timeout=600)
 
         assert response.status_code == 204
         [request] = bridge.requests
@@ -439,7 +439,7 @@ class TestOtherPlugins:
         ],
     )
     def test_other_routes_stay_closed(self, closed: WordPress, bridge: BridgeDouble, route: str) -> None:
-        response = requests.post(closed.rest_root + route, json={}, timeout=90)
+        response = requests.post(closed.rest_root + route, json={}, timeout=600)
 
         assert response.status_code == 403
         assert bridge.requests == []

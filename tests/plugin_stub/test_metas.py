@@ -366,7 +366,7 @@ class TestRest:
                     site.rest_root + path,
                     auth=auth,
                     json=whole,
-                    timeout=90,
+                    timeout=600,
                     params={"context": "edit"},
                 )
                 assert answer.status_code < 500, answer.text

@@ -50,7 +50,7 @@ def reports(bridge: BridgeDouble) -> list[BridgeRequest]:
 
 
 def event(site: WordPress) -> requests.Response:
-    return requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{}", timeout=90)
+    return requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{}", timeout=600)
 
 
 def is_settled(site: WordPress) -> bool:
@@ -64,7 +64,7 @@ class TestMute:
         assert response.json()["code"] == "zoombridge_moved"
         assert response.headers["Retry-After"] == "300"
         assert "bridge" not in response.json()["message"].lower()
-        assert requests.get(f"{clone.rest_root}zoombridge/v1/calendar.ics", timeout=90).status_code == 503
+        assert requests.get(f"{clone.rest_root}zoombridge/v1/calendar.ics", timeout=600).status_code == 503
         page = Admin(clone, sign_in(clone)).get("edit.php?post_type=zoom-meetings&page=zoombridge-settings")
         assert "nothing is sent to the bridge" in page.text
 

@@ -50,7 +50,7 @@ def notices(text: str) -> list[str]:
 
 class TestShown:
     def test_inside_wp_admin(self, hosted: WordPress, bridge: BridgeDouble) -> None:
-        response = sign_in(hosted).get(page_of(hosted), timeout=90)
+        response = sign_in(hosted).get(page_of(hosted), timeout=600)
 
         assert response.status_code == 200
         assert PIECE in response.text
@@ -60,7 +60,7 @@ class TestShown:
 
     def test_request(self, hosted: WordPress, bridge: BridgeDouble) -> None:
         hosted.php("wp_update_user( array( 'ID' => 1, 'display_name' => 'Änne 🚒', 'locale' => '' ) );")
-        sign_in(hosted).get(page_of(hosted), timeout=90)
+        sign_in(hosted).get(page_of(hosted), timeout=600)
 
         [request] = bridge.requests
         assert (request.method, request.target, request.body) == ("GET", "/webhooks", b"")
@@ -87,7 +87,7 @@ class TestShown:
             paired.php("return zoombridge_request( 'GET', '/stub/hello' );")
         browser = sign_in(paired)
         for _ in range(2):
-            browser.get(page_of(paired), timeout=90)
+            browser.get(page_of(paired), timeout=600)
 
         ids = [request.context["request"] for request in bridge.requests]
         assert len(ids) == len(set(ids)) == 4
@@ -114,19 +114,19 @@ class TestShown:
     def test_other_pages(self, paired: WordPress, bridge: BridgeDouble, path: str, target: str) -> None:
         """The signed path is exactly the requested one."""
         bridge.respond = lambda _: html(PIECE)
-        response = sign_in(paired).get(page_of(paired), params={"zoombridge": path}, timeout=90)
+        response = sign_in(paired).get(page_of(paired), params={"zoombridge": path}, timeout=600)
 
         assert PIECE in response.text
         assert bridge.requests[0].target == target
         assert bridge.requests[0].is_signed
 
     def test_parameter_that_is_an_array(self, paired: WordPress, bridge: BridgeDouble) -> None:
-        sign_in(paired).get(page_of(paired), params={"zoombridge[]": "/x"}, timeout=90)
+        sign_in(paired).get(page_of(paired), params={"zoombridge[]": "/x"}, timeout=600)
 
         assert bridge.requests[0].target == "/webhooks"
 
     def test_in_the_menu(self, hosted: WordPress) -> None:
-        response = sign_in(hosted).get(f"{hosted.url}/wp-admin/", timeout=90)
+        response = sign_in(hosted).get(f"{hosted.url}/wp-admin/", timeout=600)
 
         # VCZAPI links to its settings; the tab is there.
         link = page_of(hosted).removeprefix(f"{hosted.url}/wp-admin/").replace("&tab=zoombridge", "")
@@ -135,7 +135,7 @@ class TestShown:
     def test_other_tabs_of_vczapi_send_no_request(self, paired: WordPress, bridge: BridgeDouble) -> None:
         paired.add_plugin(VCZAPI)
         page = page_of(paired).replace("&tab=zoombridge", "")
-        response = sign_in(paired).get(page, timeout=90)
+        response = sign_in(paired).get(page, timeout=600)
 
         assert "Connect your Zoom account" in response.text
         assert re.search(r'class="nav-tab">Webhooks</a>', response.text)
@@ -145,21 +145,21 @@ class TestShown:
 class TestContent:
     def shown(self, site: WordPress, bridge: BridgeDouble, piece: str, **query: str) -> str:
         bridge.respond = lambda _: html(piece)
-        response = sign_in(site).get(page_of(site), params=query, timeout=90)
+        response = sign_in(site).get(page_of(site), params=query, timeout=600)
         assert response.status_code == 200
         return response.text
 
     def test_gets_the_plugins_own_style_and_script(self, hosted: WordPress) -> None:
         session = sign_in(hosted)
-        text = session.get(page_of(hosted), timeout=90).text
+        text = session.get(page_of(hosted), timeout=600).text
 
         head, _, body = text.partition("</head>")
         assert f"{hosted.url}{STYLE}" in head
         assert f"{hosted.url}{SCRIPT}" in body
         for address in (STYLE, SCRIPT):
-            file = session.get(hosted.url + address, timeout=90)
+            file = session.get(hosted.url + address, timeout=600)
             assert file.text == (ASSETS / address.rpartition("/")[2].partition("?")[0]).read_text()
-        elsewhere = session.get(f"{hosted.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=90).text
+        elsewhere = session.get(f"{hosted.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=600).text
         assert STYLE not in elsewhere
         assert SCRIPT not in elsewhere
 
@@ -204,7 +204,7 @@ class TestContent:
 
     def test_error_in_a_form_is_filtered(self, hosted: WordPress, bridge: BridgeDouble) -> None:
         bridge.respond = lambda _: html("<p>Wrong</p><script>evil()</script>", 422)
-        text = sign_in(hosted).get(page_of(hosted), timeout=90).text
+        text = sign_in(hosted).get(page_of(hosted), timeout=600).text
 
         assert "<p>Wrong</p>" in text
         assert "evil()" not in text
@@ -222,14 +222,14 @@ class TestForm:
         session = session or sign_in(site)
         page = page_of(site)
         if not bridge.requests:
-            session.get(page, timeout=90)
+            session.get(page, timeout=600)
         [(name, value)] = nonce(bridge).items()
         return session.post(
             page + (f"&zoombridge={path}" if path else ""),
             data=f"{name}={value}&{form}",
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             allow_redirects=False,
-            timeout=90,
+            timeout=600,
         )
 
     def test_fields_are_forwarded_without_the_plugins_own(
@@ -273,13 +273,13 @@ class TestForm:
         assert parse_qs(urlsplit(location).query)["zoombridge"] == ["/webhooks?saved=1&x=a%20b"]
         # The redirect leads there.
         session = sign_in(hosted)
-        assert PIECE in session.get(location, timeout=90).text
+        assert PIECE in session.get(location, timeout=600).text
         assert bridge.requests[-1].target == "/webhooks?saved=1&x=a%20b"
 
     def test_redirect_stays_on_the_site(self, paired: WordPress, bridge: BridgeDouble) -> None:
         bridge.respond = lambda _: BridgeResponse(303, headers={"Location": "https://evil.example/"})
 
-        response = sign_in(paired).get(page_of(paired), allow_redirects=False, timeout=90)
+        response = sign_in(paired).get(page_of(paired), allow_redirects=False, timeout=600)
 
         assert response.headers["Location"] == page_of(paired) + "&zoombridge=%2Fwebhooks"
 
@@ -288,7 +288,7 @@ class TestForm:
     )
     def test_without_a_nonce(self, hosted: WordPress, bridge: BridgeDouble, form: str) -> None:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        response = sign_in(hosted).post(page_of(hosted), data=form, headers=headers, timeout=90)
+        response = sign_in(hosted).post(page_of(hosted), data=form, headers=headers, timeout=600)
 
         assert response.status_code == 403
         [notice] = notices(response.text)
@@ -299,7 +299,7 @@ class TestForm:
         hosted.php(
             "wp_insert_user( array( 'user_login' => 'ada', 'user_pass' => 'a-password', 'role' => 'administrator' ) );"
         )
-        sign_in(hosted).get(page_of(hosted), timeout=90)
+        sign_in(hosted).get(page_of(hosted), timeout=600)
 
         response = self.post(hosted, bridge, "a=b", session=sign_in(hosted, "ada", "a-password"))
 
@@ -319,13 +319,13 @@ class TestPermission:
         page = page_of(hosted)
         session = sign_in(hosted, "eve", "a-password")
 
-        for response in (session.get(page, timeout=90), session.post(page, data={"a": "b"}, timeout=90)):
+        for response in (session.get(page, timeout=600), session.post(page, data={"a": "b"}, timeout=600)):
             assert response.status_code == 403
             assert PIECE not in response.text
         assert bridge.requests == []
 
     def test_not_for_visitors(self, hosted: WordPress, bridge: BridgeDouble) -> None:
-        response = requests.get(page_of(hosted), allow_redirects=False, timeout=90)
+        response = requests.get(page_of(hosted), allow_redirects=False, timeout=600)
 
         assert response.status_code == 302
         assert "wp-login.php" in response.headers["Location"]
@@ -334,7 +334,7 @@ class TestPermission:
 
 class TestNotice:
     def notice(self, site: WordPress) -> str:
-        response = sign_in(site).get(page_of(site), timeout=90)
+        response = sign_in(site).get(page_of(site), timeout=600)
         assert 'id="adminmenu"' in response.text
         [notice] = notices(response.text)
         return notice
@@ -355,7 +355,7 @@ class TestNotice:
     def test_not_the_bridge(self, hosted: WordPress, bridge: BridgeDouble, key: str | None) -> None:
         bridge.respond = lambda _: BridgeResponse(200, PIECE.encode(), signed_with=key)
 
-        response = sign_in(hosted).get(page_of(hosted), timeout=90)
+        response = sign_in(hosted).get(page_of(hosted), timeout=600)
         assert PIECE not in response.text
         [notice] = notices(response.text)
         assert "connect the site again" in notice
@@ -380,4 +380,4 @@ class TestNotice:
 
         bridge.respond = slowly
 
-        assert PIECE in sign_in(paired).get(page_of(paired), timeout=90).text
+        assert PIECE in sign_in(paired).get(page_of(paired), timeout=600).text

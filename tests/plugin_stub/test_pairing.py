@@ -136,11 +136,11 @@ class TestFile:
         )
         editor = Admin(site, sign_in(site, "editor", "a-password"))
         with code_file(site, pairing.text):
-            requests.get(site.url, timeout=90)
+            requests.get(site.url, timeout=600)
             assert editor.open("edit.php") == []
-            admin.session.get(f"{site.url}/wp-admin/admin-ajax.php?action=x", timeout=90)
-            admin.session.get(f"{site.url}/wp-admin/admin-post.php", timeout=90)
-            admin.session.post(f"{site.url}/wp-admin/options-reading.php", data={"x": "y"}, timeout=90)
+            admin.session.get(f"{site.url}/wp-admin/admin-ajax.php?action=x", timeout=600)
+            admin.session.get(f"{site.url}/wp-admin/admin-post.php", timeout=600)
+            admin.session.post(f"{site.url}/wp-admin/options-reading.php", data={"x": "y"}, timeout=600)
 
         assert pairing.bridge.requests == []
         assert stored(site) is None
@@ -165,7 +165,7 @@ class TestFile:
         with code_file(site, pairing.text):
             url = f"{site.url}/wp-content/plugins/meetings-bridge-for-zoom/pairing-code.php"
 
-            assert requests.get(url, timeout=90).content == b""
+            assert requests.get(url, timeout=600).content == b""
 
 
 class TestOtherWays:
@@ -216,8 +216,8 @@ class TestOtherWays:
         }
         url = f"{site.url}/wp-admin/admin-post.php"
 
-        assert admin.session.post(url, data=form, timeout=90).status_code == 403
-        requests.post(url, data=form, timeout=90)
+        assert admin.session.post(url, data=form, timeout=600).status_code == 403
+        requests.post(url, data=form, timeout=600)
         assert pairing.requests == []
 
     def test_one_that_does_not_answer_does_not_hold_up_the_others(
@@ -303,14 +303,14 @@ class TestAnswers:
 
         def answer_late(request: BridgeRequest) -> BridgeResponse:
             arrived.set()
-            may_answer.wait(60)
+            may_answer.wait(600)
             return pairing.respond(request)
 
         pairing.bridge.respond = answer_late
         other = Admin(site, sign_in(site))
         with code_file(site, pairing.text), ThreadPoolExecutor() as pool:
             first = pool.submit(admin.open)
-            assert arrived.wait(60)
+            assert arrived.wait(600)
             let_time_pass(site)
             other.open()
             may_answer.set()

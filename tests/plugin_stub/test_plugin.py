@@ -41,7 +41,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", [name for name in CODE if name not in ("load.php", "uninstall.php")])
     def test_direct_request_shows_no_server_path(self, site: WordPress, name: str) -> None:
-        response = requests.get(f"{site.url}/wp-content/plugins/meetings-bridge-for-zoom/{name}", timeout=90)
+        response = requests.get(f"{site.url}/wp-content/plugins/meetings-bridge-for-zoom/{name}", timeout=600)
 
         assert "/wp-content/" not in response.text
 
@@ -115,7 +115,7 @@ class TestGerman:
     @pytest.mark.parametrize("locale", ["de_DE", "de_DE_formal", "de_AT"])
     def test_is_shown(self, site: WordPress, locale: str) -> None:
         with must_use(site, f"add_filter( 'locale', static function () {{ return '{locale}'; }} );"):
-            endpoint = requests.get(f"{site.rest_root}vczapi/v1/meeting", timeout=90)
+            endpoint = requests.get(f"{site.rest_root}vczapi/v1/meeting", timeout=600)
 
         assert endpoint.json()["message"].startswith("Dieser Endpunkt funktioniert.")
 
@@ -144,7 +144,7 @@ class TestForwardingAlone:
 
         assert site.rest("GET", "zoombridge/v1/calendar.ics").status_code == 404
         assert (
-            requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=90).status_code == 204
+            requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=600).status_code == 204
         )
         [request] = bridge.requests
         assert request.body == b"{\xff"
@@ -156,11 +156,11 @@ class TestActivation:
         """Activation makes WordPress generate its rewrite rules, with those of the post type."""
         load = "require_once ABSPATH . 'wp-admin/includes/plugin.php';"
         site.php(f"{load} deactivate_plugins( $plugin );", plugin=PLUGIN)
-        assert requests.get(f"{site.url}/zoom-meetings/", timeout=90).status_code == 404
+        assert requests.get(f"{site.url}/zoom-meetings/", timeout=600).status_code == 404
         site.php(f"{load} activate_plugin( $plugin );", plugin=PLUGIN)
 
-        assert requests.get(make(site)["link"], timeout=90).status_code == 200
-        assert requests.get(f"{site.url}/zoom-meetings/", timeout=90).status_code == 200
+        assert requests.get(make(site)["link"], timeout=600).status_code == 200
+        assert requests.get(f"{site.url}/zoom-meetings/", timeout=600).status_code == 200
 
 
 class TestUninstall:
@@ -193,6 +193,6 @@ class TestUninstall:
         assert left["title"] == "A meeting"
 
     def test_direct_request_removes_nothing(self, paired: WordPress) -> None:
-        requests.get(f"{paired.url}/wp-content/plugins/meetings-bridge-for-zoom/uninstall.php", timeout=90)
+        requests.get(f"{paired.url}/wp-content/plugins/meetings-bridge-for-zoom/uninstall.php", timeout=600)
 
         assert stored(paired) is not None

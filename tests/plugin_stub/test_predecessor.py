@@ -159,14 +159,14 @@ def version(sync: SyncClient) -> str:
 def is_forwarded(site: WordPress, bridge: BridgeDouble) -> bool:
     """Whether an event reaches the bridge, once."""
     before = len(bridge.requests)
-    response = requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=90)
+    response = requests.post(f"{site.rest_root}vczapi/v1/meeting", data=b"{\xff", timeout=600)
     return (
         response.status_code == 204 and len(bridge.requests) == before + 1 and bridge.requests[-1].is_signed
     )
 
 
 def plugins_page(session: requests.Session, site: WordPress, path: str = "wp-admin/plugins.php") -> str:
-    response = session.get(f"{site.url}/{path}", timeout=90)
+    response = session.get(f"{site.url}/{path}", timeout=600)
     assert response.status_code == 200, response.text[:500]
     return response.text
 
@@ -189,7 +189,7 @@ def press(
     assert address, f"{plugin} has no link to {action}"
     # Deletion is to be confirmed by a form.
     form = {"verify-delete": "1"} if action == "delete-selected" else {}
-    return session.post(f"{site.url}/{admin}/{address}", data=form, allow_redirects=False, timeout=90)
+    return session.post(f"{site.url}/{admin}/{address}", data=form, allow_redirects=False, timeout=600)
 
 
 def activate(site: WordPress, *, admin: str = "wp-admin") -> requests.Session:
@@ -256,7 +256,7 @@ class TestActivation:
         plugins_page(session, old)
 
         assert data(old, post) == before
-        assert requests.get(before["post"]["guid"], timeout=90).status_code == 200
+        assert requests.get(before["post"]["guid"], timeout=600).status_code == 200
         assert sync.send(sync.write(NUMBER, post, title="Moved")).result["ok"]
 
     def test_a_silent_activation_is_noticed_by_the_next_request(
@@ -410,7 +410,7 @@ class TestReturn:
         nonce = re.search(r'id="_wpnonce" name="_wpnonce" value="(\w+)"', page)
         assert nonce
         form = {"action": "activate-selected", "checked[]": OLD, "_wpnonce": nonce[1]}
-        session.post(f"{old.url}/wp-admin/plugins.php", data=form, timeout=90)
+        session.post(f"{old.url}/wp-admin/plugins.php", data=form, timeout=600)
 
         assert link(page, "activate", OLD) is None
         assert link(page, "deactivate", NEW) is not None
@@ -491,7 +491,7 @@ def answers(site: WordPress, bridge: BridgeDouble) -> list[str]:
         # Without a name of the client's own, which would be forwarded.
         headers = {"User-Agent": SKIP_HEADER}
         url = f"{site.url}{path}wp-json/vczapi/v1/meeting"
-        event = requests.post(url, data=path.encode(), headers=headers, timeout=90)
+        event = requests.post(url, data=path.encode(), headers=headers, timeout=600)
         assert (event.status_code, bridge.requests[-1].body) == (204, path.encode())
         versions.append(bridge.requests[-1].headers["User-Agent"].rpartition("/")[2])
     return versions
@@ -518,7 +518,7 @@ class TestNetwork:
         assert answers(network, bridge) == [OLD_VERSION, OLD_VERSION]
         activate(network, admin=IN_NETWORK)
         # The second site notices by its own first request.
-        requests.get(f"{network.url}/second/", timeout=90)
+        requests.get(f"{network.url}/second/", timeout=600)
 
         assert answers(network, bridge) == [NEW_VERSION, NEW_VERSION]
 
@@ -544,5 +544,5 @@ class TestNetwork:
         assert response.status_code == 302, response.text
         assert not old_folder(network).exists()
         for path in SITES:
-            event = requests.post(f"{network.url}{path}wp-json/vczapi/v1/meeting", data=b"x", timeout=90)
+            event = requests.post(f"{network.url}{path}wp-json/vczapi/v1/meeting", data=b"x", timeout=600)
             assert event.status_code == 204

@@ -61,12 +61,12 @@ class TestRotate:
     ) -> None:
         next_key = Rotation(sync).send()
         event = f"{sync.site.rest_root}vczapi/v1/meeting"
-        requests.post(event, data=b"{}", timeout=90)
+        requests.post(event, data=b"{}", timeout=600)
         assert bridge.requests[-1].is_signed
         SyncClient(sync.site, key=next_key).send(HELLO)
         bridge.respond = lambda _: BridgeResponse(signed_with=next_key)
 
-        assert requests.post(event, data=b"{}", timeout=90).status_code == 204
+        assert requests.post(event, data=b"{}", timeout=600).status_code == 204
         assert not bridge.requests[-1].is_signed
 
     def test_lost_answer(self, sync: SyncClient) -> None:

@@ -184,8 +184,8 @@ class TestWaysIn:
         assert sync.send(HELLO).error is None
 
     def test_other_methods_are_none_of_its_business(self, sync: SyncClient) -> None:
-        assert requests.get(sync.site.url + sync.path, timeout=90).status_code == 404
-        assert requests.get(f"{sync.site.url}/?zoombridge_sync=1", timeout=90).status_code == 200
+        assert requests.get(sync.site.url + sync.path, timeout=600).status_code == 404
+        assert requests.get(f"{sync.site.url}/?zoombridge_sync=1", timeout=600).status_code == 200
 
     def test_parts_of_a_batch_do_not_reach_it(self, sync: SyncClient) -> None:
         request = {"method": "POST", "path": "/zoombridge/v1/sync", "body": sync.envelope(HELLO)}
@@ -255,7 +255,7 @@ class TestOutsiders:
     def test_body_without_a_length(self, sync: SyncClient) -> None:
         body = iter([json.dumps(sync.envelope(HELLO)).encode()])
 
-        response = requests.post(sync.site.url + sync.path, data=body, timeout=90)
+        response = requests.post(sync.site.url + sync.path, data=body, timeout=600)
         assert (response.status_code, response.content) == (413, REFUSED)
 
 
@@ -275,7 +275,7 @@ class TestUsers:
         signed = sync.envelope(sync.write(number, title="x", status="draft"))
         session = sign_in(sync.site)
 
-        response = session.post(sync.site.url + sync.path, json=signed, timeout=90)
+        response = session.post(sync.site.url + sync.path, json=signed, timeout=600)
 
         post = verify(response, signed["n"]).result["post"]
         assert raw(sync, post)[1]["saver"] == "0"
@@ -446,7 +446,7 @@ class TestWrite:
         names = {"title", "content", "status", "kind", "join_url", "start_date_utc", "html", "revision"}
         assert result["took"] == dict.fromkeys(names | {"details", "fields", "pro"}, True)
         assert (result["status"], result["seq"], result["by"]) == ("publish", f"1.{written['seq']}", "bridge")
-        assert requests.get(result["link"], timeout=90).status_code == 200
+        assert requests.get(result["link"], timeout=600).status_code == 200
         assert answer.inner["highest"] == {"epoch": 1, "seq": written["seq"]}
         found = state(sync, result["post"])
         assert json.loads(found["metas"].pop("details")) == details

@@ -16,7 +16,7 @@ SHOWN = '<section class="zoombridge"><p>On Monday &#91;gallery]'
 
 
 def page(site: WordPress, post: dict[str, Any], **params: str) -> requests.Response:
-    response = requests.get(post["link"], params=params, timeout=90)
+    response = requests.get(post["link"], params=params, timeout=600)
     assert response.status_code == 200
     return response
 
@@ -75,9 +75,9 @@ class TestType:
     def test_type_of_the_stub_in_wp_admin(self, site: WordPress) -> None:
         post = make(site)
         session = sign_in(site)
-        edit = session.get(f"{site.url}/wp-admin/post.php?post={post['id']}&action=edit", timeout=90)
+        edit = session.get(f"{site.url}/wp-admin/post.php?post={post['id']}&action=edit", timeout=600)
         assert 'id="title"' in edit.text  # the classic editor's
-        listed = session.get(f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=90)
+        listed = session.get(f"{site.url}/wp-admin/edit.php?post_type=zoom-meetings", timeout=600)
         assert "A meeting" in listed.text
 
 
@@ -99,7 +99,7 @@ class TestDetails:
             f"{site.url}/?s=meeting",
             f"{site.rest_root}{POSTS}/{post['id']}",
         ):
-            response = requests.get(url, timeout=90)
+            response = requests.get(url, timeout=600)
             assert response.status_code == 200
             assert "A meeting" in response.text
             assert "On Monday" not in response.text
@@ -170,12 +170,12 @@ class TestSignedIn:
         for secret in ("sing4us", "zoom.us/j", "zoombridge-in", "zoombridge-out"):
             assert secret not in text
         (link,) = re.findall(r'<a class="zoombridge-sign-in-link" href="([^"]+)">', text)
-        login = requests.get(unescape(link), timeout=90)
+        login = requests.get(unescape(link), timeout=600)
         assert 'id="loginform"' in login.text
         assert f'name="redirect_to" value="{post["link"]}"' in login.text
 
     def test_who_is_signed_in(self, site: WordPress, post: dict[str, Any]) -> None:
-        answer = sign_in(site).get(post["link"], timeout=90)
+        answer = sign_in(site).get(post["link"], timeout=600)
 
         assert "Passcode sing4us" in answer.text
         assert "https://zoom.us/j/1?pwd=x" in answer.text
@@ -246,7 +246,7 @@ class TestWithVczapi:
         """A post without `_meeting_fields` is a fatal error, so the field must be written with the post."""
         made = with_vczapi.rest("POST", POSTS, json={"title": "Bare", "status": "publish"}).json()
 
-        assert "vczapi-start" not in requests.get(made["link"], timeout=90).text
+        assert "vczapi-start" not in requests.get(made["link"], timeout=600).text
         assert "Uncaught TypeError" in with_vczapi.php_log()
         with_vczapi.reset()
 
@@ -259,7 +259,7 @@ class TestWithVczapi:
                 array( 'site_option_logged_in' => '1' ) ) );
             """
         )
-        text = requests.get(link, timeout=90).text
+        text = requests.get(link, timeout=600).text
 
         assert "2099-01-01 10:00 Europe/Berlin" in text
         assert "You need to log in." in text

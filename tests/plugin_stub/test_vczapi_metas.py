@@ -239,7 +239,7 @@ class TestOtherWays:
             "_status": "publish",
             "post_author": 1,
         }
-        answer = vczapi.session.post(f"{vczapi.site.url}/wp-admin/admin-ajax.php", data=form, timeout=90)
+        answer = vczapi.session.post(f"{vczapi.site.url}/wp-admin/admin-ajax.php", data=form, timeout=600)
 
         assert "Another title" in answer.text
         assert (stored(vczapi, post), vczapi.changes()) == (before, [])

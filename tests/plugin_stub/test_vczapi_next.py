@@ -293,7 +293,7 @@ class TestEditors:
         assert of_zoom(vczapi) == []
 
     def test_quick_edit(self, vczapi: VczapiSite, post: int) -> None:
-        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{EDIT}", timeout=90).text
+        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{EDIT}", timeout=600).text
         nonce = re.search(r'name="_inline_edit" value="(\w+)"', page)
         assert nonce is not None
         form = {
@@ -311,20 +311,20 @@ class TestEditors:
             ),
         }
 
-        answer = vczapi.session.post(f"{vczapi.site.url}/wp-admin/admin-ajax.php", data=form, timeout=90)
+        answer = vczapi.session.post(f"{vczapi.site.url}/wp-admin/admin-ajax.php", data=form, timeout=600)
 
         assert "Another title" in answer.text
         assert of_zoom(vczapi) == []
 
     def test_bulk_edit(self, vczapi: VczapiSite, post: int) -> None:
         address = f"{vczapi.site.url}/wp-admin/edit.php"
-        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{EDIT}", timeout=90).text
+        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{EDIT}", timeout=600).text
         nonce = re.search(r'name="_wpnonce" value="(\w+)"', page)
         assert nonce is not None
         form = {"post_type": "zoom-meetings", "_wpnonce": nonce[1], "post[]": str(post)}
         edit = {"action": "edit", "_status": "private", "bulk_edit": "Update"}
 
-        vczapi.session.get(address, params=form | edit, timeout=90)
+        vczapi.session.get(address, params=form | edit, timeout=600)
 
         assert vczapi.site.php("return get_post_status( $post );", post=post) == "private"
         assert of_zoom(vczapi) == []
@@ -446,7 +446,7 @@ class TestVersion:
 
     @pytest.mark.parametrize("screen", ["plugins.php", EDIT, "post-new.php?post_type=zoom-meetings"])
     def test_is_named(self, vczapi: VczapiSite, sync: SyncClient, screen: str) -> None:
-        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{screen}", timeout=90).text
+        page = vczapi.session.get(f"{vczapi.site.url}/wp-admin/{screen}", timeout=600).text
 
         assert "“Video Conferencing with Zoom” 4.7.0 has not been tried" in page
         assert "install 4.6.7 again" in page

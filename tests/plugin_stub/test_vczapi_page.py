@@ -113,7 +113,7 @@ class Pages:
     def page(self, post: int, *, signed_in: bool = False) -> str:
         """Return the page of a post, with text as it reads."""
         link: str = self.site.php("return get_permalink( $post );", post=post)
-        answer = (self.vczapi.session if signed_in else requests).get(link, timeout=90)
+        answer = (self.vczapi.session if signed_in else requests).get(link, timeout=600)
         return answer.text
 
     def added(self, post: int, user: int = 0) -> str:

@@ -104,7 +104,7 @@ def calls(site: WordPress) -> int:
 
 
 def post(site: WordPress, address: str = PRETTY, **headers: str) -> requests.Response:
-    return requests.post(site.url + address, data=EVENT, headers=ZOOM | headers, timeout=90)
+    return requests.post(site.url + address, data=EVENT, headers=ZOOM | headers, timeout=600)
 
 
 class TestDouble:
@@ -200,10 +200,10 @@ class TestOtherRequests:
     def test_with_another_method(self, ordered: WordPress, bridge: BridgeDouble, way: dict[str, Any]) -> None:
         claim(ordered, way)
 
-        response = requests.get(ordered.url + PRETTY, headers={"X-HTTP-Method-Override": "POST"}, timeout=90)
+        response = requests.get(ordered.url + PRETTY, headers={"X-HTTP-Method-Override": "POST"}, timeout=600)
 
         assert response.status_code == 405
-        assert requests.put(ordered.url + PRETTY, data=EVENT, timeout=90).status_code == 405
+        assert requests.put(ordered.url + PRETTY, data=EVENT, timeout=600).status_code == 405
         assert calls(ordered) == 0
         assert bridge.requests == []
 
@@ -285,7 +285,7 @@ class TestCost:
             } );
         """
         with must_use(site, code):
-            headers = requests.get(site.url, timeout=90).headers
+            headers = requests.get(site.url, timeout=600).headers
 
         assert (headers["X-Connection"], headers["X-Admin"]) == ("0", "0")
 

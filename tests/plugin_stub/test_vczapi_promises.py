@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tests.wordpress import WordPress
 
-_TIMEOUT = 90
+_TIMEOUT = 600
 RULES = {
     "all is shown": Rules(recordings=Recordings.EVERYBODY, recording_passcode=True),
     "passcode in the link": Rules(passcode=Passcode.IN_LINK, recordings=Recordings.EVERYBODY),

@@ -1,5 +1,6 @@
 """The application on a real store and a real socket, requested over HTTP."""
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -77,7 +78,7 @@ class Http:
             headers=HTTPHeaders(headers or {}),
             follow_redirects=False,
             allow_nonstandard_methods=True,
-            request_timeout=90,
+            request_timeout=600,
         )
         client = AsyncHTTPClient(force_instance=True)
         try:
@@ -105,7 +106,7 @@ class Http:
             finally:
                 stream.close()
 
-        heard: bytes = self.loop.run_sync(talk, timeout=90)
+        heard: bytes = self.loop.run_sync(talk, timeout=600)
         return heard
 
 
@@ -132,10 +133,16 @@ def served(io_loop: IOLoop, make: Callable[[], Application]) -> Iterator[Http]:
         server.add_socket(socket)
         return server, port
 
+    async def end() -> None:
+        server.stop()
+        await server.close_all_connections()
+        # What answers a client that has left goes on to its end.
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks)
+
     server, port = io_loop.run_sync(serve)
     yield Http(io_loop, port)
-    server.stop()
-    io_loop.run_sync(server.close_all_connections, timeout=90)
+    io_loop.run_sync(end, timeout=600)
 
 
 @pytest.fixture

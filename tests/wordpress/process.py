@@ -50,7 +50,7 @@ class Server:
         """The id of the process, and of its group."""
         return self._process.pid
 
-    def wait_until(self, ready: Callable[[], bool], within: float = 90.0) -> None:
+    def wait_until(self, ready: Callable[[], bool], within: float = 600.0) -> None:
         """Return when `ready` says so, or raise with the end of the log."""
         deadline = time.monotonic() + within
         while not ready():

@@ -32,7 +32,7 @@ def processes_that_mention(text: str) -> list[str]:
 
 
 def wait_for_the_end_of(folder: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while (folder.exists() or processes_that_mention(str(folder))) and time.monotonic() < deadline:
         time.sleep(0.02)
 

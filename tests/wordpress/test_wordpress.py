@@ -54,7 +54,7 @@ class TestRest:
         assert response.status_code == 401
 
     def test_nobody_is_refused(self, site: WordPress) -> None:
-        assert requests.post(f"{site.rest_root}wp/v2/posts", timeout=90).status_code == 401
+        assert requests.post(f"{site.rest_root}wp/v2/posts", timeout=600).status_code == 401
 
     def test_long_authorization_reaches_php(self, site: WordPress) -> None:
         site.add_plugin(
@@ -67,7 +67,7 @@ class TestRest:
 
         sent = "Bearer " + 4000 * "x"
         response = requests.get(
-            site.url, params={"authorization": "1"}, headers={"Authorization": sent}, timeout=90
+            site.url, params={"authorization": "1"}, headers={"Authorization": sent}, timeout=600
         )
 
         assert response.text == sent
@@ -80,7 +80,7 @@ class TestPages:
     def test_visitor_sees_title_and_content(self, site: WordPress) -> None:
         link = post(site, title="Weekly meeting", content="<p>We meet at noon.</p>")["link"]
 
-        page = requests.get(str(link), timeout=90)
+        page = requests.get(str(link), timeout=600)
 
         assert page.status_code == 200
         assert "Weekly meeting</h1>" in page.text
@@ -91,19 +91,19 @@ class TestPages:
         ["/wp-includes/css/buttons.css", "/wp-admin/css/common.css", "/wp-includes/js/underscore.min.js"],
     )
     def test_static_files_are_there(self, site: WordPress, path: str) -> None:
-        response = requests.get(site.url + path, timeout=90)
+        response = requests.get(site.url + path, timeout=600)
 
         assert response.status_code == 200
         assert len(response.content) > 1000
 
     def test_page_that_is_not_there_is_wordpresss_own_404(self, site: WordPress) -> None:
-        response = requests.get(f"{site.url}/nothing-here/", timeout=90)
+        response = requests.get(f"{site.url}/nothing-here/", timeout=600)
 
         assert response.status_code == 404
         assert "<body" in response.text
 
     def test_admin_without_slash_is_redirected(self, site: WordPress) -> None:
-        response = requests.get(f"{site.url}/wp-admin?x=1", allow_redirects=False, timeout=90)
+        response = requests.get(f"{site.url}/wp-admin?x=1", allow_redirects=False, timeout=600)
 
         assert response.status_code == 301
         assert response.headers["Location"] == "/wp-admin/?x=1"
@@ -111,8 +111,8 @@ class TestPages:
 
 class TestLog:
     def test_ordinary_use_leaves_no_notice(self, site: WordPress) -> None:
-        requests.get(str(post(site, title="Weekly meeting")["link"]), timeout=90)
-        requests.get(f"{site.url}/wp-login.php", timeout=90)
+        requests.get(str(post(site, title="Weekly meeting")["link"]), timeout=600)
+        requests.get(f"{site.url}/wp-login.php", timeout=600)
 
         assert site.php_log() == ""
 
@@ -125,7 +125,7 @@ class TestLog:
         site.add_plugin(plugin(site, "add_action( 'init', function () { $x = $nowhere; } );"))
         site.log_path.write_bytes(b"")
 
-        requests.get(site.url, timeout=90)
+        requests.get(site.url, timeout=600)
 
         assert "Undefined variable $nowhere" in site.php_log()
 
@@ -211,10 +211,10 @@ class TestPlugins:
         link = str(post(site, title="Weekly meeting", content="Noon.")["link"])
 
         assert site.add_plugin(tmp_path, "for-a-test") == "for-a-test/main.php"
-        assert "said by the plugin" in requests.get(link, timeout=90).text
+        assert "said by the plugin" in requests.get(link, timeout=600).text
 
         site.deactivate_plugin("for-a-test")
-        assert "said by the plugin" not in requests.get(link, timeout=90).text
+        assert "said by the plugin" not in requests.get(link, timeout=600).text
 
     def test_its_post_types_have_pretty_addresses(self, site: WordPress, tmp_path: Path) -> None:
         (tmp_path / "main.php").write_text(PLUGIN, encoding="utf-8")
@@ -226,7 +226,7 @@ class TestPlugins:
         )
 
         assert link == f"{site.url}/parcels/blue/"
-        assert requests.get(link, timeout=90).status_code == 200
+        assert requests.get(link, timeout=600).status_code == 200
 
     def test_folder_without_a_plugin_is_refused(self, site: WordPress, tmp_path: Path) -> None:
         with pytest.raises(PhpError, match="No file in the folder nothing has a plugin's header"):

@@ -34,7 +34,7 @@ USERS = [
     {"id": DEPUTY, "first_name": "Bob", "last_name": "Deputy", "email": "bob@example.org"},
 ]
 NUMBER = 85393847045
-_TIMEOUT = 90
+_TIMEOUT = 600
 
 
 def details(**given: Any) -> dict[str, Any]:

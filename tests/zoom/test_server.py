@@ -73,10 +73,10 @@ def read(zoom: ZoomServer, path: str, **query: str) -> requests.Response:
         zoom.oauth_url,
         params={"grant_type": "account_credentials", "account_id": zoom.account.account_id},
         auth=(CLIENT_ID, CLIENT_SECRET),
-        timeout=90,
+        timeout=600,
     ).json()
     headers = {"Authorization": f"Bearer {given['access_token']}"}
-    return requests.get(f"{zoom.url}/v2{path}", params=query, headers=headers, timeout=90)
+    return requests.get(f"{zoom.url}/v2{path}", params=query, headers=headers, timeout=600)
 
 
 class TestTokens:

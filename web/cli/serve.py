@@ -205,6 +205,7 @@ async def _serve(
         await stop.wait()
         click.echo("Stopping: finishing open work.", err=True)
         await stop_serving()
+        await dispatcher.drain()
         await _stop(bridge)
 
 

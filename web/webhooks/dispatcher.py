@@ -95,6 +95,14 @@ class Dispatcher:
         for site_id, webhooks in to_load.items():
             self._hold(site_id, webhooks, deliver)
 
+    async def drain(self) -> None:
+        """Wait until every request that was begun is answered, also where who sent it has left meanwhile.
+
+        Takes as long as the longest of them may take: `answer_seconds`.
+        """
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _is_known(self, site_id: str) -> bool:
         return self._ingest.has_secrets(site_id) and self.keys.has_key(site_id)
 

@@ -36,7 +36,7 @@ class Reader:
     def await_requests(self, *numbers: int) -> None:
         """Wait until exactly these numbers have been read, in any order."""
         with self._changed:
-            assert self._changed.wait_for(lambda: sorted(self.requested) == [*numbers], 90), self.requested
+            assert self._changed.wait_for(lambda: sorted(self.requested) == [*numbers], 600), self.requested
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ class TestAhead:
         answers = threading.Event()
 
         def current(_: Any, user_id: str) -> UserMeetings:
-            answers.wait(90)
+            answers.wait(600)
             return UserMeetings({1: {"type": 2}})
 
         reader = Prefetcher(rest, current)  # type: ignore[arg-type]

@@ -469,17 +469,17 @@ class TestThread:
         def hold(at: int) -> None:
             if at == 2:
                 reached.set()
-                assert go.wait(90)
+                assert go.wait(600)
 
         adding.before = hold
         jobs.start()
         enqueued = jobs.enqueue("adding", {"upto": 100})
-        assert reached.wait(90)
+        assert reached.wait(600)
         stopper = threading.Thread(target=jobs.stop)
         stopper.start()
-        assert jobs.thread.stopping.wait(90)
+        assert jobs.thread.stopping.wait(600)
         go.set()
-        stopper.join(90)
+        stopper.join(600)
         assert adding.closed
         left = load(store, enqueued)
         assert (left.state, left.done, left.lease_until) == (JobState.RUNNING, 4, 0)
@@ -488,7 +488,7 @@ class TestThread:
         adding.after = lambda at: finished.set() if at == 98 else None
         following = JobRunner(store, {"adding": adding})
         following.start()
-        assert finished.wait(90)
+        assert finished.wait(600)
         following.stop()
         assert load(store, enqueued).state is JobState.DONE
         assert len(added(store)) == 100

@@ -11,7 +11,7 @@ from core.errors import StoreUnavailableError
 from core.jobs.worker import WorkerThread
 
 LONG = 3600.0  # nothing but a wake-up ends it within a test
-WITHIN = 90
+WITHIN = 600
 
 
 class Steps:

@@ -240,10 +240,10 @@ class TestThread:
             append(store, event(at=1, **TOPIC))
             for _ in range(2):
                 folding.wake()
-                assert tried.wait(90)
+                assert tried.wait(600)
                 tried.clear()
             folding.wake()
-            assert folded.wait(90)
+            assert folded.wait(600)
         finally:
             folding.stop()
         assert kept(store)[0].topic == "Choir"

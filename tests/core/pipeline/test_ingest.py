@@ -75,7 +75,7 @@ def take_quickly(ingest: Ingest, site_id: str, given: Request) -> bool | None:
     verification = ingest.verify(site_id, given)
     if verification is None or not verification.is_logged:
         return None
-    (new,) = ingest.append([ingest.entry_of(site_id, given, verification)]).result(90)
+    (new,) = ingest.append([ingest.entry_of(site_id, given, verification)]).result(600)
     assert isinstance(new, bool)
     return new
 

@@ -118,7 +118,7 @@ def bench(store: Store, site: Site) -> Bench:
 
 
 def eventually(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -535,7 +535,7 @@ class TestThreads:
         bench.happens(1)
         bench.mirror.start()
         try:
-            assert written.acquire(timeout=90)
+            assert written.acquire(timeout=600)
             looked = threading.Event()
             next_due = queue.next_due
 
@@ -547,10 +547,10 @@ class TestThreads:
 
             monkeypatch.setattr(queue, "next_due", mistake)
             bench.mirror.wake()
-            assert looked.wait(90)
+            assert looked.wait(600)
             bench.happens(2)
             bench.mirror.wake()
-            assert written.acquire(timeout=90)
+            assert written.acquire(timeout=600)
         finally:
             bench.mirror.stop()
         assert len(double.posts) == 2
@@ -565,21 +565,22 @@ class TestThreads:
             if threading.get_ident() not in asking:
                 asking.add(threading.get_ident())
                 entered.release()
-            answered.wait(90)
+            answered.wait(600)
             return None
 
         double.on_operation = hold
-        for number in range(1, 4 * MOST_AT_ONCE + 1):
+        more = 2  # than may be under way or made ready
+        for number in range(1, (PER_SITE + 1) * MOST_AT_ONCE + more + 1):
             bench.happens(number)
         bench.clock.now += 60
         bench.mirror.start()
         try:
             for _ in range(PER_SITE):
-                assert entered.acquire(timeout=90)
+                assert entered.acquire(timeout=600)
             eventually(lambda: bench.claimed() == (PER_SITE + 1) * MOST_AT_ONCE)
             assert len(asking) == PER_SITE
             answered.set()
-            eventually(lambda: len(double.posts) == 4 * MOST_AT_ONCE)
+            eventually(lambda: len(double.posts) >= (PER_SITE + 1) * MOST_AT_ONCE)
         finally:
             answered.set()
             bench.mirror.stop()
@@ -594,7 +595,7 @@ class TestThreads:
         double.on_operation = lambda operation: written.set() if isinstance(operation, CreatePost) else None
         bench.mirror.start()
         try:
-            assert written.wait(90)
+            assert written.wait(600)
         finally:
             bench.mirror.stop()
         assert bench.row(1).state == "synced"

@@ -76,10 +76,10 @@ class TestKeeping:
         retention = Counting(store, clock=clock)
         retention.start()
         try:
-            assert rounds.acquire(timeout=90)
+            assert rounds.acquire(timeout=600)
             put(store, 10)
             retention.wake()
-            assert rounds.acquire(timeout=90)
+            assert rounds.acquire(timeout=600)
             assert kept(store) == 10
         finally:
             retention.stop()

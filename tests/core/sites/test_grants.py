@@ -83,7 +83,7 @@ class TestLearn:
 
         def first(site_id: str) -> None:
             line = entry(two_sites, event(at=1, topic=site_id), site_id=site_id)
-            both.wait(30)
+            both.wait(600)
             two_sites.write(lambda connection: log.append(connection, [line]))
 
         threads = [threading.Thread(target=first, args=(site_id,)) for site_id in ("s1", "s2")]

@@ -46,7 +46,7 @@ class Checks:
         with self._changed:
             self.begun.append(site_id)
             self._changed.notify_all()
-            assert self._changed.wait_for(lambda: self._held is None or site_id in self._held, 90)
+            assert self._changed.wait_for(lambda: self._held is None or site_id in self._held, 600)
         if self.failure:
             raise self.failure
         now = int((clock or time.time)() * 1000)
@@ -67,12 +67,12 @@ class Checks:
 
     def wait_begun(self, count: int) -> list[str]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.begun) >= count, 90), self.begun
+            assert self._changed.wait_for(lambda: len(self.begun) >= count, 600), self.begun
             return list(self.begun)
 
     def wait_ended(self, count: int) -> list[str]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.ended) >= count, 90), self.ended
+            assert self._changed.wait_for(lambda: len(self.ended) >= count, 600), self.ended
             return list(self.ended)
 
 
@@ -95,7 +95,7 @@ def make(store: Store, checks: Checks, clock: Clock) -> HealthChecker:
 
 def wait_idle(checker: HealthChecker, *site_ids: str) -> None:
     """Wait until a checker has let go of these sites, which it does after the end of their checks."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while any(checker.is_underway(site_id) for site_id in site_ids):
         assert time.monotonic() < deadline
         threading.Event().wait(0.005)
@@ -329,7 +329,7 @@ class TestVisits:
         def look(_: Store, site_id: str, **__: Any) -> None:
             looked.append(site_id)
             begun.set()
-            assert end.wait(90)
+            assert end.wait(600)
 
         monkeypatch.setattr(page_visits, "look", look)
         checks.facts = [HealthFact(FactName.WORDPRESS, True, "", since=1)]
@@ -340,7 +340,7 @@ class TestVisits:
                 checker.begin("s1")
                 checks.wait_ended(count)
                 wait_idle(checker, "s1")
-                assert begun.wait(90)
+                assert begun.wait(600)
             assert looked == ["s1"]
         finally:
             end.set()

@@ -33,7 +33,7 @@ class Looks:
             self.begun.append(site_id)
             self.is_ended = is_ended
             self._changed.notify_all()
-            assert self._changed.wait_for(lambda: not self._held, 90)
+            assert self._changed.wait_for(lambda: not self._held, 600)
         if self.failure:
             raise self.failure
 
@@ -44,7 +44,7 @@ class Looks:
 
     def wait_begun(self, count: int) -> list[str]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.begun) >= count, 90), self.begun
+            assert self._changed.wait_for(lambda: len(self.begun) >= count, 600), self.begun
             return list(self.begun)
 
 
@@ -62,7 +62,7 @@ def visitor(store: Store) -> PageVisitor:
 
 
 def wait_idle(visitor: PageVisitor, *site_ids: str) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while any(visitor.is_underway(site_id) for site_id in site_ids):
         assert time.monotonic() < deadline
         threading.Event().wait(0.005)

@@ -362,7 +362,7 @@ class TestCaller:
 
             network.plugin.handle = handle  # type: ignore[method-assign]
             caller.begin(asked.id)
-            assert connected.wait(90)
+            assert connected.wait(600)
         assert kept(store, asked.site_id).home == HOME
 
     def test_continues_what_an_earlier_process_left(self, store: Store) -> None:
@@ -372,7 +372,7 @@ class TestCaller:
         caller = PairingCaller(store, on_connected=connected.put, pauses=(0,))
         with plugin.answering():
             caller.start()
-            assert connected.get(timeout=90) == asked.site_id
+            assert connected.get(timeout=600) == asked.site_id
         caller.stop()
 
     def test_watches_only_where_it_repeats_call_backs(self, store: Store) -> None:

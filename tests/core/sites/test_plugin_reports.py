@@ -125,7 +125,7 @@ class TestMoveChecker:
         moved: list[str] = []
         checker = MoveChecker(store, on_moved=moved.append)
         with at(site, NEW).answering():
-            assert checker.check("s1", report(), within=90)
+            assert checker.check("s1", report(), within=600)
         assert (moved, kept(store).home) == (["s1"], NEW)
 
     def test_that_is_calling_still_says_so_then_tells_the_result(self, store: Store, site: Site) -> None:
@@ -136,20 +136,20 @@ class TestMoveChecker:
             handle = network.plugin.handle
 
             def held(body: bytes) -> tuple[int, bytes]:
-                assert go.wait(90)
+                assert go.wait(600)
                 return handle(body)
 
             network.plugin.handle = held  # type: ignore[method-assign]
             assert not checker.check("s1", report(), within=0)
             assert not checker.check("s1", report(), within=0), "and begins no other"
             go.set()
-            assert checker.check("s1", report(), within=90)
+            assert checker.check("s1", report(), within=600)
         assert len(network.bodies) == 1
         assert kept(store).home == NEW
 
     def test_raises_why_it_is_refused(self, store: Store, site: Site) -> None:
         with at(site, site.home).answering(), pytest.raises(PairingRefusedError):
-            MoveChecker(store).check("s1", report(), within=90)
+            MoveChecker(store).check("s1", report(), within=600)
 
     def test_begins_no_more_than_there_is_room_for(self, store: Store, site: Site) -> None:
         with pytest.raises(StoreUnavailableError):

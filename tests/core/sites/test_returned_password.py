@@ -20,7 +20,7 @@ from tests.core.conftest import connected, with_password
 HOME = "https://s1.example.org"
 UUID = "0a1b2c3d-0000-4000-8000-000000000000"
 PASSWORDS = f"{HOME}/wp-json/wp/v2/users/me/application-passwords"
-WITHIN_SECONDS = 90.0
+WITHIN_SECONDS = 600.0
 
 
 class WordPressDouble:

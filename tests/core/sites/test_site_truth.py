@@ -158,7 +158,7 @@ class World:
     def page(self) -> str:
         """Return the meeting's page, as a visitor gets it."""
         link: str = self.php("return get_permalink( $id );")
-        return requests.get(link, timeout=90).text
+        return requests.get(link, timeout=600).text
 
     def join_url(self) -> Any:
         return self.php("return get_post_meta( $id, '_meeting_zoom_join_url', true );")
@@ -411,7 +411,7 @@ class TestWaysToChange:
     def test_quick_edit(self, world: World) -> None:
         session = sign_in(world.wordpress)
         address = f"{world.wordpress.url}/wp-admin/edit.php?post_type=zoom-meetings"
-        nonce = re.search(r'name="_inline_edit" value="(\w+)"', session.get(address, timeout=90).text)
+        nonce = re.search(r'name="_inline_edit" value="(\w+)"', session.get(address, timeout=600).text)
         assert nonce
         form = {
             "action": "inline-save",
@@ -425,7 +425,7 @@ class TestWaysToChange:
             "post_author": 1,
             **dict(zip(("aa", "mm", "jj", "hh", "mn", "ss"), (2026, "03", "02", 10, 0, 0), strict=True)),
         }
-        session.post(f"{world.wordpress.url}/wp-admin/admin-ajax.php", data=form, timeout=90)
+        session.post(f"{world.wordpress.url}/wp-admin/admin-ajax.php", data=form, timeout=600)
         world.check()
         assert world.stands() == ("draft", "user")
 
@@ -441,11 +441,11 @@ class TestWaysToChange:
         address = f"{world.wordpress.url}/wp-admin/edit.php"
         nonce = re.search(
             r'name="_wpnonce" value="(\w+)"',
-            session.get(f"{address}?post_type=zoom-meetings", timeout=90).text,
+            session.get(f"{address}?post_type=zoom-meetings", timeout=600).text,
         )
         assert nonce
         form = {"post_type": "zoom-meetings", "_wpnonce": nonce[1], "post[]": world.row.post_id}
-        session.get(address, params=form | action, timeout=90)
+        session.get(address, params=form | action, timeout=600)
         world.check()
         assert world.stands() == (status, "user")
 

@@ -159,7 +159,7 @@ class TestPages:
         return post
 
     def test_visitors_see_the_text_as_text(self, client: SyncClient) -> None:
-        page = requests.get(self.made(client).link, timeout=90).text
+        page = requests.get(self.made(client).link, timeout=600).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert" in page
         # WordPress writes some entities in another form.
@@ -180,7 +180,7 @@ class TestPages:
         made = self.made(client)
         gone = render(replace(MEETING, state=MeetingState.DELETED), SiteRules(), NOW)
         client.perform([UpdatePost(made.id, {"zoombridge": dict(gone.field)})], [Mark(NUMBER, 2)])
-        assert "zoombridge-join-link" not in requests.get(made.link, timeout=90).text
+        assert "zoombridge-join-link" not in requests.get(made.link, timeout=600).text
 
 
 class TestChoices:

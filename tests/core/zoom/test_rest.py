@@ -198,19 +198,19 @@ class TestPace:
             if awake.is_set():
                 again.append(seconds)
                 return
-            asleep.wait(90)
-            assert awake.wait(90)
+            asleep.wait(600)
+            assert awake.wait(600)
 
         pace = RateLimiter(Plan.BUSINESS, sleep, time.clock)
         for _ in range(8):
             pace.acquire(RateLabel.LIGHT)  # what may go at once after a rest
         with ThreadPoolExecutor(16) as threads:
             turns = [threads.submit(pace.acquire, RateLabel.LIGHT) for _ in range(16)]
-            asleep.wait(90)
+            asleep.wait(600)
             time.sleep(10)
             awake.set()
             for turn in turns:
-                turn.result(90)
+                turn.result(600)
         assert sorted(again) == [pytest.approx(number / 64) for number in range(1, 9)]
 
     def test_threads_wait_for_different_turns(self) -> None:

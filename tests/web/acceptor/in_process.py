@@ -58,9 +58,10 @@ def accepted(
         await running
         await ended.wait()
         await serving.closed.wait()
+        await dispatcher.drain()
 
     serving, running, ended, port = loop.run_sync(begin)
     try:
         yield Http(loop, port)
     finally:
-        loop.run_sync(end, timeout=90)
+        loop.run_sync(end, timeout=600)

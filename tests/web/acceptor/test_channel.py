@@ -37,7 +37,7 @@ async def ends(max_frame_bytes: int = MAX_FRAME_BYTES) -> AsyncIterator[Ends]:
     finally:
         made.channel.close()
         made.other.close()
-        await asyncio.wait_for(made.ended.wait(), 90)
+        await asyncio.wait_for(made.ended.wait(), 600)
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

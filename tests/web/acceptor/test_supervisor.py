@@ -188,7 +188,7 @@ class TestStop:
         head = (
             f"POST /sites/s1/wp-json/vczapi/v1/meeting HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
         )
-        with socket.create_connection(("127.0.0.1", port_of(bridge)), timeout=90) as line:
+        with socket.create_connection(("127.0.0.1", port_of(bridge)), timeout=600) as line:
             line.sendall(f"{head}Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n".encode())
             assert line.recv(1000).startswith(b"HTTP/1.1 100")
             os.kill(bridge.pid, signal.SIGTERM)
@@ -220,7 +220,7 @@ class TestSeveral:
         with RunningBridge(data, "--acceptors", "0") as bridge:
             assert acceptors(bridge) == []
             sent = send_many(bridge.url, 20, at_once=10)
-            assert requests.get(f"{bridge.url}/readyz", timeout=90).status_code == 200
+            assert requests.get(f"{bridge.url}/readyz", timeout=600).status_code == 200
         assert {one.status for one in sent} == {204}
         assert missing(url, data, sent) == set()
 

@@ -12,7 +12,7 @@ from web.http.messages import LARGE_BODY_BYTES, InboundRequest, InboundResponse
 if TYPE_CHECKING:
     from web.http.batcher import Requests
 
-WITHIN = 90
+WITHIN = 600
 
 
 def inbound(body: bytes = b"{}") -> InboundRequest:

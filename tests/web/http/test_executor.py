@@ -20,16 +20,16 @@ def names() -> int:
 class TestBlocking:
     def test_returns_and_raises_what_the_call_does(self) -> None:
         executor = BlockingExecutor()
-        assert executor.submit(int, "7").result(90) == 7
+        assert executor.submit(int, "7").result(600) == 7
         with pytest.raises(ValueError, match="seven"):
-            executor.submit(int, "seven").result(90)
+            executor.submit(int, "seven").result(600)
 
     def test_sees_the_context_of_its_caller_alone(self) -> None:
         executor = BlockingExecutor(threads=1)
         with acting(Actor(ActorKind.USER, "anna")):
             called = executor.submit(current_actor)
-        assert called.result(90).name == "anna"
-        assert executor.submit(current_actor).result(90) is BRIDGE
+        assert called.result(600).name == "anna"
+        assert executor.submit(current_actor).result(600) is BRIDGE
 
     def test_refuses_at_once_what_would_have_to_wait_long(self) -> None:
         executor = BlockingExecutor(threads=2, queue_size=3)
@@ -37,19 +37,19 @@ class TestBlocking:
         began = threading.Barrier(3)
 
         def hang() -> bool:
-            began.wait(90)
-            return go.wait(90)
+            began.wait(600)
+            return go.wait(600)
 
         running = [executor.submit(hang) for _ in range(2)]
-        began.wait(90)
+        began.wait(600)
         waiting = [executor.submit(go.wait, 30) for _ in range(3)]
 
         with pytest.raises(StoreUnavailableError, match="Too many"):
             executor.submit(int)
 
         go.set()
-        assert all(future.result(90) for future in running + waiting)
-        assert executor.submit(int).result(90) == 0
+        assert all(future.result(600) for future in running + waiting)
+        assert executor.submit(int).result(600) == 0
 
     def test_a_call_that_was_given_up_keeps_its_place_and_is_not_made(self) -> None:
         executor = BlockingExecutor(threads=1, queue_size=1)
@@ -57,10 +57,10 @@ class TestBlocking:
 
         def hang() -> bool:
             began.set()
-            return go.wait(90)
+            return go.wait(600)
 
         running = executor.submit(hang)
-        assert began.wait(90)
+        assert began.wait(600)
         given_up = executor.submit(made.set)
         assert given_up.cancel()
 
@@ -68,18 +68,18 @@ class TestBlocking:
             executor.submit(int)
 
         go.set()
-        assert running.result(90)
+        assert running.result(600)
         wait([given_up], 30)
-        assert executor.submit(int).result(90) == 0
+        assert executor.submit(int).result(600) == 0
         assert not made.is_set()
 
     def test_its_threads_end_with_it(self) -> None:
         before = names()
         executor = BlockingExecutor(threads=3)
-        threads = [executor.submit(threading.current_thread).result(90) for _ in range(3)]
+        threads = [executor.submit(threading.current_thread).result(600) for _ in range(3)]
         assert names() > before
         del executor
         gc.collect()
         for thread in threads:
-            thread.join(90)
+            thread.join(600)
             assert not thread.is_alive()

@@ -47,7 +47,7 @@ class Hashes:
 
     def _hash(self, name: str) -> str:
         self._loop.call_soon_threadsafe(self._begin, name)
-        assert self._go[name].wait(90)
+        assert self._go[name].wait(600)
         self._loop.call_soon_threadsafe(self._end)
         return name
 
@@ -66,7 +66,7 @@ def run(scenario: Callable[[Hashes], Coroutine[Any, Any, None]], **limits: int) 
         with ThreadPoolExecutor() as pool:  # more threads than the queue may use
             hashes = Hashes(HashingQueue(pool, **limits))
             try:
-                await asyncio.wait_for(scenario(hashes), 90)
+                await asyncio.wait_for(scenario(hashes), 600)
             finally:
                 hashes.end_all()
 

@@ -343,3 +343,17 @@ class TestInTime:
 
         run(test)
         assert logged(store) == 3, "what was refused only because it took too long is there, once"
+
+
+class TestDrain:
+    def test_waits_for_every_request_that_was_begun(self, ingest: Ingest, wp_site: Site) -> None:
+        """The first to a site waits for its secrets, one that they do not verify for a thread besides."""
+
+        async def test() -> None:
+            asking = Asking(ingest, answer_seconds=WITHIN)
+            asking.give(direct(b"{"), direct(raw(event()), {"x-zm-signature": "v0=wrong"}))
+            assert not asking.replies
+            await asking.dispatcher.drain()
+            assert set(asking.replies) == {0, 1}
+
+        run(test)

@@ -82,11 +82,11 @@ class TestKeyFrom:
         together = threading.Barrier(8)
 
         def read() -> str:
-            together.wait(90)
+            together.wait(600)
             return key_from(path)
 
         with ThreadPoolExecutor(8) as pool:
-            keys = {future.result(90) for future in [pool.submit(read) for _ in range(8)]}
+            keys = {future.result(600) for future in [pool.submit(read) for _ in range(8)]}
         assert keys == {path.read_text()}
         Sealer(keys.pop())
         assert path.stat().st_mode & 0o777 == 0o600

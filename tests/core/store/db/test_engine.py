@@ -52,17 +52,17 @@ class Held:
 
         def hold(_: Connection) -> None:
             began.set()
-            assert self._go.wait(90)
+            assert self._go.wait(600)
 
         self._future = store.submit(hold)
-        assert began.wait(90)
+        assert began.wait(600)
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, *_: object) -> None:
         self._go.set()
-        self._future.result(90)
+        self._future.result(600)
 
 
 class TestWrite:
@@ -86,14 +86,14 @@ class TestGroupCommit:
         event.listen(table.engine, "commit", commits.append)
         with Held(table):
             futures = [table.submit(put(number)) for number in range(20)]
-        assert [future.result(90) for future in futures] == list(range(20))
+        assert [future.result(600) for future in futures] == list(range(20))
         # Beside other processes each has its own, so that none holds locks for longer than it must.
         assert len(commits) == (2 if table.is_exclusive else 21)
 
     def test_items_for_one_function_reach_it_together(self, table: Store) -> None:
         with Held(table):
             futures = [table.submit_to_group(put_many, number) for number in (3, 1, 2)]
-        assert [future.result(90) for future in futures] == [
+        assert [future.result(600) for future in futures] == [
             "3 together: 3",
             "3 together: 1",
             "3 together: 2",
@@ -105,18 +105,18 @@ class TestGroupCommit:
             several = table.submit_each(put_many, [1, 2, 3])
             one = table.submit_to_group(put_many, 4)
             others = table.submit_each(put_many, [5, 6])
-        told = several.result(90)
+        told = several.result(600)
         assert [told[0], told[2]] == ["1 together: 1", "1 together: 3"]
         assert isinstance(told[1], IntegrityError), "one that fails does not harm the others"
-        assert one.result(90) == "1 together: 4"
-        assert others.result(90) == ["1 together: 5", "1 together: 6"]
+        assert one.result(600) == "1 together: 4"
+        assert others.result(600) == ["1 together: 5", "1 together: 6"]
         assert notes(table) == [1, 2, 3, 4, 5, 6]
 
     def test_a_function_that_tells_too_little_fails_and_the_next_write_does_not(self, table: Store) -> None:
         def tell_nothing(_connection: Connection, _items: Sequence[int]) -> list[str]:
             return []
 
-        told = table.submit_each(tell_nothing, [1, 2]).result(90)
+        told = table.submit_each(tell_nothing, [1, 2]).result(600)
         assert [type(one) for one in told] == [ValueError, ValueError]
         assert table.write(put(1)) == 1
 
@@ -126,7 +126,7 @@ class TestGroupCommit:
         event.listen(table.engine, "commit", lambda _: done.append(future.done()))
         with Held(table):
             future = table.submit(put(1))
-        future.result(90)
+        future.result(600)
         assert done == [False, False]
 
     def test_one_that_fails_does_not_harm_the_others(self, table: Store) -> None:
@@ -163,7 +163,7 @@ class TestGroupCommit:
             given_up = table.submit(put(1))
             assert given_up.cancel()
             after = table.submit(put(2))
-        assert after.result(90) == 2
+        assert after.result(600) == 2
         assert notes(table) == [1, 2]
 
 
@@ -179,7 +179,7 @@ class TestQueue:
                     store.submit_to_group(put_many, 1)
                 with pytest.raises(StoreUnavailableError, match="too many"):
                     store.submit_each(put_many, [1, 2])
-            assert [future.result(90) for future in futures] == [1, 1]
+            assert [future.result(600) for future in futures] == [1, 1]
             assert store.write(lambda _: "room again") == "room again"
         finally:
             store.close()
@@ -250,7 +250,7 @@ class TestClose:
         store = Store(database_url, keys=KEYS)
         closing = threading.Thread(target=store.close)
         future = store.submit(lambda _: "written")
-        closing.join(90)
+        closing.join(600)
         assert future.result(0) == "written"
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tests.postgresql import PostgreSQL
 
-WITHIN_SECONDS = 90.0
+WITHIN_SECONDS = 600.0
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
 
 
-WITHIN_SECONDS = 90.0
+WITHIN_SECONDS = 600.0
 
 
 @pytest.fixture

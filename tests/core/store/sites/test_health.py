@@ -215,7 +215,7 @@ class TestClaim:
             together, taken = threading.Barrier(2), list[list[str]]()
 
             def take(one: Store) -> None:
-                together.wait(60)
+                together.wait(600)
                 while found := claim(one, limit=3):
                     taken.append(found)
 
