@@ -96,9 +96,9 @@ class Dispatcher:
             self._hold(site_id, webhooks, deliver)
 
     async def drain(self) -> None:
-        """Wait until every request that was begun is answered, also where who sent it has left meanwhile.
+        """Wait until no thread looks into a request any more, also where who sent it has left meanwhile.
 
-        Takes as long as the longest of them may take: `answer_seconds`.
+        Takes at most `answer_seconds`. What is being stored then is the ingest's to finish.
         """
         while self._tasks:
             await asyncio.wait(self._tasks)

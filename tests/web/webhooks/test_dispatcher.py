@@ -346,12 +346,13 @@ class TestInTime:
 
 
 class TestDrain:
-    def test_waits_for_every_request_that_was_begun(self, ingest: Ingest, wp_site: Site) -> None:
-        """The first to a site waits for its secrets, one that they do not verify for a thread besides."""
+    def test_waits_for_the_requests_that_threads_look_into(self, ingest: Ingest, wp_site: Site) -> None:
+        """The first to a site waits for its secrets; one that they do not verify, for a thread once more."""
 
         async def test() -> None:
             asking = Asking(ingest, answer_seconds=WITHIN)
-            asking.give(direct(b"{"), direct(raw(event()), {"x-zm-signature": "v0=wrong"}))
+            wrong = {"x-zm-signature": "v0=wrong"}
+            asking.give(direct(raw(event(at=1)), wrong), direct(b" " * (LARGE_BODY_BYTES + 1), wrong))
             assert not asking.replies
             await asking.dispatcher.drain()
             assert set(asking.replies) == {0, 1}
