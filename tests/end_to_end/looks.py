@@ -44,9 +44,14 @@ _STEADY = """
 """
 
 
+def takes_pictures() -> bool:
+    """Return whether pictures are asked for."""
+    return bool(os.environ.get("ZOOMBRIDGE_PICTURES"))
+
+
 def picture(page: Page, pair: Pair, name: str) -> None:
     """Take a picture for the documentation, where that is asked for; of the newer WordPress."""
-    if os.environ.get("ZOOMBRIDGE_PICTURES") and pair.site.kind == "playground-sqlite":
+    if takes_pictures() and pair.site.kind == "playground-sqlite":
         PICTURES.mkdir(parents=True, exist_ok=True)
         changing = [
             (pair.site.url, "https://choir.example.org"),

@@ -122,6 +122,13 @@ def code(answer: WebhookResponse) -> str:
     return str((answer.body or {}).get("code"))
 
 
+def expected_outcome(envelope: Envelope) -> Outcome:
+    """Return what becomes of an authentic event of the site's account, before it is folded."""
+    hosts = hosts_of(envelope) if envelope.event in HOST_EVENTS else []
+    is_about_some = envelope.number or instance_events.named_instances(envelope) or hosts
+    return Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
+
+
 class TestAccepted:
     def test_is_in_the_log_as_it_came(self, store: Store, receive: Receive, clock: Clock) -> None:
         body = (SAMPLES / "raw" / "odd.json").read_bytes()
@@ -145,21 +152,21 @@ class TestAccepted:
         receive("s1", request_of(event()))
         assert woken
 
-    @pytest.mark.parametrize("path", sample_files(), ids=lambda path: path.stem)
-    def test_is_every_sample(self, store: Store, ingest: Ingest, path: Path) -> None:
-        body = path.read_bytes()
-        answer = ingest.receive("s1", request_of(body))
-        envelope = parse(body)
-        if envelope.event == VALIDATION:
-            assert answer.status == 200
-            return
-        assert answer == ACCEPTED
-        with store.reading() as connection:
-            (line,) = log.latest(connection, 9)
-        hosts = hosts_of(envelope) if envelope.event in HOST_EVENTS else []
-        is_about_some = envelope.number or instance_events.named_instances(envelope) or hosts
-        expected = Outcome.PENDING if acts_on(envelope.event) and is_about_some else Outcome.IGNORED
-        assert line.outcome == expected
+    def test_is_every_sample(self, store: Store, ingest: Ingest) -> None:
+        wrong = {}
+        for path in sample_files():
+            body = path.read_bytes()
+            envelope = parse(body)
+            answer = ingest.receive("s1", request_of(body))
+            if envelope.event == VALIDATION:
+                is_right = answer.status == 200
+            else:
+                with store.reading() as connection:
+                    newest = log.latest(connection, 1)[0]
+                is_right = answer == ACCEPTED and newest.outcome == expected_outcome(envelope)
+            if not is_right:
+                wrong[path.stem] = answer
+        assert not wrong
 
 
 class TestIgnored:
