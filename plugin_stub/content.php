@@ -35,13 +35,8 @@ add_filter( 'the_content', 'zoombridge_prepend_details', 30 ); // After wpautop(
  * @return string HTML.
  */
 function zoombridge_details( WP_Post $post ): string {
-	$html = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
-	if ( zoombridge_site_forbids_joining( $post ) ) {
-		$html = zoombridge_remove_joining( $html );
-	} elseif ( zoombridge_requires_sign_in( $post ) ) {
-		zoombridge_forbid_page_cache();
-	}
 	$number       = get_post_meta( $post->ID, '_meeting_zoom_meeting_id', true );
+	$html         = zoombridge_extend_details( zoombridge_audience_details( $post ), $post, time() );
 	$replacements = array(
 		// A topic may contain text that looks like a shortcode.
 		'['                    => '&#91;',
@@ -49,6 +44,24 @@ function zoombridge_details( WP_Post $post ): string {
 		'#zoombridge-calendar' => esc_url( rest_url( 'zoombridge/v1/calendar/' . $number . '.ics' ) ),
 	);
 	return str_replace( array_keys( $replacements ), $replacements, $html );
+}
+
+/**
+ * Returns the details that the bridge has placed, without what the current visitor may not see.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Post $post The post.
+ * @return string HTML.
+ */
+function zoombridge_audience_details( WP_Post $post ): string {
+	$html = zoombridge_select_audience( (string) get_post_meta( $post->ID, '_zoombridge_html', true ) );
+	if ( zoombridge_site_forbids_joining( $post ) ) {
+		$html = zoombridge_remove_joining( $html );
+	} elseif ( zoombridge_requires_sign_in( $post ) ) {
+		zoombridge_forbid_page_cache();
+	}
+	return $html;
 }
 
 /**

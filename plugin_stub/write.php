@@ -608,7 +608,8 @@ function zoombridge_sync_wanted_metas( array $operation, array $row ): array {
 		$wanted['_meeting_zoom_start_url'] = '';
 	}
 	$wanted = zoombridge_sync_keep_disabled_joining( $wanted, $row, $given['lay_over'] );
-	return $wanted + zoombridge_sync_wanted_twins( $wanted, $row['metas'] );
+	$wanted = $wanted + zoombridge_sync_wanted_twins( $wanted, $row['metas'] );
+	return $wanted + zoombridge_wanted_date_metas( $wanted, $row['metas'] );
 }
 
 /**

@@ -90,7 +90,7 @@ class TestDetails:
         text = page(site, post).text
 
         assert text.count(SHOWN) == 1
-        assert text.index(SHOWN) < text.index("By an editor.")
+        assert text.index(SHOWN) < text.rindex("By an editor.")
 
     def test_not_elsewhere(self, site: WordPress, post: dict[str, Any]) -> None:
         for url in (
