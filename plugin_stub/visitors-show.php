@@ -192,7 +192,7 @@ function zoombridge_render_join( WP_Post $post, array $facts, int $now ): string
 	}
 	$html = sprintf(
 		'<p class="zoombridge-item-join"%s><a class="wp-element-button" href="%s">%s'
-		. '<span class="screen-reader-text">: %s</span></a></p>',
+		. ' <span class="screen-reader-text">%s</span></a></p>',
 		zoombridge_between( $opens, $until, $now ),
 		esc_url( $url ),
 		esc_html( $text ),

@@ -129,7 +129,7 @@ def assert_fits(page: Page) -> None:
     assert wide[0] <= wide[1]
     sticking_out = page.evaluate(
         """
-        [...document.querySelectorAll('.zoombridge *, .zoombridge-meeting *')]
+        [...document.querySelectorAll('.zoombridge *, .zoombridge-meeting *, .zoombridge-visit *')]
             .filter((it) => it.getClientRects().length
                 && it.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
             .map((it) => it.outerHTML.slice(0, 200))

@@ -483,6 +483,16 @@ OVERALL: dict[str, tuple[Callable[[Scene, Visitor], str], frozenset[str]]] = {
         ),
         frozenset(),
     ),
+    "[zoom_meetings]": (
+        lambda scene, visitor: visitor.get(
+            scene.page_with("[zoom_meetings number=100] [zoom_meetings view=cards number=100] [zoom_countdown]")
+        ),
+        frozenset({"link", "token"}),
+    ),
+    "[zoom_meeting]": (
+        lambda scene, visitor: visitor.get(scene.page_of_each('[zoom_meeting meeting="{number}"]')),
+        frozenset({"link", "token"}),
+    ),
     "AJAX, list": (
         lambda _, visitor: visitor.ajax(
             "vczapi_list_meeting_shortcode_ajax_handler", {"data[per_page]": "100", "data[type]": ""}

@@ -159,7 +159,7 @@ class TestList:
         assert '<time datetime="2098-07-01T12:00:00-04:00" data-zb-time>' in html
         assert "12:00 pm</time>" in html
         assert "(America/New York, UTC-04:00)" in html
-        for text in ("Upcoming</strong>", "1 h 30 min", "Webinar", ">Join<"):
+        for text in ("Upcoming</strong>", "1 h 30 min", "Webinar", ">Join <"):
             assert text in html
         assert re.search(r'href="https://us02web\.zoom\.us/j/\d+\?pwd=aBc\.1"', html)
 
@@ -176,7 +176,7 @@ class TestList:
         visitor, user = rendered(site, content), rendered(site, content, user=1)
 
         assert "us02web.zoom.us/j/" not in visitor
-        assert visitor.count(">Sign in to join<") == 1
+        assert visitor.count(">Sign in to join <") == 1
         assert visitor.count(REGISTER) == 1
         assert user.count("us02web.zoom.us/j/") == 1
         assert "Sign in to join" not in user

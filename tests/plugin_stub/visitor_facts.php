@@ -2,8 +2,8 @@
 /**
  * Reads what visitors are told of meetings as the plugin does, without WordPress.
  *
- * Reads from standard input a JSON array of objects with `html`, `start`, `duration` and `now`; writes for each the metas
- * by which lists are selected, the state of the meeting and the states that follow, as a JSON array.
+ * Reads from standard input a JSON array of objects with `html`, `start`, `duration` and `now`; writes for each the
+ * metas by which lists are selected, the state of the meeting and the states that follow, as a JSON array.
  *
  * @package Zoom_WordPress_Bridge
  */
@@ -35,8 +35,10 @@ foreach ( json_decode( stream_get_contents( STDIN ), true ) as $zoombridge_one )
 		'is_live' => zoombridge_live_since( $zoombridge_one['html'] ) > 0,
 	);
 
+	list( $zoombridge_html, $zoombridge_text, $zoombridge_minutes ) = array_values( $zoombridge_one );
+
 	$zoombridge_result[] = array(
-		'metas' => zoombridge_date_metas( $zoombridge_one['html'], $zoombridge_one['start'], $zoombridge_one['duration'] ),
+		'metas' => zoombridge_date_metas( $zoombridge_html, $zoombridge_text, $zoombridge_minutes ),
 		'state' => zoombridge_meeting_state( $zoombridge_facts, $zoombridge_one['now'] ),
 		'later' => zoombridge_later_states( $zoombridge_facts, $zoombridge_one['now'] ),
 	);

@@ -1,0 +1,198 @@
+"""What visitors see of meetings, from Zoom's event to the browser: lists, blocks, a page that a cache has kept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import expect
+
+from tests.conftest import new_context
+from tests.end_to_end.events import Meeting, in_days, series
+from tests.end_to_end.looks import WIDTHS, assert_fits
+from tests.end_to_end.pages import Frame, sign_in
+from tests.end_to_end.test_accessibility import _AXE, assert_reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.end_to_end.pair import Pair
+
+DARK = "body { background: #111 !important; color: #eee !important; } body a, body summary { color: #9cf !important; }"
+NEW_YORK = "America/New_York"
+
+
+class Visit(Frame):
+    """What the plugin shows to visitors."""
+
+    root = ".zoombridge-visit"
+    name = "site"
+
+
+class OwnPage(Frame):
+    """The details on a meeting's own page."""
+
+    root = ".zoombridge-meeting"
+    name = "site"
+
+
+@dataclass
+class Program:
+    """The meetings of a category, and the pages that show them."""
+
+    pair: Pair
+    soon: Meeting
+    concerts: Meeting
+    list: str
+    month: str
+
+
+@pytest.fixture(scope="class")
+def program(kept_pair: Pair) -> Iterator[Program]:
+    """Meetings that Zoom told of, in a category of their own."""
+    start = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=30)
+    soon = Meeting("meeting", topic="Rehearsal & <i>tea</i>", start=start)
+    concerts = series("webinar", first=in_days(2), topic="Concerts")
+    concerts.topic = "Concerts"
+    kept_pair.tell(soon.created(), concerts.created())
+    site = kept_pair.site
+    pages = site.php(
+        """
+        wp_insert_term( 'Program', 'zoom-meeting', array( 'slug' => 'program' ) );
+        foreach ( $posts as $post ) {
+            wp_set_object_terms( $post, 'program', 'zoom-meeting' );
+        }
+        update_option( 'zoombridge_join_minutes', 10 );
+        return array_map( static function ( $content ) {
+            return get_permalink( wp_insert_post( array( 'post_type' => 'page', 'post_status' => 'publish',
+                'post_title' => 'Program', 'post_content' => $content ) ) );
+        }, $contents );
+        """,
+        posts=[kept_pair.post(one.number)["id"] for one in (soon, concerts)],
+        contents=[
+            (
+                '<!-- wp:zoombridge/meetings {"category":"program","view":"cards","align":"wide"} /-->'
+                f'<!-- wp:zoombridge/countdown {{"meeting":"{soon.number}"}} /-->'
+            ),
+            "[zoom_meetings view=month category=program]",
+        ],
+    )
+    yield Program(kept_pair, soon, concerts, *pages)
+    site.php("delete_option( 'zoombridge_join_minutes' );")
+
+
+def look(page: Page, frame: Frame, address: str) -> None:
+    """Look at a page as everybody does who has trouble with it: wide and light, narrow and dark, by keyboard."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.evaluate(AXE_SCRIPT)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if width == WIDTHS[-1]:
+            page.add_style_tag(content=DARK)
+        found = page.evaluate(_AXE, frame.root)
+        assert found == [], (address, width)
+        assert_fits(page)
+    assert_reachable(page, frame)
+    assert errors == []
+
+
+class TestVisitors:
+    def test_pages_are_for_everybody(self, program: Program, browser: Browser) -> None:
+        context = new_context(browser, timezone_id=NEW_YORK)
+        page = context.new_page()
+        own = program.pair.post(program.concerts.number)["link"]
+        for frame, address in ((Visit(), program.list), (Visit(), program.month), (OwnPage(), own)):
+            look(page, frame, address)
+        summary = page.get_by_text("Add to your calendar")
+        summary.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name="Google")).to_be_visible()
+        assert "calendar.google.com" in (page.get_by_role("link", name="Google").get_attribute("href") or "")
+        expect(page.locator(".zoombridge-details .zoombridge-local")).to_contain_text("Your time:")
+        context.close()
+
+        plain = new_context(browser, java_script_enabled=False).new_page()
+        plain.goto(program.list)
+        items = plain.locator(".zoombridge-item")
+        expect(items).to_have_count(2)
+        expect(items.first).to_contain_text("Rehearsal & <i>tea</i>")
+        expect(items.first).to_contain_text("The link to join appears on")
+        expect(plain.get_by_role("timer")).to_contain_text(re.compile(r"\d+ mins?"))
+        plain.goto(own)
+        plain.get_by_text("Add to your calendar").click()
+        expect(plain.get_by_role("link", name="Outlook")).to_be_visible()
+        plain.context.close()
+
+    def test_a_page_that_a_cache_kept_is_right_about_now(self, program: Program, browser: Browser) -> None:
+        context = new_context(browser, timezone_id=NEW_YORK)
+        page = context.new_page()
+        start = program.soon.start
+        page.clock.install(time=start - timedelta(minutes=30))
+        asked: list[str] = []
+        page.goto(program.list)
+        page.on("request", lambda request: asked.append(request.url))
+        item = page.locator(".zoombridge-cards > .zoombridge-item").first
+        join = item.get_by_role("link", name="Join Rehearsal & <i>tea</i>")
+        state = item.locator(".zoombridge-state")
+
+        expect(state).to_have_text("Upcoming")
+        expect(item.locator(".zoombridge-local")).to_contain_text(
+            re.compile(r"Your time: .*\b(EST|EDT|GMT-[45])\b")
+        )
+        expect(join).to_be_hidden()
+        expect(page.get_by_role("timer")).to_contain_text("minutes")
+
+        page.clock.run_for(timedelta(minutes=21).seconds * 1000)
+        expect(join).to_be_visible()
+        expect(item.locator(".zoombridge-wait")).to_be_hidden()
+        page.clock.run_for(timedelta(minutes=10).seconds * 1000)
+        expect(state).to_have_text("Under way")
+        expect(page.get_by_role("timer")).to_be_hidden()
+        page.clock.run_for(timedelta(minutes=60).seconds * 1000)
+        expect(item).to_be_hidden()
+        expect(page.locator(".zoombridge-cards > .zoombridge-item:visible")).to_have_count(1)
+        assert [url for url in asked if "wp-emoji" not in url] == []  # WordPress's own
+        context.close()
+
+    def test_editor_previews_and_sets_the_block(self, program: Program, browser: Browser) -> None:
+        site = program.pair.site
+        context = new_context(browser)
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        sign_in(page, site)
+        page.goto(f"{site.url}/wp-admin/post-new.php?post_type=page")
+        page.wait_for_function(
+            "window.wp && wp.data && wp.blocks && wp.blocks.getBlockType('zoombridge/meetings')"
+        )
+        page.evaluate(
+            """
+            () => {
+                wp.data.dispatch('core/preferences').set('core/edit-post', 'welcomeGuide', false);
+                const block = wp.blocks.createBlock('zoombridge/meetings', {category: 'program'});
+                wp.data.dispatch('core/block-editor').insertBlock(block);
+                wp.data.dispatch('core/block-editor').selectBlock(block.clientId);
+            }
+            """
+        )
+        preview = page.frame_locator("iframe[name=editor-canvas]").locator(".zoombridge-of-meetings")
+        expect(preview.get_by_role("link", name="Concerts", exact=True)).to_be_visible()
+        page.get_by_role("combobox", name="Kind").select_option("webinar")
+        expect(preview.locator(".zoombridge-item")).to_have_count(1)
+        page.get_by_role("combobox", name="View").select_option("month")
+        expect(preview.locator("table.zoombridge-month")).to_be_visible()
+        content = page.evaluate("wp.data.select('core/editor').getEditedPostContent()")
+        assert (
+            content
+            == '<!-- wp:zoombridge/meetings {"view":"month","category":"program","kind":"webinar"} /-->'
+        )
+        assert errors == []
+        context.close()
