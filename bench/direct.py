@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.wordpress.addresses import Access, servers_of
 from core.wordpress.sync_client import SyncClient
 
 if TYPE_CHECKING:
@@ -23,4 +24,11 @@ def direct_client(site: WordPress) -> SyncClient:
         """,
         pairing=_PAIRING,
     )
-    return SyncClient(site.rest_root, site.url, site=pairing["site"], key=pairing["key"], epoch=epoch)
+    return SyncClient(
+        site.rest_root,
+        site.url,
+        site=pairing["site"],
+        key=pairing["key"],
+        epoch=epoch,
+        access=Access(servers_of((site.rest_root,))),
+    )

@@ -19,6 +19,7 @@ from core.model.fold import Change, fold, position
 from core.pipeline.post_plan import PlanTask, plan_post
 from core.render import SiteRules, render
 from core.store.posts.queue import Written
+from core.wordpress.addresses import Access, servers_of
 from core.wordpress.envelope import derive_keys, home_digest, seal_request
 from core.wordpress.operations import document
 from core.wordpress.post_operations import CreatePost, UpdatePost
@@ -71,7 +72,14 @@ class Sync:
     def __init__(self, site: WordPress) -> None:
         """Pair the site with nobody but this client."""
         connect(site, _BRIDGE, name=_SITE, key=_KEY)
-        self._client = SyncClient(site.rest_root, site.url, site=_SITE, key=_KEY, epoch=_EPOCH)
+        self._client = SyncClient(
+            site.rest_root,
+            site.url,
+            site=_SITE,
+            key=_KEY,
+            epoch=_EPOCH,
+            access=Access(servers_of((site.rest_root,))),
+        )
         self._seq = count(1)
 
     def write(self, numbers: Sequence[int], writes: Sequence[Request]) -> list[int]:

@@ -147,7 +147,9 @@ SITE_UNREACHABLE = _(
     "browser, and that nothing blocks requests from the bridge's server."
 )
 NO_SECURE_CONNECTION = _("no secure connection could be made")
-NO_SUCH_SERVER = _("there is no server of this name")
+NO_ALLOWED_ADDRESS = _(
+    "there is no such address, or it is inside a network that the bridge's administrator has not allowed"
+)
 SERVER_SILENT = _("its server does not answer")
 SERVER_REFUSES = _("its server refuses the connection")
 NO_WEB_ADDRESS = _("its address is not a web address")

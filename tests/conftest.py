@@ -16,8 +16,10 @@ from tornado.ioloop import IOLoop
 
 from core.store.db.encryption import Sealer
 from core.store.db.migrate import upgrade
+from core.wordpress.connections import allow_networks
 from tests.examples import SOAK
 from tests.postgresql import PostgreSQL
+from tests.running import LOOPBACK
 from tests.stores import is_for_the_soak
 from tests.wordpress import COMMON_KINDS, KINDS, WordPress
 
@@ -52,6 +54,7 @@ IN_SOAK = (*ON_NEWEST, "tests/plugin_stub/", "tests/end_to_end/test_events.py::"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    allow_networks(LOOPBACK)  # where WordPress and the doubles are
     for service in ("WordPress", "PostgreSQL", "browser"):
         config.addinivalue_line(
             "markers", f"{service.lower()}: uses a real {service} (set from the fixtures used)"

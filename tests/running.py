@@ -16,6 +16,9 @@ from typing import Self
 _START_SECONDS = 300
 _STOP_SECONDS = 600
 
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+"""The networks that the sites of tests, demo and benchmarks are in."""
+
 PASSWORD = "correct horse battery staple"
 
 
@@ -35,7 +38,11 @@ class RunningBridge:
         self.log_path = data / "bridge.log"
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ZOOMBRIDGE_")
-        } | {"ZOOMBRIDGE_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+        } | {
+            "ZOOMBRIDGE_DATA": str(data),
+            "ZOOMBRIDGE_ALLOW_NETWORK": " ".join(LOOPBACK),
+            "PYTHONUNBUFFERED": "1",
+        }
         if database_url is not None:
             self.environment["ZOOMBRIDGE_DATABASE_URL"] = database_url
         with self.log_path.open("ab") as log:

@@ -40,20 +40,25 @@ def origin_of(address: str) -> tuple[str | None, int | None]:
     return parts.hostname, None if parts.port in _DEFAULT_PORTS else parts.port
 
 
+def stays_on_server(address: str, target: str) -> bool:
+    """Tell whether a redirect leads to the same host and port, and not from https to http. Both are whole addresses."""
+    try:
+        before, after = urlsplit(address), urlsplit(target)
+        same_origin = origin_of(address) == origin_of(target)
+    except ValueError:
+        return False
+    return same_origin and after.scheme in ("http", "https") and after.scheme in ("https", before.scheme)
+
+
 def is_same_page(status: int, address: str, target: str) -> bool:
     """Tell whether a redirect leads to the same page, so that it is to be followed.
 
     Permanent ones within the site do, but not those to its front page, and those that only add https or a slash.
     `target` is a whole address.
     """
-    try:
-        before, after = urlsplit(address), urlsplit(target)
-        same_origin = origin_of(address) == origin_of(target)
-        secure = after.scheme in ("https", before.scheme)
-    except ValueError:
+    if status not in _REDIRECTS or not stays_on_server(address, target):
         return False
-    if status not in _REDIRECTS or not same_origin or not secure or after.scheme not in ("http", "https"):
-        return False
+    before, after = urlsplit(address), urlsplit(target)
     if status in _PERMANENT and after.path.strip("/") not in ("", "wp-login.php"):
         return True
     return before.path.rstrip("/") == after.path.rstrip("/") and before.query == after.query

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.wordpress import transport
+from core.wordpress.addresses import Access, servers_of
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
     import requests
 
     from core.store.sites.sites import Site
+
+
+def access(site: Site) -> Access:
+    """Return which addresses inside a network requests for a connected site may go to: those of its own server."""
+    return Access(servers=servers_of((site.url, site.rest_root)))
 
 
 def session(site: Site, url: str) -> requests.Session:
@@ -22,7 +28,7 @@ def session(site: Site, url: str) -> requests.Session:
     """
     own, other = urlsplit(site.url), urlsplit(url)
     is_own = own.hostname == other.hostname and (other.scheme == "https" or own.scheme == "http")
-    return transport.session(site.server_login if is_own else None)
+    return transport.session(site.server_login if is_own else None, access=access(site))
 
 
 def connect(
@@ -43,5 +49,6 @@ def connect(
         next_key=site.next_key,
         server_login=site.server_login,
         doorway=Doorway(site.doorway),
+        access=access(site),
         timeout=timeout,
     )

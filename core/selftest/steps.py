@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 from core import messages
 from core.errors import Fault, SiteFaultError
+from core.model.page_visit import stays_on_server
 from core.pipeline import site_client
 from core.selftest.cleanup import clean_up, enqueue_cleanup
 from core.sites import diagnosis
@@ -258,7 +259,7 @@ class SelfTestSteps:
             self._report(Stage.SEEN, messages.TEST_SEEN_BY_EDITORS % {"status": post.status})
             self._go_to(SelfTestStep.DELETE)
             return
-        visited = _visit(self.site, self.progress.link, self.progress.token)
+        visited = visit_page(self.site, self.progress.link, self.progress.token)
         wrong = diagnosis.diagnose_visit(visited)
         if wrong is not None:
             self._fail(wrong)
@@ -470,8 +471,8 @@ def _written(found: selftest.StoredPost | None) -> ProbePost:
     )
 
 
-def _visit(site: Site, link: str, token: str) -> VisitorResponse:
-    """Open a page without a session, following redirects."""
+def visit_page(site: Site, link: str, token: str) -> VisitorResponse:
+    """Open a page without a session, following redirects within its server."""
     try:
         for _ in range(_MOST_REDIRECTS + 1):
             with site_client.session(site, link) as over:
@@ -481,9 +482,14 @@ def _visit(site: Site, link: str, token: str) -> VisitorResponse:
             to = answer.header("Location")
             if answer.status not in range(300, 400) or not to:
                 break
-            link = urljoin(link, to)
+            target = urljoin(link, to)
+            if not stays_on_server(link, target):
+                break
+            link = target
     except SiteFaultError as error:
         return VisitorResponse(None, False, error.reason or str(error))
+    except ValueError:  # it leads to what is no address
+        return VisitorResponse(None, False, messages.NO_WEB_ADDRESS)
     return VisitorResponse(answer.status, token.encode() in answer.body, page_title(answer.body))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core import messages
 from core.errors import Fault, SiteFaultError
+from core.wordpress.addresses import Access
 from core.wordpress.homes import at_origin, is_local
 from core.wordpress.sync_client import Doorway, SyncClient
 
@@ -21,7 +22,10 @@ TIMEOUT = (5.0, 15.0)
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """A site to call, as its plugin describes it. `site`, `key` and `epoch` are those of the protocol."""
+    """A site to call, as its plugin describes it. `site`, `key` and `epoch` are those of the protocol.
+
+    `access` is which addresses inside a network may be called.
+    """
 
     home: str
     rest_root: str
@@ -30,6 +34,7 @@ class Callee:
     epoch: int
     server_login: tuple[str, str] | None = None
     doorway: str = Doorway.REST
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ def _call_at(url: str, callee: Callee, timeout: tuple[float, float]) -> Reached:
         address=url,
         server_login=callee.server_login,
         doorway=Doorway(callee.doorway),
+        access=callee.access,
         timeout=timeout,
     ) as client:
         greeting = client.hello()

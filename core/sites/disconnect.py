@@ -39,7 +39,9 @@ def disconnect(store: Store, name: str) -> tuple[Site, str]:
 
 def _disconnect_with_password(site: Site, problem: str) -> str:
     """Give a stored password back. Before, where the plugin is too old for signed requests, unpair it with it."""
-    with WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT) as client:
+    with WordPressClient(
+        site.rest_root, site.username, site.password, access=site_client.access(site), timeout=_TIMEOUT
+    ) as client:
         if problem:
             with suppress(SiteFaultError):
                 client.unpair()

@@ -11,6 +11,7 @@ import structlog
 
 from core.errors import SiteFaultError
 from core.model.page_visit import PageVisit, is_same_page, origin_of, visit_of
+from core.pipeline import site_client
 from core.store.db import clock as store_clock
 from core.store.posts import visits
 from core.store.sites import sites
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from core.store.db.engine import Store
     from core.store.posts.visits import DueVisit
+    from core.wordpress.addresses import Access
 
 MOST_NEW = 20
 """Pages of one round that were not looked at since their status changed."""
@@ -44,7 +46,7 @@ def look(
     *,
     clock: Callable[[], float] | None = None,
     is_ended: Callable[[], bool] = lambda: False,
-    visitor: Callable[[], Visitor] = Visitor,
+    visitor: Callable[[Access], Visitor] = Visitor,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> None:
     """Look at the pages of a site that are due, one after the other, and record what a visitor gets. Blocks.
@@ -65,7 +67,7 @@ def look(
         )
     origins = {origin_of(address) for address in (site.url, site.home or site.url)}
     unclear, until = 0, monotonic() + _LONGEST_ROUND
-    with visitor() as sender:
+    with visitor(site_client.access(site)) as sender:
         for page in found:
             if is_ended():
                 return

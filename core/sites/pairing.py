@@ -29,6 +29,7 @@ from core.errors import (
     ZoomBridgeError,
 )
 from core.jobs.worker import WorkerThread
+from core.pipeline import site_client
 from core.sites import apply_rules
 from core.sites import call_back as calls
 from core.sites.call_back import Callee
@@ -39,6 +40,7 @@ from core.store.posts import requeue
 from core.store.sites import health, pairings, rules, sites
 from core.store.sites.pairings import MOST_USES, OPEN_STATES, Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
+from core.wordpress.addresses import Access, is_evidently_inside, servers_of
 from core.wordpress.homes import is_same_home, typed_address, zoom_endpoints
 from core.wordpress.pairing_envelope import (
     KeyPair,
@@ -181,10 +183,11 @@ def cancel_code(store: Store, code_id: str) -> None:
             audit.record(connection, Action.CODE_CANCELLED, code.address, site_id=code.site_id)
         pairings.remove_code(connection, code_id)
 
+    waiting = [pairing for pairing in made if pairing.state is PairingState.CONFIRM]
+    accesses = [_access(store, pairing) for pairing in waiting]
     store.write(write)
-    for pairing in made:
-        if pairing.state is PairingState.CONFIRM:
-            _unpair(pairing)
+    for pairing, access in zip(waiting, accesses, strict=True):
+        _unpair(pairing, access)
 
 
 # --- The plugin's request ---------------------------------------------------------------------------------------
@@ -288,6 +291,7 @@ def answers_at_old_home(site: Site, *, timeout: tuple[float, float] = _OLD_HOME_
             address=site.url,
             next_key=site.next_key,
             server_login=site.server_login,
+            access=site_client.access(site),
             timeout=timeout,
         ) as client:
             client.hello()
@@ -385,6 +389,7 @@ def call_back(store: Store, pairing_id: str, *, timeout: tuple[float, float] = c
         epoch=pairing.epoch,
         server_login=pairing.server_login,
         doorway=pairing.doorway,
+        access=_access(store, pairing),
     )
     findings: list[HealthFinding] = []
     try:
@@ -437,7 +442,7 @@ def refuse(store: Store, pairing_id: str) -> None:
 
     store.write(write)
     if pairing.url:
-        _unpair(pairing)
+        _unpair(pairing, _access(store, pairing))
 
 
 def set_server_password(store: Store, pairing_id: str, username: str, password: str) -> None:
@@ -593,7 +598,23 @@ def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_u
     )
 
 
-def _unpair(pairing: Pairing) -> None:
+def _access(store: Store, pairing: Pairing) -> Access:
+    """Return which addresses inside a network the site of a pairing may be called at.
+
+    Those of a known site's own server, and those that whoever asked for the code has plainly typed.
+    """
+    with store.reading() as connection:
+        code = pairings.load_code(connection, pairing.code_id, store.sealer)
+        known = _load_site(connection, store, pairing.site_id)
+    servers: frozenset[tuple[str, int]] = frozenset()
+    if code is not None and is_same_home(code.address, pairing.home) and is_evidently_inside(code.address):
+        servers |= servers_of((code.address,))
+    if known is not None:
+        servers |= site_client.access(known).servers
+    return Access(servers)
+
+
+def _unpair(pairing: Pairing, access: Access) -> None:
     try:
         with SyncClient(
             pairing.rest_root,
@@ -603,6 +624,7 @@ def _unpair(pairing: Pairing) -> None:
             epoch=pairing.epoch,
             address=pairing.url,
             server_login=pairing.server_login,
+            access=access,
             timeout=calls.TIMEOUT,
         ) as client:
             client.unpair()

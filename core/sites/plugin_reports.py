@@ -13,6 +13,7 @@ import structlog
 
 from core import messages
 from core.errors import PairingRefusedError, SiteFaultError, StoreUnavailableError, ZoomBridgeError
+from core.pipeline import site_client
 from core.sites import call_back
 from core.sites.call_back import Callee
 from core.sites.pairing import answers_at_old_home
@@ -165,6 +166,7 @@ def _call(site: Site, told: MoveDetails, timeout: tuple[float, float], *, stays:
         epoch=site.epoch,
         # Only the server that has asked for a password is sent it.
         server_login=site.server_login if stays else None,
+        access=site_client.access(site),
     )
     try:
         return call_back.call(callee, timeout=timeout)

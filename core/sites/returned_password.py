@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from core.errors import Fault, SiteFaultError, StoreError, UnknownSiteError
+from core.pipeline import site_client
 from core.store.sites import sites
 from core.wordpress.client import WordPressClient
 
@@ -89,7 +90,9 @@ class PasswordReturner:
 
 def return_password(store: Store, site: Site) -> None:
     """Give a site's stored password back, and forget it. Blocks. It stays stored where the site fails."""
-    with WordPressClient(site.rest_root, site.username, site.password, timeout=_TIMEOUT) as client:
+    with WordPressClient(
+        site.rest_root, site.username, site.password, access=site_client.access(site), timeout=_TIMEOUT
+    ) as client:
         is_done = give_back(client)
     if is_done:
         store.write(partial(sites.forget_password, site=site, sealer=store.sealer))

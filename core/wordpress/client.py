@@ -17,6 +17,7 @@ from core.wordpress.faults import classify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.wordpress.addresses import Access
     from core.wordpress.faults import SiteResponse
     from core.wordpress.responses import ApplicationPassword
 
@@ -39,11 +40,12 @@ class WordPressClient:
         username: str,
         application_password: str,
         *,
+        access: Access | None = None,
         timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT),
     ) -> None:
         self._root = rest_root if rest_root.endswith("/") else rest_root + "/"
         self._timeout = timeout
-        self._session = transport.session()
+        self._session = transport.session(access=access)
         # As bytes: requests would encode text as Latin-1, and user names are not always.
         self._session.auth = HTTPBasicAuth(username.encode(), application_password.encode())
         pair = base64.b64encode(f"{username}:{application_password}".encode()).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 LONGEST_EVIDENCE = 300
 """Most characters of a response that are stored as evidence."""
+
+LARGEST_JSON = 128 * 1024
+"""Largest body in bytes that is decoded as JSON. Signed answers may be larger: see `core.wordpress.envelope`."""
 
 LONGEST_WAIT = 24 * 3600.0
 """Longest `Retry-After`, in seconds: one day."""
@@ -39,11 +42,17 @@ class SiteResponse:
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 
+    def beginning(self) -> SiteResponse:
+        """Return the response with the beginning of its body, which is enough to tell what is wrong."""
+        return replace(self, body=self.body[: LARGEST_JSON + 1])
+
     def json(self) -> Any:
-        """Return the decoded JSON; ValueError where it is none. A byte order mark before it is forgiven.
+        """Return the decoded JSON; ValueError where it is none, or large. A byte order mark before it is forgiven.
 
         Some plugins' files begin with one, which PHP prints before everything else.
         """
+        if len(self.body) > LARGEST_JSON:
+            raise ValueError("too large")  # decoded, it would take many times its size
         try:
             return json.loads(self.body.decode("utf-8-sig"))
         except RecursionError:
@@ -137,10 +146,12 @@ def shorten(text: str) -> str:
 def page_title(body: bytes) -> str:
     """Return the title of an HTML page, else the first words that it shows."""
     text = body[:65_536].decode("utf-8", "replace")
-    title = re.search(r"<title\b[^>]*>(.*?)</title\s*>", text, re.IGNORECASE | re.DOTALL)
+    # What is not closed goes to the end: each character is looked at once, however many tags there are.
+    title = re.search(r"<title\b[^<>]*>(.*?)(?:</title\s*>|\Z)", text, re.IGNORECASE | re.DOTALL)
     if title and title.group(1).strip():
         return shorten(unescape(title.group(1)))
-    bare = re.sub(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text, flags=re.IGNORECASE | re.DOTALL)
+    hidden = r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>"
+    bare = re.sub(hidden, " ", text, flags=re.IGNORECASE | re.DOTALL)
     return shorten(unescape(bare))
 
 

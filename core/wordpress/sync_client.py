@@ -63,6 +63,7 @@ from core.wordpress.sync_posts import TRASH, Mark, post_of, sync_operations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from core.wordpress.addresses import Access
     from core.wordpress.envelope import SignedAnswer
     from core.wordpress.faults import SiteResponse
     from core.wordpress.operations import Operation, Payload, RequestFault, Result, WriteOperation
@@ -149,7 +150,7 @@ class SyncClient:
     differs (https instead of http). `site` is the bridge's name for the site, `key` the pairing key, `next_key` the one
     that a rotation may have brought into use. `server_login` are user and password for the web server in front of
     WordPress. `doorway` and `clock_offset` (seconds by which the site's clock is ahead) are where a former client
-    left off. `timeout` (connect, read) is in seconds.
+    left off. `access` is which addresses inside a network may be connected to. `timeout` (connect, read) is in seconds.
     """
 
     def __init__(
@@ -166,6 +167,7 @@ class SyncClient:
         server_login: tuple[str, str] | None = None,
         doorway: Doorway = Doorway.REST,
         clock_offset: int = 0,
+        access: Access | None = None,
         timeout: tuple[float, float] = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT),
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
@@ -184,7 +186,7 @@ class SyncClient:
         self._clock = clock
         self._pause = pause
         self._largest = LARGEST_REQUEST
-        self._session = transport.session(server_login)
+        self._session = transport.session(server_login, access=access)
         self.has_rotated = False
         """Whether the site has taken `next_key`, and refuses `key` by now."""
         self.doorway = doorway
@@ -501,6 +503,7 @@ class SyncClient:
             try:
                 answer = open_answer(self._keys, seen[doorway].body, nonce=nonce)
             except UnsignedAnswerError:
+                seen[doorway] = seen[doorway].beginning()  # only one whole body is held at a time
                 self._raise_final(doorway, seen[doorway])
             else:
                 self.doorway = doorway

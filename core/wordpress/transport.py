@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import ssl
 import time
+import zlib
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 
 import core
 from core import messages
+from core.wordpress.addresses import Access
+from core.wordpress.connections import LARGEST_ANSWER, WHOLE_SECONDS, SiteSession
 from core.wordpress.faults import SiteResponse, endless, unreachable, untrusted
 
 if TYPE_CHECKING:
@@ -26,18 +29,13 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 """Read time-out: seconds between two chunks of a response."""
 
-WHOLE_TIMEOUT = 60.0
-"""Seconds for the whole body of a response: a slow drip never reaches the read time-out."""
-
-LARGEST_ANSWER = 5 * 1024 * 1024
-"""Largest body in bytes, decompressed."""
-
 _PIECE = 64 * 1024
+_ENCODINGS = ("gzip", "x-gzip", "deflate")
 
 # Failures before any of the request was sent, and what they are in an owner's words.
 _NEVER_SENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((requests.exceptions.SSLError,), messages.NO_SECURE_CONNECTION),
-    ((NameResolutionError,), messages.NO_SUCH_SERVER),
+    ((NameResolutionError,), messages.NO_ALLOWED_ADDRESS),
     ((requests.exceptions.ConnectTimeout,), messages.SERVER_SILENT),
     ((ConnectionRefusedError,), messages.SERVER_REFUSES),
     ((requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema), messages.NO_WEB_ADDRESS),
@@ -45,18 +43,18 @@ _NEVER_SENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 _TOO_SLOW = (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError)
 
 
-def session(server_login: tuple[str, str] | None = None) -> requests.Session:
-    """Return a session without retries: the store schedules those.
+def session(server_login: tuple[str, str] | None = None, *, access: Access | None = None) -> requests.Session:
+    """Return a session without retries, which the store schedules, and without redirects.
 
-    `server_login` are user and password for the web server in front of WordPress (HTTP Basic), in UTF-8.
+    `server_login` are user and password for the web server in front of WordPress (HTTP Basic), in UTF-8. `access` is
+    which addresses inside a network may be connected to; those of the networks allowed for the process may always.
     """
-    made = requests.Session()
+    made = SiteSession(access or Access())
     if server_login is not None:
         made.auth = HTTPBasicAuth(*(text.encode() for text in server_login))
     made.headers["User-Agent"] = f"ZoomWordPressBridge/{core.__version__}"
     made.headers["Accept"] = "application/json"
-    for scheme in ("http://", "https://"):
-        made.mount(scheme, HTTPAdapter(max_retries=0))
+    made.headers["Accept-Encoding"] = "gzip, deflate"
     return made
 
 
@@ -72,7 +70,7 @@ def send(
     """Send one request and return the response, whatever its status; SiteFaultError without one.
 
     `body` is sent as it is. `timeout` is for connecting and for each piece of the answer, in
-    seconds. Redirects are not followed.
+    seconds. Redirects are not followed, and their bodies not read.
     """
     wrote = method not in ("GET", "HEAD")
     try:
@@ -82,10 +80,11 @@ def send(
             data=body,
             headers=headers,
             timeout=timeout,
-            allow_redirects=False,
             stream=True,
         ) as response:
-            return SiteResponse(response.status_code, dict(response.headers), _body(response, wrote=wrote))
+            is_redirect = response.status_code in range(300, 400)
+            body = b"" if is_redirect else _body(response, wrote=wrote)
+            return SiteResponse(response.status_code, dict(response.headers), body)
     except (requests.RequestException, HTTPError, OSError) as error:
         raise fault_of(error, wrote=wrote) from error
 
@@ -114,23 +113,51 @@ def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
         return untrusted(_said(chain))
     for kinds, reason in _NEVER_SENT:
         if any(isinstance(link, kinds) for link in chain):
-            return unreachable(reason, evidence=_said(chain))
+            # Whether a name is unknown, or leads to where nothing is allowed, is not told.
+            said = NameResolutionError.__name__ if NameResolutionError in kinds else _said(chain)
+            return unreachable(reason, evidence=said)
     slow = any(isinstance(link, _TOO_SLOW) for link in chain)
     reason = messages.ANSWER_TOO_LATE if slow else messages.CONNECTION_LOST
     return unreachable(reason, evidence=_said(chain), unsure=wrote)
 
 
 def _body(response: requests.Response, *, wrote: bool) -> bytes:
-    deadline = time.monotonic() + WHOLE_TIMEOUT
-    pieces, size = [], 0
-    for piece in response.iter_content(_PIECE):
-        pieces.append(piece)
-        size += len(piece)
-        if size > LARGEST_ANSWER:
+    """Read a body, decompressed. A few bytes may hold a thousand times as many: no more than the limit is unpacked."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    unpacker = _Unpacker() if encoding in _ENCODINGS else None
+    body = io.BytesIO()
+    for piece in response.raw.stream(_PIECE, decode_content=False):
+        room = LARGEST_ANSWER + 1 - body.tell()
+        body.write(piece if unpacker is None else unpacker.unpack(piece, room))
+        if body.tell() > LARGEST_ANSWER:
             raise endless(LARGEST_ANSWER, unsure=wrote)
         if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout(f"the answer took longer than {WHOLE_TIMEOUT:.0f} s")
-    return b"".join(pieces)
+            raise requests.exceptions.ReadTimeout(f"the answer took longer than {WHOLE_SECONDS:.0f} s")
+    return body.getvalue()
+
+
+class _Unpacker:
+    """Unpacks gzip, zlib and, as some servers understand `deflate`, raw deflate."""
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._is_first = True
+
+    def unpack(self, piece: bytes, room: int) -> bytes:
+        """Return what is in the next piece, at most `room` bytes. Raises: requests.exceptions.ContentDecodingError."""
+        is_first, self._is_first = self._is_first, False
+        try:
+            return self._inflater.decompress(piece, room)
+        except zlib.error:
+            pass
+        if is_first:
+            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                return self._inflater.decompress(piece, room)
+            except zlib.error:
+                pass
+        raise requests.exceptions.ContentDecodingError("the body is not packed as it says")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from core.wordpress.addresses import Access
+
 _TIMEOUT = (5.0, 10.0)  # connect and read, in seconds
 
 
 class Visitor:
     """Sends requests for pages without any login, cookie or cache. A context manager; not thread-safe."""
 
-    def __init__(self) -> None:
-        self._session = transport.session()
+    def __init__(self, access: Access | None = None) -> None:
+        self._session = transport.session(access=access)
         self._session.headers.update({"Accept": "text/html,*/*;q=0.1", "Cache-Control": "no-cache"})
 
     def __enter__(self) -> Self:
@@ -38,7 +40,7 @@ class Visitor:
         """
         self._session.cookies.clear()
         try:
-            with self._session.get(url, timeout=_TIMEOUT, allow_redirects=False, stream=True) as response:
+            with self._session.get(url, timeout=_TIMEOUT, stream=True) as response:
                 return response.status_code, response.headers.get("Location", "")
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             raise transport.fault_of(error, wrote=False) from error

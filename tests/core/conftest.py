@@ -8,6 +8,7 @@ from hypothesis import settings
 
 from core.store.db.engine import Store
 from core.store.sites.sites import Site, save
+from core.wordpress.connections import allow_networks, allowed_networks
 from tests.examples import FIXED_SEED, PROFILE, PROPERTY, QUICK_PROPERTY
 
 # The machines that run this are slow at times, which says nothing about the code.
@@ -58,3 +59,12 @@ def connected(store: Store, site_id: str) -> Site:
     )
     store.write(lambda connection: save(connection, site, store.sealer))
     return site
+
+
+@pytest.fixture
+def nothing_allowed() -> Iterator[None]:
+    """Loopback is not allowed, as outside tests."""
+    before = allowed_networks()
+    allow_networks(())
+    yield
+    allow_networks(str(network) for network in before)

@@ -66,7 +66,7 @@ def unreachable_sites(monkeypatch: pytest.MonkeyPatch) -> None:
     """No request leaves this machine; each fails as at a site that is down."""
 
     def refuse(*_: object, **__: object) -> None:
-        raise unreachable(messages.NO_SUCH_SERVER, evidence="")
+        raise unreachable(messages.NO_ALLOWED_ADDRESS, evidence="")
 
     monkeypatch.setattr("core.wordpress.transport.send", refuse)
     monkeypatch.setattr(web.pages.accounts, "OAUTH_URL", "http://127.0.0.1:9/oauth")
@@ -81,7 +81,7 @@ def names(
     now = int(time.time() * 1000)
     account = ZoomAccount("Chor", Credentials("AccountOurs", "client", "secret"), created_at=now)
     store.write(lambda connection: zoom_credentials.save(connection, account, store.sealer))
-    fault = messages.SITE_UNREACHABLE % {"reason": messages.NO_SUCH_SERVER}
+    fault = messages.SITE_UNREACHABLE % {"reason": messages.NO_ALLOWED_ADDRESS}
     findings_of_site = [
         HealthFinding(FactName.WORDPRESS, True, messages.SITE_ANSWERS),
         HealthFinding(FactName.PLUGIN, True, messages.PLUGIN_VERSION % {"version": "0.1.0"}),

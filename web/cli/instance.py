@@ -17,6 +17,7 @@ from core.errors import StoreInUseError
 from core.store.db import private_files
 from core.store.db.encryption import key_from
 from core.store.db.engine import Store
+from core.wordpress import connections
 from web.http.logs import log_to_stderr
 from web.rpc.client import RpcClient
 
@@ -167,11 +168,29 @@ def instance_options(command: F) -> F:
         show_default="SQLite in the data folder",
         help="PostgreSQL database, which several bridges can share: postgresql://user@host/zoombridge.",
     )
+    @click.option(
+        "--allow-network",
+        multiple=True,
+        envvar="ZOOMBRIDGE_ALLOW_NETWORK",
+        callback=_allow_networks,
+        expose_value=False,
+        show_default="none",
+        help="Private network whose addresses sites may have: 10.1.0.0/16. May be given several times.",
+    )
     @functools.wraps(command)
     def wrapper(*arguments: Any, data: Path, database_url: str | None, **options: Any) -> Any:
         return command(*arguments, instance=Instance(data, database_url), **options)
 
     return wrapper  # type: ignore[return-value]
+
+
+def _allow_networks(_context: click.Context, _option: click.Parameter, networks: tuple[str, ...]) -> None:
+    """Allow networks for this process; without any, those stay that are allowed."""
+    try:
+        if networks:
+            connections.allow_networks(networks)
+    except ValueError as error:
+        raise click.BadParameter(f"Write a network as 10.1.0.0/16 or fd12::/64: {error}") from error
 
 
 def public_url_option(command: F) -> F:

@@ -27,7 +27,9 @@ from core.store.sites.sites import Site
 from core.wordpress.pairing_envelope import KeyPair
 from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin, load
 from tests.core.wordpress.network_double import Reply
+from tests.core.wordpress.raw_server import Server
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 NO_ROUTE: Reply = (404, {}, b'{"code": "rest_no_route", "message": ""}')
 PAGE: Reply = (200, {}, b"<title>Choir</title>")
 BASIC: Reply = (401, {"WWW-Authenticate": 'Basic realm="Test"'}, b"<title>401</title>")
@@ -611,3 +613,34 @@ class TestServerPassword:
         asked = Plugin().ask(store, issue(store))
         with pytest.raises(ZoomBridgeError, match="user name"):
             pairing.set_server_password(store, asked.id, username, "x")
+
+
+@pytest.mark.usefixtures("nothing_allowed")
+class TestAddresses:
+    """A site inside the bridge's network, to which nothing is sent before it is allowed."""
+
+    def test_that_is_new_is_not_called(self, store: Store) -> None:
+        with Server(lambda: iter([OK])) as server:
+            called = self.call(store, server)
+            assert (called.state, server.connected) == (PairingState.UNREACHABLE, 0)
+            self.call(store, server, address="http://127.0.0.1:1/")
+            pairing.refuse(store, called.id)
+            assert server.connected == 0
+
+    def test_that_was_typed_is_called(self, store: Store) -> None:
+        with Server(lambda: iter([OK])) as server:
+            self.call(store, server, address=f"http://127.0.0.1:{server.port}/")
+            assert server.connected > 0
+
+    def test_that_is_connected_is_called(self, store: Store, site: Site) -> None:
+        with Server(lambda: iter([OK])) as server:
+            at = f"http://127.0.0.1:{server.port}"
+            moved = replace(site, url=at, home=at, rest_root=f"{at}/wp-json/")
+            store.write(lambda connection: sites.save(connection, moved, store.sealer))
+            self.call(store, server)
+            assert server.connected > 0
+
+    @staticmethod
+    def call(store: Store, server: Server, **given: Any) -> Pairing:
+        plugin = Plugin(home=f"http://127.0.0.1:{server.port}")
+        return pairing.call_back(store, plugin.ask(store, issue(store, **given)).id)

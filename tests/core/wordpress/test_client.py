@@ -12,7 +12,7 @@ import responses
 from urllib3.exceptions import ReadTimeoutError
 
 from core.errors import Fault, SiteFaultError
-from core.wordpress import transport
+from core.wordpress import connections, transport
 from core.wordpress.client import WordPressClient
 from core.wordpress.responses import ApplicationPassword
 
@@ -139,7 +139,7 @@ class TestFaults:
     def test_an_answer_without_end_is_cut_off(
         self, client: WordPressClient, wire: responses.RequestsMock
     ) -> None:
-        wire.delete(PASSWORD, body=b" " * (transport.LARGEST_ANSWER + 1))
+        wire.delete(PASSWORD, body=b" " * (connections.LARGEST_ANSWER + 1))
         found = raised(client)
         assert found.fault is Fault.NOT_JSON
         assert "5 MiB" in str(found)
@@ -147,7 +147,7 @@ class TestFaults:
     def test_an_answer_that_drips_is_cut_off(
         self, client: WordPressClient, wire: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(transport, "WHOLE_TIMEOUT", -1.0)
+        monkeypatch.setattr(transport, "WHOLE_SECONDS", -1.0)
         wire.delete(PASSWORD, json={"deleted": True})
         found = raised(client)
         assert (found.fault, found.unsure) == (Fault.NETWORK, True)
@@ -177,7 +177,7 @@ class TestRealSockets:
     def test_a_name_that_there_is_not(self) -> None:
         found = self.failure("http://no-such-site.invalid/")
         assert (found.fault, found.unsure) == (Fault.NETWORK, False)
-        assert "no server of this name" in str(found)
+        assert "no such address" in str(found)
 
     def test_a_server_that_listens_and_says_nothing(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as mute:

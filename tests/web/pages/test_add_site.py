@@ -261,7 +261,7 @@ class TestProgress:
         assert f"The bridge calls {HOME}" in shown
 
     def test_says_why_the_site_is_not_reached(self, admin: Door, store: Store, caller: Caller) -> None:
-        message = messages.SITE_UNREACHABLE % {"reason": messages.NO_SUCH_SERVER}
+        message = messages.SITE_UNREACHABLE % {"reason": messages.NO_ALLOWED_ADDRESS}
         page = begun(admin)
         made = used(store, page, PairingState.UNREACHABLE, message=message)
         assert message in words(admin.get(page))

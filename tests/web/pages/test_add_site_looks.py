@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (375, "dark"))
 WHY = messages.PAIRING_NETWORK % {
     "address": "https://choir.example.org/" + "long" * 30,
-    "reason": messages.NO_SUCH_SERVER,
+    "reason": messages.NO_ALLOWED_ADDRESS,
 }
 _AXE = """
 async () => {

@@ -33,7 +33,7 @@ from tests.web.pages.doors import Door
 from tests.web.pages.test_events import CHOIR, NOON, put
 from tests.web.pages.test_meeting import NOW
 
-UNREACHABLE = messages.SITE_UNREACHABLE % {"reason": messages.NO_SUCH_SERVER}
+UNREACHABLE = messages.SITE_UNREACHABLE % {"reason": messages.NO_ALLOWED_ADDRESS}
 
 
 @pytest.fixture
