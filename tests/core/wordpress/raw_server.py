@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING, Self
@@ -45,8 +46,23 @@ class Server:
     def _talk(self, plain: socket.socket) -> None:
         plain.settimeout(600)
         connection = plain if self._context is None else self._context.wrap_socket(plain, server_side=True)
-        self.requests.append(connection.recv(65_536))
+        self.requests.append(_request(connection))
         for piece in self._answer():
             connection.sendall(piece)
         if self._context is not None:
             connection.close()
+
+
+def _request(connection: socket.socket) -> bytes:
+    """Read a whole request: what is left unread when a connection is closed resets it."""
+    read = b""
+    while b"\r\n\r\n" not in read:
+        piece = connection.recv(65_536)
+        if not piece:
+            return read
+        read += piece
+    length = re.search(rb"content-length: (\d+)", read, re.IGNORECASE)
+    end = read.index(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
+    while len(read) < end and (piece := connection.recv(65_536)):
+        read += piece
+    return read
