@@ -849,7 +849,7 @@ OF_BRIDGE = (
         "core/wordpress/faults.py",
         "        if len(self.body) > LARGEST_JSON:\n",
         "        if False:\n",
-        ("core/wordpress/test_connections.py::test_a_hostile_answer_costs_at_most_20_mb",),
+        ("core/wordpress/test_faults.py::test_a_large_body_is_not_decoded_as_json",),
     ),
     Defence(
         "visits of pages stay on the site",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import Fault
 from core.wordpress.faults import (
+    LARGEST_JSON,
     LONGEST_EVIDENCE,
     SiteResponse,
     classify,
@@ -177,3 +178,9 @@ class TestEvidence:
 
     def test_a_body_nested_without_end_is_not_json(self) -> None:
         assert classify(answer(400, b"[" * 500_000), now=NOW).fault is Fault.NOT_JSON
+
+
+def test_a_large_body_is_not_decoded_as_json() -> None:
+    assert SiteResponse(200, {}, b" " * (LARGEST_JSON - 2) + b"{}").json() == {}
+    with pytest.raises(ValueError, match="too large"):
+        SiteResponse(200, {}, b" " * (LARGEST_JSON - 1) + b"{}").json()

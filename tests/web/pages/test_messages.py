@@ -54,7 +54,9 @@ def test_fault_of_a_site(http: Http, store: Store, wp_site: Site, german: dict[s
         )
     )
     shown = text(http("GET", path, headers=german))
-    assert "Die Website war nicht erreichbar: es gibt diese Adresse nicht, oder sie liegt in einem Netz" in shown
+    assert (
+        "Die Website war nicht erreichbar: es gibt diese Adresse nicht, oder sie liegt in einem Netz" in shown
+    )
     assert "could not be reached" not in shown
 
 
@@ -82,7 +84,10 @@ def test_findings_of_a_site(http: Http, store: Store, wp_site: Site, german: dic
     "case",
     [
         (messages.JOB_FAILED % {"error": "KeyError"}, "interner Fehler aufgetreten (KeyError)"),
-        (messages.WAITING_FOR_SITE_FAULT % {"fault": UNREACHABLE}, "es gibt diese Adresse nicht, oder sie liegt in einem Netz"),
+        (
+            messages.WAITING_FOR_SITE_FAULT % {"fault": UNREACHABLE},
+            "es gibt diese Adresse nicht, oder sie liegt in einem Netz",
+        ),
         (messages.SCAN_POSTS_DUE % {"count": 300}, "300 Seiten sind noch zu schreiben"),
     ],
 )
