@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share: a real WordPress of each kind, a browser, Tornado's loop."""
 
 import asyncio
+import gc
 import inspect
 import platform
 import shutil
@@ -74,6 +75,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # takes the test, and only as it runs; this is seen before anything does.
         if inspect.iscoroutinefunction(item.function) and not item.get_closest_marker("gen_test"):
             raise pytest.UsageError(f"{item.nodeid} is `async def`, but not marked: @pytest.mark.gen_test")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look less often for cycles in what all tests share: the modules and 10,000 tests are never garbage.
+
+    It took a seventh of the processor's time of tests that start no program.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _is_for_its_servers(item: pytest.Item) -> bool:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 # A wide page in light colours and a narrow one in dark ones: no rule of axe's is about both at once. wp-admin is light
-# whatever the reader's system is, and the bridge's part of it too.
-SCHEMES: dict[str, tuple[Literal["light", "dark"], ...]] = {
+# whatever the reader's system is, and the bridge's part of it too: axe looks at it once, where there is least room.
+SCHEMES: dict[str, tuple[Literal["light", "dark"] | None, ...]] = {
     "browser": ("light", "dark"),
-    "wp-admin": ("light", "light"),
+    "wp-admin": (None, "light"),
 }
 
 # Of a route, so many pages are looked at: without a filter, and with one. What a filter changes is the same in wp-admin.
@@ -196,8 +196,9 @@ def look(
         page.evaluate(AXE_SCRIPT)
         for width, scheme in zip(WIDTHS, SCHEMES[frame.name], strict=True):
             page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            assert page.evaluate(_AXE, frame.root) == [], (scheme, width)
+            if scheme is not None:
+                page.emulate_media(color_scheme=scheme)
+                assert page.evaluate(_AXE, frame.root) == [], (scheme, width)
             assert_fits(page)
         page.set_viewport_size({"width": WIDTHS[0], "height": 900})
         assert_reachable(page, frame)
