@@ -51,7 +51,8 @@ def meeting(topic: str, start: datetime | None, **given: Any) -> Meeting:
         "host_id": "theHost",
     } | given
     object_ = {name: value for name, value in object_.items() if value is not None}
-    return Meeting("account", number, **{"object": object_, "created": True, **kept})
+    fields: dict[str, Any] = {"object": object_, "created": True}
+    return Meeting("account", number, **(fields | kept))
 
 
 def webinar(topic: str, start: datetime, **given: Any) -> Meeting:
