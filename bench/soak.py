@@ -13,6 +13,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,22 @@ class Removals:
         """Run it; say how many removals were noticed."""
         good, lines = _python(["-m", "tests.defences"], say, profile="ci")
         return good, lines[-1] if lines else "no result"
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Tests of the whole way; then a search for secrets in what their bridges leave behind."""
+
+    about: str
+    tests: Sequence[str]
+
+    def run(self, _scale: Scale, say: Callable[[str], None], /) -> tuple[bool, str]:
+        """Run them as each run has them; say what was found."""
+        with tempfile.TemporaryDirectory(prefix="zoombridge-traces-") as folder:
+            left = ["--basetemp", f"{folder}/left", "-o", "tmp_path_retention_policy=all"]
+            passed, lines = _python(["-m", "pytest", "-v", *left, *self.tests], say, profile="ci")
+            clean, found = _python(["-m", "tests.traces", f"{folder}/left"], say, profile="ci")
+        return passed and clean, f"{found[-1] if found else 'no result'} pytest: {_closing(lines)}"
 
 
 def _pytest(arguments: Sequence[str], say: Callable[[str], None]) -> tuple[bool, list[str]]:
@@ -242,6 +259,10 @@ PARTS: dict[str, Part] = {
         ["tests", "-k", "newest-mariadb"],
     ),
     "minimum-wordpress": Tests("the same on WordPress 5.7 with PHP 7.4", ["tests", "-k", "minimum-mariadb"]),
+    "traces": Searched(
+        "every test of the whole way, on the newer WordPress; then a search for secrets in what the bridges leave",
+        ["tests/end_to_end", "-k", "not debian-mariadb"],
+    ),
     "defences": Removals("every defence removed by itself"),
     "faulty-accounts": Tests(
         f"{FAULTY_ACCOUNTS['sqlite'].soak:,} accounts with faults of the REST API, reconciled",

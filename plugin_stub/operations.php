@@ -187,6 +187,7 @@ function zoombridge_sync_write_fields(): array {
 	);
 	return array(
 		'title'   => $text,
+		'slug'    => $text,
 		'content' => $text,
 		'status'  => zoombridge_sync_status_schema(),
 		'host'    => $text,

@@ -397,7 +397,7 @@ function zoombridge_sync_took_choices( array $operation, array $row ): array {
 }
 
 /**
- * Returns the slug of a post that becomes visible.
+ * Returns the slug of a post that becomes visible, or for which the bridge names the text of its slug.
  *
  * WordPress would try one number after the other, which takes as many queries as there are posts of the same title.
  *
@@ -405,12 +405,14 @@ function zoombridge_sync_took_choices( array $operation, array $row ): array {
  *
  * @param array $fields    Columns of the post.
  * @param array $operation The operation.
- * @return string The slug; empty for drafts, which get one when they are published.
+ * @return string The slug; empty for other drafts, which get one when they are published.
  */
 function zoombridge_sync_slug( array $fields, array $operation ): string {
 	global $wpdb;
-	$slug = sanitize_title( $fields['post_title'] );
-	if ( '' === $slug || ! in_array( $fields['post_status'], array( 'publish', 'private' ), true ) ) {
+	$text       = $operation['slug'] ?? '';
+	$slug       = sanitize_title( '' === $text ? $fields['post_title'] : $text );
+	$is_visible = in_array( $fields['post_status'], array( 'publish', 'private' ), true );
+	if ( '' === $slug || ( '' === $text && ! $is_visible ) ) {
 		return '';
 	}
 	$query = "SELECT ID FROM {$wpdb->posts} WHERE post_name = %s AND post_type = 'zoom-meetings' LIMIT 1";
@@ -454,7 +456,7 @@ function zoombridge_sync_write( array $operation, int $epoch, array $row ): arra
 			$changes[ $column ] = $value;
 		}
 	}
-	if ( '' === $row['post_name'] && isset( $changes['post_status'] ) ) {
+	if ( '' === $row['post_name'] && ( isset( $changes['post_status'] ) || isset( $operation['slug'] ) ) ) {
 		$changes['post_name'] = zoombridge_sync_slug( $changes + $row, $operation );
 	}
 	$update = static function () use ( $row, $changes ) {

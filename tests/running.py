@@ -11,7 +11,10 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _START_SECONDS = 300
 _STOP_SECONDS = 600
@@ -31,8 +34,15 @@ class RunningBridge:
 
     COMMAND = (sys.executable, "-m", "web.cli")
 
-    def __init__(self, data: Path, *options: str, port: int = 0, database_url: str | None = None) -> None:
-        """Start it, and wait until it says that it serves."""
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        port: int = 0,
+        database_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it, with more in its environment, and wait until it says that it serves."""
         self.data = data
         data.mkdir(parents=True, exist_ok=True)
         self.log_path = data / "bridge.log"
@@ -45,6 +55,7 @@ class RunningBridge:
         }
         if database_url is not None:
             self.environment["ZOOMBRIDGE_DATABASE_URL"] = database_url
+        self.environment |= environment or {}
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self.COMMAND, "serve", "--port", str(port), *options],

@@ -193,7 +193,9 @@ def _create(task: PlanTask) -> Plan:
         "status": wanted.status,
         "zoombridge": {**_ticked(wanted.field, dict.fromkeys(wanted.ticks, "1")), "revision": task.revision},
     }
-    chosen: dict[str, Any] = {} if wanted.author is None else {"author": wanted.author}
+    chosen: dict[str, Any] = {"slug": wanted.slug} if wanted.slug else {}
+    if wanted.author is not None:
+        chosen["author"] = wanted.author
     if wanted.category is not None:
         chosen[CATEGORIES] = [wanted.category]
     made: SitePost = yield CreatePost(fields | chosen)
@@ -261,6 +263,8 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
         base, now = yield from _read_base(task, written.post_id, now)
         if meeting.topic and wanted.topic != base.topic:
             changes["title"] = wanted.title
+            if wanted.slug:
+                changes["slug"] = wanted.slug  # for a draft, whose address is made when it is published
         ticks, new_ticks = _choose(base.ticks, wanted.ticks, now)
         if _digest(wanted.field) != base.field or new_ticks:
             changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}

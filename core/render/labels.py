@@ -72,6 +72,18 @@ def title(meeting: Meeting) -> str:
     return meeting.topic.strip() if is_visible(meeting.topic) else _UNTITLED[meeting.kind]
 
 
+def slug(meeting: Meeting) -> str:
+    """Return the text of which a post's address is made; empty where the title serves.
+
+    An address is kept for ever and found in logs, whatever the rules hide later: it holds neither a link nor a passcode
+    that the host has written into the topic.
+    """
+    listed = meeting.listed_topic
+    if listed == " ".join(meeting.topic.split()):
+        return ""
+    return listed if is_visible(listed) else _UNTITLED[meeting.kind]
+
+
 def heading(kind: MeetingKind) -> str:
     """Return the heading of the details."""
     return _HEADING[kind]

@@ -59,7 +59,8 @@ class Post:
 
     `reason` says why a post is not shown, for the site's owner; empty where it is shown. `by_rule`: it is withheld
     because the site's rules exclude the meeting, so a post that the bridge created is trashed. `title` and `content`
-    are HTML, and `topic` is the text of which the title is made, or empty; `content` applies to a new post, or to one whose content nobody but the bridge has written. `status`,
+    are HTML, and `topic` is the text of which the title is made, or empty; `slug` is that of a new post's address, empty
+    where it is the title. `content` applies to a new post, or to one whose content nobody but the bridge has written. `status`,
     `author` and `category` apply to a new post. `field` is the value of the REST field `zoombridge` (docs/stub.md)
     without the revision. `ticks` are per-meeting options of the plugin VCZAPI that the rules require to be on.
     `visible` is what `field` shows to visitors. The post is valid until `until` (UTC), or without limit where None.
@@ -70,6 +71,7 @@ class Post:
     by_rule: bool = False
     topic: str = ""
     title: str = ""
+    slug: str = ""
     content: str = ""
     status: str = "publish"
     author: int | None = None
@@ -108,6 +110,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         by_rule=bool(left_out),
         topic=meeting.topic,
         title=text.title(labels.title(meeting)),
+        slug=text.title(labels.slug(meeting)),
         content=meeting_html.agenda(meeting),
         status=rules.status,
         author=None if author is None else author.user,

@@ -89,13 +89,15 @@ class Metas:
 class Write:
     """Change a post, or create one where `post` is None; returns a `Standing`. What is None stays as it is.
 
-    `host` (a Zoom host ID), `author` (a user's ID) and `terms` (IDs of categories) count only for a new post.
+    `host` (a Zoom host ID), `author` (a user's ID) and `terms` (IDs of categories) count only for a new post; `slug`,
+    the text of which its address is made in place of the title, for one that has no address yet.
     """
 
     seq: int
     number: str
     post: int | None = None
     title: str | None = None
+    slug: str | None = None
     content: str | None = None
     status: str | None = None
     host: str | None = None
@@ -411,6 +413,7 @@ def _write(operation: Write) -> dict[str, Any]:
         "number": operation.number,
         "post": operation.post,
         "title": operation.title,
+        "slug": operation.slug,
         "content": operation.content,
         "status": operation.status,
         "host": operation.host,

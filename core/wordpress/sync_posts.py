@@ -88,6 +88,7 @@ def _write(fields: Mapping[str, Any], mark: Mark, post: int | None = None) -> Wr
         number=str(mark.number),
         post=post,
         title=fields.get("title"),
+        slug=fields.get("slug"),
         content=fields.get("content"),
         status=fields.get("status"),
         host=None if field is None or post is not None else field.get("host"),

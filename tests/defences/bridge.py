@@ -641,6 +641,14 @@ OF_BRIDGE = (
         "",
         ("core/zoom/test_join_link.py::test_a_link_to_start_a_meeting_is_shown_to_nobody",),
     ),
+    Defence(
+        "an address of a page holds no passcode",
+        _SHOWN,
+        "core/render/labels.py",
+        '    if listed == " ".join(meeting.topic.split()):\n        return ""\n',
+        '    if listed is not None:\n        return ""\n',
+        ("core/render/test_post.py::TestTitleAndContent::test_an_address_holds_no_passcode",),
+    ),
     # --- Command line ---------------------------------------------------------------------------------
     Defence(
         "token of the command line's API",

@@ -71,11 +71,18 @@ class Logged:
 class Pair:
     """A WordPress with the stub, and a bridge as a process of its own, connected by its command."""
 
-    def __init__(self, site: WordPress, data: Path, *, secret: str | None = SECRET) -> None:
-        """Start the bridge and connect the site, with Zoom's secret token unless that is None."""
+    def __init__(
+        self,
+        site: WordPress,
+        data: Path,
+        *,
+        secret: str | None = SECRET,
+        bridge: RunningBridge | None = None,
+    ) -> None:
+        """Start the bridge, unless one runs, and connect the site, with Zoom's secret token unless that is None."""
         self.site = site
         self.secret = secret or SECRET
-        self.bridge = RunningBridge(data)
+        self.bridge = bridge or RunningBridge(data)
         self._session: tuple[RunningBridge, str] | None = None
         self.endpoint = f"{site.rest_root}vczapi/v1/meeting"
         try:

@@ -162,6 +162,13 @@ class TestTitleAndContent:
         assert len(long) == 500
         assert long.endswith("…")
 
+    def test_an_address_holds_no_passcode(self) -> None:
+        pasted = "Choir https://us02web.zoom.us/j/1?pwd=abc  singing4us"
+        assert "singing4us" in shown(meeting(topic=pasted, password="singing4us")).title
+        assert shown(meeting(topic=pasted, password="singing4us")).slug == "Choir"
+        assert shown(meeting(topic="https://us02web.zoom.us/j/1?pwd=abc")).slug == "Zoom meeting"
+        assert shown(meeting(topic="A  choir", password="singing4us")).slug == ""
+
     def test_an_agenda_becomes_paragraphs_and_lines(self) -> None:
         content = shown(meeting(agenda="First,\r\nsecond.\n\n \n\nThird <b>&amp;</b>\n")).content
         assert content == "<p>First,<br />\nsecond.</p>\n<p>Third &lt;b&gt;&amp;amp;&lt;/b&gt;</p>\n"

@@ -138,7 +138,14 @@ async def serving(*, behind_proxy: bool = False, **limits: Any) -> AsyncIterator
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), WITHIN))
+    async def within_time() -> bool:
+        try:
+            await asyncio.wait_for(test(), WITHIN)
+        except TimeoutError:
+            return False
+        return True
+
+    assert asyncio.run(within_time()), f"what the test waits for has not come within {WITHIN} s"
 
 
 class TestConnections:
@@ -294,7 +301,7 @@ class TestLargeBodies:
                 second.begin(LARGE, path=path)
                 second.send(LARGE)
                 status, headers, body = await second.answer()
-                assert (status, int(headers["retry-after"]) > 0) == (503, True)
+                assert (status, int(headers.get("retry-after", 0)) > 0) == (503, True)
                 assert "Zoom sends again" in body
                 assert await small.ask(60_000, path=path) == 200
                 first.send(1)
