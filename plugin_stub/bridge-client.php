@@ -8,6 +8,10 @@
 
 defined( 'ABSPATH' ) || exit;
 
+const ZOOMBRIDGE_LONGEST_JSON   = 65536; // Bytes. Decoded, they take up to fifty times as many.
+const ZOOMBRIDGE_LONGEST_RETRY  = 3600; // Seconds.
+const ZOOMBRIDGE_HIGHEST_STATUS = 599;
+
 /**
  * Retrieves the connection as it is stored, whatever the site's address is now.
  *
@@ -106,7 +110,7 @@ function zoombridge_sign( string $key, array $lines ): string {
  *     @type int    $status      HTTP status.
  *     @type string $body        Body.
  *     @type string $location    Value of the header Location, or empty.
- *     @type string $retry_after Value of the header Retry-After, or empty.
+ *     @type string $retry_after Value of the header Retry-After in seconds, an hour at most; or empty.
  * }
  */
 function zoombridge_request( string $method, string $path, array $args = array() ) {
@@ -275,12 +279,45 @@ function zoombridge_verify_response( array $response, array $connection, string 
 		$message = zoombridge_unsigned_message( $connection['bridge'], $status, $body );
 		return new WP_Error( 'zoombridge_unreachable', $message, array( 'answered' => $status ) );
 	}
+	if ( $status < 200 || $status > ZOOMBRIDGE_HIGHEST_STATUS ) {
+		// Neither Zoom nor a browser would know what to make of it.
+		$message = zoombridge_unsigned_message( $connection['bridge'], $status, '' );
+		return new WP_Error( 'zoombridge_unreachable', $message, array( 'answered' => $status ) );
+	}
 	return array(
 		'status'      => $status,
 		'body'        => $body,
 		'location'    => $location,
-		'retry_after' => zoombridge_response_header( $response, 'retry-after' ),
+		'retry_after' => zoombridge_retry_after( zoombridge_response_header( $response, 'retry-after' ) ),
 	);
+}
+
+/**
+ * Reads when to send a request again. This header is not signed.
+ *
+ * @since 0.2.0
+ *
+ * @param string $value Value of the header Retry-After.
+ * @return string Seconds, an hour at most; empty if it is no number of seconds.
+ */
+function zoombridge_retry_after( string $value ): string {
+	if ( ! preg_match( '/^[0-9]{1,9}$/D', $value ) ) {
+		return '';
+	}
+	return (string) min( (int) $value, ZOOMBRIDGE_LONGEST_RETRY );
+}
+
+/**
+ * Decodes JSON of a bridge, if it is not too long: a few MiB of it could take all of PHP's memory.
+ *
+ * @since 0.2.0
+ *
+ * @param string $json     The text.
+ * @param bool   $is_array Optional. Whether objects become arrays. Default true.
+ * @return mixed The value; null if it is too long or invalid.
+ */
+function zoombridge_decode_json( string $json, bool $is_array = true ) {
+	return strlen( $json ) > ZOOMBRIDGE_LONGEST_JSON ? null : json_decode( $json, $is_array, 64 );
 }
 
 /**
@@ -294,7 +331,7 @@ function zoombridge_verify_response( array $response, array $connection, string 
  * @return string The message, unescaped.
  */
 function zoombridge_unsigned_message( string $bridge, int $status, string $body ): string {
-	$error = json_decode( $body, true );
+	$error = zoombridge_decode_json( $body );
 	$code  = is_array( $error ) ? ( $error['code'] ?? '' ) : '';
 	if ( 'zoombridge_unknown_site' === $code ) {
 		/* translators: %s: address of the bridge. */
@@ -349,7 +386,7 @@ function zoombridge_error_message( $response ): string {
 	if ( is_wp_error( $response ) ) {
 		return $response->get_error_message();
 	}
-	$error = json_decode( $response['body'], true );
+	$error = zoombridge_decode_json( $response['body'] );
 	if ( is_array( $error ) && is_string( $error['message'] ?? null ) ) {
 		return $error['message'];
 	}

@@ -8,6 +8,8 @@
 
 defined( 'ABSPATH' ) || exit;
 
+const ZOOMBRIDGE_MOST_CALENDAR_LINES = 200000; // More than there are in 4 MiB, the longest that is read, of real ones.
+
 /**
  * Registers the route of the calendar, of all meetings or of one. It is open to all.
  *
@@ -194,9 +196,12 @@ function zoombridge_hides_link( int $post_id ): bool {
  * @param string   $calendar   The calendar.
  * @param callable $is_public  Receives the ID of a post, and whether the event is cancelled; returns if it is public.
  * @param callable $hides_link Receives the ID of a public post; returns whether its event must not have the link.
- * @return string The calendar, or empty if it is none.
+ * @return string The calendar, or empty if it is none, or has too many lines.
  */
 function zoombridge_filter_calendar( string $calendar, callable $is_public, callable $hides_link ): string {
+	if ( substr_count( $calendar, "\n" ) > ZOOMBRIDGE_MOST_CALENDAR_LINES ) {
+		return '';
+	}
 	$kept      = '';
 	$component = null;
 	$is_header = true;
@@ -211,7 +216,7 @@ function zoombridge_filter_calendar( string $calendar, callable $is_public, call
 		if ( null === $component && 'END' === $line['name'] ) {
 			break;
 		}
-		$component = zoombridge_add_calendar_line( $component, $line );
+		zoombridge_add_calendar_line( $component, $line );
 		if ( array() === $component['open'] ) {
 			$is_header = $is_header && '' === $component['kind'];
 			$is_kept   = $is_header ? $component['is_whole'] : zoombridge_is_component_public( $component, $is_public );
@@ -240,7 +245,7 @@ function zoombridge_filter_calendar( string $calendar, callable $is_public, call
 function zoombridge_calendar_lines( string $calendar ): Generator {
 	$text    = '';
 	$content = '';
-	foreach ( explode( "\n", $calendar . "\nEND" ) as $piece ) {
+	foreach ( zoombridge_calendar_pieces( $calendar ) as $piece ) {
 		$unbroken = "\r" === substr( $piece, -1 ) ? substr( $piece, 0, -1 ) : $piece;
 		if ( '' !== $text && ( ' ' === substr( $piece, 0, 1 ) || "\t" === substr( $piece, 0, 1 ) ) ) {
 			$text    .= $piece . "\n";
@@ -258,26 +263,40 @@ function zoombridge_calendar_lines( string $calendar ): Generator {
 }
 
 /**
+ * Splits a calendar at line feeds, one by one: as a list, lines of a few bytes take fifty times their memory.
+ *
+ * @since 0.2.0
+ *
+ * @param string $calendar The calendar.
+ * @return Generator The pieces without line feeds, and a last one, `END`, which completes the line before.
+ */
+function zoombridge_calendar_pieces( string $calendar ): Generator {
+	$length = strlen( $calendar );
+	for ( $start = 0; $start <= $length; $start = $end + 1 ) {
+		$end = strpos( $calendar, "\n", $start );
+		$end = false === $end ? $length : $end;
+		yield (string) substr( $calendar, $start, $end - $start );
+	}
+	yield 'END';
+}
+
+/**
  * Adds a line to a component of a calendar, or begins one with it. A property of the calendar is one by itself.
+ *
+ * The component is changed in place: a copy for each line would take hours. It holds its lines as `text`; its name,
+ * such as `VEVENT`, as `kind`, which is empty for a property of the calendar; `open`, names of what has begun and not
+ * ended, none once the component has; the first two values of its lines X-ZOOMBRIDGE-POST as `posts`, and of STATUS
+ * as `statuses`; `bare`, its lines without those that may hold link and passcode; `has_link`, whether it is an event
+ * with a link, which the bridge puts into LOCATION; and `is_whole`, false if something in it ends without having
+ * begun, or cannot be read.
  *
  * @since 0.1.0
  *
- * @param array|null $component The component as this function returns it, or null.
+ * @param array|null $component The component; null for one that begins.
  * @param array      $line      The line, as zoombridge_calendar_lines() yields it.
- * @return array {
- *     The component.
- *
- *     @type string   $text     Its lines.
- *     @type string   $kind     Its name, such as `VEVENT`; empty for a property of the calendar.
- *     @type string[] $open     Names of what has begun and not ended; empty once the component has.
- *     @type string[] $posts    Values of its lines X-ZOOMBRIDGE-POST.
- *     @type string[] $statuses Values of its lines STATUS.
- *     @type string   $bare     Its lines without those of an event that may hold link and passcode.
- *     @type bool     $has_link Whether it is an event with a link: the bridge puts it into LOCATION.
- *     @type bool     $is_whole False if something in it ends without having begun, or cannot be read.
- * }
+ * @return void
  */
-function zoombridge_add_calendar_line( ?array $component, array $line ): array {
+function zoombridge_add_calendar_line( ?array &$component, array $line ): void {
 	$value = strtoupper( (string) substr( $line['content'], strlen( $line['name'] ) + 1 ) );
 	if ( null === $component ) {
 		$component = array(
@@ -297,22 +316,36 @@ function zoombridge_add_calendar_line( ?array $component, array $line ): array {
 		$component['bare'] .= $line['text'];
 	}
 	if ( 'BEGIN' === $line['name'] ) {
-		$path                = implode( '/', $component['open'] ) . '/' . $value;
 		$is_nested           = array() !== $component['open'];
-		$is_of_zone          = in_array( $path, array( 'VTIMEZONE/STANDARD', 'VTIMEZONE/DAYLIGHT' ), true );
+		$is_of_zone          = array( 'VTIMEZONE' ) === $component['open'];
+		$is_of_zone          = $is_of_zone && in_array( $value, array( 'STANDARD', 'DAYLIGHT' ), true );
 		$is_readable         = strtoupper( $line['content'] ) === 'BEGIN:' . $value && ( ! $is_nested || $is_of_zone );
 		$component['open'][] = $value;
 	} elseif ( 'END' === $line['name'] ) {
 		$is_readable = strtoupper( $line['content'] ) === 'END:' . array_pop( $component['open'] );
 	} elseif ( 'X-ZOOMBRIDGE-POST' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
-		$component['posts'][] = $value;
+		zoombridge_add_value( $component['posts'], $value );
 	} elseif ( 'STATUS' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
-		$component['statuses'][] = $value;
+		zoombridge_add_value( $component['statuses'], $value );
 	} elseif ( 'LOCATION' === $line['name'] && array( 'VEVENT' ) === $component['open'] ) {
 		$component['has_link'] = true;
 	}
 	$component['is_whole'] = $component['is_whole'] && $is_readable;
-	return $component;
+}
+
+/**
+ * Adds a value of which there should be one: the second tells enough.
+ *
+ * @since 0.2.0
+ *
+ * @param string[] $values The values so far.
+ * @param string   $value  The value.
+ * @return void
+ */
+function zoombridge_add_value( array &$values, string $value ): void {
+	if ( count( $values ) < 2 ) {
+		$values[] = $value;
+	}
 }
 
 /**
@@ -334,7 +367,7 @@ function zoombridge_component_text( array $component, callable $hides_link ): st
  *
  * @since 0.1.0
  *
- * @param array    $component The component, as zoombridge_add_calendar_line() returns it.
+ * @param array    $component The component; see zoombridge_add_calendar_line().
  * @param callable $is_public Receives the ID of a post, and whether the event is cancelled; returns if it is public.
  * @return bool Whether it is a time zone, or an event of exactly one post, and the post is public.
  */

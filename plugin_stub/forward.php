@@ -274,10 +274,11 @@ function zoombridge_forward( string $name ): WP_REST_Response {
 	}
 
 	$headers = array( 'Cache-Control' => 'no-store' );
-	if ( $response['retry_after'] ) {
+	if ( '' !== $response['retry_after'] ) {
 		$headers['Retry-After'] = $response['retry_after'];
 	}
-	return new WP_REST_Response( json_decode( $response['body'] ), $response['status'], $headers );
+	$data = zoombridge_decode_json( $response['body'], false );
+	return new WP_REST_Response( $data, $response['status'], $headers );
 }
 
 /**

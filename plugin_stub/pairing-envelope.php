@@ -127,7 +127,7 @@ function zoombridge_pairing_signature( string $key, array $lines ): string {
  * }
  */
 function zoombridge_read_pairing_answer( array $code, string $request, string $answer ): ?array {
-	$envelope  = json_decode( $answer, true, 2 );
+	$envelope  = zoombridge_decode_json( $answer );
 	$data      = $envelope['d'] ?? null;
 	$signature = $envelope['sig'] ?? null;
 	if ( ! is_string( $data ) || ! is_string( $signature ) ) {
@@ -140,7 +140,7 @@ function zoombridge_read_pairing_answer( array $code, string $request, string $a
 	if ( ! hash_equals( $expected, $signature ) ) {
 		return null;
 	}
-	$details = json_decode( (string) zoombridge_decode_base64url( $data ), true );
+	$details = zoombridge_decode_json( (string) zoombridge_decode_base64url( $data ) );
 	return zoombridge_is_pairing_answer( $details ) ? $details : null;
 }
 

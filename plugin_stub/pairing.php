@@ -215,7 +215,7 @@ function zoombridge_pairing_failure( array $code, $response ): array {
 		return compact( 'refused', 'message' );
 	}
 	$status  = (int) wp_remote_retrieve_response_code( $response );
-	$error   = json_decode( wp_remote_retrieve_body( $response ), true );
+	$error   = zoombridge_decode_json( wp_remote_retrieve_body( $response ) );
 	$message = is_string( $error['message'] ?? null ) ? mb_substr( $error['message'], 0, 500 ) : '';
 	if ( 200 !== $status && '' !== $message ) {
 		$refused = in_array( $error['code'] ?? '', ZOOMBRIDGE_PAIRING_REFUSALS, true );

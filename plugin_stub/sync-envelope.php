@@ -9,6 +9,8 @@
 defined( 'ABSPATH' ) || exit;
 
 const ZOOMBRIDGE_SYNC_LONGEST_MESSAGE = 2097152;
+// A hundred operations have some 10,000. Each takes up to 400 bytes of memory, whatever its length.
+const ZOOMBRIDGE_SYNC_MOST_VALUES = 40000;
 
 /**
  * Derives one of the keys of the sync protocol from the pairing key.
@@ -126,8 +128,41 @@ function zoombridge_sync_unpack( array $envelope ): ?array {
 	if ( 'gz' === $envelope['enc'] && is_string( $data ) ) {
 		$data = zoombridge_sync_gunzip( $data );
 	}
-	$message = is_string( $data ) ? json_decode( $data, true, 64 ) : null;
+	$is_bounded = is_string( $data ) && zoombridge_sync_has_few_values( $data );
+	$message    = $is_bounded ? json_decode( $data, true, 64 ) : null;
 	return is_array( $message ) ? $message : null;
+}
+
+/**
+ * Whether JSON has no more values than a message of the bridge: decoded, millions of them would take all memory.
+ *
+ * @since 0.2.0
+ *
+ * @param string $json The text.
+ * @return bool True if it has at most so many.
+ */
+function zoombridge_sync_has_few_values( string $json ): bool {
+	$length = strlen( $json );
+	$values = 0;
+	$at     = 0;
+	while ( $values <= ZOOMBRIDGE_SYNC_MOST_VALUES ) {
+		$at += strcspn( $json, '",[{', $at );
+		if ( $at >= $length ) {
+			return true;
+		}
+		if ( '"' !== $json[ $at ] ) {
+			++$values;
+			++$at;
+			continue;
+		}
+		do { // To the end of the string.
+			$at       += 1 + strcspn( $json, '"\\', $at + 1 );
+			$is_escape = $at < $length && '\\' === $json[ $at ];
+			$at       += $is_escape ? 1 : 0;
+		} while ( $is_escape && $at < $length );
+		++$at;
+	}
+	return false;
 }
 
 /**

@@ -63,6 +63,7 @@ FUZZ_RUNS = {
     "sync": 5_000,
     "pairing": 3_000,
     "stub": 3_000,
+    "plugin": 4_000,
 }
 FUZZ_SECONDS = 3_600
 

@@ -40,7 +40,31 @@ OF_PLUGIN = (
         ("plugin_stub/test_moving.py::TestMute::test_sends_nothing",),
         wordpress="debian-mariadb",
     ),
+    Defence(
+        "length of JSON of a bridge",
+        _PLUGIN,
+        "plugin_stub/bridge-client.php",
+        "return strlen( $json ) > ZOOMBRIDGE_LONGEST_JSON ? null : json_decode( $json, $is_array, 64 );",
+        "return json_decode( $json, $is_array, 64 );",
+        ("fuzz/test_fuzz.py::test_large_answers_take_the_plugin_little_memory_and_time",),
+    ),
+    Defence(
+        "when to send again is bounded",
+        _PLUGIN,
+        "plugin_stub/bridge-client.php",
+        "return (string) min( (int) $value, ZOOMBRIDGE_LONGEST_RETRY );",
+        "return $value;",
+        ("fuzz/test_fuzz.py::test_input_of_the_corpus",),
+    ),
     # --- Sync protocol --------------------------------------------------------------------------------
+    Defence(
+        "values of an unpacked message",
+        _SYNC,
+        "plugin_stub/sync-envelope.php",
+        "is_string( $data ) && zoombridge_sync_has_few_values( $data );",
+        "is_string( $data );",
+        ("fuzz/test_fuzz.py::test_large_answers_take_the_plugin_little_memory_and_time",),
+    ),
     Defence(
         "signature of the sync protocol",
         _SYNC,

@@ -440,11 +440,13 @@ class TestTraces:
         assert [one.secret for one in scene.secrets.found([("log", f"code={code}".encode())])] == [
             "code of an app"
         ]
-        program = [sys.executable, "-c", "input()", "--password", ANOTHER]
+        program = [sys.executable, "-c", "input(1)", "--password", ANOTHER]
         processes = Processes()
-        with subprocess.Popen(program, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.read(1) == b"1"
             processes.note()
-            process.communicate()
+            process.communicate(b"\n")
         found = scene.secrets.found([("process", b"\n".join(processes.lines))])
         assert [one.secret for one in found] == ["password of luke"]
 

@@ -395,6 +395,16 @@ def _stub_signature(method: str, target: str, timestamp: str, context: str, body
     return "v1=" + hmac.new(_PAIRING_KEY.encode(), text.encode("latin-1"), hashlib.sha256).hexdigest()
 
 
+# --- Answers of a bridge to the plugin ----------------------------------------------------------------
+
+
+def check_plugin(data: bytes) -> None:
+    """Have the plugin's own code read what a bridge sends. The first line says what it is: see plugin.php."""
+    from tests.fuzz.plugin import plugin
+
+    plugin().check(data)
+
+
 TARGETS = {
     "envelope": Target(check_envelope),
     "signature": Target(check_signature, longest=600),
@@ -402,6 +412,7 @@ TARGETS = {
     "sync": Target(check_sync),
     "pairing": Target(check_pairing),
     "stub": Target(check_stub, longest=2048, loads=("web.stub.auth",)),
+    "plugin": Target(check_plugin, longest=8192),
 }
 
 

@@ -58,6 +58,40 @@ def _kept(outcome: fuzzers.Outcome) -> fuzzers.Outcome:
     return fuzzers.Outcome(outcome.name, outcome.tried, is_good=False, said=outcome.said, finding=kept)
 
 
+_BODY = 4 * 1024 * 1024  # the longest that the plugin reads
+_MESSAGE = 2 * 1024 * 1024  # the longest that it unpacks
+_CALENDAR = b"calendar\nBEGIN:VCALENDAR\r\n"
+_EVENT = _CALENDAR + b"BEGIN:VEVENT\r\n"
+
+
+def _filled(start: bytes, repeated: bytes, end: bytes = b"", *, size: int = _BODY) -> bytes:
+    return start + repeated * ((size - len(start) - len(end)) // len(repeated)) + end
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(_filled(b"answer\n200\n\n\n@\n[", b"{},", b"{}]"), id="objects"),
+        pytest.param(_filled(b"answer\n500\n\n\n@\n[", b"[0],", b"0]"), id="lists"),
+        pytest.param(_filled(b"answer\n404\n\n\n\n", b"["), id="nested-unsigned"),
+        pytest.param(_filled(b"paired\n[", b"[0],", b"0]", size=48_000), id="lists-of-a-pairing"),
+        pytest.param(
+            _filled(b'gz\n{"quiet":false,"operations":[', b"[0],", b"0]}", size=_MESSAGE), id="operations"
+        ),
+        pytest.param(_filled(b'gz\n{"quiet":"', b'\\"', b'"}', size=_MESSAGE), id="escapes"),
+        pytest.param(_filled(_CALENDAR, b"\n"), id="empty-lines"),
+        pytest.param(_filled(_EVENT, b"A:" + b"b" * 20 + b"\n", b"END:VEVENT\r\n"), id="one-event"),
+        pytest.param(_filled(_EVENT, b"X-ZOOMBRIDGE-POST:" + b"2" * 20 + b"\n"), id="posts"),
+        pytest.param(_filled(_EVENT, b"STATUS:" + b"A" * 20 + b"\n"), id="statuses"),
+        pytest.param(_filled(_CALENDAR, b"BEGIN:" + b"A" * 20 + b"\n"), id="begun"),
+        pytest.param(_filled(_CALENDAR + b"A:\n", b" " + b"a" * 30 + b"\n"), id="folds"),
+    ],
+)
+def test_large_answers_take_the_plugin_little_memory_and_time(data: bytes) -> None:
+    """PHP ends where one takes more than 64 MiB, or 10 seconds of processor time; each took more."""
+    TARGETS["plugin"].check(data)
+
+
 def test_command_runs_one_input_again(tmp_path: Path) -> None:
     file = tmp_path / "crash-1"
     file.write_bytes(b'{"event":"meeting.created","payload":{}}')
