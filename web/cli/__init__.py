@@ -26,6 +26,7 @@ _COMMANDS = {
     "audit": "audit:audit",
     "plugin": "plugin:plugin",
     "db": "db:db",
+    "completion": "completion:completion",
 }
 
 
@@ -65,6 +66,9 @@ def zoombridge() -> None:
 
     Start with `zoombridge serve`, then `zoombridge site add`. Every option can also be set as an environment
     variable: --port as ZOOMBRIDGE_PORT.
+
+    Exit status: 0 on success; 1 where something failed, or a check found a fault; 2 where the command was called
+    wrongly; 130 after Ctrl-C.
     """
 
 

@@ -13,6 +13,7 @@ from core.zoom.oauth import OAUTH_URL
 from core.zoom.rate_limit import Plan
 from web.cli import times
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.cli.progress import run_job
 from web.rpc import api
 
@@ -115,10 +116,14 @@ def add(
 
 
 @account.command("list")
+@json_option
 @instance_options
-def list_(instance: Instance) -> None:
+def list_(as_json: bool, instance: Instance) -> None:
     """List the Zoom accounts."""
     found = instance.call(api.ACCOUNT_LIST, api.NoArguments())
+    if as_json:
+        print_json(*found)
+        return
     if not found:
         click.echo("There is no Zoom account yet. Add one: zoombridge account add")
     for one in found:
@@ -141,9 +146,9 @@ def remove(account: str, instance: Instance) -> None:
 @click.argument("site")
 @instance_options
 def grant(account: str, site: str, instance: Instance) -> None:
-    """Grant the Zoom account ACCOUNT (its ID) to SITE (address or ID).
+    """Grant a Zoom account to a site.
 
-    The site then shows its meetings, and its events that waited for the grant are processed. An account without saved
+    ACCOUNT is the ID of a Zoom account, SITE an address or ID. The site then shows its meetings, and its events that waited for the grant are processed. An account without saved
     credentials is granted to the first site that receives an event of it; every other site needs this. An account can
     be granted before its first event, so that no other site has it first.
     """
@@ -166,9 +171,9 @@ def grant(account: str, site: str, instance: Instance) -> None:
 @click.argument("site")
 @instance_options
 def refuse(account: str, site: str, instance: Instance) -> None:
-    """Refuse to show the Zoom account ACCOUNT (its ID) on SITE (address or ID).
+    """Refuse to show an account on a site.
 
-    Its events that waited there for a grant are deleted. The next ones are kept in small numbers, raise no alert, and
+    ACCOUNT is the ID of a Zoom account, SITE an address or ID. Its events that waited there for a grant are deleted. The next ones are kept in small numbers, raise no alert, and
     are processed if you grant the account later. To end a grant, use: zoombridge account revoke
     """
     refused = instance.call(api.ACCOUNT_REFUSE, api.GrantRequest(account=account, site=site))
@@ -184,8 +189,9 @@ def refuse(account: str, site: str, instance: Instance) -> None:
 @click.argument("site")
 @instance_options
 def revoke(account: str, site: str, instance: Instance) -> None:
-    """Revoke the grant of the Zoom account ACCOUNT (its ID) to SITE (address or ID).
+    """Revoke the grant of an account to a site.
 
+    ACCOUNT is the ID of a Zoom account, SITE an address or ID.
     Pages that the bridge created there for its meetings are moved to the trash, with all that editors have added.
     Pages that people created stay, and are not updated any more. New events of the account wait for a grant.
     """
@@ -198,10 +204,17 @@ def revoke(account: str, site: str, instance: Instance) -> None:
 
 
 @account.command("grants")
+@json_option
 @instance_options
-def grants(instance: Instance) -> None:
-    """List which Zoom account is granted to which site, what waits for a grant, and what was refused."""
+def grants(as_json: bool, instance: Instance) -> None:
+    """List the grants of Zoom accounts to sites.
+
+    Also what waits for a grant, and what was refused.
+    """
     found = instance.call(api.ACCOUNT_GRANTS, api.NoArguments())
+    if as_json:
+        print_json(*found)
+        return
     if not found:
         click.echo("No Zoom account is granted to a site yet.")
     for one in found:
@@ -230,15 +243,18 @@ def _events(count: int) -> str:
 @click.command("import")
 @click.option("--account", help="Account ID or name; not needed where there is only one.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be created, changed and left unchanged.")
+@json_option
 @instance_options
 @click.pass_context
-def import_(context: click.Context, account: str | None, dry_run: bool, instance: Instance) -> None:
+def import_(
+    context: click.Context, account: str | None, dry_run: bool, as_json: bool, instance: Instance
+) -> None:
     """Import meetings from a Zoom account.
 
     Imports the upcoming and running meetings and webinars of all users. The job can be stopped and resumed.
     """
     request = api.ReadAccount(account=account, dry_run=dry_run)
-    context.exit(_run(instance, api.ACCOUNT_IMPORT, request))
+    context.exit(_run(instance, api.ACCOUNT_IMPORT, request, as_json=as_json))
 
 
 @click.command()
@@ -247,6 +263,7 @@ def import_(context: click.Context, account: str | None, dry_run: bool, instance
 @click.option("--held", is_flag=True, help="Only list the pages that are held instead of trashed.")
 @click.option("--approve", is_flag=True, help="Trash the held pages whose meetings Zoom still says are gone.")
 @click.option("--dismiss", is_flag=True, help="Leave the held pages as they are.")
+@json_option
 @instance_options
 @click.pass_context
 def reconcile(
@@ -256,6 +273,7 @@ def reconcile(
     held: bool,
     approve: bool,
     dismiss: bool,
+    as_json: bool,
     instance: Instance,
 ) -> None:
     """Reconcile differences between a Zoom account and its sites.
@@ -265,24 +283,27 @@ def reconcile(
     if dry_run + held + approve + dismiss > 1:
         raise click.UsageError("Use one of --dry-run, --held, --approve and --dismiss at a time.")
     if held:
-        _list_held(instance, account)
+        _list_held(instance, account, as_json=as_json)
     elif approve:
-        pages = _list_held(instance, account)
+        pages = _list_held(instance, account, as_json=as_json)
         if pages:
             decision = api.Decide(account=account, by=_command_user())
-            context.exit(_run(instance, api.RECONCILE_APPROVE, decision))
+            context.exit(_run(instance, api.RECONCILE_APPROVE, decision, as_json=as_json))
     elif dismiss:
-        _list_held(instance, account)
+        _list_held(instance, account, as_json=as_json)
         decided = instance.call(api.RECONCILE_DISMISS, api.Decide(account=account, by=_command_user()))
-        click.echo(f"The pages of {decided.meetings} meetings stay as they are.")
+        click.echo(f"The pages of {decided.meetings} meetings stay as they are.", err=as_json)
     else:
         request = api.ReadAccount(account=account, dry_run=dry_run)
-        context.exit(_run(instance, api.ACCOUNT_RECONCILE, request))
+        context.exit(_run(instance, api.ACCOUNT_RECONCILE, request, as_json=as_json))
 
 
-def _list_held(instance: Instance, account: str | None) -> int:
+def _list_held(instance: Instance, account: str | None, *, as_json: bool) -> int:
     """Print the held pages; return their number."""
     pages = instance.call(api.RECONCILE_HELD, api.HeldRequest(account=account))
+    if as_json:
+        print_json(*pages)
+        return len(pages)
     for page in pages:
         click.echo(f"{page.number}  {page.topic}: page on {page.site}")
     if not pages:
@@ -298,12 +319,16 @@ def _command_user() -> str:
         return "command line"
 
 
-def _run(instance: Instance, operation: Operation[RequestT, JobStatus], request: RequestT) -> int:
-    """Run a job and print its findings; return the exit status."""
-    ended = run_job(instance, operation, request)
+def _run(
+    instance: Instance, operation: Operation[RequestT, JobStatus], request: RequestT, *, as_json: bool
+) -> int:
+    """Run a job and print it and its findings; return the exit status."""
+    ended = run_job(instance, operation, request, show=print_json if as_json else None)
     after = 0
     while found := instance.call(api.ACCOUNT_FINDINGS, api.FindingsRequest(job=ended.id, after=after)):
-        for finding in found:
+        if as_json:
+            print_json(*found)
+        for finding in [] if as_json else found:
             detail = f" ({finding.detail})" if finding.detail else ""
             label = _FINDINGS.get(finding.kind, finding.kind)
             named = f"{finding.number}  {finding.topic}" if finding.number else finding.topic

@@ -10,6 +10,7 @@ import click
 from core.errors import StoreInUseError, ZoomBridgeError
 from core.sites.diagnosis import Cause
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -42,9 +43,10 @@ _STAGES = {
     help="Also send a test event as Zoom would, follow it to the site and back, and delete its page again. Needs a "
     "running server.",
 )
+@json_option
 @instance_options
 @click.pass_context
-def doctor(context: click.Context, site: str | None, test: bool, instance: Instance) -> None:
+def doctor(context: click.Context, site: str | None, test: bool, as_json: bool, instance: Instance) -> None:
     """Check SITE (its address or ID), or all sites.
 
     Prints what is wrong and what to do, and ends with status 1 where something is.
@@ -56,23 +58,27 @@ def doctor(context: click.Context, site: str | None, test: bool, instance: Insta
     if not names:
         click.echo(
             "No site is connected yet. Open the bridge's pages, and under Sites press “Connect a site”; or: zoombridge "
-            "site add https://example.org"
+            "site add https://example.org",
+            err=as_json,
         )
     if test and not _is_served(instance):
         raise ZoomBridgeError("The test needs a running server. Start it: zoombridge serve")
     is_ok = True
     for name, shown in names:
-        click.echo(shown)
-        is_ok &= check_site(instance, name)
+        if not as_json:
+            click.echo(shown)
+        is_ok &= check_site(instance, name, as_json=as_json)
         if test:
-            is_ok &= run_selftest(instance, name)
+            is_ok &= run_selftest(instance, name, as_json=as_json)
     context.exit(0 if is_ok else 1)
 
 
-def check_site(caller: Caller, site: str) -> bool:
+def check_site(caller: Caller, site: str, *, as_json: bool = False) -> bool:
     """Check a site and print the results; return whether all are ok."""
     checks = caller.call(api.SITE_CHECK, api.SiteRequest(site=site))
-    for one in checks:
+    if as_json:
+        print_json(*checks, site=site)
+    for one in [] if as_json else checks:
         _print(one.ok, describe(one))
     return all(one.ok for one in checks)
 
@@ -84,19 +90,28 @@ def describe(check: SiteCheck) -> str:
 
 
 def run_selftest(
-    caller: Caller, site: str, *, poll_seconds: float = _POLL_SECONDS, begin_seconds: float = _BEGIN_SECONDS
+    caller: Caller,
+    site: str,
+    *,
+    as_json: bool = False,
+    poll_seconds: float = _POLL_SECONDS,
+    begin_seconds: float = _BEGIN_SECONDS,
 ) -> bool:
-    """Run a self-test and print each stage as it completes; return whether all are ok."""
+    """Run a self-test and print each stage as it completes, as JSON at its end; return whether all are ok."""
     site_id = caller.call(api.SELFTEST_START, api.SiteRequest(site=site)).site_id
-    click.echo("  test:")
+    if not as_json:
+        click.echo("  test:")
     printed = 0
     deadline = time.monotonic() + begin_seconds
     while True:
         status = caller.call(api.SELFTEST_STATUS, api.SiteRequest(site=site_id))
         for step in status.steps[printed:]:
-            if step.ok:
+            if step.ok and not as_json:
                 _print_step(step)
         printed = len(status.steps)
+        if not status.is_running and as_json:
+            print_json(status, site=site)
+            return status.diagnosis is None and not status.error
         if not status.is_running:
             return _conclude(status)
         if not printed and time.monotonic() > deadline:

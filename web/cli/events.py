@@ -10,6 +10,7 @@ from core.pipeline.replay import MOST_PREVIEWED
 from core.store.events.log import Outcome
 from core.store.jobs import JobState
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.cli.progress import run_job
 from web.cli.times import time_option, to_seconds
 from web.rpc import api
@@ -71,6 +72,7 @@ def filter_options(command: F) -> F:
 @filter_options
 @click.option("--limit", type=click.IntRange(1, 1000), default=25, help="How many events to list.")
 @click.option("--before", help="Continue from the position that an earlier list printed.")
+@json_option
 @instance_options
 def list_(
     name: str | None,
@@ -81,6 +83,7 @@ def list_(
     until: int | None,
     limit: int,
     before: str | None,
+    as_json: bool,
     instance: Instance,
 ) -> None:
     """List the events in the log, newest first."""
@@ -88,7 +91,9 @@ def list_(
         filter=_filter(name, outcome, number, site, since, until), limit=limit, before=_parse_position(before)
     )
     found = instance.call(api.EVENTS_LIST, request)
-    for event in found.events:
+    if as_json:
+        print_json(*found.events)
+    for event in [] if as_json else found.events:
         meeting = "-" if event.number is None else event.number
         reason = f"  {event.reason}" if event.reason else ""
         click.echo(
@@ -103,10 +108,14 @@ def list_(
 
 @events.command()
 @click.argument("event", type=click.IntRange(1))
+@json_option
 @instance_options
-def show(event: int, instance: Instance) -> None:
+def show(event: int, as_json: bool, instance: Instance) -> None:
     """Show one EVENT by its number in the list, with secrets masked."""
     found = instance.call(api.EVENTS_SHOW, api.EventRequest(event=event))
+    if as_json:
+        print_json(found)
+        return
     line = found.event
     click.echo(f"{line.event} {line.id}, {line.outcome}{_of_meeting(line)}")
     click.echo(f"  received  {to_seconds(line.received_at)}, happened {to_seconds(line.at)}")

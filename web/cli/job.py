@@ -9,6 +9,7 @@ import click
 from core.store.jobs import JobState
 from web.cli import progress
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.rpc import api
 
 if TYPE_CHECKING:
@@ -21,10 +22,14 @@ def job() -> None:
 
 
 @job.command("list")
+@json_option
 @instance_options
-def list_(instance: Instance) -> None:
+def list_(as_json: bool, instance: Instance) -> None:
     """List the running and recent jobs."""
     found = instance.call(api.JOB_LIST, api.NoArguments())
+    if as_json:
+        print_json(*found)
+        return
     if not found:
         click.echo("No recent jobs.")
     for status in found:
@@ -33,12 +38,14 @@ def list_(instance: Instance) -> None:
 
 @job.command()
 @click.argument("number", type=click.IntRange(1))
+@json_option
 @instance_options
 @click.pass_context
-def follow(context: click.Context, number: int, instance: Instance) -> None:
+def follow(context: click.Context, number: int, as_json: bool, instance: Instance) -> None:
     """Show the progress of job NUMBER until it ends."""
+    show = print_json if as_json else progress.print_job
     with instance.working() as caller:
-        ended = progress.follow(caller, caller.call(api.JOB_SHOW, api.JobRequest(job=number)))
+        ended = progress.follow(caller, caller.call(api.JOB_SHOW, api.JobRequest(job=number)), show=show)
     context.exit(0 if ended.state is JobState.DONE else 1)
 
 

@@ -22,6 +22,8 @@ from web.rpc import api
 from web.ui.job_labels import label_counts, labels_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from web.cli.instance import Caller, Instance
     from web.rpc.api import JobStatus, Operation, RequestT
 
@@ -29,17 +31,29 @@ _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 10.0  # until a job that has not begun is said to be waiting
 
 
-def run_job(instance: Instance, operation: Operation[RequestT, JobStatus], request: RequestT) -> JobStatus:
+def run_job(
+    instance: Instance,
+    operation: Operation[RequestT, JobStatus],
+    request: RequestT,
+    *,
+    show: Callable[[JobStatus], None] | None = None,
+) -> JobStatus:
     """Enqueue a job by an operation that returns it, and follow it to its end. Raises: click.Abort on Ctrl-C.
 
     Without a running server, this process does the work.
     """
     with instance.working() as caller:
-        return follow(caller, caller.call(operation, request))
+        return follow(caller, caller.call(operation, request), show=show)
 
 
-def follow(caller: Caller, job: JobStatus, *, poll_seconds: float = _POLL_SECONDS) -> JobStatus:
-    """Show the progress of a job until it ends; return it as it is then. Raises: click.Abort on Ctrl-C."""
+def follow(
+    caller: Caller,
+    job: JobStatus,
+    *,
+    show: Callable[[JobStatus], None] | None = None,
+    poll_seconds: float = _POLL_SECONDS,
+) -> JobStatus:
+    """Show the progress of a job until it ends; print it with `show` and return it. Raises: click.Abort on Ctrl-C."""
     title = labels_for(job.kind).title
     # Where the output is no terminal, as in a log, only the result is written.
     console = Console(stderr=True)
@@ -68,7 +82,7 @@ def follow(caller: Caller, job: JobStatus, *, poll_seconds: float = _POLL_SECOND
             err=True,
         )
         raise click.Abort from None
-    print_job(job)
+    (show or print_job)(job)
     return job
 
 

@@ -8,6 +8,7 @@ import click
 
 from core.store.events.large_requests import LargeRequestCause
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.cli.times import to_seconds
 from web.rpc import api
 
@@ -23,21 +24,27 @@ _LARGE = {
 
 @click.group()
 def quarantine() -> None:
-    """Manage quarantined requests: refused, but apparently from Zoom."""
+    """Manage refused requests that look like Zoom's."""
 
 
 @quarantine.command("list")
+@json_option
 @instance_options
-def list_(instance: Instance) -> None:
+def list_(as_json: bool, instance: Instance) -> None:
     """List the quarantined requests, and why they were refused."""
     found = instance.call(api.QUARANTINE_LIST, api.NoArguments())
+    too_large = instance.call(api.QUARANTINE_LARGE, api.NoArguments())
+    if as_json:
+        print_json(*found, is_kept=True)
+        print_json(*too_large, is_kept=False)
+        return
     if not found:
         click.echo("The quarantine is empty: no request that looks like Zoom's was refused.")
     for item in found:
         sender = f"  from {item.sender}" if item.sender else ""
         account = "a known account" if item.is_plausible else "an unknown account"
         click.echo(f"{to_seconds(item.received_at)}  {item.site_url}  {account}{sender}  {item.reason}")
-    for large in instance.call(api.QUARANTINE_LARGE, api.NoArguments()):
+    for large in too_large:
         click.echo(
             f"{to_seconds(large.received_at)}  {large.site_url}  not kept, {large.size:,} bytes: "
             f"{_LARGE[large.cause]}"
@@ -57,11 +64,16 @@ def dismiss(instance: Instance) -> None:
 
 
 @quarantine.command("recheck")
+@json_option
 @instance_options
-def recheck(instance: Instance) -> None:
+def recheck(as_json: bool, instance: Instance) -> None:
     """Verify the quarantined requests again.
 
     Uses the secrets that are saved now. Requests that pass are processed as events.
     """
-    for result in instance.call(api.QUARANTINE_RECHECK, api.NoArguments()):
+    results = instance.call(api.QUARANTINE_RECHECK, api.NoArguments())
+    if as_json:
+        print_json(*results)
+        return
+    for result in results:
         click.echo(f"{result.site_url}: {result.accepted} accepted, {result.refused} still refused")

@@ -10,6 +10,7 @@ from core.errors import ZoomBridgeError
 from web.cli import site_add
 from web.cli.doctor import describe
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.cli.secret_input import read_secret_token
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -31,9 +32,9 @@ site.add_command(site_add.confirm)
 @click.argument("site")
 @instance_options
 def secret_token(site: str, instance: Instance) -> None:
-    """Save Zoom's secret token for SITE (its address or ID): its events are verified with it.
+    """Save a secret token of Zoom's for SITE.
 
-    A site can have several, for several apps. Refused events that it verifies are accepted now.
+    SITE is an address or ID. Its events are verified with the token. A site can have several, for several apps. Refused events that it verifies are accepted now.
 
     The token is read from ZOOMBRIDGE_SECRET_TOKEN, prompted for, or read from standard input: zoombridge site
     secret-token SITE < secret-token.txt
@@ -47,10 +48,14 @@ def secret_token(site: str, instance: Instance) -> None:
 
 
 @site.command("list")
+@json_option
 @instance_options
-def list_(instance: Instance) -> None:
+def list_(as_json: bool, instance: Instance) -> None:
     """List the sites and their status."""
     sites = instance.call(api.SITE_LIST, api.NoArguments())
+    if as_json:
+        print_json(*sites)
+        return
     if not sites:
         click.echo("No site is connected yet. Connect one: zoombridge site add")
     for status in sites:
@@ -62,16 +67,20 @@ def list_(instance: Instance) -> None:
 
 @site.command("check")
 @click.argument("site")
+@json_option
 @instance_options
 @click.pass_context
-def check(context: click.Context, site: str, instance: Instance) -> None:
+def check(context: click.Context, site: str, as_json: bool, instance: Instance) -> None:
     """Check the connection to SITE (its address or ID).
 
     Checks both directions, and ends with status 1 where one fails.
     """
     checks = instance.call(api.SITE_CHECK, api.SiteRequest(site=site))
-    for one in checks:
-        click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {describe(one)}")
+    if as_json:
+        print_json(*checks)
+    else:
+        for one in checks:
+            click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {describe(one)}")
     context.exit(0 if all(one.ok for one in checks) else 1)
 
 
@@ -79,7 +88,10 @@ def check(context: click.Context, site: str, instance: Instance) -> None:
 @click.argument("site")
 @instance_options
 def renew_key(site: str, instance: Instance) -> None:
-    """Renew the key with which SITE (its address or ID) and the bridge sign. Nothing is interrupted."""
+    """Renew the key of SITE (its address or ID).
+
+    With it the site and the bridge sign what they send each other. Nothing is interrupted.
+    """
     renewed = instance.call(api.SITE_RENEW_KEY, api.SiteRequest(site=site))
     if not renewed.renewed:
         raise ZoomBridgeError(f"The key of {renewed.url} was not renewed, and stays valid. Please try again.")

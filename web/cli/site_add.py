@@ -55,10 +55,11 @@ _NEEDS_PERSON = (PairingState.CONFIRM, PairingState.SERVER_PASSWORD)
 def add(
     address: str, *, uses: int, bridge_url: str | None, output: Path, wait: bool, instance: Instance
 ) -> None:
-    """Connect a WordPress site: write the plugin with a pairing code, and wait for the site.
+    """Connect a WordPress site.
 
-    Upload the file in WordPress and activate the plugin: the site then connects by itself. With ADDRESS, the site at
-    that address is connected at once; any other one, or any without ADDRESS, after you have confirmed it.
+    Writes the plugin with a pairing code, and waits for the site. Upload the file in WordPress and activate the
+    plugin: the site then connects by itself. With ADDRESS, the site at that address is connected at once; any other
+    one, or any without ADDRESS, after you have confirmed it.
     """
     request = api.NewPairingCode(
         address=address,
@@ -83,9 +84,9 @@ def add(
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @instance_options
 def confirm(site: str, *, yes: bool, instance: Instance) -> None:
-    """Connect a site that has used a pairing code and waits for you.
+    """Connect a site that waits for a confirmation.
 
-    SITE is its address; without it, each site that waits is asked about.
+    It has used a pairing code. SITE is its address; without it, each site that waits is asked about.
     """
     watch = _Watch(instance, None, is_sure=yes)
     waiting = [

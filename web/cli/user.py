@@ -9,6 +9,7 @@ import click
 
 from core.store.auth.users import Role
 from web.cli.instance import DEFAULT_URL, instance_options, public_url_option
+from web.cli.json_output import json_option, print_json
 from web.cli.times import to_minutes
 from web.rpc import api
 
@@ -45,10 +46,14 @@ def add(name: str, role: str, instance: Instance) -> None:
 
 
 @user.command("list")
+@json_option
 @instance_options
-def list_(instance: Instance) -> None:
+def list_(as_json: bool, instance: Instance) -> None:
     """List the users, and when they were last seen."""
     users = instance.call(api.USER_LIST, api.NoArguments())
+    if as_json:
+        print_json(*users)
+        return
     if not users:
         click.echo("There are no users yet. Add an administrator: zoombridge user add NAME")
     for one in users:
@@ -103,10 +108,17 @@ def link(name: str | None, keep_password: bool, public_url: str | None, instance
 
 @user.command("sessions")
 @click.argument("name")
+@json_option
 @instance_options
-def sessions(name: str, instance: Instance) -> None:
-    """List the browsers in which NAME is signed in, the last used first."""
+def sessions(name: str, as_json: bool, instance: Instance) -> None:
+    """List where NAME is signed in.
+
+    The browser that was used last comes first.
+    """
     found = instance.call(api.USER_SESSIONS, api.UserRequest(name=name))
+    if as_json:
+        print_json(*found)
+        return
     if not found:
         click.echo(f"{name} is not signed in anywhere.")
     for one in found:
@@ -133,9 +145,9 @@ def sign_out(name: str, session: str | None, instance: Instance) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @instance_options
 def remove_two_factor(name: str, yes: bool, instance: Instance) -> None:
-    """Remove the two-factor authentication of NAME, who has lost the app and the recovery codes.
+    """Remove the two-factor authentication.
 
-    Their password alone then signs them in, and they can set it up again.
+    For NAME, who has lost the app and the recovery codes. Their password alone then signs them in, and they can set it up again.
     """
     if not yes:
         click.confirm(f"Remove the two-factor authentication of {name}?", abort=True)

@@ -1,11 +1,16 @@
 """What every command does alike."""
 
+import io
+import json
+import re
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
 from core import __version__
+from core.store.sites.sites import Site
 from tests.web.cli.conftest import Run
 from web.cli import zoombridge
 
@@ -17,9 +22,11 @@ COMMANDS = [
     "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss", "db", "db upgrade",
     "account", "account add", "account list", "account remove", "account grant", "account grants", "account refuse",
     "account revoke",
-    "import", "reconcile",
+    "import", "reconcile", "completion",
     "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job resume", "job stop",
 ]  # fmt: skip
+
+GROUPS = ["account", "db", "events", "job", "quarantine", "site", "user"]
 
 
 def every(command: click.Command, path: str = "") -> list[str]:
@@ -44,6 +51,15 @@ class TestHelp:
         assert ran.status == 0
         assert ran.out.startswith("Usage: ")
         assert ran.err == ""
+
+    @pytest.mark.parametrize("group", ["", *GROUPS])
+    def test_no_line_of_a_list_is_cut(self, run: Run, group: str) -> None:
+        _, _, listed = run(*group.split(), "--help").out.partition("Commands:")
+        assert listed
+        assert "..." not in listed
+
+    def test_explains_the_exit_status(self, run: Run) -> None:
+        assert "Exit status: 0 on success; 1 where" in run("--help").out
 
     def test_version(self, run: Run) -> None:
         assert __version__ in run("--version").out
@@ -77,3 +93,59 @@ class TestMistakes:
         assert ran.status == 1
         assert ran.err.startswith("Error: ")
         assert "file" in ran.err
+
+
+class TestJson:
+    """One object on each line, and nothing else on the standard output."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "account list", "account grants", "audit", "doctor", "events list", "job list", "quarantine list",
+            "quarantine recheck", "site list", "user list",
+        ],
+    )  # fmt: skip
+    def test_nothing_is_no_line(self, run: Run, command: str) -> None:
+        ran = run(*command.split(), "--json")
+        assert (ran.status, ran.out) == (0, "")
+
+    @pytest.mark.parametrize(
+        ("command", "expected"),
+        [
+            ("site list", {"url": "https://s1.example.org", "name": "Site s1", "fault_message": None}),
+            ("site check s1", {"name": "WordPress", "ok": False}),
+            ("doctor", {"site": "s1", "name": "WordPress", "ok": False}),
+            (
+                "quarantine list",
+                {"site_url": "https://s1.example.org", "is_plausible": False, "is_kept": True},
+            ),
+            ("quarantine recheck", {"site_url": "https://s1.example.org", "accepted": 1, "refused": 1}),
+        ],
+    )
+    def test_line_holds_what_the_table_says(
+        self, run: Run, with_site: Site, command: str, expected: dict[str, object]
+    ) -> None:
+        first, *_ = [json.loads(line) for line in run(*command.split(), "--json").out.splitlines()]
+        assert first | expected == first
+
+    def test_of_users_and_their_sessions(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("four words in a row\n"))
+        run("user", "add", "anna")
+        assert json.loads(run("user", "list", "--json").out)["name"] == "anna"
+        assert run("user", "sessions", "anna", "--json").out == ""
+
+    def test_times_are_iso_8601(self, run: Run, with_site: Site) -> None:
+        [line, *_] = run("quarantine", "list", "--json").out.splitlines()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", json.loads(line)["received_at"])
+
+
+class TestCompletion:
+    @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+    def test_script_asks_the_command(self, run: Run, shell: str) -> None:
+        assert f"_ZOOMBRIDGE_COMPLETE={shell}_complete" in run("completion", shell).out
+
+    def test_commands_and_options(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("_ZOOMBRIDGE_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", "zoombridge site li")
+        monkeypatch.setenv("COMP_CWORD", "2")
+        assert run().out == "plain,list\n"

@@ -1,0 +1,23 @@
+"""`zoombridge completion`: have the shell complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    r"""Print the completion script of a shell.
+
+    \b
+    bash: zoombridge completion bash > ~/.local/share/bash-completion/completions/zoombridge
+    zsh:  zoombridge completion zsh > a folder of $fpath, as _zoombridge
+    fish: zoombridge completion fish > ~/.config/fish/completions/zoombridge.fish
+    """
+    made = _SHELLS[shell](context.find_root().command, {}, "zoombridge", "_ZOOMBRIDGE_COMPLETE")
+    click.echo(made.source())
