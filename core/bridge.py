@@ -16,6 +16,8 @@ from core.accounts.removal_job import RemovalJob
 from core.accounts.schedule import JobScheduler
 from core.accounts.trash_limits import TrashLimitOptions
 from core.jobs.runner import JobRunner
+from core.monitoring.notify.deliverer import AlertDeliverer, untranslated
+from core.monitoring.notify.watcher import AlertWatcher
 from core.pipeline import replay
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.ingest import Ingest
@@ -57,6 +59,8 @@ class Bridge:
     key_rotator: KeyRotator
     move_checker: MoveChecker
     trash_limits: TrashLimitOptions
+    alert_watcher: AlertWatcher
+    alert_deliverer: AlertDeliverer
     listener: notify.Listener | None
 
     @classmethod
@@ -70,13 +74,16 @@ class Bridge:
         keep_names_days: int | None = None,
         trash_limits: TrashLimitOptions | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        translate: Callable[[str, str], str] = untranslated,
+        public_url: str = "",
     ) -> Bridge:
         """Create and connect the parts; `start` starts them.
 
         The log keeps events for `keep_days`, and at most `keep_events`; names of registrants and participants stay in
         them for `keep_names_days`. Each overrides the stored setting, and so do `trash_limits`. Other processes take over a post or a job
         `lease_seconds` after its owner died. Without a `clock`, leases use the store's clock, which all processes
-        share, and everything else the system's.
+        share, and everything else the system's. `translate` words alerts that are sent: a sentence of `core.messages` in a
+        language. `public_url` is the bridge's address in browsers, where it is not the saved one.
         """
         now = clock or time.time
         limits = trash_limits or TrashLimitOptions()
@@ -134,6 +141,7 @@ class Bridge:
                 store, account_clients, fold_worker.wake, now, trash_limits=limits
             ),
         }
+        alert_deliverer = AlertDeliverer(store, translate, public_url, clock=clock)
         job_runner = JobRunner(store, kinds, clock=clock, lease_seconds=lease_seconds)
         handlers: dict[str, Callable[[str], None]] = {
             notify.EVENTS: lambda _: fold_worker.wake(),
@@ -155,6 +163,8 @@ class Bridge:
             key_rotator,
             MoveChecker(store, on_moved=after_pairing),
             limits,
+            AlertWatcher(store, alert_deliverer.wake, clock),
+            alert_deliverer,
             notify.Listener(store.url, handlers) if store.is_shared else None,
         )
 
@@ -166,6 +176,8 @@ class Bridge:
         self.pairing_caller.start()
         self.key_rotator.start()
         self.health_checker.start()
+        self.alert_deliverer.start()
+        self.alert_watcher.start()
         if self.listener is not None:
             self.listener.start()
 
@@ -179,6 +191,8 @@ class Bridge:
         """Finish the current steps, release every claim and stop. Blocks; the store stays open."""
         if self.listener is not None:
             self.listener.stop()
+        self.alert_watcher.stop()
+        self.alert_deliverer.stop()
         self.pairing_caller.stop()
         self.health_checker.stop()
         self.scheduler.stop()

@@ -90,6 +90,26 @@ class UserError(ZoomBridgeError):
         self.field = field
 
 
+class AlertChannelError(ZoomBridgeError):
+    """An alert channel is unknown, or cannot be set so. `field` is the invalid one."""
+
+    def __init__(self, message: str, *, field: str = "name") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class AlertError(ZoomBridgeError):
+    """An alert is not open, or cannot be handled so."""
+
+
+class DeliveryError(ZoomBridgeError):
+    """A message was not delivered. `is_final`: another attempt would fail, too."""
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
+
+
 class LinkExpiredError(ZoomBridgeError):
     """A one-time link is unknown, used or expired."""
 

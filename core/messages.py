@@ -652,8 +652,8 @@ TOO_MANY_REQUESTS = _(
 
 # Why a request of the plugin was refused.
 PLUGIN_KEY_WRONG = _(
-    "The plugin in WordPress signs with a different key than the bridge has for it. Connect the site again: zoombridge "
-    "site add"
+    "The plugin in WordPress signs with a different key than the bridge has for it. Connect the site again (zoombridge "
+    "site add)."
 )
 PLUGIN_TIME_MISSING = _("The plugin's request carries no time.")
 PLUGIN_CLOCKS_APART = _(
@@ -850,3 +850,110 @@ MOVE_NOT_REACHED = _(
     "The move was not recorded, because the bridge could not check the new address. %(reason)s"
 )
 MOVE_INVALID = _("The bridge does not understand this report of a move. Update the plugin, then try again.")
+
+# Alerts, as they are sent.
+ALERT_FAILED_EVENTS = _(
+    "Events that the bridge could not process: %(count)d. They are kept. Update the bridge, then replay them."
+)
+ALERT_UNREADABLE_EVENTS = _(
+    "Authentic requests that could not be read as events: %(count)d. They are kept. Update the bridge, then replay them."
+)
+ALERT_DISK = _(
+    "The disk that holds the database is nearly full: %(count)d MiB are left. Free up disk space, or shorten the retention "
+    "of events in the settings."
+)
+ALERT_ACCOUNT = _("The Zoom account %(name)s cannot be read: %(reason)s")
+ALERT_SITE = _("The site cannot be updated. %(reason)s")
+ALERT_NO_SECRET = _(
+    "No secret token is saved for the site. Until it is, its events from Zoom are not accepted, and Zoom gives up after an "
+    "hour and a half."
+)
+ALERT_TOO_LARGE = _("Events that were too large, and are lost: %(count)d. Reconcile the Zoom account.")
+ALERT_UNVERIFIED_LARGE = _(
+    "Refused events that are too large for the quarantine: %(count)d. Their signatures do not match the saved secret token. "
+    "Save the right one, then reconcile the Zoom account."
+)
+ALERT_QUARANTINE = _(
+    "Events in quarantine: %(count)d. Their signatures do not match the saved secret token. They are kept, and accepted "
+    "when the right one is saved."
+)
+ALERT_CLOCK = _(
+    "Zoom's events are refused: the clock of the bridge's machine differs from Zoom's by %(count)d seconds. Synchronize it "
+    "with NTP, then reconcile the Zoom account."
+)
+ALERT_HELD_PAGES = _(
+    "Pages held back instead of being moved to the trash: %(count)d. They stay as they are until an administrator of the "
+    "bridge decides."
+)
+ALERT_GRANT_REQUESTS = _("Events that wait until their Zoom account is granted to the site: %(count)d.")
+ALERT_FAILING = _("Pages that cannot be updated: %(count)d. %(reason)s")
+ALERT_NOT_VALIDATED = _("Zoom has not validated the endpoint yet, and sends no events until it has.")
+ALERT_OVERDUE = _(
+    "Zoom's validation of the endpoint is overdue, and after several failures Zoom stops sending events. Check the event "
+    "subscription of your app in the Zoom App Marketplace."
+)
+ALERT_NO_EVENT = _("Zoom has validated the endpoint, but no event has arrived yet.")
+ALERT_QUIET = _("No event has arrived for longer than usual.")
+ALERT_BEHIND = _("Page updates that have been pending for long: %(count)d.")
+
+# The frame of what is sent.
+ALERT_SUBJECT_CRITICAL = _("Needs attention: %(where)s")
+ALERT_SUBJECT_ENDED = _("Resolved: %(where)s")
+ALERT_SUBJECT_DIGEST = _("Weekly summary: %(critical)d critical alerts, %(warnings)d warnings")
+ALERT_SUBJECT_TEST = _("This is a test")
+ALERT_THE_BRIDGE = _("the bridge")
+ALERT_MORE_SITES = _("%(sites)s and %(count)d more")
+ALERT_MORE = _("And %(count)d more alerts: see the page Overview.")
+ALERT_SINCE = _("Since %(time)s UTC.")
+ALERT_INTRO_CRITICAL = _("These alerts have become critical. Nothing more is sent about them until they end.")
+ALERT_INTRO_ENDED = _("These alerts have ended.")
+ALERT_INTRO_DIGEST = _("Sites: %(sites)d. Events in the last 7 days: %(events)d.")
+ALERT_INTRO_NOTHING = _("There are no open alerts.")
+ALERT_INTRO_TEST = _("If you read this, alerts of the Zoom WordPress Bridge reach you here.")
+ALERT_SEE = _("Details: %(address)s")
+
+# Channels of alerts: what is wrong with what was entered.
+ALERT_TOO_MANY_CHANNELS = _("There are %(count)d channels already, and more are not possible.")
+ALERT_NAME_INVALID = _("Enter a name of 1 to %(most)d characters.")
+ALERT_NAME_TAKEN = _("There is a channel named “%(name)s” already. Choose another name.")
+ALERT_NO_CHANNEL = _("There is no channel named “%(name)s”.")
+ALERT_NO_SITE = _("Choose a connected site, or all sites.")
+ALERT_HOST_INVALID = _("Enter the name of the mail server, for example mail.example.org.")
+ALERT_PORT_INVALID = _("Enter a port: a number from 1 to 65535.")
+ALERT_SECURITY_INVALID = _("Choose how the connection is encrypted.")
+ALERT_PASSWORD_IN_CLEAR = _(
+    "Without encryption the password could be read on its way. Choose STARTTLS or TLS."
+)
+ALERT_TOO_LONG = _("This is too long.")
+ALERT_NAME_AND_PASSWORD = _("Enter both user name and password, or neither.")
+ALERT_ADDRESS_INVALID = _("“%(address)s” is not an e-mail address as mail servers accept it.")
+ALERT_RECIPIENTS_NUMBER = _("Enter 1 to %(most)d e-mail addresses, separated by commas.")
+ALERT_URL_INVALID = _("Enter an address that begins with https://.")
+ALERT_URL_NOT_SECURE = _(
+    "Enter an address that begins with https://. Only this machine can be written to without encryption."
+)
+ALERT_NOT_OPEN = _("There is no such open alert. It may have ended.")
+ALERT_REASON_MISSING = _("Enter a reason of 1 to %(most)d characters.")
+ALERT_HOURS_INVALID = _("A snooze lasts 1 hour to %(most)d days.")
+
+# What became of a delivery.
+ALERT_SENT = _("accepted (HTTP %(status)d)")
+ALERT_MAIL_SENT = _("accepted by the mail server")
+ALERT_MAIL_SENT_IN_PART = _("accepted by the mail server, but not for: %(addresses)s")
+ALERT_MAIL_REFUSED = _("The mail server refused the message: %(reason)s")
+ALERT_MAIL_LOGIN = _("The mail server does not accept user name and password: %(reason)s")
+ALERT_MAIL_NO_STARTTLS = _(
+    "The mail server offers no STARTTLS, so nothing was sent. Choose TLS, with its port."
+)
+ALERT_MAIL_NO_LOGIN = _("The mail server takes no user name and password over this connection.")
+ALERT_MAIL_UNTRUSTED = _(
+    "The certificate of the mail server cannot be trusted, so nothing was sent: %(reason)s"
+)
+ALERT_MAIL_NO_ANSWER = _("The mail server could not be reached: %(reason)s")
+ALERT_HOOK_REFUSED = _("The address answered with HTTP %(status)d.")
+ALERT_HOOK_REDIRECTED = _(
+    "The address redirects elsewhere (HTTP %(status)d). Enter the address that it leads to."
+)
+ALERT_HOOK_GONE = _("The address no longer takes messages (HTTP 410).")
+ALERT_HOOK_NO_ANSWER = _("The address could not be reached.")
+ALERT_INTERNAL = _("The bridge failed to send this (%(error)s). See its log.")

@@ -16,7 +16,8 @@ _TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "bench/RE
 DOCUMENTS = [ROOT / name for name in _TOP]
 DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 
-_NO_OPTION = {"ZOOMBRIDGE_KEY", "ZOOMBRIDGE_SECRET_TOKEN"}  # a secret that no command line should hold
+_NO_OPTION = {"ZOOMBRIDGE_KEY", "ZOOMBRIDGE_SECRET_TOKEN", "ZOOMBRIDGE_ALERT_SECRET"}
+"""Secrets, which no command line should hold."""
 
 
 def commands(command: click.Command, path: str) -> dict[str, click.Command]:

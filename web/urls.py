@@ -18,6 +18,7 @@ from web.pages.add_site import (
     FormerConnectHandler,
     PluginHandler,
 )
+from web.pages.alerts import AlertsHandler, HandleAlertHandler
 from web.pages.audit import AuditHandler
 from web.pages.bridge_link import BridgeLinkHandler
 from web.pages.event import EventHandler, QuarantinedRequestHandler, ReplayHandler
@@ -134,6 +135,8 @@ def urls(
         URLSpec(r"/settings/secrets", SecretsHandler, page),
         URLSpec(r"/settings/retention", RetentionHandler, page),
         URLSpec(r"/settings/trash", TrashHandler, page),
+        URLSpec(r"/alerts", AlertsHandler, page),
+        URLSpec(r"/alerts/([0-9a-f]{16})", HandleAlertHandler, page),
         URLSpec(r"/users", UsersHandler, page),
         URLSpec(r"/users/sessions", UserSessionsHandler, page),
         URLSpec(r"/audit", AuditHandler, page),

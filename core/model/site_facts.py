@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.model.health import HealthFact
     from core.model.post_status import PostStatus
 
 
@@ -31,7 +32,8 @@ class SiteFacts:
     were too large to keep, by their cause; `too_large_is_plausible`: one came from an address of Zoom's. `waiting` counts the
     events whose Zoom accounts ask to be granted to it, `waiting_dropped` those that were too many to keep. `stale_at` is when
     a request with the right signature was last refused for its time, `stale_seconds` before this machine's. `usual_gap` is
-    the longest gap between two of its events in the last week (ms); None while unknown.
+    the longest gap between two of its events in the last week (ms); None while unknown. `left_at` is when its plugin said
+    goodbye; `failing` are the facts about its health that are not well.
     """
 
     id: str
@@ -63,6 +65,8 @@ class SiteFacts:
     usual_gap: int | None = None
     stale_at: int | None = None
     stale_seconds: int | None = None
+    left_at: int | None = None
+    failing: Sequence[HealthFact] = ()
 
     def count(self, status: PostStatus) -> int:
         """Return the number of posts with a status."""

@@ -5,23 +5,30 @@ Pages word them by `templates/parts/alert.jinja`.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Fault
+from core.model.health import FactName
 from core.model.post_status import PostStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from core.model.health import HealthFact
     from core.model.site_facts import SiteFacts
 
 _MINUTE = 60_000
 _HOUR = 60 * _MINUTE
 PATIENCE = 15 * _MINUTE
 """A fault that the bridge retries becomes critical when it lasts longer than this (ms)."""
+CONFIRMED_AFTER = _MINUTE
+"""What a check finds becomes critical when a later one, after this time at least, finds it again (ms)."""
+SETUP = 24 * _HOUR
+"""How long a new site may take until Zoom has validated its endpoint (ms)."""
 VALIDATED_EVERY = 72 * _HOUR
 _VALIDATION_GRACE = 2 * _HOUR
 QUIET_AT_LEAST = 24 * _HOUR
@@ -44,6 +51,7 @@ class AlertKind(StrEnum):
     DISK = "disk"  # nearly full
     ACCOUNT = "account"  # Zoom's REST API denies access to the account; `message` is the reason
     SITE = "site"  # every request to the site fails; `message` is the reason
+    CHECK = "check"  # a check of the site found what is wrong: `subject` is the fact, `message` says it
     NO_SECRET = "no-secret"  # noqa: S105 - a kind of alert
     UNREADABLE_EVENTS = "unreadable-events"  # authentic requests that this version cannot read
     TOO_LARGE = "too-large"  # events that were too large to keep are lost
@@ -66,7 +74,8 @@ class AlertKind(StrEnum):
 class Alert:
     """One alert. `since` (Unix milliseconds, UTC) is when it began, or the last time without it.
 
-    `count` is the number of events, posts, bytes or seconds concerned; `more` marks it as a lower bound.
+    `count` is the number of events, posts, bytes or seconds concerned; `more` marks it as a lower bound. `subject` tells
+    alerts of one kind and site apart.
     """
 
     kind: AlertKind
@@ -78,6 +87,13 @@ class Alert:
     until: int | None = None
     message: str = ""
     more: bool = False
+    subject: str = ""
+
+    @property
+    def id(self) -> str:
+        """An identifier that stays the same while the alert lasts, and when it returns."""
+        parts = "\n".join((self.kind, self.site_id or "", self.subject))
+        return hashlib.sha256(parts.encode(errors="replace")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +139,16 @@ def alerts_of(
     if disk is not None and disk.is_nearly_full:
         found.append(Alert(AlertKind.DISK, Severity.CRITICAL, count=disk.free))
     for name, message in accounts:
-        found.append(Alert(AlertKind.ACCOUNT, Severity.CRITICAL, site_name=name, message=message))
+        found.append(
+            Alert(AlertKind.ACCOUNT, Severity.CRITICAL, site_name=name, message=message, subject=name)
+        )
     for site in sites:
         for kind, severity, values in chain(
-            _update_alerts(site, now), _refusal_alerts(site), _grant_alerts(site), _webhook_alerts(site, now)
+            _update_alerts(site, now),
+            _check_alerts(site),
+            _refusal_alerts(site),
+            _grant_alerts(site),
+            _webhook_alerts(site, now),
         ):
             found.append(Alert(kind, severity, site.id, site.name, **values))
     return sorted(found, key=lambda alert: alert.severity is not Severity.CRITICAL)
@@ -140,22 +162,54 @@ def _update_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Sever
             {"count": site.held_pages, "since": site.held_pages_since},
         )
     pending, since = site.count(PostStatus.PENDING), site.since(PostStatus.PENDING)
-    if site.fault_message:
-        times = [time for time in (since, site.since(PostStatus.FAILING)) if time is not None]
-        began = min(times, default=site.last_write_at)
-        values = {
-            "message": site.fault_message,
-            "since": began,
-            "until": site.blocked_until,
-            "count": pending,
-        }
-        yield AlertKind.SITE, _severity(site.fault, began, now), values
+    broken = next((fact for fact in site.failing if fact.name in _OF_THE_CONNECTION), None)
+    if site.fault_message or broken:
+        yield AlertKind.SITE, *_site_alert(site, broken, now)
     for group in site.open:
         if group.status is PostStatus.FAILING and not site.fault_message:
             values = {"message": group.message, "since": group.since, "count": group.count}
+            values["subject"] = group.fault or ""
             yield AlertKind.FAILING, _severity(group.fault, group.since, now), values
-    if pending and not site.fault_message and since is not None and now - since > PATIENCE:
+    if pending and not site.fault_message and broken is None and since is not None and now - since > PATIENCE:
         yield AlertKind.BEHIND, Severity.WARNING, {"count": pending, "since": since}
+
+
+def _site_alert(site: SiteFacts, broken: HealthFact | None, now: int) -> tuple[Severity, dict[str, Any]]:
+    """Return severity and values of the alert that the site cannot be updated: writes fail, or a check `broken` found."""
+    severities = []
+    times = [site.since(PostStatus.PENDING), site.since(PostStatus.FAILING)] if site.fault_message else []
+    began = min((time for time in times if time is not None), default=None)
+    if site.fault_message:
+        began = began if began is not None else site.last_write_at
+        severities.append(_severity(site.fault, began, now))
+    if broken is not None:
+        severities.append(_severity_of_check(site, broken))
+        began = broken.since if began is None else began
+    return min(severities), {  # "critical" comes before "warning"
+        "message": site.fault_message if broken is None else broken.message,
+        "since": began,
+        "until": site.blocked_until,
+        "count": site.count(PostStatus.PENDING),
+    }
+
+
+_OF_THE_CONNECTION = (FactName.WORDPRESS, FactName.PLUGIN, FactName.PAIRING)
+_SAID_OTHERWISE = (*_OF_THE_CONNECTION, FactName.PAGES)
+"""Facts that the alert about the whole site tells."""
+
+
+def _check_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
+    for fact in site.failing:
+        if fact.name not in _SAID_OTHERWISE:
+            values = {"message": fact.message, "since": fact.since, "subject": str(fact.name)}
+            yield AlertKind.CHECK, _severity_of_check(site, fact), values
+
+
+def _severity_of_check(site: SiteFacts, fact: HealthFact) -> Severity:
+    """Return the severity of a failing fact: critical once it was found again. A goodbye of the plugin needs no second."""
+    seen_for = (fact.seen_at or 0) - (fact.since or 0)
+    is_certain = seen_for >= CONFIRMED_AFTER or (site.left_at is not None and fact.name is FactName.PLUGIN)
+    return Severity.CRITICAL if is_certain else Severity.WARNING
 
 
 def _refusal_alerts(site: SiteFacts) -> Iterable[tuple[AlertKind, Severity, dict[str, Any]]]:
@@ -188,7 +242,8 @@ def _webhook_alerts(site: SiteFacts, now: int) -> Iterable[tuple[AlertKind, Seve
     events_come = site.last_event_at is not None and now - site.last_event_at < QUIET_AT_LEAST
     if site.validated_at is None:
         if not events_come:
-            yield AlertKind.NOT_VALIDATED, Severity.WARNING, {}
+            is_late = now - site.created_at > SETUP
+            yield AlertKind.NOT_VALIDATED, Severity.CRITICAL if is_late else Severity.WARNING, {}
     elif now - site.validated_at > VALIDATED_EVERY + _VALIDATION_GRACE:
         # While events arrive, Zoom still considers the endpoint valid.
         yield (

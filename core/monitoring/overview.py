@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.monitoring import throughput as hourly
 from core.monitoring.alerts import Alert, Disk, Severity, alerts_of
+from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
@@ -17,20 +18,33 @@ from core.store.events.stats import HOUR
 from core.store.sites import facts as site_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
 
     from core.model.site_facts import SiteFacts
     from core.monitoring.throughput import Throughput, WeekStats
+    from core.store.alerts.open_alerts import OpenAlert
     from core.store.db.engine import Store
+    from core.store.events.search import EventCount
 
 _MOST_FAILED = 1000  # are counted
+
+
+@dataclass(frozen=True, slots=True)
+class HandledAlert:
+    """An alert, and how it was handled."""
+
+    alert: Alert
+    handling: OpenAlert
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Sites, alerts and event statistics at `now` (Unix milliseconds, UTC).
 
-    `week` covers the whole log; `accounts` are those whose events concern the viewer, None for all.
+    `week` covers the whole log; `accounts` are those whose events concern the viewer, None for all. `handled` are alerts
+    that somebody acknowledged or snoozed, which are not in `alerts`.
     """
 
     now: int
@@ -38,6 +52,7 @@ class Overview:
     alerts: Sequence[Alert]
     week: WeekStats
     accounts: frozenset[str] | None
+    handled: Sequence[HandledAlert] = ()
 
     @property
     def critical(self) -> int:
@@ -49,29 +64,69 @@ def gather(store: Store, hours: Throughput, *, site_id: str | None = None) -> Ov
     """Return the overview of every site, or of one. Raises: StoreUnavailableError."""
     with store.reading() as connection:
         now = store_clock.now(connection)
-        sites = site_facts.facts(connection, site_id=site_id)
-        of_sites = site_facts.accounts_of_sites(connection, site_id=site_id)
-        failed = event_search.count(
-            connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED
-        )
-        not_read = event_search.count(
-            connection, EventFilter(outcome=Outcome.UNREADABLE, site_id=site_id), most=_MOST_FAILED
-        )
-        unreadable = site_facts.unreadable_accounts(connection, site_id=site_id)
+        found = _read(connection, site_id)
+        opened = open_alerts.list_all(connection, site_id=site_id)
     week = hours.week(now)
-    sites = [replace(site, usual_gap=_usual_gap(week, of_sites.get(site.id, ()))) for site in sites]
-    found = alerts_of(
+    sites = [
+        replace(site, usual_gap=_usual_gap(week, found.accounts.get(site.id, ()))) for site in found.sites
+    ]
+    alerts = _alerts(found, sites, now=now, disk=disk(store) if site_id is None else None)
+    handled = [
+        HandledAlert(alert, opened[alert.id])
+        for alert in alerts
+        if alert.id in opened and opened[alert.id].is_quiet(now)
+    ]
+    quiet = {one.alert.id for one in handled}
+    urgent = [alert for alert in alerts if alert.id not in quiet]
+    concerned = None if site_id is None else frozenset(found.accounts.get(site_id, ()))
+    return Overview(now, sites, urgent, week, concerned, handled)
+
+
+def current_alerts(connection: Connection, store: Store, *, now: int) -> tuple[list[Alert], list[SiteFacts]]:
+    """Return all alerts at `now` (Unix milliseconds, UTC), critical ones first, and the sites.
+
+    How usual it is that no event arrives is not asked for: this makes no alert critical.
+    """
+    found = _read(connection, None)
+    return _alerts(found, found.sites, now=now, disk=disk(store)), found.sites
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What alerts are derived from."""
+
+    sites: list[SiteFacts]
+    accounts: Mapping[str, Sequence[str]]
+    failed: EventCount
+    not_read: EventCount
+    unreadable: list[tuple[str, str]]
+
+
+def _read(connection: Connection, site_id: str | None) -> _Found:
+    return _Found(
+        site_facts.facts(connection, site_id=site_id),
+        site_facts.accounts_of_sites(connection, site_id=site_id),
+        event_search.count(
+            connection, EventFilter(outcome=Outcome.FAILED, site_id=site_id), most=_MOST_FAILED
+        ),
+        event_search.count(
+            connection, EventFilter(outcome=Outcome.UNREADABLE, site_id=site_id), most=_MOST_FAILED
+        ),
+        site_facts.unreadable_accounts(connection, site_id=site_id),
+    )
+
+
+def _alerts(found: _Found, sites: Sequence[SiteFacts], *, now: int, disk: Disk | None) -> list[Alert]:
+    return alerts_of(
         sites,
         now=now,
-        failed_events=failed.number,
-        more_failed=not failed.is_whole,
-        unreadable_events=not_read.number,
-        more_unreadable=not not_read.is_whole,
-        disk=disk(store) if site_id is None else None,
-        accounts=unreadable,
+        failed_events=found.failed.number,
+        more_failed=not found.failed.is_whole,
+        unreadable_events=found.not_read.number,
+        more_unreadable=not found.not_read.is_whole,
+        disk=disk,
+        accounts=found.unreadable,
     )
-    concerned = None if site_id is None else frozenset(of_sites.get(site_id, ()))
-    return Overview(now, sites, found, week, concerned)
 
 
 def disk(store: Store) -> Disk | None:

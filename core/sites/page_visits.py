@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_NEW = 20
 """Pages of one round that were not looked at since their status changed."""
 MOST_KNOWN = 5
-"""Further pages of one round. With a round every ten minutes, 700 a day: all once a day where there are fewer."""
+"""Further pages of one round. With a round every seven minutes, 1,000 a day: all once a day where there are fewer."""
 DAY_SECONDS = 24 * 3600.0
 UNCLEAR_SECONDS = 3600.0
 """After how long a page is looked at again which could not be seen."""

@@ -75,6 +75,14 @@ class Action(StrEnum):
     QUARANTINE_RECHECKED = "quarantine.rechecked"
     QUARANTINE_DISMISSED = "quarantine.dismissed"
     PAGE_REQUEUED = "page.requeued"
+    ALERT_CHANNEL_ADDED = "alert.added"
+    ALERT_CHANNEL_PAUSED = "alert.paused"
+    ALERT_CHANNEL_RESUMED = "alert.resumed"
+    ALERT_CHANNEL_REMOVED = "alert.removed"
+    ALERT_CHANNEL_TESTED = "alert.tested"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_SNOOZED = "alert.snoozed"
+    ALERT_REOPENED = "alert.reopened"
 
 
 SUBJECTS = tuple(dict.fromkeys(action.partition(".")[0] for action in Action))

@@ -886,6 +886,60 @@ OF_BRIDGE = (
         "            pass\n",
         ("core/wordpress/test_client.py::TestFaults::test_no_error_repeats_the_password",),
     ),
+    Defence(
+        "mail is not sent in clear where STARTTLS was chosen",
+        _OUTGOING,
+        "core/monitoring/notify/senders.py",
+        "            if settings.security is Security.STARTTLS:\n",
+        "            if False:\n",
+        (
+            "core/monitoring/notify/test_senders.py::TestMail::test_is_not_sent_in_clear_where_encryption_is_wanted",
+        ),
+    ),
+    Defence(
+        "certificates of mail servers are verified",
+        _OUTGOING,
+        "core/monitoring/notify/senders.py",
+        "    tls = tls or ssl.create_default_context()\n",
+        "    tls = tls or ssl._create_unverified_context()\n",
+        (
+            "core/monitoring/notify/test_senders.py::TestMail::test_is_not_sent_to_whom_the_certificate_does_not_show",
+        ),
+    ),
+    Defence(
+        "text of others is no markup in Slack",
+        _OUTGOING,
+        "core/monitoring/notify/senders.py",
+        '.replace("<", "&lt;").replace(">", "&gt;")',
+        "",
+        ("core/monitoring/notify/test_senders.py::TestSlack::test_text_is_text",),
+    ),
+    Defence(
+        "text of others stays in its line of a message",
+        _OUTGOING,
+        "core/monitoring/notify/texts.py",
+        'char if char.isprintable() else " " for char in text',
+        "char for char in text",
+        ("core/monitoring/notify/test_senders.py::TestSlack::test_text_is_text",),
+    ),
+    Defence(
+        "webhooks are signed",
+        _OUTGOING,
+        "core/monitoring/notify/senders.py",
+        "hmac.digest(key_of(secret), signed, hashlib.sha256)",
+        'hmac.digest(b"", signed, hashlib.sha256)',
+        ("core/monitoring/notify/test_senders.py::TestWebhook::test_is_signed_as_standard_webhooks_are",),
+    ),
+    Defence(
+        "a site's administrators handle its alerts only",
+        _PAGES,
+        "core/monitoring/notify/handling.py",
+        "(of_site is not None and found.site_id != of_site)",
+        "False",
+        (
+            "core/monitoring/notify/test_notify.py::TestHandling::test_needs_a_reason_a_time_and_the_right_site",
+        ),
+    ),
     # --- The zip with a pairing code --------------------------------------------------------------------
     Defence(
         "a code is downloaded only by who asked for it",

@@ -59,6 +59,8 @@ PICTURES = {
     r"/accounts/grants$": "grants",
     r"/accounts/held$": "held-pages",
     r"/jobs/([0-9]{1,18})/findings$": "findings",
+    r"/alerts$": "alerts",
+    r"/alerts/([0-9a-f]{16})$": "alert",
     r"/users$": "users",
     r"/users/sessions$": "user-sessions",
     r"/audit$": "audit",

@@ -394,6 +394,7 @@ ELSEWHERE: dict[type[Frame], set[str]] = {
         r"/accounts/grants$",
         r"/accounts/held$",
         r"/jobs/([0-9]{1,18})/findings$",
+        "/alerts$",
         "/users$",
         "/users/sessions$",
         "/audit$",

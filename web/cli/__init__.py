@@ -24,6 +24,7 @@ _COMMANDS = {
     "quarantine": "quarantine:quarantine",
     "send": "send:send",
     "audit": "audit:audit",
+    "alerts": "alerts:alerts",
     "plugin": "plugin:plugin",
     "db": "db:db",
     "completion": "completion:completion",

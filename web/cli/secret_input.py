@@ -8,6 +8,7 @@ import sys
 import click
 
 SECRET_TOKEN = "ZOOMBRIDGE_SECRET_TOKEN"  # noqa: S105 - the name of a variable
+ALERT_SECRET = "ZOOMBRIDGE_ALERT_SECRET"  # noqa: S105
 
 
 def read_secret_token(prompt: str) -> str:
@@ -15,10 +16,18 @@ def read_secret_token(prompt: str) -> str:
 
     Raises: click.UsageError without one.
     """
-    given = os.environ.get(SECRET_TOKEN, "")
+    return read_secret(SECRET_TOKEN, prompt, "secret token")
+
+
+def read_secret(variable: str, prompt: str, name: str) -> str:
+    """Return a secret from the variable of the environment, a prompt in a terminal, or a line of standard input.
+
+    Raises: click.UsageError without one.
+    """
+    given = os.environ.get(variable, "")
     if not given and sys.stdin.isatty():
         given = str(click.prompt(prompt, hide_input=True))
     given = (given or sys.stdin.readline()).strip()
     if not given:
-        raise click.UsageError(f"Set {SECRET_TOKEN}, or pipe the secret token in: … < secret-token.txt")
+        raise click.UsageError(f"Set {variable}, or pipe the {name} in: … < {name.replace(' ', '-')}.txt")
     return given

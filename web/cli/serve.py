@@ -39,6 +39,7 @@ from web.http.file_limit import raise_file_limit
 from web.http.inflight import InFlight
 from web.http.logs import log_to_stderr
 from web.monitoring.metrics import MIN_TOKEN_LENGTH
+from web.ui.message_translation import translate_to
 from web.webhooks.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def serve(
             keep_names_days=keep_names_days,
             trash_limits=TrashLimitOptions(trash_limit, trash_percent),
             lease_seconds=lease_seconds,
+            translate=translate_to,
+            public_url=public_url or "",
         )
         listener = HttpListener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
         asyncio.run(

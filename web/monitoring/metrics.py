@@ -124,11 +124,14 @@ class _OverviewCollector:
                 "zoombridge_disk_free_bytes", "Free space where the SQLite file is.", found.free
             )
         alerts = GaugeMetricFamily(
-            "zoombridge_alerts", "Open alerts; critical ones need a person.", labels=["severity"]
+            "zoombridge_alerts",
+            "Open alerts; critical ones need a person; those that somebody acknowledged or snoozed are counted apart.",
+            labels=["severity"],
         )
         for severity in Severity:
             number = sum(alert.severity is severity for alert in self._overview.alerts)
             alerts.add_metric([severity], number)
+        alerts.add_metric(["acknowledged"], len(self._overview.handled))
         yield alerts
 
     def _site_metrics(self) -> Iterator[Metric]:

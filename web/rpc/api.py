@@ -11,6 +11,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from core.monitoring.alerts import Severity
+from core.store.alerts.channels import ChannelKind
+from core.store.alerts.open_alerts import Handling
 from core.store.audit import Action, ActorKind
 from core.store.auth.users import Role
 from core.store.events.large_requests import LargeRequestCause
@@ -649,6 +652,97 @@ class ListedAudit(Model):
 AUDIT_LIST = Operation("audit.list", ListAudit, ListedAudit)
 
 
+class AddAlertChannel(Model):
+    """Add a channel for alerts: see `core.monitoring.notify.setup.NewChannel`."""
+
+    name: str
+    kind: ChannelKind
+    site: str = ""
+    language: str = "en"
+    digest: bool = False
+    host: str = ""
+    port: str = ""
+    security: str = ""
+    username: str = ""
+    password: str = ""
+    sender: str = ""
+    recipients: str = ""
+    url: str = ""
+
+
+class AddedAlertChannel(Model):
+    """A channel that was added, with the secret that its receiver needs; empty without."""
+
+    name: str
+    secret: str
+
+
+class AlertChannelStatus(Model):
+    """A channel in a list, with what became of its last delivery; `state` is empty before the first."""
+
+    name: str
+    kind: ChannelKind
+    target: str
+    site_url: str
+    is_paused: bool
+    digest_at: int | None
+    state: str
+    outcome: str
+    at: int | None
+
+
+class AlertChannelRequest(Model):
+    """A request about one channel, by its name or id."""
+
+    name: str
+
+
+class PauseAlertChannel(Model):
+    """Pause a channel, or resume it."""
+
+    name: str
+    paused: bool
+
+
+class AlertTested(Model):
+    """What became of a test message."""
+
+    name: str
+    delivered: bool
+    outcome: str
+
+
+class AlertStatus(Model):
+    """An open alert. `handling` is empty, `acknowledged` or `snoozed` (until `until`)."""
+
+    id: str
+    severity: Severity
+    site: str
+    message: str
+    since: int | None
+    handling: str
+    until: int | None
+    reason: str
+
+
+class HandleAlert(Model):
+    """Acknowledge an alert, snooze it for some hours, or (with an empty `handling`) take that back."""
+
+    id: str
+    handling: Handling
+    reason: str = ""
+    hours: int = 0
+
+
+ALERT_CHANNELS = Operation("alerts.channels", NoArguments, list[AlertChannelStatus])
+ALERT_ADD = Operation("alerts.add", AddAlertChannel, AddedAlertChannel)
+ALERT_TEST = Operation("alerts.test", AlertChannelRequest, AlertTested)
+ALERT_PAUSE = Operation("alerts.pause", PauseAlertChannel, AlertChannelRequest)
+ALERT_REMOVE = Operation("alerts.remove", AlertChannelRequest, AlertChannelRequest)
+ALERT_OPEN = Operation("alerts.open", NoArguments, list[AlertStatus])
+ALERT_HANDLE = Operation("alerts.handle", HandleAlert, AlertStatus)
+
+
 class RefusedRequest(Model):
     """A refused request, without its body."""
 
@@ -701,4 +795,5 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     USER_REMOVE_TWO_FACTOR,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS,
     AUDIT_LIST,
+    ALERT_CHANNELS, ALERT_ADD, ALERT_TEST, ALERT_PAUSE, ALERT_REMOVE, ALERT_OPEN, ALERT_HANDLE,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web.rpc import (
     account_operations,
+    alert_operations,
     audit_operations,
     event_operations,
     job_operations,
@@ -22,5 +23,6 @@ REGISTRY = Registry(
         *job_operations.IMPLEMENTATIONS,
         *user_operations.IMPLEMENTATIONS,
         *audit_operations.IMPLEMENTATIONS,
+        *alert_operations.IMPLEMENTATIONS,
     )
 )

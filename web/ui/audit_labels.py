@@ -60,6 +60,14 @@ ACTIONS = {
     Action.QUARANTINE_RECHECKED: _("Quarantine rechecked"),
     Action.QUARANTINE_DISMISSED: _("Alerts about refused requests dismissed"),
     Action.PAGE_REQUEUED: _("Page resynced or recreated"),
+    Action.ALERT_CHANNEL_ADDED: _("Alert channel added"),
+    Action.ALERT_CHANNEL_PAUSED: _("Alert channel paused"),
+    Action.ALERT_CHANNEL_RESUMED: _("Alert channel resumed"),
+    Action.ALERT_CHANNEL_REMOVED: _("Alert channel removed"),
+    Action.ALERT_CHANNEL_TESTED: _("Test alert sent"),
+    Action.ALERT_ACKNOWLEDGED: _("Alert acknowledged"),
+    Action.ALERT_SNOOZED: _("Alert snoozed"),
+    Action.ALERT_REOPENED: _("Alert reopened"),
 }
 
 SUBJECTS = {
@@ -76,6 +84,7 @@ SUBJECTS = {
     "removals": _("Held pages"),
     "quarantine": _("Quarantine"),
     "page": _("Pages"),
+    "alert": _("Alerts"),
 }
 
 ACTORS = {

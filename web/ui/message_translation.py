@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from core import messages
+from web.ui import i18n
 
 if TYPE_CHECKING:
     from babel.support import NullTranslations
@@ -45,6 +46,16 @@ def translate_message(text: str, words: NullTranslations) -> str:
     Parameters that are messages, and messages in a row, are translated, too.
     """
     return _translate(text, words, 0)
+
+
+def translate_to(text: str, language: str) -> str:
+    """Return a message in a language; in English where there are no translations to it."""
+    return translate_message(text, _words(language))
+
+
+@cache
+def _words(language: str) -> NullTranslations:
+    return i18n.translations(language if language in i18n.languages() else i18n.SOURCE)
 
 
 def _translate(text: str, words: NullTranslations, depth: int) -> str:

@@ -553,6 +553,57 @@ audit_log = Table(
     Index(None, "actor_kind", "id"),
 )
 
+# Where alerts are sent: see core.store.alerts.channels.
+alert_channels = Table(
+    "alert_channels",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("settings", LargeBinary, nullable=False),  # sealed JSON: addresses, passwords, signing secrets
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE")),  # its alerts only; empty: all
+    Column("language", Text, nullable=False),
+    Column("is_paused", Boolean, nullable=False),
+    Column("digest_at", BigInteger),  # the next weekly digest; empty: none
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# Alerts that were sent and last, or that a person handled: see core.store.alerts.open_alerts.
+open_alerts = Table(
+    "open_alerts",
+    metadata,
+    Column("id", Text, primary_key=True),  # see core.monitoring.alerts.Alert.id
+    Column("kind", Text, nullable=False),
+    Column("site_id", Text, ForeignKey("sites.id", ondelete="CASCADE")),
+    Column("site_name", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("since", BigInteger),
+    Column("sent_at", BigInteger),
+    Column("handling", Text, nullable=False),  # empty, acknowledged, snoozed
+    Column("until", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("handled_by", Text, nullable=False),
+    Column("handled_at", BigInteger),
+)
+
+# Messages to channels, until and after their delivery: see core.store.alerts.deliveries.
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("channel_id", Text, ForeignKey("alert_channels.id", ondelete="CASCADE"), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index(None, "channel_id", "state", "id"),
+)
+
 # Background jobs: done in steps, with progress, resumed after a restart: see core.jobs.runner.
 jobs = Table(
     "jobs",

@@ -15,6 +15,7 @@ from core.store.db.schema import grants, posts, sites, zoom_accounts, zoom_secre
 from core.store.events import large_requests, quarantine, waiting
 from core.store.events.large_requests import LargeRequestCause, LargeRequestCount
 from core.store.posts.status import IS_OPEN, status_of
+from core.store.sites import health
 from core.store.sites.grants import accounts_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
     large = large_requests.counts(connection, site_id=site_id)
     asking = waiting.summaries(connection, site_id=site_id)
     open_posts = _open(connection, site_id)
+    failing = health.failing(connection, site_id=site_id)
     found = []
     for row in rows:
         known = {name: row[name] for name in _COLUMNS}
@@ -55,6 +57,7 @@ def facts(connection: Connection, *, site_id: str | None = None) -> list[SiteFac
                 **_large(row["id"], large),
                 **_waiting(asking.get(row["id"])),
                 open=tuple(open_posts.get(row["id"], ())),
+                failing=tuple(failing.get(row["id"], ())),
             )
         )
     return found

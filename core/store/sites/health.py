@@ -35,6 +35,18 @@ def facts(connection: Connection, site_id: str) -> dict[FactName, HealthFact]:
     return {fact.name: fact for fact in in_order(found)}
 
 
+def failing(connection: Connection, *, site_id: str | None = None) -> dict[str, list[HealthFact]]:
+    """Return the facts that are not well of all sites, or of one, by site id and in the order of the names."""
+    query = select(health_facts).where(health_facts.c.well == false())
+    if site_id is not None:
+        query = query.where(health_facts.c.site_id == site_id)
+    found: dict[str, list[HealthFact]] = {}
+    for row in connection.execute(query):
+        fact = HealthFact(FactName(row.name), row.well, row.message, since=row.since, seen_at=row.seen_at)
+        found.setdefault(row.site_id, []).append(fact)
+    return {of_site: in_order(facts) for of_site, facts in found.items()}
+
+
 def record(connection: Connection, site_id: str, findings: Iterable[HealthFinding], *, now: int) -> None:
     """Store findings as facts. `since` stays while a fact is as well, or as bad, as before. `now`: Unix ms (UTC)."""
     rows = [
@@ -111,6 +123,12 @@ def request_check(connection: Connection, site_id: str) -> None:
     earliest = func.coalesce(sites.c.checked_at + _LEAST_GAP, 0)
     is_later = sites.c.id == site_id, sites.c.check_due_at > earliest
     connection.execute(update(sites).where(*is_later).values(check_due_at=earliest))
+
+
+def check_by(connection: Connection, site_id: str, moment: int) -> None:
+    """Make a site due for a check at a moment (Unix ms, UTC) at the latest."""
+    is_later = sites.c.id == site_id, sites.c.check_due_at > moment
+    connection.execute(update(sites).where(*is_later).values(check_due_at=moment))
 
 
 def request_checks(connection: Connection) -> None:

@@ -6,9 +6,19 @@ from typing import Any
 import pytest
 
 from core.errors import Fault
+from core.model.health import CHECKED, FactName, HealthFact
 from core.model.post_status import PostStatus
 from core.model.site_facts import OpenPosts, SiteFacts
-from core.monitoring.alerts import PATIENCE, Alert, AlertKind, Disk, Severity, alerts_of
+from core.monitoring.alerts import (
+    CONFIRMED_AFTER,
+    PATIENCE,
+    SETUP,
+    Alert,
+    AlertKind,
+    Disk,
+    Severity,
+    alerts_of,
+)
 
 HOUR = 3_600_000
 NOW = 1_000 * HOUR
@@ -60,6 +70,47 @@ class TestSite:
         assert alerted(fault=Fault.NETWORK, fault_message="Away.", open=posts) == [
             (AlertKind.SITE, Severity.CRITICAL)
         ]
+
+
+def failing(name: FactName, *, seen_for: int = CONFIRMED_AFTER) -> HealthFact:
+    return HealthFact(name, False, f"{name} fails.", since=NOW - HOUR, seen_at=NOW - HOUR + seen_for)
+
+
+class TestChecks:
+    @pytest.mark.parametrize("name", CHECKED)
+    def test_a_fact_needs_somebody_once_a_second_check_has_found_it(self, name: FactName) -> None:
+        (first,) = found(replace(WELL, failing=(failing(name, seen_for=CONFIRMED_AFTER - 1),)))
+        (second,) = found(replace(WELL, failing=(failing(name),)))
+        assert (first.severity, second.severity) == (Severity.WARNING, Severity.CRITICAL)
+        assert (first.id, second.message, second.since) == (second.id, f"{name} fails.", NOW - HOUR)
+
+    def test_a_goodbye_of_the_plugin_needs_no_second(self) -> None:
+        gone = failing(FactName.PLUGIN, seen_for=0)
+        assert alerted(failing=(gone,), left_at=NOW) == [(AlertKind.SITE, Severity.CRITICAL)]
+
+    def test_and_writes_that_fail_for_it_are_one_alert(self) -> None:
+        """Whichever is known first, it stays the same alert."""
+        written = {"fault": Fault.NETWORK, "fault_message": "Away.", "last_write_at": NOW}
+        facts = (failing(FactName.WORDPRESS), failing(FactName.PAGES))
+        (by_write,), (by_check,), (both,) = (
+            found(replace(WELL, **values))
+            for values in (written, {"failing": facts}, {**written, "failing": facts})
+        )
+        assert by_write.id == by_check.id == both.id
+        assert (by_write.severity, by_check.severity, both.severity) == (
+            Severity.WARNING,
+            Severity.CRITICAL,
+            Severity.CRITICAL,
+        )
+        assert (by_write.message, both.message) == ("Away.", "WordPress fails.")
+
+    def test_of_one_site_have_identifiers_of_their_own(self) -> None:
+        facts = tuple(failing(name) for name in CHECKED)
+        alerts = found(replace(WELL, failing=facts))
+        assert len({one.id for one in alerts}) == len(alerts) == len(CHECKED) - 2
+        assert {one.id for one in found(replace(WELL, id="s2", failing=facts))}.isdisjoint(
+            one.id for one in alerts
+        )
 
 
 class TestPosts:
@@ -115,8 +166,11 @@ class TestZoom:
         assert found(replace(off, last_event_at=NOW)) == []
 
     def test_a_new_site_waits_for_zoom(self) -> None:
-        new = {"validated_at": None, "last_event": None, "last_event_at": None}
+        new = {"validated_at": None, "last_event": None, "last_event_at": None, "created_at": NOW - SETUP}
         assert alerted(**new) == [(AlertKind.NOT_VALIDATED, Severity.WARNING)]
+        assert alerted(**new | {"created_at": NOW - SETUP - 1}) == [
+            (AlertKind.NOT_VALIDATED, Severity.CRITICAL)
+        ]
         assert (AlertKind.HELD_PAGES, Severity.CRITICAL) in alerted(held_pages=7, held_pages_since=NOW)
         assert alerted(**new | {"validated_at": NOW - HOUR}) == [(AlertKind.NO_EVENT, Severity.WARNING)]
 

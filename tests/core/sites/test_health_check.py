@@ -356,14 +356,25 @@ class TestFacts:
         assert health_check.check(store, "s1") == []
         assert (facts(store), kept(store).checked_at, kept(store).check_due_at) == ({}, None, 0)
 
-    def test_are_checked_again_after_ten_minutes_not_all_sites_at_once(
+    def test_that_are_new_are_checked_again_soon_and_then_as_often_as_others(
+        self, store: Store, wordpress: NetworkDouble
+    ) -> None:
+        """Whether it lasts is known within ten minutes, however long before a check it began."""
+        wordpress.plugin.bridge |= {"reached": False, "status": None, "message": "Refused."}
+        for second, due in ((1000, 1075), (1075, 1495)):
+            self.check(store, Clock(second))
+            assert kept(store).check_due_at == due * 1000
+        most = health_check.CHECK_SECONDS * 1.1 + health_check.SECOND_CHECK_SECONDS
+        assert most < 600
+
+    def test_are_checked_again_after_seven_minutes_not_all_sites_at_once(
         self, store: Store, wordpress: NetworkDouble
     ) -> None:
         found = []
         for chance in (0.0, 0.5, 1.0):
             health_check.check(store, "s1", clock=Clock(1000), chance=partial(float, chance))
             found.append(kept(store).check_due_at)
-        assert found == [1_540_000, 1_600_000, 1_660_000]
+        assert found == [1_378_000, 1_420_000, 1_462_000]
 
 
 class TestGoodbye:

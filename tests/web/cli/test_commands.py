@@ -17,6 +17,8 @@ from web.cli import zoombridge
 COMMANDS = [
     "", "serve", "send", "plugin", "site", "site add", "site confirm", "site list", "site check", "site remove",
     "site secret-token", "site renew-key",
+    "alerts", "alerts list", "alerts add", "alerts test", "alerts pause", "alerts resume", "alerts remove", "alerts open",
+    "alerts acknowledge", "alerts snooze", "alerts reopen",
     "doctor", "audit", "user", "user add", "user list", "user remove", "user password", "user link",
     "user sessions", "user sign-out", "user remove-two-factor",
     "quarantine", "quarantine list", "quarantine recheck", "quarantine dismiss", "db", "db upgrade",

@@ -115,6 +115,7 @@ class TestNumbers:
         assert found["zoombridge_site_quarantined_requests", "s2"] == 0
         assert found["zoombridge_refused_requests_total", "unsigned"] == 0
         assert found["zoombridge_alerts", Severity.CRITICAL] >= 2
+        assert found["zoombridge_alerts", "acknowledged"] == 0
 
     def test_of_the_log(self, monitored: Http, store: Store) -> None:
         lines = [

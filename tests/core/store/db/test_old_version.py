@@ -105,6 +105,9 @@ NEW_TABLES = (
     "second_factors",
     "recovery_codes",
     "pending_sign_ins",
+    "alert_channels",
+    "open_alerts",
+    "alert_deliveries",
 )
 OF_NEW_SITES = {
     "home": "",

@@ -1,0 +1,1 @@
+"""Send alerts to people: by e-mail, signed webhooks and Slack-compatible hooks."""

@@ -1,0 +1,1 @@
+"""Alerts: where they are sent, which of them are open, and what was delivered."""

@@ -1,0 +1,209 @@
+"""`zoombridge alerts`: where alerts are sent, and what is done about open ones."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from core.monitoring.notify.settings import Security
+from core.monitoring.notify.texts import clean
+from core.store.alerts.channels import ChannelKind
+from core.store.alerts.open_alerts import Handling
+from web.cli.instance import instance_options
+from web.cli.secret_input import ALERT_SECRET, read_secret
+from web.cli.times import to_minutes
+from web.rpc import api
+
+if TYPE_CHECKING:
+    from web.cli.instance import Instance
+    from web.rpc.api import AlertStatus
+
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+@click.group()
+def alerts() -> None:
+    """Manage where alerts are sent, and open alerts."""
+
+
+@alerts.command("list")
+@instance_options
+def list_(instance: Instance) -> None:
+    """List the channels by which alerts are sent, and what became of the last message of each."""
+    found = instance.call(api.ALERT_CHANNELS, api.NoArguments())
+    if not found:
+        click.echo("No channel. Add one: zoombridge alerts add")
+    for one in found:
+        paused = "  paused" if one.is_paused else ""
+        click.echo(f"{one.name}  {one.kind.value}  {one.target}  {one.site_url or 'all sites'}{paused}")
+        if one.at is not None:
+            click.echo(f"  last message {to_minutes(one.at)}: {one.state}. {one.outcome}".rstrip())
+
+
+@alerts.command("add")
+@click.argument("kind", type=click.Choice([kind.value for kind in ChannelKind]))
+@click.option("--name", required=True, help="A name for this channel.")
+@click.option(
+    "--site", default="", show_default="all sites", help="Only alerts of this site (address or ID)."
+)
+@click.option("--language", default="en", help="Language of the messages: en or de.")
+@click.option("--digest", is_flag=True, help="Also send a weekly summary.")
+@click.option("--url", default="", help="For webhook: the address to send to.")
+@click.option("--smtp-host", default="", help="For email: the mail server.")
+@click.option("--smtp-port", default="", show_default="of the encryption", help="For email: its port.")
+@click.option(
+    "--smtp-security",
+    type=click.Choice([one.value for one in Security]),
+    default=Security.STARTTLS.value,
+    help="For email: how the connection is encrypted.",
+)
+@click.option("--smtp-user", default="", help="For email: the user name, if the mail server asks for one.")
+@click.option("--sender", default="", help="For email: the sender's address.")
+@click.option("--to", "recipients", multiple=True, help="For email: a recipient; repeatable.")
+@instance_options
+def add(
+    kind: str,
+    name: str,
+    site: str,
+    language: str,
+    digest: bool,
+    url: str,
+    smtp_host: str,
+    smtp_port: str,
+    smtp_security: str,
+    smtp_user: str,
+    sender: str,
+    recipients: tuple[str, ...],
+    instance: Instance,
+) -> None:
+    """Add a channel of KIND.
+
+    Secrets are no options: the password of the mail server (with --smtp-user), and the address of Slack's hook, are read
+    from ZOOMBRIDGE_ALERT_SECRET, a prompt, or standard input. The secret that signs a webhook is printed once.
+    """
+    password = ""
+    if kind == ChannelKind.EMAIL and smtp_user:
+        password = read_secret(ALERT_SECRET, "Password of the mail server", "password")
+    if kind == ChannelKind.SLACK:
+        url = read_secret(ALERT_SECRET, "Address of the hook", "address")
+    added = instance.call(
+        api.ALERT_ADD,
+        api.AddAlertChannel(
+            name=name,
+            kind=ChannelKind(kind),
+            site=site,
+            language=language,
+            digest=digest,
+            host=smtp_host,
+            port=smtp_port,
+            security=smtp_security,
+            username=smtp_user,
+            password=password,
+            sender=sender,
+            recipients=" ".join(recipients),
+            url=url,
+        ),
+    )
+    click.echo(f"Channel {added.name} added. Send a test: zoombridge alerts test {_quoted(added.name)}")
+    if added.secret:
+        click.echo(f"Secret that signs its messages, shown only now: {added.secret}")
+
+
+@alerts.command("test")
+@click.argument("name")
+@instance_options
+@click.pass_context
+def test(context: click.Context, name: str, instance: Instance) -> None:
+    """Send a test message by the channel NAME; ends with status 1 where it is not accepted."""
+    tested = instance.call(api.ALERT_TEST, api.AlertChannelRequest(name=name))
+    click.echo(f"{tested.name}: {'delivered' if tested.delivered else 'FAILED'}. {tested.outcome}")
+    context.exit(0 if tested.delivered else 1)
+
+
+@alerts.command("pause")
+@click.argument("name")
+@instance_options
+def pause(name: str, instance: Instance) -> None:
+    """Send nothing by the channel NAME until it is resumed. What waits to be sent is dropped."""
+    paused = instance.call(api.ALERT_PAUSE, api.PauseAlertChannel(name=name, paused=True))
+    click.echo(f"Channel {paused.name} paused")
+
+
+@alerts.command("resume")
+@click.argument("name")
+@instance_options
+def resume(name: str, instance: Instance) -> None:
+    """Send by the channel NAME again."""
+    resumed = instance.call(api.ALERT_PAUSE, api.PauseAlertChannel(name=name, paused=False))
+    click.echo(f"Channel {resumed.name} resumed")
+
+
+@alerts.command("remove")
+@click.argument("name")
+@instance_options
+def remove(name: str, instance: Instance) -> None:
+    """Remove the channel NAME, with its deliveries."""
+    removed = instance.call(api.ALERT_REMOVE, api.AlertChannelRequest(name=name))
+    click.echo(f"Channel {removed.name} removed")
+
+
+@alerts.command("open")
+@instance_options
+def open_(instance: Instance) -> None:
+    """List the open alerts with their IDs, urgent ones first."""
+    found = instance.call(api.ALERT_OPEN, api.NoArguments())
+    if not found:
+        click.echo("There are no open alerts.")
+    for one in found:
+        _print(one)
+
+
+@alerts.command("acknowledge")
+@click.argument("alert")
+@click.option("--reason", required=True, help="Why: shown with the alert, and kept in the audit log.")
+@instance_options
+def acknowledge(alert: str, reason: str, instance: Instance) -> None:
+    """Acknowledge ALERT (its ID): it no longer counts as urgent, and nothing is sent of it until it ends and returns."""
+    _print(
+        instance.call(
+            api.ALERT_HANDLE, api.HandleAlert(id=alert, handling=Handling.ACKNOWLEDGED, reason=reason)
+        )
+    )
+
+
+@alerts.command("snooze")
+@click.argument("alert")
+@click.option("--for", "period", required=True, help="How long: 8h, 2d, 1w; 90 days at most.")
+@click.option("--reason", required=True, help="Why: shown with the alert, and kept in the audit log.")
+@instance_options
+def snooze(alert: str, period: str, reason: str, instance: Instance) -> None:
+    """Snooze ALERT (its ID): as acknowledge, but for some time. If it lasts longer, it is sent again."""
+    match = re.fullmatch(r"([0-9]{1,4})([hdw])", period)
+    if match is None:
+        raise click.BadParameter("Write 8h, 2d or 1w.", param_hint="--for")
+    hours = int(match[1]) * _HOURS[match[2]]
+    request = api.HandleAlert(id=alert, handling=Handling.SNOOZED, reason=reason, hours=hours)
+    _print(instance.call(api.ALERT_HANDLE, request))
+
+
+@alerts.command("reopen")
+@click.argument("alert")
+@instance_options
+def reopen(alert: str, instance: Instance) -> None:
+    """Take back that ALERT (its ID) was acknowledged or snoozed."""
+    _print(instance.call(api.ALERT_HANDLE, api.HandleAlert(id=alert, handling=Handling.NONE)))
+
+
+def _print(one: AlertStatus) -> None:
+    since = "" if one.since is None else f"  since {to_minutes(one.since)}"
+    click.echo(clean(f"{one.id}  {one.severity.value}  {one.site or 'the bridge'}{since}"))
+    click.echo(clean(f"  {one.message}"))
+    if one.handling:
+        until = "" if one.until is None else f" until {to_minutes(one.until)}"
+        click.echo(clean(f"  {one.handling}{until}: {one.reason}"))
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else f"'{name}'"
