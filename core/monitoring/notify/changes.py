@@ -1,4 +1,4 @@
-"""Compare the alerts of a look with those that were sent before: what has become critical, and what has ended. Pure."""
+"""Compare the alerts of a look with those that were sent before: what has become critical, and what has ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def compare(
 ) -> Changes:
     """Return what has changed since `known` was stored. `now` is in Unix milliseconds (UTC).
 
-    An alert has ended when it is no longer critical. It stays open while the checks that would find it do not get that far.
+    An alert has ended when it is no longer critical; one that a check found, when it is gone: another reason begins as a
+    warning. It stays open while the checks that would find it do not get that far.
     """
     found = Changes()
     current = {alert.id: alert for alert in alerts}
@@ -74,7 +75,11 @@ def _find_ended(
     for before in known.values():
         still = current.get(before.id)
         is_unknown = still is None and before.kind == AlertKind.CHECK and before.site_id in unreached
-        if is_unknown or (still is not None and still.severity is Severity.CRITICAL):
+        lasts = still is not None and (
+            still.severity is Severity.CRITICAL
+            or (before.sent_at is not None and still.kind in (AlertKind.SITE, AlertKind.CHECK))
+        )
+        if is_unknown or lasts:
             continue
         if before.sent_at is not None:
             found.ended.append(before)

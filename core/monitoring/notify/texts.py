@@ -1,4 +1,4 @@
-"""Word what is sent about alerts. Pure.
+"""Word what is sent about alerts.
 
 What is stored with a delivery is English, of `core.messages`; it is translated when it is sent. Text of others, as the names of
 sites, stays as it is.

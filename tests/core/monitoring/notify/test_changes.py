@@ -13,6 +13,7 @@ from core.store.alerts.open_alerts import Handling, OpenAlert
 NOW = 10**12
 SITE = SiteFacts("s1", "Choir", "https://s1.example.org")
 DOWN = Alert(AlertKind.SITE, Severity.CRITICAL, "s1", "Choir", message="Away.")
+LATE = Alert(AlertKind.OVERDUE, Severity.CRITICAL, "s1", "Choir")
 MILD = replace(DOWN, severity=Severity.WARNING)
 SENT = replace(of(DOWN), sent_at=NOW - 1)
 ACKNOWLEDGED = replace(of(DOWN), handling=Handling.ACKNOWLEDGED)
@@ -31,17 +32,25 @@ def changes(known: OpenAlert | None, *alerts: Alert, site: SiteFacts = SITE) -> 
         (None, DOWN, True, False, True),
         (SENT, DOWN, False, False, True),
         (SENT, replace(DOWN, message="Another reason."), False, False, True),
-        (SENT, MILD, False, True, False),
+        (SENT, MILD, False, False, True),  # a check has found another reason
+        (replace(SENT, id=LATE.id), replace(LATE, severity=Severity.WARNING), False, True, False),
         (SENT, None, False, True, False),
         (ACKNOWLEDGED, MILD, False, False, True),
         (ACKNOWLEDGED, DOWN, False, False, True),
         (ACKNOWLEDGED, None, False, False, False),
         (replace(ACKNOWLEDGED, sent_at=NOW - 1), DOWN, False, False, True),
-        (replace(ACKNOWLEDGED, sent_at=NOW - 1), MILD, False, True, True),
+        (replace(ACKNOWLEDGED, sent_at=NOW - 1), MILD, False, False, True),
+        (
+            replace(ACKNOWLEDGED, id=LATE.id, sent_at=NOW - 1),
+            replace(LATE, severity=Severity.WARNING),
+            False,
+            True,
+            True,
+        ),
         (replace(ACKNOWLEDGED, sent_at=NOW - 1), None, False, True, False),
         (SNOOZED, DOWN, False, False, True),
         (replace(SNOOZED, until=NOW), DOWN, True, False, True),
-        (replace(SNOOZED, until=NOW), MILD, False, True, False),
+        (replace(SNOOZED, until=NOW), MILD, False, False, True),
         (replace(SENT, sent_at=None), DOWN, True, False, True),  # reopened
         (replace(SENT, sent_at=None), None, False, False, False),
     ],
