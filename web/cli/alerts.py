@@ -12,6 +12,7 @@ from core.monitoring.notify.texts import clean
 from core.store.alerts.channels import ChannelKind
 from core.store.alerts.open_alerts import Handling
 from web.cli.instance import instance_options
+from web.cli.json_output import json_option, print_json
 from web.cli.secret_input import ALERT_SECRET, read_secret
 from web.cli.times import to_minutes
 from web.rpc import api
@@ -29,10 +30,17 @@ def alerts() -> None:
 
 
 @alerts.command("list")
+@json_option
 @instance_options
-def list_(instance: Instance) -> None:
-    """List the channels by which alerts are sent, and what became of the last message of each."""
+def list_(as_json: bool, instance: Instance) -> None:
+    """List the channels that send alerts.
+
+    With what became of the last message of each.
+    """
     found = instance.call(api.ALERT_CHANNELS, api.NoArguments())
+    if as_json:
+        print_json(*found)
+        return
     if not found:
         click.echo("No channel. Add one: zoombridge alerts add")
     for one in found:
@@ -116,7 +124,10 @@ def add(
 @instance_options
 @click.pass_context
 def test(context: click.Context, name: str, instance: Instance) -> None:
-    """Send a test message by the channel NAME; ends with status 1 where it is not accepted."""
+    """Send a test message by the channel NAME.
+
+    Ends with status 1 where it is not accepted.
+    """
     tested = instance.call(api.ALERT_TEST, api.AlertChannelRequest(name=name))
     click.echo(f"{tested.name}: {'delivered' if tested.delivered else 'FAILED'}. {tested.outcome}")
     context.exit(0 if tested.delivered else 1)
@@ -126,7 +137,10 @@ def test(context: click.Context, name: str, instance: Instance) -> None:
 @click.argument("name")
 @instance_options
 def pause(name: str, instance: Instance) -> None:
-    """Send nothing by the channel NAME until it is resumed. What waits to be sent is dropped."""
+    """Send nothing by the channel NAME.
+
+    Until it is resumed. What waits to be sent is dropped.
+    """
     paused = instance.call(api.ALERT_PAUSE, api.PauseAlertChannel(name=name, paused=True))
     click.echo(f"Channel {paused.name} paused")
 
@@ -150,10 +164,14 @@ def remove(name: str, instance: Instance) -> None:
 
 
 @alerts.command("open")
+@json_option
 @instance_options
-def open_(instance: Instance) -> None:
-    """List the open alerts with their IDs, urgent ones first."""
+def open_(as_json: bool, instance: Instance) -> None:
+    """List the open alerts, urgent ones first."""
     found = instance.call(api.ALERT_OPEN, api.NoArguments())
+    if as_json:
+        print_json(*found)
+        return
     if not found:
         click.echo("There are no open alerts.")
     for one in found:
@@ -165,7 +183,10 @@ def open_(instance: Instance) -> None:
 @click.option("--reason", required=True, help="Why: shown with the alert, and kept in the audit log.")
 @instance_options
 def acknowledge(alert: str, reason: str, instance: Instance) -> None:
-    """Acknowledge ALERT (its ID): it no longer counts as urgent, and nothing is sent of it until it ends and returns."""
+    """Acknowledge ALERT (its ID) until it ends.
+
+    It no longer counts as urgent, and nothing is sent about it until it ends and returns.
+    """
     _print(
         instance.call(
             api.ALERT_HANDLE, api.HandleAlert(id=alert, handling=Handling.ACKNOWLEDGED, reason=reason)
@@ -179,7 +200,10 @@ def acknowledge(alert: str, reason: str, instance: Instance) -> None:
 @click.option("--reason", required=True, help="Why: shown with the alert, and kept in the audit log.")
 @instance_options
 def snooze(alert: str, period: str, reason: str, instance: Instance) -> None:
-    """Snooze ALERT (its ID): as acknowledge, but for some time. If it lasts longer, it is sent again."""
+    """Snooze ALERT (its ID) for some time.
+
+    As acknowledge, but if it lasts longer, it counts again, and is sent.
+    """
     match = re.fullmatch(r"([0-9]{1,4})([hdw])", period)
     if match is None:
         raise click.BadParameter("Write 8h, 2d or 1w.", param_hint="--for")
@@ -192,7 +216,7 @@ def snooze(alert: str, period: str, reason: str, instance: Instance) -> None:
 @click.argument("alert")
 @instance_options
 def reopen(alert: str, instance: Instance) -> None:
-    """Take back that ALERT (its ID) was acknowledged or snoozed."""
+    """Reopen ALERT (its ID), as if not handled."""
     _print(instance.call(api.ALERT_HANDLE, api.HandleAlert(id=alert, handling=Handling.NONE)))
 
 

@@ -28,7 +28,7 @@ COMMANDS = [
     "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job resume", "job stop",
 ]  # fmt: skip
 
-GROUPS = ["account", "db", "events", "job", "quarantine", "site", "user"]
+GROUPS = ["account", "alerts", "db", "events", "job", "quarantine", "site", "user"]
 
 
 def every(command: click.Command, path: str = "") -> list[str]:
@@ -103,7 +103,7 @@ class TestJson:
     @pytest.mark.parametrize(
         "command",
         [
-            "account list", "account grants", "audit", "doctor", "events list", "job list", "quarantine list",
+            "account list", "account grants", "alerts list", "alerts open", "audit", "doctor", "events list", "job list", "quarantine list",
             "quarantine recheck", "site list", "user list",
         ],
     )  # fmt: skip
