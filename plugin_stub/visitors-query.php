@@ -107,7 +107,8 @@ function zoombridge_add_dates_to_query( $clauses, $query ) {
 		return $clauses;
 	}
 	$is_archive        = 'archive' === $list['which'];
-	$clauses['join']  .= zoombridge_join_meta( 'zb_start', '_meeting_field_start_date_utc', $is_archive );
+	$is_everything     = $is_archive || 'all' === $list['which'];
+	$clauses['join']  .= zoombridge_join_meta( 'zb_start', '_meeting_field_start_date_utc', $is_everything );
 	$clauses['join']  .= zoombridge_join_meta( 'zb_end', '_zoombridge_end', true );
 	$clauses['where'] .= zoombridge_where_dates( $list );
 	if ( 'live' === $list['which'] ) {
@@ -119,7 +120,7 @@ function zoombridge_add_dates_to_query( $clauses, $query ) {
 		$clauses['join']  .= zoombridge_join_meta( 'zb_kind', '_vczapi_meeting_type', false );
 		$clauses['where'] .= $wpdb->prepare( ' AND zb_kind.meta_value = %s', $list['kind'] );
 	}
-	$direction          = 'past' === $list['which'] ? 'DESC' : 'ASC';
+	$direction          = $list['order'] ?? ( 'past' === $list['which'] ? 'DESC' : 'ASC' );
 	$clauses['orderby'] = "zb_start.meta_value $direction, {$wpdb->posts}.ID $direction";
 	if ( $is_archive ) {
 		$is_to_come         = $wpdb->prepare( 'COALESCE(zb_end.meta_value, zb_start.meta_value) > %s', $list['now'] );

@@ -37,6 +37,7 @@ ON_ONE = {
     "test_rotation": "debian-mariadb",
     "test_predecessor": "debian-mariadb",
     "test_type": "playground-sqlite",
+    "test_admin_list": "debian-mariadb",
     "test_visitors": "debian-mariadb",
     "test_vczapi_alone": "debian-mariadb",
     "test_vczapi_form": "debian-mariadb",
