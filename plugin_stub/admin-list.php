@@ -115,6 +115,35 @@ function zoombridge_kind_name( string $kind ): string {
 }
 
 /**
+ * Takes from wp-admin what adds a post where that would make no meeting: without VCZAPI, they come from Zoom alone.
+ *
+ * @since 0.2.0
+ *
+ * @return void
+ */
+function zoombridge_hide_add_new(): void {
+	if ( is_admin() && zoombridge_owns_post_type() ) {
+		get_post_type_object( 'zoom-meetings' )->cap->create_posts = 'do_not_allow';
+	}
+}
+add_action( 'init', 'zoombridge_hide_add_new', 100 );
+
+/**
+ * Takes the same from the toolbar.
+ *
+ * @since 0.2.0
+ *
+ * @param WP_Admin_Bar $toolbar The toolbar.
+ * @return void
+ */
+function zoombridge_hide_add_new_in_toolbar( $toolbar ): void {
+	if ( zoombridge_owns_post_type() ) {
+		$toolbar->remove_node( 'new-zoom-meetings' );
+	}
+}
+add_action( 'admin_bar_menu', 'zoombridge_hide_add_new_in_toolbar', 80 );
+
+/**
  * Takes WordPress's filter by the month of publication from the list.
  *
  * @since 0.2.0

@@ -74,6 +74,15 @@ class TestColumns:
         assert cells(page, "By hand")["origin"] == "No: it has no meeting in Zoom"
         assert "column-date" not in page, "when a post was published says nothing of a meeting"
 
+    def test_nothing_adds_a_post_that_makes_no_meeting(self, writer: Writer) -> None:
+        admin = Admin(writer.site)
+        link = "post-new.php?post_type=zoom-meetings"
+        assert link not in admin.get(LIST, post_type="zoom-meetings")
+        assert link not in admin.get("")
+
+        writer.site.add_plugin(VCZAPI, "vczapi")
+        assert link in admin.get(LIST, post_type="zoom-meetings")
+
     def test_beside_those_of_vczapi(self, writer: Writer) -> None:
         writer.write(meeting("Choir", writer.now + DAY))
         writer.site.add_plugin(VCZAPI, "vczapi")
