@@ -209,6 +209,7 @@ class SiteFaultError(ZoomBridgeError):
         post_id: int | None = None,
         evidence: str = "",
         reason: str = "",
+        asks: tuple[tuple[str, int, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.fault = fault
@@ -218,6 +219,21 @@ class SiteFaultError(ZoomBridgeError):
         self.post_id = post_id
         self.evidence = evidence
         self.reason = reason
+        self.asks = asks
+
+    def reworded(
+        self, message: str, *, asks: tuple[tuple[str, int, str], ...] | None = None
+    ) -> SiteFaultError:
+        """Return the error with another message, as it is known not to have had any effect."""
+        return SiteFaultError(
+            message,
+            fault=self.fault,
+            status=self.status,
+            retry_after=self.retry_after,
+            evidence=self.evidence,
+            reason=self.reason,
+            asks=self.asks if asks is None else asks,
+        )
 
 
 class ZoomRestError(ZoomBridgeError):

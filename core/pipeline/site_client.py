@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def access(site: Site) -> Access:
-    """Return which addresses inside a network requests for a connected site may go to: those of its own server."""
-    return Access(servers=servers_of((site.url, site.rest_root)))
+    """Return which addresses inside a network requests for a connected site may go to.
+
+    Those that an administrator has allowed, or that it was connected at; of its own server as long as these are not known.
+    """
+    if site.addresses is None:
+        return Access(servers=servers_of((site.url, site.rest_root)))
+    return Access(endpoints=frozenset(site.addresses))
 
 
 def session(site: Site, url: str) -> requests.Session:

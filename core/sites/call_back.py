@@ -14,6 +14,7 @@ from core.wordpress.homes import at_origin, is_local
 from core.wordpress.sync_client import Doorway, SyncClient
 
 if TYPE_CHECKING:
+    from core.wordpress.addresses import Endpoint
     from core.wordpress.operations import Greeting
 
 TIMEOUT = (5.0, 15.0)
@@ -42,7 +43,7 @@ class Reached:
     """Where and how a site answered. `url` is its home as it was reached.
 
     `vczapi` and `vczapi_pro` are the versions of that plugin and its add-on, None where they are not active; a version
-    that is not known is empty.
+    that is not known is empty. `used` are the addresses inside a network to which connections were made.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Reached:
     greeting: Greeting
     vczapi: str | None
     vczapi_pro: str | None
+    used: frozenset[Endpoint] = frozenset()
 
 
 def call(callee: Callee, *, timeout: tuple[float, float] = TIMEOUT) -> Reached:
@@ -65,7 +67,9 @@ def call(callee: Callee, *, timeout: tuple[float, float] = TIMEOUT) -> Reached:
             return _call_at(url, callee, timeout)
         except SiteFaultError as error:
             faults.append((url, error))
-    raise explain(*_most_telling(faults), callee)
+    url, fault = _most_telling(faults)
+    asks = dict.fromkeys(one for _, error in faults for one in error.asks)
+    raise explain(url, fault.reworded(str(fault), asks=tuple(asks)), callee)
 
 
 def now() -> int:
@@ -85,14 +89,7 @@ def addresses(home: str) -> list[str]:
 def explain(url: str, error: SiteFaultError, callee: Callee) -> SiteFaultError:
     """Return a fault with a message for a person who is pairing the site: what is wrong, and what to do."""
     message = _message(url, error, has_login=callee.server_login is not None)
-    return SiteFaultError(
-        message,
-        fault=error.fault,
-        status=error.status,
-        retry_after=error.retry_after,
-        evidence=error.evidence,
-        reason=error.reason,
-    )
+    return error.reworded(message)
 
 
 def _call_at(url: str, callee: Callee, timeout: tuple[float, float]) -> Reached:
@@ -119,6 +116,7 @@ def _call_at(url: str, callee: Callee, timeout: tuple[float, float]) -> Reached:
             greeting=greeting,
             vczapi=info.vczapi if info is not None else None,
             vczapi_pro=(greeting.vczapi_pro or "") if has_pro else None,
+            used=client.used,
         )
 
 

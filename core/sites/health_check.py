@@ -17,6 +17,7 @@ from core.model.page_status import PageStatus
 from core.model.page_visit import PageVisit
 from core.pipeline import site_client
 from core.sites import apply_rules, site_changes
+from core.sites.address_approval import asked_of
 from core.sites.diagnosis import describe_clock_skew, diagnose_zoom, newest_refused
 from core.sites.vczapi_versions import vczapi_findings
 from core.store.db import clock as store_clock
@@ -116,9 +117,15 @@ def _store(
         return []
     if isinstance(answer, SiteFaultError):
         _store_fault(connection, site, answer, now=now)
+        if (asked := asked_of(answer)) != site.asked_addresses:
+            sites.ask_addresses(connection, site.id, asked)
         findings = _findings_of(answer, site)
     else:
         _store_answer(connection, site, *answer, lift=lift, now=now)
+        if site.addresses is None or site.asked_addresses:
+            sites.save_addresses(
+                connection, site.id, answer[0].used if site.addresses is None else site.addresses
+            )
         places = site.places.seen(answer[1].place, now=now)
         if places != site.places:
             sites.save_places(connection, site.id, places)

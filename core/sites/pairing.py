@@ -32,6 +32,7 @@ from core.jobs.worker import WorkerThread
 from core.pipeline import site_client
 from core.sites import apply_rules
 from core.sites import call_back as calls
+from core.sites.address_approval import asked_of
 from core.sites.call_back import Callee
 from core.sites.vczapi_versions import vczapi_findings
 from core.store import audit
@@ -488,6 +489,8 @@ def _answered_from(pairing: Pairing, reached: Reached) -> Pairing:
         vczapi_pro=reached.vczapi_pro is not None,
         checked_at=calls.now(),
         calls=0,
+        addresses=tuple(sorted({*pairing.addresses, *reached.used})),
+        asked_addresses=(),
     )
 
 
@@ -507,6 +510,7 @@ def _failed(pairing: Pairing, error: SiteFaultError) -> Pairing:
         checked_at=now,
         calls=min(pairing.calls + 1, 20),
         next_call_at=now + wait,
+        asked_addresses=asked_of(error),
     )
 
 
@@ -595,23 +599,27 @@ def _site_of(connection: Connection, store: Store, pairing: Pairing, *, bridge_u
         server_password=pairing.server_password,
         place=pairing.place,
         doorway=pairing.doorway,
+        addresses=pairing.addresses,
     )
 
 
 def _access(store: Store, pairing: Pairing) -> Access:
     """Return which addresses inside a network the site of a pairing may be called at.
 
-    Those of a known site's own server, and those that whoever asked for the code has plainly typed.
+    Those that an administrator has allowed, for it or for another site at the same host and port, or has plainly typed
+    with the code; and those of a known site.
     """
     with store.reading() as connection:
         code = pairings.load_code(connection, pairing.code_id, store.sealer)
-        known = _load_site(connection, store, pairing.site_id)
-    servers: frozenset[tuple[str, int]] = frozenset()
+        every = sites.list_all(connection, store.sealer)
+    access = Access(endpoints=frozenset(pairing.addresses))
+    for site in every:
+        if site.id == pairing.site_id:
+            access |= site_client.access(site)
+        access |= Access(endpoints=frozenset(site.addresses or ()))
     if code is not None and is_same_home(code.address, pairing.home) and is_evidently_inside(code.address):
-        servers |= servers_of((code.address,))
-    if known is not None:
-        servers |= site_client.access(known).servers
-    return Access(servers)
+        access |= Access(servers_of((code.address,)))
+    return access
 
 
 def _unpair(pairing: Pairing, access: Access) -> None:

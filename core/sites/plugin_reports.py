@@ -15,6 +15,7 @@ from core import messages
 from core.errors import PairingRefusedError, SiteFaultError, StoreUnavailableError, ZoomBridgeError
 from core.pipeline import site_client
 from core.sites import call_back
+from core.sites.address_approval import ask
 from core.sites.call_back import Callee
 from core.sites.pairing import answers_at_old_home
 from core.store.posts import requeue
@@ -62,7 +63,7 @@ def move(
     if not stays and answers_at_old_home(site):
         message = messages.MOVE_COPY % {"address": site.url}
         raise PairingRefusedError(HTTPStatus.CONFLICT, "zoombridge_copy", message)
-    reached = _call(site, told, timeout, stays=stays)
+    reached = _call(store, site, told, timeout, stays=stays)
     store.write(lambda connection: _save(connection, site, told, reached))
     logger.info("site_moved", site=site.id, home=told.home)
 
@@ -157,7 +158,9 @@ def note_change(store: Store, site_id: str) -> None:
     store.write(lambda connection: health.request_check(connection, site_id))
 
 
-def _call(site: Site, told: MoveDetails, timeout: tuple[float, float], *, stays: bool) -> Reached:
+def _call(
+    store: Store, site: Site, told: MoveDetails, timeout: tuple[float, float], *, stays: bool
+) -> Reached:
     callee = Callee(
         home=told.home,
         rest_root=told.rest_root,
@@ -171,6 +174,7 @@ def _call(site: Site, told: MoveDetails, timeout: tuple[float, float], *, stays:
     try:
         return call_back.call(callee, timeout=timeout)
     except SiteFaultError as error:
+        ask(store, site, error)
         message = messages.MOVE_NOT_REACHED % {"reason": str(error)}
         raise PairingRefusedError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "zoombridge_home_unreachable", message
@@ -189,5 +193,6 @@ def _save(connection: Connection, site: Site, told: MoveDetails, reached: Reache
         endpoints=endpoints,
         place=reached.greeting.place or told.place,
         doorway=reached.doorway,
+        addresses=reached.used,
     )
     requeue.requeue_failed_posts(connection, site.id, now=call_back.now())

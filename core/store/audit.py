@@ -65,6 +65,7 @@ class Action(StrEnum):
     SITE_MOVED = "site.moved"
     SITE_KEY = "site.key"
     SITE_SERVER_PASSWORD = "site.server-password"  # noqa: S105
+    ADDRESS_ALLOWED = "site.address"
     SITE_LEFT = "site.left"
     SITE_BACK = "site.back"
     JOB_REQUESTED = "job.requested"

@@ -16,7 +16,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Network = IPv4Network | IPv6Network
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = (80, 443)
 
 # Addresses at which providers of virtual machines and containers hand out credentials and user data, and their kin.
 _METADATA: tuple[Network, ...] = tuple(
@@ -97,11 +97,27 @@ def embedded(address: IPv4Address | IPv6Address) -> IPv4Address | None:
     return None
 
 
+class Endpoint(NamedTuple):
+    """An address inside a network that a host has. `port` is 0 for 80 and 443, as a site may move between them."""
+
+    host: str
+    port: int
+    address: str
+
+    def __str__(self) -> str:
+        """Return it as people read it."""
+        return f"{self.host}{f':{self.port}' if self.port else ''} = {self.address}"
+
+
+def server(host: str, port: int) -> tuple[str, int]:
+    """Return a host and port as they are compared: in lower case, and 0 for the ports 80 and 443."""
+    return host.strip("[]").lower().rstrip("."), 0 if port in _DEFAULT_PORTS else port
+
+
 def server_of(url: str) -> tuple[str, int]:
-    """Return host, in lower case, and port of a web address. Raises: ValueError."""
+    """Return host and port of a web address, as they are compared. Raises: ValueError."""
     parts = urlsplit(url)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    return (parts.hostname or "").rstrip("."), port
+    return server(parts.hostname or "", parts.port or 0)
 
 
 def is_evidently_inside(url: str) -> bool:
@@ -117,10 +133,15 @@ def is_evidently_inside(url: str) -> bool:
 class Access:
     """Which addresses inside a network a client may connect to. All public addresses are allowed, and metadata never.
 
-    `servers` are hosts and ports whose addresses are allowed as they are.
+    `servers` are hosts and ports whose addresses are allowed as they are, `endpoints` those with one address each.
     """
 
     servers: frozenset[tuple[str, int]] = frozenset()
+    endpoints: frozenset[Endpoint] = frozenset()
+
+    def __or__(self, other: Access) -> Access:
+        """Return what either of them allows."""
+        return Access(self.servers | other.servers, self.endpoints | other.endpoints)
 
     def allows(self, host: str, port: int, address: str, networks: Sequence[Network]) -> bool:
         """Whether an address of a host may be connected to. In `networks` it may be any host's.
@@ -130,7 +151,8 @@ class Access:
         reach = classify(address)
         if reach is not Reach.INSIDE:
             return reach is Reach.PUBLIC
-        if (host.lower().rstrip("."), port) in self.servers:
+        at = server(host, port)
+        if at in self.servers or Endpoint(*at, address) in self.endpoints:
             return True
         parsed = ip_address(address.partition("%")[0])
         forms = [one for one in (parsed, embedded(parsed)) if one is not None]
@@ -138,15 +160,13 @@ class Access:
 
 
 def servers_of(urls: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """Return hosts and ports of web addresses: with both default ports where an address has one of them."""
+    """Return hosts and ports of web addresses, as they are compared."""
     found = set()
     for url in urls:
         try:
-            host, port = server_of(url)
+            found.add(server_of(url))
         except ValueError:
             continue
-        ports = _DEFAULT_PORTS.values() if port in _DEFAULT_PORTS.values() else (port,)
-        found |= {(host, one) for one in ports}
     return frozenset(found)
 
 

@@ -23,10 +23,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from core.wordpress.addresses import server_of
+from core.wordpress.addresses import Endpoint, Reach, classify, server, server_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from core.wordpress.addresses import Access, Network
 
@@ -40,7 +40,8 @@ LARGEST_ANSWER = 5 * 1024 * 1024
 """Largest body of a response in bytes, as sent and decompressed."""
 
 _SLACK = 64 * 1024  # for what surrounds a body: sizes of chunks, trailers, what is read ahead
-_MOST_ADDRESSES = 4  # of a name that are tried
+_MOST_ADDRESSES = 16  # of a name that are considered
+_MOST_TRIED = 4  # of these
 
 _networks: tuple[Network, ...] = ()
 
@@ -56,6 +57,12 @@ def allowed_networks() -> tuple[Network, ...]:
     return _networks
 
 
+class RefusedAddressError(NameResolutionError):
+    """A name leads to no address that may be connected to. `asks` are those inside, which could be allowed."""
+
+    asks: tuple[Endpoint, ...] = ()
+
+
 class SiteSession(requests.Session):
     """A session that checks each connection, without retries and redirects.
 
@@ -64,8 +71,10 @@ class SiteSession(requests.Session):
 
     def __init__(self, access: Access) -> None:
         super().__init__()
+        self.used: set[Endpoint] = set()
+        """The addresses inside that connections were made to."""
         for scheme in ("http://", "https://"):
-            self.mount(scheme, CheckingAdapter(access))
+            self.mount(scheme, CheckingAdapter(partial(_connect, access=access, used=self.used), access))
 
     def get_redirect_target(self, _response: Any) -> None:
         """Return no target."""
@@ -75,7 +84,8 @@ class SiteSession(requests.Session):
 class CheckingAdapter(HTTPAdapter):
     """Transport of requests whose connections are made to checked addresses, and whose responses are bounded."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, connect: Callable[[HTTPConnection], socket.socket], access: Access) -> None:
+        self._connect = connect
         self._access = access
         super().__init__(max_retries=0)
 
@@ -83,9 +93,11 @@ class CheckingAdapter(HTTPAdapter):
         """Create the pools of connections."""
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": partial(_pool, HTTPConnectionPool, partial(_CheckedHTTPConnection, access=self._access)),
+            "http": partial(
+                _pool, HTTPConnectionPool, partial(_CheckedHTTPConnection, connect=self._connect)
+            ),
             "https": partial(
-                _pool, HTTPSConnectionPool, partial(_CheckedHTTPSConnection, access=self._access)
+                _pool, HTTPSConnectionPool, partial(_CheckedHTTPSConnection, connect=self._connect)
             ),
         }
 
@@ -113,7 +125,7 @@ class CheckingAdapter(HTTPAdapter):
         except ValueError:
             return  # a name
         if not is_allowed:
-            raise requests.exceptions.ConnectionError(_unknown(host, None))
+            raise requests.exceptions.ConnectionError(_refused(host, port, [host]))
 
 
 class _Reader(io.RawIOBase):
@@ -174,21 +186,25 @@ class _BoundedHTTPSConnection(HTTPSConnection):
 
 
 class _CheckedHTTPConnection(_BoundedHTTPConnection):
-    def __init__(self, *arguments: Any, access: Access, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, connect: Callable[[HTTPConnection], socket.socket], **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self._access = access
+        self._connect = connect
 
     def _new_conn(self) -> socket.socket:
-        return _connect(self, self._access)
+        return self._connect(self)
 
 
 class _CheckedHTTPSConnection(_BoundedHTTPSConnection):
-    def __init__(self, *arguments: Any, access: Access, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, connect: Callable[[HTTPConnection], socket.socket], **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self._access = access
+        self._connect = connect
 
     def _new_conn(self) -> socket.socket:
-        return _connect(self, self._access)
+        return self._connect(self)
 
 
 def _pool(kind: Any, connection: Any, *arguments: Any, **options: Any) -> HTTPConnectionPool:
@@ -197,18 +213,20 @@ def _pool(kind: Any, connection: Any, *arguments: Any, **options: Any) -> HTTPCo
     return pool
 
 
-def _connect(connection: HTTPConnection, access: Access) -> socket.socket:
+def _connect(connection: HTTPConnection, *, access: Access, used: set[Endpoint]) -> socket.socket:
     """Resolve the name of a connection once, and connect to one of its addresses that is allowed."""
     host, port = connection.host, connection.port
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise _unknown(host, connection) from error
-    known = dict.fromkeys(str(address[0]) for *_, address in found)
+        raise _refused(host, port, ()) from error
+    known = list(dict.fromkeys(str(address[0]) for *_, address in found))[:_MOST_ADDRESSES]
     allowed = [address for address in known if access.allows(host, port, address, _networks)]
     if not allowed:
-        raise _unknown(host, connection)
-    return _connect_to(allowed[:_MOST_ADDRESSES], connection)
+        raise _refused(host, port, known)
+    made = _connect_to(allowed, connection)
+    used.update(_inside(host, port, allowed))
+    return made
 
 
 def _connect_to(addresses: list[str], connection: HTTPConnection) -> socket.socket:
@@ -216,7 +234,7 @@ def _connect_to(addresses: list[str], connection: HTTPConnection) -> socket.sock
     patience = connection.timeout if isinstance(connection.timeout, int | float) else None
     until = time.monotonic() + (WHOLE_SECONDS if patience is None else patience)
     failure: OSError = TimeoutError()
-    for address in addresses:
+    for address in addresses[:_MOST_TRIED]:
         remaining = until - time.monotonic()
         if remaining <= 0:
             break
@@ -231,7 +249,13 @@ def _connect_to(addresses: list[str], connection: HTTPConnection) -> socket.sock
     raise NewConnectionError(connection, "no connection could be made") from failure
 
 
-def _unknown(host: str, connection: HTTPConnection | None) -> NameResolutionError:
+def _inside(host: str, port: int, addresses: Iterable[str]) -> list[Endpoint]:
+    return [Endpoint(*server(host, port), one) for one in addresses if classify(one) is Reach.INSIDE]
+
+
+def _refused(host: str, port: int, addresses: Iterable[str]) -> RefusedAddressError:
     """Return the error for a name without an address that may be connected to, whatever the reason."""
     reason = socket.gaierror(socket.EAI_NONAME, "not allowed, or unknown")
-    return NameResolutionError(host, connection, reason)  # type: ignore[arg-type] # only named in a message
+    error = RefusedAddressError(host, None, reason)  # type: ignore[arg-type] # only named in a message
+    error.asks = tuple(_inside(host, port, addresses))
+    return error

@@ -19,6 +19,8 @@ from core.errors import Fault, SiteFaultError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.wordpress.addresses import Endpoint
+
 LONGEST_EVIDENCE = 300
 """Most characters of a response that are stored as evidence."""
 
@@ -80,14 +82,20 @@ def classify(answer: SiteResponse, *, now: datetime, wrote: bool = True) -> Site
     return _refused_by_wordpress(answer, error)
 
 
-def unreachable(reason: str, *, evidence: str, unsure: bool = False) -> SiteFaultError:
-    """Return the fault of a site without a response. `reason` is the middle of a sentence."""
+def unreachable(
+    reason: str, *, evidence: str, unsure: bool = False, asks: tuple[Endpoint, ...] = ()
+) -> SiteFaultError:
+    """Return the fault of a site without a response. `reason` is the middle of a sentence.
+
+    `asks` are addresses inside a network that an administrator could allow.
+    """
     return SiteFaultError(
         messages.SITE_UNREACHABLE % {"reason": reason},
         fault=Fault.NETWORK,
         unsure=unsure,
         evidence=shorten(evidence),
         reason=reason,
+        asks=asks,
     )
 
 

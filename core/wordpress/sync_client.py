@@ -63,7 +63,7 @@ from core.wordpress.sync_posts import TRASH, Mark, post_of, sync_operations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from core.wordpress.addresses import Access
+    from core.wordpress.addresses import Access, Endpoint
     from core.wordpress.envelope import SignedAnswer
     from core.wordpress.faults import SiteResponse
     from core.wordpress.operations import Operation, Payload, RequestFault, Result, WriteOperation
@@ -201,6 +201,11 @@ class SyncClient:
         self._home_digest = home_digest(home)
         reached = self._address if is_same_home(self._address, home) else home
         self._addresses[Doorway.HOME] = f"{reached.rstrip('/')}/?zoombridge_sync=1"
+
+    @property
+    def used(self) -> frozenset[Endpoint]:
+        """The addresses inside a network to which connections were made."""
+        return frozenset(self._session.used)
 
     def close(self) -> None:
         """Close the connections."""
@@ -709,11 +714,4 @@ def _count_pass(chunk: list[_Item]) -> None:
 
 def _without_doubt(error: SiteFaultError) -> SiteFaultError:
     """Return a fault for operations that it kept from having any effect."""
-    return SiteFaultError(
-        str(error),
-        fault=error.fault,
-        status=error.status,
-        retry_after=error.retry_after,
-        evidence=error.evidence,
-        reason=error.reason,
-    )
+    return error.reworded(str(error))

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 import core
 from core import messages
 from core.wordpress.addresses import Access
-from core.wordpress.connections import LARGEST_ANSWER, WHOLE_SECONDS, SiteSession
+from core.wordpress.connections import LARGEST_ANSWER, WHOLE_SECONDS, RefusedAddressError, SiteSession
 from core.wordpress.faults import SiteResponse, endless, unreachable, untrusted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _NEVER_SENT: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 _TOO_SLOW = (requests.exceptions.Timeout, ReadTimeoutError, TimeoutError)
 
 
-def session(server_login: tuple[str, str] | None = None, *, access: Access | None = None) -> requests.Session:
+def session(server_login: tuple[str, str] | None = None, *, access: Access | None = None) -> SiteSession:
     """Return a session without retries, which the store schedules, and without redirects.
 
     `server_login` are user and password for the web server in front of WordPress (HTTP Basic), in UTF-8. `access` is
@@ -115,7 +115,8 @@ def fault_of(error: Exception, *, wrote: bool) -> SiteFaultError:
         if any(isinstance(link, kinds) for link in chain):
             # Whether a name is unknown, or leads to where nothing is allowed, is not told.
             said = NameResolutionError.__name__ if NameResolutionError in kinds else _said(chain)
-            return unreachable(reason, evidence=said)
+            asks = next((link.asks for link in chain if isinstance(link, RefusedAddressError)), ())
+            return unreachable(reason, evidence=said, asks=asks)
     slow = any(isinstance(link, _TOO_SLOW) for link in chain)
     reason = messages.ANSWER_TOO_LATE if slow else messages.CONNECTION_LOST
     return unreachable(reason, evidence=_said(chain), unsure=wrote)

@@ -26,6 +26,7 @@ def site() -> None:
 
 site.add_command(site_add.add)
 site.add_command(site_add.confirm)
+site.add_command(site_add.allow)
 
 
 @site.command("secret-token")

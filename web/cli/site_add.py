@@ -1,4 +1,4 @@
-"""`zoombridge site add` and `zoombridge site confirm`: connect WordPress sites by pairing codes."""
+"""`zoombridge site add`, `confirm` and `allow`: connect WordPress sites by pairing codes."""
 
 from __future__ import annotations
 
@@ -104,6 +104,33 @@ def confirm(site: str, *, yes: bool, instance: Instance) -> None:
             watch.ask(one)
 
 
+@click.command()
+@click.argument("site", default="")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@instance_options
+def allow(site: str, *, yes: bool, instance: Instance) -> None:
+    """Allow addresses inside a network at which sites are, and which the bridge has not called.
+
+    SITE is the site's address; without it, each that is asked about. Whole networks: --allow-network of serve.
+    """
+    asked = [
+        one
+        for one in instance.call(api.SITE_ASKED, api.NoArguments())
+        if not site or is_same_home(site, one.home)
+    ]
+    if not asked:
+        at = f" of {site}" if site else ""
+        raise ZoomBridgeError(f"There is no address{at} to allow.")
+    for one in asked:
+        click.echo(f"{one.home} is inside a network: {', '.join(one.addresses)}")
+        if yes or click.confirm("Allow this? Only if your WordPress is there", abort=False):
+            request = api.AllowAddresses(id=one.id, addresses=one.addresses)
+            if instance.call(api.SITE_ALLOW, request):
+                click.echo("Allowed, and called.")
+            else:
+                click.echo("It has changed meanwhile. Please try again.")
+
+
 def _write(output: Path, content: bytes) -> None:
     """Write the zip, readable by its owner only: who has the code can connect a site."""
     try:
@@ -174,6 +201,8 @@ class _Watch:
                 self._print_connected(self.instance.call(api.SITE_SHOW, api.SiteRequest(site=one.site_id)))
             case _:
                 click.echo(one.message)
+                if one.asked_addresses:
+                    click.echo(f"It is inside a network. To allow that: zoombridge site allow {one.home}")
 
     def ask(self, one: api.CodePairing) -> None:
         """Ask for what a pairing needs, and act accordingly. Raises: ZoomBridgeError."""

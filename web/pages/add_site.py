@@ -13,6 +13,7 @@ from tornado.web import Finish
 
 from core.errors import UnknownSiteError, ZoomBridgeError
 from core.sites import pairing
+from core.sites.address_approval import allow
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.sites import sites
@@ -240,21 +241,30 @@ class CodeHandler(AddSitePage):
             self.go(self._path(code))  # decided meanwhile
             return
         try:
-            match do:
-                case "retry":
-                    self.bridge.pairing_caller.begin(one.id)
-                case "password":
-                    if not await self._save_password(code, pairings, one):
-                        return
-                case "confirm" if one.state is PairingState.CONFIRM:
-                    caller, name = self.bridge.pairing_caller, self.viewer.name
-                    await self.blocking(partial(caller.confirm, one.id, confirmed_by=name, only=self.site_id))
-                case "refuse":
-                    await self.blocking(pairing.refuse, self.bridge.store, one.id)
+            if not await self._act(do, code, pairings, one):
+                return
         except ZoomBridgeError as error:
             await self._show(code, pairings, problem=self.translated(error))
         else:
             self.go(self._path(code))
+
+    async def _act(self, do: str, code: PairingCode, pairings: list[Pairing], one: Pairing) -> bool:
+        """Do what a button asks for with a pairing; False where a page is shown by then. Raises: ZoomBridgeError."""
+        match do:
+            case "retry":
+                self.bridge.pairing_caller.begin(one.id)
+            case "allow" if self.site_id is None:
+                shown = self.get_body_arguments("address")
+                if await self.blocking(allow, self.bridge.store, one.id, shown):
+                    self.bridge.pairing_caller.begin(one.id)
+            case "password":
+                return await self._save_password(code, pairings, one)
+            case "confirm" if one.state is PairingState.CONFIRM:
+                caller, name = self.bridge.pairing_caller, self.viewer.name
+                await self.blocking(partial(caller.confirm, one.id, confirmed_by=name, only=self.site_id))
+            case "refuse":
+                await self.blocking(pairing.refuse, self.bridge.store, one.id)
+        return True
 
     async def _save_password(self, code: PairingCode, pairings: list[Pairing], one: Pairing) -> bool:
         """Save the server's own user and password, and call again; False where they are incomplete."""

@@ -13,6 +13,7 @@ from core import messages
 from core.errors import SiteFaultError, UnknownSiteError
 from core.selftest import job as selftest_job
 from core.sites import health_check, pairing
+from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
@@ -67,6 +68,7 @@ class SitesView:
 class SiteView:
     """One site: its setup checklist, connection and self-test.
 
+    `asks_addresses`: the viewer may allow the addresses inside a network that the site has.
     `asks_login`: the web server asks for a password of its own. `login_errors` and `login_username` are of that form.
     """
 
@@ -86,6 +88,7 @@ class SiteView:
     login_errors: dict[str, str]
     login_username: str
     key_problem: str
+    asks_addresses: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class SiteHandler(SitePage):
         self._show(state)
 
     async def post(self, site_id: str) -> None:
-        """Check the connection; before, save or remove the password of the web server if a button asks for it."""
+        """Check the connection; before, do what a button asks for: about the web server's password, or addresses."""
         state = await self._state(site_id)
         do = self.get_body_argument("do", "")
         if do == "login":
@@ -154,8 +157,11 @@ class SiteHandler(SitePage):
         elif do == "renew-key":
             await self._renew_key(state)
             return
+        elif do == "allow" and self.site_id is None:
+            await self.blocking(allow, self.bridge.store, site_id, self.get_body_arguments("address"))
         await self.blocking(_check, self.bridge, site_id)
-        self.go(f"/sites/{site_id}", done="login" if do else "checked")
+        done = {"login": "login", "no-login": "login", "allow": "address"}.get(do, "checked")
+        self.go(f"/sites/{site_id}", done=done)
 
     async def _renew_key(self, state: SiteStatus) -> None:
         try:
@@ -191,6 +197,10 @@ class SiteHandler(SitePage):
             login_errors=login_errors or {},
             login_username=login_username,
             key_problem=key_problem,
+            # Where a name leads inside the bridge's network is for the bridge's administrators only.
+            asks_addresses=bool(state.site.asked_addresses)
+            and self.site_id is None
+            and self.viewer.may_change,
         )
         self.show("pages/site.jinja", view, status=422 if login_errors or key_problem else 200)
 

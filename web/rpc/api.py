@@ -129,7 +129,10 @@ class PairingCodeRequest(Model):
 
 
 class CodePairing(Model):
-    """A site that has used a code. `message` says what stands in the way; empty where nothing does."""
+    """A site that has used a code. `message` says what stands in the way; empty where nothing does.
+
+    `asked_addresses` are those inside a network that are not allowed.
+    """
 
     id: str
     home: str
@@ -137,6 +140,7 @@ class CodePairing(Model):
     state: PairingState
     message: str
     site_id: str
+    asked_addresses: list[str]
 
 
 class CodeStatus(Model):
@@ -152,6 +156,21 @@ class PairingRequest(Model):
     """A request about one pairing."""
 
     pairing: str
+
+
+class AskedAddresses(Model):
+    """Addresses inside a network that a site at `home` has, as text. `id` is that of the site or of its pairing."""
+
+    id: str
+    home: str
+    addresses: list[str]
+
+
+class AllowAddresses(Model):
+    """Which of the addresses that were asked about are to be allowed."""
+
+    id: str
+    addresses: list[str]
 
 
 class ServerPassword(Model):
@@ -190,6 +209,8 @@ SITE_CODE = Operation("site.code", NewPairingCode, IssuedCode)
 SITE_PAIRINGS = Operation("site.pairings", PairingCodeRequest, list[CodeStatus])
 SITE_CONFIRM = Operation("site.confirm", PairingRequest, ConnectedSite)
 SITE_SERVER_PASSWORD = Operation("site.server-password", ServerPassword, PairingRequest)
+SITE_ASKED = Operation("site.asked", NoArguments, list[AskedAddresses])
+SITE_ALLOW = Operation("site.allow", AllowAddresses, list[str])
 SITE_SHOW = Operation("site.show", SiteRequest, ConnectedSite)
 SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
@@ -783,7 +804,7 @@ QUARANTINE_LIST = Operation("quarantine.list", NoArguments, list[RefusedRequest]
 QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[QuarantineRecheck])
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
-    SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_SHOW, SITE_SECRET_TOKEN,
+    SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_ASKED, SITE_ALLOW, SITE_SHOW, SITE_SECRET_TOKEN,
     SITE_LIST, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,

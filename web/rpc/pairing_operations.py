@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core import messages
 from core.errors import UnknownPairingError
-from core.sites import pairing
+from core.sites import address_approval, health_check, pairing
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.sites import sites
@@ -73,6 +73,29 @@ def set_server_password(bridge: Bridge, request: api.ServerPassword) -> api.Pair
     return api.PairingRequest(pairing=request.pairing)
 
 
+def list_asked(bridge: Bridge, _request: api.NoArguments) -> list[api.AskedAddresses]:
+    """Return the addresses inside a network that are asked about."""
+    return [
+        api.AskedAddresses(id=one.id, home=one.home, addresses=list(map(str, one.addresses)))
+        for one in address_approval.questions(bridge.store)
+    ]
+
+
+def allow_addresses(bridge: Bridge, request: api.AllowAddresses) -> list[str]:
+    """Allow addresses of a pairing or site, and call it; return which. Blocks."""
+    allowed = address_approval.allow(bridge.store, request.id, request.addresses)
+    if allowed:
+        try:
+            called = pairing.call_back(bridge.store, request.id)
+        except UnknownPairingError:
+            health_check.check(bridge.store, request.id)
+            bridge.health_checker.on_checked(request.id)
+        else:
+            if called.state is PairingState.CONNECTED:
+                bridge.pairing_caller.on_connected(called.site_id)
+    return list(map(str, allowed))
+
+
 def show_site(bridge: Bridge, request: api.SiteRequest) -> api.ConnectedSite:
     """Return a connected site. Raises: UnknownSiteError."""
     with bridge.store.reading() as connection:
@@ -92,6 +115,7 @@ def _status(code: PairingCode, made: list[Pairing]) -> api.CodeStatus:
                 state=one.state,
                 message=one.message,
                 site_id=one.site_id,
+                asked_addresses=list(map(str, one.asked_addresses)),
             )
             for one in made
         ],
@@ -108,5 +132,7 @@ IMPLEMENTATIONS = (
     Implementation(api.SITE_PAIRINGS, list_pairings),
     Implementation(api.SITE_CONFIRM, confirm),
     Implementation(api.SITE_SERVER_PASSWORD, set_server_password),
+    Implementation(api.SITE_ASKED, list_asked),
+    Implementation(api.SITE_ALLOW, allow_addresses),
     Implementation(api.SITE_SHOW, show_site),
 )

@@ -50,6 +50,7 @@ ACTIONS = {
     Action.SITE_MOVED: _("Site moved"),
     Action.SITE_KEY: _("Key renewed"),
     Action.SITE_SERVER_PASSWORD: _("Password of the web server saved"),
+    Action.ADDRESS_ALLOWED: _("Address inside a network allowed"),
     Action.SITE_LEFT: _("Plugin deactivated or uninstalled"),
     Action.SITE_BACK: _("Plugin activated again"),
     Action.JOB_REQUESTED: _("Job started"),

@@ -88,6 +88,10 @@ sites = Table(
     Column("sweep_due_at", BigInteger, nullable=False, default=0, server_default="0"),
     # Whether its database is an older copy, so that the sweep that is due writes again what is missing.
     Column("restored", Boolean, nullable=False, default=False, server_default=false()),
+    # Addresses inside a network, each with host and port: those that may be called, empty (NULL) until they are known, and
+    # those that an administrator is asked about. See core.sites.address_approval.
+    Column("addresses", JSON(none_as_null=True)),
+    Column("asked_addresses", JSON(none_as_null=True)),
     # The last and the next check of both sides: see core.sites.health_check. 0: now.
     Column("checked_at", BigInteger),
     Column("check_due_at", BigInteger, nullable=False, default=0, server_default="0"),
@@ -166,6 +170,9 @@ pairings = Table(
     Column("checked_at", BigInteger),
     Column("calls", Integer, nullable=False),  # that failed
     Column("next_call_at", BigInteger, nullable=False, index=True),
+    # As those of sites.
+    Column("addresses", JSON(none_as_null=True)),
+    Column("asked_addresses", JSON(none_as_null=True)),
     Index(None, "code_id", "public_key", unique=True),
 )
 

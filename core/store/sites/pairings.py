@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from core.store.db.schema import pairing_codes, pairings
+from core.store.sites.sites import endpoints
 from core.wordpress.pairing_envelope import code_text
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from core.store.db.encryption import Sealer
+    from core.wordpress.addresses import Endpoint
 
 _DAY = 24 * 60 * 60 * 1000
 LIFETIME = 7 * _DAY
@@ -76,7 +78,8 @@ class Pairing:
     `site_id` is the site's name in the protocol: there is no such site yet before the state is connected, unless a known
     one is paired again. `home` is what the plugin says, `url` the address at which it answered. `epoch` is the bridge's
     from this pairing on. `answer_key` and `uses_left` are what the plugin was answered. `calls` counts call backs that
-    failed; the next one is due at `next_call_at`.
+    failed; the next one is due at `next_call_at`. `addresses` are those inside a network at which the site may be called, and
+    `asked_addresses` those that it has, and an administrator has not allowed.
     """
 
     id: str
@@ -106,6 +109,8 @@ class Pairing:
     checked_at: int | None = None
     calls: int = 0
     next_call_at: int = 0
+    addresses: tuple[Endpoint, ...] = ()
+    asked_addresses: tuple[Endpoint, ...] = ()
 
     @property
     def server_login(self) -> tuple[str, str] | None:
@@ -259,4 +264,6 @@ def _pairing(row: RowMapping, sealer: Sealer) -> Pairing:
     values["key"] = sealer.open_text(row["key"])
     values["server_password"] = "" if password is None else sealer.open_text(password)
     values["state"] = PairingState(row["state"])
+    for name in ("addresses", "asked_addresses"):
+        values[name] = endpoints(row[name])
     return Pairing(**values)

@@ -20,9 +20,10 @@ from core.store.db.schema import posts, quarantine, sites, zoom_secrets
 from core.store.events import waiting_limits
 from core.store.posts.queue import PostState
 from core.store.sites import grants, health
+from core.wordpress.addresses import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, RowMapping
 
@@ -46,7 +47,9 @@ class Site:
     `server_username` and `server_password` are what the web server in front of WordPress asks for (HTTP Basic). `place`
     is the digest of WordPress's folder and database, `doorway` the one that answered last. `left_at` is when the plugin
     said goodbye, for `left_reason` (deactivated, uninstalled). `visits` counts the bridge's, as the site does; all posts
-    are looked at when `sweep_due_at` has passed, and written again where the site's database was `restored`.
+    are looked at when `sweep_due_at` has passed, and written again where the site's database was `restored`. `addresses`
+    are those inside a network at which it may be called, None until its next signed answer tells them, and
+    `asked_addresses` those that it has now, and an administrator has not allowed.
     """
 
     id: str
@@ -91,6 +94,8 @@ class Site:
     visits: int = 0
     sweep_due_at: int = 0
     restored: bool = False
+    addresses: tuple[Endpoint, ...] | None = None
+    asked_addresses: tuple[Endpoint, ...] = ()
 
     @property
     def server_login(self) -> tuple[str, str] | None:
@@ -141,6 +146,8 @@ def save(connection: Connection, site: Site, sealer: Sealer) -> None:
         "left_at": site.left_at,
         "left_reason": site.left_reason,
         "settings_page": site.settings_page,
+        "addresses": site.addresses,
+        "asked_addresses": site.asked_addresses,
         "check_due_at": 0,
         "visits": 0,
         "sweep_due_at": 0,
@@ -308,6 +315,19 @@ def save_server_login(
     audit.record(connection, Action.SITE_SERVER_PASSWORD, site_id=site_id)
 
 
+def save_addresses(
+    connection: Connection, site_id: str, addresses: Iterable[Endpoint], asked: Iterable[Endpoint] = ()
+) -> None:
+    """Store the addresses inside a network at which a site may be called, and those that are asked about."""
+    values = {"addresses": sorted(addresses), "asked_addresses": sorted(asked)}
+    connection.execute(update(sites).where(sites.c.id == site_id).values(values))
+
+
+def ask_addresses(connection: Connection, site_id: str, asked: Iterable[Endpoint]) -> None:
+    """Store the addresses inside a network that a site has now, and that are not allowed. None: no longer."""
+    connection.execute(update(sites).where(sites.c.id == site_id).values(asked_addresses=sorted(asked)))
+
+
 def save_places(connection: Connection, site_id: str, places: PlaceHistory) -> None:
     """Store the places that a site has answered from."""
     values = {
@@ -334,6 +354,7 @@ def record_move(
     endpoints: Mapping[str, str],
     place: str,
     doorway: str,
+    addresses: Iterable[Endpoint],
 ) -> None:
     """Store the new addresses of a site that has moved, and end its block. What was known of its health is known no more.
 
@@ -349,6 +370,8 @@ def record_move(
             endpoints=dict(endpoints),
             place=place,
             doorway=doorway,
+            addresses=sorted(addresses),
+            asked_addresses=[],
             failures=0,
             blocked_until=0,
             fault=None,
@@ -422,6 +445,11 @@ def record_check(connection: Connection, site: Site) -> bool:
     return changed.rowcount == 1
 
 
+def endpoints(stored: Iterable[Sequence[Any]] | None) -> tuple[Endpoint, ...]:
+    """Return addresses inside a network as they are stored."""
+    return tuple(Endpoint(str(host), int(port), str(address)) for host, port, address in stored or ())
+
+
 def _bare(address: str) -> str:
     return re.sub(r"^https?://", "", address.strip().lower()).rstrip("/")
 
@@ -436,4 +464,6 @@ def _site(row: RowMapping, sealer: Sealer) -> Site:
     values["key"] = sealer.open_text(row["key"])
     for name in ("next_key", "server_password"):
         values[name] = "" if row[name] is None else sealer.open_text(row[name])
+    values["addresses"] = None if row["addresses"] is None else endpoints(row["addresses"])
+    values["asked_addresses"] = endpoints(row["asked_addresses"])
     return Site(**values)  # the table's columns are the fields of a site

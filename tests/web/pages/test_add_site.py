@@ -22,6 +22,7 @@ from core.store.db.engine import Store
 from core.store.sites import pairings, sites
 from core.store.sites.pairings import Pairing, PairingCode, PairingState
 from core.store.sites.sites import Site
+from core.wordpress.addresses import Endpoint
 from tests.core.conftest import connected
 from tests.web import pairings as web_pairings
 from tests.web.conftest import served
@@ -341,6 +342,40 @@ class TestProgress:
             shown = words(admin.follow(answer))
         assert "has expired" in shown
         assert "data-live" not in shown
+
+
+class TestAddress:
+    """A site inside the bridge's network, about which an administrator is asked."""
+
+    ASKED = (Endpoint("wp.example.org", 0, "10.0.0.5"), Endpoint("wp.example.org", 8080, "10.0.0.5"))
+
+    def test_is_allowed_by_a_button(self, admin: Door, store: Store, caller: Caller) -> None:
+        page = begun(admin)
+        made = used(store, page, PairingState.UNREACHABLE, asked_addresses=self.ASKED)
+        shown = words(admin.get(page))
+        assert "wp.example.org = 10.0.0.5" in shown
+        assert "Allow address" in shown
+        caller.begun.clear()
+        admin.post(page, do="allow", pairing=made.id, address="wp.example.org = 10.0.0.6")
+        assert (self.allowed(store, made), caller.begun) == ((), [])
+        admin.post(page, do="allow", pairing=made.id, address=str(self.ASKED[0]))
+        assert (self.allowed(store, made), caller.begun) == (self.ASKED[:1], [made.id])
+
+    def test_is_neither_shown_nor_allowed_to_who_sees_one_site(self, visitor: Door, store: Store) -> None:
+        page = begun(visitor)
+        made = used(store, page, PairingState.UNREACHABLE, site_id="s1", asked_addresses=self.ASKED)
+        shown = words(visitor.get(page))
+        assert "10.0.0.5" not in shown
+        assert "Allow address" not in shown
+        visitor.post(page, do="allow", pairing=made.id, address=str(self.ASKED[0]))
+        assert self.allowed(store, made) == ()
+
+    @staticmethod
+    def allowed(store: Store, made: Pairing) -> tuple[Endpoint, ...]:
+        with store.reading() as connection:
+            found = pairings.load(connection, made.id, store.sealer)
+        assert found is not None
+        return found.addresses
 
 
 class TestConfirmation:

@@ -29,6 +29,7 @@ from core.store.events.request import Request
 from core.store.jobs import JobState
 from core.store.sites import health, sites, zoom_secrets
 from core.store.sites.sites import Site
+from core.wordpress.addresses import Endpoint
 from core.zoom.signature import Secret
 from tests.core.conftest import connected, with_password
 from tests.core.events import event, raw, signed
@@ -325,6 +326,38 @@ class TestServerPassword:
         assert answer.code == 422
         assert b"s3cret" not in answer.body
         assert (self.kept(store), checked) == (None, [])
+
+
+class TestAddress:
+    """A site that leads inside the bridge's network by now."""
+
+    ASKED = (Endpoint("s1.example.org", 0, "10.0.0.5"),)
+
+    @pytest.fixture(autouse=True)
+    def asked(self, store: Store, wp_site: Site) -> None:
+        store.write(lambda connection: sites.save_addresses(connection, "s1", (), self.ASKED))
+
+    def allowed(self, store: Store) -> tuple[Endpoint, ...] | None:
+        with store.reading() as connection:
+            return sites.load(connection, "s1", store.sealer).addresses
+
+    def test_is_allowed_by_the_bridges_administrator(
+        self, admin: Door, store: Store, checked: list[str]
+    ) -> None:
+        shown = words(admin.get("/sites/s1"))
+        assert "s1.example.org = 10.0.0.5" in shown
+        answer = admin.post("/sites/s1", do="allow", address=str(self.ASKED[0]))
+        assert answer.headers["Location"] == "/sites/s1?done=address"
+        assert (self.allowed(store), checked[-1]) == (self.ASKED, "s1")
+        assert "Allow address" not in words(admin.get("/sites/s1"))
+
+    def test_is_not_told_to_others(
+        self, stub: Door, visitor: Door, watcher: Door, store: Store, checked: list[str]
+    ) -> None:
+        for door in (stub, visitor, watcher):
+            assert "10.0.0.5" not in words(door.get("/sites/s1"))
+            door.post("/sites/s1", do="allow", address=str(self.ASKED[0]))
+        assert self.allowed(store) == ()
 
 
 class TestKey:

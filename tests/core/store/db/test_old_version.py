@@ -125,6 +125,8 @@ OF_NEW_SITES = {
     "visits": 0,
     "sweep_due_at": 0,
     "restored": False,
+    "addresses": None,
+    "asked_addresses": None,
     "stale_at": None,
     "stale_seconds": None,
 }
