@@ -106,7 +106,8 @@ class Endpoint(NamedTuple):
 
     def __str__(self) -> str:
         """Return it as people read it."""
-        return f"{self.host}{f':{self.port}' if self.port else ''} = {self.address}"
+        name = f"{self.host}:{self.port}" if self.port else self.host
+        return name if self.host == self.address else f"{name} = {self.address}"
 
 
 def server(host: str, port: int) -> tuple[str, int]:

@@ -83,7 +83,7 @@ class TestPairing:
             [question] = address_approval.questions(store)
             assert (question.id, question.home, question.addresses) == (asked.id, home, (at,))
 
-            assert address_approval.allow(store, asked.id, ["127.0.0.1:1 = 127.0.0.1"]) == ()
+            assert address_approval.allow(store, asked.id, ["127.0.0.1:1"]) == ()
             assert load(store, asked.id) == asked, "only what was shown is allowed"
             assert address_approval.allow(store, asked.id, [str(at)]) == (at,)
             plugins.append(plugin_of(plugin, home))
