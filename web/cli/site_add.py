@@ -109,9 +109,10 @@ def confirm(site: str, *, yes: bool, instance: Instance) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @instance_options
 def allow(site: str, *, yes: bool, instance: Instance) -> None:
-    """Allow addresses inside a network at which sites are, and which the bridge has not called.
+    """Allow private addresses of sites.
 
-    SITE is the site's address; without it, each that is asked about. Whole networks: --allow-network of serve.
+    A site may have an address inside a network, which the bridge does not call before it is allowed. SITE is the
+    site's address; without it, each that is asked about. Whole networks: --allow-network of serve.
     """
     asked = [
         one
