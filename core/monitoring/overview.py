@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.monitoring import throughput as hourly
-from core.monitoring.alerts import Alert, Disk, Severity, alerts_of
+from core.monitoring.alerts import Alert, AlertKind, Disk, Severity, alerts_of
 from core.store.alerts import open_alerts
 from core.store.db import clock as store_clock
 from core.store.events import search as event_search
@@ -89,6 +89,16 @@ def current_alerts(connection: Connection, store: Store, *, now: int) -> tuple[l
     """
     found = _read(connection, None)
     return _alerts(found, found.sites, now=now, disk=disk(store)), found.sites
+
+
+def site_problems(connection: Connection, store: Store) -> dict[str, str]:
+    """Return why sites do not work, by site id: of each the first that is critical, as lists show it."""
+    alerts, _ = current_alerts(connection, store, now=store_clock.now(connection))
+    found: dict[str, str] = {}
+    for alert in alerts:
+        if alert.kind in (AlertKind.SITE, AlertKind.CHECK) and alert.severity is Severity.CRITICAL:
+            found.setdefault(alert.site_id or "", alert.message)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

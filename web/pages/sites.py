@@ -11,6 +11,7 @@ from tornado.web import Finish
 
 from core import messages
 from core.errors import SiteFaultError, UnknownSiteError
+from core.monitoring import overview
 from core.selftest import job as selftest_job
 from core.sites import health_check, pairing
 from core.sites.address_approval import allow
@@ -56,12 +57,13 @@ class SiteStatus:
 class SitesView:
     """The list of sites, and the viewer's open pairing codes with what each became.
 
-    `gone`: what became of the site that the viewer came from.
+    `gone`: what became of the site that the viewer came from. `problems` says why sites do not work, by their ids.
     """
 
     sites: list[Site]
     codes: list[tuple[PairingCode, list[Pairing]]]
     gone: str
+    problems: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,11 @@ class SitesHandler(PageHandler):
         if self.site_id is not None:
             self.go(f"/sites/{self.site_id}")
             return
-        every = await self.blocking(_every, self.bridge)
+        every, problems = await self.blocking(_every, self.bridge)
         codes = []
         if self.viewer.may_change:
             codes = await self.blocking(pairing.open_codes, self.bridge.store, requester(self.viewer))
-        self.show("pages/sites.jinja", SitesView(every, codes, self.get_query_argument("gone", "")))
+        self.show("pages/sites.jinja", SitesView(every, codes, self.get_query_argument("gone", ""), problems))
 
 
 class SitePage(PageHandler):
@@ -231,9 +233,10 @@ class DisconnectHandler(SitePage):
         self.go("/sites", gone="trouble" if problem else "done")
 
 
-def _every(bridge: Bridge) -> list[Site]:
+def _every(bridge: Bridge) -> tuple[list[Site], dict[str, str]]:
     with bridge.store.reading() as connection:
-        return sites.list_all(connection, bridge.store.sealer)
+        found = sites.list_all(connection, bridge.store.sealer)
+        return found, overview.site_problems(connection, bridge.store)
 
 
 def _status(bridge: Bridge, site_id: str) -> SiteStatus:

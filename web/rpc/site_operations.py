@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ZoomBridgeError
+from core.monitoring import overview
 from core.selftest import job as selftest_job
 from core.sites import health_check
 from core.sites.disconnect import disconnect
@@ -35,8 +36,9 @@ def save_secret_token(bridge: Bridge, request: api.SecretToken) -> api.SavedSecr
 
 
 def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite]:
-    """Return all sites."""
+    """Return all sites, each with what is wrong with it."""
     with bridge.store.reading() as connection:
+        problems = overview.site_problems(connection, bridge.store)
         return [
             api.ListedSite(
                 id=site.id,
@@ -45,7 +47,7 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
                 validated_at=site.validated_at,
                 last_event=site.last_event,
                 last_event_at=site.last_event_at,
-                fault_message=site.fault_message,
+                fault_message=problems.get(site.id, site.fault_message),
             )
             for site in sites.list_all(connection, bridge.store.sealer)
         ]

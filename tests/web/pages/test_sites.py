@@ -118,6 +118,18 @@ class TestList:
         assert b"/sites/add" not in answer.body
 
     @both_stores
+    def test_names_what_a_check_has_found(self, admin: Door, store: Store) -> None:
+        """Before any write has failed for it."""
+        happens(store, lambda connection: sites.record_validation(connection, "s1", now=1))
+        unpaired = [HealthFinding(FactName.PAIRING, False, messages.NOT_PAIRED)]
+        save_facts(store, unpaired, ago=120)
+        assert "Failing" not in words(admin.get("/sites")), "a second check has not confirmed it yet"
+        happens(
+            store,
+            lambda connection: health.record(connection, "s1", unpaired, now=int(time.time() * 1000)),
+        )
+        assert "Failing The plugin is no longer paired" in words(admin.get("/sites"))
+
     def test_shows_each_with_its_state(self, admin: Door, store: Store) -> None:
         for name in ("s2", "s3", "s4"):
             connected(store, name)

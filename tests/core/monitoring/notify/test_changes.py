@@ -61,8 +61,8 @@ def test_is_told_once(
     """And the look after it finds nothing new."""
     found = changes(known, *([now] if now else []))
     assert (bool(found.began), bool(found.ended)) == (began, ended)
-    (after,) = found.saved or [known]
-    after = None if after is not None and after.id in found.removed else after
+    kept_as = found.saved[0] if found.saved else known
+    after = None if kept_as is None or kept_as.id in found.removed else kept_as
     assert (after is not None) == kept
     assert changes(after, *([now] if now else [])).are_none
 

@@ -96,7 +96,7 @@ class TestMail:
         }  # fmt: skip
         assert message.get_content_type() == "text/plain"
         assert message["Auto-Submitted"] == "auto-generated"
-        body = message.get_content()  # type: ignore[attr-defined]
+        body = message.get_content()
         for part in (
             "Ü.",
             "1970-01-01 00:00 UTC",
