@@ -25,6 +25,7 @@ ON_SQLITE = (
     "tests/core/store/test_site_scope.py",
     "tests/web/acceptor/test_forwarder.py",
     "tests/web/cli/test_commands.py",
+    "tests/web/cli/test_alerts.py",
     "tests/web/http/test_handler.py",
     "tests/web/signin/test_handlers.py",
     "tests/web/stub/test_auth.py",
