@@ -116,8 +116,10 @@ function zoombridge_print_event(): void {
 	if ( $event ) {
 		// Text from Zoom must not end the element.
 		$flags = JSON_HEX_TAG | JSON_HEX_AMP | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
+		// Nor look like a shortcode. There are no lists, so that brackets are in texts only.
+		$json = str_replace( '[', '\u005B', (string) wp_json_encode( $event, $flags ) );
 		// phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- JSON without any "<".
-		printf( "<script type=\"application/ld+json\">%s</script>\n", wp_json_encode( $event, $flags ) );
+		printf( "<script type=\"application/ld+json\">%s</script>\n", $json );
 	}
 }
 add_action( 'wp_head', 'zoombridge_print_event', 20 );
@@ -164,7 +166,7 @@ function zoombridge_describe_event( WP_Post $post ): array {
 		$event['description'] = $text;
 	}
 	if ( $image ) {
-		$event['image'] = array( $image );
+		$event['image'] = $image;
 	}
 	return $event;
 }
