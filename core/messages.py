@@ -699,8 +699,7 @@ PLUGIN_VERSION = _("version %(version)s")
 PLUGIN_ACTIVE = _("is active")
 PAIRED = _("is paired with this bridge")
 NOT_PAIRED = _(
-    "The plugin is no longer paired with this bridge. Connect the site again, with the button below or with "
-    "zoombridge site add."
+    "The plugin is no longer paired with this bridge. Connect the site again: on its page, or with zoombridge site add."
 )
 CLOCKS_AGREE = _("agrees with the bridge's")
 NONCES_REPEATED = _(
