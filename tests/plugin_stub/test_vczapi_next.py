@@ -431,11 +431,13 @@ class TestWrites:
 
         numbers = [str(number) for number in range(1, 101)]
         results = []
-        for first in range(0, 100, 20):  # so few that a busy machine writes them within the time of a request
-            of_these = numbers[first : first + 20]
+        while len(results) < 100:  # a request takes as many as it can in its time
+            of_these = numbers[len(results) : len(results) + 20]
             answer = sync.send(*(sync.write(number, title="x", status="publish") for number in of_these))
-            assert answer.codes == ["ok"] * 20
-            results += answer.results
+            written = answer.codes.count("ok")
+            assert answer.codes == ["ok"] * written + ["not_tried"] * (len(of_these) - written)
+            assert written, "each request takes one at least"
+            results += answer.results[:written]
 
         assert any_generation.changes() == []
         assert [any_generation.meta(result["post"], ID) for result in results[:3]] == numbers[:3]
