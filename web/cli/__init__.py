@@ -77,7 +77,7 @@ def main() -> None:
     """Run a command; end with the message of one of our own errors rather than a traceback."""
     try:
         # Without click's standalone mode, a command's status is returned instead of ending the process.
-        sys.exit(zoombridge.main(standalone_mode=False))
+        sys.exit(zoombridge.main(prog_name="zoombridge", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
