@@ -430,7 +430,7 @@ class TestWrites:
         sync = SyncClient(any_generation.site)
 
         numbers = [str(number) for number in range(1, 101)]
-        results = []
+        results: list[Any] = []
         while len(results) < 100:  # a request takes as many as it can in its time
             of_these = numbers[len(results) : len(results) + 20]
             answer = sync.send(*(sync.write(number, title="x", status="publish") for number in of_these))
