@@ -100,7 +100,7 @@ class Scene:
 
 
 def post(session: requests.Session, url: str, **form: str) -> requests.Response:
-    return session.post(url, data=form, timeout=90, allow_redirects=False)
+    return session.post(url, data=form, timeout=600, allow_redirects=False)
 
 
 def shown(answer: requests.Response, name: str) -> str:
@@ -136,11 +136,11 @@ def people_sign_in(scene: Scene) -> None:
     scene.keep(post(luke, f"{url}/password", token=link[1], password=ANOTHER, again=PASSWORD), link[1])
     assert post(luke, f"{url}/password", token=link[1], password=ANOTHER, again=ANOTHER).status_code == 303
     scene.keep(post(luke, f"{url}/password", token=link[1], password=ANOTHER, again=ANOTHER))
-    scene.keep(luke.get(f"{url}/users", timeout=90))
+    scene.keep(luke.get(f"{url}/users", timeout=600))
     note_cookies(scene, luke)
     for token in (scene.pair.bridge.sign_in_link("anna").partition("token=")[2], token_urlsafe(32)):
         secrets.add("link to sign in", token)
-        scene.keep(luke.get(f"{url}/link", params={"token": token}, timeout=90), token)
+        scene.keep(luke.get(f"{url}/link", params={"token": token}, timeout=600), token)
         post(requests.Session(), f"{url}/link", token=token)
         scene.keep(post(requests.Session(), f"{url}/link", token=token))
     two_factors(scene, luke)
@@ -274,12 +274,12 @@ def strangers_are_refused(scene: Scene, meeting: Meeting) -> None:
         "/stub/pair",
     ):
         scene.keep(
-            requests.post(url + path, json={"code": FORGED, "sig": FORGED}, headers=signed, timeout=90)
+            requests.post(url + path, json={"code": FORGED, "sig": FORGED}, headers=signed, timeout=600)
         )
     for headers in ({"Authorization": f"Bearer {FORGED}"}, {"Cookie": f"zoombridge={FORGED}"}):
         for path in ("/metrics", "/rpc/site.list", "/account", "/no-such-page"):
-            scene.keep(requests.get(url + path, headers=headers, timeout=90, allow_redirects=False))
-            scene.keep(requests.post(url + path, headers=headers, timeout=90, allow_redirects=False))
+            scene.keep(requests.get(url + path, headers=headers, timeout=600, allow_redirects=False))
+            scene.keep(requests.post(url + path, headers=headers, timeout=600, allow_redirects=False))
     sync = {
         "zb": 2,
         "site": pair.id,
@@ -291,9 +291,9 @@ def strangers_are_refused(scene: Scene, meeting: Meeting) -> None:
         "d": FORGED,
     }
     for path in ("wp-json/zoombridge/v1/sync", "?zoombridge_sync=1", "wp-json/vczapi/v1/meeting"):
-        scene.keep(requests.post(f"{pair.site.url}/{path}", json=sync | {"sig": FORGED}, timeout=90))
+        scene.keep(requests.post(f"{pair.site.url}/{path}", json=sync | {"sig": FORGED}, timeout=600))
     login = {"log": "admin", "pwd": GUESSED, "testcookie": "1"}
-    scene.keep(requests.post(f"{pair.site.url}/wp-login.php", data=login, timeout=90))
+    scene.keep(requests.post(f"{pair.site.url}/wp-login.php", data=login, timeout=600))
     scene.secrets.add("forged secret", FORGED)
 
 
@@ -315,7 +315,7 @@ def the_database_is_away(scene: Scene, meeting: Meeting) -> None:
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Let nobody write to a database."""
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=90)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=600)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
@@ -388,7 +388,7 @@ class TestTraces:
         assert open_to_others(data) == []
         assert scene.secrets.found(files(scene.temporary)) == []
         bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
-        metrics = requests.get(f"{scene.url}/metrics", headers=bearer, timeout=90)
+        metrics = requests.get(f"{scene.url}/metrics", headers=bearer, timeout=600)
         assert "zoombridge_alerts" in metrics.text
         assert scene.secrets.found([("metrics", metrics.content)]) == []
 

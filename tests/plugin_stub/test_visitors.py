@@ -55,7 +55,7 @@ def titles(html: str) -> list[str]:
 
 
 def get(link: str, **query: str) -> str:
-    answer = requests.get(link, params=query, timeout=90)
+    answer = requests.get(link, params=query, timeout=600)
     assert answer.status_code == 200
     return answer.text
 
@@ -408,7 +408,7 @@ class TestEvent:
 class TestSetting:
     def test_is_saved_under_reading(self, site: WordPress) -> None:
         session = sign_in(site)
-        page = session.get(f"{site.url}/wp-admin/options-reading.php", timeout=90).text
+        page = session.get(f"{site.url}/wp-admin/options-reading.php", timeout=600).text
         assert '<label for="zoombridge_join_minutes">Joining Zoom meetings</label>' in page
         [nonce] = re.findall(r'name="_wpnonce" value="(\w+)"', page)
         form = {
@@ -417,7 +417,7 @@ class TestSetting:
             "_wpnonce": nonce,
             "zoombridge_join_minutes": "-15",
         }
-        session.post(f"{site.url}/wp-admin/options.php", data=form, timeout=90)
+        session.post(f"{site.url}/wp-admin/options.php", data=form, timeout=600)
 
         assert site.php("return zoombridge_join_minutes();") == 15
 
