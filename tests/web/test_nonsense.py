@@ -233,7 +233,7 @@ class TestOverHttp:
         if request.param == "alone":
             yield http
             return
-        dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
+        dispatcher = Dispatcher(bridge.ingest, answer_seconds=600.0)
         app = make_app(bridge, rpc_token=RPC_TOKEN, dispatcher=dispatcher)
         with accepted(io_loop, app, dispatcher) as accepting:
             yield accepting

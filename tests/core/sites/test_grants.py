@@ -90,7 +90,7 @@ class TestLearn:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(600)
         assert len(given(two_sites)) == 1
         assert sorted(outcome for _, outcome in outcomes(two_sites)) == ["pending", "waiting"]
 

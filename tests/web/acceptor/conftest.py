@@ -79,7 +79,7 @@ def through(io_loop: IOLoop, bridge: Bridge) -> Iterator[Through]:
                 accepted(
                     io_loop,
                     asked,
-                    Dispatcher(bridge.ingest, answer_seconds=60.0),
+                    Dispatcher(bridge.ingest, answer_seconds=600.0),
                     behind_proxy=behind_proxy,
                     page_limits=page_limits,
                 )

@@ -123,7 +123,7 @@ class TestAcceptLoop:
             writer.close()
             close(waiting, [given])
 
-        asyncio.run(asyncio.wait_for(run(), 60))
+        asyncio.run(asyncio.wait_for(run(), 600))
 
 
 async def silent(port: int, address: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -156,7 +156,7 @@ class TestSilent:
                 for _, writer in connections:
                     writer.close()
 
-        asyncio.run(asyncio.wait_for(run(), 60))
+        asyncio.run(asyncio.wait_for(run(), 600))
 
     def test_the_longest_silent_is_closed_for_another(self) -> None:
         async def run() -> None:
@@ -169,7 +169,7 @@ class TestSilent:
                 for _, writer in connections:
                     writer.close()
 
-        asyncio.run(asyncio.wait_for(run(), 60))
+        asyncio.run(asyncio.wait_for(run(), 600))
 
     def test_a_client_closes_its_own_and_a_proxy_none(self) -> None:
         async def run(*, behind_proxy: bool) -> None:
@@ -198,4 +198,4 @@ class TestSilent:
                         writer.close()
                 assert taken.empty()
 
-        asyncio.run(asyncio.wait_for(run(), 60))
+        asyncio.run(asyncio.wait_for(run(), 600))

@@ -42,7 +42,7 @@ async def ends(max_frame_bytes: int = MAX_FRAME_BYTES) -> AsyncIterator[Ends]:
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        await asyncio.wait_for(test(), 60)
+        await asyncio.wait_for(test(), 600)
 
     asyncio.run(bounded())
 

@@ -16,7 +16,7 @@ from web.webhooks.dispatcher import Dispatcher
 
 
 def test_large_events_have_a_room_of_their_own(io_loop: IOLoop, bridge: Bridge, wp_site: Site) -> None:
-    dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
+    dispatcher = Dispatcher(bridge.ingest, answer_seconds=600.0)
     app = make_app(bridge, dispatcher=dispatcher)
     full = replace(LARGE_EVENT_LIMITS, max_requests=0)
     answers = []

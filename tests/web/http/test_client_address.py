@@ -52,7 +52,7 @@ def served(
         def serve(behind_proxy: bool) -> Http:
             app = Application([("/mirror", Mirror)], log_function=lambda _: None)
             if request.param == "with an acceptor":
-                dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
+                dispatcher = Dispatcher(bridge.ingest, answer_seconds=600.0)
                 return stack.enter_context(accepted(io_loop, app, dispatcher, behind_proxy=behind_proxy))
 
             async def listen() -> int:

@@ -42,7 +42,7 @@ def http(request: pytest.FixtureRequest, http: Http, io_loop: IOLoop, bridge: Br
     if request.param == "alone":
         yield http
         return
-    dispatcher = Dispatcher(bridge.ingest, answer_seconds=60.0)
+    dispatcher = Dispatcher(bridge.ingest, answer_seconds=600.0)
     with accepted(io_loop, make_app(bridge, dispatcher=dispatcher), dispatcher) as accepting:
         yield accepting
 

@@ -223,7 +223,7 @@ class TestClaim:
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(60)
+                thread.join(600)
         finally:
             if other is not store:
                 other.close()
