@@ -1,6 +1,5 @@
 """The application on a real store and a real socket, requested over HTTP."""
 
-import asyncio
 import base64
 import contextlib
 import json
@@ -133,16 +132,10 @@ def served(io_loop: IOLoop, make: Callable[[], Application]) -> Iterator[Http]:
         server.add_socket(socket)
         return server, port
 
-    async def end() -> None:
-        server.stop()
-        await server.close_all_connections()
-        # What answers a client that has left goes on to its end.
-        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(tasks)
-
     server, port = io_loop.run_sync(serve)
     yield Http(io_loop, port)
-    io_loop.run_sync(end, timeout=600)
+    server.stop()
+    io_loop.run_sync(server.close_all_connections, timeout=600)
 
 
 @pytest.fixture
@@ -185,14 +178,18 @@ def auth_service(store: Store, passwords: Passwords) -> AuthService:
 
 @pytest.fixture
 def http(io_loop: IOLoop, bridge: Bridge, passwords: Passwords) -> Iterator[Http]:
+    begun: list[Dispatcher] = []
+
     def make() -> Application:
-        dispatcher = Dispatcher(bridge.ingest, answer_seconds=PATIENT.seconds)
+        begun.append(Dispatcher(bridge.ingest, answer_seconds=PATIENT.seconds))
         return make_app(
-            bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=dispatcher, event_limits=PATIENT
+            bridge, passwords=passwords, rpc_token=RPC_TOKEN, dispatcher=begun[0], event_limits=PATIENT
         )
 
     with served(io_loop, make) as client:
         yield client
+    # What answers a client that has left goes on to its end.
+    io_loop.run_sync(begun[0].drain, timeout=600)
 
 
 @pytest.fixture
