@@ -17,6 +17,8 @@ _SITES = ["tests/end_to_end"]
 _WAITING = ["tests/plugin_stub", "tests/wordpress", "tests/bench"]
 _FAULTS = ["tests/faults"]
 _PAGES = ["tests/web"]
+# Half of what starts no program; the rest is the other half.
+_STORES = ["tests/core/store", "tests/core/sites", "tests/core/wordpress"]
 # Those that are tried beside the others of the newer WordPress.
 _RULES = "test_rules or test_import or test_one_upload or test_ways_in or test_one_site or test_clones"
 _GROUPS = {
@@ -29,10 +31,11 @@ _GROUPS = {
     "vczapi": ["tests/plugin_stub", "-k", "test_vczapi"],
     "faults": _FAULTS,
     "pages": _PAGES,
-    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _FAULTS + _PAGES)],
+    "stores": _STORES,
+    "rest": ["tests", *(f"--ignore={folder}" for folder in _SITES + _WAITING + _FAULTS + _PAGES + _STORES)],
 }
 # A full disk and a sync to it are no matter of these.
-_IN_MEMORY = ("pages", "rest")
+_IN_MEMORY = ("pages", "stores", "rest")
 
 
 def main() -> int:
