@@ -49,6 +49,7 @@ from core.store.posts.attempts import Attempt
 from core.store.posts.visits import DueVisit
 from core.store.sites import grants, health, sites, zoom_secrets
 from core.store.sites.grants import GrantSource
+from core.wordpress.addresses import Endpoint
 from core.wordpress.operations import PostReport
 from core.zoom.oauth import Credentials
 from core.zoom.signature import Secret
@@ -269,6 +270,8 @@ def arguments(store: Store, of_site: str) -> dict[str, list[Any]]:
         "home": ["https://other.example.org"],
         "rest_root": ["https://other.example.org/wp-json/"],
         "endpoints": [{}],
+        "addresses": [[Endpoint("other.example.org", 0, "10.0.0.9")]],
+        "asked": [[Endpoint("other.example.org", 0, "10.0.0.8")]],
         "place": ["place"],
         "places": [PlaceHistory("a", "b", 1, 1)],
         "doorway": ["rest"],
