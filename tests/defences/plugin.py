@@ -275,5 +275,6 @@ OF_PLUGIN = (
         "defined( 'WP_UNINSTALL_PLUGIN' ) || exit;",
         "",
         ("plugin_stub/test_plugin.py::TestUninstall::test_direct_request_removes_nothing",),
+        wordpress="debian-mariadb",
     ),
 )
