@@ -274,7 +274,7 @@ OF_PLUGIN = (
         "plugin_stub/uninstall.php",
         "defined( 'WP_UNINSTALL_PLUGIN' ) || exit;",
         "",
-        ("plugin_stub/test_plugin.py::TestUninstall::test_direct_request_removes_nothing",),
+        ("plugin_stub/test_plugin.py::TestUninstall::test_only_wordpress_uninstalls",),
         wordpress="debian-mariadb",
     ),
 )

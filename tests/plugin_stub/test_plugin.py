@@ -12,7 +12,7 @@ from tests.plugin_stub.bridge_double import BridgeDouble
 from tests.plugin_stub.pairing import connect, must_use, stored
 from tests.plugin_stub.posts import NUMBER, make
 from tests.plugin_stub.sync import SyncClient
-from tests.wordpress import WordPress
+from tests.wordpress import PhpError, WordPress
 from tests.words import compiled
 
 FOLDER = Path(__file__).parents[2] / "plugin_stub"
@@ -194,5 +194,11 @@ class TestUninstall:
 
     def test_direct_request_removes_nothing(self, paired: WordPress) -> None:
         requests.get(f"{paired.url}/wp-content/plugins/meetings-bridge-for-zoom/uninstall.php", timeout=600)
+
+        assert stored(paired) is not None
+
+    def test_only_wordpress_uninstalls(self, paired: WordPress) -> None:
+        with pytest.raises(PhpError, match="ended without returning"):
+            paired.php("require WP_PLUGIN_DIR . '/meetings-bridge-for-zoom/uninstall.php';")
 
         assert stored(paired) is not None
