@@ -185,10 +185,10 @@ class _BoundedHTTPSConnection(HTTPSConnection):
     response_class = _BoundedResponse
 
 
-class _CheckedHTTPConnection(_BoundedHTTPConnection):
-    def __init__(
-        self, *arguments: Any, connect: Callable[[HTTPConnection], socket.socket], **options: Any
-    ) -> None:
+class _Checked:
+    """The part of a connection that has `connect` make it, to a checked address."""
+
+    def __init__(self, *arguments: Any, connect: Callable[[Any], socket.socket], **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._connect = connect
 
@@ -196,15 +196,12 @@ class _CheckedHTTPConnection(_BoundedHTTPConnection):
         return self._connect(self)
 
 
-class _CheckedHTTPSConnection(_BoundedHTTPSConnection):
-    def __init__(
-        self, *arguments: Any, connect: Callable[[HTTPConnection], socket.socket], **options: Any
-    ) -> None:
-        super().__init__(*arguments, **options)
-        self._connect = connect
+class _CheckedHTTPConnection(_Checked, _BoundedHTTPConnection):
+    pass
 
-    def _new_conn(self) -> socket.socket:
-        return self._connect(self)
+
+class _CheckedHTTPSConnection(_Checked, _BoundedHTTPSConnection):
+    pass
 
 
 def _pool(kind: Any, connection: Any, *arguments: Any, **options: Any) -> HTTPConnectionPool:
