@@ -245,7 +245,7 @@ On the page Zoom accounts there, you can reconcile the account of the second par
 
 Send events of your own, as Zoom would:
 
-  {command} send --scenario meeting --pause 5 \\
+  {command} send --data {bridge.data} \\
       --to {demo.endpoint} < {token_file}
 """,
         highlight=False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-_ACCOUNT = "DemoAccount-000000000A"
+ACCOUNT = "DemoAccount-000000000A"
 _HOST = "demoHost0000000000000A"
 _CANCELLED_WEEK = 2
 _OPERATOR = {"operator": "host@example.org", "operator_id": _HOST}
@@ -61,7 +61,7 @@ def lifecycle(kind: str, number: int, *, now: datetime) -> list[dict[str, Any]]:
     events = []
     for index, (verb, said) in enumerate(steps):
         at = first + index * 1000
-        payload = {"account_id": _ACCOUNT, **_OPERATOR, **said}
+        payload = {"account_id": ACCOUNT, **_OPERATOR, **said}
         if verb == "updated":
             payload["time_stamp"] = at
         events.append({"event": f"{kind}.{verb}", "event_ts": at, "payload": payload})
@@ -100,7 +100,7 @@ def series(number: int, *, now: datetime) -> dict[str, Any]:
         },
         "settings": {"waiting_room": True},
     }
-    payload = {"account_id": _ACCOUNT, **_OPERATOR, "operation": "all", "object": made}
+    payload = {"account_id": ACCOUNT, **_OPERATOR, "operation": "all", "object": made}
     return {"event": "meeting.created", "event_ts": int(now.timestamp() * 1000), "payload": payload}
 
 

@@ -15,12 +15,10 @@ from playwright.sync_api import expect
 from core.zoom.scenarios import validation
 from tests.conftest import STUB, STUB_SLUG
 from tests.end_to_end.adding import set_option, sign_in_link
-from tests.end_to_end.events import Meeting
 from tests.end_to_end.pages import follow_sign_in_link
-from tests.end_to_end.pair import SECRET, eventually
+from tests.end_to_end.pair import SECRET
 from tests.end_to_end.test_setup import post
 from tests.running import RunningBridge
-from tests.wordpress.meetings import read_posts
 from tests.wordpress.signing_in import username_field
 
 if TYPE_CHECKING:
@@ -75,13 +73,15 @@ def test_one_upload_one_activation_one_token(fresh_wordpress: WordPress, page: P
         assert copies_the_endpoint(hands, page) == f"{fresh_wordpress.url}/wp-json/vczapi/v1/meeting"
 
         assert post(fresh_wordpress, validation("plain-token", now=datetime.now(UTC)), SECRET) == 200
-        meeting = Meeting("meeting")
-        assert post(fresh_wordpress, meeting.created(), SECRET) == 204
+        said = bridge.command("send", typed=SECRET)  # to the only site, as nothing else is named
         page.goto(checklist)
         expect(page.get_by_role("heading", name="Setup complete")).to_be_visible()
 
-        [shown] = eventually(lambda: read_posts(fresh_wordpress, meeting.number))
-        assert meeting.topic in requests.get(shown["link"], timeout=600).text
+        [shown] = re.findall("^Page: (.+)$", said, re.MULTILINE)
+        assert "Choir rehearsal, with the orchestra" in requests.get(shown, timeout=600).text
+        [path] = re.findall(f"^In the bridge: {bridge.url}(.+)$", said, re.MULTILINE)
+        page.goto(bridge.url + path)
+        expect(page.get_by_role("heading", name="Choir rehearsal, with the orchestra")).to_be_visible()
     assert len(hands.done) <= MOST_ACTIONS, hands.done
     for once in ("upload ", "click Activate", "type the token"):
         assert len([one for one in hands.done if one.startswith(once)]) == 1

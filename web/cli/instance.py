@@ -61,6 +61,11 @@ class Instance:
         """Whether the database is a file, which only a running server or one command has open."""
         return self.url.startswith("sqlite")
 
+    @property
+    def exists(self) -> bool:
+        """Whether there may be data: a database is named, or its file is there."""
+        return not self.is_sqlite or self.database_url is not None or (self.data / "zoombridge.db").exists()
+
     def open_store(self) -> Store:
         """Open the database. Raises: StoreInUseError where a running server has it open; ExposedFileError."""
         private_files.make_folder(self.data)

@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from core.model.page_status import PageStatus
+from core.model.post_status import PostStatus
 from core.monitoring.alerts import Severity
 from core.store.alerts.channels import ChannelKind
 from core.store.alerts.open_alerts import Handling
@@ -62,7 +64,7 @@ class SiteRequest(Model):
 
 
 class ListedSite(Model):
-    """A connected site in a list."""
+    """A connected site in a list. `endpoint` is the address to paste into Zoom."""
 
     id: str
     name: str
@@ -71,6 +73,7 @@ class ListedSite(Model):
     last_event: str | None
     last_event_at: int | None
     fault_message: str | None
+    endpoint: str = ""
 
 
 class SiteCheck(Model):
@@ -548,6 +551,39 @@ class ReplayCounts(Model):
     is_whole: bool
 
 
+class SentMeeting(Model):
+    """A meeting of which events were sent."""
+
+    account: str
+    number: int
+
+
+class MeetingPage(Model):
+    """The page of a meeting on one site. `status` is that of the bridge's work, `stands` what the site tells of the page.
+
+    `message` says why there is no page, or why it could not be written.
+    """
+
+    site_url: str
+    status: PostStatus
+    stands: PageStatus | None
+    link: str | None
+    message: str | None
+
+
+class SentMeetingResult(Model):
+    """What became of a meeting's events: the outcome of the newest, None where the log has none; and its pages.
+
+    `path` is that of the meeting's page in the bridge, at `bridge_url`, which is empty where it was not saved.
+    """
+
+    outcome: Outcome | None
+    bridge_url: str
+    path: str
+    pages: list[MeetingPage]
+
+
+SEND_RESULT = Operation("send.result", SentMeeting, SentMeetingResult)
 EVENTS_LIST = Operation("events.list", ListEvents, ListedEvents)
 EVENTS_SHOW = Operation("events.show", EventRequest, EventDetail)
 EVENTS_PREVIEW_REPLAY = Operation("events.preview-replay", ReplayEvents, ReplayCounts)
@@ -811,7 +847,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,
     ACCOUNT_GRANT, ACCOUNT_REFUSE, ACCOUNT_REVOKE, ACCOUNT_GRANTS,
     RECONCILE_HELD, RECONCILE_APPROVE, RECONCILE_DISMISS,
-    EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
+    SEND_RESULT, EVENTS_LIST, EVENTS_SHOW, EVENTS_PREVIEW_REPLAY, EVENTS_REPLAY,
     USER_ADD, USER_LIST, USER_REMOVE, USER_PASSWORD, USER_LINK, USER_SESSIONS, USER_SIGN_OUT,
     USER_REMOVE_TWO_FACTOR,
     QUARANTINE_LIST, QUARANTINE_RECHECK, QUARANTINE_LARGE, QUARANTINE_DISMISS,

@@ -10,15 +10,18 @@ from core.model.diff import field_diffs
 from core.monitoring.event_detail import inspect
 from core.pipeline import replay
 from core.store.db import clock as store_clock
+from core.store.db import settings
 from core.store.events import search as event_search
 from core.store.events.log import Outcome
 from core.store.events.search import EventFilter, EventKey
+from core.store.posts import status as post_status
 from core.store.sites import sites
 from core.zoom import masking
 from web.rpc import api, job_operations
 from web.rpc.registry import Implementation
 from web.ui.change_labels import label_changes
 from web.ui.i18n import SOURCE
+from web.ui.meetings import meeting_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +95,29 @@ def replay_events(bridge: Bridge, request: api.ReplayEvents) -> api.JobStatus:
     return job_operations.status(job)
 
 
+def sent_meeting(bridge: Bridge, request: api.SentMeeting) -> api.SentMeetingResult:
+    """Return what became of a meeting's events, and of its pages."""
+    with bridge.store.reading() as connection:
+        now = store_clock.now(connection)
+        newest = event_search.page(connection, EventFilter(number=request.number), limit=1).events
+        posts = post_status.of_meetings(connection, [(request.account, request.number)], now=now)
+        return api.SentMeetingResult(
+            outcome=newest[0].outcome if newest else None,
+            bridge_url=settings.public_url(connection),
+            path=meeting_path(request.account, request.number),
+            pages=[
+                api.MeetingPage(
+                    site_url=post.site_url,
+                    status=post.status,
+                    stands=post.stands,
+                    link=post.link,
+                    message=post.reason or post.of_site or post.fault_message,
+                )
+                for post in posts
+            ],
+        )
+
+
 def _filter(bridge: Bridge, connection: Connection, given: api.EventQuery) -> EventFilter:
     site = None if given.site is None else sites.find(connection, given.site, bridge.store.sealer)
     return EventFilter(
@@ -137,6 +163,7 @@ def _delivery(found: SiteDelivery, attempts: Sequence[Attempt]) -> api.EventDeli
 
 
 IMPLEMENTATIONS = (
+    Implementation(api.SEND_RESULT, sent_meeting),
     Implementation(api.EVENTS_LIST, list_events),
     Implementation(api.EVENTS_SHOW, show_event),
     Implementation(api.EVENTS_PREVIEW_REPLAY, preview_replay),

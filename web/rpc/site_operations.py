@@ -48,6 +48,7 @@ def list_sites(bridge: Bridge, _request: api.NoArguments) -> list[api.ListedSite
                 last_event=site.last_event,
                 last_event_at=site.last_event_at,
                 fault_message=problems.get(site.id, site.fault_message),
+                endpoint=site.endpoints.get("meeting", ""),
             )
             for site in sites.list_all(connection, bridge.store.sealer)
         ]

@@ -70,7 +70,7 @@ class TestHelp:
 class TestMistakes:
     @pytest.mark.parametrize(
         "command",
-        ["nonsense", "serve --port 99999", "send", "site", "site check", "send --to http://x",
+        ["nonsense", "serve --port 99999", "site", "site check",
          "send --to http://x nowhere.json", "send --to http://x --secret-token x --scenario meeting"],
     )  # fmt: skip
     def test_end_with_a_message_and_a_status(self, run: Run, command: str) -> None:
