@@ -229,7 +229,6 @@ class Importing:
             "account", "add",
             "--account-id", self.zoom.account.account_id,
             "--client-id", CLIENT_ID,
-            "--client-secret", "-",
             "--plan", PLAN.value,
             "--oauth-url", self.zoom.oauth_url,
             typed=CLIENT_SECRET + "\n",

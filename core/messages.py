@@ -637,6 +637,9 @@ UNKNOWN_ACCOUNT = _(
 )
 NOT_AN_ACCOUNT = _("“%(account)s” is not the ID of a Zoom account.")
 NO_ACCOUNT = _("No Zoom account is set up. Add one: zoombridge account add")
+SITES_AMBIGUOUS = _(
+    "There are %(count)d sites. Name those that show the meetings (--site), or all of them (--all-sites)."
+)
 ACCOUNT_AMBIGUOUS = _("Specify which Zoom account is meant: %(names)s")
 STORE_UNAVAILABLE = _(
     "The database cannot be used now (%(reason)s). Nothing is lost: Zoom resends its events. Check the free disk space "

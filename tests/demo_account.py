@@ -61,7 +61,6 @@ class AccountStory:
             "account", "add",
             "--account-id", self.account.account_id,
             "--client-id", CLIENT_ID,
-            "--client-secret", "-",
             "--name", "Demo account",
             "--plan", "business",
             "--oauth-url", self.zoom.oauth_url,

@@ -85,7 +85,6 @@ def read_account(pair: Pair, zoom: ZoomServer) -> None:
         "account", "add",
         "--account-id", choir.account_id,
         "--client-id", CLIENT_ID,
-        "--client-secret", "-",
         "--name", "Youth choir",
         "--plan", "pro",
         "--oauth-url", zoom.oauth_url,

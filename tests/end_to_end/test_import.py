@@ -40,7 +40,6 @@ def reading(fresh: Pair, zoom: ZoomServer) -> Pair:
         "account", "add",
         "--account-id", zoom.account.account_id,
         "--client-id", CLIENT_ID,
-        "--client-secret", "-",
         "--plan", "business",
         "--oauth-url", zoom.oauth_url,
         typed=CLIENT_SECRET + "\n",

@@ -229,8 +229,6 @@ def an_account_is_imported(scene: Scene, stack: ExitStack) -> None:
         account.account_id,
         "--client-id",
         CLIENT_ID,
-        "--client-secret",
-        "-",
     ]
     options += ["--name", "An account", "--plan", "business", "--oauth-url", zoom.oauth_url]
     refused = subprocess.run(

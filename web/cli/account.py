@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from web.cli import times
 from web.cli.instance import instance_options
 from web.cli.json_output import json_option, print_json
 from web.cli.progress import run_job
+from web.cli.secret_input import CLIENT_SECRET, read_secret
 from web.rpc import api
 
 if TYPE_CHECKING:
@@ -55,10 +55,6 @@ def account() -> None:
     help="From the page App Credentials of your Zoom app. Prompted for when omitted.",
 )
 @click.option("--client-id", prompt="Client ID", help="From the same page. Prompted for when omitted.")
-@click.option(
-    "--client-secret",
-    help="From the same page. Prompted for when omitted; “-” reads it from standard input.",
-)
 @click.option("--name", default="", show_default="the account ID", help="A name for this account.")
 @click.option(
     "--plan",
@@ -69,18 +65,19 @@ def account() -> None:
 @click.option(
     "--site",
     multiple=True,
-    show_default="all sites",
+    show_default="the only site",
     help="Site (address or ID) that shows its meetings; repeatable.",
 )
+@click.option("--all-sites", is_flag=True, help="Show its meetings on every site that there is now.")
 @click.option("--oauth-url", default=OAUTH_URL, hidden=True)
 @instance_options
 def add(
     account_id: str,
     client_id: str,
-    client_secret: str | None,
     name: str,
     plan: str,
     site: tuple[str, ...],
+    all_sites: bool,
     oauth_url: str,
     instance: Instance,
 ) -> None:
@@ -88,11 +85,13 @@ def add(
 
     Create a Server-to-Server OAuth app in the Zoom App Marketplace (Develop > Build App), add the scopes that this
     command names, and activate it. Your role in Zoom needs View and Edit for Server-to-Server OAuth app.
+
+    The client secret, from the same page, is read from the environment (ZOOMBRIDGE_CLIENT_SECRET), from a prompt, or from
+    standard input.
     """
-    if client_secret == "-":  # noqa: S105 - the usual name of standard input
-        client_secret = sys.stdin.readline().strip()
-    if not client_secret:
-        client_secret = str(click.prompt("Client secret", hide_input=True))
+    if site and all_sites:
+        raise click.UsageError("Use either --site or --all-sites.")
+    client_secret = read_secret(CLIENT_SECRET, "Client secret", "client secret")
     request = api.AddAccount(
         account_id=account_id,
         client_id=client_id,
@@ -100,6 +99,7 @@ def add(
         name=name,
         plan=Plan(plan),
         sites=list(site),
+        all_sites=all_sites,
         oauth_url=oauth_url,
     )
     added = instance.call(api.ACCOUNT_ADD, request)

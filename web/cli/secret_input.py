@@ -9,6 +9,7 @@ import click
 
 SECRET_TOKEN = "ZOOMBRIDGE_SECRET_TOKEN"  # noqa: S105 - the name of a variable
 ALERT_SECRET = "ZOOMBRIDGE_ALERT_SECRET"  # noqa: S105
+CLIENT_SECRET = "ZOOMBRIDGE_CLIENT_SECRET"  # noqa: S105
 
 
 def read_secret_token(prompt: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core import messages
 from core.accounts import credentials, held_decisions, import_job, reconcile_job
+from core.errors import UnknownSiteError
 from core.sites import grants
 from core.store.accounts import credentials as zoom_credentials
 from core.store.accounts import findings, removals
@@ -17,15 +19,14 @@ from web.rpc.registry import Implementation
 
 if TYPE_CHECKING:
     from core.bridge import Bridge
+    from core.store.sites.sites import Site
 
 _MAX_FINDINGS = 200
 
 
 def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
     """Save an account's credentials, once Zoom has accepted them. Raises: ZoomBridgeError."""
-    with bridge.store.reading() as connection:
-        chosen = [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
-        chosen = chosen or sites.list_all(connection, bridge.store.sealer)
+    chosen = _chosen_sites(bridge, request)
     added = credentials.add_account(
         bridge.ingest,
         Credentials(
@@ -48,6 +49,20 @@ def add_account(bridge: Bridge, request: api.AddAccount) -> api.AddedAccount:
         site_urls=[site.url for site in chosen],
         ended_site_urls=[urls[one] for one in added.ended_site_ids if one in urls],
     )
+
+
+def _chosen_sites(bridge: Bridge, request: api.AddAccount) -> list[Site]:
+    """Return the sites that show an account. Nobody's meetings appear on a site that was not chosen, unless it is the only one.
+
+    Raises: UnknownSiteError.
+    """
+    with bridge.store.reading() as connection:
+        if request.sites:
+            return [sites.find(connection, name, bridge.store.sealer) for name in request.sites]
+        every = sites.list_all(connection, bridge.store.sealer)
+    if len(every) > 1 and not request.all_sites:
+        raise UnknownSiteError(messages.SITES_AMBIGUOUS % {"count": len(every)})
+    return every
 
 
 def list_accounts(bridge: Bridge, _request: api.NoArguments) -> list[api.AccountStatus]:

@@ -287,7 +287,7 @@ JOB_RESUME = Operation("job.resume", JobRequest, JobStatus)
 
 
 class AddAccount(Model):
-    """Add a Zoom account, which the named sites show, or all where none is named."""
+    """Add a Zoom account, which the named sites show, or all of them; the only site is meant where none is named."""
 
     account_id: str
     client_id: str
@@ -295,6 +295,7 @@ class AddAccount(Model):
     name: str
     plan: Plan
     sites: list[str]
+    all_sites: bool = False
     oauth_url: str = OAUTH_URL
 
 

@@ -22,6 +22,7 @@ from web.rpc.api import JobStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from core.store.sites.sites import Site
     from tests.web.cli.conftest import Run
 
 
@@ -36,10 +37,15 @@ def zoom() -> Iterator[ZoomServer]:
         yield server
 
 
+@pytest.fixture(autouse=True)
+def client_secret(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the variable that the command reads; `run` has cleared the environment before."""
+    monkeypatch.setenv("ZOOMBRIDGE_CLIENT_SECRET", CLIENT_SECRET)
+
+
 class TestImport:
     def test_is_followed_to_its_end(self, run: Run, zoom: ZoomServer) -> None:
-        given = ["--account-id", zoom.account.account_id, "--client-id", CLIENT_ID, "--plan", "business"]
-        added = run("account", "add", *given, "--client-secret", CLIENT_SECRET, "--oauth-url", zoom.oauth_url)
+        added = run("account", "add", *_given(zoom))
         assert added.status == 0
         assert CLIENT_SECRET not in added.out
 
@@ -51,10 +57,54 @@ class TestImport:
         assert "no site shows this account yet" in ran.out
 
 
+class TestAdd:
+    def test_secret_is_no_option(self, run: Run) -> None:
+        assert "--client-secret" not in run("account", "add", "--help").out
+
+    def test_shows_the_only_site_its_meetings(self, run: Run, zoom: ZoomServer, with_site: Site) -> None:
+        added = run("account", "add", *_given(zoom))
+        assert added.status == 0
+        assert f"Its meetings are shown on {with_site.url}" in added.out
+
+    def test_asks_which_of_several_sites_show_its_meetings(
+        self, run: Run, zoom: ZoomServer, with_site: Site, migrated_url: str
+    ) -> None:
+        with closing(Store(migrated_url, keys=KEYS)) as store:
+            other = connected(store, "s2")
+
+        asked = run("account", "add", *_given(zoom))
+        assert asked.status == 1
+        assert "There are 2 sites." in asked.err
+        assert "There is no Zoom account yet" in run("account", "list").out
+
+        added = run("account", "add", *_given(zoom), "--all-sites")
+        assert added.status == 0
+        assert with_site.url in added.out
+        assert other.url in added.out
+
+    def test_either_some_sites_or_all(self, run: Run, zoom: ZoomServer) -> None:
+        asked = run("account", "add", *_given(zoom), "--site", "s1", "--all-sites")
+        assert asked.status == 2
+        assert "either" in asked.err
+
+
+def _given(zoom: ZoomServer) -> list[str]:
+    account_id = zoom.account.account_id
+    return [
+        "--account-id",
+        account_id,
+        "--client-id",
+        CLIENT_ID,
+        "--plan",
+        "business",
+        "--oauth-url",
+        zoom.oauth_url,
+    ]
+
+
 class TestHeld:
     def test_nothing_is_held(self, run: Run, zoom: ZoomServer) -> None:
-        given = ["--account-id", zoom.account.account_id, "--client-id", CLIENT_ID, "--plan", "business"]
-        run("account", "add", *given, "--client-secret", CLIENT_SECRET, "--oauth-url", zoom.oauth_url)
+        run("account", "add", *_given(zoom))
         for option in ("--held", "--approve", "--dismiss"):
             ran = run("reconcile", option)
             assert ran.status == 0
