@@ -219,7 +219,7 @@ function zoombridge_is_for_visitors(): bool {
 }
 
 /**
- * Lists meetings without a fixed time by a template of this plugin's own.
+ * Lists meetings without a fixed time by a template of this plugin's own, and cancelled ones in the archive alone.
  *
  * @since 0.2.0
  *
@@ -233,6 +233,10 @@ function zoombridge_choose_list_template( $template, $slug, $name ) {
 	$is_list = in_array( "$slug-$name", array( 'shortcode/zoom-listing', 'content-meeting' ), true );
 	if ( ! $is_list || ! $post_id || ! zoombridge_is_managed_post( $post_id ) ) {
 		return $template;
+	}
+	$html = (string) get_post_meta( $post_id, '_zoombridge_html', true );
+	if ( 'cancelled' === zoombridge_phase_in( $html ) ) {
+		return __DIR__ . ( 'content' === $slug ? '/vczapi-cancelled.php' : '/vczapi-unlisted.php' );
 	}
 	$details = get_post_meta( $post_id, '_meeting_zoom_details', true );
 	$is_own  = $details instanceof stdClass && zoombridge_is_undated( $details );

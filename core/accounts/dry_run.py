@@ -45,13 +45,9 @@ def planned_action(
     wanted = render(meeting, rules, now)
     if state is PostState.DETACHED:
         return DryRun(PlannedAction.LEAVE, messages.PAGE_DELETED_RECREATE)
+    if wanted.presence in (Presence.SHOWN, Presence.CANCELLED) and state is PostState.SYNCED:
+        return DryRun(PlannedAction.CHANGE) if differs else DryRun(PlannedAction.LEAVE, messages.PAGE_CURRENT)
     if wanted.presence is Presence.SHOWN:
-        if state is PostState.SYNCED:
-            return (
-                DryRun(PlannedAction.CHANGE)
-                if differs
-                else DryRun(PlannedAction.LEAVE, messages.PAGE_CURRENT)
-            )
         return DryRun(PlannedAction.MAKE)
     if wanted.presence in (Presence.TRASHED, Presence.GONE) and state is PostState.SYNCED:
         return DryRun(PlannedAction.TRASH, wanted.reason)

@@ -127,7 +127,15 @@ def apply(meeting: Meeting, change: Change) -> Meeting:
     envelope = _with_host_ids(change)
     step = _STEPS[_verb(envelope.event) if envelope.event != SNAPSHOT else SNAPSHOT]
     kind = _kind(envelope, meeting.kind)
-    return replace(step(replace(meeting, kind=kind), envelope), last=change.position)
+    after = step(replace(meeting, kind=kind), envelope)
+    return replace(after, last=change.position, deleted_at=_deleted_at(meeting, after, change))
+
+
+def _deleted_at(before: Meeting, after: Meeting, change: Change) -> int:
+    """Return when a meeting was deleted: later deletions of a deleted one say nothing new."""
+    if after.state is MeetingState.SCHEDULED:
+        return 0
+    return max(change.position.at, 0) if before.state is MeetingState.SCHEDULED else before.deleted_at
 
 
 def _of_the_named(step: Callable[[Meeting, Envelope], Meeting]) -> Callable[[Meeting, Envelope], Meeting]:

@@ -98,7 +98,8 @@ class Meeting:
     properties read it in typed form.
 
     `created`: its creation, or a snapshot, was seen. `recovered`: it is scheduled because it was recovered from
-    deletion. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
+    deletion. `deleted_at`: when it was deleted (Unix milliseconds, UTC); 0 while it is scheduled, and where an earlier
+    version has not stored it. `instances` and `recordings` are keyed by the uuid of the instance (see `core.model.instances`), `registrants`
     holds the status of each registrant (see `core.model.instance_events`). `doubt` asks for a reading over REST. `others` are
     further meetings under the same number (see `core.model.shared_number`).
     """
@@ -111,6 +112,7 @@ class Meeting:
     last: Position = BEFORE_ALL
     created: bool = False
     recovered: bool = False
+    deleted_at: int = 0
     instances: Mapping[str, Any] = field(default_factory=dict)
     recordings: Mapping[str, Any] = field(default_factory=dict)
     registrants: Mapping[str, str] = field(default_factory=dict)

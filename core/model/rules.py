@@ -25,6 +25,7 @@ LONGEST_PATTERN = 200
 MOST_HOSTS = 500
 LONGEST_HOST = 254
 """Maximum characters of an e-mail address (RFC 5321); Zoom's ids have 22."""
+MOST_CANCELLED_DAYS = 90
 LONGEST_NAME = 250
 """Maximum characters of a display name in WordPress."""
 
@@ -84,7 +85,8 @@ class Rules:
 
     `hosts` are the Zoom user ids or e-mail addresses whose meetings are published; None means all. `only` and `never`
     are topic patterns (see `matches`); an empty `only` accepts every topic. `status`, `authors` and the categories
-    (WordPress term ids) apply when a post is created; afterwards editors decide. `unknown` holds keys of other
+    (WordPress term ids) apply when a post is created; afterwards editors decide. `cancelled_days` is for how
+    many days the page of a cancelled meeting stays before it is moved to the trash. `unknown` holds keys of other
     versions of the bridge.
     """
 
@@ -104,6 +106,7 @@ class Rules:
     recordings: Recordings = Recordings.NOBODY
     recording_passcode: bool = False
     registrations: bool = False
+    cancelled_days: int = 0
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def why_not(self, meeting: Meeting) -> str:
@@ -159,6 +162,7 @@ class Rules:
             "recordings": str(self.recordings),
             "recording_passcode": self.recording_passcode,
             "registrations": self.registrations,
+            "cancelled_days": self.cancelled_days,
         }
 
 
@@ -200,6 +204,7 @@ def read(kept: Any) -> ReadRules:
         ),
         recording_passcode=reader.switch("recording_passcode"),
         registrations=reader.switch("registrations"),
+        cancelled_days=reader.days("cancelled_days", MOST_CANCELLED_DAYS),
         unknown={str(key): value for key, value in kept.items() if key not in _KEYS},
     )
     return ReadRules(rules, tuple(reader.notes))
@@ -314,6 +319,15 @@ class _Reader:
         for author in found:
             first.setdefault(author.host, author)
         return tuple(first.values())
+
+    def days(self, name: str, most: int) -> int:
+        value = self._kept.get(name)
+        if value is None:
+            return 0
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
+            return value
+        self.notes.append(messages.RULE_DEFAULT % {"name": name})
+        return 0
 
     def id(self, name: str) -> int | None:
         value = self._kept.get(name)

@@ -153,13 +153,14 @@ def plan_post(task: PlanTask) -> Plan:
         return (yield from _withdraw(task))
     if task.wanted.by_rule:
         return (yield from _leave_out(task))
-    match task.wanted.presence:
-        case Presence.GONE:
-            return (yield from _delete(task))
-        case Presence.TRASHED:
-            return (yield from _trash(task))
-        case Presence.SHOWN | Presence.WITHHELD:
-            return (yield from _show(task))
+    plans = {
+        Presence.GONE: _delete,
+        Presence.TRASHED: _trash,
+        Presence.CANCELLED: _keep_cancelled,
+        Presence.SHOWN: _show,
+        Presence.WITHHELD: _show,
+    }
+    return (yield from plans[task.wanted.presence](task))
 
 
 def _show(task: PlanTask) -> Plan:
@@ -238,6 +239,17 @@ def _choose_post(found: Sequence[SitePost]) -> SitePost:
     )
 
 
+def _keep_cancelled(task: PlanTask) -> Plan:
+    """Have an existing page say that its meeting is cancelled. None is created, and none is taken out of the trash."""
+    if task.written.state is PostState.TRASHED:
+        return (yield from _trash(task))
+    if task.written.post_id is not None:
+        return (yield from _update(task))
+    every: list[SitePost] = yield FindPosts(task.meeting.number)
+    found = [post for post in every if post.status != _TRASH]
+    return (yield from _adopt(task, _choose_post(found))) if found else PlanResult(Written(), "withheld")
+
+
 def _adopt(task: PlanTask, found: SitePost) -> Plan:
     """Adopt an existing post as the meeting's mirror.
 
@@ -269,7 +281,8 @@ def _update(task: PlanTask, *, status: str | None = None, now: SitePost | None =
         if _digest(wanted.field) != base.field or new_ticks:
             changes["zoombridge"] = {**_ticked(wanted.field, new_ticks), "revision": task.revision}
         agenda, content = base.agenda, base.content
-        if wanted.presence is Presence.SHOWN and base.content and _digest(wanted.content) != base.agenda:
+        is_shown = wanted.presence in (Presence.SHOWN, Presence.CANCELLED)
+        if is_shown and base.content and _digest(wanted.content) != base.agenda:
             # The agenda has changed; it is written into the content only where no editor has changed that.
             now = now or (yield ReadPost(written.post_id))
             if _is_same_text(base.content, now.content):

@@ -35,6 +35,7 @@ def details(
     """
     listed = schedule.remaining[:LONGEST_LIST]
     joinable = schedule.phase in JOINABLE
+    is_cancelled = schedule.phase is Phase.CANCELLED
     return _template("meeting/details.jinja").render(
         words=labels,
         text=_text,
@@ -43,7 +44,7 @@ def details(
         status=labels.status(schedule),
         is_news=_is_news(schedule),
         series=meeting.is_series,
-        when=None if schedule.phase is Phase.CANCELLED else _when(meeting, schedule.leading),
+        when=None if is_cancelled and meeting.is_series else _when(meeting, schedule.leading),
         host=visible.host,
         join_url=_text(visible.join_url) if joinable else "",
         passcode=visible.passcode if joinable else "",
@@ -58,7 +59,7 @@ def details(
             for one in activity.recordings
         ],
         recordings_signed_in=activity.signed_in,
-        has_calendar=meeting.has_fixed_time and schedule.phase is not Phase.CANCELLED,
+        has_calendar=meeting.has_fixed_time and not is_cancelled,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from core.render.visibility import NOTHING, VisibleFields, visible_fields, with_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from core.model.meeting import Meeting
     from core.model.rules import Rules
@@ -34,6 +34,7 @@ class Presence(StrEnum):
     """The wanted presence of a meeting's post."""
 
     SHOWN = "shown"
+    CANCELLED = "cancelled"  # deleted at Zoom: none is created, an existing one says so for some days
     TRASHED = "trashed"  # deleted at Zoom; recoverable for a week
     GONE = "gone"  # permanently deleted at Zoom
     WITHHELD = "withheld"  # not created; an existing one is kept up to date; `Post.reason` says why
@@ -91,11 +92,15 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
     meeting = leading(meeting, now)
     if meeting.state is MeetingState.PERMANENTLY_DELETED:
         return Post(Presence.GONE, messages.DELETED_PERMANENTLY)
-    if meeting.state is MeetingState.DELETED:
-        return _trashed(with_public_texts(meeting, rules))
     left_out = rules.why_not(meeting)
     reason = left_out or _why_incomplete(meeting)
     schedule = schedule_at(meeting, now)
+    presence = Presence.WITHHELD if reason else Presence.SHOWN
+    if meeting.state is MeetingState.DELETED:
+        until = kept_until(meeting, rules)
+        if reason or until is None or now >= until:
+            return _trashed(with_public_texts(meeting, rules))
+        presence, reason, schedule = Presence.CANCELLED, messages.DELETED, _cancelled(schedule, until)
     is_cancelled = schedule.phase is Phase.CANCELLED
     meeting = with_public_texts(meeting, replace(rules, join_link=JoinLink.NOBODY) if is_cancelled else rules)
     activity = activity_of(meeting, rules)
@@ -105,7 +110,7 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         visible = replace(visible, join_url="", passcode="")
     author = rules.author_of(meeting)
     return Post(
-        presence=Presence.WITHHELD if reason else Presence.SHOWN,
+        presence=presence,
         reason=reason,
         by_rule=bool(left_out),
         topic=meeting.topic,
@@ -132,6 +137,27 @@ def render(meeting: Meeting, site: SiteRules, now: datetime) -> Post:
         ticks=_TICKS[rules.join_link],
         until=schedule.until,
         visible=visible,
+    )
+
+
+def kept_until(meeting: Meeting, rules: Rules) -> datetime | None:
+    """Return until when (UTC) the page of a deleted meeting stays and says that it is cancelled; None: it does not."""
+    if meeting.state is not MeetingState.DELETED or not meeting.deleted_at or not rules.cancelled_days:
+        return None
+    try:
+        deleted = datetime.fromtimestamp(meeting.deleted_at / 1000, UTC)
+        return deleted + timedelta(days=rules.cancelled_days)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _cancelled(schedule: Schedule, until: datetime) -> Schedule:
+    """Return the schedule of a deleted meeting: none of its dates takes place."""
+    return Schedule(
+        Phase.CANCELLED,
+        schedule.leading,
+        tuple(replace(date, available=False) for date in schedule.remaining),
+        until if schedule.until is None else min(until, schedule.until),
     )
 
 

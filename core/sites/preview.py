@@ -105,16 +105,12 @@ def compare(meeting: Meeting, written: Written, before: Post, after: Post) -> Po
     """Compare a meeting's post under the old and the new rules. Does no I/O."""
     found = PostChange(meeting, PreviewOutcome.SAME, after)
     is_wanted, was_wanted = (post.presence is Presence.SHOWN for post in (after, before))
-    if written.state in (PostState.DETACHED, PostState.DELETED) or after.presence not in _BY_RULES:
+    if written.state in (PostState.DETACHED, PostState.DELETED):
         return found
+    if after.presence not in _BY_RULES:
+        return _compare_cancelled(found, written, before)
     if written.state is PostState.SYNCED:
-        if after.by_rule and not before.by_rule:
-            made = written.base is not None and written.base.made
-            return replace(
-                found, outcome=PreviewOutcome.LOSES if made else PreviewOutcome.KEEPS, reason=after.reason
-            )
-        parts = _parts(before, after)
-        return replace(found, outcome=PreviewOutcome.CHANGES, parts=parts) if parts else found
+        return _compare_shown(found, written, before)
     if is_wanted == was_wanted:
         return found
     if not is_wanted:
@@ -122,6 +118,24 @@ def compare(meeting: Meeting, written: Written, before: Post, after: Post) -> Po
     return replace(
         found, outcome=PreviewOutcome.RETURNS if written.state is PostState.TRASHED else PreviewOutcome.GETS
     )
+
+
+def _compare_shown(found: PostChange, written: Written, before: Post) -> PostChange:
+    if found.after.by_rule and not before.by_rule:
+        made = written.base is not None and written.base.made
+        outcome = PreviewOutcome.LOSES if made else PreviewOutcome.KEEPS
+        return replace(found, outcome=outcome, reason=found.after.reason)
+    parts = _parts(before, found.after)
+    return replace(found, outcome=PreviewOutcome.CHANGES, parts=parts) if parts else found
+
+
+def _compare_cancelled(found: PostChange, written: Written, before: Post) -> PostChange:
+    """Compare the page of a meeting that was deleted in Zoom: the rules say only how long it stays."""
+    if written.state is not PostState.SYNCED or before.presence is not Presence.CANCELLED:
+        return found
+    if found.after.presence is Presence.TRASHED:
+        return replace(found, outcome=PreviewOutcome.LOSES, reason=found.after.reason)
+    return _compare_shown(found, written, before)
 
 
 def _parts(before: Post, after: Post) -> tuple[PostPart, ...]:

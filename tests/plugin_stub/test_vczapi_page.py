@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from core.model.meeting import Meeting, MeetingKind
+from core.model.meeting import Meeting, MeetingKind, MeetingState
 from core.model.rules import JoinLink, Passcode, Recordings, Rules
 from core.render import SiteRules, render
 from core.wordpress.post_operations import CreatePost
@@ -56,7 +56,7 @@ def meeting(**given: Any) -> Meeting:
         "state": "available",
         "files": {},
     }
-    kept = {name: given.pop(name) for name in ("kind", "instances") if name in given}
+    kept = {name: given.pop(name) for name in ("kind", "instances", "state", "deleted_at") if name in given}
     object_ = {name: value for name, value in {**object_, **given}.items() if value is not None}
     return Meeting(
         "account",
@@ -115,6 +115,21 @@ class Pages:
         link: str = self.site.php("return get_permalink( $post );", post=post)
         answer = (self.vczapi.session if signed_in else requests).get(link, timeout=600)
         return answer.text
+
+    def item(self, post: int, slug: str, name: str) -> str:
+        """Return what a list of VCZAPI's shows of a post."""
+        shown: str = self.site.php(
+            """
+            $GLOBALS['post'] = get_post( $post );
+            ob_start();
+            load_template( apply_filters( 'vcz_get_template_part', '', $slug, $name ), false );
+            return trim( ob_get_clean() );
+            """,
+            post=post,
+            slug=slug,
+            name=name,
+        )
+        return shown
 
     def added(self, post: int, user: int = 0) -> str:
         """Return what is added where any template of VCZAPI shows a post to a user, such as by a shortcode."""
@@ -175,6 +190,16 @@ class TestAdded:
         assert "zoombridge-passcode" not in pages.page(post)
         assert pages.vczapi.ajax_links(post, start=at(NOW + timedelta(weeks=3))) == ""
         assert "4[b]" not in pages.vczapi.browser_join(post)
+
+    def test_one_that_is_kept_after_it_was_cancelled(self, pages: Pages) -> None:
+        cancelled = meeting(state=MeetingState.DELETED, deleted_at=int(NOW.timestamp() * 1000))
+        post = pages.make(cancelled, replace(ALL, cancelled_days=7))
+
+        assert "Cancelled" in pages.page(post)
+        assert pages.vczapi.ajax_links(post, start=at(NOW + timedelta(days=1))) == ""
+        assert pages.item(post, "shortcode/zoom", "listing") == ""
+        assert "Choir" in pages.item(post, "content", "meeting")
+        assert "Cancelled" in pages.item(post, "content", "meeting")
 
     def test_live(self, pages: Pages) -> None:
         started = {"u": {"started": at(NOW - timedelta(minutes=5))}}

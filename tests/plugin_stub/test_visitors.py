@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from core.model.meeting import MeetingState
 from core.model.rules import JoinLink, Rules
 from tests.conftest import STUB
 from tests.plugin_stub.conftest import VCZAPI, sign_in
@@ -398,9 +399,19 @@ class TestEvent:
         for date in cancelled.object["occurrences"]:
             date["status"] = "deleted"
         [gone, undated, secret] = writer.write(cancelled, meeting("Any time", None), meeting("Secret", start))
+        single = meeting(
+            "Talk", start, state=MeetingState.DELETED, deleted_at=int(writer.now.timestamp() * 1000)
+        )
+        [kept] = writer.write(single, rules=Rules(cancelled_days=7))
         site.php("wp_update_post( array( 'ID' => $id, 'post_password' => 'x' ) );", id=secret)
 
-        assert event(get(writer.link(gone)))["eventStatus"] == "https://schema.org/EventCancelled"
+        for post in (gone, kept):
+            assert event(get(writer.link(post)))["eventStatus"] == "https://schema.org/EventCancelled"
+        page = get(writer.link(kept))
+        assert "<strong>Cancelled</strong>" in page
+        assert "zoom.us" not in page
+        assert "Talk" not in get(writer.page("Next", "[zoom_meetings]"))
+        assert "Cancelled" in get(writer.page("Before", '[zoom_meetings which="past"]'))
         for post in (undated, secret):
             assert "ld+json" not in get(writer.link(post))
 

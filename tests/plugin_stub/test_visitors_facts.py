@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.model.meeting import MeetingState
 from core.model.rules import Rules
 from core.render import SiteRules, render
 from tests.plugin_stub.visitors import DAY, HOUR, MINUTE, meeting, weekly, z
@@ -26,9 +27,11 @@ def sql(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def facts(one: Meeting, *, seen: datetime = NOW, host: str = "Anna") -> dict[str, Any]:
+def facts(
+    one: Meeting, rules: Rules | None = None, *, seen: datetime = NOW, host: str = "Anna"
+) -> dict[str, Any]:
     """Return what the plugin makes of a meeting that the bridge rendered at NOW, for a visitor at `seen`."""
-    site = SiteRules(Rules(show_host=True), host_names={one.host_id: host})
+    site = SiteRules(rules or Rules(show_host=True), host_names={one.host_id: host})
     field = render(one, site, NOW).field
     given = {
         "html": field.get("html", ""),
@@ -102,6 +105,14 @@ class TestState:
         for date in series.object["occurrences"]:
             date["status"] = "deleted"
         found = facts(series)
+
+        assert found["state"] == "cancelled"
+        assert found["metas"] == metas(end="1970-01-01 00:00:00")
+
+    def test_of_a_cancelled_one_that_is_kept(self) -> None:
+        at = int(NOW.timestamp() * 1000)
+        cancelled = meeting("Choir", NOW + DAY, state=MeetingState.DELETED, deleted_at=at)
+        found = facts(cancelled, Rules(cancelled_days=7))
 
         assert found["state"] == "cancelled"
         assert found["metas"] == metas(end="1970-01-01 00:00:00")

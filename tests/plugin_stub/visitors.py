@@ -37,7 +37,11 @@ _numbers = itertools.count(85_000_000_001)
 
 def meeting(topic: str, start: datetime | None, **given: Any) -> Meeting:
     """Return a meeting of an hour; without a start, one without a fixed time."""
-    kept = {name: given.pop(name) for name in ("kind", "instances", "created", "state") if name in given}
+    kept = {
+        name: given.pop(name)
+        for name in ("kind", "instances", "created", "state", "deleted_at")
+        if name in given
+    }
     number = next(_numbers)
     object_ = {
         "topic": topic,

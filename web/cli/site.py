@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.errors import ZoomBridgeError
+from core.model.rules import MOST_CANCELLED_DAYS
 from web.cli import site_add
 from web.cli.doctor import describe
 from web.cli.instance import instance_options
@@ -97,6 +98,26 @@ def renew_key(site: str, instance: Instance) -> None:
     if not renewed.renewed:
         raise ZoomBridgeError(f"The key of {renewed.url} was not renewed, and stays valid. Please try again.")
     click.echo(f"Renewed the key of {renewed.url}.")
+
+
+@site.command("cancelled-pages")
+@click.argument("site")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0, MOST_CANCELLED_DAYS),
+    required=True,
+    help="Days until they are moved to the trash; 0: at once.",
+)
+@instance_options
+def cancelled_pages(site: str, keep_days: int, instance: Instance) -> None:
+    """Set for how long SITE keeps pages of cancelled meetings.
+
+    SITE is an address or ID. Until then, a page says that its meeting is cancelled. Pages that are in the trash already
+    stay there.
+    """
+    saved = instance.call(api.SITE_CANCELLED_PAGES, api.CancelledPages(site=site, days=keep_days))
+    kept = "at once" if not keep_days else f"after {keep_days} {'day' if keep_days == 1 else 'days'}"
+    click.echo(f"Pages of cancelled meetings on {saved.url} are moved to the trash {kept}.")
 
 
 @site.command("remove")

@@ -18,8 +18,10 @@ from core.model.identity import Record, shared_steps
 from core.model.instances import end_of
 from core.model.meeting import MeetingState
 from core.model.post_status import PostStatus
+from core.model.rules import read as read_rules
 from core.model.shared_number import leading
 from core.render.meeting_html import LONGEST_LIST
+from core.render.post import kept_until
 from core.render.schedule import JOINABLE, Phase, Schedule, schedule_at
 from core.render.search_fields import search_host_id
 from core.render.text import web_address
@@ -35,6 +37,7 @@ from core.store.meetings import search as meeting_search
 from core.store.posts import attempts, requeue
 from core.store.posts import status as post_status
 from core.store.posts.requeue import RequeueResult
+from core.store.sites import sites
 from web.pages.page import PageHandler
 from web.ui.change_labels import ChangeLabel, label_changes
 from web.ui.meetings import meeting_path
@@ -58,7 +61,10 @@ _HIDDEN = "•" * 6
 
 @dataclass(frozen=True, slots=True)
 class MeetingDetail:
-    """A meeting with its schedule, posts, attempts by site ID, and history. `now` is in Unix milliseconds."""
+    """A meeting with its schedule, posts, attempts by site ID, and history. Times are Unix milliseconds.
+
+    `kept_until`: until when a cancelled meeting's page stays, by site ID; sites where it does not are left out.
+    """
 
     meeting: Meeting
     schedule: Schedule
@@ -67,6 +73,7 @@ class MeetingDetail:
     history: MeetingHistory
     host: str
     now: int
+    kept_until: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ class MeetingView:
     is_pending: bool
     attempts: dict[str, list[Attempt]]
     now: int
+    kept_until: dict[str, int]
     history: MeetingHistory
     changes: dict[int, list[ChangeLabel]]
     before: int
@@ -168,6 +176,7 @@ class MeetingHandler(PageHandler):
             is_pending=any(_is_pending(post, state.now) for post in state.posts),
             attempts=state.attempts,
             now=state.now,
+            kept_until=state.kept_until,
             history=state.history,
             changes={one.id: self._changes(one.step) for one in state.history.events},
             before=int(known),
@@ -281,9 +290,22 @@ def _read(
         whole = found[number][0] if number in found else known[0]
         host = _host(connection, bridge.store.sealer, whole, site_id=site_id)
         past = _history(connection, bridge, account_id, told_by, number, site_id=site_id, before=before)
+        kept = _kept_until(connection, bridge.store.sealer, whole, posts, now=now)
     moment = datetime.fromtimestamp(time.time(), UTC)
     meeting = leading(whole, moment)
-    return MeetingDetail(meeting, schedule_at(meeting, moment), posts, tried, past, host, now)
+    schedule = schedule_at(meeting, moment)
+    return MeetingDetail(meeting, schedule, posts, tried, past, host, now, kept)
+
+
+def _kept_until(
+    connection: Connection, sealer: Sealer, meeting: Meeting, posts: list[PostSummary], *, now: int
+) -> dict[str, int]:
+    found = {}
+    for post in posts if meeting.state is MeetingState.DELETED else []:
+        until = kept_until(meeting, read_rules(sites.load(connection, post.site_id, sealer).rules).rules)
+        if until is not None and until.timestamp() * 1000 > now:
+            found[post.site_id] = int(until.timestamp() * 1000)
+    return found
 
 
 def _host(connection: Connection, sealer: Sealer, meeting: Meeting, *, site_id: str | None) -> str:

@@ -12,6 +12,7 @@ from core.model.meeting import MeetingKind
 from core.model.rules import (
     LONGEST_HOST,
     LONGEST_PATTERN,
+    MOST_CANCELLED_DAYS,
     MOST_HOSTS,
     MOST_PATTERNS,
     Author,
@@ -71,6 +72,7 @@ class FormValues:
     recordings: str = ""
     recording_passcode: bool = False
     registrations: bool = False
+    cancelled_days: str = "0"
 
 
 def of_rules(rules: Rules, known: Sequence[KnownHost]) -> FormValues:
@@ -96,6 +98,7 @@ def of_rules(rules: Rules, known: Sequence[KnownHost]) -> FormValues:
         recordings=str(rules.recordings),
         recording_passcode=rules.recording_passcode,
         registrations=rules.registrations,
+        cancelled_days=str(rules.cancelled_days),
     )
 
 
@@ -126,6 +129,7 @@ def submitted(values: Callable[[str], list[str]]) -> FormValues:
         recordings=one("recordings"),
         recording_passcode=bool(one("recording_passcode")),
         registrations=bool(one("registrations")),
+        cancelled_days=one("cancelled_days").strip() or "0",
     )
 
 
@@ -159,6 +163,7 @@ class Reading:
             "recordings": self._one_of("recordings", Recordings, values.recordings),
             "recording_passcode": values.recording_passcode,
             "registrations": values.registrations,
+            "cancelled_days": self._days("cancelled_days", values.cancelled_days, MOST_CANCELLED_DAYS),
             "unknown": self.saved.unknown,
         }
         return None if self.errors else Rules(**read)
@@ -233,6 +238,16 @@ class Reading:
             self._wrong(name, self.words.gettext("This category no longer exists. Choose another one."))
             return None
         return int(value)
+
+    def _days(self, name: str, value: str, most: int) -> int:
+        if re.fullmatch(r"[0-9]{1,6}", value, re.ASCII) and int(value) <= most:
+            return int(value)
+        self._wrong(
+            name,
+            self.words.gettext("Enter a whole number from %(least)s to %(most)s.")
+            % {"least": 0, "most": most},
+        )
+        return 0
 
     def _one_of(self, name: str, kind: type[StrEnum], value: str) -> Any:
         try:

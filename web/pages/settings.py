@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownSiteError
 from core.model import rules
-from core.model.rules import JoinLink, NewPostStatus, Passcode
+from core.model.rules import MOST_CANCELLED_DAYS, JoinLink, NewPostStatus, Passcode
 from core.sites import apply_rules, secret_rotation
 from core.sites import preview as rules_preview
 from core.sites.options import OptionsCache
@@ -111,6 +111,7 @@ class SiteSettingsView:
     label: Callable[[KnownHost], str]
     options: SiteOptions
     most_options: int
+    most_cancelled_days: int
     job: Job | None
     form: RulesView
     author_rows: list[AuthorRow]
@@ -203,6 +204,7 @@ class SettingsPage(PageHandler):
             label=rules_form.label,
             options=state.found,
             most_options=MOST_CHOICES,
+            most_cancelled_days=MOST_CANCELLED_DAYS,
             job=state.review,
             form=form,
             author_rows=rules_form.author_rows(form.values, state.hosts),

@@ -207,6 +207,19 @@ class SavedSecretToken(Model):
     accepted: int
 
 
+class CancelledPages(Model):
+    """For how many days a site keeps the pages of cancelled meetings."""
+
+    site: str
+    days: int
+
+
+class SavedCancelledPages(Model):
+    """The site whose pages are compared now."""
+
+    url: str
+
+
 SITE_SECRET_TOKEN = Operation("site.secret-token", SecretToken, SavedSecretToken)
 SITE_CODE = Operation("site.code", NewPairingCode, IssuedCode)
 SITE_PAIRINGS = Operation("site.pairings", PairingCodeRequest, list[CodeStatus])
@@ -219,6 +232,7 @@ SITE_LIST = Operation("site.list", NoArguments, list[ListedSite])
 SITE_CHECK = Operation("site.check", SiteRequest, list[SiteCheck])
 SITE_REMOVE = Operation("site.remove", SiteRequest, RemovedSite)
 SITE_RENEW_KEY = Operation("site.renew-key", SiteRequest, RenewedKey)
+SITE_CANCELLED_PAGES = Operation("site.cancelled-pages", CancelledPages, SavedCancelledPages)
 
 
 class SelfTestStarted(Model):
@@ -842,7 +856,7 @@ QUARANTINE_RECHECK = Operation("quarantine.recheck", NoArguments, list[Quarantin
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     SITE_CODE, SITE_PAIRINGS, SITE_CONFIRM, SITE_SERVER_PASSWORD, SITE_ASKED, SITE_ALLOW, SITE_SHOW, SITE_SECRET_TOKEN,
-    SITE_LIST, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY,
+    SITE_LIST, SITE_CHECK, SITE_REMOVE, SITE_RENEW_KEY, SITE_CANCELLED_PAGES,
     SELFTEST_START, SELFTEST_STATUS,
     JOB_LIST, JOB_SHOW, JOB_STOP, JOB_RESUME,
     ACCOUNT_ADD, ACCOUNT_LIST, ACCOUNT_REMOVE, ACCOUNT_IMPORT, ACCOUNT_RECONCILE, ACCOUNT_FINDINGS,

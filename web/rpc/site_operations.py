@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import ZoomBridgeError
+from core.model import rules
 from core.monitoring import overview
 from core.selftest import job as selftest_job
-from core.sites import health_check
+from core.sites import apply_rules, health_check
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
 from core.store.events import large_requests, quarantine
@@ -77,6 +79,17 @@ def renew_key(bridge: Bridge, request: api.SiteRequest) -> api.RenewedKey:
     with bridge.store.reading() as connection:
         site = sites.find(connection, request.site, bridge.store.sealer)
     return api.RenewedKey(url=site.url, renewed=rotate(bridge.store, site.id))
+
+
+def keep_cancelled_pages(bridge: Bridge, request: api.CancelledPages) -> api.SavedCancelledPages:
+    """Save for how many days a site keeps the pages of cancelled meetings. Raises: UnknownSiteError, ZoomBridgeError."""
+    if not 0 <= request.days <= rules.MOST_CANCELLED_DAYS:
+        raise ZoomBridgeError(f"The number of days must be from 0 to {rules.MOST_CANCELLED_DAYS}.")
+    with bridge.store.reading() as connection:
+        site = sites.find(connection, request.site, bridge.store.sealer)
+    decided = replace(rules.read(site.rules).rules, cancelled_days=request.days)
+    apply_rules.save_rules(bridge.store, bridge.job_runner, site.id, decided, requested_by="")
+    return api.SavedCancelledPages(url=site.url)
 
 
 def start_selftest(bridge: Bridge, request: api.SiteRequest) -> api.SelfTestStarted:
@@ -167,6 +180,7 @@ IMPLEMENTATIONS = (
     Implementation(api.SITE_CHECK, check_site),
     Implementation(api.SITE_REMOVE, remove_site),
     Implementation(api.SITE_RENEW_KEY, renew_key),
+    Implementation(api.SITE_CANCELLED_PAGES, keep_cancelled_pages),
     Implementation(api.SELFTEST_START, start_selftest),
     Implementation(api.SELFTEST_STATUS, selftest_status),
     Implementation(api.QUARANTINE_LIST, list_quarantine),

@@ -98,7 +98,7 @@ def save_base(connection: Connection, sealer: Sealer, meeting: Meeting) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["account_id", "number"], set_=state))
 
 
-_SEALED = ("object", "instances", "recordings", "registrants", "others")
+_SEALED = ("object", "deleted_at", "instances", "recordings", "registrants", "others")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 # Made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
@@ -137,6 +137,7 @@ def from_row(row: Any, sealer: Sealer) -> Meeting:
         last=Position(row.last_at, row.last_rank, row.last_digest),
         created=row.created,
         recovered=row.recovered,
+        deleted_at=told.get("deleted_at", 0),
         instances=from_stored(told.get("instances", {})),
         recordings=told.get("recordings", {}),
         registrants=told.get("registrants", {}),

@@ -249,6 +249,14 @@ class TestUpdated:
         assert meeting.recurrence == {}
         assert not meeting.is_series
 
+    def test_tells_when_a_meeting_was_deleted(self) -> None:
+        told = [created(), said("deleted", 20), said("deleted", 30), updated(40, topic="New")]
+        for some in itertools.permutations(told):
+            assert folded(*some).deleted_at == 20
+        assert folded(*told, said("recovered", 50)).deleted_at == 0
+        assert folded(*told, said("recovered", 50), said("deleted", 60)).deleted_at == 60
+        assert folded(*told, said("permanently_deleted", 70)).deleted_at == 20
+
     def test_does_not_bring_a_deleted_meeting_back(self) -> None:
         assert folded(created(), said("deleted", 2), updated(3, topic="New")).state is MeetingState.DELETED
 

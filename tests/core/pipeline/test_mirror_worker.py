@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core.errors import Fault, SiteFaultError
+from core.model.rules import Rules
 from core.pipeline.fold_worker import FoldWorker
 from core.pipeline.mirror_worker import PER_SITE, MirrorWorker, retry_delay
 from core.store.db.engine import Store
@@ -19,7 +20,7 @@ from core.store.db.schema import posts as table
 from core.store.events import log
 from core.store.posts import attempts, queue
 from core.store.posts.queue import Claim
-from core.store.sites import health, sites
+from core.store.sites import health, rules, sites
 from core.store.sites.sites import Site
 from core.wordpress.operations import PostReport
 from core.wordpress.post_operations import CreatePost, PostOperation
@@ -49,7 +50,7 @@ class Bench:
         self.doubles: dict[str, SiteDouble] = {}
         self.folding = FoldWorker(store, clock=self.clock)
         self.mirror = self.another_mirror()
-        self._at = 0
+        self.at = 0
 
     def another_mirror(self) -> MirrorWorker:
         return MirrorWorker(
@@ -63,8 +64,8 @@ class Bench:
         self, number: int, name: str = "meeting.created", site_id: str = "s1", **object_: Any
     ) -> None:
         """Let something happen at Zoom, and fold it."""
-        self._at += 1
-        told = event(name, self._at, payload={"operation": "all"}, id=number, **{**OBJECT, **object_})
+        self.at += 1
+        told = event(name, self.at, payload={"operation": "all"}, id=number, **{**OBJECT, **object_})
         line = entry(self.store, told, site_id=site_id)
         self.store.write(lambda connection: log.append(connection, [line]))
         self.folding.fold_pending()
@@ -204,6 +205,23 @@ class TestWork:
         bench.happens(1, "meeting.permanently_deleted")
         bench.work()
         assert bench.doubles["s1"].posts == {}
+
+    def test_keeps_a_cancelled_page_for_as_long_as_the_site_wants(self, bench: Bench) -> None:
+        bench.store.write(lambda connection: rules.save(connection, "s1", Rules(cancelled_days=7)))
+        bench.happens(1)
+        bench.work()
+        bench.at = bench.clock.ms
+        bench.happens(1, "meeting.deleted")
+        bench.work()
+        assert bench.doubles["s1"].only["status"] == "publish"
+        assert "Cancelled" in bench.doubles["s1"].only["html"]
+        assert bench.row(1).due_at == bench.at + 7 * 24 * 3600 * 1000
+        bench.mirror = bench.another_mirror()  # as after a restart
+        bench.clock.now += 7 * 24 * 3600
+        assert bench.work() == 0
+        bench.clock.now += 1
+        assert bench.work() == 1
+        assert (bench.row(1).state, bench.doubles["s1"].only["status"]) == ("trashed", "trash")
 
     def test_tells_of_what_needs_no_write_too(self, bench: Bench) -> None:
         """So that it is known since when the page shows what has come."""

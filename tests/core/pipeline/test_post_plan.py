@@ -36,6 +36,7 @@ def meeting(
 
 
 DELETED = meeting(MeetingState.DELETED)
+CANCELLED = replace(DELETED, deleted_at=int(NOW.timestamp() * 1000) - 1000)
 GONE = meeting(MeetingState.PERMANENTLY_DELETED)
 WITHHELD = meeting(join_url=None)
 
@@ -86,6 +87,66 @@ def shown(bench: Bench) -> Bench:
     """One whose post is there."""
     assert bench(meeting()) == "created"
     return bench
+
+
+class TestKeepCancelled:
+    @pytest.fixture
+    def keeping(self, bench: Bench) -> Bench:
+        bench.rules = Rules(cancelled_days=7)
+        return bench
+
+    def test_the_page_says_so_and_goes_when_it_is_time(self, keeping: Bench) -> None:
+        keeping(meeting(agenda="Or at https://example.zoom.us/j/1"))
+        assert (
+            keeping(replace(CANCELLED, object={**OBJECT, "agenda": "Or at https://example.zoom.us/j/1"}))
+            == "updated"
+        )
+        assert keeping.state == "synced"
+        assert keeping.site.only["status"] == "publish"
+        assert "Cancelled" in keeping.site.only["html"]
+        assert "zoom.us" not in keeping.site.only["content"] + keeping.site.only["html"]
+        assert keeping(CANCELLED) in ("updated", "unchanged")
+        keeping.rules = Rules()
+        assert keeping(CANCELLED) == "trashed"
+        assert keeping.site.only["status"] == "trash"
+
+    def test_is_recovered_and_deleted_for_good_at_once(self, keeping: Bench) -> None:
+        keeping(meeting())
+        keeping(CANCELLED)
+        assert keeping(meeting(recovered=True)) == "updated"
+        assert "Cancelled" not in keeping.site.only["html"]
+        keeping(CANCELLED)
+        assert keeping(GONE) == "deleted for good"
+        assert keeping.site.posts == {}
+
+    def test_what_is_in_the_trash_stays_there(self, bench: Bench) -> None:
+        bench(meeting())
+        bench(DELETED)
+        bench.rules = Rules(cancelled_days=7)
+        assert bench(CANCELLED) == "unchanged"
+        assert bench.site.only["status"] == "trash"
+
+    def test_none_is_made(self, keeping: Bench) -> None:
+        assert keeping(CANCELLED) == "withheld"
+        assert keeping.site.posts == {}
+        keeping.site.made_by_hand(NUMBER, status="trash")
+        assert keeping(CANCELLED) == "withheld"
+        keeping.site.made_by_hand(NUMBER)
+        assert keeping(CANCELLED) == "adopted"
+
+    def test_what_an_editor_does_meanwhile_is_left(self, keeping: Bench) -> None:
+        keeping(meeting())
+        keeping(CANCELLED)
+        post_id = keeping.written.post_id
+        assert post_id is not None
+        keeping.site.trash(post_id)
+        keeping.rules = Rules()
+        keeping(CANCELLED)
+        assert keeping(meeting(recovered=True)) in ("updated", "unchanged")
+        assert keeping.site.only["status"] == "trash", "it was the editor who put it away"
+        keeping.site.posts.clear()
+        keeping.rules = Rules(cancelled_days=7)
+        assert keeping(CANCELLED) == "detached"
 
 
 class TestCreate:

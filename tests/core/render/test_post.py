@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -116,6 +117,45 @@ class TestPresence:
         assert "Cancelled" in page(post).text
         assert "zoom.us" not in json.dumps(post.field)
         assert post.until is None
+
+    def cancelled(
+        self, base: Mapping[str, Any] = SINGLE, *, before: timedelta = timedelta(days=1)
+    ) -> Meeting:
+        at = int((NOW - before).timestamp() * 1000)
+        return replace(meeting(base, state=MeetingState.DELETED), deleted_at=at)
+
+    def test_a_site_may_keep_the_page_of_a_cancelled_meeting_for_some_days(self) -> None:
+        post = render(self.cancelled(), ruled(cancelled_days=3), NOW)
+        assert post.presence is Presence.CANCELLED
+        assert post.until == NOW + timedelta(days=2)
+        html = post.field["html"]
+        assert "zoombridge-cancelled" in html
+        assert "Cancelled" in html
+        assert "Tuesday, March 24, 2026, 7:00 PM" in html
+        assert "calendar" not in html
+        assert "zoom.us" not in json.dumps([post.title, post.content, dict(post.field)])
+        assert "sing4us" not in html
+        assert post.field["start_date_utc"] == "2026-03-24 18:00:00"
+        assert (
+            render(self.cancelled(), ruled(cancelled_days=3), NOW + timedelta(days=2)).presence
+            is Presence.TRASHED
+        )
+
+    def test_of_a_series_it_says_so_of_each_date(self) -> None:
+        post = render(self.cancelled(WEEKLY), ruled(cancelled_days=90), NOW)
+        assert post.field["html"].count("<strong>Cancelled</strong>") == 4
+        assert post.until == datetime(2026, 3, 22, 10, 0, tzinfo=UTC)
+
+    def test_it_stays_only_where_the_site_would_show_the_meeting_and_the_deletion_is_known(self) -> None:
+        for of, site in (
+            (self.cancelled(), PLAIN),
+            (self.cancelled(), ruled(cancelled_days=3, never=("choir*",))),
+            (self.cancelled(before=timedelta(days=3)), ruled(cancelled_days=3)),
+            (meeting(state=MeetingState.DELETED), ruled(cancelled_days=3)),
+        ):
+            assert render(of, site, NOW).presence is Presence.TRASHED
+        gone = replace(self.cancelled(), state=MeetingState.PERMANENTLY_DELETED)
+        assert render(gone, ruled(cancelled_days=3), NOW).presence is Presence.GONE
 
     def test_one_deleted_for_good_is_gone(self) -> None:
         post = render(meeting(state=MeetingState.PERMANENTLY_DELETED), PLAIN, NOW)

@@ -57,6 +57,7 @@ DECIDED = st.builds(
     passcode=st.sampled_from(Passcode),
     join_link=st.sampled_from(JoinLink),
     show_host=st.booleans(),
+    cancelled_days=st.sampled_from([0, 1, 90]),
 )
 RULES = st.builds(SiteRules, DECIDED, vczapi=st.booleans(), vczapi_pro=st.booleans())
 STATES = st.sampled_from(list(MeetingState))
@@ -65,7 +66,13 @@ KINDS = st.sampled_from(list(MeetingKind))
 
 def meetings(objects: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Meeting]:
     return st.builds(
-        Meeting, st.just("account"), st.integers(1, 10**11), kind=KINDS, state=STATES, object=objects
+        Meeting,
+        st.just("account"),
+        st.integers(1, 10**11),
+        kind=KINDS,
+        state=STATES,
+        object=objects,
+        deleted_at=st.just(0) | MOMENTS.map(lambda moment: int(moment.timestamp() * 1000)) | st.just(2**62),
     )
 
 

@@ -69,6 +69,16 @@ class TestOutcome:
         assert look(bench, CHOIR).outcome is PreviewOutcome.SAME
         assert look(bench, Rules()).outcome is PreviewOutcome.RETURNS
 
+    def test_loses_the_page_of_a_cancelled_meeting_that_was_kept(self, bench: Bench) -> None:
+        decide(bench, Rules(cancelled_days=7))
+        made(bench)
+        bench.at = bench.clock.ms
+        bench.happens(NUMBER, "meeting.deleted")
+        bench.work()
+        assert look(bench, Rules(cancelled_days=8)).outcome is PreviewOutcome.SAME
+        change = look(bench, Rules())
+        assert (change.outcome, "deleted" in change.reason) == (PreviewOutcome.LOSES, True)
+
     def test_is_not_made_any_more(self, bench: Bench) -> None:
         bench.happens(NUMBER)
         assert look(bench, CHOIR).outcome is PreviewOutcome.NONE

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Fault, SiteFaultError
+from core.model import rules
 from core.sites import pairing
 from core.sites.pairing import PairingState
 from core.store.db import settings
@@ -200,6 +201,22 @@ class TestRenewKey:
         ran = run("site", "renew-key", "s1")
         assert ran.status == 1
         assert "could not be reached" in ran.err
+
+
+class TestCancelledPages:
+    def test_are_kept_for_so_many_days(self, run: Run, with_site: Site, migrated_url: str) -> None:
+        ran = run("site", "cancelled-pages", "s1.example.org", "--keep-days", "7")
+        assert ran.status == 0
+        assert (
+            ran.out
+            == f"Pages of cancelled meetings on {with_site.url} are moved to the trash after 7 days.\n"
+        )
+        opened = Store(migrated_url, keys=KEYS)
+        with opened.reading() as connection:
+            assert rules.read(sites.load(connection, "s1", opened.sealer).rules).rules.cancelled_days == 7
+        opened.close()
+        assert "at once" in run("site", "cancelled-pages", "s1", "--keep-days", "0").out
+        assert run("site", "cancelled-pages", "s1", "--keep-days", "91").status == 2
 
 
 class TestAllow:

@@ -314,6 +314,7 @@ class TestSave:
             "passcode": "hidden",
             "join_link": "signed_in",
             "show_host": "yes",
+            "cancelled_days": "14",
         }
         answer = send(door, do="save", previewed=mark(send(door, **form)), **form)
         assert answer.code == 303
@@ -329,6 +330,7 @@ class TestSave:
             passcode=Passcode.HIDDEN,
             join_link=JoinLink.SIGNED_IN,
             show_host=True,
+            cancelled_days=14,
         )
         shown = door.follow(answer)
         assert "Saved. Every page of the site is now checked" in words(shown)
@@ -390,6 +392,7 @@ class TestSave:
             ({"author_host": [ANNA], "author_user": ["1 OR 1"]}, "authors", "no longer exists"),
             ({"author_host": [""], "author_user": ["7"]}, "authors", "Enter one e-mail address"),
             ({"author_host": ["a b"], "author_user": ["7"]}, "authors", "Enter one e-mail address"),
+            ({"cancelled_days": "91"}, "cancelled_days", "from 0 to 90"),
             ({"author_host": ["a", "a"], "author_user": ["7", "8"]}, "authors", "twice"),
         ],
     )
