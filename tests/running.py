@@ -32,7 +32,7 @@ class BridgeDiedError(AssertionError):
 class RunningBridge:
     """`zoombridge serve` on a data folder; a context manager that ends it."""
 
-    COMMAND = (sys.executable, "-m", "web.cli")
+    COMMAND: tuple[str, ...] = (sys.executable, "-m", "web.cli")
 
     def __init__(
         self,
@@ -41,8 +41,9 @@ class RunningBridge:
         port: int = 0,
         database_url: str | None = None,
         environment: Mapping[str, str] | None = None,
+        pass_fds: tuple[int, ...] = (),
     ) -> None:
-        """Start it, with more in its environment, and wait until it says that it serves."""
+        """Start it, with more in its environment and open files, and wait until it says that it serves."""
         self.data = data
         data.mkdir(parents=True, exist_ok=True)
         self.log_path = data / "bridge.log"
@@ -63,6 +64,7 @@ class RunningBridge:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self.environment,
+                pass_fds=pass_fds,
                 start_new_session=True,
                 text=True,
             )

@@ -19,6 +19,7 @@ _COMMANDS = {
     "reconcile": "account:reconcile",
     "user": "user:user",
     "doctor": "doctor:doctor",
+    "service": "service:service",
     "events": "events:events",
     "job": "job:job",
     "quarantine": "quarantine:quarantine",

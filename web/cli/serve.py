@@ -38,6 +38,8 @@ from web.cli.instance import instance_options, prepare_database, public_url_opti
 from web.http.file_limit import raise_file_limit
 from web.http.inflight import InFlight
 from web.http.logs import log_to_stderr
+from web.http.service_manager import ServiceManager
+from web.monitoring.health import is_alive
 from web.monitoring.metrics import MIN_TOKEN_LENGTH
 from web.ui.message_translation import translate_to
 from web.webhooks.dispatcher import Dispatcher
@@ -131,7 +133,11 @@ def serve(
     public_url: str | None,
     instance: Instance,
 ) -> None:
-    """Run the server: receive webhooks, sync sites. Stops cleanly on Ctrl-C and SIGTERM."""
+    """Run the server: receive webhooks, sync sites. Stops cleanly on Ctrl-C and SIGTERM.
+
+    Sockets that a service manager opened (systemd's socket units) are used in place of --host and --port.
+    """
+    manager = ServiceManager.from_environment(os.environ)
     if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
         raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
     log_to_stderr(log_level)
@@ -154,7 +160,9 @@ def serve(
         )
         listener = HttpListener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
         asyncio.run(
-            _serve(bridge, instance, listener, public_url=public_url or "", metrics_token=metrics_token)
+            _serve(
+                bridge, instance, listener, manager, public_url=public_url or "", metrics_token=metrics_token
+            )
         )
     finally:
         store.close()
@@ -177,7 +185,13 @@ def sign_in_hint(store: Store, public_url: str, url: str) -> str:
 
 
 async def _serve(
-    bridge: Bridge, instance: Instance, listener: HttpListener, *, public_url: str, metrics_token: str
+    bridge: Bridge,
+    instance: Instance,
+    listener: HttpListener,
+    manager: ServiceManager,
+    *,
+    public_url: str,
+    metrics_token: str,
 ) -> None:
     # With PostgreSQL the other commands open the database themselves, and this process takes no calls.
     token = secrets.token_urlsafe(32) if bridge.store.is_exclusive else ""
@@ -191,8 +205,9 @@ async def _serve(
         dispatcher=dispatcher,
         public_url=public_url,
     )
-    sockets = await listener.bind()
-    url = f"http://{_in_url(listener.host)}:{sockets[0].getsockname()[1]}"
+    sockets = manager.sockets() or await listener.bind()
+    host, port, *_ = sockets[0].getsockname()
+    url = f"http://{_in_url(host if manager.descriptors else listener.host)}:{port}"
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -205,7 +220,11 @@ async def _serve(
         # In a daemon thread, and not waited for: where the database hangs, the bridge can be stopped all the same.
         hint = loop.run_in_executor(dispatcher.executor, sign_in_hint, bridge.store, public_url, url)
         hint.add_done_callback(_print_hint)
+        manager.ready(url)
+        watching = asyncio.create_task(manager.watch(lambda: is_alive(bridge.store)))
         await stop.wait()
+        watching.cancel()
+        manager.stopping()
         click.echo("Stopping: finishing open work.", err=True)
         await stop_serving()
         await dispatcher.drain()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
     from web.http.inflight import InFlight
 
 _READY_SECONDS = 2.0
+
+
+async def is_alive(store: Store) -> bool:
+    """Wait until the writer thread of the store has answered. False where its queue is full.
+
+    An error is an answer, too: where the database is down or the disk is full, a new process could do no more. Where
+    the thread hangs, this does not return.
+    """
+    try:
+        future = store.submit(lambda connection: connection.execute(text("SELECT 1")).scalar())
+    except StoreUnavailableError:
+        return False
+    with contextlib.suppress(StoreUnavailableError):
+        await asyncio.wrap_future(future)
+    return True
 
 
 class HealthHandler(Handler):

@@ -26,9 +26,10 @@ COMMANDS = [
     "account revoke",
     "import", "reconcile", "completion",
     "events", "events list", "events show", "events replay", "job", "job list", "job follow", "job resume", "job stop",
+    "service", "service install", "service status", "service remove",
 ]  # fmt: skip
 
-GROUPS = ["account", "alerts", "db", "events", "job", "quarantine", "site", "user"]
+GROUPS = ["account", "alerts", "db", "events", "job", "quarantine", "service", "site", "user"]
 
 
 def every(command: click.Command, path: str = "") -> list[str]:
