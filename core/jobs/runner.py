@@ -204,8 +204,9 @@ class JobRunner:
             raise _LeaseLostError
         kind = self.kinds[job.kind]
         try:
-            total = kind.count(job) if job.total is None and job.cursor is None else job.total
-            step = kind.step(job)
+            with structlog.contextvars.bound_contextvars(job=claimed.id, job_kind=claimed.kind):
+                total = kind.count(job) if job.total is None and job.cursor is None else job.total
+                step = kind.step(job)
             self.store.write(partial(self._save, claimed=claimed, total=total, step=step))
         except (StoreUnavailableError, _LeaseLostError):
             raise

@@ -6,6 +6,7 @@ those about a user (`core.model.host_events`).
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -96,6 +97,14 @@ class _Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a transaction has stored: the folded meetings, and the batches with the entries they were split into."""
+
+    folded: list[_Folded]
+    split: list[tuple[Batch, list[log.Entry]]]
+
+
 _Step = _Folded | _Batches | _Failure
 
 
@@ -148,30 +157,37 @@ class FoldWorker:
                 self._recent.append((time.monotonic(), folded))
                 settle = self._settle()
                 # While this transaction lasts, no other process folds these meetings.
-                self._write(steps, settle=settle)
+                self._write(connection, steps, settle=settle)
                 self._sites_delayed |= settle == _FLOOD_SETTLE_MILLISECONDS
         if steps:
             self.meetings_changed()
         return len(steps)
 
-    def _write(self, steps: list[_Step], *, settle: int) -> None:
-        """Store the steps in one transaction, or each in its own where one of them cannot be stored."""
+    def _write(self, connection: Connection, steps: list[_Step], *, settle: int) -> None:
+        """Store the steps in one transaction, or each in its own where one of them cannot be stored.
+
+        `connection` is the one by which their events were read.
+        """
         sealer = self.store.sealer
         try:
-            self.store.write(partial(_store, steps=steps, sealer=sealer, clock=self.clock, settle=settle))
+            stored = self.store.write(
+                partial(_store, steps=steps, sealer=sealer, clock=self.clock, settle=settle)
+            )
         except StoreError:
             raise
         except Exception as error:
             if len(steps) > 1:
                 for step in steps:
-                    self._write([step], settle=settle)
+                    self._write(connection, [step], settle=settle)
                 return
             (step,) = steps
             if isinstance(step, _Failure):
                 raise
             account_id, number = step.key
             logger.exception("fold_failed", account_id=account_id, number=number)
-            self._write([_failure(account_id, number, error)], settle=settle)
+            self._write(connection, [_failure(account_id, number, error)], settle=settle)
+        else:
+            _log_stored(connection, stored)
 
     def _settle(self) -> int:
         """Return for how long (ms) posts should wait for further events."""
@@ -275,6 +291,29 @@ def _recorded(changes: list[Change]) -> set[str]:
     return {uuid for change in changes if (uuid := recorded_instance(change.envelope)) is not None}
 
 
+def _log_stored(connection: Connection, stored: _Stored) -> None:
+    if not logger.is_enabled_for(logging.INFO):
+        return
+    trace_ids = log.trace_ids(connection, [event_id for step in stored.folded for event_id in step.ids])
+    for step in stored.folded:
+        logger.info(
+            "events_folded",
+            account_id=step.meeting.account_id,
+            number=step.meeting.number,
+            revision=step.seen + 1,
+            event_ids=step.ids,
+            trace_ids=[trace_ids[event_id] for event_id in step.ids if event_id in trace_ids],
+        )
+    for batch, parts in stored.split:
+        logger.info(
+            "event_split",
+            account_id=batch.account_id,
+            event_ids=[batch.id],
+            trace_ids=[log.trace_id(batch.digest)],
+            into=[part.trace_id for part in parts],
+        )
+
+
 def _store(
     connection: Connection,
     *,
@@ -282,9 +321,9 @@ def _store(
     sealer: Sealer,
     clock: Callable[[], float] | None,
     settle: int,
-) -> None:
+) -> _Stored:
     now = store_clock.now(connection, clock)
-    reopened = _link_recordings(connection, sealer, steps)
+    reopened, split = _link_recordings(connection, sealer, steps)
     saved = []
     for step in steps:
         if isinstance(step, _Failure):
@@ -300,14 +339,15 @@ def _store(
     log.mark_folded(connection, [event_id for step in saved for event_id in step.ids], now=now)
     wanted = [(step.meeting.account_id, step.meeting.number, step.seen + 1) for step in saved]
     queue.schedule_writes(connection, wanted, now=now, settle=settle)
+    return _Stored(saved, split)
 
 
 def _link_recordings(
     connection: Connection, sealer: Sealer, steps: list[_Step]
-) -> set[tuple[str, int | None]]:
-    """Store which instances were recorded, and split batches by meeting; return meetings with earlier batch items.
+) -> tuple[set[tuple[str, int | None]], list[tuple[Batch, list[log.Entry]]]]:
+    """Store which instances were recorded, and split batches by meeting.
 
-    Those items have just been appended to the log. They are folded together with the recording in the next round, so
+    Returns the meetings with earlier batch items, and the batches with the entries that they were split into. Those items have just been appended to the log. They are folded together with the recording in the next round, so
     that the one is never visible without the other.
     """
     recorded = [step for step in steps if isinstance(step, _Folded) and step.recorded]
@@ -319,8 +359,9 @@ def _link_recordings(
         account_id, number = step.meeting.account_id, step.meeting.number
         if recording_files.add_instances(connection, sealer, account_id, number, step.recorded):
             reopened.add(step.key)
+    entries = []
     for batch in batches:
         is_of_host = batch.envelope.event in HOST_EVENTS
         split = host_events.split_host_event if is_of_host else recording_files.split_batch
-        split(connection, sealer, batch)
-    return reopened
+        entries.append((batch, split(connection, sealer, batch)))
+    return reopened, entries

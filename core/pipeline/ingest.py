@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -221,6 +222,15 @@ class Ingest:
         future.add_done_callback(lambda _: self.events_appended(len(entries)))
         return future
 
+    def log_stored(self, entries: Sequence[log.Entry], results: Sequence[bool | BaseException]) -> None:
+        """Log events with the results of `append`."""
+        is_verbose = logger.is_enabled_for(logging.INFO)
+        for entry, result in zip(entries, results, strict=True):
+            if isinstance(result, BaseException):
+                logger.error("event_not_stored", **_named(entry), exc_info=result)
+            elif is_verbose:
+                logger.info("event_received", **_named(entry), outcome=entry.outcome.value, is_new=result)
+
     def receive(self, site_id: str, request: Request, sender: str = "") -> WebhookResponse:
         """Verify a request with the secrets as stored, handle it, and return the response. Blocks until durable."""
         try:
@@ -285,6 +295,8 @@ class Ingest:
                 )
 
         self.store.write(accept)
+        for _, entry in entries:
+            logger.info("event_released", **_named(entry), outcome=entry.outcome.value)
         self.events_appended(len(entries))
         return RecheckResult(verified=len(entries), kept=len(held) - len(entries))
 
@@ -303,7 +315,12 @@ class Ingest:
         if not verification.is_logged:
             return self._validate(site_id, verification)
         entry = self.entry_of(site_id, request, verification, sender=sender)
-        self.store.submit_to_group(log.append, entry).result()
+        try:
+            is_new = self.store.submit_to_group(log.append, entry).result()
+        except StoreUnavailableError as unavailable_error:
+            log_not_stored([entry], str(unavailable_error))
+            raise
+        self.log_stored([entry], [is_new])
         self.events_appended(1)
         return ACCEPTED
 
@@ -445,6 +462,23 @@ class Ingest:
 
     def _now(self) -> int:
         return int(self.clock() * 1000)
+
+
+def log_not_stored(entries: Sequence[log.Entry], reason: str) -> None:
+    """Log that events were answered with 503: Zoom sends them again."""
+    trace_ids = [entry.trace_id for entry in entries]
+    logger.warning("events_not_acknowledged", reason=reason, trace_ids=trace_ids)
+
+
+def _named(entry: log.Entry) -> dict[str, Any]:
+    return {
+        "site": entry.site_id,
+        "account_id": entry.account_id,
+        "number": entry.number,
+        "zoom_event": entry.event,
+        "request_id": entry.request_id,
+        "trace_ids": [entry.trace_id],
+    }
 
 
 def _retired(secrets: Sequence[Secret]) -> list[Secret]:

@@ -8,6 +8,7 @@ difference.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import socket
@@ -29,6 +30,7 @@ from core.pipeline.post_plan import PlanResult, PlanTask, moves_to_trash, run_pl
 from core.pipeline.site_client import connect
 from core.render import Post, Presence, render
 from core.store.db import clock as store_clock
+from core.store.events import delivery
 from core.store.meetings import meetings, shown
 from core.store.posts import attempts, queue, standing
 from core.store.posts.attempts import Attempt
@@ -196,8 +198,7 @@ class MirrorWorker:
             _Attempt(claim, task, result, started_at, milliseconds)
             for claim, task, result in zip(claims, tasks, results, strict=True)
         ]
-        for attempt in done:
-            _log(attempt)
+        self._log(done)
         told = _Told(client.take_written(), client.changes, client.info)
         self._write_results(partial(self._settle, site=site, done=done, told=told), until=until)
         client.acknowledge(told.changes)
@@ -207,6 +208,18 @@ class MirrorWorker:
             self.on_success(site)
         if any(isinstance(result, SiteFaultError) for result in results):
             self.on_fault()
+
+    def _log(self, done: Sequence[_Attempt]) -> None:
+        """Log attempts with the events that they deliver. Call it before they are stored."""
+        faults = [item for item in done if isinstance(item.result, SiteFaultError)]
+        logged = done if logger.is_enabled_for(logging.INFO) else faults
+        if not logged:
+            return
+        with self.store.reading() as connection:
+            for item in logged:
+                claim = item.claim
+                trace_ids = delivery.trace_ids_of_write(connection, claim.site_id, claim.number, at=item.at)
+                _log_attempt(item, trace_ids)
 
     def _write_results(self, settle: Callable[[Connection], None], *, until: float) -> None:
         """Store results, repeating it while the database is unavailable, until the claims expire."""
@@ -451,14 +464,26 @@ def _why_none(wanted: Post, result: PlanResult) -> str | None:
     return wanted.reason if withheld else None
 
 
-def _log(attempt: _Attempt) -> None:
-    post = {"site": attempt.claim.site_id, "number": attempt.claim.number}
-    result = attempt.result
+def _log_attempt(attempt: _Attempt, trace_ids: list[str]) -> None:
+    claim, result = attempt.claim, attempt.result
+    post = {
+        "site": claim.site_id,
+        "account_id": claim.account_id,
+        "number": claim.number,
+        "revision": attempt.task.revision,
+        "milliseconds": attempt.milliseconds,
+        "trace_ids": trace_ids,
+    }
     if isinstance(result, PlanResult):
-        logger.info("post_mirrored", **post, state=result.written.state, action=result.action)
+        written = result.written
+        logger.info(
+            "post_mirrored", **post, post_id=written.post_id, state=written.state.value, action=result.action
+        )
     else:
         reason = mask_text(str(result), attempt.task.meeting.secrets)
-        logger.warning("post_failed", **post, fault=result.fault, reason=reason)
+        logger.warning(
+            "post_failed", **post, post_id=claim.written.post_id, fault=result.fault.value, reason=reason
+        )
 
 
 def _same_access(one: Site, other: Site) -> bool:

@@ -14,10 +14,10 @@ from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -44,6 +44,7 @@ RETIRED, FORGED = "Retired-Secret-Of-Zoom-77", "Forged-By-A-Stranger-4711"
 METRICS_TOKEN = "token-of-the-monitor-0815"
 PASSCODE, RECORDING_PASSCODE = "pass-3512x", "rec-4711-x"
 PEOPLE = ("anna.visitor@example.org", "ben.host@example.net")
+LOGGING = ("--log-level", "debug", "--log-format", "json")
 DATABASE = "database/wordpress.sqlite"
 # Some of what is searched for: that the bridge's database is read, and everything has happened.
 EXPECTED = {
@@ -93,6 +94,10 @@ class Scene:
             (f"{answer.status_code} {answer.request.method} {answer.url.partition('?')[0]}", content.encode())
         )
         return answer
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the lines of the bridge's log, which is JSON."""
+        return [json.loads(line) for line in self.pair.bridge.log().splitlines()]
 
     def hold(self) -> None:
         """Note what the bridge holds encrypted now: some of it is gone later."""
@@ -307,7 +312,7 @@ def the_database_is_away(scene: Scene, meeting: Meeting) -> None:
         signed_in = threads.submit(post, requests.Session(), f"{url}/signin", name="anna", password=PASSWORD)
         for waits in (told, link_used, signed_in):
             assert scene.keep(waits.result(), link).status_code == 503
-    scene.pair.tell(meeting.updated(topic="Concert, later"))
+    scene.pair.tell(event)
 
 
 @contextmanager
@@ -331,9 +336,7 @@ def scene(kept_pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         kept_pair.site.log_path.write_bytes(b"")
         processes = stack.enter_context(Processes())
         stack.callback(kept_pair.connect_again)
-        bridge = stack.enter_context(
-            RunningBridge(folder / "bridge", "--log-level", "debug", environment=environment)
-        )
+        bridge = stack.enter_context(RunningBridge(folder / "bridge", *LOGGING, environment=environment))
         made = Scene(
             Pair(kept_pair.site, folder / "bridge", secret=None, bridge=bridge), processes, temporary
         )
@@ -381,7 +384,7 @@ class TestTraces:
     def test_are_in_nothing_of_the_bridge(self, scene: Scene) -> None:
         assert set(scene.secrets.values.values()) >= EXPECTED
         data = scene.pair.bridge.data
-        assert {"sign_in_failed", "signed_in", "post_mirrored"} <= set(scene.pair.bridge.log().split())
+        assert {"sign_in_failed", "signed_in", "post_mirrored"} <= {line["event"] for line in scene.logged()}
         assert of_bridge(data, scene.secrets) == []
         assert open_to_others(data) == []
         assert scene.secrets.found(files(scene.temporary)) == []
@@ -389,6 +392,22 @@ class TestTraces:
         metrics = requests.get(f"{scene.url}/metrics", headers=bearer, timeout=600)
         assert "zoombridge_alerts" in metrics.text
         assert scene.secrets.found([("metrics", metrics.content)]) == []
+
+    def test_an_event_has_one_id_from_the_request_to_the_post(self, scene: Scene) -> None:
+        logged = scene.logged()
+        for line in logged:
+            assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta()
+            assert line["level"] in ("debug", "info", "warning", "error")
+        # While the database was away, Zoom was answered with 503, and then sent the same event again.
+        refused = next(line for line in logged if line["event"] == "events_not_acknowledged")
+        (trace_id,) = refused["trace_ids"]
+        chain = {line["event"]: line for line in logged if trace_id in line.get("trace_ids", ())}
+        assert list(chain) == ["events_not_acknowledged", "event_received", "events_folded", "post_mirrored"]
+        received, written = chain["event_received"], chain["post_mirrored"]
+        assert (received["zoom_event"], received["number"]) == ("meeting.updated", written["number"])
+        assert written["post_id"] == scene.pair.post(received["number"])["id"]
+        event_id = chain["events_folded"]["event_ids"][0]
+        assert f"trace ID  {trace_id}\n" in scene.pair.bridge.command("events", "show", str(event_id))
 
     def test_are_in_no_answer(self, scene: Scene) -> None:
         assert len(scene.pages) > 50

@@ -13,7 +13,7 @@ import signal
 import socket
 
 from web.acceptor.worker import AcceptorWorker
-from web.http.logs import log_to_stderr
+from web.http.logs import TEXT, log_to_stderr
 
 
 def main() -> None:
@@ -27,8 +27,9 @@ def main() -> None:
     )
     parser.add_argument("--behind-proxy", action="store_true")
     parser.add_argument("--log-level", default="info")
+    parser.add_argument("--log-format", default=TEXT)
     options = parser.parse_args()
-    log_to_stderr(options.log_level)
+    log_to_stderr(options.log_level, options.log_format)
     asyncio.run(_accept(options.channel, options.listen, behind_proxy=options.behind_proxy))
 
 

@@ -12,6 +12,7 @@ from tornado.netutil import bind_sockets
 from core.errors import ZoomBridgeError
 from web.acceptor.accept_loop import AcceptLoop
 from web.acceptor.supervisor import AcceptorSupervisor
+from web.http.logs import TEXT
 from web.http.server import drain, make_server
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class HttpListener:
     acceptors: int = 1
     behind_proxy: bool = False
     log_level: str = "info"
+    log_format: str = TEXT
     bind_seconds: float = 5.0
     retry_seconds: float = 0.05
 
@@ -73,7 +75,11 @@ class HttpListener:
 
             return stop_accepting
         supervisor = AcceptorSupervisor(
-            sockets, app, dispatcher, behind_proxy=self.behind_proxy, log_level=self.log_level
+            sockets,
+            app,
+            dispatcher,
+            behind_proxy=self.behind_proxy,
+            log_options=("--log-level", self.log_level, "--log-format", self.log_format),
         )
         await supervisor.start(self.acceptors)
 

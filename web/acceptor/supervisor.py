@@ -40,12 +40,12 @@ class AcceptorSupervisor:
         dispatcher: Dispatcher,
         *,
         behind_proxy: bool = False,
-        log_level: str = "info",
+        log_options: Sequence[str] = (),
     ) -> None:
         self._sockets = sockets
         self._app = app
         self._dispatcher = dispatcher
-        self._options = ["--log-level", log_level, *(["--behind-proxy"] if behind_proxy else [])]
+        self._options = [*log_options, *(["--behind-proxy"] if behind_proxy else [])]
         self._running: set[_Acceptor] = set()
         self._tasks: list[asyncio.Task[None]] = []
 

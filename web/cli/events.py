@@ -120,6 +120,7 @@ def show(event: int, as_json: bool, instance: Instance) -> None:
     click.echo(f"{line.event} {line.id}, {line.outcome}{_of_meeting(line)}")
     click.echo(f"  received  {to_seconds(line.received_at)}, happened {to_seconds(line.at)}")
     click.echo(f"  check     {_PROOFS[found.proof]}{_signed(found)}")
+    click.echo(f"  trace ID  {line.trace_id}")
     if line.reason:
         click.echo(f"  reason    {line.reason}")
     for delivery in found.deliveries:

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 
 from core import __version__
 from core.accounts.trash_limits import TrashLimitOptions
@@ -37,7 +38,7 @@ from web.app import make_app
 from web.cli.instance import instance_options, prepare_database, public_url_option
 from web.http.file_limit import raise_file_limit
 from web.http.inflight import InFlight
-from web.http.logs import log_to_stderr
+from web.http.logs import FORMATS, JSON, TEXT, log_to_stderr
 from web.http.service_manager import ServiceManager
 from web.monitoring.health import is_alive
 from web.monitoring.metrics import MIN_TOKEN_LENGTH
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from core.store.db.engine import Store
     from web.cli.instance import Instance
 
+
+logger = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 15.0
 # A commit releases and retakes the interpreter some ten times. With Python's default of 5 ms, each time may cost that
@@ -72,6 +75,12 @@ _SWITCH_SECONDS = 0.0005
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     help="Log level on standard error.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default=TEXT,
+    help="Format of the log on standard error: text, or one JSON object for each line.",
 )
 @click.option(
     "--keep-days",
@@ -123,6 +132,7 @@ def serve(
     acceptors: int,
     behind_proxy: bool,
     log_level: str,
+    log_format: str,
     keep_days: int | None,
     keep_events: int | None,
     keep_names_days: int | None,
@@ -140,7 +150,7 @@ def serve(
     manager = ServiceManager.from_environment(os.environ)
     if metrics_token and len(metrics_token) < MIN_TOKEN_LENGTH:
         raise click.UsageError(f"--metrics-token must have at least {MIN_TOKEN_LENGTH} characters.")
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format)
     raise_file_limit()
     for stream in (sys.stdout, sys.stderr):
         private_files.tighten_output(stream)
@@ -158,7 +168,9 @@ def serve(
             translate=translate_to,
             public_url=public_url or "",
         )
-        listener = HttpListener(host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level)
+        listener = HttpListener(
+            host, port, acceptors, behind_proxy=behind_proxy, log_level=log_level, log_format=log_format
+        )
         asyncio.run(
             _serve(
                 bridge, instance, listener, manager, public_url=public_url or "", metrics_token=metrics_token
@@ -225,10 +237,10 @@ async def _serve(
         await stop.wait()
         watching.cancel()
         manager.stopping()
-        click.echo("Stopping: finishing open work.", err=True)
+        _announce("stopping", "Stopping: finishing open work.", listener.log_format)
         await stop_serving()
         await dispatcher.drain()
-        await _stop(bridge)
+        await _stop(bridge, listener.log_format)
 
 
 def _print_hint(hint: asyncio.Future[str]) -> None:
@@ -237,19 +249,28 @@ def _print_hint(hint: asyncio.Future[str]) -> None:
         sys.stdout.flush()
 
 
-async def _stop(bridge: Bridge) -> None:
+async def _stop(bridge: Bridge, log_format: str) -> None:
     """Stop the workers and release their leases, once every request is answered."""
     ended = threading.Event()
     threading.Thread(target=_stop_bridge, args=(bridge, ended), daemon=True).start()
     loop = asyncio.get_running_loop()
     if not await loop.run_in_executor(None, ended.wait, _STOP_SECONDS):
-        click.echo(
+        _announce(
+            "stopped_early",
             "The database or a site does not respond, so not all work could be finished. Nothing is lost: the next "
             "start continues from here.",
-            err=True,
+            log_format,
         )
         sys.stderr.flush()
         os._exit(1)  # a regular exit would wait for the threads that hang
+
+
+def _announce(event: str, message: str, log_format: str) -> None:
+    """Print a message for people to standard error; as a log line, where these are for programs."""
+    if log_format == JSON:
+        logger.warning(event, message=message)
+    else:
+        click.echo(message, err=True)
 
 
 def _stop_bridge(bridge: Bridge, ended: threading.Event) -> None:

@@ -492,6 +492,7 @@ class EventLine(Model):
     received_at: int
     outcome: str
     reason: str | None
+    trace_id: str
 
 
 class ListedEvents(Model):

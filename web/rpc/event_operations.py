@@ -139,6 +139,7 @@ def _line(line: EventSummary) -> api.EventLine:
         received_at=line.received_at,
         outcome=line.outcome,
         reason=line.reason,
+        trace_id=line.trace_id,
     )
 
 

@@ -18,6 +18,7 @@ import structlog
 
 from core.errors import SignatureError, StoreUnavailableError, UnknownSiteError
 from core.pipeline.answers import ACCEPTED, TOO_LARGE, refusal, unavailable
+from core.pipeline.ingest import log_not_stored
 from core.store.events.request import Request
 from core.wordpress import signing
 from web.http.client_address import client_network
@@ -28,7 +29,7 @@ from web.stub.auth import StubKeys, StubRequest
 from web.webhooks.endpoint import dropped_bytes, is_stored, site_id_of, visitor_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from concurrent.futures import Executor, Future
 
     from core.pipeline.answers import WebhookResponse
@@ -128,8 +129,7 @@ class Dispatcher:
 
     def _process(self, webhooks: list[_Webhook], deliver: Deliver) -> None:
         now = time.monotonic()
-        commit = _Commit(now, deliver)
-        entries: list[Entry] = []
+        commit = _Commit(now, deliver, self._ingest.log_stored)
         for webhook in webhooks:
             if now - webhook.request.received_at > self._answer_seconds:
                 continue  # it was answered 503: this process hung, and Zoom sends again
@@ -140,12 +140,12 @@ class Dispatcher:
                 logger.exception("webhook_failed")
                 continue
             if entry is not None:
-                entries.append(entry)
+                commit.entries.append(entry)
                 commit.webhooks.append(webhook)
             else:
                 self._start(self._process_alone(webhook, deliver))
-        if entries:
-            self._store(entries, commit)
+        if commit.entries:
+            self._store(commit)
 
     def _entry(self, webhook: _Webhook) -> Entry | None:
         """Return the log entry of a request that cached secrets verify; None where something must be read."""
@@ -160,12 +160,12 @@ class Dispatcher:
             return None
         return self._ingest.entry_of(webhook.site_id, request, verification, sender=webhook.sender)
 
-    def _store(self, entries: list[Entry], commit: _Commit) -> None:
+    def _store(self, commit: _Commit) -> None:
         loop = asyncio.get_running_loop()
         try:
-            future = self._ingest.append(entries)
+            future = self._ingest.append(commit.entries)
         except StoreUnavailableError as error:
-            commit.answer_all(unavailable(str(error)))
+            commit.answer_all(unavailable(str(error)), str(error))
             return
         self._outstanding.append(commit)
         if self._timer is None:
@@ -178,7 +178,7 @@ class Dispatcher:
         while self._outstanding and (
             not self._outstanding[0].webhooks or self._outstanding[0].began_at <= limit
         ):
-            self._outstanding.popleft().answer_all(_TIMED_OUT)
+            self._outstanding.popleft().answer_all(_TIMED_OUT, "The store took too long.")
         self._timer = None
         if self._outstanding:
             self._timer = loop.call_later(self._outstanding[0].began_at - limit, self._time_out, loop)
@@ -297,38 +297,43 @@ class _Webhook:
 class _Commit:
     """Requests of one batch that wait for one commit."""
 
-    __slots__ = ("began_at", "deliver", "webhooks")
+    __slots__ = ("began_at", "deliver", "entries", "log_stored", "webhooks")
 
-    def __init__(self, began_at: float, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        began_at: float,
+        deliver: Deliver,
+        log_stored: Callable[[Sequence[Entry], Sequence[bool | BaseException]], None],
+    ) -> None:
         self.began_at = began_at
         self.deliver = deliver
+        self.log_stored = log_stored
+        self.entries: list[Entry] = []
         self.webhooks: list[_Webhook] = []
 
-    def answer_all(self, answer: WebhookResponse) -> None:
+    def answer_all(self, answer: WebhookResponse, reason: str) -> None:
         """Answer all requests the same, unless they were answered."""
         webhooks, self.webhooks = self.webhooks, []
         if webhooks:
+            log_not_stored(self.entries, reason)
             self.deliver([webhook.response(answer) for webhook in webhooks])
 
     def answer_each(self, done: Future[list[bool | Exception]]) -> None:
         """Answer each request with the result of its entry, unless they were answered."""
         error = done.exception()
         if isinstance(error, StoreUnavailableError):
-            self.answer_all(unavailable(str(error)))
+            self.answer_all(unavailable(str(error)), str(error))
             return
         webhooks, self.webhooks = self.webhooks, []
-        if not webhooks:
-            return
-        results = [error] * len(webhooks) if error is not None else done.result()
-        self.deliver(
-            [
-                webhook.response(_FAILED if isinstance(result, BaseException) else ACCEPTED)
-                for webhook, result in zip(webhooks, results, strict=True)
-            ]
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                logger.error("webhook_failed", exc_info=result)
+        results = [error] * len(self.entries) if error is not None else done.result()
+        if webhooks:
+            self.deliver(
+                [
+                    webhook.response(_FAILED if isinstance(result, BaseException) else ACCEPTED)
+                    for webhook, result in zip(webhooks, results, strict=True)
+                ]
+            )
+        self.log_stored(self.entries, results)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

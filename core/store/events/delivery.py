@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from core import messages
-from core.store.db.schema import attempts, posts, sites
+from core.store.db.schema import attempts, events, posts, sites
+from core.store.events.log import trace_id
 from core.store.posts.queue import PostState
-from core.store.sites.grants import sites_of
+from core.store.sites.grants import accounts_of, sites_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -77,6 +78,33 @@ def deliveries_of_event(
         first = None if applied_at is None else _first_after(connection, row, applied_at)
         found.append(SiteDelivery(row.site_id, row.name, row.url, *_status(row, first, applied_at)))
     return found
+
+
+def trace_ids_of_write(
+    connection: Connection, site_id: str, number: int, *, at: int, most: int = 20
+) -> list[str]:
+    """Return the trace ids of up to `most` events that a write of a post at `at` delivers, newest first.
+
+    These were folded after the last successful attempt began. There is none where only time has passed, or rules have
+    changed, since then.
+    """
+    last = connection.scalar(
+        select(attempts.c.at)
+        .where(attempts.c.site_id == site_id, attempts.c.number == number, attempts.c.action.is_not(None))
+        .order_by(attempts.c.id.desc())
+        .limit(1)
+    )
+    newest = (
+        select(events.c.digest, events.c.applied_at)
+        .where(events.c.number == number, events.c.account_id.in_(accounts_of(site_id)))
+        .order_by(events.c.received_at.desc(), events.c.id.desc())
+        .limit(most)
+    )
+    return [
+        trace_id(row.digest)
+        for row in connection.execute(newest)
+        if row.applied_at is not None and (last or 0) <= row.applied_at <= at
+    ]
 
 
 def _status(

@@ -21,19 +21,24 @@ if TYPE_CHECKING:
     from core.store.events.recordings import Batch
 
 
-def split_host_event(connection: Connection, sealer: Sealer, event: Batch) -> None:
+def split_host_event(connection: Connection, sealer: Sealer, event: Batch) -> list[Entry]:
     """Log an event for each meeting of the user that is not over, and note the outcome of the user's event.
+
+    Returns the log entries.
 
     A changed user is no reason for doubt where Zoom cannot be asked: then only the outcome says so.
     """
     numbers = _meetings_of_host(connection, event)
     is_connected = _is_connected(connection, event.account_id)
+    parts: list[Entry] = []
     if is_connected or event.envelope.event in host_events.REMOVALS:
-        log.append(connection, [_part(sealer, event, number) for number in numbers])
+        parts = [_part(sealer, event, number) for number in numbers]
+        log.append(connection, parts)
     reason = host_events.reason(len(numbers), is_connected=is_connected)
     connection.execute(
         update(events).where(events.c.id == event.id).values(outcome=Outcome.IGNORED, reason=reason)
     )
+    return parts
 
 
 def _meetings_of_host(connection: Connection, event: Batch) -> list[int]:

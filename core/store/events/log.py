@@ -75,6 +75,11 @@ class Entry:
     outcome: Outcome
     reason: str | None = None
 
+    @property
+    def trace_id(self) -> str:
+        """The id by which the bridge's log lines name the event."""
+        return trace_id(self.digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Logged:
@@ -89,6 +94,14 @@ class Logged:
     site_id: str | None
     outcome: str
     reason: str | None
+
+
+def trace_id(digest: str) -> str:
+    """Return the id by which log lines name an event: 32 hexadecimal digits, the same for each delivery of it. Pure.
+
+    What stands before it in a digest tells where the event belongs: see `_waiting` and `core.pipeline.ingest`.
+    """
+    return digest.rpartition(":")[2]
 
 
 def append(
@@ -187,6 +200,18 @@ def mark_folded(connection: Connection, ids: Iterable[int], *, now: int) -> None
     every = list(ids)
     for start in range(0, len(every), _MARKED):
         connection.execute(_MARKING, {"ids": every[start : start + _MARKED], "moment": now})
+
+
+def trace_ids(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """Return the trace ids of events by their ids."""
+    every = list(ids)
+    return {
+        event_id: trace_id(digest)
+        for start in range(0, len(every), _MARKED)
+        for event_id, digest in connection.execute(
+            select(events.c.id, events.c.digest).where(events.c.id.in_(every[start : start + _MARKED]))
+        )
+    }
 
 
 def mark_failed(connection: Connection, account_id: str, number: int | None, *, reason: str) -> None:

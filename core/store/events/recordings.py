@@ -80,8 +80,11 @@ def pending_batches(connection: Connection, sealer: Sealer, account_id: str) -> 
     return [_batch(row, sealer) for row in rows]
 
 
-def split_batch(connection: Connection, sealer: Sealer, batch: Batch) -> None:
-    """Store the instances that a batch names, and log an event for each known one. Call `lock_accounts` first."""
+def split_batch(connection: Connection, sealer: Sealer, batch: Batch) -> list[Entry]:
+    """Store the instances that a batch names, and log an event for each known one. Call `lock_accounts` first.
+
+    Returns the log entries.
+    """
     uuids = list(named_instances(batch.envelope))
     noted = {"event_id": batch.id, "account_id": batch.account_id, "at": batch.at}
     for some in _chunks(uuids):
@@ -96,8 +99,10 @@ def split_batch(connection: Connection, sealer: Sealer, batch: Batch) -> None:
             )
         )
     ]
-    log.append(connection, [_part(sealer, batch, uuid, number) for uuid, number in known])
+    parts = [_part(sealer, batch, uuid, number) for uuid, number in known]
+    log.append(connection, parts)
     _update_outcome(connection, batch.id)
+    return parts
 
 
 def add_instances(

@@ -23,7 +23,7 @@ from sqlalchemy import func, literal, select, tuple_
 from core import messages
 from core.errors import UnknownEventError
 from core.store.db.schema import events
-from core.store.events.log import Outcome
+from core.store.events.log import Outcome, trace_id
 from core.store.events.request import Request
 from core.store.events.waiting_limits import IS_WAITING
 from core.store.sites.grants import accounts_of
@@ -93,6 +93,12 @@ class EventSummary:
     outcome: str
     reason: str | None
     applied_at: int | None
+    digest: str
+
+    @property
+    def trace_id(self) -> str:
+        """The id by which log lines name it."""
+        return trace_id(self.digest)
 
     @property
     def key(self) -> EventKey:

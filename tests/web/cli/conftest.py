@@ -48,6 +48,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
     def command(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["zoombridge", *arguments])
         status = 0
+        capsys.readouterr()  # what was logged before is not the command's
         try:
             main()
         except SystemExit as ended:
