@@ -40,7 +40,7 @@ def _of_text(data: bytes) -> list[str]:
     found += [
         f"a summary in two lines: {line!r}"
         for line in unfolded
-        if line.startswith(b"SUMMARY") and b"\\n" in line
+        if line.startswith(b"SUMMARY") and b"\\n" in line.replace(b"\\\\", b"")
     ]
     return found
 

@@ -24,9 +24,12 @@ from core.model.meeting import (
     Position,
     is_visible,
     parse_time,
+    whole_number,
+    zoom_time,
 )
 from core.model.state_fields import reduced, with_host_ids
-from core.zoom.join_link import without_passcode
+from core.zoom.join_link import starts_meeting, without_passcode
+from core.zoom.numbers import meeting_number
 from core.zoom.timezones import zone
 
 if TYPE_CHECKING:
@@ -37,14 +40,20 @@ if TYPE_CHECKING:
 SNAPSHOT = "snapshot"  # read by the bridge from Zoom's REST API; Zoom sends no event of this name
 GONE = "gone"  # the `operation` of a snapshot of a meeting that no longer exists
 
-# Never empty at Zoom, so an empty one is not told. An agenda or a passcode can be removed, and an instant meeting has no
-# time zone.
-_ANY_ZONE = zone("UTC")  # to tell whether a time is readable
-_NEVER_BLANK = frozenset({"topic", "start_time", "join_url", "timezone", "host_id", "uuid"})
+_ANY_ZONE, _ANOTHER_ZONE = (
+    zone("UTC"),
+    zone("Asia/Tokyo"),
+)  # to tell whether a time is readable, and names its zone
+_LINKS = frozenset({"join_url", "registration_url"})
+_HIGHEST_TYPE = 99  # of an uploaded recording; a larger one, or one below zero, is no type of Zoom's
 # Every meeting has them, so an answer without one does not tell it.
 _NEVER_MISSING = frozenset({"topic", "type", "join_url", "host_id"})
 # Events of an instance and deletions carry these fields too, but with values that are not the schedule.
 _OF_THE_SCHEDULE = frozenset({"start_time", "duration", "occurrences", "recurrence"})
+# Further fields that a single occurrence may have of its own, which are not the series':
+# https://developers.zoom.us/docs/api/meetings/#tag/meetings/patch/meetings/{meetingId}
+_OF_A_DATE = frozenset({"agenda", "settings"})
+_EXTENTS = frozenset({"single", "all"})  # of `scope` and `operation`; another word tells nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +75,10 @@ _SAME_CREATION_SECONDS = 60  # difference between the creation times of REST and
 
 _RANKS = {
     "created": 0,
-    "converted_to_webinar": 1,
-    "converted_to_meeting": 1,
     "updated": 2,
     "deleted": 3,
+    "converted_to_webinar": 4,
+    "converted_to_meeting": 4,
     "recovered": 4,
     "permanently_deleted": 5,
     "started": 7,
@@ -146,7 +155,7 @@ def _of_the_named(step: Callable[[Meeting, Envelope], Meeting]) -> Callable[[Mee
 
     def apply_to_named(meeting: Meeting, envelope: Envelope) -> Meeting:
         given = _kept(envelope.payload.object or {})
-        is_update = step is _updated
+        is_update = step in (_updated, _converted)
         before = _kept(_old_object(envelope)) if is_update else given
         is_recovery = step is _recovered
         uuid = shared_number.named(meeting, given, before, is_deleted=is_recovery) if meeting.created else ""
@@ -268,10 +277,21 @@ def _updated(meeting: Meeting, envelope: Envelope) -> Meeting:
         }
         if not _items(given) and _OF_THE_SCHEDULE & given.keys():
             doubt = Doubt.CHANGED_WITHOUT_DATES
-        given = {key: value for key, value in given.items() if key not in _OF_THE_SCHEDULE} | changed
+        of_the_date = _OF_THE_SCHEDULE | (_OF_A_DATE if envelope.payload.scope and _items(given) else set())
+        given = {key: value for key, value in given.items() if key not in of_the_date} | changed
     elif _items(before):
         before["occurrences"] = _remaining(envelope, given, before)
     return _with_link_of(replace(meeting, object=merge(before, given), doubt=doubt), meeting, given)
+
+
+def _converted(meeting: Meeting, envelope: Envelope) -> Meeting:
+    """Merge what a conversion tells. It keeps the number, so a deletion of what was converted does not end the other."""
+    was_deleted = meeting.state is not MeetingState.SCHEDULED
+    return replace(
+        _updated(meeting, envelope),
+        state=MeetingState.SCHEDULED,
+        recovered=meeting.recovered or was_deleted,
+    )
 
 
 def _remaining(
@@ -308,7 +328,7 @@ def _names_one_occurrence(envelope: Envelope, given: Mapping[str, Any], known: M
     occurrences = {_id(item) for item in _items(known.object)}
     if not known.is_series or not occurrences:
         return False
-    if envelope.payload.scope is not None:
+    if envelope.payload.scope in _EXTENTS:
         return envelope.payload.scope == "single" and bool(_items(given) or _OF_THE_SCHEDULE & given.keys())
     named = {_id(item) for item in _items(given)}
     rule = given.get("recurrence", {})
@@ -438,8 +458,8 @@ def _host_changed(meeting: Meeting, _envelope: Envelope) -> Meeting:
 _STEPS: dict[str, Callable[[Meeting, Envelope], Meeting]] = {
     "created": _created,
     "updated": _of_the_named(_updated),
-    "converted_to_webinar": _of_the_named(_updated),
-    "converted_to_meeting": _of_the_named(_updated),
+    "converted_to_webinar": _of_the_named(_converted),
+    "converted_to_meeting": _of_the_named(_converted),
     "deleted": _of_the_named(_deleted),
     "recovered": _of_the_named(_recovered),
     "permanently_deleted": _of_the_named(_permanently_deleted),
@@ -469,7 +489,7 @@ def _names_single_occurrences(meeting: Meeting, envelope: Envelope) -> bool:
     given = _kept(envelope.payload.object or {})
     if not _is_series(meeting, given) or not _items(given):
         return False
-    if envelope.payload.operation is not None:
+    if envelope.payload.operation in _EXTENTS:
         return envelope.payload.operation == "single"
     named = {_id(item) for item in _items(given)}
     return bool({_id(item) for item in _items(meeting.object)} - named)
@@ -560,22 +580,66 @@ def _merge_recurrence(below: Mapping[str, Any], above: Mapping[str, Any]) -> dic
 
 
 def _kept(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that the state of a meeting holds, without blanks.
+    """Return the fields that the state of a meeting holds, without those that tell nothing: see `_TELLS`.
 
-    A blank topic tells nothing, nor does an unreadable start or an empty list of occurrences: a series has at least one,
-    and a meeting that is none has another type.
+    An empty list of occurrences tells nothing either: a series has at least one, and a meeting that is none has another
+    type.
     """
-    kept = reduced(given)
-    for key in _NEVER_BLANK & kept.keys():
-        if not is_visible(kept[key]):
-            del kept[key]
-    if "start_time" in kept and parse_time(kept["start_time"], _ANY_ZONE) is None:
-        del kept["start_time"]
+    kept = {key: value for key, value in reduced(given).items() if key not in _TELLS or _TELLS[key](value)}
+    for key in _LINKS & kept.keys():
+        kept[key] = kept[key].strip()
+    if "recurrence" in kept:
+        kept["recurrence"] = {key: value for key, value in kept["recurrence"].items() if _is_told(key, value)}
+    if "start_time" in kept:
+        kept["start_time"] = _in_zooms_notation(kept["start_time"])
     if "occurrences" in kept:
         kept["occurrences"] = _told_occurrences(kept["occurrences"])
         if not kept["occurrences"]:
             del kept["occurrences"]
     return kept
+
+
+def _is_start(value: Any) -> bool:
+    return parse_time(value, _ANY_ZONE) is not None
+
+
+def _is_duration(value: Any) -> bool:
+    minutes = whole_number(value)
+    return minutes is not None and minutes >= 0
+
+
+def _is_link(value: str) -> bool:
+    return value.strip().lower().startswith(("https://", "http://")) and not starts_meeting(value)
+
+
+def _is_zone(value: str) -> bool:
+    return value.strip() == "UTC" or (is_visible(value) and zone(value).key != "UTC")
+
+
+def _is_told(key: str, value: Any) -> bool:
+    """Tell whether a field of a rule says anything: it ends after some dates or on a day; the other is 0 or blank."""
+    return bool(value.strip()) if isinstance(value, str) else key != "end_times" or value > 0
+
+
+# Whether a value tells anything. Topics and links are never empty at Zoom; an agenda, a passcode and a registration can be
+# removed. A value that cannot be right leaves what is known.
+_TELLS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("topic", "host_id", "host_email", "uuid"), is_visible),
+    "start_time": _is_start,
+    "duration": _is_duration,
+    "timezone": _is_zone,
+    "join_url": _is_link,
+    "registration_url": lambda value: not value or _is_link(value),
+    "password": lambda value: not value.isspace(),
+    "type": lambda value: 0 <= value <= _HIGHEST_TYPE,
+    "pmi": lambda value: meeting_number(value) is not None,
+}
+
+
+def _in_zooms_notation(start: str) -> str:
+    """Return a readable start as Zoom writes it, so that starts compare as text; one without a zone stays as it is."""
+    moment = parse_time(start, _ANY_ZONE)
+    return zoom_time(moment) if moment is not None and moment == parse_time(start, _ANOTHER_ZONE) else start
 
 
 def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
@@ -584,11 +648,15 @@ def _told_occurrences(given: list[Any]) -> list[dict[str, Any]]:
     for item in given:
         if not isinstance(item, dict):
             continue
-        told = {key: value for key, value in item.items() if value not in (None, "")}
+        trimmed = {key: value.strip() if isinstance(value, str) else value for key, value in item.items()}
+        told = {key: value for key, value in trimmed.items() if value not in (None, "")}
         if isinstance(told.get("occurrence_id"), int):
             told["occurrence_id"] = str(told["occurrence_id"])
-        if parse_time(told.get("start_time"), _ANY_ZONE) is None:
-            told.pop("start_time", None)
+        if "status" in told:
+            told["status"] = told["status"].lower()
+        told = {key: value for key, value in told.items() if key not in _TELLS or _TELLS[key](value)}
+        if "start_time" in told:
+            told["start_time"] = _in_zooms_notation(told["start_time"])
         if not _id(told):
             continue
         found[_id(told)] = {**found.get(_id(told), {}), **told}

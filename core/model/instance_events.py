@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.model.instances import is_of_meeting
 from core.model.meeting import PERSONAL_ROOM, parse_time, whole_number, zoom_time
 from core.model.shared_number import switch_to, uuid_of
+from core.model.state_fields import switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +39,8 @@ _INTRODUCING = frozenset({"recording.completed", "recording.recovered"})
 def started(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
     """Return the instances with one that has started; a late event of an instance that has ended does not revive it."""
     given = envelope.payload.object or {}
-    uuid = _text(given.get("uuid"))
-    known = meeting.instances.get(uuid, {})
+    uuid = _identifier(given.get("uuid"))
+    known = _before(meeting, uuid, envelope)
     begun = _time(meeting, given.get("start_time")) or known.get("started") or sent_at(envelope)
     entry: dict[str, Any] = {**known, "started": begun} | _marks(meeting, envelope)
     return _newest({**meeting.instances, uuid: entry}, MOST_INSTANCES)
@@ -51,8 +52,8 @@ def ended(meeting: Meeting, envelope: Envelope) -> Mapping[str, Any]:
     An event without the time of the end ends the instance when it was sent.
     """
     given = envelope.payload.object or {}
-    uuid = _text(given.get("uuid")) or _newest_running(meeting)
-    known = meeting.instances.get(uuid, {})
+    uuid = _identifier(given.get("uuid")) or _newest_running(meeting)
+    known = _before(meeting, uuid, envelope)
     begun = _time(meeting, given.get("start_time")) or known.get("started", "")
     over = _time(meeting, given.get("end_time")) or sent_at(envelope) or begun
     entry = {**known, "started": begun, "ended": max(over, begun)} | _marks(meeting, envelope)
@@ -67,9 +68,30 @@ def _marks(meeting: Meeting, envelope: Envelope) -> dict[str, bool]:
 
     `practice_session` marks a webinar's practice session: https://developers.zoom.us/changelog/meetings/july-14-2025
     """
+    is_practice = True in _practice(envelope)
+    return _other_use(meeting, envelope.payload.object or {}) | ({"practice": True} if is_practice else {})
+
+
+def _practice(envelope: Envelope) -> set[bool | None]:
+    """Return what an event tells of being a practice session: in its object, or beside it."""
     given = envelope.payload.object or {}
-    told = (given.get("practice_session"), (envelope.payload.model_extra or {}).get("practice_session"))
-    return _other_use(meeting, given) | ({"practice": True} if True in told else {})
+    extra = envelope.payload.model_extra or {}
+    return {switch(given.get("practice_session")), switch(extra.get("practice_session"))}
+
+
+def _before(meeting: Meeting, uuid: str, envelope: Envelope) -> dict[str, Any]:
+    """Return what is known of an instance before an event of it.
+
+    A webinar's broadcast may follow its practice session under the same uuid: a start after the known end is another
+    run, and one that is no practice session is the webinar itself.
+    """
+    known = dict(meeting.instances.get(uuid, {}))
+    begun = _time(meeting, (envelope.payload.object or {}).get("start_time"))
+    if begun and "ended" in known and begun >= known["ended"] > known.get("started", ""):
+        return {}
+    if False in _practice(envelope):
+        known.pop("practice", None)
+    return known
 
 
 def _time(meeting: Meeting, value: Any) -> str:
@@ -115,7 +137,7 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     """
     recordings = meeting.recordings
     given = envelope.payload.object or {}
-    uuid = _text(given.get("uuid"))
+    uuid = _identifier(given.get("uuid"))
     if not uuid:
         return dict(recordings)
     known = recordings.get(uuid, {})
@@ -127,7 +149,7 @@ def recorded(meeting: Meeting, envelope: Envelope) -> dict[str, Any]:
     recording = {
         "started": _time(meeting, given.get("start_time")) or known.get("started", ""),
         "minutes": whole_number(given.get("duration")) or known.get("minutes"),
-        "share_url": _text(given.get("share_url")) or known.get("share_url", ""),
+        "share_url": _text(given.get("share_url")).strip() or known.get("share_url", ""),
         "passcode": _text(given.get("password")) or known.get("passcode", ""),
         "files": files,
         "state": _AVAILABLE,
@@ -184,13 +206,13 @@ def named_instances(envelope: Envelope) -> dict[str, list[str]]:
     plain = given.get("meeting_uuids")
     found: dict[str, list[str]] = {}
     for uuid in plain if isinstance(plain, list) else []:
-        found[_text(uuid)] = []
+        found[_identifier(uuid)] = []
     detailed = given.get("meetings")
     for item in detailed if isinstance(detailed, list) else []:
         if isinstance(item, dict):
             files = item.get("recording_file_ids")
-            names = [_text(file) for file in (files if isinstance(files, list) else [])]
-            found[_text(item.get("meeting_uuid"))] = [name for name in names if name]
+            names = [_identifier(file) for file in (files if isinstance(files, list) else [])]
+            found[_identifier(item.get("meeting_uuid"))] = [name for name in names if name]
     return {uuid: files for uuid, files in found.items() if 0 < len(uuid) <= _LONGEST_UUID}
 
 
@@ -208,7 +230,7 @@ def registered(registrants: Mapping[str, str], envelope: Envelope, status: str |
     Where `status` is None the event holds it: a registration is pending only where the host approves manually.
     """
     registrant = (envelope.payload.object or {}).get("registrant")
-    identifier = _text(registrant.get("id")) if isinstance(registrant, dict) else ""
+    identifier = _identifier(registrant.get("id")) if isinstance(registrant, dict) else ""
     if not identifier or not isinstance(registrant, dict):
         return dict(registrants)
     # A digest distinguishes registrants without identifying a person.
@@ -222,7 +244,7 @@ def registered(registrants: Mapping[str, str], envelope: Envelope, status: str |
 def _taken_away(recordings: Mapping[str, Any], envelope: Envelope, state: str) -> dict[str, Any]:
     given = envelope.payload.object or {}
     result = dict(recordings)
-    _change(result, _text(given.get("uuid")), [_file_key(file) for file in _files(given)], state)
+    _change(result, _identifier(given.get("uuid")), [_file_key(file) for file in _files(given)], state)
     return result
 
 
@@ -257,7 +279,12 @@ def _files(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _file_key(file: Mapping[str, Any]) -> str:
     """Return a file's id; those without one (a timeline, say) are named by their kind."""
-    return _text(file.get("id")) or f"{NO_ID}{_text(file.get('file_type'))}"
+    return _identifier(file.get("id")) or f"{NO_ID}{_text(file.get('file_type'))}"
+
+
+def _identifier(value: Any) -> str:
+    """Return an id as text; empty where there is none, or a blank one."""
+    return str(value) if type(value) is int else _text(value).strip()
 
 
 def _text(value: Any) -> str:

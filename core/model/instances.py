@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.model.meeting import INSTANT, LONGEST, PERSONAL_ROOM, MeetingKind, parse_time, whole_number
+from core.model.meeting import INSTANT, LONGEST, PERSONAL_ROOM, MeetingKind, parse_time
+from core.zoom.numbers import meeting_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,7 @@ def is_room(meeting: Meeting) -> bool:
 
 def is_personal_number(meeting: Meeting) -> bool:
     """Tell whether a meeting's number is a personal meeting ID: Zoom answers for it with the room, not the meeting."""
-    own = whole_number(meeting.object.get("pmi")) == meeting.number
+    own = meeting_number(meeting.object.get("pmi")) == meeting.number
     return own or meeting.type == PERSONAL_ROOM or bool(meeting.others)
 
 

@@ -21,7 +21,9 @@ PERSONAL_ROOM = 4
 WITHOUT_FIXED_TIME = frozenset({3, 6})
 RECURRING_FIXED = frozenset({8, 9})
 WEBINARS = frozenset({5, 6, 9})
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols without a shape
+# Letters and symbols without a shape, and what replaces characters that cannot be stored.
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0\ufffd"
+_FIRST_EPOCH_MILLISECOND = 10**11  # smaller numbers are seconds
 LONGEST = 30 * 60
 """Maximum duration in minutes: Zoom ends every meeting after 30 hours.
 
@@ -279,13 +281,17 @@ def _minutes(value: Any) -> int:
 def parse_time(value: Any, assumed: ZoneInfo) -> datetime | None:
     """Parse one of Zoom's times. They end in `Z`; one without is in the meeting's own time zone.
 
-    Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow. Fractions of a second
+    A number of 10 to 13 digits, also as text, is a Unix time in seconds or milliseconds. Years that Zoom's calendar does not offer count as no time, so that arithmetic cannot overflow. Fractions of a second
     are dropped: calendars have none.
     """
+    number = whole_number(value)
+    if number is not None and 10**9 <= number < 10**14:
+        seconds = number if number < _FIRST_EPOCH_MILLISECOND else number // 1000
+        return _within_calendars(datetime.fromtimestamp(seconds, UTC))
     if not isinstance(value, str):
         return None
     try:
-        parsed = datetime.fromisoformat(value)
+        parsed = datetime.fromisoformat(value.strip().upper())
     except ValueError:
         return None
     if parsed.tzinfo is None:
@@ -294,9 +300,11 @@ def parse_time(value: Any, assumed: ZoneInfo) -> datetime | None:
         moment = parsed.astimezone(UTC)
     except (OverflowError, ValueError):
         return None
-    if not 1970 <= moment.year < 3000:  # noqa: PLR2004 (years)
-        return None
-    return moment.replace(microsecond=0)
+    return _within_calendars(moment.replace(microsecond=0))
+
+
+def _within_calendars(moment: datetime) -> datetime | None:
+    return moment if 1970 <= moment.year < 3000 else None  # noqa: PLR2004 (years)
 
 
 def zoom_time(moment: datetime) -> str:

@@ -35,6 +35,7 @@ _NAMING = frozenset(
         "interpreters",
         "invitees",
         "meeting_invitees",
+        "operator",  # the address of who made the change; the id stays
         "panelists",
         "participant_audio_files",  # each file is named after its participant
         "participants",

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def switch(value: Any) -> bool | None:
+    """Parse one of Zoom's switches, also told as text or as a number; None where it is neither on nor off."""
+    word = str(value).strip().lower() if isinstance(value, bool | int | str) else ""
+    return {"true": True, "1": True, "false": False, "0": False}.get(word)
+
+
 class StateField(NamedTuple):
     """A field of the state: the JSON types that it may have, and what reads it.
 
     An integer is never a boolean. Where it is the only type, numbers as text or with a fraction of zero become one; where
-    text is, integers become text.
+    text is, integers become text. Where a boolean is, `"true"` and `"false"`, 1 and 0 become one.
     """
 
     types: tuple[type, ...]
@@ -145,7 +151,11 @@ def _listed(fields: Mapping[str, StateField], given: Mapping[str, Any]) -> dict[
         field = fields.get(key)
         if field is None:
             continue
-        told = whole_number(value) if field.types == _INTEGER else value
+        told = value
+        if field.types == _INTEGER:
+            told = whole_number(value)
+        if field.types == _SWITCH:
+            told = switch(value)
         if field.types == _TEXT and type(told) is int:
             told = str(told)
         if type(told) in field.types:

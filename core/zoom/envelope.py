@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from core import messages
 from core.errors import BadRequestError
 from core.storable import DEEPEST, storable
+from core.zoom.numbers import integer, meeting_number
 
 # Fields that differ between two deliveries of the same event: tokens issued per delivery, and addresses that hold them.
 _PER_DELIVERY = frozenset({"download_token", "download_access_token"})
@@ -29,6 +30,7 @@ _LONGEST_NAME = 200
 # Between them a number can only be a time in seconds (the years 2001 to 5138); in milliseconds it would be before 1974.
 _FIRST_SECOND, _FIRST_MILLISECOND = 10**9, 10**11
 _LAST_MILLISECOND = 32_503_680_000_000  # the year 3000
+_DECIMAL = re.compile(r"[0-9]{1,15}\.[0-9]{1,9}")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -44,35 +46,30 @@ def _finite(number: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
-def _integer_or_none(value: Any) -> int | None:
-    """Parse Zoom's numbers, which are integers in some events and strings in others."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < 10**15 else None
-
-
-def _number_or_none(value: Any) -> int | None:
-    """Parse a meeting's number; 0 is none: Zoom's numbers have 9 digits or more."""
-    return _integer_or_none(value) or None
-
-
 def _milliseconds_or_none(value: Any) -> int | None:
     """Parse a time in Unix milliseconds; some events carry seconds instead, which are converted.
 
     A time after the year 3000 is none: calendars cannot hold it, and no later event could follow it.
     """
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        value = float(value)
     if isinstance(value, float) and _FIRST_SECOND <= value < _LAST_MILLISECOND:
         value = int(value * 1000 if value < _FIRST_MILLISECOND else value)
-    number = _integer_or_none(value)
+    number = integer(value)
     if number is not None and _FIRST_SECOND <= number < _FIRST_MILLISECOND:
         number *= 1000
     return number if number is not None and number < _LAST_MILLISECOND else None
 
 
 def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME else None
+    text = value.strip() if isinstance(value, str) else ""
+    return text if 0 < len(text) <= _LONGEST_NAME else None
+
+
+def _word_or_none(value: Any) -> str | None:
+    """Parse one of Zoom's words, such as `single`, which do not differ by case."""
+    text = _text_or_none(value)
+    return None if text is None else text.lower()
 
 
 def _mapping_or_none(value: Any) -> dict[str, Any] | None:
@@ -81,6 +78,7 @@ def _mapping_or_none(value: Any) -> dict[str, Any] | None:
 
 _Milliseconds = Annotated[int | None, BeforeValidator(_milliseconds_or_none)]
 _Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+_Word = Annotated[str | None, BeforeValidator(_word_or_none)]
 _Mapping = Annotated[dict[str, Any] | None, BeforeValidator(_mapping_or_none)]
 
 
@@ -92,8 +90,8 @@ class Payload(BaseModel):
     account_id: _Text = None
     object: _Mapping = None
     old_object: _Mapping = None
-    operation: _Text = None
-    scope: _Text = None
+    operation: _Word = None
+    scope: _Word = None
     time_stamp: _Milliseconds = None
 
 
@@ -109,7 +107,7 @@ class Envelope(BaseModel):
     @property
     def number(self) -> int | None:
         """The meeting's number: an integer in some events, a string in others."""
-        return _number_or_none((self.payload.object or {}).get("id"))
+        return meeting_number((self.payload.object or {}).get("id"))
 
     @property
     def happened_at(self) -> int | None:

@@ -60,6 +60,11 @@ def _public_word(word: str, passcode: str, show_link: bool, link_passcode: bool)
     return word if link_passcode else without_passcode(word, passcode)
 
 
+def starts_meeting(url: str) -> bool:
+    """Tell whether a link starts the meeting as its host: a key to the host's account."""
+    return bool(_START_LINK.search(url))
+
+
 def without_passcode(url: str, passcode: str = "") -> str:
     """Return a join link that asks for the passcode. Zoom puts an encrypted passcode into `pwd`.
 
@@ -70,7 +75,7 @@ def without_passcode(url: str, passcode: str = "") -> str:
     except ValueError:
         return ""
     kept = []
-    for pair in parts.query.split("&"):
+    for pair in re.split("[&;]", parts.query):
         name, _, value = pair.partition("=")
         if unquote_plus(name).casefold() != "pwd" and (not passcode or unquote_plus(value) != passcode):
             kept.append(pair)

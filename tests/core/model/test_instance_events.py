@@ -229,12 +229,12 @@ class TestRecordings:
 
     def test_instances_of_both_forms_are_read(self) -> None:
         plain = envelope_of("recording.batch_trashed", meeting_uuids=["u", 7, "", "u", "x" * 201])
-        assert instance_events.named_instances(plain) == {"u": []}
+        assert instance_events.named_instances(plain) == {"u": [], "7": []}
         detailed = envelope_of(
             "recording.batch_deleted",
             meetings=[{"meeting_uuid": "v", "recording_file_ids": ["f", 1]}, {}, None],
         )
-        assert instance_events.named_instances(detailed) == {"v": ["f"]}
+        assert instance_events.named_instances(detailed) == {"v": ["f", "1"]}
         assert (
             instance_events.named_instances(
                 envelope_of("recording.batch_deleted", meetings="v", meeting_uuids={})

@@ -114,9 +114,15 @@ class TestFields:
             "audio": "both",
         }
         told = event(
-            "meeting.updated", 1, id=NUMBER, topic="Choir", settings=settings, host_email="anna@example.org"
+            "meeting.updated",
+            1,
+            payload={"operator": "jill@example.com", "operator_id": "id-jill"},
+            topic="Choir",
+            settings=settings,
+            host_email="anna@example.org",
         )
         left = json.loads(redact_fields(raw(told), {}))
+        assert told["payload"].pop("operator") == "jill@example.com"
         told["payload"]["object"]["settings"] = {"audio": "both"}
         assert left == told
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import BadRequestError
 from core.zoom.envelope import Envelope, digest, parse, probable_name
-from tests.core.events import JSON, NUMBER, event, raw, sample, sample_files
+from tests.core.events import JSON, NOW, NUMBER, event, raw, sample, sample_files
 
 OBJECT = b'{"event":"meeting.created","payload":{"object":{"id":1,"x":%s}}}'
 
@@ -140,12 +140,41 @@ class TestParse:
 
 
 class TestNumber:
-    @pytest.mark.parametrize("number", [NUMBER, str(NUMBER)])
+    @pytest.mark.parametrize(
+        "number",
+        [
+            NUMBER,
+            float(NUMBER),
+            str(NUMBER),
+            f" {NUMBER}\n",
+            "853 9384 7045",
+            "853-9384-7045",
+            "853\u00a09384\u00a07045",
+        ],
+    )
     def test_is_one_thing_as_integer_and_as_text(self, number: Any) -> None:
         assert parse(raw(event(id=number))).number == NUMBER
 
     @pytest.mark.parametrize(
-        "number", [None, True, -1, 1.5, "", "x", "1.5", "-1", " 1", "²", "1" * 16, 10**15, [1], {"id": 1}]
+        "number",
+        [
+            None,
+            True,
+            -1,
+            1.5,
+            "",
+            "x",
+            "1.5",
+            "-1",
+            "- 1",
+            "1 -1",
+            "1  1",
+            "²",
+            "1" * 16,
+            10**15,
+            [1],
+            {"id": 1},
+        ],
     )
     def test_is_none_for_what_is_no_number(self, number: Any) -> None:
         assert parse(raw(event(id=number))).number is None
@@ -163,6 +192,13 @@ class TestHappenedAt:
         assert parse(raw(event(at=20))).happened_at == 20
         assert parse(raw(event(at=20, payload={"time_stamp": "soon"}))).happened_at == 20
 
+    @pytest.mark.parametrize(
+        "told", [NOW, str(NOW), f" {NOW} ", float(NOW), f"{NOW}.0", NOW * 1000, f"{NOW}000.0"]
+    )
+    def test_is_in_milliseconds_however_it_is_told(self, told: Any) -> None:
+        assert parse(raw(event(at=told))).happened_at == NOW * 1000
+        assert parse(raw(event(at=5, payload={"time_stamp": told}))).happened_at == NOW * 1000
+
     def test_is_not_known_without_either(self) -> None:
         assert parse(raw(event(at=None))).happened_at is None
 
@@ -171,6 +207,20 @@ def _reordered(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _reordered(value[key]) for key in reversed(list(value))}
     return [_reordered(item) for item in value] if isinstance(value, list) else value
+
+
+class TestPayload:
+    def test_words_and_ids_are_without_spaces_and_words_without_case(self) -> None:
+        payload = {"account_id": " A ", "operation": " Single", "scope": "ALL\n"}
+        read = parse(raw(event(payload=payload, account_id=None))).payload
+        assert (read.account_id, read.operation, read.scope) == ("A", "single", "all")
+
+    @pytest.mark.parametrize("told", [None, "", " ", 5, [], {}])
+    def test_that_is_blank_is_none(self, told: Any) -> None:
+        read = parse(
+            raw(event(payload=dict.fromkeys(("account_id", "operation", "scope"), told), account_id=None))
+        ).payload
+        assert (read.account_id, read.operation, read.scope) == (None, None, None)
 
 
 class TestDigest:

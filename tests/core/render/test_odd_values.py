@@ -1,0 +1,409 @@
+"""Tables of odd values in events, with what an informed person expects; each row stands for a kind.
+
+A value that cannot be right leaves what is known. Sources: https://developers.zoom.us/docs/api/meetings/events/
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.model.meeting import Doubt, Meeting, MeetingKind, MeetingState
+from core.render import render
+from tests.core.events import NUMBER, event
+from tests.core.render.test_hard_inputs import (
+    BEFORE,
+    SERIES,
+    SITE,
+    WEEKS,
+    created,
+    date,
+    feed,
+    folded,
+    html,
+    said,
+    starts,
+    updated,
+    vevents,
+)
+
+Event = dict[str, Any]
+ALL = ["01 18:00", "08 18:00", "15 18:00", "22 18:00"]
+LEFT = ["01 18:00", "15 18:00", "22 18:00"]
+MOVED = date(1, "2026-12-09T18:00:00Z")
+ROOM_NAME = "Anna's Personal Meeting Room"
+ROOM: Event = {"settings": {"use_pmi": True}, "pmi": str(NUMBER)}
+LABELS = {
+    "live": "Live now",
+    "upcoming": "Upcoming",
+    "under way": "Under way",
+    "may run": "may still be running",
+    "again": "can be joined again",
+    "ended": "<strong>Ended</strong>",
+    "undated": "No fixed time",
+    "link": "zoom.us/j/",
+    "recording": "rec/share",
+}
+
+
+def ms(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def instance(
+    verb: str, at: str, start: str, *, uuid: Any = "u1==", name: str = "meeting", **more: Any
+) -> Event:
+    """Return an event of an instance on December 1, 2026, told when it happened; times as `HH:MM`."""
+    day = "2026-12-01T" if len(at) == 5 else ""
+    about: dict[str, Any] = {
+        "id": str(NUMBER),
+        "uuid": uuid,
+        "type": 5 if name == "webinar" else 2,
+        "topic": "Choir",
+    }
+    about["start_time"] = f"{day}{start}:00Z"
+    if verb == "ended":
+        about["end_time"] = f"{day}{at}:00Z"
+    return event(f"{name}.{verb}", ms(f"{day}{at}:00"), **(about | more))
+
+
+def started(at: str, start: str = "", **more: Any) -> Event:
+    return instance("started", at, start or at, **more)
+
+
+def ended(at: str, start: str, **more: Any) -> Event:
+    return instance("ended", at, start, **more)
+
+
+def recording(verb: str, at: str, start: str, *files: Any, uuid: Any = "u1==", **more: Any) -> Event:
+    about: dict[str, Any] = {
+        "uuid": uuid,
+        "topic": "Choir",
+        "type": 2,
+        "start_time": f"{start}:00Z",
+        "duration": 60,
+    }
+    about |= {"share_url": "https://zoom.us/rec/share/abc", "recording_files": [*files]}
+    return event(f"recording.{verb}", ms(f"{at}:00"), **(about | more))
+
+
+def file(id_: Any, kind: str = "MP4") -> dict[str, Any]:
+    return {"id": id_, "file_type": kind, "status": "completed"}
+
+
+def signs(meeting: Meeting, moment: str) -> set[str]:
+    page = html(meeting, datetime.fromisoformat(f"{moment}:00+00:00"))
+    return {name for name, text in LABELS.items() if text in page}
+
+
+class TestUpdate:
+    @pytest.mark.parametrize(
+        ("key", "values"),
+        [
+            ("topic", [None, "", " ", "\t\n", "\u00a0", "\u200b", "\ufffd", "\x00\x01", [], {}, False]),
+            ("start_time", [None, "", " ", "tomorrow", 0, [], {}, True, "2026-02-30T00:00:00Z"]),
+            ("duration", [None, "", " ", "abc", [], {}, -5, True]),
+            ("timezone", [None, "", " ", 5, [], {}, "Mars/Olympus", "../../etc/passwd", "Europe\x00Berlin"]),
+            (
+                "join_url",
+                [None, "", " ", 0, "0", [], False, "javascript:alert(1)", "//zoom.us/j/1", "ftp://a/b"],
+            ),
+            ("join_url", ["https://zoom.us/s/1?zak=KEY"]),
+            ("registration_url", [None, 0, "x", "https://zoom.us/s/1?zak=KEY"]),
+            ("password", [None, " ", "\t", [], {}, False]),
+            ("host_id", [None, "", " ", [], {}]),
+            ("host_email", [None, "", " ", []]),
+            ("type", [None, "", " ", "x", [], {}, True, -1, 100, 10**30]),
+            ("pmi", [None, "", " ", "x", 0, -1, [], True]),
+            (
+                "settings",
+                [None, "", [], "x", 5, True, [{"use_pmi": False}], {"use_pmi": None}, {"use_pmi": "x"}],
+            ),
+            (
+                "recurrence",
+                [None, "", [], {}, {"type": None}, {"type": ""}, {"end_times": None}, {"end_times": ""}],
+            ),
+            (
+                "recurrence",
+                [{"end_times": 0}, {"end_date_time": ""}, {"weekly_days": ""}, {"weekly_days": " "}],
+            ),
+            ("occurrences", [None, "", [], {}, "x", 0, [{}], [None, 5, "x", []]]),
+        ],
+    )
+    def test_that_tells_nothing_keeps_what_is_known(self, key: str, values: list[Any]) -> None:
+        full: Event = {
+            **ROOM,
+            "duration": 90,
+            "host_id": "H",
+            "host_email": "h@example.org",
+            "registration_url": "https://a/b",
+        }
+        known = created(base=SERIES, **full)
+        before = folded(known).object
+        for value in values:
+            assert (value, folded(known, updated(2, "all", **{key: value})).object) == (value, before)
+
+    @pytest.mark.parametrize(("told", "minutes"), [("90", 90), (" 90 ", 90), (90.0, 90)])
+    def test_duration_may_be_text(self, told: Any, minutes: int) -> None:
+        assert folded(created(), updated(2, duration=told)).duration == minutes
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            "2026-12-02T18:00:00z",
+            " 2026-12-02T18:00:00Z\n",
+            "20261202T180000Z",
+            ms("2026-12-02T18:00:00"),
+            ms("2026-12-02T18:00:00") // 1000,
+            str(ms("2026-12-02T18:00:00")),
+            str(ms("2026-12-02T18:00:00") // 1000),
+            float(ms("2026-12-02T18:00:00") // 1000),
+        ],
+    )
+    def test_start_is_read_in_every_notation(self, told: Any) -> None:
+        if not isinstance(told, float):
+            assert starts(folded(created(), updated(2, start_time=told))) == ["02 18:00"]
+        dates = [date(1, told), *WEEKS[2:]]
+        found = starts(folded(created(base=SERIES), updated(2, "all", occurrences=dates)))
+        assert isinstance(told, float) or "02 18:00" in found
+
+    @pytest.mark.parametrize("scope", ["single", "SINGLE", " single ", None, "", " ", 0, ["single"], "some"])
+    def test_of_one_occurrence_leaves_the_others(self, scope: Any) -> None:
+        change = said("updated", 2, {"scope": scope}, occurrences=[MOVED])
+        assert starts(folded(created(base=SERIES), change)) == ["01 18:00", "09 18:00", *ALL[2:]]
+
+    @pytest.mark.parametrize("own", [{"agenda": "Bring cookies"}, {"settings": {"use_pmi": True}}])
+    def test_of_one_occurrence_is_not_of_the_series(self, own: dict[str, Any]) -> None:
+        series = created(base=SERIES, agenda="Songs", settings={"use_pmi": False})
+        meeting = folded(series, updated(2, "single", occurrences=[MOVED], **own))
+        assert (meeting.agenda, meeting.settings) == ("Songs", {"use_pmi": False})
+        assert folded(series, updated(2, "all", agenda="New")).agenda == "New"
+
+    @pytest.mark.parametrize(
+        ("status", "dates"),
+        [
+            ("deleted", LEFT), ("Deleted", LEFT), ("DELETED", LEFT), (" deleted ", LEFT),
+            ("available", ALL), ("Available", ALL), (None, ALL), ("", ALL), (" ", ALL), (5, ALL),
+        ],
+    )  # fmt: skip
+    def test_status_of_an_occurrence_is_one_word(self, status: Any, dates: list[str]) -> None:
+        change = updated(2, "single", occurrences=[{**WEEKS[1], "status": status}])
+        assert starts(folded(created(base=SERIES), change)) == dates
+
+    @pytest.mark.parametrize(
+        ("told", "given", "kept"),
+        [
+            ({"end_date_time": "2026-12-22T18:00:00Z"}, "end_date_time", "end_times"),
+            ({"end_times": 3}, "end_times", "end_date_time"),
+        ],
+    )
+    def test_rule_has_one_end(self, told: dict[str, Any], given: str, kept: str) -> None:
+        meeting = folded(created(base=SERIES), updated(2, "all", recurrence=told))
+        assert given in meeting.recurrence
+        assert kept not in meeting.recurrence
+
+    @pytest.mark.parametrize(
+        ("told", "is_on"),
+        [(True, True), ("true", True), (" TRUE ", True), (1, True), (False, False), ("0", False)],
+    )
+    def test_switch_may_be_text(self, told: Any, is_on: bool) -> None:
+        assert folded(created(settings={"use_pmi": told})).settings["use_pmi"] is is_on
+
+
+class TestDeletion:
+    @pytest.mark.parametrize("operation", ["single", "Single", " SINGLE ", None, "", " ", 0, [], "one"])
+    @pytest.mark.parametrize("verb", ["deleted", "permanently_deleted"])
+    def test_of_one_occurrence_leaves_the_others(self, verb: str, operation: Any) -> None:
+        gone = said(verb, 2, {"operation": operation}, type=8, occurrences=[WEEKS[1]])
+        assert starts(folded(created(base=SERIES), gone)) == LEFT
+        back = said("recovered", 3, {"operation": operation}, type=8, occurrences=[WEEKS[1]])
+        assert starts(folded(created(base=SERIES), gone, back)) == ALL
+
+    @pytest.mark.parametrize("operation", ["all", "ALL", " all "])
+    def test_of_all_is_of_the_series(self, operation: str) -> None:
+        gone = said("deleted", 2, {"operation": operation}, type=8, occurrences=[WEEKS[1]])
+        assert folded(created(base=SERIES), gone).state is MeetingState.DELETED
+
+    @pytest.mark.parametrize("operation", ["single", " Single"])
+    def test_of_a_date_that_is_not_named_asks(self, operation: str) -> None:
+        meeting = folded(created(base=SERIES), said("deleted", 2, {"operation": operation}, type=8))
+        assert (meeting.state, meeting.doubt) == (MeetingState.SCHEDULED, Doubt.DELETED_WITHOUT_DATES)
+
+    @pytest.mark.parametrize(
+        "named",
+        [
+            {"occurrence_id": 1, "start_time": "2026-12-08T18:00:00Z"},
+            {"occurrence_id": " 1 "},
+            {"start_time": "2026-12-08T18:00:00Z"},
+            {"start_time": "2026-12-08T18:00:00z"},
+            {"start_time": "2026-12-08T19:00:00.000+01:00"},
+            {"start_time": 1796752800},
+        ],
+    )
+    def test_names_an_occurrence_by_id_or_start(self, named: dict[str, Any]) -> None:
+        gone = said("deleted", 2, {"operation": "single"}, type=8, occurrences=[named])
+        assert starts(folded(created(base=SERIES), gone)) == LEFT
+
+
+class TestConversion:
+    @pytest.mark.parametrize("object_", [{}, {"type": 5}, {"type": None}, {"type": "5"}])
+    @pytest.mark.parametrize("deleted_at", [None, 1, 2])
+    def test_keeps_the_page_though_the_meeting_was_deleted(
+        self, object_: Event, deleted_at: int | None
+    ) -> None:
+        told = [created(), event("meeting.converted_to_webinar", 2, **object_)]
+        if deleted_at is not None:
+            told.append(said("deleted", deleted_at, {"operation": "single"}, type=2))
+        meeting = folded(*told)
+        assert (meeting.state, meeting.kind) == (MeetingState.SCHEDULED, MeetingKind.WEBINAR)
+        assert "Join the webinar" in html(meeting)
+
+    def test_is_undone_by_a_later_deletion(self) -> None:
+        there = event("meeting.converted_to_webinar", 2, type=5)
+        assert folded(created(), there, event("webinar.deleted", 3, type=5)).state is MeetingState.DELETED
+
+
+WEBINAR = created(name="webinar", type=5)
+PRACTICE = [
+    instance("started", "17:30", "17:30", name="webinar"),
+    instance("ended", "17:58", "17:30", name="webinar", practice_session=True),
+]
+BROADCAST = instance("started", "18:00", "18:00", name="webinar", practice_session=False)
+END = instance("ended", "19:04", "18:00", name="webinar", practice_session=False)
+
+
+class TestInstances:
+    @pytest.mark.parametrize(
+        ("told", "looks"),
+        [
+            ([created(), started("17:10", uuid="r"), ended("17:30", "17:10", uuid="r")],
+             {"2026-12-01T17:45": {"upcoming", "link"}, "2026-12-01T18:10": {"under way", "link"}}),
+            ([created(), started("17:30"), ended("17:59", "17:30")],
+             {"2026-12-01T18:10": {"under way", "link"}}),
+            ([created(), started("17:10", uuid="r"), started("17:58", uuid="m"), ended("17:30", "17:10", uuid="r")],
+             {"2026-12-01T18:05": {"live", "link"}}),
+            ([created(), started("2026-11-30T19:00"), ended("2026-11-30T19:20", "2026-11-30T19:00")],
+             {"2026-11-30T19:30": {"upcoming", "link"}, "2026-12-01T17:00": {"upcoming", "link"}}),
+            ([created(), started("18:00"), ended("18:40", "18:00")],
+             {"2026-12-01T18:41": {"again", "link"}, "2026-12-01T19:00": {"ended"}}),
+            ([created(), started("18:00"), ended("18:40", "18:00"), started("18:42", uuid="u2==")],
+             {"2026-12-01T18:45": {"live", "link"}}),
+            ([created(), ended("19:05", "18:00"), started("18:00")], {"2026-12-01T19:06": {"ended"}}),
+            ([created(), ended("19:05", "18:00"), started("19:06", "18:00")], {"2026-12-01T19:07": {"ended"}}),
+            ([created(), started("18:00", uuid=None), ended("19:05", "18:00", uuid=None)],
+             {"2026-12-01T19:06": {"ended"}}),
+            ([created(), started("18:00", uuid=" u1=="), ended("19:05", "18:00")], {"2026-12-01T19:06": {"ended"}}),
+            ([created(), started("18:00", uuid=5)], {"2026-12-01T18:05": {"live", "link"}}),
+            ([created(), started("18:00")],
+             {"2026-12-01T19:29": {"live", "link"}, "2026-12-01T19:31": {"may run", "link"},
+              "2026-12-02T17:59": {"may run", "link"}, "2026-12-02T18:01": {"ended"}}),
+            ([created(), started("18:50")],
+             {"2026-12-01T19:20": {"live", "link"}, "2026-12-02T18:49": {"may run", "link"}}),
+            ([created(), started("2026-12-08T18:00")], {"2026-12-08T18:05": {"ended"}}),
+            ([created(), started("18:00"), said("updated", ms("2026-12-01T18:06:00"), start_time="2026-12-02T18:00:00Z")],
+             {"2026-12-01T18:30": {"upcoming", "link"}}),
+            ([created(base=SERIES), started("18:00"), ended("19:01", "18:00")],
+             {"2026-12-01T19:10": {"upcoming", "link"}, "2026-12-08T17:30": {"upcoming", "link"}}),
+            ([created(base=SERIES), started("2026-12-03T10:00")], {"2026-12-03T10:10": {"upcoming", "link"}}),
+            ([created(base=SERIES), started("18:00"), started("2026-12-08T18:00", uuid="u2=="), ended("19:00", "18:00")],
+             {"2026-12-08T18:10": {"live", "link"}}),
+            ([created(type=3), started("18:00", type=3)],
+             {"2026-12-01T18:30": {"live", "link"}, "2026-12-02T18:05": {"undated", "link"}}),
+            ([created(type=3), started("18:00", type=3), ended("18:20", "18:00", type=3)],
+             {"2026-12-01T18:30": {"undated", "link"}}),
+            ([created(**ROOM), started("2026-11-28T10:00", type=4, topic=ROOM_NAME)],
+             {"2026-11-28T10:05": {"upcoming", "link"}}),
+            ([created(settings={"use_pmi": "true"}), started("17:30", type=4, topic=ROOM_NAME)],
+             {"2026-12-01T17:35": {"upcoming", "link"}}),
+            ([created(**ROOM), started("16:30", type=4), ended("17:45", "16:30", type=4)],
+             {"2026-12-01T17:50": {"upcoming", "link"}, "2026-12-01T18:20": {"under way", "link"}}),
+            ([WEBINAR, *PRACTICE], {"2026-12-01T18:05": {"under way", "link"}}),
+            ([WEBINAR, PRACTICE[0], instance("ended", "18:05", "17:30", name="webinar", practice_session="true")],
+             {"2026-12-01T18:10": {"under way", "link"}}),
+            ([WEBINAR, *PRACTICE, BROADCAST], {"2026-12-01T18:05": {"live", "link"}}),
+            ([WEBINAR, *PRACTICE, BROADCAST, END], {"2026-12-01T19:05": {"ended"}}),
+            ([WEBINAR, *PRACTICE, instance("ended", "19:04", "17:30", name="webinar", practice_session=False)],
+             {"2026-12-01T19:05": {"ended"}}),
+        ],
+    )  # fmt: skip
+    def test_belong_to_the_date_that_they_overlap(
+        self, told: list[Event], looks: dict[str, set[str]]
+    ) -> None:
+        for order in (told, told[::-1]):
+            meeting = folded(*order)
+            assert {moment: signs(meeting, moment) for moment in looks} == looks
+
+
+BLANKS: list[Any] = [None, "", " ", []]
+ODD_STARTS: list[Any] = [None, "", "soon", 0, []]
+NIGHT, NEXT_DAY = "2026-12-01T20:00", "2026-12-02T09:00"
+HELD = recording("completed", NIGHT, "2026-12-01T18:00", file("f1"), file("f2", "M4A"))
+
+
+class TestRecordings:
+    @pytest.mark.parametrize(
+        ("told", "is_shown"),
+        [
+            ([HELD], True),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00")], False),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00", recording_files=None)], False),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00", file("f2"))], True),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00", file(" f1 "), file("f2"))], False),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00", uuid=" u1== ")], False),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00", uuid="another")], True),
+            ([HELD, recording("trashed", NEXT_DAY, "2026-12-01T18:00"),
+              recording("recovered", "2026-12-02T10:00", "2026-12-01T18:00", file("f1"))], True),
+            *(([recording("completed", NIGHT, "2026-12-01T18:00", file("f1"), file(none, "TIMELINE")),
+                recording("deleted", NEXT_DAY, "2026-12-01T18:00", file("f1"))], False) for none in BLANKS),
+            ([recording("completed", NIGHT, "2026-12-01T18:00", file(17)),
+              recording("trashed", NEXT_DAY, "2026-12-01T18:00", file("17"))], False),
+            ([recording("completed", NIGHT, "2026-12-01T18:00", file(None)),
+              recording("trashed", NEXT_DAY, "2026-12-01T18:00", file(None))], False),
+            ([HELD, recording("completed", "2026-12-01T20:05", "2026-12-01T18:00", file("f3"), share_url=" ")], True),
+            ([recording("completed", NIGHT, "2026-12-01T18:00", file("f1"), uuid=None)], False),
+            ([recording("completed", NIGHT, "2026-12-01T17:10", file("f1"), duration=20)], False),
+            ([recording("completed", NIGHT, "2026-11-25T10:00", file("f1"))], False),
+            *(([recording("completed", NIGHT, "", file("f1"), start_time=odd)], False) for odd in ODD_STARTS),
+            ([recording("completed", NIGHT, "", file("f1"), start_time=ms("2026-12-01T18:00:00") // 1000)], True),
+        ],
+    )  # fmt: skip
+    def test_are_shown_while_a_file_is_there(self, told: list[Event], is_shown: bool) -> None:
+        for order in ([created(), *told], [*told[::-1], created()]):
+            assert ("recording" in signs(folded(*order), "2026-12-03T00:00")) is is_shown
+
+    @pytest.mark.parametrize(
+        ("object_", "start", "is_shown"),
+        [
+            (ROOM, "2026-12-01T18:01", True),
+            (ROOM, "2026-12-03T09:00", False),
+            (ROOM, "2026-12-01T16:30", False),
+            ({"settings": {"use_pmi": "true"}}, "2026-12-01T16:30", False),
+            ({"pmi": f"{str(NUMBER)[:3]} {str(NUMBER)[3:7]} {str(NUMBER)[7:]}"}, "2026-12-01T16:30", False),
+            ({**ROOM, "type": 3}, "2026-12-01T18:00", False),
+        ],
+    )
+    def test_of_the_room_are_shown_of_the_meeting_alone(
+        self, object_: Event, start: str, is_shown: bool
+    ) -> None:
+        held = recording("completed", "2026-12-03T12:00", start, file("f1"), duration=75, type=4)
+        assert ("recording" in signs(folded(created(**object_), held), "2026-12-04T00:00")) is is_shown
+
+
+class TestCalendar:
+    @pytest.mark.parametrize(
+        "topic", ["C:\\new", "\\", "\\n", "a;b,c\\d", "A\r\nB", "😀" * 80, "👨‍👩‍👧‍👦" * 40]
+    )
+    def test_topic_is_one_line_of_text(self, topic: str) -> None:
+        (found,) = vevents(folded(created(topic=topic)))
+        assert str(found["SUMMARY"]) == " ".join(topic.split())
+        assert all(line.decode() for line in feed(folded(created(topic=topic))).split(b"\r\n") if line)
+
+
+class TestStartLink:
+    @pytest.mark.parametrize("key", ["join_url", "registration_url"])
+    def test_is_nowhere(self, key: str) -> None:
+        odd: Event = {key: "https://zoom.us/s/1?zak=KEY"}
+        meeting = folded(created(**odd))
+        assert "KEY" not in str(render(meeting, SITE, BEFORE)) + str(meeting)
