@@ -411,7 +411,7 @@ TEST_NO_SECRET = _(
 )
 TEST_NO_SECRET_ADVICE = _(
     "This is the next step: copy the Secret Token from your app in the Zoom App Marketplace (Features > Access; in a "
-    "Server-to-Server OAuth app: Feature) to the page Webhooks. Then test again."
+    "Server-to-Server OAuth app: Feature) to the setup checklist on the site's page. Then test again."
 )
 RETRIED = _("Zoom resends such an event after 5, 20 and 60 minutes, so nothing is lost for 90 minutes.")
 NOT_RETRIED = _("Zoom never resends an event that is answered like this, so fix it soon.")
@@ -679,9 +679,9 @@ ADDRESS_WITH_PASSWORD = _("Enter the address without a user name and password.")
 SITE_ANSWERS = _("answers")
 PAGES_WRITTEN = _("are written to the site")
 SECRET_SAVED = _("is saved")
-SECRET_NOT_SAVED = _("is not saved yet: paste it on the page Webhooks")
+SECRET_NOT_SAVED = _("is not saved yet: paste it into the setup checklist on the site's page")
 ENDPOINT_VALIDATED = _("has validated the endpoint")
-ENDPOINT_NOT_VALIDATED = _("has not validated the endpoint yet: see the page Webhooks")
+ENDPOINT_NOT_VALIDATED = _("has not validated the endpoint yet: see the setup checklist on the site's page")
 NO_EVENT_YET = _("none has arrived yet: subscribe to events in Zoom, then schedule a meeting there")
 # What stands of a site's pages: the first, then those that apply, with commas in between.
 PAGES_SEEN = _("see %(count)d of %(pages)d pages")

@@ -216,7 +216,9 @@
 
   function replace(old, parsed) {
     var active = old.contains(document.activeElement) ? document.activeElement : null;
-    var typing = active && active.matches("input, select, textarea");
+    // A field that was only focused, or copied from, has nothing to lose.
+    var chooses = active && active.matches("select, [type=checkbox], [type=radio]");
+    var typing = chooses || (active && active.matches("input, textarea") && active.value !== active.defaultValue);
     if (typing || root.querySelector("dialog[open]") || raw.get(old) === parsed.outerHTML) {
       return;
     }
@@ -228,6 +230,13 @@
     [].forEach.call(fresh.querySelectorAll("details"), function (details, position) {
       details.open = opened[position] || details.open;
     });
+    // What was typed stays where its field does.
+    old.querySelectorAll("input[id], textarea[id]").forEach(function (field) {
+      var same = fresh.querySelector("#" + field.id);
+      if (same && field.value !== field.defaultValue) {
+        same.value = field.value;
+      }
+    });
     var again = active && places(old).indexOf(active);
     var said = old.dataset.announce;
     old.replaceWith(fresh);
@@ -238,6 +247,9 @@
         fresh.tabIndex = -1;
       }
       same.focus({ preventScroll: true });
+      if (same.matches("input[readonly]")) {
+        same.select(); // to be copied
+      }
     }
     if (fresh.dataset.announce && fresh.dataset.announce !== said) {
       say(fresh.dataset.announce);

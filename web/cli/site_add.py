@@ -228,6 +228,6 @@ class _Watch:
     @staticmethod
     def _print_connected(site: api.ConnectedSite) -> None:
         click.echo(f"Connected {site.name} ({site.url}) as {site.id}.")
-        click.echo("Paste this into Zoom as the event notification endpoint URL:")
+        click.echo(f"Now save Zoom's secret token: zoombridge site secret-token {site.url}")
+        click.echo("Then paste this into Zoom as the event notification endpoint URL:")
         click.echo(f"  {site.endpoint}")
-        click.echo(f"Then save Zoom's secret token here: zoombridge site secret-token {site.url}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +19,16 @@ from core.sites.address_approval import allow
 from core.sites.diagnosis import RefusedRequests, Stage
 from core.sites.disconnect import disconnect
 from core.sites.key_rotation import rotate
-from core.sites.setup_steps import SetupFacts, SetupStep, is_complete, setup_checklist
+from core.sites.setup_steps import SetupFacts, SetupStep, StepState, is_complete, setup_checklist
 from core.store.events import quarantine
 from core.store.sites import health, sites, zoom_secrets
 from core.zoom.probe import probe_account_id
+from core.zoom.signature import Secret
 from web.pages.add_site import requester
 from web.pages.page import PageHandler
 from web.pages.server_login import read_server_login
 from web.pages.subscription import SUBSCRIPTION
+from web.pages.webhooks import save_tokens, secret_token_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +74,7 @@ class SiteView:
     """One site: its setup checklist, connection and self-test.
 
     `asks_addresses`: the viewer may allow the addresses inside a network that the site has.
+    `released` counts quarantined events that a token which was just saved has verified.
     `asks_login`: the web server asks for a password of its own. `login_errors` and `login_username` are of that form.
     """
 
@@ -90,6 +94,9 @@ class SiteView:
     login_errors: dict[str, str]
     login_username: str
     key_problem: str
+    token_error: str
+    released: int
+    steps_done: int
     asks_addresses: bool
 
 
@@ -159,11 +166,23 @@ class SiteHandler(SitePage):
         elif do == "renew-key":
             await self._renew_key(state)
             return
+        elif do == "token":
+            await self._save_token(state)
+            return
         elif do == "allow" and self.site_id is None:
             await self.blocking(allow, self.bridge.store, site_id, self.get_body_arguments("address"))
         await self.blocking(_check, self.bridge, site_id)
         done = {"login": "login", "no-login": "login", "allow": "address"}.get(do, "checked")
         self.go(f"/sites/{site_id}", done=done)
+
+    async def _save_token(self, state: SiteStatus) -> None:
+        value = self.get_body_argument("secret_token", "").strip()
+        problem = secret_token_problem(self.words, value)
+        if problem is not None:
+            self._show(state, token_error=problem)
+            return
+        released = await self.blocking(save_tokens, self.bridge, state.site.id, [Secret(value)])
+        self.go(f"/sites/{state.site.id}", done=f"token,{released}")
 
     async def _renew_key(self, state: SiteStatus) -> None:
         try:
@@ -180,7 +199,9 @@ class SiteHandler(SitePage):
         login_errors: dict[str, str] | None = None,
         login_username: str = "",
         key_problem: str = "",
+        token_error: str = "",
     ) -> None:
+        done, _, count = self.get_query_argument("done", "").partition(",")
         underway = self.bridge.health_checker.is_underway(state.site.id)
         view = SiteView(
             site=state.site,
@@ -194,17 +215,20 @@ class SiteHandler(SitePage):
             subscription=SUBSCRIPTION,
             report=state.report,
             stages=Stage,
-            done=self.get_query_argument("done", ""),
+            done=done,
             asks_login=any(fact.message == messages.SERVER_ASKS_PASSWORD for fact in state.health.values()),
             login_errors=login_errors or {},
             login_username=login_username,
             key_problem=key_problem,
+            token_error=token_error,
+            released=int(count) if re.fullmatch(r"[0-9]{1,6}", count) else 0,
+            steps_done=sum(line.state is StepState.DONE for line in state.lines),
             # Where a name leads inside the bridge's network is for the bridge's administrators only.
             asks_addresses=bool(state.site.asked_addresses)
             and self.site_id is None
             and self.viewer.may_change,
         )
-        self.show("pages/site.jinja", view, status=422 if login_errors or key_problem else 200)
+        self.show("pages/site.jinja", view, status=422 if login_errors or key_problem or token_error else 200)
 
 
 class TestHandler(SitePage):

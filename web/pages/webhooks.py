@@ -17,7 +17,7 @@ from web.pages.page import PageHandler
 from web.pages.subscription import SUBSCRIPTION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from babel.support import NullTranslations
 
@@ -83,12 +83,12 @@ class WebhooksHandler(PageHandler):
             if (problem := token_problem(self.words, values[name])) is not None
         }
         if not errors and not any(values.values()):
-            errors["secret_token"] = self.words.gettext("Paste the secret token from Zoom first.")
+            errors["secret_token"] = secret_token_problem(self.words, "") or ""
         if errors:
             await self._show(saved="", status=422, errors=errors, values=values, site_id=site.id)
             return
         secrets = [Secret(values[name], is_token) for name, is_token in _FIELDS if values[name]]
-        verified = await self.blocking(_save, self.bridge, site.id, secrets)
+        verified = await self.blocking(save_tokens, self.bridge, site.id, secrets)
         self.go("/webhooks", site=site.id, saved=f"token,{verified}")
 
     async def _remove(self, site: Site, token_id: str) -> None:
@@ -137,6 +137,11 @@ def hide(_secret: str) -> str:
     return "•" * 8
 
 
+def secret_token_problem(words: NullTranslations, value: str) -> str | None:
+    """Return the error of a secret token as typed, where one is needed; None if it is valid."""
+    return token_problem(words, value) if value else words.gettext("Paste the secret token from Zoom first.")
+
+
 def token_problem(words: NullTranslations, value: str) -> str | None:
     """Return the error of a token as typed; None if it is valid or empty."""
     if not value:
@@ -164,7 +169,8 @@ def _status(bridge: Bridge, site: Site) -> WebhookStatus:
         )
 
 
-def _save(bridge: Bridge, site_id: str, secrets: list[Secret]) -> int:
+def save_tokens(bridge: Bridge, site_id: str, secrets: Sequence[Secret]) -> int:
+    """Save tokens of a site; returns how many quarantined requests they verify, which are accepted now."""
     now = int(time.time() * 1000)
     for secret in secrets:
         keep = partial(zoom_secrets.save, site_id=site_id, secret=secret, sealer=bridge.store.sealer, now=now)

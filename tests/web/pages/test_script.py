@@ -35,7 +35,7 @@ FRAME = """
 JOB = """
 {% call progress("zb-job", "Replay", STATE, done=DONE, total=100, again="/jobs/7") %}
   <form method="post" action="/stop"><button name="do" value="stop">Stop</button></form>
-  <label>Note <input name="note"></label>
+  <label>Note <input id="zb-note" name="note"></label><label>Link <input id="zb-link" readonly value="copy me"></label>
 {% endcall %}
 """
 
@@ -166,6 +166,19 @@ class TestLive:
         expect(page.get_by_text("20 of 100")).to_be_visible()
         expect(page.get_by_role("button", name="Stop")).to_be_focused()
 
+    @pytest.mark.parametrize(("label", "selected"), [("Note", ""), ("Link", "copy me")])
+    def test_goes_on_where_a_field_is_only_focused(
+        self, page: Page, bridge: Bridge, label: str, selected: str
+    ) -> None:
+        opened(page, bridge, job(10))
+        field = page.get_by_label(label)
+        field.focus()
+        bridge.shows(job(20))
+        page.clock.run_for(2_100)
+        expect(page.get_by_text("20 of 100")).to_be_visible()
+        expect(field).to_be_focused()
+        assert field.evaluate("it => it.value.slice(it.selectionStart, it.selectionEnd)") == selected
+
     def test_disturbs_nobody_who_types_in_it(self, page: Page, bridge: Bridge) -> None:
         opened(page, bridge, job(10))
         page.get_by_label("Note").fill("half a")
@@ -179,6 +192,7 @@ class TestLive:
         page.get_by_label("Elsewhere").focus()
         page.clock.run_for(2_100)
         expect(page.get_by_text("20 of 100")).to_be_visible()
+        expect(page.get_by_label("Note")).to_have_value("half a")
 
     def test_gives_up_when_the_bridge_does_not_answer_and_says_so(self, page: Page, bridge: Bridge) -> None:
         opened(page, bridge, job(10))

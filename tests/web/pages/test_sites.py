@@ -41,6 +41,7 @@ from tests.web.pages.doors import Door, Elements, link, words
 from web.pages import sites as sites_page
 from web.pages.subscription import SUBSCRIPTION
 
+NEW_TOKEN = "another-token-of-zoom-1"
 HOSTILE = '"><script>alert(1)</script>'
 WELL = [
     HealthFinding(name, True, "fine")
@@ -70,6 +71,11 @@ def save_facts(store: Store, found: Sequence[HealthFinding] = WELL, *, ago: floa
         health.replace_checked(connection, "s1", found, now=now)
 
     store.write(write)
+
+
+def tokens_of(store: Store) -> list[zoom_secrets.SavedToken]:
+    with store.reading() as connection:
+        return zoom_secrets.of_site(connection, "s1", store.sealer)
 
 
 def happens(store: Store, *changes: Callable[[Any], None]) -> None:
@@ -187,18 +193,52 @@ class TestSite:
         assert (f"{address}/sites/s1/wp-json/vczapi/v1/meeting" in values) is is_shown
         assert ("If Zoom can" in words(answer)) is is_shown
 
-    def test_leads_to_where_the_token_is_pasted(self, door: Door, store: Store) -> None:
+    def test_takes_the_token_in_its_step(self, door: Door, store: Store, bridge: Bridge) -> None:
         save_facts(store)
-        with store.reading() as connection:
-            [saved] = zoom_secrets.of_site(connection, "s1", store.sealer)
+        [saved] = tokens_of(store)
         store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
+        body = raw(event())
+        held = Request(signed(body, secret=NEW_TOKEN, at=time.time()), body)
+        now = int(time.time() * 1000)
+        store.write(
+            lambda connection: quarantine.add(
+                connection, "s1", held, store.sealer, reason="no token", now=now
+            )
+        )
         answer = door.get("/sites/s1")
         assert "Next step: Save Zoom" in words(answer)
-        assert door.path(link(answer, "Paste it on")).startswith("/webhooks?site=s1")
+        assert Elements(answer).named("zb-secret")["name"] == "secret_token"
+
+        for given, error in (
+            ("", "Paste the secret token"),
+            ("a b", "no spaces"),
+            ("short", "not a complete token"),
+        ):
+            answer = door.post("/sites/s1", do="token", secret_token=given)
+            assert (answer.code, error in words(answer)) == (422, True)
+            assert Elements(answer).named("zb-secret")["aria-invalid"] == "true"
+        assert tokens_of(store) == []
+
+        answer = door.post("/sites/s1", do="token", secret_token=f" {NEW_TOKEN} ")
+        assert answer.headers["Location"] == "/sites/s1?done=token%2C1"
+        assert [one.secret.value for one in tokens_of(store)] == [NEW_TOKEN]
+        answer = door.get("/sites/s1?done=token%2C1")
+        assert "Saved. One quarantined event was accepted" in words(answer)
+        assert "s secret token is saved Since" in words(answer)
+        assert NEW_TOKEN not in answer.body.decode()
+
+    def test_takes_no_token_of_who_only_looks(self, watcher: Door, store: Store) -> None:
+        save_facts(store)
+        [saved] = tokens_of(store)
+        store.write(lambda connection: zoom_secrets.remove(connection, "s1", saved.id))
+        assert b'name="secret_token"' not in watcher.get("/sites/s1").body
+        assert watcher.post("/sites/s1", do="token", secret_token=NEW_TOKEN).code == 403
+        assert tokens_of(store) == []
 
     def test_ticks_itself(self, door: Door, store: Store) -> None:
         save_facts(store)
-        assert Elements(door.get("/sites/s1")).named("zb-checklist")["data-live"] == "5"
+        checklist = Elements(door.get("/sites/s1")).named("zb-checklist")
+        assert (checklist["data-live"], checklist["data-announce"]) == ("5", "4 of 7 steps done")
         happens(store, lambda connection: sites.record_validation(connection, "s1", now=1_767_603_600_000))
         assert "Done: Zoom has validated the endpoint" in words(door.get("/sites/s1"))
 
@@ -245,9 +285,11 @@ class TestSite:
         store.write(
             lambda connection: quarantine.add(connection, "s1", held, store.sealer, reason="", now=now)
         )
-        shown = words(door.get("/sites/s1"))
+        answer = door.get("/sites/s1")
+        shown = words(answer)
         assert "s events are quarantined They are signed with a different secret token" in shown
-        assert re.search(r"on the Webhooks page\. Since 20[^.]+ UTC \.", shown)
+        assert re.search(r"and paste it here\. Since 20[^.]+ UTC \.", shown)
+        assert Elements(answer).named("zb-secret")["name"] == "secret_token"
 
     def test_shows_no_secret(self, door: Door, store: Store, wp_site: Site) -> None:
         save_facts(store)
