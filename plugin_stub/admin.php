@@ -113,6 +113,8 @@ function zoombridge_is_nonce_valid(): bool {
 /**
  * Returns the path of the bridge that is requested in the query of the page's address.
  *
+ * Without one, the bridge chooses where the page begins: with the setup checklist, or once set up with the overview.
+ *
  * @since 0.1.0
  *
  * @return string The path, normalized.
@@ -120,6 +122,9 @@ function zoombridge_is_nonce_valid(): bool {
 function zoombridge_requested_path(): string {
 	// phpcs:disable WordPress.Security.NonceVerification.Recommended -- Forms are verified; links change nothing.
 	// phpcs:disable WordPress.Security.ValidatedSanitizedInput -- A path in any other form is rejected.
+	if ( ! isset( $_GET['zoombridge'] ) && 'GET' === ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
+		return '/?start=1';
+	}
 	$path = isset( $_GET['zoombridge'] ) ? wp_unslash( $_GET['zoombridge'] ) : '';
 	// phpcs:enable
 	return zoombridge_normalize_path( $path );
@@ -293,7 +298,7 @@ function zoombridge_render_page_content(): void {
 }
 
 /**
- * Prints the page of the plugin's own, which has one tab.
+ * Prints the page of the plugin's own. Its tabs are those of the bridge.
  *
  * @since 0.1.0
  *
@@ -301,9 +306,8 @@ function zoombridge_render_page_content(): void {
  */
 function zoombridge_render_settings_page(): void {
 	?>
-	<div class="wrap">
+	<div class="wrap zoombridge-own">
 		<h1><?php esc_html_e( 'Zoom settings', 'meetings-bridge-for-zoom' ); ?></h1>
-		<h2 class="nav-tab-wrapper"><?php zoombridge_render_tab_heading( 'zoombridge' ); ?></h2>
 		<?php zoombridge_render_page_content(); ?>
 	</div>
 	<?php

@@ -23,15 +23,20 @@ def sign_in(site: WordPress) -> requests.Session:
 
 
 def page_of(site: WordPress) -> str:
-    """Return the address of the page Webhooks in wp-admin."""
+    """Return the address of the bridge's pages in wp-admin, which begin with the checklist or the overview."""
     address: str = site.php("return zoombridge_page_url();")
     return address
+
+
+def webhooks_of(site: WordPress) -> str:
+    """Return the address of the page Webhooks in wp-admin."""
+    return f"{page_of(site)}&zoombridge=%2Fwebhooks"
 
 
 def save_secret(site: WordPress, secret: str) -> str:
     """Save a secret token on the page Webhooks inside wp-admin; return the page that follows."""
     with sign_in(site) as session:
-        shown = session.get(page_of(site), timeout=600)
+        shown = session.get(webhooks_of(site), timeout=600)
         assert shown.status_code == 200
         form = next(part for part in shown.text.split("<form")[1:] if 'name="secret_token"' in part)
         action = re.search(r'action="([^"]*)"', form)

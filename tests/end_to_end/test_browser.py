@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import new_context
-from tests.end_to_end.browser import page_of
+from tests.end_to_end.browser import page_of, webhooks_of
 from tests.end_to_end.events import Meeting, series
 from tests.end_to_end.looks import WIDTHS, assert_fits, picture
 from tests.end_to_end.pages import follow_sign_in_link, sign_in
@@ -41,7 +41,7 @@ def open_in_browser(page: Page, pair: Pair) -> None:
 def open_in_wp_admin(page: Page, pair: Pair) -> None:
     """Open the page by the menu's way, as its owner would."""
     sign_in(page, pair.site)
-    page.goto(page_of(pair.site))
+    page.goto(webhooks_of(pair.site))
 
 
 OPEN = {"browser": open_in_browser, "wp-admin": open_in_wp_admin}
@@ -240,6 +240,10 @@ class TestInsideTheSettingsOfVczapi:
         tab = page.locator("a.nav-tab", has_text="Webhooks")
         tab.click()
 
+        expect(page.get_by_text("Connect your Zoom account")).to_have_count(0)
+        page.get_by_role("navigation", name="Pages of the bridge").get_by_role(
+            "link", name="Webhooks"
+        ).click()
         expect(heading(page)).to_be_visible()
         expect(page.get_by_text("Connect your Zoom account")).to_have_count(0)
         assert_fits(page)

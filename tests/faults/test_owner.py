@@ -14,7 +14,7 @@ import requests
 
 from core.sites.returned_password import APP_ID
 from core.store.db.encryption import Sealer
-from tests.end_to_end.browser import page_of, sign_in
+from tests.end_to_end.browser import sign_in, webhooks_of
 from tests.end_to_end.events import Meeting
 from tests.end_to_end.pair import Pair, eventually
 from tests.running import BridgeDiedError
@@ -111,7 +111,7 @@ def as_version_0_1_0_kept_it(pair: Pair) -> None:
 def test_old_plugin_is_told_everywhere_and_its_update_is_all_that_is_to_do(
     pair: Pair, site: WordPress
 ) -> None:
-    address = page_of(site)
+    address = webhooks_of(site)
     as_version_0_1_0_kept_it(pair)
     meeting = Meeting("meeting")
     with planted(site, OLD):
@@ -159,7 +159,7 @@ def test_other_bridge_is_told_and_connecting_again_heals_at_once(pair: Pair, sit
         assert pair.send(meeting.created()).status_code == 204, "events are taken all the same"
 
     eventually(lambda: WORDS in pair.bridge.command("site", "list"), pair.bridge.log)
-    page = webhooks_page(site, page_of(site))
+    page = webhooks_page(site, webhooks_of(site))
     assert WORDS in page
     assert "connect the site again" in page
 

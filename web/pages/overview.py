@@ -15,6 +15,7 @@ from core.monitoring.throughput import Throughput
 from core.store.events.log import Outcome
 from web.http.cache import application_cache
 from web.pages.page import PageHandler
+from web.pages.sites import is_set_up
 from web.ui import charts
 from web.ui.charts import Frame, Mark, Series
 from web.ui.durations import DurationFormat, in_units, unit_of
@@ -84,6 +85,12 @@ class OverviewHandler(PageHandler):
     count_seconds = 0.4  # of counting within one request; the next one continues
 
     async def get(self) -> None:
+        """Show the overview; where wp-admin begins (`start`), show the checklist of a site that is not set up yet."""
+        site_id = self.site_id
+        is_start = site_id is not None and self.get_query_argument("start", "")
+        if is_start and not await self.blocking(is_set_up, self.bridge, site_id):
+            self.go(f"/sites/{site_id}")
+            return
         shown = await self.blocking(self._gather)
         week = shown.week
         of_day = [self._piece([hour], shown) for hour in week.hours[-hourly.DAY_HOURS :]]

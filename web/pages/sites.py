@@ -286,6 +286,15 @@ def _status(bridge: Bridge, site_id: str) -> SiteStatus:
     return SiteStatus(site, facts, setup_checklist(setup), refused, count, report)
 
 
+def is_set_up(bridge: Bridge, site_id: str) -> bool:
+    """Whether the setup of a site was completed once: an event has arrived, and a meeting has its page."""
+    with bridge.store.reading() as connection:
+        site = sites.load(connection, site_id, bridge.store.sealer)
+        return bool(site.last_event_at) and sites.has_page(
+            connection, site_id, but_of=probe_account_id(site_id)
+        )
+
+
 def _save_login(bridge: Bridge, site_id: str, username: str, password: str) -> None:
     store = bridge.store
     store.write(

@@ -91,6 +91,26 @@ def came(
             store.write(lambda connection, made=made: attempts.add(connection, [made]))  # type: ignore[misc]
 
 
+class TestStart:
+    def test_of_a_site_that_is_not_set_up_is_its_checklist(self, narrow: Door, store: Store) -> None:
+        seen(store)
+        for _ in range(2):
+            answer = narrow.get("/?start=1")
+            assert (answer.code, answer.headers["Location"]) == (303, "/sites/s1"), (
+                "an event alone makes no page"
+            )
+        assert narrow.get("/").code == 200, "the tab Overview leads there all the same"
+        granted(store, ACCOUNT, "s1")
+        keep(store, 1)
+        stand(store, 1)
+        assert narrow.get("/?start=1").code == 200
+        seen(store, last_event_at=None)
+        assert narrow.get("/?start=1").code == 303
+
+    def test_of_who_sees_all_sites_is_the_overview(self, admin: Door) -> None:
+        assert admin.get("/?start=1").code == 200
+
+
 class TestVerdict:
     @both_stores
     def test_all_is_well(self, door: Door, well: Store) -> None:
