@@ -143,6 +143,8 @@ def _write(output: Path, content: bytes) -> None:
 
 
 def _explain(code: api.IssuedCode, output: Path) -> None:
+    if code.http_address:
+        click.echo(f"Nothing answers there over https, so {code.http_address} is meant.")
     click.echo(f"Wrote {output}, for {code.uses} site{'s' if code.uses > 1 else ''}. Now, in WordPress:")
     click.echo("  1. Plugins > Add New > Upload Plugin: upload this file, and activate the plugin.")
     click.echo("  2. The plugin calls the bridge, and says so in a notice.")

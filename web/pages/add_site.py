@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from tornado.web import Finish
 
 from core.errors import UnknownSiteError, ZoomBridgeError
-from core.sites import pairing
+from core.sites import pairing, typed_home
 from core.sites.address_approval import allow
 from core.sites.pairing import PairingState
 from core.store.db import settings
@@ -58,7 +58,7 @@ class CodeView:
     """A pairing code, and what each use of it became.
 
     `constant` is the line of PHP that sets the code; `upload` the page in wp-admin for uploading plugins, empty where
-    the site is not known. `errors` and `username` are those of the form for the server's own password, by its pairing.
+    the site is not known; `only_http`: its address was entered without a scheme, and answers over http only. `errors` and `username` are those of the form for the server's own password, by its pairing.
     """
 
     code: PairingCode
@@ -70,6 +70,7 @@ class CodeView:
     underway: frozenset[str]
     constant: str
     upload: str
+    only_http: bool
     errors: dict[str, str]
     invalid: str
     username: str
@@ -128,13 +129,14 @@ class AddSiteHandler(AddSitePage):
             errors["bridge_url"] = self.translated(error)
         if not errors:
             try:
+                home = await self.blocking(typed_home.find, address)
                 code = await self.blocking(
                     partial(
                         pairing.issue_code,
                         self.bridge.store,
                         bridge_url=bridge_url,
                         requested_by=requester(self.viewer),
-                        address=address,
+                        address=home.address,
                         site_id=known.id if known else None,
                         uses=int(uses),
                     )
@@ -143,7 +145,9 @@ class AddSiteHandler(AddSitePage):
                 errors["address"] = self.translated(error)
             else:
                 await self._save_bridge_url(known, bridge_url)
-                self.go(f"/sites/add/{code.id}", download="yes")
+                self.go(
+                    f"/sites/add/{code.id}", download="yes", **({"http": "only"} if home.only_http else {})
+                )
                 return
         await self._show(known, address=address, uses=uses, bridge_url=typed, errors=errors)
 
@@ -310,6 +314,7 @@ class CodeHandler(AddSitePage):
             underway=frozenset(one.id for one in pairings if caller.is_underway(one.id)),
             constant=f"define( 'ZOOMBRIDGE_PAIRING_CODE', {php_string(code.text)} );",
             upload=_upload_page(known.url if known else code.address),
+            only_http=self.get_query_argument("http", "") == "only" and code.address.startswith("http://"),
             errors=errors or {},
             invalid=invalid,
             username=username,

@@ -116,13 +116,17 @@ class NewPairingCode(Model):
 
 
 class IssuedCode(Model):
-    """A pairing code: its ID, its text as the plugin takes it, and until when it is valid."""
+    """A pairing code: its ID, its text as the plugin takes it, and until when it is valid.
+
+    `http_address` is that of a site which was given without a scheme and answers over http only; else empty.
+    """
 
     id: str
     text: str
     bridge_url: str
     uses: int
     expires_at: int
+    http_address: str = ""
 
 
 class PairingCodeRequest(Model):

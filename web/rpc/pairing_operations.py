@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core import messages
 from core.errors import UnknownPairingError
-from core.sites import address_approval, health_check, pairing
+from core.sites import address_approval, health_check, pairing, typed_home
 from core.sites.pairing import PairingState
 from core.store.db import settings
 from core.store.sites import sites
@@ -25,15 +25,21 @@ def issue_code(bridge: Bridge, request: api.NewPairingCode) -> api.IssuedCode:
     """Issue a pairing code. Raises: ZoomBridgeError."""
     with bridge.store.reading() as connection:
         bridge_url = request.bridge_url or settings.public_url(connection) or request.own_url
+    home = typed_home.find(request.address)
     code = pairing.issue_code(
         bridge.store,
         bridge_url=bridge_url,
         requested_by=REQUESTED_BY,
-        address=request.address,
+        address=home.address,
         uses=request.uses,
     )
     return api.IssuedCode(
-        id=code.id, text=code.text, bridge_url=code.bridge_url, uses=code.uses, expires_at=code.expires_at
+        id=code.id,
+        text=code.text,
+        bridge_url=code.bridge_url,
+        uses=code.uses,
+        expires_at=code.expires_at,
+        http_address=home.address if home.only_http else "",
     )
 
 

@@ -18,6 +18,7 @@ from core.store.db.engine import Store
 from core.store.sites import pairings, sites
 from core.store.sites.sites import Site
 from core.wordpress.addresses import Endpoint
+from core.wordpress.faults import SiteResponse
 from tests.core.conftest import KEYS
 from tests.core.events import SECRET
 from tests.core.sites.pairing_plugin import BRIDGE, HOME, Plugin
@@ -51,6 +52,18 @@ class TestAdd:
         assert file.stat().st_mode & 0o777 == 0o600, "who has the code can connect a site"
         assert "activate the plugin" in ran.out
         assert ran.err == ""
+
+    def test_says_that_an_address_without_a_scheme_answers_over_http_only(
+        self, run: Run, with_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def only_http(_session: object, _method: str, url: str, **_: object) -> SiteResponse:
+            if url.startswith("https:"):
+                raise SiteFaultError("No.", fault=Fault.NETWORK)
+            return SiteResponse(200, {}, b"")
+
+        monkeypatch.setattr("core.wordpress.transport.send", only_http)
+        ran = run("site", "add", "choir.example.org", "--no-wait", "-o", str(tmp_path / "plugin.zip"))
+        assert "Nothing answers there over https, so http://choir.example.org/ is meant." in ran.out
 
     def test_warns_of_an_address_of_this_machine(self, run: Run, with_site: Site, tmp_path: Path) -> None:
         ran = run("site", "add", "--no-wait", "-o", str(tmp_path / "plugin.zip"))

@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop
 from core import messages
 from core.bridge import Bridge
 from core.errors import Fault, SiteFaultError
-from core.sites import pairing
+from core.sites import pairing, typed_home
 from core.sites.pairing import PairingCaller
 from core.store.db import schema, settings
 from core.store.db.engine import Store
@@ -255,6 +255,20 @@ class TestProgress:
         assert part["data-live"] == "2"
         assert "data-follow" in part
         assert link(answer, "Refresh") == page, "where there is no script"
+
+    def test_says_that_an_address_without_a_scheme_answers_over_http_only(
+        self, admin: Door, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = typed_home.TypedHome("http://choir.example.org/", only_http=True)
+        monkeypatch.setattr(typed_home, "find", lambda _: found)
+        answer = admin.post("/sites/add", address="choir.example.org", uses="1", bridge_url=BRIDGE)
+        page = answer.headers["Location"]
+        answer = admin.get(page)
+        assert "Nothing answers there over https, so this leads to http://choir.example.org/." in words(
+            answer
+        )
+        assert link(answer, "Open that page").startswith("http://choir.example.org/wp-admin/")
+        assert "Nothing answers" not in words(admin.get(page.partition("?")[0]))
 
     def test_shows_that_the_site_is_called_back(self, admin: Door, store: Store) -> None:
         shown = self.shown(admin, store, PairingState.CALLING)
