@@ -1,0 +1,61 @@
+"""Addresses at which there is nothing: a page for people, an error object for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.web.conftest import text
+
+if TYPE_CHECKING:
+    from tornado.httpclient import HTTPResponse
+
+    from tests.web.conftest import Http
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+HOSTILE = "/nowhere/%3Cscript%3Ealert(1)%3C/script%3E?q=%22%3E%3Cb%3E"
+
+
+def opened(http: Http, path: str, **headers: str) -> HTTPResponse:
+    answer = http("GET", path, None, BROWSER | headers)
+    assert answer.code == 404
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script-src 'nonce-" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer
+
+
+def test_a_signed_in_person_gets_a_page_with_the_navigation(http: Http, session: dict[str, str]) -> None:
+    shown = text(opened(http, HOSTILE, **session))
+    assert "There is no page at this address." in shown
+    assert '<a href="/meetings"' in shown
+    assert "Back to the overview" in shown
+    for part in ("nowhere", "alert(1)", "<b>", "%3C"):
+        assert part not in shown
+
+
+def test_a_stranger_gets_a_page_that_leads_to_the_sign_in(http: Http) -> None:
+    for headers in ({}, {"Cookie": "zoombridge=made-up"}):
+        shown = text(opened(http, HOSTILE, **headers))
+        assert '<a href="/signin">Sign in</a>' in shown
+        assert '<a href="/meetings"' not in shown
+        assert "alert(1)" not in shown
+
+
+def test_is_in_the_readers_language(http: Http, session: dict[str, str]) -> None:
+    for headers in ({}, session):
+        shown = text(opened(http, "/nowhere", **{"Accept-Language": "de-AT,de;q=0.9"}, **headers))
+        assert '<html lang="de">' in shown
+        assert "An dieser Adresse gibt es keine Seite." in shown
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", ""])
+@pytest.mark.parametrize(
+    "path", ["/api", "/stub/nowhere", "/metrics/nowhere", "/wp-json/vczapi/v1/nowhere", "/x"]
+)
+def test_a_program_gets_an_error_object(http: Http, session: dict[str, str], accept: str, path: str) -> None:
+    answer = http("GET", path, None, {"Accept": accept} | session)
+    assert answer.code == 404
+    assert json.loads(answer.body)["code"] == "zoombridge_no_route"
