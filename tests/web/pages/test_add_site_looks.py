@@ -66,6 +66,7 @@ def shown(made: PairingCode, pairings: list[Pairing], *, errors: dict[str, str] 
         underway=frozenset(),
         constant=f"define( 'ZOOMBRIDGE_PAIRING_CODE', '{made.text}' );",
         upload="https://entered.example.org/wp-admin/plugin-install.php?tab=upload",
+        only_http=False,
         errors=errors or {},
         invalid=pairings[0].id if errors else "",
         username="",
