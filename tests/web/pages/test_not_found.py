@@ -46,7 +46,7 @@ def test_is_in_the_readers_language(http: Http, session: dict[str, str]) -> None
     for headers in ({}, session):
         shown = opened(http, "/nowhere", **{"Accept-Language": "de-AT,de;q=0.9"}, **headers).body.decode()
         assert '<html lang="de">' in shown
-        assert "An dieser Adresse gibt es keine Seite." in shown
+        assert "Seite nicht gefunden" in shown
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", ""])
